@@ -1,0 +1,146 @@
+"""The walls of DESIGN.md §3: who may import whom, where SQL stands, how long a file and a function
+may be.
+"""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("badges", "kiosk", "server")
+FILE_LINES_MAX = 300
+FUNCTION_LINES_MAX = 60
+
+# Libraries that a package, or some of its files alone, may import besides the standard library.
+PICTURES = {"cv2", "numpy", "zxingcpp", "pyzbar", "PIL"}
+PAPER = {"qrcode", "PIL", "typst", "fontTools", "openpyxl", "pyzbar", "zxingcpp"}
+BADGES = {"nacl", "msgspec", "badges"}
+PURE = {"time", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "asyncio"}
+PAPER_FILES = ("badges/qr", "badges/card", "badges/roster", "badges/font")
+SQL_FILES = ("kiosk/journal", "kiosk/replica")
+SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE)\b", re.S)
+SOCKETS = {"socket", "ssl", "http.client", "urllib", "requests", "httpx"}
+
+
+def sources(*packages: str) -> list[Path]:
+    return sorted(
+        path for package in packages for path in (ROOT / package).rglob("*.py") if path.is_file()
+    )
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of the modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("relative")
+    return found
+
+
+def roots(path: Path) -> set[str]:
+    return {module.split(".")[0] for module in imported(path)}
+
+
+every_source = pytest.mark.parametrize("path", sources(*PACKAGES), ids=name)
+every_file = pytest.mark.parametrize("path", sources(*PACKAGES, "tests"), ids=name)
+
+
+@every_file
+def test_file_and_functions_are_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= FILE_LINES_MAX, f"{name(path)} has grown: move the walls"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            lines = node.end_lineno - node.lineno + 1
+            assert lines <= FUNCTION_LINES_MAX, f"{name(path)}:{node.lineno} {node.name}"
+
+
+@every_source
+def test_a_package_imports_only_what_it_may(path: Path) -> None:
+    modules = roots(path)
+    assert "relative" not in modules, "absolute imports only"
+    package = name(path).split("/")[0]
+    if package == "badges":
+        assert not modules & {"kiosk", "server", "flask", "sqlite_utils"}
+        if name(path) not in ("badges/__main__.py",):
+            assert not modules & PURE, "the core has no senses: pass it as an argument"
+        if not name(path).startswith(PAPER_FILES):
+            assert not modules & (PAPER | PICTURES)
+    elif package == "kiosk":
+        assert "server" not in modules
+    else:
+        assert "kiosk" not in modules
+
+
+@pytest.mark.parametrize("path", sources("kiosk"), ids=name)
+def test_kiosk_parts_keep_to_their_senses(path: Path) -> None:
+    stem = name(path)
+    if not stem.startswith(("kiosk/camera", "kiosk/reader", "kiosk/opencv", "kiosk/reading")):
+        assert not roots(path) & PICTURES, "only camera and reader see pictures"
+    if stem not in ("kiosk/transport.py", "kiosk/signal.py"):
+        assert not imported(path) & SOCKETS, "only transport opens sockets"
+    if not stem.startswith(SQL_FILES):
+        assert not SQL.search(path.read_text(encoding="utf-8")), "SQL stands in journal and replica"
+
+
+@pytest.mark.parametrize("path", sources("server"), ids=name)
+def test_server_pages_have_no_sql_and_stores_no_flask(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    page = "flask" in roots(path)
+    if page:
+        assert not SQL.search(text), f"{name(path)} imports Flask and has SQL"
+
+
+def test_no_cycle_of_imports() -> None:
+    """A module imports only what does not import it back."""
+    files = {name(p).removesuffix(".py").replace("/", "."): p for p in sources(*PACKAGES)}
+    modules = {key.removesuffix(".__init__"): path for key, path in files.items()}
+    edges = {key: {m for m in _top_level(path) if m in modules} for key, path in modules.items()}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " → ".join((*trail, module))
+        if module in done:
+            return
+        for other in sorted(edges[module] - {module}):
+            if not module.startswith(other + "."):  # a package's own __init__
+                visit(other, (*trail, module))
+        done.add(module)
+
+    for module in sorted(edges):
+        visit(module, ())
+
+
+def _top_level(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def test_top_level_is_small() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    top = {line.split("/")[0] for line in listed}
+    assert top <= {
+        ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md",
+        "badges", "docs", "kiosk", "pyproject.toml", "server", "tests",
+    }  # fmt: skip
