@@ -1,0 +1,43 @@
+"""Base45 (RFC 9285), strict: exactly one text for each byte string, and the other way round."""
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+_VALUE = {char: value for value, char in enumerate(ALPHABET)}
+
+
+class Base45Error(ValueError):
+    """The text is not the base45 form of anything."""
+
+
+def encode(data: bytes) -> str:
+    """Text for `data`: three characters for two bytes, two for a last odd one."""
+    out = []
+    for i in range(0, len(data) - 1, 2):
+        high, low = divmod(data[i] << 8 | data[i + 1], 45 * 45)
+        middle, low = divmod(low, 45)
+        out.append(ALPHABET[low] + ALPHABET[middle] + ALPHABET[high])
+    if len(data) % 2:
+        high, low = divmod(data[-1], 45)
+        out.append(ALPHABET[low] + ALPHABET[high])
+    return "".join(out)
+
+
+def decode(text: str) -> bytes:
+    """Bytes that encode to exactly `text`. Raises Base45Error for anything else."""
+    if len(text) % 3 == 1:
+        raise Base45Error("length")
+    try:
+        values = [_VALUE[char] for char in text]
+    except KeyError:
+        raise Base45Error("character") from None
+    out = bytearray()
+    for i in range(0, len(values) - 2, 3):
+        number = values[i] + values[i + 1] * 45 + values[i + 2] * 45 * 45
+        if number > 0xFFFF:
+            raise Base45Error("triplet")
+        out += number.to_bytes(2, "big")
+    if len(values) % 3 == 2:
+        number = values[-2] + values[-1] * 45
+        if number > 0xFF:
+            raise Base45Error("pair")
+        out.append(number)
+    return bytes(out)

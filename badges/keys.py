@@ -1,0 +1,142 @@
+"""Signing keys and the ring of badge keys that doors trust.
+
+One root key stands for an event; it signs the ring (and, on the server, the kiosks' identities),
+so that badge keys can be added and dropped while doors are offline. Ed25519 (RFC 8032) by PyNaCl
+at both ends: libraries accept different sets of odd signatures; kiosk and server must not differ.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import nacl.exceptions
+import nacl.signing
+
+RING_CONTEXT = b"hallkeeper/ring/v1\x00"
+KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+EVENT_ID_BYTES = 16
+KEY_ID_MAX = 255
+
+
+class BadSignatureError(ValueError):
+    """The signature is not by that key over that message."""
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """An Ed25519 public key, 32 bytes."""
+
+    raw: bytes
+    _key: nacl.signing.VerifyKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != KEY_BYTES:
+            raise ValueError(f"a public key has {KEY_BYTES} bytes, not {len(self.raw)}")
+        object.__setattr__(self, "_key", nacl.signing.VerifyKey(self.raw))
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Return if `signature` is this key's over `message`; else raise BadSignatureError."""
+        if len(signature) != SIGNATURE_BYTES:
+            raise BadSignatureError("length")
+        try:
+            self._key.verify(message, signature)
+        except nacl.exceptions.BadSignatureError:
+            raise BadSignatureError("signature") from None
+
+
+@dataclass(frozen=True)
+class PrivateKey:
+    """An Ed25519 private key from its 32-byte seed. Never printed."""
+
+    seed: bytes = field(repr=False)
+    _key: nacl.signing.SigningKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.seed) != KEY_BYTES:
+            raise ValueError(f"a private key's seed has {KEY_BYTES} bytes, not {len(self.seed)}")
+        object.__setattr__(self, "_key", nacl.signing.SigningKey(self.seed))
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey(bytes(self._key.verify_key))
+
+    def sign(self, message: bytes) -> bytes:
+        """64-byte signature over `message`."""
+        return self._key.sign(message).signature
+
+
+@dataclass(frozen=True)
+class BadgeKey:
+    """One key of the ring, for badges shown from `not_before` to `not_after` (ms, exclusive)."""
+
+    public: PublicKey
+    not_before: int
+    not_after: int
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """The keys that may have signed this event's badges, by key id (0-255)."""
+
+    event_id: bytes  # the event's UUID, 16 bytes
+    keys: Mapping[int, BadgeKey]
+
+    def __post_init__(self) -> None:
+        short_event_id(self.event_id)
+        if not all(0 <= key_id <= KEY_ID_MAX for key_id in self.keys):
+            raise ValueError(f"a key id is 0 to {KEY_ID_MAX}")
+
+    @property
+    def short_id(self) -> int:
+        return short_event_id(self.event_id)
+
+
+class _RingKey(msgspec.Struct, forbid_unknown_fields=True):
+    key_id: int
+    public: bytes
+    not_before: int
+    not_after: int
+
+
+class _Ring(msgspec.Struct, forbid_unknown_fields=True):
+    event_id: bytes
+    keys: list[_RingKey]
+
+
+def short_event_id(event_id: bytes) -> int:
+    """The 16 bits of the event's UUID (16 bytes, else ValueError) that its badges carry."""
+    if len(event_id) != EVENT_ID_BYTES:
+        raise ValueError(f"an event's UUID has {EVENT_ID_BYTES} bytes, not {len(event_id)}")
+    return int.from_bytes(event_id[:2], "big")
+
+
+def sign_ring(root: PrivateKey, ring: KeyRing) -> bytes:
+    """The ring as 64 bytes of the root's signature and canonical JSON."""
+    body = _encode_ring(ring)
+    return root.sign(RING_CONTEXT + body) + body
+
+
+def open_ring(root: PublicKey, signed: bytes) -> KeyRing:
+    """The ring that `root` signed. Raises BadSignatureError, or ValueError for a malformed one."""
+    signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
+    root.verify(RING_CONTEXT + body, signature)
+    decoded = msgspec.json.decode(body, type=_Ring)
+    ring = KeyRing(
+        decoded.event_id,
+        {
+            key.key_id: BadgeKey(PublicKey(key.public), key.not_before, key.not_after)
+            for key in decoded.keys
+        },
+    )
+    if _encode_ring(ring) != body:  # also where a key id stands twice
+        raise ValueError("malformed ring")
+    return ring
+
+
+def _encode_ring(ring: KeyRing) -> bytes:
+    keys = [
+        _RingKey(key_id, key.public.raw, key.not_before, key.not_after)
+        for key_id, key in sorted(ring.keys.items())
+    ]
+    return msgspec.json.encode(_Ring(ring.event_id, keys), order="sorted")
