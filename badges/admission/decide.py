@@ -1,0 +1,181 @@
+"""The decision, as a flat list of checks from what the holder can't change to what passes by
+itself.
+
+The first check that fails is the answer. Laws (tests/badges/test_laws.py): total and repeatable;
+revoking never opens a door; fewer places never open a door; an exit is never refused.
+"""
+
+from collections.abc import Callable
+
+from badges.admission.facts import (
+    Admitted,
+    AntiPassback,
+    Decision,
+    Denied,
+    Direction,
+    Facts,
+    Flag,
+    Reason,
+    Scan,
+    Session,
+)
+from badges.credential import Credential, CredentialFlag
+
+
+def decide(scan: Scan, facts: Facts) -> Decision:
+    """Answer one presentation. Total: it raises for no input, and reads nothing but its
+    arguments.
+    """
+    if scan.direction is Direction.EXIT:
+        return _exit(scan, facts)
+    if isinstance(scan.badge, Reason):
+        return Denied(scan.badge)
+    for check in _CHECKS:
+        denied = check(scan.badge, scan.scanned_at, facts)
+        if denied is not None:
+            return denied
+    sessions = [s for s in _on(scan.scanned_at, facts) if _admits(s, scan.badge, facts)]
+    return Admitted(
+        flags=_flags(scan.badge, facts),
+        session_id=sessions[0].session_id if sessions else None,
+    )
+
+
+def _exit(scan: Scan, facts: Facts) -> Admitted:
+    """People may always leave: what can't be verified is flagged, never refused."""
+    if isinstance(scan.badge, Reason):
+        return Admitted(flags=frozenset({Flag.UNVERIFIED}))
+    if facts.presence is None:
+        return Admitted(flags=frozenset({Flag.NO_ENTRY}))
+    return Admitted(closes=facts.presence.stay)
+
+
+def _revoked(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    return Denied(Reason.REVOKED) if facts.holder.revoked else None
+
+
+def _superseded(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    return Denied(Reason.SUPERSEDED) if badge.issue < facts.holder.highest_issue else None
+
+
+def _not_valid_today(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    day = event_day(facts.calendar.day_starts, at)
+    if day is not None and badge.valid_days >> day & 1:
+        return None
+    return Denied(Reason.NOT_VALID_TODAY)
+
+
+def _expired(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    return Denied(Reason.EXPIRED) if facts.key_expired else None
+
+
+def _not_entitled(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    if not badge.zones & facts.hall.zones:
+        return Denied(Reason.NOT_ENTITLED, categories=facts.hall.categories)
+    on = _on(at, facts)
+    if any(_admits(session, badge, facts) for session in on):
+        return None
+    refused_by_name = any(session.session_id in facts.holder.refused_from for session in on)
+    if badge.category in facts.hall.categories and not refused_by_name:
+        return None
+    coming = [session for session in facts.sessions if session.closes_at > at]
+    later = _next(badge, at, facts)
+    if not on and (later is not None or not _admits_anybody(coming, facts)):
+        return None  # too early, or nothing left on the programme: closed rather than forbidden
+    nearest = coming[0] if coming else None
+    return Denied(
+        Reason.NOT_ENTITLED,
+        opens_at=later.opens_at if later else None,
+        session_id=nearest.session_id if nearest else None,
+        categories=facts.hall.categories.union(nearest.categories if nearest else ()),
+    )
+
+
+def _hall_closed(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    if facts.hall.closed:
+        return Denied(Reason.HALL_CLOSED)
+    always_open = not facts.hall.sessions_only and badge.category in facts.hall.categories
+    if always_open or _on(at, facts):
+        return None
+    later = _next(badge, at, facts)
+    return Denied(
+        Reason.HALL_CLOSED,
+        opens_at=later.opens_at if later else None,
+        session_id=later.session_id if later else None,
+    )
+
+
+def _already_inside(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    if facts.presence is None or facts.hall.anti_passback is not AntiPassback.HARD:
+        return None
+    return Denied(Reason.ALREADY_INSIDE, since=facts.presence.since, door=facts.presence.door)
+
+
+def _hall_full(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    return Denied(Reason.HALL_FULL) if facts.free_places < 1 else None
+
+
+def _kiosk_retired(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    return Denied(Reason.KIOSK_RETIRED) if facts.kiosk_retired else None
+
+
+def _facts_too_old(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    limit = facts.hall.facts_age_max_ms
+    if limit is None or (facts.facts_age_ms is not None and facts.facts_age_ms <= limit):
+        return None
+    return Denied(Reason.FACTS_TOO_OLD)
+
+
+_CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
+    _revoked,
+    _superseded,
+    _not_valid_today,
+    _expired,
+    _not_entitled,
+    _hall_closed,
+    _already_inside,
+    _hall_full,
+    _kiosk_retired,
+    _facts_too_old,
+)
+
+
+def event_day(day_starts: tuple[int, ...], at: int) -> int | None:
+    """Index of the event's day that `at` falls on, or None outside the event."""
+    for day in range(len(day_starts) - 1):
+        if day_starts[day] <= at < day_starts[day + 1]:
+            return day
+    return None
+
+
+def _on(at: int, facts: Facts) -> list[Session]:
+    """Sessions whose admission window is open."""
+    return [session for session in facts.sessions if session.opens_at <= at < session.closes_at]
+
+
+def _admits(session: Session, badge: Credential, facts: Facts) -> bool:
+    if session.session_id in facts.holder.refused_from:
+        return False
+    return badge.category in session.categories or session.session_id in facts.holder.invited_to
+
+
+def _admits_anybody(coming: list[Session], facts: Facts) -> bool:
+    return bool(coming or facts.hall.categories or not facts.hall.sessions_only)
+
+
+def _next(badge: Credential, at: int, facts: Facts) -> Session | None:
+    for session in facts.sessions:
+        if session.opens_at > at and _admits(session, badge, facts):
+            return session
+    return None
+
+
+def _flags(badge: Credential, facts: Facts) -> frozenset[Flag]:
+    flags = set()
+    if facts.presence is not None and facts.hall.anti_passback is AntiPassback.SOFT:
+        flags.add(Flag.PASSBACK)
+    if badge.flags & CredentialFlag.ATTENTION:
+        flags.add(Flag.ATTENTION)
+    if badge.flags & CredentialFlag.ESCORT:
+        flags.add(Flag.ESCORT)
+    return frozenset(flags)

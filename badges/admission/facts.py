@@ -1,0 +1,168 @@
+"""What a decision knows, and what it answers: frozen values, no behaviour.
+
+Instants are Unix milliseconds in UTC (`…_at`); durations end in `_ms`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from badges.credential import Credential
+
+
+class Direction(StrEnum):
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
+class Reason(StrEnum):
+    """Why a door stayed shut. Released strings never change: they stand in signed records."""
+
+    NOT_A_BADGE = "not_a_badge"
+    FORGED = "forged"
+    OTHER_EVENT = "other_event"
+    REVOKED = "revoked"
+    SUPERSEDED = "superseded"
+    NOT_VALID_TODAY = "not_valid_today"
+    EXPIRED = "expired"
+    NOT_ENTITLED = "not_entitled"
+    HALL_CLOSED = "hall_closed"
+    ALREADY_INSIDE = "already_inside"
+    HALL_FULL = "hall_full"
+    KIOSK_RETIRED = "kiosk_retired"
+    FACTS_TOO_OLD = "facts_too_old"
+
+
+class Flag(StrEnum):
+    """What staff or an auditor should notice about an admission."""
+
+    PASSBACK = "passback"  # soft anti-passback: entered again without an exit
+    NO_ENTRY = "no_entry"  # an exit that can name no stay
+    UNVERIFIED = "unverified"  # an exit by something that is no valid badge of this event
+    ATTENTION = "attention"  # the credential asks staff to look
+    ESCORT = "escort"  # the holder must be escorted
+    REPEATED = "repeated"  # the same presentation, answered from the journal
+
+
+class AntiPassback(StrEnum):
+    OFF = "off"
+    SOFT = "soft"
+    HARD = "hard"
+
+
+class Exits(StrEnum):
+    """Who may credit an exit while offline (DESIGN.md §6)."""
+
+    STRICT = "strict"
+    TRUSTING = "trusting"
+
+
+@dataclass(frozen=True)
+class StayId:
+    """The entry record that opened a stay: (kiosk, its generation, the record's sequence)."""
+
+    kiosk: str
+    generation: int
+    seq: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One presentation at a door. `badge` is the opened credential, or why there is none."""
+
+    badge: Credential | Reason
+    direction: Direction
+    scanned_at: int
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The event's days: `day_starts` are local midnights, one more than there are days.
+
+    Day i is `[day_starts[i], day_starts[i + 1])`; the caller computes them in the venue's zone.
+    """
+
+    day_starts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What is known of the serial beyond its badge. Unknown serials have the defaults."""
+
+    revoked: bool = False
+    highest_issue: int = 0  # 0: nothing known
+    invited_to: frozenset[int] = frozenset()  # session ids
+    refused_from: frozenset[int] = frozenset()  # session ids
+
+
+@dataclass(frozen=True)
+class Session:
+    """A scheduled activity. Admits from `opens_at` (inclusive) to `closes_at` (exclusive)."""
+
+    session_id: int
+    title: str
+    opens_at: int
+    closes_at: int
+    categories: frozenset[int]  # empty: invitation only
+
+
+@dataclass(frozen=True)
+class Hall:
+    """A bounded area with a capacity."""
+
+    hall_id: int
+    name: str
+    closed: bool = False  # shut by staff, whatever the programme says
+    categories: frozenset[int] = frozenset()  # who may enter besides the sessions' own rules
+    zones: int = 0xFFFFFFFF  # the credential's zone groups must meet these
+    sessions_only: bool = False  # shut while no session admits
+    anti_passback: AntiPassback = AntiPassback.HARD
+    exits: Exits = Exits.STRICT
+    facts_age_max_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Presence:
+    """The holder's open stay in this hall, as far as is known here."""
+
+    stay: StayId
+    since: int | None = None
+    door: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a decision may depend on."""
+
+    calendar: Calendar
+    hall: Hall
+    sessions: tuple[Session, ...]  # of this hall, not yet over, soonest first
+    holder: Holder = Holder()
+    presence: Presence | None = None
+    free_places: int = 0  # at this door
+    key_expired: bool = False  # the badge's key is past its last day
+    kiosk_retired: bool = False
+    facts_age_ms: int | None = None  # None: never had any from the server
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """The door opens. `closes` is the stay that an exit ends; entries open their own."""
+
+    flags: frozenset[Flag] = frozenset()
+    session_id: int | None = None
+    closes: StayId | None = None
+
+
+@dataclass(frozen=True)
+class Denied:
+    """The door stays shut, with what the nearest failing condition needs to be told plainly."""
+
+    reason: Reason
+    opens_at: int | None = None  # hall_closed: when this holder's next session opens
+    session_id: int | None = None  # the session that the answer is about
+    categories: frozenset[int] = frozenset()  # not_entitled: who is admitted
+    since: int | None = None  # already_inside: when the open stay began
+    door: str | None = None  # already_inside: where it began
+
+
+Decision = Admitted | Denied

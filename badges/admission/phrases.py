@@ -1,0 +1,230 @@
+"""A decision in plain words: one huge word, the nearest failing condition, and what to do next.
+
+Pure: the instant, the zone and every name are arguments. English and Chinese.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
+from badges.admission.sentences import (
+    DENIED,
+    FLAGS,
+    MONTHS,
+    PARTS,
+    STOP,
+    THIS_HALL,
+    WEEKDAYS,
+    WORDS,
+    Pair,
+)
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+_TOLD = (Flag.ATTENTION, Flag.ESCORT, Flag.PASSBACK)  # what makes staff look, most pressing first
+_COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")  # nouns with a plural in s
+
+
+class Tone(StrEnum):
+    """What an answer looks and sounds like."""
+
+    ADMIT = "admit"
+    LOOK = "look"  # admitted, and staff should notice something
+    DENY = "deny"
+    GOODBYE = "goodbye"  # an exit; never refused
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a door tells its steward, in one language. `next_step` is "" where nothing is to do."""
+
+    word: str
+    reason: str
+    next_step: str
+
+
+def tone(decision: Decision, direction: Direction) -> Tone:
+    """How to show the decision. A repeated answer looks like the first one."""
+    if direction is Direction.EXIT:
+        return Tone.GOODBYE
+    if isinstance(decision, Denied):
+        return Tone.DENY
+    return Tone.LOOK if decision.flags.intersection(_TOLD) else Tone.ADMIT
+
+
+def explain(
+    decision: Decision,
+    direction: Direction,
+    *,
+    language: Language,
+    time_zone: ZoneInfo | str,
+    at: int,
+    categories: Mapping[int, str],
+    category: int | None = None,
+    hall: str = "",
+    sessions: Mapping[int, str] | None = None,
+    doors: Mapping[str, str] | None = None,
+) -> Explanation:
+    """The decision of instant `at`, for the steward. All names are those of `language`.
+
+    `category` is the badge's own; `sessions` are titles by id; `doors` are names by what
+    `Denied.door` holds, which is shown as it is where there is none. Names that are missing are
+    left out. Raises ZoneInfoNotFoundError for a zone that does not exist.
+    """
+    zone = ZoneInfo(time_zone) if isinstance(time_zone, str) else time_zone
+    saying = _Saying(language, zone, at, categories, category, hall, sessions or {}, doors or {})
+    word = WORDS[language][tone(decision, direction)]
+    if isinstance(decision, Denied):
+        return Explanation(word, *saying.denied(decision))
+    if direction is Direction.EXIT:
+        return Explanation(word, *saying.left(decision))
+    return Explanation(word, *saying.admitted(decision))
+
+
+@dataclass(frozen=True)
+class _Saying:
+    """One answer being put into words."""
+
+    language: Language
+    zone: ZoneInfo
+    at: int
+    categories: Mapping[int, str]
+    category: int | None
+    hall: str
+    sessions: Mapping[int, str]
+    doors: Mapping[str, str]
+
+    def admitted(self, admitted: Admitted) -> Pair:
+        flags = FLAGS[self.language]
+        told = [flags[flag] for flag in _TOLD if flag in admitted.flags]
+        if told:
+            join = STOP[self.language].join
+            return join(reason for reason, _ in told), join(step for _, step in told)
+        if Flag.REPEATED in admitted.flags:
+            return flags[Flag.REPEATED]
+        name = "admitted_to" if self.title(admitted.session_id) else "admitted"
+        return self.part(name, place=self.place(admitted.session_id))
+
+    def left(self, admitted: Admitted) -> Pair:
+        for flag in (Flag.UNVERIFIED, Flag.NO_ENTRY, Flag.REPEATED):
+            if flag in admitted.flags:
+                return FLAGS[self.language][flag]
+        return self.part("left")
+
+    def denied(self, denied: Denied) -> Pair:
+        if denied.reason is Reason.NOT_ENTITLED:
+            return self.not_entitled(denied)
+        if denied.reason is Reason.HALL_CLOSED:
+            return self.closed(denied)
+        if denied.reason is Reason.ALREADY_INSIDE:
+            return self.inside(denied)
+        return _fill(DENIED[self.language][denied.reason], hall=self.place(None))
+
+    def not_entitled(self, denied: Denied) -> Pair:
+        place = self.place(denied.session_id)
+        who = self.who(denied)
+        if self.category is not None and self.category in denied.categories:
+            # Shut by a zone, or by a refusal of this holder: "admits delegates" would puzzle one.
+            reason, next_step = self.part("not_this_badge", place=place)
+        elif who:
+            reason, next_step = self.part("admits", place=place, who=who)
+        elif denied.session_id is not None:
+            reason, next_step = self.part("invited", place=place)
+        else:
+            reason, next_step = self.part("not_this_badge", place=place)
+        if denied.opens_at is None:
+            return reason, next_step
+        opens, _ = self.opens(denied.opens_at)
+        return reason, self.part("for_holder", opens=opens)[0]
+
+    def closed(self, denied: Denied) -> Pair:
+        if denied.opens_at is None:
+            return self.part("closed", hall=self.place(None))
+        opens, next_step = self.opens(denied.opens_at)
+        title = self.title(denied.session_id)
+        return (self.part("titled", opens=opens, title=title)[0] if title else opens), next_step
+
+    def inside(self, denied: Denied) -> Pair:
+        door = self.doors.get(denied.door, denied.door) if denied.door else ""
+        name = "inside" + ("_since" if denied.since is not None else "") + ("_door" if door else "")
+        time = "" if denied.since is None else self.moment(denied.since)
+        reason, _ = self.part(name, time=time, door=door)
+        return reason, PARTS[self.language]["inside"][1]
+
+    def opens(self, opens_at: int) -> Pair:
+        time, days = self.time(opens_at), self.days_away(opens_at)
+        if days <= 0:
+            return self.part("opens_today", time=time, span=self.span(opens_at))
+        if days == 1:
+            return self.part("opens_tomorrow", time=time)
+        return self.part("opens_later", time=time, day=self.day(opens_at))
+
+    def part(self, name: str, **names: str) -> Pair:
+        return _fill(PARTS[self.language][name], **names)
+
+    def title(self, session_id: int | None) -> str:
+        return "" if session_id is None else self.sessions.get(session_id, "")
+
+    def place(self, session_id: int | None) -> str:
+        return self.title(session_id) or self.hall or THIS_HALL[self.language]
+
+    def who(self, denied: Denied) -> str:
+        """The admitted categories as a list: "speakers, staff and press"."""
+        known = [self.categories.get(code, "") for code in sorted(denied.categories)]
+        names = [name for name in known if name]
+        if self.language == "zh":
+            return "、".join(names)
+        names = [_plural(name) for name in names]
+        return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+    def local(self, instant: int) -> datetime:
+        return datetime.fromtimestamp(instant / 1000, self.zone)
+
+    def time(self, instant: int) -> str:
+        return self.local(instant).strftime("%H:%M")
+
+    def days_away(self, instant: int) -> int:
+        return (self.local(instant).date() - self.local(self.at).date()).days
+
+    def moment(self, instant: int) -> str:
+        """The time, with the day where it is not today."""
+        if self.days_away(instant) == 0:
+            return self.time(instant)
+        return f"{self.day(instant)} {self.time(instant)}"
+
+    def day(self, instant: int) -> str:
+        day: date = self.local(instant).date()
+        weekday = WEEKDAYS[self.language][day.weekday()]
+        if self.language == "zh":
+            return f"{day.month}月{day.day}日{weekday}"
+        return f"{weekday} {day.day} {MONTHS[day.month - 1]}"
+
+    def span(self, instant: int) -> str:
+        """The wait from now, rounded up to minutes: never "in 0 minutes" before an opening."""
+        hours, minutes = divmod(max(1, -(-(instant - self.at) // 60_000)), 60)
+        if self.language == "zh":
+            return (f"{hours}小时" if hours else "") + (f"{minutes}分钟" if minutes else "")
+        parts = ((hours, "hour"), (minutes, "minute"))
+        return " ".join(f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in parts if n)
+
+
+def _fill(pair: Pair, **names: str) -> Pair:
+    reason = pair[0].format(**names)
+    if reason.startswith(THIS_HALL["en"]):
+        reason = reason[0].upper() + reason[1:]
+    return reason, pair[1]
+
+
+def _plural(name: str) -> str:
+    """A category's English name in a sentence: "Speaker" → "speakers", "VIP" → "VIPs"."""
+    if not name.isascii() or " " in name:
+        return name
+    if name.isupper():
+        return f"{name}s"
+    lower = name.lower()
+    return f"{lower}s" if lower.endswith(_COUNTED) else lower
