@@ -1,0 +1,208 @@
+"""Places: permissions for one more person in a hall, each held by exactly one owner.
+
+A place is in the server's pool, at a kiosk (free, or used by an entry that the server has not
+seen), or in a stay that the server owns. Both ends are values with pure steps; kiosk, server and
+simulator run these, not copies. Every message carries totals that only grow, so loss, repetition
+and reordering are harmless. README.md has the proof sketch; TRUST rules are numbered as there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from badges.admission.facts import StayId
+
+
+class PlacesError(ValueError):
+    """A step that the protocol does not allow; nothing was changed."""
+
+
+class NoPlaceError(PlacesError):
+    """An entry without a free place at this door."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """The server's word to one kiosk about one hall: totals, and the server's incarnation."""
+
+    granted: int
+    recall: int  # return places until the total returned is this
+    incarnation: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """A kiosk's durable account with one hall. `free` never falls below zero."""
+
+    granted: int = 0
+    returned: int = 0
+    entries: int = 0
+    credited: int = 0  # exits whose place the door took back at once
+    incarnation: int = 0
+    fenced: bool = False
+
+    @property
+    def free(self) -> int:
+        return self.granted - self.returned - self.entries + self.credited
+
+    def enter(self) -> "Account":
+        """Use one place. Durable in the same commit as the scan, before any light (rule 1)."""
+        if self.fenced or self.free < 1:
+            raise NoPlaceError
+        return replace(self, entries=self.entries + 1)
+
+    def credit(self) -> "Account":
+        """Take back the place of an own stay that was never offered (see `may_credit`)."""
+        if self.credited >= self.entries:
+            raise PlacesError("more exits credited than entries made")
+        return replace(self, credited=self.credited + 1)
+
+    def obey(self, order: Order) -> "Account":
+        """Take a grant and return what is recalled, as far as there are free places.
+
+        Orders of an earlier incarnation are dropped: they were made by a server that has since
+        been restored from a backup and may not remember them (rule 8).
+        """
+        if order.incarnation < self.incarnation:
+            return self
+        taken = replace(
+            self, granted=max(self.granted, order.granted), incarnation=order.incarnation
+        )
+        back = max(0, min(order.recall - taken.returned, taken.free))
+        return replace(taken, returned=taken.returned + back)
+
+    def fence(self) -> "Account":
+        """Stop for good and return every free place."""
+        return replace(self, fenced=True, returned=self.returned + max(0, self.free))
+
+
+def may_credit(
+    stay: StayId | None, *, kiosk: str, generation: int, offered: int, closed: bool
+) -> bool:
+    """Whether a kiosk takes a place back itself when `stay` is exited at its door (rule 3).
+
+    Only its own stay, still open, and never offered to the server; `offered` is the highest
+    sequence that a message ever carried, durable before that message was sent.
+    """
+    return (
+        stay is not None
+        and not closed
+        and (stay.kiosk, stay.generation) == (kiosk, generation)
+        and stay.seq > offered
+    )
+
+
+KioskKey = tuple[str, int]  # (kiosk, generation)
+
+
+@dataclass(frozen=True)
+class Held:
+    """The server's side of one kiosk's account with a hall."""
+
+    granted: int = 0
+    returned: int = 0
+    handed_over: int = 0  # entries that the server turned into stays of its own
+    reclaimed: int = 0  # attested as not inside, after a fence
+    fenced: bool = False
+
+    @property
+    def held(self) -> int:
+        """Places that the kiosk may hold free, or have used unseen."""
+        return self.granted - self.returned - self.handed_over - self.reclaimed
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The server's account of one hall. `worst_case` is the most that can be inside."""
+
+    capacity: int
+    incarnation: int = 1
+    open_stays: int = 0
+    kiosks: Mapping[KioskKey, Held] = field(default_factory=dict)
+    awaited: frozenset[KioskKey] = frozenset()  # who must still echo a new incarnation (rule 8)
+
+    @property
+    def worst_case(self) -> int:
+        return sum(held.held for held in self.kiosks.values()) + self.open_stays
+
+    @property
+    def free(self) -> int:
+        """Places to give; negative after the capacity was lowered below what is out."""
+        return self.capacity - self.worst_case
+
+    def enrol(self, kiosk: KioskKey) -> "Pool":
+        """A kiosk that has never held a place here."""
+        return self if kiosk in self.kiosks else self._with(kiosk, Held())
+
+    def grant(self, kiosk: KioskKey, places: int) -> "Pool":
+        """Give up to `places` from the pool; committed before it is sent (rule 6)."""
+        held = self.kiosks[kiosk]
+        given = min(places, self.free)
+        if held.fenced or self.awaited or given <= 0:
+            return self
+        return self._with(kiosk, replace(held, granted=held.granted + given))
+
+    def order(self, kiosk: KioskKey, recall: int = 0) -> Order:
+        """The message to a kiosk: its total of grants, and a wish for `recall` places back."""
+        held = self.kiosks[kiosk]
+        return Order(held.granted, held.returned + recall, self.incarnation)
+
+    def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> "Pool":
+        """A kiosk's own total of grants, before its records: it outlives a restored backup."""
+        held = self.kiosks[kiosk]
+        pool = self._with(kiosk, replace(held, granted=max(held.granted, granted)))
+        if incarnation == self.incarnation:
+            pool = replace(pool, awaited=pool.awaited - {kiosk})
+        return pool
+
+    def hear_returned(self, kiosk: KioskKey, returned: int) -> "Pool":
+        """A kiosk's total of returned places, after its records.
+
+        Places that an attestation already gave back are not given back twice (rule 7).
+        """
+        held = self.kiosks[kiosk]
+        if returned <= held.returned:
+            return self
+        reclaimed = max(0, held.reclaimed - (returned - held.returned))
+        return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
+
+    def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
+        """An entry record, first seen. `gone`: the kiosk had taken its place back already
+        (rule 4).
+        """
+        if gone:
+            return self
+        held = self.kiosks[kiosk]
+        pool = self._with(kiosk, replace(held, handed_over=held.handed_over + 1))
+        return replace(pool, open_stays=pool.open_stays + 1)
+
+    def close_stay(self) -> "Pool":
+        """An exit that names a stay which is open here; the caller has closed that stay
+        (rule 2).
+        """
+        if self.open_stays < 1:
+            raise PlacesError("no stay is open")
+        return replace(self, open_stays=self.open_stays - 1)
+
+    def fence(self, kiosk: KioskKey) -> "Pool":
+        """A lost kiosk: no more grants; what it holds stays counted (rule 7)."""
+        return self._with(kiosk, replace(self.kiosks[kiosk], fenced=True))
+
+    def attest(self, kiosk: KioskKey, places: int) -> "Pool":
+        """Staff's signed word that `places` of a fenced kiosk's are not inside."""
+        held = self.kiosks[kiosk]
+        if not held.fenced:
+            raise PlacesError("only a fenced kiosk's places can be attested")
+        back = max(0, min(places, held.held))
+        pool = self._with(kiosk, replace(held, reclaimed=held.reclaimed + back))
+        return replace(pool, awaited=pool.awaited - {kiosk})
+
+    def restored(self, incarnation: int) -> "Pool":
+        """After a restore from a backup: nothing is granted until every live kiosk has echoed.
+
+        A kiosk fenced meanwhile stays awaited until it is attested or heard.
+        """
+        live = {key for key, held in self.kiosks.items() if not held.fenced}
+        return replace(self, incarnation=incarnation, awaited=self.awaited | live)
+
+    def _with(self, kiosk: KioskKey, held: Held) -> "Pool":
+        return replace(self, kiosks={**self.kiosks, kiosk: held})

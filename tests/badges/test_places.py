@@ -1,0 +1,208 @@
+"""The places protocol: each rule by itself, then any order of messages under Hypothesis.
+
+The whole-day simulator with its mutants is tests/simulator.
+"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from badges.admission.facts import StayId
+from badges.places import Account, NoPlaceError, Order, PlacesError, Pool, may_credit
+
+A = ("door-a", 1)
+B = ("door-b", 1)
+
+
+def test_an_entry_needs_a_place() -> None:
+    account = Account().obey(Order(granted=1, recall=0, incarnation=1)).enter()
+    assert account.free == 0
+    with pytest.raises(NoPlaceError):
+        account.enter()
+
+
+def test_orders_are_totals_so_repeats_and_reordering_are_harmless() -> None:
+    first, second = Order(3, 0, 1), Order(5, 0, 1)
+    assert Account().obey(second).obey(first).obey(second) == Account().obey(second)
+
+
+def test_a_recall_takes_free_places_only() -> None:
+    account = Account().obey(Order(3, 0, 1)).enter().obey(Order(3, 3, 1))
+    assert (account.free, account.returned) == (0, 2)
+    assert account.obey(Order(3, 3, 1)) == account
+
+
+def test_an_order_of_an_earlier_incarnation_is_dropped() -> None:
+    account = Account().obey(Order(2, 0, 2))
+    assert account.obey(Order(9, 0, 1)) == account
+
+
+def test_a_fenced_kiosk_returns_what_is_free_and_stops() -> None:
+    account = Account().obey(Order(3, 0, 1)).enter().fence()
+    assert (account.free, account.returned) == (0, 2)
+    with pytest.raises(NoPlaceError):
+        account.obey(Order(9, 0, 1)).enter()
+
+
+@pytest.mark.parametrize(
+    ("stay", "offered", "closed", "expected"),
+    [
+        (StayId("door-a", 1, 5), 4, False, True),
+        (StayId("door-a", 1, 5), 5, False, False),
+        (StayId("door-a", 1, 5), 4, True, False),
+        (StayId("door-b", 1, 5), 4, False, False),
+        (StayId("door-a", 2, 5), 4, False, False),
+        (None, 0, False, False),
+    ],
+    ids=["own and unoffered", "offered", "closed", "another's", "another generation's", "unnamed"],
+)
+def test_who_may_credit(stay: StayId | None, offered: int, closed: bool, expected: bool) -> None:
+    found = may_credit(stay, kiosk="door-a", generation=1, offered=offered, closed=closed)
+    assert found is expected
+
+
+def pool(capacity: int = 4) -> Pool:
+    return Pool(capacity).enrol(A).enrol(B)
+
+
+def test_the_pool_never_gives_more_than_it_has() -> None:
+    given = pool(4).grant(A, 3).grant(B, 3)
+    assert (given.kiosks[A].held, given.kiosks[B].held, given.free) == (3, 1, 0)
+    assert given.grant(B, 1) == given
+
+
+def test_a_stay_moves_a_place_to_the_server_and_back() -> None:
+    inside = pool().grant(A, 2).open_stay(A, gone=False)
+    assert (inside.kiosks[A].held, inside.open_stays, inside.worst_case) == (1, 1, 2)
+    assert inside.close_stay().worst_case == 1
+    with pytest.raises(PlacesError):
+        pool().close_stay()
+
+
+def test_lowered_capacity_is_a_debt_that_exits_repay() -> None:
+    full = pool(2).grant(A, 2).open_stay(A, gone=False)
+    lowered = replace(full, capacity=1)
+    assert lowered.free == -1
+    assert lowered.grant(B, 1) == lowered
+    assert lowered.close_stay().free == 0
+
+
+def test_a_fenced_kiosk_stays_counted_until_attested_and_is_not_given_back_twice() -> None:
+    fenced = pool(4).grant(A, 3).fence(A)
+    assert fenced.worst_case == 3
+    attested = fenced.attest(A, 2)
+    assert attested.worst_case == 1
+    heard = attested.hear_returned(A, 2)  # its journal turns up after all
+    assert heard.worst_case == 1
+    with pytest.raises(PlacesError):
+        pool().attest(A, 1)
+
+
+def test_after_a_restore_nothing_is_granted_until_all_have_echoed() -> None:
+    restored = pool(4).restored(2)
+    assert restored.grant(A, 1) == restored
+    heard = restored.hear(A, granted=3, incarnation=1)  # not yet the new incarnation
+    assert heard.awaited == {A, B}
+    both = heard.hear(A, granted=3, incarnation=2).hear(B, granted=0, incarnation=2)
+    assert both.kiosks[A].held == 3
+    assert both.grant(B, 9).kiosks[B].held == 1
+
+
+class TwoDoors(RuleBasedStateMachine):
+    """Two kiosks, one server, messages that are lost, repeated and late: never over capacity."""
+
+    keys = st.sampled_from([A, B])
+    few = st.integers(1, 3)
+
+    @initialize(capacity=st.integers(1, 4))
+    def begin(self, capacity: int) -> None:
+        self.pool = Pool(capacity).enrol(A).enrol(B)
+        self.accounts = {A: Account(), B: Account()}
+        self.journals: dict[tuple[str, int], list[tuple[str, StayId | None, bool]]] = {A: [], B: []}
+        self.offered = {A: 0, B: 0}
+        self.acked = {A: 0, B: 0}
+        self.open: set[StayId] = set()  # at the server
+        self.named: set[StayId] = set()  # by an exit record anywhere
+        self.gone: set[StayId] = set()
+        self.seen: set[StayId] = set()  # records that the server has
+        self.orders: list[tuple[tuple[str, int], Order]] = []
+
+    @rule(key=keys, places=few)
+    def grant(self, key: tuple[str, int], places: int) -> None:
+        self.pool = self.pool.grant(key, places)
+        self.orders.append((key, self.pool.order(key)))
+
+    @rule(key=keys, places=few)
+    def recall(self, key: tuple[str, int], places: int) -> None:
+        self.orders.append((key, self.pool.order(key, places)))
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data())
+    def deliver(self, data: st.DataObject) -> None:
+        key, order = data.draw(st.sampled_from(self.orders))
+        self.accounts[key] = self.accounts[key].obey(order)
+
+    @rule(key=keys)
+    def enter(self, key: tuple[str, int]) -> None:
+        try:
+            self.accounts[key] = self.accounts[key].enter()
+        except NoPlaceError:
+            return
+        self.journals[key].append(("entry", None, False))
+
+    @rule(key=keys, data=st.data())
+    def leave(self, key: tuple[str, int], data: st.DataObject) -> None:
+        own = {
+            StayId(*key, seq)
+            for seq, (kind, _, _) in enumerate(self.journals[key], 1)
+            if kind == "entry"
+        }
+        known = sorted((own | self.open) - self.named, key=str)
+        if not known:
+            return
+        stay = data.draw(st.sampled_from(known))
+        credited = may_credit(
+            stay, kiosk=key[0], generation=key[1], offered=self.offered[key], closed=False
+        )
+        if credited:
+            self.accounts[key] = self.accounts[key].credit()
+            self.gone.add(stay)
+        self.named.add(stay)
+        self.journals[key].append(("exit", stay, credited))
+
+    @rule(key=keys, records=few, lost=st.booleans())
+    def sync(self, key: tuple[str, int], records: int, lost: bool) -> None:
+        """`lost`: the server takes the batch, the answer never comes."""
+        account = self.accounts[key]
+        last = min(len(self.journals[key]), self.acked[key] + records)
+        self.offered[key] = max(self.offered[key], last)
+        pool = self.pool.hear(key, granted=account.granted, incarnation=account.incarnation)
+        for seq in range(self.acked[key] + 1, last + 1):
+            kind, stay, _ = self.journals[key][seq - 1]
+            ref = StayId(*key, seq)
+            if kind == "entry" and ref not in self.seen:
+                gone = ref in self.gone
+                pool = pool.open_stay(key, gone=gone)
+                if not gone:
+                    self.open.add(ref)
+            elif stay in self.open:
+                self.open.discard(stay)
+                pool = pool.close_stay()
+            self.seen.add(ref)
+        self.pool = pool.hear_returned(key, account.returned)
+        if not lost:
+            self.acked[key] = last
+
+    @invariant()
+    def never_over_capacity(self) -> None:
+        if not hasattr(self, "pool"):
+            return
+        entries = sum(account.entries for account in self.accounts.values())
+        inside = entries - len(self.named)
+        assert inside <= self.pool.worst_case <= self.pool.capacity
+        assert all(account.free >= 0 for account in self.accounts.values())
+
+
+TestTwoDoors = TwoDoors.TestCase
