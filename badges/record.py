@@ -1,0 +1,84 @@
+"""The scan record: one line of a kiosk's journal, and its one canonical form.
+
+Canonical JSON: keys sorted, no spaces, UTF-8, no floats; so whoever hashes it needs no library of
+ours.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+KioskId = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,31}$")]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Sequence = Annotated[int, Meta(ge=1, le=2**53)]
+Instant = Annotated[int, Meta(ge=0, le=2**53)]  # Unix ms, UTC
+Milliseconds = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Word = Annotated[str, Meta(pattern="^[a-z_]{1,32}$")]
+Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
+
+
+class WireError(ValueError):
+    """A message is malformed. The text names the field, never its value."""
+
+
+class StayRef(Struct, frozen=True, forbid_unknown_fields=True):
+    """The entry record that opened a stay."""
+
+    kiosk: KioskId
+    generation: Count
+    seq: Sequence
+
+
+class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One line of a kiosk's journal. Its canonical bytes are hashed, signed and logged for ever."""
+
+    v: Literal[1] = 1
+    kiosk: KioskId
+    generation: Count
+    seq: Sequence
+    act: Literal["scan", "override", "annul"] = "scan"
+    direction: Literal["entry", "exit"]
+    door: Count
+    hall: Count
+    scanned_at: Instant
+    skew_ms: Milliseconds | None  # kiosk's clock minus server's, as last measured
+    facts_age_ms: Count | None  # how old the door's knowledge was; None: never had any
+    decision: Literal["admitted", "denied"]
+    reason: Word | None = None
+    flags: Annotated[tuple[Word, ...], Meta(max_length=8)] = ()
+    serial: Annotated[int, Meta(ge=0, le=0xFFFFFF)] | None = None
+    issue: Annotated[int, Meta(ge=1, le=255)] | None = None
+    category: Annotated[int, Meta(ge=0, le=255)] | None = None
+    session: Count | None = None
+    closes: StayRef | None = None
+    credited: bool = False  # an exit whose place the door took back at once
+    by: Annotated[str, Meta(max_length=32)] | None = None  # override, annul: the supervisor
+    note: Annotated[str, Meta(max_length=200)] | None = None  # override, annul: the reason
+
+
+def encode_record(record: ScanRecord) -> bytes:
+    """The record's canonical bytes."""
+    return msgspec.json.encode(record, order="sorted")
+
+
+def decode_record(raw: bytes) -> ScanRecord:
+    """The record in `raw`. Raises WireError where it is invalid or not in canonical form."""
+    try:
+        record = _RECORD.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireError(f"scan record: {error_place(error)}") from None
+    if encode_record(record) != raw:
+        raise WireError("scan record: not in canonical form")
+    return record
+
+
+_RECORD = msgspec.json.Decoder(ScanRecord)
+
+
+def error_place(error: Exception) -> str:
+    """What is wrong, without the value: msgspec names types and fields; anything else
+    stays unsaid.
+    """
+    return str(error) if isinstance(error, msgspec.MsgspecError) else "not UTF-8"

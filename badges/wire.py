@@ -1,0 +1,283 @@
+"""How doors and server speak: typed messages as plain JSON, and their limits, once for
+both ends.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from badges.record import (
+    Count,
+    Hash,
+    Instant,
+    Milliseconds,
+    Sequence,
+    Signature,
+    StayRef,
+    WireError,
+    error_place,
+)
+
+BATCH_SCANS_MAX = 1000
+BODY_BYTES_MAX = 2_000_000
+HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
+
+
+class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a door says of its places in a hall: totals that only grow."""
+
+    hall: Count
+    granted: Count
+    returned: Count
+    free: Count  # for the sharing policy alone; the protocol does not use it
+    wants: bool = False  # somebody stands at the door and there is no place
+
+
+class Health(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a kiosk feels. None where it can't know."""
+
+    version: Annotated[str, Meta(max_length=40)] = ""
+    camera: Annotated[str, Meta(max_length=120)] = ""
+    frames_per_second: float | None = None
+    queue: Count = 0
+    disk_free_mb: Count | None = None
+    battery_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
+    skew_ms: Milliseconds | None = None
+    facts_age_ms: Count | None = None
+
+
+class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /api/scans. `records` are canonical; the chain's head after the last one is signed.
+
+    An empty batch is a heartbeat: it carries totals and health, and asks for orders.
+    """
+
+    records: Annotated[list[msgspec.Raw], Meta(max_length=BATCH_SCANS_MAX)]
+    first_seq: Sequence
+    gone: Annotated[list[Sequence], Meta(max_length=BATCH_SCANS_MAX)] = []
+    head: Hash
+    signature: Signature  # over HEAD_CONTEXT and head
+    incarnation: Count
+    places: Annotated[list[PlaceTotals], Meta(max_length=64)] = []
+    log_size: Count = 0  # the entry log's size in the newest checkpoint that this kiosk verified
+    sent_at: Instant
+    health: Health = Health()
+
+
+class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the server says of a door's places in a hall: totals; older ones are harmless."""
+
+    hall: Count
+    granted: Count
+    recall: Count  # return places until your total of returned ones is this
+    incarnation: Count
+
+
+class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The answer to a batch: everything up to `acked_seq` is in the ledger, on disk."""
+
+    acked_seq: Count
+    incarnation: Count
+    fenced: bool
+    orders: list[PlaceOrder]
+    received_at: Instant
+    answered_at: Instant
+    cursor: Count  # of the feed, when the answer was made
+    checkpoint: str  # C2SP signed note
+    consistency: list[Hash]  # from the kiosk's `log_size` to the checkpoint's
+    refused: str | None = None  # why the rest of the batch was not taken
+
+
+class CategoryFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    code: Count
+    key: str
+    names: dict[str, str]  # by language
+    letter: str
+    colour: str  # #rrggbb
+
+
+class HallFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    hall: Count
+    names: dict[str, str]
+    closed: bool
+    categories: list[int]
+    zones: Count
+    sessions_only: bool
+    anti_passback: Literal["off", "soft", "hard"]
+    exits: Literal["strict", "trusting"]
+    facts_age_max_ms: Count | None
+    capacity: Count
+
+
+class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    session: Count
+    titles: dict[str, str]
+    opens_at: Instant
+    closes_at: Instant
+    categories: list[int]
+    invited: list[int]  # serials
+    refused: list[int]  # serials
+
+
+class DoorFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    door: Count
+    names: dict[str, str]
+    mode: Literal["entry", "exit", "both"]
+
+
+class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """A serial of which a door must know more than its badge says."""
+
+    serial: Count
+    highest_issue: Count
+    revoked: bool
+
+
+class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    stay: StayRef
+    serial: Count
+    since: Instant
+    door: Count
+
+
+class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """GET /api/replica: all that one kiosk's door needs, as of `cursor`."""
+
+    cursor: Count
+    answered_at: Instant
+    incarnation: Count
+    event_name: dict[str, str]
+    time_zone: str
+    day_starts: list[Instant]
+    ring: bytes  # badges.keys.sign_ring
+    log_name: str
+    log_key: bytes
+    categories: list[CategoryFacts]
+    hall: HallFacts
+    door: DoorFacts
+    doors: dict[str, dict[str, str]]  # names of the hall's doors, by id
+    sessions: list[SessionFacts]
+    holders: list[HolderFacts]
+    stays: list[StayFacts]
+    orders: list[PlaceOrder]
+    retired: bool
+
+
+class HolderChanged(Struct, frozen=True, tag="holder"):
+    holder: HolderFacts
+
+
+class StayOpened(Struct, frozen=True, tag="stay_opened"):
+    stay: StayFacts
+    hall: Count
+
+
+class StayClosed(Struct, frozen=True, tag="stay_closed"):
+    stay: StayRef
+    hall: Count
+    serial: Count
+
+
+class PlacesOrdered(Struct, frozen=True, tag="places"):
+    order: PlaceOrder
+
+
+class VenueChanged(Struct, frozen=True, tag="venue"):
+    """Programme, policy, keys or the kiosk's own door changed: take a new snapshot."""
+
+
+class NamesChanged(Struct, frozen=True, tag="names"):
+    """There are sealed names to fetch."""
+
+
+class KioskRetired(Struct, frozen=True, tag="retired"):
+    generation: Count
+
+
+Change = (
+    HolderChanged
+    | StayOpened
+    | StayClosed
+    | PlacesOrdered
+    | VenueChanged
+    | NamesChanged
+    | KioskRetired
+)
+
+
+class SealedName(Struct, frozen=True, array_like=True):
+    lookup: bytes  # badges.credential.lookup_id
+    sealed: bytes  # badges.credential.seal_name of a HolderName
+
+
+class HolderName(Struct, frozen=True):
+    """What a kiosk shows of a holder, readable only with the badge in front of it."""
+
+    name: str
+    organisation: str = ""
+    country: str = ""
+
+
+class NamesPage(Struct, frozen=True):
+    """GET /api/names?after=N: sealed names after row N, at most some thousands at a time."""
+
+    names: list[SealedName]
+    next: Count
+    more: bool
+
+
+class EnrolRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/enrol, repeated until the admin has confirmed."""
+
+    token: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    public_key: Hash
+    signature: Signature  # badges.enrolment.proof
+
+
+class EnrolAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    confirmed: bool
+    identity: bytes = b""  # badges.enrolment.sign_identity
+    root_key: bytes = b""
+    event_id: bytes = b""
+
+
+class ErrorBody(Struct, frozen=True):
+    """The one shape of an error: `{"error": {...}}`. `retry`: the same request may work later."""
+
+    code: str
+    message: str
+    retry: bool = False
+
+
+class ErrorAnswer(Struct, frozen=True):
+    error: ErrorBody
+
+
+T = TypeVar("T", bound=Struct)
+_CHANGE: msgspec.json.Decoder[Change] = msgspec.json.Decoder(Change)
+
+
+def encode(message: Struct) -> bytes:
+    """Any message but a record, as JSON."""
+    return msgspec.json.encode(message)
+
+
+def decode(raw: bytes, kind: type[T]) -> T:
+    """A message of `kind`. Raises WireError with the field at fault."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireError(error_place(error)) from None
+
+
+def encode_change(change: Change) -> str:
+    return msgspec.json.encode(change).decode()
+
+
+def decode_change(raw: bytes | str) -> Change:
+    """One change of the feed. Raises WireError."""
+    try:
+        return _CHANGE.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireError(error_place(error)) from None
