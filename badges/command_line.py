@@ -1,0 +1,94 @@
+"""What `hallkeeper-badges` needs of the command line and the disk: options, errors, files."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+
+class InputError(click.ClickException):
+    """What was given can't be used. Exit status 2: 1 is for a badge that is refused."""
+
+    exit_code = 2
+
+
+def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Parameter, str], int]:
+    """A callback for an option: `1-3,5`, `all` or `none` as a bit map, where `first` is bit 0."""
+    numbers = range(first, first + bits)
+
+    def convert(ctx: click.Context, param: click.Parameter, text: str) -> int:
+        if text in ("all", "none"):
+            return (1 << bits) - 1 if text == "all" else 0
+        bit_map = 0
+        for part in text.split(","):
+            span = _span(part)
+            if span is None or not (span[0] in numbers and span[1] in numbers):
+                how = f"give numbers from {numbers[0]} to {numbers[-1]}, as in 1-3,5."
+                raise click.BadParameter(f"{text!r}: {how}", ctx, param)
+            for number in range(span[0], span[1] + 1):
+                bit_map |= 1 << number - first
+        return bit_map
+
+    return convert
+
+
+def zone_bits(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, int]:
+    """A callback: texts `code=group` as the bit of each zone code."""
+    bits = {}
+    for text in texts:
+        match = re.fullmatch(r"([^=]{1,40})=([0-9]{1,2})", text)
+        if match is None or int(match[2]) > 31 or match[1] in bits:
+            raise click.BadParameter(
+                f"{text!r}: give each zone once, as in EXPO=3, with a group from 0 to 31.",
+                ctx,
+                param,
+            )
+        bits[match[1]] = int(match[2])
+    return bits
+
+
+def _span(part: str) -> tuple[int, int] | None:
+    """`3` as (3, 3) and `1-3` as (1, 3); None for anything else."""
+    match = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part)
+    if match is None:
+        return None
+    low, high = int(match[1]), int(match[2] or match[1])
+    return (low, high) if low <= high else None
+
+
+def read_file(path: Path, bytes_max: int) -> bytes:
+    """At most one byte more than `bytes_max`, so that the reader sees what is too large."""
+    try:
+        with path.open("rb") as file:
+            return file.read(bytes_max + 1)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def write_file(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}.") from None
+
+
+def write_new(files: Mapping[Path, tuple[bytes, int]]) -> None:
+    """Make all the files, with their modes, or none. Keys that exist are never written over."""
+    made: list[Path] = []
+    try:
+        for path, (data, mode) in files.items():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            made.append(path)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        for path in made:
+            path.unlink()
+        if isinstance(error, FileExistsError):
+            raise InputError(f"{error.filename} exists; keys are never written over.") from None
+        place = error.filename or "A key file"
+        raise InputError(f"{place} can't be written: {error.strerror}.") from None

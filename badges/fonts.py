@@ -1,0 +1,169 @@
+"""Which installed fonts draw a text, looked up in their character maps before anything is drawn.
+
+A card is set in exactly the families chosen here, so that a character without a glyph is found,
+never printed as a box.
+"""
+
+import functools
+import operator
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+import typst
+from fontTools.ttLib import TTFont, TTLibError
+
+_FIRST = ("Noto Sans",)
+_SCRIPTS = (
+    "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Bengali",
+    "Noto Sans Gurmukhi", "Noto Sans Gujarati", "Noto Sans Oriya", "Noto Sans Tamil",
+    "Noto Sans Telugu", "Noto Sans Kannada", "Noto Sans Malayalam", "Noto Sans Sinhala",
+    "Noto Sans Thai", "Noto Sans Lao", "Noto Sans Khmer", "Noto Sans Myanmar", "Noto Sans Tibetan",
+    "Noto Serif Tibetan", "Noto Sans Georgian", "Noto Sans Armenian", "Noto Sans Ethiopic",
+    "Noto Sans Mongolian", "Noto Sans Symbols", "Noto Sans Symbols2", "Noto Sans Math",
+)  # fmt: skip
+_HAN = {"SC": "Noto Sans CJK SC", "TC": "Noto Sans CJK TC", "HK": "Noto Sans CJK HK",
+        "JP": "Noto Sans CJK JP", "KR": "Noto Sans CJK KR"}  # fmt: skip
+_EMPTY_FONTS = ("LastResort", "Last Resort", "Adobe Blank", "Adobe NotDef")  # they draw boxes
+_JOINERS = "\u200c\u200d"
+_REGULAR, _BOLD = 400, 700
+_MAP_BYTES = 0x40000 // 8  # planes 0 to 3: what is beyond has no letters
+_MAP_BITS = range(_MAP_BYTES * 8)
+
+
+@functools.cache
+def installed() -> typst.Fonts:
+    """The system's fonts as Typst finds them, looked for once (0.2 s). Typst's own are left out."""
+    return typst.Fonts(include_system_fonts=True, include_embedded_fonts=False)
+
+
+@functools.cache
+def family_order(region: str) -> tuple[str, ...]:
+    """Installed families in the order of preference; `region` picks the forms of Han characters."""
+    here = set(installed().families())
+    han = (_HAN[region], *(family for key, family in _HAN.items() if key != region))
+    preferred = [family for family in (*_FIRST, *han, *_SCRIPTS) if family in here]
+    others = here.difference(preferred, _EMPTY_FONTS)
+    return (*preferred, *sorted(others, key=_rank))
+
+
+def _rank(family: str) -> tuple[bool, bool, str]:
+    return not family.startswith("Noto Sans"), not family.startswith("Noto"), family
+
+
+def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Families that draw `texts`, in order of preference, and the characters that none draws."""
+    found: set[str] = set()
+    missing: dict[str, None] = {}
+    joined = "\n".join(texts)
+    region = han_region(joined, language)
+    for cluster in set(_clusters(joined)):
+        family = _family(cluster, region)
+        if family:
+            found.add(family)
+        else:
+            missing |= dict.fromkeys(_lacking(cluster, region))
+    order = (family for family in family_order(region) if family in found)
+    return tuple(order), tuple(sorted(missing))
+
+
+def han_region(text: str, language: str) -> str:
+    """SC, TC, HK, JP or KR: by the language if it says so, else by kana or hangul in the text."""
+    tag = language.lower()
+    for start, region in (("zh-hant", "TC"), ("zh-tw", "TC"), ("zh-hk", "HK"), ("zh-mo", "HK"),
+                          ("zh", "SC"), ("ja", "JP"), ("ko", "KR")):  # fmt: skip
+        if tag.startswith(start):
+            return region
+    if any("\u3040" <= char <= "\u30ff" for char in text):
+        return "JP"
+    return "KR" if any("\uac00" <= char <= "\ud7a3" for char in text) else "SC"
+
+
+def package_for(character: str) -> str:
+    """The Debian package of fonts that most likely draws `character`."""
+    code = ord(character)
+    if 0x30000 <= code <= 0x3FFFF or 0x2CEB0 <= code <= 0x2EE5D:
+        return "fonts-babelstone-han"  # Han characters that are newer than the Noto fonts
+    if 0x2E80 <= code <= 0x9FFF or 0xAC00 <= code <= 0xD7FF or 0xF900 <= code <= 0xFAFF:
+        return "fonts-noto-cjk"
+    if 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x2FFFF:
+        return "fonts-noto-cjk"
+    if 0x1F000 <= code <= 0x1FAFF or 0x2600 <= code <= 0x27BF:
+        return "fonts-noto-color-emoji"
+    return "fonts-noto-core"
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """A letter with the marks on it: one font has to draw them together."""
+    cluster = ""
+    for char in text:
+        if char.isspace():
+            continue
+        if cluster and (unicodedata.category(char)[0] == "M" or char in _JOINERS):
+            cluster += char
+        else:
+            if cluster:
+                yield cluster
+            cluster = char
+    if cluster:
+        yield cluster
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _family(cluster: str, region: str) -> str | None:
+    if any(_unprintable(char) for char in cluster):
+        return None
+    forms = [_visible(unicodedata.normalize(form, cluster)) for form in ("NFC", "NFD")]
+    for family in family_order(region):
+        covered = coverage(family)
+        if any(all(_draws(covered, char) for char in form) for form in forms):
+            return family
+    return None
+
+
+def _unprintable(char: str) -> bool:
+    """Some fonts map control and bidirectional characters too: they would turn a line round."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char not in _JOINERS
+
+
+def _visible(cluster: str) -> str:
+    """`cluster` without the joiners and variation selectors that choose a form of its glyph."""
+    return "".join(
+        char
+        for char in cluster
+        if char not in _JOINERS and not "\ufe00" <= char <= "\ufe0f" and char < "\U000e0100"
+    )
+
+
+def _lacking(cluster: str, region: str) -> list[str]:
+    """The characters of `cluster` that no font has, or all of them where only the union fails."""
+    alone = [char for char in cluster if _family(char, region) is None]
+    return alone or list(_visible(cluster))
+
+
+def _draws(covered: bytes, char: str) -> bool:
+    code = ord(char)
+    return code in _MAP_BITS and bool(covered[code >> 3] >> (code & 7) & 1)
+
+
+@functools.cache
+def coverage(family: str) -> bytes:
+    """A bit for each code point that both the regular and the bold upright face draw."""
+    maps = [
+        _character_map(face.path, face.index)
+        for face in installed().fonts()
+        if face.family == family and face.style == "normal" and face.weight in (_REGULAR, _BOLD)
+    ]
+    both = functools.reduce(operator.and_, maps) if maps else 0
+    return both.to_bytes(_MAP_BYTES, "little")
+
+
+def _character_map(path: str | None, index: int) -> int:
+    """Bit n: the face draws code point n. Bits, because sets of all fonts' points need 400 MB."""
+    bits = bytearray(_MAP_BYTES)
+    try:
+        with TTFont(path, fontNumber=index, lazy=True) as font:
+            for code in filter(_MAP_BITS.__contains__, font.getBestCmap() or ()):
+                bits[code >> 3] |= 1 << (code & 7)
+    except (TTLibError, OSError):
+        return 0  # Typst may read it, but we vouch only for what we have seen
+    return int.from_bytes(bits, "little")

@@ -1,0 +1,117 @@
+"""The lines of a CSV file, in whatever encoding and with whatever delimiter spreadsheets write."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator
+
+from badges.roster_problem import RosterError, shown
+from badges.roster_table import SAVE_AS, Line
+
+ENCODINGS = (
+    "utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "cp1250", "cp1251", "cp1252",
+)  # fmt: skip
+_SAME = {"utf8": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030"}
+_DELIMITERS = ",;\t"
+_SEP_LINE = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)  # a custom of spreadsheets
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Office files, and encrypted new ones
+_FOREIGN_LINES_MOST = 10  # with more, the whole file must be in another encoding
+
+
+def csv_lines(data: bytes, name: str, encoding: str | None) -> Iterator[Line]:
+    """Every record of the file. Raises RosterError where it is no text, or in another encoding."""
+    _refuse_other_kinds(data, name)
+    return _records(_decode(data, name, encoding))
+
+
+def _refuse_other_kinds(data: bytes, name: str) -> None:
+    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not data.strip():
+        raise RosterError(f"{shown(name)} is empty")
+    if data.startswith(_OLE):
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            raise RosterError(f"{shown(name)} is protected by a password: {SAVE_AS} without one")
+        raise RosterError(f"{shown(name)} is an old Office file: {SAVE_AS}")
+    if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml", b"%pdf", b"{\\rtf")):
+        raise RosterError(f"{shown(name)} is not a table but another kind of file: {SAVE_AS}")
+
+
+def _decode(data: bytes, name: str, encoding: str | None) -> str:
+    """The text; without `encoding`, UTF-8, or UTF-16 where a byte order mark says so.
+
+    A few foreign bytes in a UTF-8 file stay in it as lone surrogates, which the cells then report.
+    """
+    if encoding is not None:
+        return _decode_as(data, name, encoding)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _decode_as(data, name, "utf-16")
+    if data.count(0) > len(data) // 10:
+        raise RosterError(f"{shown(name)} is not text in UTF-8: {SAVE_AS}")
+    text = data.decode("utf-8-sig", "surrogateescape")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        lines = data.splitlines()
+        if _foreign(lines[0]) or sum(map(_foreign, lines)) > _FOREIGN_LINES_MOST:
+            number = data.count(b"\n", 0, error.start) + 1
+            raise RosterError(
+                f"{shown(name)} is not in UTF-8 (first at line {number}): {SAVE_AS}, or name its"
+                " encoding, such as gb18030"
+            ) from None
+    return text
+
+
+def _foreign(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _decode_as(data: bytes, name: str, encoding: str) -> str:
+    known = _SAME.get(encoding.lower(), encoding.lower())
+    if known not in ENCODINGS:
+        raise RosterError(f"unknown encoding {shown(encoding)}: use one of {', '.join(ENCODINGS)}")
+    try:
+        return data.decode(known).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise RosterError(
+            f"{shown(name)} is not in {known} (first at line {number}): {SAVE_AS}"
+        ) from None
+
+
+def _records(text: str) -> Iterator[Line]:
+    sep = _SEP_LINE.match(text)
+    skipped = 1 if sep else 0
+    delimiter = sep[1] if sep else _sniff(text)
+    text = text[sep.end() :] if sep else text
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        before = reader.line_num
+        number = before + 1 + skipped
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Line(number, (), _flaw(str(error)), reader.line_num - before)
+        else:
+            yield Line(number, tuple(cells), span=reader.line_num - before)
+
+
+def _sniff(text: str) -> str:
+    """The delimiter that stands most often in the first line with something in it."""
+    header = next((line for line in io.StringIO(text) if line.strip()), "")
+    outside_quotes = "".join(header.split('"')[::2])
+    return max(_DELIMITERS, key=outside_quotes.count)
+
+
+def _flaw(error: str) -> str:
+    if "field larger" in error:
+        return "a cell has over 131,072 characters: is a closing quote missing?"
+    if "unexpected end" in error:
+        return "a quote opens here and never closes: close it, or double a quote inside a cell"
+    return "the quotes do not match: double every quote inside a quoted cell"

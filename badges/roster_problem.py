@@ -1,0 +1,46 @@
+"""What is wrong with a roster: all of it at once, each with its place and its remedy."""
+
+from dataclasses import dataclass
+
+
+class RosterError(ValueError):
+    """Nothing can be read from the file at all. The message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend. `line` counts from 1, the header included; None where it is the file's."""
+
+    line: int | None
+    column: str | None
+    message: str
+
+    def __str__(self) -> str:
+        place = [f"line {self.line}"] if self.line is not None else []
+        place += [self.column] if self.column is not None else []
+        return f"{', '.join(place)}: {self.message}" if place else self.message
+
+
+class ProblemList:
+    """Collects problems; keeps the first `most` and counts the rest."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[Problem] = []
+        self.count = 0
+
+    def add(self, line: int | None, column: str | None, message: str) -> None:
+        self.count += 1
+        if len(self._kept) < self._most:
+            self._kept.append(Problem(line, column, message))
+
+    def all(self) -> tuple[Problem, ...]:
+        more = self.count - len(self._kept)
+        tail = [Problem(None, None, f"... and {more} more")] if more else []
+        return (*self._kept, *tail)
+
+
+def shown(text: str, most: int = 40) -> str:
+    """`text` in quotes for a message: cut short, with nothing in it that a terminal would obey."""
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    return "'" + "".join(char if char.isprintable() else "�" for char in cut) + "'"

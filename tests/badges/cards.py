@@ -1,0 +1,52 @@
+"""A card, and the way back from PDF to pixels and text."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pypdfium2
+
+from badges.base45 import ALPHABET
+from badges.card import Card
+
+EVENT = "Global Digital Forum 2026"
+DPI = 150
+MM = DPI / 25.4  # pixels
+CREDENTIAL = "HK" + "".join(random.Random(7).choices(ALPHABET, k=120))
+ANNA = Card(
+    text=CREDENTIAL,
+    given_name="Anna",
+    family_name="Ødegård",
+    organisation="Fjord & Sønner AS",
+    country="Norway",
+    category_name="Delegate",
+    category_letter="D",
+    category_colour="#0b5cad",
+    badge_number="7K3QX",
+    zones=("VIP", "STAGE"),
+)
+
+
+def named(given: str, family: str = "", organisation: str = "", country: str = "") -> Card:
+    return replace(
+        ANNA,
+        given_name=given,
+        family_name=family,
+        organisation=organisation,
+        country=country,
+    )
+
+
+def pages(pdf: bytes) -> list[tuple[np.ndarray, str]]:
+    """Each page as gray pixels, and the text that can be copied from it."""
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        return [
+            (
+                np.asarray(page.render(scale=DPI / 72).to_pil().convert("L")),
+                page.get_textpage().get_text_bounded(),
+            )
+            for page in document
+        ]
+    finally:
+        document.close()
