@@ -1,0 +1,212 @@
+"""The kiosks' HTTP interface: enrolment, replica, names, feed, scans. Every call but enrolment is
+signed by the kiosk.
+
+A signature covers method, path, body and a counter that only rises, so that nothing overheard or
+logged can be used again. Messages are badges.wire; errors have its one shape.
+"""
+
+import base64
+import binascii
+import sqlite3
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+from msgspec import Struct
+
+from badges import wire
+from badges.admission.facts import Calendar
+from badges.enrolment import RequestStamp, request_message
+from badges.keys import BadSignatureError, PublicKey
+from badges.record import WireError
+from server import feed, issuing, kiosks, ledger, places, replicas, venue
+from server.config import day_starts
+from server.services import services
+
+KEEP_ALIVE_S = 15.0
+NAMES_MAX = 5_000
+
+blueprint = Blueprint("api", __name__, url_prefix="/api")
+
+
+class ApiError(Exception):
+    """An answer other than the one asked for. `retry`: the same may work later."""
+
+    def __init__(self, status: int, code: str, message: str, *, retry: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = wire.ErrorBody(code, message, retry)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A request as a kiosk claims to have signed it: taken here, verified on the writer's thread."""
+
+    stamp: RequestStamp
+    message: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The kiosk that signed the request."""
+
+    sender: ledger.Sender
+    door_id: int
+
+
+@blueprint.errorhandler(ApiError)
+def refused(error: ApiError) -> Response:
+    return _json(wire.ErrorAnswer(error.body), error.status)
+
+
+@blueprint.errorhandler(WireError)
+def malformed(error: WireError) -> Response:
+    return _json(wire.ErrorAnswer(wire.ErrorBody("malformed", str(error))), 400)
+
+
+@blueprint.post("/enrol")
+def enrol() -> Response:
+    """A kiosk shows its one-time code and its key."""
+    asked = wire.decode(request.get_data(), wire.EnrolRequest)
+    here = services()
+    try:
+        answer = here.database.write(lambda db: kiosks.enrol(db, here.event, asked, here.now()))
+    except kiosks.EnrolError as error:
+        raise ApiError(401, error.code, str(error)) from None
+    return _json(answer)
+
+
+@blueprint.get("/replica")
+def replica() -> Response:
+    """All that the kiosk's door needs to know."""
+    here = services()
+    signed = _signed()
+
+    def step(db: sqlite3.Connection) -> wire.Snapshot:
+        now = here.now()
+        caller = _caller(db, signed, now, at_work=True)
+        return replicas.snapshot(db, here.event, caller.sender.key, caller.door_id, now)
+
+    return _json(here.database.write(step))
+
+
+@blueprint.get("/names")
+def names() -> Response:
+    """Sealed names of badges issued after row `after`."""
+    here = services()
+    signed = _signed()
+    here.database.write(lambda db: _caller(db, signed, here.now(), at_work=True))
+    after = _number("after")
+    return _json(issuing.names_after(here.database.reader, after, NAMES_MAX))
+
+
+@blueprint.get("/feed")
+def changes() -> Response:
+    """Changes after a cursor, as they happen, as Server-Sent Events."""
+    here = services()
+    signed = _signed()
+    caller = here.database.write(lambda db: _caller(db, signed, here.now(), at_work=True))
+    hall_id = venue.door_hall(here.database.reader, caller.door_id)
+    try:
+        subscription = here.hub.subscribe(
+            _number("after"), hall_id=hall_id, kiosk=caller.sender.kiosk
+        )
+    except feed.CursorGoneError:
+        raise ApiError(409, "cursor_gone", "Take a new replica first.") from None
+    stream = Response(
+        feed.server_sent(subscription, KEEP_ALIVE_S),
+        mimetype="text/event-stream",
+        headers={"Cache-Control": "no-store"},
+    )
+    stream.call_on_close(lambda: here.hub.unsubscribe(subscription))
+    return stream
+
+
+@blueprint.post("/scans")
+def scans() -> Response:
+    """A batch of scans, or an empty one as a heartbeat; also from kiosks that are at work
+    no more.
+    """
+    here = services()
+    body = request.get_data()
+    batch = wire.decode(body, wire.ScanBatch)
+    received_at = here.now()
+    calendar = Calendar(day_starts(here.event.settings))
+    signed = _signed(body)
+
+    def step(db: sqlite3.Connection) -> tuple[ledger.Sender, int, list[wire.PlaceOrder], int]:
+        now = here.now()
+        caller = _caller(db, signed, now)
+        taken = ledger.ingest(db, caller.sender, batch, calendar=calendar, now=now)
+        kiosks.keep_health(db, caller.sender.key, batch)
+        orders = [places.order_for(db, hall, caller.sender.key) for hall in taken.halls]
+        return caller.sender, taken.acked_seq, orders, feed.cursor(db)
+
+    try:
+        sender, acked_seq, orders, cursor = here.database.write(step)
+    except ledger.GapError as error:
+        raise ApiError(409, "gap", str(error), retry=True) from None
+    except ledger.ForkError:
+        raise ApiError(
+            409,
+            "fork",
+            "This kiosk's journal is not the one that it sent before (a copied or restored disk?). "
+            "Keep its directory, and enrol it again.",
+        ) from None
+    checkpoint, consistency = here.log.checkpoint(batch.log_size)
+    return _json(
+        wire.ScanAnswer(
+            acked_seq=acked_seq,
+            incarnation=places.incarnation(here.database.reader),
+            fenced=sender.state != "active",
+            orders=orders,
+            received_at=received_at,
+            answered_at=here.now(),
+            cursor=cursor,
+            checkpoint=checkpoint,
+            consistency=consistency,
+        )
+    )
+
+
+def _signed(body: bytes = b"") -> Signed:
+    """What the request says of its sender, unverified. Raises ApiError where it says nothing."""
+    try:
+        kiosk, _, generation = request.headers[RequestStamp.KIOSK_HEADER].partition("/")
+        counter = int(request.headers[RequestStamp.COUNTER_HEADER][:20])
+        signature = base64.b64decode(request.headers[RequestStamp.SIGNATURE_HEADER], validate=True)
+        stamp = RequestStamp(kiosk[:64], int(generation[:20]), counter)
+    except (KeyError, ValueError, binascii.Error):
+        raise ApiError(401, "bad_signature", "The request is not signed by a kiosk.") from None
+    if not 0 <= stamp.counter < 2**53 or not 0 <= stamp.generation < 2**53:
+        raise ApiError(401, "bad_signature", "The request is not signed by a kiosk.")
+    target = request.full_path if request.query_string else request.path
+    return Signed(stamp, request_message(stamp, request.method, target, body), signature)
+
+
+def _caller(db: sqlite3.Connection, signed: Signed, now: int, *, at_work: bool = False) -> Caller:
+    """The kiosk whose signature the request bears; its counter is kept. Raises ApiError."""
+    known = kiosks.sender(db, signed.stamp.kiosk, signed.stamp.generation)
+    if known is None:
+        raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
+    sender, door_id = known
+    try:
+        PublicKey(sender.public_key).verify(signed.message, signed.signature)
+    except BadSignatureError:
+        raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
+    if not kiosks.count_request(db, sender.key, signed.stamp.counter, now):
+        raise ApiError(409, "replayed", "This request was made before.", retry=True)
+    if at_work and sender.state != "active":
+        raise ApiError(403, "retired", "This kiosk has been retired. Enrol it again to use it.")
+    return Caller(sender, door_id)
+
+
+def _number(name: str) -> int:
+    text = request.args.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise ApiError(400, "malformed", f"{name}: a whole number, please")
+    return int(text)
+
+
+def _json(message: Struct, status: int = 200) -> Response:
+    return Response(wire.encode(message), status, mimetype="application/json")

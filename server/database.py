@@ -1,0 +1,156 @@
+"""One event's database: readers by thread, and one writer that commits many requests at once.
+
+SQLite in WAL with `synchronous=FULL`: what a caller of `write` was told is on disk. A group of
+waiting writes shares one commit, each inside its own savepoint, so that one that fails leaves the
+others alone.
+"""
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+GROUP_MAX = 64
+BUSY_TIMEOUT_MS = 10_000
+_PRAGMAS = (
+    ("journal_mode", "WAL", "wal"),
+    ("synchronous", "FULL", 2),
+    ("foreign_keys", "ON", 1),
+    ("cell_size_check", "ON", 1),
+    ("trusted_schema", "OFF", 0),
+)
+
+
+class DatabaseError(Exception):
+    """The database can't be used; the text says what to do."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection with the settings that durability rests on, read back. Raises DatabaseError."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    for name, value, expected in _PRAGMAS:
+        connection.execute(f"PRAGMA {name} = {value}")
+        (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if actual != expected:
+            connection.close()
+            raise DatabaseError(
+                f"SQLite did not take {name}={value} for {path.name} (it says {actual!r}); "
+                "without it an acknowledged scan could be lost. Is the disk a network share?"
+            )
+    return connection
+
+
+class Database:
+    """The database of one event. Close it, or use it as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._listeners: list[Callable[[], None]] = []
+        self._writer_connection = connect(path)
+        self._closed = False
+        self._writer = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._writer.start()
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is queued and close every connection."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._queue.put(None)
+        self._writer.join()
+        for connection in (*self._readers, self._writer_connection):
+            connection.close()
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the writer's thread after each commit. It must be quick."""
+        self._listeners.append(listener)
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """This thread's connection for reading."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = connect(self.path)
+            connection.execute("PRAGMA query_only = ON")
+            self._local.connection = connection
+            with self._lock:
+                self._readers.append(connection)
+        return connection
+
+    def write(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `step` in a transaction, and return its result once that is on disk.
+
+        What `step` raises is raised here, and nothing that it did remains.
+        """
+        if self._closed:
+            raise DatabaseError("the database is closed")
+        job = _Job(step)
+        self._queue.put(job)
+        result: T = job.future.result()
+        return result
+
+    def _run(self) -> None:
+        while (job := self._queue.get()) is not None:
+            group = [job]
+            last = False
+            while len(group) < GROUP_MAX and not self._queue.empty():
+                more = self._queue.get()
+                if more is None:
+                    last = True
+                    break
+                group.append(more)
+            self._commit(group)
+            if last:
+                return
+
+    def _commit(self, group: "list[_Job]") -> None:
+        connection = self._writer_connection
+        done: list[tuple[_Job, Any]] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                connection.execute("SAVEPOINT step")
+                try:
+                    result = job.step(connection)
+                except BaseException as error:
+                    connection.execute("ROLLBACK TO step")
+                    job.future.set_exception(error)
+                else:
+                    done.append((job, result))
+                connection.execute("RELEASE step")
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            for job in group:
+                if not job.future.done():
+                    job.future.set_exception(error)
+            return
+        for listener in self._listeners:
+            listener()
+        for job, result in done:
+            job.future.set_result(result)
+
+
+class _Job:
+    def __init__(self, step: Callable[[sqlite3.Connection], Any]) -> None:
+        self.step = step
+        self.future: Future[Any] = Future()

@@ -1,0 +1,73 @@
+"""The entry log: every scan and every admin act as a leaf of an RFC 9162 Merkle tree, in the order
+of commitment.
+
+A leaf is written in the transaction of what it records. The tree over the leaves is derived, and
+kept in memory; a checkpoint states its size and root under the event's log key (C2SP tlog-
+checkpoint).
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Mapping
+
+from badges.keys import PrivateKey
+from badges.transparency import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from server.database import Database
+
+
+def append(db: sqlite3.Connection, kind: str, body: bytes, now: int) -> int:
+    """Add a leaf and return its number, from 0."""
+    row = db.execute(
+        "INSERT INTO leaf (number, kind, at, hash, body)"
+        " SELECT COALESCE(MAX(number) + 1, 0), ?, ?, ?, ? FROM leaf RETURNING number",
+        (kind, now, leaf_hash(body), body),
+    ).fetchone()
+    return int(row[0])
+
+
+def act(
+    db: sqlite3.Connection, by: str, act: str, subject: Mapping[str, str | int | None], now: int
+) -> int:
+    """Add an admin act. `subject` has ids, never anything personal: leaves outlive erasure."""
+    body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
+    return append(db, "act", body, now)
+
+
+def canonical(value: object) -> bytes:
+    """Keys sorted, no spaces, UTF-8: the same bytes as badges.record's."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Log:
+    """The tree over the committed leaves, and checkpoints of it. Safe to use from many threads."""
+
+    def __init__(self, database: Database, name: str, key: PrivateKey) -> None:
+        self._database = database
+        self._name = name
+        self._key = key
+        self._tree = Tree()
+        self._note = ""
+        self._lock = threading.Lock()
+
+    def checkpoint(self, known: int) -> tuple[str, list[bytes]]:
+        """The signed checkpoint of now, and the proof that the log of `known` leaves is its prefix.
+
+        The proof is empty where `known` is 0, the present size, or more than there is.
+        """
+        with self._lock:
+            grew = self._catch_up()
+            if grew or not self._note:
+                checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
+                self._note = sign_checkpoint(self._key, self._name, checkpoint)
+            if not 0 < known < self._tree.size:
+                return self._note, []
+            return self._note, self._tree.consistency(known, self._tree.size)
+
+    def _catch_up(self) -> bool:
+        size = self._tree.size
+        for (digest,) in self._database.reader.execute(
+            "SELECT hash FROM leaf WHERE number >= ? ORDER BY number", (size,)
+        ):
+            self._tree.append(digest)
+        return self._tree.size > size

@@ -1,0 +1,188 @@
+"""Changes that kiosks must hear of: written with their cause, and handed to held connections at
+once.
+
+`publish` stores a change in the transaction that made it. The hub wakes after each commit (and once
+a second, for what another process wrote), reads what is new once, and gives each subscriber what
+concerns it.
+"""
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from badges import wire
+from server.database import Database
+
+KEEP_CHANGES = 100_000
+QUEUE_MAX = 10_000
+MISSED_MAX = 5_000  # a kiosk that missed more takes a snapshot, which is quicker
+FOREIGN_WRITES_S = 1.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change with its place in the feed. No hall and no kiosk: everyone's."""
+
+    cursor: int
+    hall_id: int | None
+    kiosk: str | None
+    body: str  # wire.Change as JSON
+
+
+class CursorGoneError(Exception):
+    """The feed no longer reaches back to that cursor, or never got there: take a snapshot."""
+
+
+def publish(
+    db: sqlite3.Connection,
+    change: wire.Change,
+    *,
+    hall_id: int | None = None,
+    kiosk: str | None = None,
+) -> None:
+    """Store a change for one kiosk, for the kiosks of one hall, or for all."""
+    db.execute(
+        "INSERT INTO change (hall_id, kiosk, body) VALUES (?, ?, ?)",
+        (hall_id, kiosk, wire.encode_change(change)),
+    )
+
+
+def cursor(db: sqlite3.Connection) -> int:
+    """The newest change's cursor; 0 where there is none."""
+    (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
+    return int(newest)
+
+
+def changes_after(db: sqlite3.Connection, after: int, limit: int = MISSED_MAX) -> list[Event]:
+    """Changes after `after`, oldest first. Raises CursorGoneError: too many, or none to be had."""
+    (oldest, newest) = db.execute(
+        "SELECT COALESCE(MIN(cursor), 1), COALESCE(MAX(cursor), 0) FROM change"
+    ).fetchone()
+    if after > newest or after < oldest - 1 or newest - after > limit:
+        raise CursorGoneError
+    return _read(db, after, limit)
+
+
+def trim(db: sqlite3.Connection, keep: int = KEEP_CHANGES) -> None:
+    """Forget the oldest changes; a kiosk that was away longer takes a snapshot."""
+    db.execute("DELETE FROM change WHERE cursor <= ?", (cursor(db) - keep,))
+
+
+def _read(db: sqlite3.Connection, after: int, limit: int) -> list[Event]:
+    rows = db.execute(
+        "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
+        (after, limit),
+    )
+    return [Event(*row) for row in rows]
+
+
+@dataclass(eq=False)
+class Subscription:
+    """One listener: a kiosk at a hall's door, or (both None) one that hears everything."""
+
+    hall_id: int | None
+    kiosk: str | None
+    events: "queue.Queue[Event | None]" = field(default_factory=lambda: queue.Queue(QUEUE_MAX))
+
+    def concerns(self, event: Event) -> bool:
+        if self.hall_id is None and self.kiosk is None:
+            return True
+        if event.kiosk is not None:
+            return event.kiosk == self.kiosk
+        return event.hall_id is None or event.hall_id == self.hall_id
+
+    def take(self, timeout_s: float) -> Event | None:
+        """The next event, or None at the time-out. Raises CursorGoneError when the feed ended."""
+        try:
+            event = self.events.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if event is None:
+            raise CursorGoneError
+        return event
+
+
+class Hub:
+    """Hands new changes to subscribers. One thread; close it with the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._subscriptions: set[Subscription] = set()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = False
+        self._cursor = cursor(database.reader)
+        database.on_commit(self._wake.set)
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End every subscription and stop."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+
+    def subscribe(self, after: int, *, hall_id: int | None, kiosk: str | None) -> Subscription:
+        """Listen from `after` on: what was missed is queued first. Raises CursorGoneError."""
+        subscription = Subscription(hall_id, kiosk)
+        with self._lock:
+            missed = changes_after(self._database.reader, after)
+            for event in missed:
+                if event.cursor <= self._cursor and subscription.concerns(event):
+                    subscription.events.put_nowait(event)
+            self._subscriptions.add(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        with self._lock:
+            self._subscriptions.discard(subscription)
+
+    @property
+    def listeners(self) -> int:
+        return len(self._subscriptions)
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.wait(FOREIGN_WRITES_S)
+            self._wake.clear()
+            with self._lock:
+                for event in _read(self._database.reader, self._cursor, QUEUE_MAX):
+                    self._cursor = event.cursor
+                    self._deliver(event)
+        with self._lock:
+            for subscription in self._subscriptions:
+                _end(subscription)
+
+    def _deliver(self, event: Event) -> None:
+        for subscription in list(self._subscriptions):
+            if not subscription.concerns(event):
+                continue
+            try:
+                subscription.events.put_nowait(event)
+            except queue.Full:  # it reads too slowly: let it come back for a snapshot
+                self._subscriptions.discard(subscription)
+                _end(subscription)
+
+
+def _end(subscription: Subscription) -> None:
+    try:
+        subscription.events.get_nowait()
+    except queue.Empty:
+        pass
+    subscription.events.put_nowait(None)
+
+
+def server_sent(subscription: Subscription, keep_alive_s: float) -> Iterator[str]:
+    """The subscription as Server-Sent Events (WHATWG HTML §9.2), for as long as it is read."""
+    yield ": open\n\n"
+    while True:
+        try:
+            event = subscription.take(keep_alive_s)
+        except CursorGoneError:
+            return
+        if event is None:
+            yield ": \n\n"
+        else:
+            yield f"id: {event.cursor}\ndata: {event.body}\n\n"

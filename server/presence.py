@@ -1,0 +1,123 @@
+"""Where people are: stays, opened by an entry record and closed once, by what names them."""
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from badges import wire
+from badges.record import StayRef
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One entry of a holder into a hall; open until something names it."""
+
+    ref: StayRef
+    hall_id: int
+    door_id: int
+    serial: int
+    opened_at: int
+
+
+_COLUMNS = "kiosk, generation, seq, hall_id, door_id, serial, opened_at"
+
+
+def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> None:
+    """Record a stay; `gone_at`: it was over before the server heard of it."""
+    db.execute(
+        f"INSERT INTO stay ({_COLUMNS}, closed_at, closed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            stay.ref.kiosk,
+            stay.ref.generation,
+            stay.ref.seq,
+            stay.hall_id,
+            stay.door_id,
+            stay.serial,
+            stay.opened_at,
+            gone_at,
+            None if gone_at is None else "exit",
+        ),
+    )
+
+
+def close(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> Stay | None:
+    """Close a stay and return it; None where it is unknown or was closed before."""
+    row = db.execute(
+        "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
+        f" AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
+        (at, by, ref.kiosk, ref.generation, ref.seq),
+    ).fetchone()
+    return None if row is None else _stay(row)
+
+
+def open_stays(db: sqlite3.Connection, serial: int) -> list[Stay]:
+    """The holder's open stays, oldest first."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND closed_at IS NULL ORDER BY opened_at",
+        (serial,),
+    )
+    return [_stay(row) for row in rows]
+
+
+def overlapping(
+    db: sqlite3.Connection, serial: int, hall_id: int, at: int, but: StayRef
+) -> Stay | None:
+    """Another stay of the holder in this hall that is open, or was at `at`."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND hall_id = ?"
+        " AND (closed_at IS NULL OR (opened_at <= ? AND closed_at > ?))"
+        " AND NOT (kiosk = ? AND generation = ? AND seq = ?) ORDER BY opened_at LIMIT 1",
+        (serial, hall_id, at, at, but.kiosk, but.generation, but.seq),
+    ).fetchone()
+    return None if row is None else _stay(row)
+
+
+def moved_on(
+    db: sqlite3.Connection, serial: int, at: int, staying_in: Collection[int]
+) -> int | None:
+    """When after `at` the holder first entered a hall outside `staying_in`, or None."""
+    marks = ",".join("?" * len(staying_in))
+    row = db.execute(
+        f"SELECT MIN(opened_at) FROM stay WHERE serial = ? AND opened_at > ?"
+        f" AND hall_id NOT IN ({marks})",
+        (serial, at, *staying_in),
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
+    """Open stays of a hall, as its doors hear of them."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL", (hall_id,)
+    )
+    return [facts(_stay(row)) for row in rows]
+
+
+def facts(stay: Stay) -> wire.StayFacts:
+    return wire.StayFacts(stay.ref, stay.serial, stay.opened_at, stay.door_id)
+
+
+def lineage(db: sqlite3.Connection, hall_id: int) -> frozenset[int]:
+    """The hall and every hall around it."""
+    rows = db.execute(
+        "WITH RECURSIVE up (hall_id) AS (SELECT ? UNION"
+        " SELECT h.parent_id FROM hall h JOIN up USING (hall_id) WHERE h.parent_id IS NOT NULL)"
+        " SELECT hall_id FROM up",
+        (hall_id,),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def surroundings(db: sqlite3.Connection, hall_id: int) -> frozenset[int]:
+    """The hall, every hall around it and every hall inside it."""
+    rows = db.execute(
+        "WITH RECURSIVE down (hall_id) AS (SELECT ? UNION"
+        " SELECT h.hall_id FROM hall h JOIN down ON h.parent_id = down.hall_id)"
+        " SELECT hall_id FROM down",
+        (hall_id,),
+    )
+    return lineage(db, hall_id) | frozenset(row[0] for row in rows)
+
+
+def _stay(row: sqlite3.Row) -> Stay:
+    return Stay(StayRef(row[0], row[1], row[2]), row[3], row[4], row[5], row[6])

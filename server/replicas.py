@@ -1,0 +1,62 @@
+"""What one kiosk's door needs to know, as one snapshot at one place of the feed."""
+
+import json
+import sqlite3
+
+from badges import wire
+from server import feed, places, presence, venue
+from server.config import Event, day_starts
+
+
+def snapshot(
+    db: sqlite3.Connection, event: Event, kiosk: tuple[str, int], door_id: int, now: int
+) -> wire.Snapshot:
+    """All facts for the kiosk (name, generation) at `door_id`. `db` must be in a transaction.
+
+    Of 100,000 holders only the exceptions travel: those reissued or revoked.
+    """
+    hall_id = venue.door_hall(db, door_id)
+    (state,) = db.execute(
+        "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
+    ).fetchone()
+    return wire.Snapshot(
+        cursor=feed.cursor(db),
+        answered_at=now,
+        incarnation=places.incarnation(db),
+        event_name=event.settings.name,
+        time_zone=event.settings.time_zone,
+        day_starts=list(day_starts(event.settings)),
+        ring=event.signed_ring,
+        log_name=event.log_name,
+        log_key=event.log_key.public.raw,
+        categories=venue.category_facts(db),
+        hall=venue.hall_facts(db, hall_id),
+        door=venue.door_facts(db, door_id),
+        doors=_doors(db, hall_id),
+        sessions=venue.session_facts(db, hall_id, now),
+        holders=_exceptions(db),
+        stays=presence.in_hall(db, hall_id),
+        orders=_orders(db, kiosk),
+        retired=state != "active",
+    )
+
+
+def _doors(db: sqlite3.Connection, hall_id: int) -> dict[str, dict[str, str]]:
+    rows = db.execute("SELECT door_id, names FROM door WHERE hall_id = ?", (hall_id,))
+    return {str(row[0]): json.loads(row[1]) for row in rows}
+
+
+def _exceptions(db: sqlite3.Connection) -> list[wire.HolderFacts]:
+    rows = db.execute(
+        "SELECT a.serial, MAX(b.issue), a.revoked_at IS NOT NULL"
+        " FROM badge b JOIN attendee a USING (serial) GROUP BY a.serial"
+        " HAVING MAX(b.issue) > 1 OR a.revoked_at IS NOT NULL"
+    )
+    return [wire.HolderFacts(row[0], row[1], bool(row[2])) for row in rows]
+
+
+def _orders(db: sqlite3.Connection, kiosk: tuple[str, int]) -> list[wire.PlaceOrder]:
+    halls = db.execute(
+        "SELECT hall_id FROM place_account WHERE kiosk = ? AND generation = ?", kiosk
+    ).fetchall()
+    return [places.order_for(db, row[0], kiosk) for row in halls]

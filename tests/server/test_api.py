@@ -1,0 +1,220 @@
+"""The kiosks' interface: who may call, what is replayed, what is too large, and one kiosk's life."""
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from badges import wire
+from badges.enrolment import RequestStamp, open_identity, proof, request_message, six_words
+from badges.keys import PrivateKey, PublicKey
+from server import create_app, kiosks
+from server.config import Event
+from server.database import Database
+from tests.server.conftest import NOW
+from tests.server.doors import Door
+
+HALL, DOOR = 1, 1
+
+
+class Kiosk:
+    """A client that signs as a kiosk does."""
+
+    def __init__(self, client: FlaskClient, door: Door) -> None:
+        self.client = client
+        self.door = door
+
+    def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        self.door.counter += 1
+        stamp = RequestStamp(self.door.kiosk, self.door.generation, self.door.counter)
+        signature = self.door.key.sign(request_message(stamp, method, target, body))
+        return {
+            stamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",
+            stamp.COUNTER_HEADER: str(stamp.counter),
+            stamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+        }
+
+    def get(self, target: str) -> TestResponse:
+        return self.client.get(target, headers=self.headers("GET", target, b""))
+
+    def post(self, batch: wire.ScanBatch) -> TestResponse:
+        body = wire.encode(batch)
+        return self.client.post(
+            "/api/scans", data=body, headers=self.headers("POST", "/api/scans", body)
+        )
+
+
+def code_of(answer: TestResponse) -> str:
+    return wire.decode(answer.data, wire.ErrorAnswer).error.code
+
+
+@pytest.fixture(autouse=True)
+def site(database: Database) -> None:
+    """A hall of nine and a door."""
+
+    def build(db) -> None:
+        db.execute(
+            "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+            " anti_passback, exits) VALUES (1, 'H1', '{\"en\": \"Hall\"}', 9, 9, 1, 0, 'hard',"
+            " 'strict')"
+        )
+        db.execute("INSERT INTO door VALUES (1, 'H1-west', 1, '{\"en\": \"West\"}', 'both')")
+
+    database.write(build)
+
+
+@pytest.fixture
+def app(event: Event, database: Database) -> Iterator[Flask]:
+    made = create_app(event, database, now=lambda: NOW)
+    yield made
+    made.extensions["hallkeeper"].hub.close()
+
+
+@pytest.fixture
+def kiosk(app: Flask, event: Event, database: Database) -> Kiosk:
+    """A kiosk that was enrolled the whole way."""
+    door = Door("west", DOOR, HALL)
+    client = app.test_client()
+    code = database.write(lambda db: add(db, event))
+    first = client.post("/api/enrol", data=wire.encode(enrolment(door.key, code.token)))
+    assert wire.decode(first.data, wire.EnrolAnswer) == wire.EnrolAnswer(confirmed=False)
+    (row,) = kiosks.kiosks(database.reader)
+    assert row.words == six_words(door.key.public.raw, code.token)
+    database.write(lambda db: kiosks.confirm(db, event, "west", by="user:1", now=NOW))
+    second = client.post("/api/enrol", data=wire.encode(enrolment(door.key, code.token)))
+    answer = wire.decode(second.data, wire.EnrolAnswer)
+    identity = open_identity(PublicKey(answer.root_key), answer.identity)
+    assert (identity.kiosk, identity.generation) == ("west", 1)
+    assert identity.public_key == door.key.public.raw
+    return Kiosk(client, door)
+
+
+def add(db, event: Event):
+    return kiosks.add_kiosk(
+        db,
+        event,
+        "west",
+        "H1-west",
+        address=("localhost", 8443),
+        by="user:1",
+        now=NOW,
+        random=lambda count: b"t" * count,
+    )
+
+
+def enrolment(key: PrivateKey, token: bytes) -> wire.EnrolRequest:
+    return wire.EnrolRequest(token, key.public.raw, proof(key, token))
+
+
+def test_it_works(kiosk: Kiosk) -> None:
+    snapshot = wire.decode(kiosk.get("/api/replica").data, wire.Snapshot)
+    assert snapshot.hall.hall == HALL
+    kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
+    assert (answer.acked_seq, answer.fenced) == (1, False)
+    assert [(order.hall, order.granted) for order in answer.orders] == [(HALL, 9)]
+    assert wire.decode(kiosk.get("/api/names?after=0").data, wire.NamesPage).names == []
+
+
+def test_an_unsigned_request_is_refused(app: Flask) -> None:
+    answer = app.test_client().get("/api/replica")
+    assert (answer.status_code, code_of(answer)) == (401, "bad_signature")
+
+
+def test_a_kiosk_that_is_not_enrolled_is_refused(app: Flask) -> None:
+    stranger = Kiosk(app.test_client(), Door("east", DOOR, HALL))
+    assert code_of(stranger.get("/api/replica")) == "unknown_kiosk"
+
+
+def test_another_key_is_refused(kiosk: Kiosk) -> None:
+    kiosk.door.key = PrivateKey(bytes(32))
+    assert code_of(kiosk.get("/api/replica")) == "bad_signature"
+
+
+def test_a_replayed_request_is_refused_and_changes_nothing(kiosk: Kiosk, app: Flask) -> None:
+    kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    body = wire.encode(kiosk.door.batch(NOW))
+    headers = kiosk.headers("POST", "/api/scans", body)
+    client = app.test_client()
+    assert client.post("/api/scans", data=body, headers=headers).status_code == 200
+    again = client.post("/api/scans", data=body, headers=headers)
+    assert (again.status_code, code_of(again)) == (409, "replayed")
+    reader = app.extensions["hallkeeper"].database.reader
+    assert reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == 1
+
+
+def test_a_signature_covers_the_body_and_the_path(kiosk: Kiosk, app: Flask) -> None:
+    body = wire.encode(kiosk.door.batch(NOW))
+    headers = kiosk.headers("POST", "/api/scans", body + b" ")
+    assert code_of(app.test_client().post("/api/scans", data=body, headers=headers)) == (
+        "bad_signature"
+    )
+    headers = kiosk.headers("GET", "/api/names?after=0", b"")
+    assert code_of(app.test_client().get("/api/names?after=5", headers=headers)) == "bad_signature"
+
+
+def test_a_retired_kiosk_hands_in_its_journal_and_gets_nothing(
+    kiosk: Kiosk, database: Database
+) -> None:
+    kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    database.write(lambda db: kiosks.retire(db, "west", by="user:1", now=NOW))
+    assert code_of(kiosk.get("/api/replica")) == "retired"
+    answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
+    assert (answer.acked_seq, answer.fenced) == (1, True)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"records": 1}', b"\xff\xfe", b"{" * 50_000])
+def test_a_malformed_batch_is_refused_in_plain_words(kiosk: Kiosk, body: bytes) -> None:
+    headers = kiosk.headers("POST", "/api/scans", body)
+    answer = kiosk.client.post("/api/scans", data=body, headers=headers)
+    assert (answer.status_code, code_of(answer)) == (400, "malformed")
+
+
+def test_a_body_of_100_megabytes_is_refused(kiosk: Kiosk) -> None:
+    body = bytes(100_000_000)
+    headers = kiosk.headers("POST", "/api/scans", b"")
+    answer = kiosk.client.post("/api/scans", data=body, headers=headers)
+    assert (answer.status_code, code_of(answer)) == (413, "too_large")
+
+
+def test_a_cursor_that_never_was(kiosk: Kiosk) -> None:
+    answer = kiosk.get("/api/feed?after=999999")
+    assert (answer.status_code, code_of(answer)) == (409, "cursor_gone")
+
+
+def test_a_number_that_is_none(kiosk: Kiosk) -> None:
+    assert code_of(kiosk.get("/api/names?after=-1")) == "malformed"
+
+
+def test_a_wrong_code(app: Flask) -> None:
+    asked = enrolment(Door("west", 1, 1).key, bytes(16))
+    answer = app.test_client().post("/api/enrol", data=wire.encode(asked))
+    assert (answer.status_code, code_of(answer)) == (401, "wrong_code")
+
+
+def test_a_code_serves_one_key(app: Flask, event: Event, database: Database) -> None:
+    code = database.write(lambda db: add(db, event))
+    client = app.test_client()
+    client.post("/api/enrol", data=wire.encode(enrolment(PrivateKey(bytes(32)), code.token)))
+    other = enrolment(PrivateKey(bytes(31) + b"1"), code.token)
+    assert code_of(client.post("/api/enrol", data=wire.encode(other))) == "wrong_code"
+
+
+def test_a_code_ends_after_fifteen_minutes(event: Event, database: Database) -> None:
+    code = database.write(lambda db: add(db, event))
+    asked = enrolment(PrivateKey(bytes(32)), code.token)
+    late = NOW + kiosks.CODE_LIFE_MS
+    with pytest.raises(kiosks.EnrolError) as caught:
+        database.write(lambda db: kiosks.enrol(db, event, asked, late))
+    assert caught.value.code == "code_expired"
+
+
+def test_unproven_key(event: Event, database: Database) -> None:
+    code = database.write(lambda db: add(db, event))
+    asked = wire.EnrolRequest(code.token, PrivateKey(bytes(32)).public.raw, bytes(64))
+    with pytest.raises(kiosks.EnrolError):
+        database.write(lambda db: kiosks.enrol(db, event, asked, NOW))
+    assert kiosks.kiosks(database.reader)[0].state == "waiting"

@@ -1,0 +1,96 @@
+"""The feed: each kiosk hears what concerns it, in order, once; who is too far behind is told so."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from badges import wire
+from server import feed
+from server.database import Database, connect
+
+
+@pytest.fixture
+def hub(database: Database) -> Iterator[feed.Hub]:
+    made = feed.Hub(database)
+    yield made
+    made.close()
+
+
+def say(database: Database, generation: int, **scope) -> None:
+    change = wire.KioskRetired(generation)
+    database.write(lambda db: feed.publish(db, change, **scope))
+
+
+def heard(subscription: feed.Subscription, count: int) -> list[int]:
+    found = []
+    for _ in range(count):
+        event = subscription.take(5)
+        assert event is not None
+        change = wire.decode_change(event.body)
+        assert isinstance(change, wire.KioskRetired)
+        found.append(change.generation)
+    return found
+
+
+def test_it_works(database: Database, hub: feed.Hub) -> None:
+    subscription = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
+    say(database, 1)
+    say(database, 2, hall_id=1)
+    say(database, 3, hall_id=2)
+    say(database, 4, kiosk="east")
+    say(database, 5, kiosk="west")
+    assert heard(subscription, 3) == [1, 2, 5]
+    assert subscription.take(0.05) is None
+
+
+def test_what_was_missed_comes_first(database: Database, hub: feed.Hub) -> None:
+    start = feed.cursor(database.reader)
+    say(database, 1)
+    say(database, 2)
+    subscription = hub.subscribe(start, hall_id=1, kiosk="west")
+    say(database, 3)
+    assert heard(subscription, 3) == [1, 2, 3]
+
+
+def test_another_process_is_heard_too(database: Database, hub: feed.Hub) -> None:
+    subscription = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
+    other = connect(database.path)
+    feed.publish(other, wire.KioskRetired(9))
+    other.close()
+    assert heard(subscription, 1) == [9]
+
+
+def test_a_cursor_out_of_reach(database: Database, hub: feed.Hub) -> None:
+    with pytest.raises(feed.CursorGoneError):
+        hub.subscribe(feed.cursor(database.reader) + 1, hall_id=1, kiosk="west")
+    for n in range(5):
+        say(database, n)
+    database.write(lambda db: feed.trim(db, keep=2))
+    with pytest.raises(feed.CursorGoneError):
+        hub.subscribe(0, hall_id=1, kiosk="west")
+
+
+def test_a_listener_that_does_not_read_is_sent_for_a_snapshot(
+    database: Database, hub: feed.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "QUEUE_MAX", 2)
+    slow = feed.Subscription(1, "west", feed.queue.Queue(2))
+    hub._subscriptions.add(slow)
+    for n in range(3):
+        say(database, n)
+    steady = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
+    say(database, 9)
+    heard(steady, 1)
+    with pytest.raises(feed.CursorGoneError):
+        while slow.take(1) is not None:
+            pass
+    assert hub.listeners == 1
+
+
+def test_server_sent_events(database: Database, hub: feed.Hub) -> None:
+    subscription = hub.subscribe(feed.cursor(database.reader), hall_id=None, kiosk=None)
+    lines = feed.server_sent(subscription, 0.05)
+    assert next(lines) == ": open\n\n"
+    assert next(lines) == ": \n\n"
+    say(database, 3)
+    assert next(lines).startswith("id: ")
