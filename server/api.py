@@ -39,7 +39,9 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class Signed:
-    """A request as a kiosk claims to have signed it: taken here, verified on the writer's thread."""
+    """A request as a kiosk claims to have signed it: taken here, verified on the writer's
+    thread.
+    """
 
     stamp: RequestStamp
     message: bytes

@@ -1,0 +1,5 @@
+"""`python -m server` is `hallkeeper`."""
+
+from server.cli import main
+
+main(prog_name="hallkeeper")

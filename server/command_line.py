@@ -1,0 +1,119 @@
+"""What the commands of `hallkeeper` share: the event's directory, plain errors, progress."""
+
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from badges.card import CardError
+from badges.command_line import InputError
+from badges.roster import Problem, RosterError
+from server.accounts import AccountError
+from server.attendees import AttendeeError, UnknownAttendeeError
+from server.config import Event, load_event
+from server.database import Database, DatabaseError
+from server.issuing import IssuingError
+from server.kiosks import KioskError
+from server.schema import NewerVersionError
+from server.settings import EventError
+from server.venue_plan import VenueError
+
+BY = "command-line"  # who the entry log says did it
+PROBLEMS_SHOWN = 100
+_SPOKEN = (
+    AccountError, AttendeeError, CardError, DatabaseError, EventError, IssuingError, KioskError,
+    NewerVersionError, RosterError, UnknownAttendeeError,
+)  # fmt: skip
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+file_path = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def event_option(command: F) -> F:
+    """`--event DIR`, as the argument `event_dir`."""
+    return click.option(
+        "--event",
+        "event_dir",
+        type=click.Path(path_type=Path),
+        envvar="HALLKEEPER_EVENT_DIR",
+        default=Path(),
+        metavar="DIR",
+        help="The event's directory; else HALLKEEPER_EVENT_DIR, else this directory.",
+    )(command)
+
+
+class Commands(click.Group):
+    """A group whose commands say in a sentence what went wrong, with exit status 1.
+
+    They are listed in the order in which they were added: the order in which they are needed.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except VenueError as error:
+            raise click.ClickException(listed(error.problems)) from None
+        except _SPOKEN as error:
+            raise click.ClickException(_sentence(str(error))) from None
+        except sqlite3.OperationalError as error:
+            raise click.ClickException(_database_trouble(error)) from None
+
+
+def listed(problems: Sequence[str | Problem], title: str = "nothing was imported:") -> str:
+    """What did not happen, and all the reasons."""
+    shown = [str(problem) for problem in problems[:PROBLEMS_SHOWN]]
+    if len(problems) > PROBLEMS_SHOWN:
+        shown.append(f"… and {len(problems) - PROBLEMS_SHOWN:,} more")
+    return "\n  ".join((title, *shown))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", ")")) else f"{text}."
+
+
+def _database_trouble(error: sqlite3.OperationalError) -> str:
+    if "locked" in str(error) or "busy" in str(error):
+        return "another command is writing to this event; nothing was changed. Try again."
+    return f"the database can't be used: {error}. Nothing was changed."
+
+
+@contextmanager
+def opened(event_dir: Path) -> Iterator[tuple[Event, Database]]:
+    """The event and its database. Raises EventError or NewerVersionError."""
+    event = load_event(event_dir)
+    with Database(event.database_path) as database:
+        yield event, database
+
+
+def wall_clock() -> int:
+    """Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
+    """A function to tell how much is done in all: a bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        yield lambda done: bar.update(done - bar.pos)
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 badge`, `12,000 badges`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def refuse(sentence: str) -> InputError:
+    """An error for what was typed, with exit status 2; to be raised."""
+    return InputError(sentence)

@@ -1,0 +1,174 @@
+"""What a venue file speaks of must be in the file or the event: all that is not, named at once."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+
+from server.venue_plan import CategoryChoice, Venue
+
+
+class VenueCheck:
+    """A venue beside the event that is to take it over."""
+
+    def __init__(self, db: sqlite3.Connection, venue: Venue) -> None:
+        self.db = db
+        self.venue = venue
+        self.halls = self._codes("hall") | {plan.code for plan in venue.halls}
+        self.zones = self._codes("zone") | {plan.code for plan in venue.zones}
+        stored = dict(db.execute("SELECT code, category FROM category").fetchall())
+        self.stored_categories: dict[str, int] = stored
+        self.categories = {*stored, *stored.values()}
+        self.categories |= {one for plan in venue.categories for one in (plan.key, plan.code)}
+
+    def problems(self) -> list[str]:
+        """Each fault in a sentence."""
+        checks: tuple[Callable[[], Iterable[str]], ...] = (
+            self._twins,
+            self._category_numbers,
+            self._zone_bits,
+            self._hall_references,
+            self._circles,
+            self._door_references,
+            self._moved_doors,
+            self._session_references,
+            self._rules_without_effect,
+            self._guests,
+        )
+        return [problem for check in checks for problem in check()]
+
+    def _codes(self, table: str) -> set[str]:
+        return {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
+
+    def _twins(self) -> Iterator[str]:
+        """Codes that differ by capitals alone would be told apart by nobody."""
+        filed = {
+            "hall": [plan.code for plan in self.venue.halls],
+            "door": [plan.code for plan in self.venue.doors],
+            "session": [plan.code for plan in self.venue.sessions],
+        }
+        for table, codes in filed.items():
+            stored = self._codes(table)
+            twins = {code.casefold(): code for code in stored}
+            for code in codes:
+                twin = twins.get(code.casefold(), code)
+                if code not in stored and twin != code:
+                    yield f"{table} {code}: is written {twin} in this event; write it alike"
+
+    def _category_numbers(self) -> Iterator[str]:
+        """Badges carry the number, so a key keeps it."""
+        letters = {
+            row[1]: row[0] for row in self.db.execute("SELECT category, letter FROM category")
+        }
+        filed = {plan.code for plan in self.venue.categories}
+        for plan in self.venue.categories:
+            number = self.stored_categories.get(plan.key, plan.code)
+            if number != plan.code:
+                yield (
+                    f"category {plan.key}: is number {number} in this event, and badges carry the "
+                    f"number: write code = {number}"
+                )
+            other = letters.get(plan.letter)
+            if other is not None and other != plan.code and other not in filed:
+                yield f"category {plan.key}: letter {plan.letter} is category {other}'s"
+
+    def _zone_bits(self) -> Iterator[str]:
+        bits = dict(self.db.execute("SELECT code, bit FROM zone").fetchall())
+        taken = {bit: code for code, bit in bits.items()}
+        for plan in self.venue.zones:
+            if bits.get(plan.code, plan.bit) != plan.bit:
+                yield f"zone {plan.code}: is bit {bits[plan.code]}, which badges carry; keep it"
+            elif taken.get(plan.bit, plan.code) != plan.code:
+                yield f"zone {plan.code}: bit {plan.bit} is zone {taken[plan.bit]}'s"
+
+    def _hall_references(self) -> Iterator[str]:
+        for plan in self.venue.halls:
+            place = f"hall {plan.code}"
+            if plan.parent is not None and plan.parent not in self.halls:
+                yield f"{place}: there is no hall {plan.parent} to be its parent"
+            for code in plan.zones:
+                if code not in self.zones:
+                    yield f"{place}: there is no zone {code}"
+            yield from self._unknown_categories(place, plan.categories)
+
+    def _circles(self) -> Iterator[str]:
+        rows = self.db.execute(
+            "SELECT h.code, p.code FROM hall h JOIN hall p ON p.hall_id = h.parent_id"
+        )
+        parents: dict[str, str | None] = dict(rows.fetchall())
+        parents |= {plan.code: plan.parent for plan in self.venue.halls}
+        for plan in self.venue.halls:
+            around, met = parents.get(plan.code), {plan.code}
+            while around is not None and around not in met:
+                met.add(around)
+                around = parents.get(around)
+            if around == plan.code:
+                yield f"hall {plan.code}: is inside itself, by way of its parents"
+
+    def _door_references(self) -> Iterator[str]:
+        for plan in self.venue.doors:
+            if plan.hall not in self.halls:
+                yield f"door {plan.code}: there is no hall {plan.hall}"
+
+    def _moved_doors(self) -> Iterator[str]:
+        """A kiosk holds places of the hall that its door opened when it was enrolled."""
+        rows = self.db.execute(
+            "SELECT d.code, h.code, k.kiosk FROM door d JOIN hall h USING (hall_id)"
+            " JOIN kiosk k USING (door_id) WHERE k.state IN ('proven', 'active')"
+        )
+        used = {row[0]: (row[1], row[2]) for row in rows}
+        for plan in self.venue.doors:
+            hall, kiosk = used.get(plan.code, (plan.hall, ""))
+            if hall != plan.hall:
+                yield (
+                    f"door {plan.code}: kiosk {kiosk} is at work there for hall {hall}; retire it "
+                    "before the door moves to another hall"
+                )
+
+    def _session_references(self) -> Iterator[str]:
+        for plan in self.venue.sessions:
+            place = f"session {plan.code}"
+            if plan.hall not in self.halls:
+                yield f"{place}: there is no hall {plan.hall}"
+            yield from self._unknown_categories(place, plan.categories)
+            for name in sorted({*plan.invited} & {*plan.refused}):
+                yield f"{place}: one attendee is both invited and refused ({_hidden(name)})"
+
+    def _unknown_categories(self, place: str, choice: CategoryChoice) -> Iterator[str]:
+        for one in choice or ():
+            if one not in self.categories:
+                known = ", ".join(
+                    sorted(str(key) for key in self.categories if isinstance(key, str))
+                )
+                yield f"{place}: there is no category {one}; there are {known}"
+
+    def _rules_without_effect(self) -> Iterator[str]:
+        """A session can't be narrower than a hall that lets everybody in at any time."""
+        open_halls = {plan.code for plan in self.venue.halls if plan.categories is None}
+        for plan in self.venue.sessions:
+            if plan.hall in open_halls and plan.categories is not None:
+                yield (
+                    f"session {plan.code}: its categories would mean nothing, since hall "
+                    f"{plan.hall} lets every category in: give the hall sessions_only = true, or "
+                    "the categories that may always enter"
+                )
+
+    def _guests(self) -> Iterator[str]:
+        for plan in self.venue.sessions:
+            unknown = [name for name in (*plan.invited, *plan.refused) if not self._is_known(name)]
+            if unknown:
+                more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+                named = ", ".join(map(_hidden, unknown[:5])) + more
+                yield f"session {plan.code}: not on the roster: {named}. Import the roster first"
+
+    def _is_known(self, name: str) -> bool:
+        row = self.db.execute(
+            "SELECT 1 FROM attendee WHERE external_id = ?1"
+            " OR (email = ?1 COLLATE NOCASE AND email <> '')",
+            (name,),
+        ).fetchone()
+        return row is not None
+
+
+def _hidden(name: str) -> str:
+    """An external id as it is; an e-mail address by its first letter and its domain."""
+    local, at, domain = name.partition("@")
+    return f"{local[:1]}…@{domain}" if at else name

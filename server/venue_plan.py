@@ -1,0 +1,79 @@
+"""A venue as its file says it: plain values, checked one by one but not yet against the event."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.categories import CategoryPlan
+
+PROBLEMS_MAX = 200
+
+CategoryChoice = tuple[str | int, ...] | None  # keys or numbers; None: every category
+
+
+class VenueError(ValueError):
+    """The venue can't be taken over; `problems` has each fault with its place and its remedy."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        kept = list(problems[:PROBLEMS_MAX])
+        if len(problems) > PROBLEMS_MAX:
+            kept.append(f"… and {len(problems) - PROBLEMS_MAX} more")
+        super().__init__("\n".join(kept))
+        self.problems = tuple(kept)
+
+
+@dataclass(frozen=True)
+class ZonePlan:
+    """A zone group: a bit of every credential that opens halls to a door without a network."""
+
+    bit: int
+    code: str
+
+
+@dataclass(frozen=True)
+class HallPlan:
+    code: str
+    names: dict[str, str]
+    parent: str | None
+    capacity: int
+    fire_limit: int
+    categories: CategoryChoice
+    zones: tuple[str, ...]  # empty: any
+    sessions_only: bool
+    anti_passback: str
+    exits: str
+    facts_age_max_ms: int | None
+
+
+@dataclass(frozen=True)
+class DoorPlan:
+    code: str
+    hall: str
+    names: dict[str, str]
+    mode: str
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """A session. `invited` and `refused` name attendees by external id or e-mail."""
+
+    code: str
+    hall: str
+    titles: dict[str, str]
+    starts_at: int
+    ends_at: int
+    opens_at: int
+    closes_at: int
+    categories: CategoryChoice
+    invited: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Venue:
+    """What a venue file holds."""
+
+    categories: tuple[CategoryPlan, ...] = ()
+    zones: tuple[ZonePlan, ...] = ()
+    halls: tuple[HallPlan, ...] = ()
+    doors: tuple[DoorPlan, ...] = ()
+    sessions: tuple[SessionPlan, ...] = ()

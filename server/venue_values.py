@@ -1,0 +1,171 @@
+"""One value of a venue file at a time: checked, and turned into what it stands for.
+
+A value comes from TOML with a type, or from a spreadsheet as text; both are understood.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from badges.card import CardError, check_colour
+
+TEXT_CHARS_MAX = 200
+LIST_MAX = 20_000
+ALL = "all"
+NONE = "none"
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_SEPARATOR = re.compile(r"[,;|\n、，；]")
+_YES = {"yes", "true", "1", "x", "是"}
+_NO = {"no", "false", "0", "否"}
+
+Reader = Callable[[Any], Any]
+
+
+class ValueRefusedError(ValueError):
+    """What is wrong with a value, in plain words."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """How one key is read. `required` keys have no default."""
+
+    read: Reader
+    required: bool = False
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueRefusedError("is not a text: put it in quotation marks")
+    plain = " ".join(value.split())
+    if not plain or len(plain) > TEXT_CHARS_MAX or not plain.isprintable():
+        raise ValueRefusedError(f"is a text of 1 to {TEXT_CHARS_MAX} printable characters")
+    return plain
+
+
+def code(value: Any) -> str:
+    wanted = str(value).strip() if isinstance(value, (str, int)) else ""
+    if not _CODE.fullmatch(wanted):
+        raise ValueRefusedError("is 1 to 32 letters, digits, dots, hyphens and underscores")
+    return wanted
+
+
+def key(value: Any) -> str:
+    if not isinstance(value, str) or not _KEY.fullmatch(value):
+        raise ValueRefusedError("is 1 to 32 small letters, digits, hyphens and underscores")
+    return value
+
+
+def whole(lowest: int, highest: int) -> Reader:
+    """A reader of whole numbers in a range."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value.strip()):
+            value = int(value)
+        if type(value) is not int or not lowest <= value <= highest:
+            raise ValueRefusedError(f"is a whole number from {lowest} to {highest}")
+        return value
+
+    return read
+
+
+def yes_or_no(value: Any) -> bool:
+    word = str(value).strip().casefold()
+    if word not in _YES | _NO:
+        raise ValueRefusedError("is true or false")
+    return word in _YES
+
+
+def choice(*known: str) -> Reader:
+    """A reader of one of a few words."""
+
+    def read(value: Any) -> str:
+        word = str(value).strip().casefold()
+        if word not in known:
+            raise ValueRefusedError(f"is one of {', '.join(known)}")
+        return word
+
+    return read
+
+
+def letter(value: Any) -> str:
+    if not isinstance(value, str) or len(value) != 1 or not value.isalnum():
+        raise ValueRefusedError("is one letter or digit, told apart where colours are not")
+    return value
+
+
+def colour(value: Any) -> str:
+    if not isinstance(value, str) or not _COLOUR.fullmatch(value):
+        raise ValueRefusedError("is a colour such as #1f5fa8")
+    try:
+        return check_colour(value)
+    except CardError:
+        raise ValueRefusedError("is red, which means no at a door: choose another") from None
+
+
+def listed(read: Reader) -> Reader:
+    """A reader of lists, or of text with commas."""
+
+    def read_all(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, str):
+            value = [part.strip() for part in _SEPARATOR.split(value) if part.strip()]
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = [value]
+        if not isinstance(value, list) or len(value) > LIST_MAX:
+            raise ValueRefusedError(f"is a list of at most {LIST_MAX:,}")
+        return tuple(dict.fromkeys(read(one) for one in value))
+
+    return read_all
+
+
+def category_choice(value: Any) -> tuple[str | int, ...] | None:
+    """Category keys or numbers; None for "all". An empty list, or "none", is by invitation."""
+    word = value.strip().casefold() if isinstance(value, str) else ""
+    if word == ALL:
+        return None
+    if word == NONE:
+        return ()
+    found: tuple[str | int, ...] = listed(_category)(value)
+    return found
+
+
+def _category(value: Any) -> str | int:
+    if type(value) is int and 0 <= value <= 255:
+        return value
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        return _category(int(value))
+    try:
+        return key(value.strip() if isinstance(value, str) else value)
+    except ValueRefusedError:
+        raise ValueRefusedError("has categories by key or number, or is all or none") from None
+
+
+def attendee(value: Any) -> str:
+    wanted = str(value).strip() if isinstance(value, (str, int)) else ""
+    if not 0 < len(wanted) <= 254 or not wanted.isprintable():
+        raise ValueRefusedError("names attendees by external id or e-mail")
+    return wanted
+
+
+def local_time(zone: ZoneInfo) -> Reader:
+    """A reader of local times, as Unix ms."""
+    wanted = 'is a local time such as "2026-05-04 13:45"'
+
+    def read(value: Any) -> int:
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value.strip())
+            except ValueError:
+                raise ValueRefusedError(wanted) from None
+        if not isinstance(value, datetime) or value.tzinfo is not None:
+            raise ValueRefusedError(f"{wanted}, without a zone")
+        instant = value.replace(tzinfo=zone).astimezone(UTC)
+        if instant.astimezone(zone).replace(tzinfo=None) != value:
+            raise ValueRefusedError("is a time that clocks skip on that day")
+        return int(instant.timestamp()) * 1000
+
+    return read

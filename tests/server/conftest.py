@@ -1,0 +1,189 @@
+"""What the tests of `server` share: a small event, its database, a time, a venue and a roster."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import argon2
+import pytest
+
+from badges.roster import Roster, read_roster
+from server import accounts
+from server.categories import DEFAULT_CATEGORIES
+from server.config import Event, EventSettings, init_event, load_event
+from server.database import Database
+from server.roster import import_roster
+from server.venue import Venue, import_venue, read_venue
+from tests.server.console import Console
+
+NOW = 1_777_860_000_000  # 2026-05-04 10:00 in Shanghai, the event's first morning
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """argon2 as cheap as it can be: real parameters cost 64 MiB and 50 ms for each password."""
+    kept = accounts.HASHER
+    accounts.HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    accounts.HASHER = kept
+
+
+@pytest.fixture(scope="session")
+def settings() -> EventSettings:
+    return EventSettings(
+        name={"en": "Harbour Forum", "zh": "海港论坛"},
+        time_zone="Asia/Shanghai",
+        first_day=date(2026, 5, 4),
+        days=3,
+        public_host="localhost",
+        host="127.0.0.1",
+        port=8443,
+    )
+
+
+@pytest.fixture(scope="session")
+def _template(
+    settings: EventSettings, tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None
+) -> tuple[Path, str]:
+    path = tmp_path_factory.mktemp("template") / "event"
+    _, password = init_event(path, settings, now=NOW - 24 * HOUR)
+    return path, password
+
+
+@pytest.fixture
+def event(_template: tuple[Path, str], tmp_path: Path) -> Event:
+    """A new event: default categories, the user `admin`, nothing else."""
+    path = tmp_path / "event"
+    shutil.copytree(_template[0], path)
+    return load_event(path)
+
+
+@pytest.fixture
+def admin_password(_template: tuple[Path, str]) -> str:
+    return _template[1]
+
+
+@pytest.fixture
+def database(event: Event) -> Iterator[Database]:
+    with Database(event.database_path) as opened:
+        yield opened
+
+
+VENUE = """
+[[zone]]
+bit = 0
+code = "public"
+
+[[zone]]
+bit = 1
+code = "backstage"
+
+[[hall]]
+code = "site"
+name = "Harbour Centre"
+name_zh = "海港中心"
+capacity = 500
+
+[[hall]]
+code = "h1"
+name = "Hall 1"
+name_zh = "一号厅"
+capacity = 100
+fire_limit = 120
+parent = "site"
+sessions_only = true
+
+[[hall]]
+code = "green"
+name = "Green Room"
+capacity = 10
+categories = ["speaker", "staff"]
+zones = ["backstage"]
+anti_passback = "soft"
+
+[[door]]
+code = "main"
+hall = "site"
+name = "Main entrance"
+
+[[door]]
+code = "h1-west"
+hall = "h1"
+name = "Hall 1 west"
+name_zh = "一号厅西门"
+
+[[door]]
+code = "green-door"
+hall = "green"
+name = "Green Room door"
+mode = "entry"
+
+[[session]]
+code = "opening"
+hall = "h1"
+title = "Opening"
+title_zh = "开幕式"
+starts = "2026-05-04 11:00"
+ends = "2026-05-04 12:00"
+
+[[session]]
+code = "press"
+hall = "h1"
+title = "Press hour"
+starts = "2026-05-04 13:00"
+ends = "2026-05-04 14:00"
+opens_before_min = 10
+closes_after_min = 5
+categories = ["press"]
+"""
+
+ROSTER = """\
+id,given name,family name,organisation,country,email,category,days,zones,invitations,language
+A1,Anna,Keller,Harbour Pilots,DE,anna@example.org,delegate,,,,en
+A2,小明,王,海事大学,CN,xiaoming@example.org,speaker,,,,zh
+A3,Boris,Novak,Daily Anchor,SI,boris@example.org,press,1,public,,en
+A4,Chen,Lee,,SG,chen@example.org,visitor,1-2,public,press,en
+"""
+
+
+def venue_of(event: Event, text: str = VENUE) -> Venue:
+    return read_venue(text.encode(), "venue.toml", event.settings)
+
+
+def roster_of(text: str = ROSTER) -> Roster:
+    keys = [category.key for category in DEFAULT_CATEGORIES]
+    return read_roster(text.encode(), "roster.csv", categories=keys, days=3, language="")
+
+
+@pytest.fixture
+def site(event: Event, database: Database) -> Database:
+    """The event's database with the venue and the roster above, and no badges."""
+    database.write(lambda db: import_venue(db, venue_of(event), by="test", now=NOW))
+    take = partial(import_roster, roster=roster_of(), skip_bad=False, by="test", now=NOW)
+    database.write(lambda db: take(db, random=os.urandom))
+    return database
+
+
+def serial_of(database: Database, external_id: str) -> int:
+    """The serial of the attendee with this id."""
+    query = "SELECT serial FROM attendee WHERE external_id = ?"
+    return int(database.reader.execute(query, (external_id,)).fetchone()[0])
+
+
+@pytest.fixture
+def console(event: Event, tmp_path: Path) -> Console:
+    return Console(tmp_path, event)
+
+
+@pytest.fixture
+def filled(console: Console) -> Console:
+    """With venue, roster and badges."""
+    console("import-venue", console.file("venue.toml", VENUE))
+    console("import", console.file("roster.csv", ROSTER))
+    console("issue")
+    return console

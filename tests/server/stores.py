@@ -1,0 +1,56 @@
+"""What the tests of the stores do again and again."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+
+from badges import wire
+from badges.roster import Roster
+from server import feed, roster, venue
+from server.config import Event
+from server.database import Database
+from server.roster import ImportResult
+from server.tables import tables
+from tests.server.conftest import NOW, roster_of, venue_of
+
+
+def take(
+    database: Database,
+    text: str | Roster,
+    *,
+    skip_bad: bool = False,
+    random: Callable[[int], bytes] = os.urandom,
+) -> ImportResult:
+    """Import a roster."""
+    read = roster_of(text) if isinstance(text, str) else text
+    return database.write(
+        lambda db: roster.import_roster(
+            db, read, skip_bad=skip_bad, by="test", now=NOW, random=random
+        )
+    )
+
+
+def load(event: Event, database: Database, text: str) -> venue.ImportedVenue:
+    """Import a venue."""
+    plan = venue_of(event, text)
+    return database.write(lambda db: venue.import_venue(db, plan, by="test", now=NOW))
+
+
+def attendees(database: Database) -> list[dict]:
+    """All rows, by external id."""
+    return list(tables(database.reader).query("SELECT * FROM attendee ORDER BY external_id"))
+
+
+def dump(database: Database) -> list[str]:
+    """The whole database as SQL."""
+    connection = sqlite3.connect(database.path)
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()
+
+
+def changes(database: Database, after: int = 0) -> list[wire.Change]:
+    """What kiosks were told after that cursor."""
+    found = feed.changes_after(database.reader, after)
+    return [wire.decode_change(change.body) for change in found]

@@ -1,0 +1,193 @@
+"""The writer: what it said is on disk, a step that fails alone, and many at once."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from server import database as module
+from server.database import Database, DatabaseError, connect
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Iterator[Database]:
+    """A database with one table of numbers."""
+    with Database(tmp_path / "numbers.db") as opened:
+        opened.write(lambda db: db.execute("CREATE TABLE n (n INTEGER PRIMARY KEY)") and None)
+        yield opened
+
+
+def add(db: sqlite3.Connection, number: int) -> int:
+    db.execute("INSERT INTO n VALUES (?)", (number,))
+    return number
+
+
+def count(database: Database) -> int:
+    return database.reader.execute("SELECT COUNT(*) FROM n").fetchone()[0]
+
+
+class Gate:
+    """Holds the writer inside one step, so that what comes next waits and shares a commit."""
+
+    def __init__(self, database: Database) -> None:
+        self.opened = threading.Event()
+        self.reached = threading.Event()
+        self.database = database
+
+    def __enter__(self) -> "Gate":
+        self.thread = threading.Thread(target=self.database.write, args=(self._hold,))
+        self.thread.start()
+        assert self.reached.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.opened.set()
+        self.thread.join()
+
+    def _hold(self, db: sqlite3.Connection) -> None:
+        self.reached.set()
+        assert self.opened.wait(10)
+
+
+def queued(database: Database, jobs: int) -> None:
+    """Wait until that many jobs stand in the queue."""
+    for _ in range(1000):
+        if database._queue.qsize() >= jobs:
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError(f"{database._queue.qsize()} jobs in the queue")
+
+
+def test_it_works(numbers: Database) -> None:
+    assert numbers.write(lambda db: add(db, 7)) == 7
+    assert count(numbers) == 1
+    other = connect(numbers.path)
+    assert other.execute("SELECT n FROM n").fetchone()[0] == 7
+    other.close()
+
+
+def test_the_settings_that_durability_rests_on(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "a.db")
+    settings = {
+        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "foreign_keys", "trusted_schema")
+    }
+    connection.close()
+    assert settings == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "trusted_schema": 0,
+    }
+
+
+def test_a_setting_that_does_not_take_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PRAGMAS", (("synchronous", "FULL", 3),))
+    with pytest.raises(DatabaseError, match="an acknowledged scan could be lost"):
+        connect(tmp_path / "a.db")
+
+
+def test_waiting_writes_share_a_commit(numbers: Database) -> None:
+    commits: list[int] = []
+    numbers.on_commit(lambda: commits.append(1))
+    with ThreadPoolExecutor(32) as pool:
+        with Gate(numbers):
+            writes = [pool.submit(numbers.write, lambda db, n=n: add(db, n)) for n in range(32)]
+            queued(numbers, 32)
+        assert [write.result() for write in writes] == list(range(32))
+    assert len(commits) == 2  # the gate's own, and one for all 32
+    assert count(numbers) == 32
+
+
+def test_one_failing_step_leaves_the_others(numbers: Database) -> None:
+    def fail(db: sqlite3.Connection) -> None:
+        add(db, 100)
+        raise ZeroDivisionError("on purpose")
+
+    with ThreadPoolExecutor(8) as pool:
+        with Gate(numbers):
+            good = [pool.submit(numbers.write, lambda db, n=n: add(db, n)) for n in range(4)]
+            bad = pool.submit(numbers.write, fail)
+            twice = pool.submit(numbers.write, lambda db: [add(db, 50), add(db, 50)])
+            queued(numbers, 6)
+        assert [write.result() for write in good] == [0, 1, 2, 3]
+        with pytest.raises(ZeroDivisionError):
+            bad.result()
+        with pytest.raises(sqlite3.IntegrityError):
+            twice.result()
+    assert [row[0] for row in numbers.reader.execute("SELECT n FROM n ORDER BY n")] == [0, 1, 2, 3]
+
+
+def test_a_result_comes_after_the_commit(numbers: Database) -> None:
+    seen: list[int] = []
+    numbers.on_commit(lambda: seen.append(count_elsewhere(numbers.path)))
+    numbers.write(lambda db: add(db, 1))
+    assert seen == [1]
+
+
+def count_elsewhere(path: Path) -> int:
+    connection = connect(path)
+    try:
+        return connection.execute("SELECT COUNT(*) FROM n").fetchone()[0]
+    finally:
+        connection.close()
+
+
+def test_a_commit_that_fails_tells_everybody(numbers: Database) -> None:
+    numbers.write(
+        lambda db: (
+            db.execute("CREATE TABLE child (n INTEGER REFERENCES n DEFERRABLE INITIALLY DEFERRED)")
+            and None
+        )
+    )
+    with ThreadPoolExecutor(2) as pool:
+        with Gate(numbers):
+            good = pool.submit(numbers.write, lambda db: add(db, 1))
+            bad = pool.submit(
+                numbers.write, lambda db: db.execute("INSERT INTO child VALUES (99)").rowcount
+            )
+            queued(numbers, 2)
+        for write in (good, bad):
+            with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+                write.result()
+    assert count(numbers) == 0
+    assert numbers.write(lambda db: add(db, 2)) == 2  # and the writer goes on
+
+
+def test_32_threads_writing(numbers: Database) -> None:
+    def work(thread: int) -> None:
+        for n in range(20):
+            number = thread * 100 + n
+            numbers.write(lambda db, number=number: add(db, number))
+            found = numbers.reader.execute("SELECT 1 FROM n WHERE n = ?", (number,)).fetchone()
+            assert found is not None, "acknowledged, and not to be read"
+
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(work, range(32)))
+    assert count(numbers) == 640
+
+
+def test_readers_can_not_write(numbers: Database) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        numbers.reader.execute("INSERT INTO n VALUES (1)")
+
+
+def test_close_finishes_what_is_queued(tmp_path: Path) -> None:
+    database = Database(tmp_path / "n.db")
+    database.write(lambda db: db.execute("CREATE TABLE n (n INTEGER PRIMARY KEY)") and None)
+    with ThreadPoolExecutor(9) as pool:
+        with Gate(database):
+            writes = [pool.submit(database.write, lambda db, n=n: add(db, n)) for n in range(8)]
+            queued(database, 8)
+            closing = pool.submit(database.close)
+        assert [write.result() for write in writes] == list(range(8))
+        closing.result()
+    database.close()  # twice is fine
+    with pytest.raises(DatabaseError, match="closed"):
+        database.write(lambda db: add(db, 99))
+    assert count_elsewhere(tmp_path / "n.db") == 8
