@@ -8,6 +8,7 @@ others alone.
 import queue
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -53,7 +54,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[], None]] = []
@@ -76,8 +77,9 @@ class Database:
             self._closed = True
         self._queue.put(None)
         self._writer.join()
-        for connection in (*self._readers, self._writer_connection):
-            connection.close()
+        for reader in list(self._readers):
+            reader.connection.close()
+        self._writer_connection.close()
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` on the writer's thread after each commit. It must be quick."""
@@ -85,15 +87,14 @@ class Database:
 
     @property
     def reader(self) -> sqlite3.Connection:
-        """This thread's connection for reading."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = connect(self.path)
-            connection.execute("PRAGMA query_only = ON")
-            self._local.connection = connection
+        """This thread's connection for reading; it ends with the thread."""
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = _Reader(connect(self.path))
+            reader.connection.execute("PRAGMA query_only = ON")
             with self._lock:
-                self._readers.append(connection)
-        return connection
+                self._readers.add(reader)
+        return reader.connection
 
     def write(self, step: Callable[[sqlite3.Connection], T]) -> T:
         """Run `step` in a transaction, and return its result once that is on disk.
@@ -148,6 +149,16 @@ class Database:
             listener()
         for job, result in done:
             job.future.set_result(result)
+
+
+class _Reader:
+    """A connection that closes when the thread that it serves is gone."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
 
 
 class _Job:

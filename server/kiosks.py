@@ -208,7 +208,7 @@ def kiosks(db: sqlite3.Connection) -> list[KioskRow]:
     return [KioskRow(**{**dict(row), "health": _health(row["health"])}) for row in rows]
 
 
-def sender(db: sqlite3.Connection, kiosk: str, generation: int) -> tuple[Sender, int, int] | None:
+def sender(db: sqlite3.Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
     """The kiosk as one that sends, its door, and its last counter; None where it is not
     enrolled.
     """

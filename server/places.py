@@ -129,25 +129,26 @@ def heard(
 def share(db: sqlite3.Connection, hall_id: int, now: int) -> None:
     """Grant what the pool has, and recall where one door has many places and another none.
 
-    Simple on purpose: equal shares among live kiosks at doors that admit; single places to those
-    that ask. Every order is published in the same transaction.
+    Simple on purpose: each kiosk of the hall has a fair share, kept in the pool while it is not
+    heard; one that asks gets more than its share as long as the pool has it, and then what a
+    recall from the richest brings. Every order is published in the same transaction.
     """
     pool = before = load(db, hall_id)
     asking = _asking(db, hall_id, now)
-    if not asking:
+    live = [one for one in asking if one.seen_at is not None and one.seen_at >= now - LIVE_MS]
+    if not live:
         return
-    recalls: dict[KioskKey, int] = {}
     if _closed(db, hall_id):
-        recalls = {one.kiosk: one.free for one in asking if one.free}
+        recalls = {one.kiosk: one.free for one in live if one.free}
     else:
-        starving = [one.kiosk for one in asking if one.wanted_at is not None and not one.free]
+        starving = [one.kiosk for one in live if one.wanted_at is not None and not one.free]
         for kiosk in starving:
-            pool = pool.grant(kiosk, 1)
+            pool = pool.grant(kiosk, max(1, pool.free // len(asking)))
         unfed = sum(pool.kiosks[kiosk] == before.kiosks[kiosk] for kiosk in starving)
-        pool = _grant_equally(pool, [one.kiosk for one in asking])
-        recalls = _recalls([one for one in asking if one.kiosk not in starving], unfed)
+        pool = _grant_fairly(pool, [one.kiosk for one in live], len(asking))
+        recalls = _recalls([one for one in live if one.kiosk not in starving], unfed)
     save(db, hall_id, before, pool)
-    for one in asking:
+    for one in live:
         recall = recalls.get(one.kiosk, 0)
         if recall or pool.kiosks[one.kiosk] != before.kiosks[one.kiosk]:
             order = _wire_order(hall_id, pool, one.kiosk, recall)
@@ -187,31 +188,24 @@ def _recalls(rich: list[Asking], unfed: int) -> dict[KioskKey, int]:
     return recalls
 
 
-def _grant_equally(pool: Pool, kiosks: Iterable[KioskKey]) -> Pool:
-    """Raise the poorest first, one place at a time in effect, until the pool is empty."""
-    keys = sorted(kiosks, key=lambda key: (pool.kiosks[key].held, key))
-    while pool.free > 0 and keys:
-        poorest = pool.kiosks[keys[0]].held
-        level = [key for key in keys if pool.kiosks[key].held == poorest]
-        above = [pool.kiosks[key].held for key in keys if pool.kiosks[key].held > poorest]
-        step = min(min(above) - poorest if above else pool.free, max(1, pool.free // len(level)))
-        for key in level:
-            pool = pool.grant(key, step)
-        if pool.awaited or pool.kiosks[keys[0]].held == poorest:
-            break
-        keys.sort(key=lambda key: (pool.kiosks[key].held, key))
+def _grant_fairly(pool: Pool, live: Iterable[KioskKey], kiosks: int) -> Pool:
+    """Fill up each live kiosk to an equal part of all places that are not used by a stay."""
+    held = sum(pool.kiosks[key].held for key in pool.kiosks)
+    fair = -(-(pool.free + held) // kiosks)
+    for key in sorted(live, key=lambda key: pool.kiosks[key].held):
+        pool = pool.grant(key, fair - pool.kiosks[key].held)
     return pool
 
 
 def _asking(db: sqlite3.Connection, hall_id: int, now: int) -> list[Asking]:
-    """Kiosks that may be granted places: active, at a door of this hall that admits, and live."""
+    """Kiosks that may be granted places: at work, at a door of this hall that admits."""
     rows = db.execute(
         "SELECT a.kiosk, a.generation, a.free,"
         " CASE WHEN a.wanted_at >= ? THEN a.wanted_at END, k.seen_at"
         " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
         " WHERE a.hall_id = ? AND k.state = 'active' AND NOT a.fenced AND d.hall_id = a.hall_id"
-        " AND d.mode <> 'exit' AND k.seen_at >= ?",
-        (now - WANT_MS, hall_id, now - LIVE_MS),
+        " AND d.mode <> 'exit'",
+        (now - WANT_MS, hall_id),
     )
     return [Asking((row[0], row[1]), row[2], row[3], row[4]) for row in rows]
 

@@ -1,4 +1,6 @@
-"""The kiosks' interface: who may call, what is replayed, what is too large, and one kiosk's life."""
+"""The kiosks' interface: who may call, what is replayed, what is too large, and one
+kiosk's life.
+"""
 
 import base64
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""The ledger: once, in order, with stays, places and discrepancies, whatever is repeated or lost."""
+"""The ledger: once, in order, with stays, places and discrepancies, whatever is repeated
+or lost.
+"""
 
 from dataclasses import dataclass
 

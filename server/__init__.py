@@ -1,0 +1,51 @@
+"""The record: roster, venue, ledger, entry log, and the pages and feeds over them."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from server.config import Event
+    from server.database import Database
+
+
+def create_app(
+    event: "Event", database: "Database", *, now: Callable[[], int] | None = None
+) -> "Flask":
+    """The event's app: kiosks' API, attendees' phone page, staff's pages. Deny by default.
+
+    Close it with `close_app`, before the database.
+    """
+    from flask import Flask
+
+    from server import admin, api, auth, display, phone, security
+    from server.entry_log import Log
+    from server.feed import Hub
+    from server.services import Services
+
+    app = Flask(__name__)
+    app.extensions["hallkeeper"] = Services(
+        event=event,
+        database=database,
+        hub=Hub(database),
+        log=Log(database, event.log_name, event.log_key),
+        now=now or _wall_clock,
+    )
+    security.protect(app, event)
+    auth.guard(app)
+    display.register(app, event)
+    for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
+        app.register_blueprint(blueprint)
+    security.csrf.exempt(api.blueprint)
+    return app
+
+
+def close_app(app: "Flask") -> None:
+    """End every held feed and stop the app's threads."""
+    app.extensions["hallkeeper"].hub.close()
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,103 @@
+"""The entries page and its CSV: who was where, when, by which door's word."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from badges.numbers import parse_badge_number
+from server import auth, entries, entries_csv, venue
+from server.admin.fields import whole
+from server.display import DECISIONS, REASONS, Clock
+from server.services import services
+
+blueprint = Blueprint("entries", __name__, url_prefix="/admin")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The form as it was sent, the filter it means, and what is wrong with it by field."""
+
+    fields: dict[str, str]
+    wanted: entries.Filter
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def address(self, endpoint: str, **more: Any) -> str:
+        """A link with the same filter."""
+        values: dict[str, Any] = {**self.fields, **more}
+        return url_for(endpoint, **values)
+
+
+@blueprint.get("/entries")
+@auth.allow("auditor")
+def show() -> tuple[str, int]:
+    asked = read_filter(request.args, current_app.extensions["hallkeeper_clock"])
+    db = services().database.reader
+    page = entries.Page([], None, None)
+    if not asked.problems:
+        page = entries.page(
+            db,
+            asked.wanted,
+            before=request.args.get("before", type=whole),
+            after=request.args.get("after", type=whole),
+        )
+    shown = render_template(
+        "entries.html",
+        asked=asked,
+        page=page,
+        halls=venue.halls(db),
+        doors=venue.doors(db),
+        reasons={reason: REASONS[reason] for reason in entries.REASONS},
+    )
+    return shown, 400 if asked.problems else 200
+
+
+@blueprint.get("/entries.csv")
+@auth.allow("auditor")
+def export() -> Response:
+    asked = read_filter(request.args, current_app.extensions["hallkeeper_clock"])
+    if asked.problems:
+        abort(400)
+    here = services()
+    lines = entries_csv.csv_lines(here.database.reader, asked.wanted, here.event.settings.time_zone)
+    return Response(
+        lines,
+        mimetype="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="entries.csv"'},
+    )
+
+
+def read_filter(given: MultiDict[str, str], clock: Clock) -> Asked:
+    """The filter that the fields mean; a field that means nothing is a problem, not ignored."""
+    readers: dict[str, tuple[str, Any, str]] = {
+        "hall": ("hall_id", whole, "Choose a hall of the list."),
+        "door": ("door_id", whole, "Choose a door of the list."),
+        "badge": ("serial", parse_badge_number, "A badge number has five characters, as on cards."),
+        "decision": ("decision", _one_of(DECISIONS), "Choose one of the list."),
+        "reason": ("reason", _one_of(entries.REASONS), "Choose one of the list."),
+        "from": ("since", clock.parse, "A date and time, such as 2026-05-04 13:45."),
+        "to": ("until", clock.parse, "A date and time, such as 2026-05-04 13:45."),
+    }
+    fields, found, problems = {}, {}, {}
+    for name, (key, reader, problem) in readers.items():
+        text = given.get(name, "").strip()[:60]
+        if not text:
+            continue
+        fields[name] = text
+        try:
+            found[key] = reader(text)
+        except ValueError:
+            problems[name] = problem
+    if not problems and "since" in found and "until" in found and found["until"] <= found["since"]:
+        problems["to"] = "This is not after the beginning."
+    return Asked(fields, entries.Filter(**found), problems)
+
+
+def _one_of(known: Any) -> Any:
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError("not on the list")
+        return text
+
+    return read

@@ -1,0 +1,93 @@
+"""The overview: halls against their capacities, latest entries, kiosks, discrepancies.
+
+`live` keeps it fresh.
+"""
+
+from flask import Blueprint, render_template, url_for
+from markupsafe import Markup
+
+from server import auth, entries, kiosks, places
+from server.admin import health
+from server.services import services
+
+blueprint = Blueprint("overview", __name__, url_prefix="/admin")
+
+LATEST_ROWS = 12
+DISCREPANCY_ROWS = 8
+TROUBLED_ROWS = 8
+ROLES = ("steward", "supervisor", "auditor")
+
+
+@blueprint.get("/")
+@auth.allow(*ROLES)
+def show() -> str:
+    halls = places.hall_figures(services().database.reader)
+    shown = {part: Markup(html) for part, html in parts().items()}
+    return render_template("overview.html", halls=nested(halls), parts=shown)
+
+
+def parts() -> dict[str, str]:
+    """Every part of the page that changes, by its id, as HTML for the user who asks."""
+    here = services()
+    db = here.database.reader
+    shown = {f"hall-{hall.hall_id}": html for hall, html in _halls(places.hall_figures(db))}
+    shown["latest"] = render_template("parts/latest.html", entries=entries.latest(db, LATEST_ROWS))
+    shown["discrepancies"] = render_template(
+        "parts/discrepancies.html",
+        discrepancies=entries.discrepancies(db, DISCREPANCY_ROWS),
+        count=entries.discrepancy_count(db),
+    )
+    shown["kiosks"] = _kiosks(health.at_work(kiosks.kiosks(db)), here.now())
+    return shown
+
+
+def nested(halls: list[places.HallFigures]) -> list[places.HallFigures]:
+    """Each hall before the halls within it."""
+    known = {hall.hall_id for hall in halls}
+    ordered: list[places.HallFigures] = []
+
+    def add(parent: int | None) -> None:
+        for hall in halls:
+            if hall.parent_id == parent:
+                ordered.append(hall)
+                add(hall.hall_id)
+
+    add(None)
+    assert len(ordered) == len(known)
+    return ordered
+
+
+def _halls(halls: list[places.HallFigures]) -> list[tuple[places.HallFigures, str]]:
+    names = {hall.hall_id: hall.names for hall in halls}
+    linked = auth.may_open("admin.entries.show")
+    return [
+        (
+            hall,
+            render_template(
+                "parts/hall.html",
+                hall=hall,
+                parent=names.get(hall.parent_id) if hall.parent_id else None,
+                entries_link=linked and url_for("admin.entries.show", hall=hall.hall_id),
+            ),
+        )
+        for hall in halls
+    ]
+
+
+def _kiosks(rows: list[kiosks.KioskRow], now: int) -> str:
+    troubled = [(row, found) for row in rows if (found := health.troubles(row, now))]
+    troubled.sort(key=lambda item: not any(trouble.grave for trouble in item[1]))
+    active = [row for row in rows if row.state == "active"]
+    tally = {
+        "all": len(rows),
+        "active": len(active),
+        "live": sum(health.heard_lately(row, now) for row in active),
+        "waiting": sum(row.state == "proven" for row in rows),
+    }
+    return render_template(
+        "parts/kiosks.html",
+        tally=tally,
+        troubled=troubled[:TROUBLED_ROWS],
+        hidden=len(troubled[TROUBLED_ROWS:]),
+        kiosks_link=auth.may_open("admin.kiosks.show") and url_for("admin.kiosks.show"),
+    )

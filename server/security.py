@@ -1,0 +1,143 @@
+"""What every answer carries and every request must keep to: headers, sizes, CSRF, errors.
+
+Pages have no inline script or style but the phone page, which brings its own style under a nonce,
+so that it needs no second request.
+"""
+
+import hashlib
+import hmac
+import secrets
+
+from flask import Flask, Response, current_app, g, render_template, request
+from flask_limiter import Limiter
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
+
+from badges import wire
+from server.config import Event
+
+FORM_BYTES_MAX = 64 * 1024
+FORM_LIFE_S = 12 * 3600
+HSTS_S = 365 * 24 * 3600
+_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "connect-src 'self'; img-src 'self' data:; script-src 'self'; style-src "
+)
+
+csrf = CSRFProtect()
+limiter = Limiter(
+    key_func=lambda: request.remote_addr or "unknown", storage_uri="memory://", enabled=True
+)
+
+
+def protect(app: Flask, event: Event) -> None:
+    """Put the whole app under the rules of this module."""
+    app.config.update(
+        # Flask's own cookie holds nothing but a form token and the next page's notice.
+        SECRET_KEY=derived_key(event.phone_secret, b"hallkeeper/forms/v1"),
+        SESSION_COOKIE_NAME="__Host-hallkeeper-form",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=wire.BODY_BYTES_MAX,
+        MAX_FORM_MEMORY_SIZE=FORM_BYTES_MAX,
+        MAX_FORM_PARTS=100,
+        WTF_CSRF_TIME_LIMIT=FORM_LIFE_S,
+        RATELIMIT_HEADERS_ENABLED=False,
+    )
+    app.before_request(_limit_forms)  # before CSRF, which reads the form
+    csrf.init_app(app)
+    limiter.init_app(app)
+    app.after_request(_add_headers)
+    app.register_error_handler(Exception, _error)
+
+
+def derived_key(secret: bytes, purpose: bytes) -> bytes:
+    """A key for one purpose alone."""
+    return hmac.digest(secret, purpose, hashlib.sha256)
+
+
+def style_nonce() -> str:
+    """The nonce that lets this answer's own <style> through."""
+    if "style_nonce" not in g:
+        g.style_nonce = secrets.token_urlsafe(16)
+    nonce: str = g.style_nonce
+    return nonce
+
+
+def of_api() -> bool:
+    return request.path.startswith("/api/")
+
+
+def _limit_forms() -> None:
+    if not of_api():
+        request.max_content_length = FORM_BYTES_MAX
+
+
+def _add_headers(response: Response) -> Response:
+    style = f"'nonce-{g.style_nonce}'" if "style_nonce" in g else "'self'"
+    defaults = {
+        "Strict-Transport-Security": f"max-age={HSTS_S}",
+        "Content-Security-Policy": _POLICY + style,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",  # CSRF checks it on our own forms
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    }
+    for name, value in defaults.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+# What went wrong, and what to do now. Never what was asked for, nor by whom.
+_WORDS = {
+    400: ("That request could not be read", "Go back, check what you entered, and try again."),
+    401: ("Please sign in", "Your session has ended. Sign in and try again."),
+    403: ("Not for your role", "Your account may not do this. Ask an admin if you need it."),
+    404: ("Nothing here", "The address is wrong, or what it led to is gone."),
+    405: ("Not possible here", "Go back and use the page's own buttons."),
+    409: ("Overtaken", "Somebody else changed this meanwhile. Go back, reload, and look again."),
+    410: ("No longer valid", "This link has been replaced. Ask at the badge desk for a new one."),
+    413: ("Too large", "What you sent is larger than this page takes."),
+    429: ("Too many attempts", "Wait a few minutes, then try again."),
+    500: ("Something went wrong on our side", "Nothing was changed. Try again, or tell an admin."),
+}
+_CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
+
+
+def _error(error: Exception) -> Response:
+    """One error as HTML for people or `{"error": …}` for kiosks, with nothing personal in it."""
+    status = error.code if isinstance(error, HTTPException) and error.code else 500
+    if status == 500:
+        _log_failure(error)
+    title, remedy = _WORDS.get(status, _WORDS[400 if status < 500 else 500])
+    if isinstance(error, CSRFError):
+        title, remedy = "This form is too old", "Go back, reload the page, and send it again."
+    if of_api():
+        body = wire.ErrorBody(_CODES.get(status, "failed"), f"{title}. {remedy}", status >= 500)
+        response = Response(
+            wire.encode(wire.ErrorAnswer(body)), status, mimetype="application/json"
+        )
+    else:
+        response = Response(render_template("error.html", title=title, remedy=remedy), status)
+    if isinstance(error, HTTPException):
+        for name, value in error.get_headers():
+            if name in ("Allow", "Retry-After", "Location"):
+                response.headers[name] = value
+    return response
+
+
+def _log_failure(error: Exception) -> None:
+    """Where it failed, without the exception's text: that may quote what somebody sent."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    current_app.logger.error(
+        "%s while answering %s: %s", type(error).__name__, request.endpoint, " ".join(frames[-6:])
+    )

@@ -1,0 +1,59 @@
+// Keeps a page's parts fresh: `data-live` names a feed of changed parts, `data-refresh` a part to fetch again.
+(() => {
+  "use strict";
+
+  const put = (id, html) => {
+    const part = document.getElementById(id);
+    if (!part) return false;
+    const focused = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    part.innerHTML = html; // from our own server, escaped there; the page's policy lets no script run from it
+    if (focused) part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+    return true;
+  };
+
+  const follow = (url, status) => {
+    const source = new EventSource(url);
+    let lost = null;
+    const say = (kind, text) => {
+      status.className = `tag ${kind}`;
+      status.textContent = text;
+    };
+    const clock = () => new Date().toTimeString().slice(0, 8);
+    source.onmessage = (message) => {
+      const parts = Object.entries(JSON.parse(message.data));
+      const known = parts.map(([id, html]) => put(id, html));
+      if (known.includes(false)) location.reload(); // the venue has a hall that this page has not
+      lost = null;
+      say("good", "Live");
+      status.title = `Last change shown at ${clock()}`;
+    };
+    source.onopen = () => say("good", "Live");
+    source.onerror = () => {
+      lost ??= clock();
+      if (source.readyState === EventSource.CLOSED) say("bad", `Stopped at ${lost}: reload the page`);
+      else say("bad", `Not live since ${lost}, trying again`);
+    };
+  };
+
+  const refresh = (part) => {
+    const again = async () => {
+      try {
+        const answer = await fetch(part.dataset.refresh, { headers: { Accept: "text/html" }, redirect: "error" });
+        if (answer.ok) {
+          const html = await answer.text();
+          if (html !== part.dataset.last && !part.querySelector("input:checked")) put(part.id, html);
+          part.dataset.last = html;
+        }
+      } catch {
+        // The server is away; the next try may reach it.
+      }
+      setTimeout(again, 2000);
+    };
+    setTimeout(again, 2000);
+  };
+
+  const status = document.getElementById("live-status");
+  const feed = document.querySelector("[data-live]");
+  if (feed && status) follow(feed.dataset.live, status);
+  document.querySelectorAll("[data-refresh]").forEach(refresh);
+})();

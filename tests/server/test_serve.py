@@ -1,0 +1,297 @@
+"""The real server: granian over TLS 1.3 on loopback, in processes of their own."""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from server import accounts, close_app, wsgi
+from server.config import Event
+from server.database import Database
+from server.serve import AlreadyServingError, announcement, only_server, serve
+from server.settings import EventError
+
+pytestmark = pytest.mark.system
+SCRIPT = """
+import sys
+from pathlib import Path
+from server.serve import serve
+from server.settings import EventError
+try:
+    serve(Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2]))
+except EventError as error:
+    sys.exit(f"Error: {error}")
+"""
+
+
+@dataclass
+class Server:
+    process: "subprocess.Popen[str]"
+    event: Event
+    port: int
+
+    def connect(self) -> http.client.HTTPSConnection:
+        """A connection to nobody but the event's own certificate, by TLS 1.3."""
+        context = ssl.create_default_context(cafile=str(self.event.certificate_path))
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        return http.client.HTTPSConnection("localhost", self.port, timeout=10, context=context)
+
+    def get(self, target: str, **headers: str) -> http.client.HTTPResponse:
+        connection = self.connect()
+        try:
+            connection.request("GET", target, headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer
+        finally:
+            connection.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(event: Event, port: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(event.path), str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@contextlib.contextmanager
+def running(event: Event) -> Iterator[Server]:
+    server = Server(start(event, port := free_port()), event, port)
+    try:
+        _await_answer(server)
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait(10)
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+
+
+def _await_answer(server: Server) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            server.get("/")
+            return
+        except OSError:
+            assert server.process.poll() is None, server.process.stdout
+            assert time.monotonic() < deadline, "the server did not come up"
+            time.sleep(0.05)
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended (a zombie has)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except OSError:
+        return True
+
+
+def await_gone(pids: list[int], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not all(gone(pid) for pid in pids):
+        assert time.monotonic() < deadline, "a process outlives its server"
+        time.sleep(0.02)
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found]
+
+
+def signed_in(event: Event, password: str) -> str:
+    """A cookie of the first admin."""
+    with Database(event.database_path) as database:
+        now = time.time_ns() // 1_000_000
+        _, token = accounts.sign_in(database, "admin", password, now=now)
+    return f"__Host-hallkeeper={token}"
+
+
+def test_it_works(event: Event, admin_password: str) -> None:
+    cookie = signed_in(event, admin_password)
+    with running(event) as server:
+        answer = server.get("/admin/", Cookie=cookie)
+        assert answer.status == 200
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        process = server.process
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to supervisor and worker alike
+        assert process.wait(10) == 0
+        assert process.stdout is not None
+        said = process.stdout.read()
+    assert f"https://localhost:{server.port}/" in said
+    assert "Harbour Forum / 海港论坛" in said
+    assert said.endswith("Stop with Ctrl-C.\nStopped.\n"), said
+
+
+def test_fingerprints_are_those_of_the_certificate(event: Event) -> None:
+    certificate = x509.load_pem_x509_certificate(event.certificate_path.read_bytes())
+    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    whole = certificate.public_bytes(Encoding.DER)
+    text = "\n".join(announcement(event, "127.0.0.1", 8443)).replace(":", "").lower()
+    assert hashlib.sha256(spki).hexdigest() in text
+    assert hashlib.sha256(whole).hexdigest() in text
+
+
+def test_older_tls_is_refused(event: Event) -> None:
+    context = ssl.create_default_context(cafile=str(event.certificate_path))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with running(event) as server, socket.create_connection(("127.0.0.1", server.port)) as plain:
+        with pytest.raises(OSError, match="ALERT|alert|EOF"):
+            context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_stops_promptly_with_feeds_held_open(event: Event, admin_password: str) -> None:
+    cookie = signed_in(event, admin_password)
+    with running(event) as server, contextlib.ExitStack() as held:
+        for _ in range(5):
+            connection = server.connect()
+            held.callback(connection.close)
+            connection.request("GET", "/admin/live", headers={"Cookie": cookie})
+            answer = connection.getresponse()
+            assert answer.status == 200
+            assert answer.readline() == b"retry: 1000\n"
+        workers = children(server.process.pid)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(10) == 0
+        assert time.monotonic() - began < 5
+        await_gone(workers, 1)
+    assert not event.database_path.with_name("hallkeeper.db-wal").exists()  # one file to copy
+
+
+def test_a_killed_group_leaves_no_orphan_and_no_damage(event: Event) -> None:
+    with running(event) as server:
+        processes = [server.process.pid, *children(server.process.pid)]
+        assert len(processes) > 1
+        os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait(10)
+        await_gone(processes, 5)
+    with running(event) as again:
+        assert again.get("/").status == 302
+
+
+def test_a_killed_supervisor_takes_its_worker_along(event: Event) -> None:
+    with running(event) as server:
+        workers = children(server.process.pid)
+        server.process.kill()
+        server.process.wait(10)
+        await_gone(workers, 5)
+
+
+def test_a_second_server_is_refused(event: Event) -> None:
+    with running(event) as server:
+        second = start(event, free_port())
+        said, _ = second.communicate(timeout=20)
+        assert second.returncode == 1
+        assert f"already being served by process {server.process.pid}" in said
+        assert "Traceback" not in said
+        assert server.get("/").status == 302
+
+
+def test_the_lock_goes_with_its_holder(event: Event) -> None:
+    with only_server(event.path), pytest.raises(AlreadyServingError):
+        with only_server(event.path):
+            pass
+    with only_server(event.path):
+        pass
+
+
+def test_a_taken_port_is_said_plainly(event: Event) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(EventError, match=f"can't listen on 127.0.0.1 port {port}"):
+            serve(event.path, "127.0.0.1", port)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_an_impossible_port_is_refused(event: Event, port: int) -> None:
+    with pytest.raises(EventError, match="not between 1 and 65535"):
+        serve(event.path, "127.0.0.1", port)
+
+
+def test_a_missing_event_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EventError):
+        serve(tmp_path / "nowhere")
+
+
+def test_many_requests_at_once(event: Event) -> None:
+    statuses = []
+    with running(event) as server:
+
+        def ask() -> None:
+            statuses.append(server.get("/admin/sign-in").status)
+
+        threads = [threading.Thread(target=ask) for _ in range(100)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert statuses == [200] * 100
+
+
+def test_more_feeds_than_a_default_pool_has_threads(event: Event, admin_password: str) -> None:
+    """Each held feed takes a thread; pages must still be answered beside 150 of them."""
+    cookie = signed_in(event, admin_password)
+    with running(event) as server, contextlib.ExitStack() as held:
+        for _ in range(150):
+            connection = server.connect()
+            held.callback(connection.close)
+            connection.request("GET", "/admin/live", headers={"Cookie": cookie})
+            assert connection.getresponse().status == 200
+        began = time.monotonic()
+        assert server.get("/admin/sign-in").status == 200
+        assert time.monotonic() - began < 5
+
+
+def test_another_server_loads_the_event_that_the_environment_names(
+    event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(wsgi.VARIABLE, str(event.path))
+    app = wsgi.load()
+    try:
+        assert app.test_client().get("/admin/sign-in").status_code == 200
+    finally:
+        close_app(app)
+        app.extensions["hallkeeper"].database.close()
+
+
+def test_without_that_name_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(wsgi.VARIABLE, raising=False)
+    with pytest.raises(EventError, match="HALLKEEPER_EVENT is not set"):
+        wsgi.load()
+
+
+def test_a_port_of_the_command_line_is_what_codes_and_links_say(event: Event) -> None:
+    app = wsgi.open_app(event.path, port=9443)
+    try:
+        settings = app.extensions["hallkeeper"].event.settings
+        assert settings.public_address == "https://localhost:9443"
+    finally:
+        close_app(app)
+        app.extensions["hallkeeper"].database.close()
