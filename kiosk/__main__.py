@@ -1,0 +1,222 @@
+"""`hallkeeper-kiosk`: enrol a kiosk, run it, look at it, carry its journal away."""
+
+import functools
+import json
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from kiosk import config
+from kiosk.camera import Camera, CameraError, parse_source
+from kiosk.enrol import EnrolError, enrol
+from kiosk.export import ExportError, read_export, write_export
+from kiosk.journal import Journal, JournalError
+from kiosk.reading import read_command
+from kiosk.run import Kiosk, Told
+from kiosk.screen import ScreenError, create_screen, serve_screen
+from kiosk.status import status_of, status_text
+from kiosk.watching import Eye
+
+FACTS_WAIT_S = 10.0  # for a file's pictures, which do not come again
+SENT_WAIT_S = 20.0  # for a server that is away when a film ends
+
+F = TypeVar("F", bound=Callable[..., Any])
+directory_option = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=".",
+    show_default=True,
+    envvar="HALLKEEPER_KIOSK_DIR",
+    help="The kiosk's directory.",
+)
+
+
+def plain_errors(command: F) -> F:
+    """One plain sentence and exit status 1, in place of a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except (
+            config.ConfigError,
+            JournalError,
+            EnrolError,
+            ExportError,
+            CameraError,
+            ScreenError,
+        ) as error:
+            raise click.ClickException(str(error)) from None
+
+    return wrapped  # type: ignore[return-value]
+
+
+@click.group()
+def main() -> None:
+    """Run a door: read badges, answer at once, keep every scan."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+
+
+main.add_command(read_command)
+
+
+@main.command("enrol")
+@directory_option
+@click.option("--code", required=True, help="The code on the kiosk's page; it begins with HKE1.")
+@click.option("--again", is_flag=True, help="Enrol anew; what is there is kept beside.")
+@click.option(
+    "--wait", default=900, show_default=True, type=click.IntRange(0, 86_400), help="Seconds."
+)
+@plain_errors
+def enrol_command(directory: Path, code: str, again: bool, wait: int) -> None:
+    """Make this machine one of an event's kiosks."""
+    identity = enrol(
+        directory,
+        code,
+        say=lambda text: click.echo(text, err=True),
+        random=os.urandom,
+        again=again,
+        wait_s=wait,
+    )
+    click.echo(f"Enrolled as {identity.kiosk}, generation {identity.generation}.")
+
+
+@main.command("run")
+@directory_option
+@click.option("--camera", help="Webcam number, file, folder or stream; none: a hand scanner only.")
+@click.option("--headless", is_flag=True, help="Without the staff's page.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Of the staff's page, on loopback.")
+@click.option("--direction", type=click.Choice(["entry", "exit"]), help="At a door for both.")
+@click.option("--language", type=click.Choice(["en", "zh"]), default=None, help="Of the page.")
+@click.option("--json", "as_json", is_flag=True, help="Print each answer as one JSON line.")
+@click.option("--until-end", is_flag=True, help="Stop when a file camera has ended.")
+@plain_errors
+def run_command(
+    directory: Path,
+    headless: bool,
+    language: str | None,
+    as_json: bool,
+    until_end: bool,
+    **given: Any,
+) -> None:
+    """Run the door until it is told to stop (SIGTERM, Ctrl-C)."""
+    settings = config.with_options(config.load_settings(directory), **given)
+    camera = None if settings.camera == "none" else Camera(parse_source(settings.camera))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    kiosk = Kiosk(directory, settings, on_answer=lambda told: click.echo(_line(told, as_json)))
+    try:
+        _run(kiosk, camera, stop, None if headless else settings.port, language or "", until_end)
+        if until_end and not kiosk.wait_until_sent(SENT_WAIT_S, stop) and not stop.is_set():
+            raise click.ClickException(
+                "The film has ended, and the server did not take all scans. They are kept: run "
+                "this kiosk again, or `hallkeeper-kiosk export` its journal."
+            )
+    finally:
+        kiosk.close()
+
+
+def _run(
+    kiosk: Kiosk,
+    camera: Camera | None,
+    stop: threading.Event,
+    port: int | None,
+    language: str,
+    until_end: bool,
+) -> None:
+    with ExitStack() as parts:
+        eye = None if camera is None else Eye(camera, kiosk)
+        if port is not None:
+            preview = eye.preview if eye is not None else lambda: None
+            page = create_screen(kiosk.board, preview, language=language)
+            click.echo(parts.enter_context(serve_screen(page, port=port)).url, err=True)
+        if camera is None or eye is None:
+            while not stop.wait(0.25):
+                kiosk.show_status()
+            return
+        kiosk.camera_status = lambda: camera.status
+        if not camera.source.live:
+            kiosk.wait_for_facts(FACTS_WAIT_S)
+        parts.enter_context(camera)
+        eye.watch(stop, until_end=until_end)
+
+
+def _line(told: Told, as_json: bool) -> str:
+    answer = told.answer
+    took_ms = told.frame_to_answer_ms
+    if not as_json:
+        words = answer.explanation["en"]
+        return f"{answer.seq} {answer.direction} {words.word}: {words.reason}"
+    return json.dumps(
+        {
+            "at": answer.scanned_at,
+            "seq": answer.seq,
+            "decision": "admitted" if answer.admitted else "denied",
+            "reason": getattr(answer.decision, "reason", None),
+            "direction": answer.direction,
+            "serial": answer.serial,
+            "frame_to_answer_ms": None if took_ms is None else round(took_ms, 2),
+            "facts_age_ms": told.facts_age_ms,
+            "free_places": answer.free_places,
+        }
+    )
+
+
+@main.command("status")
+@directory_option
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@plain_errors
+def status_command(directory: Path, as_json: bool) -> None:
+    """Tell who this kiosk is, what waits to be sent, and how old its facts are."""
+    status = status_of(directory)
+    click.echo(json.dumps(status) if as_json else status_text(status))
+
+
+@main.command("export")
+@directory_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@plain_errors
+def export_command(directory: Path, file: Path) -> None:
+    """Write the whole journal to FILE, to carry it where the network does not go."""
+    identity, key = config.load_identity(directory), config.load_key(directory)
+    who = (identity.kiosk, identity.generation)
+    if file.exists():
+        raise click.ClickException(f"{file} exists; name another file.")
+    with Journal(
+        directory / config.JOURNAL_FILE, *who, key, must_exist=True, check=False
+    ) as journal:
+        try:
+            with file.open("xb") as out:
+                scans = write_export(journal, identity, key, out)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise click.ClickException(f"{file} can't be written ({error.strerror}).") from None
+    read_export(file)
+    click.echo(f"{scans} scans in {file}, each signed; read back and checked.")
+
+
+@main.command("verify")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@plain_errors
+def verify_command(file: Path) -> None:
+    """Check an exported journal: every link of its chain, every signature, and its end."""
+    found = read_export(file)
+    who = found.identity
+    click.echo(
+        f"{found.scans} scans of {who.kiosk} (generation {who.generation}) of event "
+        f"{who.event_id.hex()}: whole and unchanged. Event key: {found.root.raw.hex()}"
+    )
+
+
+if __name__ == "__main__":
+    main()

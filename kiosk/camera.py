@@ -1,0 +1,261 @@
+"""The door's eye: a thread grabs pictures, the newest wins, and a lost camera comes back by itself.
+
+Nobody waits for the camera: `latest` gives the newest picture, `status` says what is wrong.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from kiosk.camera_sources import (
+    Capture,
+    Picture,
+    Source,
+    Stamps,
+    Wish,
+    list_webcams,
+    open_capture,
+    parse_source,
+)
+from kiosk.opencv import CameraError, cv2, require_opencv
+
+__all__ = [
+    "Camera",
+    "CameraError",
+    "CameraStatus",
+    "Frame",
+    "Source",
+    "Wish",
+    "list_webcams",
+    "parse_source",
+    "to_gray",
+]
+
+FROZEN_S = 2.0  # a live picture whose every byte stays the same for so long is no live picture
+STALLED_S = 2.0  # a live camera that gives nothing for so long is shown as lost
+BACK_OFF_S = (0.5, 5.0)  # first and longest pause between attempts to open a lost camera
+JOIN_S = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture. `captured_at` is in seconds of the camera's monotonic clock."""
+
+    number: int  # rises by one with each picture, over reconnections too
+    picture: Picture
+    captured_at: float
+
+    @cached_property
+    def gray(self) -> Picture:
+        """The picture as the reader wants it."""
+        return to_gray(self.picture)
+
+
+@dataclass(frozen=True)
+class CameraStatus:
+    """How the camera is. `message` is "" while all is well."""
+
+    state: Literal["starting", "live", "lost", "ended"] = "starting"
+    message: str = ""
+    width: int = 0
+    height: int = 0
+    fps_measured: float = 0.0
+    frames: int = 0
+
+
+class Camera:
+    """A running camera. Use it in a `with`, or call `start` and `close`."""
+
+    def __init__(
+        self,
+        source: Source,
+        wish: Wish | None = None,
+        *,
+        loop: bool = False,
+        open_capture: Callable[[Source, Wish], Capture] = open_capture,
+        clock: Callable[[], float] = time.monotonic,
+        frozen_s: float = FROZEN_S,
+        back_off_s: tuple[float, float] = BACK_OFF_S,
+    ) -> None:
+        """`loop` plays a file or folder again and again. Raises CameraError without OpenCV."""
+        require_opencv()
+        self.source = source
+        self._wish = wish or Wish()
+        self._loop = loop
+        self._open = open_capture
+        self._clock = clock
+        self._frozen_s = frozen_s
+        self._back_off_s = back_off_s
+        self._changed = threading.Condition()  # guards the four below
+        self._frame: Frame | None = None
+        self._status = CameraStatus()
+        self._times: deque[float] = deque(maxlen=31)
+        self._closed = False
+        self._differed_at = 0.0  # when the picture last differed from the one before
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+
+    def start(self) -> Self:
+        """Begin to grab."""
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop grabbing, let the device go, and wake whoever waits in `latest`."""
+        self._stop.set()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_S)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def latest(self, after: int, timeout_s: float) -> Frame | None:
+        """The newest frame with a number above `after`; None if none comes within `timeout_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._has(after), timeout_s)
+            return self._frame if self._has(after) else None
+
+    def _has(self, after: int) -> bool:
+        return self._frame is not None and self._frame.number > after
+
+    @property
+    def status(self) -> CameraStatus:
+        """How the camera is now: also when its driver hangs and the thread can't tell."""
+        with self._changed:
+            status, times = self._status, tuple(self._times)
+        if status.state != "live" or not self.source.live or not times:
+            return status
+        silence_s = self._clock() - times[-1]
+        if silence_s < STALLED_S:
+            return status
+        return replace(status, state="lost", message=f"no picture for {silence_s:.0f} s")
+
+    def _run(self) -> None:
+        pause_s = self._back_off_s[0]
+        while not self._stop.is_set():
+            before = self._status.frames
+            problem = self._attend()
+            flowed = self._status.frames > before
+            if not self.source.live:
+                if problem or not flowed:
+                    self._say("ended", problem or f"{self.source.label} gives no picture")
+                    return
+                if not self._loop:
+                    self._say("ended", "")
+                    return
+                continue
+            self._say("lost", problem)
+            if flowed:
+                pause_s = self._back_off_s[0]
+            self._stop.wait(pause_s)
+            pause_s = min(pause_s * 2, self._back_off_s[1])
+
+    def _attend(self) -> str:
+        """Open the source and publish its pictures until they stop; says why, "" at a clean end."""
+        try:
+            capture = self._open(self.source, self._wish)
+        except CameraError as error:
+            return str(error)
+        except Exception as error:  # a driver's whim must not leave the door blind for good
+            return f"{self.source.label} can't be opened ({type(error).__name__})"
+        try:
+            return self._play(capture)
+        except Exception as error:  # its text may hold a URL with a password: only its kind is told
+            return f"{self.source.label} failed ({type(error).__name__})"
+        finally:
+            capture.release()
+
+    def _play(self, capture: Capture) -> str:
+        pace = None if self.source.live else Pace(capture, self._clock)
+        while not self._stop.is_set():
+            ok, picture = capture.read()
+            if not ok or picture is None or picture.ndim not in (2, 3) or not picture.size:
+                return "no picture from the camera" if self.source.live else ""
+            if pace is not None:
+                self._stop.wait(pace.wait_s())
+            elif self._frozen(picture):
+                return "picture frozen"
+            self._publish(picture)
+        return ""
+
+    def _frozen(self, picture: Picture) -> bool:
+        """Whether a live camera has given the same bytes for too long. Noise alone differs."""
+        now = self._clock()
+        if self._frame is None or not same_bytes(self._frame.picture, picture):
+            self._differed_at = now
+        return now - self._differed_at >= self._frozen_s
+
+    def _publish(self, picture: Picture) -> None:
+        now = self._clock()
+        height, width = picture.shape[:2]
+        with self._changed:
+            number = self._status.frames + 1
+            self._frame = Frame(number, picture, now)
+            self._times.append(now)
+            span_s = now - self._times[0]
+            fps = (len(self._times) - 1) / span_s if span_s > 0 else 0.0
+            self._status = CameraStatus("live", "", width, height, round(fps, 1), number)
+            self._changed.notify_all()
+
+    def _say(self, state: Literal["lost", "ended"], message: str) -> None:
+        with self._changed:
+            self._times.clear()
+            self._status = replace(self._status, state=state, message=message, fps_measured=0.0)
+            self._changed.notify_all()
+
+
+class Pace:
+    """Holds a file's pictures back until their time."""
+
+    def __init__(self, capture: Capture, clock: Callable[[], float]) -> None:
+        self._stamps = Stamps(capture)
+        self._clock = clock
+        self._started_at: float | None = None
+
+    def wait_s(self) -> float:
+        """Seconds from now until the picture just read is due; 0 when it is late."""
+        position_s = self._stamps.next_ms() / 1000
+        if self._started_at is None:
+            self._started_at = self._clock()
+        return max(0.0, self._started_at + position_s - self._clock())
+
+
+def same_bytes(one: Picture, other: Picture) -> bool:
+    """Whether two pictures are equal. A thin sample is compared first: it almost always tells."""
+    if one.shape != other.shape or not np.array_equal(one[::16, ::16], other[::16, ::16]):
+        return False
+    return bool(np.array_equal(one, other))
+
+
+def to_gray(picture: "np.ndarray[Any, Any]") -> Picture:
+    """A gray 8-bit picture from BGR, BGRA, gray or 16 bits. Raises ValueError for anything else."""
+    if picture.dtype == np.uint16:
+        picture = (picture >> 8).astype(np.uint8)
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
+        raise ValueError(f"no picture: {picture.dtype} of {picture.ndim} dimensions")
+    if picture.ndim == 2:
+        return picture
+    if picture.size == 0 or picture.shape[2] == 1:
+        return picture[:, :, 0] if picture.shape[2] else picture.reshape(picture.shape[0], 0)
+    codes = {3: cv2.COLOR_BGR2GRAY, 4: cv2.COLOR_BGRA2GRAY}
+    if picture.shape[2] not in codes:
+        raise ValueError(f"no picture: {picture.shape[2]} channels")
+    return np.asarray(cv2.cvtColor(picture, codes[picture.shape[2]]), np.uint8)

@@ -1,0 +1,282 @@
+"""Where pictures come from: a webcam, a video file, a folder of photos, or a stream on the network.
+
+Each source opens as a `Capture`: the three methods of cv2.VideoCapture that the camera needs.
+"""
+
+import os
+import sys
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from kiosk.opencv import CameraError, NoPictureError, cv2, require_opencv
+
+Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]  # (height, width, 3) BGR, or gray
+
+PHOTO_SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .pgm .ppm .pnm".split())
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .avi .mov .mkv .webm .mjpeg .mjpg .mpg .mpeg .ts .wmv .3gp .ogv".split()
+)
+STREAM_SCHEMES = frozenset({"http", "https", "rtsp", "rtsps"})
+STREAM_TIMEOUT_MS = 5000
+PHOTO_BYTES_MAX = 256 << 20
+FOLDER_FPS = 10.0
+FPS_MAX = 240.0
+STAMP_STEP_MAX_MS = 10_000  # no time stamp may hold a picture back for longer
+
+_HELP = "give a number for a webcam, a file, a folder, or a URL"
+_WEBCAMS = Path("/sys/class/video4linux")
+
+
+class Kind(StrEnum):
+    WEBCAM = "webcam"
+    FILE = "file"
+    FOLDER = "folder"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source. `target` is a webcam's number, device or name, a path, or a URL."""
+
+    kind: Kind
+    target: str
+
+    @property
+    def live(self) -> bool:
+        """Whether pictures come as they happen; otherwise the camera paces them and they end."""
+        return self.kind in (Kind.WEBCAM, Kind.STREAM)
+
+    @property
+    def label(self) -> str:
+        """What to call it on a screen or in a log: a URL without its user, password and query."""
+        if self.kind is not Kind.STREAM:
+            return f"{self.kind} {self.target}"
+        url = urlsplit(self.target)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to ask of a live camera. It may give something else: sizes are read off the pictures."""
+
+    width: int = 1280
+    height: int = 720
+    fps: float = 30.0
+    # None leaves the exposure to the camera. A short one (5 ms) buys more reads of moving badges
+    # than any decoder does, where the light allows it.
+    exposure_ms: float | None = None
+    photo_s: float = 2.0  # how long each photo of a folder is shown
+
+
+class Capture(Protocol):
+    """The part of cv2.VideoCapture that a camera uses."""
+
+    def read(self) -> tuple[bool, Any]: ...
+    def get(self, propId: int, /) -> float: ...
+    def release(self) -> None: ...
+
+
+def parse_source(text: str, webcams: Path = _WEBCAMS) -> Source:
+    """The source that `text` names. Raises CameraError for one that can't be there."""
+    text = text.strip()
+    if not text:
+        raise CameraError("No camera is named", _HELP)
+    if text.isascii() and text.isdigit():
+        return Source(Kind.WEBCAM, str(int(text)))
+    if "://" in text:
+        return _parse_url(text)
+    if text.startswith("/dev/"):
+        return Source(Kind.WEBCAM, text)  # may be plugged in later
+    path = Path(text)
+    if path.is_dir():
+        if not photos_in(path):
+            raise CameraError(f"The folder {text} holds no photos", "put .jpg or .png files there")
+        return Source(Kind.FOLDER, text)
+    if path.exists():
+        return Source(Kind.FILE, text)
+    if _find_webcam(text, webcams) is not None:
+        return Source(Kind.WEBCAM, text)
+    raise CameraError(f"No such video file {text}", _HELP + _here(webcams))
+
+
+def _parse_url(text: str) -> Source:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        raise CameraError("The camera's URL is malformed", "write http://HOST/PATH") from None
+    if url.scheme.lower() not in STREAM_SCHEMES:
+        raise CameraError(f"No camera speaks {url.scheme}://", "use http, https or rtsp")
+    if not url.hostname:
+        raise CameraError("The camera's URL names no host", "write http://HOST/PATH")
+    return Source(Kind.STREAM, text)
+
+
+def list_webcams(webcams: Path = _WEBCAMS) -> list[tuple[str, str]]:
+    """(device, name) of each webcam that Linux knows, e.g. ("/dev/video0", "HD Webcam C270")."""
+    found = []
+    for entry in sorted(webcams.glob("video*"), key=lambda e: (len(e.name), e.name)):
+        try:
+            name = (entry / "name").read_text("utf-8", "replace").strip()
+            first = (entry / "index").read_text("ascii", "replace").strip() == "0"
+        except OSError:
+            continue  # unplugged between the listing and the reading
+        if first:  # the later ones of a device carry no pictures
+            found.append((f"/dev/{entry.name}", name))
+    return found
+
+
+def _find_webcam(name: str, webcams: Path) -> str | None:
+    wanted = name.casefold()
+    matches = (device for device, known in list_webcams(webcams) if wanted in known.casefold())
+    return next(matches, None)
+
+
+def _here(webcams: Path) -> str:
+    names = [f"{device} ({name})" for device, name in list_webcams(webcams)]
+    return f". Webcams here: {', '.join(names)}" if names else ""
+
+
+def open_capture(source: Source, wish: Wish) -> Capture:
+    """Open `source`. Raises CameraError where it gives nothing now; a live one may later."""
+    require_opencv()
+    if source.kind is Kind.FOLDER:
+        return FolderCapture(Path(source.target), wish.photo_s)
+    if source.kind is Kind.WEBCAM:
+        capture = _open_webcam(source.target, wish)
+    elif source.kind is Kind.STREAM:
+        timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+        timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+        capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, timeouts)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    else:
+        # The other backends take a name with digits for a series of photos, and write parts of a
+        # broken file on the terminal.
+        capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        capture.release()
+        raise CameraError(f"{source.label} can't be opened", _REMEDIES[source.kind])
+    return capture
+
+
+_REMEDIES = {
+    Kind.WEBCAM: "check the cable, and that no other program uses it",
+    Kind.STREAM: "check its address and the network",
+    Kind.FILE: "is it a video?",
+}
+
+
+def _open_webcam(target: str, wish: Wish) -> "cv2.VideoCapture":
+    if not (target.isdigit() or target.startswith("/dev/")):
+        device = _find_webcam(target, _WEBCAMS)  # its number may have changed while it was away
+        if device is None:
+            raise CameraError(f"{target} isn't plugged in", "check the cable")
+        target = device
+    # Named, or OpenCV would first try the device as a video file.
+    backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    capture = cv2.VideoCapture(int(target) if target.isdigit() else target, backend)
+    # The format first: uncompressed 1280 x 720 gives 10 pictures a second over USB 2, or none.
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.width)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wish.height)
+    capture.set(cv2.CAP_PROP_FPS, wish.fps)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    if wish.exposure_ms is not None:
+        capture.set(cv2.CAP_PROP_AUTO_EXPOSURE, 1)  # V4L2: manual
+        capture.set(cv2.CAP_PROP_EXPOSURE, wish.exposure_ms * 10)  # V4L2: units of 0.1 ms
+    return capture
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The photos of a folder, by name."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+
+
+def read_photo(path: Path) -> Picture:
+    """The picture in a file, 8 bits, BGR or gray. Raises CameraError where there is none."""
+    require_opencv()
+    try:
+        size = os.stat(path).st_size
+        if size > PHOTO_BYTES_MAX:
+            raise NoPictureError(f"no video, and over {PHOTO_BYTES_MAX >> 20} MB for a photo")
+        data = np.fromfile(path, np.uint8)  # cv2.imread can't take every name on every system
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if size else None
+    except OSError as error:
+        raise CameraError(error.strerror or "the file can't be read") from None
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise NoPictureError("no photo or video that can be read")
+    return np.asarray(picture, np.uint8)
+
+
+class Stamps:
+    """When each picture of a file is due, by the file's time stamps or else its frame rate."""
+
+    def __init__(self, capture: Capture) -> None:
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        self._step_ms = 1000 / fps if 0 < fps <= FPS_MAX else 1000 / 30
+        self._capture = capture
+        self._stamp_ms: float | None = None
+        self._position_ms = 0.0
+
+    def next_ms(self) -> float:
+        """Position of the picture just read; 0 for the first. Call it once for each."""
+        before_ms, self._stamp_ms = self._stamp_ms, self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        if before_ms is not None:
+            step_ms = self._stamp_ms - before_ms
+            # Some containers stamp nothing, or nonsense.
+            self._position_ms += step_ms if 0 < step_ms <= STAMP_STEP_MAX_MS else self._step_ms
+        return self._position_ms
+
+
+def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
+    """(seconds from the start, picture) for each frame. Raises CameraError if there is none."""
+    capture = open_capture(Source(Kind.FILE, str(path)), Wish())
+    try:
+        stamps = Stamps(capture)
+        ok, picture = capture.read()
+        if not ok:
+            raise CameraError("no picture in this file can be read")
+        while ok:  # FRAME_COUNT can be nonsense: the end is where reading fails
+            yield stamps.next_ms() / 1000, picture
+            ok, picture = capture.read()
+    finally:
+        capture.release()
+
+
+class FolderCapture:
+    """A folder of photos as a slow video: each is shown for `photo_s` at 10 frames a second."""
+
+    def __init__(self, folder: Path, photo_s: float) -> None:
+        self._frames = _show(photos_in(folder), max(1, round(photo_s * FOLDER_FPS)))
+        self._count = 0
+
+    def read(self) -> tuple[bool, Any]:
+        picture = next(self._frames, None)
+        self._count += picture is not None
+        return picture is not None, picture
+
+    def get(self, propId: int, /) -> float:
+        """Position in ms, or frames a second; 0 for anything else, as OpenCV does."""
+        if propId == cv2.CAP_PROP_POS_MSEC:
+            return max(0, self._count - 1) * 1000 / FOLDER_FPS
+        return FOLDER_FPS if propId == cv2.CAP_PROP_FPS else 0.0
+
+    def release(self) -> None:
+        self._frames.close()
+
+
+def _show(photos: list[Path], times: int) -> "Generator[Picture, None, None]":
+    for photo in photos:
+        try:
+            picture = read_photo(photo)
+        except CameraError:
+            continue  # one broken photo must not end the show
+        for _ in range(times):
+            yield picture

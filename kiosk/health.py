@@ -1,0 +1,31 @@
+"""How the machine is: what a kiosk can know of its own disk and battery."""
+
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+POWER_SUPPLIES = Path("/sys/class/power_supply")
+
+
+def own_version() -> str:
+    try:
+        return version("hallkeeper")[:40]
+    except PackageNotFoundError:
+        return ""
+
+
+def disk_free_mb(directory: Path) -> int | None:
+    try:
+        return shutil.disk_usage(directory).free // 1_000_000
+    except OSError:
+        return None
+
+
+def battery_percent(supplies: Path = POWER_SUPPLIES) -> int | None:
+    """The first battery's charge; None where there is none, or none that tells."""
+    for capacity in sorted(supplies.glob("*/capacity")):
+        try:
+            return max(0, min(100, int(capacity.read_text())))
+        except (OSError, ValueError):
+            continue
+    return None

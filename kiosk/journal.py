@@ -1,0 +1,282 @@
+"""The kiosk's own scans, on disk before any light. Nothing in it is ever deleted.
+
+One commit holds a scan's record, its link in the hash chain, its signature, and what it did to the
+door's places and stays. State is read inside each transaction, so several threads and a second
+process may use one file.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from badges.admission.facts import StayId
+from badges.keys import PrivateKey
+from badges.places import Account, Order
+from badges.record import ScanRecord, decode_record
+from badges.wire import HEAD_CONTEXT
+from kiosk import journal_schema as schema
+from kiosk.journal_errors import (
+    ForkError,
+    JournalDamagedError,
+    JournalError,
+    JournalMissingError,
+    OldServerError,
+)
+from kiosk.journal_file import JournalFile
+from kiosk.journal_step import Draft, OwnStay, State, Step, head_at
+from kiosk.journal_witness import Evidence, Witness, Witnessed
+
+__all__ = [
+    "Draft",
+    "Effect",
+    "Evidence",
+    "ForkError",
+    "Journal",
+    "JournalDamagedError",
+    "JournalError",
+    "JournalMissingError",
+    "Offer",
+    "OldServerError",
+    "OwnStay",
+    "State",
+    "Step",
+    "Stored",
+    "Witnessed",
+]
+
+COUNTERS_RESERVED = 100  # request counters that one commit makes durable
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A batch for the server, and what the same moment says of this kiosk."""
+
+    first_seq: int
+    records: list[bytes]
+    gone: list[int]  # entries whose place an exit here had taken back (rule 4)
+    head: bytes  # of the chain, after the last of `records`
+    signature: bytes
+    state: State
+    accounts: dict[int, Account]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What the server's word changed: places came, or went back; the server had been restored."""
+
+    gained: bool = False
+    returned: bool = False
+    restored: bool = False
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A scan as it is on disk."""
+
+    seq: int
+    record: bytes
+    head: bytes
+    signature: bytes
+
+
+class Journal:
+    """One kiosk's journal. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        path: Path,
+        kiosk: str,
+        generation: int,
+        key: PrivateKey,
+        *,
+        must_exist: bool = False,
+        check: bool = True,
+        connect: schema.Connect = schema.connect,
+    ) -> None:
+        """Open or make the file; `check` it, as at every start. Raises JournalError."""
+        self._file = JournalFile(
+            path, kiosk, generation, key.public, must_exist=must_exist, check=check, connect=connect
+        )
+        self.path = path
+        self.kiosk = kiosk
+        self.generation = generation
+        self.witness = Witness(self._file)
+        self._key = key
+        self._places_came = threading.Condition()
+        self._counter_lock = threading.Lock()
+        self._counter = self._counter_end = 0
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go. Closing twice is harmless."""
+        self._file.close()
+
+    @contextmanager
+    def step(self) -> Iterator[Step]:
+        """A transaction: what was done in it is on disk on return. Raises JournalError."""
+        with self._file.transaction() as connection:
+            yield Step(connection, self._key)
+
+    def state(self) -> State:
+        with self.step() as step:
+            return step.state
+
+    def accounts(self) -> dict[int, Account]:
+        """This kiosk's account with each hall that it ever had places of."""
+        with self.step() as step:
+            return step.accounts()
+
+    def offer(self, limit: int, first: int | None = None) -> Offer:
+        """The next batch: up to `limit` records from sequence `first` on, by default those that
+        the server has not acknowledged.
+
+        That they are offered is on disk when this returns, so before they are sent (rule 3).
+        """
+        with self._file.transaction() as connection:
+            step = Step(connection, self._key)
+            first = first or step.state.acked + 1
+            last = min(step.state.last_seq, first + limit - 1)
+            step.mark_offered(last)
+            rows = connection.execute(
+                "SELECT record FROM scan WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
+            ).fetchall()
+            gone = connection.execute(
+                "SELECT seq FROM own_stay WHERE credited = 1 AND seq BETWEEN ? AND ? ORDER BY seq",
+                (first, last),
+            ).fetchall()
+            head = head_at(connection, step.state, last)
+            state, accounts = step.state, step.accounts()
+        return Offer(
+            first_seq=first,
+            records=[row[0] for row in rows],
+            gone=[row[0] for row in gone],
+            head=head,
+            signature=self._key.sign(HEAD_CONTEXT + head),
+            state=state,
+            accounts=accounts,
+        )
+
+    def acked(
+        self,
+        seq: int,
+        incarnation: int,
+        orders: Sequence[tuple[int, Order]] = (),
+        *,
+        fenced: bool = False,
+    ) -> Effect:
+        """Take the answer to a batch. Its `seq` counts even if lower: a restored server lacks more.
+
+        Raises ForkError or OldServerError, with nothing changed.
+        """
+        with self.step() as step:
+            if incarnation < step.state.incarnation:
+                raise OldServerError(incarnation, step.state.incarnation)
+            if seq > step.state.offered:
+                raise ForkError(seq, step.state.offered)
+            step.mark_acked(seq)
+            effect = _obey(step, orders, incarnation)
+            if fenced:
+                effect = replace(effect, gained=False, returned=step.fence() or effect.returned)
+        return self._tell(effect)
+
+    def obey(self, orders: Sequence[tuple[int, Order]]) -> Effect:
+        """Take what is granted and give back what is recalled, hall by hall."""
+        with self.step() as step:
+            effect = _obey(step, orders, max((o.incarnation for _, o in orders), default=0))
+        return self._tell(effect)
+
+    def fence(self) -> Effect:
+        """Admit nobody any more, and give every free place back."""
+        with self.step() as step:
+            effect = Effect(returned=step.fence())
+        return effect
+
+    def wait_for_place(self, hall: int, timeout_s: float) -> bool:
+        """Whether there is a free place within `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        with self._places_came:
+            while not self._has_place(hall):
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._places_came.wait(left):
+                    return self._has_place(hall)
+        return True
+
+    def _has_place(self, hall: int) -> bool:
+        with self.step() as step:
+            return step.account(hall).free > 0
+
+    def _tell(self, effect: Effect) -> Effect:
+        if effect.gained:
+            with self._places_came:
+                self._places_came.notify_all()
+        return effect
+
+    def next_counter(self) -> int:
+        """A request counter above all before it, over restarts too."""
+        with self._counter_lock:
+            if self._counter == self._counter_end:
+                with self.step() as step:
+                    self._counter = step.state.counter
+                    self._counter_end = step.reserve_counters(COUNTERS_RESERVED)
+            self._counter += 1
+            return self._counter
+
+    def own_open(self, up_to: int) -> list[StayId]:
+        """Open stays that entries up to sequence `up_to` began."""
+        with self._file.transaction() as connection:
+            rows = connection.execute(
+                "SELECT seq FROM own_stay WHERE open = 1 AND seq <= ?", (up_to,)
+            ).fetchall()
+        return [StayId(self.kiosk, self.generation, seq) for (seq,) in rows]
+
+    def newest(self, limit: int) -> list[ScanRecord]:
+        """The newest records, the newest first."""
+        with self._file.transaction() as connection:
+            rows = connection.execute(
+                "SELECT record FROM scan ORDER BY seq DESC LIMIT ?", (limit,)
+            ).fetchall()
+        return [decode_record(row[0]) for row in rows]
+
+    def stored(self, after: int, limit: int) -> list[Stored]:
+        """Records after sequence `after`, as they are on disk, the oldest first."""
+        with self._file.transaction() as connection:
+            rows = connection.execute(
+                "SELECT seq, record, head, signature FROM scan WHERE seq > ? ORDER BY seq LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        return [Stored(*row) for row in rows]
+
+    def tidy(self) -> None:
+        """Move what is in the write-ahead log to the file; scans go on meanwhile."""
+        with closing(schema.connect(self.path)) as connection:
+            schema.configure(connection)
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _obey(step: Step, orders: Sequence[tuple[int, Order]], incarnation: int) -> Effect:
+    """Take orders. Those of an earlier incarnation are dropped by the account (rule 8).
+
+    A fenced kiosk takes none: what still comes under its name is its successor's.
+    """
+    restored = 0 < step.state.incarnation < incarnation
+    step.raise_incarnation(incarnation)
+    if step.state.fenced:
+        return Effect(restored=restored)
+    gained = returned = False
+    known = step.accounts()
+    for hall, order in orders:
+        before = step.account(hall)
+        after = before.obey(order)
+        if hall not in known or after != before:
+            step.put_account(hall, after)
+        gained |= after.free > before.free
+        returned |= after.returned > before.returned
+    return Effect(gained, returned, restored)

@@ -1,0 +1,147 @@
+"""The journal's tables, and the settings that its durability rests on.
+
+WAL with synchronous=FULL is the quickest of SQLite's ways that loses no acknowledged commit in a
+power cut. `fullfsync` asks a Mac's disk for the same. Every setting is read back, because SQLite
+ignores in silence what it can't do.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+VERSION = 1
+BUSY_TIMEOUT_MS = 5_000
+
+PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
+    ("busy_timeout", BUSY_TIMEOUT_MS, BUSY_TIMEOUT_MS),
+    ("journal_mode", "WAL", "wal"),
+    ("synchronous", "FULL", 2),
+    ("foreign_keys", "ON", 1),
+    ("cell_size_check", "ON", 1),
+    ("trusted_schema", "OFF", 0),
+    ("fullfsync", "ON", 1),
+    ("checkpoint_fullfsync", "ON", 1),
+    # A checkpoint inside a scan's commit costs two more flushes: `Journal.tidy` makes most of them.
+    ("wal_autocheckpoint", 4_000, 4_000),
+)
+
+TABLES = (
+    """
+    CREATE TABLE state (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        kiosk TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        acked INTEGER NOT NULL DEFAULT 0 CHECK (acked >= 0),
+        offered INTEGER NOT NULL DEFAULT 0 CHECK (offered >= acked),
+        counter INTEGER NOT NULL DEFAULT 0,
+        incarnation INTEGER NOT NULL DEFAULT 0,
+        fenced INTEGER NOT NULL DEFAULT 0 CHECK (fenced IN (0, 1))
+    ) STRICT
+    """,
+    """
+    CREATE TABLE scan (
+        seq INTEGER PRIMARY KEY CHECK (seq >= 1),
+        record BLOB NOT NULL,
+        head BLOB NOT NULL CHECK (length(head) = 32),
+        signature BLOB NOT NULL CHECK (length(signature) = 64)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE account (
+        hall INTEGER PRIMARY KEY,
+        granted INTEGER NOT NULL,
+        returned INTEGER NOT NULL,
+        entries INTEGER NOT NULL,
+        credited INTEGER NOT NULL CHECK (credited <= entries),
+        CHECK (granted - returned - entries + credited >= 0)
+    ) STRICT
+    """,
+    # A stay that an entry here opened. It is credited when its place was taken back here (rule 3).
+    """
+    CREATE TABLE own_stay (
+        seq INTEGER PRIMARY KEY REFERENCES scan,
+        hall INTEGER NOT NULL,
+        serial INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        door INTEGER NOT NULL,
+        open INTEGER NOT NULL DEFAULT 1 CHECK (open IN (0, 1)),
+        credited INTEGER NOT NULL DEFAULT 0 CHECK (credited <= 1 - open)
+    ) STRICT
+    """,
+    "CREATE INDEX own_stay_open ON own_stay (serial, hall) WHERE open = 1",
+    # A stay of another kiosk that an exit here named.
+    """
+    CREATE TABLE named_stay (
+        kiosk TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (kiosk, generation, seq)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # The highest issue that was shown here, where it is above the first.
+    """
+    CREATE TABLE seen_issue (
+        serial INTEGER PRIMARY KEY,
+        issue INTEGER NOT NULL CHECK (issue BETWEEN 2 AND 255)
+    ) STRICT
+    """,
+    # The newest checkpoint of the entry log that this kiosk verified.
+    """
+    CREATE TABLE witnessed (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        log_name TEXT NOT NULL,
+        log_key BLOB NOT NULL,
+        size INTEGER NOT NULL,
+        root BLOB NOT NULL,
+        note TEXT NOT NULL
+    ) STRICT
+    """,
+    # Proof that the log's owner showed two histories: both notes, for ever.
+    """
+    CREATE TABLE evidence (
+        number INTEGER PRIMARY KEY,
+        noticed_at INTEGER NOT NULL,
+        problem TEXT NOT NULL,
+        old_note TEXT NOT NULL,
+        new_note TEXT NOT NULL
+    ) STRICT
+    """,
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+class Connection(Protocol):
+    """What the journal asks of a connection to SQLite."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+Connect = Callable[[Path], Connection]
+
+
+class SettingError(Exception):
+    """SQLite did not take a setting that durability rests on."""
+
+    def __init__(self, name: str, wished: str | int, found: object) -> None:
+        super().__init__(f"SQLite did not take {name} = {wished} (it says {found!r})")
+        self.name = name
+
+
+def connect(path: Path) -> Connection:
+    """A plain connection; transactions are begun and ended by hand, from any thread."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+def configure(connection: Connection) -> None:
+    """Set every pragma and read it back. Raises SettingError."""
+    for name, wished, expected in PRAGMAS:
+        connection.execute(f"PRAGMA {name} = {wished}")
+        row = connection.execute(f"PRAGMA {name}").fetchone()
+        if row is None or row[0] != expected:
+            raise SettingError(name, wished, None if row is None else row[0])

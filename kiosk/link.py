@@ -1,0 +1,61 @@
+"""How the talk with the server goes, as the door's face and its records want to know it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from badges import wire
+
+
+@dataclass(frozen=True)
+class LinkState:
+    """Texts are for staff: "" while all is well."""
+
+    online: bool = False  # the last batch or heartbeat was answered
+    offline_since: int | None = None  # Unix ms; None: online, or never was
+    feed_live: bool = False
+    feed_trouble: str = ""  # why no newer facts come
+    skew_ms: int | None = None  # kiosk's clock minus server's, as last measured
+    refused: str = ""  # why the server takes no more scans from here
+    trouble: str = ""  # why the last exchange failed
+    log_alarm: str = ""  # the server's entry log is not what it was
+
+
+class Link:
+    """Thread-safe. `clock` gives Unix ms."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._state = LinkState()
+
+    @property
+    def state(self) -> LinkState:
+        return self._state  # one reference, replaced as a whole
+
+    def answered(self) -> None:
+        with self._lock:
+            self._state = replace(self._state, online=True, offline_since=None, trouble="")
+
+    def failed(self, trouble: str) -> None:
+        with self._lock:
+            since = self._clock() if self._state.online else self._state.offline_since
+            self._state = replace(self._state, online=False, offline_since=since, trouble=trouble)
+
+    def refuse(self, why: str) -> None:
+        with self._lock:
+            self._state = replace(self._state, refused=why)
+
+    def alarm(self, why: str) -> None:
+        with self._lock:
+            self._state = replace(self._state, log_alarm=why)
+
+    def feed(self, *, live: bool, trouble: str = "") -> None:
+        with self._lock:
+            self._state = replace(self._state, feed_live=live, feed_trouble=trouble)
+
+    def measure(self, sent_at: int, answer: wire.ScanAnswer, now: int) -> None:
+        """The clock's error, from four readings of the two clocks (as in RFC 5905 §8)."""
+        skew = ((sent_at - answer.received_at) + (now - answer.answered_at)) // 2
+        with self._lock:
+            self._state = replace(self._state, skew_ms=skew)

@@ -1,0 +1,172 @@
+"""The ways to look at a picture for QR codes: pure functions, a picture in, what was found out.
+
+A look is a preparation of the picture (or of a crop of it) and an engine. Which one has its turn is
+the reader's business.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import zxingcpp
+
+from kiosk.camera_sources import Picture
+from kiosk.opencv import cv2
+
+try:
+    from pyzbar import pyzbar, pyzbar_error
+except ImportError:  # the wheel is there, the system's libzbar0 is not
+    pyzbar = None
+
+Point = tuple[float, float]
+Corners = tuple[Point, Point, Point, Point]
+
+# Not QRCode: it includes Micro QR, which is seen where there is none.
+_FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
+
+UNSHARP_SIGMA = 4.0
+UNSHARP_AMOUNT = 2.5
+
+
+@dataclass(frozen=True)
+class Found:
+    """A symbol at four corners in pixels, clockwise; `text` is None where it could not be read."""
+
+    text: str | None
+    corners: Corners
+
+
+@dataclass(frozen=True)
+class Look:
+    """One way to look. `scale` is that of the prepared picture to the one it was made from."""
+
+    name: str
+    prepare: Callable[[Picture], Picture]
+    scale: float
+    find: Callable[[Picture], list[Found]]
+    engine: str
+
+
+def find_zxing(gray: Picture) -> list[Found]:
+    """What zxing-cpp finds, with the symbols that it only located."""
+    return _zxing(gray, zxingcpp.Binarizer.LocalAverage)
+
+
+def find_zxing_global(gray: Picture) -> list[Found]:
+    """The same with one threshold for the whole picture."""
+    return _zxing(gray, zxingcpp.Binarizer.GlobalHistogram)
+
+
+def _zxing(gray: Picture, binarizer: zxingcpp.Binarizer) -> list[Found]:
+    if not gray.size:
+        return []
+    barcodes = zxingcpp.read_barcodes(
+        np.ascontiguousarray(gray),
+        formats=_FORMATS,
+        try_rotate=False,  # does nothing for QR
+        try_downscale=True,
+        try_invert=True,
+        binarizer=binarizer,
+        return_errors=True,
+    )
+    return [found for barcode in barcodes if (found := _from_zxing(barcode)) is not None]
+
+
+def _from_zxing(barcode: zxingcpp.Barcode) -> Found | None:
+    place = barcode.position
+    corners = [place.top_left, place.top_right, place.bottom_right, place.bottom_left]
+    points = tuple((float(point.x), float(point.y)) for point in corners)
+    if not barcode.valid:
+        return Found(None, points)  # type: ignore[arg-type]
+    text = text_of(barcode.bytes)
+    return Found(text, points) if text else None  # type: ignore[arg-type]
+
+
+def text_of(data: bytes) -> str:
+    """A code's bytes as text: UTF-8 (a badge is ASCII), or else each byte as one character."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def find_zbar(gray: Picture) -> list[Found]:
+    """What zbar finds; nothing where it is not installed. Dark codes on light ground only."""
+    if pyzbar is None or not gray.size:
+        return []
+    try:
+        symbols = pyzbar.decode(gray, symbols=[pyzbar.ZBarSymbol.QRCODE])
+    except (ValueError, pyzbar_error.PyZbarError):
+        return []  # ValueError: a stranger's structured-append code is in view
+    return [found for symbol in symbols if (found := _from_zbar(symbol)) is not None]
+
+
+def _from_zbar(symbol: "pyzbar.Decoded") -> Found | None:
+    # It guesses at encodings, so anything but ASCII may be other bytes than the code holds.
+    if not symbol.data or not symbol.data.isascii():
+        return None
+    left, top, width, height = symbol.rect
+    points = [(p.x, p.y) for p in symbol.polygon]
+    if len(points) != 4:
+        points = [(left, top), (left, top + height)]
+        points += [(left + width, top + height), (left + width, top)]
+    corners = tuple((float(x), float(y)) for x, y in reversed(points))
+    return Found(symbol.data.decode("ascii"), corners)  # type: ignore[arg-type]
+
+
+def as_it_is(gray: Picture) -> Picture:
+    """No preparation."""
+    return gray
+
+
+def enlarge(gray: Picture, scale: float) -> Picture:
+    """Cubic enlargement: what reads modules under 2 pixels."""
+    if not gray.size:
+        return gray
+    return _picture(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
+
+
+def equalize(gray: Picture) -> Picture:
+    """Contrast evened out tile by tile (CLAHE): shadow, glare, low contrast."""
+    if not gray.size:
+        return gray
+    return _picture(cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(gray))
+
+
+def sharpen(gray: Picture) -> Picture:
+    """Unsharp mask: defocus and slight motion."""
+    if not gray.size:
+        return gray
+    soft = cv2.GaussianBlur(gray, (0, 0), UNSHARP_SIGMA)
+    return _picture(cv2.addWeighted(gray, 1 + UNSHARP_AMOUNT, soft, -UNSHARP_AMOUNT, 0))
+
+
+def shrink(gray: Picture, scale: float) -> Picture:
+    """Area-averaged reduction: takes noise away from large symbols."""
+    height, width = gray.shape
+    if min(height, width) * scale < 1:
+        return gray[:0]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return _picture(cv2.resize(gray, size, interpolation=cv2.INTER_AREA))
+
+
+def _picture(picture: "cv2.typing.MatLike") -> Picture:
+    return np.asarray(picture, np.uint8)
+
+
+FIRST_LOOK = Look("first", as_it_is, 1.0, find_zxing, "zxing")
+
+# For a crop around a place where a code should be.
+CROP_LOOKS = (
+    Look("crop x3 sharp", lambda g: sharpen(enlarge(g, 3.0)), 3.0, find_zxing, "zxing"),
+    Look("crop x2 even", lambda g: equalize(enlarge(g, 2.0)), 2.0, find_zxing, "zxing"),
+    Look("crop x2", lambda g: enlarge(g, 2.0), 2.0, find_zxing, "zxing"),
+    Look("crop zbar", as_it_is, 1.0, find_zbar, "zbar"),
+)
+
+# For the whole picture.
+FRAME_LOOKS = (
+    Look("even", equalize, 1.0, find_zxing, "zxing"),
+    Look("x1.5", lambda g: enlarge(g, 1.5), 1.5, find_zxing, "zxing"),
+    Look("half global", lambda g: shrink(g, 0.5), 0.5, find_zxing_global, "zxing"),
+)

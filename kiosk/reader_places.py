@@ -1,0 +1,128 @@
+"""Where in a picture a code may be: a located symbol, something that moved, or the busiest texture.
+
+All of it works on a thumbnail of about 320 pixels, so that it costs well under a millisecond.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kiosk.camera_sources import Picture
+from kiosk.opencv import cv2
+from kiosk.reader_looks import Corners
+
+THUMB_WIDTH = 320
+CROP_PX_MAX = 480
+CROP_PX_MIN = 96
+MARGIN = 2.0  # side of a crop to that of the symbol in it
+WINDOW_PX = 25  # of the thumbnail: about a badge's code at arm's length
+TEXTURE_MIN = 5.0  # mean gradient both ways, in gray levels
+MOVED_MIN = 14  # gray levels
+MOVED_SHARE_MAX = 0.6  # above it the light or the camera moved, not a badge
+
+
+@dataclass(frozen=True)
+class Place:
+    """A square in a picture, in pixels: its middle and its side."""
+
+    x: float
+    y: float
+    side: float
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of a picture from (left, top), scaled by `scale`."""
+
+    picture: Picture
+    left: int
+    top: int
+    scale: float
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Share of a thumbnail that changed, and where (255); no mask if nothing or nearly all did."""
+
+    share: float
+    mask: Picture | None
+
+
+def place_of(corners: Corners) -> Place:
+    """The square around four corners."""
+    xs = [x for x, _ in corners]
+    ys = [y for _, y in corners]
+    side = max(max(xs) - min(xs), max(ys) - min(ys), 1.0)
+    return Place((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2, side)
+
+
+def area_of(corners: Corners) -> float:
+    """Area of a quadrangle in square pixels."""
+    following = corners[1:] + corners[:1]
+    doubled = sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))
+    return abs(doubled) / 2
+
+
+def crop_at(gray: Picture, place: Place) -> Crop:
+    """The crop around `place`, at most 480 pixels wide and high: larger ones are reduced."""
+    height, width = gray.shape
+    reach = max(place.side * MARGIN, CROP_PX_MIN) / 2
+    left, right = max(0, int(place.x - reach)), min(width, int(place.x + reach))
+    top, bottom = max(0, int(place.y - reach)), min(height, int(place.y + reach))
+    part = gray[top:bottom, left:right]
+    if not part.size:
+        return Crop(gray[:0, :0], 0, 0, 1.0)
+    scale = min(1.0, CROP_PX_MAX / max(part.shape))
+    if scale < 1.0:
+        part = _resized(part, scale)
+    return Crop(np.ascontiguousarray(part), left, top, scale)
+
+
+def _resized(part: Picture, scale: float) -> Picture:
+    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def thumbnail(gray: Picture) -> tuple[Picture, float]:
+    """The picture at about 320 pixels wide, and how many of its pixels make one of those."""
+    step = max(1.0, gray.shape[1] / THUMB_WIDTH)
+    return (_resized(gray, 1 / step) if step > 1 else gray), step
+
+
+def motion(thumb: Picture, before: Picture | None) -> Motion:
+    """What changed since `before`, the thumbnail of an earlier frame."""
+    if before is None or before.shape != thumb.shape:
+        return Motion(1.0, None)
+    smooth = cv2.blur(cv2.absdiff(thumb, before), (3, 3))
+    changed = cv2.threshold(smooth, MOVED_MIN, 255, cv2.THRESH_BINARY)[1]
+    share = cv2.countNonZero(changed) / max(1, changed.size)
+    if not 0 < share <= MOVED_SHARE_MAX:
+        return Motion(share, None)
+    return Motion(share, np.asarray(cv2.dilate(changed, np.ones((9, 9), np.uint8)), np.uint8))
+
+
+def busiest(thumb: Picture, step: float, mask: Picture | None = None) -> Place | None:
+    """Where gradients both ways are densest (as in a code), within `mask`; None if nowhere."""
+    if min(thumb.shape) < 8:
+        return None
+    texture = _texture(thumb)
+    _, strength, _, (x, y) = cv2.minMaxLoc(texture, mask)
+    if strength < TEXTURE_MIN:
+        return None
+    return Place(x * step, y * step, CROP_PX_MAX / MARGIN)
+
+
+def _texture(thumb: Picture) -> "cv2.typing.MatLike":
+    """The weaker of the mean horizontal and vertical gradients around each pixel."""
+    gray = thumb.astype(np.int16)
+    across = np.zeros(thumb.shape, np.float32)
+    down = np.zeros(thumb.shape, np.float32)
+    across[:, 1:] = np.abs(np.diff(gray, axis=1))
+    down[1:, :] = np.abs(np.diff(gray, axis=0))
+    window = (WINDOW_PX, WINDOW_PX)
+    return cv2.min(cv2.blur(across, window), cv2.blur(down, window))
+
+
+def brightness(thumb: Picture) -> float:
+    """Mean gray level, 0 to 255."""
+    return float(thumb.mean()) if thumb.size else 0.0

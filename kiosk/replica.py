@@ -1,0 +1,262 @@
+"""The kiosk's copy of the server's facts: what its door needs, how fresh it is, sealed names.
+
+One thread writes, any may read: readers see whole transactions and never wait for a writer.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from badges import wire
+from badges.admission.facts import Presence, StayId
+from badges.credential import ForgedError, lookup_id, open_name
+from badges.keys import PublicKey
+from badges.record import StayRef
+from kiosk import replica_schema
+from kiosk.replica_venue import Venue, read_venue
+
+FRESH_SAVED_MS = 10_000  # how often the age is saved where nothing else is
+
+
+def now_ms() -> int:
+    """The kiosk's clock: Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """A clock that nobody sets, and that goes on while the machine sleeps where it can."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(clock) // 1_000_000
+
+
+class Replica:
+    """Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        path: Path,
+        kiosk: str,
+        generation: int,
+        root: PublicKey,
+        *,
+        clock: Callable[[], int] = now_ms,
+        monotonic: Callable[[], int] = monotonic_ms,
+    ) -> None:
+        """`root` is the event's key, which must have signed the ring of badge keys."""
+        replica_schema.prepare(path)
+        self._mine = (kiosk, generation)
+        self._root = root
+        self._clock = clock
+        self._monotonic = monotonic
+        self._writing = threading.Lock()
+        self._reading = threading.Lock()
+        self._writer = replica_schema.connect(path)
+        self._reader = replica_schema.connect(path)
+        self._venue = self._load_venue()
+        self._fresh_at: int | None = None  # monotonic
+        self._fresh_saved_at = 0  # monotonic
+        self._start_age()
+
+    def _load_venue(self) -> Venue | None:
+        row = self._reader.execute("SELECT body FROM snapshot").fetchone()
+        if row is None:
+            return None
+        try:
+            return read_venue(wire.decode(row[0], wire.Snapshot), self._root)
+        except ValueError:  # another version's, or another event's: the next snapshot replaces it
+            return None
+
+    def _start_age(self) -> None:
+        """After a restart the age goes on by the wall clock. A clock set back: never had any."""
+        (saved,) = self._reader.execute("SELECT fresh_at FROM progress").fetchone()
+        if saved is not None and self._clock() >= saved:
+            self._fresh_at = self._monotonic() - (self._clock() - saved)
+
+    def __enter__(self) -> "Replica":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go. Closing twice is harmless."""
+        with self._writing, self._reading:
+            self._writer.close()
+            self._reader.close()
+
+    @property
+    def venue(self) -> Venue | None:
+        """The door, its hall and the programme; None before the first snapshot."""
+        return self._venue
+
+    @property
+    def cursor(self) -> int:
+        """Of the last change that is in here."""
+        return int(self._one("SELECT cursor FROM progress")[0])
+
+    @property
+    def names_after(self) -> int:
+        """The row after which names are to be fetched."""
+        return int(self._one("SELECT names_after FROM progress")[0])
+
+    def load(self, snapshot: wire.Snapshot, own_open: Collection[StayId] = ()) -> None:
+        """Take the whole of it, names aside.
+
+        `own_open` are stays that began here, that the server had before it answered, and that are
+        not known to be over: those it no longer counts ended elsewhere. Raises ValueError for a
+        snapshot that can't be used, with nothing changed.
+        """
+        venue = read_venue(snapshot, self._root)
+        body = wire.encode(msgspec.structs.replace(snapshot, holders=[], stays=[]))
+        open_now = {_stay_id(facts.stay) for facts in snapshot.stays}
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO snapshot (one, body) VALUES (1, ?)", (body,))
+            db.execute("DELETE FROM holder")
+            db.executemany(
+                "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked) VALUES (?, ?, ?)",
+                ((h.serial, h.highest_issue, int(h.revoked)) for h in snapshot.holders),
+            )
+            db.execute("DELETE FROM stay")
+            for facts in snapshot.stays:
+                self._open(db, facts)
+            db.executemany(
+                "INSERT OR IGNORE INTO ended (seq) VALUES (?)",
+                ((stay.seq,) for stay in own_open if stay not in open_now),
+            )
+            db.execute("UPDATE progress SET cursor = ?", (snapshot.cursor,))
+        self._venue = venue
+        self.mark_fresh()
+
+    def apply(self, change: wire.Change, cursor: int) -> None:
+        """Take one change of the feed, with its place in it."""
+        with self._write() as db:
+            match change:
+                case wire.HolderChanged(holder):
+                    db.execute(
+                        "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked)"
+                        " VALUES (?, ?, ?)",
+                        (holder.serial, holder.highest_issue, int(holder.revoked)),
+                    )
+                case wire.StayOpened(stay, hall) if self._is_here(hall):
+                    self._open(db, stay)
+                case wire.StayClosed(stay, hall) if self._is_here(hall):
+                    self._end(db, _stay_id(stay))
+                case _:
+                    pass  # for the journal, or a reason to fetch something
+            db.execute("UPDATE progress SET cursor = ?", (cursor,))
+        self.mark_fresh()
+
+    def take_names(self, page: wire.NamesPage) -> None:
+        """Add a page of sealed names."""
+        with self._write() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO name (lookup, sealed) VALUES (?, ?)",
+                ((name.lookup, name.sealed) for name in page.names),
+            )
+            db.execute("UPDATE progress SET names_after = ?", (page.next,))
+
+    def fetch_names_again(self) -> None:
+        """From the first on: a restored server may number them otherwise."""
+        with self._write() as db:
+            db.execute("UPDATE progress SET names_after = 0")
+
+    def holder(self, serial: int) -> tuple[int, bool]:
+        """Highest issue (0 where nothing is known) and whether it is revoked."""
+        with self._reading:
+            row = self._reader.execute(
+                "SELECT highest_issue, revoked FROM holder WHERE serial = ?", (serial,)
+            ).fetchone()
+        return (row[0], bool(row[1])) if row else (0, False)
+
+    def stays(self, serial: int) -> list[Presence]:
+        """The holder's open stays in this hall that began at other kiosks, the newest first."""
+        with self._reading:
+            rows = self._reader.execute(
+                "SELECT kiosk, generation, seq, since, door FROM stay"
+                " WHERE serial = ? ORDER BY since DESC",
+                (serial,),
+            ).fetchall()
+        return [Presence(StayId(*row[:3]), since=row[3], door=str(row[4])) for row in rows]
+
+    def is_ended(self, seq: int) -> bool:
+        """Whether the stay that entry `seq` of this kiosk began has ended elsewhere."""
+        with self._reading:
+            row = self._reader.execute("SELECT 1 FROM ended WHERE seq = ?", (seq,)).fetchone()
+        return row is not None
+
+    def name_of(self, signature: bytes) -> wire.HolderName | None:
+        """The holder's name, which only the badge with this signature opens."""
+        with self._reading:
+            row = self._reader.execute(
+                "SELECT sealed FROM name WHERE lookup = ?", (lookup_id(signature),)
+            ).fetchone()
+        if row is None:
+            return None
+        try:
+            return msgspec.json.decode(open_name(signature, row[0]), type=wire.HolderName)
+        except (ForgedError, msgspec.MsgspecError, ValueError):
+            return None  # no name is better than no answer
+
+    def mark_fresh(self) -> None:
+        """The server has just shown that all of this still stands."""
+        now = self._fresh_at = self._monotonic()
+        if now - self._fresh_saved_at >= FRESH_SAVED_MS:
+            self._fresh_saved_at = now
+            with self._write() as db:
+                db.execute("UPDATE progress SET fresh_at = ?", (self._clock(),))
+
+    def age_ms(self) -> int | None:
+        """How old all of this is at most; None: there was never anything."""
+        if self._venue is None or self._fresh_at is None:
+            return None
+        return max(0, self._monotonic() - self._fresh_at)
+
+    def _is_here(self, hall: int) -> bool:
+        return self._venue is not None and self._venue.hall.hall_id == hall
+
+    def _open(self, db: sqlite3.Connection, facts: wire.StayFacts) -> None:
+        stay = facts.stay
+        if (stay.kiosk, stay.generation) != self._mine:  # the journal knows its own better
+            db.execute(
+                "INSERT OR REPLACE INTO stay (kiosk, generation, seq, serial, since, door)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (*_key(stay), facts.serial, facts.since, facts.door),
+            )
+
+    def _end(self, db: sqlite3.Connection, stay: StayId) -> None:
+        if (stay.kiosk, stay.generation) == self._mine:
+            db.execute("INSERT OR IGNORE INTO ended (seq) VALUES (?)", (stay.seq,))
+        else:
+            db.execute(
+                "DELETE FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?", _key(stay)
+            )
+
+    def _one(self, sql: str) -> tuple[int, ...]:
+        with self._reading:
+            row: tuple[int, ...] = self._reader.execute(sql).fetchone()
+        return row
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+
+def _key(stay: StayId | StayRef) -> tuple[str, int, int]:
+    return stay.kiosk, stay.generation, stay.seq
+
+
+def _stay_id(stay: StayRef) -> StayId:
+    return StayId(*_key(stay))

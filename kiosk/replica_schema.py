@@ -1,0 +1,92 @@
+"""The replica's tables. All of it comes from the server and can be fetched again, so a commit need
+not wait for the disk.
+"""
+
+import sqlite3
+from pathlib import Path
+
+VERSION = 1
+BUSY_TIMEOUT_MS = 5_000
+
+_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF")
+_TABLES = (
+    # The last snapshot without its lists of holders and stays, which stand in tables of their own.
+    """
+    CREATE TABLE snapshot (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        body BLOB NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE progress (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        cursor INTEGER NOT NULL DEFAULT 0,
+        names_after INTEGER NOT NULL DEFAULT 0,
+        fresh_at INTEGER
+    ) STRICT
+    """,
+    "INSERT INTO progress (one) VALUES (1)",
+    """
+    CREATE TABLE holder (
+        serial INTEGER PRIMARY KEY,
+        highest_issue INTEGER NOT NULL,
+        revoked INTEGER NOT NULL
+    ) STRICT
+    """,
+    # Open stays of this door's hall that began at other kiosks.
+    """
+    CREATE TABLE stay (
+        kiosk TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        serial INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        door INTEGER NOT NULL,
+        PRIMARY KEY (kiosk, generation, seq)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX stay_serial ON stay (serial)",
+    # Stays that began here and ended elsewhere, by the sequence of their entry.
+    "CREATE TABLE ended (seq INTEGER PRIMARY KEY) STRICT",
+    "CREATE TABLE name (lookup BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection with its settings; transactions are begun and ended by hand."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def prepare(path: Path) -> None:
+    """Make the tables. A damaged file, or one of another version, is replaced by an empty one."""
+    if _is_current(path):
+        return
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    connection = connect(path)
+    try:
+        for statement in _TABLES:
+            connection.execute(statement)
+    finally:
+        connection.close()
+
+
+def _is_current(path: Path) -> bool:
+    if not path.exists():
+        return False
+    connection = None
+    try:
+        connection = connect(path)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        return bool(version == VERSION and verdict == "ok")
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,237 @@
+"""The running kiosk: builds the parts, hands each presentation through them, and never dies of one.
+
+Answer first, on disk; then the screen, the relay and the server.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from badges import wire
+from badges.admission import Direction
+from kiosk import config, health
+from kiosk.admit import Admitter, NotReadyError, own_direction
+from kiosk.answer import Answer
+from kiosk.board import Board
+from kiosk.camera import CameraStatus
+from kiosk.feed import Feed
+from kiosk.journal import Journal, JournalError
+from kiosk.link import Link
+from kiosk.replica import Replica, now_ms
+from kiosk.signal import make_relay
+from kiosk.signer import Signer
+from kiosk.sync import Sync
+from kiosk.transport import Transport
+
+log = logging.getLogger(__name__)
+
+CLOSE_S = 2.0  # for what waits to be sent, when the kiosk stops
+STATUS_S = 0.25  # between looks at what the board shows
+
+
+@dataclass(frozen=True)
+class Told:
+    """One answer, as it is printed for machines."""
+
+    answer: Answer
+    frame_to_answer_ms: float | None  # None: typed by a hand scanner
+    facts_age_ms: int | None
+
+
+class Kiosk:
+    """One door's parts, running from construction to `close`. Use it in a `with`."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: config.KioskSettings,
+        *,
+        on_answer: Callable[[Told], None] = lambda told: None,
+    ) -> None:
+        """Raises ConfigError or JournalError, with nothing left open."""
+        self._parts = ExitStack()
+        try:
+            self._build(directory, settings)
+        except BaseException:
+            self._parts.close()
+            raise
+        self._on_answer = on_answer
+        self._directory = directory
+        self._version = health.own_version()
+        self._direction = Direction(settings.direction or "entry")
+        self._troubles: dict[str, str] = {}  # of this machine, by part: its disk, its relay
+        self.camera_status: Callable[[], CameraStatus | None] = lambda: None
+        self.forget: Callable[[], None] = lambda: None  # the direction changed: all codes are new
+        self.feed.start()
+        self.sync.start()
+
+    def _build(self, directory: Path, settings: config.KioskSettings) -> None:
+        identity = config.load_identity(directory)
+        key = config.load_key(directory)
+        self._parts.enter_context(config.locked(directory))
+        who = (identity.kiosk, identity.generation)
+        self.journal = Journal(directory / config.JOURNAL_FILE, *who, key, must_exist=True)
+        self._parts.callback(self.journal.close)
+        self.replica = Replica(directory / config.REPLICA_FILE, *who, identity.root)
+        self._parts.callback(self.replica.close)
+        self.link = Link(now_ms)
+        transport = Transport(identity, Signer(*who, key, self.journal.next_counter))
+        self._parts.callback(transport.close)
+        self.sync = Sync(
+            self.journal,
+            self.replica,
+            transport,
+            self.link,
+            clock=now_ms,
+            health=self.health,
+            on_restored=lambda: self.feed.refresh(),
+        )
+        self.feed = Feed(
+            self.journal,
+            self.replica,
+            transport,
+            self.link,
+            on_back=self.sync.network_is_back,
+            on_returned=self.sync.wake,
+            on_restored=self.sync.restored,
+        )
+        self.admitter = Admitter(
+            self.journal,
+            self.replica,
+            ask_for_place=self.sync.ask_for_place,
+            skew_ms=lambda: self.link.state.skew_ms,
+        )
+        self._relay = make_relay(settings, self._relay_said)
+        self.board = Board(on_text=self.typed, on_direction=self.turn)
+
+    def __enter__(self) -> "Kiosk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self, within_s: float = CLOSE_S) -> bool:
+        """Send what waits, if that works in time, and stop. Whether nothing waits."""
+        self.feed.close()
+        sent = self.sync.close(within_s)
+        if self._relay is not None:
+            self._relay.close()
+        self._parts.close()
+        return sent
+
+    def wait_for_facts(self, timeout_s: float) -> bool:
+        """Whether there are facts to decide with, within the time."""
+        deadline = time.monotonic() + timeout_s
+        while self.replica.venue is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return self.replica.venue is not None
+
+    def wait_until_sent(self, timeout_s: float, stop: threading.Event) -> bool:
+        """Whether the server has every scan, within the time or until told to `stop`."""
+        deadline = time.monotonic() + timeout_s
+        while (waiting := self.journal.state().waiting) and time.monotonic() < deadline:
+            if stop.wait(0.05):
+                break
+        return waiting == 0
+
+    def present(self, text: str, captured_at: float | None = None) -> Answer | None:
+        """Answer one presentation, of a frame captured at this monotonic second.
+
+        None, with the reason on the board, where there can be no answer. Never raises.
+        """
+        try:
+            answer = self.admitter.present(text, at=now_ms(), direction=self._wished())
+        except (NotReadyError, JournalError) as error:
+            self._tell_trouble("answer", str(error))
+            return None
+        except Exception as error:
+            # A text from a stranger must not stop the door, nor stand in a log.
+            log.error("a presentation failed: %s", type(error).__name__)
+            trouble = f"A code could not be answered ({type(error).__name__})."
+            self._tell_trouble("answer", trouble)
+            return None
+        took_ms = None if captured_at is None else (time.monotonic() - captured_at) * 1000
+        self._troubles.pop("answer", None)
+        self.board.show(answer)
+        if self._relay is not None and answer.admitted:
+            self._relay.fire()
+        self.sync.wake()
+        self._on_answer(Told(answer, took_ms, self.replica.age_ms()))
+        return answer
+
+    def typed(self, text: str) -> None:
+        """A hand scanner typed a code into the page."""
+        self.present(text.strip())
+
+    def turn(self, direction: Direction) -> None:
+        """Staff chose what a presentation at this door means."""
+        self._direction = direction
+        self.forget()
+
+    def _wished(self) -> Direction | None:
+        """The direction that staff chose, at a door for both; else the door's own."""
+        venue = self.replica.venue
+        return self._direction if venue is not None and venue.door.mode == "both" else None
+
+    def _relay_said(self, trouble: str) -> None:
+        if trouble:
+            log.warning("%s", trouble)
+        self._tell_trouble("relay", trouble)
+
+    def _tell_trouble(self, part: str, trouble: str) -> None:
+        self._troubles[part] = trouble
+        self.show_status()
+
+    def health(self) -> wire.Health:
+        camera = self.camera_status()
+        link = self.link.state
+        return wire.Health(
+            version=self._version,
+            camera="" if camera is None else (camera.message or camera.state)[:120],
+            frames_per_second=None if camera is None else camera.fps_measured,
+            queue=self.journal.state().waiting,
+            disk_free_mb=health.disk_free_mb(self._directory),
+            battery_percent=health.battery_percent(),
+            skew_ms=link.skew_ms,
+            facts_age_ms=self.replica.age_ms(),
+        )
+
+    def show_status(self) -> None:
+        """Put on the board how this kiosk is. Never raises."""
+        try:
+            self.board.update(**self._status())
+        except Exception as error:
+            log.error("the status failed: %s", type(error).__name__)
+
+    def _status(self) -> dict[str, object]:
+        link, state, venue = self.link.state, self.journal.state(), self.replica.venue
+        age_ms, camera = self.replica.age_ms(), self.camera_status()
+        troubles = (*self._troubles.values(), link.refused, link.log_alarm)
+        status: dict[str, object] = {
+            "online": link.online,
+            "offline_since": link.offline_since,
+            "facts_as_of": None if age_ms is None else (now_ms() - age_ms) // 1000 * 1000,
+            "scans_waiting": state.waiting,
+            "skew_ms": link.skew_ms,
+            "retired": state.fenced,
+            "refused": " ".join(filter(None, troubles)),
+            "camera": "none" if camera is None else camera.state,
+            "camera_message": "" if camera is None else camera.message,
+        }
+        if venue is not None:
+            own = self._direction if venue.door.mode == "both" else own_direction(venue)
+            accounts = self.journal.accounts()
+            account = accounts.get(venue.hall.hall_id)
+            status |= {
+                "hall_names": venue.hall_names,
+                "door_names": venue.door.names,
+                "mode": venue.door.mode,
+                "direction": own,
+                "time_zone": venue.time_zone.key,
+                "free_places": account.free if account else 0,
+            }
+        return status

@@ -1,0 +1,110 @@
+"""The steward's page, served on loopback to one browser, full screen.
+
+Nothing here decides or waits: the board is shown as it is, and what staff type is handed on.
+"""
+
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from flask import Flask
+from waitress import wasyncore
+from waitress.server import create_server
+
+from kiosk.board import Board
+from kiosk.screen.feed import Feeds
+from kiosk.screen.pages import BODY_BYTES_MAX, Screen, blueprint
+
+LOOPBACK = ("127.0.0.1", "::1")
+THREADS = 12  # four feeds, and the short requests beside them
+JOIN_S = 5.0
+PORT_MAX = 65_535
+
+
+class ScreenError(Exception):
+    """The page can't be served; the text says why and what to do."""
+
+
+def create_screen(
+    board: Board,
+    preview: Callable[[], bytes | None],
+    *,
+    language: str = "",
+    now: Callable[[], int] | None = None,
+) -> Flask:
+    """The page as a Flask app. `preview` gives the newest camera picture as JPEG, or None.
+
+    `language` ("en" or "zh") is the first one shown; "" leaves it to the browser.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
+    app.extensions["screen"] = Screen(
+        board=board,
+        preview=preview,
+        language=language,
+        token=secrets.token_urlsafe(32),
+        feeds=Feeds(),
+        now=now or (lambda: time.time_ns() // 1_000_000),
+    )
+    app.register_blueprint(blueprint)
+    return app
+
+
+class ScreenServer:
+    """The page while it is served. Close it, or use it in a `with`."""
+
+    def __init__(self, app: Flask, host: str, port: int) -> None:
+        self.app = app
+        self._feeds = app.extensions["screen"].feeds
+        # Bound here: a server that fails to bind would leave its own sockets open.
+        listener = _listen(host, port)
+        self._server = create_server(app, sockets=[listener], threads=THREADS, ident=None)
+        self.port = int(self._server.effective_port)
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        self._thread = threading.Thread(target=self._server.run, name="screen", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the feeds and requests, and let the port go."""
+        if not self._thread.is_alive():
+            return
+        self._feeds.close()
+        self._server.task_dispatcher.shutdown(timeout=JOIN_S)
+        # Sockets are closed by the thread that selects on them: its loop ends when it has none.
+        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
+        self._thread.join(JOIN_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= PORT_MAX:
+        raise ScreenError(f"port {port} does not exist: choose one from 1024 to {PORT_MAX}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ScreenError(
+            f"port {port} of {host} can't be had ({error.strerror}): another kiosk may be running;"
+            " choose another --port"
+        ) from None
+
+
+def serve_screen(app: Flask, host: str = "127.0.0.1", port: int = 8421) -> ScreenServer:
+    """Serve the page until closed; port 0 takes any free one. Raises ScreenError."""
+    if host not in LOOPBACK:
+        raise ScreenError(f"the page is served on loopback only ({' or '.join(LOOPBACK)})")
+    return ScreenServer(app, host, port)

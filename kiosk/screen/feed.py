@@ -1,0 +1,101 @@
+"""What the page is told, live: the board as JSON, by Server-Sent Events.
+
+Only the newest state is sent: a page that was away a moment gets what stands now, never a backlog.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
+
+import msgspec
+
+from badges.numbers import badge_number
+from kiosk.answer import Answer
+from kiosk.board import Board, BoardState
+
+BEAT_S = 1.0  # a sign of life; the page gives up on a kiosk that is silent for several
+FEEDS_MAX = 4  # each holds one of the server's threads
+RETRY_MS = 500
+
+
+class Feeds:
+    """The open feeds. One too many ends the oldest: a stale tab never starves a new one."""
+
+    def __init__(self, feeds_max: int = FEEDS_MAX) -> None:
+        self._lock = threading.Lock()  # guards the two below
+        self._open: deque[object] = deque(maxlen=feeds_max)
+        self._closed = False
+
+    def enter(self) -> object:
+        """A ticket for one feed."""
+        ticket = object()
+        with self._lock:
+            self._open.append(ticket)
+        return ticket
+
+    def leave(self, ticket: object) -> None:
+        with self._lock:
+            if ticket in self._open:
+                self._open.remove(ticket)
+
+    def stands(self, ticket: object) -> bool:
+        """Whether the feed may go on."""
+        with self._lock:
+            return not self._closed and ticket in self._open
+
+    def close(self) -> None:
+        """Let every feed end at its next beat."""
+        with self._lock:
+            self._closed = True
+
+
+def stream(
+    board: Board, feeds: Feeds, page: str, now: Callable[[], int], beat_s: float = BEAT_S
+) -> Generator[bytes, None, None]:
+    """The board's states as events, each at once, with a beat in between."""
+    ticket = feeds.enter()
+    try:
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        seen = 0
+        while feeds.stands(ticket):
+            version, state = board.wait(seen, beat_s)
+            if version == seen:
+                yield b"event: beat\ndata: alive\n\n"
+                continue
+            seen = version
+            yield b"data: " + encode_state(state, page, now()) + b"\n\n"
+    finally:
+        feeds.leave(ticket)
+
+
+def encode_state(state: BoardState, page: str, now: int) -> bytes:
+    """The state for the page, as JSON on one line. `page` tells it to reload after a restart."""
+    status = state.status
+    answers = [_answer(answer, state.shown - place) for place, answer in enumerate(state.answers)]
+    told: dict[str, Any] = {
+        "page": page,
+        "now": now,
+        "status": {name: getattr(status, name) for name in status.__dataclass_fields__},
+        "answers": answers,
+    }
+    return msgspec.json.encode(told)
+
+
+def _answer(answer: Answer, number: int) -> dict[str, Any]:
+    holder, category = answer.holder, answer.category
+    return {
+        "number": number,  # counts what this board has shown: a repeat is a new one
+        "tone": answer.tone,
+        "direction": answer.direction,
+        "at": answer.scanned_at,
+        "repeated": answer.repeated,
+        "badge": None if answer.serial is None else badge_number(answer.serial),
+        "holder": holder,
+        "category": category,
+        "free_places": answer.free_places,
+        "words": {
+            language: {"word": told.word, "reason": told.reason, "next_step": told.next_step}
+            for language, told in answer.explanation.items()
+        },
+    }

@@ -1,0 +1,193 @@
+"""The page, its camera picture, and what staff send back: typed codes and the direction.
+
+Any web page in the same browser may try to reach a server on loopback. So the Host must be a
+loopback name (against DNS rebinding), the browser must not call the request cross-site, and what
+changes something must carry the page's own token and Origin.
+"""
+
+import hmac
+import ipaddress
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from flask import Blueprint, Response, abort, current_app, render_template, request
+from msgspec import Meta, Struct
+from werkzeug.exceptions import HTTPException
+
+from badges.admission.facts import Direction
+from badges.wire import ErrorAnswer, ErrorBody
+from kiosk.board import Board
+from kiosk.screen.feed import Feeds, stream
+
+BODY_BYTES_MAX = 4096
+TEXT_MAX = 512  # a badge has 122 characters
+PREVIEW_S = 0.1  # at most ten pictures a second, however many tabs ask
+HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+TOKEN_HEADER = "X-Hallkeeper-Token"
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
+    " img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+blueprint = Blueprint("screen", __name__)
+
+
+class Typed(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a hand scanner typed into the page."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
+
+
+class Turned(Struct, frozen=True, forbid_unknown_fields=True):
+    direction: Direction
+
+
+@dataclass
+class Screen:
+    """What the page needs of its kiosk."""
+
+    board: Board
+    preview: Callable[[], bytes | None]
+    language: str
+    token: str  # new at each start
+    feeds: Feeds
+    now: Callable[[], int]
+    _picture: bytes | None = None
+    _taken_at: float = float("-inf")  # monotonic seconds
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def page(self) -> str:
+        """Names this run; no secret. A page of an earlier run sees it differ, and reloads."""
+        return self.token[:8]
+
+    def picture(self) -> bytes | None:
+        """The camera's picture, made anew at most every `PREVIEW_S`."""
+        with self._lock:
+            if time.monotonic() - self._taken_at >= PREVIEW_S:
+                self._picture = self.preview()
+                self._taken_at = time.monotonic()
+            return self._picture
+
+
+def screen() -> Screen:
+    found = current_app.extensions["screen"]
+    assert isinstance(found, Screen)
+    return found
+
+
+@blueprint.before_app_request
+def refuse_strangers() -> None:
+    """Loopback alone, under a loopback name, never at the word of another site."""
+    if not _is_loopback(request.remote_addr):
+        abort(403, "This page is for the kiosk's own screen alone.")
+    if _host_name(request.host) not in HOSTS:
+        abort(403, "Open this page as http://127.0.0.1 on the kiosk itself.")
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        abort(403, "Another site sent this request.")
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    token = request.headers.get(TOKEN_HEADER, "")
+    if not hmac.compare_digest(token.encode(), screen().token.encode()):
+        abort(403, "The kiosk was restarted, or the request is not the page's own: reload it.")
+    if request.headers.get("Origin", "") != f"{request.scheme}://{request.host}":
+        abort(403, "Another site sent this request.")
+
+
+@blueprint.after_app_request
+def guard(response: Response) -> Response:
+    """The page runs its own files alone, and nothing personal stays in a cache."""
+    response.headers.update(HEADERS)
+    static = request.endpoint == "static"
+    response.headers["Cache-Control"] = "no-cache" if static else "no-store"
+    return response
+
+
+@blueprint.get("/")
+def page() -> str:
+    return render_template(
+        "screen.html", token=screen().token, page=screen().page, language=screen().language
+    )
+
+
+@blueprint.get("/feed")
+def feed() -> Response:
+    own = screen()
+    events = stream(own.board, own.feeds, own.page, own.now)
+    return Response(events, mimetype="text/event-stream")
+
+
+@blueprint.get("/picture.jpg")
+def picture() -> Response:
+    """The camera's newest picture; 204 where there is none."""
+    jpeg = screen().picture()
+    if jpeg is None:
+        return Response(status=204)
+    return Response(jpeg, mimetype="image/jpeg")
+
+
+@blueprint.post("/text")
+def text() -> Response:
+    """A code from a hand scanner. The answer comes by the board, as for any scan."""
+    screen().board.type_text(_body(Typed).text)
+    return Response(status=204)
+
+
+@blueprint.post("/direction")
+def direction() -> Response:
+    if not screen().board.turn(_body(Turned).direction):
+        return _error(409, "one_way", "This door serves one direction only.")
+    return Response(status=204)
+
+
+@blueprint.app_errorhandler(HTTPException)
+def error(problem: HTTPException) -> Response:
+    code = problem.code or 500
+    return _error(
+        code, (problem.name or "error").lower().replace(" ", "_"), problem.description or ""
+    )
+
+
+T = TypeVar("T", bound=Struct)
+
+
+def _body(kind: type[T]) -> T:
+    if request.mimetype != "application/json":
+        abort(415, "Send JSON.")
+    try:
+        return msgspec.json.decode(request.get_data(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        abort(400, "Malformed request.")
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    body = msgspec.json.encode(ErrorAnswer(ErrorBody(code, message)))
+    return Response(body, status, mimetype="application/json")
+
+
+def _host_name(host: str) -> str:
+    """The Host header without its port; "" where it is malformed."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False

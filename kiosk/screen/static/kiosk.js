@@ -1,0 +1,91 @@
+// The one way to the kiosk: its feed of states, the camera's picture, and what staff send.
+
+const SILENCE_MS = 4000; // the kiosk gives a sign of life each second
+const RETRY_MS = 1000;
+const PICTURE_MS = 110; // between two pictures
+const NO_PICTURE_MS = 1000;
+const ANSWER_MS = 5000; // longest wait for the kiosk to take what was sent
+
+const meta = (name) => document.querySelector(`meta[name="hallkeeper-${name}"]`).content;
+
+export class Feed {
+  constructor(onState, onLink) {
+    this.onState = onState;
+    this.onLink = onLink;
+    this.heardAt = performance.now();
+    this.linked = null;
+    this.open();
+    setInterval(() => this.watch(), 500);
+  }
+
+  open() {
+    this.source?.close();
+    this.openedAt = performance.now();
+    this.source = new EventSource("/feed");
+    this.source.addEventListener("message", (event) => this.hear(JSON.parse(event.data)));
+    this.source.addEventListener("beat", () => this.hear(null));
+    this.source.addEventListener("error", () => this.link(false));
+  }
+
+  hear(state) {
+    this.heardAt = performance.now();
+    if (state && state.page !== meta("page")) {
+      location.reload(); // the kiosk was started anew: its page and token are new too
+      return;
+    }
+    this.link(true);
+    if (state) this.onState(state);
+  }
+
+  link(up) {
+    if (up !== this.linked) this.onLink(up);
+    this.linked = up;
+  }
+
+  watch() {
+    const now = performance.now();
+    if (now - this.heardAt > SILENCE_MS) this.link(false);
+    const dead = this.source.readyState === EventSource.CLOSED;
+    const waited = now - this.openedAt;
+    if ((dead && waited > RETRY_MS) || (!this.linked && waited > SILENCE_MS)) this.open();
+  }
+}
+
+export async function send(path, body) {
+  try {
+    const response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Hallkeeper-Token": meta("token") },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+// Draws the newest picture, one request at a time; calls `onPicture` with whether there is one.
+export function watchPicture(canvas, onPicture) {
+  const pen = canvas.getContext("2d", { alpha: false });
+  let number = 0;
+  const next = async () => {
+    let pause = NO_PICTURE_MS;
+    if (!document.hidden) {
+      const image = new Image();
+      image.src = `/picture.jpg?${++number}`;
+      try {
+        await image.decode();
+        if (canvas.width !== image.naturalWidth) canvas.width = image.naturalWidth;
+        if (canvas.height !== image.naturalHeight) canvas.height = image.naturalHeight;
+        pen.drawImage(image, 0, 0);
+        onPicture(true);
+        pause = PICTURE_MS;
+      } catch {
+        onPicture(false);
+      }
+    }
+    setTimeout(next, pause);
+  };
+  next();
+}

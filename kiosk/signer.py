@@ -1,0 +1,29 @@
+"""A kiosk's signature on each request, in place of anything that could be stolen and used again."""
+
+import base64
+from collections.abc import Callable
+
+from badges.enrolment import RequestStamp, request_message
+from badges.keys import PrivateKey
+
+
+class Signer:
+    """Signs requests, each with a counter above the last."""
+
+    def __init__(
+        self, kiosk: str, generation: int, key: PrivateKey, next_counter: Callable[[], int]
+    ) -> None:
+        self._kiosk = kiosk
+        self._generation = generation
+        self._key = key
+        self._next_counter = next_counter
+
+    def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        """What the server wants to see beside a request; `target` is path and query."""
+        stamp = RequestStamp(self._kiosk, self._generation, self._next_counter())
+        signature = self._key.sign(request_message(stamp, method, target, body))
+        return {
+            RequestStamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",
+            RequestStamp.COUNTER_HEADER: str(stamp.counter),
+            RequestStamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+        }

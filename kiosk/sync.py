@@ -1,0 +1,252 @@
+"""Scans go up, answers come back: one thread that sends at once when there is something to send.
+
+An answer acknowledges, grants and recalls places, fences, measures the clock, and shows the entry
+log's newest checkpoint. Nothing that the server says makes a scan go away.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from badges import wire
+from badges.places import Order
+from kiosk.journal import ForkError, Journal, JournalError, Offer, OldServerError
+from kiosk.link import Link
+from kiosk.replica import Replica
+from kiosk.transport import Transport, TransportError
+from kiosk.witness import Watch
+
+log = logging.getLogger(__name__)
+
+BATCH_SCANS = 500
+HEARTBEAT_S = 2.0
+BACK_OFF_S = (0.5, 5.0)  # first and longest pause while the server can't be reached
+WANT_S = 3.0  # how long a wish for a place stands
+TIDY_S = 60.0
+
+
+class Sync:
+    """Start it, tell it of each committed scan, close it."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        replica: Replica,
+        transport: Transport,
+        link: Link,
+        *,
+        clock: Callable[[], int],
+        health: Callable[[], wire.Health] = wire.Health,
+        on_restored: Callable[[], None] = lambda: None,
+        heartbeat_s: float = HEARTBEAT_S,
+        back_off_s: tuple[float, float] = BACK_OFF_S,
+    ) -> None:
+        """`on_restored` is called when a restored server has again all that this kiosk knows."""
+        self._journal = journal
+        self._replica = replica
+        self._transport = transport
+        self._link = link
+        self._clock = clock
+        self._health = health
+        self._on_restored = on_restored
+        self._heartbeat_s = heartbeat_s
+        self._back_off_s = back_off_s
+        self._limit = BATCH_SCANS
+        self._watch = Watch(journal.witness)
+        self._wants: dict[int, float] = {}  # until when, by hall
+        self._restored = False
+        self._tidied_at = time.monotonic()
+        self._changed = threading.Condition()
+        self._work = False  # there is something to send
+        self._retry = False  # the network is back: do not wait any longer
+        self._stop_at: float | None = None
+        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self, within_s: float = 2.0) -> bool:
+        """Send what waits, if that works within the time, and stop. Whether nothing waits."""
+        with self._changed:
+            self._stop_at = time.monotonic() + within_s
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(within_s)
+            if self._thread.is_alive():
+                self._transport.abort()
+                self._thread.join(1.0)
+        try:
+            self._watch.save()
+            return self._journal.state().waiting == 0
+        except JournalError:
+            return False
+
+    def wake(self) -> None:
+        """A scan was committed, or places went back: send it at once."""
+        with self._changed:
+            self._work = True
+            self._changed.notify_all()
+
+    def network_is_back(self) -> None:
+        """The feed has come back: try now."""
+        with self._changed:
+            self._retry = True
+            self._changed.notify_all()
+
+    def ask_for_place(self, hall: int) -> bool:
+        """Ask the server for a place; False where it can't be asked."""
+        self._wants[hall] = time.monotonic() + WANT_S
+        self.wake()
+        return self._link.state.online
+
+    def restored(self) -> None:
+        """The feed or a snapshot told of a restored server."""
+        self._restored = True
+        self._watch.restored()
+        self._replica.fetch_names_again()
+        self.wake()
+
+    def _run(self) -> None:
+        pause_s = self._back_off_s[0]
+        while not self._is_over():
+            try:
+                more = self.exchange()
+                self._tidy()
+            except Exception as error:
+                if not isinstance(error, TransportError | JournalError):
+                    log.error("sync failed: %s", type(error).__name__)
+                if self._stop_at is not None:
+                    return  # it was tried once more
+                lasting = isinstance(error, TransportError) and error.permanent
+                pause_s = self._back_off_s[1] if lasting else pause_s
+                self._wait_offline(pause_s * random.uniform(0.5, 1.0))
+                pause_s = min(pause_s * 2, self._back_off_s[1])
+            else:
+                pause_s = self._back_off_s[0]
+                self._wait_online(0.0 if more else self._heartbeat_s)
+
+    def _tidy(self) -> None:
+        """Keep checkpoints out of the scans' commits."""
+        if time.monotonic() - self._tidied_at >= TIDY_S:
+            self._tidied_at = time.monotonic()
+            self._journal.tidy()
+
+    def _is_over(self) -> bool:
+        """Asked to stop, and there is no more time or nothing left to send."""
+        with self._changed:
+            if self._stop_at is None:
+                return False
+            if time.monotonic() >= self._stop_at:
+                return True
+        try:
+            return self._journal.state().waiting == 0
+        except JournalError:
+            return True
+
+    def _wait_online(self, timeout_s: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._work or self._stop_at is not None, timeout_s)
+            self._work = self._retry = False  # before the batch is made: later scans wake again
+
+    def _wait_offline(self, timeout_s: float) -> None:
+        """New scans wait too: a server that is away is not helped by more requests."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._retry or self._stop_at is not None, timeout_s)
+            self._work = self._retry = False
+
+    def exchange(self) -> bool:
+        """Send one batch, or a heartbeat. Whether to send another at once.
+
+        Raises TransportError or JournalError, with the link told.
+        """
+        try:
+            return self._exchange()
+        except TransportError as error:
+            self._link.failed(str(error))
+            if error.permanent:
+                self._link.refuse(str(error))
+            raise
+        except (ForkError, OldServerError) as error:
+            self._link.refuse(str(error))
+            raise
+
+    def _exchange(self) -> bool:
+        offer = self._journal.offer(self._limit)
+        try:
+            return self._take(*self._post(offer), offer)
+        except TransportError as error:
+            if error.code == "too_large" and self._limit > 1:
+                self._limit //= 2
+                return True
+            if error.code != "gap":
+                raise
+        # It was restored from a backup. What it has, an empty batch from the start tells.
+        offer = self._journal.offer(0, first=1)
+        return self._take(*self._post(offer), offer)
+
+    def _post(self, offer: Offer) -> tuple[wire.ScanBatch, wire.ScanAnswer]:
+        now = time.monotonic()
+        batch = wire.ScanBatch(
+            records=[msgspec.Raw(record) for record in offer.records],
+            first_seq=offer.first_seq,
+            gone=offer.gone,
+            head=offer.head,
+            signature=offer.signature,
+            incarnation=offer.state.incarnation,
+            places=[
+                wire.PlaceTotals(
+                    hall=hall,
+                    granted=account.granted,
+                    returned=account.returned,
+                    free=account.free,
+                    wants=account.free == 0 and self._wants.get(hall, 0) > now,
+                )
+                for hall, account in offer.accounts.items()
+            ],
+            log_size=self._watch.size,
+            sent_at=self._clock(),
+            health=self._health(),
+        )
+        return batch, self._transport.post("/api/scans", batch, wire.ScanAnswer)
+
+    def _take(self, batch: wire.ScanBatch, answer: wire.ScanAnswer, offer: Offer) -> bool:
+        self._link.measure(batch.sent_at, answer, self._clock())
+        orders = [
+            (order.hall, Order(order.granted, order.recall, order.incarnation))
+            for order in answer.orders
+        ]
+        effect = self._journal.acked(
+            answer.acked_seq, answer.incarnation, orders, fenced=answer.fenced
+        )
+        self._link.answered()
+        self._link.refuse(answer.refused or "")
+        if effect.restored:
+            self.restored()
+        if answer.cursor <= self._replica.cursor:
+            self._replica.mark_fresh()
+        self._witness(answer)
+        state = self._journal.state()
+        if self._restored and state.waiting == 0:
+            self._restored = False
+            self._on_restored()
+        progress = answer.acked_seq > offer.state.acked or effect.restored
+        return effect.returned or (state.waiting > 0 and progress)
+
+    def _witness(self, answer: wire.ScanAnswer) -> None:
+        venue = self._replica.venue
+        if venue is None or not answer.checkpoint:
+            return
+        problem = self._watch.check(
+            answer.checkpoint,
+            answer.consistency,
+            name=venue.log_name,
+            key=venue.log_key,
+            now=self._clock(),
+        )
+        self._link.alarm(problem)
+        if problem:
+            log.error("%s", problem)

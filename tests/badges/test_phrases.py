@@ -1,0 +1,198 @@
+"""Every answer is a plain sentence in both languages, at the venue's own time."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pytest
+
+from badges.admission import Admitted, Decision, Denied, Direction, Flag, Reason
+from badges.admission.phrases import LANGUAGES, Explanation, Language, Tone, explain, tone
+from badges.admission.sentences import DENIED, FLAGS, PARTS
+
+ZURICH = ZoneInfo("Europe/Zurich")
+AT = round(datetime(2026, 9, 21, 13, 33, 20, tzinfo=ZURICH).timestamp() * 1000)
+MINUTE = 60_000
+CATEGORIES = {
+    "en": {1: "Delegate", 2: "Speaker", 4: "Press", 5: "Staff", 6: "VIP"},
+    "zh": {1: "代表", 2: "演讲嘉宾", 4: "媒体", 5: "工作人员", 6: "贵宾"},
+}
+HALL = {"en": "Hall 7", "zh": "7号厅"}
+
+
+def told(
+    decision: Decision,
+    language: Language = "en",
+    direction: Direction = Direction.ENTRY,
+    *,
+    at: int = AT,
+    category: int | None = 1,
+    hall: str | None = None,
+) -> Explanation:
+    return explain(
+        decision,
+        direction,
+        language=language,
+        time_zone="Europe/Zurich",
+        at=at,
+        categories=CATEGORIES[language],
+        category=category,
+        hall=HALL[language] if hall is None else hall,
+        sessions={5: "Keynote"},
+        doors={"3": "North door"},
+    )
+
+
+def not_entitled(*categories: int, **more: Any) -> Denied:
+    return Denied(Reason.NOT_ENTITLED, categories=frozenset(categories), **more)
+
+
+def closed(opens_at: int | None = None, session_id: int | None = None) -> Denied:
+    return Denied(Reason.HALL_CLOSED, opens_at=opens_at, session_id=session_id)
+
+
+ENGLISH = [
+    (Denied(Reason.FORGED), "This badge is not genuine"),
+    (Denied(Reason.REVOKED), "This badge was revoked"),
+    (Denied(Reason.HALL_FULL), "No place left in Hall 7"),
+    (not_entitled(2, 4), "Hall 7 admits speakers and press"),
+    (not_entitled(2, 4, 6), "Hall 7 admits speakers, press and VIPs"),
+    (not_entitled(5), "Hall 7 admits staff"),
+    (not_entitled(2, session_id=5), "Keynote admits speakers"),
+    (not_entitled(session_id=5), "Keynote is by invitation"),
+    (not_entitled(session_id=8), "Hall 7 is by invitation"),
+    (not_entitled(1, 2), "This badge does not open Hall 7"),  # shut by a zone or a refusal
+    (not_entitled(99), "This badge does not open Hall 7"),  # a category without a name
+    (closed(), "Hall 7 is closed"),
+    (closed(AT + 700_000), "Opens 13:45, in 12 minutes"),
+    (closed(AT + 700_000, 5), "Opens 13:45, in 12 minutes: Keynote"),
+    (closed(AT + 1), "Opens 13:33, in 1 minute"),
+    (closed(AT + 60 * MINUTE), "Opens 14:33, in 1 hour"),
+    (closed(AT + 125 * MINUTE), "Opens 15:38, in 2 hours 5 minutes"),
+    (closed(AT + 12 * 60 * MINUTE), "Opens tomorrow at 01:33"),
+    (closed(AT + 3 * 1440 * MINUTE), "Opens Thu 24 Sep at 13:33"),
+    (Denied(Reason.ALREADY_INSIDE), "Already inside"),
+    (Denied(Reason.ALREADY_INSIDE, since=AT - 28 * MINUTE), "Already inside since 13:05"),
+    (
+        Denied(Reason.ALREADY_INSIDE, since=AT - 1440 * MINUTE, door="3"),
+        "Already inside since Sun 20 Sep 13:33, by North door",
+    ),
+    (Denied(Reason.ALREADY_INSIDE, door="East"), "Already inside, by East"),
+    (Admitted(), "Welcome to Hall 7"),
+    (Admitted(session_id=5), "Keynote"),
+    (Admitted(flags=frozenset({Flag.REPEATED})), "Answered seconds ago"),
+    (
+        Admitted(flags=frozenset({Flag.ESCORT, Flag.ATTENTION, Flag.REPEATED})),
+        "This badge asks for attention. Enters only with an escort",
+    ),
+]
+
+
+@pytest.mark.parametrize(("decision", "reason"), ENGLISH, ids=[reason for _, reason in ENGLISH])
+def test_reason_in_english(decision: Decision, reason: str) -> None:
+    assert told(decision).reason == reason
+
+
+CHINESE = [
+    (not_entitled(2, 4), "7号厅仅限演讲嘉宾、媒体进入"),
+    (closed(AT + 700_000, 5), "13:45开放，还有12分钟：Keynote"),
+    (closed(AT + 125 * MINUTE), "15:38开放，还有2小时5分钟"),
+    (closed(AT + 3 * 1440 * MINUTE), "9月24日周四13:33开放"),
+    (Denied(Reason.ALREADY_INSIDE, since=AT - 28 * MINUTE, door="East"), "13:05已从East入场"),
+    (Denied(Reason.HALL_FULL), "7号厅已满"),
+    (Admitted(), "欢迎来到7号厅"),
+]
+
+
+@pytest.mark.parametrize(("decision", "reason"), CHINESE, ids=[reason for _, reason in CHINESE])
+def test_reason_in_chinese(decision: Decision, reason: str) -> None:
+    assert told(decision, "zh").reason == reason
+
+
+def test_holders_own_session_is_the_next_step() -> None:
+    denied = not_entitled(2, session_id=5, opens_at=AT + 90 * MINUTE)
+
+    assert told(denied).reason == "Keynote admits speakers"
+    assert told(denied).next_step == "Opens 15:03, in 1 hour 30 minutes, for this holder"
+    assert told(denied, "zh").next_step == "此持证人的场次15:03开放，还有1小时30分钟"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("hall", ["", "Hall {7} <b>"])
+def test_every_decision_has_words(language: Language, direction: Direction, hall: str) -> None:
+    decisions: list[Decision] = [Denied(reason) for reason in Reason]
+    decisions += [Admitted(), *(Admitted(flags=frozenset({flag})) for flag in Flag)]
+    for decision in decisions:
+        said = told(decision, language, direction, hall=hall)
+        assert said.word
+        assert said.reason
+        assert said.reason[0] == said.reason[0].upper()
+        assert "{" not in said.reason.replace(hall or "\0", "")
+        if isinstance(decision, Denied) and direction is Direction.ENTRY:
+            assert said.next_step, decision.reason
+
+
+def test_both_languages_have_the_same_sentences() -> None:
+    assert DENIED["en"].keys() == DENIED["zh"].keys()
+    assert FLAGS["en"].keys() == FLAGS["zh"].keys() == set(Flag)
+    assert PARTS["en"].keys() == PARTS["zh"].keys()
+
+
+WORDS = [
+    (Admitted(), Direction.ENTRY, Tone.ADMIT, "ADMIT", "请进"),
+    (Denied(Reason.REVOKED), Direction.ENTRY, Tone.DENY, "DENIED", "禁止入内"),
+    (Admitted(flags=frozenset({Flag.ESCORT})), Direction.ENTRY, Tone.LOOK, "LOOK", "请注意"),
+    (Admitted(flags=frozenset({Flag.PASSBACK})), Direction.ENTRY, Tone.LOOK, "LOOK", "请注意"),
+    (Admitted(flags=frozenset({Flag.REPEATED})), Direction.ENTRY, Tone.ADMIT, "ADMIT", "请进"),
+    (Admitted(), Direction.EXIT, Tone.GOODBYE, "GOODBYE", "再见"),
+    (Admitted(flags=frozenset({Flag.UNVERIFIED})), Direction.EXIT, Tone.GOODBYE, "GOODBYE", "再见"),
+]
+
+
+@pytest.mark.parametrize(("decision", "direction", "expected", "english", "chinese"), WORDS)
+def test_tone_and_word(
+    decision: Decision, direction: Direction, expected: Tone, english: str, chinese: str
+) -> None:
+    assert tone(decision, direction) is expected
+    assert told(decision, "en", direction).word == english
+    assert told(decision, "zh", direction).word == chinese
+
+
+def test_exit_of_no_valid_badge_tells_so() -> None:
+    unverified = Admitted(flags=frozenset({Flag.UNVERIFIED}))
+
+    assert told(unverified, "en", Direction.EXIT).reason == "Exit recorded; not a valid badge"
+
+
+def test_times_are_the_venues() -> None:
+    opens_at = AT + 700_000
+    there = explain(
+        closed(opens_at),
+        Direction.ENTRY,
+        language="en",
+        time_zone=ZoneInfo("Asia/Shanghai"),
+        at=AT,
+        categories={},
+    )
+
+    assert there.reason == "Opens 19:45, in 12 minutes"
+
+
+def test_wait_across_the_end_of_summer_time() -> None:
+    """The clock shows two hours more, but three hours pass."""
+    at = round(datetime(2026, 10, 25, 1, 30, tzinfo=ZURICH).timestamp() * 1000)
+
+    assert told(closed(at + 180 * MINUTE), at=at).reason == "Opens 03:30, in 3 hours"
+
+
+def test_unknown_zone_is_an_error() -> None:
+    with pytest.raises(ZoneInfoNotFoundError):
+        explain(
+            Admitted(),
+            Direction.ENTRY,
+            language="en",
+            time_zone="Mars/Olympus",
+            at=AT,
+            categories={},
+        )

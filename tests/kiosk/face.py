@@ -1,0 +1,41 @@
+"""The steward's page under test: a board, and all that its page was told and asked."""
+
+import json
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from badges.admission import Direction
+from kiosk.board import Board
+from kiosk.screen import create_screen
+from kiosk.screen.pages import TOKEN_HEADER
+
+NOW = 1_790_000_000_000
+JPEG = b"\xff\xd8picture\xff\xd9"
+CODE = "HK6BF4 N%$*+-./:A"
+OWN = "http://localhost"
+
+
+class Face:
+    def __init__(self) -> None:
+        self.typed: list[str] = []
+        self.turned: list[Direction] = []
+        self.pictures = 0
+        self.picture: bytes | None = JPEG
+        self.board = Board(self.typed.append, self.turned.append)
+        self.app = create_screen(self.board, self.preview, language="zh", now=lambda: NOW)
+        self.token: str = self.app.extensions["screen"].token
+
+    def preview(self) -> bytes | None:
+        self.pictures += 1
+        return self.picture
+
+    def own(self) -> dict[str, str]:
+        """The headers of the page's own requests."""
+        return {TOKEN_HEADER: self.token, "Origin": OWN}
+
+
+def post(client: FlaskClient, path: str, body: object, headers: dict[str, str]) -> TestResponse:
+    return client.post(
+        path, data=json.dumps(body), content_type="application/json", headers=headers
+    )

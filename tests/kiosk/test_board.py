@@ -1,0 +1,175 @@
+"""The board: what is shown is the newest, nobody waits for a reader, and a change wakes all."""
+
+import threading
+import time
+
+import pytest
+
+from badges.admission import Admitted, Denied, Direction, Flag, Reason
+from badges.admission.phrases import Tone
+from kiosk.answer import Answer
+from kiosk.board import ANSWERS_MAX, Board
+
+
+def answer(seq: int = 1, *, free_places: int = 9) -> Answer:
+    return Answer(Admitted(), Direction.ENTRY, 1_000 + seq, seq, 7, None, None, free_places)
+
+
+def test_it_works() -> None:
+    board = Board()
+    before, _ = board.wait(0, 0)
+
+    board.show(answer(4, free_places=3))
+    version, state = board.wait(before, 0)
+
+    assert version > before
+    assert state.answers == (answer(4, free_places=3),)
+    assert state.status.free_places == 3
+
+
+def test_newest_answers_are_kept_and_all_are_counted() -> None:
+    board = Board()
+    for seq in range(1, 20):
+        board.show(answer(seq))
+
+    assert [a.seq for a in board.state.answers] == [19, 18, 17, 16, 15]
+    assert len(board.state.answers) == ANSWERS_MAX
+    assert board.state.shown == 19
+
+
+def test_first_wait_answers_at_once_and_an_unchanged_board_in_time() -> None:
+    board = Board()
+    version, _ = board.wait(0, 60)
+
+    started_at = time.monotonic()
+    assert board.wait(version, 0.05)[0] == version
+    assert 0.04 < time.monotonic() - started_at < 5
+
+
+def test_change_wakes_every_waiter() -> None:
+    board = Board()
+    version, _ = board.wait(0, 0)
+    woken: list[int] = []
+    waiters = [
+        threading.Thread(target=lambda: woken.append(board.wait(version, 30)[0])) for _ in range(5)
+    ]
+    for waiter in waiters:
+        waiter.start()
+
+    board.update(online=True)
+    for waiter in waiters:
+        waiter.join(10)
+
+    assert woken == [version + 1] * 5
+
+
+def test_equal_status_wakes_nobody() -> None:
+    board = Board()
+    board.update(online=True, camera="live")
+    version, _ = board.wait(0, 0)
+
+    board.update(online=True, camera="live")
+
+    assert board.wait(version, 0)[0] == version
+
+
+def test_unknown_field_is_an_error_and_changes_nothing() -> None:
+    board = Board()
+    version, state = board.wait(0, 0)
+
+    with pytest.raises(TypeError, match="onlin"):
+        board.update(onlin=True)
+
+    assert board.wait(0, 0) == (version, state)
+
+
+def test_many_threads_lose_no_answer_and_no_status() -> None:
+    board = Board()
+    threads, each = 8, 200
+
+    def work(number: int) -> None:
+        for step in range(each):
+            board.show(answer(number * each + step))
+            board.update(scans_waiting=step)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    seen: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        version = 0
+        while not done.is_set():
+            version, state = board.wait(version, 0.05)
+            seen.append(state.shown)
+            assert len(state.answers) <= ANSWERS_MAX
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    done.set()
+    reader.join(10)
+
+    assert board.state.shown == threads * each
+    assert board.state.status.scans_waiting == each - 1
+    assert seen == sorted(seen)  # a reader never goes back
+
+
+def test_typed_text_is_handed_on_without_the_boards_lock() -> None:
+    board = Board()
+    typed: list[str] = []
+
+    def on_text(text: str) -> None:
+        typed.append(text)
+        shower = threading.Thread(target=board.show, args=(answer(),))
+        shower.start()
+        shower.join(5)
+        assert not shower.is_alive()
+
+    board.on_text = on_text
+    board.type_text("HKABC")
+
+    assert typed == ["HKABC"]
+    assert board.state.shown == 1
+
+
+def test_direction_turns_where_the_door_serves_both() -> None:
+    turned: list[Direction] = []
+    board = Board(on_direction=turned.append)
+    board.update(mode="both")
+
+    assert board.turn(Direction.EXIT)
+    assert board.state.status.direction is Direction.EXIT
+    assert turned == [Direction.EXIT]
+
+
+@pytest.mark.parametrize("mode", ["entry", "exit"])
+def test_direction_of_another_door_stays(mode: str) -> None:
+    turned: list[Direction] = []
+    board = Board(on_direction=turned.append)
+    board.update(mode=mode)
+
+    assert not board.turn(Direction.EXIT)
+    assert board.state.status.direction is Direction.ENTRY
+    assert turned == []
+
+
+def test_board_without_callbacks_takes_what_is_typed() -> None:
+    board = Board()
+    board.update(mode="both")
+
+    board.type_text("HKABC")
+
+    assert board.turn(Direction.EXIT)
+
+
+def test_answer_tells_what_it_is() -> None:
+    repeated = Answer(
+        Admitted(flags=frozenset({Flag.REPEATED})), Direction.ENTRY, 1, 1, 7, None, None, 1
+    )
+    denied = Answer(Denied(Reason.FORGED), Direction.ENTRY, 1, 2, None, None, None, 1)
+
+    assert (repeated.admitted, repeated.repeated, repeated.tone) == (True, True, Tone.ADMIT)
+    assert (denied.admitted, denied.repeated, denied.tone) == (False, False, Tone.DENY)

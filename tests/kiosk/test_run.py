@@ -1,0 +1,238 @@
+"""The running kiosk's parts together: board, relay, troubles; no picture stops the door."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from badges import wire
+from badges.admission import Direction
+from badges.admission.facts import Denied
+from kiosk.camera import CameraStatus, Frame
+from kiosk.config import KioskSettings
+from kiosk.health import battery_percent, disk_free_mb
+from kiosk.journal import JournalError
+from kiosk.reader import Reader
+from kiosk.run import Kiosk, Told
+from kiosk.watching import Eye
+from tests.kiosk.door import DOOR, badge, enrolled, orders, snapshot
+from tests.kiosk.pictures import hall, held_up, symbol
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def told() -> list[Told]:
+    return []
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path, told: list[Told], monkeypatch: pytest.MonkeyPatch):
+    """An enrolled kiosk with facts and five places, whose server is away, at noon of day one."""
+    clock = [snapshot().day_starts[0] + DAY_MS // 2]
+    for module in ("run", "replica"):
+        monkeypatch.setattr(f"kiosk.{module}.now_ms", lambda: clock[0])
+    with Kiosk(enrolled(tmp_path / "door"), KioskSettings(), on_answer=told.append) as kiosk:
+        kiosk.replica.load(snapshot())
+        kiosk.journal.obey(orders((5, 0, 1)))
+        yield kiosk
+
+
+def status(kiosk: Kiosk):
+    kiosk.show_status()
+    return kiosk.board.state.status
+
+
+def test_it_works(kiosk: Kiosk, told: list[Told]) -> None:
+    answer = kiosk.present(badge(1), time.monotonic() - 0.005)
+    assert answer is not None
+    assert answer.admitted
+    assert kiosk.board.state.answers[0] == answer
+    assert told[0].answer == answer
+    assert 5 <= (told[0].frame_to_answer_ms or 0) < 5_000
+    shown = status(kiosk)
+    assert (shown.free_places, shown.scans_waiting, shown.online) == (4, 1, False)
+    assert (shown.hall_names["en"], shown.mode, shown.time_zone) == (
+        "Hall 7", "both", "Asia/Shanghai",
+    )  # fmt: skip
+    assert shown.camera == "none"
+
+
+def test_a_hand_scanner_types(kiosk: Kiosk, told: list[Told]) -> None:
+    kiosk.board.type_text(f" {badge(1)}\n")
+    assert told[0].answer.admitted
+    assert told[0].frame_to_answer_ms is None
+
+
+def test_staff_turn_the_door(kiosk: Kiosk) -> None:
+    forgotten = []
+    kiosk.forget = lambda: forgotten.append(True)
+    status(kiosk)
+    kiosk.present(badge(1))
+    assert kiosk.board.turn(Direction.EXIT)
+    assert forgotten
+    answer = kiosk.present(badge(1))
+    assert answer is not None
+    assert answer.direction is Direction.EXIT
+    assert status(kiosk).direction is Direction.EXIT
+
+
+def test_a_one_way_door_does_not_turn(kiosk: Kiosk) -> None:
+    door = wire.DoorFacts(door=DOOR, names={"en": "Out"}, mode="exit")
+    kiosk.replica.load(snapshot(door=door))
+    assert status(kiosk).direction is Direction.EXIT
+    assert not kiosk.board.turn(Direction.ENTRY)
+    answer = kiosk.present(badge(1))
+    assert answer is not None
+    assert answer.direction is Direction.EXIT
+
+
+def test_an_unwritable_journal_is_shown_and_admits_nobody(
+    kiosk: Kiosk, told: list[Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise JournalError("The journal can't be written: database or disk is full.")
+
+    monkeypatch.setattr("kiosk.journal_step.Step.append", full)
+    assert kiosk.present(badge(1)) is None
+    assert "disk is full" in status(kiosk).refused
+    assert told == []
+    monkeypatch.undo()
+    monkeypatch.setattr("kiosk.run.now_ms", lambda: snapshot().day_starts[0] + DAY_MS // 2)
+    assert kiosk.present(badge(1)) is not None
+    assert status(kiosk).refused == ""
+
+
+def test_a_fault_of_ours_does_not_stop_the_door_nor_reach_the_log(
+    kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("Mei Lin")
+
+    monkeypatch.setattr("kiosk.admit.decide", fail)
+    assert kiosk.present(badge(1)) is None
+    assert "KeyError" in status(kiosk).refused
+    assert "Mei" not in caplog.text + status(kiosk).refused
+
+
+def test_before_any_facts_it_says_so(tmp_path: Path) -> None:
+    with Kiosk(enrolled(tmp_path / "door"), KioskSettings()) as kiosk:
+        assert kiosk.present(badge(1)) is None
+        assert "has not heard from the server" in status(kiosk).refused
+        assert not kiosk.wait_for_facts(0.05)
+
+
+def test_the_relay_is_told_after_the_commit_and_only_of_admissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = snapshot().day_starts[0] + DAY_MS // 2
+    monkeypatch.setattr("kiosk.run.now_ms", lambda: clock)
+    fired: list[int] = []
+    settings = KioskSettings(relay_url="http://192.0.2.1/")
+    monkeypatch.setattr("kiosk.signal.call", lambda *_: fired.append(last_seq()))
+    with Kiosk(enrolled(tmp_path / "door"), settings) as kiosk:
+
+        def last_seq() -> int:
+            return kiosk.journal.state().last_seq
+
+        kiosk.replica.load(snapshot())
+        kiosk.journal.obey(orders((5, 0, 1)))
+        kiosk.present(badge(1))
+        kiosk.present("nonsense")
+    assert fired == [1] or fired == [2], "on disk before the pulse"
+
+
+def test_a_failing_relay_is_shown(kiosk: Kiosk) -> None:
+    kiosk._relay_said("The relay at gate does not answer.")
+    assert "relay at gate" in status(kiosk).refused
+    kiosk._relay_said("")
+    assert status(kiosk).refused == ""
+
+
+def test_nothing_is_left_open_where_it_can_t_start(tmp_path: Path) -> None:
+    directory = enrolled(tmp_path / "door")
+    (directory / "journal.db").unlink()
+    with pytest.raises(JournalError):
+        Kiosk(directory, KioskSettings())
+    enrolled(directory)
+    Kiosk(directory, KioskSettings()).close()
+
+
+class Pictures:
+    """A camera that shows what it is given."""
+
+    def __init__(self, *pictures: np.ndarray) -> None:
+        self.pictures = list(pictures)
+        self.number = 0
+
+    def latest(self, after: int, timeout_s: float) -> Frame | None:
+        if not self.pictures:
+            return None
+        self.number += 1
+        return Frame(self.number, self.pictures.pop(0), time.monotonic())
+
+    @property
+    def status(self) -> CameraStatus:
+        return CameraStatus("live" if self.pictures else "ended", "", 1280, 720, 30.0, self.number)
+
+
+def watch(kiosk: Kiosk, *pictures: np.ndarray) -> Eye:
+    camera = Pictures(*pictures)
+    eye = Eye(camera, kiosk)
+    kiosk.camera_status = lambda: camera.status
+    eye.watch(threading.Event(), until_end=True)
+    return eye
+
+
+def test_one_presentation_is_one_scan(kiosk: Kiosk, told: list[Told]) -> None:
+    held = held_up(symbol(badge(1)), 4)
+    eye = watch(kiosk, hall(), held, held, hall(), held)
+    assert [one.answer.serial for one in told] == [1]
+    preview = eye.preview()
+    assert preview is not None
+    assert preview[:2] == b"\xff\xd8"
+    assert status(kiosk).camera == "ended"
+    assert kiosk.health().frames_per_second == 30.0
+
+
+def test_no_picture_stops_the_door(
+    kiosk: Kiosk, told: list[Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = kiosk_reader_that_fails_once(monkeypatch)
+    watch(kiosk, hall(), np.zeros((3, 3, 9), np.uint8), held_up(symbol(badge(1)), 4))
+    assert [one.answer.serial for one in told] == [1]
+    assert read
+
+
+def kiosk_reader_that_fails_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    failed: list[bool] = []
+    read: Callable = Reader.read
+
+    def once(self: Reader, *arguments: object) -> object:
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("a picture that no library likes")
+        return read(self, *arguments)
+
+    monkeypatch.setattr(Reader, "read", once)
+    return failed
+
+
+def test_a_denial_of_the_nearest_code_only(kiosk: Kiosk, told: list[Told]) -> None:
+    watch(kiosk, held_up(symbol("another QR code", version=None), 8))
+    assert isinstance(told[0].answer.decision, Denied)
+    assert len(told) == 1
+
+
+def test_battery_and_disk(tmp_path: Path) -> None:
+    assert battery_percent(tmp_path) is None
+    for name, text in {"AC": "", "BAT0": "87\n"}.items():
+        (tmp_path / name).mkdir()
+        if text:
+            (tmp_path / name / "capacity").write_text(text)
+    assert battery_percent(tmp_path) == 87
+    assert (disk_free_mb(tmp_path) or 0) > 0
+    assert disk_free_mb(tmp_path / "nowhere") is None

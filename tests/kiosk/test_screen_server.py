@@ -1,0 +1,167 @@
+"""The page over real sockets: live at once, several at a time, and gone when closed."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from badges.admission import Admitted, Direction
+from kiosk.answer import Answer
+from kiosk.board import Board
+from kiosk.screen import ScreenError, ScreenServer, create_screen, serve_screen
+from kiosk.screen.feed import FEEDS_MAX
+from kiosk.screen.pages import TOKEN_HEADER
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
+
+
+@pytest.fixture
+def server(board: Board) -> Iterator[ScreenServer]:
+    with serve_screen(create_screen(board, lambda: None), port=0) as server:
+        yield server
+
+
+def answer(seq: int) -> Answer:
+    return Answer(Admitted(), Direction.ENTRY, 1, seq, 7, None, None, 1)
+
+
+class Page:
+    """A browser's feed."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self.connection.request("GET", "/feed")
+        self.response = self.connection.getresponse()
+        assert self.response.status == 200
+        assert self.response.getheader("Content-Type", "").startswith("text/event-stream")
+
+    def state(self) -> Any:
+        """The next state, past beats; None at the end of the feed."""
+        while line := self.response.readline():
+            if line.startswith(b"data: {"):
+                return json.loads(line.removeprefix(b"data: "))
+        return None
+
+    def close(self) -> None:
+        self.response.close()
+        self.connection.close()
+
+
+def test_answers_come_live(server: ScreenServer, board: Board) -> None:
+    page = Page(server.port)
+    assert page.state()["answers"] == []
+
+    for seq in range(1, 4):
+        started_at = time.monotonic()
+        board.show(answer(seq))
+        assert page.state()["answers"][0]["number"] == seq
+        assert time.monotonic() - started_at < 0.9  # not held back to the next beat
+    page.close()
+
+
+def test_more_feeds_than_fit_never_starve_the_page(server: ScreenServer, board: Board) -> None:
+    pages = [Page(server.port) for _ in range(FEEDS_MAX * 3)]
+
+    newest = pages[-1]
+    assert newest.state()["answers"] == []
+    board.show(answer(1))
+    assert newest.state()["answers"][0]["number"] == 1
+    while pages[0].state() is not None:  # what was on its way still comes; then it ends
+        pass
+    for page in pages:
+        page.close()
+
+
+def test_slow_answer_blocks_neither_feed_nor_page(server: ScreenServer, board: Board) -> None:
+    held, entered = threading.Event(), threading.Event()
+
+    def on_text(text: str) -> None:
+        entered.set()
+        held.wait(10)
+
+    board.on_text = on_text
+    token = server.app.extensions["screen"].token
+    page = Page(server.port)
+    page.state()
+    sender = threading.Thread(target=send_text, args=(server, token))
+    sender.start()
+    assert entered.wait(10)
+
+    board.show(answer(1))
+    assert page.state()["answers"][0]["number"] == 1
+
+    held.set()
+    sender.join(10)
+    page.close()
+
+
+def send_text(server: ScreenServer, token: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    headers = {
+        TOKEN_HEADER: token,
+        "Origin": f"http://127.0.0.1:{server.port}",
+        "Content-Type": "application/json",
+    }
+    connection.request("POST", "/text", b'{"text": "HKABC"}', headers)
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response.status
+
+
+def test_typed_code_arrives_once(server: ScreenServer, board: Board) -> None:
+    typed: list[str] = []
+    board.on_text = typed.append
+
+    assert send_text(server, server.app.extensions["screen"].token) == 204
+    assert send_text(server, "guess") == 403
+    assert typed == ["HKABC"]
+
+
+def test_nothing_names_the_server(server: ScreenServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", "/")
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+
+    assert response.status == 200
+    assert response.getheader("Server") is None
+
+
+def test_close_ends_feeds_and_frees_the_port(board: Board) -> None:
+    server = serve_screen(create_screen(board, lambda: None), port=0)
+    page = Page(server.port)
+    page.state()
+
+    server.close()
+    server.close()  # twice does no harm
+
+    assert page.state() is None
+    page.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), timeout=5)
+
+
+def test_port_in_use_is_told_plainly(server: ScreenServer, board: Board) -> None:
+    with pytest.raises(ScreenError, match=rf"port {server.port} .*--port"):
+        serve_screen(create_screen(board, lambda: None), port=server.port)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "", "localhost"])
+def test_only_loopback_is_served(board: Board, host: str) -> None:
+    with pytest.raises(ScreenError, match="loopback"):
+        serve_screen(create_screen(board, lambda: None), host=host, port=0)
+
+
+def test_port_that_can_not_be_is_told_plainly(board: Board) -> None:
+    with pytest.raises(ScreenError, match="port 70000"):
+        serve_screen(create_screen(board, lambda: None), port=70_000)
