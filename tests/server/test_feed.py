@@ -32,6 +32,11 @@ def heard(subscription: feed.Subscription, count: int) -> list[int]:
     return found
 
 
+def read_to_the_end(subscription: feed.Subscription) -> None:
+    while subscription.take(1) is not None:
+        pass
+
+
 def test_it_works(database: Database, hub: feed.Hub) -> None:
     subscription = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
     say(database, 1)
@@ -82,8 +87,7 @@ def test_a_listener_that_does_not_read_is_sent_for_a_snapshot(
     say(database, 9)
     heard(steady, 1)
     with pytest.raises(feed.CursorGoneError):
-        while slow.take(1) is not None:
-            pass
+        read_to_the_end(slow)
     assert hub.listeners == 1
 
 

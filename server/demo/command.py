@@ -1,0 +1,120 @@
+"""`hallkeeper demo`: a whole made-up forum on this machine, judged."""
+
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from server.command_line import refuse
+from server.config import EventError
+from server.demo.people import CAST_SIZE
+from server.demo.processes import StageError
+
+PEOPLE_MIN, PEOPLE_MAX = 2 * CAST_SIZE, 50_000
+
+
+@dataclass
+class Place:
+    """Where everything is; a temporary one goes at the end, unless something was wrong."""
+
+    path: Path
+    temporary: bool
+    keep: bool = False
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Exit after the summary: 0 if all was right, else 1.")
+@click.option("--json", "json_line", is_flag=True, help="The summary as JSON on the last line.")
+@click.option("--seed", default=1, show_default=True, help="Another seed, another forum.")
+@click.option(
+    "--people",
+    type=click.IntRange(PEOPLE_MIN, PEOPLE_MAX),
+    default=3000,
+    show_default=True,
+    help="How many are on the roster.",
+)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A new or empty directory to keep everything in; else a temporary one.",
+)
+@click.option("--camera", help="Add a door with this webcam, such as 0: hold up a badge yourself.")
+def demo(
+    once: bool, json_line: bool, seed: int, people: int, directory: Path | None, camera: str | None
+) -> None:
+    """Run a whole made-up forum here: a server, and doors that watch films of badges.
+
+    Every answer of the doors is compared with the truth and with the ledger. The pages stay open
+    until Ctrl-C.
+    """
+    if once and camera:
+        raise refuse("--once exits after the films, before you could hold up a badge to --camera.")
+    _require_opencv()
+    from server.demo.show import Show  # draws: only now is OpenCV known to be there
+
+    with _stopped_by_sigterm(), _place(directory) as place:
+        show = Show(place.path, seed, people, camera, once=once, json_line=json_line)
+        try:
+            show.run()
+        except StageError as error:
+            place.keep = True
+            raise click.ClickException(f"{error}\nEverything is left in {place.path}.") from None
+        place.keep = not show.good
+        if place.keep and place.temporary:
+            click.echo(f"Everything is left in {place.path}.", err=True)
+    raise SystemExit(0 if show.good else 1)
+
+
+def _require_opencv() -> None:
+    try:
+        import cv2  # noqa: F401 (only whether it is there)
+    except ModuleNotFoundError:
+        raise click.ClickException(
+            "the demo draws films and runs kiosks, for which OpenCV is missing: "
+            "pip install 'hallkeeper[server,kiosk]'."
+        ) from None
+    except ImportError as error:
+        raise click.ClickException(
+            f"OpenCV can't be loaded ({error}): apt install libgl1 libglib2.0-0t64 "
+            "(libglib2.0-0 on older systems)."
+        ) from None
+
+
+@contextmanager
+def _place(directory: Path | None) -> Iterator[Place]:
+    if directory is not None:
+        if directory.exists() and any(directory.iterdir()):
+            raise EventError(f"{directory} is not empty. Name a new or an empty directory.")
+        directory.mkdir(parents=True, exist_ok=True)
+        yield Place(directory, temporary=False, keep=True)
+        return
+    place = Place(Path(tempfile.mkdtemp(prefix="hallkeeper-demo-")), temporary=True)
+    try:
+        yield place
+    finally:
+        if not place.keep:
+            shutil.rmtree(place.path, ignore_errors=True)
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM stops as Ctrl-C does, so that server and kiosks are stopped too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,273 @@
+"""Compares the doors' answers with the truth and with the ledger; shares no code with `decide`.
+
+What a presentation may be answered follows from the script, from who was admitted before it and at
+which door, and from which doors were cut off at the time. Where the network leaves it open what a
+door can know, more than one answer is right.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from server.demo.script import Presentation
+
+ADMITTED = "admitted"
+FULL = "hall_full"
+INSIDE = "already_inside"
+HEARD_MS = 2_000  # by then every door has heard of an entry, if nothing is cut off
+CAUGHT_UP_MS = 10_000  # by then a door that was cut off has connected again and caught up
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One line that a kiosk printed. `at` is Unix ms; `reason` is None where it admitted."""
+
+    door: str
+    kiosk: str
+    at: int
+    seq: int
+    decision: str
+    reason: str | None
+    serial: int | None
+    frame_to_answer_ms: float | None
+
+    @property
+    def word(self) -> str:
+        return self.reason or self.decision
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A door was cut off from `cut_at` to `healed_at` (Unix ms)."""
+
+    door: str
+    cut_at: int
+    healed_at: int
+
+
+@dataclass(frozen=True)
+class HallRule:
+    """What the judge needs to know of a hall."""
+
+    capacity: int
+    doors: tuple[str, ...]
+    hard_anti_passback: bool
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One scan as the server has it."""
+
+    kiosk: str
+    seq: int
+    decision: str
+    serial: int | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """A presentation and its answer; one of the two may be missing."""
+
+    presentation: Presentation | None
+    answer: Answer | None
+
+
+@dataclass
+class Verdict:
+    """What came out. `faults` says in words what was wrong."""
+
+    presented: int = 0
+    admitted: int = 0
+    denied: Counter[str] = field(default_factory=Counter)
+    wrong: int = 0
+    over_capacity: int = 0  # people above the capacity at the worst moment, over all halls
+    missing_from_ledger: int = 0
+    offline_answers: int = 0
+    most_inside: dict[str, int] = field(default_factory=dict)
+    delays_ms: list[float] = field(default_factory=list)  # sorted, of all answers
+    full_delays_ms: list[float] = field(default_factory=list)  # of those: no place was left
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return not (self.wrong or self.over_capacity or self.missing_from_ledger)
+
+
+def judge(
+    script: Mapping[str, Sequence[Presentation]],
+    answers: Mapping[str, Sequence[Answer]],
+    halls: Mapping[str, HallRule],
+    outages: Sequence[Outage],
+    ledger: Iterable[LedgerRow],
+) -> Verdict:
+    """The verdict over all doors of the script."""
+    verdict = Verdict(presented=sum(map(len, script.values())))
+    matches = [m for door in script for m in match(script[door], answers.get(door, ()))]
+    given = sorted((m.answer for m in matches if m.answer), key=lambda answer: answer.at)
+    for answer in given:
+        if answer.decision == ADMITTED:
+            verdict.admitted += 1
+        else:
+            verdict.denied[answer.word] += 1
+        verdict.offline_answers += any(_is_down(answer.door, answer.at, o) for o in outages)
+    timed = [(a.frame_to_answer_ms, a.reason) for a in given if a.frame_to_answer_ms is not None]
+    verdict.delays_ms = sorted(delay for delay, _ in timed)
+    verdict.full_delays_ms = sorted(delay for delay, reason in timed if reason == FULL)
+    _check_answers(verdict, matches, halls, outages)
+    _check_ledger(verdict, given, ledger)
+    return verdict
+
+
+def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> list[Match]:
+    """Pair a door's answers with its presentations, in order: as many as agree on whose badge.
+
+    A longest common subsequence, in which answers that are right weigh a little more.
+    """
+    rows, columns = len(presentations), len(answers)
+    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    for i in reversed(range(rows)):
+        for j in reversed(range(columns)):
+            paired = _likeness(presentations[i], answers[j]) + best[i + 1][j + 1]
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], paired)
+    found, i, j = [], 0, 0
+    while i < rows and j < columns:
+        likeness = _likeness(presentations[i], answers[j])
+        if likeness and best[i][j] == likeness + best[i + 1][j + 1]:
+            found.append(Match(presentations[i], answers[j]))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            found.append(Match(presentations[i], None))
+            i += 1
+        else:
+            found.append(Match(None, answers[j]))
+            j += 1
+    found += [Match(one, None) for one in presentations[i:]]
+    return found + [Match(None, one) for one in answers[j:]]
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The smallest of the sorted values that is at least as large as that share of them."""
+    if not values:
+        return None
+    return values[max(0, math.ceil(len(values) * share) - 1)]
+
+
+def _likeness(presentation: Presentation, answer: Answer) -> float:
+    if presentation.serial != answer.serial:
+        return 0.0
+    return 1.25 if presentation.refused == answer.reason else 1.0
+
+
+def _check_answers(
+    verdict: Verdict,
+    matches: Sequence[Match],
+    halls: Mapping[str, HallRule],
+    outages: Sequence[Outage],
+) -> None:
+    unanswered = [m.presentation for m in matches if m.presentation and not m.answer]
+    for presentation in unanswered:
+        _fault(verdict, f"{_named(presentation)}: no answer")
+    given = [(m.answer, m.presentation) for m in matches if m.answer]
+    given.sort(key=lambda pair: pair[0].at)
+    inside = _Inside(halls, outages, [a for a, _ in given if a.decision == ADMITTED])
+    for answer, shown in given:
+        if shown is None:
+            _fault(verdict, f"{answer.door}: answered {answer.word} to nobody")
+        elif answer.word not in (allowed := inside.allowed(shown, answer.at)):
+            wanted = " or ".join(sorted(allowed))
+            _fault(verdict, f"{_named(shown)}: {answer.word} instead of {wanted}")
+        if answer.decision == ADMITTED:
+            inside.admit(answer)
+    verdict.most_inside = inside.most
+    verdict.over_capacity = sum(
+        max(0, most - halls[hall].capacity) for hall, most in inside.most.items()
+    )
+    if verdict.over_capacity:
+        verdict.faults.append(f"over capacity by {verdict.over_capacity}")
+
+
+def _check_ledger(verdict: Verdict, given: Sequence[Answer], ledger: Iterable[LedgerRow]) -> None:
+    known = {(row.kiosk, row.seq): (row.decision, row.serial) for row in ledger}
+    for answer in given:
+        if answer.decision != ADMITTED:
+            continue
+        if known.get((answer.kiosk, answer.seq)) != (ADMITTED, answer.serial):
+            verdict.missing_from_ledger += 1
+            verdict.faults.append(f"{answer.door}: entry {answer.seq} is not in the ledger")
+
+
+def _fault(verdict: Verdict, text: str) -> None:
+    verdict.wrong += 1
+    verdict.faults.append(text)
+
+
+def _named(one: Presentation) -> str:
+    return f"{one.door}, {one.number + 1} ({one.note})"
+
+
+def _is_down(door: str, at: int, outage: Outage) -> bool:
+    return outage.door == door and outage.cut_at <= at < outage.healed_at
+
+
+@dataclass
+class _Inside:
+    """Who is in which hall, by the entries so far."""
+
+    halls: Mapping[str, HallRule]
+    outages: Sequence[Outage]
+    entries: Sequence[Answer]  # all of them, also those to come
+    stays: dict[str, list[Answer]] = field(default_factory=dict)  # by hall
+    most: dict[str, int] = field(default_factory=dict)
+
+    def admit(self, entry: Answer) -> None:
+        """Whoever enters a hall has left the others."""
+        here = next(code for code, rule in self.halls.items() if entry.door in rule.doors)
+        for hall, stays in self.stays.items():
+            if hall != here:
+                self.stays[hall] = [stay for stay in stays if stay.serial != entry.serial]
+        inside = self.stays.setdefault(here, [])
+        inside.append(entry)
+        self.most[here] = max(self.most.get(here, 0), len(inside))
+
+    def allowed(self, one: Presentation, at: int) -> set[str]:
+        """The right answers to a presentation at that moment."""
+        if one.refused is not None:
+            return {one.refused}
+        rule = self.halls[one.hall]
+        if not rule.hard_anti_passback:
+            return self._by_places(one, rule, at)
+        right: set[str] = set()
+        for stay in self.stays.get(one.hall, ()):
+            if stay.serial == one.serial:
+                knows = stay.door == one.door or self._has_heard(one.door, stay.door, stay.at, at)
+                if knows is True:
+                    return {INSIDE}
+                if knows is None:
+                    right.add(INSIDE)
+        return right | self._by_places(one, rule, at)
+
+    def _by_places(self, one: Presentation, rule: HallRule, at: int) -> set[str]:
+        """Admitted or full; in doubt while the last place is being taken, or places are cut off."""
+        stays = self.stays.get(one.hall, ())
+        if len(stays) >= rule.capacity:
+            return {FULL}
+        coming = sum(e.door in rule.doors and at <= e.at <= at + HEARD_MS for e in self.entries)
+        apart = any(
+            outage.door in rule.doors and outage.cut_at <= at <= outage.healed_at + CAUGHT_UP_MS
+            for outage in self.outages
+        )
+        if apart or len(stays) + coming >= rule.capacity:
+            return {ADMITTED, FULL}
+        return {ADMITTED}
+
+    def _has_heard(self, here: str, there: str, since: int, at: int) -> bool | None:
+        """Whether the door `here` knows at `at` of an entry at `there`; None: it may or may not."""
+        cuts = [outage for outage in self.outages if outage.door in (here, there)]
+        if any(outage.cut_at < since and at < outage.healed_at for outage in cuts):
+            return False
+        troubled = any(
+            outage.cut_at < since + HEARD_MS and at < outage.healed_at + CAUGHT_UP_MS
+            for outage in cuts
+        )
+        return None if troubled or at < since + HEARD_MS else True

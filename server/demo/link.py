@@ -1,0 +1,113 @@
+"""The network between one kiosk and the server: a TCP relay on loopback that can be cut.
+
+While it is cut, nothing passes and nothing is told: connections stay open and silent, as when a
+cable is pulled. When it is mended those are reset, as by a switch that has forgotten them, and new
+ones pass.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+
+_CHUNK = 65536
+_CALL_S = 10.0
+
+
+class Link:
+    """One kiosk's way to the server; the kiosk is told to call `address`. Use it in a `with`."""
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self._far_end = server
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
+        self._thread.start()
+        self._whole = asyncio.Event()
+        self._carried: set[asyncio.StreamWriter] = set()  # both ends of what is connected
+        self._listener = self._call(asyncio.start_server(self._carry, "127.0.0.1", 0))
+        host, port = self._listener.sockets[0].getsockname()
+        self.address: tuple[str, int] = (host, port)
+        self.mend()
+
+    def cut(self) -> None:
+        """Let nothing pass any more."""
+        self._call(self._cut())
+
+    def mend(self) -> None:
+        """Reset what hangs, and let new connections pass."""
+        self._call(self._mend())
+
+    def close(self) -> None:
+        if not self._loop.is_closed():
+            self._call(self._close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _call(self, step: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(step, self._loop).result(_CALL_S)
+
+    async def _cut(self) -> None:
+        self._whole.clear()
+
+    async def _mend(self) -> None:
+        if not self._whole.is_set():
+            for end in self._carried:
+                end.transport.abort()
+        self._whole.set()
+
+    async def _close(self) -> None:
+        self._listener.close()
+        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.sleep(0.01)  # for transports to close their sockets
+
+    async def _carry(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        """One connection, from the kiosk's call to the end of either side."""
+        try:
+            await self._whole.wait()  # a call while it is cut rings until it is mended
+            far_reader, far = await asyncio.open_connection(*self._far_end)
+        except (OSError, asyncio.CancelledError):
+            near.transport.abort()
+            return
+        self._carried |= {near, far}
+        pumps = [
+            asyncio.ensure_future(self._pump(reader, far)),
+            asyncio.ensure_future(self._pump(far_reader, near)),
+        ]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            near.close()
+            far.close()
+        except asyncio.CancelledError:
+            near.transport.abort()
+            far.transport.abort()
+        finally:
+            self._carried -= {near, far}
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(_CHUNK):
+                await self._whole.wait()
+                writer.write(data)
+                await writer.drain()

@@ -1,0 +1,180 @@
+"""The performance: the event is made, the films are drawn, and the doors play them.
+
+`prepare` leaves an event as any organiser's would be; `Play.perform` runs to the end of the films.
+"""
+
+import os
+import queue
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+import click
+
+from badges.roster import read_roster
+from server import issuing, roster, venue
+from server.config import Event, init_event
+from server.database import Database
+from server.demo.film import Shown, film_seconds, make_films
+from server.demo.forum import (
+    DAYS,
+    DOORS,
+    EXPO,
+    EXPO_CAPACITY,
+    NAME,
+    SMALL_CAPACITY,
+    SMALL_HALL,
+    Forum,
+)
+from server.demo.judge import Answer, HallRule, Outage, Verdict, judge
+from server.demo.link import Link
+from server.demo.people import CATEGORY_WEIGHTS, roster_csv
+from server.demo.processes import Children, StageError
+from server.demo.report import LiveTable
+from server.demo.script import Presentation, Script, make_script
+from server.demo.stage import Kiosk, Stage
+
+RULES: Mapping[str, HallRule] = {
+    SMALL_HALL: HallRule(SMALL_CAPACITY, DOORS[:2], hard_anti_passback=True),
+    EXPO: HallRule(EXPO_CAPACITY, DOORS[2:], hard_anti_passback=False),
+}
+LATE_S = 25.0  # a kiosk may start slowly, and hands in its journal at the end
+_BY = "command-line"
+
+
+def prepare(
+    directory: Path, forum: Forum, host: str, port: int, now: int
+) -> tuple[Event, str, Script]:
+    """Make the event through the imports that organisers use; also the admin's password."""
+    event, password = init_event(directory, forum.settings(host, port), now=now)
+    data = roster_csv(forum.people)
+    people = read_roster(data, "roster.csv", categories=tuple(CATEGORY_WEIGHTS), days=DAYS)
+    halls = venue.read_venue(forum.venue.encode(), "venue.toml", event.settings)
+    with Database(event.database_path) as database:
+        database.write(
+            lambda db: roster.import_roster(
+                db, people, skip_bad=False, by=_BY, now=now, random=os.urandom
+            )
+        )
+        database.write(lambda db: venue.import_venue(db, halls, by=_BY, now=now))
+        database.write(lambda db: issuing.issue_missing(db, event, now=now, by=_BY))
+        script = database.write(lambda db: make_script(db, event, forum, os.urandom, now))
+    return event, password, script
+
+
+def draw(
+    directory: Path, script: Script, seed: int, progress: Callable[[int, int], None]
+) -> dict[str, Path]:
+    """Draw the film of each door; its path by door."""
+    films = {door: directory / f"{door}.avi" for door in script.doors}
+    plans = [(films[door], [_shown(one) for one in script.doors[door]]) for door in films]
+    make_films(plans, NAME["en"], seed, progress)
+    return films
+
+
+def _shown(one: Presentation) -> Shown:
+    return Shown(one.text, None if one.phone else one.card)
+
+
+@contextmanager
+def kiosks_at(
+    doors: Sequence[str], directory: Path, server: tuple[str, int]
+) -> Iterator[list[Kiosk]]:
+    """A kiosk, not yet enrolled, with a network of its own, for each door."""
+    with ExitStack() as links:
+        yield [
+            Kiosk(door, directory / door.lower(), links.enter_context(Link(server)))
+            for door in doors
+        ]
+
+
+_Heard: TypeAlias = "queue.SimpleQueue[tuple[Kiosk, Answer]]"
+
+
+def _hear(heard: _Heard, kiosk: Kiosk, answer: Answer) -> None:
+    heard.put((kiosk, answer))
+
+
+@dataclass
+class Play:
+    """One performance of a script by kiosks that are enrolled."""
+
+    script: Script
+    stage: Stage
+    children: Children
+    kiosks: Sequence[Kiosk]
+    time_zone: str
+    say: Callable[[str], None] = click.echo
+
+    def perform(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> Verdict:
+        """Play the films at the doors and judge the answers. Raises StageError.
+
+        A kiosk with a port in `pages` shows its page there, and goes on when its film is over.
+        """
+        heard: _Heard = queue.SimpleQueue()
+        for kiosk in self.kiosks:
+            options = ["--headless", "--until-end"]
+            if kiosk.door in pages:
+                options = ["--port", str(pages[kiosk.door])]
+            hear = partial(_hear, heard, kiosk)
+            self.stage.run(kiosk, str(films[kiosk.door]), hear, *options)
+        outages = self._watch(heard)
+        answers = {kiosk.door: list(kiosk.answers) for kiosk in self.kiosks}
+        ledger = self.stage.ledger([one for door in answers.values() for one in door])
+        return judge(self.script.doors, answers, RULES, outages, ledger)
+
+    def _watch(self, heard: _Heard) -> list[Outage]:
+        """Print answers as they come, and cut and mend the network in their midst."""
+        table = LiveTable(self.script.doors, RULES, self.time_zone)
+        self.say(table.head())
+        outages: list[Outage] = []
+        deadline = time.monotonic() + self._seconds() + LATE_S
+        while not self._over() and time.monotonic() < deadline:
+            self._check()
+            try:
+                kiosk, answer = heard.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            self.say(table.row(answer, cut_off=kiosk.cut_at is not None))
+            if kiosk.door == self.script.cut_door:
+                self._cut_or_mend(kiosk, outages)
+        outages += [kiosk.mend() for kiosk in self.kiosks if kiosk.cut_at is not None]
+        self._check()  # and every line has been heard
+        while not heard.empty():
+            kiosk, answer = heard.get()
+            self.say(table.row(answer, cut_off=False))
+        return outages
+
+    def _cut_or_mend(self, kiosk: Kiosk, outages: list[Outage]) -> None:
+        count = len(kiosk.answers)
+        if count >= self.script.cut_after and kiosk.cut_at is None and not outages:
+            kiosk.cut()
+            self.say(f"          {kiosk.door} is cut off from the server")
+        elif count >= self.script.heal_after and kiosk.cut_at is not None:
+            outages.append(kiosk.mend())
+            away_s = (outages[-1].healed_at - outages[-1].cut_at) / 1000
+            self.say(f"          {kiosk.door} is back, after {away_s:.0f} s")
+
+    def _over(self) -> bool:
+        """Every kiosk has ended with its film, or goes on and has answered all there is."""
+        return all(
+            (kiosk.child is not None and not kiosk.child.running)
+            or (kiosk.goes_on and self._has_answered_all(kiosk))
+            for kiosk in self.kiosks
+        )
+
+    def _has_answered_all(self, kiosk: Kiosk) -> bool:
+        return len(kiosk.answers) >= len(self.script.doors[kiosk.door])
+
+    def _seconds(self) -> float:
+        return film_seconds(max(map(len, self.script.doors.values())))
+
+    def _check(self) -> None:
+        self.children.check()
+        for kiosk in self.kiosks:
+            if kiosk.trouble:
+                raise StageError(kiosk.trouble)

@@ -1,0 +1,131 @@
+"""The demo's child processes: each in a group of its own, its words kept, and none left behind."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+STOP_S = 8.0
+_TAIL_LINES = 12
+
+
+class StageError(Exception):
+    """The demo can't go on; the text says what failed, with the last words of the process."""
+
+
+class Child:
+    """One process. Each line of its output goes to `on_line`, its complaints to `log`."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        on_line: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.name = name
+        self._log = log
+        self._on_line = on_line
+        with log.open("ab") as complaints:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                start_new_session=True,  # Ctrl-C is for the demo, which stops them in order
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )
+        self._reader = threading.Thread(target=self._read, name=name, daemon=True)
+        self._reader.start()
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait(self, timeout_s: float) -> int:
+        """The exit status, once all its lines have been told. Raises StageError at the time-out."""
+        try:
+            status = self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise self.failed(f"was not done after {timeout_s:.0f} s") from None
+        self._reader.join()
+        return status
+
+    def stop(self) -> None:
+        """Ask it to end; kill what does not."""
+        self._signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+        self._reader.join()
+
+    def log(self) -> str:
+        """What it has complained of so far, or told people."""
+        return self._log.read_text("utf-8", "replace")
+
+    def failed(self, what: str) -> StageError:
+        """The error to raise, with the end of its log."""
+        lines = self.log().splitlines()[-_TAIL_LINES:]
+        return StageError("\n  ".join([f"{self.name} {what}", *lines]))
+
+    def _signal(self, number: int) -> None:
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._on_line(line.decode("utf-8", "replace").rstrip())
+
+
+class Children:
+    """Processes that end with the demo: those started last, first. Use it in a `with`."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._children: list[Child] = []
+
+    def start(
+        self, name: str, command: Sequence[str], on_line: Callable[[str], None] = lambda line: None
+    ) -> Child:
+        child = Child(name, command, self._logs / f"{name}.log", on_line)
+        self._children.append(child)
+        return child
+
+    def check(self) -> None:
+        """Raises StageError where one has ended by itself with an error."""
+        for child in self._children:
+            if not child.running and child.wait(STOP_S) != 0:
+                raise child.failed("has ended")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for child in reversed(self._children):
+            child.stop()
+
+
+def wait_until(done: Callable[[], bool], timeout_s: float, pause_s: float = 0.05) -> bool:
+    """Whether `done` came true within the time."""
+    deadline = time.monotonic() + timeout_s
+    while not done():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(pause_s)
+    return True

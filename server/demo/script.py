@@ -1,0 +1,245 @@
+"""Who is shown at which door in which order, and the truth about each presentation.
+
+The truth is written here by hand, by a presentation's kind; what depends on who is inside by then
+is `judge`'s to work out. Neither asks the code that decides at the doors.
+"""
+
+import random
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from badges import base45
+from badges.card import Card
+from badges.credential import PREFIX, Credential, issue_credential
+from badges.keys import PrivateKey
+from server import issuing
+from server.attendees import Attendee, find_attendees
+from server.config import Event
+from server.demo.forum import DOORS, EXPO, SMALL_HALL, Forum
+
+# One word for each presentation: its kind, and a label where the same badge comes again. Between
+# the bars the west door is cut off. A copy comes 3 s or more after the original, at the other door.
+EAST = """
+seat seat url seat forged_bit seat:a visitor lost:p seat other_event copy:b new:p
+seat seat:c wrongday seat revoked refused seat copy:d visitor other_event
+invited wifi vip move:m seat seat seat copy:e seat seat forged_key seat seat seat
+"""
+WEST = """
+seat visitor seat forged_key seat revoked seat:b seat wrongday copy:a invited seat |
+seat seat:d forged_bit seat revoked copy:b copy:c visitor seat url |
+forged_key visitor wifi lost:q seat:e seat new:q seat wrongday seat seat seat seat seat
+"""
+NORTH = """
+guest guest guest early guest wifi mover:m lost:r forged_key guest guest early
+guest talker guest other_event guest again:m guest guest revoked guest new:r guest
+early guest url guest talker guest forged_bit guest wrongday guest guest guest
+"""
+
+# Why a presentation of that kind is refused whoever is inside; the others are good badges.
+REFUSED = {
+    "url": "not_a_badge",
+    "wifi": "not_a_badge",
+    "forged_key": "forged",
+    "forged_bit": "forged",
+    "other_event": "other_event",
+    "revoked": "revoked",
+    "lost": "superseded",
+    "wrongday": "not_valid_today",
+    "visitor": "not_entitled",
+    "refused": "not_entitled",
+    "vip": "not_entitled",
+    "talker": "not_entitled",
+    "early": "hall_closed",
+}
+NOTES = {
+    "seat": "a good badge",
+    "guest": "a good badge",
+    "mover": "a good badge",
+    "invited": "a visitor, invited by name",
+    "new": "a reissued badge",
+    "copy": "the same badge, at the other door",
+    "again": "the same badge once more",
+    "move": "somebody who was at the exhibition",
+    "url": "a stranger's code: a web address",
+    "wifi": "a stranger's code: a Wi-Fi network",
+    "forged_key": "forged with another key",
+    "forged_bit": "forged: one bit changed",
+    "other_event": "a badge of another event",
+    "revoked": "a revoked badge",
+    "lost": "a lost badge, reissued since",
+    "wrongday": "a badge for other days",
+    "visitor": "the wrong category",
+    "refused": "a delegate, refused by name",
+    "vip": "a guest of a later session",
+    "talker": "the wrong category",
+    "early": "press, before their session opens",
+}
+_WITHOUT_A_BADGE = ("url", "wifi")
+_REUSING = ("new", "copy", "again", "move")
+_MADE_UP = ("forged_key", "forged_bit", "other_event")
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """One code held up at one door, and what is true of it."""
+
+    door: str
+    hall: str
+    number: int  # at its door, from 0
+    kind: str
+    text: str
+    serial: int | None  # None: a door can't know whose it is
+    refused: str | None  # the reason, whoever is inside; None: a good badge
+    card: Card | None
+    phone: bool
+
+    @property
+    def note(self) -> str:
+        return NOTES[self.kind]
+
+
+@dataclass(frozen=True)
+class Script:
+    """All presentations by door; the west door is cut off after so many answers there."""
+
+    doors: Mapping[str, tuple[Presentation, ...]]
+    cut_door: str
+    cut_after: int
+    heal_after: int
+
+    @property
+    def presentations(self) -> int:
+        return sum(len(door) for door in self.doors.values())
+
+
+def kinds(text: str) -> list[tuple[str, str]]:
+    """(kind, label) of each presentation; "|" is left out."""
+    words = [word.partition(":") for word in text.split() if word != "|"]
+    return [(kind, label) for kind, _, label in words]
+
+
+def cut_points(text: str) -> tuple[int, int]:
+    """How many presentations come before each of the two bars."""
+    first, second, _ = text.split("|")
+    return len(first.split()), len(first.split()) + len(second.split())
+
+
+def make_script(
+    db: sqlite3.Connection, event: Event, forum: Forum, random_bytes: Callable[[int], bytes],
+    now: int,
+) -> Script:  # fmt: skip
+    """Cast the roster's people, revoke and reissue what the script wants so, and write it down.
+
+    `db` is in a transaction.
+    """
+    cast = _Cast(db, event, forum, random_bytes, now)
+    halls = (SMALL_HALL, SMALL_HALL, EXPO)
+    plans = {door: kinds(text) for door, text in zip(DOORS, (EAST, WEST, NORTH), strict=True)}
+    # The labels' first showings before what shows them again, at whichever door.
+    for door, plan in plans.items():
+        for number, (kind, label) in enumerate(plan):
+            if kind not in _REUSING:
+                cast.show(door, number, kind, label)
+    doors = {}
+    for (door, plan), hall in zip(plans.items(), halls, strict=True):
+        doors[door] = tuple(
+            cast.presentation(door, hall, number, kind, label)
+            for number, (kind, label) in enumerate(plan)
+        )
+    return Script(doors, DOORS[1], *cut_points(WEST))
+
+
+@dataclass(frozen=True)
+class _Code:
+    text: str
+    serial: int | None = None
+    card: Card | None = None
+
+
+class _Cast:
+    """Gives every presentation its code, and prepares the event for it."""
+
+    def __init__(
+        self, db: sqlite3.Connection, event: Event, forum: Forum,
+        random_bytes: Callable[[int], bytes], now: int,
+    ) -> None:  # fmt: skip
+        self._db, self._event, self._now = db, event, now
+        self._random = random_bytes
+        self._dice = random.Random(f"script {forum.seed}")
+        found, _ = find_attendees(db, "", limit=len(forum.people))
+        known = {person.external_id: person for person in found}
+        parts: dict[str, list[Attendee]] = defaultdict(list)
+        for person in forum.people:
+            parts[person.part].append(known[person.external_id])
+        for part in parts.values():
+            self._dice.shuffle(part)
+        self._parts: dict[str, Iterator[Attendee]] = {k: iter(v) for k, v in parts.items()}
+        self._shown: dict[tuple[str, int], _Code] = {}
+        self._labelled: dict[str, _Code] = {}
+
+    def show(self, door: str, number: int, kind: str, label: str) -> None:
+        """Find the code of a presentation that shows somebody or something new."""
+        code = self._new_code(kind)
+        self._shown[door, number] = code
+        if label:
+            self._labelled[label] = code
+        if kind == "revoked" and code.serial is not None:
+            issuing.revoke(
+                self._db, code.serial, reason="withdrawn", now=self._now, by="command-line"
+            )
+        if kind == "lost" and code.serial is not None:
+            self._reissue(code, label)
+
+    def presentation(
+        self, door: str, hall: str, number: int, kind: str, label: str
+    ) -> Presentation:
+        if kind in _REUSING:
+            code = self._labelled[f"new {label}" if kind == "new" else label]
+        else:
+            code = self._shown[door, number]
+        # A copy is a photo of a badge, on a phone; so are the strangers' codes.
+        phone = kind in ("copy", *_WITHOUT_A_BADGE) or self._dice.random() < 0.2
+        serial = None if kind in _MADE_UP else code.serial
+        return Presentation(
+            door, hall, number, kind, code.text, serial, REFUSED.get(kind), code.card, phone
+        )
+
+    def _new_code(self, kind: str) -> _Code:
+        if kind == "url":
+            return _Code(f"https://larkmoor.example/talks?id={self._dice.randrange(10**6)}")
+        if kind == "wifi":
+            return _Code(f"WIFI:T:WPA;S:Lobby{self._dice.randrange(100)};P:not-a-badge;;")
+        code = self._badge_of(next(self._parts["" if kind in _MADE_UP else kind]))
+        if kind in _MADE_UP and code.card is not None:
+            text = self._made_up(kind, code.text)
+            return _Code(text, None, replace(code.card, text=text))
+        return code
+
+    def _badge_of(self, person: Attendee) -> _Code:
+        badge = issuing.current_badge(self._db, person.serial)
+        return _Code(badge.credential, person.serial, issuing.card(self._db, self._event, badge))
+
+    def _reissue(self, lost: _Code, label: str) -> None:
+        assert lost.serial is not None
+        badge = issuing.reissue(
+            self._db, self._event, lost.serial, reason="lost", now=self._now, by="command-line"
+        )
+        card = issuing.card(self._db, self._event, badge)
+        self._labelled[f"new {label}"] = _Code(badge.credential, lost.serial, card)
+
+    def _made_up(self, kind: str, genuine: str) -> str:
+        """A badge as a forger would make it from a genuine one, or one of another event."""
+        raw = bytearray(base45.decode(genuine.removeprefix(PREFIX)))
+        if kind == "forged_bit":
+            raw[8] ^= 1  # of the category
+            return PREFIX + base45.encode(bytes(raw))
+        event_id = self._event.event_id
+        if kind == "other_event":
+            event_id = bytes(byte ^ 0x5A for byte in event_id)
+        badge = Credential(
+            serial=int.from_bytes(raw[4:7], "big"), issue=raw[7], category=raw[8],
+            valid_days=0xFFFF, zones=0xFFFFFFFF, key_id=raw[1],
+        )  # fmt: skip
+        return issue_credential(PrivateKey(self._random(32)), event_id, badge)

@@ -1,0 +1,150 @@
+"""One run of the demo, from an empty directory to the summary and the open pages."""
+
+import json
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from badges.card import CardError, render_pdf
+from server import issuing
+from server.attendees import find_attendees
+from server.command_line import count, progress
+from server.config import FIRST_ADMIN, Event
+from server.database import Database
+from server.demo import play
+from server.demo.forum import DOORS, HALLS, NAME, SESSIONS, WEBCAM_DOOR, Forum, make_forum
+from server.demo.judge import Answer
+from server.demo.people import CAST_SIZE
+from server.demo.processes import Children
+from server.demo.report import as_json, summary
+from server.demo.script import Script
+from server.demo.stage import Kiosk, Stage, clock_ms
+
+HOST = "127.0.0.1"
+CHECK_S = 1.0
+
+
+@dataclass
+class Show:
+    """What the command line asked for; `good` says how it went."""
+
+    place: Path
+    seed: int
+    people: int
+    camera: str | None
+    once: bool
+    json_line: bool
+    good: bool = False
+
+    def run(self) -> None:
+        """Raises StageError where server or kiosks don't do their part."""
+        forum = make_forum(self.seed, self.people, clock_ms())
+        event, password, script = self._prepare(forum)
+        films = self._draw(script)
+        doors = [*DOORS, WEBCAM_DOOR] if self.camera else list(DOORS)
+        with ExitStack() as stack:
+            database = stack.enter_context(Database(event.database_path))
+            server = (HOST, event.settings.port)
+            kiosks = stack.enter_context(play.kiosks_at(doors, self.place / "kiosks", server))
+            children = stack.enter_context(Children(self.place / "logs"))
+            stage = Stage(event, database, children)
+            _open(stage, kiosks)
+            pages = {} if self.once else {kiosk.door: free_port() for kiosk in kiosks}
+            if self.camera:
+                _run_webcam(stage, kiosks[-1], self.camera, pages[WEBCAM_DOOR])
+            performance = play.Play(script, stage, children, kiosks[: len(DOORS)], forum.time_zone)
+            verdict = performance.perform(films, pages)
+            self.good = verdict.good
+            discrepancies = stage.discrepancies()
+            click.echo("\n" + "\n".join(summary(verdict, play.RULES, discrepancies)))
+            if not self.once:
+                click.echo("\n" + "\n".join(_pages(event, password, pages)))
+                click.echo("\n" + "\n".join(self._own_badge(event, database, forum)))
+            if self.json_line:
+                click.echo(json.dumps(as_json(verdict, discrepancies), ensure_ascii=False))
+            if not self.once:
+                _until_ctrl_c(children)
+
+    def _prepare(self, forum: Forum) -> tuple[Event, str, Script]:
+        click.echo(
+            f"{NAME['en']} / {NAME['zh']}, seed {self.seed}:"
+            f" {count(self.people, 'person', 'people')}, {HALLS} halls, {SESSIONS} sessions"
+        )
+        for name in ("films", "kiosks", "logs"):
+            (self.place / name).mkdir()
+        return play.prepare(self.place / "event", forum, HOST, free_port(), clock_ms())
+
+    def _draw(self, script: Script) -> dict[str, Path]:
+        click.echo(f"Drawing films of {script.presentations} badges and codes held up to cameras")
+        with progress("Films", script.presentations) as tell:
+            return play.draw(
+                self.place / "films", script, self.seed, lambda done, total: tell(done)
+            )
+
+    def _own_badge(self, event: Event, database: Database, forum: Forum) -> list[str]:
+        """A badge to print, and the same on a phone: of the first delegate without a part."""
+        person = next(one for one in forum.people[CAST_SIZE:] if one.category == "delegate")
+        return own_badge(event, database, person.external_id, self.place / "badge.pdf")
+
+
+def own_badge(event: Event, database: Database, external_id: str, path: Path) -> list[str]:
+    """Writes a badge as PDF; lines that say where it is."""
+    db = database.reader
+    found, _ = find_attendees(db, external_id, limit=1)
+    badge = issuing.current_badge(db, found[0].serial)
+    token = issuing.phone_token(event, badge.serial, badge.issue)
+    lines = [f"A badge on a phone   {event.settings.public_address}/b/{token}"]
+    try:
+        card = issuing.card(db, event, badge)
+        path.write_bytes(render_pdf([card], event_name=NAME["en"]))
+    except CardError as error:
+        return [*lines, f"It can't be printed here: {error}"]
+    return [*lines, f"The same to print    {path}"]
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _open(stage: Stage, kiosks: list[Kiosk]) -> None:
+    stage.serve()
+    for kiosk in kiosks:
+        words = stage.enrol(kiosk)
+        click.echo(f"Kiosk {kiosk.name} is enrolled; both sides say: {words}")
+    click.echo()
+
+
+def _run_webcam(stage: Stage, kiosk: Kiosk, camera: str, port: int) -> None:
+    """The door that is nobody's film: its answers are printed and not judged."""
+
+    def say(answer: Answer) -> None:
+        click.echo(f"          {kiosk.door}, before your camera: {answer.word.replace('_', ' ')}")
+
+    stage.run(kiosk, camera, say, "--port", str(port))
+
+
+def _pages(event: Event, password: str, pages: Mapping[str, int]) -> list[str]:
+    return [
+        f"Admin's pages        {event.settings.public_address}/   (browsers warn once: the"
+        " certificate is the event's own)",
+        f"  name {FIRST_ADMIN}, password {password}",
+        *(f"Door {door:<15} http://{HOST}:{port}/" for door, port in pages.items()),
+        "Stop with Ctrl-C.",
+    ]
+
+
+def _until_ctrl_c(children: Children) -> None:
+    try:
+        while True:
+            children.check()
+            time.sleep(CHECK_S)
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)  # the JSON line stays the last of the output

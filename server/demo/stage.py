@@ -1,0 +1,200 @@
+"""Server and kiosks as processes on this machine, and the cut of one kiosk's network.
+
+The kiosks are run as an organiser would run them; what they answer comes as lines of JSON.
+"""
+
+import http.client
+import json
+import os
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from server import entries, kiosks
+from server.config import Event
+from server.database import Database
+from server.demo.judge import Answer, LedgerRow, Outage
+from server.demo.link import Link
+from server.demo.processes import Child, Children, wait_until
+
+START_S = 40.0
+ENROL_S = 40.0
+LEDGER_S = 20.0
+_BY = "command-line"
+
+
+def clock_ms() -> int:
+    """Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Kiosk:
+    """One kiosk at a door: its directory, its network, and what it has answered."""
+
+    door: str
+    directory: Path
+    link: Link
+    answers: list[Answer] = field(default_factory=list)
+    child: Child | None = None
+    cut_at: int | None = None
+    trouble: str = ""
+    goes_on: bool = False  # when its film is over
+
+    @property
+    def name(self) -> str:
+        return self.door.lower()
+
+    def cut(self) -> None:
+        """Take it off the network."""
+        self.link.cut()
+        self.cut_at = clock_ms()
+
+    def mend(self) -> Outage:
+        """Bring it back; when it was away."""
+        assert self.cut_at is not None
+        outage = Outage(self.door, self.cut_at, clock_ms())
+        self.link.mend()
+        self.cut_at = None
+        return outage
+
+
+class Stage:
+    """Starts the server and kiosks of one event. `children` stops them."""
+
+    def __init__(self, event: Event, database: Database, children: Children) -> None:
+        self._event = event
+        self._database = database
+        self._children = children
+        settings = event.settings
+        self._server = (settings.public_host, settings.port)
+
+    def serve(self) -> None:
+        """Start the server and wait until it answers. Raises StageError."""
+        command = [sys.executable, "-m", "server.cli", "serve", "--event", str(self._event.path)]
+        server = self._children.start("server", command)
+        answered = wait_until(lambda: self._answers() or not server.running, START_S)
+        if not answered or not server.running:
+            raise server.failed("did not start")
+
+    def enrol(self, kiosk: Kiosk) -> str:
+        """Add a kiosk, let it enrol, compare the six words, confirm. Raises StageError."""
+        code = self._database.write(
+            lambda db: kiosks.add_kiosk(
+                db,
+                self._event,
+                kiosk.name,
+                kiosk.door,
+                address=kiosk.link.address,
+                by=_BY,
+                now=clock_ms(),
+                random=os.urandom,
+            )
+        )
+        command = self._kiosk("enrol", kiosk, "--code", code.text())
+        child = self._children.start(kiosk.name, command)
+        words = self._words(kiosk, child)
+        if not wait_until(lambda: words in child.log(), ENROL_S):
+            raise child.failed("does not show the six words that the server shows")
+        self._database.write(
+            lambda db: kiosks.confirm(db, self._event, kiosk.name, by=_BY, now=clock_ms())
+        )
+        if child.wait(ENROL_S) != 0:
+            raise child.failed("could not enrol")
+        return words
+
+    def run(
+        self, kiosk: Kiosk, camera: str, on_answer: Callable[[Answer], None], *options: str
+    ) -> None:
+        """Start a kiosk with a film, a webcam's number or a stream as its camera."""
+
+        def hear(line: str) -> None:
+            try:
+                answer = parse_answer(kiosk, line)
+            except ValueError as error:
+                kiosk.trouble = f"{kiosk.name} printed a line that can't be read: {error}"
+                return
+            if answer is not None:
+                kiosk.answers.append(answer)
+                on_answer(answer)
+
+        kiosk.goes_on = "--until-end" not in options
+        command = self._kiosk("run", kiosk, "--camera", camera, "--json", *options)
+        kiosk.child = self._children.start(kiosk.name, command, hear)
+
+    def ledger(self, answers: list[Answer]) -> list[LedgerRow]:
+        """All scans that the server has, once it has these, or when waiting is no use."""
+        wanted = {(answer.kiosk, answer.seq) for answer in answers}
+        rows: list[LedgerRow] = []
+
+        def arrived() -> bool:
+            rows[:] = self._scans()
+            return wanted <= {(row.kiosk, row.seq) for row in rows}
+
+        wait_until(arrived, LEDGER_S, pause_s=0.3)
+        return rows
+
+    def discrepancies(self) -> int:
+        return entries.discrepancy_count(self._database.reader)
+
+    def _scans(self) -> list[LedgerRow]:
+        rows: list[LedgerRow] = []
+        before: int | None = None
+        while True:
+            page = entries.page(self._database.reader, entries.Filter(), before=before, rows=500)
+            rows += [LedgerRow(e.kiosk, e.seq, e.decision, e.serial) for e in page.entries]
+            if page.older is None:
+                return rows
+            before = page.older
+
+    def _words(self, kiosk: Kiosk, child: Child) -> str:
+        """The six words that the server shows once the kiosk has shown its code."""
+        words: list[str] = []
+
+        def proven() -> bool:
+            rows = kiosks.kiosks(self._database.reader)
+            words[:] = [row.words for row in rows if row.kiosk == kiosk.name and row.words]
+            return bool(words) or not child.running
+
+        if not wait_until(proven, ENROL_S) or not words:
+            raise child.failed("did not show its code to the server")
+        return words[0]
+
+    def _kiosk(self, command: str, kiosk: Kiosk, *options: str) -> list[str]:
+        return [sys.executable, "-m", "kiosk", command, "--dir", str(kiosk.directory), *options]
+
+    def _answers(self) -> bool:
+        """Whether the server answers, whatever it says."""
+        context = ssl.create_default_context(cafile=str(self._event.certificate_path))
+        connection = http.client.HTTPSConnection(*self._server, timeout=2, context=context)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
+
+
+def parse_answer(kiosk: Kiosk, line: str) -> Answer | None:
+    """The answer in a line that a kiosk printed; None for any other line. Raises ValueError."""
+    if not line.startswith("{"):
+        return None
+    said = json.loads(line)
+    try:
+        return Answer(
+            door=kiosk.door,
+            kiosk=kiosk.name,
+            at=said["at"],
+            seq=said["seq"],
+            decision=said["decision"],
+            reason=said["reason"],
+            serial=said["serial"],
+            frame_to_answer_ms=said["frame_to_answer_ms"],
+        )
+    except KeyError as error:
+        raise ValueError(f"no {error}") from None

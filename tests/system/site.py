@@ -1,0 +1,255 @@
+"""A real site in a temporary directory: the server and its kiosks as processes, cameras as video
+files.
+
+Processes are started in groups of their own and ended by their ids. Nothing here is shared with the
+demo but its film maker.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from badges.enrolment import EnrolmentCode
+from server import config, issuing, kiosks, roster, venue
+from server.config import Event, EventSettings
+from server.database import Database
+
+READY_S = 30.0
+CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not check():
+        assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
+        time.sleep(0.1)
+
+
+@dataclass
+class Process:
+    """A child in a process group of its own; its standard output as lines of JSON."""
+
+    name: str
+    command: list[str]
+    log: Path
+    answers: list[dict] = field(default_factory=list)
+
+    child: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        self.end()
+        self._log = self.log.open("ab")
+        self.child = subprocess.Popen(
+            self.command, stdout=subprocess.PIPE, stderr=self._log, start_new_session=True
+        )
+        self._reader = threading.Thread(target=self._read, args=(self.child,), daemon=True)
+        self._reader.start()
+
+    def _read(self, child: subprocess.Popen) -> None:
+        for line in child.stdout:
+            with contextlib.suppress(ValueError):
+                said = json.loads(line)
+                if isinstance(said, dict):
+                    self.answers.append(said)
+
+    @property
+    def alive(self) -> bool:
+        return self.child is not None and self.child.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, as a power cut would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.child.pid, signal.SIGKILL)
+        self.end()
+
+    def stop(self, timeout_s: float = 15) -> int:
+        """SIGTERM, as an operator would; SIGKILL to the group when that does not do."""
+        self.child.terminate()
+        try:
+            self.child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.child.pid, signal.SIGKILL)
+        self.end()
+        return self.child.returncode
+
+    def end(self) -> None:
+        """Wait for it and let go of its pipes; harmless where that was done."""
+        if self.child is None or self.child.stdout.closed:
+            return
+        self.child.wait()
+        self._reader.join()
+        self.child.stdout.close()
+        self._log.close()
+
+    def greens(self) -> list[dict]:
+        return [said for said in self.answers if said.get("decision") == "admitted"]
+
+
+class Site:
+    """An event with a venue and a roster, and the processes that run it."""
+
+    def __init__(self, path: Path, venue_toml: str, people: int) -> None:
+        self.path = path
+        self.port = free_port()
+        settings = EventSettings(
+            name={"en": "System test"},
+            time_zone=noon_zone(),
+            first_day=datetime.now(UTC).date(),
+            days=2,
+            public_host="127.0.0.1",
+            host="127.0.0.1",
+            port=self.port,
+        )
+        config.init_event(path / "event", settings, now=now_ms())
+        self.event: Event = config.load_event(path / "event")
+        self.database = Database(self.event.database_path)
+        self._fill(venue_toml, people)
+        self.server = Process(
+            "server",
+            [sys.executable, "-m", "server.cli", "serve", "--event", str(self.event.path)],
+            path / "server.log",
+        )
+        self.kiosks: dict[str, Process] = {}
+
+    def _fill(self, venue_toml: str, people: int) -> None:
+        from badges.roster import read_roster
+
+        plan = venue.read_venue(venue_toml.encode(), "venue.toml", self.event.settings)
+        self.write(lambda db: venue.import_venue(db, plan, by="test", now=now_ms()))
+        lines = ["id,given name,family name,email,category"]
+        lines += [f"{n},Guest,Number {n},g{n}@example.org,delegate" for n in range(people)]
+        rows = read_roster("\n".join(lines).encode(), "roster.csv", categories=CATEGORIES)
+        self.write(
+            lambda db: roster.import_roster(
+                db, rows, skip_bad=False, by="test", now=now_ms(), random=os.urandom
+            )
+        )
+        self.write(lambda db: issuing.issue_missing(db, self.event, now=now_ms(), by="test"))
+
+    def write(self, step: Callable[[sqlite3.Connection], object]) -> object:
+        return self.database.write(step)
+
+    def query(self, sql: str, *values: object) -> list[tuple]:
+        return [tuple(row) for row in self.database.reader.execute(sql, values)]
+
+    def badge(self, number: int) -> str:
+        """The credential of the roster's person `number`."""
+        sql = (
+            "SELECT credential FROM badge JOIN attendee USING (serial) WHERE external_id = ?"
+            " ORDER BY issue DESC LIMIT 1"
+        )
+        return str(self.query(sql, str(number))[0][0])
+
+    def serial(self, number: int) -> int:
+        return int(
+            self.query("SELECT serial FROM attendee WHERE external_id = ?", str(number))[0][0]
+        )
+
+    def start_server(self) -> None:
+        self.server.start()
+        wait_for("the server", self._listening)
+
+    def _listening(self) -> bool:
+        assert self.server.alive, self.server.log.read_text()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def enrol(self, name: str, door: str, port: int | None = None) -> None:
+        """Enrol a kiosk as an admin and a steward would; `port`: through a relay."""
+        code = self.database.write(
+            lambda db: kiosks.add_kiosk(
+                db,
+                self.event,
+                name,
+                door,
+                address=("127.0.0.1", port or self.port),
+                by="test",
+                now=now_ms(),
+                random=os.urandom,
+            )
+        )
+        assert isinstance(code, EnrolmentCode)
+        command = [sys.executable, "-m", "kiosk", "enrol"]
+        command += ["--dir", str(self.path / name), "--code", code.text()]
+        enrolling = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        wait_for("the six words", lambda: self._proven(name))
+        self.write(lambda db: kiosks.confirm(db, self.event, name, by="test", now=now_ms()))
+        said, _ = enrolling.communicate(timeout=READY_S)
+        assert enrolling.returncode == 0, said
+
+    def _proven(self, name: str) -> bool:
+        return any(k.kiosk == name and k.words for k in kiosks.kiosks(self.database.reader))
+
+    def run(self, name: str, camera: Path, *options: str) -> Process:
+        """A kiosk without a screen, looking at a video."""
+        process = self.kiosks.setdefault(
+            name,
+            Process(
+                name,
+                [
+                    *(sys.executable, "-m", "kiosk", "run", "--dir", str(self.path / name)),
+                    *("--camera", str(camera), "--headless", "--json", *options),
+                ],
+                self.path / f"{name}.log",
+            ),
+        )
+        process.start()
+        return process
+
+    def settled(self) -> bool:
+        """Whether every kiosk's journal is wholly in the ledger."""
+        return all(self.waiting(name) == 0 for name in self.kiosks)
+
+    def waiting(self, name: str) -> int:
+        journal = sqlite3.connect(f"file:{self.path / name / 'journal.db'}?mode=ro", uri=True)
+        with contextlib.closing(journal):
+            (last,) = journal.execute("SELECT COALESCE(MAX(seq), 0) FROM scan").fetchone()
+        (acked,) = self.query("SELECT acked_seq FROM kiosk WHERE kiosk = ?", name)[0]
+        return int(last - acked)
+
+    def close(self) -> None:
+        for process in (*self.kiosks.values(), self.server):
+            if process.alive:
+                process.stop()
+            process.end()
+        self.database.close()
+
+
+@contextlib.contextmanager
+def site(path: Path, venue_toml: str, people: int) -> Iterator[Site]:
+    made = Site(path, venue_toml, people)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def noon_zone() -> str:
+    """A zone in which today's UTC date is in full swing, so that no test meets midnight."""
+    hour = datetime.now(UTC).hour
+    ahead = 12 - hour
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/UTC"
