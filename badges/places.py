@@ -39,10 +39,11 @@ class Account:
     credited: int = 0  # exits whose place the door took back at once
     incarnation: int = 0
     fenced: bool = False
+    trusted: int = 0  # exits of stays that the server may know, credited all the same
 
     @property
     def free(self) -> int:
-        return self.granted - self.returned - self.entries + self.credited
+        return self.granted - self.returned - self.entries + self.credited + self.trusted
 
     def enter(self) -> "Account":
         """Use one place. Durable in the same commit as the scan, before any light (rule 1)."""
@@ -55,6 +56,10 @@ class Account:
         if self.credited >= self.entries:
             raise PlacesError("more exits credited than entries made")
         return replace(self, credited=self.credited + 1)
+
+    def trust(self) -> "Account":
+        """Take back the place of any stay that was exited here (see `may_trust`)."""
+        return replace(self, trusted=self.trusted + 1)
 
     def obey(self, order: Order) -> "Account":
         """Take a grant and return what is recalled, as far as there are free places.
@@ -91,6 +96,15 @@ def may_credit(
     )
 
 
+def may_trust(stay: StayId | None, *, offline: bool, closed: bool) -> bool:
+    """Whether a kiosk of a `trusting` hall takes the place of any stay that it knows of back itself.
+
+    Only while it can't reach the server, and once for each stay. A stay that two doors close gives
+    its place back twice: the hall may be over its capacity by the number of those stays.
+    """
+    return stay is not None and offline and not closed
+
+
 KioskKey = tuple[str, int]  # (kiosk, generation)
 
 
@@ -101,13 +115,15 @@ class Held:
     granted: int = 0
     returned: int = 0
     handed_over: int = 0  # entries that the server turned into stays of its own
-    reclaimed: int = 0  # attested as not inside, after a fence
+    reclaimed: int = 0  # attested as not inside, after a fence, and not accounted for since
     fenced: bool = False
+    trusted: int = 0  # places of stays that it took back itself (`may_trust`)
+    attested: int | None = None  # its last sequence in the ledger at the first attestation
 
     @property
     def held(self) -> int:
         """Places that the kiosk may hold free, or have used unseen."""
-        return self.granted - self.returned - self.handed_over - self.reclaimed
+        return self.granted - self.returned - self.handed_over - self.reclaimed + self.trusted
 
 
 @dataclass(frozen=True)
@@ -133,6 +149,10 @@ class Pool:
         """A kiosk that has never held a place here."""
         return self if kiosk in self.kiosks else self._with(kiosk, Held())
 
+    def resized(self, capacity: int) -> "Pool":
+        """Another capacity. Lowered below what is out, exits repay the difference first (rule 6)."""
+        return replace(self, capacity=capacity)
+
     def grant(self, kiosk: KioskKey, places: int) -> "Pool":
         """Give up to `places` from the pool; committed before it is sent (rule 6)."""
         held = self.kiosks[kiosk]
@@ -147,11 +167,19 @@ class Pool:
         return Order(held.granted, held.returned + recall, self.incarnation)
 
     def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> "Pool":
-        """A kiosk's own total of grants, before its records: it outlives a restored backup."""
+        """A kiosk's own total of grants, before its records: it outlives a restored backup.
+
+        Grants that were unknown when the kiosk was attested were attested with the rest.
+        """
         held = self.kiosks[kiosk]
-        pool = self._with(kiosk, replace(held, granted=max(held.granted, granted)))
-        if incarnation == self.incarnation:
-            pool = replace(pool, awaited=pool.awaited - {kiosk})
+        pool = self
+        grown = max(0, granted - held.granted)
+        if held.attested is not None and (grown or held.reclaimed < 0):
+            held = replace(held, reclaimed=max(0, held.reclaimed + grown))
+        if grown or held is not self.kiosks[kiosk]:
+            pool = pool._with(kiosk, replace(held, granted=held.granted + grown))
+        if incarnation == self.incarnation and kiosk in self.awaited:
+            pool = replace(pool, awaited=self.awaited - {kiosk})
         return pool
 
     def hear_returned(self, kiosk: KioskKey, returned: int) -> "Pool":
@@ -162,8 +190,9 @@ class Pool:
         held = self.kiosks[kiosk]
         if returned <= held.returned:
             return self
-        reclaimed = max(0, held.reclaimed - (returned - held.returned))
-        return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
+        twice = max(0, min(held.reclaimed, returned - held.returned))
+        held = replace(held, returned=returned, reclaimed=held.reclaimed - twice)
+        return self._with(kiosk, held)
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
         """An entry record, first seen. `gone`: the kiosk had taken its place back already
@@ -175,31 +204,56 @@ class Pool:
         pool = self._with(kiosk, replace(held, handed_over=held.handed_over + 1))
         return replace(pool, open_stays=pool.open_stays + 1)
 
-    def close_stay(self) -> "Pool":
-        """An exit that names a stay which is open here; the caller has closed that stay
-        (rule 2).
+    def close_stay(self, stay: StayId | None = None, *, kept: bool = False) -> "Pool":
+        """An exit that names `stay`, which is open here; the caller has closed it (rule 2).
+
+        If its entry came after its kiosk was attested, the attestation may have given this very
+        place back: then it is not given back twice (rule 7). `kept`: that kiosk took it back itself
+        on trust, and has it still.
         """
         if self.open_stays < 1:
             raise PlacesError("no stay is open")
-        return replace(self, open_stays=self.open_stays - 1)
+        pool = replace(self, open_stays=self.open_stays - 1)
+        held = None if stay is None else self.kiosks.get((stay.kiosk, stay.generation))
+        if stay is None or held is None or held.attested is None or kept:
+            return pool
+        if stay.seq <= held.attested or held.reclaimed < 1:
+            return pool
+        key = (stay.kiosk, stay.generation)
+        return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))
+
+    def trust(self, kiosk: KioskKey) -> "Pool":
+        """An exit whose place the kiosk took back though the server had, or has yet to see, the
+        stay as open: the place is the kiosk's, whoever closes the stay.
+        """
+        held = self.kiosks[kiosk]
+        return self._with(kiosk, replace(held, trusted=held.trusted + 1))
 
     def fence(self, kiosk: KioskKey) -> "Pool":
         """A lost kiosk: no more grants; what it holds stays counted (rule 7)."""
         return self._with(kiosk, replace(self.kiosks[kiosk], fenced=True))
 
-    def attest(self, kiosk: KioskKey, places: int) -> "Pool":
-        """Staff's signed word that `places` of a fenced kiosk's are not inside."""
+    def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> "Pool":
+        """Staff's signed word: of the people that a lost kiosk let in and the ledger does not know
+        of, at most `inside` are inside; and it will let in no more.
+
+        `seq` is the kiosk's last sequence in the ledger. After a restore the kiosk's grants may be
+        unknown: the word stands for them too, so the hall need not wait for it (rule 8).
+        """
         held = self.kiosks[kiosk]
         if not held.fenced:
-            raise PlacesError("only a fenced kiosk's places can be attested")
-        back = max(0, min(places, held.held))
-        pool = self._with(kiosk, replace(held, reclaimed=held.reclaimed + back))
-        return replace(pool, awaited=pool.awaited - {kiosk})
+            raise PlacesError("only a fenced kiosk can be attested")
+        surplus = held.held - inside
+        change = surplus if kiosk in self.awaited else max(0, surplus)
+        attested = seq if held.attested is None else held.attested
+        held = replace(held, reclaimed=held.reclaimed + change, attested=attested)
+        return replace(self._with(kiosk, held), awaited=self.awaited - {kiosk})
 
     def restored(self, incarnation: int) -> "Pool":
         """After a restore from a backup: nothing is granted until every live kiosk has echoed.
 
-        A kiosk fenced meanwhile stays awaited until it is attested or heard.
+        `incarnation` must be above every one that was ever in use. A kiosk fenced meanwhile stays
+        awaited until it is attested or heard.
         """
         live = {key for key, held in self.kiosks.items() if not held.fenced}
         return replace(self, incarnation=incarnation, awaited=self.awaited | live)

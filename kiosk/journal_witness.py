@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from kiosk.journal_file import JournalFile
 
+EVIDENCE_MAX = 20
+
 
 @dataclass(frozen=True)
 class Witnessed:
@@ -47,13 +49,13 @@ class Witness:
             )
 
     def accuse(self, evidence: Evidence) -> None:
-        """Keep `evidence` for ever; the same two notes once."""
+        """Keep `evidence` for ever; the same two notes once, and no more than proves the case."""
         with self._file.transaction() as connection:
-            known = connection.execute(
-                "SELECT 1 FROM evidence WHERE old_note = ? AND new_note = ?",
+            known, count = connection.execute(
+                "SELECT coalesce(max(old_note = ? AND new_note = ?), 0), count(*) FROM evidence",
                 (evidence.old_note, evidence.new_note),
             ).fetchone()
-            if known is None:
+            if not known and count < EVIDENCE_MAX:
                 connection.execute(
                     "INSERT INTO evidence (noticed_at, problem, old_note, new_note)"
                     " VALUES (?, ?, ?, ?)",

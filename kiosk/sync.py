@@ -247,6 +247,6 @@ class Sync:
             key=venue.log_key,
             now=self._clock(),
         )
-        self._link.alarm(problem)
-        if problem:
+        if problem and not self._link.state.log_alarm:
             log.error("%s", problem)
+        self._link.alarm(problem)

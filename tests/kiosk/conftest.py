@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.kiosk.door import Clock, Door
+from tests.kiosk.fake_event import FakeEvent
+from tests.kiosk.online import Online
 
 
 @pytest.fixture
@@ -21,3 +23,28 @@ def door(tmp_path: Path, clock: Clock) -> Iterator[Door]:
     door.grant(10)
     yield door
     door.close()
+
+
+@pytest.fixture
+def event(tmp_path: Path):
+    event = FakeEvent(tmp_path)
+    event.grant(5)
+    yield event
+    event.close()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, clock: Clock, event: FakeEvent):
+    """Enrolled, and never online yet."""
+    (tmp_path / "kiosk").mkdir()
+    door = Door(tmp_path / "kiosk", clock)
+    online = Online(door, event)
+    yield online
+    online.close()
+    door.close()
+
+
+@pytest.fixture
+def online(fresh: Online) -> Online:
+    fresh.start()
+    return fresh

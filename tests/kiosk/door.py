@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from badges import wire
+from badges.admission import Denied
 from badges.credential import Credential, issue_credential, lookup_id, open_credential, seal_name
 from badges.enrolment import Identity, sign_identity
 from badges.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
@@ -163,6 +164,11 @@ class Door:
 
 def records_of(journal: Journal) -> list[bytes]:
     return [stored.record for stored in journal.stored(0, 10_000)]
+
+
+def reason(answer) -> str:
+    assert isinstance(answer.decision, Denied), answer
+    return answer.decision.reason.value
 
 
 def orders(*pairs: tuple[int, int, int]) -> Iterable[tuple[int, Order]]:

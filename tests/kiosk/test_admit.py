@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from badges import wire
-from badges.admission import Admitted, Denied, Direction, Flag, Reason
+from badges.admission import Admitted, Direction, Flag, Reason
 from badges.admission.facts import StayId
 from badges.record import StayRef, decode_record
 from kiosk.admit import NotReadyError
@@ -26,6 +26,7 @@ from tests.kiosk.door import (
     badge,
     hall_facts,
     key_of,
+    reason,
     records_of,
     sealed_name,
     snapshot,
@@ -33,11 +34,6 @@ from tests.kiosk.door import (
 )
 
 SERIAL = 0x00ABCD
-
-
-def reason(answer) -> str:
-    assert isinstance(answer.decision, Denied), answer
-    return answer.decision.reason.value
 
 
 def test_it_works(door: Door) -> None:
@@ -236,65 +232,6 @@ def test_sessions_open_and_invitations_and_refusals(door: Door) -> None:
     assert decode_record(records_of(door.journal)[1]).session == 5
     assert door.present(badge(SERIAL + 1, category=PRESS)).admitted
     assert reason(door.present(badge(SERIAL + 2))) == "not_entitled"
-
-
-class TestAfterACrash:
-    def test_the_same_presentation_gets_its_first_answer(self, door: Door) -> None:
-        first = door.present(badge(SERIAL))
-        door.restart()
-        door.clock.pass_ms(10_000)
-        again = door.present(badge(SERIAL))
-        assert again.repeated
-        assert (again.seq, again.free_places) == (first.seq, 9)
-        assert len(records_of(door.journal)) == 1
-
-    def test_not_after_ten_seconds(self, door: Door) -> None:
-        door.present(badge(SERIAL))
-        door.restart()
-        door.clock.pass_ms(10_001)
-        assert reason(door.present(badge(SERIAL))) == "already_inside"
-
-    def test_not_without_a_restart(self, door: Door) -> None:
-        door.present(badge(SERIAL))
-        assert reason(door.present(badge(SERIAL))) == "already_inside"
-
-    def test_not_once_the_holder_has_left(self, door: Door) -> None:
-        """Else somebody would be inside whom no record counts."""
-        door.present(badge(SERIAL))
-        door.present(badge(SERIAL), direction=Direction.EXIT)
-        door.restart()
-        entered = door.present(badge(SERIAL))
-        assert entered.admitted
-        assert not entered.repeated
-        assert len(records_of(door.journal)) == 3
-
-    def test_not_once_the_holder_has_left_after_the_restart(self, door: Door) -> None:
-        door.present(badge(SERIAL))
-        door.restart()
-        door.present(badge(SERIAL), direction=Direction.EXIT)
-        assert not door.present(badge(SERIAL)).repeated
-
-    def test_not_once_the_holder_left_by_another_door(self, door: Door) -> None:
-        door.present(badge(SERIAL))
-        door.restart()
-        door.replica.apply(wire.StayClosed(StayRef(KIOSK, GENERATION, 1), HALL, SERIAL), 11)
-        assert not door.present(badge(SERIAL)).repeated
-
-    def test_not_for_another_issue_or_a_denial(self, door: Door) -> None:
-        door.present(badge(SERIAL))
-        door.present(badge(SERIAL + 1, category=PRESS))
-        door.restart()
-        assert reason(door.present(badge(SERIAL, issue=2))) == "already_inside"
-        assert reason(door.present(badge(SERIAL + 1, category=PRESS))) == "not_entitled"
-
-    def test_an_exit_too(self, door: Door) -> None:
-        door.present(badge(SERIAL))
-        door.present(badge(SERIAL), direction=Direction.EXIT)
-        door.restart()
-        again = door.present(badge(SERIAL), direction=Direction.EXIT)
-        assert again.repeated
-        assert again.decision.closes == StayId(KIOSK, GENERATION, 1)
-        assert len(records_of(door.journal)) == 2
 
 
 def test_a_full_disk_admits_nobody(door: Door, monkeypatch) -> None:
