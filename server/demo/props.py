@@ -109,7 +109,7 @@ def held(front: Front, hand: int, *, quarter_turns: int = 0, thumb: bool = False
     canvas[:height, margin : margin + width, 3] = 255
     tip = (middle, height - 30)
     if thumb:
-        reach = int(front.code_half * 0.9)
+        reach = int(front.code_half * 0.3)
         tip = (margin + front.code[0] + reach, front.code[1] + reach)
     _draw_thumb(canvas, tip, (middle + 40, height + 40), skin)
     left, top = -(width / 2 + margin) / PX_PER_MM, -height / 2 / PX_PER_MM

@@ -28,7 +28,7 @@ invited wifi vip move:m seat seat seat copy:e seat seat forged_key seat seat sea
 """
 WEST = """
 seat visitor seat forged_key seat revoked seat:b seat wrongday copy:a invited seat |
-seat seat:d forged_bit seat revoked copy:b copy:c visitor seat url |
+seat seat:d forged_bit seat revoked copy:a copy:c visitor seat url |
 forged_key visitor wifi lost:q seat:e seat new:q seat wrongday seat seat seat seat seat
 """
 NORTH = """

@@ -1,0 +1,181 @@
+"""The demo's films: that OpenCV plays them, that each code in them can be read, and when."""
+
+import random
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import zxingcpp
+
+from badges.card import Card, CardError
+from server.demo import props
+from server.demo.avi import MotionJpeg
+from server.demo.film import LEAD_S, Shown, Take, film_seconds, frame, make_film, make_films
+from server.demo.motion import (
+    ENTER_S,
+    FPS,
+    HOLD_S,
+    PRESENTATION_S,
+    Manner,
+    Trouble,
+    make_manner,
+    pose_at,
+    project,
+    smear,
+)
+from server.demo.scene import HEIGHT, WIDTH, Scene
+
+EVENT = "North Lake Forum"
+FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
+
+
+def _text(number: int) -> str:
+    """As long as a credential, and in the same set of characters."""
+    return f"HK{number:06d}" + "7WV$%*+-./:" * 10 + "ABCD"
+
+
+def _card(text: str) -> Card:
+    return Card(
+        text=text, given_name="Łucja", family_name="Świętosława", organisation="北湖大学",
+        country="Poland", category_name="Delegate 代表", category_letter="D",
+        category_colour="#1f5fa8", badge_number="0ABCD", language="pl",
+    )  # fmt: skip
+
+
+def _frames(path: Path) -> list[np.ndarray]:
+    film = cv2.VideoCapture(str(path))
+    frames = []
+    while True:
+        more, picture = film.read()
+        if not more:
+            film.release()
+            return frames
+        frames.append(picture)
+
+
+def _read(picture: np.ndarray) -> list[str]:
+    gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    found = zxingcpp.read_barcodes(gray, formats=FORMATS)
+    return [code.text for code in found]
+
+
+def test_each_code_is_read_in_its_own_time_and_no_other(tmp_path: Path) -> None:
+    shown = [Shown(_text(1), _card(_text(1))), Shown(_text(2)), Shown("https://forum.example/7")]
+    path = tmp_path / "door.avi"
+    make_film(path, shown, EVENT, 11)
+    frames = _frames(path)
+    assert len(frames) == round(film_seconds(3) * FPS)
+    assert frames[0].shape == (HEIGHT, WIDTH, 3)
+    read_at: dict[str, list[float]] = {}
+    for number, picture in enumerate(frames):
+        for text in _read(picture):
+            read_at.setdefault(text, []).append(number / FPS)
+    assert read_at.keys() == {one.text for one in shown}
+    for number, one in enumerate(shown):
+        begins = LEAD_S + number * PRESENTATION_S
+        assert all(begins <= at < begins + PRESENTATION_S for at in read_at[one.text])
+        assert len(read_at[one.text]) >= 3
+
+
+def test_the_film_says_its_frame_rate_and_length(tmp_path: Path) -> None:
+    path = tmp_path / "door.avi"
+    make_film(path, [Shown(_text(1))], EVENT, 1)
+    film = cv2.VideoCapture(str(path))
+    assert film.get(cv2.CAP_PROP_FPS) == FPS
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == round(film_seconds(1) * FPS)
+    film.release()
+
+
+def test_the_same_seed_makes_the_same_film(tmp_path: Path) -> None:
+    one, same, other = (tmp_path / name for name in ("one.avi", "same.avi", "other.avi"))
+    for path, seed in ((one, 5), (same, 5), (other, 6)):
+        make_film(path, [Shown(_text(1))], EVENT, seed)
+    assert one.read_bytes() == same.read_bytes() != other.read_bytes()
+
+
+def test_films_of_several_doors_are_drawn_at_once(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    films = [(tmp_path / f"{n}.avi", [Shown(_text(n))]) for n in range(2)]
+    make_films(films, EVENT, 1, lambda done, total: told.append((done, total)))
+    assert sorted(told) == [(1, 2), (2, 2)]
+    assert all(path.stat().st_size > 100_000 for path, _ in films)
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+def test_a_badge_in_trouble_can_be_read_before_it_goes(trouble: Trouble) -> None:
+    manner = Manner(yaw=20, pitch=-15, roll=6, distance_mm=290, trouble=trouble)
+    front = props.card_front(_card(_text(1)), EVENT)
+    prop = props.held(front, 3)
+    hampered = props.held(front, 3, thumb=trouble is Trouble.THUMB)
+    seen = _seen(Take(manner, prop, hampered))
+    assert sum(seen[-12:]) >= 3, "towards the end"
+    if trouble in (Trouble.DEFOCUS, Trouble.THUMB):
+        assert not any(seen[: round((ENTER_S + HOLD_S / 8) * FPS)]), "at first"
+
+
+@pytest.mark.parametrize("tilt", [{"yaw": 35}, {"yaw": -35}, {"pitch": 35}, {"pitch": -35}])
+@pytest.mark.parametrize("distance_mm", [215.0, 325.0])
+def test_a_tilted_badge_can_be_read(tilt: dict[str, float], distance_mm: float) -> None:
+    prop = props.held(props.card_front(_card(_text(1)), EVENT), 0)
+    assert any(_seen(Take(Manner(distance_mm=distance_mm, **tilt), prop, prop)))
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("hand", range(5))
+def test_the_hand_leaves_the_code_free(turns: int, hand: int) -> None:
+    prop = props.held(props.card_front(_card(_text(1)), EVENT), hand, quarter_turns=turns)
+    assert _text(1) in _read(prop.picture[:, :, :3])
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_phone_can_be_read(dark: bool) -> None:
+    assert _read(props.phone_front(_text(1), dark=dark).picture) == [_text(1)]
+
+
+def test_a_name_that_no_font_draws_gives_a_plain_badge(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> bytes:
+        raise CardError("no font")
+
+    monkeypatch.setattr(props, "render_png", refuse)
+    front = props.card_front(_card(_text(1)), EVENT)
+    assert _read(front.picture) == [_text(1)]
+
+
+def test_a_badge_comes_from_outside_rests_and_goes() -> None:
+    dice = random.Random(1)
+    code = np.array([(-21, -21), (21, -21), (21, 21), (-21, 21)], np.float32)
+    for _ in range(200):
+        manner = make_manner(dice)
+        for at_s in (0.0, PRESENTATION_S):
+            corners = project(pose_at(manner, at_s), code)
+            assert _is_outside(corners), manner
+        assert max(map(abs, smear(manner, ENTER_S + HOLD_S / 2))) < 3.5
+
+
+def test_the_video_file_ends_with_an_index_of_its_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "film.avi"
+    pictures = [b"\xff\xd8" + bytes(size) for size in (10, 11, 30)]  # an odd size is padded
+    with MotionJpeg(path, fps=15, width=64, height=48) as film:
+        for picture in pictures:
+            film.add(picture)
+    data = path.read_bytes()
+    assert int.from_bytes(data[4:8], "little") == len(data) - 8
+    movi, index = data.index(b"movi"), data.index(b"idx1")
+    for number, picture in enumerate(pictures):
+        entry = data[index + 8 + 16 * number :][:16]
+        at, size = (int.from_bytes(entry[k : k + 4], "little") for k in (8, 12))
+        assert data[movi + at : movi + at + 4] == b"00dc"
+        assert data[movi + at + 8 : movi + at + 8 + size] == picture
+
+
+def _seen(take: Take) -> list[bool]:
+    """Whether the code was read in each frame of the presentation."""
+    scene = Scene(4)
+    steps = range(round(PRESENTATION_S * FPS))
+    return [_text(1) in _read(frame(scene, 40 + step, take, step)) for step in steps]
+
+
+def _is_outside(corners: np.ndarray) -> bool:
+    x, y = corners[:, 0], corners[:, 1]
+    return bool((x < 0).all() or (x > WIDTH).all() or (y < 0).all() or (y > HEIGHT).all())

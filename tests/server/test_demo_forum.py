@@ -1,0 +1,236 @@
+"""The demo's made-up forum and script: its shape, its people, and whether the truth is true."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from badges.credential import (
+    Credential,
+    ForgedError,
+    NotABadgeError,
+    OtherEventError,
+    open_credential,
+)
+from badges.roster import read_roster
+from server import issuing, venue
+from server.attendees import attendee
+from server.config import Event, day_starts
+from server.database import Database
+from server.demo.forum import (
+    DAYS,
+    DOORS,
+    EXPO,
+    HALLS,
+    SESSIONS,
+    SMALL_CAPACITY,
+    SMALL_HALL,
+    Forum,
+    make_forum,
+    noon_zone,
+)
+from server.demo.motion import PRESENTATION_S
+from server.demo.people import CAST_SIZE, CATEGORY_WEIGHTS, make_people, roster_csv
+from server.demo.play import prepare
+from server.demo.script import Presentation, Script
+
+NOW = 1_777_860_000_000
+HOUR = 3_600_000
+UNREADABLE = {"not_a_badge": NotABadgeError, "forged": ForgedError, "other_event": OtherEventError}
+
+
+@dataclass
+class Made:
+    forum: Forum
+    event: Event
+    script: Script
+    database: Database
+
+    @property
+    def all(self) -> list[Presentation]:
+        return [one for door in self.script.doors.values() for one in door]
+
+    @property
+    def readable(self) -> list[tuple[Presentation, Credential]]:
+        ring = self.event.ring
+        return [(p, open_credential(ring, p.text)) for p in self.all if p.serial is not None]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """A demo's event, as the demo makes it."""
+    path: Path = tmp_path_factory.mktemp("demo") / "event"
+    forum = make_forum(3, 2 * CAST_SIZE, NOW)
+    event, _, script = prepare(path, forum, "127.0.0.1", 8443, NOW)
+    with Database(event.database_path) as database:
+        yield Made(forum, event, script, database)
+
+
+def test_the_same_seed_makes_the_same_forum() -> None:
+    assert make_forum(1, 300, NOW) == make_forum(1, 300, NOW)
+    assert make_forum(1, 300, NOW).people != make_forum(2, 300, NOW).people
+    assert make_forum(1, 300, NOW).venue != make_forum(2, 300, NOW).venue
+    assert make_people(1, 5000)[:300] == make_people(1, 300)
+
+
+def test_it_has_the_shape_of_a_large_forum(made: Made) -> None:
+    db = made.database.reader
+    sessions = venue.sessions(db)
+    assert len(venue.halls(db)) == HALLS == 55
+    assert len(sessions) == SESSIONS == 150
+    starts = day_starts(made.event.settings)
+    days = {sum(start <= s.starts_at for start in starts) for s in sessions}
+    assert days == set(range(1, DAYS + 1))
+    assert {d.code for d in venue.doors(db)} >= set(DOORS)
+    by_code = {h.code: h for h in venue.halls(db)}
+    assert by_code[SMALL_HALL].capacity == SMALL_CAPACITY
+    assert {h.code for h in by_code.values() if h.parent_id == by_code[EXPO].hall_id} == {
+        "EXPO-N",
+        "EXPO-S",
+    }
+
+
+def test_sessions_in_one_hall_do_not_overlap(made: Made) -> None:
+    by_hall: dict[int, list[venue.SessionRow]] = {}
+    for session in venue.sessions(made.database.reader):
+        by_hall.setdefault(session.hall_id, []).append(session)
+    for sessions in by_hall.values():
+        for one, other in zip(sessions, sessions[1:], strict=False):
+            assert one.closes_at <= other.opens_at
+
+
+@pytest.mark.parametrize(
+    ("script", "first", "last"),
+    [
+        ("Han", "\u4e00", "\u9fff"),
+        ("Arabic", "\u0621", "\u064a"),
+        ("Cyrillic", "\u0400", "\u04ff"),
+        ("Devanagari", "\u0904", "\u0939"),
+        ("Thai", "\u0e01", "\u0e2e"),
+        ("Latin with accents", "\u00c0", "\u017f"),
+    ],
+)
+def test_names_are_in_many_scripts(script: str, first: str, last: str) -> None:
+    people = make_people(1, 3000)
+    written = [p for p in people if any(first <= c <= last for c in p.given_name + p.family_name)]
+    assert len(written) > 60, script
+
+
+def test_the_roster_imports_without_a_problem() -> None:
+    people = make_people(7, 3000)
+    read = read_roster(
+        roster_csv(people), "roster.csv", categories=tuple(CATEGORY_WEIGHTS), days=DAYS
+    )
+    assert len(read.rows) == 3000
+    assert read.problems == ()
+    assert read.unread == ()
+    assert Counter(p.category for p in people).keys() == CATEGORY_WEIGHTS.keys()
+    assert all(p.email.endswith(".example") for p in people)
+
+
+@pytest.mark.parametrize("hour", range(24))
+@pytest.mark.parametrize("minute", [0, 59])
+def test_it_is_always_noon_at_the_forum(hour: int, minute: int) -> None:
+    now = NOW - NOW % (24 * HOUR) + hour * HOUR + minute * 60_000
+    name, first_day = noon_zone(now)
+    local = datetime.fromtimestamp(now / 1000, ZoneInfo(name))
+    assert local.hour == 12
+    assert local.date() == first_day
+
+
+def test_what_is_said_of_unreadable_codes_is_true(made: Made) -> None:
+    unreadable = [one for one in made.all if one.serial is None]
+    assert {one.refused for one in unreadable} == set(UNREADABLE)
+    for one in unreadable:
+        with pytest.raises(UNREADABLE[one.refused or ""]):
+            open_credential(made.event.ring, one.text)
+    made_up = [one.text for one in unreadable]
+    assert len(set(made_up)) == len(made_up)
+
+
+def test_every_other_code_is_the_badge_of_its_holder(made: Made) -> None:
+    for one, badge in made.readable:
+        assert badge.serial == one.serial
+        assert one.card is not None
+        assert one.card.text == one.text
+
+
+def test_revoked_and_superseded_badges_are_so_and_no_others(made: Made) -> None:
+    db = made.database.reader
+    for one, badge in made.readable:
+        holder = attendee(db, badge.serial)
+        assert (holder.revoked_at is not None) == (one.refused == "revoked")
+        newest = issuing.current_badge(db, badge.serial).issue
+        assert (badge.issue < newest) == (one.refused == "superseded")
+
+
+def test_only_badges_for_other_days_are_not_valid_today(made: Made) -> None:
+    for one, badge in made.readable:
+        assert bool(badge.valid_days & 1) == (one.refused != "not_valid_today")
+
+
+def test_the_programme_says_who_may_enter(made: Made) -> None:
+    """By the stores' own facts, at the hour at which the demo plays."""
+    db = made.database.reader
+    halls = {h.code: h for h in venue.halls(db)}
+    for one, badge in made.readable:
+        if one.refused in ("revoked", "superseded", "not_valid_today"):
+            continue
+        hall = halls[one.hall]
+        allowed = {s.session_id for s in venue.programme_for(db, badge.serial)}
+        sessions = venue.sessions(db, hall.hall_id)
+        now = [s for s in sessions if s.opens_at <= NOW + HOUR // 2 < s.closes_at]
+        later = [s for s in sessions if s.opens_at > NOW + HOUR]
+        refused = venue.session_facts(db, hall.hall_id, NOW)
+        barred = {s.session for s in refused if badge.serial in s.refused}
+        enters = badge.category in hall.categories or any(
+            s.session_id in allowed - barred for s in now
+        )
+        assert enters == (one.refused is None), one
+        if one.refused == "hall_closed":
+            assert not now
+            assert any(s.session_id in allowed for s in later)
+
+
+def test_a_copy_is_shown_at_the_other_door_and_later(made: Made) -> None:
+    first = {one.text: one for one in made.all if one.kind not in ("copy", "again", "move")}
+    copies = [one for one in made.all if one.kind == "copy"]
+    assert len(copies) >= 4
+    for copy in copies:
+        original = first[copy.text]
+        assert original.hall == copy.hall
+        assert original.door != copy.door
+        assert (copy.number - original.number) * PRESENTATION_S >= 3
+    low, high = made.script.cut_after, made.script.heal_after
+    unheard = [c for c in copies if low < first[c.text].number < c.number < high]
+    assert {c.door for c in unheard} == set(DOORS[:2]), "a discrepancy from each side"
+
+
+def test_the_same_code_comes_back_to_a_door_only_after_a_while(made: Made) -> None:
+    """A door takes a code that it saw less than 3 s ago for the same presentation."""
+    for door in made.script.doors.values():
+        seen: dict[str, int] = {}
+        for one in door:
+            if one.text in seen:
+                assert (one.number - seen[one.text] - 1) * PRESENTATION_S > 4
+            seen[one.text] = one.number
+
+
+def test_more_come_to_the_small_hall_than_it_holds_at_both_doors(made: Made) -> None:
+    good = [one for one in made.all if one.hall == SMALL_HALL and one.refused is None]
+    assert len({one.serial for one in good}) >= SMALL_CAPACITY + 10
+    for door in DOORS[:2]:
+        last = [one for one in made.script.doors[door] if one.refused is None][-4:]
+        assert all(one.kind == "seat" for one in last)
+
+
+def test_every_refusal_but_those_of_the_moment_is_shown(made: Made) -> None:
+    told = {one.refused for one in made.all}
+    assert told == {
+        None, "not_a_badge", "forged", "other_event", "revoked", "superseded", "not_valid_today",
+        "not_entitled", "hall_closed",
+    }  # fmt: skip
