@@ -55,6 +55,7 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     records: Annotated[list[msgspec.Raw], Meta(max_length=BATCH_SCANS_MAX)]
     first_seq: Sequence
+    last_seq: Count  # of the whole journal: below what the server has, the disk is an old copy
     gone: Annotated[list[Sequence], Meta(max_length=BATCH_SCANS_MAX)] = []
     head: Hash
     signature: Signature  # over HEAD_CONTEXT and head
@@ -86,6 +87,7 @@ class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cursor: Count  # of the feed, when the answer was made
     checkpoint: str  # C2SP signed note
     consistency: list[Hash]  # from the kiosk's `log_size` to the checkpoint's
+    full: list[Count] = []  # halls for which a place was asked, and none can come now
     refused: str | None = None  # why the rest of the batch was not taken
 
 
@@ -181,6 +183,7 @@ class StayClosed(Struct, frozen=True, tag="stay_closed"):
 
 class PlacesOrdered(Struct, frozen=True, tag="places"):
     order: PlaceOrder
+    generation: Count  # of the kiosk that it is for; a replaced one may still listen
 
 
 class VenueChanged(Struct, frozen=True, tag="venue"):

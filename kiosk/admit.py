@@ -82,9 +82,11 @@ class Admitter:
         return self._repeat(scan, venue) or self._answer(scan, venue)
 
     def _answer(self, scan: Scan, venue: Venue) -> Answer:
+        hall = venue.hall.hall_id
+        none_before = self._journal.times_none(hall)
         answer = self._attempt(scan, venue, last=False)
         if answer is None:
-            self._journal.wait_for_place(venue.hall.hall_id, PLACE_WAIT_S)
+            self._journal.wait_for_place(hall, PLACE_WAIT_S, none_before)
             answer = self._attempt(scan, venue, last=True)
             assert answer is not None
         return answer

@@ -180,7 +180,7 @@ class Feed:
     def _hear(self, event: Event) -> None:
         """First what the journal must know: a change that is heard again does no harm."""
         match event.change:
-            case wire.PlacesOrdered(order):
+            case wire.PlacesOrdered(order, generation) if generation == self._journal.generation:
                 self._tell(self._journal.obey([_order(order)]))
             case wire.KioskRetired(generation) if generation >= self._journal.generation:
                 self._tell(self._journal.fence())

@@ -7,6 +7,7 @@ process may use one file.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -106,6 +107,7 @@ class Journal:
         self.witness = Witness(self._file)
         self._key = key
         self._places_came = threading.Condition()
+        self._none_came: Counter[int] = Counter()  # how often the server had none, by hall
         self._counter_lock = threading.Lock()
         self._counter = self._counter_end = 0
 
@@ -199,13 +201,25 @@ class Journal:
             effect = Effect(returned=step.fence())
         return effect
 
-    def wait_for_place(self, hall: int, timeout_s: float) -> bool:
-        """Whether there is a free place within `timeout_s`."""
+    def no_place(self, hall: int) -> None:
+        """The server says that no place can come now: nobody need wait for one."""
+        with self._places_came:
+            self._none_came[hall] += 1
+            self._places_came.notify_all()
+
+    def times_none(self, hall: int) -> int:
+        """How often the server has said so; take it before asking, for `wait_for_place`."""
+        with self._places_came:
+            return self._none_came[hall]
+
+    def wait_for_place(self, hall: int, timeout_s: float, none_before: int = 0) -> bool:
+        """Whether there is a free place within `timeout_s`, or before the server says no again."""
         deadline = time.monotonic() + timeout_s
         with self._places_came:
             while not self._has_place(hall):
                 left = deadline - time.monotonic()
-                if left <= 0 or not self._places_came.wait(left):
+                refused = self._none_came[hall] > none_before
+                if refused or left <= 0 or not self._places_came.wait(left):
                     return self._has_place(hall)
         return True
 

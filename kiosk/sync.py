@@ -193,6 +193,7 @@ class Sync:
         batch = wire.ScanBatch(
             records=[msgspec.Raw(record) for record in offer.records],
             first_seq=offer.first_seq,
+            last_seq=offer.state.last_seq,
             gone=offer.gone,
             head=offer.head,
             signature=offer.signature,
@@ -222,6 +223,8 @@ class Sync:
         effect = self._journal.acked(
             answer.acked_seq, answer.incarnation, orders, fenced=answer.fenced
         )
+        for hall in answer.full:
+            self._journal.no_place(hall)
         self._link.answered()
         self._link.refuse(answer.refused or "")
         if effect.restored:

@@ -136,16 +136,18 @@ def scans() -> Response:
     calendar = Calendar(day_starts(here.event.settings))
     signed = _signed(body)
 
-    def step(db: sqlite3.Connection) -> tuple[ledger.Sender, int, list[wire.PlaceOrder], int]:
+    def step(
+        db: sqlite3.Connection,
+    ) -> tuple[ledger.Sender, ledger.Ingested, list[wire.PlaceOrder], int]:
         now = here.now()
         caller = _caller(db, signed, now)
         taken = ledger.ingest(db, caller.sender, batch, calendar=calendar, now=now)
         kiosks.keep_health(db, caller.sender.key, batch)
         orders = [places.order_for(db, hall, caller.sender.key) for hall in taken.halls]
-        return caller.sender, taken.acked_seq, orders, feed.cursor(db)
+        return caller.sender, taken, orders, feed.cursor(db)
 
     try:
-        sender, acked_seq, orders, cursor = here.database.write(step)
+        sender, taken, orders, cursor = here.database.write(step)
     except ledger.GapError as error:
         raise ApiError(409, "gap", str(error), retry=True) from None
     except ledger.ForkError:
@@ -158,7 +160,7 @@ def scans() -> Response:
     checkpoint, consistency = here.log.checkpoint(batch.log_size)
     return _json(
         wire.ScanAnswer(
-            acked_seq=acked_seq,
+            acked_seq=taken.acked_seq,
             incarnation=places.incarnation(here.database.reader),
             fenced=sender.state != "active",
             orders=orders,
@@ -167,6 +169,7 @@ def scans() -> Response:
             cursor=cursor,
             checkpoint=checkpoint,
             consistency=consistency,
+            full=list(taken.full),
         )
     )
 

@@ -52,6 +52,7 @@ class Sender:
 class Ingested:
     acked_seq: int
     halls: tuple[int, ...]  # in which the kiosk has places and said so
+    full: tuple[int, ...]  # those in which it wants one and none can come now
 
 
 def ingest(
@@ -81,13 +82,18 @@ def ingest(
             "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?",
             (acked, fresh[-1][1], *sender.key),
         )
-    for hall_id in step.pools:
-        places.share(db, hall_id, now)
-    return Ingested(acked, tuple(totals.hall for totals in batch.places))
+    full = {hall for hall in step.pools if sender.key in places.share(db, hall, now)}
+    return Ingested(
+        acked,
+        halls=tuple(totals.hall for totals in batch.places),
+        full=tuple(totals.hall for totals in batch.places if totals.wants and totals.hall in full),
+    )
 
 
 def _verified(sender: Sender, batch: wire.ScanBatch) -> list[tuple[ScanRecord, bytes]]:
     """The records that are new, each with the chain's hash after it."""
+    if batch.last_seq < sender.acked_seq:
+        raise ForkError
     known = sender.acked_seq - batch.first_seq + 1
     if known < 0:
         raise GapError(sender.acked_seq)

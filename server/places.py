@@ -126,33 +126,38 @@ def heard(
     )
 
 
-def share(db: sqlite3.Connection, hall_id: int, now: int) -> None:
+def share(db: sqlite3.Connection, hall_id: int, now: int) -> frozenset[KioskKey]:
     """Grant what the pool has, and recall where one door has many places and another none.
 
     Simple on purpose: each kiosk of the hall has a fair share, kept in the pool while it is not
     heard; one that asks gets more than its share as long as the pool has it, and then what a
-    recall from the richest brings. Every order is published in the same transaction.
+    recall from the richest brings. Every order is published in the same transaction. Returns the
+    kiosks that asked and for which no place can come now.
     """
     pool = before = load(db, hall_id)
     asking = _asking(db, hall_id, now)
     live = [one for one in asking if one.seen_at is not None and one.seen_at >= now - LIVE_MS]
     if not live:
-        return
+        return frozenset()
     if _closed(db, hall_id):
         recalls = {one.kiosk: one.free for one in live if one.free}
+        hopeless = frozenset(one.kiosk for one in live)
     else:
         starving = [one.kiosk for one in live if one.wanted_at is not None and not one.free]
         for kiosk in starving:
             pool = pool.grant(kiosk, max(1, pool.free // len(asking)))
-        unfed = sum(pool.kiosks[kiosk] == before.kiosks[kiosk] for kiosk in starving)
+        unfed = [kiosk for kiosk in starving if pool.kiosks[kiosk] == before.kiosks[kiosk]]
         pool = _grant_fairly(pool, [one.kiosk for one in live], len(asking))
-        recalls = _recalls([one for one in live if one.kiosk not in starving], unfed)
+        recalls = _recalls([one for one in live if one.kiosk not in starving], len(unfed))
+        hopeless = frozenset() if recalls else frozenset(unfed)
     save(db, hall_id, before, pool)
     for one in live:
         recall = recalls.get(one.kiosk, 0)
         if recall or pool.kiosks[one.kiosk] != before.kiosks[one.kiosk]:
             order = _wire_order(hall_id, pool, one.kiosk, recall)
-            feed.publish(db, wire.PlacesOrdered(order), kiosk=one.kiosk[0])
+            name, generation = one.kiosk
+            feed.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
+    return hopeless
 
 
 def order_for(db: sqlite3.Connection, hall_id: int, kiosk: KioskKey) -> wire.PlaceOrder:

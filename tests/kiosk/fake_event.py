@@ -94,7 +94,7 @@ class FakeEvent(FakeServer):
             self.books.pool = self.books.pool.grant(KEY, places)
             order = self._order(recall)
         if told:
-            self.publish(wire.PlacesOrdered(order))
+            self.publish(wire.PlacesOrdered(order, KEY[1]))
 
     def backup(self) -> Books:
         with self.lock:

@@ -130,7 +130,7 @@ class TestChanges:
 
     def test_for_the_journal_move_the_cursor(self, replica: Replica) -> None:
         order = wire.PlaceOrder(HALL, 1, 0, 1)
-        changes = (wire.PlacesOrdered(order), wire.VenueChanged(), wire.NamesChanged())
+        changes = (wire.PlacesOrdered(order, GENERATION), wire.VenueChanged(), wire.NamesChanged())
         for cursor, change in enumerate(changes, 11):
             replica.apply(change, cursor)
             assert replica.cursor == cursor

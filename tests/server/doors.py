@@ -66,6 +66,7 @@ class Door:
         fields = {
             "records": [msgspec.Raw(raw) for raw in self.records[first - 1 : last]],
             "first_seq": first,
+            "last_seq": len(self.records),
             "head": head,
             "signature": self.key.sign(wire.HEAD_CONTEXT + head),
             "incarnation": 1,

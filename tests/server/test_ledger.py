@@ -274,3 +274,22 @@ def test_places_are_shared_and_never_more_than_there_are(site: Site) -> None:
     site.send(site.west, places=[wire.PlaceTotals(SMALL, 3, 0, 0)])
     assert site.west.granted == 4
     assert site.figures(SMALL).worst_case == 6
+
+
+def test_a_journal_that_has_gone_back_is_a_fork(site: Site) -> None:
+    """An old copy of the disk: its head is right, yet it lacks what the ledger has."""
+    site.west.scan(NOW, ANNA)
+    site.west.scan(NOW + 1, BORIS)
+    site.send(site.west)
+    with pytest.raises(ledger.ForkError):
+        site.send(site.west, first=2, last=1, last_seq=1)
+
+
+def test_who_asks_hears_at_once_that_no_place_can_come(site: Site) -> None:
+    for door, first in ((site.west, 1), (site.east, 11)):
+        for n in range(3):
+            door.scan(NOW + n, first + n)
+        site.send(door)
+    wants = [wire.PlaceTotals(SMALL, 3, 0, 0, wants=True)]
+    assert site.send(site.west, places=wants).full == (SMALL,)
+    assert site.send(site.west).full == ()
