@@ -97,7 +97,7 @@ def may_credit(
 
 
 def may_trust(stay: StayId | None, *, offline: bool, closed: bool) -> bool:
-    """Whether a kiosk of a `trusting` hall takes the place of any stay that it knows of back itself.
+    """Whether a kiosk of a `trusting` hall takes back the place of any stay that it knows of.
 
     Only while it can't reach the server, and once for each stay. A stay that two doors close gives
     its place back twice: the hall may be over its capacity by the number of those stays.
@@ -150,7 +150,7 @@ class Pool:
         return self if kiosk in self.kiosks else self._with(kiosk, Held())
 
     def resized(self, capacity: int) -> "Pool":
-        """Another capacity. Lowered below what is out, exits repay the difference first (rule 6)."""
+        """Another capacity. Below what is out it is a debt, which exits repay first (rule 6)."""
         return replace(self, capacity=capacity)
 
     def grant(self, kiosk: KioskKey, places: int) -> "Pool":
@@ -214,12 +214,12 @@ class Pool:
         if self.open_stays < 1:
             raise PlacesError("no stay is open")
         pool = replace(self, open_stays=self.open_stays - 1)
-        held = None if stay is None else self.kiosks.get((stay.kiosk, stay.generation))
-        if stay is None or held is None or held.attested is None or kept:
-            return pool
-        if stay.seq <= held.attested or held.reclaimed < 1:
+        if stay is None or kept:
             return pool
         key = (stay.kiosk, stay.generation)
+        held = self.kiosks[key]
+        if held.attested is None or stay.seq <= held.attested or held.reclaimed < 1:
+            return pool
         return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))
 
     def trust(self, kiosk: KioskKey) -> "Pool":

@@ -179,7 +179,7 @@ def _check_answers(
             _fault(verdict, f"{_named(shown)}: {answer.word} instead of {wanted}")
         if answer.decision == ADMITTED:
             inside.admit(answer)
-    verdict.most_inside = inside.most
+    verdict.most_inside = dict(sorted(inside.most.items()))
     verdict.over_capacity = sum(
         max(0, most - halls[hall].capacity) for hall, most in inside.most.items()
     )
