@@ -1,0 +1,60 @@
+"""Printed A6 badges, rasterised at 150 dpi, through the commands that an organiser and a steward
+use.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pypdfium2
+import pytest
+from pyzbar import pyzbar
+
+from tests.system.site import Site, site
+from tests.system.test_doors import VENUE
+
+pytestmark = pytest.mark.system
+
+DPI = 150
+PEOPLE = 3
+
+
+@pytest.fixture
+def place(tmp_path: Path):
+    with site(tmp_path, VENUE, people=PEOPLE) as made:
+        yield made
+
+
+def pictures(pdf: Path) -> list[Path]:
+    """Each page of the file as a PNG of 150 dpi."""
+    made = []
+    document = pypdfium2.PdfDocument(pdf)
+    for number in range(len(document)):
+        path = pdf.with_name(f"page-{number}.png")
+        page = document[number]
+        page.render(scale=DPI / 72).to_pil().save(path)
+        page.close()
+        made.append(path)
+    document.close()
+    return made
+
+
+def test_printed_badges_are_read_by_the_kiosk_and_by_others(place: Site) -> None:
+    pdf = place.path / "badges.pdf"
+    command = [sys.executable, "-m", "server", "print", "--event", str(place.event.path)]
+    subprocess.run([*command, "--out", str(pdf)], check=True, capture_output=True, timeout=120)
+    pages = pictures(pdf)
+    issued = {place.badge(n) for n in range(PEOPLE)}
+
+    command = [sys.executable, "-m", "kiosk", "read", "--json", *map(str, pages)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    lines = [json.loads(line) for line in said.splitlines()]
+    found = {code["text"] for line in lines for code in line.get("texts", ())}
+    assert found == issued
+
+    gray = [cv2.imread(str(page), cv2.IMREAD_GRAYSCALE) for page in pages]
+    assert {cv2.QRCodeDetector().detectAndDecode(page)[0] for page in gray} == issued
+    assert {code.data.decode() for page in gray for code in pyzbar.decode(page)} == issued
+    assert all(len(text) == 122 for text in issued)
