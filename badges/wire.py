@@ -38,7 +38,7 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
     """How a kiosk feels. None where it can't know."""
 
     version: Annotated[str, Meta(max_length=40)] = ""
-    camera: Annotated[str, Meta(max_length=120)] = ""
+    camera: Annotated[str, Meta(max_length=120)] = ""  # what is wrong with it; empty: nothing
     frames_per_second: float | None = None
     queue: Count = 0
     disk_free_mb: Count | None = None

@@ -191,7 +191,7 @@ class Kiosk:
         link = self.link.state
         return wire.Health(
             version=self._version,
-            camera="" if camera is None else (camera.message or camera.state)[:120],
+            camera=_camera_trouble(camera),
             frames_per_second=None if camera is None else camera.fps_measured,
             queue=self.journal.state().waiting,
             disk_free_mb=health.disk_free_mb(self._directory),
@@ -235,3 +235,9 @@ class Kiosk:
                 "free_places": account.free if account else 0,
             }
         return status
+
+
+def _camera_trouble(camera: CameraStatus | None) -> str:
+    if camera is None or (camera.state == "live" and not camera.message):
+        return ""
+    return (camera.message or camera.state)[:120]
