@@ -4,9 +4,9 @@ import argparse
 import json
 import sys
 
-from tests.bench import ingest
+from tests.bench import doors, ingest
 
-BENCHES = {"ingest": ingest.run}
+BENCHES = {"ingest": ingest.run, "doors": doors.run}
 
 
 def main() -> None:
