@@ -70,11 +70,12 @@ def test_before_the_first_facts_nothing_is_decided(tmp_path, clock: Clock) -> No
     ("text", "expected"),
     [
         ("https://example.org", "not_a_badge"),
+        ("WIFI:T:WPA;S:Lobby;P:secret;;", "not_a_badge"),
         ("", "not_a_badge"),
         (badge(SERIAL, key=key_of("a forger")), "forged"),
         (badge(SERIAL, category=PRESS), "not_entitled"),
     ],
-    ids=["not ours", "empty", "forged", "press"],
+    ids=["a web address", "a Wi-Fi network", "empty", "forged", "press"],
 )
 def test_denials_are_recorded_and_cost_no_place(door: Door, text: str, expected: str) -> None:
     answer = door.present(text)
