@@ -169,7 +169,8 @@ class Pool:
     def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> "Pool":
         """A kiosk's own total of grants, before its records: it outlives a restored backup.
 
-        Grants that were unknown when the kiosk was attested were attested with the rest.
+        Grants that were unknown when the kiosk was attested were attested with the rest. If it was
+        attested to more than they explain, the rest was taken on trust, and its records tell.
         """
         held = self.kiosks[kiosk]
         pool = self
@@ -190,9 +191,8 @@ class Pool:
         held = self.kiosks[kiosk]
         if returned <= held.returned:
             return self
-        twice = max(0, min(held.reclaimed, returned - held.returned))
-        held = replace(held, returned=returned, reclaimed=held.reclaimed - twice)
-        return self._with(kiosk, held)
+        reclaimed = max(0, held.reclaimed - (returned - held.returned))
+        return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
         """An entry record, first seen. `gone`: the kiosk had taken its place back already
@@ -204,17 +204,16 @@ class Pool:
         pool = self._with(kiosk, replace(held, handed_over=held.handed_over + 1))
         return replace(pool, open_stays=pool.open_stays + 1)
 
-    def close_stay(self, stay: StayId | None = None, *, kept: bool = False) -> "Pool":
+    def close_stay(self, stay: StayId | None = None) -> "Pool":
         """An exit that names `stay`, which is open here; the caller has closed it (rule 2).
 
         If its entry came after its kiosk was attested, the attestation may have given this very
-        place back: then it is not given back twice (rule 7). `kept`: that kiosk took it back itself
-        on trust, and has it still.
+        place back: then it is not given back twice (rule 7).
         """
         if self.open_stays < 1:
             raise PlacesError("no stay is open")
         pool = replace(self, open_stays=self.open_stays - 1)
-        if stay is None or kept:
+        if stay is None:
             return pool
         key = (stay.kiosk, stay.generation)
         held = self.kiosks[key]

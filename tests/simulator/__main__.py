@@ -1,0 +1,98 @@
+"""`python -m tests.simulator`: the protocol over many seeds, then each mutant until it dies."""
+
+import sys
+
+import click
+
+from tests.simulator.faults import THEMES
+from tests.simulator.mutants import BY_NAME, MUTANTS
+from tests.simulator.run import Outcome, run_many, run_world, world_of
+from tests.simulator.world import World
+
+MUTANT_SEEDS = 20_000  # a mutant that lives longer has survived
+
+
+@click.command()
+@click.option("--seeds", default=1_000, show_default=True, help="How many days.")
+@click.option("--start", default=0, show_default=True, help="The first seed.")
+@click.option(
+    "--mutant",
+    type=click.Choice(["none", "all", *BY_NAME]),
+    default="all",
+    show_default=True,
+    help="Run this one instead of the protocol; all: after it.",
+)
+@click.option("--theme", type=click.Choice(list(THEMES)), help="One mix of faults only.")
+@click.option("--jobs", default=1, show_default=True, help="Processes.")
+@click.option("--trace", is_flag=True, help="Tell every step of the first seed.")
+def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trace: bool) -> None:
+    """Simulate whole days of a hall. Exits with 1 if a promise is broken or a mutant lives."""
+    only = mutant if mutant in BY_NAME else None
+    if trace:
+        tell_day(world_of(start, only, theme))
+        return
+    if only is not None:
+        outcome = run_many(start, seeds, only, theme, jobs)
+        click.echo(row(only, outcome))
+        tell(outcome, only, theme)
+        sys.exit(outcome.violation is None)
+    outcome = run_many(start, seeds, None, theme, jobs)
+    right = outcome.violation is None
+    click.echo(
+        f"protocol: {outcome.seeds} seeds, {outcome.steps} steps, {0 if right else 1} violations, "
+        f"{outcome.steps / outcome.seconds:.0f} steps/s, {outcome.seconds:.1f} s"
+    )
+    tell(outcome, None, theme)
+    alive = mutants(jobs) if mutant == "all" and right else 0
+    sys.exit(not right or alive > 0)
+
+
+def mutants(jobs: int) -> int:
+    """The table of mutants; how many survived."""
+    click.echo(f"{'mutant':14} {'seed':>5} {'step':>5} {'seconds':>8}  how it was found")
+    alive = 0
+    for mutant in MUTANTS:
+        outcome = run_many(0, MUTANT_SEEDS, mutant.name, None, jobs)
+        alive += outcome.violation is None
+        click.echo(row(mutant.name, outcome))
+    click.echo(f"{len(MUTANTS) - alive} of {len(MUTANTS)} mutants killed")
+    return alive
+
+
+def row(name: str, outcome: Outcome) -> str:
+    found = outcome.violation
+    if found is None:
+        return f"{name:14} {'-':>5} {'-':>5} {outcome.seconds:8.2f}  SURVIVED {outcome.seeds} seeds"
+    return f"{name:14} {found.seed:5} {found.step:5} {outcome.seconds:8.2f}  {found.text}"
+
+
+def tell(outcome: Outcome, mutant: str | None, theme: str | None) -> None:
+    """The violation, and the command that replays it."""
+    found = outcome.violation
+    if found is None:
+        return
+    options = [f"--start {found.seed}", "--seeds 1", f"--mutant {mutant or 'none'}"]
+    if theme is not None:
+        options.append(f"--theme '{theme}'")
+    click.echo(f"seed {found.seed}, step {found.step} ({found.last}; {found.theme}): {found.text}")
+    click.echo(f"replay: python -m tests.simulator {' '.join(options)}  (and --trace)")
+
+
+def tell_day(world: World) -> None:
+    """Every step with what it left: people inside, worst case, capacity, free places by door."""
+    click.echo(str(world.mix))
+
+    def watch(world: World) -> None:
+        pool = world.server.pool
+        free = " ".join(f"{k}{g}:{d.account.free}" for (k, g), d in world.by_key.items())
+        waits = f", waits for {len(pool.awaited)}" if pool.awaited else ""
+        click.echo(
+            f"{world.taken:4} {world.last:14} inside {len(world.truth.inside)}, worst case "
+            f"{pool.worst_case} of {pool.capacity}{waits}; free {free}"
+        )
+
+    click.echo(run_world(world, watch) or "nothing was violated")
+
+
+if __name__ == "__main__":
+    main()

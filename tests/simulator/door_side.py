@@ -1,0 +1,243 @@
+"""A door: the kiosk's journal and replica in memory, in the order of steps of kiosk/journal.py."""
+
+from dataclasses import replace
+from typing import Any
+
+from badges.places import Account, KioskKey, NoPlaceError, Order
+from tests.simulator.messages import Answer, Batch, Record, Stay, next_head, start_head
+from tests.simulator.rules import Rules
+
+NOBODY: tuple[Stay, ...] = ()
+NONE: frozenset[int] = frozenset()
+ON_DISK = ("account", "records", "heads", "acked", "offered", "own", "named", "known", "credited",
+           "view", "cursor", "wants_snapshot")  # fmt: skip
+
+
+class Door:
+    """One kiosk in one generation, at one hall."""
+
+    def __init__(self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool) -> None:
+        self.key = key
+        self.rules = rules
+        self.trusting = trusting
+        self.hard = hard
+        # On disk.
+        self.account: Account = rules.account()
+        self.records: list[Record] = []
+        self.heads = [start_head(key)]
+        self.acked = 0
+        self.offered = 0
+        self.own: dict[int, tuple[Stay, ...]] = {}  # open stays that began here, by badge
+        self.named: set[Stay] = set()  # others' stays that an exit here has closed
+        self.known: dict[int, tuple[Stay, ...]] = {}  # others' open stays, by badge
+        self.credited: dict[int, int] = {}  # entries taken back here, with the exit's sequence
+        self.view = -1  # the incarnation of the server whose feed is followed, and how far
+        self.cursor = 0
+        self.wants_snapshot = True
+        # The world's.
+        self.counter = 0
+        self.asks = False  # what a server has that lacks records
+        self.up = True
+        self.stopped = False  # off, or in staff's hands: admits nobody
+        self.destroyed = False
+        self.forked = False  # by its own judgement or the server's
+        self.images: list[dict[str, Any]] = []
+        self.rolled_back = False
+        self.clock_ms = 0  # ahead of the server's by
+        self.skew_ms = 0  # as last measured
+        self.sure = False  # of that
+        self.unsaved: tuple[Account, int] | None = None  # mutants alone
+
+    def presence(self, badge: int) -> Stay | None:
+        """The stay that the holder is in, as far as is known here (kiosk/admit.py)."""
+        own = self.own.get(badge)
+        if own:
+            return own[-1]
+        for stay in reversed(self.known.get(badge, NOBODY)):
+            if stay not in self.named:
+                return stay
+        return None
+
+    def enter(self, badge: int, uid: int, now: int) -> Stay | None:
+        """Admit the holder, on disk before the light; None where the door stays shut."""
+        if self.stopped or self.forked or (self.hard and self.presence(badge) is not None):
+            return None
+        before = self.account
+        try:
+            self.account = before.enter()
+        except NoPlaceError:
+            return None
+        if not self.rules.commit_before_light:
+            self.unsaved = (before, len(self.records))
+        record = self._append("entry", badge, uid, None, False, now)
+        stay = Stay(*self.key, record.seq, uid)
+        self.own[badge] = (*self.own.get(badge, NOBODY), stay)
+        return stay
+
+    def refuse(self, badge: int, uid: int, now: int) -> None:
+        self._append("denied", badge, uid, None, False, now)
+
+    def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> Record:
+        """Record an exit. It names the stay that it closes, if one is known here."""
+        stay = self.presence(badge)
+        return self._append("exit", badge, uid, stay, self._close(badge, stay, offline), now)
+
+    def _close(self, badge: int, stay: Stay | None, offline: bool) -> bool:
+        """Close the stay here; whether its place came back to this door at once."""
+        own = stay is not None and (stay.kiosk, stay.generation) == self.key
+        if stay is not None and own:
+            self._end_own(badge, stay)
+        elif stay is not None and self.rules.remembers_named:
+            self.named.add(stay)
+        if self.rules.may_credit(
+            stay, kiosk=self.key[0], generation=self.key[1], offered=self.offered, closed=False
+        ):
+            self.account = self.account.credit()
+            if stay is not None and own:
+                self.credited[stay.seq] = len(self.records) + 1
+        elif self.trusting and self.rules.may_trust(stay, offline=offline, closed=False):
+            self.account = self.account.trust()
+        else:
+            return False
+        if self.account.fenced:
+            self.account = self.account.fence()
+        return True
+
+    def _append(
+        self, kind: str, badge: int, uid: int, closes: Stay | None, credited: bool, now: int
+    ) -> Record:
+        at = now + self.clock_ms - self.skew_ms
+        record = Record(len(self.records) + 1, kind, badge, uid, closes, credited, at, self.sure)
+        self.records.append(record)
+        self.heads.append(next_head(self.heads[-1], record))
+        return record
+
+    def offer(self, limit: int) -> Batch:
+        """The next batch. That it is offered is on disk before it is sent (rule 3)."""
+        first = 1 if self.asks else self.acked + 1
+        last = 0 if self.asks else min(len(self.records), self.acked + limit)
+        self.offered = max(self.offered, last)
+        self.unsaved = None
+        self.counter += 1
+        return Batch(
+            self.key,
+            self.counter,
+            first,
+            self.records[first - 1 : last],
+            self._gone(first, last) if self.credited else NONE,
+            self.heads[max(last, first - 1)],
+            len(self.records),
+            self.account.granted,
+            self.account.returned,
+            self.account.incarnation,
+            self.wants_snapshot,
+        )
+
+    def _gone(self, first: int, last: int) -> frozenset[int]:
+        return frozenset(
+            seq
+            for seq, exit_seq in self.credited.items()
+            if first <= seq <= last and (self.rules.gone_whole_journal or exit_seq <= last)
+        )
+
+    def take(self, answer: Answer) -> None:
+        """The server's answer (Journal.acked, then the replica). An older server's is dropped."""
+        if answer.incarnation < self.account.incarnation:
+            return
+        if answer.fork or answer.acked > self.offered:
+            self.forked = True
+            return
+        self.asks = answer.order is None
+        if answer.order is None:
+            return
+        if self.rules.sends_again:
+            self.acked = answer.acked
+        else:
+            self.acked = max(self.acked, answer.acked)
+        self.obey(answer.order)
+        if answer.incarnation > self.account.incarnation:
+            self.account = replace(self.account, incarnation=answer.incarnation)
+        if answer.fenced and not self.account.fenced:
+            self.account = self.account.fence()
+        self.skew_ms, self.sure = self.clock_ms, True
+        self._follow(answer)
+
+    def obey(self, order: Order) -> None:
+        """A fenced kiosk takes no orders (kiosk/journal.py)."""
+        if not self.account.fenced and not self.forked:
+            self.account = self.account.obey(order)
+            self._notice_restore()
+
+    def _notice_restore(self) -> None:
+        if self.account.incarnation != self.view and self.rules.snapshot_after_restore:
+            self.wants_snapshot = True
+
+    def _follow(self, answer: Answer) -> None:
+        """Apply the feed; after a restore, only from a snapshot on."""
+        self._notice_restore()
+        if answer.incarnation != self.view:
+            if answer.snapshot is not None:
+                self._load(answer.snapshot, answer.acked)
+                self.wants_snapshot = False
+            elif self.rules.snapshot_after_restore or self.view < 0:
+                return
+            self.view, self.cursor = answer.incarnation, min(answer.cursor, self.cursor)
+            if answer.snapshot is not None:
+                self.cursor = answer.cursor
+        for change in answer.feed[self.cursor : answer.cursor]:
+            self._apply(change.opened, change.stay, change.badge)
+        self.cursor = max(self.cursor, answer.cursor)
+
+    def _load(self, snapshot: tuple[tuple[Stay, int], ...], acked: int) -> None:
+        """A snapshot of all open stays, by a server that had this journal up to `acked`."""
+        self.known = {}
+        for stay, badge in snapshot:
+            self._apply(True, stay, badge)
+        open_now = {stay for stay, _ in snapshot}
+        for badge, stays in list(self.own.items()):
+            for stay in stays:
+                if stay.seq <= acked and stay not in open_now:
+                    self._end_own(badge, stay)
+
+    def _apply(self, opened: bool, stay: Stay, badge: int) -> None:
+        if (stay.kiosk, stay.generation) == self.key:
+            if not opened:
+                self._end_own(badge, stay)
+        elif opened:
+            self.known[badge] = (*self.known.get(badge, NOBODY), stay)
+        else:
+            self.known[badge] = tuple(s for s in self.known.get(badge, NOBODY) if s != stay)
+
+    def _end_own(self, badge: int, stay: Stay) -> None:
+        self.own[badge] = tuple(own for own in self.own.get(badge, NOBODY) if own != stay)
+
+    def crash(self) -> None:
+        """Whatever was not on disk is lost: with the production rules, nothing."""
+        self.sure = False
+        if not self.rules.offered_is_durable:
+            self.offered = self.acked
+        if self.unsaved is not None:
+            self.account, kept = self.unsaved
+            for record in self.records[kept:]:
+                self._end_own(record.badge, Stay(*self.key, record.seq))
+            del self.records[kept:], self.heads[kept + 1 :]
+            self.unsaved = None
+
+    def image(self) -> dict[str, Any]:
+        """A copy of the disk."""
+        return {
+            name: value.copy() if isinstance(value, list | dict | set) else value
+            for name, value in ((name, getattr(self, name)) for name in ON_DISK)
+        }
+
+    def roll_back(self, image: dict[str, Any]) -> int:
+        """The disk is an old copy; how many entries and returned places it has forgotten.
+
+        The counter is not rolled back: a refused request is retried with a higher one.
+        """
+        now = self.account
+        then: Account = image["account"]
+        for name, value in image.items():
+            setattr(self, name, value.copy() if isinstance(value, list | dict | set) else value)
+        self.rolled_back = True
+        return now.entries - then.entries + now.returned - then.returned

@@ -1,0 +1,93 @@
+"""Swarm testing: each seed draws its own sizes and its own mix of faults, some of them absent."""
+
+from dataclasses import dataclass
+from random import Random
+
+# What may go wrong besides loss, repeats, reordering, partitions, crashes and false exits.
+THEMES: dict[str, frozenset[str]] = {
+    "network": frozenset(),
+    "lost doors": frozenset({"fence"}),
+    "restores": frozenset({"restore"}),
+    "restores and lost doors": frozenset({"restore", "fence"}),
+    "attested": frozenset({"fence", "found again"}),
+    "attested, and restores": frozenset({"restore", "fence", "found again"}),
+    "attested, and trusting": frozenset({"restore", "fence", "found again", "trust"}),
+    "moves": frozenset({"move", "restore"}),
+    "clocks": frozenset({"move", "restore", "clock"}),
+    "trusting": frozenset({"trust", "move"}),
+    "trusting doors lost": frozenset({"trust", "fence"}),
+    "trusting, and everything": frozenset({"trust", "restore", "fence", "move"}),
+    "old disks": frozenset({"roll back", "fence"}),
+    "everything": frozenset({"restore", "fence", "move", "clock", "trust", "roll back"}),
+}
+
+# Weights of steps to draw from; those of a fault that the theme lacks are 0.
+COMMON: dict[str, tuple[float, ...]] = {
+    "enter": (3, 6, 12),
+    "exit": (2, 4, 8),
+    "false_exit": (0, 1, 4),
+    "sync": (3, 8),
+    "grant": (2, 6, 12),
+    "recall": (0, 1, 4),
+    "partition": (0, 0.3, 1),
+    "crash": (0, 0.3, 1),
+    "capacity": (0, 0.2, 0.6),
+    "deliver": (3, 6, 15, 30),
+}
+FAULTS: dict[str, dict[str, tuple[float, ...]]] = {
+    "restore": {"backup": (0, 0.5), "restore": (0.1, 0.4)},
+    "fence": {"fence": (0.1, 0.3), "replace": (0, 0.1), "destroy": (0, 0.1), "attest": (0, 0.3)},
+    # Lost doors with much that the server has not seen, attested soon, and found again later.
+    "found again": {"sync": (0.5, 1, 3), "fence": (0.3, 1), "attest": (0.5, 2)},
+    "move": {"move": (0.3, 1, 3), "hear_elsewhere": (1, 3)},
+    "clock": {"clock": (0.1, 0.5)},
+    "trust": {},
+    "roll back": {"image": (0.2, 1), "roll_back": (0.1, 0.3)},
+}
+
+
+@dataclass(frozen=True)
+class Mix:
+    """One seed's world."""
+
+    theme: str
+    doors: int
+    capacity: int
+    capacity_max: int
+    people: int
+    steps: int
+    loss: float
+    repeat: float
+    hard: bool  # anti-passback
+    trusting: bool
+    counted: bool  # requests carry a counter, so that none is taken twice or late
+    denials: bool  # refusals are recorded
+    right_clocks: bool
+    weights: dict[str, float]
+
+
+def draw(random: Random, theme: str | None = None) -> Mix:
+    """A mix from the seed's own randomness."""
+    theme = theme or random.choice(list(THEMES))
+    faults = THEMES[theme]
+    choices = dict(COMMON)
+    for fault in FAULTS:
+        if fault in faults:
+            choices |= FAULTS[fault]
+    capacity = random.choice((1, 2, 3, 5, 8, 16))
+    return Mix(
+        theme=theme,
+        doors=random.randint(2, 5),
+        capacity=capacity,
+        capacity_max=random.choice((capacity, 16)),
+        people=random.choice((3, 6, 12, 40)),
+        steps=random.choice((100, 300, 600)),
+        loss=random.choice((0, 0.1, 0.4)),
+        repeat=random.choice((0, 0.15, 0.4)),
+        hard=random.random() < 0.3,
+        trusting="trust" in faults,
+        counted="roll back" in faults or random.random() < 0.2,
+        denials=random.random() < 0.1,
+        right_clocks="clock" not in faults,
+        weights={name: random.choice(weights) for name, weights in choices.items()},
+    )

@@ -1,0 +1,85 @@
+"""What travels between doors and the server, as badges/wire.py has it, and what a journal holds."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from badges.admission.facts import StayId
+from badges.places import KioskKey, Order
+
+
+@dataclass(frozen=True)
+class Stay(StayId):
+    """A stay's id, with the entry that truly began it: no part of the protocol reads `uid`."""
+
+    uid: int = field(default=0, compare=False)
+
+
+class Record(NamedTuple):
+    """A line of a journal. `uid` stands for its bytes: no two records are the same."""
+
+    seq: int
+    kind: str  # entry, exit or denied
+    badge: int
+    uid: int
+    closes: Stay | None
+    credited: bool
+    at: int  # by the server's clock, as well as the kiosk knew
+    sure: bool  # not since a restart or a jump of its clock without a word from the server
+
+
+class Batch(NamedTuple):
+    """POST /api/scans. `last_seq` is of the whole journal."""
+
+    key: KioskKey
+    counter: int
+    first_seq: int
+    records: list[Record]
+    gone: frozenset[int]
+    head: int
+    last_seq: int
+    granted: int
+    returned: int
+    incarnation: int
+    wants_snapshot: bool
+
+
+class Answer(NamedTuple):
+    """The answer to a batch, and the part of the feed that the kiosk has by then."""
+
+    key: KioskKey
+    acked: int
+    incarnation: int
+    order: Order | None  # None: records are missing; an empty batch from the start tells from where
+    fenced: bool
+    fork: bool
+    feed: "list[Change]"
+    cursor: int
+    snapshot: "tuple[tuple[Stay, int], ...] | None"
+
+
+class Ordered(NamedTuple):
+    """A grant or a recall on the feed."""
+
+    key: KioskKey
+    order: Order
+
+
+class Change(NamedTuple):
+    """A stay opened or closed, on the feed."""
+
+    opened: bool
+    stay: Stay
+    badge: int
+
+
+Message = Batch | Answer | Ordered
+
+
+def start_head(key: KioskKey) -> int:
+    """The chain's head before the first record."""
+    return ord(key[0][0]) * 1_000 + key[1]
+
+
+def next_head(head: int, record: Record) -> int:
+    """Stands for the hash chain: differs wherever a record does."""
+    return (head * 1_000_003 + record.uid + 1) & 0xFFFFFFFFFFFF

@@ -1,0 +1,258 @@
+"""Wrong protocols, each one rule away from the right one. The checkers must kill every one.
+
+The first thirteen are those that the rules were found by; the others break what the rules take for
+granted. `theme` is the mix of faults in which a mutant is looked for; it is part of its seeds.
+"""
+
+from dataclasses import dataclass, replace
+
+from badges.admission.facts import StayId
+from badges.places import Account, Held, KioskKey, Order, Pool, may_credit, may_trust
+from tests.simulator.rules import Rules
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    what: str
+    theme: str
+    rules: Rules
+
+
+def _held(pool: Pool, kiosk: KioskKey, held: Held) -> Pool:
+    return replace(pool, kiosks={**pool.kiosks, kiosk: held})
+
+
+# Of the door's account.
+
+
+class Careless(Account):
+    def credit(self) -> Account:
+        return replace(self, credited=self.credited + 1)
+
+
+class Adding(Account):
+    def obey(self, order: Order) -> Account:
+        taken = replace(self, granted=self.granted + order.granted, incarnation=order.incarnation)
+        back = max(0, min(order.recall - taken.returned, taken.free))
+        return replace(taken, returned=taken.returned + back)
+
+
+class Obedient(Account):
+    def obey(self, order: Order) -> Account:
+        return super().obey(replace(order, incarnation=max(order.incarnation, self.incarnation)))
+
+
+class LastWord(Account):
+    def obey(self, order: Order) -> Account:
+        if order.incarnation < self.incarnation:
+            return self
+        return Account.obey(replace(self, granted=order.granted), order)
+
+
+class Generous(Account):
+    def obey(self, order: Order) -> Account:
+        taken = super().obey(order)
+        return replace(taken, returned=max(taken.returned, min(order.recall, taken.granted)))
+
+
+class Crowded(Account):
+    def enter(self) -> Account:
+        if self.fenced or self.free < 0:
+            return super().enter()
+        return replace(self, entries=self.entries + 1)
+
+
+# Of the server's pool.
+
+
+class Reclaiming(Pool):
+    def fence(self, kiosk: KioskKey) -> Pool:
+        held = self.kiosks[kiosk]
+        reclaimed = held.reclaimed + max(0, held.held)
+        return _held(self, kiosk, replace(held, fenced=True, reclaimed=reclaimed))
+
+
+class OldCapacity(Pool):
+    """What is owed after the capacity was lowered is taken from the next total of grants."""
+
+    def grant(self, kiosk: KioskKey, places: int) -> Pool:
+        held = self.kiosks[kiosk]
+        if held.fenced or self.awaited or self.free >= 0:
+            return super().grant(kiosk, places)
+        granted = max(0, held.granted + self.free)
+        return _held(self, kiosk, replace(held, granted=granted))
+
+
+class Indebted(Pool):
+    """A debt is no reason to grant nothing."""
+
+    def grant(self, kiosk: KioskKey, places: int) -> Pool:
+        held = self.kiosks[kiosk]
+        if held.fenced or self.awaited or self.free >= 0:
+            return super().grant(kiosk, places)
+        return _held(self, kiosk, replace(held, granted=held.granted + 1))
+
+
+class Twice(Pool):
+    def hear_returned(self, kiosk: KioskKey, returned: int) -> Pool:
+        held = self.kiosks[kiosk]
+        return _held(self, kiosk, replace(held, returned=max(held.returned, returned)))
+
+
+class NoBarrier(Pool):
+    def restored(self, incarnation: int) -> Pool:
+        return replace(super().restored(incarnation), awaited=frozenset())
+
+
+class ForgetsFenced(Pool):
+    def restored(self, incarnation: int) -> Pool:
+        return Pool.restored(replace(self, awaited=frozenset()), incarnation)
+
+
+class Deaf(Pool):
+    def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> Pool:
+        return super().hear(kiosk, granted=0, incarnation=incarnation)
+
+
+class OneTrip(Pool):
+    def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> Pool:
+        return super().hear(kiosk, granted=granted, incarnation=self.incarnation)
+
+
+class GrantsToFenced(Pool):
+    def grant(self, kiosk: KioskKey, places: int) -> Pool:
+        held = self.kiosks[kiosk]
+        given = min(places, self.free)
+        if self.awaited or given <= 0:
+            return self
+        return _held(self, kiosk, replace(held, granted=held.granted + given))
+
+
+class Hasty(Pool):
+    """An attestation counts from what the server knows, after a restore too."""
+
+    def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> Pool:
+        heard = replace(self, awaited=self.awaited - {kiosk})
+        return Pool.attest(heard, kiosk, inside, seq=seq)
+
+
+class Surprised(Pool):
+    """Grants that become known after the attestation count again."""
+
+    def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> Pool:
+        held = self.kiosks[kiosk]
+        blank = _held(self, kiosk, replace(held, attested=None))
+        heard = Pool.hear(blank, kiosk, granted=granted, incarnation=incarnation)
+        return _held(heard, kiosk, replace(heard.kiosks[kiosk], attested=held.attested))
+
+
+class LastAttested(Pool):
+    def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> Pool:
+        blank = _held(self, kiosk, replace(self.kiosks[kiosk], attested=None))
+        return Pool.attest(blank, kiosk, inside, seq=seq)
+
+
+class GoneTwice(Pool):
+    def open_stay(self, kiosk: KioskKey, *, gone: bool) -> Pool:
+        return super().open_stay(kiosk, gone=False)
+
+
+# Of the door's right to a place.
+
+
+def credits_all(stay: StayId | None, **facts: object) -> bool:
+    return True
+
+
+def credits_offered(stay: StayId | None, *, offered: int, **facts: object) -> bool:
+    return may_credit(stay, offered=0, **facts)  # type: ignore[arg-type]
+
+
+def credits_any_generation(stay: StayId | None, *, generation: int, **facts: object) -> bool:
+    own = stay.generation if stay is not None else generation
+    return may_credit(stay, generation=own, **facts)  # type: ignore[arg-type]
+
+
+def trusts_unnamed(stay: StayId | None, **facts: object) -> bool:
+    return stay is None or may_trust(stay, **facts)  # type: ignore[arg-type]
+
+
+NETWORK, LOST, RESTORES = "network", "lost doors", "restores"
+BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting", "old disks"
+ATTESTED, FOUND = "attested", "attested, and restores"
+
+MUTANTS = (
+    Mutant("naive", "any exit gives its door a place", NETWORK,
+           Rules(may_credit=credits_all, account=Careless)),
+    Mutant("incgrant", "orders are increments", NETWORK,
+           Rules(account=Adding, orders_are_totals=False)),
+    Mutant("reclaim", "a fence brings a lost door's places back", LOST, Rules(pool=Reclaiming)),
+    Mutant("bybadge", "an exit without a stay closes one of the badge", NETWORK,
+           Rules(closes_by_badge=True)),
+    Mutant("offered", "a door credits stays that it has offered", NETWORK,
+           Rules(may_credit=credits_offered)),
+    Mutant("oldcap", "a debt is taken from the total of grants", NETWORK, Rules(pool=OldCapacity)),
+    Mutant("split", "gone is told only if the exit is in the same batch", NETWORK,
+           Rules(gone_whole_journal=False)),
+    Mutant("twice", "returned after attested: both count", LOST, Rules(pool=Twice)),
+    Mutant("nobarrier", "a restored server grants at once", RESTORES, Rules(pool=NoBarrier)),
+    Mutant("noA", "a door's own total of grants is not heard", RESTORES, Rules(pool=Deaf)),
+    Mutant("oldgrant", "orders of an earlier incarnation are obeyed", RESTORES,
+           Rules(account=Obedient)),
+    Mutant("onetrip", "any word of a door ends the wait for it", RESTORES, Rules(pool=OneTrip)),
+    Mutant("forgetfence", "a second restore forgets a lost door that was awaited", BOTH,
+           Rules(pool=ForgetsFenced)),
+    Mutant("fullhouse", "an entry without a free place", NETWORK, Rules(account=Crowded)),
+    Mutant("lastword", "the last order counts, not the highest", NETWORK, Rules(account=LastWord)),
+    Mutant("generous", "recalled places are returned though used", NETWORK,
+           Rules(account=Generous)),
+    Mutant("indebted", "grants go on while there is a debt", NETWORK, Rules(pool=Indebted)),
+    Mutant("gonetwice", "the server takes over a stay that is gone", NETWORK,
+           Rules(pool=GoneTwice)),
+    Mutant("closestwice", "each exit that names a stay closes it", NETWORK,
+           Rules(stay_closes_once=False)),
+    Mutant("repeats", "a repeated batch counts again", NETWORK,
+           Rules(in_order_once=False, notices_forks=False)),
+    Mutant("earlylight", "green before the commit", NETWORK, Rules(commit_before_light=False)),
+    Mutant("lateoffer", "offered is kept in memory", NETWORK, Rules(offered_is_durable=False)),
+    Mutant("earlyorder", "a grant leaves before its commit", NETWORK,
+           Rules(commit_before_order=False)),
+    Mutant("grantsfenced", "a fenced door is granted more", BOTH,
+           Rules(pool=GrantsToFenced, grants_to_stopped=True)),
+    Mutant("nogeneration", "stays of two generations are one", LOST,
+           Rules(stay_has_generation=False)),
+    Mutant("heirloom", "a door credits an earlier generation's stay", LOST,
+           Rules(may_credit=credits_any_generation)),
+    Mutant("mixedorders", "a door obeys its successor's orders", LOST,
+           Rules(own_orders_only=False)),
+    Mutant("attestedexit", "an attested place comes back by its exit too", ATTESTED,
+           Rules(names_attested=False)),
+    Mutant("lastattested", "a second attestation forgets what the first covered", ATTESTED,
+           Rules(pool=LastAttested)),
+    Mutant("hasty", "an attestation trusts a restored server's totals", FOUND,
+           Rules(pool=Hasty)),
+    Mutant("surprised", "grants heard after an attestation count again", FOUND,
+           Rules(pool=Surprised)),
+    Mutant("keepsacked", "a door sends nothing twice to a restored server", RESTORES,
+           Rules(sends_again=False)),
+    Mutant("stalefeed", "a door follows a restored server's feed from where it was", RESTORES,
+           Rules(snapshot_after_restore=False)),
+    Mutant("forgetsexits", "an exit that arrives before its entry is forgotten", RESTORES,
+           Rules(remembers_early_exits=False)),
+    Mutant("anyclock", "moves are inferred by clocks that may be wrong", CLOCKS,
+           Rules(infers_from_sure_clocks=False)),
+    Mutant("sameline", "two restores of one backup have one incarnation", RESTORES,
+           Rules(fresh_incarnation=False)),
+    Mutant("oneacts", "staff's acts are not on a second disk", BOTH,
+           Rules(acts_on_second_disk=False)),
+    Mutant("untold", "places taken on trust are not told", TRUSTING, Rules(counts_trusted=False)),
+    Mutant("trustsall", "a place for an exit that names nothing", TRUSTING,
+           Rules(may_trust=trusts_unnamed)),
+    Mutant("blind", "a journal that was set back is not noticed", DISKS,
+           Rules(notices_forks=False)),
+    Mutant("namestwice", "a door takes the place of one stay on trust twice", TRUSTING,
+           Rules(remembers_named=False)),
+)  # fmt: skip
+
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

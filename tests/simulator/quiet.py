@@ -1,0 +1,134 @@
+"""When all is quiet: every message arrives, and both ends must agree; then everybody leaves."""
+
+from tests.simulator.checkers import ViolationError
+from tests.simulator.door_side import Door
+from tests.simulator.world import World
+
+ROUNDS_MAX = 60
+RECALL_ALL = 1_000
+
+
+def drain(world: World) -> None:
+    """Heal everything, and exchange until nothing changes."""
+    world.net.clear()
+    for door in world.doors:
+        door.up = True
+    for _ in range(ROUNDS_MAX):
+        before = _figures(world)
+        while world.server.away_seen < len(world.elsewhere):
+            world.hear_elsewhere(world.doors[0])
+        for door in world.doors:
+            _exchange(world, door)
+        world.truth.check(world.server)
+        if _figures(world) == before:
+            return
+    raise ViolationError("doors and server come to no rest")
+
+
+def _exchange(world: World, door: Door) -> None:
+    if door.destroyed or door.forked or not world.known(door):
+        return
+    answer = world.receive(door.offer(1_000))
+    if answer is not None:
+        door.take(answer)
+    if door.forked and not world.server.pool.kiosks[door.key].fenced:
+        world.server.fence(door.key)  # the door's own finding, told to staff
+
+
+def _figures(world: World) -> list[object]:
+    doors = [(d.account, d.acked, d.cursor, d.view, d.wants_snapshot) for d in world.doors]
+    return [world.server.pool, world.server.away_seen, *doors]
+
+
+def settle(world: World) -> None:
+    """Drain, and attest whom the server waits for in vain."""
+    drain(world)
+    for door in world.doors:
+        if (door.destroyed or door.forked) and world.known(door):
+            world.server.fence(door.key)
+        if door.key in world.server.pool.awaited and (door.destroyed or door.forked):
+            door.stopped = True
+            world.sign(door)
+    world.truth.check(world.server)
+    drain(world)
+
+
+def at_work(world: World) -> list[Door]:
+    """Doors whose journals the server has whole."""
+    return [d for d in world.doors if not d.destroyed and not d.forked and world.known(d)]
+
+
+def check_quiet(world: World) -> None:
+    """Both ends agree, each scan stands in the ledger once, and no place is lost."""
+    settle(world)
+    _agree(world)
+    if any(door.rolled_back for door in world.doors):
+        return  # what its disk forgot, nobody can name
+    _presence(world)
+    live = [d for d in at_work(world) if d.key not in world.server.stopped]
+    if not live:
+        return
+    for badge, stays in list(world.server.open.items()):
+        for _ in stays:
+            world.leave(live[badge % len(live)], badge)
+            drain(world)
+    for door in live:
+        door.obey(world.server.recall(door.key, RECALL_ALL).order)
+    drain(world)
+    lost = world.server.pool.worst_case - _stranded(world)
+    if lost:
+        raise ViolationError(f"all have left, and {lost} places are lost")
+
+
+def _stranded(world: World) -> int:
+    """Places that only staff's word can bring back: of lost disks, and of exits that they held."""
+    server, in_vain = world.server, _closed_in_vain(world)
+    held = (h.held for key, h in server.pool.kiosks.items() if world.by_key[key].destroyed)
+    return sum(held) + sum(s.uid in in_vain for stays in server.open.values() for s in stays)
+
+
+def _closed_in_vain(world: World) -> set[int]:
+    """Stays whose exit stands in a lost journal alone: their places come back by hand."""
+    lost = (record for door in world.doors if door.destroyed for record in door.records)
+    return {record.closes.uid for record in lost if record.closes is not None}
+
+
+def _agree(world: World) -> None:
+    server = world.server
+    if server.pool.awaited:
+        raise ViolationError(f"the server still waits for {sorted(server.pool.awaited)}")
+    for door in world.doors:
+        if not world.known(door):
+            raise ViolationError(f"the server does not know door {door.key}")
+    for door in at_work(world):
+        held, account = server.pool.kiosks[door.key], door.account
+        if tuple(record.uid for record in door.records) != server.ledger[door.key]:
+            raise ViolationError(f"the ledger has not each scan of door {door.key} once")
+        if door.rolled_back:
+            continue
+        if (held.granted, held.returned) != (account.granted, account.returned):
+            raise ViolationError(f"door {door.key} and the server differ in places")
+        entries = sum(record.kind == "entry" for record in door.records)
+        if held.handed_over != entries - len(door.credited):
+            raise ViolationError(f"door {door.key}: entries that were not handed over once")
+        if held.held + held.reclaimed != account.free:
+            raise ViolationError(f"door {door.key}: {account.free} free, {held.held} held")
+
+
+def _presence(world: World) -> None:
+    """Who is inside, at the server, at the doors, and in truth."""
+    server, truth = world.server, world.truth
+    open_now = {stay for stays in server.open.values() for stay in stays}
+    if len(open_now) != server.pool.open_stays:
+        raise ViolationError("the pool counts other stays than are open")
+    seen = {uid for uids in server.ledger.values() for uid in uids}
+    expected = {uid for uid in truth.inside if uid in seen}
+    in_vain = _closed_in_vain(world)
+    found = {stay.uid for stay in open_now} - truth.swept - in_vain
+    if found != expected:
+        raise ViolationError(f"open at the server but not inside: {sorted(found - expected)}, "
+                             f"inside but not open: {sorted(expected - found)}")  # fmt: skip
+    for door in at_work(world):
+        known = {stay for stays in (*door.known.values(), *door.own.values()) for stay in stays}
+        if known - open_now or {stay.uid for stay in open_now - known} - in_vain:
+            raise ViolationError(f"door {door.key} knows of other stays than the server")

@@ -1,0 +1,41 @@
+"""What a run plays by: the production protocol, or a mutant of it.
+
+`account`, `pool`, `may_credit` and `may_trust` are the production machines. The switches say what
+the code around them must do; each is load-bearing, and a mutant turns it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from badges.places import Account, Pool, may_credit, may_trust
+
+
+@dataclass(frozen=True)
+class Rules:
+    account: type[Account] = Account
+    pool: type[Pool] = Pool
+    may_credit: Callable[..., bool] = may_credit
+    may_trust: Callable[..., bool] = may_trust
+    # At the door.
+    commit_before_light: bool = True
+    offered_is_durable: bool = True
+    gone_whole_journal: bool = True  # else only where the exit travels in the same batch
+    remembers_named: bool = True  # the stays that it closed
+    sends_again: bool = True  # what a restored server lacks
+    snapshot_after_restore: bool = True  # of what the door knows
+    own_orders_only: bool = True  # not those of another generation of the same kiosk
+    # At the server.
+    commit_before_order: bool = True
+    orders_are_totals: bool = True
+    in_order_once: bool = True  # records by sequence, repeats ignored
+    stay_has_generation: bool = True
+    stay_closes_once: bool = True
+    closes_by_badge: bool = False  # an exit that can name no stay
+    remembers_early_exits: bool = True  # those that arrive before the entry
+    counts_trusted: bool = True
+    infers_from_sure_clocks: bool = True  # alone, that somebody moved to another hall
+    names_attested: bool = True  # tells the pool which stay was closed
+    fresh_incarnation: bool = True  # one above every one ever used
+    acts_on_second_disk: bool = True  # before they are answered
+    notices_forks: bool = True
+    grants_to_stopped: bool = False

@@ -1,0 +1,100 @@
+"""One seed, or many of them, perhaps in several processes."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+
+from badges.places import PlacesError
+from tests.simulator.checkers import ViolationError
+from tests.simulator.mutants import BY_NAME
+from tests.simulator.quiet import check_quiet
+from tests.simulator.rules import Rules
+from tests.simulator.world import World
+
+CHUNK = 200  # seeds
+
+
+@dataclass(frozen=True)
+class Violation:
+    seed: int
+    step: int  # one above the day's steps: when all was quiet
+    last: str  # what was done in that step
+    theme: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    seeds: int
+    steps: int
+    seconds: float
+    violation: Violation | None = None  # the first
+
+
+def world_of(seed: int, mutant: str | None = None, theme: str | None = None) -> World:
+    """A mutant's seeds are of its own theme, unless another is named."""
+    if mutant is None:
+        return World(seed, Rules(), theme)
+    return World(seed, BY_NAME[mutant].rules, theme or BY_NAME[mutant].theme)
+
+
+def run_world(world: World, watch: Callable[[World], None] | None = None) -> str | None:
+    """The whole day, then quiet; what was violated, or None. `watch` is called after each step."""
+    try:
+        for _ in range(world.mix.steps):
+            world.step()
+            if watch is not None:
+                watch(world)
+        world.taken += 1
+        world.last = "quiet"
+        check_quiet(world)
+    except (ViolationError, PlacesError) as error:
+        return str(error) or type(error).__name__
+    return None
+
+
+def run_seeds(
+    start: int, seeds: int, mutant: str | None = None, theme: str | None = None
+) -> Outcome:
+    """Seeds from `start` on, up to the first violation."""
+    begun = time.perf_counter()
+    steps = 0
+    for seed in range(start, start + seeds):
+        world = world_of(seed, mutant, theme)
+        text = run_world(world)
+        steps += world.taken
+        if text is not None:
+            violation = Violation(seed, world.taken, world.last, world.mix.theme, text)
+            return Outcome(seed - start + 1, steps, time.perf_counter() - begun, violation)
+    return Outcome(seeds, steps, time.perf_counter() - begun)
+
+
+def run_many(
+    start: int, seeds: int, mutant: str | None = None, theme: str | None = None, jobs: int = 1
+) -> Outcome:
+    """As `run_seeds`, in `jobs` processes; the violation is the lowest seed's all the same."""
+    if jobs == 1:
+        return run_seeds(start, seeds, mutant, theme)
+    begun = time.perf_counter()
+    done = steps = 0
+    violation = None
+    with get_context("spawn").Pool(jobs) as pool:
+        chunk = partial(_chunk, mutant=mutant, theme=theme)
+        for outcome in pool.imap(chunk, _chunks(start, seeds)):
+            done += outcome.seeds
+            steps += outcome.steps
+            violation = outcome.violation
+            if violation is not None:
+                break
+    return Outcome(done, steps, time.perf_counter() - begun, violation)
+
+
+def _chunks(start: int, seeds: int) -> Iterator[tuple[int, int]]:
+    for first in range(start, start + seeds, CHUNK):
+        yield first, min(CHUNK, start + seeds - first)
+
+
+def _chunk(which: tuple[int, int], mutant: str | None, theme: str | None) -> Outcome:
+    return run_seeds(*which, mutant=mutant, theme=theme)

@@ -1,0 +1,231 @@
+"""The server: ledger, stays and feed in memory, in the order of steps of server/ledger.py."""
+
+from dataclasses import replace
+
+from badges.places import KioskKey, Order, Pool
+from tests.simulator.messages import (
+    Answer,
+    Batch,
+    Change,
+    Ordered,
+    Record,
+    Stay,
+    next_head,
+    start_head,
+)
+from tests.simulator.rules import Rules
+
+OPEN, CLOSED, GONE, EARLY = "open", "closed", "gone", "early"
+# What a backup holds.
+ON_DISK = ("pool", "acked", "heads", "ledger", "stays", "open", "opened_at", "stopped", "feed",
+           "away", "away_seen", "counters")  # fmt: skip
+NOBODY: tuple[Stay, ...] = ()
+
+
+class Server:
+    """One hall's server in one incarnation; a restore makes another from a backup."""
+
+    def __init__(self, capacity: int, rules: Rules, *, counted: bool) -> None:
+        self.rules = rules
+        self.counted = counted  # requests whose counter has not risen are refused
+        self.pool: Pool = rules.pool(capacity)
+        self.acked: dict[KioskKey, int] = {}
+        self.heads: dict[KioskKey, int] = {}
+        self.ledger: dict[KioskKey, tuple[int, ...]] = {}  # every record, once
+        self.stays: dict[Stay, str] = {}
+        self.open: dict[int, tuple[Stay, ...]] = {}  # by badge
+        self.opened_at: dict[Stay, int] = {}
+        self.stopped: frozenset[KioskKey] = frozenset()  # retired, fenced or forked
+        self.feed: list[Change] = []
+        self.away: dict[int, tuple[int, ...]] = {}  # entries elsewhere, by badge
+        self.away_seen = 0
+        self.counters: dict[KioskKey, int] = {}
+        self.freed: list[Stay] = []  # places that went to the pool, for the checkers
+        self.inferred: list[Stay] = []  # of those, by an entry elsewhere
+        self.before_order: Pool | None = None  # mutants alone
+
+    def enrol(self, kiosk: str) -> KioskKey:
+        """A new generation; an earlier one at work is retired."""
+        old = [key for key in self.acked if key[0] == kiosk]
+        self.stopped |= frozenset(old)
+        key = (kiosk, 1 + max((generation for _, generation in old), default=0))
+        self.pool = self.pool.enrol(key)
+        self.acked[key] = 0
+        self.heads[key] = start_head(key)
+        self.ledger[key] = ()
+        return key
+
+    def fence(self, key: KioskKey) -> None:
+        self.stopped |= {key}
+        self.pool = self.pool.fence(key)
+
+    def grant(self, key: KioskKey, places: int) -> Ordered:
+        """Give places, if there are any; on disk before the order leaves (rule 6)."""
+        before = self.pool
+        if key not in self.stopped or self.rules.grants_to_stopped:
+            self.pool = self.pool.grant(key, places)
+        if not self.rules.commit_before_order:
+            self.before_order = before
+        if self.rules.orders_are_totals:
+            return Ordered(key, self.pool.order(key))
+        given = self.pool.kiosks[key].granted - before.kiosks[key].granted
+        return Ordered(key, Order(given, 0, self.pool.incarnation))
+
+    def recall(self, key: KioskKey, places: int) -> Ordered:
+        order = self.pool.order(key, places)
+        if not self.rules.orders_are_totals:
+            order = replace(order, granted=0)
+        return Ordered(key, order)
+
+    def crash(self) -> None:
+        """With the production rules, everything is on disk."""
+        if self.before_order is not None:
+            self.pool = self.before_order
+            self.before_order = None
+
+    def receive(self, batch: Batch) -> Answer | None:
+        """One batch, as one transaction; None where the request is a replay."""
+        key = batch.key
+        if key not in self.acked:
+            return None
+        if self.counted:
+            if batch.counter <= self.counters.get(key, 0):
+                return None
+            self.counters[key] = batch.counter
+        self.before_order = None
+        acked = self.acked[key]
+        known = acked - batch.first_seq + 1
+        if known < 0 and self.rules.in_order_once:
+            return self._answer(batch, taken=False)
+        fresh = batch.records[known:] if self.rules.in_order_once else batch.records
+        if self.rules.notices_forks and self._is_fork(batch, known, fresh):
+            self.fence(key)
+            return self._answer(batch, taken=False)._replace(fork=True)
+        self.pool = self.pool.hear(key, granted=batch.granted, incarnation=batch.incarnation)
+        for record in fresh:
+            self._take(key, record, gone=record.seq in batch.gone)
+        self.pool = self.pool.hear_returned(key, batch.returned)
+        if fresh:
+            self.acked[key] = fresh[-1].seq
+        return self._answer(batch, taken=True)
+
+    def _is_fork(self, batch: Batch, known: int, fresh: list[Record]) -> bool:
+        """Rule 9: a journal shorter than what it once sent, or another one."""
+        if self.counted and batch.last_seq < self.acked[batch.key]:
+            return True
+        if known > len(batch.records):
+            return False  # an old batch, once more
+        head = self.heads[batch.key]
+        for record in fresh:
+            head = next_head(head, record)
+        if head != batch.head:
+            return True
+        self.heads[batch.key] = batch.head
+        return False
+
+    def _answer(self, batch: Batch, *, taken: bool) -> Answer:
+        order = self.pool.order(batch.key)
+        if not self.rules.orders_are_totals:
+            order = replace(order, granted=0)
+        return Answer(
+            batch.key,
+            self.acked[batch.key],
+            self.pool.incarnation,
+            order if taken else None,
+            batch.key in self.stopped,
+            False,
+            self.feed,
+            len(self.feed),
+            self._snapshot() if batch.wants_snapshot and taken else None,
+        )
+
+    def _snapshot(self) -> tuple[tuple[Stay, int], ...]:
+        return tuple((stay, badge) for badge, stays in self.open.items() for stay in stays)
+
+    def _take(self, key: KioskKey, record: Record, *, gone: bool) -> None:
+        self.ledger[key] += (record.uid,)
+        if record.kind == "entry":
+            self._enter(Stay(*key, record.seq, record.uid), record, gone=gone)
+        elif record.kind == "exit":
+            self._leave(key, record)
+
+    def _enter(self, stay: Stay, record: Record, *, gone: bool) -> None:
+        early = self.stays.get(stay) == EARLY
+        self.pool = self.pool.open_stay((stay.kiosk, stay.generation), gone=gone)
+        if gone:
+            self.stays[stay] = GONE
+            return
+        self.stays.pop(stay, None)  # so that the key has the entry's own uid
+        self.stays[stay] = OPEN
+        if record.sure or not self.rules.infers_from_sure_clocks:
+            self.opened_at[stay] = record.at
+        self.open[record.badge] = (*self.open.get(record.badge, NOBODY), stay)
+        if early:
+            self._close(stay, record.badge)
+            return
+        self.feed.append(Change(True, stay, record.badge))
+        opened_at = self.opened_at.get(stay)
+        if opened_at is not None and any(at > opened_at for at in self.away.get(record.badge, ())):
+            self._infer(stay, record.badge)
+
+    def _leave(self, key: KioskKey, record: Record) -> None:
+        """An exit: it closes the stay that it names, once, in whatever order they arrive."""
+        stay = self._named(record)
+        if stay is None:
+            return
+        state = self.stays.get(stay)
+        own = (stay.kiosk, stay.generation) == key
+        trusted = record.credited and not (own and state == GONE)
+        if trusted and self.rules.counts_trusted:
+            self.pool = self.pool.trust(key)
+        if state == OPEN or (state == CLOSED and not self.rules.stay_closes_once):
+            if not trusted:
+                self.freed.append(stay)
+            self._close(stay, record.badge)
+        elif state is None and self.rules.remembers_early_exits:
+            self.stays[stay] = EARLY
+            if not trusted:
+                self.freed.append(stay)
+
+    def _named(self, record: Record) -> Stay | None:
+        stay = record.closes
+        if stay is None and self.rules.closes_by_badge:
+            open_now = self.open.get(record.badge)
+            return open_now[-1] if open_now else None
+        if stay is not None and not self.rules.stay_has_generation:
+            alike = [s for s in self.stays if (s.kiosk, s.seq) == (stay.kiosk, stay.seq)]
+            return max(alike, key=lambda s: s.generation, default=None)
+        return stay
+
+    def _close(self, stay: Stay, badge: int) -> None:
+        self.stays[stay] = CLOSED
+        self.open[badge] = tuple(s for s in self.open.get(badge, NOBODY) if s != stay)
+        self.pool = self.pool.close_stay(stay if self.rules.names_attested else None)
+        self.feed.append(Change(False, stay, badge))
+
+    def _infer(self, stay: Stay, badge: int) -> None:
+        self.inferred.append(stay)
+        self.freed.append(stay)
+        self._close(stay, badge)
+
+    def entered_elsewhere(self, badge: int, at: int, sure: bool) -> None:
+        """An entry into another hall ends the stays that began before it."""
+        self.away_seen += 1
+        if not sure and self.rules.infers_from_sure_clocks:
+            return
+        self.away[badge] = (*self.away.get(badge, ()), at)
+        for stay in self.open.get(badge, NOBODY):
+            if self.opened_at.get(stay, at) < at:  # as in `_enter`, whichever comes first
+                self._infer(stay, badge)
+
+    def backup(self) -> dict[str, object]:
+        """A copy of the disk."""
+        values = ((name, getattr(self, name)) for name in ON_DISK)
+        return {n: v.copy() if isinstance(v, list | dict) else v for n, v in values}
+
+    def restore(self, backup: dict[str, object], incarnation: int) -> None:
+        """Start again from a backup. Old answers keep the feed that they were made from."""
+        for name, value in backup.items():
+            setattr(self, name, value.copy() if isinstance(value, list | dict) else value)
+        self.pool = self.pool.restored(incarnation)
+        self.before_order = None

@@ -1,0 +1,295 @@
+"""One seed's day, step by step: people, staff, network and faults around the doors and the server.
+
+Everything is drawn from the seed, so the seed replays the day.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from tests.simulator.checkers import Truth, ViolationError, check_door, unseen
+from tests.simulator.door_side import Door
+from tests.simulator.faults import Mix, draw
+from tests.simulator.messages import Answer, Batch, Message, Ordered
+from tests.simulator.rules import Rules
+from tests.simulator.server_side import Server
+
+DOORS_MAX = 8
+TABLE = 256  # a step is an entry of this table, with as many entries as its weight
+KIOSKS = "abcdefgh"
+MINUTE_MS = 60_000
+
+
+class World:
+    def __init__(self, seed: int, rules: Rules, theme: str | None = None) -> None:
+        self.random = Random(seed)
+        self.mix: Mix = draw(self.random, theme)
+        self.rules = rules
+        mix = self.mix
+        self.truth = Truth(mix.capacity, trusting=mix.trusting)
+        self.server = Server(mix.capacity, rules, counted=mix.counted)
+        self.doors: list[Door] = []
+        self.by_key: dict[tuple[str, int], Door] = {}
+        for kiosk in KIOSKS[: mix.doors]:
+            self.enrol(kiosk)
+        self.net: list[Message] = []
+        self.now = 0
+        self.uid = 0
+        self.incarnation = 1
+        self.elsewhere: list[tuple[int, int, bool]] = []  # another hall's journal: badge, when
+        self.saved = self.server.backup()
+        self.taken = 0  # steps
+        self.last = "the beginning"
+        self._table = self._steps()
+
+    def _steps(self) -> list[tuple[str, Callable[[Door], None]]]:
+        weights = self.mix.weights
+        total = sum(weights.values())
+        table: list[tuple[str, Callable[[Door], None]]] = []
+        for name, weight in weights.items():
+            count = max(1, round(TABLE * weight / total)) if weight else 0
+            table += [(name, getattr(self, name))] * count
+        return table
+
+    def run(self) -> None:
+        """All the seed's steps. Raises ViolationError, or what the machines raise."""
+        for _ in range(self.mix.steps):
+            self.step()
+
+    def step(self) -> Door:
+        """One act at one door, and all that must hold after it."""
+        random, table, doors = self.random.random, self._table, self.doors
+        self.taken += 1
+        self.now += 1_000
+        door = doors[int(random() * len(doors))]
+        self.last, act = table[int(random() * len(table))]
+        act(door)
+        check_door(door)
+        self.truth.check(self.server)
+        return door
+
+    def enrol(self, kiosk: str) -> None:
+        key = self.server.enrol(kiosk)
+        door = Door(key, self.rules, trusting=self.mix.trusting, hard=self.mix.hard)
+        self.by_key[key] = door
+        self.doors.append(door)
+
+    def send(self, message: Message | None) -> None:
+        """Into the network, unless it is lost, perhaps more than once."""
+        random = self.random.random
+        if message is None or random() < self.mix.loss:
+            return
+        self.net.append(message)
+        while random() < self.mix.repeat:
+            self.net.append(message)
+
+    def new_uid(self) -> int:
+        self.uid += 1
+        return self.uid
+
+    def act_of_staff(self) -> None:
+        """It is on a second disk before it is answered (rule 8)."""
+        if self.rules.acts_on_second_disk:
+            self.saved = self.server.backup()
+
+    def known(self, door: Door) -> bool:
+        return door.key in self.server.acked  # always, but for a mutant
+
+    # People.
+
+    def enter(self, door: Door) -> None:
+        """People go where the light is green, or try here."""
+        random = self.random.random
+        if door.account.free < 1 and random() < 0.7:
+            door = self.doors[int(random() * len(self.doors))]
+        badge, uid = int(random() * self.mix.people), self.new_uid()
+        stay = door.enter(badge, uid, self.now)
+        if stay is not None:
+            self.truth.enter(uid, badge, door)
+        elif self.mix.denials and not door.destroyed:
+            door.refuse(badge, uid, self.now)
+
+    def exit(self, door: Door) -> None:
+        inside = self.truth.inside
+        if inside:
+            badge, by = list(inside.values())[int(self.random.random() * len(inside))]
+            if self.random.random() < 0.4:
+                door = self.by_key[by]
+            self.leave(door, badge)
+
+    def false_exit(self, door: Door) -> None:
+        """Nobody leaves: a badge is passed back, scanned twice, or found."""
+        self.leave(door, int(self.random.random() * self.mix.people))
+
+    def leave(self, door: Door, badge: int) -> None:
+        if not door.destroyed:
+            offline = not door.up or self.random.random() < 0.2
+            record = door.leave(badge, self.new_uid(), self.now, offline=offline)
+            self.truth.leave(record, door)
+
+    def move(self, door: Door) -> None:
+        """Somebody goes to another hall without a scan; that hall's clock may be wrong."""
+        inside = self.truth.inside
+        if inside:
+            uid = list(inside)[int(self.random.random() * len(inside))]
+            badge = inside[uid][0]
+            wrong = 0 if self.mix.right_clocks else self.random.choice((0, 0, -1, 1))
+            sure = not wrong and self.random.random() < 0.9
+            if sure or not self.rules.infers_from_sure_clocks:
+                self.truth.move(badge)
+            at = self.now + wrong * self.random.randint(1, 60) * 1_000
+            self.elsewhere.append((badge, at, sure))
+
+    def hear_elsewhere(self, door: Door) -> None:
+        if self.server.away_seen < len(self.elsewhere):
+            self.server.entered_elsewhere(*self.elsewhere[self.server.away_seen])
+
+    # Messages.
+
+    def sync(self, door: Door) -> None:
+        if not door.destroyed and not door.forked:
+            self.send(door.offer(self.random.choice((1, 5, 50))))
+
+    def grant(self, door: Door) -> None:
+        if self.known(door):
+            self.send(self.server.grant(door.key, self.random.randint(1, 6)))
+
+    def recall(self, door: Door) -> None:
+        if self.known(door):
+            self.send(self.server.recall(door.key, self.random.randint(1, 6)))
+
+    def deliver(self, door: Door) -> None:
+        """Up to three messages, whichever."""
+        for _ in range(min(len(self.net), 3)):
+            at = int(self.random.random() * len(self.net))
+            self.net[at], self.net[-1] = self.net[-1], self.net[at]
+            message = self.net.pop()
+            to = self.by_key[message.key]
+            if not to.up or to.destroyed:
+                if self.random.random() < 0.5:
+                    self.net.append(message)
+                continue
+            self.hand_over(message, to)
+
+    def hand_over(self, message: Message, door: Door) -> None:
+        if isinstance(message, Batch):
+            self.send(self.receive(message))
+        elif isinstance(message, Answer):
+            door.take(message)
+            check_door(door)
+        elif self.rules.own_orders_only:
+            door.obey(message.order)
+            check_door(door)
+        else:
+            self.obey_all(message)
+
+    def receive(self, batch: Batch) -> Answer | None:
+        answer = self.server.receive(batch)
+        if answer is not None and answer.fork:
+            if not self.by_key[batch.key].rolled_back:
+                raise ViolationError(f"door {batch.key} was never rolled back: the server errs")
+            self.act_of_staff()
+        return answer
+
+    def obey_all(self, message: Ordered) -> None:
+        for door in self.doors:
+            if door.key[0] == message.key[0]:
+                door.obey(message.order)
+                check_door(door)
+
+    # Faults.
+
+    def partition(self, door: Door) -> None:
+        door.up = not door.up
+
+    def crash(self, door: Door) -> None:
+        """A door or the server: half of what is on its way is lost."""
+        if self.random.random() < 0.5:
+            lost = [uid for uid in (r.uid for r in door.records) if uid]
+            door.crash()
+            kept = {record.uid for record in door.records}
+            gone = [uid for uid in lost if uid not in kept]
+            if gone:
+                raise ViolationError("a scan that was shown green is on no disk")
+        else:
+            self.server.crash()
+        self.net[:] = [message for message in self.net if self.random.random() < 0.5]
+
+    def capacity(self, door: Door) -> None:
+        server = self.server
+        server.pool = server.pool.resized(self.random.randint(1, self.mix.capacity_max))
+        self.truth.capacity_changed(server.pool)
+        self.act_of_staff()
+
+    def fence(self, door: Door) -> None:
+        """A lost kiosk, which may in truth go on admitting; perhaps another in its place."""
+        if self.known(door):
+            self.server.fence(door.key)
+            if self.random.random() < 0.7:
+                self.replace(door)
+            self.act_of_staff()
+
+    def replace(self, door: Door) -> None:
+        """Enrolled again: the earlier generation is retired."""
+        if len(self.doors) < DOORS_MAX and self.known(door):
+            self.enrol(door.key[0])
+            self.act_of_staff()
+
+    def destroy(self, door: Door) -> None:
+        """With its disk. Only once it has been fenced can its places come back."""
+        if self.random.random() < 0.3:
+            door.destroyed = door.stopped = True
+
+    def attest(self, door: Door) -> None:
+        """Staff have the device, or know that it is no more, and count who of its people is inside.
+
+        Some of these have left without a scan.
+        """
+        held = self.server.pool.kiosks.get(door.key)
+        if held is None or not held.fenced or door.forked:
+            return
+        door.stopped = True
+        here = unseen(self.truth, self.server, door.key)
+        for uid in here:
+            if self.random.random() < 0.3:
+                self.truth.sweep(uid)
+        self.sign(door)
+        self.act_of_staff()
+
+    def sign(self, door: Door) -> None:
+        """A true attestation."""
+        server, truth = self.server, self.truth
+        inside = len(unseen(truth, server, door.key))
+        seen = set(server.ledger[door.key])
+        truth.attested(
+            record.uid
+            for record in door.records
+            if record.kind == "entry"
+            and record.uid not in seen
+            and record.uid not in truth.inside
+            and record.seq not in door.credited
+        )
+        server.pool = server.pool.attest(door.key, inside, seq=server.acked[door.key])
+
+    def backup(self, door: Door) -> None:
+        self.saved = self.server.backup()
+
+    def restore(self, door: Door) -> None:
+        if self.rules.fresh_incarnation:
+            self.incarnation += 1
+        else:
+            self.incarnation = self.saved["pool"].incarnation + 1  # type: ignore[attr-defined]
+        self.truth.was_restored(self.server)
+        self.server.restore(self.saved, self.incarnation)
+
+    def image(self, door: Door) -> None:
+        door.images = [*door.images[-2:], door.image()]
+
+    def roll_back(self, door: Door) -> None:
+        if door.images and not door.destroyed and not door.forked:
+            image = door.images[int(self.random.random() * len(door.images))]
+            self.truth.roll_back(door.roll_back(image))
+
+    def clock(self, door: Door) -> None:
+        """A kiosk notices a jump by the clock that nobody sets."""
+        door.sure = False
+        door.clock_ms += self.random.choice((-1, 1)) * self.random.randint(1, 120) * MINUTE_MS

@@ -1,0 +1,83 @@
+"""Whole days in a second each: the protocol keeps its promises, and no mutant of it lives.
+
+`python -m tests.simulator` runs more seeds; a failure here names the command that replays it.
+"""
+
+import secrets
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulator.faults import THEMES
+from tests.simulator.mutants import MUTANTS
+from tests.simulator.run import run_many, run_seeds, run_world, world_of
+
+SEEDS = 40  # of each theme
+FRESH = 200
+MUTANT_SEEDS = 5_000
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_protocol_keeps_its_promises(theme: str) -> None:
+    outcome = run_seeds(0, SEEDS, theme=theme)
+    assert outcome.violation is None
+    assert outcome.seeds == SEEDS
+
+
+def test_also_on_days_that_nobody_has_seen() -> None:
+    start = secrets.randbelow(10**9)
+    outcome = run_seeds(start, FRESH)
+    found = outcome.violation
+    assert found is None, f"python -m tests.simulator --start {found.seed} --seeds 1 --mutant none"
+
+
+@pytest.mark.parametrize("mutant", [mutant.name for mutant in MUTANTS])
+def test_every_mutant_is_killed(mutant: str) -> None:
+    outcome = run_seeds(0, MUTANT_SEEDS, mutant)
+    assert outcome.violation is not None, f"{mutant} survived {outcome.seeds} days"
+
+
+def test_a_seed_replays_its_day() -> None:
+    def day(seed: int) -> tuple[str | None, int, object]:
+        world = world_of(seed, "oldgrant")
+        return run_world(world), world.taken, world.server.pool
+
+    killed = run_seeds(0, MUTANT_SEEDS, "oldgrant").violation
+    assert killed is not None
+    assert day(killed.seed) == day(killed.seed)
+    assert day(killed.seed)[:2] == (killed.text, killed.step)
+
+
+def test_two_processes_find_the_same_first_seed() -> None:
+    alone, together = (run_many(0, MUTANT_SEEDS, "onetrip", jobs=jobs) for jobs in (1, 2))
+    assert alone.violation is not None
+    assert together.violation == alone.violation
+
+
+def test_days_are_full_of_people_and_faults() -> None:
+    """Nothing would be proven by days on which nothing happens."""
+    worlds = [world_of(seed, theme="everything") for seed in range(100)]
+    for world in worlds:
+        assert run_world(world) is None
+    doors = [door for world in worlds for door in world.doors]
+    assert sum(world.truth.over >= 0 for world in worlds) > 10  # the hall was full
+    assert sum(door.account.entries for door in doors) > 500
+    assert sum(door.account.credited for door in doors) > 50
+    assert sum(door.account.trusted for door in doors) > 20
+    assert sum(world.incarnation - 1 for world in worlds) > 100
+    assert any(door.forked for door in doors)
+    assert any(door.destroyed for door in doors)
+    assert any(held.attested is not None for w in worlds for held in w.server.pool.kiosks.values())
+
+
+def test_a_failure_tells_seed_step_and_how_to_replay_it() -> None:
+    command = [sys.executable, "-m", "tests.simulator", "--seeds", "9", "--mutant", "naive"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr  # found is what is asked of a mutant
+    assert "seed 0, step " in found.stdout
+    assert "replay: python -m tests.simulator --start 0 --seeds 1 --mutant naive" in found.stdout
+    command[-2:] = ["--mutant", "none", "--trace"]
+    traced = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert traced.returncode == 0
+    assert traced.stdout.splitlines()[-1] == "nothing was violated"
