@@ -3,14 +3,12 @@
 The whole-day simulator with its mutants is tests/simulator.
 """
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from badges.admission.facts import StayId
-from badges.places import Account, NoPlaceError, Order, PlacesError, Pool, may_credit
+from badges.places import Account, NoPlaceError, Order, PlacesError, Pool, may_credit, may_trust
 
 A = ("door-a", 1)
 B = ("door-b", 1)
@@ -83,7 +81,7 @@ def test_a_stay_moves_a_place_to_the_server_and_back() -> None:
 
 def test_lowered_capacity_is_a_debt_that_exits_repay() -> None:
     full = pool(2).grant(A, 2).open_stay(A, gone=False)
-    lowered = replace(full, capacity=1)
+    lowered = full.resized(1)
     assert lowered.free == -1
     assert lowered.grant(B, 1) == lowered
     assert lowered.close_stay().free == 0
@@ -98,6 +96,90 @@ def test_a_fenced_kiosk_stays_counted_until_attested_and_is_not_given_back_twice
     assert heard.worst_case == 1
     with pytest.raises(PlacesError):
         pool().attest(A, 1, seq=0)
+
+
+A1, A2, A3 = (StayId(*A, seq) for seq in (1, 2, 3))
+
+
+def lost() -> Pool:
+    """A had five places. One was used by an entry that is known; of the other four, staff say, at
+    most one is used by somebody inside.
+    """
+    known = pool(9).grant(A, 5).open_stay(A, gone=False)
+    return known.fence(A).attest(A, 1, seq=1)
+
+
+def test_a_place_that_was_attested_does_not_come_back_by_its_exit_too() -> None:
+    assert lost().worst_case == 2
+    found = lost().open_stay(A, gone=False).open_stay(A, gone=False)
+    assert found.worst_case == 2
+    out = found.close_stay(A2)  # the one that staff did not see
+    assert out.worst_case == 2
+    assert out.hear_returned(A, 2).worst_case == 2
+    assert out.hear_returned(A, 2).close_stay(A3).close_stay(A1).worst_case == 0
+
+
+def test_a_stay_from_before_the_attestation_gives_its_place_back() -> None:
+    assert lost().close_stay(A1).worst_case == 1
+
+
+def test_once_all_that_was_attested_is_accounted_for_exits_count_again() -> None:
+    found = lost().open_stay(A, gone=False).hear_returned(A, 3)
+    assert found.kiosks[A].reclaimed == 0
+    assert found.close_stay(A2).worst_case == found.worst_case - 1
+
+
+def test_a_second_attestation_may_only_lower() -> None:
+    assert lost().attest(A, 3, seq=1).worst_case == 2
+    assert lost().attest(A, 0, seq=1).worst_case == 1
+
+
+def test_a_restored_server_is_told_of_people_that_it_has_no_places_for() -> None:
+    """It has forgotten what it granted, so the word of staff goes beyond what it knows."""
+    restored = pool(9).restored(2).hear(B, granted=0, incarnation=2).fence(A)
+    assert restored.awaited == {A}
+    attested = restored.attest(A, 2, seq=0)
+    assert (attested.awaited, attested.worst_case) == (frozenset(), 2)
+    found = attested.hear(A, granted=5, incarnation=2)  # its grants turn up
+    assert found.worst_case == 2
+    assert found.hear(A, granted=5, incarnation=2) == found
+
+
+def test_a_shortage_that_no_grant_explains_is_forgotten() -> None:
+    """It was places on trust: their exits come with the records."""
+    restored = pool(9).grant(A, 1).restored(2).hear(B, granted=0, incarnation=2).fence(A)
+    attested = restored.attest(A, 2, seq=0)
+    assert attested.worst_case == 2
+    assert attested.hear(A, granted=1, incarnation=2).worst_case == 1
+
+
+def test_a_place_on_trust_moves_from_the_stay_to_the_door() -> None:
+    inside = pool(2).grant(A, 1).open_stay(A, gone=False)
+    moved = inside.trust(B).close_stay(A1)
+    assert (moved.worst_case, moved.kiosks[B].held) == (1, 1)
+    assert moved.trust(A).worst_case == 2  # a second door took it too
+    assert Account().trust().enter().free == 0
+
+
+@pytest.mark.parametrize(
+    ("stay", "offline", "closed", "expected"),
+    [
+        (A1, True, False, True),
+        (A1, False, False, False),
+        (A1, True, True, False),
+        (None, True, False, False),
+    ],
+    ids=["offline", "online", "closed", "unnamed"],
+)
+def test_whom_a_door_may_trust(
+    stay: StayId | None, offline: bool, closed: bool, expected: bool
+) -> None:
+    assert may_trust(stay, offline=offline, closed=closed) is expected
+
+
+def test_no_more_exits_are_credited_than_entries_made() -> None:
+    with pytest.raises(PlacesError):
+        Account(granted=1).credit()
 
 
 def test_after_a_restore_nothing_is_granted_until_all_have_echoed() -> None:

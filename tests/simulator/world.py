@@ -50,13 +50,10 @@ class World:
             table += [(name, getattr(self, name))] * count
         return table
 
-    def run(self) -> None:
-        """All the seed's steps. Raises ViolationError, or what the machines raise."""
-        for _ in range(self.mix.steps):
-            self.step()
-
-    def step(self) -> Door:
-        """One act at one door, and all that must hold after it."""
+    def step(self) -> None:
+        """One act at one door, and all that must hold after it. Raises ViolationError, or what the
+        machines raise.
+        """
         random, table, doors = self.random.random, self._table, self.doors
         self.taken += 1
         self.now += 1_000
@@ -65,7 +62,6 @@ class World:
         act(door)
         check_door(door)
         self.truth.check(self.server)
-        return door
 
     def enrol(self, kiosk: str) -> None:
         key = self.server.enrol(kiosk)
@@ -105,6 +101,7 @@ class World:
         stay = door.enter(badge, uid, self.now)
         if stay is not None:
             self.truth.enter(uid, badge, door)
+            check_door(door)
         elif self.mix.denials and not door.destroyed:
             door.refuse(badge, uid, self.now)
 
@@ -125,6 +122,7 @@ class World:
             offline = not door.up or self.random.random() < 0.2
             record = door.leave(badge, self.new_uid(), self.now, offline=offline)
             self.truth.leave(record, door)
+            check_door(door)
 
     def move(self, door: Door) -> None:
         """Somebody goes to another hall without a scan; that hall's clock may be wrong."""
