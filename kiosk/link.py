@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from badges import wire
+from kiosk.replica import monotonic_ms
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,30 @@ class LinkState:
     log_alarm: str = ""  # the server's entry log is not what it was
 
 
-class Link:
-    """Thread-safe. `clock` gives Unix ms."""
+JUMP_MS = 200  # a clock that was set by more since it was measured is unknown again
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+
+class Link:
+    """Thread-safe. `clock` gives Unix ms; `monotonic` gives ms by a clock that nobody sets."""
+
+    def __init__(
+        self, clock: Callable[[], int], monotonic: Callable[[], int] = monotonic_ms
+    ) -> None:
         self._clock = clock
+        self._monotonic = monotonic
+        self._ahead: int | None = None  # `clock` before `monotonic`, when the skew was measured
         self._lock = threading.Lock()
         self._state = LinkState()
 
     @property
     def state(self) -> LinkState:
-        return self._state  # one reference, replaced as a whole
+        state = self._state  # one reference, replaced as a whole
+        return replace(state, skew_ms=None) if self._jumped() else state
+
+    def _jumped(self) -> bool:
+        if self._ahead is None:
+            return False
+        return abs(self._clock() - self._monotonic() - self._ahead) > JUMP_MS
 
     def answered(self) -> None:
         with self._lock:
@@ -58,4 +72,5 @@ class Link:
         """The clock's error, from four readings of the two clocks (as in RFC 5905 §8)."""
         skew = ((sent_at - answer.received_at) + (now - answer.answered_at)) // 2
         with self._lock:
+            self._ahead = now - self._monotonic()
             self._state = replace(self._state, skew_ms=skew)

@@ -19,6 +19,8 @@ from badges.record import ScanRecord, StayRef, WireError, decode_record
 from badges.transparency import chain_next
 from server import discrepancies, entry_log, feed, places, presence
 
+MOVE_MARGIN_MS = 500  # of two kiosks' clocks; nobody is at two doors within that time
+
 
 class ForkError(Exception):
     """The kiosk's journal is not the one that it sent before: a copied or restored disk."""
@@ -222,7 +224,8 @@ class _Step:
         self.pools[record.hall] = self._account(record.hall).open_stay(key, gone=gone)
         ref = StayRef(*key, record.seq)
         at = _server_time(record)
-        stay = presence.Stay(ref, record.hall, record.door, record.serial, at)
+        measured = record.skew_ms is not None
+        stay = presence.Stay(ref, record.hall, record.door, record.serial, at, measured)
         presence.add(self.db, stay, gone_at=at if gone else None)
         if not gone:
             opened = wire.StayOpened(presence.facts(stay), record.hall)
@@ -232,15 +235,21 @@ class _Step:
     def _move(self, stay: presence.Stay, *, gone: bool) -> None:
         """People do not scan out: an entry elsewhere ends a stay, in whichever order they
         arrive.
+
+        Only where it is sure which entry came first: both kiosks had measured their clocks, and
+        the times lie apart. Otherwise the stay stays open, which errs on the safe side.
         """
+        if not stay.clock_known:
+            return
         around = presence.lineage(self.db, stay.hall_id)
         for other in presence.open_stays(self.db, stay.serial):
-            if other.hall_id not in around and other.opened_at <= stay.opened_at:
+            earlier = other.opened_at < stay.opened_at - MOVE_MARGIN_MS
+            if other.hall_id not in around and other.clock_known and earlier:
                 self._close_inferred(other.ref, stay.ref, stay.opened_at)
         if gone:
             return
         within = presence.surroundings(self.db, stay.hall_id)
-        left_at = presence.moved_on(self.db, stay.serial, stay.opened_at, within)
+        left_at = presence.moved_on(self.db, stay.serial, stay.opened_at + MOVE_MARGIN_MS, within)
         if left_at is not None:
             self._close_inferred(stay.ref, None, left_at)
 

@@ -16,9 +16,15 @@ class Stay:
     hall_id: int
     door_id: int
     serial: int
-    opened_at: int
+    opened_at: int  # by the server's clock, as far as the kiosk knew its own error
+    clock_known: bool  # whether the kiosk had measured that error
 
 
+# Of which stays the order in time is known: those whose kiosk had measured its clock.
+_CLOCK_KNOWN = (
+    "EXISTS (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
+    " AND s.seq = stay.seq AND s.skew_ms IS NOT NULL)"
+)
 _COLUMNS = "kiosk, generation, seq, hall_id, door_id, serial, opened_at"
 
 
@@ -44,7 +50,7 @@ def close(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> Stay | None
     """Close a stay and return it; None where it is unknown or was closed before."""
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
-        f" AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
+        f" AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}, {_CLOCK_KNOWN}",
         (at, by, ref.kiosk, ref.generation, ref.seq),
     ).fetchone()
     return None if row is None else _stay(row)
@@ -53,7 +59,8 @@ def close(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> Stay | None
 def open_stays(db: sqlite3.Connection, serial: int) -> list[Stay]:
     """The holder's open stays, oldest first."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND closed_at IS NULL ORDER BY opened_at",
+        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay WHERE serial = ? AND closed_at IS NULL"
+        " ORDER BY opened_at",
         (serial,),
     )
     return [_stay(row) for row in rows]
@@ -64,7 +71,7 @@ def overlapping(
 ) -> Stay | None:
     """Another stay of the holder in this hall that is open, or was at `at`."""
     row = db.execute(
-        f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND hall_id = ?"
+        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay WHERE serial = ? AND hall_id = ?"
         " AND (closed_at IS NULL OR (opened_at <= ? AND closed_at > ?))"
         " AND NOT (kiosk = ? AND generation = ? AND seq = ?) ORDER BY opened_at LIMIT 1",
         (serial, hall_id, at, at, but.kiosk, but.generation, but.seq),
@@ -75,11 +82,14 @@ def overlapping(
 def moved_on(
     db: sqlite3.Connection, serial: int, at: int, staying_in: Collection[int]
 ) -> int | None:
-    """When after `at` the holder first entered a hall outside `staying_in`, or None."""
+    """When after `at` the holder first entered a hall outside `staying_in`, or None.
+
+    Entries by a kiosk that had not measured its clock do not count: their time is a guess.
+    """
     marks = ",".join("?" * len(staying_in))
     row = db.execute(
         f"SELECT MIN(opened_at) FROM stay WHERE serial = ? AND opened_at > ?"
-        f" AND hall_id NOT IN ({marks})",
+        f" AND hall_id NOT IN ({marks}) AND {_CLOCK_KNOWN}",
         (serial, at, *staying_in),
     ).fetchone()
     return None if row[0] is None else int(row[0])
@@ -88,7 +98,8 @@ def moved_on(
 def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
     """Open stays of a hall, as its doors hear of them."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL", (hall_id,)
+        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay WHERE hall_id = ? AND closed_at IS NULL",
+        (hall_id,),
     )
     return [facts(_stay(row)) for row in rows]
 
@@ -120,4 +131,4 @@ def surroundings(db: sqlite3.Connection, hall_id: int) -> frozenset[int]:
 
 
 def _stay(row: sqlite3.Row) -> Stay:
-    return Stay(StayRef(row[0], row[1], row[2]), row[3], row[4], row[5], row[6])
+    return Stay(StayRef(row[0], row[1], row[2]), row[3], row[4], row[5], row[6], bool(row[7]))

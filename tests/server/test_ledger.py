@@ -2,93 +2,20 @@
 or lost.
 """
 
-from dataclasses import dataclass
-
 import pytest
 
 from badges import wire
-from badges.admission.facts import Calendar
 from badges.record import WireError
-from badges.transparency import chain_start
-from server import entry_log, kiosks, ledger, places, presence
+from server import entry_log, ledger, presence
 from server.database import Database
-from tests.server.conftest import HOUR, NOW
+from tests.server.conftest import NOW
 from tests.server.doors import Door
-
-CALENDAR = Calendar((NOW - 10 * HOUR, NOW + 14 * HOUR))
-SMALL, OTHER, ROOM = 1, 2, 3  # ROOM is inside OTHER
-ANNA, BORIS = 101, 102
-
-
-@dataclass
-class Site:
-    """Two halls, one room in the second; a door or two each; two attendees with badges."""
-
-    database: Database
-    west: Door
-    east: Door
-    other: Door
-    room: Door
-
-    def send(self, door: Door, now: int = NOW, **changes) -> ledger.Ingested:
-        batch = door.batch(now, **changes)
-
-        def step(db):
-            sender, _ = kiosks.sender(db, door.kiosk, door.generation)
-            return ledger.ingest(db, sender, batch, calendar=CALENDAR, now=now)
-
-        taken = self.database.write(step)
-        door.acked = max(door.acked, taken.acked_seq)
-        order = places.order_for(self.database.reader, door.hall, (door.kiosk, door.generation))
-        door.granted = max(door.granted, order.granted)
-        return taken
-
-    def rows(self, sql: str) -> list[tuple]:
-        return [tuple(row) for row in self.database.reader.execute(sql)]
-
-    def figures(self, hall: int) -> places.HallFigures:
-        return places.hall_figures(self.database.reader)[hall - 1]
-
-
-def build(db, doors: list[Door], capacity: int) -> None:
-    for hall, parent in ((SMALL, None), (OTHER, None), (ROOM, OTHER)):
-        db.execute(
-            "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
-            " sessions_only, anti_passback, exits) VALUES (?, ?, '{}', ?, 99, ?, 1, 0, 'hard',"
-            " 'strict')",
-            (hall, f"H{hall}", parent, capacity),
-        )
-        db.execute("INSERT INTO hall_category VALUES (?, 1)", (hall,))
-    for serial in (ANNA, BORIS, *range(1, 21)):
-        db.execute(
-            "INSERT INTO attendee (serial, given_name, family_name, organisation, country, email,"
-            " category, valid_days, zones, flags, language, created_at)"
-            " VALUES (?, 'A', 'B', '', '', '', 1, 1, 1, 0, 'en', 0)",
-            (serial,),
-        )
-    for door in doors:
-        db.execute(
-            "INSERT INTO door VALUES (?, ?, ?, '{}', 'both')", (door.door, door.kiosk, door.hall)
-        )
-        db.execute(
-            "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, head, created_at,"
-            " seen_at) VALUES (?, 1, ?, 'active', ?, ?, 0, ?)",
-            (door.kiosk, door.door, door.key.public.raw, chain_start(door.kiosk, 1), NOW),
-        )
-        places.enrol(db, door.hall, (door.kiosk, 1))
+from tests.server.halls import ANNA, BORIS, OTHER, SMALL, Site, open_site
 
 
 @pytest.fixture
 def site(database: Database) -> Site:
-    doors = [Door("west", 1, SMALL), Door("east", 2, SMALL), Door("other", 3, OTHER)]
-    doors.append(Door("room", 4, ROOM))
-    database.write(lambda db: build(db, doors, capacity=6))
-    found = Site(database, *doors)
-    for door in doors:
-        found.send(door)
-    for door in doors:
-        found.send(door)
-    return found
+    return open_site(database)
 
 
 def test_it_works(site: Site) -> None:
@@ -181,36 +108,6 @@ def test_a_stay_that_was_over_when_first_offered_is_never_shown(site: Site) -> N
     assert site.figures(SMALL).inside == 0
     assert presence.in_hall(site.database.reader, SMALL) == []
     assert site.figures(SMALL).worst_case <= 6
-
-
-def test_entering_elsewhere_ends_the_stay_and_is_marked_inferred(site: Site) -> None:
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
-    site.other.scan(NOW + 1000, ANNA)
-    site.send(site.other)
-    assert site.figures(SMALL).inside == 0
-    assert site.rows("SELECT kiosk, closed_by FROM stay ORDER BY opened_at") == [
-        ("west", "move"),
-        ("other", None),
-    ]
-    assert site.rows("SELECT kind FROM leaf WHERE kind = 'inferred_exit'") == [("inferred_exit",)]
-
-
-def test_a_move_is_seen_whichever_record_arrives_first(site: Site) -> None:
-    site.west.scan(NOW, ANNA)
-    site.other.scan(NOW + 1000, ANNA)
-    site.send(site.other)
-    site.send(site.west)
-    assert site.figures(SMALL).inside == 0
-    assert site.figures(OTHER).inside == 1
-
-
-def test_a_room_inside_a_hall_does_not_end_the_stay_in_the_hall(site: Site) -> None:
-    site.other.scan(NOW, ANNA)
-    site.send(site.other)
-    site.room.scan(NOW + 1000, ANNA)
-    site.send(site.room)
-    assert (site.figures(OTHER).inside, site.figures(ROOM).inside) == (1, 1)
 
 
 def test_a_copied_badge_admitted_offline_is_a_discrepancy_with_both_scans(site: Site) -> None:

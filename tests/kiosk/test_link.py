@@ -1,0 +1,56 @@
+"""What the kiosk knows of its clock's error, and when it knows it no more."""
+
+import pytest
+
+from badges import wire
+from kiosk.link import JUMP_MS, Link
+
+
+class Clocks:
+    """A wall clock that can be set, and one that can't."""
+
+    def __init__(self) -> None:
+        self.wall = 1_000_000
+        self.steady = 5_000
+
+    def pass_by(self, ms: int) -> None:
+        self.wall += ms
+        self.steady += ms
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks()
+
+
+@pytest.fixture
+def link(clocks: Clocks) -> Link:
+    made = Link(lambda: clocks.wall, lambda: clocks.steady)
+    answer = wire.ScanAnswer(
+        acked_seq=0,
+        incarnation=1,
+        fenced=False,
+        orders=[],
+        received_at=clocks.wall - 300,
+        answered_at=clocks.wall - 300,
+        cursor=0,
+        checkpoint="",
+        consistency=[],
+    )
+    made.measure(clocks.wall, answer, clocks.wall)
+    return made
+
+
+def test_it_is_unknown_before_the_first_exchange(clocks: Clocks) -> None:
+    assert Link(lambda: clocks.wall, lambda: clocks.steady).state.skew_ms is None
+
+
+def test_it_stands_while_the_clock_runs_on(link: Link, clocks: Clocks) -> None:
+    clocks.pass_by(3_600_000)
+    assert link.state.skew_ms == 300
+
+
+@pytest.mark.parametrize("jump", [JUMP_MS + 1, -JUMP_MS - 1, 3_600_000, -3_600_000])
+def test_a_clock_that_was_set_is_unknown_again(link: Link, clocks: Clocks, jump: int) -> None:
+    clocks.wall += jump
+    assert link.state.skew_ms is None
