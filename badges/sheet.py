@@ -6,9 +6,9 @@ roster gives the same cards, and printing again makes no second badge for anybod
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from badges.card import Card
+from badges.categories import DEFAULT_CATEGORIES
 from badges.credential import Credential, issue_credential
 from badges.keyfile import EventKeys
 from badges.numbers import SERIAL_MAX, badge_number
@@ -18,26 +18,7 @@ ALL_DAYS = 0xFFFF
 _SERIAL_CONTEXT = b"hallkeeper/sheet/v1\x00"
 
 
-@dataclass(frozen=True)
-class Category:
-    """A category of an event without a server: the same as a new event on a server has."""
-
-    code: int
-    name: str
-    name_zh: str
-    letter: str
-    colour: str
-
-
-CATEGORIES = {
-    "delegate": Category(1, "Delegate", "代表", "D", "#1f5fa8"),
-    "speaker": Category(2, "Speaker", "演讲嘉宾", "S", "#6a3d9a"),
-    "exhibitor": Category(3, "Exhibitor", "参展商", "X", "#0f7173"),
-    "press": Category(4, "Press", "媒体", "P", "#8a5a00"),
-    "staff": Category(5, "Staff", "工作人员", "T", "#4a4a4a"),
-    "vip": Category(6, "VIP", "贵宾", "V", "#7a6200"),
-    "visitor": Category(7, "Visitor", "观众", "N", "#2f6b2f"),
-}
+CATEGORIES = {category.key: category for category in DEFAULT_CATEGORIES}
 
 
 def make_cards(
@@ -78,7 +59,7 @@ def _card(row: RosterRow, serial: int, text: str) -> Card:
         family_name=row.family_name,
         organisation=row.organisation,
         country=country_name(row.country),
-        category_name=category.name_zh if row.language.startswith("zh") else category.name,
+        category_name=category.names["zh" if row.language.startswith("zh") else "en"],
         category_letter=category.letter,
         category_colour=category.colour,
         badge_number=badge_number(serial),

@@ -121,7 +121,7 @@ class Feed:
             began, failure = time.monotonic(), ""
             try:
                 self.follow()
-            except Exception as error:
+            except Exception as error:  # whatever it is, the door goes on and tries again
                 failure = self._explain(error)
             self._link.feed(live=False, trouble=failure)
             if time.monotonic() - began >= SHORT_S or (not failure and self._snapshot_wanted):

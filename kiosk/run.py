@@ -148,8 +148,7 @@ class Kiosk:
         except (NotReadyError, JournalError) as error:
             self._tell_trouble("answer", str(error))
             return None
-        except Exception as error:
-            # A text from a stranger must not stop the door, nor stand in a log.
+        except Exception as error:  # a stranger's text must not stop the door, nor be logged
             log.error("a presentation failed: %s", type(error).__name__)
             trouble = f"A code could not be answered ({type(error).__name__})."
             self._tell_trouble("answer", trouble)
@@ -204,7 +203,7 @@ class Kiosk:
         """Put on the board how this kiosk is. Never raises."""
         try:
             self.board.update(**self._status())
-        except Exception as error:
+        except Exception as error:  # staff's page must not stop the door
             log.error("the status failed: %s", type(error).__name__)
 
     def _status(self) -> dict[str, object]:

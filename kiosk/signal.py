@@ -52,7 +52,7 @@ class Relay:
                 self._pulse()
             except RelayError as error:
                 self._on_result(str(error))
-            except Exception as error:
+            except Exception as error:  # a relay must not end the thread that fires it
                 self._on_result(f"The relay failed ({type(error).__name__}).")
             else:
                 self._on_result("")

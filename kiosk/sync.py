@@ -116,7 +116,7 @@ class Sync:
             try:
                 more = self.exchange()
                 self._tidy()
-            except Exception as error:
+            except Exception as error:  # a thread that died would never send another scan
                 if not isinstance(error, TransportError | JournalError):
                     log.error("sync failed: %s", type(error).__name__)
                 if self._stop_at is not None:

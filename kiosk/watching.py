@@ -60,7 +60,7 @@ class Eye:
             self._seen = (frame, nearest.corners if nearest else ())
             if nearest and self._presentations.present(nearest.text, frame.captured_at):
                 self._door.present(nearest.text, frame.captured_at)
-        except Exception as error:
+        except Exception as error:  # the next picture may be a good one
             log.error("a picture failed: %s", type(error).__name__)
 
     def preview(self) -> bytes | None:

@@ -1,34 +1,10 @@
-"""The categories that every event begins with, and how a category is stored.
-
-Red means no at a door, so no category is red.
-"""
+"""How a category is stored. The ones that every event begins with are badges/categories.py."""
 
 import sqlite3
-from dataclasses import dataclass
 
+from badges.categories import DEFAULT_CATEGORIES as DEFAULT_CATEGORIES
+from badges.categories import CategoryPlan as CategoryPlan
 from server.names import names_text
-
-
-@dataclass(frozen=True)
-class CategoryPlan:
-    """One category as a venue file or this list writes it."""
-
-    code: int  # 0-255, in the credential
-    key: str  # in rosters and venue files
-    names: dict[str, str]
-    letter: str
-    colour: str  # #rrggbb
-
-
-DEFAULT_CATEGORIES = (
-    CategoryPlan(1, "delegate", {"en": "Delegate", "zh": "代表"}, "D", "#1f5fa8"),
-    CategoryPlan(2, "speaker", {"en": "Speaker", "zh": "演讲嘉宾"}, "S", "#6a3d9a"),
-    CategoryPlan(3, "exhibitor", {"en": "Exhibitor", "zh": "参展商"}, "X", "#0f7173"),
-    CategoryPlan(4, "press", {"en": "Press", "zh": "媒体"}, "P", "#8a5a00"),
-    CategoryPlan(5, "staff", {"en": "Staff", "zh": "工作人员"}, "T", "#4a4a4a"),
-    CategoryPlan(6, "vip", {"en": "VIP", "zh": "贵宾"}, "V", "#7a6200"),
-    CategoryPlan(7, "visitor", {"en": "Visitor", "zh": "观众"}, "N", "#2f6b2f"),
-)
 
 
 def put_category(db: sqlite3.Connection, plan: CategoryPlan) -> None:

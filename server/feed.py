@@ -19,6 +19,7 @@ KEEP_CHANGES = 100_000
 QUEUE_MAX = 10_000
 MISSED_MAX = 5_000  # a kiosk that missed more takes a snapshot, which is quicker
 FOREIGN_WRITES_S = 1.0
+TRIM_EVERY = 10_000  # changes
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,13 @@ class Hub:
         return len(self._subscriptions)
 
     def _run(self) -> None:
+        trimmed = self._cursor
         while not self._closing:
             self._wake.wait(FOREIGN_WRITES_S)
             self._wake.clear()
+            if self._cursor - trimmed >= TRIM_EVERY:
+                trimmed = self._cursor
+                self._database.write(trim)
             with self._lock:
                 for event in _read(self._database.reader, self._cursor, QUEUE_MAX):
                     self._cursor = event.cursor

@@ -5,7 +5,6 @@ OpenCV's own writer takes three times as long, and what it can write depends on 
 
 import struct
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 _KEY_FRAME = 0x10
@@ -24,12 +23,7 @@ class MotionJpeg:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def add(self, jpeg: bytes) -> None:

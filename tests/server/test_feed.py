@@ -98,3 +98,18 @@ def test_server_sent_events(database: Database, hub: feed.Hub) -> None:
     assert next(lines) == ": \n\n"
     say(database, 3)
     assert next(lines).startswith("id: ")
+
+
+def test_the_hub_forgets_what_nobody_needs_any_more(
+    database: Database, hub: feed.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "TRIM_EVERY", 5)
+    monkeypatch.setattr(feed.trim, "__defaults__", (2,))
+    subscription = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
+    for n in range(8):
+        say(database, n)
+        heard(subscription, 1)
+    say(database, 8)
+    assert heard(subscription, 1) == [8]
+    (count,) = database.reader.execute("SELECT COUNT(*) FROM change").fetchone()
+    assert count <= 6

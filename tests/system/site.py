@@ -17,13 +17,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from badges.enrolment import EnrolmentCode
 from server import config, issuing, kiosks, roster, venue
 from server.config import Event, EventSettings
 from server.database import Database
+from server.demo.forum import noon_zone
 
 READY_S = 30.0
 CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
@@ -112,10 +112,11 @@ class Site:
     def __init__(self, path: Path, venue_toml: str, people: int) -> None:
         self.path = path
         self.port = free_port()
+        time_zone, first_day = noon_zone(now_ms())
         settings = EventSettings(
             name={"en": "System test"},
-            time_zone=noon_zone(),
-            first_day=datetime.now(UTC).date(),
+            time_zone=time_zone,
+            first_day=first_day,
             days=2,
             public_host="127.0.0.1",
             host="127.0.0.1",
@@ -246,10 +247,3 @@ def site(path: Path, venue_toml: str, people: int) -> Iterator[Site]:
         yield made
     finally:
         made.close()
-
-
-def noon_zone() -> str:
-    """A zone in which today's UTC date is in full swing, so that no test meets midnight."""
-    hour = datetime.now(UTC).hour
-    ahead = 12 - hour
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/UTC"
