@@ -122,6 +122,10 @@ class RequestStamp:
     COUNTER_HEADER = "Hallkeeper-Counter"
     SIGNATURE_HEADER = "Hallkeeper-Signature"  # base64
 
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.kiosk, self.generation)
+
 
 def request_message(stamp: RequestStamp, method: str, target: str, body: bytes) -> bytes:
     """The bytes that a kiosk signs for one request; `target` is path and query."""

@@ -8,6 +8,7 @@ and reordering are harmless. README.md has the proof sketch; TRUST rules are num
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from badges.admission.facts import StayId
 
@@ -18,6 +19,15 @@ class PlacesError(ValueError):
 
 class NoPlaceError(PlacesError):
     """An entry without a free place at this door."""
+
+
+class PoolKey(NamedTuple):
+    """One of a hall's two pools: ordinary places up to its capacity, or override places, between
+    that and the fire limit.
+    """
+
+    hall_id: int
+    override: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,9 +85,13 @@ class Account:
         back = max(0, min(order.recall - taken.returned, taken.free))
         return replace(taken, returned=taken.returned + back)
 
+    def rest(self) -> "Account":
+        """Return every free place: the door is out of use for a while."""
+        return replace(self, returned=self.returned + max(0, self.free))
+
     def fence(self) -> "Account":
         """Stop for good and return every free place."""
-        return replace(self, fenced=True, returned=self.returned + max(0, self.free))
+        return replace(self.rest(), fenced=True)
 
 
 def may_credit(

@@ -54,6 +54,7 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     session: Count | None = None
     closes: StayRef | None = None
     credited: bool = False  # an exit whose place the door took back at once
+    override_place: bool = False  # an entry on a place between the capacity and the fire limit
     by: Annotated[str, Meta(max_length=32)] | None = None  # override, annul: the supervisor
     note: Annotated[str, Meta(max_length=200)] | None = None  # override, annul: the reason
 

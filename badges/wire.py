@@ -2,11 +2,18 @@
 both ends.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
+from badges.door_facts import CategoryFacts as CategoryFacts
+from badges.door_facts import DoorFacts as DoorFacts
+from badges.door_facts import HallFacts as HallFacts
+from badges.door_facts import HolderFacts as HolderFacts
+from badges.door_facts import SessionFacts as SessionFacts
+from badges.door_facts import StayFacts as StayFacts
+from badges.door_facts import SupervisorFacts as SupervisorFacts
 from badges.record import (
     Count,
     Hash,
@@ -32,6 +39,7 @@ class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
     returned: Count
     free: Count  # for the sharing policy alone; the protocol does not use it
     wants: bool = False  # somebody stands at the door and there is no place
+    override: bool = False  # of the places between the capacity and the fire limit
 
 
 class Health(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +48,7 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
     version: Annotated[str, Meta(max_length=40)] = ""
     camera: Annotated[str, Meta(max_length=120)] = ""  # what is wrong with it; empty: nothing
     frames_per_second: float | None = None
+    read_rate: float | None = None  # of the codes in view in the last minute, the part read
     queue: Count = 0
     disk_free_mb: Count | None = None
     battery_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
@@ -61,6 +70,8 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     signature: Signature  # over HEAD_CONTEXT and head
     incarnation: Count
     places: Annotated[list[PlaceTotals], Meta(max_length=64)] = []
+    cursor: Count = 0  # how far this kiosk has applied the feed
+    resting: bool = False  # out of use: its places went back, and it wants none
     log_size: Count = 0  # the entry log's size in the newest checkpoint that this kiosk verified
     sent_at: Instant
     health: Health = Health()
@@ -73,6 +84,8 @@ class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
     granted: Count
     recall: Count  # return places until your total of returned ones is this
     incarnation: Count
+    override: bool = False
+    left: Count = 0  # in the whole hall, when this was written; for the screen alone
 
 
 class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -89,58 +102,6 @@ class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     consistency: list[Hash]  # from the kiosk's `log_size` to the checkpoint's
     full: list[Count] = []  # halls for which a place was asked, and none can come now
     refused: str | None = None  # why the rest of the batch was not taken
-
-
-class CategoryFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    code: Count
-    key: str
-    names: dict[str, str]  # by language
-    letter: str
-    colour: str  # #rrggbb
-
-
-class HallFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    hall: Count
-    names: dict[str, str]
-    closed: bool
-    categories: list[int]
-    zones: Count
-    sessions_only: bool
-    anti_passback: Literal["off", "soft", "hard"]
-    exits: Literal["strict", "trusting"]
-    facts_age_max_ms: Count | None
-    capacity: Count
-
-
-class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    session: Count
-    titles: dict[str, str]
-    opens_at: Instant
-    closes_at: Instant
-    categories: list[int]
-    invited: list[int]  # serials
-    refused: list[int]  # serials
-
-
-class DoorFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    door: Count
-    names: dict[str, str]
-    mode: Literal["entry", "exit", "both"]
-
-
-class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """A serial of which a door must know more than its badge says."""
-
-    serial: Count
-    highest_issue: Count
-    revoked: bool
-
-
-class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    stay: StayRef
-    serial: Count
-    since: Instant
-    door: Count
 
 
 class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -163,6 +124,7 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     holders: list[HolderFacts]
     stays: list[StayFacts]
     orders: list[PlaceOrder]
+    supervisors: list[SupervisorFacts] = []
     retired: bool
 
 

@@ -81,15 +81,15 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
         last = step.state.last_seq
         step.mark_offered(last)
         incarnation, accounts = step.state.incarnation, step.accounts()
-    places = [PlaceTotals(hall, a.granted, a.returned, a.free) for hall, a in accounts.items()]
+    places = [
+        PlaceTotals(key.hall_id, a.granted, a.returned, a.free, override=key.override)
+        for key, a in accounts.items()
+    ]
     opening = Opening(identity.root.raw, identity.signed, last, incarnation, places)
     digest = hashlib.sha256()
-    gone: list[int] = []
+    gone = journal.gone(1, last)
     _put(out, digest, opening)
     for stored in _stored(journal, last):
-        record = decode_record(stored.record)
-        if record.credited and record.closes is not None:
-            gone.append(record.closes.seq)
         _put(out, digest, Line(msgspec.Raw(stored.record), stored.head, stored.signature))
     seal = Seal(gone, key.sign(_sealed(digest.digest(), gone)))
     out.write(msgspec.json.encode(seal) + b"\n")

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from badges import wire
-from badges.places import Order
 from badges.record import WireError
 from kiosk.journal import Effect, Journal, JournalError, OldServerError
 from kiosk.link import Link
+from kiosk.orders import pool_order
 from kiosk.replica import Replica
 from kiosk.transport import SILENCE_S, Lines, Transport, TransportError
 
@@ -181,7 +181,7 @@ class Feed:
         """First what the journal must know: a change that is heard again does no harm."""
         match event.change:
             case wire.PlacesOrdered(order, generation) if generation == self._journal.generation:
-                self._tell(self._journal.obey([_order(order)]))
+                self._tell(self._journal.obey([pool_order(order)]))
             case wire.KioskRetired(generation) if generation >= self._journal.generation:
                 self._tell(self._journal.fence())
             case wire.VenueChanged():
@@ -205,7 +205,7 @@ class Feed:
                 known = [stay for stay in own if not self._replica.is_ended(stay.seq)]
             self._replica.load(snapshot, known)
             self._snapshot_at = time.monotonic()
-            self._tell(self._journal.obey([_order(order) for order in snapshot.orders]))
+            self._tell(self._journal.obey([pool_order(order) for order in snapshot.orders]))
             if snapshot.retired:
                 self._tell(self._journal.fence())
         except BaseException:
@@ -225,7 +225,3 @@ class Feed:
             self._on_restored()
         if effect.returned:
             self._on_returned()
-
-
-def _order(order: wire.PlaceOrder) -> tuple[int, Order]:
-    return order.hall, Order(order.granted, order.recall, order.incarnation)

@@ -10,12 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from badges.admission.facts import StayId
 from badges.keys import PrivateKey
-from badges.places import Account, Order
+from badges.places import Account, Order, PoolKey
 from badges.record import ScanRecord, decode_record
 from badges.wire import HEAD_CONTEXT
 from kiosk import journal_schema as schema
@@ -27,8 +27,10 @@ from kiosk.journal_errors import (
     OldServerError,
 )
 from kiosk.journal_file import JournalFile
-from kiosk.journal_step import Draft, OwnStay, State, Step, head_at
+from kiosk.journal_records import Draft, Effect, Offer, OwnStay, State, Stored, head_at
+from kiosk.journal_step import Step
 from kiosk.journal_witness import Evidence, Witness, Witnessed
+from kiosk.orders import obey
 
 __all__ = [
     "Draft",
@@ -49,38 +51,6 @@ __all__ = [
 ]
 
 COUNTERS_RESERVED = 100  # request counters that one commit makes durable
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A batch for the server, and what the same moment says of this kiosk."""
-
-    first_seq: int
-    records: list[bytes]
-    gone: list[int]  # entries whose place an exit here had taken back (rule 4)
-    head: bytes  # of the chain, after the last of `records`
-    signature: bytes
-    state: State
-    accounts: dict[int, Account]
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What the server's word changed: places came, or went back; the server had been restored."""
-
-    gained: bool = False
-    returned: bool = False
-    restored: bool = False
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A scan as it is on disk."""
-
-    seq: int
-    record: bytes
-    head: bytes
-    signature: bytes
 
 
 class Journal:
@@ -131,8 +101,8 @@ class Journal:
         with self.step() as step:
             return step.state
 
-    def accounts(self) -> dict[int, Account]:
-        """This kiosk's account with each hall that it ever had places of."""
+    def accounts(self) -> dict[PoolKey, Account]:
+        """This kiosk's account with each pool that it ever had places of."""
         with self.step() as step:
             return step.accounts()
 
@@ -150,27 +120,29 @@ class Journal:
             rows = connection.execute(
                 "SELECT record FROM scan WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
             ).fetchall()
-            gone = connection.execute(
-                "SELECT seq FROM own_stay WHERE credited = 1 AND seq BETWEEN ? AND ? ORDER BY seq",
-                (first, last),
-            ).fetchall()
+            gone = _gone(connection, first, last)
             head = head_at(connection, step.state, last)
             state, accounts = step.state, step.accounts()
         return Offer(
             first_seq=first,
             records=[row[0] for row in rows],
-            gone=[row[0] for row in gone],
+            gone=gone,
             head=head,
             signature=self._key.sign(HEAD_CONTEXT + head),
             state=state,
             accounts=accounts,
         )
 
+    def gone(self, first: int, last: int) -> list[int]:
+        """Entries of these sequences whose place an exit here had taken back (rule 4)."""
+        with self._file.transaction() as connection:
+            return _gone(connection, first, last)
+
     def acked(
         self,
         seq: int,
         incarnation: int,
-        orders: Sequence[tuple[int, Order]] = (),
+        orders: Sequence[tuple[PoolKey, Order]] = (),
         *,
         fenced: bool = False,
     ) -> Effect:
@@ -184,15 +156,15 @@ class Journal:
             if seq > step.state.offered:
                 raise ForkError(seq, step.state.offered)
             step.mark_acked(seq)
-            effect = _obey(step, orders, incarnation)
+            effect = obey(step, orders, incarnation)
             if fenced:
                 effect = replace(effect, gained=False, returned=step.fence() or effect.returned)
         return self._tell(effect)
 
-    def obey(self, orders: Sequence[tuple[int, Order]]) -> Effect:
+    def obey(self, orders: Sequence[tuple[PoolKey, Order]]) -> Effect:
         """Take what is granted and give back what is recalled, hall by hall."""
         with self.step() as step:
-            effect = _obey(step, orders, max((o.incarnation for _, o in orders), default=0))
+            effect = obey(step, orders, max((o.incarnation for _, o in orders), default=0))
         return self._tell(effect)
 
     def fence(self) -> Effect:
@@ -200,6 +172,16 @@ class Journal:
         with self.step() as step:
             effect = Effect(returned=step.fence())
         return effect
+
+    def rest(self) -> Effect:
+        """Admit nobody until `resume`: the shift has ended. Free places go back."""
+        with self.step() as step:
+            return Effect(returned=step.rest())
+
+    def resume(self) -> None:
+        """The door is in use again; places come with the next order."""
+        with self.step() as step:
+            step.resume()
 
     def no_place(self, hall: int) -> None:
         """The server says that no place can come now: nobody need wait for one."""
@@ -275,22 +257,9 @@ class Journal:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
-def _obey(step: Step, orders: Sequence[tuple[int, Order]], incarnation: int) -> Effect:
-    """Take orders. Those of an earlier incarnation are dropped by the account (rule 8).
-
-    A fenced kiosk takes none: what still comes under its name is its successor's.
-    """
-    restored = 0 < step.state.incarnation < incarnation
-    step.raise_incarnation(incarnation)
-    if step.state.fenced:
-        return Effect(restored=restored)
-    gained = returned = False
-    known = step.accounts()
-    for hall, order in orders:
-        before = step.account(hall)
-        after = before.obey(order)
-        if hall not in known or after != before:
-            step.put_account(hall, after)
-        gained |= after.free > before.free
-        returned |= after.returned > before.returned
-    return Effect(gained, returned, restored)
+def _gone(connection: schema.Connection, first: int, last: int) -> list[int]:
+    rows = connection.execute(
+        "SELECT seq FROM own_stay WHERE credited = 1 AND seq BETWEEN ? AND ? ORDER BY seq",
+        (first, last),
+    ).fetchall()
+    return [row[0] for row in rows]

@@ -36,7 +36,8 @@ TABLES = (
         offered INTEGER NOT NULL DEFAULT 0 CHECK (offered >= acked),
         counter INTEGER NOT NULL DEFAULT 0,
         incarnation INTEGER NOT NULL DEFAULT 0,
-        fenced INTEGER NOT NULL DEFAULT 0 CHECK (fenced IN (0, 1))
+        fenced INTEGER NOT NULL DEFAULT 0 CHECK (fenced IN (0, 1)),
+        resting INTEGER NOT NULL DEFAULT 0 CHECK (resting IN (0, 1))
     ) STRICT
     """,
     """
@@ -49,12 +50,15 @@ TABLES = (
     """,
     """
     CREATE TABLE account (
-        hall INTEGER PRIMARY KEY,
+        hall INTEGER NOT NULL,
+        override INTEGER NOT NULL CHECK (override IN (0, 1)),
         granted INTEGER NOT NULL,
         returned INTEGER NOT NULL,
         entries INTEGER NOT NULL,
         credited INTEGER NOT NULL CHECK (credited <= entries),
-        CHECK (granted - returned - entries + credited >= 0)
+        trusted INTEGER NOT NULL,
+        PRIMARY KEY (hall, override),
+        CHECK (granted - returned - entries + credited + trusted >= 0)
     ) STRICT
     """,
     # A stay that an entry here opened. It is credited when its place was taken back here (rule 3).
@@ -65,6 +69,7 @@ TABLES = (
         serial INTEGER NOT NULL,
         since INTEGER NOT NULL,
         door INTEGER NOT NULL,
+        override INTEGER NOT NULL DEFAULT 0,
         open INTEGER NOT NULL DEFAULT 1 CHECK (open IN (0, 1)),
         credited INTEGER NOT NULL DEFAULT 0 CHECK (credited <= 1 - open)
     ) STRICT

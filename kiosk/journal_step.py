@@ -1,58 +1,17 @@
 """A transaction on the journal: what it reads stays true until what it writes is on disk."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
-from badges.admission.facts import Admitted, Decision, Direction, StayId
-from badges.credential import Credential
+from badges.admission.facts import Admitted, Direction, StayId
 from badges.keys import PrivateKey
-from badges.places import Account, may_credit
-from badges.record import ScanRecord, StayRef, encode_record
-from badges.transparency import chain_next, chain_start
+from badges.places import Account, PoolKey, may_credit, may_trust
+from badges.record import ScanRecord, encode_record
+from badges.transparency import chain_next
 from badges.wire import HEAD_CONTEXT
+from kiosk.journal_records import Draft, OwnStay, State, head_at, make_record, read_state
 from kiosk.journal_schema import Connection
-
-
-@dataclass(frozen=True)
-class State:
-    """The journal in a few numbers."""
-
-    kiosk: str
-    generation: int
-    acked: int
-    offered: int
-    counter: int
-    incarnation: int
-    fenced: bool
-    last_seq: int
-
-    @property
-    def waiting(self) -> int:
-        return self.last_seq - self.acked
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A scan that was decided and is to be recorded."""
-
-    direction: Direction
-    door: int
-    hall: int
-    scanned_at: int
-    decision: Decision
-    badge: Credential | None = None
-    skew_ms: int | None = None
-    facts_age_ms: int | None = None
-
-
-@dataclass(frozen=True)
-class OwnStay:
-    """An open stay that an entry at this kiosk began."""
-
-    stay: StayId
-    since: int
-    door: int
 
 
 class Step:
@@ -63,37 +22,54 @@ class Step:
         self._key = key
         self.state = read_state(connection)
 
-    def account(self, hall: int) -> Account:
+    def account(self, hall: int, *, override: bool = False) -> Account:
         """This kiosk's account with a hall; an empty one where there was never a place."""
         row = self._connection.execute(
-            "SELECT granted, returned, entries, credited FROM account WHERE hall = ?", (hall,)
+            "SELECT granted, returned, entries, credited, trusted FROM account"
+            " WHERE hall = ? AND override = ?",
+            (hall, override),
         ).fetchone()
-        granted, returned, entries, credited = row or (0, 0, 0, 0)
+        granted, returned, entries, credited, trusted = row or (0, 0, 0, 0, 0)
+        state = self.state
         return Account(
-            granted, returned, entries, credited, self.state.incarnation, self.state.fenced
+            granted, returned, entries, credited, state.incarnation, state.fenced, trusted
         )
 
-    def put_account(self, hall: int, account: Account) -> None:
-        """Write the account, and what its step changed for the whole kiosk."""
+    def put_account(self, hall: int, account: Account, *, override: bool = False) -> None:
+        """Write the account. A kiosk that is fenced or rests gives back what it has free."""
+        if account.fenced or self.state.resting:
+            account = account.rest()
         self._connection.execute(
-            "INSERT OR REPLACE INTO account (hall, granted, returned, entries, credited)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (hall, account.granted, account.returned, account.entries, account.credited),
+            "INSERT OR REPLACE INTO account"
+            " (hall, override, granted, returned, entries, credited, trusted)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                hall,
+                override,
+                account.granted,
+                account.returned,
+                account.entries,
+                account.credited,
+                account.trusted,
+            ),
         )
 
-    def accounts(self) -> dict[int, Account]:
-        """The account with each hall that this kiosk ever had places of."""
-        halls = self._connection.execute("SELECT hall FROM account ORDER BY hall").fetchall()
-        return {hall: self.account(hall) for (hall,) in halls}
+    def accounts(self) -> dict[PoolKey, Account]:
+        """The account with each pool that this kiosk ever had places of."""
+        rows = self._connection.execute(
+            "SELECT hall, override FROM account ORDER BY hall, override"
+        ).fetchall()
+        keys = [PoolKey(hall, bool(override)) for hall, override in rows]
+        return {key: self.account(key.hall_id, override=key.override) for key in keys}
 
     def own_stays(self, serial: int, hall: int) -> list[OwnStay]:
         """The holder's stays in the hall that began here and are open, the newest first."""
         rows = self._connection.execute(
-            "SELECT seq, since, door FROM own_stay"
+            "SELECT seq, since, door, override FROM own_stay"
             " WHERE serial = ? AND hall = ? AND open = 1 ORDER BY seq DESC",
             (serial, hall),
         ).fetchall()
-        return [OwnStay(self._own(seq), since, door) for seq, since, door in rows]
+        return [OwnStay(self._own(row[0]), row[1], row[2], bool(row[3])) for row in rows]
 
     def is_named(self, stay: StayId) -> bool:
         """Whether an exit here has named this stay of another kiosk, and so closed it."""
@@ -119,7 +95,8 @@ class Step:
         closes = draft.decision.closes if isinstance(draft.decision, Admitted) else None
         record = make_record(draft, self.state, seq)
         if closes is not None:
-            record = msgspec.structs.replace(record, credited=self._close(closes, draft.hall))
+            credited, override = self._close(closes, draft)
+            record = msgspec.structs.replace(record, credited=credited, override_place=override)
         raw = encode_record(record)
         head = chain_next(head_at(self._connection, self.state, seq - 1), raw)
         self._connection.execute(
@@ -160,101 +137,92 @@ class Step:
         """Stop for good; whether free places go back by it."""
         if not self.state.fenced:
             self._change(replace(self.state, fenced=True))
-        before = self.accounts()
-        after = {hall: account.fence() for hall, account in before.items()}
-        for hall in (hall for hall in after if after[hall] != before[hall]):
-            self.put_account(hall, after[hall])
-        return after != before
+        return self._give_back()
+
+    def rest(self) -> bool:
+        """Admit nobody for a while; whether free places go back by it."""
+        self._change(replace(self.state, resting=True))
+        return self._give_back()
+
+    def resume(self) -> None:
+        """The door is in use again."""
+        self._change(replace(self.state, resting=False))
+
+    def _give_back(self) -> bool:
+        free = {key: account for key, account in self.accounts().items() if account.free > 0}
+        for key, account in free.items():
+            self.put_account(key.hall_id, account, override=key.override)
+        return bool(free)
 
     def _change(self, state: State) -> None:
         self.state = state
         self._connection.execute(
-            "UPDATE state SET acked = ?, offered = ?, counter = ?, incarnation = ?, fenced = ?",
-            (state.acked, state.offered, state.counter, state.incarnation, int(state.fenced)),
+            "UPDATE state SET acked = ?, offered = ?, counter = ?, incarnation = ?, fenced = ?,"
+            " resting = ?",
+            (
+                state.acked,
+                state.offered,
+                state.counter,
+                state.incarnation,
+                state.fenced,
+                state.resting,
+            ),
         )
 
     def _open_stay(self, draft: Draft, seq: int) -> None:
         if draft.badge is None:
             raise ValueError("an entry needs a badge")
-        self.put_account(draft.hall, self.account(draft.hall).enter())
+        override = draft.override_place
+        account = self.account(draft.hall, override=override).enter()
+        self.put_account(draft.hall, account, override=override)
         self._connection.execute(
-            "INSERT INTO own_stay (seq, hall, serial, since, door) VALUES (?, ?, ?, ?, ?)",
-            (seq, draft.hall, draft.badge.serial, draft.scanned_at, draft.door),
+            "INSERT INTO own_stay (seq, hall, serial, since, door, override)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (seq, draft.hall, draft.badge.serial, draft.scanned_at, draft.door, override),
         )
 
-    def _close(self, stay: StayId, hall: int) -> bool:
-        """Close the stay here, at once; whether its place came back to this kiosk (rule 3)."""
-        if (stay.kiosk, stay.generation) != (self.state.kiosk, self.state.generation):
+    def _close(self, stay: StayId, draft: Draft) -> tuple[bool, bool]:
+        """Close the stay here, at once: whether its place came back to this kiosk (rule 3), and
+        whether that is one beyond the capacity.
+        """
+        own = (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation)
+        if not own:
+            key, closed = PoolKey(draft.hall, draft.override_place), self.is_named(stay)
             self._connection.execute(
                 "INSERT OR IGNORE INTO named_stay (kiosk, generation, seq) VALUES (?, ?, ?)",
                 (stay.kiosk, stay.generation, stay.seq),
             )
-            return False
+            return self._trust(stay, draft, key, closed=closed), key.override
         row = self._connection.execute(
-            "SELECT hall, open FROM own_stay WHERE seq = ?", (stay.seq,)
+            "SELECT hall, override, open FROM own_stay WHERE seq = ?", (stay.seq,)
         ).fetchone()
         if row is None:
-            return False
+            return False, False
+        key, closed = PoolKey(row[0], bool(row[1])), not row[2]
         credited = may_credit(
             stay,
             kiosk=self.state.kiosk,
             generation=self.state.generation,
             offered=self.state.offered,
-            closed=not row[1],
+            closed=closed,
         )
         self._connection.execute(
             "UPDATE own_stay SET open = 0, credited = ? WHERE seq = ? AND open = 1",
             (int(credited), stay.seq),
         )
         if credited:
-            account = self.account(row[0]).credit()
-            self.put_account(row[0], account.fence() if account.fenced else account)
-        return credited
+            account = self.account(key.hall_id, override=key.override).credit()
+            self.put_account(key.hall_id, account, override=key.override)
+            return True, key.override
+        return self._trust(stay, draft, key, closed=closed), key.override
+
+    def _trust(self, stay: StayId, draft: Draft, key: PoolKey, *, closed: bool) -> bool:
+        """In a trusting hall, while the server is away, take back the place of any stay."""
+        if not may_trust(stay, offline=draft.trusting, closed=closed):
+            return False
+        account = self.account(key.hall_id, override=key.override).trust()
+        self.put_account(key.hall_id, account, override=key.override)
+        return True
 
     def _own(self, seq: int) -> StayId:
         return StayId(self.state.kiosk, self.state.generation, seq)
-
-
-def read_state(connection: Connection) -> State:
-    row = connection.execute(
-        "SELECT kiosk, generation, acked, offered, counter, incarnation, fenced,"
-        " (SELECT coalesce(max(seq), 0) FROM scan) FROM state"
-    ).fetchone()
-    kiosk, generation, acked, offered, counter, incarnation, fenced, last_seq = row
-    return State(kiosk, generation, acked, offered, counter, incarnation, bool(fenced), last_seq)
-
-
-def head_at(connection: Connection, state: State, seq: int) -> bytes:
-    """The chain's hash after record `seq`; 0 is before the first."""
-    if seq == 0:
-        return chain_start(state.kiosk, state.generation)
-    row = connection.execute("SELECT head FROM scan WHERE seq = ?", (seq,)).fetchone()
-    head: bytes = row[0]
-    return head
-
-
-def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
-    """The journal's line for a draft; whether an exit is credited is not known yet."""
-    decision, badge = draft.decision, draft.badge
-    admitted = isinstance(decision, Admitted)
-    flags = decision.flags if isinstance(decision, Admitted) else frozenset()
-    closes = decision.closes if isinstance(decision, Admitted) else None
-    return ScanRecord(
-        kiosk=state.kiosk,
-        generation=state.generation,
-        seq=seq,
-        direction=draft.direction.value,
-        door=draft.door,
-        hall=draft.hall,
-        scanned_at=draft.scanned_at,
-        skew_ms=draft.skew_ms,
-        facts_age_ms=draft.facts_age_ms,
-        decision="admitted" if admitted else "denied",
-        reason=None if isinstance(decision, Admitted) else decision.reason.value,
-        flags=tuple(sorted(flag.value for flag in flags)),
-        serial=badge.serial if badge else None,
-        issue=badge.issue if badge else None,
-        category=badge.category if badge else None,
-        session=decision.session_id,
-        closes=StayRef(closes.kiosk, closes.generation, closes.seq) if closes else None,
-    )

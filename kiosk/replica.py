@@ -177,11 +177,14 @@ class Replica:
         """The holder's open stays in this hall that began at other kiosks, the newest first."""
         with self._reading:
             rows = self._reader.execute(
-                "SELECT kiosk, generation, seq, since, door FROM stay"
+                "SELECT kiosk, generation, seq, since, door, override FROM stay"
                 " WHERE serial = ? ORDER BY since DESC",
                 (serial,),
             ).fetchall()
-        return [Presence(StayId(*row[:3]), since=row[3], door=str(row[4])) for row in rows]
+        return [
+            Presence(StayId(*row[:3]), since=row[3], door=str(row[4]), override=bool(row[5]))
+            for row in rows
+        ]
 
     def is_ended(self, seq: int) -> bool:
         """Whether the stay that entry `seq` of this kiosk began has ended elsewhere."""
@@ -223,9 +226,10 @@ class Replica:
         stay = facts.stay
         if (stay.kiosk, stay.generation) != self._mine:  # the journal knows its own better
             db.execute(
-                "INSERT OR REPLACE INTO stay (kiosk, generation, seq, serial, since, door)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (*_key(stay), facts.serial, facts.since, facts.door),
+                "INSERT OR REPLACE INTO stay"
+                " (kiosk, generation, seq, serial, since, door, override)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*_key(stay), facts.serial, facts.since, facts.door, facts.override),
             )
 
     def _end(self, db: sqlite3.Connection, stay: StayId) -> None:

@@ -42,6 +42,7 @@ _TABLES = (
         serial INTEGER NOT NULL,
         since INTEGER NOT NULL,
         door INTEGER NOT NULL,
+        override INTEGER NOT NULL,
         PRIMARY KEY (kiosk, generation, seq)
     ) STRICT, WITHOUT ROWID
     """,

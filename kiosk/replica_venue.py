@@ -29,6 +29,8 @@ class Venue:
     invited: Mapping[int, frozenset[int]]  # sessions by serial
     refused: Mapping[int, frozenset[int]]  # sessions by serial
     incarnation: int
+    capacity: int
+    supervisors: tuple[wire.SupervisorFacts, ...]
 
     def sessions_at(self, at: int) -> tuple[Session, ...]:
         """The sessions that are not yet over."""
@@ -63,6 +65,8 @@ def read_venue(snapshot: wire.Snapshot, root: PublicKey) -> Venue:
         invited=_by_serial((s.session, s.invited) for s in sessions),
         refused=_by_serial((s.session, s.refused) for s in sessions),
         incarnation=snapshot.incarnation,
+        capacity=snapshot.hall.capacity,
+        supervisors=tuple(snapshot.supervisors),
     )
 
 

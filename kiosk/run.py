@@ -13,6 +13,7 @@ from pathlib import Path
 
 from badges import wire
 from badges.admission import Direction
+from badges.places import PoolKey
 from kiosk import config, health
 from kiosk.admit import Admitter, NotReadyError, own_direction
 from kiosk.answer import Answer
@@ -224,7 +225,7 @@ class Kiosk:
         if venue is not None:
             own = self._direction if venue.door.mode == "both" else own_direction(venue)
             accounts = self.journal.accounts()
-            account = accounts.get(venue.hall.hall_id)
+            account = accounts.get(PoolKey(venue.hall.hall_id))
             status |= {
                 "hall_names": venue.hall_names,
                 "door_names": venue.door.names,

@@ -27,7 +27,9 @@ def status_of(directory: Path) -> dict[str, Any]:
         "acknowledged": state.acked,
         "waiting": state.waiting,
         "retired": state.fenced,
-        "free_places": {str(hall): account.free for hall, account in accounts.items()},
+        "free_places": {
+            str(key.hall_id): account.free for key, account in accounts.items() if not key.override
+        },
         "log_alarms": [one.problem for one in evidence],
         "disk_free_mb": disk_free_mb(directory),
     }

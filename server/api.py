@@ -138,19 +138,20 @@ def scans() -> Response:
 
     def step(
         db: sqlite3.Connection,
-    ) -> tuple[ledger.Sender, ledger.Ingested, list[wire.PlaceOrder], int]:
+    ) -> tuple[ledger.Sender, ledger.Ingested, list[wire.PlaceOrder], int, int]:
         now = here.now()
         caller = _caller(db, signed, now)
         taken = ledger.ingest(db, caller.sender, batch, calendar=calendar, now=now)
         kiosks.keep_health(db, caller.sender.key, batch)
-        orders = [places.order_for(db, hall, caller.sender.key) for hall in taken.halls]
-        return caller.sender, taken, orders, feed.cursor(db)
+        orders = places.orders_for(db, caller.sender.key)
+        return caller.sender, taken, orders, feed.cursor(db), places.incarnation(db)
 
     try:
-        sender, taken, orders, cursor = here.database.write(step)
+        sender, taken, orders, cursor, incarnation = here.database.write(step)
     except ledger.GapError as error:
         raise ApiError(409, "gap", str(error), retry=True) from None
     except ledger.ForkError:
+        here.database.write(lambda db: kiosks.fence_forked(db, signed.stamp.key, here.now()))
         raise ApiError(
             409,
             "fork",
@@ -161,7 +162,7 @@ def scans() -> Response:
     return _json(
         wire.ScanAnswer(
             acked_seq=taken.acked_seq,
-            incarnation=places.incarnation(here.database.reader),
+            incarnation=incarnation,
             fenced=sender.state != "active",
             orders=orders,
             received_at=received_at,

@@ -8,6 +8,7 @@ its own journal.
 import hashlib
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +23,7 @@ from badges.enrolment import (
     six_words,
 )
 from badges.keys import BadSignatureError, PublicKey
+from badges.places import KioskKey
 from badges.record import KioskId
 from badges.transparency import chain_start
 from server import entry_log, feed, places
@@ -189,12 +191,12 @@ def retire(db: sqlite3.Connection, kiosk: str, *, by: str, now: int) -> None:
 def fence(db: sqlite3.Connection, kiosk: str, generation: int, *, by: str, now: int) -> None:
     """A lost kiosk: nothing more is granted to it; its places stay counted as possibly used."""
     _stop(db, kiosk, generation, "fenced", by, now)
-    rows = db.execute(
-        "SELECT hall_id FROM place_account WHERE kiosk = ? AND generation = ?", (kiosk, generation)
-    ).fetchall()
-    for row in rows:
-        pool = places.load(db, row["hall_id"])
-        places.save(db, row["hall_id"], pool, pool.fence((kiosk, generation)))
+
+
+def fence_forked(db: sqlite3.Connection, key: KioskKey, now: int) -> None:
+    """Its journal is not the one that it sent before: nothing more is granted to it (rule 9)."""
+    with suppress(KioskError):
+        fence(db, *key, by="server", now=now)
 
 
 def kiosks(db: sqlite3.Connection) -> list[KioskRow]:
@@ -237,11 +239,17 @@ def count_request(db: sqlite3.Connection, key: tuple[str, int], counter: int, no
 
 
 def keep_health(db: sqlite3.Connection, key: tuple[str, int], batch: wire.ScanBatch) -> None:
-    """What the kiosk says of itself, and how far it has verified the entry log."""
+    """What the kiosk says of itself: its health, and how far it follows log and feed."""
     db.execute(
-        "UPDATE kiosk SET health = ?, log_size = MAX(log_size, ?)"
+        "UPDATE kiosk SET health = ?, log_size = MAX(log_size, ?), cursor = ?, resting = ?"
         " WHERE kiosk = ? AND generation = ?",
-        (wire.encode(batch.health).decode(), batch.log_size, *key),
+        (
+            wire.encode(batch.health).decode(),
+            batch.log_size,
+            batch.cursor,
+            batch.resting,
+            *key,
+        ),
     )
 
 
@@ -258,6 +266,7 @@ def _stop(
     ).rowcount
     if changed != 1:
         raise KioskError(f"kiosk {kiosk!r} in generation {generation} is {state} already")
+    places.fence(db, (kiosk, generation))
     feed.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
     subject: dict[str, str | int | None] = {"kiosk": kiosk, "generation": generation}
     entry_log.act(db, by, f"kiosk.{'fence' if state == 'fenced' else 'retire'}", subject, now)

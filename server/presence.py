@@ -18,6 +18,7 @@ class Stay:
     serial: int
     opened_at: int  # by the server's clock, as far as the kiosk knew its own error
     clock_known: bool  # whether the kiosk had measured that error
+    override: bool = False  # it uses a place beyond the capacity
 
 
 # Of which stays the order in time is known: those whose kiosk had measured its clock.
@@ -25,13 +26,14 @@ _CLOCK_KNOWN = (
     "EXISTS (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
     " AND s.seq = stay.seq AND s.skew_ms IS NOT NULL)"
 )
-_COLUMNS = "kiosk, generation, seq, hall_id, door_id, serial, opened_at"
+_COLUMNS = "kiosk, generation, seq, hall_id, door_id, serial, opened_at, override"
 
 
 def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> None:
     """Record a stay; `gone_at`: it was over before the server heard of it."""
     db.execute(
-        f"INSERT INTO stay ({_COLUMNS}, closed_at, closed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO stay ({_COLUMNS}, closed_at, closed_by, gone)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stay.ref.kiosk,
             stay.ref.generation,
@@ -40,8 +42,10 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
             stay.door_id,
             stay.serial,
             stay.opened_at,
+            stay.override,
             gone_at,
             None if gone_at is None else "exit",
+            gone_at is not None,
         ),
     )
 
@@ -54,6 +58,42 @@ def close(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> Stay | None
         (at, by, ref.kiosk, ref.generation, ref.seq),
     ).fetchone()
     return None if row is None else _stay(row)
+
+
+def remember_early(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> bool:
+    """Keep an exit that names a stay whose entry is not here yet; False where the stay is known.
+
+    Only after a restore from a backup: a door has the exit, and another one has the entry.
+    """
+    known = db.execute(
+        "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?",
+        (ref.kiosk, ref.generation, ref.seq),
+    ).fetchone()
+    if known is None:
+        db.execute(
+            "INSERT OR IGNORE INTO early_exit VALUES (?, ?, ?, ?, ?)",
+            (ref.kiosk, ref.generation, ref.seq, at, by),
+        )
+    return known is None
+
+
+def early_exit(db: sqlite3.Connection, ref: StayRef) -> tuple[str, int] | None:
+    """By what and when the stay ended before its entry came here, or None; told once."""
+    row = db.execute(
+        "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ?"
+        " RETURNING closed_by, closed_at",
+        (ref.kiosk, ref.generation, ref.seq),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def is_gone(db: sqlite3.Connection, ref: StayRef) -> bool:
+    """Whether the kiosk itself had taken the stay's place back before it offered the entry."""
+    row = db.execute(
+        "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?",
+        (ref.kiosk, ref.generation, ref.seq),
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def open_stays(db: sqlite3.Connection, serial: int) -> list[Stay]:
@@ -104,8 +144,18 @@ def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
     return [facts(_stay(row)) for row in rows]
 
 
+def open_in(db: sqlite3.Connection, hall_id: int, *, override: bool) -> list[Stay]:
+    """Open stays of one of the hall's pools."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay"
+        " WHERE hall_id = ? AND override = ? AND closed_at IS NULL",
+        (hall_id, override),
+    )
+    return [_stay(row) for row in rows]
+
+
 def facts(stay: Stay) -> wire.StayFacts:
-    return wire.StayFacts(stay.ref, stay.serial, stay.opened_at, stay.door_id)
+    return wire.StayFacts(stay.ref, stay.serial, stay.opened_at, stay.door_id, stay.override)
 
 
 def lineage(db: sqlite3.Connection, hall_id: int) -> frozenset[int]:
@@ -131,4 +181,5 @@ def surroundings(db: sqlite3.Connection, hall_id: int) -> frozenset[int]:
 
 
 def _stay(row: sqlite3.Row) -> Stay:
-    return Stay(StayRef(row[0], row[1], row[2]), row[3], row[4], row[5], row[6], bool(row[7]))
+    ref = StayRef(row[0], row[1], row[2])
+    return Stay(ref, row[3], row[4], row[5], row[6], bool(row[8]), bool(row[7]))

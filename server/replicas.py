@@ -4,7 +4,7 @@ import json
 import sqlite3
 
 from badges import wire
-from server import feed, places, presence, venue
+from server import feed, places, presence, supervisors, venue
 from server.config import Event, day_starts
 
 
@@ -36,7 +36,8 @@ def snapshot(
         sessions=venue.session_facts(db, hall_id, now),
         holders=_exceptions(db),
         stays=presence.in_hall(db, hall_id),
-        orders=_orders(db, kiosk),
+        orders=places.orders_for(db, kiosk),
+        supervisors=supervisors.supervisors(db),
         retired=state != "active",
     )
 
@@ -53,10 +54,3 @@ def _exceptions(db: sqlite3.Connection) -> list[wire.HolderFacts]:
         " HAVING MAX(b.issue) > 1 OR a.revoked_at IS NOT NULL"
     )
     return [wire.HolderFacts(row[0], row[1], bool(row[2])) for row in rows]
-
-
-def _orders(db: sqlite3.Connection, kiosk: tuple[str, int]) -> list[wire.PlaceOrder]:
-    halls = db.execute(
-        "SELECT hall_id FROM place_account WHERE kiosk = ? AND generation = ?", kiosk
-    ).fetchall()
-    return [places.order_for(db, row[0], kiosk) for row in halls]

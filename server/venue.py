@@ -47,6 +47,8 @@ class HallRow:
     facts_age_max_ms: int | None
     closed_at: int | None
     open_stays: int
+    open_overrides: int  # people inside on places beyond the capacity
+    change_cursor: int  # of the feed: doors that have applied it know the present policy
     categories: tuple[int, ...]
 
 
@@ -198,31 +200,6 @@ def session_facts(db: sqlite3.Connection, hall_id: int, now: int) -> list[wire.S
         )
         for row in rows
     ]
-
-
-def set_closed(db: sqlite3.Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
-    """Shut a hall whatever its programme says, or open it again. Raises UnknownHallError."""
-    hall(db, hall_id)
-    db.execute(
-        "UPDATE hall SET closed_at = ? WHERE hall_id = ?", (now if closed else None, hall_id)
-    )
-    feed.publish(db, wire.VenueChanged(), hall_id=hall_id)
-    act = "hall_closed" if closed else "hall_opened"
-    entry_log.act(db, by, act, {"hall": hall_id}, now)
-
-
-def set_capacity(db: sqlite3.Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
-    """The organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
-
-    A lower one than there are people inside puts nobody out: nobody more gets in.
-    """
-    row = hall(db, hall_id)
-    if not 0 <= capacity <= row.fire_limit:
-        raise VenueError([f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit."])
-    db.execute("UPDATE hall SET capacity = ? WHERE hall_id = ?", (capacity, hall_id))
-    feed.publish(db, wire.VenueChanged(), hall_id=hall_id)
-    subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}
-    entry_log.act(db, by, "capacity_set", subject, now)
 
 
 def remove_session(db: sqlite3.Connection, session_id: int, *, by: str, now: int) -> None:

@@ -127,6 +127,7 @@ class Presence:
     stay: StayId
     since: int | None = None
     door: str | None = None
+    override: bool = False  # on a place beyond the capacity
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from badges import wire
 from server.display import span
+from server.grants import LIVE_MS
 from server.kiosks import KioskRow
-from server.places import LIVE_MS
 
 SKEW_MS = 2_000
 FACTS_AGE_MS = 60_000

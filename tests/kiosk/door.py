@@ -10,7 +10,7 @@ from badges.admission import Denied
 from badges.credential import Credential, issue_credential, lookup_id, open_credential, seal_name
 from badges.enrolment import Identity, sign_identity
 from badges.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
-from badges.places import Order
+from badges.places import Order, PoolKey
 from badges.record import StayRef
 from kiosk.admit import Admitter
 from kiosk.config import make_identity, save_identity, save_key
@@ -150,7 +150,7 @@ class Door:
         self.start()
 
     def grant(self, places: int, *, recall: int = 0, incarnation: int = 1) -> None:
-        self.journal.obey([(HALL, Order(places, recall, incarnation))])
+        self.journal.obey([(PoolKey(HALL), Order(places, recall, incarnation))])
 
     def load(self, **changes: object) -> None:
         self.replica.load(snapshot(**changes))
@@ -159,7 +159,7 @@ class Door:
         return self.admitter.present(text, at=self.clock.wall, **options)
 
     def free(self) -> int:
-        return self.journal.accounts()[HALL].free
+        return self.journal.accounts()[PoolKey(HALL)].free
 
 
 def records_of(journal: Journal) -> list[bytes]:
@@ -172,7 +172,7 @@ def reason(answer) -> str:
 
 
 def orders(*pairs: tuple[int, int, int]) -> Iterable[tuple[int, Order]]:
-    return [(HALL, Order(*pair)) for pair in pairs]
+    return [(PoolKey(HALL), Order(*pair)) for pair in pairs]
 
 
 def signed_identity(key: PrivateKey = KIOSK_KEY, kiosk: str = KIOSK) -> bytes:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
-from badges.places import Account
+from badges.places import Account, PoolKey
 from kiosk.journal import Draft, Journal
 from tests.kiosk.door import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential
 
@@ -31,4 +31,4 @@ def own(seq: int) -> StayId:
 
 
 def account(journal: Journal) -> Account:
-    return journal.accounts()[HALL]
+    return journal.accounts()[PoolKey(HALL)]

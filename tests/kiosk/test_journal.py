@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from badges.admission import Denied, Direction, Reason
 from badges.admission.facts import StayId
 from badges.keys import BadSignatureError
-from badges.places import Account, NoPlaceError, Order
+from badges.places import Account, NoPlaceError, Order, PoolKey
 from badges.record import decode_record
 from badges.transparency import chain_next, chain_start
 from badges.wire import HEAD_CONTEXT
@@ -154,7 +154,7 @@ class TestAnswers:
 
     def test_an_older_order_counts_in_no_hall(self, journal: Journal) -> None:
         """Else a hall that was silent since the restore would take a forgotten grant."""
-        journal.obey([(8, Order(1, 0, 2))])
+        journal.obey([(PoolKey(8), Order(1, 0, 2))])
         journal.obey(orders((99, 0, 1)))
         assert account(journal).granted == 10
 
@@ -185,8 +185,8 @@ class TestAnswers:
         assert account(journal) == Account(10, 2, 8, 0, incarnation=1)
 
     def test_an_account_is_known_from_its_first_order(self, journal: Journal) -> None:
-        journal.obey([(8, Order(0, 0, 1))])
-        assert journal.accounts()[8] == Account(incarnation=1)
+        journal.obey([(PoolKey(8), Order(0, 0, 1))])
+        assert journal.accounts()[PoolKey(8)] == Account(incarnation=1)
 
     def test_a_fenced_kiosk_returns_all_and_takes_nothing(self, journal: Journal) -> None:
         enter(journal, 1)

@@ -15,7 +15,7 @@ import pytest
 
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
-from badges.places import Account, NoPlaceError
+from badges.places import Account, NoPlaceError, PoolKey
 from kiosk import journal_schema
 from kiosk.journal import Draft, Journal, JournalError
 from tests.kiosk.crash_disk import Disk, FileSystem, Loss, connect_to, restore
@@ -182,7 +182,7 @@ def test_no_scan_of_a_killed_process_is_lost(tmp_path: Path) -> None:
                     acknowledged = int(line)
         assert process.wait() == -signal.SIGKILL
         with Journal(path, KIOSK, GENERATION, KIOSK_KEY) as journal:
-            state, account = journal.state(), journal.accounts()[HALL]
+            state, account = journal.state(), journal.accounts()[PoolKey(HALL)]
         assert acknowledged <= state.last_seq <= acknowledged + 1
         assert account.entries == state.last_seq
     assert acknowledged > 50

@@ -33,8 +33,9 @@ class Site:
 
         taken = self.database.write(step)
         door.acked = max(door.acked, taken.acked_seq)
-        order = places.order_for(self.database.reader, door.hall, (door.kiosk, door.generation))
-        door.granted = max(door.granted, order.granted)
+        for order in places.orders_for(self.database.reader, (door.kiosk, door.generation)):
+            if order.hall == door.hall and not order.override:
+                door.granted = max(door.granted, order.granted)
         return taken
 
     def rows(self, sql: str) -> list[tuple]:
@@ -44,13 +45,13 @@ class Site:
         return places.hall_figures(self.database.reader)[hall - 1]
 
 
-def build(db, doors: list[Door], capacity: int) -> None:
+def build(db, doors: list[Door], capacity: int, fire_limit: int) -> None:
     for hall, parent in ((SMALL, None), (OTHER, None), (ROOM, OTHER)):
         db.execute(
             "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
-            " sessions_only, anti_passback, exits) VALUES (?, ?, '{}', ?, 99, ?, 1, 0, 'hard',"
+            " sessions_only, anti_passback, exits) VALUES (?, ?, '{}', ?, ?, ?, 1, 0, 'hard',"
             " 'strict')",
-            (hall, f"H{hall}", parent, capacity),
+            (hall, f"H{hall}", parent, fire_limit, capacity),
         )
         db.execute("INSERT INTO hall_category VALUES (?, 1)", (hall,))
     for serial in (ANNA, BORIS, *range(1, 21)):
@@ -72,11 +73,11 @@ def build(db, doors: list[Door], capacity: int) -> None:
         places.enrol(db, door.hall, (door.kiosk, 1))
 
 
-def open_site(database: Database) -> Site:
+def open_site(database: Database, fire_limit: int = 99) -> Site:
     """Capacity 6 in each hall, with places at every door."""
     doors = [Door("west", 1, SMALL), Door("east", 2, SMALL), Door("other", 3, OTHER)]
     doors.append(Door("room", 4, ROOM))
-    database.write(lambda db: build(db, doors, capacity=6))
+    database.write(lambda db: build(db, doors, 6, fire_limit))
     found = Site(database, *doors)
     for door in doors:
         found.send(door)

@@ -117,7 +117,10 @@ def test_it_works(kiosk: Kiosk) -> None:
     kiosk.door.scan(NOW, None, decision="denied", reason="forged")
     answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
     assert (answer.acked_seq, answer.fenced) == (1, False)
-    assert [(order.hall, order.granted) for order in answer.orders] == [(HALL, 9)]
+    assert [(order.hall, order.granted, order.override) for order in answer.orders] == [
+        (HALL, 9, False),
+        (HALL, 0, True),
+    ]
     assert wire.decode(kiosk.get("/api/names?after=0").data, wire.NamesPage).names == []
 
 

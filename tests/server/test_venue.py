@@ -5,7 +5,7 @@ import pytest
 
 from badges import wire
 from badges.card import check_colour
-from server import feed, venue
+from server import feed, safety, venue
 from server.categories import DEFAULT_CATEGORIES
 from server.config import Event
 from server.database import Database
@@ -162,18 +162,18 @@ def test_a_door_with_a_kiosk_keeps_its_hall(event: Event, site: Database) -> Non
 class TestOnTheDay:
     def test_closing_and_opening(self, site: Database) -> None:
         start = feed.cursor(site.reader)
-        site.write(lambda db: venue.set_closed(db, 2, True, by="user:1", now=NOW))
+        site.write(lambda db: safety.set_closed(db, 2, True, by="user:1", now=NOW))
         assert venue.hall_facts(site.reader, 2).closed
-        site.write(lambda db: venue.set_closed(db, 2, False, by="user:1", now=NOW))
+        site.write(lambda db: safety.set_closed(db, 2, False, by="user:1", now=NOW))
         assert not venue.hall_facts(site.reader, 2).closed
         assert changes(site, start) == [wire.VenueChanged()] * 2
         assert '"act":"hall_opened"' in last_act(site)
 
     def test_capacity_up_to_the_limit(self, site: Database) -> None:
-        site.write(lambda db: venue.set_capacity(db, 2, 120, by="user:1", now=NOW))
+        site.write(lambda db: safety.set_capacity(db, 2, 120, by="user:1", now=NOW))
         assert venue.hall(site.reader, 2).capacity == 120
         with pytest.raises(VenueError, match="capacity is 0 to 120"):
-            site.write(lambda db: venue.set_capacity(db, 2, 121, by="user:1", now=NOW))
+            site.write(lambda db: safety.set_capacity(db, 2, 121, by="user:1", now=NOW))
 
     def test_removing_a_session(self, site: Database) -> None:
         press = venue.sessions(site.reader)[1].session_id

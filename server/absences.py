@@ -1,0 +1,92 @@
+"""Absences: when a kiosk worked without the server, and which scans it made meanwhile.
+
+Noted by itself as the scans arrive, from their age; the report is for staff to read.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from badges.places import KioskKey
+from badges.record import ScanRecord
+
+AWAY_MS = 10_000  # a scan that comes later than this was made without the server
+SAME_MS = 60_000  # what arrives within this of the last batch belongs to the same absence
+
+
+@dataclass(frozen=True)
+class Absence:
+    """One time away, with what came of it. Times are Unix ms by the server's clock."""
+
+    absence_id: int
+    kiosk: str
+    generation: int
+    door_names: str  # JSON by language
+    hall_names: str  # JSON by language
+    since: int
+    back_at: int
+    scans: int
+    admitted: int
+    denied: int
+    exits: int
+    overrides: int  # admitted by a supervisor
+    over_capacity: int  # of those, on a place beyond the capacity
+    facts_age_ms: int | None  # of the oldest knowledge that a decision rested on
+    discrepancies: dict[str, int]  # by reason
+
+
+def note(db: sqlite3.Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int) -> None:
+    """Begin or extend the kiosk's absence, where the batch holds scans that waited."""
+    late = [record for record in fresh if now - _made_at(record) > AWAY_MS]
+    if not late:
+        return
+    since = min(_made_at(record) - (record.facts_age_ms or 0) for record in late)
+    first, last = late[0].seq, late[-1].seq
+    extended = db.execute(
+        "UPDATE absence SET last_seq = ?, back_at = ?, since = MIN(since, ?)"
+        " WHERE kiosk = ? AND generation = ? AND last_seq = ? AND back_at >= ?",
+        (last, now, max(0, since), *kiosk, first - 1, now - SAME_MS),
+    ).rowcount
+    if not extended:
+        db.execute(
+            "INSERT INTO absence (kiosk, generation, since, back_at, first_seq, last_seq)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (*kiosk, max(0, since), now, first, last),
+        )
+
+
+def absences(db: sqlite3.Connection, limit: int = 100) -> list[Absence]:
+    """The newest absences, each with its report."""
+    rows = db.execute(
+        "SELECT a.absence_id, a.kiosk, a.generation, d.names AS door_names,"
+        " h.names AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"
+        " COALESCE(SUM(s.decision = 'admitted' AND s.direction = 'entry'), 0) AS admitted,"
+        " COALESCE(SUM(s.decision = 'denied'), 0) AS denied,"
+        " COALESCE(SUM(s.direction = 'exit' AND s.act = 'scan'), 0) AS exits,"
+        " COALESCE(SUM(s.act = 'override'), 0) AS overrides,"
+        " COALESCE(SUM(s.override_place), 0) AS over_capacity,"
+        " MAX(s.facts_age_ms) AS facts_age_ms"
+        " FROM absence a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
+        " JOIN hall h USING (hall_id)"
+        " LEFT JOIN scan s ON s.kiosk = a.kiosk AND s.generation = a.generation"
+        " AND s.seq BETWEEN a.first_seq AND a.last_seq"
+        " GROUP BY a.absence_id ORDER BY a.back_at DESC, a.absence_id DESC LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return [
+        Absence(**dict(row), discrepancies=_discrepancies(db, row["absence_id"])) for row in rows
+    ]
+
+
+def _discrepancies(db: sqlite3.Connection, absence_id: int) -> dict[str, int]:
+    rows = db.execute(
+        "SELECT d.reason, COUNT(*) FROM absence a JOIN scan s ON s.kiosk = a.kiosk"
+        " AND s.generation = a.generation AND s.seq BETWEEN a.first_seq AND a.last_seq"
+        " JOIN discrepancy d USING (number) WHERE a.absence_id = ? GROUP BY d.reason",
+        (absence_id,),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _made_at(record: ScanRecord) -> int:
+    return record.scanned_at - (record.skew_ms or 0)

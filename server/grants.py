@@ -1,0 +1,125 @@
+"""Who is granted places: the sharing policy at work on what the database knows of a hall's doors.
+
+Sharing may be poor without harm: only the protocol keeps the promise (badges/places.py). Every
+order is published in the transaction that grants it.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from badges import wire
+from badges.places import KioskKey, Pool, PoolKey
+from server import feed, places, sharing
+
+WANT_MS = 3_000  # how long a kiosk's wish for a place is remembered
+LIVE_MS = 30_000  # a kiosk unheard for longer gets nothing new
+
+
+@dataclass(frozen=True)
+class _Pools:
+    """Both pools of a hall, before and after; each has what the other leaves of the limit."""
+
+    ordinary: Pool
+    override: Pool
+
+    @classmethod
+    def load(cls, db: sqlite3.Connection, hall_id: int, fire_limit: int) -> "_Pools":
+        """The capacity may just have been raised or lowered: together they keep the fire limit."""
+        ordinary = places.load(db, PoolKey(hall_id))
+        override = places.load(db, PoolKey(hall_id, override=True))
+        beyond = fire_limit - max(ordinary.capacity, ordinary.worst_case)
+        within = min(ordinary.capacity, fire_limit - override.worst_case)
+        return cls(ordinary.resized(within), override.resized(min(override.capacity, beyond)))
+
+
+def heard(
+    db: sqlite3.Connection, kiosk: KioskKey, totals: wire.PlaceTotals, people: int, now: int
+) -> None:
+    """Keep what a kiosk says of its need, and that `people` more came to it; for sharing alone."""
+    key = PoolKey(totals.hall, totals.override)
+    row = db.execute(
+        "SELECT rate, rate_at FROM place_account"
+        " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
+        (*key, *kiosk),
+    ).fetchone()
+    if row is None:
+        return
+    rate = sharing.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, people)
+    db.execute(
+        "UPDATE place_account SET free = ?, wanted_at = CASE WHEN ? THEN ? ELSE NULL END,"
+        " rate = ?, rate_at = ?"
+        " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
+        (totals.free, totals.wants, now, rate, now, *key, *kiosk),
+    )
+
+
+def share(db: sqlite3.Connection, hall_id: int, now: int) -> frozenset[KioskKey]:
+    """Grant and recall by the policy, in both pools, and publish each order.
+
+    Returns the kiosks that asked for an ordinary place and for which none can come now.
+    """
+    hall = db.execute(
+        "SELECT fire_limit, closed_at FROM hall WHERE hall_id = ?", (hall_id,)
+    ).fetchone()
+    pools = _Pools.load(db, hall_id, hall["fire_limit"])
+    closed = hall["closed_at"] is not None
+    hopeless = _share(db, PoolKey(hall_id), pools.ordinary, closed, now)
+    _share(db, PoolKey(hall_id, override=True), pools.override, False, now)
+    return hopeless
+
+
+def _share(
+    db: sqlite3.Connection, key: PoolKey, before: Pool, closed: bool, now: int
+) -> frozenset[KioskKey]:
+    doors = _doors(db, key, before, now)
+    plan = sharing.plan(doors, before.free, closed=closed, spread=key.override)
+    pool = before
+    for kiosk, count in plan.grants.items():
+        pool = pool.grant(kiosk, count)
+    recalls = dict(plan.recalls)
+    for kiosk in _elsewhere(db, key):
+        recalls[kiosk] = max(0, pool.kiosks[kiosk].held)
+    if pool != before:
+        places.save(db, key, before, pool)
+    for kiosk in {*recalls, *plan.grants}:
+        recall = recalls.get(kiosk, 0)
+        if recall or pool.kiosks[kiosk] != before.kiosks[kiosk]:
+            name, generation = kiosk
+            order = places.order(key, pool, kiosk, recall)
+            feed.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
+    return plan.hopeless
+
+
+def _doors(db: sqlite3.Connection, key: PoolKey, pool: Pool, now: int) -> list[sharing.Door]:
+    """Kiosks that may be granted places: at work, at a door of this hall that admits."""
+    rows = db.execute(
+        "SELECT a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, k.seen_at"
+        " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
+        " WHERE a.hall_id = ? AND a.override = ? AND k.state = 'active' AND NOT a.fenced"
+        " AND NOT k.resting AND d.hall_id = a.hall_id AND d.mode <> 'exit'"
+        " ORDER BY a.kiosk",
+        key,
+    )
+    return [
+        sharing.Door(
+            kiosk=(row["kiosk"], row["generation"]),
+            held=max(0, pool.kiosks[row["kiosk"], row["generation"]].held),
+            free=row["free"],
+            rate=sharing.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, 0),
+            wants=row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS,
+            live=row["seen_at"] is not None and row["seen_at"] >= now - LIVE_MS,
+        )
+        for row in rows
+    ]
+
+
+def _elsewhere(db: sqlite3.Connection, key: PoolKey) -> list[KioskKey]:
+    """Kiosks at work that hold places here and can't use them: moved, or at an exit."""
+    rows = db.execute(
+        "SELECT a.kiosk, a.generation"
+        " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
+        " WHERE a.hall_id = ? AND a.override = ? AND k.state = 'active'"
+        " AND (d.hall_id <> a.hall_id OR d.mode = 'exit') AND a.free > 0",
+        key,
+    )
+    return [(row[0], row[1]) for row in rows]

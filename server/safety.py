@@ -1,0 +1,143 @@
+"""The safety officer's acts: close a hall, change its capacity, clear it, and say what became of
+a lost kiosk's places.
+
+Each takes effect at every door that hears of it; `unconfirmed` names those that have not.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from badges import wire
+from badges.places import KioskKey, PlacesError, PoolKey
+from server import entry_log, feed, grants, places, presence, venue
+from server.venue_plan import VenueError
+
+
+@dataclass(frozen=True)
+class Account:
+    """A kiosk's account with a hall, as staff see it. `held` places may be in use unseen."""
+
+    kiosk: str
+    generation: int
+    door_id: int
+    door_names: str  # JSON by language
+    state: str
+    seen_at: int | None
+    confirmed: bool  # it has applied the hall's last closing, opening or capacity
+    free: int  # as it last said
+    held: int
+    overrides: int  # places beyond the capacity that it holds
+    awaited: bool  # a restored server waits to hear it
+
+
+def set_closed(db: sqlite3.Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
+    """Shut a hall whatever its programme says, or open it again. Raises UnknownHallError.
+
+    Closing calls every place back; nobody inside is put out.
+    """
+    venue.hall(db, hall_id)
+    db.execute(
+        "UPDATE hall SET closed_at = ? WHERE hall_id = ?", (now if closed else None, hall_id)
+    )
+    _changed(db, hall_id, now)
+    entry_log.act(db, by, "hall_closed" if closed else "hall_opened", {"hall": hall_id}, now)
+
+
+def set_capacity(db: sqlite3.Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
+    """The organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
+
+    A lower one than there are people inside puts nobody out: nobody more gets in, and what the
+    doors hold above it is called back.
+    """
+    row = venue.hall(db, hall_id)
+    if not 0 <= capacity <= row.fire_limit:
+        raise VenueError([f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit."])
+    db.execute("UPDATE hall SET capacity = ? WHERE hall_id = ?", (capacity, hall_id))
+    _changed(db, hall_id, now)
+    subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}
+    entry_log.act(db, by, "capacity_set", subject, now)
+
+
+def clear(db: sqlite3.Connection, hall_id: int, *, by: str, now: int) -> int:
+    """Staff's word that the hall is empty: every stay known here ends, and fenced kiosks hold no
+    place of it any more. Returns how many stays ended. Raises UnknownHallError.
+
+    What doors that have not been heard admitted meanwhile stays counted.
+    """
+    venue.hall(db, hall_id)
+    ended = 0
+    for override in (False, True):
+        key = PoolKey(hall_id, override)
+        before = pool = places.load(db, key)
+        for stay in presence.open_in(db, hall_id, override=override):
+            presence.close(db, stay.ref, "cleared", now)
+            pool = pool.close_stay()
+            change = wire.StayClosed(stay.ref, hall_id, stay.serial)
+            feed.publish(db, change, hall_id=hall_id)
+            ended += 1
+        for kiosk, held in pool.kiosks.items():
+            if held.fenced:
+                pool = pool.attest(kiosk, 0, seq=_last_seq(db, kiosk))
+        places.save(db, key, before, pool)
+    entry_log.act(db, by, "hall_cleared", {"hall": hall_id, "stays": ended}, now)
+    grants.share(db, hall_id, now)
+    return ended
+
+
+def attest(
+    db: sqlite3.Connection, hall_id: int, kiosk: KioskKey, inside: int, *, by: str, with_: str,
+    now: int,
+) -> None:  # fmt: skip
+    """Two people's word: of those whom a fenced kiosk let in and the ledger does not know of, at
+    most `inside` are in the hall. The rest of its places come back. Raises PlacesError.
+    """
+    if inside < 0:
+        raise PlacesError("The number of people is 0 or more.")
+    for override in (False, True):
+        key = PoolKey(hall_id, override)
+        before = places.load(db, key)
+        if kiosk not in before.kiosks:
+            raise PlacesError("This kiosk never had places in that hall.")
+        word = min(inside, max(0, before.kiosks[kiosk].held))
+        inside -= word
+        places.save(db, key, before, before.attest(kiosk, word, seq=_last_seq(db, kiosk)))
+    subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}
+    subject |= {"kiosk": kiosk[0], "generation": kiosk[1]}
+    entry_log.act(db, by, "kiosk_attested", subject, now)
+    grants.share(db, hall_id, now)
+
+
+def accounts(db: sqlite3.Connection, hall_id: int) -> list[Account]:
+    """Every kiosk with an account in the hall: those at work first, then those that still hold."""
+    rows = db.execute(
+        "SELECT a.kiosk, a.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
+        " k.cursor >= h.change_cursor AS confirmed, SUM(IIF(a.override, 0, a.free)) AS free,"
+        " SUM(IIF(a.override, 0, a.held)) AS held, SUM(IIF(a.override, a.held, 0)) AS overrides,"
+        " MAX(a.awaited) AS awaited"
+        " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
+        "  FROM place_account WHERE hall_id = ?) a"
+        " JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
+        " JOIN hall h ON h.hall_id = a.hall_id"
+        " GROUP BY a.kiosk, a.generation"
+        " HAVING (k.state = 'active' AND d.hall_id = a.hall_id) OR MAX(a.held) > 0"
+        " OR MAX(a.awaited) > 0 ORDER BY k.state <> 'active', a.kiosk, a.generation",
+        (hall_id,),
+    )
+    return [
+        Account(**{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])})
+        for r in rows
+    ]
+
+
+def _changed(db: sqlite3.Connection, hall_id: int, now: int) -> None:
+    """Tell the hall's doors, keep from where on in the feed they know it, and move the places."""
+    feed.publish(db, wire.VenueChanged(), hall_id=hall_id)
+    db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (feed.cursor(db), hall_id))
+    grants.share(db, hall_id, now)
+
+
+def _last_seq(db: sqlite3.Connection, kiosk: KioskKey) -> int:
+    row = db.execute(
+        "SELECT acked_seq FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
+    ).fetchone()
+    return int(row[0])

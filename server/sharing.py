@@ -1,0 +1,174 @@
+"""How a hall's places are shared among its doors. A policy, apart from the protocol: a poor answer
+here costs attendees a walk or a wait and never overfills a hall (badges/places.py).
+
+Places are worth most at doors: a door that loses the network has those that it holds, and while it
+is heard it can be asked for them. So nearly all are out, by expected demand (docs/sharing.md).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from badges.places import KioskKey
+
+FLOOR = 0.2  # of the places: split equally, so that a door that was idle has some too
+RESERVE = 0.04  # of the places: kept in the pool, for whoever asks first
+FEW = 2  # places a door: with no more than that in the hall, each is given to one who asks
+LOW_WATER = 0.5  # of its fair share: a door below it is brought up to it from others' surplus
+MEMORY_MIN = 8.0  # how far back arrivals count: after that time a third as much
+RATE_MAX = 60.0  # people a minute; a backlog of scans, sent at once, is no faster door
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the policy knows of one kiosk in a hall that can admit there."""
+
+    kiosk: KioskKey
+    held: int  # the server's bound on its unspent places
+    free: int  # as it last said, with what it was granted since
+    rate: float  # people a minute, see `smoothed`
+    wants: bool  # somebody stood at it and it had no place
+    live: bool  # heard of late
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do now: places to give and to call back, and who is to be told that none can come."""
+
+    grants: Mapping[KioskKey, int]
+    recalls: Mapping[KioskKey, int]
+    hopeless: frozenset[KioskKey]
+
+
+def smoothed(rate: float, minutes: float, people: int) -> float:
+    """The rate of arrivals, in people a minute, `minutes` after `rate`, when `people` more came.
+
+    Whoever came counts, admitted or refused for want of a place. A steady stream keeps its rate,
+    however it is cut into reports.
+    """
+    minutes = max(minutes, 1e-6)
+    kept = math.exp(-minutes / MEMORY_MIN)
+    came = -math.expm1(-minutes / MEMORY_MIN) / minutes * people
+    return min(RATE_MAX, rate * kept + came)
+
+
+def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
+    """`places` by rate of arrival, FLOOR of them equally; whole places by D'Hondt's rule, so that
+    a door at which more people arrive never gets less.
+    """
+    total = sum(door.rate for door in doors)
+    even = 1 / len(doors) if doors else 0.0
+    weights = {
+        door.kiosk: FLOOR * even + (1 - FLOOR) * (door.rate / total if total > 0 else even)
+        for door in doors
+    }
+    shares = {kiosk: int(places * weight) for kiosk, weight in weights.items()}
+    for _ in range(places - sum(shares.values()) if shares else 0):
+        most = max(weights, key=lambda kiosk: weights[kiosk] / (shares[kiosk] + 1))
+        shares[most] += 1
+    return shares
+
+
+def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False) -> Plan:
+    """Share a hall whose pool has `free` places; below zero, the hall owes them.
+
+    `spread` gives out all of them, also the last few: a supervisor needs one when nobody answers.
+    With its orders obeyed and heard, the next plan has none.
+    """
+    live = [door for door in doors if door.live]
+    if closed:
+        recalls = {door.kiosk: door.held for door in live if door.held > 0}
+        return Plan({}, recalls, frozenset(door.kiosk for door in live if door.wants))
+    sharing = _Sharing(live, free, spread=spread)
+    sharing.give_one_each()
+    sharing.fill()
+    sharing.call_back_debt()
+    sharing.call_back_for_low()
+    sharing.call_back_for_asking()
+    return Plan(sharing.grants, sharing.recalls, sharing.hopeless())
+
+
+class _Sharing:
+    """One plan in the making."""
+
+    def __init__(self, live: Sequence[Door], free: int, *, spread: bool) -> None:
+        self.live = live
+        self.asking = [door for door in live if door.wants and door.free <= 0]
+        self.left = free
+        self.grants: dict[KioskKey, int] = {}
+        self.recalls: dict[KioskKey, int] = {}
+        places = max(0, free + sum(max(0, door.held) for door in live))
+        few = places <= FEW * len(live)
+        self.reserve = 0 if spread else places if few else int(places * RESERVE)
+        self.fair = fair_shares(live, places - self.reserve)
+
+    def give_one_each(self) -> None:
+        """To those with somebody waiting, the busiest first; the reserve is for them."""
+        for door in sorted(self.asking, key=lambda door: -door.rate):
+            self._give(door, 1, self.left)
+
+    def fill(self) -> None:
+        """Bring doors up to their shares from what the pool has beyond its reserve, the emptiest
+        first.
+        """
+        for door in sorted(self.live, key=lambda door: door.held / (self.fair[door.kiosk] + 1)):
+            self._give(door, self._lacks(door), self.left - self.reserve)
+
+    def call_back_debt(self) -> None:
+        """A hall that owes places: every door gives what is above its share of the rest."""
+        if self.left < 0:
+            for door in self.live:
+                self._recall(door, door.held - self.fair[door.kiosk])
+
+    def call_back_for_low(self) -> None:
+        """Places for doors below the low water mark, from those that have more than their share."""
+        need = sum(self._lacks(door) for door in self.live if self._is_low(door))
+        if need <= 0:
+            return
+        for door in sorted(self.live, key=self._surplus, reverse=True):
+            self._recall(door, min(self._surplus(door), need - sum(self.recalls.values())))
+
+    def call_back_for_asking(self) -> None:
+        """A place for each that got none and has somebody waiting, from the richest door first.
+
+        Where only the server's bound says that a door has one, that one is asked for too.
+        """
+        others = [door for door in self.live if door.held > 0 and door not in self._unfed()]
+        for sure in (True, False):
+            while others and sum(self.recalls.values()) < len(self._unfed()):
+                richest = max(others, key=lambda door: self._rest(door, sure=sure))
+                if self._rest(richest, sure=sure) < 1:
+                    break
+                self._recall(richest, 1)
+
+    def hopeless(self) -> frozenset[KioskKey]:
+        """Who asked and got none, if no other door has any to give."""
+        out = max(0, self.left) + sum(max(0, door.held) for door in self.live)
+        return frozenset(door.kiosk for door in self._unfed() if out <= max(0, door.held))
+
+    def _unfed(self) -> list[Door]:
+        return [door for door in self.asking if door.kiosk not in self.grants]
+
+    def _lacks(self, door: Door) -> int:
+        return self.fair[door.kiosk] - door.held - self.grants.get(door.kiosk, 0)
+
+    def _is_low(self, door: Door) -> bool:
+        share = self.fair[door.kiosk]
+        return self._lacks(door) > 1 and share - self._lacks(door) < LOW_WATER * share
+
+    def _surplus(self, door: Door) -> int:
+        return max(0, min(door.held, door.free) - self.fair[door.kiosk])
+
+    def _rest(self, door: Door, *, sure: bool) -> int:
+        has = min(door.held, door.free) if sure else door.held
+        return has - self.recalls.get(door.kiosk, 0)
+
+    def _give(self, door: Door, places: int, most: int) -> None:
+        places = min(places, most)
+        if places > 0:
+            self.grants[door.kiosk] = self.grants.get(door.kiosk, 0) + places
+            self.left -= places
+
+    def _recall(self, door: Door, places: int) -> None:
+        if places > 0:
+            self.recalls[door.kiosk] = self.recalls.get(door.kiosk, 0) + places
