@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import argon2
 
-from server import entry_log
+from badges import wire
+from server import entry_log, feed
 from server.database import Database
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
@@ -123,6 +124,7 @@ def set_role(db: sqlite3.Connection, user_id: int, role: str, *, by: str, now: i
     if role != "admin":
         _keep_an_admin(db, before)
     db.execute("UPDATE user SET role = ? WHERE user_id = ?", (role, user_id))
+    _tell_doors(db, user_id)
     entry_log.act(db, by, "role_set", {"user": user_id, "role": role}, now)
 
 
@@ -131,6 +133,7 @@ def disable_user(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> 
     _keep_an_admin(db, user(db, user_id))
     db.execute("UPDATE user SET disabled_at = ? WHERE user_id = ?", (now, user_id))
     end_sessions(db, user_id)
+    _tell_doors(db, user_id)
     entry_log.act(db, by, "user_disabled", {"user": user_id}, now)
 
 
@@ -138,6 +141,7 @@ def enable_user(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> N
     """Let a disabled user in again."""
     user(db, user_id)
     db.execute("UPDATE user SET disabled_at = NULL WHERE user_id = ?", (user_id,))
+    _tell_doors(db, user_id)
     entry_log.act(db, by, "user_enabled", {"user": user_id}, now)
 
 
@@ -168,6 +172,11 @@ def sign_in(
 
     database.write(step)
     return found, token
+
+
+def verify(database: Database, name: str, password: str) -> User:
+    """The user whose password this is, without a session. Raises SignInError."""
+    return _verified(database, name, password)[0]
 
 
 def session_user(database: Database, token: str, *, now: int) -> User:
@@ -230,6 +239,13 @@ def _keep_an_admin(db: sqlite3.Connection, leaving: User) -> None:
     ).fetchone()
     if leaving.role == "admin" and not leaving.disabled and not others:
         raise AccountError("This is the last admin; make another one first.")
+
+
+def _tell_doors(db: sqlite3.Connection, user_id: int) -> None:
+    """Where the user has a PIN, kiosks must hear whether it still counts."""
+    query = "SELECT 1 FROM user WHERE user_id = ? AND pin_hash IS NOT NULL"
+    if db.execute(query, (user_id,)).fetchone():
+        feed.publish(db, wire.VenueChanged())
 
 
 def _token_hash(token: str) -> bytes:

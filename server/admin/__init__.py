@@ -4,10 +4,21 @@ from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
 from server import auth
-from server.admin import entries, kiosks, live, overview, people, sign_in, venue
+from server.admin import (
+    absences,
+    entries,
+    halls,
+    kiosks,
+    live,
+    overview,
+    people,
+    sign_in,
+    users,
+    venue,
+)
 
 blueprint = Blueprint("admin", __name__)
-for part in (overview, live, people, entries, kiosks, venue, sign_in):
+for part in (overview, live, people, entries, kiosks, halls, absences, venue, users, sign_in):
     blueprint.register_blueprint(part.blueprint)
 
 PAGES = (
@@ -15,7 +26,9 @@ PAGES = (
     ("admin.people.search", "Attendees"),
     ("admin.entries.show", "Entries"),
     ("admin.kiosks.show", "Kiosks"),
+    ("admin.absences.show", "Absences"),
     ("admin.venue.show", "Venue"),
+    ("admin.users.show", "Users"),
 )
 
 

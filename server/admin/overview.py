@@ -60,6 +60,7 @@ def nested(halls: list[places.HallFigures]) -> list[places.HallFigures]:
 def _halls(halls: list[places.HallFigures]) -> list[tuple[places.HallFigures, str]]:
     names = {hall.hall_id: hall.names for hall in halls}
     linked = auth.may_open("admin.entries.show")
+    opened = auth.may_open("admin.halls.show")
     return [
         (
             hall,
@@ -68,6 +69,7 @@ def _halls(halls: list[places.HallFigures]) -> list[tuple[places.HallFigures, st
                 hall=hall,
                 parent=names.get(hall.parent_id) if hall.parent_id else None,
                 entries_link=linked and url_for("admin.entries.show", hall=hall.hall_id),
+                hall_link=opened and url_for("admin.halls.show", hall_id=hall.hall_id),
             ),
         )
         for hall in halls

@@ -1,0 +1,142 @@
+"""One hall: how full it is by each door's account, and the safety officer's acts on it."""
+
+import sqlite3
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from badges.places import PlacesError
+from server import accounts, auth, kiosks, places, safety, venue
+from server.admin.fields import whole
+from server.places import UnknownHallError
+from server.services import services
+from server.venue_plan import VenueError
+
+blueprint = Blueprint("halls", __name__, url_prefix="/admin/halls")
+
+
+@blueprint.get("/<int:hall_id>")
+@auth.allow("supervisor", "auditor")
+def show(hall_id: int) -> str:
+    here = services()
+    db, now = here.database.reader, here.now()
+    hall = _hall(db, hall_id)
+    doors = safety.accounts(db, hall_id)
+    return render_template(
+        "hall.html",
+        hall=hall,
+        figures=next(one for one in places.hall_figures(db) if one.hall_id == hall_id),
+        doors=doors,
+        unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
+        awaited=[one for one in doors if one.awaited],
+        now=now,
+    )
+
+
+@blueprint.post("/<int:hall_id>/close")
+@auth.allow("supervisor")
+def close(hall_id: int) -> Response:
+    """At once, and without a question: to open it again is as quick."""
+    here, by = services(), auth.actor()
+    return _do(
+        hall_id,
+        lambda db: safety.set_closed(db, hall_id, True, by=by, now=here.now()),
+        "The hall is closed: nobody more gets in. Below are the doors that have not confirmed yet.",
+    )
+
+
+@blueprint.post("/<int:hall_id>/open")
+@auth.allow("supervisor")
+def reopen(hall_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        hall_id,
+        lambda db: safety.set_closed(db, hall_id, False, by=by, now=here.now()),
+        "The hall is open again, as its programme says.",
+    )
+
+
+@blueprint.post("/<int:hall_id>/capacity")
+@auth.allow()
+def capacity(hall_id: int) -> Response:
+    here, by = services(), auth.actor()
+    wished = request.form.get("capacity", type=whole)
+    if wished is None:
+        flash("Nothing was changed: the capacity is a whole number.", "bad")
+        return _back(hall_id)
+    return _do(
+        hall_id,
+        lambda db: safety.set_capacity(db, hall_id, wished, by=by, now=here.now()),
+        f"The capacity is {wished:,}. What doors hold above it is called back.",
+    )
+
+
+@blueprint.post("/<int:hall_id>/clear")
+@auth.allow()
+def clear(hall_id: int) -> Response:
+    """Somebody has looked: there is nobody in the hall."""
+    if request.form.get("confirm") != "yes":
+        flash("Nothing was changed: tick the box to confirm that the hall is empty.", "bad")
+        return _back(hall_id)
+    here, by = services(), auth.actor()
+    return _do(
+        hall_id,
+        lambda db: safety.clear(db, hall_id, by=by, now=here.now()),
+        "The hall counts as empty. Whom doors without a network have let in stays counted.",
+    )
+
+
+@blueprint.post("/<int:hall_id>/attest")
+@auth.allow()
+def attest(hall_id: int) -> Response:
+    """Two people's word on a lost kiosk's places: who is signed in, and another admin or
+    supervisor with their own password.
+    """
+    here, by = services(), auth.actor()
+    form = request.form
+    inside, generation = form.get("inside", type=whole), form.get("generation", type=whole)
+    if inside is None or generation is None:
+        flash("Nothing was changed: say how many people may be inside, as a number.", "bad")
+        return _back(hall_id)
+    kiosk = (form.get("kiosk", "")[:64], generation)
+    try:
+        second = accounts.verify(
+            here.database, form.get("name", "")[:200], form.get("password", "")[:300]
+        )
+    except accounts.SignInError:
+        flash("Nothing was changed: the second person's name or password is wrong.", "bad")
+        return _back(hall_id)
+    if second.by == by or second.role not in ("supervisor", "admin"):
+        flash("Nothing was changed: the second person is another supervisor or admin.", "bad")
+        return _back(hall_id)
+    return _do(
+        hall_id,
+        lambda db: safety.attest(
+            db, hall_id, kiosk, inside, by=by, with_=second.by, now=here.now()
+        ),
+        f"{kiosk[0]}: at most {inside} counted as inside; its other places are free again.",
+    )
+
+
+def _do(hall_id: int, step: Callable[[sqlite3.Connection], object], said: str) -> Response:
+    try:
+        services().database.write(step)
+    except UnknownHallError:
+        abort(404)
+    except (VenueError, PlacesError, kiosks.KioskError) as error:
+        flash(f"Nothing was changed: {error}", "bad")
+    else:
+        flash(said, "good")
+    return _back(hall_id)
+
+
+def _back(hall_id: int) -> Response:
+    return redirect(url_for("admin.halls.show", hall_id=hall_id), 303)
+
+
+def _hall(db: sqlite3.Connection, hall_id: int) -> venue.HallRow:
+    try:
+        return venue.hall(db, hall_id)
+    except UnknownHallError:
+        abort(404)

@@ -1,0 +1,138 @@
+"""Users: who may use these pages, in which role, and who may act at the doors with a PIN."""
+
+import sqlite3
+from collections.abc import Callable
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from server import accounts, auth, supervisors
+from server.services import services
+
+blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
+
+
+@blueprint.get("/")
+@auth.allow()
+def show() -> str:
+    return _list()
+
+
+@blueprint.post("/add")
+@auth.allow()
+def add() -> str:
+    """Make a user, and show the first password this once."""
+    here, by = services(), auth.actor()
+    name, role = request.form.get("name", "")[:200], request.form.get("role", "")
+    password = accounts.make_password()
+    hashed = accounts.hash_password(password)
+    try:
+        made = here.database.write(
+            lambda db: accounts.add_user(db, name, role, hashed, by=by, now=here.now())
+        )
+    except accounts.AccountError as error:
+        flash(f"Nothing was changed: {error}", "bad")
+        return _list()
+    return _list(shown=(made.name, password))
+
+
+@blueprint.post("/<int:user_id>/password")
+@auth.allow()
+def password(user_id: int) -> str:
+    """A new password, shown this once; the user's sessions end."""
+    here, by = services(), auth.actor()
+    fresh = accounts.make_password()
+    hashed = accounts.hash_password(fresh)
+    try:
+        found = accounts.user(here.database.reader, user_id)
+        here.database.write(
+            lambda db: accounts.set_password(db, user_id, hashed, by=by, now=here.now())
+        )
+    except accounts.AccountError as error:
+        flash(f"Nothing was changed: {error}", "bad")
+        return _list()
+    return _list(shown=(found.name, fresh))
+
+
+@blueprint.post("/<int:user_id>/role")
+@auth.allow()
+def role(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    wished = request.form.get("role", "")
+    return _do(
+        lambda db: accounts.set_role(db, user_id, wished, by=by, now=here.now()),
+        "The role is changed.",
+    )
+
+
+@blueprint.post("/<int:user_id>/disable")
+@auth.allow()
+def disable(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: accounts.disable_user(db, user_id, by=by, now=here.now()),
+        "The user is shut out, here and at the doors.",
+    )
+
+
+@blueprint.post("/<int:user_id>/enable")
+@auth.allow()
+def enable(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: accounts.enable_user(db, user_id, by=by, now=here.now()),
+        "The user may sign in again.",
+    )
+
+
+@blueprint.post("/<int:user_id>/pin")
+@auth.allow()
+def pin(user_id: int) -> Response:
+    """For the doors; the supervisor types it where nobody looks."""
+    here, by = services(), auth.actor()
+    try:
+        hashed = supervisors.hash_pin(request.form.get("pin", "")[:40])
+    except accounts.AccountError as error:
+        flash(f"Nothing was changed: {error}", "bad")
+        return _back()
+    return _do(
+        lambda db: supervisors.set_pin(db, user_id, hashed, by=by, now=here.now()),
+        "The PIN holds at every door that has heard of it.",
+    )
+
+
+@blueprint.post("/<int:user_id>/no-pin")
+@auth.allow()
+def no_pin(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: supervisors.remove_pin(db, user_id, by=by, now=here.now()),
+        "The PIN is removed at every door that has heard of it.",
+    )
+
+
+def _do(step: Callable[[sqlite3.Connection], None], said: str) -> Response:
+    try:
+        services().database.write(step)
+    except accounts.AccountError as error:
+        flash(f"Nothing was changed: {error}", "bad")
+    else:
+        flash(said, "good")
+    return _back()
+
+
+def _back() -> Response:
+    return redirect(url_for("admin.users.show"), 303)
+
+
+def _list(shown: tuple[str, str] | None = None) -> str:
+    db = services().database.reader
+    return render_template(
+        "users.html",
+        users=accounts.users(db),
+        with_pin=supervisors.has_pin(db),
+        may_pin=supervisors.ROLES,
+        pin_digits=supervisors.PIN_DIGITS,
+        roles=accounts.ROLES,
+        shown=shown,
+    )
