@@ -273,3 +273,14 @@ class Pool:
 
     def _with(self, kiosk: KioskKey, held: Held) -> "Pool":
         return replace(self, kiosks={**self.kiosks, kiosk: held})
+
+
+def within_limit(ordinary: Pool, override: Pool, fire_limit: int) -> tuple[Pool, Pool]:
+    """A hall's two pools, each with what the other leaves of the fire limit.
+
+    `ordinary` comes with the organiser's capacity. After that was lowered, what is still out of it
+    keeps override places back; after it was raised, override places that are out keep it back.
+    """
+    beyond = fire_limit - max(ordinary.capacity, ordinary.worst_case)
+    within = min(ordinary.capacity, fire_limit - override.worst_case)
+    return ordinary.resized(within), override.resized(min(override.capacity, beyond))

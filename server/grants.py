@@ -5,31 +5,13 @@ order is published in the transaction that grants it.
 """
 
 import sqlite3
-from dataclasses import dataclass
 
 from badges import wire
-from badges.places import KioskKey, Pool, PoolKey
+from badges.places import KioskKey, Pool, PoolKey, within_limit
 from server import feed, places, sharing
 
 WANT_MS = 3_000  # how long a kiosk's wish for a place is remembered
 LIVE_MS = 30_000  # a kiosk unheard for longer gets nothing new
-
-
-@dataclass(frozen=True)
-class _Pools:
-    """Both pools of a hall, before and after; each has what the other leaves of the limit."""
-
-    ordinary: Pool
-    override: Pool
-
-    @classmethod
-    def load(cls, db: sqlite3.Connection, hall_id: int, fire_limit: int) -> "_Pools":
-        """The capacity may just have been raised or lowered: together they keep the fire limit."""
-        ordinary = places.load(db, PoolKey(hall_id))
-        override = places.load(db, PoolKey(hall_id, override=True))
-        beyond = fire_limit - max(ordinary.capacity, ordinary.worst_case)
-        within = min(ordinary.capacity, fire_limit - override.worst_case)
-        return cls(ordinary.resized(within), override.resized(min(override.capacity, beyond)))
 
 
 def heard(
@@ -61,10 +43,13 @@ def share(db: sqlite3.Connection, hall_id: int, now: int) -> frozenset[KioskKey]
     hall = db.execute(
         "SELECT fire_limit, closed_at FROM hall WHERE hall_id = ?", (hall_id,)
     ).fetchone()
-    pools = _Pools.load(db, hall_id, hall["fire_limit"])
+    usual, beyond = PoolKey(hall_id), PoolKey(hall_id, override=True)
+    ordinary, override = within_limit(
+        places.load(db, usual), places.load(db, beyond), hall["fire_limit"]
+    )
     closed = hall["closed_at"] is not None
-    hopeless = _share(db, PoolKey(hall_id), pools.ordinary, closed, now)
-    _share(db, PoolKey(hall_id, override=True), pools.override, False, now)
+    hopeless = _share(db, usual, ordinary, closed, now)
+    _share(db, beyond, override, False, now)
     return hopeless
 
 

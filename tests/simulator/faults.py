@@ -17,8 +17,9 @@ THEMES: dict[str, frozenset[str]] = {
     "trusting": frozenset({"trust", "move"}),
     "trusting doors lost": frozenset({"trust", "fence"}),
     "trusting, and everything": frozenset({"trust", "restore", "fence", "move"}),
+    "shifts that end": frozenset({"rest", "restore"}),
     "old disks": frozenset({"roll back", "fence"}),
-    "everything": frozenset({"restore", "fence", "move", "clock", "trust", "roll back"}),
+    "everything": frozenset({"restore", "fence", "move", "clock", "trust", "roll back", "rest"}),
 }
 
 # Weights of steps to draw from; those of a fault that the theme lacks are 0.
@@ -42,6 +43,7 @@ FAULTS: dict[str, dict[str, tuple[float, ...]]] = {
     "move": {"move": (0.3, 1, 3), "hear_elsewhere": (1, 3)},
     "clock": {"clock": (0.1, 0.5)},
     "trust": {},
+    "rest": {"rest": (0.2, 0.6)},
     "roll back": {"image": (0.2, 1), "roll_back": (0.1, 0.3)},
 }
 

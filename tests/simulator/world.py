@@ -155,6 +155,11 @@ class World:
         if self.known(door):
             self.send(self.server.recall(door.key, self.random.randint(1, 6)))
 
+    def rest(self, door: Door) -> None:
+        """The shift ends: every free place goes back, and is asked for again later."""
+        if not door.destroyed and not door.forked:
+            door.account = door.account.rest()
+
     def deliver(self, door: Door) -> None:
         """Up to three messages, whichever."""
         for _ in range(min(len(self.net), 3)):
