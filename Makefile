@@ -1,5 +1,5 @@
 # Two commands for a fresh machine: `make demo` and `make test`. Everything goes into .venv here.
-# DEMO=--once ends after the summary; PYTEST="-k places" chooses tests.
+# DEMO=--once ends after the summary; PYTEST="-k places" chooses tests, BENCH="doors eyes" measurements.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 DEMO ?=
 PYTEST ?=
+BENCH ?=
 
 .PHONY: demo test check bench clean
 
@@ -22,8 +23,8 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_tidy.py
 
-bench: $(VENV)/.test
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.bench
+	$(BIN)/python -m tests.bench $(BENCH)
 
 clean:
 	rm -rf $(VENV) build *.egg-info
@@ -35,3 +36,7 @@ $(VENV)/.run: pyproject.toml $(CONSTRAINTS) .ci/setup
 $(VENV)/.test: pyproject.toml $(CONSTRAINTS) .ci/setup
 	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[test]"
 	touch $(VENV)/.run $@
+
+$(VENV)/.bench: pyproject.toml $(CONSTRAINTS) .ci/setup
+	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[bench]"
+	touch $(VENV)/.run $(VENV)/.test $@

@@ -1,0 +1,30 @@
+"""The protocol of places over 100,000 simulated days, and each mutant's first seed."""
+
+from dataclasses import asdict
+
+from tests.simulator.mutants import MUTANTS
+from tests.simulator.run import Outcome, run_many
+
+SEEDS = 100_000
+MUTANT_SEEDS = 20_000
+JOBS = 2
+
+
+def run(seeds: int = SEEDS) -> dict[str, object]:
+    days = run_many(0, seeds, None, None, JOBS)
+    return {
+        "bench": "simulator",
+        "seeds": days.seeds,
+        "steps": days.steps,
+        "violation": None if days.violation is None else asdict(days.violation),
+        "steps_per_second": round(days.steps / days.seconds),
+        "processes": JOBS,
+        "mutants": {one.name: _first(one.name) for one in MUTANTS},
+    }
+
+
+def _first(mutant: str) -> dict[str, object] | None:
+    """Where the mutant was found, or None: it survived."""
+    outcome: Outcome = run_many(0, MUTANT_SEEDS, mutant, None, JOBS)
+    found = outcome.violation
+    return None if found is None else {"seed": found.seed, "step": found.step}
