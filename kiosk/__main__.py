@@ -13,14 +13,19 @@ from typing import Any, TypeVar
 
 import click
 
+from badges.admission.phrases import CATALOGUES
+from badges.catalogue import CatalogueError
 from kiosk import config
 from kiosk.camera import Camera, CameraError, parse_source
+from kiosk.camera_names import webcams_text
+from kiosk.camera_settings import wish_of
 from kiosk.enrol import EnrolError, enrol
 from kiosk.export import ExportError, read_export, write_export
 from kiosk.journal import Journal, JournalError
 from kiosk.reading import read_command
 from kiosk.run import Kiosk, Told
 from kiosk.screen import ScreenError, create_screen, serve_screen
+from kiosk.screen.camera_page import add_camera_page
 from kiosk.status import status_of, status_text
 from kiosk.watching import Eye
 
@@ -53,6 +58,7 @@ def plain_errors(command: F) -> F:
             ExportError,
             CameraError,
             ScreenError,
+            CatalogueError,
         ) as error:
             raise click.ClickException(str(error)) from None
 
@@ -91,11 +97,13 @@ def enrol_command(directory: Path, code: str, again: bool, wait: int) -> None:
 
 @main.command("run")
 @directory_option
-@click.option("--camera", help="Webcam number, file, folder or stream; none: a hand scanner only.")
+@click.option(
+    "--camera", help="Webcam's number or name, file, folder or stream; none: a hand scanner."
+)
 @click.option("--headless", is_flag=True, help="Without the staff's page.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Of the staff's page, on loopback.")
 @click.option("--direction", type=click.Choice(["entry", "exit"]), help="At a door for both.")
-@click.option("--language", type=click.Choice(["en", "zh"]), default=None, help="Of the page.")
+@click.option("--language", help="Of the page, or two with a comma: zh,en.")
 @click.option("--json", "as_json", is_flag=True, help="Print each answer as one JSON line.")
 @click.option("--until-end", is_flag=True, help="Stop when a file camera has ended.")
 @plain_errors
@@ -108,14 +116,18 @@ def run_command(
     **given: Any,
 ) -> None:
     """Run the door until it is told to stop (SIGTERM, Ctrl-C)."""
-    settings = config.with_options(config.load_settings(directory), **given)
-    camera = None if settings.camera == "none" else Camera(parse_source(settings.camera))
+    languages = language.split(",") if language else None
+    settings = config.with_options(config.load_settings(directory), languages=languages, **given)
+    CATALOGUES.add(directory / config.TRANSLATIONS)
+    camera = None
+    if settings.camera != "none":
+        camera = Camera(parse_source(settings.camera), wish_of(settings))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     kiosk = Kiosk(directory, settings, on_answer=lambda told: click.echo(_line(told, as_json)))
     try:
-        _run(kiosk, camera, stop, None if headless else settings.port, language or "", until_end)
+        _run(kiosk, camera, stop, None if headless else settings, until_end)
         if until_end and not kiosk.wait_until_sent(SENT_WAIT_S, stop) and not stop.is_set():
             raise click.ClickException(
                 "The film has ended, and the server did not take all scans. They are kept: run "
@@ -129,21 +141,30 @@ def _run(
     kiosk: Kiosk,
     camera: Camera | None,
     stop: threading.Event,
-    port: int | None,
-    language: str,
+    shown: config.KioskSettings | None,
     until_end: bool,
 ) -> None:
     with ExitStack() as parts:
-        eye = None if camera is None else Eye(camera, kiosk)
-        if port is not None:
+        eye = None
+        if camera is not None:
+            eye = Eye(camera, kiosk, on_notice=lambda words: kiosk.board.update(notice=words))
+        if shown is not None:
             preview = eye.preview if eye is not None else lambda: None
-            page = create_screen(kiosk.board, preview, language=language)
-            click.echo(parts.enter_context(serve_screen(page, port=port)).url, err=True)
+            page = create_screen(
+                kiosk.board,
+                preview,
+                languages=shown.languages,
+                translations=[kiosk.directory / config.TRANSLATIONS],
+                answer_s=shown.answer_s,
+                supervision=kiosk.supervision,
+            )
+            add_camera_page(page, eye, language=(*shown.languages, "")[0])
+            click.echo(parts.enter_context(serve_screen(page, port=shown.port)).url, err=True)
         if camera is None or eye is None:
             while not stop.wait(0.25):
                 kiosk.show_status()
             return
-        kiosk.camera_status = lambda: camera.status
+        kiosk.camera_status, kiosk.read_rate = lambda: camera.status, eye.read_rate
         if not camera.source.live:
             kiosk.wait_for_facts(FACTS_WAIT_S)
         parts.enter_context(camera)
@@ -169,6 +190,12 @@ def _line(told: Told, as_json: bool) -> str:
             "free_places": answer.free_places,
         }
     )
+
+
+@main.command("cameras")
+def cameras_command() -> None:
+    """List the webcams: any part of a name is enough for --camera."""
+    click.echo(webcams_text())
 
 
 @main.command("status")

@@ -25,15 +25,27 @@ class Status:
     direction: Direction = Direction.ENTRY
     time_zone: str = "UTC"  # the venue's
     free_places: int = 0  # at this door
+    hall_left: int | None = None  # in the whole hall, as the server last told
+    hall_left_at: int | None = None  # when it did
     online: bool = False
     offline_since: int | None = None  # None: online, or never was
     facts_as_of: int | None = None  # how fresh the replica is; None: never had any
     scans_waiting: int = 0
     skew_ms: int | None = None  # kiosk's clock minus server's, as last measured
+    battery_percent: int | None = None  # None: there is none
     camera: Literal["none", "starting", "live", "lost", "ended"] = "starting"
     camera_message: str = ""  # what is wrong, as CameraStatus.message
+    notice: Mapping[str, str] = field(default_factory=dict)  # a line on what the camera sees
     retired: bool = False
     refused: str = ""  # what staff must tell an admin, as refused scans; "" while all is well
+    trouble: Mapping[str, str] = field(default_factory=dict)  # of this kiosk: its disk, its relay
+    supervisors: tuple[Mapping[str, object], ...] = ()  # who has a PIN: user, name, locked_until
+    supervisor: Mapping[str, object] | None = None  # who is unlocked: user, name, until
+    pin_locked_until: int | None = None  # nobody's PIN is looked at before
+    resting: bool = False  # its shift has ended
+    shift: Mapping[str, object] | None = None  # that shift in figures (kiosk/shift.py)
+    can_override: Mapping[str, object] | None = None  # the newest denial
+    can_annul: Mapping[str, object] | None = None  # the last admission
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,10 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from kiosk.camera_sources import (
-    Capture,
-    Picture,
-    Source,
-    Stamps,
-    Wish,
-    list_webcams,
-    open_capture,
-    parse_source,
-)
+from kiosk.camera_frozen import FROZEN_S, REOPEN_S, Freeze
+from kiosk.camera_names import list_webcams
+from kiosk.camera_settings import Hint, WebcamCapture, Wish
+from kiosk.camera_sources import Capture, Picture, Source, Stamps, open_capture, parse_source
 from kiosk.opencv import CameraError, cv2, require_opencv
 
 __all__ = [
@@ -38,9 +32,8 @@ __all__ = [
     "to_gray",
 ]
 
-FROZEN_S = 2.0  # a live picture whose every byte stays the same for so long is no live picture
-STALLED_S = 2.0  # a live camera that gives nothing for so long is shown as lost
-BACK_OFF_S = (0.5, 5.0)  # first and longest pause between attempts to open a lost camera
+STALLED_S = 1.25  # a live camera that gives nothing for so long is lost: on the screen within 2 s
+BACK_OFF_S = (0.25, 2.0)  # first and longest pause between attempts to open a lost camera
 JOIN_S = 10.0
 
 
@@ -68,6 +61,7 @@ class CameraStatus:
     height: int = 0
     fps_measured: float = 0.0
     frames: int = 0
+    hints: tuple[Hint, ...] = ()  # what was asked of a webcam, and what it took
 
 
 class Camera:
@@ -82,23 +76,24 @@ class Camera:
         open_capture: Callable[[Source, Wish], Capture] = open_capture,
         clock: Callable[[], float] = time.monotonic,
         frozen_s: float = FROZEN_S,
+        reopen_s: tuple[float, float] = REOPEN_S,
         back_off_s: tuple[float, float] = BACK_OFF_S,
     ) -> None:
         """`loop` plays a file or folder again and again. Raises CameraError without OpenCV."""
         require_opencv()
         self.source = source
-        self._wish = wish or Wish()
+        self.wish = wish or Wish()
         self._loop = loop
         self._open = open_capture
         self._clock = clock
-        self._frozen_s = frozen_s
+        self._freeze = Freeze(frozen_s, reopen_s)
         self._back_off_s = back_off_s
         self._changed = threading.Condition()  # guards the four below
         self._frame: Frame | None = None
         self._status = CameraStatus()
         self._times: deque[float] = deque(maxlen=31)
         self._closed = False
-        self._differed_at = 0.0  # when the picture last differed from the one before
+        self._hints: tuple[Hint, ...] = ()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
 
@@ -171,7 +166,7 @@ class Camera:
     def _attend(self) -> str:
         """Open the source and publish its pictures until they stop; says why, "" at a clean end."""
         try:
-            capture = self._open(self.source, self._wish)
+            capture = self._open(self.source, self.wish)
         except CameraError as error:
             return str(error)
         except Exception as error:  # a driver's whim must not leave the door blind for good
@@ -185,23 +180,23 @@ class Camera:
 
     def _play(self, capture: Capture) -> str:
         pace = None if self.source.live else Pace(capture, self._clock)
+        self._freeze.opened(self._clock())
         while not self._stop.is_set():
             ok, picture = capture.read()
             if not ok or picture is None or picture.ndim not in (2, 3) or not picture.size:
                 return "no picture from the camera" if self.source.live else ""
             if pace is not None:
                 self._stop.wait(pace.wait_s())
-            elif self._frozen(picture):
-                return "picture frozen"
+            elif self._freeze.holds(picture, now := self._clock()):
+                words = self._freeze.words
+                if self._freeze.is_hopeless(now):
+                    return words
+                self._say("lost", words)
+                continue  # the next one may differ: then all is well at once
+            if isinstance(capture, WebcamCapture):
+                self._hints = capture.hints
             self._publish(picture)
         return ""
-
-    def _frozen(self, picture: Picture) -> bool:
-        """Whether a live camera has given the same bytes for too long. Noise alone differs."""
-        now = self._clock()
-        if self._frame is None or not same_bytes(self._frame.picture, picture):
-            self._differed_at = now
-        return now - self._differed_at >= self._frozen_s
 
     def _publish(self, picture: Picture) -> None:
         now = self._clock()
@@ -212,7 +207,9 @@ class Camera:
             self._times.append(now)
             span_s = now - self._times[0]
             fps = (len(self._times) - 1) / span_s if span_s > 0 else 0.0
-            self._status = CameraStatus("live", "", width, height, round(fps, 1), number)
+            self._status = CameraStatus(
+                "live", "", width, height, round(fps, 1), number, self._hints
+            )
             self._changed.notify_all()
 
     def _say(self, state: Literal["lost", "ended"], message: str) -> None:
@@ -236,13 +233,6 @@ class Pace:
         if self._started_at is None:
             self._started_at = self._clock()
         return max(0.0, self._started_at + position_s - self._clock())
-
-
-def same_bytes(one: Picture, other: Picture) -> bool:
-    """Whether two pictures are equal. A thin sample is compared first: it almost always tells."""
-    if one.shape != other.shape or not np.array_equal(one[::16, ::16], other[::16, ::16]):
-        return False
-    return bool(np.array_equal(one, other))
 
 
 def to_gray(picture: "np.ndarray[Any, Any]") -> Picture:

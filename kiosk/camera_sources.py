@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from kiosk.camera_names import WEBCAMS, NoWebcamError, find_webcam, webcams_here
+from kiosk.camera_settings import WebcamCapture, Wish
 from kiosk.opencv import CameraError, NoPictureError, cv2, require_opencv
 
 Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]  # (height, width, 3) BGR, or gray
@@ -29,8 +31,7 @@ FOLDER_FPS = 10.0
 FPS_MAX = 240.0
 STAMP_STEP_MAX_MS = 10_000  # no time stamp may hold a picture back for longer
 
-_HELP = "give a number for a webcam, a file, a folder, or a URL"
-_WEBCAMS = Path("/sys/class/video4linux")
+_HELP = "give a webcam's number or name, a file, a folder, or a URL"
 
 
 class Kind(StrEnum):
@@ -61,19 +62,6 @@ class Source:
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What to ask of a live camera. It may give something else: sizes are read off the pictures."""
-
-    width: int = 1280
-    height: int = 720
-    fps: float = 30.0
-    # None leaves the exposure to the camera. A short one (5 ms) buys more reads of moving badges
-    # than any decoder does, where the light allows it.
-    exposure_ms: float | None = None
-    photo_s: float = 2.0  # how long each photo of a folder is shown
-
-
 class Capture(Protocol):
     """The part of cv2.VideoCapture that a camera uses."""
 
@@ -82,7 +70,7 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
-def parse_source(text: str, webcams: Path = _WEBCAMS) -> Source:
+def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
     """The source that `text` names. Raises CameraError for one that can't be there."""
     text = text.strip()
     if not text:
@@ -100,9 +88,13 @@ def parse_source(text: str, webcams: Path = _WEBCAMS) -> Source:
         return Source(Kind.FOLDER, text)
     if path.exists():
         return Source(Kind.FILE, text)
-    if _find_webcam(text, webcams) is not None:
-        return Source(Kind.WEBCAM, text)
-    raise CameraError(f"No such video file {text}", _HELP + _here(webcams))
+    try:
+        find_webcam(text, webcams)
+    except NoWebcamError:
+        raise CameraError(
+            f"No webcam and no file is called {text}", f"{_HELP}. {webcams_here(webcams)}"
+        ) from None
+    return Source(Kind.WEBCAM, text)
 
 
 def _parse_url(text: str) -> Source:
@@ -117,38 +109,13 @@ def _parse_url(text: str) -> Source:
     return Source(Kind.STREAM, text)
 
 
-def list_webcams(webcams: Path = _WEBCAMS) -> list[tuple[str, str]]:
-    """(device, name) of each webcam that Linux knows, e.g. ("/dev/video0", "HD Webcam C270")."""
-    found = []
-    for entry in sorted(webcams.glob("video*"), key=lambda e: (len(e.name), e.name)):
-        try:
-            name = (entry / "name").read_text("utf-8", "replace").strip()
-            first = (entry / "index").read_text("ascii", "replace").strip() == "0"
-        except OSError:
-            continue  # unplugged between the listing and the reading
-        if first:  # the later ones of a device carry no pictures
-            found.append((f"/dev/{entry.name}", name))
-    return found
-
-
-def _find_webcam(name: str, webcams: Path) -> str | None:
-    wanted = name.casefold()
-    matches = (device for device, known in list_webcams(webcams) if wanted in known.casefold())
-    return next(matches, None)
-
-
-def _here(webcams: Path) -> str:
-    names = [f"{device} ({name})" for device, name in list_webcams(webcams)]
-    return f". Webcams here: {', '.join(names)}" if names else ""
-
-
 def open_capture(source: Source, wish: Wish) -> Capture:
     """Open `source`. Raises CameraError where it gives nothing now; a live one may later."""
     require_opencv()
     if source.kind is Kind.FOLDER:
         return FolderCapture(Path(source.target), wish.photo_s)
     if source.kind is Kind.WEBCAM:
-        capture = _open_webcam(source.target, wish)
+        capture = _open_webcam(source.target)
     elif source.kind is Kind.STREAM:
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
         timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
@@ -161,7 +128,7 @@ def open_capture(source: Source, wish: Wish) -> Capture:
     if not capture.isOpened():
         capture.release()
         raise CameraError(f"{source.label} can't be opened", _REMEDIES[source.kind])
-    return capture
+    return WebcamCapture(capture, wish) if source.kind is Kind.WEBCAM else capture
 
 
 _REMEDIES = {
@@ -171,25 +138,15 @@ _REMEDIES = {
 }
 
 
-def _open_webcam(target: str, wish: Wish) -> "cv2.VideoCapture":
+def _open_webcam(target: str) -> "cv2.VideoCapture":
     if not (target.isdigit() or target.startswith("/dev/")):
-        device = _find_webcam(target, _WEBCAMS)  # its number may have changed while it was away
-        if device is None:
-            raise CameraError(f"{target} isn't plugged in", "check the cable")
-        target = device
+        try:
+            target = find_webcam(target).device  # its number may have changed while it was away
+        except NoWebcamError:
+            raise CameraError(f"{target} isn't plugged in", "check the cable") from None
     # Named, or OpenCV would first try the device as a video file.
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-    capture = cv2.VideoCapture(int(target) if target.isdigit() else target, backend)
-    # The format first: uncompressed 1280 x 720 gives 10 pictures a second over USB 2, or none.
-    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-    capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.width)
-    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wish.height)
-    capture.set(cv2.CAP_PROP_FPS, wish.fps)
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-    if wish.exposure_ms is not None:
-        capture.set(cv2.CAP_PROP_AUTO_EXPOSURE, 1)  # V4L2: manual
-        capture.set(cv2.CAP_PROP_EXPOSURE, wish.exposure_ms * 10)  # V4L2: units of 0.1 ms
-    return capture
+    return cv2.VideoCapture(int(target) if target.isdigit() else target, backend)
 
 
 def photos_in(folder: Path) -> list[Path]:

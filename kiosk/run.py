@@ -22,9 +22,12 @@ from kiosk.camera import CameraStatus
 from kiosk.feed import Feed
 from kiosk.journal import Journal, JournalError
 from kiosk.link import Link
+from kiosk.override import Overruling
 from kiosk.replica import Replica, now_ms
 from kiosk.signal import make_relay
 from kiosk.signer import Signer
+from kiosk.supervisor import Supervision
+from kiosk.supervisor_server import ServerDesk
 from kiosk.sync import Sync
 from kiosk.transport import Transport
 
@@ -61,11 +64,12 @@ class Kiosk:
             self._parts.close()
             raise
         self._on_answer = on_answer
-        self._directory = directory
+        self.directory = directory
         self._version = health.own_version()
         self._direction = Direction(settings.direction or "entry")
-        self._troubles: dict[str, str] = {}  # of this machine, by part: its disk, its relay
+        self._unanswered = ""  # why the last presentation had no answer
         self.camera_status: Callable[[], CameraStatus | None] = lambda: None
+        self.read_rate: Callable[[], float | None] = lambda: None
         self.forget: Callable[[], None] = lambda: None  # the direction changed: all codes are new
         self.feed.start()
         self.sync.start()
@@ -80,8 +84,10 @@ class Kiosk:
         self.replica = Replica(directory / config.REPLICA_FILE, *who, identity.root)
         self._parts.callback(self.replica.close)
         self.link = Link(now_ms)
-        transport = Transport(identity, Signer(*who, key, self.journal.next_counter))
+        signer = Signer(*who, key, self.journal.next_counter)
+        transport, desk = Transport(identity, signer), Transport(identity, signer)
         self._parts.callback(transport.close)
+        self._parts.callback(desk.close)
         self.sync = Sync(
             self.journal,
             self.replica,
@@ -104,8 +110,17 @@ class Kiosk:
             self.journal,
             self.replica,
             ask_for_place=self.sync.ask_for_place,
-            skew_ms=lambda: self.link.state.skew_ms,
+            skew_ms=self._skew_ms,
+            is_offline=lambda: not self.link.state.online,
         )
+        self.overruling = Overruling(
+            self.journal,
+            self.replica,
+            ask_for_place=lambda hall: self.sync.ask_for_place(hall, override=True),
+            skew_ms=self._skew_ms,
+        )
+        server = ServerDesk(desk, lambda: self.link.state.online)
+        self.supervision = Supervision(directory, self, server)
         self._relay = make_relay(settings, self._relay_said)
         self.board = Board(on_text=self.typed, on_direction=self.turn)
 
@@ -145,23 +160,28 @@ class Kiosk:
         None, with the reason on the board, where there can be no answer. Never raises.
         """
         try:
-            answer = self.admitter.present(text, at=now_ms(), direction=self._wished())
+            answer = self.admitter.present(text, at=now_ms(), direction=self.wished())
         except (NotReadyError, JournalError) as error:
-            self._tell_trouble("answer", str(error))
+            self._tell_unanswered(str(error))
             return None
         except Exception as error:  # a stranger's text must not stop the door, nor be logged
             log.error("a presentation failed: %s", type(error).__name__)
             trouble = f"A code could not be answered ({type(error).__name__})."
-            self._tell_trouble("answer", trouble)
+            self._tell_unanswered(trouble)
             return None
         took_ms = None if captured_at is None else (time.monotonic() - captured_at) * 1000
-        self._troubles.pop("answer", None)
+        self._unanswered = ""
+        self.tell(answer, took_ms)
+        return answer
+
+    def tell(self, answer: Answer, took_ms: float | None = None) -> None:
+        """After the commit: screen, relay, server."""
+        self.supervision.saw(answer)
         self.board.show(answer)
-        if self._relay is not None and answer.admitted:
+        if self._relay is not None and answer.passes:
             self._relay.fire()
         self.sync.wake()
         self._on_answer(Told(answer, took_ms, self.replica.age_ms()))
-        return answer
 
     def typed(self, text: str) -> None:
         """A hand scanner typed a code into the page."""
@@ -172,7 +192,24 @@ class Kiosk:
         self._direction = direction
         self.forget()
 
-    def _wished(self) -> Direction | None:
+    def turned(self, direction: Direction) -> bool:
+        """A supervisor chose the direction; whether this door serves both."""
+        return self.board.turn(direction)
+
+    def moved(self) -> None:
+        """The server says that this kiosk stands at another door: all facts are others."""
+        self.feed.refresh()
+        self.forget()
+
+    def places_changed(self) -> None:
+        """Places went back, or are wanted again."""
+        self.sync.wake()
+        self.show_status()
+
+    def _skew_ms(self) -> int | None:
+        return self.link.state.skew_ms
+
+    def wished(self) -> Direction | None:
         """The direction that staff chose, at a door for both; else the door's own."""
         venue = self.replica.venue
         return self._direction if venue is not None and venue.door.mode == "both" else None
@@ -180,10 +217,10 @@ class Kiosk:
     def _relay_said(self, trouble: str) -> None:
         if trouble:
             log.warning("%s", trouble)
-        self._tell_trouble("relay", trouble)
+        self.show_status()
 
-    def _tell_trouble(self, part: str, trouble: str) -> None:
-        self._troubles[part] = trouble
+    def _tell_unanswered(self, why: str) -> None:
+        self._unanswered = why
         self.show_status()
 
     def health(self) -> wire.Health:
@@ -193,8 +230,9 @@ class Kiosk:
             version=self._version,
             camera=_camera_trouble(camera),
             frames_per_second=None if camera is None else camera.fps_measured,
+            read_rate=self.read_rate(),
             queue=self.journal.state().waiting,
-            disk_free_mb=health.disk_free_mb(self._directory),
+            disk_free_mb=health.disk_free_mb(self.directory),
             battery_percent=health.battery_percent(),
             skew_ms=link.skew_ms,
             facts_age_ms=self.replica.age_ms(),
@@ -210,22 +248,27 @@ class Kiosk:
     def _status(self) -> dict[str, object]:
         link, state, venue = self.link.state, self.journal.state(), self.replica.venue
         age_ms, camera = self.replica.age_ms(), self.camera_status()
-        troubles = (*self._troubles.values(), link.refused, link.log_alarm)
+        relay = {} if self._relay is None else self._relay.trouble
+        troubles = ({"en": self._unanswered}, relay, health.disk_trouble(self.directory))
         status: dict[str, object] = {
             "online": link.online,
             "offline_since": link.offline_since,
             "facts_as_of": None if age_ms is None else (now_ms() - age_ms) // 1000 * 1000,
             "scans_waiting": state.waiting,
             "skew_ms": link.skew_ms,
+            "battery_percent": health.battery_percent(),
             "retired": state.fenced,
-            "refused": " ".join(filter(None, troubles)),
+            "refused": " ".join(filter(None, (link.refused, link.log_alarm))),
+            "trouble": health.joined(*troubles),
             "camera": "none" if camera is None else camera.state,
             "camera_message": "" if camera is None else camera.message,
+            **self.supervision.status(state),
         }
         if venue is not None:
             own = self._direction if venue.door.mode == "both" else own_direction(venue)
             accounts = self.journal.accounts()
             account = accounts.get(PoolKey(venue.hall.hall_id))
+            left, left_at = link.left.get(venue.hall.hall_id, (None, None))
             status |= {
                 "hall_names": venue.hall_names,
                 "door_names": venue.door.names,
@@ -233,6 +276,8 @@ class Kiosk:
                 "direction": own,
                 "time_zone": venue.time_zone.key,
                 "free_places": account.free if account else 0,
+                "hall_left": left,
+                "hall_left_at": left_at and left_at // 60_000 * 60_000,
             }
         return status
 

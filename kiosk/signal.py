@@ -3,59 +3,95 @@
 Sounds are the page's. A relay that fails is told, and never holds the door's answer.
 """
 
+import base64
 import http.client
-import os
 import queue
-import select
 import threading
 import time
-from collections.abc import Callable
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from kiosk.config import KioskSettings
+from kiosk.config import KioskSettings, relay_bytes
+from kiosk.relay_serial import SerialError, SerialPort
 
 WAITING_MAX = 2  # pulses; more would open a door for people who have long passed
+PULSE_AGE_MAX_S = 3.0  # as old as one may be when it is sent
+
+Words = Mapping[str, str]  # by language; empty while all is well
 
 
 class RelayError(Exception):
     """The relay did not take the pulse. The text names no secret of its address."""
 
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.words: Words = {"en": en, "zh": zh}
+
+
+TOO_SLOW = RelayError(
+    "The relay is too slow: a pulse was left out.", "继电器响应过慢：漏发了一次开门信号。"
+)
+
 
 class Relay:
-    """Calls `pulse` in a thread of its own; `on_result` gets "" or what went wrong."""
+    """Calls `pulse` in a thread of its own; `on_result` gets "" or what went wrong, in English.
 
-    def __init__(self, pulse: Callable[[], None], on_result: Callable[[str], None]) -> None:
+    `trouble` has the same in each language; {} while all is well.
+    """
+
+    def __init__(
+        self,
+        pulse: Callable[[], None],
+        on_result: Callable[[str], None],
+        *,
+        release: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`release` lets the device go, at the end. `clock` is in seconds."""
+        self.trouble: Words = {}
         self._pulse = pulse
         self._on_result = on_result
-        self._queue: queue.Queue[bool] = queue.Queue(WAITING_MAX)
+        self._release = release
+        self._clock = clock
+        self._queue: queue.Queue[float | None] = queue.Queue(WAITING_MAX)
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._thread.start()
 
     def fire(self) -> None:
-        """Somebody was admitted, and it is on disk."""
+        """Somebody was admitted, and it is on disk. Never waits."""
         try:
-            self._queue.put_nowait(True)
+            self._queue.put_nowait(self._clock())
         except queue.Full:
-            self._on_result("The relay is too slow: a pulse was left out.")
+            self._tell(TOO_SLOW.words)
 
     def close(self, within_s: float = 2.0) -> None:
         """Let the last pulse end and stop."""
         try:
-            self._queue.put(False, timeout=within_s)
+            self._queue.put(None, timeout=within_s)
         except queue.Full:
             return
         self._thread.join(within_s)
 
     def _run(self) -> None:
-        while self._queue.get():
-            try:
-                self._pulse()
-            except RelayError as error:
-                self._on_result(str(error))
-            except Exception as error:  # a relay must not end the thread that fires it
-                self._on_result(f"The relay failed ({type(error).__name__}).")
-            else:
-                self._on_result("")
+        while (fired_at := self._queue.get()) is not None:
+            self._tell(self._try(fired_at))
+        self._release()
+
+    def _tell(self, trouble: Words) -> None:
+        self.trouble = trouble
+        self._on_result(trouble.get("en", ""))
+
+    def _try(self, fired_at: float) -> Words:
+        if self._clock() - fired_at > PULSE_AGE_MAX_S:
+            return TOO_SLOW.words
+        try:
+            self._pulse()
+        except RelayError as error:
+            return error.words
+        except Exception as error:  # a relay must not end the thread that fires it
+            kind = type(error).__name__
+            return RelayError(f"The relay failed ({kind}).", f"继电器故障（{kind}）。").words
+        return {}
 
 
 def make_relay(settings: KioskSettings, on_result: Callable[[str], None]) -> Relay | None:
@@ -64,8 +100,14 @@ def make_relay(settings: KioskSettings, on_result: Callable[[str], None]) -> Rel
     if settings.relay_url:
         return Relay(lambda: call(settings.relay_url, timeout_s), on_result)
     if settings.relay_file:
-        text = settings.relay_text.encode()
-        return Relay(lambda: write(settings.relay_file, text, timeout_s), on_result)
+        port = SerialPort(settings.relay_file, settings.relay_baud)
+        on, off = relay_bytes(settings.relay_text), relay_bytes(settings.relay_off_text)
+        pulse_s = settings.relay_pulse_ms / 1000
+        return Relay(
+            lambda: switch(port, settings.relay_file, on, off, pulse_s, timeout_s),
+            on_result,
+            release=port.close,
+        )
     return None
 
 
@@ -74,36 +116,51 @@ def call(url: str, timeout_s: float) -> None:
     parts = urlsplit(url)
     host = parts.hostname or ""
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(host, parts.port, timeout=timeout_s)
+    try:
+        connection = kind(host, parts.port, timeout=timeout_s)
+    except ValueError:
+        raise _failed(host, "port") from None  # `port` raises for one that can't be
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", target, headers={"Content-Length": "0"})
+        connection.request("POST", target, headers={"Content-Length": "0", **_login(parts)})
         status = connection.getresponse().status
     except TimeoutError:
-        raise RelayError(f"The relay at {host} does not answer.") from None
+        raise RelayError(
+            f"The relay at {host} does not answer.", f"继电器 {host} 无响应。"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
-        raise RelayError(f"The relay at {host} failed ({type(error).__name__}).") from None
+        raise _failed(host, type(error).__name__) from None
     finally:
         connection.close()
     if not 200 <= status < 300:
-        raise RelayError(f"The relay at {host} answered with status {status}.")
+        raise RelayError(
+            f"The relay at {host} answered with status {status}.",
+            f"继电器 {host} 返回状态码 {status}。",
+        )
 
 
-def write(path: str, text: bytes, timeout_s: float) -> None:
-    """Write to a serial device. Raises RelayError where it takes too long."""
-    deadline = time.monotonic() + timeout_s
+def _login(parts: SplitResult) -> dict[str, str]:
+    """HTTP Basic (RFC 7617), where the address names a user."""
+    if not parts.username:
+        return {}
+    user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
+
+
+def _failed(host: str, why: str) -> RelayError:
+    return RelayError(f"The relay at {host} failed ({why}).", f"继电器 {host} 故障（{why}）。")
+
+
+def switch(
+    port: SerialPort, name: str, on: bytes, off: bytes, pulse_s: float, timeout_s: float
+) -> None:
+    """Write `on`, and `off` after the pulse where there is one. Raises RelayError."""
     try:
-        device = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError as error:
-        raise RelayError(f"The relay {path} can't be opened ({error.strerror}).") from None
-    try:
-        left = text
-        while left:
-            wait_s = deadline - time.monotonic()
-            if wait_s <= 0 or not select.select([], [device], [], wait_s)[1]:
-                raise RelayError(f"The relay {path} takes nothing.")
-            left = left[os.write(device, left) :]
-    except OSError as error:
-        raise RelayError(f"The relay {path} failed ({error.strerror}).") from None
-    finally:
-        os.close(device)
+        port.write(on, timeout_s)
+        if off:
+            time.sleep(pulse_s)
+            port.write(off, timeout_s)
+    except SerialError as error:
+        raise RelayError(
+            f"The relay {name} failed ({error.why}).", f"继电器 {name} 故障（{error.why}）。"
+        ) from None

@@ -1,7 +1,7 @@
-import http.server
+"""The camera's thread: pacing, newest first, and a source that goes and comes."""
+
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.camera import Camera, CameraError, CameraStatus, Source, Wish, parse_source
-from kiosk.camera_sources import Kind
+from kiosk.camera import Camera, CameraError, CameraStatus, Wish, parse_source
 from tests.kiosk.pictures import plain, write_photos, write_video
-
-WEBCAM = Source(Kind.WEBCAM, "0")
-QUICK = (0.01, 0.04)
+from tests.kiosk.webcams import QUICK, WEBCAM, FakeCapture, Plug, changing, wait_for
 
 
 @pytest.fixture
@@ -25,54 +22,6 @@ def video(tmp_path: Path) -> Path:
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     return write_photos(tmp_path / "photos")
-
-
-class FakeCapture:
-    """Gives `pictures` as fast as asked for, then fails."""
-
-    def __init__(self, pictures: Iterator[np.ndarray]) -> None:
-        self.pictures = pictures
-        self.released = False
-
-    def read(self) -> tuple[bool, Any]:
-        time.sleep(0.001)
-        image = next(self.pictures, None)
-        return image is not None, image
-
-    def get(self, prop: int) -> float:
-        return 0.0
-
-    def release(self) -> None:
-        self.released = True
-
-
-class Plug:
-    """A webcam's socket: each opening takes the next of `captures`; an error is raised."""
-
-    def __init__(self, *captures: Iterator[np.ndarray] | Exception) -> None:
-        self.captures = list(captures)
-        self.opened: list[FakeCapture] = []
-        self.tried_at: list[float] = []
-
-    def __call__(self, source: Source, wish: Wish) -> FakeCapture:
-        self.tried_at.append(time.monotonic())
-        capture = self.captures.pop(0) if self.captures else CameraError("still unplugged")
-        if isinstance(capture, Exception):
-            raise capture
-        self.opened.append(FakeCapture(capture))
-        return self.opened[-1]
-
-
-def changing() -> Iterator[np.ndarray]:
-    return (plain(number % 250) for number in iter(int, 1) for number in range(250))
-
-
-def wait_for(camera: Camera, wanted: Callable[[CameraStatus], bool]) -> CameraStatus:
-    deadline = time.monotonic() + 10
-    while not wanted(camera.status):
-        assert time.monotonic() < deadline, camera.status
-        time.sleep(0.002)
-    return camera.status
 
 
 # Files and folders
@@ -202,51 +151,6 @@ def test_a_picture_that_is_none_is_a_lost_camera(bad: np.ndarray) -> None:
         assert wait_for(camera, lambda s: s.state == "lost").frames == 1
 
 
-def test_a_frozen_picture_is_noticed_and_the_camera_opened_again() -> None:
-    plug = Plug(iter([plain(1)] * 1000), iter([plain(1)] * 1000), changing())
-    with Camera(WEBCAM, open_capture=plug, frozen_s=0.1, back_off_s=(0.1, 0.1)) as camera:
-        assert camera.latest(0, 5) is not None
-        assert camera.status.state == "live"
-        assert wait_for(camera, lambda s: s.state == "lost").message == "picture frozen"
-        wait_for(camera, lambda _: len(plug.opened) == 2)
-        assert camera.status.message == "picture frozen"  # the same picture is no good sign
-        assert wait_for(camera, lambda s: s.state == "live").message == ""
-    assert len(plug.opened) == 3
-
-
-def test_one_pixel_that_changes_is_no_frozen_plain() -> None:
-    def nearly_still() -> Iterator[np.ndarray]:
-        for number in range(5000):
-            still = plain(1)
-            still[47, 63, 2] = number % 2
-            yield still
-
-    with Camera(WEBCAM, open_capture=Plug(nearly_still()), frozen_s=0.05) as camera:
-        assert wait_for(camera, lambda s: s.frames > 200).state == "live"
-
-
-def test_a_driver_that_hangs_is_shown_as_lost() -> None:
-    hang = threading.Event()
-    now = [100.0]
-
-    class Hanging(FakeCapture):
-        def read(self) -> tuple[bool, Any]:
-            if camera.status.frames:
-                hang.wait(10)
-            return super().read()
-
-    camera = Camera(
-        WEBCAM, open_capture=lambda *_: Hanging(changing()), clock=lambda: now[0], frozen_s=1e9
-    )
-    with camera:
-        wait_for(camera, lambda s: s.state == "live")
-        now[0] += 4
-        assert camera.status.state == "lost"
-        assert camera.status.message == "no picture for 4 s"
-        hang.set()
-        wait_for(camera, lambda s: s.state == "live")
-
-
 def test_close_wakes_a_waiter_and_ends_the_thread() -> None:
     threads = threading.active_count()
     camera = Camera(WEBCAM, open_capture=Plug(), back_off_s=(30, 30)).start()
@@ -260,36 +164,3 @@ def test_close_wakes_a_waiter_and_ends_the_thread() -> None:
     assert time.monotonic() - began < 2
     assert threading.active_count() == threads
     camera.close()
-
-
-def test_an_mjpeg_stream_on_the_network() -> None:
-    class Door(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-            self.end_headers()
-            for number in range(40):
-                jpeg = cv2.imencode(".jpg", plain(number * 5, 160, 120))[1].tobytes()
-                head = b"--frame\r\nContent-Type: image/jpeg\r\n"
-                head += b"Content-Length: %d\r\n\r\n" % len(jpeg)
-                try:
-                    self.wfile.write(head + jpeg + b"\r\n")
-                except OSError:
-                    return
-                time.sleep(0.01)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        source = parse_source(f"http://127.0.0.1:{server.server_port}/video")
-        with Camera(source, back_off_s=QUICK) as camera:
-            status = wait_for(camera, lambda s: s.frames > 45)  # so it was opened again
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-    assert (status.width, status.height) == (160, 120)

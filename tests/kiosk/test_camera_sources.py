@@ -8,9 +8,10 @@ import pytest
 
 from kiosk.camera import CameraError, Source, Wish, parse_source, to_gray
 from kiosk.camera_preview import preview_jpeg
-from kiosk.camera_sources import Kind, Stamps, list_webcams, open_capture, video_frames
+from kiosk.camera_sources import Kind, Stamps, open_capture, video_frames
 from kiosk.opencv import missing_opencv
 from tests.kiosk.pictures import plain, write_photos, write_video
+from tests.kiosk.webcams import plug_in
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def test_sources(video: Path, photos: Path, tmp_path: Path) -> None:
-    webcams = fake_webcams(tmp_path)
+    webcams = plug_in(tmp_path)
     named = {
         "0": Kind.WEBCAM,
         " 2 ": Kind.WEBCAM,
@@ -38,27 +39,11 @@ def test_sources(video: Path, photos: Path, tmp_path: Path) -> None:
     assert {text: parse_source(text, webcams).kind for text in named} == named
 
 
-def fake_webcams(tmp_path: Path) -> Path:
-    root = tmp_path / "video4linux"
-    for node, name, index in [("video10", "Wide", 0), ("video2", "HD C270", 0), ("video3", "x", 1)]:
-        (root / node).mkdir(parents=True)
-        (root / node / "name").write_text(name + "\n")
-        (root / node / "index").write_text(f"{index}\n")
-    (root / "video4").mkdir()  # just unplugged
-    return root
-
-
-def test_webcams_are_listed_without_their_second_nodes(tmp_path: Path) -> None:
-    known = list_webcams(fake_webcams(tmp_path))
-    assert known == [("/dev/video2", "HD C270"), ("/dev/video10", "Wide")]
-    assert list_webcams(tmp_path / "none") == []
-
-
 REFUSED = {
-    "nothing": (" ", "No camera is named; give a number"),
+    "nothing": (" ", "No camera is named; give a webcam's number"),
     "no such file": (
         "door.mp4",
-        "No such video file door.mp4; give a number for a webcam, a file,",
+        "No webcam and no file is called door.mp4; give a webcam's number or name, a file,",
     ),
     "other scheme": ("ftp://host/x", "No camera speaks ftp://; use http, https or rtsp"),
     "no host": ("http:///video", "names no host"),
@@ -71,11 +56,6 @@ def test_refused_sources_say_what_to_give(text: str, message: str, tmp_path: Pat
     with pytest.raises(CameraError) as refused:
         parse_source(text, tmp_path)
     assert message in str(refused.value)
-
-
-def test_an_unknown_name_is_told_which_webcams_there_are(tmp_path: Path) -> None:
-    with pytest.raises(CameraError, match=r"Webcams here: /dev/video2 \(HD C270\), /dev/video10"):
-        parse_source("Logitech", fake_webcams(tmp_path))
 
 
 def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
@@ -146,7 +126,7 @@ def test_gray(image: np.ndarray) -> None:
 
 def test_preview_is_small_and_framed() -> None:
     unframed = preview_jpeg(plain(90, 1280, 720))
-    framed = preview_jpeg(plain(90, 1280, 720), [(200, 200), (600, 200), (600, 600), (200, 600)])
+    framed = preview_jpeg(plain(90, 1280, 720), [[(200, 200), (600, 200), (600, 600), (200, 600)]])
     assert unframed is not None
     assert framed is not None
     shown = cv2.imdecode(np.frombuffer(framed, np.uint8), cv2.IMREAD_GRAYSCALE)

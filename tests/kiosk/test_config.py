@@ -83,6 +83,17 @@ def test_settings(tmp_path: Path) -> None:
     assert with_options(settings, camera=None, port=9).port == 9
 
 
+def test_the_cameras_settings(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(
+        'camera = "C920"\ncamera_width = 1920\ncamera_height = 1080\ncamera_fps = 30\n'
+        'camera_exposure_ms = 5.5\ncamera_gain = 0\ncamera_focus = "auto"\n'
+    )
+    settings = load_settings(tmp_path)
+    assert (settings.camera, settings.camera_exposure_ms) == ("C920", 5.5)
+    assert (settings.camera_gain, settings.camera_focus) == (0, "auto")
+    assert with_options(settings, camera_exposure_ms="auto").camera_exposure_ms == "auto"
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [
@@ -95,6 +106,16 @@ def test_settings(tmp_path: Path) -> None:
         ("relay_url = 'ftp://x'", "relay_url is an address"),
         ("relay_file = 'ttyUSB0'", "full path"),
         ("relay_timeout_ms = 1", "50 to 10000"),
+        ("relay_text = 'hex:A0G1'", "bytes such as"),
+        ("relay_text = ''", "1 to 100 characters"),
+        ("relay_pulse_ms = 0", "20 to 5000"),
+        ("relay_baud = 9601", "one of 1200, 2400"),
+        ("camera_width = 12", "160 to 7680"),
+        ("camera_height = '720'", "120 to 4320"),
+        ("camera_fps = 0", "1 to 240"),
+        ("camera_exposure_ms = 'short'", '"auto", or 0.1 to 1000'),
+        ("camera_gain = 'auto'", "0 to 10000"),
+        ("camera_focus = true", '"auto", or 0 to 10000'),
         ("port = ", "not TOML"),
         ("\ufffe", "not TOML"),
     ],

@@ -126,15 +126,28 @@ def test_a_file_that_cannot_be_opened_has_its_line_and_the_rest_is_read(
 ) -> None:
     empty = tmp_path / "empty.mp4"
     empty.touch()
-    result = run(tmp_path / "none.png", broken, empty, tmp_path, badge)
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    result = run(tmp_path / "none.png", broken, empty, nothing, badge)
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[0] == f"{tmp_path}/none.png: error: No such file or directory"
     assert lines[1] == f"{broken}: error: no photo or video that can be read"
     assert lines[2].startswith(f"{empty}: error: ")
-    assert lines[3] == f"{tmp_path}: error: this is a folder; name the files in it"
+    assert lines[3] == f"{nothing}: error: this folder holds no photos or videos; name another"
     assert TEXT in lines[4]
     assert lines[5].startswith("5 files: 1 read, 0 not read, 4 errors;")
+
+
+def test_a_folder_is_read_file_by_file(badge: Path, nobody: Path, video: Path) -> None:
+    (badge.parent / "notes.txt").write_text("no picture")
+    result = run(badge.parent)
+    assert result.exit_code == 0
+    first, film, second, total = result.stdout.splitlines()
+    assert first.startswith(f"{badge}: {TEXT} (")
+    assert film.startswith(f"{video}: A at ")
+    assert second.startswith(f"{nobody}: no code (")
+    assert total.startswith("3 files: 2 read, 1 not read, 0 errors; a frame took ")
 
 
 def test_json_has_one_object_a_line(badge: Path, video: Path, broken: Path) -> None:

@@ -17,6 +17,7 @@ from kiosk.health import battery_percent, disk_free_mb
 from kiosk.journal import JournalError
 from kiosk.reader import Reader
 from kiosk.run import Kiosk, Told
+from kiosk.signal import RelayError
 from kiosk.watching import Eye
 from tests.kiosk.door import DOOR, badge, enrolled, orders, snapshot
 from tests.kiosk.pictures import hall, held_up, symbol
@@ -98,12 +99,12 @@ def test_an_unwritable_journal_is_shown_and_admits_nobody(
 
     monkeypatch.setattr("kiosk.journal_step.Step.append", full)
     assert kiosk.present(badge(1)) is None
-    assert "disk is full" in status(kiosk).refused
+    assert "disk is full" in status(kiosk).trouble["en"]
     assert told == []
     monkeypatch.undo()
     monkeypatch.setattr("kiosk.run.now_ms", lambda: snapshot().day_starts[0] + DAY_MS // 2)
     assert kiosk.present(badge(1)) is not None
-    assert status(kiosk).refused == ""
+    assert status(kiosk).trouble == {}
 
 
 def test_a_fault_of_ours_does_not_stop_the_door_nor_reach_the_log(
@@ -114,14 +115,15 @@ def test_a_fault_of_ours_does_not_stop_the_door_nor_reach_the_log(
 
     monkeypatch.setattr("kiosk.admit.decide", fail)
     assert kiosk.present(badge(1)) is None
-    assert "KeyError" in status(kiosk).refused
-    assert "Mei" not in caplog.text + status(kiosk).refused
+    trouble = status(kiosk).trouble["en"]
+    assert "KeyError" in trouble
+    assert "Mei" not in caplog.text + trouble
 
 
 def test_before_any_facts_it_says_so(tmp_path: Path) -> None:
     with Kiosk(enrolled(tmp_path / "door"), KioskSettings()) as kiosk:
         assert kiosk.present(badge(1)) is None
-        assert "has not heard from the server" in status(kiosk).refused
+        assert "has not heard from the server" in status(kiosk).trouble["en"]
         assert not kiosk.wait_for_facts(0.05)
 
 
@@ -145,11 +147,22 @@ def test_the_relay_is_told_after_the_commit_and_only_of_admissions(
     assert fired == [1] or fired == [2], "on disk before the pulse"
 
 
-def test_a_failing_relay_is_shown(kiosk: Kiosk) -> None:
-    kiosk._relay_said("The relay at gate does not answer.")
-    assert "relay at gate" in status(kiosk).refused
-    kiosk._relay_said("")
-    assert status(kiosk).refused == ""
+def test_a_failing_relay_is_shown_until_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RelayError("The relay at gate does not answer.", "继电器 gate 无响应。")
+
+    settings = KioskSettings(relay_url="http://192.0.2.1/")
+    with Kiosk(enrolled(tmp_path / "door"), settings) as kiosk:
+        for pulse, shown in ((fail, {"en", "zh"}), (lambda *_: None, set())):
+            monkeypatch.setattr("kiosk.signal.call", pulse)
+            assert kiosk._relay is not None
+            kiosk._relay.fire()
+            deadline = time.monotonic() + 5
+            while set(status(kiosk).trouble) != shown:
+                assert time.monotonic() < deadline
+        assert status(kiosk).refused == ""
 
 
 def test_nothing_is_left_open_where_it_can_t_start(tmp_path: Path) -> None:
@@ -182,7 +195,7 @@ class Pictures:
 def watch(kiosk: Kiosk, *pictures: np.ndarray) -> Eye:
     camera = Pictures(*pictures)
     eye = Eye(camera, kiosk)
-    kiosk.camera_status = lambda: camera.status
+    kiosk.camera_status, kiosk.read_rate = lambda: camera.status, eye.read_rate
     eye.watch(threading.Event(), until_end=True)
     return eye
 
@@ -195,7 +208,7 @@ def test_one_presentation_is_one_scan(kiosk: Kiosk, told: list[Told]) -> None:
     assert preview is not None
     assert preview[:2] == b"\xff\xd8"
     assert status(kiosk).camera == "ended"
-    assert kiosk.health().frames_per_second == 30.0
+    assert (kiosk.health().frames_per_second, kiosk.health().read_rate) == (30.0, 1.0)
 
 
 def test_no_picture_stops_the_door(

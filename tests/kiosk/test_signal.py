@@ -1,30 +1,32 @@
 """The relay: after the answer, in its own time, and told when it fails."""
 
-import os
+import base64
 import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 
 from kiosk.config import KioskSettings
-from kiosk.signal import WAITING_MAX, Relay, RelayError, call, make_relay, write
+from kiosk.signal import PULSE_AGE_MAX_S, WAITING_MAX, Relay, RelayError, call, make_relay
 
 
 @contextmanager
-def turnstile(status: int = 200, delay_s: float = 0.0) -> Iterator[tuple[str, list[str]]]:
+def turnstile(
+    status: int | Callable[[], int] = 200, delay_s: float = 0.0
+) -> Iterator[tuple[str, list[str]]]:
+    """Its address, and what it heard: paths, each with the login where there is one."""
     heard: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # noqa: N802 - the library's name
             time.sleep(delay_s)
-            heard.append(self.path)
-            self.send_response(status)
+            heard.append(self.path + self.headers.get("Authorization", ""))
+            self.send_response(status() if callable(status) else status)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -82,31 +84,6 @@ def test_a_relay_that_is_away_and_its_password_is_not_told() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_serial(tmp_path: Path) -> None:
-    pipe = tmp_path / "tty"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    results: queue.Queue[str] = queue.Queue()
-    relay = make_relay(KioskSettings(relay_file=str(pipe), relay_text="A1\n"), results.put)
-    assert relay is not None
-    relay.fire()
-    assert results.get(timeout=5) == ""
-    relay.close()
-    assert os.read(reader, 100) == b"A1\n"
-    os.close(reader)
-
-
-def test_serial_that_takes_nothing(tmp_path: Path) -> None:
-    pipe = tmp_path / "tty"
-    os.mkfifo(pipe)
-    with pytest.raises(RelayError, match="can't be opened"):
-        write(str(pipe), b"1", 0.1)  # nobody at the other end
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    with pytest.raises(RelayError, match="takes nothing"):
-        write(str(pipe), b"x" * 1_000_000, 0.1)
-    os.close(reader)
-
-
 def test_firing_never_waits_and_pulses_do_not_pile_up() -> None:
     results: queue.Queue[str] = queue.Queue()
     go = threading.Event()
@@ -126,3 +103,65 @@ def test_a_fault_of_ours_is_told_too() -> None:
     relay.fire()
     assert "ZeroDivisionError" in results.get(timeout=5)
     relay.close()
+
+
+def test_trouble_is_told_in_both_languages_and_is_over_with_the_next_pulse() -> None:
+    results: queue.Queue[str] = queue.Queue()
+    answers = [500, 200]
+    with turnstile(lambda: answers.pop(0)) as (url, _):
+        relay = make_relay(KioskSettings(relay_url=url), results.put)
+        assert relay is not None
+        relay.fire()
+        assert results.get(timeout=5) == "The relay at 127.0.0.1 answered with status 500."
+        assert relay.trouble["zh"] == "继电器 127.0.0.1 返回状态码 500。"
+        relay.fire()
+        assert results.get(timeout=5) == ""
+        assert relay.trouble == {}
+        relay.close()
+
+
+def test_a_relay_that_hangs_delays_no_scan_and_opens_for_nobody_who_has_passed() -> None:
+    results: queue.Queue[str] = queue.Queue()
+    hang, pulses, now = threading.Event(), [], [0.0]
+
+    def pulse() -> None:
+        pulses.append(now[0])
+        hang.wait(10)
+
+    relay = Relay(pulse, results.put, clock=lambda: now[0])
+    relay.fire()
+    while not pulses:
+        time.sleep(0.001)
+    slowest = 0.0
+    for _ in range(200):
+        began = time.monotonic()
+        relay.fire()
+        slowest = max(slowest, time.monotonic() - began)
+    assert slowest < 0.05
+    now[0] = PULSE_AGE_MAX_S + 1
+    hang.set()
+    relay.close()
+    assert pulses == [0.0], "the ones that waited are too old"
+    told = [results.get_nowait() for _ in range(results.qsize())]
+    assert told.count("The relay is too slow: a pulse was left out.") == 200
+
+
+def test_a_server_that_takes_the_connection_and_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        began = time.monotonic()
+        with pytest.raises(RelayError, match="does not answer"):
+            call(url, 0.2)
+    assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http://127.0.0.1:x/"])
+def test_an_address_with_a_bad_port_is_told(url: str) -> None:
+    with pytest.raises(RelayError, match=r"failed \(port\)"):
+        call(url, 0.2)
+
+
+def test_a_user_and_password_in_the_address_are_sent_as_a_login() -> None:
+    with turnstile() as (url, heard):
+        call(url.replace("//", "//gate:p%40ss@") + "/open", 2.0)
+    assert heard == ["/openBasic " + base64.b64encode(b"gate:p@ss").decode()]

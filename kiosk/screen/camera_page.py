@@ -1,0 +1,209 @@
+"""The camera's test page at /camera: what the reader sees, and how well, in words.
+
+It changes nothing. The page's own few lines of script fetch the picture and the facts anew.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from flask import Blueprint, Flask, Response, current_app, render_template, request
+
+from kiosk.camera_settings import Hint
+from kiosk.camera_view import CameraReport
+from kiosk.screen.camera_words import CAMERA_ZH, CHINESE, ENGLISH, LANGUAGES, WORDS
+
+PICTURE_S = 0.1  # at most ten pictures a second, however many tabs ask
+EXTENSION = "camera_page"
+
+blueprint = Blueprint("camera_page", __name__)
+
+
+class CameraEye(Protocol):
+    """What the page needs of the door's eye."""
+
+    def test_picture(self) -> bytes | None: ...
+
+    def report(self) -> CameraReport: ...
+
+
+@dataclass
+class CameraPage:
+    """The eye, None at a door without a camera; and the newest picture, made once for all tabs."""
+
+    eye: CameraEye | None
+    language: str
+    _picture: bytes | None = None
+    _taken_at: float = float("-inf")  # monotonic seconds
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def picture(self) -> bytes | None:
+        """The newest picture as JPEG; None where there is none."""
+        if self.eye is None:
+            return None
+        with self._lock:
+            if time.monotonic() - self._taken_at >= PICTURE_S:
+                self._picture = self.eye.test_picture()
+                self._taken_at = time.monotonic()
+            return self._picture
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the facts. `level` is "good", "look", "bad" or "" for one that judges nothing."""
+
+    name: str
+    text: str
+    level: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One line of what was asked of the camera."""
+
+    name: str
+    asked: str
+    got: str
+    taken: bool = True
+
+
+def add_camera_page(app: Flask, eye: CameraEye | None, *, language: str = "") -> None:
+    """Serve /camera too. `language` is that of the kiosk's page; "" leaves it to the browser."""
+    app.extensions[EXTENSION] = CameraPage(eye, language)
+    app.register_blueprint(blueprint)
+
+
+def _own() -> CameraPage:
+    found = current_app.extensions[EXTENSION]
+    assert isinstance(found, CameraPage)
+    return found
+
+
+@blueprint.get("/camera")
+def page() -> str:
+    language = _language()
+    other = CHINESE if language == ENGLISH else ENGLISH
+    return render_template("camera.html", language=language, other=other, **_facts(language))
+
+
+@blueprint.get("/camera/facts")
+def facts() -> str:
+    """The page's facts alone, as HTML."""
+    return render_template("camera_facts.html", **_facts(_language()))
+
+
+@blueprint.get("/camera/picture.jpg")
+def picture() -> Response:
+    jpeg = _own().picture()
+    if jpeg is None:
+        return Response(status=204)
+    return Response(jpeg, mimetype="image/jpeg")
+
+
+def _language() -> str:
+    for wish in (request.args.get("language", ""), _own().language):
+        if wish in LANGUAGES:
+            return wish
+    tags = {"zh": CHINESE, "zh-CN": CHINESE, "zh-Hans": CHINESE, "en": ENGLISH}
+    return tags[request.accept_languages.best_match(tags, "en")]
+
+
+def _facts(language: str) -> dict[str, Any]:
+    words, eye = WORDS[language], _own().eye
+    shown: dict[str, Any] = {"words": words, "tag": LANGUAGES[language], "rows": None, "asked": ()}
+    if eye is not None:
+        report = eye.report()
+        shown |= {"rows": rows(report, language), "asked": asked(report, words)}
+    return shown
+
+
+def rows(report: CameraReport, language: str) -> list[Row]:
+    """How the camera and the reader do, in the page's words."""
+    words, status, judged = WORDS[language], report.status, report.judged
+    state = words[f"state_{status.state}"]
+    message = camera_words(status.message, language)
+    level = {"live": "good", "lost": "bad"}.get(status.state, "look")
+    label = words[report.kind].format(target=report.target)
+    told = [
+        Row(words["camera"], f"{label} ({report.name})" if report.name else label),
+        Row(words["state"], f"{state}: {message}" if message else state, level),
+    ]
+    if judged is not None:
+        light = words["level"].format(n=round(judged.brightness))
+        told.append(_judged(words, "light", judged.light, light))
+        edge = "" if judged.edge_px is None else words["edge"].format(n=f"{judged.edge_px:g}")
+        # A wall out of focus is no fault: only a code tells for sure.
+        unclear = judged.sharpness != "sharp" and edge != "" and not report.codes
+        sharpness = "unclear" if unclear else judged.sharpness
+        told.append(_judged(words, "sharpness", sharpness, edge))
+    return [
+        *told,
+        _rate(report, words),
+        Row(words["codes"], str(report.codes)),
+        Row(words["looks"], words["looked"].format(n=report.looks_per_s, ms=report.look_ms)),
+    ]
+
+
+def _judged(words: Mapping[str, str], name: str, judgement: str, detail: str) -> Row:
+    levels = {"good": "good", "sharp": "good", "unknown": "", "unclear": "", "soft": "look"}
+    text = words[f"{name}_{judgement}"]
+    return Row(words[name], f"{text} ({detail})" if detail else text, levels.get(judgement, "bad"))
+
+
+def _rate(report: CameraReport, words: Mapping[str, str]) -> Row:
+    if not report.shown:
+        return Row(words["read_rate"], words["rate_none"])
+    percent = round(100 * report.read / report.shown)
+    level = "good" if percent >= 90 else "look" if percent >= 70 else "bad"
+    text = words["rate"].format(read=report.read, shown=report.shown, n=percent)
+    return Row(words["read_rate"], text, level)
+
+
+def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
+    """Each thing that a camera can be asked for: what was asked, and what came of it."""
+    status = report.status
+    hints: dict[str, Hint] = {hint.name: hint for hint in status.hints}
+    size = f"{status.width} × {status.height}" if status.width else ""
+    measured = words["measured"].format(n=f"{status.fps_measured:g}")
+    if report.asked is None:
+        return [Asked(words["size"], "–", size), Asked(words["fps"], "–", measured)]
+    wish = report.asked
+    told = [
+        # As the pictures are, whatever the driver says of them.
+        Asked(
+            words["size"],
+            f"{wish.width} × {wish.height}",
+            size or words["untold"],
+            size in ("", f"{wish.width} × {wish.height}"),
+        ),
+        _hint(hints.get("fps"), words["fps"], words, f"{wish.fps:g}", measured),
+        _hint(hints.get("format"), words["format"], words, "MJPG"),
+    ]
+    asked_for = {"exposure": wish.exposure_ms, "gain": wish.gain, "focus": wish.focus}
+    for name, value in asked_for.items():
+        wished = words["left"] if value is None else f"{value}"
+        told.append(_hint(hints.get(name), words[name], words, wished))
+    return told
+
+
+def _hint(
+    hint: Hint | None, name: str, words: Mapping[str, str], wished: str, measured: str = ""
+) -> Asked:
+    """`wished` is told of what was not asked yet, or is not to be asked."""
+    if hint is None:
+        return Asked(name, wished, measured or "–")
+    got = ", ".join(filter(None, (hint.got, measured))) or words["untold"]
+    return Asked(name, hint.asked, got, hint.taken)
+
+
+def camera_words(message: str, language: str) -> str:
+    """What the camera says of itself, in `language`; in English where it has no words there."""
+    if language == CHINESE:
+        for english, chinese in CAMERA_ZH.items():
+            match = re.fullmatch(english, message)
+            if match:
+                return match.expand(chinese)
+    return message

@@ -1,0 +1,48 @@
+// Fetches the camera's picture and the facts about it anew, one request of each at a time.
+
+const PICTURE_MS = 120;
+const FACTS_MS = 700;
+const AWAY_MS = 1500; // no picture, or no kiosk
+
+const picture = document.getElementById("picture");
+const facts = document.getElementById("facts");
+const language = document.body.dataset.language;
+
+async function repeat(step, pauseMs) {
+  for (;;) {
+    let done = false;
+    if (!document.hidden) {
+      try {
+        done = await step();
+      } catch {
+        done = false; // the kiosk is away, and may come back
+      }
+    }
+    await new Promise((go) => setTimeout(go, done ? pauseMs : AWAY_MS));
+  }
+}
+
+async function fetchPicture(number) {
+  picture.src = `/camera/picture.jpg?${number}`;
+  await picture.decode(); // the one before stays until then
+  return true;
+}
+
+async function fetchFacts() {
+  const response = await fetch(`/camera/facts?language=${language}`);
+  if (!response.ok) return false;
+  facts.innerHTML = await response.text(); // the kiosk's own HTML, with every value escaped
+  facts.classList.remove("old");
+  return true;
+}
+
+if (picture && facts) {
+  let number = 0;
+  repeat(() => fetchPicture((number += 1)), PICTURE_MS);
+  repeat(async () => {
+    const timer = setTimeout(() => facts.classList.add("old"), 2 * AWAY_MS);
+    const done = await fetchFacts();
+    if (done) clearTimeout(timer);
+    return done;
+  }, FACTS_MS);
+}
