@@ -12,9 +12,8 @@ from badges.admission import Reason
 from badges.admission.facts import Calendar, StayId
 from badges.places import KioskKey, Pool, PoolKey
 from badges.record import ScanRecord, StayRef, WireError
-from server import discrepancies, entry_log, feed, places, presence
-
-MOVE_MARGIN_MS = 500  # of two kiosks' clocks; nobody is at two doors within that time
+from server import discrepancies, entry_log, feed, places, presence, unnamed
+from server.presence import CLOCK_MARGIN_MS
 
 
 class Step:
@@ -68,6 +67,8 @@ class Step:
         if record.act == "annul" or record.direction == "exit":
             if record.closes is not None:
                 self._leave(record, record.closes)
+            elif record.serial is not None and record.skew_ms is not None:
+                self._leave_unnamed(number, record, record.serial)
         elif admitted and record.serial is not None:
             self._enter(record, gone=gone)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
@@ -152,6 +153,10 @@ class Step:
         if not gone:
             opened = wire.StayOpened(presence.facts(stay), record.hall)
             feed.publish(self.db, opened, hall_id=record.hall)
+            ended = unnamed.exit_of(self.db, stay) if stay.clock_known else None
+            if ended is not None:
+                self._close_inferred(stay.ref, "exit", {"exit": ended[0]}, ended[1])
+                return
         self._move(stay, gone=gone)
 
     def _leave(self, record: ScanRecord, ref: StayRef) -> None:
@@ -168,6 +173,14 @@ class Step:
             presence.remember_early(self.db, ref, by, at)
         self._settle(closed)
 
+    def _leave_unnamed(self, number: int, record: ScanRecord, serial: int) -> None:
+        at = _server_time(record)
+        stay = unnamed.meant(self.db, serial, record.hall, at)
+        if stay is None:
+            unnamed.remember(self.db, number, serial, record.hall, at)
+        else:
+            self._close_inferred(stay.ref, "exit", {"exit": number}, at)
+
     def _move(self, stay: presence.Stay, *, gone: bool) -> None:
         """People do not scan out: an entry elsewhere ends a stay, in whichever order they
         arrive.
@@ -179,25 +192,30 @@ class Step:
             return
         around = presence.lineage(self.db, stay.hall_id)
         for other in presence.open_stays(self.db, stay.serial):
-            earlier = other.opened_at < stay.opened_at - MOVE_MARGIN_MS
+            earlier = other.opened_at < stay.opened_at - CLOCK_MARGIN_MS
             if other.hall_id not in around and other.clock_known and earlier:
-                self._close_inferred(other.ref, stay.ref, stay.opened_at)
+                cause = msgspec.to_builtins(stay.ref)
+                self._close_inferred(other.ref, "move", cause, stay.opened_at)
         if gone:
             return
         within = presence.surroundings(self.db, stay.hall_id)
-        left_at = presence.moved_on(self.db, stay.serial, stay.opened_at + MOVE_MARGIN_MS, within)
+        left_at = presence.moved_on(self.db, stay.serial, stay.opened_at + CLOCK_MARGIN_MS, within)
         if left_at is not None:
-            self._close_inferred(stay.ref, None, left_at)
+            self._close_inferred(stay.ref, "move", None, left_at)
 
-    def _close_inferred(self, ref: StayRef, cause: StayRef | None, at: int) -> None:
+    def _close_inferred(
+        self, ref: StayRef, by: str, cause: dict[str, object] | None, at: int
+    ) -> None:
+        """End a stay that no exit names. `cause` is the entry elsewhere, or the exit's leaf."""
         body = {
             "at": at,
-            "cause": None if cause is None else msgspec.to_builtins(cause),
+            "by": by,
+            "cause": cause,
             "closes": msgspec.to_builtins(ref),
             "type": "inferred_exit",
         }
         entry_log.append(self.db, "inferred_exit", entry_log.canonical(body), self.now)
-        self._settle(presence.close(self.db, ref, "move", at))
+        self._settle(presence.close(self.db, ref, by, at))
 
     def _settle(self, closed: presence.Stay | None) -> None:
         """A stay that was open here is closed: its place is the pool's again."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from badges import wire
 from badges.record import StayRef
 
+CLOCK_MARGIN_MS = 500  # of two measured clocks; nobody is at two doors within that time
+
 
 @dataclass(frozen=True)
 class Stay:
@@ -104,6 +106,15 @@ def open_stays(db: sqlite3.Connection, serial: int) -> list[Stay]:
         (serial,),
     )
     return [_stay(row) for row in rows]
+
+
+def stays_of(db: sqlite3.Connection, serial: int, hall_id: int) -> list[tuple[Stay, int | None]]:
+    """Every stay of the holder in the hall, each with when it ended."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
+        (serial, hall_id),
+    )
+    return [(_stay(row), row[9]) for row in rows]
 
 
 def overlapping(

@@ -199,7 +199,7 @@ CREATE TABLE stay (
     gone INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (kiosk, generation, seq)
 ) STRICT;
-CREATE INDEX stay_open ON stay (serial, hall_id) WHERE closed_at IS NULL;
+CREATE INDEX stay_serial ON stay (serial, hall_id);
 CREATE INDEX stay_hall ON stay (hall_id) WHERE closed_at IS NULL;
 
 CREATE TABLE early_exit (
@@ -210,6 +210,14 @@ CREATE TABLE early_exit (
     closed_by TEXT NOT NULL,
     PRIMARY KEY (kiosk, generation, seq)
 ) STRICT;
+
+CREATE TABLE unnamed_exit (
+    number INTEGER PRIMARY KEY REFERENCES scan,
+    serial INTEGER NOT NULL,
+    hall_id INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX unnamed_exit_serial ON unnamed_exit (serial, hall_id);
 
 CREATE TABLE place_account (
     hall_id INTEGER NOT NULL REFERENCES hall,

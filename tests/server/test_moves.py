@@ -2,8 +2,8 @@
 
 import pytest
 
-from server import ledger_step
 from server.database import Database
+from server.presence import CLOCK_MARGIN_MS
 from tests.server.conftest import NOW
 from tests.server.halls import ANNA, OTHER, ROOM, SMALL, Site, open_site
 
@@ -58,7 +58,7 @@ def test_no_move_is_inferred_from_a_clock_that_nobody_measured(
 
 def test_no_move_is_inferred_from_two_entries_at_about_the_same_time(site: Site) -> None:
     site.west.scan(NOW, ANNA)
-    site.other.scan(NOW + ledger_step.MOVE_MARGIN_MS, ANNA)
+    site.other.scan(NOW + CLOCK_MARGIN_MS, ANNA)
     site.send(site.west)
     site.send(site.other)
     assert (site.figures(SMALL).inside, site.figures(OTHER).inside) == (1, 1)

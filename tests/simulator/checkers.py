@@ -27,6 +27,10 @@ class Truth:
         self.unsure: set[int] = set()  # entries of which the time is not known well
         self.swept: set[int] = set()  # attested as not inside
         self.given_back: dict[int, set[str]] = {}  # places of stays: by whom
+        self.entered_at: dict[int, tuple[int, int]] = {}  # entry's uid: badge, true time
+        self.unnamed: dict[int, tuple[int, int]] = {}  # exit that names nobody: badge, true time
+        self.meant: set[int] = set()  # entries that were so ended; a restored server may not tell
+        self.means: dict[int, tuple[int, tuple[int, KioskKey]]] = {}  # which entry it ended
         self.twice = 0  # places that were given back once more than once
         self.rolled = 0  # places that rolled-back disks have again
         self.rolled_back = False
@@ -37,15 +41,17 @@ class Truth:
         self._pool: Pool | None = None
         self._people = -1
 
-    def enter(self, uid: int, badge: int, door: Door) -> None:
+    def enter(self, uid: int, badge: int, door: Door, now: int) -> None:
         self.inside[uid] = (badge, door.key)
+        self.entered_at[uid] = (badge, now)
         if not door.sure and door.rules.infers_from_sure_clocks:
             self.unsure.add(uid)
 
-    def leave(self, record: Record, door: Door) -> None:
+    def leave(self, record: Record, door: Door, now: int) -> None:
         """An exit record: whom it names is out, by definition."""
         stay = record.closes
         if stay is None:
+            self.unnamed[record.uid] = (record.badge, now)
             return
         self.inside.pop(stay.uid, None)
         if not record.credited:
@@ -79,6 +85,24 @@ class Truth:
             if stay.uid in self.inside:
                 raise ViolationError("somebody inside was inferred to have left")
         server.inferred.clear()
+        for stay, record in server.meant:
+            self._means(record.uid, stay.uid)
+        server.meant.clear()
+
+    def _means(self, exit_uid: int, entry_uid: int) -> None:
+        """An exit that names nobody ends one stay of its badge that began before it. A restored
+        server may take it to mean another.
+        """
+        (badge, left_at), (of, entered_at) = self.unnamed[exit_uid], self.entered_at[entry_uid]
+        if badge != of or left_at <= entered_at:
+            raise ViolationError("an exit was taken to mean a stay that it can't have ended")
+        if exit_uid in self.means:
+            before, who = self.means.pop(exit_uid)
+            if before != entry_uid:
+                self.inside[before] = who
+        self.meant.add(entry_uid)
+        if entry_uid in self.inside:
+            self.means[exit_uid] = (entry_uid, self.inside.pop(entry_uid))
 
     def _give_back(self, uid: int, by: str) -> None:
         known = self.given_back.setdefault(uid, set())
@@ -104,7 +128,7 @@ class Truth:
 
     def check(self, server: Server) -> None:
         """N ≤ W ≤ B, within the bounds that are stated for trusting exits and rolled-back disks."""
-        if server.freed or server.inferred:
+        if server.freed or server.inferred or server.meant:
             self.after(server)
         pool, people = server.pool, len(self.inside)
         if pool is self._pool and people <= self._people:

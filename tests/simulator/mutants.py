@@ -242,6 +242,8 @@ MUTANTS = (
            Rules(remembers_early_exits=False)),
     Mutant("anyclock", "moves are inferred by clocks that may be wrong", CLOCKS,
            Rules(infers_from_sure_clocks=False)),
+    Mutant("meansany", "an exit that names no stay ends a later one", NETWORK,
+           Rules(exit_means_earlier=False)),
     Mutant("sameline", "two restores of one backup have one incarnation", RESTORES,
            Rules(fresh_incarnation=False)),
     Mutant("oneacts", "staff's acts are not on a second disk", BOTH,

@@ -81,8 +81,10 @@ def check_quiet(world: World) -> None:
 
 
 def _stranded(world: World) -> int:
-    """Places that only staff's word can bring back: of lost disks, and of exits that they held."""
-    server, in_vain = world.server, _closed_in_vain(world)
+    """Places that only staff's word can bring back: of lost disks, of exits that they held, and of
+    exits without a name that a restored server can no longer tell to whom they belong.
+    """
+    server, in_vain = world.server, _closed_in_vain(world) | world.truth.meant
     held = (h.held for key, h in server.pool.kiosks.items() if world.by_key[key].destroyed)
     return sum(held) + sum(s.uid in in_vain for stays in server.open.values() for s in stays)
 
@@ -124,11 +126,12 @@ def _presence(world: World) -> None:
     seen = {uid for uids in server.ledger.values() for uid in uids}
     expected = {uid for uid in truth.inside if uid in seen}
     in_vain = _closed_in_vain(world)
-    found = {stay.uid for stay in open_now} - truth.swept - in_vain
+    found = {stay.uid for stay in open_now} - truth.swept - in_vain - (truth.meant - expected)
     if found != expected:
         raise ViolationError(f"open at the server but not inside: {sorted(found - expected)}, "
                              f"inside but not open: {sorted(expected - found)}")  # fmt: skip
     for door in at_work(world):
         known = {stay for stays in (*door.known.values(), *door.own.values()) for stay in stays}
-        if known - open_now or {stay.uid for stay in open_now - known} - in_vain:
+        unknown = {stay.uid for stay in open_now - known}
+        if known - open_now or unknown - in_vain - truth.meant:
             raise ViolationError(f"door {door.key} knows of other stays than the server")

@@ -33,6 +33,7 @@ class Rules:
     closes_by_badge: bool = False  # an exit that can name no stay
     remembers_early_exits: bool = True  # those that arrive before the entry
     counts_trusted: bool = True
+    exit_means_earlier: bool = True  # one that names no stay: a stay that began before it
     infers_from_sure_clocks: bool = True  # alone, that somebody moved to another hall
     names_attested: bool = True  # tells the pool which stay was closed
     fresh_incarnation: bool = True  # one above every one ever used

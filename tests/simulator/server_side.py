@@ -1,6 +1,7 @@
 """The server: ledger, stays and feed in memory, in the order of steps of server/ledger.py."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from badges.places import KioskKey, Order, Pool
 from tests.simulator.messages import (
@@ -16,9 +17,20 @@ from tests.simulator.messages import (
 from tests.simulator.rules import Rules
 
 OPEN, CLOSED, GONE, EARLY = "open", "closed", "gone", "early"
+FOREVER = 1 << 60
+
+
+class Interval(NamedTuple):
+    """A stay of a badge, as well as the server knows its times."""
+
+    stay: Stay
+    began: int | None  # None: by a clock that nobody measured
+    ended: int = FOREVER
+
+
 # What a backup holds.
 ON_DISK = ("pool", "acked", "heads", "ledger", "stays", "open", "opened_at", "stopped", "feed",
-           "away", "away_seen", "counters")  # fmt: skip
+           "away", "away_seen", "counters", "times", "unnamed")  # fmt: skip
 NOBODY: tuple[Stay, ...] = ()
 
 
@@ -40,6 +52,9 @@ class Server:
         self.away: dict[int, tuple[int, ...]] = {}  # entries elsewhere, by badge
         self.away_seen = 0
         self.counters: dict[KioskKey, int] = {}
+        self.times: dict[int, tuple[Interval, ...]] = {}  # every stay, by badge
+        self.unnamed: dict[int, tuple[Record, ...]] = {}  # exits that mean no stay yet, by badge
+        self.meant: list[tuple[Stay, Record]] = []  # stays that such exits ended, for the checkers
         self.freed: list[Stay] = []  # places that went to the pool, for the checkers
         self.inferred: list[Stay] = []  # of those, by an entry elsewhere
         self.before_order: Pool | None = None  # mutants alone
@@ -152,26 +167,34 @@ class Server:
     def _enter(self, stay: Stay, record: Record, *, gone: bool) -> None:
         early = self.stays.get(stay) == EARLY
         self.pool = self.pool.open_stay((stay.kiosk, stay.generation), gone=gone)
+        began = record.at if record.sure or not self.rules.infers_from_sure_clocks else None
+        times = self.times.get(record.badge, ())
         if gone:
             self.stays[stay] = GONE
+            self.times[record.badge] = (*times, Interval(stay, began, record.at))
             return
+        self.times[record.badge] = (*times, Interval(stay, began))
         self.stays.pop(stay, None)  # so that the key has the entry's own uid
         self.stays[stay] = OPEN
         if record.sure or not self.rules.infers_from_sure_clocks:
             self.opened_at[stay] = record.at
         self.open[record.badge] = (*self.open.get(record.badge, NOBODY), stay)
         if early:
-            self._close(stay, record.badge)
+            self._close(stay, record.badge, record.at)
             return
         self.feed.append(Change(True, stay, record.badge))
+        if self._ended_unnamed(stay, record.badge):
+            return
         opened_at = self.opened_at.get(stay)
-        if opened_at is not None and any(at > opened_at for at in self.away.get(record.badge, ())):
-            self._infer(stay, record.badge)
+        later = [at for at in self.away.get(record.badge, ()) if opened_at and at > opened_at]
+        if later:
+            self._infer(stay, record.badge, min(later))
 
     def _leave(self, key: KioskKey, record: Record) -> None:
         """An exit: it closes the stay that it names, once, in whatever order they arrive."""
         stay = self._named(record)
         if stay is None:
+            self._leave_unnamed(record)
             return
         state = self.stays.get(stay)
         own = (stay.kiosk, stay.generation) == key
@@ -181,7 +204,7 @@ class Server:
         if state == OPEN or (state == CLOSED and not self.rules.stay_closes_once):
             if not trusted:
                 self.freed.append(stay)
-            self._close(stay, record.badge)
+            self._close(stay, record.badge, record.at)
         elif state is None and self.rules.remembers_early_exits:
             self.stays[stay] = EARLY
             if not trusted:
@@ -197,16 +220,58 @@ class Server:
             return max(alike, key=lambda s: s.generation, default=None)
         return stay
 
-    def _close(self, stay: Stay, badge: int) -> None:
+    def _leave_unnamed(self, record: Record) -> None:
+        """An exit at a door that did not know the stay (server/unnamed.py)."""
+        if not record.sure and self.rules.infers_from_sure_clocks:
+            return
+        stay = self._meant(record)
+        if stay is None:
+            self.unnamed[record.badge] = (*self.unnamed.get(record.badge, ()), record)
+        else:
+            self._end_meant(stay, record)
+
+    def _ended_unnamed(self, stay: Stay, badge: int) -> bool:
+        for record in sorted(self.unnamed.get(badge, ()), key=lambda record: record.at):
+            if self._meant(record) == stay:
+                kept = (one for one in self.unnamed[badge] if one is not record)
+                self.unnamed[badge] = tuple(kept)
+                self._end_meant(stay, record)
+                return True
+        return False
+
+    def _meant(self, record: Record) -> Stay | None:
+        """The one stay that the exit can mean: open, begun before it, and alone at that time."""
+        times = self.times.get(record.badge, ())
+        still_open = [one for one in times if one.ended == FOREVER]
+        if len(still_open) != 1 or any(one.began is None for one in times):
+            return None
+        (found,) = still_open
+        began = found.began
+        if began is None or (began >= record.at and self.rules.exit_means_earlier):
+            return None
+        overlaps = (
+            one is not found and (one.began or 0) < record.at and one.ended > began for one in times
+        )
+        return None if any(overlaps) else found.stay
+
+    def _end_meant(self, stay: Stay, record: Record) -> None:
+        self.meant.append((stay, record))
+        self.freed.append(stay)
+        self._close(stay, record.badge, record.at)
+
+    def _close(self, stay: Stay, badge: int, at: int) -> None:
         self.stays[stay] = CLOSED
+        self.times[badge] = tuple(
+            one._replace(ended=at) if one.stay == stay else one for one in self.times[badge]
+        )
         self.open[badge] = tuple(s for s in self.open.get(badge, NOBODY) if s != stay)
         self.pool = self.pool.close_stay(stay if self.rules.names_attested else None)
         self.feed.append(Change(False, stay, badge))
 
-    def _infer(self, stay: Stay, badge: int) -> None:
+    def _infer(self, stay: Stay, badge: int, at: int) -> None:
         self.inferred.append(stay)
         self.freed.append(stay)
-        self._close(stay, badge)
+        self._close(stay, badge, at)
 
     def entered_elsewhere(self, badge: int, at: int, sure: bool) -> None:
         """An entry into another hall ends the stays that began before it."""
@@ -216,7 +281,7 @@ class Server:
         self.away[badge] = (*self.away.get(badge, ()), at)
         for stay in self.open.get(badge, NOBODY):
             if self.opened_at.get(stay, at) < at:  # as in `_enter`, whichever comes first
-                self._infer(stay, badge)
+                self._infer(stay, badge, at)
 
     def backup(self) -> dict[str, object]:
         """A copy of the disk."""

@@ -100,7 +100,7 @@ class World:
         badge, uid = int(random() * self.mix.people), self.new_uid()
         stay = door.enter(badge, uid, self.now)
         if stay is not None:
-            self.truth.enter(uid, badge, door)
+            self.truth.enter(uid, badge, door, self.now)
             check_door(door)
         elif self.mix.denials and not door.destroyed:
             door.refuse(badge, uid, self.now)
@@ -121,7 +121,7 @@ class World:
         if not door.destroyed:
             offline = not door.up or self.random.random() < 0.2
             record = door.leave(badge, self.new_uid(), self.now, offline=offline)
-            self.truth.leave(record, door)
+            self.truth.leave(record, door, self.now)
             check_door(door)
 
     def move(self, door: Door) -> None:

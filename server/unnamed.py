@@ -1,0 +1,46 @@
+"""Exits at doors that did not know the stay: each ends the one stay that it can mean, if any.
+
+A door without the server knows of no entry elsewhere, so people's exits there name nothing. Such an
+exit means a stay of the same holder in the same hall that began before it, and only where there is
+no other that it could mean. Both clocks must have been measured; whichever record comes first.
+"""
+
+import sqlite3
+
+from server import presence
+from server.presence import CLOCK_MARGIN_MS, Stay
+
+
+def meant(db: sqlite3.Connection, serial: int, hall_id: int, at: int) -> Stay | None:
+    """The stay that an exit at `at` ends: open, begun before, and the only one of that time."""
+    stays = presence.stays_of(db, serial, hall_id)
+    still_open = [stay for stay, closed_at in stays if closed_at is None]
+    if len(still_open) != 1 or not all(stay.clock_known for stay, _ in stays):
+        return None
+    (found,) = still_open
+    if found.opened_at >= at - CLOCK_MARGIN_MS:
+        return None
+    overlapping = any(
+        stay.opened_at < at and closed_at is not None and closed_at > found.opened_at
+        for stay, closed_at in stays
+    )
+    return None if overlapping else found
+
+
+def remember(db: sqlite3.Connection, number: int, serial: int, hall_id: int, at: int) -> None:
+    """Keep the exit: its entry may still come, from a door that is away."""
+    db.execute("INSERT INTO unnamed_exit VALUES (?, ?, ?, ?)", (number, serial, hall_id, at))
+
+
+def exit_of(db: sqlite3.Connection, stay: Stay) -> tuple[int, int] | None:
+    """The remembered exit that ends the stay just opened: its number and time; told once."""
+    for number, at in db.execute(
+        "SELECT number, at FROM unnamed_exit WHERE serial = ? AND hall_id = ? AND at > ?"
+        " ORDER BY at",
+        (stay.serial, stay.hall_id, stay.opened_at + CLOCK_MARGIN_MS),
+    ).fetchall():
+        found = meant(db, stay.serial, stay.hall_id, at)
+        if found is not None and found.ref == stay.ref:
+            db.execute("DELETE FROM unnamed_exit WHERE number = ?", (number,))
+            return number, at
+    return None
