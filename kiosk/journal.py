@@ -194,20 +194,26 @@ class Journal:
         with self._places_came:
             return self._none_came[hall]
 
-    def wait_for_place(self, hall: int, timeout_s: float, none_before: int = 0) -> bool:
-        """Whether there is a free place within `timeout_s`, or before the server says no again."""
+    def wait_for_place(
+        self, hall: int, timeout_s: float, none_before: int = 0, *, override: bool = False
+    ) -> bool:
+        """Whether there is a free place within `timeout_s`, or before the server says no again.
+
+        With `override` one beyond the capacity serves too, and only the time ends the wait.
+        """
         deadline = time.monotonic() + timeout_s
         with self._places_came:
-            while not self._has_place(hall):
+            while not self._has_place(hall, override):
                 left = deadline - time.monotonic()
-                refused = self._none_came[hall] > none_before
+                refused = self._none_came[hall] > none_before and not override
                 if refused or left <= 0 or not self._places_came.wait(left):
-                    return self._has_place(hall)
+                    return self._has_place(hall, override)
         return True
 
-    def _has_place(self, hall: int) -> bool:
+    def _has_place(self, hall: int, override: bool) -> bool:
         with self.step() as step:
-            return step.account(hall).free > 0
+            pools = (False, True) if override else (False,)
+            return any(step.account(hall, override=pool).free > 0 for pool in pools)
 
     def _tell(self, effect: Effect) -> Effect:
         if effect.gained:
@@ -219,17 +225,18 @@ class Journal:
         """A request counter above all before it, over restarts too."""
         with self._counter_lock:
             if self._counter == self._counter_end:
-                with self.step() as step:
-                    self._counter = step.state.counter
-                    self._counter_end = step.reserve_counters(COUNTERS_RESERVED)
+                with self.step() as step:  # above an old copy's too, which the clock tells apart
+                    now_ms = time.time_ns() // 1_000_000
+                    self._counter_end = step.reserve_counters(COUNTERS_RESERVED, now_ms)
+                    self._counter = self._counter_end - COUNTERS_RESERVED
             self._counter += 1
             return self._counter
 
-    def own_open(self, up_to: int) -> list[StayId]:
-        """Open stays that entries up to sequence `up_to` began."""
+    def own_open(self, up_to: int, hall: int) -> list[StayId]:
+        """Open stays in a hall that entries up to sequence `up_to` began."""
         with self._file.transaction() as connection:
             rows = connection.execute(
-                "SELECT seq FROM own_stay WHERE open = 1 AND seq <= ?", (up_to,)
+                "SELECT seq FROM own_stay WHERE open = 1 AND seq <= ? AND hall = ?", (up_to, hall)
             ).fetchall()
         return [StayId(self.kiosk, self.generation, seq) for (seq,) in rows]
 

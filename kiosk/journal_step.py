@@ -128,9 +128,12 @@ class Step:
         if incarnation > self.state.incarnation:
             self._change(replace(self.state, incarnation=incarnation))
 
-    def reserve_counters(self, count: int) -> int:
-        """The last request counter that may be used before reserving again."""
-        self._change(replace(self.state, counter=self.state.counter + count))
+    def reserve_counters(self, count: int, at_least: int) -> int:
+        """The last of `count` request counters, above `at_least`, before reserving again.
+
+        A journal that was set back must be heard, or it would never be found out.
+        """
+        self._change(replace(self.state, counter=max(self.state.counter, at_least) + count))
         return self.state.counter
 
     def fence(self) -> bool:

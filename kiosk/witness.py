@@ -2,15 +2,37 @@
 
 Each answer brings the newest checkpoint, and a proof that the log which this kiosk knew is its
 beginning. A log that shrank or differs is told loudly, and both signed notes are kept.
+
+A server restored from a backup lost entries. It says so by giving its log a new name, with its
+incarnation at the end. The kiosk keeps the old log's last note beside the new one's first, for
+whoever has to judge what was lost, and watches on. Under one name nothing may ever go missing.
 """
 
+import logging
 from collections.abc import Sequence
 
 from badges.keys import PublicKey
 from badges.transparency import Checkpoint, ProofError, open_checkpoint, verify_consistency
 from kiosk.journal_witness import Evidence, Witness, Witnessed
 
+log = logging.getLogger(__name__)
+
 SAVED_MS = 30_000  # how often a new checkpoint is put on disk
+RENAMED_MS = 60_000  # how long a log may bear a name that no snapshot has told yet
+
+
+def line_of(name: str) -> tuple[str, int]:
+    """A log's name without the incarnation at its end, and that: 1 where there is none."""
+    stem, _, number = name.rpartition("/")
+    if stem and number.isascii() and number.isdigit() and len(number) <= 15:
+        return stem, int(number)
+    return name, 1
+
+
+def succeeds(name: str, earlier: str) -> bool:
+    """Whether `name` is of a server that was restored after the log `earlier` was kept."""
+    (stem, number), (earlier_stem, earlier_number) = line_of(name), line_of(earlier)
+    return stem == earlier_stem and number > earlier_number
 
 
 class Watch:
@@ -20,65 +42,41 @@ class Watch:
         self._witness = witness
         self._newest = self._saved = witness.newest()
         self._saved_at: int | None = None
-        self._restored = False
+        self._renamed_at: int | None = None
 
     @property
     def size(self) -> int:
         """Of the log as last verified: the next proof begins there. 0: nothing verified yet."""
         return self._newest.size if self._newest else 0
 
-    def restored(self) -> None:
-        """The server says that it was restored: the next checkpoint may lack entries.
-
-        That is told and kept as evidence all the same, and watching goes on from there.
-        """
-        self._restored = True
-
     def check(self, note: str, proof: Sequence[bytes], *, name: str, key: bytes, now: int) -> str:
-        """Take the newest checkpoint; what is wrong with it, "" where it is consistent."""
+        """Take the newest checkpoint; what is wrong with it, "" where it is consistent.
+
+        `name` and `key` are the log's as the snapshot tells them. Right after a restore the note
+        may be ahead of that: it is not judged before the names agree, or until that takes long.
+        """
+        if succeeds(note.partition("\n")[0], name):
+            self._renamed_at = self._renamed_at or now
+            if abs(now - self._renamed_at) < RENAMED_MS:
+                return ""
+        else:
+            self._renamed_at = None
         before = self._newest
         try:
             checkpoint = open_checkpoint(PublicKey(key), name, note)
-            self._compare(before, checkpoint, proof, name, key)
+            newest = Witnessed(name, key, checkpoint.size, checkpoint.root, note)
+            lost = _compare(before, checkpoint, proof, newest)
         except ValueError as error:
             problem = f"The server's entry log is not the one that this kiosk knew: {error}."
-            old_note = before.note if before else ""
-            self._witness.accuse(Evidence(now, problem, old_note, note))
-            if not self._restored:
-                return problem
-            self._restored = False
-            self._adopt(name, key, note, now)
+            self._witness.accuse(Evidence(now, problem, before.note if before else "", note))
             return problem
-        self._restored = False
-        self._keep(Witnessed(name, key, checkpoint.size, checkpoint.root, note), now)
+        if lost and before is not None:
+            log.warning("%s", lost)
+            self._witness.accuse(Evidence(now, lost, before.note, note))
+        if before is None or before.log_name != name:
+            self._saved_at = None  # so that it is on disk at once
+        self._keep(newest, now)
         return ""
-
-    def _compare(
-        self,
-        before: Witnessed | None,
-        now: Checkpoint,
-        proof: Sequence[bytes],
-        name: str,
-        key: bytes,
-    ) -> None:
-        if now.origin != name:
-            raise ProofError("it is another log's checkpoint")
-        if before is None:
-            return
-        if (before.log_name, before.log_key) != (name, key):
-            raise ProofError("its name or key has changed")
-        if now.size < before.size:
-            raise ProofError(f"it had {before.size} entries and has {now.size}")
-        if before.size:
-            verify_consistency(before.size, before.root, now.size, now.root, proof)
-
-    def _adopt(self, name: str, key: bytes, note: str, now: int) -> None:
-        """Watch on from a restored server's log, if it is signed at all."""
-        try:
-            checkpoint = open_checkpoint(PublicKey(key), name, note)
-        except ValueError:
-            return
-        self._keep(Witnessed(name, key, checkpoint.size, checkpoint.root, note), now)
 
     def _keep(self, newest: Witnessed, now: int) -> None:
         self._newest = newest
@@ -91,3 +89,34 @@ class Watch:
         if self._newest is not None and self._newest != self._saved:
             self._witness.keep(self._newest)
             self._saved = self._newest
+
+
+def _compare(
+    before: Witnessed | None, checkpoint: Checkpoint, proof: Sequence[bytes], newest: Witnessed
+) -> str:
+    """What a restored server says that it lost; "" where all is there. Raises ProofError."""
+    if checkpoint.origin != newest.log_name:
+        raise ProofError("it is another log's checkpoint")
+    if before is None:
+        return ""
+    same = before.log_name == newest.log_name
+    if before.log_key != newest.log_key or not (same or succeeds(newest.log_name, before.log_name)):
+        raise ProofError("its name or key has changed")
+    try:
+        _check_grown(before, checkpoint, proof)
+    except ProofError as error:
+        if same:
+            raise
+        return (
+            f"The server was restored from a backup, and its entry log lacks some of the "
+            f"{before.size} entries that this kiosk had seen ({error}). The last note of that log "
+            "is kept."
+        )
+    return ""
+
+
+def _check_grown(before: Witnessed, now: Checkpoint, proof: Sequence[bytes]) -> None:
+    if now.size < before.size:
+        raise ProofError(f"it had {before.size} entries and has {now.size}")
+    if before.size:
+        verify_consistency(before.size, before.root, now.size, now.root, proof)

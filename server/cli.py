@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from server import entries_csv, venue
+from server.cli_backup import backup, restore
 from server.cli_badges import issue, print_badges, reissue
 from server.cli_import import import_people, import_venue
 from server.cli_kiosk import kiosk, user
@@ -106,6 +107,8 @@ def serve(event_dir: Path, host: str | None, port: int | None) -> None:
 
 main.add_command(kiosk)
 main.add_command(user)
+main.add_command(backup)
+main.add_command(restore)
 
 
 @main.command(short_help="Write every scan as CSV.")

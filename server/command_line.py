@@ -14,6 +14,7 @@ from badges.card import CardError
 from badges.command_line import InputError
 from badges.roster import Problem, RosterError
 from server.accounts import AccountError
+from server.acts import Keeper
 from server.attendees import AttendeeError, UnknownAttendeeError
 from server.config import Event, load_event
 from server.database import Database, DatabaseError
@@ -91,7 +92,17 @@ def opened(event_dir: Path) -> Iterator[tuple[Event, Database]]:
     """The event and its database. Raises EventError or NewerVersionError."""
     event = load_event(event_dir)
     with Database(event.database_path) as database:
+        if event.backup_path is None:
+            yield event, database
+            return
+        keeper = Keeper(event.event_id, database, event.backup_path, wall_clock)
         yield event, database
+        if keeper.trouble:
+            click.echo(
+                f"Warning: {keeper.trouble} It is done, but a server that is restored from a "
+                "backup would not know of it.",
+                err=True,
+            )
 
 
 def wall_clock() -> int:

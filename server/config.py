@@ -8,13 +8,13 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from badges.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
-from server import accounts, schema
+from server import accounts, places, schema
 from server.categories import DEFAULT_CATEGORIES, put_category
 from server.certificate import make_certificate, spki_sha256
 from server.database import DatabaseError, connect
@@ -44,6 +44,7 @@ class Event:
     ring: KeyRing = field(repr=False)
     signed_ring: bytes = field(repr=False)
     spki_sha256: bytes = field(repr=False)  # of the certificate's public key
+    incarnation: int = 1  # a higher one after each restore from a backup
 
     @property
     def uuid(self) -> str:
@@ -52,8 +53,18 @@ class Event:
 
     @property
     def log_name(self) -> str:
-        """The name of the entry log in its checkpoints."""
-        return f"hallkeeper/{self.uuid}"
+        """The name of the entry log in its checkpoints.
+
+        A restored server's log lacks what came after the backup: it is another log, and says so.
+        """
+        name = f"hallkeeper/{self.uuid}"
+        return name if self.incarnation == 1 else f"{name}/{self.incarnation}"
+
+    @property
+    def backup_path(self) -> Path | None:
+        """Where backups go; a relative path begins in the event's directory."""
+        named = self.settings.backup_dir
+        return None if named is None else self.path / named
 
     @property
     def database_path(self) -> Path:
@@ -137,8 +148,7 @@ def load_event(path: Path) -> Event:
         signed_ring=sign_ring(root_key, ring),
         spki_sha256=_read_spki(keys / "certificate.pem"),
     )
-    _migrate(event.database_path)
-    return event
+    return replace(event, incarnation=_migrate(event.database_path))
 
 
 def _empty_directory(path: Path) -> bool:
@@ -211,13 +221,15 @@ def _make_database(path: Path, now: int, random: Random) -> str:
     return password
 
 
-def _migrate(path: Path) -> None:
+def _migrate(path: Path) -> int:
+    """Bring the tables up to this version; the server's incarnation."""
     if not path.is_file():
-        raise EventError(f"{path} is missing: put the event's database back from its backup.")
+        raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")
     try:
         connection = connect(path)
         try:
             schema.migrate(connection)
+            return places.incarnation(connection)
         finally:
             connection.close()
     except (sqlite3.DatabaseError, DatabaseError) as error:

@@ -2,13 +2,14 @@
 
 SQLite in WAL with `synchronous=FULL`: what a caller of `write` was told is on disk. A group of
 waiting writes shares one commit, each inside its own savepoint, so that one that fails leaves the
-others alone.
+others alone. Long writes (a door's backlog) take turns with such groups.
 """
 
 import queue
 import sqlite3
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -58,6 +59,7 @@ class Database:
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[], None]] = []
+        self._checks: list[Callable[[sqlite3.Connection], None]] = []
         self._writer_connection = connect(path)
         self._closed = False
         self._writer = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -85,6 +87,13 @@ class Database:
         """Call `listener` on the writer's thread after each commit. It must be quick."""
         self._listeners.append(listener)
 
+    def check_steps(self, check: Callable[[sqlite3.Connection], None]) -> None:
+        """Call `check` on the writer's thread after each step, inside its transaction.
+
+        What it raises undoes that step, and is raised where the step was asked for.
+        """
+        self._checks.append(check)
+
     @property
     def reader(self) -> sqlite3.Connection:
         """This thread's connection for reading; it ends with the thread."""
@@ -96,31 +105,36 @@ class Database:
                 self._readers.add(reader)
         return reader.connection
 
-    def write(self, step: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, step: Callable[[sqlite3.Connection], T], *, long: bool = False) -> T:
         """Run `step` in a transaction, and return its result once that is on disk.
 
-        What `step` raises is raised here, and nothing that it did remains.
+        What `step` raises is raised here, and nothing that it did remains. A `long` step has a
+        commit of its own, and between two of them all the short ones that wait have theirs.
         """
         if self._closed:
             raise DatabaseError("the database is closed")
-        job = _Job(step)
+        job = _Job(step, long)
         self._queue.put(job)
         result: T = job.future.result()
         return result
 
     def _run(self) -> None:
-        while (job := self._queue.get()) is not None:
-            group = [job]
-            last = False
-            while len(group) < GROUP_MAX and not self._queue.empty():
-                more = self._queue.get()
-                if more is None:
-                    last = True
-                    break
-                group.append(more)
-            self._commit(group)
-            if last:
-                return
+        more = True
+        long: deque[_Job] = deque()
+        while more or long:
+            group: list[_Job] = []
+            idle = not long
+            while more and len(group) < GROUP_MAX and (idle or not self._queue.empty()):
+                job = self._queue.get()
+                idle = False
+                if job is None:
+                    more = False
+                else:
+                    (long if job.long else group).append(job)
+            if group:
+                self._commit(group)
+            if long:
+                self._commit([long.popleft()])
 
     def _commit(self, group: "list[_Job]") -> None:
         connection = self._writer_connection
@@ -131,6 +145,8 @@ class Database:
                 connection.execute("SAVEPOINT step")
                 try:
                     result = job.step(connection)
+                    for check in self._checks:
+                        check(connection)
                 except BaseException as error:
                     connection.execute("ROLLBACK TO step")
                     job.future.set_exception(error)
@@ -162,6 +178,7 @@ class _Reader:
 
 
 class _Job:
-    def __init__(self, step: Callable[[sqlite3.Connection], Any]) -> None:
+    def __init__(self, step: Callable[[sqlite3.Connection], Any], long: bool) -> None:
         self.step = step
+        self.long = long
         self.future: Future[Any] = Future()

@@ -66,6 +66,7 @@ def _share(
         recalls[kiosk] = max(0, pool.kiosks[kiosk].held)
     if pool != before:
         places.save(db, key, before, pool)
+        _remember(db, key, before, pool)
     for kiosk in {*recalls, *plan.grants}:
         recall = recalls.get(kiosk, 0)
         if recall or pool.kiosks[kiosk] != before.kiosks[kiosk]:
@@ -73,6 +74,18 @@ def _share(
             order = places.order(key, pool, kiosk, recall)
             feed.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
     return plan.hopeless
+
+
+def _remember(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -> None:
+    """Who was granted places has them, until it says otherwise: they may be called back at once."""
+    for kiosk, held in after.kiosks.items():
+        given = held.granted - before.kiosks[kiosk].granted
+        if given:
+            db.execute(
+                "UPDATE place_account SET free = free + ?, wanted_at = NULL"
+                " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
+                (given, *key, *kiosk),
+            )
 
 
 def _doors(db: sqlite3.Connection, key: PoolKey, pool: Pool, now: int) -> list[sharing.Door]:
@@ -93,6 +106,7 @@ def _doors(db: sqlite3.Connection, key: PoolKey, pool: Pool, now: int) -> list[s
             rate=sharing.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, 0),
             wants=row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS,
             live=row["seen_at"] is not None and row["seen_at"] >= now - LIVE_MS,
+            silent_ms=max(0, now - (row["seen_at"] or 0)),
         )
         for row in rows
     ]

@@ -23,6 +23,7 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.mp import MPServer
 
 from server import database
+from server.backup import check_directory
 from server.config import Event, EventError, load_event
 from server.wsgi import open_app
 
@@ -48,6 +49,9 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
     host = host or event.settings.host
     port = event.settings.port if port is None else port
     _check_address(host, port)
+    warning = check_directory(event)
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
     with only_server(event_dir):
         _raise_file_limit()
         server = _granian(event, host, port)

@@ -37,6 +37,7 @@ class EventSettings:
     public_host: str = "localhost"  # what kiosks and phones call the server
     host: str = "0.0.0.0"  # the address to listen on
     port: int = 8443
+    backup_dir: str | None = None  # a directory on a second disk; None: no backups are made
 
     def __post_init__(self) -> None:
         for key, (check, rule) in _RULES.items():
@@ -83,6 +84,12 @@ def _is_listening(value: object) -> bool:
     return isinstance(value, str) and _LISTEN.fullmatch(value) is not None
 
 
+def _is_path(value: object) -> bool:
+    return value is None or (
+        isinstance(value, str) and value.isprintable() and 0 < len(value.strip()) <= 1000
+    )
+
+
 def _is_day(value: object) -> bool:
     return isinstance(value, date) and not isinstance(value, datetime) and 2000 <= value.year < 2100
 
@@ -99,6 +106,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "public_host": (_is_host, "a host name or an address, without https:// and without a port."),
     "host": (_is_listening, 'an address to listen on, such as "0.0.0.0" or "127.0.0.1".'),
     "port": (_is_whole(1, 65535), "a port from 1 to 65535."),
+    "backup_dir": (_is_path, 'a directory on a second disk, such as "/mnt/second/forum".'),
 }
 _REQUIRED = ("name", "time_zone", "first_day", "days")
 
@@ -138,6 +146,8 @@ def unknown_key(key: str, known: tuple[str, ...]) -> str:
 def settings_text(settings: EventSettings) -> str:
     """The settings as `event.toml`, commented."""
     name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
+    backup = "# backup_dir = " if settings.backup_dir is None else "backup_dir = "
+    backup += quoted(settings.backup_dir or "/mnt/second/forum")
     return f"""\
 # The settings of this event. `hallkeeper serve` reads them when it starts.
 
@@ -153,6 +163,11 @@ port = {settings.port}
 
 # The address to listen on; "127.0.0.1" serves this machine alone.
 host = {quoted(settings.host)}
+
+# A directory on a second disk: the event is copied there every 5 minutes, secrets and all, and
+# what a restored server must know is there before it is answered. Without it the loss of this
+# disk is the loss of the event. See `hallkeeper restore --help`.
+{backup}
 
 [name]
 {name}

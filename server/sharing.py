@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from badges.places import KioskKey
 
-FLOOR = 0.2  # of the places: split equally, so that a door that was idle has some too
-RESERVE = 0.04  # of the places: kept in the pool, for whoever asks first
+FLOOR = 0.1  # of the places: split equally, so that a door that was idle has some too
+RESERVE = 0.02  # of the places: kept in the pool, for whoever asks first
 FEW = 2  # places a door: with no more than that in the hall, each is given to one who asks
-LOW_WATER = 0.5  # of its fair share: a door below it is brought up to it from others' surplus
+LOW_WATER = 0.8  # of its fair share: a door below it is brought up to it from others' surplus
 MEMORY_MIN = 8.0  # how far back arrivals count: after that time a third as much
 RATE_MAX = 60.0  # people a minute; a backlog of scans, sent at once, is no faster door
+SILENT_MS = 5_000  # a door unheard for longer may be gone: nothing is given to it or expected of it
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Door:
     rate: float  # people a minute, see `smoothed`
     wants: bool  # somebody stood at it and it had no place
     live: bool  # heard of late
+    silent_ms: int = 0  # for how long it has not been heard
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,15 @@ class _Sharing:
 
     def __init__(self, live: Sequence[Door], free: int, *, spread: bool) -> None:
         self.live = live
-        self.asking = [door for door in live if door.wants and door.free <= 0]
+        self.heard = [door for door in live if door.silent_ms <= SILENT_MS]
+        self.asking = [door for door in self.heard if door.wants and door.free <= 0]
         self.left = free
         self.grants: dict[KioskKey, int] = {}
         self.recalls: dict[KioskKey, int] = {}
-        places = max(0, free + sum(max(0, door.held) for door in live))
-        few = places <= FEW * len(live)
+        places = max(0, free + sum(max(0, door.held) for door in self.heard))
+        few = places <= FEW * len(self.heard)
         self.reserve = 0 if spread else places if few else int(places * RESERVE)
-        self.fair = fair_shares(live, places - self.reserve)
+        self.fair = fair_shares(self.heard, places - self.reserve)
 
     def give_one_each(self) -> None:
         """To those with somebody waiting, the busiest first; the reserve is for them."""
@@ -111,39 +114,46 @@ class _Sharing:
         """Bring doors up to their shares from what the pool has beyond its reserve, the emptiest
         first.
         """
-        for door in sorted(self.live, key=lambda door: door.held / (self.fair[door.kiosk] + 1)):
+        for door in sorted(self.heard, key=lambda door: door.held / (self.fair[door.kiosk] + 1)):
             self._give(door, self._lacks(door), self.left - self.reserve)
 
     def call_back_debt(self) -> None:
         """A hall that owes places: every door gives what is above its share of the rest."""
         if self.left < 0:
             for door in self.live:
-                self._recall(door, door.held - self.fair[door.kiosk])
+                self._recall(door, door.held - self.fair.get(door.kiosk, 0))
 
     def call_back_for_low(self) -> None:
-        """Places for doors below the low water mark, from those that have more than their share."""
-        need = sum(self._lacks(door) for door in self.live if self._is_low(door))
-        if need <= 0:
+        """Once a door is below its low water mark, all are brought to their shares."""
+        if not any(self._is_low(door) for door in self.heard):
             return
-        for door in sorted(self.live, key=self._surplus, reverse=True):
+        need = sum(max(0, self._lacks(door)) for door in self.heard)
+        for door in sorted(self.heard, key=self._surplus, reverse=True):
             self._recall(door, min(self._surplus(door), need - sum(self.recalls.values())))
 
     def call_back_for_asking(self) -> None:
         """A place for each that got none and has somebody waiting, from the richest door first.
 
-        Where only the server's bound says that a door has one, that one is asked for too.
+        Where only the server's bound says that doors have any, each of them is asked for one.
         """
-        others = [door for door in self.live if door.held > 0 and door not in self._unfed()]
-        for sure in (True, False):
-            while others and sum(self.recalls.values()) < len(self._unfed()):
-                richest = max(others, key=lambda door: self._rest(door, sure=sure))
-                if self._rest(richest, sure=sure) < 1:
-                    break
-                self._recall(richest, 1)
+        unfed = self._unfed()
+        if not unfed:
+            return
+        need = len(unfed) + max(0, -self.left)  # a debt takes the first that come back
+        others = [door for door in self.live if door.held > 0 and door not in unfed]
+        while others and sum(self.recalls.values()) < need:
+            richest = max(others, key=self._rest)
+            if self._rest(richest) < 1:
+                break
+            self._recall(richest, 1)
+        if sum(self.recalls.values()) < need:
+            for door in others:
+                if door.held - door.wants > self.recalls.get(door.kiosk, 0):
+                    self._recall(door, 1)
 
     def hopeless(self) -> frozenset[KioskKey]:
         """Who asked and got none, if no other door has any to give."""
-        out = max(0, self.left) + sum(max(0, door.held) for door in self.live)
+        out = self.left + sum(max(0, door.held) for door in self.live)
         return frozenset(door.kiosk for door in self._unfed() if out <= max(0, door.held))
 
     def _unfed(self) -> list[Door]:
@@ -159,9 +169,12 @@ class _Sharing:
     def _surplus(self, door: Door) -> int:
         return max(0, min(door.held, door.free) - self.fair[door.kiosk])
 
-    def _rest(self, door: Door, *, sure: bool) -> int:
-        has = min(door.held, door.free) if sure else door.held
-        return has - self.recalls.get(door.kiosk, 0)
+    def _rest(self, door: Door) -> int:
+        """What the door surely has, besides what is recalled already and what whoever waits there
+        is about to use.
+        """
+        sure = min(door.held, door.free) if door in self.heard else 0
+        return sure - door.wants - self.recalls.get(door.kiosk, 0)
 
     def _give(self, door: Door, places: int, most: int) -> None:
         places = min(places, most)

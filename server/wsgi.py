@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from server import create_app
+from server import BACKUPS, create_app
+from server.backup import Backups
 from server.config import EventError, load_event
 from server.database import Database
 
@@ -24,7 +25,17 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
     event = load_event(event_dir)
     if port is not None:
         event = replace(event, settings=replace(event.settings, port=port))
-    return create_app(event, Database(event.database_path))
+    database = Database(event.database_path)
+    try:
+        app = create_app(event, database)
+        if event.backup_path is not None:
+            started = Backups(event, database, app.extensions["hallkeeper"].now)
+            app.extensions[BACKUPS] = started
+            started.start()
+    except BaseException:
+        database.close()
+        raise
+    return app
 
 
 def load() -> "Flask":

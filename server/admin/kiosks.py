@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from badges.qr import symbol_svg
-from server import auth, kiosks, venue
+from server import acts, auth, kiosks, venue
 from server.admin import health
 from server.admin.fields import whole
 from server.services import services
@@ -107,7 +107,7 @@ def _ending(step: Callable[[sqlite3.Connection], None], said: str) -> Response:
 def _do(step: Callable[[sqlite3.Connection], None], said: str) -> Response:
     try:
         services().database.write(step)
-    except kiosks.KioskError as error:
+    except (kiosks.KioskError, acts.ActsError) as error:
         flash(str(error), "bad")
     else:
         flash(said, "good")

@@ -3,10 +3,10 @@
 `live` keeps it fresh.
 """
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, current_app, render_template, url_for
 from markupsafe import Markup
 
-from server import auth, entries, kiosks, places
+from server import BACKUPS, auth, backup, entries, kiosks, places
 from server.admin import health
 from server.services import services
 
@@ -23,7 +23,9 @@ ROLES = ("steward", "supervisor", "auditor")
 def show() -> str:
     halls = places.hall_figures(services().database.reader)
     shown = {part: Markup(html) for part, html in parts().items()}
-    return render_template("overview.html", halls=nested(halls), parts=shown)
+    return render_template(
+        "overview.html", halls=nested(halls), parts=shown, second_disk=_second_disk()
+    )
 
 
 def parts() -> dict[str, str]:
@@ -39,6 +41,12 @@ def parts() -> dict[str, str]:
     )
     shown["kiosks"] = _kiosks(health.at_work(kiosks.kiosks(db)), here.now())
     return shown
+
+
+def _second_disk() -> backup.Status | None:
+    """How it stands with backups; None: there is no second disk."""
+    backups = current_app.extensions.get(BACKUPS)
+    return None if backups is None else backups.status
 
 
 def nested(halls: list[places.HallFigures]) -> list[places.HallFigures]:

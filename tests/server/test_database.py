@@ -3,7 +3,8 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,51 @@ def test_waiting_writes_share_a_commit(numbers: Database) -> None:
         assert [write.result() for write in writes] == list(range(32))
     assert len(commits) == 2  # the gate's own, and one for all 32
     assert count(numbers) == 32
+
+
+def test_long_steps_take_turns_with_the_short_ones(numbers: Database) -> None:
+    commits: list[list[int]] = []
+    began: list[int] = []
+
+    def step(db: sqlite3.Connection, number: int) -> None:
+        began.append(number)
+        add(db, number)
+        if number == 100:  # what comes during a long step has its turn before the next one
+            late.append(pool.submit(numbers.write, lambda db: step(db, 9)))
+            queued(numbers, 1)
+
+    def committed() -> None:
+        commits.append([*began])
+        began.clear()
+
+    late: list[Future[None]] = []
+    numbers.on_commit(committed)
+    with ThreadPoolExecutor(9) as pool:
+        with Gate(numbers):
+            writes = []
+            for number in (100, 1, 101, 2, 102):
+                one = partial(step, number=number)
+                writes.append(pool.submit(numbers.write, one, long=number >= 100))
+                queued(numbers, len(writes))
+        for write in [*writes, *late]:
+            write.result()
+    assert commits == [[], [1, 2], [100], [9], [101], [102]]
+    assert count(numbers) == 6
+
+
+def test_long_steps_are_finished_on_closing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "n.db")
+    database.write(lambda db: db.execute("CREATE TABLE n (n INTEGER PRIMARY KEY)") and None)
+    with ThreadPoolExecutor(5) as pool:
+        with Gate(database):
+            writes = [
+                pool.submit(database.write, partial(add, number=n), long=True) for n in range(4)
+            ]
+            queued(database, 4)
+            closing = pool.submit(database.close)
+        assert [write.result() for write in writes] == [0, 1, 2, 3]
+        closing.result()
+    assert count_elsewhere(tmp_path / "n.db") == 4
 
 
 def test_one_failing_step_leaves_the_others(numbers: Database) -> None:

@@ -1,0 +1,294 @@
+"""A server from its backup: what the backup lacks comes from the kiosks' journals and the acts.
+
+The restored server is another of its line, with a higher incarnation. It grants no place in a hall
+until each kiosk that may hold places there has told its own total (rule 8). Its entry log is
+another log: it begins as the old one, and says where it left it.
+"""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from badges import wire
+from badges.transparency import Tree, chain_start
+from server import acts, database, entry_log, files
+from server.config import DATABASE_FILE, SETTINGS_FILE, Event, load_event
+from server.settings import EventError
+
+BY = "command-line"
+CURSORS_PER_S = 1_000  # more than a feed ever has: after a restore it begins above the old one
+_STAGE = ".restoring"
+_LOCK = "serving.lock"
+
+
+class RestoreError(EventError):
+    """Nothing was restored and nothing changed; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A kiosk without whose word its hall gives out no places. Names are JSON by language."""
+
+    hall_id: int
+    hall_names: str
+    kiosk: str
+    generation: int
+    state: str
+    door_names: str
+
+
+@dataclass(frozen=True)
+class Restored:
+    event: Event
+    log_size: int  # of the entry log in the backup
+    acts_at: int | None  # when the newest act was kept that the backup lacks; None: it lacks none
+    gained: dict[str, int]  # rows from the acts that the backup had not, or otherwise, by table
+    skipped: int  # rows that fit nothing here
+    awaited: list[Awaited]
+    moved_to: Path | None  # what was in the directory before
+
+
+def restore(
+    backup: Path,
+    target: Path,
+    *,
+    now: int,
+    acts_file: Path | None = None,
+    without_acts: bool = False,
+    over: bool = False,
+) -> Restored:
+    """Make the event in `target` from a backup. `over`: move aside what is there, never delete it.
+
+    Raises RestoreError or ActsError, with nothing changed.
+    """
+    if not (backup / SETTINGS_FILE).is_file() or not (backup / DATABASE_FILE).is_file():
+        raise RestoreError(f"{backup} is no backup: it has no {SETTINGS_FILE} or {DATABASE_FILE}.")
+    _check_target(target, over)
+    stage = target / _STAGE
+    made = not target.exists()
+    try:
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(parents=True, mode=0o700)
+        _copy(backup, stage)
+        _check_whole(stage / DATABASE_FILE, backup)
+        event = load_event(stage)
+        kept = None if without_acts else _acts_for(event, backup, target, acts_file)
+        with closing(database.connect(event.database_path)) as db:
+            found = _renew(db, event, kept, now)
+        files.sync(event.database_path)
+        aside = _settle(stage, target)
+    except OSError as error:
+        raise RestoreError(f"{target} can't be written: {error.strerror}.") from None
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        if made and target.is_dir() and not any(target.iterdir()):
+            target.rmdir()
+    return Restored(load_event(target), *found, aside)
+
+
+def _check_target(target: Path, over: bool) -> None:
+    if target.exists() and not target.is_dir():
+        raise RestoreError(f"{target} is a file. Name a new or an empty directory.")
+    there = {path.name for path in target.iterdir()} if target.exists() else set()
+    if there - {_STAGE, _LOCK} and not over:
+        raise RestoreError(
+            f"{target} is not empty. With --replace, what is there is moved aside (not deleted) "
+            "and the backup takes its place."
+        )
+
+
+def _copy(backup: Path, stage: Path) -> None:
+    """All that makes an event, for its owner's eyes alone."""
+    (stage / "keys").mkdir(mode=0o700)
+    sources = [backup / SETTINGS_FILE, *sorted((backup / "keys").glob("*"))]
+    for path in sources:
+        files.write_new(stage / path.relative_to(backup), path.read_bytes())
+    for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal"):  # the latter: a copy made by hand
+        if (backup / name).exists():
+            files.write_new(stage / name, b"")
+            shutil.copyfile(backup / name, stage / name)
+
+
+def _check_whole(path: Path, backup: Path) -> None:
+    try:
+        with closing(sqlite3.connect(path)) as db:
+            (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+            astray = db.execute("PRAGMA foreign_key_check").fetchone()
+    except sqlite3.DatabaseError as error:
+        verdict, astray = str(error), None
+    if verdict != "ok" or astray is not None:
+        why = verdict if astray is None else f"rows of {astray[0]} belong to nothing"
+        raise RestoreError(f"{backup / DATABASE_FILE} is damaged ({why}). Take an earlier backup.")
+
+
+def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> acts.Acts:
+    """The newest acts of this event that can be found. Raises RestoreError where there are none."""
+    places_to_look = [backup.absolute().parent / acts.ACTS_FILE]
+    if event.settings.backup_dir is not None:
+        places_to_look.append(target / event.settings.backup_dir / acts.ACTS_FILE)
+    if named is not None:
+        places_to_look = [named]
+    found = [acts.read_acts(path) for path in places_to_look if named or path.is_file()]
+    own = [one for one in found if one.moment.event_id == event.event_id]
+    if not own:
+        where = " or ".join(str(path) for path in dict.fromkeys(places_to_look))
+        raise RestoreError(
+            f"there is no file of this event's acts ({where}). Without it a kiosk that was "
+            "confirmed after the backup would be unknown, and its hall could be overfilled. Name "
+            "the file with --acts; or, if no kiosk was added or moved since, say --without-acts."
+        )
+    return max(own, key=lambda one: one.moment.order)
+
+
+def _renew(
+    db: sqlite3.Connection, event: Event, kept: acts.Acts | None, now: int
+) -> tuple[int, int | None, dict[str, int], int, list[Awaited]]:
+    """Make the copied database the next of its line, in one transaction."""
+    old = (event.incarnation, acts.log_size(db))
+    used = max(event.incarnation, kept.moment.incarnation if kept else 0)
+    incarnation = max(used + 1, now // 1000)
+    newer = kept if kept is not None and kept.moment.order > old else None
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)", (str(incarnation),))
+    _await_kiosks(db)
+    gained, skipped = _merge(db, newer.rows) if newer else ({}, 0)
+    _forget_what_is_over(db, incarnation)
+    subject: dict[str, str | int | None] = {
+        "incarnation": incarnation,
+        "log_name": event.log_name,
+        "log_size": old[1],
+        "log_root": _root(db),
+        "acts_at": newer.moment.at if newer else None,
+    }
+    entry_log.act(db, BY, "restored", subject, now)
+    db.execute("COMMIT")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return old[1], newer.moment.at if newer else None, gained, skipped, awaited(db)
+
+
+def _await_kiosks(db: sqlite3.Connection) -> None:
+    """Pool.restored, for all pools at once: who may have been granted places since the backup.
+
+    To who was retired or fenced in the backup already, nothing was granted any more.
+    """
+    db.execute(
+        "UPDATE place_account SET awaited = 1 WHERE NOT fenced AND (kiosk, generation) IN"
+        " (SELECT kiosk, generation FROM kiosk WHERE state = 'active')"
+    )
+
+
+def _merge(
+    db: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]]
+) -> tuple[dict[str, int], int]:
+    """Take the acts' rows: how many the backup had not so, by table; how many fit nothing.
+
+    Attestations and clearings are not among them. What the ledger forgot must be attested again,
+    and meanwhile those places count as used.
+    """
+    gained: dict[str, int] = {}
+    skipped = 0
+    for kept in acts.KEPT:
+        columns = kept.columns(db)
+        waiting = [{n: v for n, v in row.items() if n in columns} for row in rows[kept.table]]
+        taken, failed = _take_all(db, kept, waiting)
+        while failed and len(failed) < len(waiting):  # a hall may stand before the one around it
+            waiting = failed
+            more, failed = _take_all(db, kept, waiting)
+            taken += more
+        skipped += len(failed)
+        if taken:
+            gained[kept.table] = taken
+    for kiosk, generation in db.execute(
+        "SELECT kiosk, generation FROM kiosk WHERE head IS NULL AND identity IS NOT NULL"
+    ).fetchall():
+        db.execute(
+            "UPDATE kiosk SET head = ? WHERE kiosk = ? AND generation = ?",
+            (chain_start(kiosk, generation), kiosk, generation),
+        )
+    return gained, skipped
+
+
+def _take_all(
+    db: sqlite3.Connection, kept: acts.Kept, rows: list[dict[str, Any]]
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many rows were new or otherwise, and those that fit nothing."""
+    taken, failed = 0, []
+    for row in rows:
+        try:
+            taken += _take(db, kept, row)
+        except sqlite3.IntegrityError:  # the one statement is undone
+            failed.append(row)
+    return taken, failed
+
+
+def _take(db: sqlite3.Connection, kept: acts.Kept, row: dict[str, Any]) -> bool:
+    """Whether the row was new or otherwise."""
+    where = " AND ".join(f"{name} = :{name}" for name in kept.key)
+    others = [name for name in row if name not in kept.key]
+    differs = " OR ".join(f"{name} IS NOT :{name}" for name in others)
+    known = db.execute(f"SELECT {differs} FROM {kept.table} WHERE {where}", row).fetchone()
+    if known is None and kept.table == "attendee":
+        return False  # the roster is not among the acts
+    if known is None:
+        if kept.table == "place_account":  # what it holds is unknown, whatever became of it since
+            row = {**row, "awaited": 1}
+        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+        db.execute(f"INSERT INTO {kept.table} ({names}) VALUES ({marks})", row)
+        return True
+    if known[0]:
+        sets = ", ".join(f"{name} = :{name}" for name in others)
+        db.execute(f"UPDATE {kept.table} SET {sets} WHERE {where}", row)
+    return bool(known[0])
+
+
+def _forget_what_is_over(db: sqlite3.Connection, incarnation: int) -> None:
+    """Sessions of pages, for some may have been ended since; and the old server's feed.
+
+    The new feed begins where no kiosk has been, so that each takes a snapshot first, and none is
+    thought to know what it does not.
+    """
+    db.execute("DELETE FROM web_session")
+    (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
+    cursor = max(newest + CURSORS_PER_S, incarnation * CURSORS_PER_S)
+    db.execute("DELETE FROM change")
+    body = wire.encode_change(wire.VenueChanged())
+    db.execute("INSERT INTO change (cursor, body) VALUES (?, ?)", (cursor, body))
+    db.execute("UPDATE hall SET change_cursor = ?", (cursor,))
+    db.execute("UPDATE kiosk SET cursor = 0, log_size = 0")
+
+
+def _root(db: sqlite3.Connection) -> str:
+    tree = Tree()
+    for (digest,) in db.execute("SELECT hash FROM leaf ORDER BY number"):
+        tree.append(digest)
+    return tree.root().hex()
+
+
+def awaited(db: sqlite3.Connection) -> list[Awaited]:
+    """Kiosks whose word a restored server's halls wait for, hall by hall."""
+    rows = db.execute(
+        "SELECT DISTINCT a.hall_id, h.names, a.kiosk, a.generation, k.state, d.names"
+        " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN hall h USING (hall_id)"
+        " JOIN door d USING (door_id) WHERE a.awaited ORDER BY h.code, a.kiosk, a.generation"
+    )
+    return [Awaited(*row) for row in rows]
+
+
+def _settle(stage: Path, target: Path) -> Path | None:
+    """Put what is there aside, and the restored event in its place: its settings last."""
+    aside = None
+    named = [target / SETTINGS_FILE, target / "keys", *sorted(target.glob(f"{DATABASE_FILE}*"))]
+    old = [path for path in named if path.exists()]
+    if old:
+        aside = files.free_name(target, "earlier")
+        aside.mkdir(mode=0o700)
+        for path in old:
+            path.rename(aside / path.name)
+        files.sync_directory(target)
+    for name in ("keys", DATABASE_FILE, SETTINGS_FILE):
+        (stage / name).rename(target / name)
+        files.sync_directory(target)
+    return aside

@@ -1,0 +1,196 @@
+"""One hall under the product's own protocol and policy: badges/places.py and server/sharing.py.
+
+A message takes no time here; whether a link carries it is the day's matter. The steps are those of
+kiosk/journal.py and server/ledger_step.py, for people who come once.
+"""
+
+from dataclasses import dataclass, field
+
+from badges.admission.facts import StayId
+from badges.places import Account, KioskKey, Pool, may_credit, may_trust
+from server import sharing
+
+LIVE_S = 30  # as in server/grants.py
+TRIPS_MAX = 4
+
+
+@dataclass
+class Stay:
+    """A person inside. `heard_at`: when the server heard of the entry, and told the doors."""
+
+    ref: StayId
+    heard_at: float | None = None
+    closed: bool = False
+    left: bool = False  # by an exit that could not name it
+
+
+@dataclass
+class HallDoor:
+    key: KioskKey
+    account: Account = field(default_factory=Account)
+    seq: int = 0
+    offered: int = 0
+    records: list[tuple[str, Stay, bool]] = field(default_factory=list)  # not sent yet
+    gone: set[StayId] = field(default_factory=set)  # taken back before they were offered
+    online: bool = True
+    heard_at: float = 0.0  # when the server last heard it
+    rate: float = 0.0
+    rate_at: float = 0.0
+    came: int = 0
+    wants: bool = False
+    said: int = 0  # free places, when it was last heard
+
+
+class Hall:
+    """One hall, its server and its doors."""
+
+    def __init__(
+        self, doors: int, capacity: int, *, trusting: bool = False, matching: bool = False
+    ) -> None:
+        """`matching`: once both are in the ledger, an exit that could not name its stay ends it."""
+        self.trusting = trusting
+        self.matching = matching
+        self.pool = Pool(capacity)
+        self.doors = [HallDoor((f"door-{n}", 1)) for n in range(doors)]
+        for door in self.doors:
+            self.pool = self.pool.enrol(door.key)
+        self.now = 0.0  # for tests alone, which draw a hall at some moment
+        self.orders = 0  # that were sent
+        self.recalls = 0  # of those, with a recall
+        self.unnamed = 0  # exits at a door that had not heard of the entry
+
+    def enter(self, n: int, now: float) -> Stay | None:
+        """Somebody comes to the door; None where there is no place for them."""
+        door = self.doors[n]
+        door.came += 1
+        if door.account.free < 1 and door.online:
+            door.wants = True
+            self._report(door, now)
+            self.share(now)
+            door.wants = False
+        if door.account.free < 1:
+            return None
+        door.account = door.account.enter()
+        door.seq += 1
+        stay = Stay(StayId(*door.key, door.seq))
+        door.records.append(("entry", stay, False))
+        self._report(door, now)
+        return stay
+
+    def leave(self, n: int, stay: Stay, now: float) -> None:
+        """An exit names its stay where the door knows of it."""
+        door = self.doors[n]
+        own = (stay.ref.kiosk, stay.ref.generation) == door.key
+        told = stay.heard_at is not None and (door.online or stay.heard_at <= door.heard_at)
+        if own or told:
+            credited = self._credit(door, stay)
+            stay.closed = True
+            door.records.append(("exit", stay, credited))
+        else:
+            self.unnamed += 1
+            door.records.append(("unnamed", stay, False))
+        self._report(door, now)
+
+    def _credit(self, door: HallDoor, stay: Stay) -> bool:
+        """Whether the place is the door's own again at once."""
+        kiosk, generation = door.key
+        if may_credit(
+            stay.ref,
+            kiosk=kiosk,
+            generation=generation,
+            offered=door.offered,
+            closed=stay.closed,
+        ):
+            door.account = door.account.credit()
+            door.gone.add(stay.ref)
+        elif self.trusting and may_trust(stay.ref, offline=not door.online, closed=stay.closed):
+            door.account = door.account.trust()
+        else:
+            return False
+        return True
+
+    def link(self, n: int, up: bool, now: float) -> None:
+        door = self.doors[n]
+        self._report(door, now)
+        door.online = up
+        if up:
+            door.account = door.account.obey(self.pool.order(door.key))  # what it was sent in vain
+            self._report(door, now)
+
+    def tick(self, now: float) -> None:
+        """Every door's heartbeat."""
+        for door in self.doors:
+            self._report(door, now)
+        self.share(now)
+
+    def _report(self, door: HallDoor, now: float) -> None:
+        """A batch, if the link carries it."""
+        if not door.online:
+            return
+        door.heard_at, door.said = now, door.account.free
+        returned = door.account.returned
+        if not door.records and not door.came and returned == self.pool.kiosks[door.key].returned:
+            return
+        self.pool = self.pool.hear(door.key, granted=door.account.granted, incarnation=1)
+        door.offered = door.seq
+        for kind, stay, credited in door.records:
+            self._take(door, kind, stay, credited, now)
+        door.records.clear()
+        door.gone.clear()
+        self.pool = self.pool.hear_returned(door.key, returned)
+        door.rate = sharing.smoothed(door.rate, (now - door.rate_at) / 60, door.came)
+        door.rate_at, door.came = now, 0
+
+    def _take(self, door: HallDoor, kind: str, stay: Stay, credited: bool, now: float) -> None:
+        gone = stay.ref in door.gone
+        if kind == "entry":
+            self.pool = self.pool.open_stay(door.key, gone=gone)
+            stay.heard_at = now
+        elif kind == "unnamed":
+            stay.left = self.matching
+        elif not gone:
+            if credited:
+                self.pool = self.pool.trust(door.key)
+            self.pool = self.pool.close_stay(stay.ref)
+        if stay.left and stay.heard_at is not None:
+            self.pool = self.pool.close_stay(stay.ref)
+
+    def share(self, now: float) -> None:
+        """Plan, send and hear, until there is nothing more to do."""
+        for _ in range(TRIPS_MAX):
+            plan = self.plan(now)
+            if not plan.grants and not plan.recalls:
+                return
+            self.obey(plan)
+
+    def plan(self, now: float, *, closed: bool = False) -> sharing.Plan:
+        return sharing.plan(self.views(now), self.pool.free, closed=closed)
+
+    def obey(self, plan: sharing.Plan) -> None:
+        """Grant, send the orders, and hear from whom they reached what came back."""
+        for key, places in plan.grants.items():
+            self.pool = self.pool.grant(key, places)
+        for door in self.doors:
+            if door.key not in plan.grants and door.key not in plan.recalls:
+                continue
+            self.orders += 1
+            self.recalls += door.key in plan.recalls
+            if door.online:
+                order = self.pool.order(door.key, plan.recalls.get(door.key, 0))
+                door.account = door.account.obey(order)
+                door.said = door.account.free
+                self.pool = self.pool.hear_returned(door.key, door.account.returned)
+
+    def views(self, now: float) -> list[sharing.Door]:
+        return [
+            sharing.Door(
+                kiosk=door.key,
+                held=max(0, self.pool.kiosks[door.key].held),
+                free=door.said,
+                rate=sharing.smoothed(door.rate, (now - door.rate_at) / 60, 0),
+                wants=door.wants,
+                live=now - door.heard_at <= LIVE_S,
+                silent_ms=round(1000 * (now - door.heard_at)),
+            )
+            for door in self.doors
+        ]

@@ -1,0 +1,69 @@
+"""An event of two halls with a second disk, and kiosks that are enrolled the whole way."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from badges import wire
+from badges.enrolment import proof
+from server import kiosks
+from server.acts import ACTS_FILE, Acts, Keeper, read_acts
+from server.config import Event
+from server.database import Database
+from server.restore import Restored
+from tests.server.conftest import NOW
+from tests.server.doors import Door
+from tests.server.halls import Site, open_site
+
+
+@dataclass
+class Safe:
+    """The halls of tests.server.halls; whatever is written is kept on the second disk."""
+
+    event: Event
+    database: Database
+    second: Path
+    site: Site
+    keeper: Keeper
+
+    @property
+    def acts(self) -> Acts:
+        return read_acts(self.second / ACTS_FILE)
+
+    def write(self, step, *arguments, **named):
+        """Run a store's function."""
+        return self.database.write(lambda db: step(db, *arguments, **named))
+
+    def enrol(self, door: Door, confirm: bool = True) -> Door:
+        """A kiosk at a door of the halls, proven and confirmed."""
+        name = self.site.rows(f"SELECT code FROM door WHERE door_id = {door.door}")[0][0]
+        code = self.write(
+            kiosks.add_kiosk, self.event, door.kiosk, name, address=("localhost", 1), by="test",
+            now=NOW, random=os.urandom,
+        )  # fmt: skip
+        asked = wire.EnrolRequest(code.token, door.key.public.raw, proof(door.key, code.token))
+        self.write(kiosks.enrol, self.event, asked, NOW)
+        if confirm:
+            self.write(kiosks.confirm, self.event, door.kiosk, by="test", now=NOW)
+        return door
+
+
+def open_safe(event: Event, database: Database, second: Path) -> Safe:
+    second.mkdir(exist_ok=True)
+    site = open_site(database)
+    keeper = Keeper(event.event_id, database, second, lambda: NOW)
+    keeper.keep()
+    return Safe(event, database, second, site, keeper)
+
+
+def doors(found: list) -> list[tuple[int, str, int]]:
+    return [(one.hall_id, one.kiosk, one.generation) for one in found]
+
+
+@contextmanager
+def opened(done: Restored, old: Site) -> Iterator[Site]:
+    """The restored server, with the doors as they were."""
+    with Database(done.event.database_path) as database:
+        yield Site(database, old.west, old.east, old.other, old.room)

@@ -1,0 +1,274 @@
+"""The sharing policy: each rule by itself, then any state of a hall, driven through the protocol
+until nothing more is ordered.
+"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.sharing import (
+    FEW,
+    FLOOR,
+    MEMORY_MIN,
+    RATE_MAX,
+    RESERVE,
+    SILENT_MS,
+    Door,
+    Plan,
+    fair_shares,
+    plan,
+    smoothed,
+)
+from tests.bench.sharing_cost import live_through
+from tests.bench.sharing_day import Day, Person, day
+from tests.bench.sharing_hall import LIVE_S, TRIPS_MAX, Hall
+
+A, B, C = ("door-a", 1), ("door-b", 1), ("door-c", 1)
+
+
+def door(
+    kiosk: tuple[str, int], has: int, rate: float = 1.0, *, wants: bool = False, live: bool = True
+) -> Door:
+    return Door(kiosk, held=has, free=has, rate=rate, wants=wants, live=live)
+
+
+def shared(*doors: Door, free: int = 0, closed: bool = False, spread: bool = False) -> Plan:
+    return plan(doors, free, closed=closed, spread=spread)
+
+
+def test_at_the_opening_doors_get_equal_parts_and_the_pool_keeps_a_reserve() -> None:
+    found = shared(door(A, 0, 0), door(B, 0, 0), free=100)
+    kept = int(100 * RESERVE)
+    assert sum(found.grants.values()) == 100 - kept > 0
+    assert abs(found.grants[A] - found.grants[B]) <= 1
+    assert not found.recalls
+
+
+def test_places_follow_the_arrivals() -> None:
+    found = shared(door(A, 0, 9.0), door(B, 0, 1.0), free=100)
+    assert found.grants[A] > 6 * found.grants[B]
+
+
+def test_a_place_in_the_pool_goes_to_who_asks() -> None:
+    found = shared(door(A, 0, wants=True), door(B, 2), free=1)
+    assert found == Plan({A: 1}, {}, frozenset())
+
+
+def test_the_last_places_wait_in_the_pool_for_who_asks() -> None:
+    assert shared(door(A, 0), door(B, 0), free=2 * FEW) == Plan({}, {}, frozenset())
+    assert shared(door(A, 0, wants=True), door(B, 0), free=2 * FEW).grants == {A: 1}
+
+
+def test_the_last_places_are_spread_where_nobody_can_be_asked() -> None:
+    found = shared(door(A, 0), door(B, 0), free=2, spread=True)
+    assert found.grants == {A: 1, B: 1}
+
+
+def test_a_door_with_none_gets_one_from_the_richest() -> None:
+    found = shared(door(A, 0, wants=True), door(B, 1), door(C, 3))
+    assert found == Plan({}, {C: 1}, frozenset())
+
+
+def test_a_place_on_its_way_to_somebody_is_left_to_them() -> None:
+    found = shared(door(A, 1, wants=True), door(B, 0, wants=True))
+    assert found == Plan({}, {}, frozenset())
+
+
+def test_an_idle_door_gives_back_when_another_runs_low() -> None:
+    found = shared(door(A, 90, 0.0), door(B, 10, 5.0))
+    assert found.recalls.keys() == {A}
+    assert 10 + found.recalls[A] >= 0.8 * 100
+
+
+def test_nothing_moves_while_no_door_is_low() -> None:
+    assert shared(door(A, 45, 1.1), door(B, 55, 0.9)) == Plan({}, {}, frozenset())
+
+
+def test_nobody_is_given_hope_in_vain() -> None:
+    assert shared(door(A, 0, wants=True), door(B, 0)).hopeless == {A}
+    assert shared(door(A, 0, wants=True), door(B, 4, live=False)).hopeless == {A}
+    assert shared(door(A, 0, wants=True), door(B, 1)).hopeless == frozenset()
+
+
+def test_a_closed_hall_calls_everything_back() -> None:
+    found = shared(door(A, 0, wants=True), door(B, 7), free=5, closed=True)
+    assert found == Plan({}, {B: 7}, frozenset({A}))
+
+
+def test_a_debt_is_called_back_and_no_more_than_that_leaves_a_door_without() -> None:
+    found = shared(door(A, 50), door(B, 50), free=-30)
+    assert not found.grants
+    assert 30 <= sum(found.recalls.values()) <= 32
+    assert shared(door(A, 3, wants=True), door(B, 4), free=-30).recalls == {A: 3, B: 4}
+
+
+def test_a_door_that_asks_is_served_beside_the_debt() -> None:
+    found = shared(door(A, 0, 0.0, wants=True), door(B, 8, 60.0), free=-3)
+    assert sum(found.recalls.values()) >= 4
+
+
+def test_a_door_that_asks_while_the_debt_takes_all_is_told_so() -> None:
+    assert shared(door(A, 0, wants=True), door(B, 4), free=-4).hopeless == {A}
+
+
+def test_nothing_is_expected_of_a_silent_door() -> None:
+    silent = replace(door(C, 60), silent_ms=SILENT_MS + 1)
+    found = shared(door(A, 0, wants=True), door(B, 1), silent)
+    assert found.recalls == {B: 1}
+    found = shared(door(A, 0, wants=True), silent)
+    assert found == Plan({}, {C: 1}, frozenset()), "it may be there after all"
+
+
+def test_a_door_that_says_nothing_of_what_it_was_granted_is_asked_too() -> None:
+    unsaid = replace(door(B, 2), free=0)
+    assert shared(door(A, 0, wants=True), unsaid).recalls == {B: 1}
+
+
+@given(st.floats(0, RATE_MAX), st.lists(st.floats(0.001, 30), min_size=1, max_size=8))
+def test_a_steady_stream_keeps_its_rate(rate: float, gaps: list[float]) -> None:
+    found = rate
+    for minutes in gaps:
+        found = smoothed(found, minutes, 0) + rate - smoothed(rate, minutes, 0)
+    assert found == pytest.approx(rate)
+    assert smoothed(6.0, 10.0, 60) == pytest.approx(6.0)
+
+
+def test_arrivals_fade() -> None:
+    assert smoothed(10.0, MEMORY_MIN, 0) == pytest.approx(10 / 2.71828, rel=1e-4)
+    assert smoothed(0.0, 0.05, 3) == pytest.approx(3 / MEMORY_MIN, rel=0.01)
+    assert smoothed(0.0, 0.0, 500) == RATE_MAX
+    assert smoothed(0.0, 600.0, 500) < 1
+
+
+rates = st.one_of(st.just(0.0), st.floats(0.001, RATE_MAX))
+
+
+@given(st.lists(rates, min_size=1, max_size=8), st.integers(0, 2000))
+def test_shares_are_whole_and_keep_the_floor(parts: list[float], places: int) -> None:
+    doors = [door((f"door-{n}", 1), 0, rate) for n, rate in enumerate(parts)]
+    shares = fair_shares(doors, places)
+    assert sum(shares.values()) == places
+    assert min(shares.values()) >= int(places * FLOOR / len(doors) * (1 - 1e-9))
+    ordered = sorted(doors, key=lambda one: one.rate)
+    for less, more in zip(ordered, ordered[1:], strict=False):
+        assert less.rate == more.rate or shares[less.kiosk] <= shares[more.kiosk]
+
+
+@given(st.lists(rates, min_size=2, max_size=8), st.integers(0, 2000), st.floats(0.01, 60))
+def test_more_arrivals_never_mean_less(parts: list[float], places: int, more: float) -> None:
+    doors = [door((f"door-{n}", 1), 0, rate) for n, rate in enumerate(parts)]
+    busier = [replace(doors[0], rate=parts[0] + more), *doors[1:]]
+    assert fair_shares(busier, places)[A0] >= fair_shares(doors, places)[A0]
+
+
+A0 = ("door-0", 1)
+
+any_door = st.builds(
+    Door,
+    kiosk=st.just(A),
+    held=st.integers(0, 60),
+    free=st.integers(0, 60),
+    rate=rates,
+    wants=st.booleans(),
+    live=st.booleans(),
+    silent_ms=st.sampled_from([0, SILENT_MS + 1]),
+)
+
+
+@given(st.lists(any_door, max_size=7), st.integers(-80, 300), st.booleans(), st.booleans())
+def test_orders_are_sane_whatever_the_doors_say(
+    drawn: list[Door], free: int, closed: bool, spread: bool
+) -> None:
+    doors = {(f"door-{n}", 1): one for n, one in enumerate(drawn)}
+    doors = {kiosk: replace(one, kiosk=kiosk) for kiosk, one in doors.items()}
+    found = plan(list(doors.values()), free, closed=closed, spread=spread)
+    assert sum(found.grants.values()) <= max(0, free)
+    assert all(places > 0 for places in [*found.grants.values(), *found.recalls.values()])
+    assert all(doors[kiosk].live for kiosk in [*found.grants, *found.recalls, *found.hopeless])
+    assert all(places <= doors[kiosk].held for kiosk, places in found.recalls.items())
+    assert all(doors[kiosk].silent_ms <= SILENT_MS for kiosk in found.grants)
+    assert all(doors[kiosk].wants for kiosk in found.hopeless)
+    assert not found.hopeless & found.grants.keys()
+
+
+@st.composite
+def halls(draw: st.DrawFn) -> Hall:
+    """Any state of a hall: some doors away, some with somebody waiting, perhaps in debt."""
+    capacity = draw(st.sampled_from([1, 5, 20, 60, 400]))
+    hall = Hall(draw(st.integers(1, 6)), capacity)
+    hall.now = LIVE_S + 1.0
+    for one in hall.doors:
+        hall.pool = hall.pool.grant(one.key, draw(st.integers(0, capacity)))
+        one.account = one.account.obey(hall.pool.order(one.key))
+        used = draw(st.sampled_from([0.0, 0.5, 1.0, 1.0]))
+        for _ in range(int(used * one.account.free)):
+            hall.enter(hall.doors.index(one), hall.now)
+        one.rate, one.rate_at = draw(rates), hall.now
+        one.said = one.account.free
+        one.online = draw(st.sampled_from([True, True, True, False]))
+        one.wants = one.online and one.said < 1 and draw(st.booleans())
+        one.heard_at = hall.now if one.online else draw(st.sampled_from([0.0, hall.now - 10]))
+    hall.pool = hall.pool.resized(draw(st.sampled_from([capacity, capacity, capacity // 2])))
+    return hall
+
+
+def a_trip(hall: Hall) -> int:
+    """Orders go out and are obeyed; who waited and has a place now uses it. How many did."""
+    hall.obey(hall.plan(hall.now))
+    served = 0
+    for n, one in enumerate(hall.doors):
+        if one.online and one.wants and one.account.free > 0:
+            served += hall.enter(n, hall.now) is not None
+            one.wants = False
+    return served
+
+
+@given(halls())
+def test_places_reach_whoever_waits_with_one_call_back_and_then_all_is_quiet(hall: Hall) -> None:
+    waiting = {one.key for one in hall.doors if one.online and one.wants}
+    there = hall.pool.free + sum(one.account.free for one in hall.doors if one.online)
+    if there >= len(waiting):
+        assert not hall.plan(hall.now).hopeless
+    assert a_trip(hall) + a_trip(hall) >= min(len(waiting), there)
+    for _ in range(TRIPS_MAX):
+        a_trip(hall)
+    last = hall.plan(hall.now)
+    away = {one.key for one in hall.doors if not one.online}
+    assert not last.grants
+    assert last.recalls.keys() <= away, "only who does not answer is asked again"
+    assert hall.pool.free >= min(0, there)
+
+
+@given(halls())
+def test_closing_leaves_no_place_at_a_door_that_hears(hall: Hall) -> None:
+    hall.obey(hall.plan(hall.now, closed=True))
+    assert all(one.account.free == 0 for one in hall.doors if one.online)
+    assert not hall.plan(hall.now, closed=True).grants
+
+
+@pytest.mark.parametrize("doors", [[0, 1], [1, 1], [0, 0]], ids=["in turn", "one", "other"])
+def test_the_fiftieth_gets_in_whichever_door_they_come_to(doors: list[int]) -> None:
+    hall = Hall(2, 50)
+    found = []
+    for n in range(200):
+        hall.tick(n)
+        found.append(hall.enter(doors[n % 2], n) is not None)
+    assert found == [True] * 50 + [False] * 150
+
+
+def test_with_all_doors_online_nobody_is_refused_while_there_is_room() -> None:
+    busy = day(7, load=1.3, outage=False)
+    outcome = live_through(Hall(6, 800), Day(busy.people, links={}))
+    assert outcome.admitted < outcome.arrivals
+    assert (outcome.wrongly, outcome.most) == (0, 800)
+
+
+def test_a_quiet_hall_sends_few_orders() -> None:
+    """Two steady doors: no place is called back and forth."""
+    people = [Person(at, at // 7 % 2, at + 900, at % 2) for at in range(0, 10_000, 7)]
+    hall = Hall(2, 800)
+    outcome = live_through(hall, Day(people, links={}))
+    assert outcome.wrongly == 0
+    assert hall.recalls < 20

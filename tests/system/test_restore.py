@@ -1,0 +1,282 @@
+"""A server that is lost with its disk and made again from a backup; a kiosk whose disk was set
+back. Real processes, a hall of ten, and hand scanners at its doors.
+"""
+
+import contextlib
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from badges.places import PoolKey
+from kiosk.status import status_of
+from server import places, safety
+from server.acts import Keeper
+from server.backup import backups
+from server.config import load_event
+from server.database import Database
+from tests.system.hand_scanner import HandScanner
+from tests.system.ledger_checks import Journals, Watch, check_ledger, check_places
+from tests.system.site import Site, free_port, now_ms, site, wait_for
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+CAPACITY = 10
+PEOPLE = 60
+HALL = PoolKey(1)
+DOORS = ("west", "east", "north")
+VENUE = f"""
+[[hall]]
+code = "hall"
+name = "Hall"
+capacity = {CAPACITY}
+categories = ["delegate"]
+""" + "".join(
+    f"""
+[[door]]
+code = "{door}"
+hall = "hall"
+name = "{door.title()}"
+mode = "both"
+"""
+    for door in DOORS
+)
+
+
+class Doors:
+    """Kiosks with hand scanners, by name."""
+
+    def __init__(self, place: Site) -> None:
+        self.place = place
+        self.badges = [place.badge(person) for person in range(PEOPLE)]
+        self.crowd = iter(range(10, PEOPLE))  # who has not been here yet
+        self.scanners: dict[str, HandScanner] = {}
+        self.ports: dict[str, int] = {}  # of the kiosks' pages
+
+    def open(self, name: str) -> None:
+        """Start the kiosk, enrolled before."""
+        port = self.ports.setdefault(name, free_port())
+        process = self.place.run_typed(name, port)
+        self.scanners[name] = HandScanner(process, port, socket.create_connection)
+        wait_for(f"{name}'s facts", lambda: self.scanners[name].turn("entry"))
+
+    def shut(self, name: str) -> None:
+        self.scanners.pop(name).close()
+        self.place.kiosks[name].stop()
+
+    def enter(self, name: str, person: int) -> bool:
+        """Whether a light turned green."""
+        return self.scanners[name].present(self.badges[person], "entry").admitted
+
+    def get_in(self, name: str, person: int) -> None:
+        """Enter where there is a place in the hall, however long a busy machine takes over it."""
+        wait_for(f"a place at {name}", lambda: self.enter(name, person))
+
+    def leave(self, name: str, person: int) -> None:
+        assert self.scanners[name].present(self.badges[person], "exit").admitted
+
+    def free(self, name: str) -> int:
+        return status_of(self.place.path / name)["free_places"].get("1", 0)
+
+    def close(self) -> None:
+        for scanner in self.scanners.values():
+            scanner.close()
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    made = tmp_path / "second"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def place(tmp_path: Path, second: Path) -> Iterator[Site]:
+    with site(tmp_path, VENUE, people=PEOPLE) as made:
+        settings = made.event.path / "event.toml"
+        line = '# backup_dir = "/mnt/second/forum"'
+        settings.write_text(settings.read_text().replace(line, f'backup_dir = "{second}"'))
+        keep(made, second)
+        made.start_server()
+        yield made
+
+
+@pytest.fixture
+def doors(place: Site) -> Iterator[Doors]:
+    made = Doors(place)
+    yield made
+    made.close()
+
+
+def keep(place: Site, second: Path) -> None:
+    """What this process does as the admin is kept on the second disk, as the command line's is."""
+    place.event = load_event(place.event.path)
+    place.database.close()
+    place.database = Database(place.event.database_path)
+    Keeper(place.event.event_id, place.database, second, now_ms)
+
+
+def hallkeeper(*words: str) -> str:
+    """The command, as it is typed."""
+    command = [sys.executable, "-m", "server.cli", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def pool(place: Site) -> places.Pool:
+    return places.load(place.database.reader, HALL)
+
+
+def granted(place: Site, name: str) -> int:
+    return pool(place).kiosks[name, 1].granted
+
+
+def lose(place: Site) -> None:
+    """The server is killed, and its disk is gone."""
+    place.server.kill()
+    place.database.close()
+    shutil.rmtree(place.event.path)
+
+
+def test_a_server_that_was_lost_with_its_disk(place: Site, doors: Doors, second: Path) -> None:
+    for name in ("west", "east"):
+        place.enrol(name, name)
+        doors.open(name)
+    for name, person in (("west", 0), ("west", 1), ("east", 2)):
+        doors.get_in(name, person)
+    wait_for("the scans", place.settled)
+    hallkeeper("backup", "--event", str(place.event.path))
+    copy = backups(second)[-1].path
+    known = granted(place, "west")
+    place.enrol("north", "north")
+    doors.open("north")
+    journals = Journals({name: place.path / name / "journal.db" for name in DOORS})
+    with Watch(journals) as watch:
+        go_on(place, doors, known)
+        lose(place)
+        for name in [name for name in DOORS if doors.free(name)]:
+            assert doors.enter(name, next(doors.crowd)), "without a server the doors go on"
+        doors.shut("east")
+        said = hallkeeper("restore", str(copy), "--event", str(place.event.path))
+        assert "1 kiosk" in said
+        assert "Hall: east (East), north (North), west (West)" in said
+        keep(place, second)
+        place.start_server()
+        two_are_heard(place, doors)
+        doors.open("east")
+        wait_for("the last door", lambda: not pool(place).awaited)
+        wait_for("a full hall", lambda: fill(doors) == CAPACITY)
+        assert not any(doors.enter(name, next(doors.crowd)) for name in DOORS)
+        wait_for("all scans to arrive", place.settled)
+    assert watch.most <= CAPACITY
+    assert len(journals.inside()) == CAPACITY, "a place was lost"
+    check_ledger(place, journals)
+    check_places(place, journals)
+    alarms = [alarm for name in DOORS for alarm in status_of(place.path / name)["log_alarms"]]
+    assert alarms, "no door says that entries of the log are gone"
+    assert all("restored from a backup" in alarm for alarm in alarms)
+
+
+def go_on(place: Site, doors: Doors, known: int) -> None:
+    """What the backup will lack: an exit, a new kiosk's entry, a place that came by a recall."""
+    doors.leave("west", 2)
+    doors.get_in("north", 3)
+    for person in range(4, 9):
+        doors.get_in("west", person)
+    assert granted(place, "west") > known, "nothing was granted since the backup"
+    wait_for("the scans", place.settled)
+
+
+def two_are_heard(place: Site, doors: Doors) -> None:
+    """All doors but the east one: the hall gives out nothing yet, though somebody leaves."""
+    wait_for("two doors", lambda: pool(place).awaited == {("east", 1)})
+    wait_for("their scans", lambda: not any(place.waiting(name) for name in ("west", "north")))
+    before = {name: granted(place, name) for name in DOORS}
+    for name in ("west", "north"):
+        while doors.free(name):
+            assert doors.enter(name, next(doors.crowd))
+    doors.leave("west", 0)
+    wait_for("its scans", lambda: not place.waiting("west"))
+    assert not doors.enter("north", next(doors.crowd)), "granted before all were heard"
+    assert {name: granted(place, name) for name in DOORS} == before
+
+
+def fill(doors: Doors) -> int:
+    """Somebody new comes to the door that has a place; how many are inside."""
+    free = [name for name in DOORS if doors.free(name)]
+    doors.enter(free[0] if free else "north", next(doors.crowd))
+    wait_for("the scan", doors.place.settled)
+    return pool(doors.place).open_stays
+
+
+def test_a_kiosk_whose_disk_was_set_back(place: Site, doors: Doors) -> None:
+    place.enrol("west", "west")
+    doors.open("west")
+    doors.get_in("west", 0)
+    doors.shut("west")
+    old = Path(shutil.copytree(place.path / "west", place.path / "copy"))
+    doors.open("west")
+    for person in (1, 2):
+        doors.get_in("west", person)
+    wait_for("the scans", place.settled)
+    doors.shut("west")
+    shutil.rmtree(place.path / "west")
+    old.rename(place.path / "west")
+    place.write(lambda db: db.execute("UPDATE kiosk SET counter = counter + 1000"))  # it was long
+
+    doors.open("west")
+    wait_for("the fence", lambda: state(place, 1) == "fenced")
+    wait_for("its word to staff", lambda: "copied or restored disk" in board(doors)["refused"])
+    wait_for("its end", lambda: status_of(place.path / "west")["retired"])
+    assert not doors.enter("west", 3), "its places may be used already"
+    assert pool(place).open_stays == 3
+    doors.shut("west")
+
+    enrol_again(place, "west")
+    doors.open("west")
+    assert not doors.enter("west", 4), "the lost journal's places are counted as used"
+    lost, both = ("west", 1), {"by": "user:1", "with_": "user:2", "now": now_ms()}
+    place.write(lambda db: safety.attest(db, HALL.hall_id, lost, 0, **both))
+    doors.get_in("west", 4)
+    assert state(place, 2) == "active"
+    inside = "SELECT count(*) FROM stay WHERE closed_at IS NULL"
+    wait_for("the scan", lambda: place.query(inside) == [(4,)])
+    assert pool(place).worst_case <= CAPACITY
+
+
+def enrol_again(place: Site, name: str) -> None:
+    """As an admin and a steward type it; what was on the disk is kept beside."""
+    event = ("--event", str(place.event.path))
+    code = hallkeeper("kiosk", "add", name, name, *event).strip()
+    command = [sys.executable, "-m", "kiosk", "enrol", "--again", "--code", code]
+    command += ["--dir", str(place.path / name)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as enrolling:
+        wait_for("the six words", lambda: state(place, 2) == "proven")
+        hallkeeper("kiosk", "confirm", name, "--yes", *event)
+        said, _ = enrolling.communicate(timeout=30)
+    assert enrolling.returncode == 0, said
+    assert (place.path / name / "earlier-1" / "journal.db").exists()
+
+
+def state(place: Site, generation: int) -> str:
+    (row,) = place.query("SELECT state FROM kiosk WHERE generation = ?", generation)
+    return str(row[0])
+
+
+def board(doors: Doors) -> dict:
+    """What the kiosk's page shows: the first event of its feed."""
+    page = http.client.HTTPConnection("127.0.0.1", doors.ports["west"], timeout=10)
+    with contextlib.closing(page):
+        page.request("GET", "/feed")
+        with page.getresponse() as events:
+            for line in events:
+                if line.startswith(b"data:"):
+                    return json.loads(line[5:])["status"]
+    raise AssertionError("the page says nothing")
