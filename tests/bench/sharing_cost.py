@@ -38,8 +38,6 @@ POLICIES: dict[str, Callable[[], Policy]] = {
     "last known count": lambda: LastCount(DOORS, CAPACITY),
     "places, strict": lambda: Hall(DOORS, CAPACITY),
     "places, trusting": lambda: Hall(DOORS, CAPACITY, trusting=True),
-    "places, strict, exits matched": lambda: Hall(DOORS, CAPACITY, matching=True),
-    "places, trusting, exits matched": lambda: Hall(DOORS, CAPACITY, trusting=True, matching=True),
 }
 
 

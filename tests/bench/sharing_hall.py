@@ -44,12 +44,8 @@ class HallDoor:
 class Hall:
     """One hall, its server and its doors."""
 
-    def __init__(
-        self, doors: int, capacity: int, *, trusting: bool = False, matching: bool = False
-    ) -> None:
-        """`matching`: once both are in the ledger, an exit that could not name its stay ends it."""
+    def __init__(self, doors: int, capacity: int, *, trusting: bool = False) -> None:
         self.trusting = trusting
-        self.matching = matching
         self.pool = Pool(capacity)
         self.doors = [HallDoor((f"door-{n}", 1)) for n in range(doors)]
         for door in self.doors:
@@ -147,7 +143,7 @@ class Hall:
             self.pool = self.pool.open_stay(door.key, gone=gone)
             stay.heard_at = now
         elif kind == "unnamed":
-            stay.left = self.matching
+            stay.left = True  # it ends the stay once both are here (server/unnamed.py)
         elif not gone:
             if credited:
                 self.pool = self.pool.trust(door.key)
