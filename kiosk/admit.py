@@ -5,13 +5,13 @@ change between the two. The order is the promise: what is shown green is on disk
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from badges.admission import Admitted, Denied, Direction, Facts, Flag, Reason, Scan, decide
-from badges.admission.facts import Decision, Holder, Presence, StayId
-from badges.admission.phrases import LANGUAGES, Explanation, Language, explain
+from badges.admission import Admitted, Denied, Direction, Flag, Reason, Scan, decide
+from badges.admission.facts import Exits, Facts, StayId
 from badges.credential import (
     Credential,
+    CredentialFlag,
     ForgedError,
     NotABadgeError,
     OtherEventError,
@@ -19,10 +19,13 @@ from badges.credential import (
 )
 from badges.keys import KeyRing
 from badges.record import ScanRecord
-from kiosk.answer import Answer
-from kiosk.journal import Draft, Journal, Step
+from badges.supervising import PersonFacts
+from badges.wire import HolderName
+from kiosk.answer import Answer, make_answer
+from kiosk.journal import Draft, Journal
+from kiosk.known import Known, credential_of
 from kiosk.replica import Replica
-from kiosk.replica_venue import Venue, text_in
+from kiosk.replica_venue import Venue
 
 PLACE_WAIT_S = 0.25
 REPEAT_MS = 10_000
@@ -45,6 +48,15 @@ class NotReadyError(Exception):
         )
 
 
+@dataclass(frozen=True)
+class ByName:
+    """How somebody without a badge came to be known."""
+
+    holder: HolderName
+    user: str  # the supervisor, as records name them
+    user_name: str
+
+
 class Admitter:
     """One door. `present` may be called from several threads."""
 
@@ -55,12 +67,18 @@ class Admitter:
         *,
         ask_for_place: Callable[[int], bool] = lambda hall: False,
         skew_ms: Callable[[], int | None] = lambda: None,
+        is_offline: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`ask_for_place` asks the server for a place in a hall; False where that is no use now."""
+        """`ask_for_place` asks the server for a place in a hall; False where that is no use now.
+
+        Where the hall trusts exits, those made while `is_offline` give their places back here.
+        """
         self._journal = journal
         self._replica = replica
+        self._known = Known(replica)
         self._ask_for_place = ask_for_place
         self._skew_ms = skew_ms
+        self._is_offline = is_offline
         # The last scan of each holder before this process began, until there is a later one.
         self._before_start = {
             record.serial: record
@@ -74,98 +92,100 @@ class Admitter:
         Raises NotReadyError before the first snapshot, and JournalError where the answer can't be
         put on disk; then nobody is admitted.
         """
-        venue = self._replica.venue
-        if venue is None:
-            raise NotReadyError
+        venue = self._venue()
         badge = read_badge(venue.ring, text)
         scan = Scan(badge, direction or own_direction(venue), at)
         return self._repeat(scan, venue) or self._answer(scan, venue)
 
-    def _answer(self, scan: Scan, venue: Venue) -> Answer:
+    def admit_by_name(
+        self,
+        person: PersonFacts,
+        *,
+        user: str,
+        user_name: str,
+        at: int,
+        direction: Direction | None = None,
+    ) -> Answer:
+        """Answer for somebody whose badge is lost and whom a supervisor has looked up.
+
+        It is decided as if their badge were shown. Raises as `present`.
+        """
+        venue = self._venue()
+        scan = Scan(_badge_of(person), direction or own_direction(venue), at)
+        return self._answer(scan, venue, ByName(person.holder, user, user_name))
+
+    def _venue(self) -> Venue:
+        venue = self._replica.venue
+        if venue is None:
+            raise NotReadyError
+        return venue
+
+    def _answer(self, scan: Scan, venue: Venue, named: ByName | None = None) -> Answer:
         hall = venue.hall.hall_id
         none_before = self._journal.times_none(hall)
-        answer = self._attempt(scan, venue, last=False)
+        answer = self._attempt(scan, venue, named, last=False)
         if answer is None:
             self._journal.wait_for_place(hall, PLACE_WAIT_S, none_before)
-            answer = self._attempt(scan, venue, last=True)
+            answer = self._attempt(scan, venue, named, last=True)
             assert answer is not None
         return answer
 
-    def _attempt(self, scan: Scan, venue: Venue, *, last: bool) -> Answer | None:
+    def _attempt(
+        self, scan: Scan, venue: Venue, named: ByName | None, *, last: bool
+    ) -> Answer | None:
         """The answer, committed; None where a place has been asked for and may still come."""
         with self._journal.step() as step:
-            facts = self._facts(scan, venue, step)
+            facts = self._known.facts(scan, venue, step, by_name=named is not None)
             decision = decide(scan, facts)
             full = isinstance(decision, Denied) and decision.reason is Reason.HALL_FULL
             if full and not last and self._ask_for_place(venue.hall.hall_id):
                 return None
-            record = step.append(
-                Draft(
-                    direction=scan.direction,
-                    door=venue.door.door,
-                    hall=venue.hall.hall_id,
-                    scanned_at=scan.scanned_at,
-                    decision=decision,
-                    badge=_credential(scan),
-                    skew_ms=self._skew_ms(),
-                    facts_age_ms=facts.facts_age_ms,
-                )
+            if named is not None and isinstance(decision, Admitted):
+                decision = replace(decision, flags=decision.flags | {Flag.LOOKED_UP})
+            draft = Draft(
+                direction=scan.direction,
+                door=venue.door.door,
+                hall=venue.hall.hall_id,
+                scanned_at=scan.scanned_at,
+                decision=decision,
+                badge=credential_of(scan),
+                by=named.user if named else None,
+                skew_ms=self._skew_ms(),
+                facts_age_ms=facts.facts_age_ms,
             )
+            if scan.direction is Direction.EXIT:
+                draft = self._leaving(draft, venue, facts)
+            seq = step.append(draft).seq
             free = step.account(venue.hall.hall_id).free
-        if record.serial is not None:
-            self._before_start.pop(record.serial, None)
-        return self._tell(scan, decision, record.seq, free, venue)
-
-    def _facts(self, scan: Scan, venue: Venue, step: Step) -> Facts:
-        badge = _credential(scan)
-        free = step.account(venue.hall.hall_id).free
-        retired = step.state.fenced
-        facts = Facts(
-            calendar=venue.calendar,
-            hall=venue.hall,
-            sessions=venue.sessions_at(scan.scanned_at),
-            # A retired kiosk has given its places back; that it is retired is the better answer.
-            free_places=max(free, 1) if retired else free,
-            kiosk_retired=retired,
-            facts_age_ms=self._replica.age_ms(),
+        if draft.badge is not None:
+            self._before_start.pop(draft.badge.serial, None)
+        return make_answer(
+            scan,
+            decision,
+            venue,
+            seq=seq,
+            free=free,
+            holder=named.holder if named else self._name(draft.badge),
+            by=named.user_name if named else "",
         )
-        if badge is None:
-            return facts
-        highest, revoked = self._replica.holder(badge.serial)
+
+    def _leaving(self, draft: Draft, venue: Venue, facts: Facts) -> Draft:
+        """An exit, with what its place is and whether it may come back here."""
         return replace(
-            facts,
-            holder=Holder(
-                revoked=revoked,
-                highest_issue=max(highest, step.seen_issue(badge.serial)),
-                invited_to=venue.invited.get(badge.serial, frozenset()),
-                refused_from=venue.refused.get(badge.serial, frozenset()),
-            ),
-            presence=self._presence(badge.serial, venue.hall.hall_id, step),
-            key_expired=venue.key_expired(badge.key_id, scan.scanned_at),
+            draft,
+            override_place=facts.presence is not None and facts.presence.override,
+            trusting=venue.hall.exits is Exits.TRUSTING and self._is_offline(),
         )
-
-    def _presence(self, serial: int, hall: int, step: Step) -> Presence | None:
-        """The stay that the holder is in: one that began here, else one that the server told of.
-
-        A stay that an exit here has named is over at once, whatever the server says yet.
-        """
-        for own in step.own_stays(serial, hall):
-            if not self._replica.is_ended(own.stay.seq):
-                return Presence(own.stay, since=own.since, door=str(own.door))
-        for presence in self._replica.stays(serial):
-            if not step.is_named(presence.stay):
-                return presence
-        return None
 
     def _repeat(self, scan: Scan, venue: Venue) -> Answer | None:
         """The first answer, where it was on disk and the power failed before it was seen."""
-        badge = _credential(scan)
+        badge = credential_of(scan)
         record = self._before_start.get(badge.serial) if badge else None
         if record is None or badge is None or not _is_same(record, scan, badge):
             return None
         with self._journal.step() as step:
             free = step.account(record.hall).free
-            if scan.direction is Direction.ENTRY and not self._is_open(
+            if scan.direction is Direction.ENTRY and not self._known.is_open(
                 record.seq, badge.serial, record.hall, step
             ):
                 return None
@@ -175,29 +195,12 @@ class Admitter:
             session_id=record.session,
             closes=StayId(closes.kiosk, closes.generation, closes.seq) if closes else None,
         )
-        return self._tell(scan, decision, record.seq, free, venue)
-
-    def _is_open(self, seq: int, serial: int, hall: int, step: Step) -> bool:
-        open_here = {own.stay.seq for own in step.own_stays(serial, hall)}
-        return seq in open_here and not self._replica.is_ended(seq)
-
-    def _tell(self, scan: Scan, decision: Decision, seq: int, free: int, venue: Venue) -> Answer:
-        badge = _credential(scan)
-        return Answer(
-            decision=decision,
-            direction=scan.direction,
-            scanned_at=scan.scanned_at,
-            seq=seq,
-            serial=badge.serial if badge else None,
-            holder=self._replica.name_of(badge.signature) if badge else None,
-            category=venue.categories.get(badge.category) if badge else None,
-            free_places=free,
-            door_names=venue.door.names,
-            hall_names=venue.hall_names,
-            explanation={
-                language: _explain(scan, decision, venue, language) for language in LANGUAGES
-            },
+        return make_answer(
+            scan, decision, venue, seq=record.seq, free=free, holder=self._name(badge)
         )
+
+    def _name(self, badge: Credential | None) -> HolderName | None:
+        return self._replica.name_of(badge.signature) if badge else None
 
 
 def read_badge(ring: KeyRing, text: str) -> Credential | Reason:
@@ -213,32 +216,25 @@ def own_direction(venue: Venue) -> Direction:
     return Direction.EXIT if venue.door.mode == "exit" else Direction.ENTRY
 
 
-def _credential(scan: Scan) -> Credential | None:
-    return scan.badge if isinstance(scan.badge, Credential) else None
+def _badge_of(person: PersonFacts) -> Credential:
+    """What the person's newest badge says, on the server's word; no key signed it."""
+    return Credential(
+        serial=person.serial,
+        issue=person.issue,
+        category=person.category,
+        valid_days=person.valid_days,
+        zones=person.zones,
+        key_id=0,
+        flags=CredentialFlag(person.flags & 0b11),
+    )
 
 
 def _is_same(record: ScanRecord, scan: Scan, badge: Credential) -> bool:
     """Whether the scan can be the presentation that `record` admitted."""
     return (
-        record.act == "scan"
+        record.act in ("scan", "override")
         and record.decision == "admitted"
         and record.direction == scan.direction
         and record.issue == badge.issue
         and 0 <= scan.scanned_at - record.scanned_at <= REPEAT_MS
-    )
-
-
-def _explain(scan: Scan, decision: Decision, venue: Venue, language: Language) -> Explanation:
-    badge = _credential(scan)
-    return explain(
-        decision,
-        scan.direction,
-        language=language,
-        time_zone=venue.time_zone,
-        at=scan.scanned_at,
-        categories={code: text_in(c.names, language) for code, c in venue.categories.items()},
-        category=badge.category if badge else None,
-        hall=text_in(venue.hall_names, language),
-        sessions={key: text_in(t, language) for key, t in venue.session_titles.items()},
-        doors={door: text_in(names, language) for door, names in venue.door_names.items()},
     )

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+from badges.admission import Scan
 from badges.admission.facts import Admitted, Decision, Direction, Flag
-from badges.admission.phrases import Explanation, Tone, tone
+from badges.admission.phrases import Explanation, Language, Tone, explain, languages, tone
+from badges.credential import Credential
 from badges.wire import CategoryFacts, HolderName
+from kiosk.replica_venue import Venue, text_in
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,18 @@ class Answer:
     door_names: Mapping[str, str] = field(default_factory=dict)
     hall_names: Mapping[str, str] = field(default_factory=dict)
     explanation: Mapping[str, Explanation] = field(default_factory=dict)
+    act: Literal["scan", "override", "annul"] = "scan"
+    by: str = ""  # the supervisor's name, where one acted
+    badge: Credential | None = field(default=None, repr=False)  # what was decided on
 
     @property
     def admitted(self) -> bool:
         return isinstance(self.decision, Admitted)
+
+    @property
+    def passes(self) -> bool:
+        """Whether somebody goes through the door now."""
+        return self.admitted and self.act != "annul"
 
     @property
     def repeated(self) -> bool:
@@ -36,3 +48,48 @@ class Answer:
     @property
     def tone(self) -> Tone:
         return tone(self.decision, self.direction)
+
+
+def make_answer(
+    scan: Scan,
+    decision: Decision,
+    venue: Venue,
+    *,
+    seq: int,
+    free: int,
+    holder: HolderName | None,
+    by: str = "",
+) -> Answer:
+    """The answer to a scan, in the decision's own words."""
+    badge = scan.badge if isinstance(scan.badge, Credential) else None
+    return Answer(
+        decision=decision,
+        direction=scan.direction,
+        scanned_at=scan.scanned_at,
+        seq=seq,
+        serial=badge.serial if badge else None,
+        holder=holder,
+        category=venue.categories.get(badge.category) if badge else None,
+        free_places=free,
+        door_names=venue.door.names,
+        hall_names=venue.hall_names,
+        explanation={lang: explain_in(lang, scan, decision, venue) for lang in languages()},
+        by=by,
+        badge=badge,
+    )
+
+
+def explain_in(language: Language, scan: Scan, decision: Decision, venue: Venue) -> Explanation:
+    """The decision in words, with the venue's names in that language."""
+    return explain(
+        decision,
+        scan.direction,
+        language=language,
+        time_zone=venue.time_zone,
+        at=scan.scanned_at,
+        categories={code: text_in(c.names, language) for code, c in venue.categories.items()},
+        category=scan.badge.category if isinstance(scan.badge, Credential) else None,
+        hall=text_in(venue.hall_names, language),
+        sessions={key: text_in(t, language) for key, t in venue.session_titles.items()},
+        doors={door: text_in(names, language) for door, names in venue.door_names.items()},
+    )

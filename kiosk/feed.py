@@ -181,6 +181,7 @@ class Feed:
         """First what the journal must know: a change that is heard again does no harm."""
         match event.change:
             case wire.PlacesOrdered(order, generation) if generation == self._journal.generation:
+                self._link.places([order])
                 self._tell(self._journal.obey([pool_order(order)]))
             case wire.KioskRetired(generation) if generation >= self._journal.generation:
                 self._tell(self._journal.fence())
@@ -192,7 +193,10 @@ class Feed:
             self._take_names()
 
     def _take_snapshot(self) -> None:
-        """Everything anew. Own stays that the server had before, and no longer counts, ended."""
+        """Everything anew. Own stays that the server had before, and no longer counts, ended.
+
+        Of this door's hall alone: the kiosk may have stood at another one before.
+        """
         self._snapshot_wanted = False
         try:
             before = self._journal.state()
@@ -201,10 +205,11 @@ class Feed:
                 raise OldServerError(snapshot.incarnation, before.incarnation)
             known = []
             if snapshot.incarnation == before.incarnation:
-                own = self._journal.own_open(before.acked)
+                own = self._journal.own_open(before.acked, snapshot.hall.hall)
                 known = [stay for stay in own if not self._replica.is_ended(stay.seq)]
             self._replica.load(snapshot, known)
             self._snapshot_at = time.monotonic()
+            self._link.places(snapshot.orders)
             self._tell(self._journal.obey([pool_order(order) for order in snapshot.orders]))
             if snapshot.retired:
                 self._tell(self._journal.fence())

@@ -1,8 +1,8 @@
 """How the talk with the server goes, as the door's face and its records want to know it."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from badges import wire
 from kiosk.replica import monotonic_ms
@@ -20,6 +20,8 @@ class LinkState:
     refused: str = ""  # why the server takes no more scans from here
     trouble: str = ""  # why the last exchange failed
     log_alarm: str = ""  # the server's entry log is not what it was
+    # Hall: (its ordinary places left, when the server told so), by this kiosk's clock.
+    left: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 JUMP_MS = 200  # a clock that was set by more since it was measured is unknown again
@@ -67,6 +69,13 @@ class Link:
     def feed(self, *, live: bool, trouble: str = "") -> None:
         with self._lock:
             self._state = replace(self._state, feed_live=live, feed_trouble=trouble)
+
+    def places(self, orders: Iterable[wire.PlaceOrder]) -> None:
+        """What the server's orders tell of whole halls; the newest counts."""
+        now = self._clock()
+        told = {order.hall: (order.left, now) for order in orders if not order.override}
+        with self._lock:
+            self._state = replace(self._state, left={**self._state.left, **told})
 
     def measure(self, sent_at: int, answer: wire.ScanAnswer, now: int) -> None:
         """The clock's error, from four readings of the two clocks (as in RFC 5905 §8)."""

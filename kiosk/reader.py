@@ -1,13 +1,15 @@
-"""Reads the codes in a picture: zxing-cpp on every frame, then one second look that fits the time.
+"""Reads the codes in a picture: zxing-cpp on every frame, then the second looks that fit the time.
 
-A frame that gives nothing gets one more look, another one each frame: around the place where a code
-should be, or over the whole picture. So no frame takes long, and a code held up for a third of a
-second has been looked at in every way.
+A frame that gives nothing is looked at again where a code should be: without its own blur, and in
+one or more of the other ways, which take turns from frame to frame. So no frame takes long, and a
+code held up for a third of a second has been looked at in every way.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +17,20 @@ import numpy as np
 from kiosk.camera import to_gray
 from kiosk.camera_sources import Picture
 from kiosk.opencv import cv2, require_opencv
-from kiosk.reader_looks import CROP_LOOKS, FIRST_LOOK, FRAME_LOOKS, Corners, Found, Look
+from kiosk.reader_looks import (
+    CROP_LOOKS,
+    DEBLUR_LOOK,
+    FIRST_LOOK,
+    FRAME_LOOKS,
+    Corners,
+    Found,
+    Look,
+)
 from kiosk.reader_places import (
+    CROP_PX_MAX,
+    MARGIN,
     Crop,
+    Motion,
     Place,
     area_of,
     brightness,
@@ -25,22 +38,32 @@ from kiosk.reader_places import (
     crop_at,
     motion,
     place_of,
+    reduced,
+    sharpness,
     thumbnail,
 )
 
-BUDGET_MS = 33.0
-LOOKS = len(CROP_LOOKS) + len(FRAME_LOOKS)
+BUDGET_MS = 12.0  # of a frame of up to BUDGET_PIXELS, and twice that of a larger one
+BUDGET_PIXELS = 1280 * 720
+LOOKS = 1 + len(CROP_LOOKS) + len(FRAME_LOOKS)
 PLACE_FRAMES = 15  # how long a place is looked at again after a code was last seen there
+LOCATED_FRAMES = 3  # how long it goes before what moved
+SHARP_FRAMES = 6  # of which the sharpest is looked at
 STILL_FRAMES = 8  # after so many looks at an unchanging picture, only one frame in four gets one
 STILL_EVERY = 4
-COST_GUESS_MS = 8.0  # of a look that has not been timed here
-COST_FRAMES = 1000  # then a look that was too slow is tried again: the load may have gone
+PHOTO_MS = 1000.0  # with a budget above it, every look is taken at several places
+PHOTO_PLACES = 3
+COST_GUESS_NS = 10.0  # of a pixel, for a look that has not been timed here
+COST_FADE = 0.995  # of a look left out: the load may have gone
 DARK = 30.0
 UNREADABLE_FRAMES = 10
 
-# With a place: its crop in every way first. Without: the busiest texture's crop, then the whole.
-_KNOWN = CROP_LOOKS + FRAME_LOOKS
-_BLIND = CROP_LOOKS[:1] + FRAME_LOOKS + CROP_LOOKS[1:]
+# The crop's looks, with one at the whole picture after each two.
+_TURNS = tuple(
+    look
+    for number, frame_look in enumerate(FRAME_LOOKS)
+    for look in (*CROP_LOOKS[2 * number : 2 * number + 2], frame_look)
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +77,16 @@ class Sighting:
     look: str  # the look that read it; "first" for the plain one
 
 
+@dataclass(frozen=True)
+class _View:
+    """One frame and what is known of it before the second looks."""
+
+    gray: Picture
+    thumb: Picture
+    step: float  # pixels of the frame in one of the thumbnail's
+    moved: Motion
+
+
 class Reader:
     """Reads frame after frame of one camera, and remembers where the last code was."""
 
@@ -63,32 +96,35 @@ class Reader:
         self._clock = clock
         self._place: Place | None = None
         self._place_age = 0
-        self._turn = {"known": 0, "blind": 0}
+        self._turn = 0
+        self._recent: deque[tuple[float, Crop]] = deque(maxlen=SHARP_FRAMES)
         self._thumb: Picture | None = None
         self._still = 0  # frames since the picture last changed
+        self._located = 0
         self._unread = 0  # frames in a row with a code located and not read
-        self._frames = 0
-        self._took: dict[str, tuple[float, int]] = {}  # look: ms, and in which frame
+        self._cost_ns: dict[str, float] = {}  # of a pixel, by look
 
-    def read(self, gray: "np.ndarray[Any, Any]", budget_ms: float = BUDGET_MS) -> list[Sighting]:
+    def read(self, gray: "np.ndarray[Any, Any]", budget_ms: float | None = None) -> list[Sighting]:
         """The codes in `gray`, the nearest (largest) first. Never raises for a picture.
 
-        `budget_ms` is what is left of the frame's time: a second look that won't fit is left out.
+        Second looks that would not fit into `budget_ms` are left out; by default it is a share of
+        the time between two frames of a video.
         """
-        self._frames += 1
-        deadline = self._clock() + budget_ms / 1000
+        began = self._clock()
         try:
             picture = to_gray(gray)
         except ValueError:
             return []
-        found = _run(FIRST_LOOK, picture)
-        sightings = _sightings(found, FIRST_LOOK, Crop(picture, 0, 0, 1.0))
-        if not sightings:
-            sightings = self._second_look(picture, found, deadline)
-        if sightings:
-            self._unread = 0
-            self._remember(place_of(_as_corners(sightings[0])))
-        return sightings
+        if not picture.size:
+            return []
+        if budget_ms is None:
+            budget_ms = BUDGET_MS * (1 if picture.size <= BUDGET_PIXELS else 2)
+        return self._look_at(self._view(picture), began + budget_ms / 1000)
+
+    @property
+    def located(self) -> int:
+        """How many codes the last picture held that were located, but not read."""
+        return self._located
 
     @property
     def hint(self) -> Literal["", "dark", "unreadable"]:
@@ -98,61 +134,124 @@ class Reader:
         dark = self._thumb is not None and brightness(self._thumb) < DARK
         return "dark" if dark else ""
 
-    def _remember(self, place: Place) -> None:
-        self._place, self._place_age = place, 0
-
-    def _second_look(self, gray: Picture, found: list[Found], deadline: float) -> list[Sighting]:
-        if not gray.size:
-            return []
+    def _view(self, gray: Picture) -> _View:
         thumb, step = thumbnail(gray)
         moved = motion(thumb, self._thumb)
         self._thumb = thumb
         self._still = 0 if moved.share else self._still + 1
-        place = self._known_place(found)
-        if place is None and moved.mask is not None:
-            place = busiest(thumb, step, moved.mask)
-        known = place is not None
-        place = place or busiest(thumb, step)
-        if place is None or (self._still >= STILL_FRAMES and self._still % STILL_EVERY):
-            return []
-        look = self._choose("known" if known else "blind", (deadline - self._clock()) * 1000)
-        return [] if look is None else self._look(look, gray, place)
+        return _View(gray, thumb, step, moved)
 
-    def _known_place(self, found: list[Found]) -> Place | None:
-        """Where a symbol was located but not read in this frame, or lately was."""
+    def _look_at(self, view: _View, deadline: float) -> list[Sighting]:
+        found = _run(FIRST_LOOK, view.gray)
+        sightings = _sightings(found, FIRST_LOOK, Crop(view.gray, 0, 0, 1.0))
+        if not sightings:
+            self._locate(found)
+            sightings = self._second_looks(view, deadline)
+        if sightings:
+            self._unread = self._located = 0
+            self._recent.clear()
+            self._remember(place_of(_as_corners(sightings[0])))
+        return sightings
+
+    def _remember(self, place: Place) -> None:
+        self._place, self._place_age = place, 0
+
+    def _locate(self, found: list[Found]) -> None:
+        """Note a symbol that was located but not read, or that there is none."""
+        self._located = len(found)
         located = max(found, key=lambda f: area_of(f.corners), default=None)
         if located is not None:
             self._unread += 1
             self._remember(place_of(located.corners))
-            return self._place
+            return
         self._unread = 0
         self._place_age += 1
         if self._place_age > PLACE_FRAMES:
-            self._place, self._turn["known"] = None, 0
+            self._place = None
+
+    def _second_looks(self, view: _View, deadline: float) -> list[Sighting]:
+        if deadline - self._clock() > PHOTO_MS / 1000:
+            looks = self._every_look(view)
+        elif (place := self._known_place(view)) is not None:
+            looks = self._looks_at(view, place, deadline)
+        elif self._still >= STILL_FRAMES and self._still % STILL_EVERY:
+            return []
+        else:
+            looks = self._blind_look(view, deadline)
+        return next(filter(None, (self._look(look, crop) for look, crop in looks)), [])
+
+    def _known_place(self, view: _View) -> Place | None:
+        """Where a code was just located, or something moved, or a code lately was."""
+        if self._place is not None and self._place_age <= LOCATED_FRAMES:
+            return self._place
+        if view.moved.mask is not None:
+            return next(iter(busiest(view.thumb, view.step, view.moved.mask)), self._place)
         return self._place
 
-    def _choose(self, kind: Literal["known", "blind"], left_ms: float) -> Look | None:
-        """The next look of the round that should fit in `left_ms`, by how long it took before."""
-        looks = _KNOWN if kind == "known" else _BLIND
-        for skipped in range(LOOKS):
-            look = looks[(self._turn[kind] + skipped) % LOOKS]
-            if self._expected_ms(look) <= left_ms:
-                self._turn[kind] += skipped + 1
-                return look
-        return None
+    def _looks_at(self, view: _View, place: Place, deadline: float) -> Iterator[tuple[Look, Crop]]:
+        """This frame without its blur, then the sharpest of the last frames in other ways."""
+        crop = crop_at(view.gray, place)
+        self._recent.append((sharpness(crop.picture), crop))
+        if self._fits(DEBLUR_LOOK, crop, deadline):
+            yield DEBLUR_LOOK, crop
+        _, sharpest = max(self._recent, key=lambda pair: pair[0])
+        yield from self._turns(_TURNS, sharpest, view, deadline)
 
-    def _expected_ms(self, look: Look) -> float:
-        took_ms, frame = self._took.get(look.name, (0.0, -COST_FRAMES))
-        return took_ms if self._frames - frame < COST_FRAMES else COST_GUESS_MS
+    def _blind_look(self, view: _View, deadline: float) -> Iterator[tuple[Look, Crop]]:
+        """One look where the texture is like a code's."""
+        self._recent.clear()
+        for place in busiest(view.thumb, view.step):
+            crop = crop_at(view.gray, place)
+            yield from islice(self._turns((DEBLUR_LOOK, *_TURNS), crop, view, deadline), 1)
 
-    def _look(self, look: Look, gray: Picture, place: Place) -> list[Sighting]:
+    def _turns(
+        self, turns: tuple[Look, ...], crop: Crop, view: _View, deadline: float
+    ) -> Iterator[tuple[Look, Crop]]:
+        """The looks that fit, from the one on whose turn it is."""
+        first = self._turn
+        for turn in range(first, first + len(turns)):
+            look = turns[turn % len(turns)]
+            where = Crop(view.gray, 0, 0, 1.0) if look in FRAME_LOOKS else crop
+            if self._fits(look, where, deadline):
+                self._turn = turn + 1
+                yield look, where
+
+    def _fits(self, look: Look, crop: Crop, deadline: float) -> bool:
+        """Whether a look should end in time, by what it took before."""
+        expected_ns = self._cost_ns.get(look.name, COST_GUESS_NS)
+        if expected_ns * _pixels(look, crop) <= (deadline - self._clock()) * 1e9:
+            return True
+        self._cost_ns[look.name] = expected_ns * COST_FADE
+        return False
+
+    def _every_look(self, view: _View) -> Iterator[tuple[Look, Crop]]:
+        """A photo's: every look where a code may be, and at the whole."""
+        height, width = view.gray.shape
+        busy = busiest(view.thumb, view.step, limit=PHOTO_PLACES)
+        places = [self._place] if self._place is not None and not self._place_age else []
+        places += busy + [replace(place, side=CROP_PX_MAX / MARGIN) for place in busy]
+        places.append(Place(width / 2, height / 2, max(width, height) / MARGIN))
+        crops = [crop_at(view.gray, place) for place in places]
+        for look in (DEBLUR_LOOK, *CROP_LOOKS):
+            yield from ((look, crop) for crop in crops)
+        yield from ((look, Crop(view.gray, 0, 0, 1.0)) for look in FRAME_LOOKS)
+
+    def _look(self, look: Look, crop: Crop) -> list[Sighting]:
         began = self._clock()
-        crop = crop_at(gray, place) if look in CROP_LOOKS else Crop(gray, 0, 0, 1.0)
+        if look not in FRAME_LOOKS:
+            crop = reduced(crop, look.crop_px)
         sightings = _sightings(_run(look, crop.picture), look, crop)
-        took_ms = (self._clock() - began) * 1000
-        smooth_ms = 0.7 * self._expected_ms(look) + 0.3 * took_ms
-        self._took[look.name] = (max(took_ms, smooth_ms), self._frames)
+        took_ns = (self._clock() - began) * 1e9 / max(1, crop.picture.size)
+        known_ns = self._cost_ns.get(look.name, took_ns)
+        self._cost_ns[look.name] = 0.7 * known_ns + 0.3 * took_ns
         return sightings
+
+
+def _pixels(look: Look, crop: Crop) -> int:
+    """Of the picture that a look will get."""
+    height, width = crop.picture.shape
+    shrink = 1.0 if look in FRAME_LOOKS else min(1.0, look.crop_px / max(1, height, width))
+    return int(height * width * shrink * shrink)
 
 
 def _run(look: Look, picture: Picture) -> list[Found]:

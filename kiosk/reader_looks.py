@@ -12,6 +12,7 @@ import zxingcpp
 
 from kiosk.camera_sources import Picture
 from kiosk.opencv import cv2
+from kiosk.reader_blur import deblurred
 
 try:
     from pyzbar import pyzbar, pyzbar_error
@@ -26,6 +27,9 @@ _FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
 UNSHARP_SIGMA = 4.0
 UNSHARP_AMOUNT = 2.5
+AROUND_PX = 13  # twice: about 25 pixels, 3 to 10 modules
+GRAIN_SIGMA = 1.1
+LIGHT = 1.6  # between a picture's levels as they are (1) and the standard's light (2.2)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Look:
     scale: float
     find: Callable[[Picture], list[Found]]
     engine: str
+    crop_px: int = 480  # a larger crop is reduced to it
 
 
 def find_zxing(gray: Picture) -> list[Found]:
@@ -55,6 +60,11 @@ def find_zxing(gray: Picture) -> list[Found]:
 def find_zxing_global(gray: Picture) -> list[Found]:
     """The same with one threshold for the whole picture."""
     return _zxing(gray, zxingcpp.Binarizer.GlobalHistogram)
+
+
+def find_zxing_fixed(gray: Picture) -> list[Found]:
+    """The same in a picture that is black and white already."""
+    return _zxing(gray, zxingcpp.Binarizer.FixedThreshold)
 
 
 def _zxing(gray: Picture, binarizer: zxingcpp.Binarizer) -> list[Found]:
@@ -141,6 +151,20 @@ def sharpen(gray: Picture) -> Picture:
     return _picture(cv2.addWeighted(gray, 1 + UNSHARP_AMOUNT, soft, -UNSHARP_AMOUNT, 0))
 
 
+def threshold(gray: Picture, scale: float = 2.0) -> Picture:
+    """Black and white by the mean level around each pixel, enlarged: shadow, glare, defocus."""
+    if not gray.size:
+        return gray
+    window = (AROUND_PX, AROUND_PX)
+    around = _picture(cv2.blur(cv2.blur(gray, window), window))
+    return _picture(cv2.compare(enlarge(gray, scale), enlarge(around, scale), cv2.CMP_GE))
+
+
+def smooth(gray: Picture) -> Picture:
+    """Without the grain of a dark picture."""
+    return _picture(cv2.GaussianBlur(gray, (0, 0), GRAIN_SIGMA)) if gray.size else gray
+
+
 def shrink(gray: Picture, scale: float) -> Picture:
     """Area-averaged reduction: takes noise away from large symbols."""
     height, width = gray.shape
@@ -156,17 +180,33 @@ def _picture(picture: "cv2.typing.MatLike") -> Picture:
 
 FIRST_LOOK = Look("first", as_it_is, 1.0, find_zxing, "zxing")
 
-# For a crop around a place where a code should be.
+
+def _deblur(name: str, exponent: float, choice: int = 0) -> Look:
+    def prepare(gray: Picture) -> Picture:
+        return enlarge(deblurred(gray, exponent, choice), 2.0)
+
+    return Look(name, prepare, 2.0, find_zxing, "zxing", crop_px=384)
+
+
+# Without the blur of this very picture: for each picture anew, as no two are blurred alike.
+DEBLUR_LOOK = _deblur("deblur", LIGHT)
+
+# For a crop around a place where a code should be; those that read most come first.
 CROP_LOOKS = (
-    Look("crop x3 sharp", lambda g: sharpen(enlarge(g, 3.0)), 3.0, find_zxing, "zxing"),
-    Look("crop x2 even", lambda g: equalize(enlarge(g, 2.0)), 2.0, find_zxing, "zxing"),
-    Look("crop x2", lambda g: enlarge(g, 2.0), 2.0, find_zxing, "zxing"),
-    Look("crop zbar", as_it_is, 1.0, find_zbar, "zbar"),
+    Look("threshold", threshold, 2.0, find_zxing_fixed, "zxing"),
+    Look("smooth threshold", lambda g: threshold(smooth(g)), 2.0, find_zxing_fixed, "zxing"),
+    Look("sharp x3", lambda g: sharpen(enlarge(g, 3.0)), 3.0, find_zxing, "zxing"),
+    Look("even x2", lambda g: equalize(enlarge(g, 2.0)), 2.0, find_zxing, "zxing"),
+    _deblur("deblur levels", 1.0),
+    Look("x2", lambda g: enlarge(g, 2.0), 2.0, find_zxing, "zxing"),
+    Look("zbar", as_it_is, 1.0, find_zbar, "zbar"),
+    _deblur("deblur next", LIGHT, 1),
 )
 
 # For the whole picture.
 FRAME_LOOKS = (
-    Look("even", equalize, 1.0, find_zxing, "zxing"),
-    Look("x1.5", lambda g: enlarge(g, 1.5), 1.5, find_zxing, "zxing"),
-    Look("half global", lambda g: shrink(g, 0.5), 0.5, find_zxing_global, "zxing"),
+    Look("frame even", equalize, 1.0, find_zxing, "zxing"),
+    Look("frame x1.5", lambda g: enlarge(g, 1.5), 1.5, find_zxing, "zxing"),
+    Look("frame threshold", lambda g: threshold(g, 1.0), 1.0, find_zxing_fixed, "zxing"),
+    Look("frame half", lambda g: shrink(g, 0.5), 0.5, find_zxing_global, "zxing"),
 )

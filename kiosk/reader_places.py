@@ -16,8 +16,10 @@ CROP_PX_MAX = 480
 CROP_PX_MIN = 96
 MARGIN = 2.0  # side of a crop to that of the symbol in it
 WINDOW_PX = 25  # of the thumbnail: about a badge's code at arm's length
+PATCH_SHARE = 0.5  # of the densest texture, that bounds its patch
+PATCH_MARGIN = 0.8  # side of a code to that of its patch of texture, with some doubt
 TEXTURE_MIN = 5.0  # mean gradient both ways, in gray levels
-MOVED_MIN = 14  # gray levels
+MOVED_MIN = 12  # gray levels
 MOVED_SHARE_MAX = 0.6  # above it the light or the camera moved, not a badge
 
 
@@ -78,6 +80,14 @@ def crop_at(gray: Picture, place: Place) -> Crop:
     return Crop(np.ascontiguousarray(part), left, top, scale)
 
 
+def reduced(crop: Crop, px_max: int) -> Crop:
+    """The same part of the picture, at most `px_max` pixels wide and high."""
+    shrink = px_max / max(1, *crop.picture.shape)
+    if shrink >= 1:
+        return crop
+    return Crop(_resized(crop.picture, shrink), crop.left, crop.top, crop.scale * shrink)
+
+
 def _resized(part: Picture, scale: float) -> Picture:
     size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
     return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -101,15 +111,33 @@ def motion(thumb: Picture, before: Picture | None) -> Motion:
     return Motion(share, np.asarray(cv2.dilate(changed, np.ones((9, 9), np.uint8)), np.uint8))
 
 
-def busiest(thumb: Picture, step: float, mask: Picture | None = None) -> Place | None:
-    """Where gradients both ways are densest (as in a code), within `mask`; None if nowhere."""
+def busiest(
+    thumb: Picture, step: float, mask: Picture | None = None, limit: int = 1
+) -> list[Place]:
+    """Where gradients both ways are densest (as in a code), within `mask`, the densest first."""
     if min(thumb.shape) < 8:
-        return None
-    texture = _texture(thumb)
-    _, strength, _, (x, y) = cv2.minMaxLoc(texture, mask)
-    if strength < TEXTURE_MIN:
-        return None
-    return Place(x * step, y * step, CROP_PX_MAX / MARGIN)
+        return []
+    texture = np.asarray(_texture(thumb), np.float32)
+    if mask is not None:
+        texture = np.where(mask > 0, texture, 0)
+    places: list[Place] = []
+    while len(places) < limit:
+        _, strength, _, (x, y) = cv2.minMaxLoc(texture)
+        if strength < TEXTURE_MIN:
+            break
+        left, top, width, height = _patch(texture, x, y, strength * PATCH_SHARE)
+        rim = WINDOW_PX // 2
+        texture[max(0, top - rim) : top + height + rim, max(0, left - rim) : left + width + rim] = 0
+        side = max(width, height, WINDOW_PX) * step * PATCH_MARGIN
+        places.append(Place((left + width / 2) * step, (top + height / 2) * step, side))
+    return places
+
+
+def _patch(texture: "cv2.typing.MatLike", x: int, y: int, least: float) -> tuple[int, ...]:
+    """Left, top, width and height of the patch of texture around (x, y)."""
+    dense = np.asarray(texture >= least, np.uint8)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
+    return tuple(int(edge) for edge in boxes[labels[y, x]][:4])
 
 
 def _texture(thumb: Picture) -> "cv2.typing.MatLike":
@@ -126,3 +154,12 @@ def _texture(thumb: Picture) -> "cv2.typing.MatLike":
 def brightness(thumb: Picture) -> float:
     """Mean gray level, 0 to 255."""
     return float(thumb.mean()) if thumb.size else 0.0
+
+
+def sharpness(picture: Picture) -> float:
+    """How much of a picture's contrast is in its finest detail; compares like with like only."""
+    if min(picture.shape) < 8:
+        return 0.0
+    half = _resized(picture, 0.5)
+    contrast = float(half.std())
+    return float(cv2.Laplacian(half, cv2.CV_32F).std()) / max(contrast, 4.0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from badges import wire
@@ -35,6 +36,10 @@ class Venue:
     def sessions_at(self, at: int) -> tuple[Session, ...]:
         """The sessions that are not yet over."""
         return tuple(session for session in self.sessions if session.closes_at > at)
+
+    def local_time(self, at: int) -> str:
+        """Hours and minutes on the venue's clocks."""
+        return datetime.fromtimestamp(at / 1000, self.time_zone).strftime("%H:%M")
 
     def key_expired(self, key_id: int, at: int) -> bool:
         key = self.ring.keys.get(key_id)

@@ -120,7 +120,7 @@ class Kiosk:
             skew_ms=self._skew_ms,
         )
         server = ServerDesk(desk, lambda: self.link.state.online)
-        self.supervision = Supervision(directory, self, server)
+        self.supervision = Supervision(directory, self, server, clock=now_ms)
         self._relay = make_relay(settings, self._relay_said)
         self.board = Board(on_text=self.typed, on_direction=self.turn)
 

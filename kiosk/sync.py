@@ -9,13 +9,15 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
 from badges import wire
-from badges.places import Order
+from badges.places import Account, PoolKey
 from kiosk.journal import ForkError, Journal, JournalError, Offer, OldServerError
 from kiosk.link import Link
+from kiosk.orders import pool_order
 from kiosk.replica import Replica
 from kiosk.transport import Transport, TransportError
 from kiosk.witness import Watch
@@ -27,6 +29,21 @@ HEARTBEAT_S = 2.0
 BACK_OFF_S = (0.5, 5.0)  # first and longest pause while the server can't be reached
 WANT_S = 3.0  # how long a wish for a place stands
 TIDY_S = 60.0
+
+
+@dataclass
+class Wish:
+    """Somebody stood at the door and there was no place. It ends with the place that comes: a
+    door that is asked to give it back, for another one, must not want it again.
+    """
+
+    until: float  # monotonic seconds
+    granted: int | None = None  # the total when the server was first told
+
+    def stands(self, account: Account, now: float) -> bool:
+        if self.granted is None:
+            self.granted = account.granted
+        return account.free == 0 and account.granted == self.granted and now < self.until
 
 
 class Sync:
@@ -57,7 +74,7 @@ class Sync:
         self._back_off_s = back_off_s
         self._limit = BATCH_SCANS
         self._watch = Watch(journal.witness)
-        self._wants: dict[int, float] = {}  # until when, by hall
+        self._wants: dict[PoolKey, Wish] = {}
         self._restored = False
         self._tidied_at = time.monotonic()
         self._changed = threading.Condition()
@@ -97,16 +114,15 @@ class Sync:
             self._retry = True
             self._changed.notify_all()
 
-    def ask_for_place(self, hall: int) -> bool:
+    def ask_for_place(self, hall: int, *, override: bool = False) -> bool:
         """Ask the server for a place; False where it can't be asked."""
-        self._wants[hall] = time.monotonic() + WANT_S
+        self._wants[PoolKey(hall, override)] = Wish(time.monotonic() + WANT_S)
         self.wake()
         return self._link.state.online
 
     def restored(self) -> None:
         """The feed or a snapshot told of a restored server."""
         self._restored = True
-        self._watch.restored()
         self._replica.fetch_names_again()
         self.wake()
 
@@ -200,14 +216,17 @@ class Sync:
             incarnation=offer.state.incarnation,
             places=[
                 wire.PlaceTotals(
-                    hall=hall,
+                    hall=key.hall_id,
                     granted=account.granted,
                     returned=account.returned,
                     free=account.free,
-                    wants=account.free == 0 and self._wants.get(hall, 0) > now,
+                    wants=key in self._wants and self._wants[key].stands(account, now),
+                    override=key.override,
                 )
-                for hall, account in offer.accounts.items()
+                for key, account in offer.accounts.items()
             ],
+            cursor=self._replica.cursor,
+            resting=offer.state.resting,
             log_size=self._watch.size,
             sent_at=self._clock(),
             health=self._health(),
@@ -216,10 +235,8 @@ class Sync:
 
     def _take(self, batch: wire.ScanBatch, answer: wire.ScanAnswer, offer: Offer) -> bool:
         self._link.measure(batch.sent_at, answer, self._clock())
-        orders = [
-            (order.hall, Order(order.granted, order.recall, order.incarnation))
-            for order in answer.orders
-        ]
+        self._link.places(answer.orders)
+        orders = [pool_order(order) for order in answer.orders]
         effect = self._journal.acked(
             answer.acked_seq, answer.incarnation, orders, fenced=answer.fenced
         )

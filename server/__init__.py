@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from server.config import Event
     from server.database import Database
 
+BACKUPS = "hallkeeper_backups"  # the app's extension, where it has a second disk
+
 
 def create_app(
     event: "Event", database: "Database", *, now: Callable[[], int] | None = None
@@ -20,7 +22,7 @@ def create_app(
     """
     from flask import Flask
 
-    from server import admin, api, auth, display, phone, security
+    from server import admin, api, api_supervising, auth, display, phone, security
     from server.entry_log import Log
     from server.feed import Hub
     from server.services import Services
@@ -36,7 +38,7 @@ def create_app(
     security.protect(app, event)
     auth.guard(app)
     display.register(app, event)
-    for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
+    for blueprint in (api_supervising.blueprint, phone.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
     security.csrf.exempt(api.blueprint)
     return app
@@ -44,6 +46,8 @@ def create_app(
 
 def close_app(app: "Flask") -> None:
     """End every held feed and stop the app's threads."""
+    if BACKUPS in app.extensions:
+        app.extensions[BACKUPS].close()
     app.extensions["hallkeeper"].hub.close()
 
 

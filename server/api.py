@@ -58,12 +58,12 @@ class Caller:
 
 @blueprint.errorhandler(ApiError)
 def refused(error: ApiError) -> Response:
-    return _json(wire.ErrorAnswer(error.body), error.status)
+    return answer_json(wire.ErrorAnswer(error.body), error.status)
 
 
 @blueprint.errorhandler(WireError)
 def malformed(error: WireError) -> Response:
-    return _json(wire.ErrorAnswer(wire.ErrorBody("malformed", str(error))), 400)
+    return answer_json(wire.ErrorAnswer(wire.ErrorBody("malformed", str(error))), 400)
 
 
 @blueprint.post("/enrol")
@@ -75,39 +75,39 @@ def enrol() -> Response:
         answer = here.database.write(lambda db: kiosks.enrol(db, here.event, asked, here.now()))
     except kiosks.EnrolError as error:
         raise ApiError(401, error.code, str(error)) from None
-    return _json(answer)
+    return answer_json(answer)
 
 
 @blueprint.get("/replica")
 def replica() -> Response:
     """All that the kiosk's door needs to know."""
     here = services()
-    signed = _signed()
+    signed = read_signature()
 
     def step(db: sqlite3.Connection) -> wire.Snapshot:
         now = here.now()
-        caller = _caller(db, signed, now, at_work=True)
+        caller = verified(db, signed, now, at_work=True)
         return replicas.snapshot(db, here.event, caller.sender.key, caller.door_id, now)
 
-    return _json(here.database.write(step))
+    return answer_json(here.database.write(step))
 
 
 @blueprint.get("/names")
 def names() -> Response:
     """Sealed names of badges issued after row `after`."""
     here = services()
-    signed = _signed()
-    here.database.write(lambda db: _caller(db, signed, here.now(), at_work=True))
+    signed = read_signature()
+    here.database.write(lambda db: verified(db, signed, here.now(), at_work=True))
     after = _number("after")
-    return _json(issuing.names_after(here.database.reader, after, NAMES_MAX))
+    return answer_json(issuing.names_after(here.database.reader, after, NAMES_MAX))
 
 
 @blueprint.get("/feed")
 def changes() -> Response:
     """Changes after a cursor, as they happen, as Server-Sent Events."""
     here = services()
-    signed = _signed()
-    caller = here.database.write(lambda db: _caller(db, signed, here.now(), at_work=True))
+    signed = read_signature()
+    caller = here.database.write(lambda db: verified(db, signed, here.now(), at_work=True))
     hall_id = venue.door_hall(here.database.reader, caller.door_id)
     try:
         subscription = here.hub.subscribe(
@@ -134,13 +134,13 @@ def scans() -> Response:
     batch = wire.decode(body, wire.ScanBatch)
     received_at = here.now()
     calendar = Calendar(day_starts(here.event.settings))
-    signed = _signed(body)
+    signed = read_signature(body)
 
     def step(
         db: sqlite3.Connection,
     ) -> tuple[ledger.Sender, ledger.Ingested, list[wire.PlaceOrder], int, int]:
         now = here.now()
-        caller = _caller(db, signed, now)
+        caller = verified(db, signed, now)
         taken = ledger.ingest(db, caller.sender, batch, calendar=calendar, now=now)
         kiosks.keep_health(db, caller.sender.key, batch)
         orders = places.orders_for(db, caller.sender.key)
@@ -159,7 +159,7 @@ def scans() -> Response:
             "Keep its directory, and enrol it again.",
         ) from None
     checkpoint, consistency = here.log.checkpoint(batch.log_size)
-    return _json(
+    return answer_json(
         wire.ScanAnswer(
             acked_seq=taken.acked_seq,
             incarnation=incarnation,
@@ -175,7 +175,7 @@ def scans() -> Response:
     )
 
 
-def _signed(body: bytes = b"") -> Signed:
+def read_signature(body: bytes = b"") -> Signed:
     """What the request says of its sender, unverified. Raises ApiError where it says nothing."""
     try:
         kiosk, _, generation = request.headers[RequestStamp.KIOSK_HEADER].partition("/")
@@ -190,7 +190,7 @@ def _signed(body: bytes = b"") -> Signed:
     return Signed(stamp, request_message(stamp, request.method, target, body), signature)
 
 
-def _caller(db: sqlite3.Connection, signed: Signed, now: int, *, at_work: bool = False) -> Caller:
+def verified(db: sqlite3.Connection, signed: Signed, now: int, *, at_work: bool = False) -> Caller:
     """The kiosk whose signature the request bears; its counter is kept. Raises ApiError."""
     known = kiosks.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if known is None:
@@ -214,5 +214,5 @@ def _number(name: str) -> int:
     return int(text)
 
 
-def _json(message: Struct, status: int = 200) -> Response:
+def answer_json(message: Struct, status: int = 200) -> Response:
     return Response(wire.encode(message), status, mimetype="application/json")

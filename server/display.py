@@ -33,6 +33,7 @@ REASONS = {
     "already_inside": "Already inside",
     "hall_full": "Hall full",
     "kiosk_retired": "Kiosk retired",
+    "door_resting": "Door closed: shift ended",
     "facts_too_old": "Door's facts too old",
     # Of discrepancies alone:
     "admitted": "Would have been admitted",
@@ -46,6 +47,7 @@ FLAGS = {
     "attention": "needs attention",
     "escort": "escort",
     "repeated": "repeated",
+    "looked_up": "found by name, without a badge",
 }
 ROLES = {
     "steward": "Steward",

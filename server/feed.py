@@ -6,11 +6,11 @@ a second, for what another process wrote), reads what is new once, and gives eac
 concerns it.
 """
 
-import queue
 import sqlite3
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from badges import wire
 from server.database import Database
@@ -19,7 +19,9 @@ KEEP_CHANGES = 100_000
 QUEUE_MAX = 10_000
 MISSED_MAX = 5_000  # a kiosk that missed more takes a snapshot, which is quicker
 FOREIGN_WRITES_S = 1.0
-TRIM_EVERY = 10_000  # changes
+READ_MAX = 1_000
+TRIM_EVERY = 1_000  # changes; more at once would hold the others' commits up
+_INSERT = "INSERT INTO change (hall_id, kiosk, body) VALUES (?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,28 @@ def publish(
     kiosk: str | None = None,
 ) -> None:
     """Store a change for one kiosk, for the kiosks of one hall, or for all."""
-    db.execute(
-        "INSERT INTO change (hall_id, kiosk, body) VALUES (?, ?, ?)",
-        (hall_id, kiosk, wire.encode_change(change)),
-    )
+    db.execute(_INSERT, (hall_id, kiosk, wire.encode_change(change)))
+    if isinstance(change, wire.VenueChanged):
+        db.execute(
+            "INSERT INTO setting VALUES ('venue_version', hex(randomblob(16)))"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        )
+
+
+def publish_stays(
+    db: sqlite3.Connection, changes: Iterable[tuple[int, wire.StayOpened | wire.StayClosed]]
+) -> None:
+    """Store what happened in halls, each for that hall's kiosks, in their order."""
+    db.executemany(_INSERT, ((hall, None, wire.encode_change(one)) for hall, one in changes))
+
+
+def venue_version(db: sqlite3.Connection) -> str | None:
+    """Another text after each change of the venue, and never an earlier one; None before the first.
+
+    At random, so that a change that was rolled back leaves no number for the next one to take.
+    """
+    row = db.execute("SELECT value FROM setting WHERE key = 'venue_version'").fetchone()
+    return None if row is None else str(row[0])
 
 
 def cursor(db: sqlite3.Connection) -> int:
@@ -79,30 +99,61 @@ def _read(db: sqlite3.Connection, after: int, limit: int) -> list[Event]:
     return [Event(*row) for row in rows]
 
 
-@dataclass(eq=False)
 class Subscription:
     """One listener: a kiosk at a hall's door, or (both None) one that hears everything."""
 
-    hall_id: int | None
-    kiosk: str | None
-    events: "queue.Queue[Event | None]" = field(default_factory=lambda: queue.Queue(QUEUE_MAX))
+    def __init__(self, hall_id: int | None, kiosk: str | None) -> None:
+        self.hall_id = hall_id
+        self.kiosk = kiosk
+        self._waiting: deque[Event] = deque()
+        self._ended = False
+        self._changed = threading.Condition()
+
+    @property
+    def hears_all(self) -> bool:
+        return self.hall_id is None and self.kiosk is None
 
     def concerns(self, event: Event) -> bool:
-        if self.hall_id is None and self.kiosk is None:
+        if self.hears_all:
             return True
         if event.kiosk is not None:
             return event.kiosk == self.kiosk
         return event.hall_id is None or event.hall_id == self.hall_id
 
+    def put(self, events: Sequence[Event]) -> bool:
+        """Queue events; False where too many wait: it reads too slowly, and its feed ends."""
+        with self._changed:
+            if len(self._waiting) + len(events) > QUEUE_MAX:
+                self._ended = True
+            else:
+                self._waiting.extend(events)
+            self._changed.notify()
+            return not self._ended
+
+    def end(self) -> None:
+        """No more events; what waits may still be taken."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
     def take(self, timeout_s: float) -> Event | None:
         """The next event, or None at the time-out. Raises CursorGoneError when the feed ended."""
-        try:
-            event = self.events.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-        if event is None:
+        with self._changed:
+            return self._waiting.popleft() if self._wait(timeout_s) else None
+
+    def take_all(self, timeout_s: float) -> list[Event]:
+        """What waits; nothing at the time-out. Raises CursorGoneError when the feed ended."""
+        with self._changed:
+            self._wait(timeout_s)
+            found = list(self._waiting)
+            self._waiting.clear()
+            return found
+
+    def _wait(self, timeout_s: float) -> bool:
+        self._changed.wait_for(lambda: self._waiting or self._ended, timeout_s)
+        if self._ended and not self._waiting:
             raise CursorGoneError
-        return event
+        return bool(self._waiting)
 
 
 class Hub:
@@ -130,9 +181,9 @@ class Hub:
         subscription = Subscription(hall_id, kiosk)
         with self._lock:
             missed = changes_after(self._database.reader, after)
-            for event in missed:
-                if event.cursor <= self._cursor and subscription.concerns(event):
-                    subscription.events.put_nowait(event)
+            subscription.put(
+                [one for one in missed if one.cursor <= self._cursor and subscription.concerns(one)]
+            )
             self._subscriptions.add(subscription)
         return subscription
 
@@ -153,41 +204,40 @@ class Hub:
                 trimmed = self._cursor
                 self._database.write(trim)
             with self._lock:
-                for event in _read(self._database.reader, self._cursor, QUEUE_MAX):
-                    self._cursor = event.cursor
-                    self._deliver(event)
+                self._deliver(_read(self._database.reader, self._cursor, READ_MAX))
         with self._lock:
             for subscription in self._subscriptions:
-                _end(subscription)
+                subscription.end()
 
-    def _deliver(self, event: Event) -> None:
+    def _deliver(self, events: list[Event]) -> None:
+        """Give each subscription its part at once: it wakes once, however much there is."""
+        if not events:
+            return
+        self._cursor = events[-1].cursor
+        if len(events) == READ_MAX:
+            self._wake.set()  # there may be more
+        halls = {event.hall_id for event in events if event.kiosk is None}
+        kiosks = {event.kiosk for event in events if event.kiosk is not None}
+        to_all = None in halls
         for subscription in list(self._subscriptions):
-            if not subscription.concerns(event):
+            named = subscription.hall_id in halls or subscription.kiosk in kiosks
+            if not (named or to_all or subscription.hears_all):
                 continue
-            try:
-                subscription.events.put_nowait(event)
-            except queue.Full:  # it reads too slowly: let it come back for a snapshot
-                self._subscriptions.discard(subscription)
-                _end(subscription)
-
-
-def _end(subscription: Subscription) -> None:
-    try:
-        subscription.events.get_nowait()
-    except queue.Empty:
-        pass
-    subscription.events.put_nowait(None)
+            mine = [event for event in events if subscription.concerns(event)]
+            if mine and not subscription.put(mine):
+                self._subscriptions.discard(subscription)  # let it come back for a snapshot
 
 
 def server_sent(subscription: Subscription, keep_alive_s: float) -> Iterator[str]:
-    """The subscription as Server-Sent Events (WHATWG HTML §9.2), for as long as it is read."""
+    """The subscription as Server-Sent Events (WHATWG HTML §9.2), for as long as it is read.
+
+    What came together is sent together: hundreds of feeds' threads share one interpreter.
+    """
     yield ": open\n\n"
     while True:
         try:
-            event = subscription.take(keep_alive_s)
+            events = subscription.take_all(keep_alive_s)
         except CursorGoneError:
             return
-        if event is None:
-            yield ": \n\n"
-        else:
-            yield f"id: {event.cursor}\ndata: {event.body}\n\n"
+        parts = [f"id: {event.cursor}\ndata: {event.body}\n\n" for event in events]
+        yield "".join(parts) if parts else ": \n\n"

@@ -7,7 +7,7 @@ is heard it can be asked for them. So nearly all are out, by expected demand (do
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from badges.places import KioskKey
 
@@ -64,7 +64,9 @@ def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
         door.kiosk: FLOOR * even + (1 - FLOOR) * (door.rate / total if total > 0 else even)
         for door in doors
     }
-    shares = {kiosk: int(places * weight) for kiosk, weight in weights.items()}
+    least = 1 if places >= len(doors) else 0  # nobody is left without: a quiet door may go offline
+    rest = places - least * len(doors)
+    shares = {kiosk: least + int(rest * weight) for kiosk, weight in weights.items()}
     for _ in range(places - sum(shares.values()) if shares else 0):
         most = max(weights, key=lambda kiosk: weights[kiosk] / (shares[kiosk] + 1))
         shares[most] += 1
@@ -81,7 +83,8 @@ def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False
     if closed:
         recalls = {door.kiosk: door.held for door in live if door.held > 0}
         return Plan({}, recalls, frozenset(door.kiosk for door in live if door.wants))
-    sharing = _Sharing(live, free, spread=spread)
+    missing = [door for door in doors if not door.live and door.held <= 0]
+    sharing = _Sharing(live, missing, free, spread=spread)
     sharing.give_one_each()
     sharing.fill()
     sharing.call_back_debt()
@@ -90,10 +93,21 @@ def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False
     return Plan(sharing.grants, sharing.recalls, sharing.hopeless())
 
 
+def _as_busy(missing: Sequence[Door], heard: Sequence[Door]) -> list[Door]:
+    """Doors of which nothing is known yet, taken to be as busy as the others are in the mean."""
+    mean = sum(door.rate for door in heard) / len(heard) if heard else 0.0
+    return [replace(door, rate=mean) for door in missing]
+
+
 class _Sharing:
     """One plan in the making."""
 
-    def __init__(self, live: Sequence[Door], free: int, *, spread: bool) -> None:
+    def __init__(
+        self, live: Sequence[Door], missing: Sequence[Door], free: int, *, spread: bool
+    ) -> None:
+        """`missing` doors are still to come, with nothing: their shares wait in the pool, and go
+        to whoever asks.
+        """
         self.live = live
         self.heard = [door for door in live if door.silent_ms <= SILENT_MS]
         self.asking = [door for door in self.heard if door.wants and door.free <= 0]
@@ -101,9 +115,11 @@ class _Sharing:
         self.grants: dict[KioskKey, int] = {}
         self.recalls: dict[KioskKey, int] = {}
         places = max(0, free + sum(max(0, door.held) for door in self.heard))
-        few = places <= FEW * len(self.heard)
+        expected = [*self.heard, *_as_busy(missing, self.heard)]
+        few = places <= FEW * len(expected)
         self.reserve = 0 if spread else places if few else int(places * RESERVE)
-        self.fair = fair_shares(self.heard, places - self.reserve)
+        self.fair = fair_shares(expected, places - self.reserve)
+        self.reserve += sum(self.fair[door.kiosk] for door in missing)
 
     def give_one_each(self) -> None:
         """To those with somebody waiting, the busiest first; the reserve is for them."""

@@ -119,6 +119,10 @@ def _kiosk_retired(badge: Credential, at: int, facts: Facts) -> Denied | None:
     return Denied(Reason.KIOSK_RETIRED) if facts.kiosk_retired else None
 
 
+def _door_resting(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    return Denied(Reason.DOOR_RESTING) if facts.door_resting else None
+
+
 def _facts_too_old(badge: Credential, at: int, facts: Facts) -> Denied | None:
     limit = facts.hall.facts_age_max_ms
     if limit is None or (facts.facts_age_ms is not None and facts.facts_age_ms <= limit):
@@ -136,6 +140,7 @@ _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
     _already_inside,
     _hall_full,
     _kiosk_retired,
+    _door_resting,
     _facts_too_old,
 )
 

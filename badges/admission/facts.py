@@ -29,6 +29,7 @@ class Reason(StrEnum):
     ALREADY_INSIDE = "already_inside"
     HALL_FULL = "hall_full"
     KIOSK_RETIRED = "kiosk_retired"
+    DOOR_RESTING = "door_resting"
     FACTS_TOO_OLD = "facts_too_old"
 
 
@@ -41,6 +42,7 @@ class Flag(StrEnum):
     ATTENTION = "attention"  # the credential asks staff to look
     ESCORT = "escort"  # the holder must be escorted
     REPEATED = "repeated"  # the same presentation, answered from the journal
+    LOOKED_UP = "looked_up"  # found by name on a supervisor's word, without a badge
 
 
 class AntiPassback(StrEnum):
@@ -142,6 +144,7 @@ class Facts:
     free_places: int = 0  # at this door
     key_expired: bool = False  # the badge's key is past its last day
     kiosk_retired: bool = False
+    door_resting: bool = False  # its shift has ended, and it has given its places back
     facts_age_ms: int | None = None  # None: never had any from the server
 
 

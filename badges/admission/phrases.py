@@ -1,33 +1,35 @@
 """A decision in plain words: one huge word, the nearest failing condition, and what to do next.
 
-Pure: the instant, the zone and every name are arguments. English and Chinese.
+Pure: the instant, the zone and every name are arguments. English, and what stands in
+`badges/translations`.
 """
 
+import gettext
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from functools import reduce
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from badges.admission import sentences
 from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
-from badges.admission.sentences import (
-    DENIED,
-    FLAGS,
-    MONTHS,
-    PARTS,
-    STOP,
-    THIS_HALL,
-    WEEKDAYS,
-    WORDS,
-    Pair,
-)
+from badges.admission.sentences import DENIED, FLAGS, PARTS, WORDS, Pair
+from badges.catalogue import ENGLISH, Catalogues
 
-Language = Literal["en", "zh"]
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
+Language = str  # as in names of halls: "en", "zh", …
+LANGUAGES: tuple[Language, ...] = ("en", "zh")  # always there, and complete
+CATALOGUES = Catalogues("badges", Path(__file__).parent.parent / "translations")
 
-_TOLD = (Flag.ATTENTION, Flag.ESCORT, Flag.PASSBACK)  # what makes staff look, most pressing first
+# What makes staff look, most pressing first.
+_TOLD = (Flag.ATTENTION, Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK)
 _COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")  # nouns with a plural in s
+
+
+def languages() -> tuple[Language, ...]:
+    """Every language that there are sentences in: `LANGUAGES`, and those added by a file."""
+    return CATALOGUES.languages
 
 
 class Tone(StrEnum):
@@ -77,8 +79,11 @@ def explain(
     left out. Raises ZoneInfoNotFoundError for a zone that does not exist.
     """
     zone = ZoneInfo(time_zone) if isinstance(time_zone, str) else time_zone
-    saying = _Saying(language, zone, at, categories, category, hall, sessions or {}, doors or {})
-    word = WORDS[language][tone(decision, direction)]
+    words = CATALOGUES.get(language)
+    saying = _Saying(
+        language, words, zone, at, categories, category, hall, sessions or {}, doors or {}
+    )
+    word = words.gettext(WORDS[tone(decision, direction)])
     if isinstance(decision, Denied):
         return Explanation(word, *saying.denied(decision))
     if direction is Direction.EXIT:
@@ -91,6 +96,7 @@ class _Saying:
     """One answer being put into words."""
 
     language: Language
+    words: gettext.NullTranslations
     zone: ZoneInfo
     at: int
     categories: Mapping[int, str]
@@ -100,20 +106,18 @@ class _Saying:
     doors: Mapping[str, str]
 
     def admitted(self, admitted: Admitted) -> Pair:
-        flags = FLAGS[self.language]
-        told = [flags[flag] for flag in _TOLD if flag in admitted.flags]
+        told = [self.pair(FLAGS[flag]) for flag in _TOLD if flag in admitted.flags]
         if told:
-            join = STOP[self.language].join
-            return join(reason for reason, _ in told), join(step for _, step in told)
+            return reduce(self.then, told)
         if Flag.REPEATED in admitted.flags:
-            return flags[Flag.REPEATED]
+            return self.pair(FLAGS[Flag.REPEATED])
         name = "admitted_to" if self.title(admitted.session_id) else "admitted"
         return self.part(name, place=self.place(admitted.session_id))
 
     def left(self, admitted: Admitted) -> Pair:
         for flag in (Flag.UNVERIFIED, Flag.NO_ENTRY, Flag.REPEATED):
             if flag in admitted.flags:
-                return FLAGS[self.language][flag]
+                return self.pair(FLAGS[flag])
         return self.part("left")
 
     def denied(self, denied: Denied) -> Pair:
@@ -123,7 +127,7 @@ class _Saying:
             return self.closed(denied)
         if denied.reason is Reason.ALREADY_INSIDE:
             return self.inside(denied)
-        return _fill(DENIED[self.language][denied.reason], hall=self.place(None))
+        return self.pair(DENIED[denied.reason], hall=self.place(None))
 
     def not_entitled(self, denied: Denied) -> Pair:
         place = self.place(denied.session_id)
@@ -154,7 +158,7 @@ class _Saying:
         name = "inside" + ("_since" if denied.since is not None else "") + ("_door" if door else "")
         time = "" if denied.since is None else self.moment(denied.since)
         reason, _ = self.part(name, time=time, door=door)
-        return reason, PARTS[self.language]["inside"][1]
+        return reason, self.part("inside")[1]
 
     def opens(self, opens_at: int) -> Pair:
         time, days = self.time(opens_at), self.days_away(opens_at)
@@ -165,22 +169,42 @@ class _Saying:
         return self.part("opens_later", time=time, day=self.day(opens_at))
 
     def part(self, name: str, **names: str) -> Pair:
-        return _fill(PARTS[self.language][name], **names)
+        return self.pair(PARTS[name], **names)
+
+    def pair(self, pair: Pair, **names: str) -> Pair:
+        reason, this_hall = self.say(pair[0], **names), self.say(sentences.THIS_HALL)
+        if reason.startswith(this_hall):
+            reason = reason[0].upper() + reason[1:]
+        return reason, self.say(pair[1])
+
+    def say(self, text: str, **names: str) -> str:
+        return self.words.gettext(text).format(**names) if text else ""  # "" is the header
+
+    def then(self, first: Pair, second: Pair) -> Pair:
+        """Two answers as two sentences."""
+        join = sentences.NEXT_SENTENCE
+        return (
+            self.say(join, first=first[0], second=second[0]),
+            self.say(join, first=first[1], second=second[1]),
+        )
 
     def title(self, session_id: int | None) -> str:
         return "" if session_id is None else self.sessions.get(session_id, "")
 
     def place(self, session_id: int | None) -> str:
-        return self.title(session_id) or self.hall or THIS_HALL[self.language]
+        return self.title(session_id) or self.hall or self.say(sentences.THIS_HALL)
 
     def who(self, denied: Denied) -> str:
         """The admitted categories as a list: "speakers, staff and press"."""
         known = [self.categories.get(code, "") for code in sorted(denied.categories)]
         names = [name for name in known if name]
-        if self.language == "zh":
-            return "、".join(names)
-        names = [_plural(name) for name in names]
-        return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+        if self.language == ENGLISH:
+            names = [_plural(name) for name in names]
+        *most, last = names or [""]
+        if not most:
+            return last
+        listed = reduce(lambda a, b: self.say(sentences.NEXT_NAME, names=a, name=b), most)
+        return self.say(sentences.LAST_NAME, names=listed, name=last)
 
     def local(self, instant: int) -> datetime:
         return datetime.fromtimestamp(instant / 1000, self.zone)
@@ -195,29 +219,27 @@ class _Saying:
         """The time, with the day where it is not today."""
         if self.days_away(instant) == 0:
             return self.time(instant)
-        return f"{self.day(instant)} {self.time(instant)}"
+        return self.say(sentences.MOMENT, day=self.day(instant), time=self.time(instant))
 
     def day(self, instant: int) -> str:
         day: date = self.local(instant).date()
-        weekday = WEEKDAYS[self.language][day.weekday()]
-        if self.language == "zh":
-            return f"{day.month}月{day.day}日{weekday}"
-        return f"{weekday} {day.day} {MONTHS[day.month - 1]}"
+        return self.say(
+            sentences.DAY,
+            weekday=self.say(sentences.WEEKDAYS[day.weekday()]),
+            day=str(day.day),
+            month=self.say(sentences.MONTHS[day.month - 1]),
+        )
 
     def span(self, instant: int) -> str:
         """The wait from now, rounded up to minutes: never "in 0 minutes" before an opening."""
         hours, minutes = divmod(max(1, -(-(instant - self.at) // 60_000)), 60)
-        if self.language == "zh":
-            return (f"{hours}小时" if hours else "") + (f"{minutes}分钟" if minutes else "")
-        parts = ((hours, "hour"), (minutes, "minute"))
-        return " ".join(f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in parts if n)
+        told = [self.count(sentences.HOURS, hours), self.count(sentences.MINUTES, minutes)]
+        if hours and minutes:
+            return self.say(sentences.HOURS_MINUTES, hours=told[0], minutes=told[1])
+        return told[0] if hours else told[1]
 
-
-def _fill(pair: Pair, **names: str) -> Pair:
-    reason = pair[0].format(**names)
-    if reason.startswith(THIS_HALL["en"]):
-        reason = reason[0].upper() + reason[1:]
-    return reason, pair[1]
+    def count(self, units: Pair, n: int) -> str:
+        return self.words.ngettext(*units, n).format(n=n)
 
 
 def _plural(name: str) -> str:

@@ -6,7 +6,9 @@ from badges.admission.facts import Admitted, Decision, Flag, Reason
 from badges.record import ScanRecord
 
 # A door's own state, which the server cannot know better.
-_LOCAL = frozenset({Reason.HALL_FULL, Reason.KIOSK_RETIRED, Reason.FACTS_TOO_OLD})
+_LOCAL = frozenset(
+    {Reason.HALL_FULL, Reason.KIOSK_RETIRED, Reason.DOOR_RESTING, Reason.FACTS_TOO_OLD}
+)
 
 
 def discrepancy(record: ScanRecord, answer: Decision) -> str | None:

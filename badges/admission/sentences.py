@@ -1,7 +1,8 @@
-"""The sentences of `phrases`, by language: each as (reason, next step), "" where nothing helps.
+"""The sentences of `phrases`, in English: each as (reason, next step), "" where nothing helps.
 
-In braces: hall, place (a session's title or the hall), who, time, day, span, door,
-opens (a whole sentence "Opens …"), title (a session's).
+Other languages stand in `badges/translations`; `N_` marks what they translate. In braces: hall,
+place (a session's title or the hall), who, time, day, span, door, opens (a whole sentence
+"Opens …"), title (a session's).
 """
 
 from collections.abc import Mapping
@@ -10,106 +11,89 @@ from badges.admission.facts import Flag, Reason
 
 Pair = tuple[str, str]
 
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "en": {"admit": "ADMIT", "look": "LOOK", "deny": "DENIED", "goodbye": "GOODBYE"},
-    "zh": {"admit": "请进", "look": "请注意", "deny": "禁止入内", "goodbye": "再见"},
+
+def N_(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
+
+
+WORDS: Mapping[str, str] = {
+    "admit": N_("ADMIT"),
+    "look": N_("LOOK"),
+    "deny": N_("DENIED"),
+    "goodbye": N_("GOODBYE"),
 }
 
-FLAGS: Mapping[str, Mapping[Flag, Pair]] = {
-    "en": {
-        Flag.ATTENTION: ("This badge asks for attention", "Speak to the holder"),
-        Flag.ESCORT: ("Enters only with an escort", "Let in together with the escort"),
-        Flag.PASSBACK: (
-            "Admitted again without an exit",
-            "Check that the badge is the holder's own",
-        ),
-        Flag.REPEATED: ("Answered seconds ago", "The same scan: let in once"),
-        Flag.NO_ENTRY: ("Exit recorded; no entry is known", ""),
-        Flag.UNVERIFIED: ("Exit recorded; not a valid badge", "Let out; nobody was counted"),
-    },
-    "zh": {
-        Flag.ATTENTION: ("此证件需要留意", "请与持证人交谈"),
-        Flag.ESCORT: ("须由陪同人员带领进入", "仅可与陪同人员一同进入"),
-        Flag.PASSBACK: ("再次进入，但没有离场记录", "请核对证件是否为本人所有"),
-        Flag.REPEATED: ("数秒前已验证", "同一次扫描，只放行一次"),
-        Flag.NO_ENTRY: ("已记录离场；没有入场记录", ""),
-        Flag.UNVERIFIED: ("已记录离场；证件无效", "请放行；人数不变"),
-    },
+FLAGS: Mapping[Flag, Pair] = {
+    Flag.ATTENTION: (N_("This badge asks for attention"), N_("Speak to the holder")),
+    Flag.ESCORT: (N_("Enters only with an escort"), N_("Let in together with the escort")),
+    Flag.PASSBACK: (
+        N_("Admitted again without an exit"),
+        N_("Check that the badge is the holder's own"),
+    ),
+    Flag.LOOKED_UP: (
+        N_("Admitted by name, without a badge"),
+        N_("Send to the badge desk for a new badge"),
+    ),
+    Flag.REPEATED: (N_("Answered seconds ago"), N_("The same scan: let in once")),
+    Flag.NO_ENTRY: (N_("Exit recorded; no entry is known"), ""),
+    Flag.UNVERIFIED: (
+        N_("Exit recorded; not a valid badge"),
+        N_("Let out; nobody was counted"),
+    ),
 }
 
-DENIED: Mapping[str, Mapping[Reason, Pair]] = {
-    "en": {
-        Reason.NOT_A_BADGE: ("Not a badge", "Ask for the code on the badge"),
-        Reason.FORGED: ("This badge is not genuine", "Call a supervisor"),
-        Reason.OTHER_EVENT: ("Badge of another event", "Ask for the badge of this event"),
-        Reason.REVOKED: ("This badge was revoked", "Send the holder to the badge desk"),
-        Reason.SUPERSEDED: ("Replaced by a newer badge", "Ask for the holder's newer badge"),
-        Reason.NOT_VALID_TODAY: ("Not valid today", "Send the holder to the badge desk"),
-        Reason.EXPIRED: ("This badge has expired", "Send the holder to the badge desk"),
-        Reason.HALL_FULL: ("No place left in {hall}", "Ask to wait: a place may come free"),
-        Reason.KIOSK_RETIRED: ("This kiosk is retired", "Send to another door; tell an admin"),
-        Reason.FACTS_TOO_OLD: ("Offline for too long", "Send to another door; tell an admin"),
-    },
-    "zh": {
-        Reason.NOT_A_BADGE: ("不是参会证件", "请出示证件上的二维码"),
-        Reason.FORGED: ("证件不是真的", "请呼叫主管"),
-        Reason.OTHER_EVENT: ("这是其他活动的证件", "请出示本次活动的证件"),
-        Reason.REVOKED: ("证件已被撤销", "请持证人前往证件服务台"),
-        Reason.SUPERSEDED: ("证件已被新证件取代", "请出示新证件"),
-        Reason.NOT_VALID_TODAY: ("证件今日无效", "请持证人前往证件服务台"),
-        Reason.EXPIRED: ("证件已过期", "请持证人前往证件服务台"),
-        Reason.HALL_FULL: ("{hall}已满", "请稍候，可能会有空位"),
-        Reason.KIOSK_RETIRED: ("本验证机已停用", "请走其他入口，并通知管理员"),
-        Reason.FACTS_TOO_OLD: ("离线时间过长", "请走其他入口，并通知管理员"),
-    },
+_DESK = N_("Send the holder to the badge desk")
+_OTHER_DOOR = N_("Send to another door; tell an admin")
+DENIED: Mapping[Reason, Pair] = {
+    Reason.NOT_A_BADGE: (N_("Not a badge"), N_("Ask for the code on the badge")),
+    Reason.FORGED: (N_("This badge is not genuine"), N_("Call a supervisor")),
+    Reason.OTHER_EVENT: (N_("Badge of another event"), N_("Ask for the badge of this event")),
+    Reason.REVOKED: (N_("This badge was revoked"), _DESK),
+    Reason.SUPERSEDED: (N_("Replaced by a newer badge"), N_("Ask for the holder's newer badge")),
+    Reason.NOT_VALID_TODAY: (N_("Not valid today"), _DESK),
+    Reason.EXPIRED: (N_("This badge has expired"), _DESK),
+    Reason.HALL_FULL: (N_("No place left in {hall}"), N_("Ask to wait: a place may come free")),
+    Reason.KIOSK_RETIRED: (N_("This kiosk is retired"), _OTHER_DOOR),
+    Reason.DOOR_RESTING: (
+        N_("This door is closed: its shift has ended"),
+        N_("Send to another door"),
+    ),
+    Reason.FACTS_TOO_OLD: (N_("Offline for too long"), _OTHER_DOOR),
 }
 
-PARTS: Mapping[str, Mapping[str, Pair]] = {
-    "en": {
-        "admitted": ("Welcome to {place}", ""),
-        "admitted_to": ("{place}", ""),  # a session: its title is enough
-        "left": ("Exit recorded", ""),
-        "admits": ("{place} admits {who}", "Send to a hall on the holder's programme"),
-        "invited": ("{place} is by invitation", "Send to a hall on the holder's programme"),
-        "not_this_badge": (
-            "This badge does not open {place}",
-            "Send to a hall on the holder's programme",
-        ),
-        "closed": ("{hall} is closed", "Nothing opens here later for this holder"),
-        "inside": ("Already inside", "Check whose badge it is; call a supervisor"),
-        "inside_since": ("Already inside since {time}", ""),
-        "inside_door": ("Already inside, by {door}", ""),
-        "inside_since_door": ("Already inside since {time}, by {door}", ""),
-        "opens_today": ("Opens {time}, in {span}", "Ask the holder to come back then"),
-        "opens_tomorrow": ("Opens tomorrow at {time}", "Ask the holder to come back then"),
-        "opens_later": ("Opens {day} at {time}", "Ask the holder to come back then"),
-        "for_holder": ("{opens}, for this holder", ""),
-        "titled": ("{opens}: {title}", ""),
-    },
-    "zh": {
-        "admitted": ("欢迎来到{place}", ""),
-        "admitted_to": ("{place}", ""),
-        "left": ("已记录离场", ""),
-        "admits": ("{place}仅限{who}进入", "请前往持证人日程中的会场"),
-        "invited": ("{place}仅限受邀者进入", "请前往持证人日程中的会场"),
-        "not_this_badge": ("此证件不能进入{place}", "请前往持证人日程中的会场"),
-        "closed": ("{hall}已关闭", "之后没有向此持证人开放的场次"),
-        "inside": ("此证件已在场内", "请核对证件是否为本人所有，并呼叫主管"),
-        "inside_since": ("{time}起已在场内", ""),
-        "inside_door": ("已从{door}入场", ""),
-        "inside_since_door": ("{time}已从{door}入场", ""),
-        "opens_today": ("{time}开放，还有{span}", "请持证人届时再来"),
-        "opens_tomorrow": ("明天{time}开放", "请持证人届时再来"),
-        "opens_later": ("{day}{time}开放", "请持证人届时再来"),
-        "for_holder": ("此持证人的场次{opens}", ""),
-        "titled": ("{opens}：{title}", ""),
-    },
+_PROGRAMME = N_("Send to a hall on the holder's programme")
+_COME_BACK = N_("Ask the holder to come back then")
+PARTS: Mapping[str, Pair] = {
+    "admitted": (N_("Welcome to {place}"), ""),
+    "admitted_to": ("{place}", ""),  # a session: its title is enough
+    "left": (N_("Exit recorded"), ""),
+    "admits": (N_("{place} admits {who}"), _PROGRAMME),
+    "invited": (N_("{place} is by invitation"), _PROGRAMME),
+    "not_this_badge": (N_("This badge does not open {place}"), _PROGRAMME),
+    "closed": (N_("{hall} is closed"), N_("Nothing opens here later for this holder")),
+    "inside": (N_("Already inside"), N_("Check whose badge it is; call a supervisor")),
+    "inside_since": (N_("Already inside since {time}"), ""),
+    "inside_door": (N_("Already inside, by {door}"), ""),
+    "inside_since_door": (N_("Already inside since {time}, by {door}"), ""),
+    "opens_today": (N_("Opens {time}, in {span}"), _COME_BACK),
+    "opens_tomorrow": (N_("Opens tomorrow at {time}"), _COME_BACK),
+    "opens_later": (N_("Opens {day} at {time}"), _COME_BACK),
+    "for_holder": (N_("{opens}, for this holder"), ""),
+    "titled": (N_("{opens}: {title}"), ""),
 }
 
-THIS_HALL: Mapping[str, str] = {"en": "this hall", "zh": "本会场"}
-STOP: Mapping[str, str] = {"en": ". ", "zh": "。"}  # between two sentences
-WEEKDAYS: Mapping[str, tuple[str, ...]] = {
-    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
-    "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
-}
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+THIS_HALL = N_("this hall")
+NEXT_SENTENCE = N_("{first}. {second}")
+NEXT_NAME = N_("{names}, {name}")  # in a list: "speakers, staff"
+LAST_NAME = N_("{names} and {name}")
+MOMENT = N_("{day} {time}")
+DAY = N_("{weekday} {day} {month}")
+HOURS = (N_("{n} hour"), "{n} hours")
+MINUTES = (N_("{n} minute"), "{n} minutes")
+HOURS_MINUTES = N_("{hours} {minutes}")
+WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
+MONTHS = (
+    N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"), N_("May"), N_("Jun"),
+    N_("Jul"), N_("Aug"), N_("Sep"), N_("Oct"), N_("Nov"), N_("Dec"),
+)  # fmt: skip

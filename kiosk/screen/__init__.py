@@ -7,7 +7,8 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Self
 
 from flask import Flask
@@ -15,12 +16,16 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from kiosk.board import Board
+from kiosk.screen import supervisor_pages
 from kiosk.screen.feed import Feeds
+from kiosk.screen.languages import add_languages
 from kiosk.screen.pages import BODY_BYTES_MAX, Screen, blueprint
+from kiosk.supervisor import Supervision
 
 LOOPBACK = ("127.0.0.1", "::1")
 THREADS = 12  # four feeds, and the short requests beside them
 JOIN_S = 5.0
+ANSWER_S = 5.0
 PORT_MAX = 65_535
 
 
@@ -32,24 +37,33 @@ def create_screen(
     board: Board,
     preview: Callable[[], bytes | None],
     *,
-    language: str = "",
+    languages: Sequence[str] = (),
+    translations: Sequence[Path] = (),
+    answer_s: float = ANSWER_S,
     now: Callable[[], int] | None = None,
+    supervision: Supervision | None = None,
 ) -> Flask:
     """The page as a Flask app. `preview` gives the newest camera picture as JPEG, or None.
 
-    `language` ("en" or "zh") is the first one shown; "" leaves it to the browser.
+    `languages` are shown in that order, the first two at once; none leaves it to the browser.
+    `translations` are directories with more of them. `answer_s`: how long an answer stays when
+    nobody else comes. Without `supervision` nobody can unlock anything. Raises CatalogueError.
     """
     app = Flask(__name__)
+    add_languages(app, languages, translations)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.extensions["screen"] = Screen(
         board=board,
         preview=preview,
-        language=language,
         token=secrets.token_urlsafe(32),
         feeds=Feeds(),
+        answer_s=answer_s,
         now=now or (lambda: time.time_ns() // 1_000_000),
     )
     app.register_blueprint(blueprint)
+    if supervision is not None:
+        app.extensions["supervision"] = supervision
+        app.register_blueprint(supervisor_pages.blueprint)
     return app
 
 

@@ -23,9 +23,12 @@ from badges.admission.facts import Direction
 from badges.wire import ErrorAnswer, ErrorBody
 from kiosk.board import Board
 from kiosk.screen.feed import Feeds, stream
+from kiosk.screen.languages import page_words
+from kiosk.screen.wedge import WrongLayoutError, read_typed
 
 BODY_BYTES_MAX = 4096
 TEXT_MAX = 512  # a badge has 122 characters
+KEYS_MAX = 160  # and is typed with as many keys
 PREVIEW_S = 0.1  # at most ten pictures a second, however many tabs ask
 HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 TOKEN_HEADER = "X-Hallkeeper-Token"
@@ -49,6 +52,8 @@ class Typed(Struct, frozen=True, forbid_unknown_fields=True):
     """What a hand scanner typed into the page."""
 
     text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
+    # The keys, as `wedge.read_typed` takes them; none where they are not known.
+    keys: Annotated[list[Annotated[str, Meta(max_length=24)]], Meta(max_length=KEYS_MAX)] = []
 
 
 class Turned(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,10 +66,10 @@ class Screen:
 
     board: Board
     preview: Callable[[], bytes | None]
-    language: str
     token: str  # new at each start
     feeds: Feeds
     now: Callable[[], int]
+    answer_s: float  # how long an answer stays when nobody else comes
     _picture: bytes | None = None
     _taken_at: float = float("-inf")  # monotonic seconds
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -119,7 +124,11 @@ def guard(response: Response) -> Response:
 @blueprint.get("/")
 def page() -> str:
     return render_template(
-        "screen.html", token=screen().token, page=screen().page, language=screen().language
+        "screen.html",
+        token=screen().token,
+        page=screen().page,
+        answer_ms=round(screen().answer_s * 1000),
+        languages=page_words(),
     )
 
 
@@ -142,8 +151,13 @@ def picture() -> Response:
 @blueprint.post("/text")
 def text() -> Response:
     """A code from a hand scanner. The answer comes by the board, as for any scan."""
-    screen().board.type_text(_body(Typed).text)
-    return Response(status=204)
+    typed = _body(Typed)
+    try:
+        meant, repaired = read_typed(typed.text, typed.keys)
+    except WrongLayoutError:
+        return _error(422, "scanner_layout", "The scanner's keyboard layout is wrong.")
+    screen().board.type_text(meant)
+    return Response(status=200 if repaired else 204)
 
 
 @blueprint.post("/direction")

@@ -87,5 +87,6 @@ def facts() -> st.SearchStrategy[Facts]:
         free_places=st.integers(-1, 2),
         key_expired=st.booleans(),
         kiosk_retired=st.booleans(),
+        door_resting=st.booleans(),
         facts_age_ms=st.none() | st.integers(0, 9),
     )

@@ -115,6 +115,7 @@ DENIED = [
     ),
     ("full", enter(replace(FACTS, free_places=0)), Denied(Reason.HALL_FULL)),
     ("retired", enter(replace(FACTS, kiosk_retired=True)), Denied(Reason.KIOSK_RETIRED)),
+    ("its shift ended", enter(replace(FACTS, door_resting=True)), Denied(Reason.DOOR_RESTING)),
     (
         "old facts",
         enter(replace(hall(facts_age_max_ms=1000), facts_age_ms=1001)),

@@ -134,7 +134,11 @@ class Door:
         self.asked: list[int] = []
         self.online = False
         self.admitter = Admitter(
-            self.journal, self.replica, ask_for_place=self._ask, skew_ms=lambda: 42
+            self.journal,
+            self.replica,
+            ask_for_place=self._ask,
+            skew_ms=lambda: 42,
+            is_offline=lambda: not self.online,
         )
 
     def _ask(self, hall: int) -> bool:
@@ -149,8 +153,10 @@ class Door:
         self.close()
         self.start()
 
-    def grant(self, places: int, *, recall: int = 0, incarnation: int = 1) -> None:
-        self.journal.obey([(PoolKey(HALL), Order(places, recall, incarnation))])
+    def grant(
+        self, places: int, *, recall: int = 0, incarnation: int = 1, override: bool = False
+    ) -> None:
+        self.journal.obey([(PoolKey(HALL, override), Order(places, recall, incarnation))])
 
     def load(self, **changes: object) -> None:
         self.replica.load(snapshot(**changes))
@@ -158,8 +164,8 @@ class Door:
     def present(self, text: str, **options: object):
         return self.admitter.present(text, at=self.clock.wall, **options)
 
-    def free(self) -> int:
-        return self.journal.accounts()[PoolKey(HALL)].free
+    def free(self, *, override: bool = False) -> int:
+        return self.journal.accounts()[PoolKey(HALL, override)].free
 
 
 def records_of(journal: Journal) -> list[bytes]:

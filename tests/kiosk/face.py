@@ -23,7 +23,7 @@ class Face:
         self.pictures = 0
         self.picture: bytes | None = JPEG
         self.board = Board(self.typed.append, self.turned.append)
-        self.app = create_screen(self.board, self.preview, language="zh", now=lambda: NOW)
+        self.app = create_screen(self.board, self.preview, languages=("zh", "en"), now=lambda: NOW)
         self.token: str = self.app.extensions["screen"].token
 
     def preview(self) -> bytes | None:

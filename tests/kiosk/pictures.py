@@ -85,6 +85,31 @@ def glared(gray: Gray) -> Gray:
     return np.clip(gray + light, 0, 255).astype(np.uint8)
 
 
+def shaded(gray: Gray) -> Gray:
+    """A hard shadow over the lower half."""
+    lit = np.where(np.arange(gray.shape[0]) < 380, 1.0, 0.2)
+    return (gray * lit[:, None]).astype(np.uint8)
+
+
+def line(length_px: int, degrees: float) -> Gray:
+    """The kernel of a steady motion."""
+    fine = np.zeros((8 * length_px, 8 * length_px), np.float32)
+    fine[4 * length_px - 4 : 4 * length_px + 4] = 1
+    turn = cv2.getRotationMatrix2D((4 * length_px - 0.5, 4 * length_px - 0.5), degrees, 1.0)
+    turned = cv2.warpAffine(fine, turn, fine.shape)
+    kernel = cv2.resize(turned, (length_px, length_px), interpolation=cv2.INTER_AREA)
+    return kernel / kernel.sum()
+
+
+def disc(radius_px: float) -> Gray:
+    """The kernel of a lens out of focus."""
+    half = int(radius_px) + 1
+    y, x = np.mgrid[-half - 0.5 : half + 0.5 : 0.125, -half - 0.5 : half + 0.5 : 0.125]
+    fine = (np.hypot(x, y) <= radius_px).astype(np.float32)
+    kernel = cv2.resize(fine, (2 * half + 1, 2 * half + 1), interpolation=cv2.INTER_AREA)
+    return kernel / kernel.sum()
+
+
 def plain(level: int, width: int = 64, height: int = 48) -> Gray:
     """A colour picture of one gray level."""
     return np.full((height, width, 3), level, np.uint8)

@@ -8,14 +8,17 @@ from hypothesis.extra import numpy as npst
 from kiosk import reader as reader_module
 from kiosk import reader_looks
 from kiosk.reader import Reader, Sighting
-from kiosk.reader_looks import CROP_LOOKS, FRAME_LOOKS, find_zbar, find_zxing, text_of
+from kiosk.reader_looks import CROP_LOOKS, DEBLUR_LOOK, FRAME_LOOKS, find_zbar, find_zxing, text_of
 from tests.kiosk.pictures import (
     TEXT,
     Gray,
+    disc,
     glared,
     hall,
     held_up,
+    line,
     noisy,
+    shaded,
     structured_append,
     symbol,
 )
@@ -52,6 +55,10 @@ SECOND_LOOKS = {
     "60 degrees": lambda: held_up(symbol(TEXT), 3, tilt=0.38),
     "glare": lambda: glared(held_up(symbol(TEXT), 3)),
     "defocus": lambda: cv2.GaussianBlur(held_up(symbol(TEXT), 4), (0, 0), 2.4),
+    "defocus of 4.5 pixels": lambda: cv2.filter2D(held_up(symbol(TEXT), 5), -1, disc(4.5)),
+    "motion": lambda: cv2.filter2D(held_up(symbol(TEXT), 5), -1, line(15, 25)),
+    "fast motion": lambda: cv2.filter2D(held_up(symbol(TEXT), 5), -1, line(22, 100)),
+    "hard shadow": lambda: shaded(held_up(symbol(TEXT), 4)),
 }
 
 
@@ -146,7 +153,7 @@ def test_no_small_picture_raises(picture: Gray, times: int) -> None:
     reader = Reader()
     for _ in range(times):
         reader.read(picture, PLENTY_MS)
-    for look in CROP_LOOKS + FRAME_LOOKS:
+    for look in (DEBLUR_LOOK, *CROP_LOOKS, *FRAME_LOOKS):
         reader_module._run(look, picture)
 
 
@@ -189,7 +196,8 @@ def test_hint_tells_dark_and_unreadable() -> None:
     torn = held_up(symbol(TEXT), 5)
     torn[340:420, 660:740] = 255 - torn[340:420, 660:740]
     for _ in range(12):
-        assert reader.read(torn) == []
+        assert reader.read(torn, budget_ms=0) == []
     assert reader.hint == "unreadable"
+    assert reader.located
     reader.read(held_up(symbol(TEXT), 4))
-    assert reader.hint == ""
+    assert (reader.hint, reader.located) == ("", 0)

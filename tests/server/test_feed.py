@@ -79,8 +79,7 @@ def test_a_listener_that_does_not_read_is_sent_for_a_snapshot(
     database: Database, hub: feed.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "QUEUE_MAX", 2)
-    slow = feed.Subscription(1, "west", feed.queue.Queue(2))
-    hub._subscriptions.add(slow)
+    slow = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
     for n in range(3):
         say(database, n)
     steady = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")

@@ -48,7 +48,7 @@ def test_at_the_opening_doors_get_equal_parts_and_the_pool_keeps_a_reserve() -> 
 
 def test_places_follow_the_arrivals() -> None:
     found = shared(door(A, 0, 9.0), door(B, 0, 1.0), free=100)
-    assert found.grants[A] > 6 * found.grants[B]
+    assert found.grants[A] > 5 * found.grants[B]
 
 
 def test_a_place_in_the_pool_goes_to_who_asks() -> None:
@@ -272,3 +272,11 @@ def test_a_quiet_hall_sends_few_orders() -> None:
     outcome = live_through(hall, Day(people, links={}))
     assert outcome.wrongly == 0
     assert hall.recalls < 20
+
+
+def test_the_first_door_of_the_day_does_not_get_everything() -> None:
+    """The others are enrolled and still to come; whoever asks may have their shares too."""
+    to_come = [door(kiosk, 0, 0.0, live=False) for kiosk in (B, C)]
+    given = shared(door(A, 0, 3.0), *to_come, free=90).grants[A]
+    assert 25 <= given <= 30
+    assert shared(door(A, 0, 3.0, wants=True), *to_come, free=2).grants == {A: 1}

@@ -1,88 +1,134 @@
 // Paints one answer, or the invitation to show a badge. Texts go in by textContent alone.
 
-import { clock, nameIn, say } from "./words.js";
+import { clock, nameIn, put, say, shown } from "./words.js";
 
 export const TONES = ["admit", "look", "deny", "goodbye"];
 const at = (id) => document.getElementById(id);
 
-export function paintIdle(language, status, picture) {
-  const main = at("main");
-  main.dataset.tone = "idle";
-  at("shape").setAttribute("href", "#shape-idle");
-  setText("word", say(language, "idle"));
-  at("word").style.setProperty("--ems", 6); // wraps
+export function paintIdle(status, picture) {
+  const resting = status?.resting;
+  at("main").dataset.tone = resting ? "resting" : "idle";
+  at("shape").setAttribute("href", resting ? "#shape-resting" : "#shape-idle");
   const camera = picture && status?.camera === "live";
-  setText("reason", say(language, camera ? "idle_reason" : "idle_no_camera"));
-  for (const id of ["next", "answer-direction", "answer-time", "answer-free"]) setText(id, "");
+  const reason = resting ? "resting_reason" : camera ? "idle_reason" : "idle_no_camera";
+  const next = resting ? "resting_next" : null;
+  paintWords((language) => ({
+    word: say(resting ? "resting" : "idle", {}, language),
+    reason: say(reason, {}, language),
+    next_step: next ? say(next, {}, language) : "",
+  }));
+  for (const id of ["answer-direction", "answer-time", "answer-free", "answer-by"]) put(at(id), "");
+  if (resting && status.shift) put(at("answer-free"), say("resting_counts", status.shift));
   at("holder").hidden = true;
 }
 
-export function paintAnswer(language, answer, status) {
-  const words = wordsIn(language, answer);
+export function paintAnswer(answer, status) {
   const main = at("main");
   main.dataset.tone = toneOf(answer);
-  main.dataset.turn = main.dataset.turn === "0" ? "1" : "0"; // starts the animations again
   at("shape").setAttribute("href", `#shape-${toneOf(answer)}`);
-  setText("word", words.word);
-  at("word").style.setProperty("--ems", ems(words.word));
-  setText("reason", words.reason);
-  setText("next", words.next_step);
-  paintHolder(language, answer);
-  setText("answer-direction", say(language, answer.direction === "exit" ? "exit" : "entry"));
-  setText("answer-time", clock(answer.at, status.time_zone, true));
-  setText("answer-free", say(language, "answer_free", { n: answer.free_places }));
+  paintWords((language) => wordsIn(answer, language));
+  paintHolder(answer);
+  put(at("answer-direction"), say(answer.direction === "exit" ? "exit" : "entry"));
+  put(at("answer-time"), clock(answer.at, status.time_zone, true));
+  put(at("answer-free"), say("answer_free", { n: answer.free_places }));
+  put(at("answer-by"), answer.by && answer.act === "scan" ? say("by", { name: answer.by }) : "");
+}
+
+const FITS = [1, 0.94, 0.88, 0.82, 0.76, 0.7, 0.64, 0.58];
+
+// Everything a little smaller, where a long name and a long reason come together.
+export function fitAnswer() {
+  const box = at("answer");
+  for (const size of FITS) {
+    box.style.setProperty("--fit", size);
+    if (box.scrollHeight <= box.clientHeight && box.scrollWidth <= box.clientWidth) return;
+  }
+}
+
+// A new answer starts the animations again.
+export function turnAnswer() {
+  const main = at("main");
+  main.dataset.turn = main.dataset.turn === "0" ? "1" : "0";
+}
+
+export function paintLost() {
+  const { first, second } = shown;
+  for (const [id, key] of [["word", "lost"], ["reason", "lost_reason"], ["next", "lost_next"]]) {
+    put(at(`lost-${id}`), say(key, {}, first), first);
+    put(at(`lost-${id}-2`), second ? say(key, {}, second) : "", second ?? first);
+  }
+  at("lost-word").parentElement.style.setProperty("--ems", ems(say("lost")));
 }
 
 // The same, for those who hear the page.
-export function spoken(language, answer) {
-  const words = wordsIn(language, answer);
-  const who = [answer.holder?.name, nameIn(language, answer.category?.names)];
-  const free = say(language, "answer_free", { n: answer.free_places });
+export function spoken(answer) {
+  const words = wordsIn(answer, shown.first);
+  const who = [answer.holder?.name, nameIn(answer.category?.names)];
+  const free = say("answer_free", { n: answer.free_places });
   return [words.word, words.reason, words.next_step, ...who, free].filter(Boolean).join(". ");
 }
 
-export function paintLast(language, answers, status) {
+export function paintLast(answers, status) {
   const rows = answers.map((answer) => {
     const row = document.createElement("li");
     row.dataset.tone = toneOf(answer);
-    row.append(shape(toneOf(answer)), part("b", shortName(language, answer)));
-    const words = wordsIn(language, answer);
+    row.append(shape(toneOf(answer)), part("b", shortName(answer)));
+    const words = wordsIn(answer, shown.first);
     row.append(part("span", words.word), part("time", clock(answer.at, status.time_zone)));
+    row.title = [words.word, words.reason].join(": ");
     return row;
   });
-  if (rows.length === 0) rows.push(part("li", say(language, "no_scans")));
+  if (rows.length === 0) rows.push(part("li", say("no_scans")));
   at("last").replaceChildren(...rows);
 }
 
-function paintHolder(language, answer) {
+function paintWords(wordsOf) {
+  const first = wordsOf(shown.first);
+  const second = shown.second ? wordsOf(shown.second) : { word: "", reason: "", next_step: "" };
+  const both = ems(first.word) + (second.word ? 0.36 * ems(second.word) + 0.4 : 0);
+  at("word").parentElement.style.setProperty("--ems", both);
+  for (const [id, name] of [["word", "word"], ["reason", "reason"], ["next", "next_step"]]) {
+    fit(at(id), first[name], shown.first);
+    // The same in both languages, such as a session's title, is said once.
+    const again = second[name] === first[name] ? "" : second[name];
+    fit(at(`${id}-2`), again, shown.second ?? shown.first);
+  }
+}
+
+function paintHolder(answer) {
   const { holder, category, badge } = answer;
   at("holder").hidden = badge === null;
   if (badge === null) return;
-  const number = say(language, "badge", { n: badge });
-  setText("name", holder?.name || number);
-  setText("badge", holder?.name ? number : "");
-  setText("organisation", [holder?.organisation, holder?.country].filter(Boolean).join(" · "));
+  const number = say("badge", { n: badge });
+  fit(at("name"), holder?.name || number);
+  put(at("badge"), holder?.name ? number : "");
+  put(at("organisation"), [holder?.organisation, holder?.country].filter(Boolean).join(" · "));
   at("category").hidden = !category;
-  if (!category) return;
-  setText("category-letter", category.letter);
-  setText("category-name", nameIn(language, category.names));
-  const colour = /^#[0-9a-f]{6}$/i.test(category.colour) ? category.colour : "#444444";
-  at("category").style.setProperty("--category", colour);
-  at("category").style.setProperty("--on-category", textOn(colour));
+  if (category) paintCategory(at("category"), category);
 }
 
-function wordsIn(language, answer) {
+// A category in its colour: `element` has a <b> for its letter and a <span> for its name.
+export function paintCategory(element, category) {
+  element.querySelector("b").textContent = category.letter;
+  const names = [shown.first, shown.second].filter(Boolean).map((l) => nameIn(category.names, l));
+  element.querySelector("span").textContent = [...new Set(names)].join(" · ");
+  const colour = /^#[0-9a-f]{6}$/i.test(category.colour) ? category.colour : "#444444";
+  element.style.setProperty("--category", colour);
+  element.style.setProperty("--on-category", textOn(colour));
+}
+
+function wordsIn(answer, language) {
   const none = { word: toneOf(answer).toUpperCase(), reason: "", next_step: "" };
-  return answer.words[language] ?? answer.words.en ?? none;
+  return answer.words[language.language] ?? answer.words.en ?? none;
 }
 
 function toneOf(answer) {
   return TONES.includes(answer.tone) ? answer.tone : "deny";
 }
 
-function shortName(language, answer) {
-  if (answer.badge === null) return say(language, "no_badge");
-  return answer.holder?.name || say(language, "no_name", { n: answer.badge });
+function shortName(answer) {
+  if (answer.badge === null) return say("no_badge");
+  return answer.holder?.name || say("badge", { n: answer.badge });
 }
 
 // Black or white, whichever contrasts more (WCAG's relative luminance).
@@ -104,28 +150,27 @@ function width(text) {
 // How many ems wide a heavy word is, so that it can be as large as the screen allows.
 function ems(word) {
   let sum = 0;
-  for (const char of word) sum += char.codePointAt(0) >= 0x1100 ? 1.02 : 0.74;
+  for (const char of word) sum += char.codePointAt(0) >= 0x1100 ? 1.02 : 0.76;
   return Math.max(2, sum);
 }
 
-function setText(id, text) {
-  const element = at(id);
-  if (element.textContent !== text) element.textContent = text;
+function fit(element, text, language = shown.first) {
+  put(element, text, language);
   const wide = width(text);
-  element.dataset.length = wide > 44 ? "long" : wide > 24 ? "medium" : "short";
+  element.dataset.length = wide > 60 ? "huge" : wide > 44 ? "long" : wide > 24 ? "medium" : "short";
 }
 
-function part(tag, text) {
+export function part(tag, text) {
   const element = document.createElement(tag);
   element.dir = "auto";
   element.textContent = text;
   return element;
 }
 
-function shape(tone) {
+export function shape(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#shape-${tone}`);
+  use.setAttribute("href", `#shape-${name}`);
   svg.setAttribute("aria-hidden", "true");
   svg.append(use);
   return svg;

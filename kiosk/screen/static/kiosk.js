@@ -51,17 +51,18 @@ export class Feed {
   }
 }
 
-export async function send(path, body) {
+// What the kiosk answers: {ok, status, data}. Status 0: it did not answer.
+export async function ask(path, body) {
+  const token = { "Content-Type": "application/json", "X-Hallkeeper-Token": meta("token") };
+  const post = { method: "POST", headers: token, body: JSON.stringify(body) };
   try {
-    const response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Hallkeeper-Token": meta("token") },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    return response.ok;
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const response = await fetch(path, { ...(body === undefined ? {} : post), signal });
+    const json = response.headers.get("Content-Type") === "application/json";
+    const data = json ? await response.json() : {};
+    return { ok: response.ok, status: response.status, data };
   } catch {
-    return false;
+    return { ok: false, status: 0, data: {} };
   }
 }
 

@@ -1,14 +1,18 @@
 // A hand scanner is a keyboard: its keys are collected wherever the focus is, up to Enter.
-// There is no input field, so no input method, focus or dialog can swallow a badge.
+// In a field that somebody types into, only keys as fast as a scanner's are taken for one.
 
 const TEXT_MAX = 512;
 const TEXT_MIN = 4; // less is somebody's elbow on the keyboard
 const PAUSE_MS = 2000; // keys further apart are not of one code
+const BURST_KEYS = 6; // so many in a row,
+const BURST_MS = 40; // each this soon after the one before: no hand types like that
+const KEYS_MAX = 160;
+const BADGE = /^HK[0-9A-Z $%*+./:-]{60,}$/i; // in a field: however slowly it was typed
 
 export class HandScanner {
   constructor(onText) {
     this.onText = onText;
-    this.typed = "";
+    this.clear();
     this.lastAt = 0;
     this.swallowed = new Set(); // keys whose release must not press a button either
     addEventListener("keydown", (event) => this.down(event), true);
@@ -16,20 +20,61 @@ export class HandScanner {
     addEventListener("paste", (event) => this.paste(event), true);
   }
 
+  clear() {
+    this.typed = "";
+    this.keys = [];
+    this.quick = 0; // keys in a row that came as fast as a scanner's
+    this.field = null; // what stood in the field before the first of them
+  }
+
   down(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    const altGraph = event.getModifierState?.("AltGraph");
+    if (!altGraph && (event.ctrlKey || event.altKey || event.metaKey)) return;
     const now = performance.now();
-    if (now - this.lastAt > PAUSE_MS) this.typed = "";
-    if (event.key === "Enter" || event.key === "Tab") {
-      if (this.typed === "") return; // an ordinary Enter or Tab
-      this.swallow(event);
-      this.end();
-    } else if (event.key.length === 1 && !event.repeat) {
-      if (event.key === " " && this.typed === "") return; // Space on a button
-      this.swallow(event);
-      this.typed = (this.typed + event.key).slice(0, TEXT_MAX + 1);
-      this.lastAt = now;
+    const gap = now - this.lastAt;
+    if (gap > PAUSE_MS) this.clear();
+    const field = typedInto();
+    if (event.key === "Enter" || event.key === "Tab") this.end(event, field, gap);
+    else if (isCharacter(event) && !event.repeat) this.add(event, field, now, gap);
+  }
+
+  add(event, field, now, gap) {
+    if (event.key === " " && this.typed === "" && !field) return; // Space on a button
+    if (field && gap > BURST_MS) {
+      this.clear();
+      this.field = { field, before: field.value, caret: field.selectionStart };
     }
+    this.quick = gap <= BURST_MS ? this.quick + 1 : 1;
+    this.lastAt = now;
+    this.typed = (this.typed + (event.key.length === 1 ? event.key : "\ufffd")).slice(0, TEXT_MAX + 1);
+    this.keys.push((event.shiftKey ? "^" : "") + event.code);
+    if (field && this.quick < BURST_KEYS) return; // as yet, a hand may be typing
+    if (field && this.quick === BURST_KEYS) this.restore();
+    this.swallow(event);
+  }
+
+  // What a scanner put into a field before it was known for one is taken out again.
+  restore() {
+    if (!this.field) return;
+    const { field, before, caret } = this.field;
+    field.value = before;
+    field.setSelectionRange?.(caret, caret);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  end(event, field, gap) {
+    const own = field && this.quick < BURST_KEYS && !BADGE.test(field.value.trim());
+    if (own || (!field && this.typed.length < TEXT_MIN) || (field && gap > PAUSE_MS)) {
+      this.clear(); // an ordinary Enter or Tab
+      return;
+    }
+    this.swallow(event);
+    if (field && this.quick < BURST_KEYS) {
+      this.typed = field.value.trim();
+      this.keys = [];
+      field.value = "";
+    }
+    this.take();
   }
 
   up(event) {
@@ -45,15 +90,29 @@ export class HandScanner {
   }
 
   paste(event) {
+    if (typedInto()) return;
     const text = event.clipboardData?.getData("text") ?? "";
     event.preventDefault();
     this.typed = text.trim().slice(0, TEXT_MAX + 1);
-    if (this.typed) this.end();
+    this.keys = [];
+    if (this.typed) this.take();
   }
 
-  end() {
+  take() {
     const text = this.typed.slice(0, TEXT_MAX); // a longer one is no badge, and is told so
-    this.typed = "";
-    if (text.length >= TEXT_MIN) this.onText(text);
+    const keys = this.keys.length <= KEYS_MAX ? this.keys : [];
+    this.clear();
+    if (text.length >= TEXT_MIN) this.onText(text, keys);
   }
+}
+
+// Dead keys and those of an input method are characters too: the key's place tells which.
+function isCharacter(event) {
+  const named = event.key === "Dead" || event.key === "Process" || event.key === "Unidentified";
+  return event.key.length === 1 || (named && event.code !== "");
+}
+
+function typedInto() {
+  const element = document.activeElement;
+  return element?.matches("input:not([type=radio]), textarea") ? element : null;
 }

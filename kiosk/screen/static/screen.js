@@ -1,33 +1,30 @@
 // The steward's page: shows the kiosk's answers as they come, and never asks for anything.
 
-import { paintAnswer, paintIdle, paintLast, spoken, TONES } from "./answer.js";
-import { Feed, send, watchPicture } from "./kiosk.js";
+import { fitAnswer, paintAnswer, paintIdle, paintLast, paintLost, part, shape, spoken, TONES, turnAnswer } from "./answer.js";
+import { ask, Feed, watchPicture } from "./kiosk.js";
 import { HandScanner } from "./scanner.js";
 import { play, soundWaits, turnSound, wakeSound } from "./sound.js";
-import { paintLink, paintLost, paintStatus } from "./status.js";
-import { LANGUAGES, say, TAGS } from "./words.js";
+import { paintLink, paintScanner, paintStatus, paintUnknown } from "./status.js";
+import { Panel } from "./supervisor.js";
+import { ANSWER_MS, nameIn, put, say, shown as languages, startWith, turnLanguages } from "./words.js";
 
-const SHOWN_MS = 5000; // how long an answer stays when nobody else comes
-const NOTICE_MS = 5000;
+const NOTICE_MS = 8000;
 const at = (id) => document.getElementById(id);
 
-let language = firstLanguage();
 let sound = recall("sound") !== "off";
 let state = null;
 let shown = null; // the answer on the screen
+let until = 0; // when it goes, by performance.now()
 let newest = 0; // the number of the newest answer that was seen
 let offset = 0; // the kiosk's clock minus this browser's
 let picture = false;
 let linked = null;
 let shownTimer = 0;
 let noticeTimer = 0;
-let passing = ""; // a notice of this page's own, a key of words.js
+let passing = ""; // a notice of this page's own, a key of its words
+let repaired = false; // a scanner with a wrong layout was read all the same
 
-function firstLanguage() {
-  const wish = recall("language") || document.querySelector('meta[name="hallkeeper-language"]').content;
-  if (LANGUAGES.includes(wish)) return wish;
-  return navigator.language?.startsWith("zh") ? "zh" : "en";
-}
+const panel = new Panel(() => Date.now() + offset, at("supervisor"));
 
 function recall(name) {
   try { return localStorage.getItem(`hallkeeper-${name}`); } catch { return null; }
@@ -39,38 +36,56 @@ function keep(name, value) {
 
 function onState(told) {
   offset = told.now - Date.now();
+  if (told.status.resting && !state?.status.resting) shown = null;
   state = told;
   const answer = told.answers[0];
   if (answer && answer.number > newest) {
     newest = answer.number;
-    const left = SHOWN_MS - (told.now - answer.at);
-    if (left > 0) show(answer, Math.min(left, SHOWN_MS));
+    const forMs = ANSWER_MS - (told.now - answer.at);
+    const over = answer.at < (told.status.shift?.ended_at ?? 0); // the door has closed since
+    if (forMs > 0 && !over) show(answer, Math.min(forMs, ANSWER_MS));
   }
   paint();
 }
 
 function show(answer, forMs) {
   shown = answer;
+  until = performance.now() + forMs;
   clearTimeout(shownTimer);
   shownTimer = setTimeout(() => { shown = null; paintFace(); }, forMs);
   passing = "";
   showHelp(false);
-  paintAnswer(language, answer, state.status);
-  at("spoken").textContent = spoken(language, answer);
+  paintAnswer(answer, state.status);
+  fitAnswer();
+  turnAnswer();
+  at("dwell").style.setProperty("--dwell", `${forMs}ms`);
+  tick();
+  put(at("spoken"), spoken(answer));
   play(answer.tone);
 }
 
 function paintFace() {
-  if (shown) return; // painted when it came
-  paintIdle(language, state?.status, picture);
+  at("dwell").hidden = !shown;
+  if (!shown) paintIdle(state?.status, picture); // else painted when it came
+  if (!shown) fitAnswer();
+  paintOverrule();
+}
+
+// Beside a denial: the shortest way for a supervisor.
+function paintOverrule() {
+  const chance = state?.status.can_override;
+  const here = shown && chance && shown.seq === chance.seq && state.status.supervisors?.length > 0;
+  at("overrule").hidden = !here;
+  if (here) put(at("overrule-words"), say("override_short"));
 }
 
 function paint() {
   paintFace();
-  if (state) {
-    paintStatus(language, state.status, Date.now() + offset);
-    if (linked === false) paintLost(language);
-    paintLast(language, state.answers, state.status);
+  if (linked === false) paintUnknown();
+  else if (state) {
+    paintStatus(state.status, Date.now() + offset);
+    paintLast(state.answers, state.status);
+    panel.onStatus(state.status);
   }
   paintPicture();
   paintNotice();
@@ -78,18 +93,25 @@ function paint() {
 }
 
 function paintPicture() {
-  const live = picture && (!state || state.status.camera === "live");
-  at("picture-words").hidden = live || !state;
+  const status = state?.status;
+  const live = picture && (!status || status.camera === "live");
+  const notice = live ? nameIn(status?.notice) : "";
+  at("picture-words").hidden = (live && !notice) || !status;
+  at("picture-words").dataset.kind = live ? "notice" : "lost";
+  if (notice) put(at("picture-words"), notice);
   at("picture").hidden = !picture;
+  at("camera").dataset.live = String(live);
+  at("camera").setAttribute("aria-label", say(`camera_${status?.camera ?? "starting"}`));
 }
 
 function paintNotice() {
   const status = state?.status;
   let text = "";
-  if (status?.retired) text = say(language, "retired");
-  else if (status?.refused) text = say(language, "refused", { why: status.refused });
-  if (passing) text = say(language, passing);
-  if (at("notice").textContent !== text) at("notice").textContent = text;
+  if (passing) text = say(passing);
+  else if (status?.retired) text = say("retired");
+  else if (status?.refused) text = say("refused", { why: status.refused });
+  else if (status) text = nameIn(status.trouble);
+  put(at("notice"), text);
 }
 
 function notice(key) {
@@ -100,52 +122,48 @@ function notice(key) {
 }
 
 function paintTools() {
-  at("language").textContent = say(language, "other_language");
-  at("language").lang = language === "zh" ? "en" : "zh-CN";
+  const other = languages.second;
+  at("language").hidden = !other;
+  if (other) put(at("language"), other.name, other);
   const waits = sound && soundWaits();
-  const words = say(language, waits ? "sound_waits" : sound ? "sound_on" : "sound_off");
-  at("sound-words").textContent = words;
+  const words = say(waits ? "sound_waits" : sound ? "sound_on" : "sound_off");
+  put(at("sound-words"), words);
   at("sound").setAttribute("aria-label", words);
-  at("sound").title = waits ? say(language, "sound_waits_why") : words;
+  at("sound").title = waits ? say("sound_waits_why") : words;
   at("sound-shape").setAttribute("href", sound && !waits ? "#shape-sound" : "#shape-silence");
   at("sound").dataset.level = waits ? "look" : "";
   at("sound").setAttribute("aria-pressed", String(sound));
+  paintScanner(repaired);
 }
 
 function paintWords() {
-  document.documentElement.lang = TAGS[language];
-  for (const element of document.querySelectorAll("[data-say]")) {
-    element.textContent = say(language, element.dataset.say);
-  }
+  document.documentElement.lang = languages.first.tag;
+  document.documentElement.dir = languages.first.dir;
+  for (const element of document.querySelectorAll("[data-say]")) put(element, say(element.dataset.say));
   paintHelp();
-  if (shown) paintAnswer(language, shown, state.status);
+  paintLost();
+  if (shown) paintAnswer(shown, state.status);
+  fitAnswer();
+  panel.paint();
   paint();
 }
 
 function paintHelp() {
   const rows = TONES.flatMap((tone) => {
     const term = document.createElement("dt");
-    const svg = document.querySelector("main .shape").cloneNode(true);
-    svg.firstElementChild.removeAttribute("id");
-    svg.firstElementChild.setAttribute("href", `#shape-${tone}`);
     term.dataset.tone = tone;
-    term.append(svg);
-    const words = document.createElement("dd");
-    words.textContent = say(language, `help_${tone}`);
-    return [term, words];
+    term.append(shape(tone));
+    return [term, part("dd", say(`help_${tone}`))];
   });
-  for (const key of ["help_keys", "help_scanner"]) {
-    const words = document.createElement("dd");
-    words.className = "wide";
-    words.textContent = say(language, key);
-    rows.push(words);
-  }
   at("help-list").replaceChildren(...rows);
+  at("help-more").replaceChildren(...["help_keys", "help_scanner"].map((key) => part("li", say(key))));
 }
 
 function showHelp(open) {
+  if (at("help-text").hidden === !open) return;
   at("help-text").hidden = !open;
   at("help").setAttribute("aria-expanded", String(open));
+  if (open) panel.close();
 }
 
 function onLink(up) {
@@ -153,63 +171,95 @@ function onLink(up) {
   at("lost").hidden = up;
   document.body.dataset.link = up ? "up" : "lost";
   if (up) return;
-  paintLost(language);
+  paintUnknown();
   shown = null; // what stood there may be long past
   clearTimeout(shownTimer);
   paintFace();
 }
 
+async function turnDirection() {
+  if (state?.status.mode !== "both") return;
+  const direction = state.status.direction === "exit" ? "entry" : "exit";
+  if (!(await ask("/direction", { direction })).ok) notice("not_turned");
+}
+
+function turnLanguage() {
+  turnLanguages();
+  keep("language", languages.first.language);
+  paintWords();
+}
+
+function toggleSound() {
+  sound = !sound;
+  keep("sound", sound ? "on" : "off");
+  turnSound(sound);
+  wakeSound();
+  paintTools();
+  play("admit");
+}
+
+function togglePanel(view = "menu") {
+  showHelp(false);
+  if (panel.isOpen && view === "menu") panel.close();
+  else panel.open(view);
+}
+
 const acts = {
   F1: () => showHelp(at("help-text").hidden),
-  F2: () => {
-    language = language === "en" ? "zh" : "en";
-    keep("language", language);
-    paintWords();
-  },
-  F4: () => {
-    sound = !sound;
-    keep("sound", sound ? "on" : "off");
-    turnSound(sound);
-    wakeSound();
-    paintTools();
-    play("admit");
-  },
-  F8: async () => {
-    if (state?.status.mode !== "both") return;
-    const direction = state.status.direction === "exit" ? "entry" : "exit";
-    if (!(await send("/direction", { direction }))) notice("not_turned");
-  },
+  F2: turnLanguage,
+  F4: toggleSound,
+  F8: turnDirection,
+  F9: () => togglePanel(),
+  Escape: () => { if (at("help-text").hidden) panel.back(); else showHelp(false); },
 };
 
 function listen() {
   addEventListener("keydown", (event) => {
     wakeSound();
-    if (event.key === "Escape") showHelp(false);
     if (event.ctrlKey || event.altKey || event.metaKey || !Object.hasOwn(acts, event.key)) return;
+    if (event.isComposing) return;
     event.preventDefault();
     if (!event.repeat) acts[event.key]();
   }, true);
   addEventListener("pointerdown", wakeSound);
-  const keys = { help: "F1", language: "F2", sound: "F4", direction: "F8" };
+  const keys = { help: "F1", language: "F2", sound: "F4", direction: "F8", supervisor: "F9", "help-close": "F1" };
   for (const [id, key] of Object.entries(keys)) {
     at(id).addEventListener("click", () => acts[key]());
   }
+  at("overrule").addEventListener("click", () => togglePanel("override"));
 }
 
+function tick() {
+  const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000));
+  if (shown) put(at("dwell-seconds"), say("second", { n: seconds }));
+}
+
+async function onScanned(text, keys) {
+  const answer = await ask("/text", { text, keys });
+  if (answer.status === 200) repaired = true;
+  if (answer.status === 204 && text.startsWith("HK")) repaired = false;
+  if (answer.data.error?.code === "scanner_layout") notice("scanner_wrong");
+  else if (!answer.ok) notice("not_taken");
+  paintScanner(repaired);
+}
+
+if (!new URLSearchParams(location.search).has("languages")) startWith(recall("language"));
 turnSound(sound);
 wakeSound();
 listen();
 paintWords();
-new HandScanner(async (text) => {
-  if (!(await send("/text", { text }))) notice("not_taken");
-});
+new HandScanner(onScanned);
 new Feed(onState, onLink);
 watchPicture(at("picture"), (there) => {
   if (there === picture) return;
   picture = there;
   paint();
 });
+new ResizeObserver(fitAnswer).observe(at("main")); // by the screen, or by the panel beside it
+setInterval(tick, 200);
 setInterval(() => {
   paintTools();
-  if (state && linked) paintLink(language, state.status, Date.now() + offset);
+  panel.tick();
+  paintOverrule();
+  if (state && linked) paintLink(state.status, Date.now() + offset);
 }, 1000);

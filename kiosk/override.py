@@ -1,0 +1,236 @@
+"""A supervisor's word against the door's: admit in spite of a denial, or annul an admission.
+
+Both are new records beside the old ones, with the supervisor and the reason. An override needs a
+place like any entry: an ordinary one where the door has it free, else one between the hall's
+capacity and its fire limit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from badges.admission import Admitted, Direction, Flag, Reason, Scan
+from badges.admission.facts import Decision, StayId
+from badges.admission.phrases import Explanation, languages
+from badges.credential import Credential, CredentialFlag
+from badges.record import ScanRecord
+from badges.wire import HolderName
+from kiosk.admit import PLACE_WAIT_S, NotReadyError
+from kiosk.answer import Answer, explain_in, make_answer
+from kiosk.journal import Draft, Journal, Step
+from kiosk.known import Known
+from kiosk.replica import Replica
+from kiosk.replica_venue import Venue
+from kiosk.supervisor_words import SupervisorError, annul_words, override_words
+
+ANNUL_MS = 15 * 60_000
+LAST_RECORDS = 64  # of the newest, in which the last admission is looked for
+
+# Where there is nobody to admit, or the kiosk may admit nobody.
+NEVER = frozenset(
+    {
+        Reason.NOT_A_BADGE,
+        Reason.FORGED,
+        Reason.OTHER_EVENT,
+        Reason.KIOSK_RETIRED,
+        Reason.DOOR_RESTING,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Word:
+    """Who says so, and why."""
+
+    user: str  # as records name the supervisor
+    name: str
+    note: str
+
+
+class Overruling:
+    """Of one door. May be called from several threads."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        replica: Replica,
+        *,
+        ask_for_place: Callable[[int], bool] = lambda hall: False,
+        skew_ms: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """`ask_for_place` asks the server for a place beyond the capacity."""
+        self._journal = journal
+        self._replica = replica
+        self._known = Known(replica)
+        self._ask_for_place = ask_for_place
+        self._skew_ms = skew_ms
+
+    def override(self, denied: Answer, word: Word, *, at: int) -> Answer:
+        """Admit whom `denied` refused. Raises SupervisorError, NotReadyError or JournalError."""
+        venue, badge = self._venue(), denied.badge
+        if badge is None:
+            raise SupervisorError("not_overridable")
+        hall = venue.hall.hall_id
+        admitted = self._enter(venue, badge, word, at)
+        if admitted is None and self._ask_for_place(hall):
+            self._journal.wait_for_place(hall, PLACE_WAIT_S, override=True)
+            admitted = self._enter(venue, badge, word, at)
+        if admitted is None:
+            raise SupervisorError("no_place")
+        decision, seq, free = admitted
+        scan = Scan(badge, Direction.ENTRY, at)
+        answer = make_answer(
+            scan, decision, venue, seq=seq, free=free, holder=denied.holder, by=word.name
+        )
+        words: dict[str, Explanation] = {
+            lang: override_words(
+                lang, explain_in(lang, scan, decision, venue), answer.tone, word.name, word.note
+            )
+            for lang in languages()
+        }
+        return replace(answer, act="override", explanation=words)
+
+    def _enter(
+        self, venue: Venue, badge: Credential, word: Word, at: int
+    ) -> tuple[Decision, int, int] | None:
+        """The decision, its sequence and the places left, committed; None without a place."""
+        hall = venue.hall.hall_id
+        with self._journal.step() as step:
+            beyond = _pool(step, hall)
+            if beyond is None:
+                return None
+            decision = Admitted(flags=self._flags(badge, hall, step))
+            record = step.append(
+                Draft(
+                    direction=Direction.ENTRY,
+                    door=venue.door.door,
+                    hall=hall,
+                    scanned_at=at,
+                    decision=decision,
+                    badge=badge,
+                    act="override",
+                    by=word.user,
+                    note=word.note,
+                    override_place=beyond,
+                    skew_ms=self._skew_ms(),
+                    facts_age_ms=self._replica.age_ms(),
+                )
+            )
+            return decision, record.seq, step.account(hall).free
+
+    def _flags(self, badge: Credential, hall: int, step: Step) -> frozenset[Flag]:
+        flags = set()
+        if self._known.presence(badge.serial, hall, step) is not None:
+            flags.add(Flag.PASSBACK)
+        if badge.flags & CredentialFlag.ATTENTION:
+            flags.add(Flag.ATTENTION)
+        if badge.flags & CredentialFlag.ESCORT:
+            flags.add(Flag.ESCORT)
+        return frozenset(flags)
+
+    def last_entry(self) -> ScanRecord | None:
+        """The last admission here, whether or not it is over."""
+        for record in self._journal.newest(LAST_RECORDS):
+            if record.direction == "entry" and record.decision == "admitted":
+                return record
+        return None
+
+    def may_annul(self, entry: ScanRecord, at: int) -> str:
+        """ "" where an admission here can be annulled, else the code of why not."""
+        if abs(at - entry.scanned_at) > ANNUL_MS:
+            return "too_late"
+        with self._journal.step() as step:
+            return "" if self._stands(entry, step) else "already_over"
+
+    def _stands(self, entry: ScanRecord, step: Step) -> bool:
+        assert entry.serial is not None
+        return self._known.is_open(entry.seq, entry.serial, entry.hall, step)
+
+    def annul(self, seq: int, word: Word, *, holder: HolderName | None, at: int) -> Answer:
+        """Say that the last admission, `seq`, did not happen: its place is free again.
+
+        Raises SupervisorError, NotReadyError or JournalError.
+        """
+        venue, entry = self._venue(), self.last_entry()
+        if entry is None:
+            raise SupervisorError("nothing_to_annul")
+        if entry.seq != seq:
+            raise SupervisorError("not_last")
+        refused = self.may_annul(entry, at)
+        if refused:
+            raise SupervisorError(refused)
+        badge = _badge_of(entry)
+        decision = Admitted(closes=StayId(entry.kiosk, entry.generation, entry.seq))
+        with self._journal.step() as step:
+            if not self._stands(entry, step):
+                raise SupervisorError("already_over")
+            record = step.append(
+                Draft(
+                    direction=Direction.EXIT,
+                    door=entry.door,
+                    hall=entry.hall,
+                    scanned_at=at,
+                    decision=decision,
+                    badge=badge,
+                    act="annul",
+                    by=word.user,
+                    note=word.note,
+                    skew_ms=self._skew_ms(),
+                    facts_age_ms=self._replica.age_ms(),
+                )
+            )
+            free = step.account(venue.hall.hall_id).free
+        return _annulled(venue, entry, badge, decision, record, free, word, holder)
+
+    def _venue(self) -> Venue:
+        venue = self._replica.venue
+        if venue is None:
+            raise NotReadyError
+        return venue
+
+
+def _pool(step: Step, hall: int) -> bool | None:
+    """Which place an override takes: False an ordinary one, True one beyond; None: there is none.
+
+    Raises SupervisorError where this kiosk may admit nobody.
+    """
+    if step.state.fenced:
+        raise SupervisorError("kiosk_retired")
+    if step.state.resting:
+        raise SupervisorError("resting")
+    if step.account(hall).free > 0:
+        return False
+    return True if step.account(hall, override=True).free > 0 else None
+
+
+def _badge_of(entry: ScanRecord) -> Credential:
+    """Whom an entry let in, as far as its record says."""
+    assert entry.serial is not None
+    return Credential(
+        serial=entry.serial,
+        issue=entry.issue or 1,
+        category=entry.category or 0,
+        valid_days=0,
+        zones=0,
+        key_id=0,
+    )
+
+
+def _annulled(
+    venue: Venue,
+    entry: ScanRecord,
+    badge: Credential,
+    decision: Decision,
+    record: ScanRecord,
+    free: int,
+    word: Word,
+    holder: HolderName | None,
+) -> Answer:
+    scan = Scan(badge, Direction.EXIT, record.scanned_at)
+    answer = make_answer(
+        scan, decision, venue, seq=record.seq, free=free, holder=holder, by=word.name
+    )
+    time = venue.local_time(entry.scanned_at)
+    words: dict[str, Explanation] = {
+        lang: annul_words(lang, time, word.name, word.note) for lang in languages()
+    }
+    return replace(answer, act="annul", explanation=words)

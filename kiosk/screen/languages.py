@@ -1,0 +1,116 @@
+"""The page's languages: gettext by Flask-Babel, from .po files as translators write them.
+
+A language is added by a file, `LOCALE/LC_MESSAGES/kiosk.po`, here or in a directory of the kiosk's
+own. The page shows the first two of its languages at once, and has the others at hand.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from babel import Locale, UnknownLocaleError, support
+from flask import Flask, current_app, request
+from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
+    Babel,
+    Domain,
+    force_locale,
+    get_locale,
+    gettext,
+)
+
+from badges.catalogue import (
+    CHINESE,
+    ENGLISH,
+    CatalogueError,
+    Catalogues,
+    language_of,
+    locale_of,
+)
+from kiosk.screen.words import SUPERVISOR, WORDS
+
+TRANSLATIONS = Path(__file__).parent / "translations"
+PARAMETER = "languages"  # of the page's address: ?languages=fr,en
+
+
+class PoDomain(Domain):  # type: ignore[misc]
+    """Flask-Babel's words, read from .po files: no .mo file has to be made or kept."""
+
+    def __init__(self, catalogues: Catalogues) -> None:
+        super().__init__(domain=catalogues.domain)
+        self.catalogues = catalogues
+
+    def get_translations(self) -> support.Translations:
+        locale = str(get_locale() or ENGLISH)
+        if locale not in self.cache:
+            words = support.Translations()
+            words.add_fallback(self.catalogues.get(language_of(locale)))
+            self.cache[locale] = words
+        found: support.Translations = self.cache[locale]
+        return found
+
+
+def add_languages(app: Flask, chosen: Sequence[str], directories: Sequence[Path] = ()) -> None:
+    """Let the app speak. `chosen` languages are shown in this order; none: as the browser likes.
+
+    Raises CatalogueError for a spoilt file, and for a language that there is no file for.
+    """
+    catalogues = Catalogues("kiosk", TRANSLATIONS)
+    for directory in directories:
+        catalogues.add(directory)
+    for language in catalogues.languages:
+        _locale(language)
+    for language in chosen:
+        if language not in catalogues.languages:
+            known = ", ".join(catalogues.languages)
+            raise CatalogueError(f"There is no language {language!r} here. Known: {known}.")
+    babel = Babel(app, default_domain="kiosk", locale_selector=_own_locale)
+    babel.domain_instance = PoDomain(catalogues)
+    app.extensions["languages"] = (catalogues, tuple(chosen))
+
+
+def _locale(language: str) -> Locale:
+    try:
+        return Locale.parse(locale_of(language))
+    except (UnknownLocaleError, ValueError):
+        raise CatalogueError(
+            f"{locale_of(language)!r} names no language: call the directory such as fr or pt_BR."
+        ) from None
+
+
+def _own_locale() -> str:
+    """The language that the page is written in, for Flask-Babel."""
+    return locale_of(page_languages()[0])
+
+
+def page_languages() -> tuple[str, ...]:
+    """The languages of this request's page, the first two to be shown."""
+    catalogues, chosen = current_app.extensions["languages"]
+    known: tuple[str, ...] = catalogues.languages
+    asked = request.args.get(PARAMETER, "").split(",")
+    for wish in (asked, chosen):
+        languages = tuple(dict.fromkeys(language for language in wish if language in known))
+        if languages:
+            return languages
+    pair = (ENGLISH, CHINESE)
+    tags = {locale_of(language).replace("_", "-"): language for language in pair}
+    liked = request.accept_languages.best_match([*tags, *pair])
+    first = tags.get(liked or "", liked or ENGLISH)
+    return (first, *(language for language in pair if language != first))
+
+
+def page_words() -> list[dict[str, Any]]:
+    """For the page's scripts: each language with all its words."""
+    return [_words(language) for language in page_languages()]
+
+
+def _words(language: str) -> dict[str, Any]:
+    locale = _locale(language)
+    with force_locale(locale_of(language)):
+        words = {key: gettext(text) for key, text in (*WORDS.items(), *SUPERVISOR.items())}
+    return {
+        "language": language,
+        "tag": str(locale).replace("_", "-"),
+        "dir": locale.text_direction,
+        "name": locale.get_language_name() or language,
+        "words": words,
+    }

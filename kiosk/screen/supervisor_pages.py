@@ -1,0 +1,225 @@
+"""What a supervisor does on the steward's page: unlock by a PIN, and then act.
+
+Errors are for the person at the screen: a code, and plain words in each language. What was typed is
+in none of them, nor in any log.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from flask import Blueprint, Response, current_app, request
+from msgspec import Meta, Struct
+from werkzeug.exceptions import HTTPException
+
+from badges.admission.facts import Direction
+from badges.numbers import badge_number
+from badges.record import Count
+from badges.supervising import PersonFacts
+from kiosk.admit import NotReadyError
+from kiosk.journal import JournalError
+from kiosk.supervisor import Supervision
+from kiosk.supervisor_words import ANNUL_REASONS, OVERRIDE_REASONS, SupervisorError, Texts
+
+log = logging.getLogger(__name__)
+blueprint = Blueprint("supervisor", __name__, url_prefix="/supervisor")
+
+_STATUS = {
+    "wrong_pin": 401,
+    "not_unlocked": 403,
+    "not_a_supervisor": 403,
+    "no_such_door": 404,
+    "pin_locked": 429,
+    "too_many": 429,
+    "bad_request": 400,
+    "reason_missing": 400,
+    "note_too_long": 400,
+    "no_server": 503,
+    "not_ready": 503,
+    "failed": 500,
+}  # the others: 409
+
+
+class Unlocked(Struct, frozen=True, forbid_unknown_fields=True):
+    user: Count
+    pin: Annotated[str, Meta(pattern="^[0-9]{1,12}$")]
+
+
+class Said(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of an override or annulment: which record, and why."""
+
+    seq: Count
+    reason: Annotated[str, Meta(max_length=32)]
+    note: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class Sought(Struct, frozen=True, forbid_unknown_fields=True):
+    words: Annotated[str, Meta(min_length=2, max_length=80)]
+
+
+class Chosen(Struct, frozen=True, forbid_unknown_fields=True):
+    serial: Count
+
+
+class Facing(Struct, frozen=True, forbid_unknown_fields=True):
+    direction: Direction
+
+
+class Standing(Struct, frozen=True, forbid_unknown_fields=True):
+    door: Count
+
+
+def supervision() -> Supervision:
+    found = current_app.extensions["supervision"]
+    assert isinstance(found, Supervision)
+    return found
+
+
+View = Callable[[], Response]
+T = TypeVar("T", bound=Struct)
+
+
+def told(view: View) -> View:
+    """Every refusal in plain words."""
+
+    @wraps(view)
+    def wrapped() -> Response:
+        try:
+            return view()
+        except SupervisorError as error:
+            return _refused(error)
+        except NotReadyError:
+            return _refused(SupervisorError("not_ready"))
+        except HTTPException:
+            raise
+        except Exception as error:  # a supervisor's page must not stop the door, nor log a PIN
+            kind = type(error).__name__
+            log.error("%s failed: %s", request.path, kind)
+            why = {"detail": str(error)} if isinstance(error, JournalError) else {}
+            return _refused(SupervisorError("failed"), **why)
+
+    return wrapped
+
+
+@blueprint.post("/unlock")
+@told
+def unlock() -> Response:
+    asked = _body(Unlocked)
+    session = supervision().unlock(asked.user, asked.pin)
+    reasons = {"override": _listed(OVERRIDE_REASONS), "annul": _listed(ANNUL_REASONS)}
+    return _json({"supervisor": session.shown(), "reasons": reasons})
+
+
+@blueprint.post("/lock")
+@told
+def lock() -> Response:
+    supervision().lock()
+    return Response(status=204)
+
+
+@blueprint.post("/override")
+@told
+def override() -> Response:
+    said = _body(Said)
+    return _json({"seq": supervision().override(said.seq, said.reason, said.note).seq})
+
+
+@blueprint.post("/annul")
+@told
+def annul() -> Response:
+    said = _body(Said)
+    return _json({"seq": supervision().annul(said.seq, said.reason, said.note).seq})
+
+
+@blueprint.post("/people")
+@told
+def people() -> Response:
+    """Who that is, by name or organisation. The words go to the server and are kept nowhere."""
+    found = supervision().people(_body(Sought).words)
+    return _json({"people": [_person(person) for person in found.people], "more": found.more})
+
+
+@blueprint.post("/admit")
+@told
+def admit() -> Response:
+    answer = supervision().admit(_body(Chosen).serial)
+    return _json({"seq": answer.seq, "admitted": answer.admitted})
+
+
+@blueprint.post("/direction")
+@told
+def direction() -> Response:
+    supervision().turn(_body(Facing).direction)
+    return Response(status=204)
+
+
+@blueprint.get("/doors")
+@told
+def doors() -> Response:
+    own = supervision().own_door
+    found = [
+        {
+            "door": one.door,
+            "names": one.names,
+            "hall_names": one.hall_names,
+            "mode": one.mode,
+            "current": one.door == own,
+        }
+        for one in supervision().doors()
+    ]
+    return _json({"doors": found})
+
+
+@blueprint.post("/door")
+@told
+def door() -> Response:
+    chosen = _body(Standing).door
+    supervision().move(chosen)
+    return _json({"door": chosen})
+
+
+@blueprint.post("/end-shift")
+@told
+def end_shift() -> Response:
+    return _json({"shift": supervision().end_shift()})
+
+
+@blueprint.post("/resume")
+@told
+def resume() -> Response:
+    supervision().resume()
+    return Response(status=204)
+
+
+def _person(person: PersonFacts) -> dict[str, Any]:
+    return {
+        "serial": person.serial,
+        "badge": badge_number(person.serial),
+        "name": person.holder.name,
+        "organisation": person.holder.organisation,
+        "country": person.holder.country,
+        "category": supervision().category(person.category),
+    }
+
+
+def _listed(reasons: Mapping[str, Texts]) -> list[dict[str, Any]]:
+    return [{"key": key, "words": words} for key, words in reasons.items()]
+
+
+def _body(kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(request.get_data(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise SupervisorError("bad_request") from None
+
+
+def _refused(error: SupervisorError, **more: str) -> Response:
+    shown = {"tries_left" if k == "tries" else k: v for k, v in error.fields.items()}
+    body = {"error": error.code, "message": error.message, **shown, **more}
+    return _json(body, _STATUS.get(error.code, 409))
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, mimetype="application/json")

@@ -1,0 +1,81 @@
+"""What a supervisor at a door asks through the kiosk: who somebody is, and to move the kiosk.
+
+The kiosk signs, and says whose PIN it has checked; the server checks that there is such a
+supervisor, keeps to a budget, and writes each into the entry log.
+"""
+
+import sqlite3
+
+from flask import Response, current_app, request
+
+from badges import supervising, wire
+from badges.places import KioskKey
+from server import looking_up, moving, supervisors
+from server.api import ApiError, Signed, answer_json, blueprint, read_signature, verified
+from server.services import services
+
+__all__ = ["blueprint"]  # the kiosks' own, with these calls added
+
+_BUDGET = "hallkeeper_lookups"
+
+
+@blueprint.post("/people")
+def people() -> Response:
+    """People by name or organisation. What was asked for is neither logged nor kept."""
+    here = services()
+    body = request.get_data()
+    asked, signed = wire.decode(body, supervising.LookUp), read_signature(body)
+    budget = _budget()
+
+    def allow(db: sqlite3.Connection) -> tuple[KioskKey, bool]:
+        kiosk = _supervised(db, signed, asked.by, here.now())
+        return kiosk, budget.take(kiosk, here.now())
+
+    kiosk, allowed = here.database.write(allow)
+    if not allowed:
+        raise ApiError(429, "too_many", "This kiosk has asked too often; wait some minutes.")
+    found = looking_up.look_up(here.database.reader, asked.words)
+    answers = len(found.people)
+    here.database.write(lambda db: looking_up.note(db, kiosk, answers, by=asked.by, now=here.now()))
+    return answer_json(found)
+
+
+@blueprint.get("/doors")
+def doors() -> Response:
+    """Every door of the event."""
+    here = services()
+    signed = read_signature()
+    here.database.write(lambda db: verified(db, signed, here.now(), at_work=True))
+    return answer_json(supervising.DoorChoices(moving.choices(here.database.reader)))
+
+
+@blueprint.post("/door")
+def door() -> Response:
+    """The kiosk now stands at another door."""
+    here = services()
+    body = request.get_data()
+    asked, signed = wire.decode(body, supervising.MoveDoor), read_signature(body)
+
+    def step(db: sqlite3.Connection) -> None:
+        kiosk = _supervised(db, signed, asked.by, here.now())
+        moving.move(db, kiosk, asked.door, by=asked.by, now=here.now())
+
+    try:
+        here.database.write(step)
+    except moving.NoSuchDoorError:
+        raise ApiError(404, "no_such_door", "There is no such door in this event.") from None
+    return answer_json(supervising.Moved(asked.door))
+
+
+def _supervised(db: sqlite3.Connection, signed: Signed, by: str, now: int) -> KioskKey:
+    """The kiosk that signed, at work, for a supervisor with a PIN. Raises ApiError."""
+    caller = verified(db, signed, now, at_work=True)
+    if by not in {f"user:{one.user}" for one in supervisors.supervisors(db)}:
+        raise ApiError(403, "not_a_supervisor", "There is no such supervisor with a PIN.")
+    return caller.sender.key
+
+
+def _budget() -> looking_up.Budget:
+    budget = current_app.extensions.setdefault(_BUDGET, looking_up.Budget())
+    assert isinstance(budget, looking_up.Budget)
+    return budget

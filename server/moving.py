@@ -1,0 +1,49 @@
+"""A kiosk moves to another door: a supervisor carried it there, and nobody need enrol it again.
+
+Its places in the old hall are called back; what it sends of there stays valid.
+"""
+
+import sqlite3
+
+from badges import wire
+from badges.places import KioskKey
+from badges.supervising import DoorChoice
+from server import entry_log, feed, grants, places, venue
+from server.names import names_of
+
+
+class NoSuchDoorError(ValueError):
+    """There is no such door in the event."""
+
+
+def choices(db: sqlite3.Connection) -> list[DoorChoice]:
+    """Every door, hall by hall."""
+    rows = db.execute(
+        "SELECT d.door_id, d.names, h.names AS hall_names, d.mode"
+        " FROM door d JOIN hall h USING (hall_id) ORDER BY h.code, d.code"
+    )
+    return [DoorChoice(row[0], names_of(row[1]), names_of(row[2]), row[3]) for row in rows]
+
+
+def move(db: sqlite3.Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:
+    """The kiosk stands at that door from now on; harmless where it does already.
+
+    The kiosk hears of it and takes a new snapshot, and with that the new hall's feed. Raises
+    NoSuchDoorError.
+    """
+    name, generation = kiosk
+    (old_door,) = db.execute(
+        "SELECT door_id FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
+    ).fetchone()
+    found = db.execute("SELECT hall_id FROM door WHERE door_id = ?", (door_id,)).fetchone()
+    if found is None:
+        raise NoSuchDoorError(f"door {door_id}")
+    if old_door == door_id:
+        return
+    db.execute("UPDATE kiosk SET door_id = ? WHERE kiosk = ? AND generation = ?", (door_id, *kiosk))
+    places.enrol(db, found["hall_id"], kiosk)
+    feed.publish(db, wire.VenueChanged(), kiosk=name)
+    subject = {"kiosk": name, "generation": generation, "door": door_id, "from": old_door}
+    entry_log.act(db, by, "kiosk_moved", subject, now)
+    for hall_id in {venue.door_hall(db, old_door), found["hall_id"]}:
+        grants.share(db, hall_id, now)

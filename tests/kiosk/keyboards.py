@@ -1,0 +1,27 @@
+"""Keyboards: which keys a hand scanner presses, and what a computer makes of them."""
+
+from kiosk.screen.wedge import LAYOUTS
+
+GERMAN_SHIFT = dict(zip("1234567890", '!"§$%&/()=', strict=True))
+
+
+def keys_of(text: str, layout: str) -> list[tuple[str, bool]]:
+    """The keys that type a text on a layout, each with whether Shift is held."""
+    found = {char: key for key, char in LAYOUTS[layout].items() if not key.startswith("Numpad")}
+    keys = []
+    for char in text:
+        key = found[char]
+        keys.append((key.removeprefix("^"), key.startswith("^") or char.isalpha()))
+    return keys
+
+
+def character(code: str, shift: bool, layout: str) -> str:
+    """What a computer makes of a key: rightly where we know it, else something that is wrong."""
+    known = LAYOUTS[layout]
+    char = known.get(f"^{code}" if shift else code) or known.get(code, "")
+    if char.isalpha():
+        return char if shift else char.lower()
+    if layout == "DE" and shift and code.startswith("Digit"):
+        return GERMAN_SHIFT[code[-1]]
+    exact = known.get(f"^{code}" if shift else code)
+    return exact or {"Equal": "Dead", "Semicolon": "Ö", "Minus": "ß"}.get(code, "§")

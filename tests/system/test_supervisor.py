@@ -1,0 +1,258 @@
+"""A supervisor at two real kiosks: places up to the fire limit and not beyond, annulments, names,
+another door, and a shift's end that gives its places to the other door.
+"""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server import accounts, supervisors
+from tests.system.hand_scanner import HandScanner
+from tests.system.site import Site, free_port, now_ms, site, wait_for
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+CAPACITY, FIRE_LIMIT = 4, 6
+FEED_S = 1.0  # by when a door knows what happened at another one; it takes some ms
+PIN = "493817"
+MEI = 2  # the first user after `admin`
+VENUE = f"""
+[[hall]]
+code = "hall"
+name = "Hall"
+capacity = {CAPACITY}
+fire_limit = {FIRE_LIMIT}
+categories = ["delegate"]
+[[hall]]
+code = "annexe"
+name = "Annexe"
+capacity = 9
+categories = ["delegate"]
+[[door]]
+code = "west"
+hall = "hall"
+name = "West"
+mode = "both"
+[[door]]
+code = "east"
+hall = "hall"
+name = "East"
+mode = "both"
+[[door]]
+code = "annexe-door"
+hall = "annexe"
+name = "Annexe door"
+mode = "both"
+"""
+
+
+class Desk(HandScanner):
+    """The kiosk's page with a supervisor at it."""
+
+    def __init__(self, place: Site, name: str) -> None:
+        port = free_port()
+        super().__init__(place.run_typed(name, port), port, socket.create_connection)
+        wait_for(f"facts at {name}", self._knows)
+
+    def _knows(self) -> bool:
+        status = self.status()
+        return bool(status["online"] and status["hall_names"])
+
+    def post(self, path: str, body: dict | None = None) -> tuple[int, dict]:
+        status, said = self._request("POST", f"/supervisor/{path}", body or {"": 0})
+        return status, json.loads(said) if said else {}
+
+    def unlock(self) -> None:
+        wait_for("the PIN", lambda: self.status()["supervisors"])
+        status, said = self.post("unlock", {"user": MEI, "pin": PIN})
+        assert status == 200, said
+
+    def override(self, seq: int) -> tuple[int, dict]:
+        return self.post("override", {"seq": seq, "reason": "invited_by_host"})
+
+    def doors(self) -> dict[str, int]:
+        status, said = self._request("GET", "/supervisor/doors")
+        assert status == 200, said
+        return {door["names"]["en"]: door["door"] for door in json.loads(said)["doors"]}
+
+    def status(self) -> dict:
+        """What the screen shows now."""
+        feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=5)
+        try:
+            feed.request("GET", "/feed")
+            response = feed.getresponse()
+            while not (line := response.readline()).startswith(b"data: {"):
+                assert line
+            return json.loads(line.removeprefix(b"data: "))["status"]
+        finally:
+            feed.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Site]:
+    with site(tmp_path, VENUE, people=20) as made:
+        pin = supervisors.hash_pin(PIN)
+        made.write(
+            lambda db: accounts.add_user(db, "Mei", "supervisor", "x", by="test", now=now_ms())
+        )
+        made.write(lambda db: supervisors.set_pin(db, MEI, pin, by="test", now=now_ms()))
+        made.start_server()
+        made.enrol("west", "west")
+        made.enrol("east", "east")
+        yield made
+
+
+@pytest.fixture
+def west(place: Site) -> Iterator[Desk]:
+    with Desk(place, "west") as desk:
+        yield desk
+
+
+@pytest.fixture
+def east(place: Site) -> Iterator[Desk]:
+    with Desk(place, "east") as desk:
+        yield desk
+
+
+def inside(place: Site) -> tuple[int, int]:
+    """On ordinary places, and beyond the capacity."""
+    ((usual, beyond),) = place.query(
+        "SELECT open_stays, open_overrides FROM hall WHERE code = 'hall'"
+    )
+    return usual, beyond
+
+
+def fill(place: Site, desk: Desk) -> int:
+    """Let people in until the hall is full; the sequence of the first denial."""
+    for number in range(CAPACITY):
+        assert desk.present(place.badge(number), "entry").admitted
+    denied = desk.present(place.badge(CAPACITY), "entry")
+    assert denied.reason == "hall_full"
+    return denied.said["seq"]
+
+
+def test_overrides_up_to_the_fire_limit_and_not_beyond(place: Site, west: Desk, east: Desk) -> None:
+    seq = fill(place, west)
+    west.unlock()
+    assert west.override(seq)[0] == 200
+    east.unlock()
+    denied = east.present(place.badge(CAPACITY + 1), "entry")
+    assert denied.reason == "hall_full"
+    assert east.override(denied.said["seq"])[0] == 200
+    for desk in (west, east):
+        denied = desk.present(place.badge(CAPACITY + 2), "entry")
+        status, said = desk.override(denied.said["seq"])
+        assert (status, said["error"]) == (409, "no_place")
+    wait_for("the ledger", lambda: inside(place) == (CAPACITY, FIRE_LIMIT - CAPACITY))
+    rows = place.query("SELECT act, supervisor, note, override_place FROM scan WHERE act <> 'scan'")
+    assert rows == [("override", f"user:{MEI}", "invited_by_host", 1)] * 2
+    assert place.query("SELECT * FROM discrepancy") == []
+
+    assert east.present(place.badge(CAPACITY), "exit").admitted, "who was let in beyond"
+    wait_for("the exit", lambda: inside(place) == (CAPACITY, 1))
+    denied = west.present(place.badge(CAPACITY + 2), "entry")
+    assert denied.reason == "hall_full", "a place beyond is nobody's but a supervisor's"
+    # The other door asked for one a moment ago and may be given it first: so ask again.
+    wait_for("the place", lambda: west.override(denied.said["seq"])[0] == 200)
+    wait_for("the ledger", lambda: inside(place) == (CAPACITY, 2))
+
+
+def test_an_annulled_admission_frees_its_place_at_both_doors(
+    place: Site, west: Desk, east: Desk
+) -> None:
+    fill(place, west)
+    west.unlock()
+    wait_for("the ledger", lambda: inside(place) == (CAPACITY, 0))
+    last = west.status()["can_annul"]["seq"]
+    status, said = west.post("annul", {"seq": last, "reason": "nobody_passed"})
+    assert status == 200, said
+    wait_for("the annulment", lambda: inside(place) == (CAPACITY - 1, 0))
+    assert place.query("SELECT closed_by FROM stay WHERE closed_at IS NOT NULL") == [("annul",)]
+    assert west.post("annul", {"seq": last, "reason": "nobody_passed"})[1]["error"] == (
+        "already_over"
+    )
+    again = east.present(place.badge(CAPACITY - 1), "entry")
+    assert again.admitted, "the same person, at the other door"
+
+
+def test_somebody_without_a_badge_is_found_by_name(place: Site, west: Desk) -> None:
+    west.unlock()
+    status, found = west.post("people", {"words": "7 NUMBER"})
+    assert status == 200, found
+    (person,) = [p for p in found["people"] if p["name"] == "Guest Number 7"]
+    assert person["serial"] == place.serial(7)
+    status, said = west.post("admit", {"serial": person["serial"]})
+    assert (status, said["admitted"]) == (200, True)
+    wait_for("the ledger", lambda: inside(place) == (1, 0))
+    ((flags, supervisor),) = place.query("SELECT flags, supervisor FROM scan")
+    assert (flags, supervisor) == ("looked_up", f"user:{MEI}")
+    assert place.query("SELECT * FROM discrepancy") == []
+    denied = west.present(place.badge(7), "entry")
+    assert denied.reason == "already_inside"
+
+    place.server.kill()
+    wait_for("the loss of the server", lambda: not west.status()["online"], 20)
+    status, said = west.post("people", {"words": "guest"})
+    assert (status, said["error"]) == (503, "no_server")
+    assert west.present(place.badge(8), "entry").admitted, "the door goes on"
+
+
+def test_the_end_of_a_shift_gives_its_places_to_the_other_door(
+    place: Site, west: Desk, east: Desk
+) -> None:
+    assert west.present(place.badge(0), "entry").admitted
+    west.unlock()
+    status, said = west.post("end-shift")
+    assert (status, said["shift"]["admitted"]) == (200, 1)
+    assert west.present(place.badge(1), "entry").reason == "door_resting"
+    for number in range(1, CAPACITY):
+        assert east.present(place.badge(number), "entry").admitted, number
+    assert east.present(place.badge(CAPACITY), "entry").reason == "hall_full"
+    assert west.present(place.badge(0), "exit").admitted, "an exit is never refused"
+    wait_for("the exit", lambda: inside(place) == (CAPACITY - 1, 0))
+    assert east.present(place.badge(CAPACITY), "entry").admitted
+    west.unlock()
+    assert west.post("resume")[0] == 204
+    assert east.present(place.badge(1), "exit").admitted
+    wait_for("the exit", lambda: inside(place) == (CAPACITY - 1, 0))
+    wait_for("work", lambda: not west.status()["resting"])
+    # The other door asked for a place a moment ago and may be given it first: so ask again.
+    wait_for("a place", lambda: west.present(place.badge(8), "entry").admitted)
+
+
+def test_a_kiosk_moves_to_another_door_and_back(place: Site, west: Desk, east: Desk) -> None:
+    assert west.present(place.badge(0), "entry").admitted
+    west.unlock()
+    doors = west.doors()
+    assert west.post("door", {"door": doors["Annexe door"]})[0] == 200
+    wait_for("the move", lambda: west.status()["hall_names"].get("en") == "Annexe")
+    assert west.present(place.badge(9), "entry").admitted, "with places of the new hall"
+    for number in range(1, CAPACITY):  # and those of the old hall are the other door's
+        assert east.present(place.badge(number), "entry").admitted, number
+
+    place.enrol("south", "annexe-door")
+    with Desk(place, "south") as south:
+        assert south.present(place.badge(10), "entry").admitted
+        time.sleep(FEED_S)
+        assert _is_inside(west, place.badge(10)), "by the feed of the new hall"
+
+    west.unlock()
+    assert west.post("door", {"door": doors["West"]})[0] == 200
+    wait_for("the way back", lambda: west.status()["hall_names"].get("en") == "Hall")
+    time.sleep(FEED_S)
+    assert _is_inside(west, place.badge(0)), "its own stay of before"
+    assert _is_inside(west, place.badge(1)), "and what happened at the other door meanwhile"
+    acts = place.query(
+        "SELECT COUNT(*) FROM leaf WHERE kind = 'act' AND CAST(body AS TEXT) LIKE '%kiosk_moved%'"
+    )
+    assert acts == [(2,)]
+
+
+def _is_inside(desk: Desk, text: str) -> bool:
+    """Whether the door knows of the stay."""
+    return desk.present(text, "entry").reason == "already_inside"
