@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.admission.phrases import CATALOGUES
+from badges.admission import phrases
 from badges.catalogue import CatalogueError
 from kiosk import config
 from kiosk.camera import Camera, CameraError, parse_source
@@ -118,7 +118,7 @@ def run_command(
     """Run the door until it is told to stop (SIGTERM, Ctrl-C)."""
     languages = language.split(",") if language else None
     settings = config.with_options(config.load_settings(directory), languages=languages, **given)
-    CATALOGUES.add(directory / config.TRANSLATIONS)
+    phrases.CATALOGUES.add(directory / config.TRANSLATIONS)
     camera = None
     if settings.camera != "none":
         camera = Camera(parse_source(settings.camera), wish_of(settings))

@@ -16,7 +16,6 @@ from kiosk.presentation import Presentations
 from kiosk.reader import Reader
 from kiosk.reader_looks import shrink
 
-PHOTO_OFFERS = 8  # every second look has its turn
 PHOTO_PX_MAX = 1920  # the second looks get large photos at this size
 NO_BUDGET_MS = 1e9  # a file waits for nobody, and the result must not depend on the machine's load
 
@@ -31,7 +30,7 @@ class ReadText:
 
 @dataclass(frozen=True)
 class FileReading:
-    """What was read in one file. `frame_ms` is the reader's time for each picture it was shown."""
+    """What was read in one file. `frame_ms` is the reader's time for each picture in it."""
 
     path: str
     texts: tuple[ReadText, ...] = ()
@@ -101,18 +100,16 @@ def _read_file(path: Path, clock: Callable[[], float]) -> FileReading:
 
 def _read_photo(path: Path, picture: Picture, clock: Callable[[], float]) -> FileReading:
     gray = to_gray(picture)
-    offers = [gray] * PHOTO_OFFERS
+    offers = [gray]
     if max(gray.shape) > PHOTO_PX_MAX:
-        offers = [gray] + [shrink(gray, PHOTO_PX_MAX / max(gray.shape))] * PHOTO_OFFERS
-    reader, frame_ms = Reader(), []
+        offers.append(shrink(gray, PHOTO_PX_MAX / max(gray.shape)))
+    reader, began = Reader(), clock()
     for offer in offers:
-        began = clock()
         sightings = reader.read(offer, NO_BUDGET_MS)
-        frame_ms.append((clock() - began) * 1000)
         if sightings:
-            texts = tuple(dict.fromkeys(ReadText(s.text) for s in sightings))
-            return FileReading(str(path), texts, tuple(frame_ms))
-    return FileReading(str(path), frame_ms=tuple(frame_ms))
+            break
+    texts = tuple(dict.fromkeys(ReadText(s.text) for s in sightings))
+    return FileReading(str(path), texts, ((clock() - began) * 1000,))
 
 
 def _read_video(path: Path, clock: Callable[[], float]) -> FileReading:

@@ -86,6 +86,7 @@ WORDS: Mapping[str, str] = {
     "help_keys": N_("F1 help · F2 language · F4 sound · F8 direction · F9 supervisor"),
     "help_scanner": N_("A hand scanner works at any time; no field needs to be chosen"),
     "by": N_("By {name}"),
+    "camera_page": N_("Test the camera"),
 }
 
 # The supervisor's panel. What was refused, and the reasons to choose from, come with their words.

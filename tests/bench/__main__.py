@@ -1,20 +1,39 @@
-"""`make bench`: each measurement by name, as JSON lines. Nothing here is asserted."""
+"""`make bench`: each measurement by name, as JSON lines. Nothing here is asserted.
+
+Tables and plots go to build/bench/.
+"""
 
 import argparse
 import json
 import sys
+from collections.abc import Callable
 
-from tests.bench import doors, ingest
+from tests.bench import backlog, doors, eyes, growth, ingest, sharing_cost, simulator
+from tests.bench.eyes import memory
 
-BENCHES = {"ingest": ingest.run, "doors": doors.run}
+BENCHES: dict[str, Callable[[], object]] = {
+    "eyes": eyes.run,
+    "ingest": ingest.run,
+    "doors": doors.run,
+    "backlog": backlog.run,
+    "sharing": sharing_cost.run,
+    "simulator": simulator.run,
+    "growth": growth.run,
+    "memory": memory.run,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHES)}; all by default")
     chosen = parser.parse_args().names or list(BENCHES)
+    unknown = [name for name in chosen if name not in BENCHES]
+    if unknown:
+        parser.error(f"there is no measurement {unknown[0]!r}; there are {', '.join(BENCHES)}")
     for name in chosen:
         sys.stdout.write(json.dumps(BENCHES[name]()) + "\n")
+        sys.stdout.flush()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 from badges.admission import Direction
 from kiosk.board import Board
 from kiosk.screen import create_screen
+from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.pages import TOKEN_HEADER
 
 NOW = 1_790_000_000_000
@@ -24,6 +25,7 @@ class Face:
         self.picture: bytes | None = JPEG
         self.board = Board(self.typed.append, self.turned.append)
         self.app = create_screen(self.board, self.preview, languages=("zh", "en"), now=lambda: NOW)
+        add_camera_page(self.app, None)
         self.token: str = self.app.extensions["screen"].token
 
     def preview(self) -> bytes | None:

@@ -83,6 +83,13 @@ def test_settings(tmp_path: Path) -> None:
     assert with_options(settings, camera=None, port=9).port == 9
 
 
+def test_the_pages_settings(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('languages = ["fr", "zh"]\nanswer_s = 2.5\n')
+    settings = load_settings(tmp_path)
+    assert (settings.languages, settings.answer_s) == (["fr", "zh"], 2.5)
+    assert with_options(settings, languages=["en"]).languages == ["en"]
+
+
 def test_the_cameras_settings(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text(
         'camera = "C920"\ncamera_width = 1920\ncamera_height = 1080\ncamera_fps = 30\n'
@@ -103,6 +110,9 @@ def test_the_cameras_settings(tmp_path: Path) -> None:
         ("port = '80'", "port is a port"),
         ("port = true", "port is a port"),
         ("direction = 'both'", '"entry" or "exit"'),
+        ("languages = 'zh'", "languages is a list such as"),
+        ("languages = [1]", "languages is a list such as"),
+        ("answer_s = 0", "1 to 60"),
         ("relay_url = 'ftp://x'", "relay_url is an address"),
         ("relay_file = 'ttyUSB0'", "full path"),
         ("relay_timeout_ms = 1", "50 to 10000"),

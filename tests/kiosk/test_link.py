@@ -54,3 +54,14 @@ def test_it_stands_while_the_clock_runs_on(link: Link, clocks: Clocks) -> None:
 def test_a_clock_that_was_set_is_unknown_again(link: Link, clocks: Clocks, jump: int) -> None:
     clocks.wall += jump
     assert link.state.skew_ms is None
+
+
+def test_newest_order_tells_what_is_left_of_a_hall(link: Link, clocks: Clocks) -> None:
+    link.places([wire.PlaceOrder(7, 5, 0, 1, left=40), wire.PlaceOrder(8, 5, 0, 1, left=3)])
+    first = clocks.wall
+    clocks.pass_by(2_000)
+    link.places(
+        [wire.PlaceOrder(7, 6, 0, 1, left=39), wire.PlaceOrder(7, 1, 0, 1, left=9, override=True)]
+    )
+
+    assert link.state.left == {7: (39, clocks.wall), 8: (3, first)}

@@ -77,17 +77,17 @@ def test_formats(suffix: str, tmp_path: Path) -> None:
     assert [text.text for text in reading.texts] == [TEXT]
 
 
-def test_a_hard_photo_is_offered_until_it_is_read(tmp_path: Path) -> None:
+def test_a_hard_photo_gets_every_look(tmp_path: Path) -> None:
     path = write(tmp_path / "hard.png", held_up(symbol(TEXT), 1.45))
     (reading,) = read_files([path])
     assert [text.text for text in reading.texts] == [TEXT]
-    assert 1 <= len(reading.frame_ms) <= 8
+    assert len(reading.frame_ms) == 1
 
 
-def test_a_photo_without_a_code_is_offered_eight_times(nobody: Path) -> None:
+def test_a_photo_without_a_code_has_its_time_too(nobody: Path) -> None:
     (reading,) = read_files([nobody])
-    assert len(reading.frame_ms) == 8
-    assert reading.total_ms == pytest.approx(sum(reading.frame_ms))
+    assert reading.texts == ()
+    assert reading.total_ms > 0
 
 
 def test_a_large_photo_is_read(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_large_photo_is_read(tmp_path: Path) -> None:
     (reading,) = read_files([path])
     assert [text.text for text in reading.texts] == [TEXT]
     (nothing,) = read_files([write(tmp_path / "hall.jpg", cv2.resize(hall(), (3840, 2160)))])
-    assert len(nothing.frame_ms) == 9  # once at its size, then eight times made smaller
+    assert nothing.texts == ()
 
 
 def test_two_codes_in_a_photo(tmp_path: Path) -> None:

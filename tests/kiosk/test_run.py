@@ -19,7 +19,7 @@ from kiosk.reader import Reader
 from kiosk.run import Kiosk, Told
 from kiosk.signal import RelayError
 from kiosk.watching import Eye
-from tests.kiosk.door import DOOR, badge, enrolled, orders, snapshot
+from tests.kiosk.door import DOOR, HALL, badge, enrolled, orders, snapshot
 from tests.kiosk.pictures import hall, held_up, symbol
 
 DAY_MS = 86_400_000
@@ -60,6 +60,19 @@ def test_it_works(kiosk: Kiosk, told: list[Told]) -> None:
         "Hall 7", "both", "Asia/Shanghai",
     )  # fmt: skip
     assert shown.camera == "none"
+
+
+def test_the_halls_places_and_the_battery_are_shown(
+    kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (status(kiosk).hall_left, status(kiosk).battery_percent) == (None, battery_percent())
+    monkeypatch.setattr("kiosk.health.battery_percent", lambda: 17)
+    kiosk.link.places([wire.PlaceOrder(HALL, 5, 0, 1, left=31)])
+    shown = status(kiosk)
+    assert (shown.hall_left, shown.battery_percent) == (31, 17)
+    assert shown.hall_left_at is not None
+    kiosk.link.places([wire.PlaceOrder(HALL + 1, 5, 0, 1, left=2)])
+    assert status(kiosk).hall_left == 31
 
 
 def test_a_hand_scanner_types(kiosk: Kiosk, told: list[Told]) -> None:

@@ -1,6 +1,6 @@
 // Paints one answer, or the invitation to show a badge. Texts go in by textContent alone.
 
-import { clock, nameIn, put, say, shown } from "./words.js";
+import { clock, nameIn, put, say, shown, wideness } from "./words.js";
 
 export const TONES = ["admit", "look", "deny", "goodbye"];
 const at = (id) => document.getElementById(id);
@@ -140,13 +140,6 @@ function textOn(colour) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
 }
 
-// Han and other wide characters take twice the room of Latin ones.
-function width(text) {
-  let sum = 0;
-  for (const char of text) sum += char.codePointAt(0) >= 0x1100 ? 2 : 1;
-  return sum;
-}
-
 // How many ems wide a heavy word is, so that it can be as large as the screen allows.
 function ems(word) {
   let sum = 0;
@@ -156,7 +149,7 @@ function ems(word) {
 
 function fit(element, text, language = shown.first) {
   put(element, text, language);
-  const wide = width(text);
+  const wide = wideness(text);
   element.dataset.length = wide > 60 ? "huge" : wide > 44 ? "long" : wide > 24 ? "medium" : "short";
 }
 

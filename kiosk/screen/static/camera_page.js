@@ -31,7 +31,8 @@ async function fetchPicture(number) {
 async function fetchFacts() {
   const response = await fetch(`/camera/facts?language=${language}`);
   if (!response.ok) return false;
-  facts.innerHTML = await response.text(); // the kiosk's own HTML, with every value escaped
+  const told = new DOMParser().parseFromString(await response.text(), "text/html");
+  facts.replaceChildren(...told.body.childNodes);
   facts.classList.remove("old");
   return true;
 }

@@ -30,7 +30,7 @@ export class HandScanner {
   down(event) {
     const altGraph = event.getModifierState?.("AltGraph");
     if (!altGraph && (event.ctrlKey || event.altKey || event.metaKey)) return;
-    const now = performance.now();
+    const now = event.timeStamp; // when the key was pressed, however busy the page is
     const gap = now - this.lastAt;
     if (gap > PAUSE_MS) this.clear();
     const field = typedInto();

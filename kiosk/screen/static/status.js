@@ -1,6 +1,6 @@
 // Paints how the kiosk is: place, direction, connection, scans waiting, camera, clock, battery.
 
-import { age, cameraWords, clock, nameIn, put, say } from "./words.js";
+import { age, cameraWords, clock, nameIn, put, say, wideness } from "./words.js";
 
 const SKEW_MS = 2000; // a smaller difference of clocks needs nobody's attention
 const FEW_PLACES = 5;
@@ -8,7 +8,9 @@ const BATTERY_LOW = 20; // percent
 const at = (id) => document.getElementById(id);
 
 export function paintStatus(status, now) {
-  setText("hall", nameIn(status.hall_names) || "Hallkeeper");
+  const hall = nameIn(status.hall_names) || "Hallkeeper";
+  setText("hall", hall);
+  at("hall").dataset.length = wideness(hall) > 18 ? "long" : "short";
   setText("door", nameIn(status.door_names));
   paintDirection(status);
   paintPlaces(status);

@@ -36,6 +36,13 @@ export function put(element, text, language = shown.first) {
   element.lang = language.tag;
 }
 
+// Han and other wide characters take twice the room of Latin ones.
+export function wideness(text) {
+  let sum = 0;
+  for (const char of text) sum += char.codePointAt(0) >= 0x1100 ? 2 : 1;
+  return sum;
+}
+
 export function age(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   if (seconds < 60) return say("second", { n: seconds });

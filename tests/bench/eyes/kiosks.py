@@ -1,0 +1,135 @@
+"""A real kiosk before a drawn camera: reader, credential, decision, journal and page."""
+
+import http.client
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from kiosk.camera import Camera, Source, Wish
+from kiosk.camera_sources import Kind
+from kiosk.config import KioskSettings
+from kiosk.run import Kiosk, Told
+from kiosk.screen import create_screen, serve_screen
+from kiosk.watching import Eye
+from tests.bench.eyes.cards import Card, Gray
+from tests.bench.eyes.films import FPS
+from tests.bench.eyes.scene import Pose, hall, place, put
+from tests.kiosk.door import NOON, badge, enrolled, hall_facts, orders, snapshot
+
+PLACES = 5000
+
+
+class Tape:
+    """A webcam that plays JPEG pictures at 30 a second, for `seconds`; then the last one stays.
+
+    They are decoded in the camera's thread, as a webcam's are.
+    """
+
+    def __init__(self, pictures: list[bytes], seconds: float) -> None:
+        self._pictures = pictures
+        self._count = 0
+        self._seconds = seconds
+        self._began = time.monotonic()
+        self.ended = threading.Event()
+
+    def read(self) -> tuple[bool, Gray]:
+        wait_s = self._began + self._count / FPS - time.monotonic()
+        time.sleep(max(0.0, wait_s))
+        data = self._pictures[max(0, self._shown()) % len(self._pictures)]
+        self._count += 1
+        return True, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
+    def _shown(self) -> int:
+        last = round(self._seconds * FPS) - 1
+        if self._count > last:
+            self.ended.set()
+        return min(self._count, last)
+
+    def get(self, propId: int, /) -> float:
+        return 0.0
+
+    def release(self) -> None:
+        self.ended.set()
+
+
+def jpegs(views: list[Gray]) -> list[bytes]:
+    colours = (cv2.cvtColor(view, cv2.COLOR_GRAY2BGR) for view in views)
+    return [cv2.imencode(".jpg", view)[1].tobytes() for view in colours]
+
+
+def badge_view(serial: int, size: tuple[int, int], noise: int = 0) -> Gray:
+    """A badge of the test event, held before the camera."""
+    rng = np.random.default_rng((serial, noise))
+    x, y = rng.uniform(0.4, 0.6, 2) * size
+    pose = Pose(float(x), float(y), float(rng.uniform(3, 5) * size[0] / 1280), rng.normal(0, 8))
+    view = hall(size, 0).copy()
+    put(view, place(Card(badge(serial)), pose, size))
+    return cv2.convertScaleAbs(np.maximum(view + rng.normal(0, 2, view.shape), 0))
+
+
+def empty_views(size: tuple[int, int], count: int = 8) -> list[Gray]:
+    """The hall alone, with a sensor's noise."""
+    rng = np.random.default_rng(size)
+    return [cv2.convertScaleAbs(hall(size, 0) + rng.normal(0, 2, size[::-1])) for _ in range(count)]
+
+
+@contextmanager
+def open_kiosk(
+    directory: Path, on_answer: Callable[[Told], None] = lambda told: None
+) -> Iterator[Kiosk]:
+    """Enrolled, at noon of the event's first day, with facts and places; its server is away."""
+    with ExitStack() as parts:
+        for module in ("run", "replica"):
+            parts.enter_context(patch(f"kiosk.{module}.now_ms", lambda: NOON))
+        kiosk = Kiosk(enrolled(directory), KioskSettings(), on_answer=on_answer)
+        parts.callback(kiosk.close, 0.0)  # there is no server to wait for
+        hall = hall_facts(capacity=PLACES)
+        kiosk.replica.load(snapshot(hall=hall))
+        kiosk.journal.obey(orders((PLACES, 0, 1)))
+        yield kiosk
+
+
+@contextmanager
+def served(kiosk: Kiosk, eye: Eye) -> Iterator[list[int]]:
+    """The page on loopback, with a client that holds its feed; counts the feed's lines."""
+    lines = [0]
+    with serve_screen(create_screen(kiosk.board, eye.preview), port=0) as server:
+        thread = threading.Thread(target=_hold_feed, args=(server.url, lines), daemon=True)
+        thread.start()
+        yield lines
+    thread.join(5)
+
+
+def _hold_feed(url: str, lines: list[int]) -> None:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    try:
+        connection.request("GET", "/feed")
+        response = connection.getresponse()
+        while response.readline():
+            lines[0] += 1
+    except (OSError, http.client.HTTPException):
+        pass  # the page was closed
+    finally:
+        connection.close()
+
+
+def watch(kiosk: Kiosk, tape: Tape) -> list[int]:
+    """Run the door until the tape has ended; the feed's lines."""
+    source, stop = Source(Kind.WEBCAM, "0"), threading.Event()
+    with Camera(source, Wish(), open_capture=lambda *_: tape) as camera:
+        eye = Eye(camera, kiosk)
+        kiosk.camera_status = lambda: camera.status
+        with served(kiosk, eye) as lines:
+            watcher = threading.Thread(target=eye.watch, args=(stop,))
+            watcher.start()
+            tape.ended.wait()
+            stop.set()
+            watcher.join()
+    return lines

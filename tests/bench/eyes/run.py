@@ -1,0 +1,91 @@
+"""The whole eyes bench: figures as JSON, a table and a plot in build/bench."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.bench.eyes import measure, pipeline, table
+from tests.bench.eyes.stills import FULL_HD, HD
+
+BUILD = Path("build/bench")
+FSYNC_BYTES = 8192  # about what a scan's commit writes
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured."""
+
+    stills: int = 45  # of each difficulty at 720p
+    large_stills: int = 9  # the same at 1080p
+    films: int = 30  # of each kind
+    badges: int = 300  # through the whole door, at each size
+    seconds: float = 60.0  # of video, idle and busy
+
+
+QUICK = Extent(stills=1, large_stills=0, films=1, badges=4, seconds=0.5)
+
+
+def run(extent: Extent | None = None, build: Path = BUILD, *, plot: bool = True) -> dict[str, Any]:
+    """Measure, write eyes.json, eyes.txt and eyes.png into `build`, and return the figures."""
+    extent = extent or Extent()
+    build.mkdir(parents=True, exist_ok=True)
+    began, cpu = time.monotonic(), time.process_time()
+    measure.warm_up()
+    stills = measure.measure_stills(extent.stills, extent.large_stills)
+    films = measure.measure_films(extent.films)
+    report = {
+        "bench": "eyes",
+        "stills": {name: measure.stills_report(tally) for name, tally in stills.items()},
+        "films": {
+            name: {kind: measure.film_report(reel) for kind, reel in reels.items()}
+            for name, reels in films.items()
+        },
+        "wrong_reads": [text for tally in stills.values() for text in tally.wrong],
+        "pipeline": _pipeline(extent, build),
+    }
+    report["took_s"] = round(time.monotonic() - began, 1)
+    report["took_cpu_s"] = round(time.process_time() - cpu, 1)
+    _write(report, build, plot)
+    return report
+
+
+def _pipeline(extent: Extent, build: Path) -> dict[str, Any]:
+    load = os.getloadavg()[0]
+    return {
+        "load_before": load,
+        "fsync_ms": measure.percentiles(_fsyncs(build, extent.badges)),
+        "frame_to_commit": [
+            pipeline.frame_to_commit(extent.badges, size, build) for size in (HD, FULL_HD)
+        ],
+        "idle": pipeline.cpu_of_a_door(extent.seconds, build, busy=False),
+        "busy": pipeline.cpu_of_a_door(extent.seconds, build, busy=True),
+        "load_after": os.getloadavg()[0],
+    }
+
+
+def _fsyncs(build: Path, count: int) -> list[float]:
+    """What the disk alone takes, in ms: nobody can be faster."""
+    path, took_ms = build / "fsync.tmp", []
+    with path.open("wb", buffering=0) as file:
+        for _ in range(count):
+            file.write(np.random.default_rng(0).bytes(FSYNC_BYTES))
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            took_ms.append((time.perf_counter() - began) * 1000)
+            time.sleep(0.01)
+    path.unlink()
+    return took_ms
+
+
+def _write(report: dict[str, Any], build: Path, plot: bool) -> None:
+    (build / "eyes.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (build / "eyes.txt").write_text(table.text_of(report) + "\n", encoding="utf-8")
+    if plot:
+        from tests.bench.eyes.plot import draw  # matplotlib takes a second, and may be missing
+
+        draw(report, build / "eyes.png")

@@ -1,0 +1,77 @@
+"""What a scan costs when the ledger has grown: with 1,000, 100,000 and 1,000,000 entries in it.
+
+And what else grows with it: the file, a checkpoint with its proof, and the start of the log.
+"""
+
+import os
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from badges.keys import PrivateKey
+from badges.transparency import open_checkpoint
+from server import feed
+from server.entry_log import Log
+from tests.bench.ledger_site import LedgerSite
+
+SIZES = (1_000, 100_000, 1_000_000)
+FILL = 1_000
+SAMPLES = ((1, 400), (10, 2_000), (100, 4_000))  # scans in a batch, and how many in all
+CHECKPOINTS = 50
+NAME = "hallkeeper/bench"
+KEY = PrivateKey(bytes(32))
+
+
+def fill(site: LedgerSite, size: int) -> None:
+    """Scans until the ledger has so many entries."""
+    while site.door.acked < size:
+        site.scan(min(FILL, size - site.door.acked))
+        for batch in site.batches(FILL):
+            site.send(batch)
+        site.database.write(feed.trim)  # as the feed does by itself
+
+
+def checkpoints(site: LedgerSite) -> dict[str, float]:
+    """A start of the log, and then a checkpoint with a proof after each new scan."""
+    began = time.perf_counter()
+    log = Log(site.database, NAME, KEY)
+    note, _ = log.checkpoint(0)
+    start_s = time.perf_counter() - began
+    known = open_checkpoint(KEY.public, NAME, note).size
+    took = 0.0
+    for _ in range(CHECKPOINTS):
+        site.scan(2)
+        for batch in site.batches(2):
+            site.send(batch)
+        began = time.perf_counter()
+        note, proof = log.checkpoint(known)
+        took += time.perf_counter() - began
+        assert proof
+        known = open_checkpoint(KEY.public, NAME, note).size
+    return {"log_start_s": round(start_s, 2), "checkpoint_us": round(took / CHECKPOINTS * 1e6)}
+
+
+def measure(site: LedgerSite, size: int) -> dict[str, object]:
+    began = time.perf_counter()
+    fill(site, size)
+    filled_s = time.perf_counter() - began
+    costs = {f"batch_{scans}": site.measure(count, scans) for scans, count in SAMPLES}
+    found: dict[str, object] = {
+        "entries": size,
+        "cpu_us_per_scan": {name: round(cpu) for name, (_, cpu) in costs.items()},
+        "us_per_scan": {name: round(wall) for name, (wall, _) in costs.items()},
+        **checkpoints(site),
+        "file_mb": round(os.path.getsize(site.database.path) / 1e6, 1),
+        "filled_in_s": round(filled_s, 1),
+    }
+    return found
+
+
+def run() -> dict[str, object]:
+    """One row for each size, of one ledger that grows."""
+    with TemporaryDirectory() as folder:
+        site = LedgerSite(Path(folder))
+        try:
+            return {"growth": [measure(site, size) for size in SIZES]}
+        finally:
+            site.close()
