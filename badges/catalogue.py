@@ -40,6 +40,7 @@ class Catalogues:
         self.domain = domain
         self._directories = directories
         self._read: dict[str, gettext.NullTranslations] = {}
+        self.languages = self._found()
 
     def add(self, directory: Path) -> None:
         """Look for languages here too. Raises CatalogueError, with nothing changed."""
@@ -47,9 +48,9 @@ class Catalogues:
             read_po(path)
         self._directories = (*self._directories, directory)
         self._read = {}
+        self.languages = self._found()
 
-    @property
-    def languages(self) -> tuple[str, ...]:
+    def _found(self) -> tuple[str, ...]:
         """English first, then every language that has a file."""
         found = {
             language

@@ -1,0 +1,65 @@
+"""A headless browser for all of these tests; without one they are skipped, and say why."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.door import Door
+
+ROOT = Path(__file__).parent.parent.parent
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")
+QUIET = "--autoplay-policy=no-user-gesture-required"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    from tests.browser.page import webdriver
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("needs chromium and chromedriver: apt-get install chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, QUIET):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        yield started
+    finally:
+        started.quit()
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    with Door(tmp_path_factory.mktemp("door"), answer_s=30) as door:
+        yield door
+
+
+@pytest.fixture
+def page(browser: object, door: Door) -> Iterator[object]:
+    """The page of that door, open; no script of it may fail."""
+    from tests.browser.page import LARGE, Page  # which skips where there is no selenium
+
+    page = Page(browser, door.url).resize(LARGE)
+    page.log()  # what an earlier test left
+    page.open()
+    yield page
+    assert page.log() == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, which finds what people with disabilities stumble over."""
+    named = os.environ.get("HALLKEEPER_AXE", "")
+    places = [Path(named)] if named else []
+    places += [ROOT / at / "node_modules/axe-core/axe.min.js" for at in (".", "build")]
+    for place in places:
+        file = place / "axe.min.js" if place.is_dir() else place
+        if file.is_file():
+            return file.read_text("utf-8")
+    pytest.skip("needs axe-core: npm install --prefix build axe-core, or HALLKEEPER_AXE=FILE")

@@ -1,0 +1,134 @@
+"""The staff's page in a headless Chromium, as a test sees and touches it."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kiosk.keyboards import character, keys_of
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install selenium")
+
+SMALL, LARGE = (1024, 600), (1920, 1080)
+SIZES = (SMALL, LARGE)
+WAIT_S = 10.0
+
+# Parts that stand outside of what holds them, or whose text is wider than they are.
+CUT = """
+const holders = [["body > header", "body"], ["main", "body"], ["footer", "body"],
+  ["#panel", "body"], ["main > *", "main"],
+  [".answer > *", ".answer"], ["body > header > *", "body > header"],
+  ["nav button", "nav"], ["footer li", "footer"], [".holder > *", ".holder"]];
+const cut = [];
+for (const [parts, holder] of holders) {
+  for (const part of document.querySelectorAll(parts)) {
+    const inner = part.getBoundingClientRect();
+    if (!inner.width || !inner.height) continue;
+    if (part.matches(".aside, .lost, .dwell, .tool-words")) continue;
+    const outer = part.closest(holder).getBoundingClientRect();
+    const name = part.id || part.className?.baseVal || part.className || part.tagName;
+    const out = inner.left < outer.left - 1 || inner.right > outer.right + 1 ||
+      inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1;
+    if (out) cut.push(`${name} in ${holder}`);
+    if (part.scrollWidth > part.clientWidth + 1 && part.children.length === 0 && part.clientWidth
+        && getComputedStyle(part).textOverflow !== "ellipsis") cut.push(`${name} is wider`);
+  }
+}
+return cut;
+"""
+
+
+class Page:
+    def __init__(self, browser: Any, url: str) -> None:
+        self.browser = browser
+        self.url = url
+
+    def open(self, query: str = "") -> "Page":
+        self.browser.get(self.url + query)
+        self.wait("the link", lambda: self.script("return document.body.dataset.link") == "up")
+        return self
+
+    def resize(self, size: tuple[int, int]) -> "Page":
+        screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        return self
+
+    def script(self, source: str, *values: Any) -> Any:
+        return self.browser.execute_script(source, *values)
+
+    def at(self, css: str) -> Any:
+        return self.browser.find_element("css selector", css)
+
+    def text(self, name: str) -> str:
+        """What a part says, shown or for those who hear."""
+        return str(self.script("return document.getElementById(arguments[0]).textContent", name))
+
+    def shown(self, css: str) -> bool:
+        return bool(self.script("return !!document.querySelector(arguments[0])?.offsetParent", css))
+
+    @property
+    def tone(self) -> str:
+        return str(self.script("return document.getElementById('main').dataset.tone"))
+
+    def wait(self, what: str, check: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not check():
+            assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}; {self.shot()}"
+            time.sleep(0.03)
+
+    def wait_for(self, css: str) -> Any:
+        self.wait(css, lambda: self.shown(css))
+        return self.at(css)
+
+    def cut(self) -> list[str]:
+        return list(self.script(CUT))
+
+    def shot(self, name: str = "failed") -> str:
+        """A picture of the page in the directory that HALLKEEPER_SHOTS names, if any."""
+        directory = os.environ.get("HALLKEEPER_SHOTS", "")
+        if not directory:
+            return "HALLKEEPER_SHOTS=DIRECTORY keeps pictures"
+        width = self.script("return innerWidth")
+        path = Path(directory) / f"{name}-{width}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.browser.save_screenshot(str(path))
+        return str(path)
+
+    def press(self, *keys: str) -> None:
+        """Keys as a hand presses them: not as fast as a scanner."""
+        for key in keys:
+            webdriver.ActionChains(self.browser, duration=0).send_keys(key).perform()
+            time.sleep(0.07)
+
+    def burst(self, text: str) -> None:
+        """Keys as fast as a scanner's, on a US keyboard that a US scanner fits."""
+        webdriver.ActionChains(self.browser, duration=0).send_keys(text + "\n").perform()
+
+    def wedge(
+        self, text: str, scanner: str = "US", computer: str = "US", caps: bool = False
+    ) -> None:
+        """What a scanner types that is set to one layout, on a computer with another."""
+        for code, shift in keys_of(text, scanner):
+            key = character(code, shift, computer)
+            self._key(code, key.swapcase() if caps and key.isalpha() else key, shift)
+        self._key("Enter", "Enter", False)
+
+    def _key(self, code: str, key: str, shift: bool) -> None:
+        event = {"code": code, "key": key, "modifiers": 8 if shift else 0}
+        if len(key) == 1:
+            event["text"] = key
+        self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyDown", **event})
+        self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyUp", **event})
+
+    def log(self) -> list[str]:
+        """Errors of the page's scripts."""
+        entries = self.browser.get_log("browser")
+        return [
+            json.dumps(entry)
+            for entry in entries
+            if entry["level"] == "SEVERE" and entry["source"] != "network"  # refusals are asked for
+        ]

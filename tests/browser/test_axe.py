@@ -1,0 +1,95 @@
+"""axe-core finds nothing in any answer or panel, at both sizes (WCAG 2.2 AA)."""
+
+import itertools
+import json
+
+import pytest
+
+from badges.admission import Direction
+from tests.browser.door import LOOKED_AT, NAMED, Door, flagged, press
+from tests.browser.page import SIZES, Page
+from tests.browser.test_supervisor import deny, unlock
+from tests.kiosk.door import badge
+
+serials = itertools.count(0x900)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LEAST_PX = 24  # WCAG 2.2, 2.5.8
+
+RUN = """
+const done = arguments[arguments.length - 1];
+axe.run(document, { runOnly: arguments[0], resultTypes: ["violations"] })
+  .then((found) => done(JSON.stringify(found.violations.map((one) => (
+    { rule: one.id, impact: one.impact, where: one.nodes.map((n) => n.target.join(" ")) }
+  )))));
+"""
+SMALL_TARGETS = """
+return [...document.querySelectorAll("button, input")]
+  .filter((one) => one.offsetParent && !one.disabled)
+  .map((one) => [one.closest("label") ?? one, one])
+  .filter(([box]) => Math.min(box.offsetWidth, box.offsetHeight) < arguments[0])
+  .map(([, one]) => one.id || one.textContent);
+"""
+
+
+def examine(page: Page, axe: str, what: str) -> None:
+    for size in SIZES:
+        page.resize(size)
+        if not page.script("return typeof axe === 'object'"):
+            page.browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+        found = json.loads(page.browser.execute_async_script(RUN, RULES))
+        assert found == [], (what, size)
+        assert page.script(SMALL_TARGETS, LEAST_PX) == [], (what, size)
+
+
+ANSWERS = {
+    "idle": None,
+    "admit": lambda: badge(NAMED),
+    "denied": lambda: press(next(serials)),
+    "look": lambda: flagged(LOOKED_AT),
+    "not a badge": lambda: "https://example.org/",
+    "goodbye": lambda: badge(NAMED),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers(door: Door, page: Page, axe: str, name: str) -> None:
+    door.turn(Direction.EXIT if name == "goodbye" else Direction.ENTRY)
+    make, before = ANSWERS[name], door.answers
+    if make is not None:
+        page.burst(make())
+        page.wait(name, lambda: door.answers > before and page.tone != "idle")
+    examine(page, axe, name)
+
+
+def test_panels(door: Door, page: Page, axe: str) -> None:
+    door.turn(Direction.ENTRY)
+    page.press("\ue031")  # F1
+    examine(page, axe, "help")
+    deny(door, page)
+    page.at("#supervisor").click()
+    examine(page, axe, "who")
+    unlock(page)
+    examine(page, axe, "menu")
+    for view, sign in (
+        ("override", "#panel fieldset"),
+        ("find", "#find"),
+        ("door", '[data-key="door-71"]'),
+        ("shift", '[data-key="do"]'),
+    ):
+        page.at(f'[data-key="{view}"]').click()
+        page.wait_for(sign)
+        examine(page, axe, view)
+        page.press("\ue00c")  # Escape: back
+    door.kiosk.supervision.lock()
+    page.wait_for('[data-key="who-3"]').click()
+    page.wait_for("#pin")
+    examine(page, axe, "pin")
+
+
+def test_page_without_its_kiosk(browser: object, tmp_path, axe: str) -> None:
+    with Door(tmp_path) as door:
+        page = Page(browser, door.url).open()
+        door.server.close()
+        page.wait("the loss", lambda: page.shown("#lost"))
+        examine(page, axe, "lost")
+    page.browser.get("about:blank")

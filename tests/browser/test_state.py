@@ -1,0 +1,133 @@
+"""What is always in view: places, connection, camera; and a page without its kiosk."""
+
+import itertools
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from badges.admission import Direction
+from kiosk.camera import Camera, parse_source
+from kiosk.config import KioskSettings
+from kiosk.run import Kiosk
+from kiosk.screen import create_screen, serve_screen
+from kiosk.watching import Eye
+from tests.browser.door import Door, Event
+from tests.browser.page import SIZES, SMALL, Page
+from tests.kiosk.door import badge, enrolled
+from tests.kiosk.pictures import hall, held_up, symbol
+
+serials = itertools.count(0x700)
+
+
+def test_places_here_and_in_the_hall_are_in_view(door: Door, page: Page) -> None:
+    door.turn(Direction.ENTRY)
+    page.wait("the grant", lambda: page.text("free-number") == "8")
+    page.burst(badge(next(serials)))
+    page.wait("one less", lambda: page.text("free-number") == "7")
+    page.wait("the hall's", lambda: page.shown("#left") and page.text("left-number").isdigit())
+
+
+def test_offline_is_told_with_its_time_and_scans_wait(door: Door, page: Page) -> None:
+    page.wait("online", lambda: "在线" in page.text("state-link"))
+    door.lose_server()
+    page.burst(badge(next(serials)))
+    page.wait("offline", lambda: "起离线" in page.text("state-link"))
+    page.wait("a waiting scan", lambda: "1 次扫描待上传" in page.text("state-waiting"))
+    for size in SIZES:
+        page.resize(size)
+        page.shot("offline")
+        assert page.cut() == []
+    door.find_server()
+    page.wait("online", lambda: "在线" in page.text("state-link"))
+
+
+def test_lost_camera_is_told_and_comes_back(door: Door, page: Page) -> None:
+    page.wait("a picture", lambda: "摄像头正常" in page.text("state-camera"))
+    door.scene.plugged = False
+    page.wait("the loss", lambda: "摄像头断开" in page.text("state-camera"), 4)
+    page.wait("the words on the picture", lambda: page.shown("#picture-words"))
+    for size in SIZES:
+        page.resize(size)
+        page.shot("camera-lost")
+        assert page.cut() == []
+    door.scene.plugged = True
+    page.wait("the camera", lambda: "摄像头正常" in page.text("state-camera"))
+
+
+def test_trouble_and_clock_and_battery_are_told(door: Door, page: Page) -> None:
+    told = {"en": "Disk almost full: 90 MB left", "zh": "磁盘将满：剩余 90 MB"}
+    door.kiosk.show_status = lambda: None  # the test's own words stay
+    try:
+        door.kiosk.board.update(trouble=told, skew_ms=-3400, battery_percent=12)
+        page.wait("the trouble", lambda: page.text("notice") == told["zh"])
+        assert "慢 3.4 秒" in page.text("state-skew")
+        assert "12%" in page.text("state-battery")
+        page.resize(SMALL)
+        page.shot("trouble")
+        assert page.cut() == []
+    finally:
+        del door.kiosk.show_status
+        door.kiosk.board.update(trouble={})
+
+
+def test_page_without_its_kiosk_admits_nobody(browser: object, tmp_path: Path) -> None:
+    with Door(tmp_path) as door:
+        page = Page(browser, door.url).open()
+        door.server.close()
+        page.wait("the loss", lambda: page.shown("#lost"))
+        assert "未连接" in page.at("#lost").text
+        assert "NO KIOSK" in page.at("#lost").text
+        for size in SIZES:
+            page.resize(size)
+            page.shot("lost")
+            assert page.cut() == []
+    page.browser.get("about:blank")
+    page.log()
+
+
+def write_film(path: Path, text: str) -> Path:
+    """A badge held up for a second, then gone."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 15, (1280, 720))
+    for number in range(25):
+        picture = held_up(symbol(text), 5) if number < 15 else hall()
+        writer.write(np.stack([picture] * 3, axis=-1))
+    writer.release()
+    return path
+
+
+def test_film_as_the_camera(browser: object, tmp_path: Path) -> None:
+    """A video file is a camera too: its badge is answered, and its end is told."""
+    event = Event(tmp_path)
+    directory = enrolled(tmp_path / "door", port=event.port, pin=event.spki_sha256)
+    camera = Camera(parse_source(str(write_film(tmp_path / "film.avi", badge(next(serials))))))
+    with Kiosk(directory, KioskSettings()) as kiosk:
+        event.grant(3)
+        assert kiosk.wait_for_facts(10)
+        kiosk.camera_status = lambda: camera.status
+        eye = Eye(camera, kiosk)
+        app = create_screen(kiosk.board, eye.preview, languages=["en", "zh"])
+        with serve_screen(app, port=0) as server:
+            page = Page(browser, server.url).open()
+            with camera:
+                stop = threading.Event()
+                watch = threading.Thread(target=eye.watch, args=(stop,))
+                watch.start()
+                try:
+                    page.wait("an answer", lambda: page.tone == "admit")
+                    page.wait("the end", lambda: "Video ended" in page.text("state-camera"))
+                finally:
+                    stop.set()
+                    watch.join(10)
+    event.close()
+
+
+@pytest.mark.parametrize("size", [(800, 1280), (1366, 768), (390, 844)])
+def test_other_screens_hold_everything_too(door: Door, page: Page, size: tuple[int, int]) -> None:
+    page.resize(size)
+    page.burst(badge(next(serials)))
+    page.wait("an answer", lambda: page.tone in ("admit", "deny"))
+    page.shot("other")
+    assert page.cut() == []

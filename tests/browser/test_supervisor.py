@@ -1,0 +1,200 @@
+"""A supervisor at the page: by touch and by keys, beside the answers and never over them."""
+
+import itertools
+
+import pytest
+
+from badges.admission import Direction
+from tests.browser.door import Door, press
+from tests.browser.page import LARGE, SIZES, SMALL, Page
+from tests.kiosk.door import badge
+from tests.kiosk.supervised import PIN
+
+serials = itertools.count(0x500)
+F9, ESCAPE, TAB, ENTER, SPACE = "\ue039", "\ue00c", "\ue004", "\ue007", "\ue00d"
+
+
+@pytest.fixture(autouse=True)
+def locked(door: Door):
+    door.turn(Direction.ENTRY)
+    yield
+    door.kiosk.supervision.lock()
+
+
+def unlock(page: Page) -> None:
+    """By touch."""
+    if not page.shown("#panel"):
+        page.at("#supervisor").click()
+    page.wait_for('[data-key="who-3"]').click()
+    page.wait_for("#pin")
+    for digit in PIN:
+        page.at(f'[data-key="digit-{digit}"]').click()
+    page.shot("supervisor-pin")
+    assert page.cut() == []
+    page.at('[data-key="unlock"]').click()
+    page.wait("the session", lambda: page.shown("#panel-who"))
+
+
+def chance(door: Door) -> object:
+    """The denial that can be overridden."""
+    return (door.kiosk.board.state.status.can_override or {}).get("seq")
+
+
+def deny(door: Door, page: Page) -> None:
+    before = door.answers
+    page.burst(press(next(serials)))
+    page.wait("a denial", lambda: door.answers > before and page.tone == "deny")
+    seq = door.kiosk.board.state.answers[0].seq
+    page.wait("its chance", lambda: chance(door) == seq)
+    page.wait_for("#overrule")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_override_by_touch(door: Door, page: Page, size: tuple[int, int]) -> None:
+    page.resize(size)
+    deny(door, page)
+    page.shot("denied")
+    assert page.cut() == []
+    page.at("#overrule").click()
+    page.shot("supervisor-who")
+    unlock(page)
+    page.wait_for('[data-key="reason-vip"]')
+    page.shot("supervisor-override")
+    assert page.cut() == []
+    assert not page.at('[data-key="do"]').is_enabled()  # no reason yet
+    page.at('[data-key="reason-vip"]').click()
+    page.at('[data-key="do"]').click()
+    page.wait("the admission", lambda: page.tone == "admit")
+    assert "Mei Lin" in page.text("reason")
+    page.shot("overridden")
+    assert page.cut() == []
+    page.wait_for('[data-key="annul"]')
+
+
+def test_override_by_keys_with_a_reason_of_ones_own(door: Door, page: Page) -> None:
+    deny(door, page)
+    page.press(F9, ENTER)
+    page.wait_for("#pin")
+    page.press(*PIN, ENTER)
+    page.wait("the session", lambda: page.shown("#panel-who"))
+    page.script("document.querySelector('[data-key=override]').focus()")
+    page.press(ENTER)
+    page.wait_for('[data-key="reason-other"]')
+    page.script("document.querySelector('[data-key=reason-other]').focus()")
+    page.press(SPACE)
+    page.wait_for("#note")
+    page.press(*"host asked", ENTER)
+    page.wait("the admission", lambda: page.tone == "admit")
+    assert "host asked" in page.text("reason")
+
+
+def test_another_scan_in_between_is_told(door: Door, page: Page) -> None:
+    deny(door, page)
+    page.at("#overrule").click()
+    unlock(page)
+    page.wait_for('[data-key="reason-vip"]')
+    page.burst(press(next(serials)))
+    page.wait_for('[data-key="again"]')
+    assert "期间有新的扫描" in page.at("#panel-view").text
+
+
+def test_wrong_pin_is_told(door: Door, page: Page) -> None:
+    page.at("#supervisor").click()
+    page.wait_for('[data-key="who-4"]').click()
+    page.wait_for("#pin")
+    page.press(*"111111", ENTER)
+    page.wait("the refusal", lambda: "PIN码错误" in page.text("panel-error"))
+    assert not page.shown("#panel-who")
+    page.shot("supervisor-pin-wrong")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_annul_the_last_admission(door: Door, page: Page, size: tuple[int, int]) -> None:
+    page.resize(size)
+    page.burst(badge(next(serials)))
+    page.wait("an admission", lambda: page.tone == "admit")
+    page.at("#supervisor").click()
+    page.wait_for('[data-key="who-3"]')
+    page.wait_for("#panel-title")
+    unlock(page)
+    page.shot("supervisor-menu")
+    assert page.cut() == []
+    page.wait("the chance", lambda: page.at('[data-key="annul"]').is_enabled())
+    page.at('[data-key="annul"]').click()
+    page.wait_for('[data-key="reason-nobody_passed"]').click()
+    page.at('[data-key="do"]').click()
+    page.wait("the annulment", lambda: page.text("word") == "已作废")
+    page.shot("annulled")
+    assert page.cut() == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_person_found_by_name_is_admitted(door: Door, page: Page, size: tuple[int, int]) -> None:
+    page.resize(size)
+    unlock(page)
+    page.at('[data-key="find"]').click()
+    field = page.wait_for("#find")
+    page.at(".plain").click()  # letters on the screen
+    for letter in "LOST":
+        keys = page.browser.find_elements("css selector", ".letters button")
+        next(key for key in keys if key.text == letter).click()
+    page.shot("supervisor-letters")
+    assert page.cut() == []
+    assert field.get_attribute("value") == "LOST"
+    page.at('[data-key="find-do"]').click()
+    found = page.wait_for(".people button")
+    assert "Lost Badge" in found.text
+    page.shot("supervisor-found")
+    found.click()
+    page.wait("the person", lambda: page.shown('[data-key="do"]') and page.shown("#panel h3"))
+    page.shot("supervisor-person")
+    before = door.answers
+    page.at('[data-key="do"]').click()
+    page.wait("an answer", lambda: door.answers > before)
+    page.wait("its tone", lambda: page.tone in ("look", "deny"))
+
+
+def test_door_and_direction(door: Door, page: Page) -> None:
+    page.resize(SMALL)
+    unlock(page)
+    page.at('[data-key="door"]').click()
+    page.wait_for('[data-key="door-71"]')
+    page.shot("supervisor-door")
+    assert page.cut() == []
+    page.at('[data-key="exit"]').click()
+    page.wait("the direction", lambda: page.text("direction-word") == "离场")
+    page.wait_for('[data-key="entry"]').click()
+    page.wait("the direction", lambda: page.text("direction-word") == "入场")
+    page.at('[data-key="door-71"]').click()
+    page.wait_for('[data-key="do"]').click()
+    page.wait("the menu", lambda: page.shown('[data-key="lock"]'))
+
+
+def test_shift_ends_and_is_resumed(door: Door, page: Page) -> None:
+    unlock(page)
+    page.at('[data-key="shift"]').click()
+    page.wait_for('[data-key="do"]')
+    page.shot("supervisor-shift")
+    page.at('[data-key="do"]').click()
+    page.wait("the end", lambda: page.script("return document.body.dataset.panel") != "open")
+    page.wait("the words", lambda: door.kiosk.board.state.status.resting)
+    page.browser.refresh()
+    page.wait("the words", lambda: page.tone == "resting")
+    for size in SIZES:
+        page.resize(size)
+        page.shot("resting")
+        assert page.cut() == []
+    unlock(page)
+    page.wait_for('[data-key="resume"]').click()
+    page.wait("the door", lambda: not door.kiosk.board.state.status.resting)
+
+
+def test_panel_leaves_the_answer_in_view_and_holds_up_no_scan(door: Door, page: Page) -> None:
+    for size in (SMALL, LARGE):
+        page.resize(size)
+        if not page.shown("#panel"):
+            page.at("#supervisor").click()
+        deny(door, page)
+        assert page.shown("#panel")
+        assert page.cut() == []
+        page.shot("beside-the-panel")
