@@ -28,6 +28,7 @@ from badges.record import (
 
 BATCH_SCANS_MAX = 1000
 BODY_BYTES_MAX = 2_000_000
+POOLS_MAX = 1000  # of one kiosk: two for each hall that it ever stood at
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 
@@ -69,7 +70,7 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     head: Hash
     signature: Signature  # over HEAD_CONTEXT and head
     incarnation: Count
-    places: Annotated[list[PlaceTotals], Meta(max_length=64)] = []
+    places: Annotated[list[PlaceTotals], Meta(max_length=POOLS_MAX)] = []
     cursor: Count = 0  # how far this kiosk has applied the feed
     resting: bool = False  # out of use: its places went back, and it wants none
     log_size: Count = 0  # the entry log's size in the newest checkpoint that this kiosk verified

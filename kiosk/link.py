@@ -24,6 +24,7 @@ class LinkState:
     left: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
+ROUND_TRIP_MS = 300  # the longest by which the clock's error is measured
 JUMP_MS = 200  # a clock that was set by more since it was measured is unknown again
 
 
@@ -78,7 +79,13 @@ class Link:
             self._state = replace(self._state, left={**self._state.left, **told})
 
     def measure(self, sent_at: int, answer: wire.ScanAnswer, now: int) -> None:
-        """The clock's error, from four readings of the two clocks (as in RFC 5905 §8)."""
+        """The clock's error, from four readings of the two clocks (as in RFC 5905 §8).
+
+        It may be wrong by half the round trip: a slow one, over a bad link, tells nothing.
+        """
+        round_trip = (now - sent_at) - (answer.answered_at - answer.received_at)
+        if not -ROUND_TRIP_MS < round_trip <= ROUND_TRIP_MS:
+            return
         skew = ((sent_at - answer.received_at) + (now - answer.answered_at)) // 2
         with self._lock:
             self._ahead = now - self._monotonic()

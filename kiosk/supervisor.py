@@ -114,6 +114,7 @@ class Supervision:
         """Ask the server who that is."""
         session = self._sessions.require()
         found = self._server.look_up(words, session.by)
+        self._sessions.require()  # it may have ended meanwhile: then nobody's name is kept
         self._found = {person.serial: person for person in found.people}
         return found
 

@@ -100,6 +100,10 @@ REFUSALS: Mapping[str, Texts] = {
         "en": "Too many look-ups from this kiosk. Wait some minutes, or ask at the badge desk.",
         "zh": "本机查询次数过多，请稍后再试，或到证件服务台查询。",
     },
+    "moved_often": {
+        "en": "This kiosk was moved too often. Wait an hour, or ask an admin.",
+        "zh": "本机移动次数过多，请一小时后再试，或联系管理员。",
+    },
     "not_a_supervisor": {
         "en": "The server no longer knows you as a supervisor. Ask an admin.",
         "zh": "服务器上您已不是主管，请联系管理员。",

@@ -64,7 +64,7 @@ def absences(db: sqlite3.Connection, limit: int = 100) -> list[Absence]:
         " COALESCE(SUM(s.decision = 'denied'), 0) AS denied,"
         " COALESCE(SUM(s.direction = 'exit' AND s.act = 'scan'), 0) AS exits,"
         " COALESCE(SUM(s.act = 'override'), 0) AS overrides,"
-        " COALESCE(SUM(s.override_place), 0) AS over_capacity,"
+        " COALESCE(SUM(s.override_place AND s.direction = 'entry'), 0) AS over_capacity,"
         " MAX(s.facts_age_ms) AS facts_age_ms"
         " FROM absence a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
         " JOIN hall h USING (hall_id)"

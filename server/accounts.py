@@ -7,6 +7,7 @@ caller's thread, never on the one that writes.
 import hashlib
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ PASSWORD_CHARS_MAX = 200
 NAME_CHARS_MAX = 60
 
 HASHER = argon2.PasswordHasher()  # RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes
+# One hash takes 64 MiB: a crowd of guesses must not take the machine's memory.
+_HASHING = threading.BoundedSemaphore(2)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 Random = Callable[[int], bytes]
@@ -211,13 +214,14 @@ def _verified(database: Database, name: str, password: str) -> tuple[User, str]:
         "SELECT user_id, name, role, disabled_at, password_hash FROM user WHERE name = ?",
         (name.strip()[:NAME_CHARS_MAX],),
     ).fetchone()
-    if row is None:
-        HASHER.hash(password[:PASSWORD_CHARS_MAX])  # an unknown name takes as long as a known one
-        raise SignInError
-    try:
-        HASHER.verify(row["password_hash"], password[:PASSWORD_CHARS_MAX])
-    except argon2.exceptions.VerificationError:
-        raise SignInError from None
+    with _HASHING:
+        if row is None:
+            HASHER.hash(password[:PASSWORD_CHARS_MAX])  # takes as long as a known name
+            raise SignInError
+        try:
+            HASHER.verify(row["password_hash"], password[:PASSWORD_CHARS_MAX])
+        except argon2.exceptions.VerificationError:
+            raise SignInError from None
     if row["disabled_at"] is not None:
         raise SignInError
     return _user(row), row["password_hash"]

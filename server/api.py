@@ -141,8 +141,8 @@ def scans() -> Response:
     ) -> tuple[ledger.Sender, ledger.Ingested, list[wire.PlaceOrder], int, int]:
         now = here.now()
         caller = verified(db, signed, now)
+        kiosks.keep_health(db, caller.sender.key, batch)  # first: a door that rests gets nothing
         taken = ledger.ingest(db, caller.sender, batch, calendar=calendar, now=now)
-        kiosks.keep_health(db, caller.sender.key, batch)
         orders = places.orders_for(db, caller.sender.key)
         return caller.sender, taken, orders, feed.cursor(db), places.incarnation(db)
 

@@ -12,11 +12,12 @@ from badges import supervising, wire
 from badges.places import KioskKey
 from server import looking_up, moving, supervisors
 from server.api import ApiError, Signed, answer_json, blueprint, read_signature, verified
+from server.budget import Budget
 from server.services import services
 
 __all__ = ["blueprint"]  # the kiosks' own, with these calls added
 
-_BUDGET = "hallkeeper_lookups"
+_LOOKUPS, _MOVES = "hallkeeper_lookups", "hallkeeper_moves"
 
 
 @blueprint.post("/people")
@@ -25,7 +26,7 @@ def people() -> Response:
     here = services()
     body = request.get_data()
     asked, signed = wire.decode(body, supervising.LookUp), read_signature(body)
-    budget = _budget()
+    budget = _budget(_LOOKUPS, looking_up.LOOKUPS_MAX, looking_up.WINDOW_MS)
 
     def allow(db: sqlite3.Connection) -> tuple[KioskKey, bool]:
         kiosk = _supervised(db, signed, asked.by, here.now())
@@ -55,9 +56,12 @@ def door() -> Response:
     here = services()
     body = request.get_data()
     asked, signed = wire.decode(body, supervising.MoveDoor), read_signature(body)
+    budget = _budget(_MOVES, moving.MOVES_MAX, moving.WINDOW_MS)
 
     def step(db: sqlite3.Connection) -> None:
         kiosk = _supervised(db, signed, asked.by, here.now())
+        if not budget.take(kiosk, here.now()):
+            raise ApiError(429, "moved_often", "This kiosk was moved too often; wait an hour.")
         moving.move(db, kiosk, asked.door, by=asked.by, now=here.now())
 
     try:
@@ -75,7 +79,7 @@ def _supervised(db: sqlite3.Connection, signed: Signed, by: str, now: int) -> Ki
     return caller.sender.key
 
 
-def _budget() -> looking_up.Budget:
-    budget = current_app.extensions.setdefault(_BUDGET, looking_up.Budget())
-    assert isinstance(budget, looking_up.Budget)
+def _budget(name: str, most: int, window_ms: int) -> Budget:
+    budget = current_app.extensions.setdefault(name, Budget(most, window_ms))
+    assert isinstance(budget, Budget)
     return budget

@@ -2,8 +2,11 @@
 differed.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable
+
+import msgspec
 
 from badges.admission import Facts, Reason, Scan, decide
 from badges.admission.facts import (
@@ -50,6 +53,25 @@ class Judge:
         if difference is not None:
             involved = difference in (Reason.ALREADY_INSIDE, "passback")
             add(self._db, number, difference, other if involved else None, now)
+
+    def judge_again(self, stay: presence.Stay, now: int) -> None:
+        """A stay came late: who entered by the same badge meanwhile, and is not listed yet."""
+        for number in presence.entered_during(self._db, stay.ref):
+            known = self._db.execute(
+                "SELECT 1 FROM discrepancy WHERE number = ? AND reason IN (?, 'passback')",
+                (number, Reason.ALREADY_INSIDE),
+            ).fetchone()
+            (body,) = self._db.execute(
+                "SELECT body FROM leaf WHERE number = ?", (number,)
+            ).fetchone()
+            record = msgspec.convert(json.loads(body)["record"], ScanRecord)
+            person = self._person(stay.serial)
+            if known or person is None or record.act != "scan":
+                continue
+            scan = Scan(_badge(record, person), Direction.ENTRY, record.scanned_at)
+            difference = discrepancy(record, decide(scan, self._facts(record, person, stay)))
+            if difference in (Reason.ALREADY_INSIDE, "passback"):
+                add(self._db, number, difference, stay, now)
 
     def _person(self, serial: int) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._db.execute(

@@ -69,6 +69,7 @@ def ingest(
     gone = set(batch.gone)
     for record, chain in fresh:
         step.take(record, chain, gone=record.seq in gone)
+    step.judge_again()
     for totals in batch.places:
         step.hear_returned(totals)
     step.save()

@@ -9,7 +9,7 @@ import msgspec
 
 from badges import wire
 from badges.admission import Reason
-from badges.admission.facts import Calendar, StayId
+from badges.admission.facts import Calendar
 from badges.places import KioskKey, Pool, PoolKey
 from badges.record import ScanRecord, StayRef, WireError
 from server import discrepancies, entry_log, feed, places, presence, unnamed
@@ -36,6 +36,7 @@ class Step:
         self._quarantined = quarantined
         self._pools: dict[PoolKey, Pool] = {}
         self._before: dict[PoolKey, Pool] = {}
+        self._entered: list[presence.Stay] = []
         self._judge = discrepancies.Judge(db, calendar)
 
     @property
@@ -58,6 +59,11 @@ class Step:
         for key, pool in self._pools.items():
             places.save(self.db, key, self._before[key], pool)
             self._before[key] = pool
+
+    def judge_again(self) -> None:
+        """With all records of the batch: how long each stay lasted is known, or it is open."""
+        for stay in self._entered:
+            self._judge.judge_again(stay, self.now)
 
     def take(self, record: ScanRecord, chain: bytes, *, gone: bool) -> None:
         """Take one record; `gone`: its stay was over before the kiosk offered it (rule 4)."""
@@ -146,18 +152,19 @@ class Step:
             clock_known=record.skew_ms is not None, override=record.override_place,
         )  # fmt: skip
         presence.add(self.db, stay, gone_at=at if gone else None)
+        self._entered.append(stay)
         early = presence.early_exit(self.db, ref)
+        over = gone or early is not None
         if early is not None and not gone:
             self._settle(presence.close(self.db, ref, *early))
-            return
-        if not gone:
+        if not over:
             opened = wire.StayOpened(presence.facts(stay), record.hall)
             feed.publish(self.db, opened, hall_id=record.hall)
             ended = unnamed.exit_of(self.db, stay) if stay.clock_known else None
             if ended is not None:
                 self._close_inferred(stay.ref, "exit", {"exit": ended[0]}, ended[1])
-                return
-        self._move(stay, gone=gone)
+                over = True
+        self._move(stay, over=over)
 
     def _leave(self, record: ScanRecord, ref: StayRef) -> None:
         """An exit or an annulment: it closes the stay that it names, once, in whatever order
@@ -170,6 +177,7 @@ class Step:
             self._pools[key] = self._account(key).trust(self.sender)
         closed = presence.close(self.db, ref, by, at)
         if closed is None:
+            presence.ended(self.db, ref, at)
             presence.remember_early(self.db, ref, by, at)
         self._settle(closed)
 
@@ -181,9 +189,9 @@ class Step:
         else:
             self._close_inferred(stay.ref, "exit", {"exit": number}, at)
 
-    def _move(self, stay: presence.Stay, *, gone: bool) -> None:
+    def _move(self, stay: presence.Stay, *, over: bool) -> None:
         """People do not scan out: an entry elsewhere ends a stay, in whichever order they
-        arrive.
+        arrive; also one whose own stay is `over` by now.
 
         Only where it is sure which entry came first: both kiosks had measured their clocks, and
         the times lie apart. Otherwise the stay stays open, which errs on the safe side.
@@ -196,7 +204,7 @@ class Step:
             if other.hall_id not in around and other.clock_known and earlier:
                 cause = msgspec.to_builtins(stay.ref)
                 self._close_inferred(other.ref, "move", cause, stay.opened_at)
-        if gone:
+        if over:
             return
         within = presence.surroundings(self.db, stay.hall_id)
         left_at = presence.moved_on(self.db, stay.serial, stay.opened_at + CLOCK_MARGIN_MS, within)
@@ -222,8 +230,7 @@ class Step:
         if closed is None:
             return
         key = PoolKey(closed.hall_id, closed.override)
-        stay = StayId(closed.ref.kiosk, closed.ref.generation, closed.ref.seq)
-        self._pools[key] = self._pool(key).close_stay(stay)
+        self._pools[key] = self._pool(key).close_stay(closed.stay_id)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
         feed.publish(self.db, change, hall_id=closed.hall_id)
 

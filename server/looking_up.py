@@ -17,8 +17,8 @@ WINDOW_MS = 10 * 60_000
 
 # East Asian names are written without a space, and asked for in either order.
 _SEARCHED = (
-    "folded(a.family_name || a.given_name || ' ' || a.given_name || ' ' || a.family_name || ' '"
-    " || a.organisation)"
+    "a.family_name || a.given_name || ' ' || a.given_name || ' ' || a.family_name || ' '"
+    " || a.organisation"
 )
 
 
@@ -29,13 +29,18 @@ def look_up(db: sqlite3.Connection, text: str) -> Found:
     words = folded(text).split()
     if not words:
         return Found([], more=False)
-    db.create_function("folded", 1, folded, deterministic=True)
-    found = " AND ".join(f"instr({_SEARCHED}, ?) > 0" for _ in words)
+
+    def has_all(searched: str) -> bool:
+        plain = folded(searched)  # once for each person, however many words there are
+        return all(word in plain for word in words)
+
+    db.create_function("has_all", 1, has_all)
     rows = db.execute(
         "SELECT a.serial, MAX(b.issue), a.category, a.valid_days, a.zones, a.flags, a.given_name,"
         " a.family_name, a.organisation, a.country FROM attendee a JOIN badge b USING (serial)"
-        f" WHERE {found} GROUP BY a.serial ORDER BY a.family_name, a.given_name, a.serial LIMIT ?",
-        (*words, PEOPLE_MAX + 1),
+        f" WHERE has_all({_SEARCHED}) GROUP BY a.serial"
+        " ORDER BY a.family_name, a.given_name, a.serial LIMIT ?",
+        (PEOPLE_MAX + 1,),
     ).fetchall()
     return Found([_person(row) for row in rows[:PEOPLE_MAX]], more=len(rows) > PEOPLE_MAX)
 
@@ -61,17 +66,3 @@ def _person(row: sqlite3.Row) -> PersonFacts:
         flags=row[5],
         holder=HolderName(whole_name(row[6], row[7]), row[8], row[9]),
     )
-
-
-class Budget:
-    """How often each kiosk has asked of late. One thread at a time: the writer's."""
-
-    def __init__(self) -> None:
-        self._asked_at: dict[KioskKey, list[int]] = {}
-
-    def take(self, kiosk: KioskKey, now: int) -> bool:
-        """Whether the kiosk may ask once more."""
-        recent = [at for at in self._asked_at.get(kiosk, []) if now - at < WINDOW_MS]
-        allowed = len(recent) < LOOKUPS_MAX
-        self._asked_at[kiosk] = [*recent, now] if allowed else recent
-        return allowed

@@ -11,6 +11,9 @@ from badges.supervising import DoorChoice
 from server import entry_log, feed, grants, places, venue
 from server.names import names_of
 
+MOVES_MAX = 10  # of one kiosk within `WINDOW_MS`: a stolen one must not gather every hall's places
+WINDOW_MS = 60 * 60_000
+
 
 class NoSuchDoorError(ValueError):
     """There is no such door in the event."""

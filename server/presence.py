@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from badges import wire
+from badges.admission.facts import StayId
 from badges.record import StayRef
 
 CLOCK_MARGIN_MS = 500  # of two measured clocks; nobody is at two doors within that time
@@ -21,6 +22,11 @@ class Stay:
     opened_at: int  # by the server's clock, as far as the kiosk knew its own error
     clock_known: bool  # whether the kiosk had measured that error
     override: bool = False  # it uses a place beyond the capacity
+
+    @property
+    def stay_id(self) -> StayId:
+        """As the protocol of places names it."""
+        return StayId(self.ref.kiosk, self.ref.generation, self.ref.seq)
 
 
 # Of which stays the order in time is known: those whose kiosk had measured its clock.
@@ -79,6 +85,29 @@ def remember_early(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> bo
     return known is None
 
 
+def ended(db: sqlite3.Connection, ref: StayRef, at: int) -> None:
+    """The exit of a stay that was over before its entry was offered: now its end is known."""
+    db.execute(
+        "UPDATE stay SET closed_at = ? WHERE kiosk = ? AND generation = ? AND seq = ? AND gone = 1",
+        (at, ref.kiosk, ref.generation, ref.seq),
+    )
+
+
+def entered_during(db: sqlite3.Connection, ref: StayRef) -> list[int]:
+    """Scans by which the holder entered the hall again while that stay lasted.
+
+    They may have come here before it did, from a door that was not cut off.
+    """
+    rows = db.execute(
+        "SELECT x.number FROM stay s JOIN stay o ON o.serial = s.serial AND o.hall_id = s.hall_id"
+        " AND o.opened_at > s.opened_at AND (s.closed_at IS NULL OR o.opened_at < s.closed_at)"
+        " JOIN scan x ON x.kiosk = o.kiosk AND x.generation = o.generation AND x.seq = o.seq"
+        " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ?",
+        (ref.kiosk, ref.generation, ref.seq),
+    )
+    return [row[0] for row in rows]
+
+
 def early_exit(db: sqlite3.Connection, ref: StayRef) -> tuple[str, int] | None:
     """By what and when the stay ended before its entry came here, or None; told once."""
     row = db.execute(
@@ -120,10 +149,10 @@ def stays_of(db: sqlite3.Connection, serial: int, hall_id: int) -> list[tuple[St
 def overlapping(
     db: sqlite3.Connection, serial: int, hall_id: int, at: int, but: StayRef
 ) -> Stay | None:
-    """Another stay of the holder in this hall that is open, or was at `at`."""
+    """Another stay of the holder in this hall, as far as it is known, at `at`."""
     row = db.execute(
         f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay WHERE serial = ? AND hall_id = ?"
-        " AND (closed_at IS NULL OR (opened_at <= ? AND closed_at > ?))"
+        " AND opened_at <= ? AND (closed_at IS NULL OR closed_at > ?)"
         " AND NOT (kiosk = ? AND generation = ? AND seq = ?) ORDER BY opened_at LIMIT 1",
         (serial, hall_id, at, at, but.kiosk, but.generation, but.seq),
     ).fetchone()

@@ -71,7 +71,7 @@ def clear(db: sqlite3.Connection, hall_id: int, *, by: str, now: int) -> int:
         before = pool = places.load(db, key)
         for stay in presence.open_in(db, hall_id, override=override):
             presence.close(db, stay.ref, "cleared", now)
-            pool = pool.close_stay()
+            pool = pool.close_stay(stay.stay_id)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
             feed.publish(db, change, hall_id=hall_id)
             ended += 1
@@ -90,6 +90,9 @@ def attest(
 ) -> None:  # fmt: skip
     """Two people's word: of those whom a fenced kiosk let in and the ledger does not know of, at
     most `inside` are in the hall. The rest of its places come back. Raises PlacesError.
+
+    Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
+    may have held more than is known here: then it stands as it was said (rule 8).
     """
     if inside < 0:
         raise PlacesError("The number of people is 0 or more.")
@@ -98,8 +101,8 @@ def attest(
         before = places.load(db, key)
         if kiosk not in before.kiosks:
             raise PlacesError("This kiosk never had places in that hall.")
-        word = min(inside, max(0, before.kiosks[kiosk].held))
-        inside -= word
+        known = max(0, before.kiosks[kiosk].held)
+        word = inside if kiosk in before.awaited else min(inside, known)
         places.save(db, key, before, before.attest(kiosk, word, seq=_last_seq(db, kiosk)))
     subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}
     subject |= {"kiosk": kiosk[0], "generation": kiosk[1]}

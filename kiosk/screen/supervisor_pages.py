@@ -33,6 +33,7 @@ _STATUS = {
     "no_such_door": 404,
     "pin_locked": 429,
     "too_many": 429,
+    "moved_often": 429,
     "bad_request": 400,
     "reason_missing": 400,
     "note_too_long": 400,

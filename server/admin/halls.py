@@ -7,9 +7,10 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from badges.places import PlacesError
-from server import accounts, auth, kiosks, places, safety, venue
+from server import accounts, auth, places, safety, venue
 from server.admin.fields import whole
 from server.places import UnknownHallError
+from server.security import limiter
 from server.services import services
 from server.venue_plan import VenueError
 
@@ -30,6 +31,7 @@ def show(hall_id: int) -> str:
         doors=doors,
         unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
         awaited=[one for one in doors if one.awaited],
+        stopped=[one for one in doors if one.state != "active"],
         now=now,
     )
 
@@ -88,11 +90,15 @@ def clear(hall_id: int) -> Response:
 
 
 @blueprint.post("/<int:hall_id>/attest")
+@limiter.limit("10 per 5 minutes", key_func=auth.actor)  # no way to guess the second's password
 @auth.allow()
 def attest(hall_id: int) -> Response:
     """Two people's word on a lost kiosk's places: who is signed in, and another admin or
     supervisor with their own password.
     """
+    if request.form.get("stopped") != "yes":
+        flash("Nothing was changed: tick the box, the kiosk must let nobody in any more.", "bad")
+        return _back(hall_id)
     here, by = services(), auth.actor()
     form = request.form
     inside, generation = form.get("inside", type=whole), form.get("generation", type=whole)
@@ -124,7 +130,7 @@ def _do(hall_id: int, step: Callable[[sqlite3.Connection], object], said: str) -
         services().database.write(step)
     except UnknownHallError:
         abort(404)
-    except (VenueError, PlacesError, kiosks.KioskError) as error:
+    except (VenueError, PlacesError) as error:
         flash(f"Nothing was changed: {error}", "bad")
     else:
         flash(said, "good")

@@ -3,7 +3,7 @@
 import pytest
 
 from badges import wire
-from kiosk.link import JUMP_MS, Link
+from kiosk.link import JUMP_MS, ROUND_TRIP_MS, Link
 
 
 class Clocks:
@@ -23,22 +23,37 @@ def clocks() -> Clocks:
     return Clocks()
 
 
-@pytest.fixture
-def link(clocks: Clocks) -> Link:
-    made = Link(lambda: clocks.wall, lambda: clocks.steady)
-    answer = wire.ScanAnswer(
+def answered(at: int) -> wire.ScanAnswer:
+    """An answer that was made at once, at `at` by the server's clock."""
+    return wire.ScanAnswer(
         acked_seq=0,
         incarnation=1,
         fenced=False,
         orders=[],
-        received_at=clocks.wall - 300,
-        answered_at=clocks.wall - 300,
+        received_at=at,
+        answered_at=at,
         cursor=0,
         checkpoint="",
         consistency=[],
     )
-    made.measure(clocks.wall, answer, clocks.wall)
+
+
+@pytest.fixture
+def link(clocks: Clocks) -> Link:
+    made = Link(lambda: clocks.wall, lambda: clocks.steady)
+    made.measure(clocks.wall, answered(clocks.wall - 300), clocks.wall)
     return made
+
+
+@pytest.mark.parametrize("late_by", [ROUND_TRIP_MS + 1, 60_000, -ROUND_TRIP_MS - 1])
+def test_a_slow_round_trip_tells_nothing_of_the_clock(
+    link: Link, clocks: Clocks, late_by: int
+) -> None:
+    link.measure(clocks.wall, answered(clocks.wall), clocks.wall + late_by)
+    assert link.state.skew_ms == 300
+    fresh = Link(lambda: clocks.wall, lambda: clocks.steady)
+    fresh.measure(clocks.wall, answered(clocks.wall), clocks.wall + late_by)
+    assert fresh.state.skew_ms is None
 
 
 def test_it_is_unknown_before_the_first_exchange(clocks: Clocks) -> None:

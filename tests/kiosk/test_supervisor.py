@@ -5,6 +5,7 @@ import pytest
 from badges import wire
 from badges.admission import Admitted, Direction, Flag
 from badges.admission.phrases import Tone
+from badges.supervising import Found
 from kiosk.admit import NotReadyError
 from kiosk.supervisor_session import IDLE_MS
 from tests.kiosk.door import HALL, PRESS, Clock, Door, badge, reason, snapshot
@@ -154,6 +155,19 @@ class TestLookUp:
     def test_names_are_forgotten_with_the_session(self, here: Supervised) -> None:
         here.unlock()
         here.supervision.people("lost")
+        here.unlock(OMAR, "270461")
+        assert refused(here.supervision.admit, LOST) == "look_up_first"
+
+    def test_names_that_come_after_the_session_are_not_kept(
+        self, here: Supervised, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def slow(words: str, by: str) -> Found:
+            here.supervision.lock()
+            return Found([PERSON], more=False)
+
+        monkeypatch.setattr(here.server, "look_up", slow)
+        here.unlock()
+        assert refused(here.supervision.people, "lost") == "not_unlocked"
         here.unlock(OMAR, "270461")
         assert refused(here.supervision.admit, LOST) == "look_up_first"
 

@@ -40,6 +40,15 @@ def test_the_report_of_a_time_away(site: Site) -> None:
     assert found.discrepancies == {"already_inside": 1}
 
 
+def test_a_place_beyond_the_capacity_counts_once_though_its_exit_names_it_too(site: Site) -> None:
+    word = {"by": "user:1", "override_place": True}
+    entry = site.west.scan(NOW, BORIS, act="override", **word)
+    site.west.leave(NOW + 1, BORIS, site.west.ref(entry), act="annul", **word)
+    site.send(site.west, now=NOW + MINUTE)
+    (found,) = report(site)
+    assert (found.overrides, found.over_capacity) == (1, 1)
+
+
 def test_a_backlog_in_many_batches_is_one_absence(site: Site) -> None:
     for number in range(4):
         site.west.scan(NOW + number * MINUTE, number + 1)

@@ -124,6 +124,19 @@ def test_it_works(kiosk: Kiosk) -> None:
     assert wire.decode(kiosk.get("/api/names?after=0").data, wire.NamesPage).names == []
 
 
+def test_a_door_that_rests_is_granted_nothing_by_the_batch_that_says_so(kiosk: Kiosk) -> None:
+    kiosk.post(kiosk.door.batch(NOW))
+    kiosk.door.granted = kiosk.door.returned = 9
+    answer = wire.decode(kiosk.post(kiosk.door.batch(NOW, resting=True)).data, wire.ScanAnswer)
+    assert [(order.granted, order.override) for order in answer.orders] == [(9, False), (0, True)]
+
+
+def test_a_kiosk_that_stood_at_many_doors_is_heard(kiosk: Kiosk) -> None:
+    stood = [wire.PlaceTotals(hall, 0, 0, 0) for hall in range(1, 100)]
+    answer = kiosk.post(kiosk.door.batch(NOW, places=stood))
+    assert b"no such hall" in answer.data  # it was read: there is but one hall here
+
+
 def test_an_unsigned_request_is_refused(app: Flask) -> None:
     answer = app.test_client().get("/api/replica")
     assert (answer.status_code, code_of(answer)) == (401, "bad_signature")

@@ -17,7 +17,7 @@ from badges.supervising import (
     MoveDoor,
     PersonFacts,
 )
-from server import accounts, create_app, issuing, kiosks, looking_up, supervisors
+from server import accounts, create_app, issuing, kiosks, looking_up, moving, supervisors
 from server.config import Event
 from server.database import Database
 from tests.server.conftest import NOW, serial_of
@@ -264,6 +264,16 @@ class TestMoving:
         answer = post(kiosk, "/api/door", MoveDoor(77, MEI))
         assert (answer.status_code, code_of(answer)) == (404, "no_such_door")
         assert site.reader.execute("SELECT door_id FROM kiosk").fetchone()[0] == kiosk.door.door
+
+    def test_so_often_and_no_more(self, kiosk: Kiosk, clock: Clock, there: int) -> None:
+        """A stolen kiosk would go from hall to hall and gather the places of all."""
+        main = kiosk.door.door
+        doors = [there, main] * (moving.MOVES_MAX // 2)
+        assert {post(kiosk, "/api/door", MoveDoor(d, MEI)).status_code for d in doors} == {200}
+        answer = post(kiosk, "/api/door", MoveDoor(there, MEI))
+        assert (answer.status_code, code_of(answer)) == (429, "moved_often")
+        clock.now += moving.WINDOW_MS
+        assert post(kiosk, "/api/door", MoveDoor(there, MEI)).status_code == 200
 
     def test_what_it_sends_of_the_old_hall_is_still_taken(
         self, kiosk: Kiosk, site: Database, there: int

@@ -35,6 +35,21 @@ def test_a_move_is_seen_whichever_record_arrives_first(site: Site) -> None:
     assert site.figures(OTHER).inside == 1
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_an_entry_whose_stay_is_over_when_it_arrives_was_a_move_all_the_same(
+    site: Site, named: bool
+) -> None:
+    site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    entry = site.other.scan(NOW + 60_000, ANNA)
+    ref = site.other.ref(entry) if named else None
+    site.room.leave(NOW + 120_000, ANNA, ref, hall=OTHER)
+    site.send(site.room)
+    site.send(site.other)
+    assert (site.figures(SMALL).inside, site.figures(OTHER).inside) == (0, 0)
+    assert site.rows("SELECT closed_by FROM stay ORDER BY opened_at") == [("move",), ("exit",)]
+
+
 def test_a_room_inside_a_hall_does_not_end_the_stay_in_the_hall(site: Site) -> None:
     site.other.scan(NOW, ANNA)
     site.send(site.other)

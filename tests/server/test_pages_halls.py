@@ -84,6 +84,9 @@ def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
     )
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/attest"
     fields = {"kiosk": "west-1", "generation": 1, "inside": 3, "name": "Second"}
+    at_work = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
+    assert "nobody in any more" in at_work
+    fields["stopped"] = "yes"
     wrong = admin.post(target, {**fields, "password": "no"}, follow_redirects=True).text
     assert "second person" in wrong
     alone = {**fields, "name": admin_name(pages), "password": PASSWORD}
@@ -95,6 +98,23 @@ def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
     assert acts(pages)[-1] == "kiosk_attested"
     figures = next(f for f in places.hall_figures(pages.database.reader) if f.hall_id == west.hall)
     assert figures.unspent == 3
+
+
+def test_a_second_password_is_not_guessed(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/attest"
+    codes = [admin.post(target, {"inside": 0}).status_code for _ in range(11)]
+    assert codes == [303] * 10 + [429]
+
+
+def test_a_lost_kiosk_that_a_restored_server_waits_for_can_be_attested(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    forget = "UPDATE place_account SET granted = 0, returned = 0, awaited = 1"
+    pages.database.write(lambda db: db.execute(forget) and None)
+    pages.database.write(lambda db: kiosks.fence(db, "west-1", 1, by="test", now=pages.now))
+    page = pages.staff("admin").get(f"/admin/halls/{west.hall}").text
+    assert f'action="/admin/halls/{west.hall}/attest"' in page
+    assert 'name="inside" type="number" min="0" required' in page
 
 
 def admin_name(pages: Pages) -> str:

@@ -75,6 +75,46 @@ def test_clearing_ends_every_stay_and_what_fenced_kiosks_hold(site: Site) -> Non
     ) == [(1,)]
 
 
+def attest(site: Site, inside: int) -> None:
+    who = {"by": "user:1", "with_": "user:2", "now": NOW}
+    site.database.write(lambda db: safety.attest(db, SMALL, ("west", 1), inside, **who))
+
+
+def test_a_hall_that_is_cleared_gives_no_attested_place_back_twice(site: Site) -> None:
+    site.database.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+    attest(site, 0)
+    for serial in (1, 2):  # its journal turns up: they count by the attestation
+        site.west.scan(NOW, serial)
+    site.west.returned += site.west.free
+    site.send(site.west)
+    site.database.write(lambda db: safety.clear(db, SMALL, by="user:1", now=NOW))
+    pool = places.load(site.database.reader, PoolKey(SMALL))
+    assert (pool.kiosks["west", 1].held, pool.open_stays) == (0, 0)
+    assert pool.worst_case == sum(max(0, held.held) for held in pool.kiosks.values())
+
+
+def test_after_a_restore_the_word_stands_though_the_places_are_unknown(site: Site) -> None:
+    def forgotten(db) -> None:
+        """As restored from a backup that knows of no place of the kiosk."""
+        db.execute(
+            "UPDATE place_account SET granted = 0, returned = 0, awaited = 1 WHERE kiosk = 'west'"
+        )
+
+    site.database.write(forgotten)
+    site.database.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+    attest(site, 2)
+    pool = places.load(site.database.reader, PoolKey(SMALL))
+    assert (pool.kiosks["west", 1].held, pool.awaited) == (2, frozenset())
+
+
+def test_the_word_bounds_both_pools(site: Site) -> None:
+    site.database.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+    attest(site, 1)
+    for override in (False, True):
+        pool = places.load(site.database.reader, PoolKey(SMALL, override))
+        assert pool.kiosks["west", 1].held == 1
+
+
 def test_a_kiosk_at_work_can_not_be_attested(site: Site) -> None:
     def attest(kiosk: str, inside: int):
         site.database.write(

@@ -46,6 +46,18 @@ def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -
         time.sleep(0.1)
 
 
+@dataclass(frozen=True)
+class Ground:
+    """Where a site's processes run and how they are reached."""
+
+    host: str = "127.0.0.1"  # of the server, as kiosks reach it
+    within: Callable[[str], list[str]] = lambda name: []  # words before that process's command
+    connect: Callable[[tuple[str, int], float], socket.socket] = socket.create_connection
+
+
+LOOPBACK = Ground()
+
+
 @dataclass
 class Process:
     """A child in a process group of its own; its standard output as lines of JSON."""
@@ -109,8 +121,9 @@ class Process:
 class Site:
     """An event with a venue and a roster, and the processes that run it."""
 
-    def __init__(self, path: Path, venue_toml: str, people: int) -> None:
+    def __init__(self, path: Path, venue_toml: str, people: int, ground: Ground = LOOPBACK) -> None:
         self.path = path
+        self.ground = ground
         self.port = free_port()
         time_zone, first_day = noon_zone(now_ms())
         settings = EventSettings(
@@ -118,8 +131,8 @@ class Site:
             time_zone=time_zone,
             first_day=first_day,
             days=2,
-            public_host="127.0.0.1",
-            host="127.0.0.1",
+            public_host=ground.host,
+            host=ground.host,
             port=self.port,
         )
         config.init_event(path / "event", settings, now=now_ms())
@@ -128,10 +141,13 @@ class Site:
         self._fill(venue_toml, people)
         self.server = Process(
             "server",
-            [sys.executable, "-m", "server.cli", "serve", "--event", str(self.event.path)],
+            self._command("server", "server.cli", "serve", "--event", str(self.event.path)),
             path / "server.log",
         )
         self.kiosks: dict[str, Process] = {}
+
+    def _command(self, name: str, module: str, *words: str) -> list[str]:
+        return [*self.ground.within(name), sys.executable, "-m", module, *words]
 
     def _fill(self, venue_toml: str, people: int) -> None:
         from badges.roster import read_roster
@@ -171,9 +187,13 @@ class Site:
         self.server.start()
         wait_for("the server", self._listening)
 
+    @property
+    def address(self) -> tuple[str, int]:
+        return (self.ground.host, self.port)
+
     def _listening(self) -> bool:
         assert self.server.alive, self.server.log.read_text()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+        with contextlib.suppress(OSError), self.ground.connect(self.address, 1):
             return True
         return False
 
@@ -185,15 +205,15 @@ class Site:
                 self.event,
                 name,
                 door,
-                address=("127.0.0.1", port or self.port),
+                address=(self.ground.host, port or self.port),
                 by="test",
                 now=now_ms(),
                 random=os.urandom,
             )
         )
         assert isinstance(code, EnrolmentCode)
-        command = [sys.executable, "-m", "kiosk", "enrol"]
-        command += ["--dir", str(self.path / name), "--code", code.text()]
+        options = ("--dir", str(self.path / name), "--code", code.text())
+        command = self._command(name, "kiosk", "enrol", *options)
         enrolling = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -207,17 +227,17 @@ class Site:
 
     def run(self, name: str, camera: Path, *options: str) -> Process:
         """A kiosk without a screen, looking at a video."""
-        process = self.kiosks.setdefault(
-            name,
-            Process(
-                name,
-                [
-                    *(sys.executable, "-m", "kiosk", "run", "--dir", str(self.path / name)),
-                    *("--camera", str(camera), "--headless", "--json", *options),
-                ],
-                self.path / f"{name}.log",
-            ),
-        )
+        return self._run(name, "--camera", str(camera), "--headless", *options)
+
+    def run_typed(self, name: str, port: int) -> Process:
+        """A kiosk without a camera, into whose page at `port` a hand scanner types."""
+        return self._run(name, "--camera", "none", "--port", str(port))
+
+    def _run(self, name: str, *options: str) -> Process:
+        directory = str(self.path / name)
+        command = self._command(name, "kiosk", "run", "--dir", directory, "--json", *options)
+        log = self.path / f"{name}.log"
+        process = self.kiosks.setdefault(name, Process(name, command, log))
         process.start()
         return process
 
@@ -241,8 +261,8 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(path: Path, venue_toml: str, people: int) -> Iterator[Site]:
-    made = Site(path, venue_toml, people)
+def site(path: Path, venue_toml: str, people: int, ground: Ground = LOOPBACK) -> Iterator[Site]:
+    made = Site(path, venue_toml, people, ground)
     try:
         yield made
     finally:
