@@ -116,7 +116,7 @@ class _Sharing:
         self.recalls: dict[KioskKey, int] = {}
         places = max(0, free + sum(max(0, door.held) for door in self.heard))
         expected = [*self.heard, *_as_busy(missing, self.heard)]
-        few = places <= FEW * len(self.heard)
+        few = places <= FEW * len(expected)
         self.reserve = 0 if spread else places if few else int(places * RESERVE)
         self.fair = fair_shares(expected, places - self.reserve)
         self.reserve += sum(self.fair[door.kiosk] for door in missing)
