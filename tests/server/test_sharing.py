@@ -23,7 +23,7 @@ from server.sharing import (
 )
 from tests.bench.sharing_cost import live_through
 from tests.bench.sharing_day import Day, Person, day
-from tests.bench.sharing_hall import LIVE_S, TRIPS_MAX, Hall
+from tests.bench.sharing_hall import LIVE_S, Hall
 
 A, B, C = ("door-a", 1), ("door-b", 1), ("door-c", 1)
 
@@ -164,6 +164,7 @@ def test_more_arrivals_never_mean_less(parts: list[float], places: int, more: fl
 
 
 A0 = ("door-0", 1)
+QUIET_TRIPS = 20  # by when everything lies where it should
 
 any_door = st.builds(
     Door,
@@ -232,12 +233,14 @@ def test_places_reach_whoever_waits_with_one_call_back_and_then_all_is_quiet(hal
     if there >= len(waiting):
         assert not hall.plan(hall.now).hopeless
     assert a_trip(hall) + a_trip(hall) >= min(len(waiting), there)
-    for _ in range(TRIPS_MAX):
-        a_trip(hall)
-    last = hall.plan(hall.now)
     away = {one.key for one in hall.doors if not one.online}
-    assert not last.grants
-    assert last.recalls.keys() <= away, "only who does not answer is asked again"
+    for _ in range(QUIET_TRIPS):
+        last = hall.plan(hall.now)
+        if not last.grants and last.recalls.keys() <= away:  # who does not answer is asked again
+            break
+        a_trip(hall)
+    else:
+        pytest.fail(f"places wander without end: {last}")
     assert hall.pool.free >= min(0, there)
 
 
