@@ -66,10 +66,9 @@ def absences(db: sqlite3.Connection, limit: int = 100) -> list[Absence]:
         " COALESCE(SUM(s.act = 'override'), 0) AS overrides,"
         " COALESCE(SUM(s.override_place AND s.direction = 'entry'), 0) AS over_capacity,"
         " MAX(s.facts_age_ms) AS facts_age_ms"
-        " FROM absence a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
-        " JOIN hall h USING (hall_id)"
-        " LEFT JOIN scan s ON s.kiosk = a.kiosk AND s.generation = a.generation"
+        " FROM absence a JOIN scan s ON s.kiosk = a.kiosk AND s.generation = a.generation"
         " AND s.seq BETWEEN a.first_seq AND a.last_seq"
+        " JOIN door d USING (door_id) JOIN hall h ON h.hall_id = s.hall_id"
         " GROUP BY a.absence_id ORDER BY a.back_at DESC, a.absence_id DESC LIMIT ?",
         (limit,),
     ).fetchall()

@@ -132,11 +132,14 @@ def set_role(db: sqlite3.Connection, user_id: int, role: str, *, by: str, now: i
 
 
 def disable_user(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
-    """Shut a user out, and end the user's sessions. Raises AccountError for the last admin."""
+    """Shut a user out, here and at the doors, whose PIN is gone for good; the user's sessions end.
+
+    Raises AccountError for the last admin.
+    """
     _keep_an_admin(db, user(db, user_id))
-    db.execute("UPDATE user SET disabled_at = ? WHERE user_id = ?", (now, user_id))
-    end_sessions(db, user_id)
     _tell_doors(db, user_id)
+    db.execute("UPDATE user SET disabled_at = ?, pin_hash = NULL WHERE user_id = ?", (now, user_id))
+    end_sessions(db, user_id)
     entry_log.act(db, by, "user_disabled", {"user": user_id}, now)
 
 
@@ -144,7 +147,6 @@ def enable_user(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> N
     """Let a disabled user in again."""
     user(db, user_id)
     db.execute("UPDATE user SET disabled_at = NULL WHERE user_id = ?", (user_id,))
-    _tell_doors(db, user_id)
     entry_log.act(db, by, "user_enabled", {"user": user_id}, now)
 
 

@@ -59,6 +59,7 @@ class Status:
     newest: Backup | None = None
     trouble: str = ""  # why the last backup was not made
     acts_trouble: str = ""  # why the last acts are on one disk alone
+    warning: str = ""  # the second disk is the first
 
 
 def backups(directory: Path) -> list[Backup]:
@@ -261,7 +262,7 @@ class Backups:
     def _back_up(self) -> bool:
         """Whether one was made."""
         try:
-            check_directory(self._event)
+            warning = check_directory(self._event)
             self._keeper.keep()
             newest = make_backup(self._event, self._directory, self._clock(), progress=self._go_on)
             prune(self._directory)
@@ -270,7 +271,7 @@ class Backups:
                 log.error("%s", error)
             self._status = replace(self._status, trouble=str(error))
             return False
-        self._status = replace(self._status, newest=newest, trouble="")
+        self._status = replace(self._status, newest=newest, trouble="", warning=warning)
         return True
 
     def _go_on(self, done: int, of: int) -> None:

@@ -49,7 +49,7 @@ def share(db: sqlite3.Connection, hall_id: int, now: int) -> frozenset[KioskKey]
     )
     closed = hall["closed_at"] is not None
     hopeless = _share(db, usual, ordinary, closed, now)
-    _share(db, beyond, override, False, now)
+    _share(db, beyond, override, closed, now)  # nobody gets in, by no one's word
     return hopeless
 
 

@@ -92,3 +92,16 @@ def test_a_move_elsewhere_gives_the_override_place_back(site: Site) -> None:
     site.other.scan(NOW + 1000, BORIS)
     site.send(site.other)
     assert places.load(site.database.reader, BEYOND).open_stays == 0
+
+
+def test_closing_the_hall_calls_override_places_back_too(site: Site) -> None:
+    site.database.write(lambda db: safety.set_closed(db, SMALL, True, by="user:1", now=NOW))
+    recalls = [
+        body for (body,) in site.rows("SELECT body FROM change") if '"override":true' in body
+    ]
+    assert any('"recall":1' in body or '"recall":2' in body for body in recalls)
+    for door in (site.west, site.east):
+        given = granted(site, door.kiosk)
+        back = wire.PlaceTotals(SMALL, given, given, 0, override=True)
+        site.send(door, places=[*totals(site, door.kiosk)[:1], back])
+    assert places.load(site.database.reader, BEYOND).worst_case == 0

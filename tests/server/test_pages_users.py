@@ -73,7 +73,12 @@ def test_who_is_shut_out_has_no_word_at_the_doors(pages: Pages) -> None:
     with pytest.raises(accounts.SignInError):
         accounts.sign_in(pages.database, "Lin", PASSWORD, now=NOW)
     admin.post(f"/admin/users/{lin}/enable")
-    assert len(supervisors.supervisors(pages.database.reader)) == 1
+    assert supervisors.supervisors(pages.database.reader) == [], "the old PIN stays gone"
+
+
+def test_another_role_has_no_word_at_the_doors(pages: Pages) -> None:
+    admin, lin = pages.staff("admin"), made(pages, "Lin", "supervisor")
+    admin.post(f"/admin/users/{lin}/pin", {"pin": "402917"})
     admin.post(f"/admin/users/{lin}/role", {"role": "steward"})
     assert supervisors.supervisors(pages.database.reader) == []
 
