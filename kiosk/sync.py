@@ -24,7 +24,7 @@ from kiosk.witness import Watch
 
 log = logging.getLogger(__name__)
 
-BATCH_SCANS = 500
+BATCH_SCANS = 50  # the server takes so many in one go while others wait
 HEARTBEAT_S = 2.0
 BACK_OFF_S = (0.5, 5.0)  # first and longest pause while the server can't be reached
 WANT_S = 3.0  # how long a wish for a place stands

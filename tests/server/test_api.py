@@ -14,6 +14,7 @@ from badges import wire
 from badges.enrolment import RequestStamp, open_identity, proof, request_message, six_words
 from badges.keys import PrivateKey, PublicKey
 from server import create_app, kiosks
+from server.api import LONG_BATCH
 from server.config import Event
 from server.database import Database
 from tests.server.conftest import NOW
@@ -152,8 +153,12 @@ def test_another_key_is_refused(kiosk: Kiosk) -> None:
     assert code_of(kiosk.get("/api/replica")) == "bad_signature"
 
 
-def test_a_replayed_request_is_refused_and_changes_nothing(kiosk: Kiosk, app: Flask) -> None:
-    kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+@pytest.mark.parametrize("scans", [1, LONG_BATCH + 1], ids=["a batch", "a backlog"])
+def test_a_replayed_request_is_refused_and_changes_nothing(
+    kiosk: Kiosk, app: Flask, scans: int
+) -> None:
+    for _ in range(scans):
+        kiosk.door.scan(NOW, None, decision="denied", reason="forged")
     body = wire.encode(kiosk.door.batch(NOW))
     headers = kiosk.headers("POST", "/api/scans", body)
     client = app.test_client()
@@ -161,7 +166,7 @@ def test_a_replayed_request_is_refused_and_changes_nothing(kiosk: Kiosk, app: Fl
     again = client.post("/api/scans", data=body, headers=headers)
     assert (again.status_code, code_of(again)) == (409, "replayed")
     reader = app.extensions["hallkeeper"].database.reader
-    assert reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == 1
+    assert reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == scans
 
 
 def test_a_signature_covers_the_body_and_the_path(kiosk: Kiosk, app: Flask) -> None:

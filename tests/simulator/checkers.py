@@ -30,7 +30,9 @@ class Truth:
         self.entered_at: dict[int, tuple[int, int]] = {}  # entry's uid: badge, true time
         self.unnamed: dict[int, tuple[int, int]] = {}  # exit that names nobody: badge, true time
         self.meant: set[int] = set()  # entries that were so ended; a restored server may not tell
-        self.means: dict[int, tuple[int, tuple[int, KioskKey]]] = {}  # which entry it ended
+        self.means: dict[int, int] = {}  # which entry it ended
+        self.was: dict[int, tuple[int, KioskKey]] = {}  # of such entries: badge and door
+        self.out: set[int] = set()  # entries that ended by a name, elsewhere, or by staff's word
         self.twice = 0  # places that were given back once more than once
         self.rolled = 0  # places that rolled-back disks have again
         self.rolled_back = False
@@ -54,6 +56,7 @@ class Truth:
             self.unnamed[record.uid] = (record.badge, now)
             return
         self.inside.pop(stay.uid, None)
+        self.out.add(stay.uid)
         if not record.credited:
             return
         if stay.seq in door.credited and (stay.kiosk, stay.generation) == door.key:
@@ -66,9 +69,11 @@ class Truth:
         for uid in [uid for uid, (of, _) in self.inside.items() if of == badge]:
             if uid not in self.unsure:
                 del self.inside[uid]
+        self.out |= {uid for uid, (of, _) in self.was.items() if of == badge}
 
     def sweep(self, uid: int) -> None:
         del self.inside[uid]
+        self.out.add(uid)
         self.swept.add(uid)
 
     def attested(self, out: Iterable[int]) -> None:
@@ -96,13 +101,13 @@ class Truth:
         (badge, left_at), (of, entered_at) = self.unnamed[exit_uid], self.entered_at[entry_uid]
         if badge != of or left_at <= entered_at:
             raise ViolationError("an exit was taken to mean a stay that it can't have ended")
-        if exit_uid in self.means:
-            before, who = self.means.pop(exit_uid)
-            if before != entry_uid:
-                self.inside[before] = who
+        before = self.means.get(exit_uid)
+        self.means[exit_uid] = entry_uid
         self.meant.add(entry_uid)
         if entry_uid in self.inside:
-            self.means[exit_uid] = (entry_uid, self.inside.pop(entry_uid))
+            self.was[entry_uid] = self.inside.pop(entry_uid)
+        if before in self.was and before not in self.means.values() and before not in self.out:
+            self.inside[before] = self.was[before]
 
     def _give_back(self, uid: int, by: str) -> None:
         known = self.given_back.setdefault(uid, set())
@@ -148,9 +153,15 @@ class Truth:
         if worst <= pool.capacity:
             self.limit = pool.capacity
         elif self._has_all(server):
-            if worst > self.limit + slack + _overstated(pool):
+            if worst > self.limit + slack + _overstated(pool) + self._forgotten(server):
                 raise ViolationError(f"worst case {worst}, at most {self.limit} + {slack} may be")
             self.limit = min(self.limit, worst)
+
+    def _forgotten(self, server: Server) -> int:
+        """Stays that an exit without a name had ended, and that a restored server counts again: it
+        has the same records in another order, and now the exit can mean several.
+        """
+        return sum(stay.uid in self.meant for stays in server.open.values() for stay in stays)
 
     def _has_all(self, server: Server) -> bool:
         if self.behind and server.away_seen >= self.elsewhere_behind:
