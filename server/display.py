@@ -161,6 +161,8 @@ def remarks(entry: Entry) -> str:
     late_ms = entry.received_at - (entry.scanned_at - (entry.skew_ms or 0))
     if late_ms >= LATE_MS:
         found.append(f"arrived {span(late_ms)} later")
+    if entry.facts_age_ms is not None and entry.facts_age_ms >= LATE_MS:
+        found.append(f"decided on what was known {span(entry.facts_age_ms)} before")
     if entry.skew_ms is not None and abs(entry.skew_ms) >= SKEW_MS:
         found.append(
             f"door's clock {span(entry.skew_ms)} {'ahead' if entry.skew_ms > 0 else 'behind'}"

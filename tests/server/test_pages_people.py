@@ -97,13 +97,14 @@ def test_an_unknown_number_is_not_found(pages: Pages, number: str) -> None:
 def test_scans_and_whereabouts_are_shown(pages: Pages) -> None:
     main = pages.kiosk("main-1", "main")
     pages.send(main)
-    main.scan(pages.now, pages.serial("A1"))
+    main.scan(pages.now, pages.serial("A1"), facts_age_ms=5 * MINUTE)
     pages.now += 20 * MINUTE
     pages.send(main)
     text = pages.staff("badge_desk").get(address(pages, "A1")).text
     assert "In Harbour Centre since" in text
     assert "Main entrance" in text
     assert "arrived 20 min later" in text
+    assert "decided on what was known 5 min before" in text
 
 
 def test_the_card_is_a_pdf_of_one_page(pages: Pages) -> None:
