@@ -16,6 +16,7 @@ RESERVE = 0.02  # of the places: kept in the pool, for whoever asks first
 FEW = 2  # places a door: with no more than that in the hall, each is given to one who asks
 LOW_WATER = 0.8  # of its fair share: a door below it is brought up to it from others' surplus
 MEMORY_MIN = 8.0  # how far back arrivals count: after that time a third as much
+UNKNOWN_RATE = 0.5  # people a minute that any door is taken to have besides: one is no stream
 RATE_MAX = 60.0  # people a minute; a backlog of scans, sent at once, is no faster door
 SILENT_MS = 5_000  # a door unheard for longer may be gone: nothing is given to it or expected of it
 
@@ -58,10 +59,10 @@ def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
     """`places` by rate of arrival, FLOOR of them equally; whole places by D'Hondt's rule, so that
     a door at which more people arrive never gets less.
     """
-    total = sum(door.rate for door in doors)
+    total = sum(door.rate + UNKNOWN_RATE for door in doors)
     even = 1 / len(doors) if doors else 0.0
     weights = {
-        door.kiosk: FLOOR * even + (1 - FLOOR) * (door.rate / total if total > 0 else even)
+        door.kiosk: FLOOR * even + (1 - FLOOR) * (door.rate + UNKNOWN_RATE) / total
         for door in doors
     }
     least = 1 if places >= len(doors) else 0  # nobody is left without: a quiet door may go offline
