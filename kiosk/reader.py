@@ -45,7 +45,6 @@ from kiosk.reader_places import (
 
 BUDGET_MS = 12.0  # of a frame of up to BUDGET_PIXELS, and twice that of a larger one
 BUDGET_PIXELS = 1280 * 720
-LOOKS = 1 + len(CROP_LOOKS) + len(FRAME_LOOKS)
 PLACE_FRAMES = 15  # how long a place is looked at again after a code was last seen there
 LOCATED_FRAMES = 3  # how long it goes before what moved
 SHARP_FRAMES = 6  # of which the sharpest is looked at

@@ -34,7 +34,6 @@ from kiosk.transport import Transport
 log = logging.getLogger(__name__)
 
 CLOSE_S = 2.0  # for what waits to be sent, when the kiosk stops
-STATUS_S = 0.25  # between looks at what the board shows
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ concerns it.
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from badges import wire
@@ -21,7 +21,6 @@ MISSED_MAX = 5_000  # a kiosk that missed more takes a snapshot, which is quicke
 FOREIGN_WRITES_S = 1.0
 READ_MAX = 1_000
 TRIM_EVERY = 1_000  # changes; more at once would hold the others' commits up
-_INSERT = "INSERT INTO change (hall_id, kiosk, body) VALUES (?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -46,28 +45,10 @@ def publish(
     kiosk: str | None = None,
 ) -> None:
     """Store a change for one kiosk, for the kiosks of one hall, or for all."""
-    db.execute(_INSERT, (hall_id, kiosk, wire.encode_change(change)))
-    if isinstance(change, wire.VenueChanged):
-        db.execute(
-            "INSERT INTO setting VALUES ('venue_version', hex(randomblob(16)))"
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-        )
-
-
-def publish_stays(
-    db: sqlite3.Connection, changes: Iterable[tuple[int, wire.StayOpened | wire.StayClosed]]
-) -> None:
-    """Store what happened in halls, each for that hall's kiosks, in their order."""
-    db.executemany(_INSERT, ((hall, None, wire.encode_change(one)) for hall, one in changes))
-
-
-def venue_version(db: sqlite3.Connection) -> str | None:
-    """Another text after each change of the venue, and never an earlier one; None before the first.
-
-    At random, so that a change that was rolled back leaves no number for the next one to take.
-    """
-    row = db.execute("SELECT value FROM setting WHERE key = 'venue_version'").fetchone()
-    return None if row is None else str(row[0])
+    db.execute(
+        "INSERT INTO change (hall_id, kiosk, body) VALUES (?, ?, ?)",
+        (hall_id, kiosk, wire.encode_change(change)),
+    )
 
 
 def cursor(db: sqlite3.Connection) -> int:
