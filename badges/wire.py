@@ -209,11 +209,15 @@ class EnrolAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class ErrorBody(Struct, frozen=True):
-    """The one shape of an error: `{"error": {...}}`. `retry`: the same request may work later."""
+    """The one shape of an error: `{"error": {...}}`. `retry`: the same request may work later.
+
+    `counter` comes with `replayed`: the kiosk's highest request counter that the server has seen.
+    """
 
     code: str
     message: str
     retry: bool = False
+    counter: int = 0
 
 
 class ErrorAnswer(Struct, frozen=True):

@@ -221,13 +221,17 @@ class Journal:
                 self._places_came.notify_all()
         return effect
 
-    def next_counter(self) -> int:
-        """A request counter above all before it, over restarts too."""
+    def next_counter(self, above: int = 0) -> int:
+        """A request counter above all before it, over restarts too, and above `above`.
+
+        A journal that was set back must be heard, or it would never be found out: its counters
+        begin at the clock, and where that was set back as well, above what the server has seen.
+        """
         with self._counter_lock:
-            if self._counter == self._counter_end:
-                with self.step() as step:  # above an old copy's too, which the clock tells apart
-                    now_ms = time.time_ns() // 1_000_000
-                    self._counter_end = step.reserve_counters(COUNTERS_RESERVED, now_ms)
+            if self._counter == self._counter_end or self._counter < above:
+                with self.step() as step:
+                    at_least = max(above, time.time_ns() // 1_000_000)
+                    self._counter_end = step.reserve_counters(COUNTERS_RESERVED, at_least)
                     self._counter = self._counter_end - COUNTERS_RESERVED
             self._counter += 1
             return self._counter

@@ -129,10 +129,7 @@ class Step:
             self._change(replace(self.state, incarnation=incarnation))
 
     def reserve_counters(self, count: int, at_least: int) -> int:
-        """The last of `count` request counters, above `at_least`, before reserving again.
-
-        A journal that was set back must be heard, or it would never be found out.
-        """
+        """The last of `count` request counters, above `at_least`, before reserving again."""
         self._change(replace(self.state, counter=max(self.state.counter, at_least) + count))
         return self.state.counter
 

@@ -6,21 +6,30 @@ from collections.abc import Callable
 from badges.enrolment import RequestStamp, request_message
 from badges.keys import PrivateKey
 
+COUNTER_MAX = 2**52  # half of what the server takes; the clock, in ms, gives 2**41
+
 
 class Signer:
     """Signs requests, each with a counter above the last."""
 
     def __init__(
-        self, kiosk: str, generation: int, key: PrivateKey, next_counter: Callable[[], int]
+        self, kiosk: str, generation: int, key: PrivateKey, next_counter: Callable[[int], int]
     ) -> None:
+        """`next_counter` gives one above its argument and above all that it gave before."""
         self._kiosk = kiosk
         self._generation = generation
         self._key = key
         self._next_counter = next_counter
+        self._seen = 0
+
+    def overtaken(self, counter: int) -> None:
+        """The server has seen `counter`: the next one must be above it."""
+        if counter < COUNTER_MAX:
+            self._seen = max(self._seen, counter)
 
     def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
         """What the server wants to see beside a request; `target` is path and query."""
-        stamp = RequestStamp(self._kiosk, self._generation, self._next_counter())
+        stamp = RequestStamp(self._kiosk, self._generation, self._next_counter(self._seen))
         signature = self._key.sign(request_message(stamp, method, target, body))
         return {
             RequestStamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",

@@ -129,7 +129,9 @@ class Transport:
             connection.close()
 
     def _again(self, method: str, target: str, body: bytes, once: "Once") -> bytes:
-        """Once more with a higher counter where another thread's request overtook this one."""
+        """Once more with a higher counter where another thread's request overtook this one, or
+        where this disk is an old copy and its counters are behind what the server has seen.
+        """
         for tries_left in reversed(range(REPLAY_TRIES)):
             try:
                 with self._telling():
@@ -137,6 +139,8 @@ class Transport:
             except TransportError as error:
                 if error.code != "replayed" or not tries_left:
                     raise
+                if self._signer is not None:
+                    self._signer.overtaken(error.counter)
         raise AssertionError
 
     def _post_once(self, method: str, target: str, body: bytes) -> bytes:
@@ -274,7 +278,9 @@ def _checked(status: int, answer: bytes) -> bytes:
     except WireError:
         text = f"The server answered with status {status}, and not in its own words."
         raise TransportError("malformed_answer", text) from None
-    raise TransportError(error.code, error.message, permanent=not error.retry)
+    raise TransportError(
+        error.code, error.message, permanent=not error.retry, counter=error.counter
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -4,12 +4,18 @@ from typing import Protocol
 
 
 class TransportError(Exception):
-    """A request failed. `permanent`: asking again as it is will not help."""
+    """A request failed. `permanent`: asking again as it is will not help.
 
-    def __init__(self, code: str, message: str, *, permanent: bool = False) -> None:
+    `counter`, where the request's was too low: the highest that the server has seen.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, permanent: bool = False, counter: int = 0
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.permanent = permanent
+        self.counter = counter
 
 
 class Server(Protocol):

@@ -32,10 +32,12 @@ blueprint = Blueprint("api", __name__, url_prefix="/api")
 class ApiError(Exception):
     """An answer other than the one asked for. `retry`: the same may work later."""
 
-    def __init__(self, status: int, code: str, message: str, *, retry: bool = False) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, retry: bool = False, counter: int = 0
+    ) -> None:
         super().__init__(message)
         self.status = status
-        self.body = wire.ErrorBody(code, message, retry)
+        self.body = wire.ErrorBody(code, message, retry, counter)
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,8 @@ def verified(db: sqlite3.Connection, signed: Signed, now: int, *, at_work: bool 
     except BadSignatureError:
         raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
     if not kiosks.count_request(db, sender.key, signed.stamp.counter, now):
-        raise ApiError(409, "replayed", "This request was made before.", retry=True)
+        seen = kiosks.last_request(db, sender.key)
+        raise ApiError(409, "replayed", "This request was made before.", retry=True, counter=seen)
     if at_work and sender.state != "active":
         raise ApiError(403, "retired", "This kiosk has been retired. Enrol it again to use it.")
     return caller

@@ -238,6 +238,13 @@ def count_request(db: sqlite3.Connection, key: tuple[str, int], counter: int, no
     return changed == 1
 
 
+def last_request(db: sqlite3.Connection, key: tuple[str, int]) -> int:
+    """The highest counter of the kiosk's requests so far."""
+    sql = "SELECT counter FROM kiosk WHERE kiosk = ? AND generation = ?"
+    (counter,) = db.execute(sql, key).fetchone()
+    return int(counter)
+
+
 def keep_health(db: sqlite3.Connection, key: tuple[str, int], batch: wire.ScanBatch) -> None:
     """What the kiosk says of itself: its health, and how far it follows log and feed."""
     db.execute(

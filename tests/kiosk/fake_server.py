@@ -45,8 +45,9 @@ def json_reply(message: Struct, status: int = 200) -> Reply:
     return Reply(wire.encode(message), status)
 
 
-def error_reply(status: int, code: str, *, retry: bool = False) -> Reply:
-    return json_reply(wire.ErrorAnswer(wire.ErrorBody(code, f"no: {code}", retry)), status)
+def error_reply(status: int, code: str, *, retry: bool = False, counter: int = 0) -> Reply:
+    body = wire.ErrorBody(code, f"no: {code}", retry, counter)
+    return json_reply(wire.ErrorAnswer(body), status)
 
 
 def make_certificate(directory: Path, name: str = "server") -> tuple[Path, bytes]:

@@ -215,6 +215,16 @@ def test_the_counter_of_requests_only_rises(tmp_path: Path) -> None:
     assert counters == sorted(set(counters))
 
 
+def test_the_counter_goes_on_above_what_the_server_has_seen(tmp_path: Path) -> None:
+    """The clock was set back, and this disk is a copy from before."""
+    with open_journal(tmp_path) as journal:
+        seen = journal.next_counter() + 10**9
+        assert journal.next_counter(seen) == seen + 1
+        assert journal.next_counter(seen) == seen + 2
+    with open_journal(tmp_path) as journal:
+        assert journal.next_counter() > seen + 2
+
+
 def test_a_stay_of_another_kiosk_is_named_once(journal: Journal) -> None:
     stay = StayId("south-1", 1, 9)
     assert not leave(journal, 1, stay)

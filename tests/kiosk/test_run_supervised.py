@@ -1,5 +1,6 @@
 """A supervisor at the running kiosk: board, relay and places together; and what the server says."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,8 @@ def server(tmp_path: Path):
 
 @pytest.fixture
 def desk(server: FakeServer):
-    signer = Signer(KIOSK, GENERATION, KIOSK_KEY, iter(range(1, 100)).__next__)
+    counter = itertools.count(1)
+    signer = Signer(KIOSK, GENERATION, KIOSK_KEY, lambda above: next(counter))
     transport = Transport(server, signer, answer_s=2.0)
     yield ServerDesk(transport, lambda: True)
     transport.close()

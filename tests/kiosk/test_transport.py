@@ -52,7 +52,7 @@ def server(tmp_path: Path):
 @pytest.fixture
 def way(server: FakeServer):
     counter = itertools.count(1)
-    signer = Signer(KIOSK, GENERATION, KIOSK_KEY, lambda: next(counter))
+    signer = Signer(KIOSK, GENERATION, KIOSK_KEY, lambda above: above + next(counter))
     with closing(Transport(server, signer)) as way:
         yield way
 
@@ -171,6 +171,33 @@ def test_overtaken_requests_are_made_again(way: Transport, server: FakeServer) -
     assert post(way) == NAMES
     counters = [request.headers[RequestStamp.COUNTER_HEADER] for request in server.requests]
     assert counters == ["1", "2"]
+
+
+def test_a_server_that_has_seen_higher_counters_is_heard_at_once(
+    way: Transport, server: FakeServer
+) -> None:
+    """The disk is an old copy, and the clock was set back."""
+
+    def answer(request: Request) -> Reply:
+        if int(request.headers[RequestStamp.COUNTER_HEADER]) <= 5_000:
+            return error_reply(409, "replayed", retry=True, counter=5_000)
+        return json_reply(NAMES)
+
+    server.routes["POST", "/api/scans"] = answer
+    assert post(way) == NAMES
+    assert len(server.requests) == 2
+
+
+def test_but_no_counter_is_taken_that_would_leave_no_others(
+    way: Transport, server: FakeServer
+) -> None:
+    refused = error_reply(409, "replayed", retry=True, counter=2**53 - 1)
+    server.routes["POST", "/api/scans"] = lambda request: refused
+    with pytest.raises(TransportError):
+        post(way)
+    server.routes["POST", "/api/scans"] = lambda request: json_reply(NAMES)
+    assert post(way) == NAMES
+    assert int(server.requests[-1].headers[RequestStamp.COUNTER_HEADER]) < 100
 
 
 def test_but_not_for_ever(way: Transport, server: FakeServer) -> None:

@@ -165,6 +165,8 @@ def test_a_replayed_request_is_refused_and_changes_nothing(
     assert client.post("/api/scans", data=body, headers=headers).status_code == 200
     again = client.post("/api/scans", data=body, headers=headers)
     assert (again.status_code, code_of(again)) == (409, "replayed")
+    said = wire.decode(again.data, wire.ErrorAnswer).error
+    assert said.counter == int(headers[RequestStamp.COUNTER_HEADER])
     reader = app.extensions["hallkeeper"].database.reader
     assert reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == scans
 
