@@ -27,7 +27,7 @@ from kiosk.known import Known, credential_of
 from kiosk.replica import Replica
 from kiosk.replica_venue import Venue
 
-PLACE_WAIT_S = 0.25
+PLACE_WAIT_S = 1.0  # at most; a place comes within 50 ms, a no as soon, unless a disk stalls
 REPEAT_MS = 10_000
 REPEAT_RECORDS = 64  # of the newest, in which a repeated presentation is looked for
 
