@@ -11,6 +11,7 @@ from tests.browser.door import Door
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")
+ALONE = ("--disable-background-networking", "--disable-component-update", "--disable-quic")
 QUIET = "--autoplay-policy=no-user-gesture-required"
 
 
@@ -24,7 +25,7 @@ def browser() -> Iterator[object]:
         pytest.skip("needs chromium and chromedriver: apt-get install chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in (*FLAGS, QUIET):
+    for flag in (*FLAGS, *ALONE, QUIET):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
