@@ -5,7 +5,7 @@ both ends.
 from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from badges.door_facts import CategoryFacts as CategoryFacts
 from badges.door_facts import DoorFacts as DoorFacts
@@ -217,7 +217,7 @@ class ErrorBody(Struct, frozen=True):
     code: str
     message: str
     retry: bool = False
-    counter: int = 0
+    counter: int | UnsetType = UNSET
 
 
 class ErrorAnswer(Struct, frozen=True):

@@ -279,7 +279,7 @@ def _checked(status: int, answer: bytes) -> bytes:
         text = f"The server answered with status {status}, and not in its own words."
         raise TransportError("malformed_answer", text) from None
     raise TransportError(
-        error.code, error.message, permanent=not error.retry, counter=error.counter
+        error.code, error.message, permanent=not error.retry, counter=error.counter or 0
     )
 
 

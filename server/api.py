@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from badges import wire
 from badges.admission.facts import Calendar
@@ -33,7 +33,13 @@ class ApiError(Exception):
     """An answer other than the one asked for. `retry`: the same may work later."""
 
     def __init__(
-        self, status: int, code: str, message: str, *, retry: bool = False, counter: int = 0
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry: bool = False,
+        counter: int | UnsetType = UNSET,
     ) -> None:
         super().__init__(message)
         self.status = status

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from badges import wire
 from kiosk.transport import spki_sha256
@@ -45,7 +45,9 @@ def json_reply(message: Struct, status: int = 200) -> Reply:
     return Reply(wire.encode(message), status)
 
 
-def error_reply(status: int, code: str, *, retry: bool = False, counter: int = 0) -> Reply:
+def error_reply(
+    status: int, code: str, *, retry: bool = False, counter: int | UnsetType = UNSET
+) -> Reply:
     body = wire.ErrorBody(code, f"no: {code}", retry, counter)
     return json_reply(wire.ErrorAnswer(body), status)
 
