@@ -30,7 +30,7 @@ from kiosk.status import status_of, status_text
 from kiosk.watching import Eye
 
 FACTS_WAIT_S = 10.0  # for a file's pictures, which do not come again
-SENT_WAIT_S = 20.0  # for a server that is away when a film ends
+SENT_WAIT_S = 60.0  # for a server that is away when a film ends
 
 F = TypeVar("F", bound=Callable[..., Any])
 directory_option = click.option(

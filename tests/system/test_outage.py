@@ -94,7 +94,7 @@ def test_nothing_shown_green_is_lost_and_no_hall_is_overfilled(tmp_path: Path, f
         time.sleep(max(0, OUTAGE_S - (time.monotonic() - died)))
         place.start_server()
 
-        wait_for("the films' end", lambda: not any(k.alive for k in place.kiosks.values()), 120)
+        wait_for("the films' end", lambda: not any(k.alive for k in place.kiosks.values()), 180)
         wait_for("all scans to arrive", place.settled)
         greens = {
             (name, said["seq"]) for name, kiosk in place.kiosks.items() for said in kiosk.greens()
