@@ -20,6 +20,11 @@ _LINE = re.compile(r'(?:(msgctxt|msgid|msgid_plural|msgstr|msgstr\[\d\])\s+)?(".
 _MAGIC = 0x950412DE  # of a .mo file
 
 
+def N_(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
+
+
 class CatalogueError(Exception):
     """A .po file that can't be used; the text names the file, the line and the remedy."""
 

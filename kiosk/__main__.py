@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.admission import phrases
 from badges.catalogue import CatalogueError
-from kiosk import config
+from kiosk import catalogue, config
 from kiosk.camera import Camera, CameraError, parse_source
 from kiosk.camera_names import webcams_text
 from kiosk.camera_settings import wish_of
@@ -118,7 +117,7 @@ def run_command(
     """Run the door until it is told to stop (SIGTERM, Ctrl-C)."""
     languages = language.split(",") if language else None
     settings = config.with_options(config.load_settings(directory), languages=languages, **given)
-    phrases.CATALOGUES.add(directory / config.TRANSLATIONS)
+    catalogue.add(directory / config.TRANSLATIONS)
     camera = None
     if settings.camera != "none":
         camera = Camera(parse_source(settings.camera), wish_of(settings))
@@ -147,18 +146,17 @@ def _run(
     with ExitStack() as parts:
         eye = None
         if camera is not None:
-            eye = Eye(camera, kiosk, on_notice=lambda words: kiosk.board.update(notice=words))
+            eye = Eye(camera, kiosk, on_notice=lambda notice: kiosk.board.update(notice=notice))
         if shown is not None:
             preview = eye.preview if eye is not None else lambda: None
             page = create_screen(
                 kiosk.board,
                 preview,
                 languages=shown.languages,
-                translations=[kiosk.directory / config.TRANSLATIONS],
                 answer_s=shown.answer_s,
                 supervision=kiosk.supervision,
             )
-            add_camera_page(page, eye, language=(*shown.languages, "")[0])
+            add_camera_page(page, eye)
             click.echo(parts.enter_context(serve_screen(page, port=shown.port)).url, err=True)
         if camera is None or eye is None:
             while not stop.wait(0.25):

@@ -24,6 +24,7 @@ from badges.wire import HolderName
 from kiosk.answer import Answer, make_answer
 from kiosk.journal import Draft, Journal
 from kiosk.known import Known, credential_of
+from kiosk.messages import Code, Message
 from kiosk.replica import Replica
 from kiosk.replica_venue import Venue
 
@@ -42,10 +43,8 @@ class NotReadyError(Exception):
     """This kiosk has never had facts from the server, and so can't tell whose badge it sees."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "This kiosk has not heard from the server yet. It admits as soon as it has: check the "
-            "network."
-        )
+        self.message = Message(Code.NOT_READY)
+        super().__init__(str(self.message))
 
 
 @dataclass(frozen=True)

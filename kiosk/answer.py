@@ -6,9 +6,10 @@ from typing import Literal
 
 from badges.admission import Scan
 from badges.admission.facts import Admitted, Decision, Direction, Flag
-from badges.admission.phrases import Explanation, Language, Tone, explain, languages, tone
+from badges.admission.phrases import Explanation, Language, Tone, explain, tone
 from badges.credential import Credential
 from badges.wire import CategoryFacts, HolderName
+from kiosk.catalogue import each
 from kiosk.replica_venue import Venue, text_in
 
 
@@ -73,7 +74,7 @@ def make_answer(
         free_places=free,
         door_names=venue.door.names,
         hall_names=venue.hall_names,
-        explanation={lang: explain_in(lang, scan, decision, venue) for lang in languages()},
+        explanation=each(lambda lang: explain_in(lang, scan, decision, venue)),
         by=by,
         badge=badge,
     )

@@ -10,6 +10,7 @@ from typing import Literal
 
 from badges.admission.facts import Direction
 from kiosk.answer import Answer
+from kiosk.messages import Message
 
 ANSWERS_MAX = 5  # the newest, which is shown large, and those before it
 VERSION_FIRST = 1
@@ -34,11 +35,12 @@ class Status:
     skew_ms: int | None = None  # kiosk's clock minus server's, as last measured
     battery_percent: int | None = None  # None: there is none
     camera: Literal["none", "starting", "live", "lost", "ended"] = "starting"
-    camera_message: str = ""  # what is wrong, as CameraStatus.message
-    notice: Mapping[str, str] = field(default_factory=dict)  # a line on what the camera sees
+    camera_message: Message | None = None  # what is wrong, as CameraStatus.message
+    notice: Message | None = None  # a line on what the camera sees
     retired: bool = False
-    refused: str = ""  # what staff must tell an admin, as refused scans; "" while all is well
-    trouble: Mapping[str, str] = field(default_factory=dict)  # of this kiosk: its disk, its relay
+    refused: tuple[Message, ...] = ()  # what staff must tell an admin, as refused scans
+    trouble: tuple[Message, ...] = ()  # of this kiosk: its disk, its relay
+    relay: Literal["none", "off", "works", "failed"] = "none"  # "off": no pulse was sent yet
     supervisors: tuple[Mapping[str, object], ...] = ()  # who has a PIN: user, name, locked_until
     supervisor: Mapping[str, object] | None = None  # who is unlocked: user, name, until
     pin_locked_until: int | None = None  # nobody's PIN is looked at before

@@ -18,6 +18,7 @@ from kiosk.camera_frozen import FROZEN_S, REOPEN_S, Freeze
 from kiosk.camera_names import list_webcams
 from kiosk.camera_settings import Hint, WebcamCapture, Wish
 from kiosk.camera_sources import Capture, Picture, Source, Stamps, open_capture, parse_source
+from kiosk.messages import Code, Message, as_message
 from kiosk.opencv import CameraError, cv2, require_opencv
 
 __all__ = [
@@ -53,10 +54,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class CameraStatus:
-    """How the camera is. `message` is "" while all is well."""
+    """How the camera is. `message` is None while all is well."""
 
     state: Literal["starting", "live", "lost", "ended"] = "starting"
-    message: str = ""
+    message: Message | None = None
     width: int = 0
     height: int = 0
     fps_measured: float = 0.0
@@ -141,7 +142,8 @@ class Camera:
         silence_s = self._clock() - times[-1]
         if silence_s < STALLED_S:
             return status
-        return replace(status, state="lost", message=f"no picture for {silence_s:.0f} s")
+        message = Message(Code.NO_PICTURE_FOR, n=round(silence_s))
+        return replace(status, state="lost", message=message)
 
     def _run(self) -> None:
         pause_s = self._back_off_s[0]
@@ -151,10 +153,11 @@ class Camera:
             flowed = self._status.frames > before
             if not self.source.live:
                 if problem or not flowed:
-                    self._say("ended", problem or f"{self.source.label} gives no picture")
+                    nothing = Message(Code.GIVES_NO_PICTURE, camera=self.source.label)
+                    self._say("ended", problem or nothing)
                     return
                 if not self._loop:
-                    self._say("ended", "")
+                    self._say("ended", None)
                     return
                 continue
             self._say("lost", problem)
@@ -163,40 +166,43 @@ class Camera:
             self._stop.wait(pause_s)
             pause_s = min(pause_s * 2, self._back_off_s[1])
 
-    def _attend(self) -> str:
-        """Open the source and publish its pictures until they stop; says why, "" at a clean end."""
+    def _attend(self) -> Message | None:
+        """Open the source and publish its pictures until they stop: why, None at a clean end."""
         try:
             capture = self._open(self.source, self.wish)
         except CameraError as error:
-            return str(error)
+            return error.message
         except Exception as error:  # a driver's whim must not leave the door blind for good
-            return f"{self.source.label} can't be opened ({type(error).__name__})"
+            return self._failed(Code.CANT_OPEN_WHY, error)
         try:
             return self._play(capture)
         except Exception as error:  # its text may hold a URL with a password: only its kind is told
-            return f"{self.source.label} failed ({type(error).__name__})"
+            return self._failed(Code.CAMERA_FAILED, error)
         finally:
             capture.release()
 
-    def _play(self, capture: Capture) -> str:
+    def _failed(self, code: Code, error: Exception) -> Message:
+        return Message(code, camera=self.source.label, why=as_message(type(error).__name__))
+
+    def _play(self, capture: Capture) -> Message | None:
         pace = None if self.source.live else Pace(capture, self._clock)
         self._freeze.opened(self._clock())
         while not self._stop.is_set():
             ok, picture = capture.read()
             if not ok or picture is None or picture.ndim not in (2, 3) or not picture.size:
-                return "no picture from the camera" if self.source.live else ""
+                return Message(Code.NO_PICTURE) if self.source.live else None
             if pace is not None:
                 self._stop.wait(pace.wait_s())
             elif self._freeze.holds(picture, now := self._clock()):
-                words = self._freeze.words
+                message = self._freeze.message
                 if self._freeze.is_hopeless(now):
-                    return words
-                self._say("lost", words)
+                    return message
+                self._say("lost", message)
                 continue  # the next one may differ: then all is well at once
             if isinstance(capture, WebcamCapture):
                 self._hints = capture.hints
             self._publish(picture)
-        return ""
+        return None
 
     def _publish(self, picture: Picture) -> None:
         now = self._clock()
@@ -208,11 +214,11 @@ class Camera:
             span_s = now - self._times[0]
             fps = (len(self._times) - 1) / span_s if span_s > 0 else 0.0
             self._status = CameraStatus(
-                "live", "", width, height, round(fps, 1), number, self._hints
+                "live", None, width, height, round(fps, 1), number, self._hints
             )
             self._changed.notify_all()
 
-    def _say(self, state: Literal["lost", "ended"], message: str) -> None:
+    def _say(self, state: Literal["lost", "ended"], message: Message | None) -> None:
         with self._changed:
             self._times.clear()
             self._status = replace(self._status, state=state, message=message, fps_measured=0.0)

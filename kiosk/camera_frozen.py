@@ -6,6 +6,7 @@ Of files this is never asked: a still film is what it is.
 import numpy as np
 
 from kiosk.camera_sources import Picture
+from kiosk.messages import Code, Message
 
 FROZEN_S = 1.25  # so that it is on the screen within 2 s
 REOPEN_S = (3.0, 60.0)  # first and longest wait for a frozen camera to move by itself
@@ -47,10 +48,10 @@ class Freeze:
         return True
 
     @property
-    def words(self) -> str:
+    def message(self) -> Message:
         """What to tell staff of the frozen picture."""
         black = self._last is not None and int(self._last.max()) <= BLACK
-        return "picture black: is the lens covered?" if black else "picture frozen"
+        return Message(Code.BLACK if black else Code.FROZEN)
 
 
 def same_bytes(one: Picture, other: Picture) -> bool:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from kiosk.messages import Code, Message
 from kiosk.opencv import CameraError
 
 WEBCAMS = Path("/sys/class/video4linux")
@@ -51,8 +52,10 @@ def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
         raise NoWebcamError(f"No webcam is called {text}", webcams_here(webcams))
     if len(matches) > 1:
         which = ", ".join(map(str, matches))
-        remedy = f"use more of the name, or one's device: {which}"
-        raise CameraError(f"{len(matches)} webcams are called {text}", remedy)
+        raise CameraError(
+            Message(Code.SEVERAL_WEBCAMS, n=len(matches), name=text),
+            Message(Code.USE_MORE_OF_THE_NAME, which=which),
+        )
     return matches[0]
 
 

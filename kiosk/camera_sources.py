@@ -16,6 +16,7 @@ import numpy as np
 
 from kiosk.camera_names import WEBCAMS, NoWebcamError, find_webcam, webcams_here
 from kiosk.camera_settings import WebcamCapture, Wish
+from kiosk.messages import Code, Message
 from kiosk.opencv import CameraError, NoPictureError, cv2, require_opencv
 
 Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]  # (height, width, 3) BGR, or gray
@@ -54,12 +55,22 @@ class Source:
         return self.kind in (Kind.WEBCAM, Kind.STREAM)
 
     @property
-    def label(self) -> str:
-        """What to call it on a screen or in a log: a URL without its user, password and query."""
+    def address(self) -> str:
+        """Which one of its kind it is: a URL without its user, password and query."""
         if self.kind is not Kind.STREAM:
-            return f"{self.kind} {self.target}"
+            return self.target
         url = urlsplit(self.target)
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+    @property
+    def label(self) -> Message:
+        """What to call it on a screen or in a log."""
+        if self.kind is Kind.STREAM:
+            return Message(Code.AS_IS, text=self.address)
+        return Message(_LABELS[self.kind], target=self.address)
+
+
+_LABELS = {Kind.WEBCAM: Code.WEBCAM, Kind.FILE: Code.FILE, Kind.FOLDER: Code.FOLDER}
 
 
 class Capture(Protocol):
@@ -127,14 +138,15 @@ def open_capture(source: Source, wish: Wish) -> Capture:
         capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG)
     if not capture.isOpened():
         capture.release()
-        raise CameraError(f"{source.label} can't be opened", _REMEDIES[source.kind])
+        problem = Message(Code.CANT_OPEN, camera=source.label)
+        raise CameraError(problem, Message(_REMEDIES[source.kind]))
     return WebcamCapture(capture, wish) if source.kind is Kind.WEBCAM else capture
 
 
 _REMEDIES = {
-    Kind.WEBCAM: "check the cable, and that no other program uses it",
-    Kind.STREAM: "check its address and the network",
-    Kind.FILE: "is it a video?",
+    Kind.WEBCAM: Code.CHECK_CABLE_AND_PROGRAMS,
+    Kind.STREAM: Code.CHECK_ADDRESS,
+    Kind.FILE: Code.IS_IT_A_VIDEO,
 }
 
 
@@ -143,7 +155,8 @@ def _open_webcam(target: str) -> "cv2.VideoCapture":
         try:
             target = find_webcam(target).device  # its number may have changed while it was away
         except NoWebcamError:
-            raise CameraError(f"{target} isn't plugged in", "check the cable") from None
+            problem = Message(Code.NOT_PLUGGED_IN, camera=target)
+            raise CameraError(problem, Message(Code.CHECK_CABLE)) from None
     # Named, or OpenCV would first try the device as a video file.
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     return cv2.VideoCapture(int(target) if target.isdigit() else target, backend)

@@ -64,7 +64,7 @@ def report(
     webcam = source.kind is Kind.WEBCAM
     return CameraReport(
         kind=source.kind,
-        target=source.label.removeprefix(f"{source.kind} "),
+        target=source.address,
         name=webcam_name(source.target) if webcam else "",
         asked=camera.wish if webcam else None,
         status=camera.status,

@@ -2,11 +2,18 @@
 
 from pathlib import Path
 
+from kiosk.messages import Code, Message, as_message
+
 AGAIN = "`hallkeeper-kiosk enrol --again`"
 
 
 class JournalError(Exception):
     """The journal can't be read or written."""
+
+    def __init__(self, said: str | Message) -> None:
+        """A text is for the command line, before there is a screen."""
+        super().__init__(str(said))
+        self.message = as_message(said)
 
 
 class JournalMissingError(JournalError):
@@ -37,8 +44,7 @@ class ForkError(JournalError):
 
     def __init__(self, acked: int, offered: int) -> None:
         super().__init__(
-            f"The server has {acked} scans of this kiosk, and only {offered} were ever sent from "
-            f"this disk: it was set back or copied. Its scans are kept. Enrol it again ({AGAIN})."
+            Message(Code.FORKED, acked=acked, offered=offered, command=AGAIN),
         )
         self.acked = acked
         self.offered = offered
@@ -49,8 +55,7 @@ class OldServerError(JournalError):
 
     def __init__(self, incarnation: int, known: int) -> None:
         super().__init__(
-            f"This server is number {incarnation} of its line, and number {known} has already "
-            "answered. If this stays, two servers run for this event: stop the older one."
+            Message(Code.OLD_SERVER, incarnation=incarnation, known=known),
         )
         self.incarnation = incarnation
         self.known = known

@@ -13,6 +13,7 @@ from badges.transparency import chain_next, chain_start
 from badges.wire import HEAD_CONTEXT
 from kiosk import journal_schema as schema
 from kiosk.journal_errors import JournalDamagedError, JournalError, JournalMissingError
+from kiosk.messages import Code, Message, as_message
 
 CHECKED_RECORDS = 1_000  # of the newest, at every start
 
@@ -94,7 +95,8 @@ class JournalFile:
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._roll_back()
-                raise JournalError(f"The journal can't be written: {error}.") from error
+                why = as_message(str(error))
+                raise JournalError(Message(Code.JOURNAL_UNWRITABLE, why=why)) from error
             except BaseException:
                 self._roll_back()
                 raise

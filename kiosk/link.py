@@ -5,21 +5,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from badges import wire
+from kiosk.messages import Message
 from kiosk.replica import monotonic_ms
 
 
 @dataclass(frozen=True)
 class LinkState:
-    """Texts are for staff: "" while all is well."""
+    """Messages are for staff: None while all is well. Texts are for logs and tests."""
 
     online: bool = False  # the last batch or heartbeat was answered
     offline_since: int | None = None  # Unix ms; None: online, or never was
     feed_live: bool = False
     feed_trouble: str = ""  # why no newer facts come
     skew_ms: int | None = None  # kiosk's clock minus server's, as last measured
-    refused: str = ""  # why the server takes no more scans from here
+    refused: Message | None = None  # why the server takes no more scans from here
     trouble: str = ""  # why the last exchange failed
-    log_alarm: str = ""  # the server's entry log is not what it was
+    log_alarm: Message | None = None  # the server's entry log is not what it was
     # Hall: (its ordinary places left, when the server told so), by this kiosk's clock.
     left: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -59,11 +60,11 @@ class Link:
             since = self._clock() if self._state.online else self._state.offline_since
             self._state = replace(self._state, online=False, offline_since=since, trouble=trouble)
 
-    def refuse(self, why: str) -> None:
+    def refuse(self, why: Message | None) -> None:
         with self._lock:
             self._state = replace(self._state, refused=why)
 
-    def alarm(self, why: str) -> None:
+    def alarm(self, why: Message | None) -> None:
         with self._lock:
             self._state = replace(self._state, log_alarm=why)
 

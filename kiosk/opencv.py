@@ -6,6 +6,8 @@ can't be loaded.
 
 import os
 
+from kiosk.messages import Code, Message, as_message
+
 __all__ = ["CameraError", "NoPictureError", "cv2", "missing_opencv", "require_opencv"]
 
 # A stranger's broken file must not write on the steward's terminal, and a dead webcam must be
@@ -23,12 +25,14 @@ except ImportError as error:
 
 
 class CameraError(Exception):
-    """No picture can be had. `problem` says what is wrong, `remedy` what to do ("" if nothing)."""
+    """No picture can be had: what is wrong, and what to do ("" if nothing)."""
 
-    def __init__(self, problem: str, remedy: str = "") -> None:
-        super().__init__(f"{problem}; {remedy}" if remedy else problem)
-        self.problem = problem
-        self.remedy = remedy
+    def __init__(self, problem: str | Message, remedy: str | Message = "") -> None:
+        message = as_message(problem)
+        if remedy:
+            message = Message(Code.REMEDY, problem=message, remedy=as_message(remedy))
+        super().__init__(str(message))
+        self.message = message
 
 
 class NoPictureError(CameraError):

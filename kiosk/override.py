@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from badges.admission import Admitted, Direction, Flag, Reason, Scan
 from badges.admission.facts import Decision, StayId
-from badges.admission.phrases import Explanation, languages
 from badges.credential import Credential, CredentialFlag
 from badges.record import ScanRecord
 from badges.wire import HolderName
 from kiosk.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.answer import Answer, explain_in, make_answer
+from kiosk.catalogue import each
 from kiosk.journal import Draft, Journal, Step
 from kiosk.known import Known
 from kiosk.replica import Replica
@@ -81,12 +81,11 @@ class Overruling:
         answer = make_answer(
             scan, decision, venue, seq=seq, free=free, holder=denied.holder, by=word.name
         )
-        words: dict[str, Explanation] = {
-            lang: override_words(
+        words = each(
+            lambda lang: override_words(
                 lang, explain_in(lang, scan, decision, venue), answer.tone, word.name, word.note
             )
-            for lang in languages()
-        }
+        )
         return replace(answer, act="override", explanation=words)
 
     def _enter(
@@ -230,7 +229,5 @@ def _annulled(
         scan, decision, venue, seq=record.seq, free=free, holder=holder, by=word.name
     )
     time = venue.local_time(entry.scanned_at)
-    words: dict[str, Explanation] = {
-        lang: annul_words(lang, time, word.name, word.note) for lang in languages()
-    }
+    words = each(lambda lang: annul_words(lang, time, word.name, word.note))
     return replace(answer, act="annul", explanation=words)

@@ -7,6 +7,8 @@ import os
 import select
 import time
 
+from kiosk.messages import Code, Message, why_of
+
 try:
     import termios
     import tty
@@ -19,8 +21,8 @@ BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 class SerialError(Exception):
     """The device did not take what was written; `why` is for staff."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, why: Message) -> None:
+        super().__init__(str(why))
         self.why = why
 
 
@@ -41,13 +43,13 @@ class SerialPort:
         except OSError as error:
             self.close()
             if not kept:
-                raise SerialError(error.strerror or "failed") from None
+                raise SerialError(why_of(error)) from None
             # It may have been unplugged and be back.
             try:
                 self._write(data, deadline)
             except OSError as again:
                 self.close()
-                raise SerialError(again.strerror or "failed") from None
+                raise SerialError(why_of(again)) from None
         except SerialError:
             self.close()
             raise
@@ -58,7 +60,7 @@ class SerialPort:
         while data:
             wait_s = deadline - time.monotonic()
             if wait_s <= 0 or not select.select([], [self._device], [], wait_s)[1]:
-                raise SerialError("takes nothing")
+                raise SerialError(Message(Code.TAKES_NOTHING))
             data = data[os.write(self._device, data) :]
 
     def _open(self) -> int:

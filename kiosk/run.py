@@ -22,6 +22,7 @@ from kiosk.camera import CameraStatus
 from kiosk.feed import Feed
 from kiosk.journal import Journal, JournalError
 from kiosk.link import Link
+from kiosk.messages import Code, Message, as_message
 from kiosk.override import Overruling
 from kiosk.replica import Replica, now_ms
 from kiosk.signal import make_relay
@@ -66,7 +67,7 @@ class Kiosk:
         self.directory = directory
         self._version = health.own_version()
         self._direction = Direction(settings.direction or "entry")
-        self._unanswered = ""  # why the last presentation had no answer
+        self._unanswered: Message | None = None  # why the last presentation had no answer
         self.camera_status: Callable[[], CameraStatus | None] = lambda: None
         self.read_rate: Callable[[], float | None] = lambda: None
         self.forget: Callable[[], None] = lambda: None  # the direction changed: all codes are new
@@ -161,15 +162,15 @@ class Kiosk:
         try:
             answer = self.admitter.present(text, at=now_ms(), direction=self.wished())
         except (NotReadyError, JournalError) as error:
-            self._tell_unanswered(str(error))
+            self._tell_unanswered(error.message)
             return None
         except Exception as error:  # a stranger's text must not stop the door, nor be logged
             log.error("a presentation failed: %s", type(error).__name__)
-            trouble = f"A code could not be answered ({type(error).__name__})."
-            self._tell_unanswered(trouble)
+            why = as_message(type(error).__name__)
+            self._tell_unanswered(Message(Code.UNANSWERED, why=why))
             return None
         took_ms = None if captured_at is None else (time.monotonic() - captured_at) * 1000
-        self._unanswered = ""
+        self._unanswered = None
         self.tell(answer, took_ms)
         return answer
 
@@ -218,7 +219,7 @@ class Kiosk:
             log.warning("%s", trouble)
         self.show_status()
 
-    def _tell_unanswered(self, why: str) -> None:
+    def _tell_unanswered(self, why: Message) -> None:
         self._unanswered = why
         self.show_status()
 
@@ -247,8 +248,9 @@ class Kiosk:
     def _status(self) -> dict[str, object]:
         link, state, venue = self.link.state, self.journal.state(), self.replica.venue
         age_ms, camera = self.replica.age_ms(), self.camera_status()
-        relay = {} if self._relay is None else self._relay.trouble
-        troubles = ({"en": self._unanswered}, relay, health.disk_trouble(self.directory))
+        relay = self._relay
+        told = None if relay is None else relay.trouble
+        troubles = (self._unanswered, told, health.disk_trouble(self.directory))
         status: dict[str, object] = {
             "online": link.online,
             "offline_since": link.offline_since,
@@ -257,10 +259,11 @@ class Kiosk:
             "skew_ms": link.skew_ms,
             "battery_percent": health.battery_percent(),
             "retired": state.fenced,
-            "refused": " ".join(filter(None, (link.refused, link.log_alarm))),
-            "trouble": health.joined(*troubles),
+            "refused": tuple(filter(None, (link.refused, link.log_alarm))),
+            "trouble": tuple(filter(None, troubles)),
+            "relay": "none" if relay is None else relay.state,
             "camera": "none" if camera is None else camera.state,
-            "camera_message": "" if camera is None else camera.message,
+            "camera_message": None if camera is None else camera.message,
             **self.supervision.status(state),
         }
         if venue is not None:
@@ -284,4 +287,4 @@ class Kiosk:
 def _camera_trouble(camera: CameraStatus | None) -> str:
     if camera is None or (camera.state == "live" and not camera.message):
         return ""
-    return (camera.message or camera.state)[:120]
+    return str(camera.message or camera.state)[:120]

@@ -8,35 +8,34 @@ import http.client
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from kiosk.config import KioskSettings, relay_bytes
+from kiosk.messages import Code, Message, why_of
 from kiosk.relay_serial import SerialError, SerialPort
 
 WAITING_MAX = 2  # pulses; more would open a door for people who have long passed
 PULSE_AGE_MAX_S = 3.0  # as old as one may be when it is sent
 
-Words = Mapping[str, str]  # by language; empty while all is well
+RelayState = Literal["off", "works", "failed"]
+TOO_SLOW = Message(Code.RELAY_TOO_SLOW)
 
 
 class RelayError(Exception):
-    """The relay did not take the pulse. The text names no secret of its address."""
+    """The relay did not take the pulse. The message names no secret of its address."""
 
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.words: Words = {"en": en, "zh": zh}
-
-
-TOO_SLOW = RelayError(
-    "The relay is too slow: a pulse was left out.", "继电器响应过慢：漏发了一次开门信号。"
-)
+    def __init__(self, message: Message) -> None:
+        super().__init__(str(message))
+        self.message = message
 
 
 class Relay:
     """Calls `pulse` in a thread of its own; `on_result` gets "" or what went wrong, in English.
 
-    `trouble` has the same in each language; {} while all is well.
+    `trouble` has the same as a message; None while all is well. `state` is "off" until the first
+    pulse, and then how the last one went.
     """
 
     def __init__(
@@ -48,7 +47,8 @@ class Relay:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`release` lets the device go, at the end. `clock` is in seconds."""
-        self.trouble: Words = {}
+        self.trouble: Message | None = None
+        self.state: RelayState = "off"
         self._pulse = pulse
         self._on_result = on_result
         self._release = release
@@ -62,7 +62,7 @@ class Relay:
         try:
             self._queue.put_nowait(self._clock())
         except queue.Full:
-            self._tell(TOO_SLOW.words)
+            self._tell(TOO_SLOW)
 
     def close(self, within_s: float = 2.0) -> None:
         """Let the last pulse end and stop."""
@@ -77,21 +77,21 @@ class Relay:
             self._tell(self._try(fired_at))
         self._release()
 
-    def _tell(self, trouble: Words) -> None:
+    def _tell(self, trouble: Message | None) -> None:
         self.trouble = trouble
-        self._on_result(trouble.get("en", ""))
+        self.state = "works" if trouble is None else "failed"
+        self._on_result("" if trouble is None else str(trouble))
 
-    def _try(self, fired_at: float) -> Words:
+    def _try(self, fired_at: float) -> Message | None:
         if self._clock() - fired_at > PULSE_AGE_MAX_S:
-            return TOO_SLOW.words
+            return TOO_SLOW
         try:
             self._pulse()
         except RelayError as error:
-            return error.words
+            return error.message
         except Exception as error:  # a relay must not end the thread that fires it
-            kind = type(error).__name__
-            return RelayError(f"The relay failed ({kind}).", f"继电器故障（{kind}）。").words
-        return {}
+            return Message(Code.RELAY_FAILED, why=why_of(error))
+        return None
 
 
 def make_relay(settings: KioskSettings, on_result: Callable[[str], None]) -> Relay | None:
@@ -119,24 +119,19 @@ def call(url: str, timeout_s: float) -> None:
     try:
         connection = kind(host, parts.port, timeout=timeout_s)
     except ValueError:
-        raise _failed(host, "port") from None  # `port` raises for one that can't be
+        raise _failed(host, Message(Code.PORT)) from None  # `port` raises for one that can't be
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", target, headers={"Content-Length": "0", **_login(parts)})
         status = connection.getresponse().status
     except TimeoutError:
-        raise RelayError(
-            f"The relay at {host} does not answer.", f"继电器 {host} 无响应。"
-        ) from None
+        raise RelayError(Message(Code.RELAY_SILENT, host=host)) from None
     except (OSError, http.client.HTTPException) as error:
-        raise _failed(host, type(error).__name__) from None
+        raise _failed(host, why_of(error)) from None
     finally:
         connection.close()
     if not 200 <= status < 300:
-        raise RelayError(
-            f"The relay at {host} answered with status {status}.",
-            f"继电器 {host} 返回状态码 {status}。",
-        )
+        raise RelayError(Message(Code.RELAY_STATUS, host=host, n=status))
 
 
 def _login(parts: SplitResult) -> dict[str, str]:
@@ -147,8 +142,8 @@ def _login(parts: SplitResult) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
 
 
-def _failed(host: str, why: str) -> RelayError:
-    return RelayError(f"The relay at {host} failed ({why}).", f"继电器 {host} 故障（{why}）。")
+def _failed(host: str, why: Message) -> RelayError:
+    return RelayError(Message(Code.RELAY_AT_FAILED, host=host, why=why))
 
 
 def switch(
@@ -161,6 +156,4 @@ def switch(
             time.sleep(pulse_s)
             port.write(off, timeout_s)
     except SerialError as error:
-        raise RelayError(
-            f"The relay {name} failed ({error.why}).", f"继电器 {name} 故障（{error.why}）。"
-        ) from None
+        raise RelayError(Message(Code.RELAY_DEVICE_FAILED, name=name, why=error.why)) from None

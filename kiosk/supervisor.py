@@ -26,7 +26,6 @@ from kiosk.supervisor_words import (
     OTHER,
     OVERRIDE_REASONS,
     SupervisorError,
-    Texts,
 )
 
 NOTE_CHARS_MAX = 200
@@ -187,7 +186,7 @@ class Supervision:
             **self._recent.status(state),
         }
 
-    def _word(self, reasons: Mapping[str, Texts], reason: str, note: str) -> Word:
+    def _word(self, reasons: Mapping[str, str], reason: str, note: str) -> Word:
         session = self._sessions.require()
         return Word(session.by, session.name, written(reasons, reason, note))
 
@@ -195,7 +194,7 @@ class Supervision:
         self._found = {}
 
 
-def written(reasons: Mapping[str, Texts], reason: str, note: str) -> str:
+def written(reasons: Mapping[str, str], reason: str, note: str) -> str:
     """What the record keeps of a reason. Raises SupervisorError."""
     note = " ".join("".join(c if c.isprintable() else " " for c in note).split())
     if reason not in reasons or (reason == OTHER and not note):

@@ -17,6 +17,7 @@ from badges import wire
 from badges.places import Account, PoolKey
 from kiosk.journal import ForkError, Journal, JournalError, Offer, OldServerError
 from kiosk.link import Link
+from kiosk.messages import as_message
 from kiosk.orders import pool_order
 from kiosk.replica import Replica
 from kiosk.transport import Transport, TransportError
@@ -184,10 +185,10 @@ class Sync:
         except TransportError as error:
             self._link.failed(str(error))
             if error.permanent:
-                self._link.refuse(str(error))
+                self._link.refuse(error.message)
             raise
         except (ForkError, OldServerError) as error:
-            self._link.refuse(str(error))
+            self._link.refuse(error.message)
             raise
 
     def _exchange(self) -> bool:
@@ -243,7 +244,7 @@ class Sync:
         for hall in answer.full:
             self._journal.no_place(hall)
         self._link.answered()
-        self._link.refuse(answer.refused or "")
+        self._link.refuse(as_message(answer.refused) if answer.refused else None)
         if effect.restored:
             self.restored()
         if answer.cursor <= self._replica.cursor:

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from badges import wire
 from badges.record import WireError
+from kiosk import messages
 from kiosk.signer import Signer
 from kiosk.transport_types import Server, TransportError
 
@@ -63,8 +64,7 @@ class PinnedConnection(http.client.HTTPConnection):
         ):
             raise TransportError(
                 "wrong_server",
-                f"What answers at {self.host}:{self.port} is not this kiosk's server: its "
-                "certificate has another key. Nothing was sent to it.",
+                messages.Message(messages.Code.WRONG_SERVER, host=f"{self.host}:{self.port}"),
                 permanent=True,
             )
 

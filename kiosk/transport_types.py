@@ -2,6 +2,16 @@
 
 from typing import Protocol
 
+from kiosk.messages import Code, Message, as_message
+
+# What the server refuses for good, in words of the kiosk's own, which every language has.
+REFUSED = {
+    "fork": Code.NOT_ITS_JOURNAL,
+    "retired": Code.RETIRED,
+    "unknown_kiosk": Code.UNKNOWN_KIOSK,
+    "bad_signature": Code.BAD_SIGNATURE,
+}
+
 
 class TransportError(Exception):
     """A request failed. `permanent`: asking again as it is will not help.
@@ -10,12 +20,13 @@ class TransportError(Exception):
     """
 
     def __init__(
-        self, code: str, message: str, *, permanent: bool = False, counter: int = 0
+        self, code: str, said: str | Message, *, permanent: bool = False, counter: int = 0
     ) -> None:
-        super().__init__(message)
+        super().__init__(str(said))
         self.code = code
         self.permanent = permanent
         self.counter = counter
+        self.message = Message(REFUSED[code]) if code in REFUSED else as_message(said)
 
 
 class Server(Protocol):

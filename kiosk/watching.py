@@ -5,13 +5,15 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 from kiosk.camera import Camera, Frame
 from kiosk.camera_motion import Looks
 from kiosk.camera_view import CameraReport, View, report
-from kiosk.presentation import Code, Nearest, Presentations, ReadRate, badges_in_view
+from kiosk.messages import Code, Message
+from kiosk.presentation import Code as Seen
+from kiosk.presentation import Nearest, Presentations, ReadRate, badges_in_view
 from kiosk.reader import Reader, Sighting
 
 log = logging.getLogger(__name__)
@@ -21,20 +23,10 @@ NOTICE_S = 3.0  # how long a notice stays after what it tells of is over
 UNREADABLE_S = 10.0  # longer, and it is no badge that somebody holds up, but a poster
 LOOKS_KEPT = 60
 
-Words = Mapping[str, str]
-
-TWO_BADGES: Words = {
-    "en": "Two badges in view: the nearer one was read",
-    "zh": "画面中有两张证件：已读取较近的一张",
-}
-UNREADABLE: Words = {
-    "en": "A code is in view but cannot be read: hold it still, nearer, without glare",
-    "zh": "看到二维码但无法读取：请拿稳、靠近并避免反光",
-}
-DARK: Words = {
-    "en": "Too dark for the camera: more light",
-    "zh": "画面太暗：请增加照明",
-}
+TWO_BADGES = Message(Code.TWO_BADGES)
+UNREADABLE = Message(Code.UNREADABLE)
+DARK = Message(Code.DARK)
+Notice = Message | None  # None: there is nothing to tell
 
 
 class Door(Protocol):
@@ -56,9 +48,9 @@ class Eye:
         door: Door,
         *,
         status_s: float = 0.25,
-        on_notice: Callable[[Words], None] = lambda words: None,
+        on_notice: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
-        """`on_notice` gets a line on what is in view, by language; {} when it is over."""
+        """`on_notice` gets a line on what is in view; None when it is over."""
         self._camera = camera
         self._door = door
         self._reader = Reader()
@@ -101,7 +93,7 @@ class Eye:
 
     def _take(self, frame: Frame, sightings: list[Sighting]) -> None:
         at_s = frame.captured_at
-        codes = [Code(sighting.text, sighting.area) for sighting in sightings]
+        codes = [Seen(sighting.text, sighting.area) for sighting in sightings]
         taken = self._nearest.choose(codes, at_s)
         chosen = [s for s in sightings if taken is not None and s.text == taken.text]
         others = [s for s in sightings if s not in chosen]
@@ -117,12 +109,12 @@ class Eye:
         """Whether the last picture had a code in it that the reader could not read."""
         return bool(getattr(self._reader, "located", 0)) or self._reader.hint == "unreadable"
 
-    def _notice(self, codes: list[Code]) -> Words:
+    def _notice(self, codes: list[Seen]) -> Notice:
         if badges_in_view(codes) > 1:
             return TWO_BADGES
         if codes:
-            return {}
-        return {"unreadable": UNREADABLE, "dark": DARK}.get(self._reader.hint, {})
+            return None
+        return {"unreadable": UNREADABLE, "dark": DARK}.get(self._reader.hint)
 
     def preview(self) -> bytes | None:
         """The newest picture as a JPEG, with a frame around the code."""
@@ -152,34 +144,34 @@ class Eye:
 class Notices:
     """Which line stands on the screen, and for how long. Times are in seconds."""
 
-    def __init__(self, on_notice: Callable[[Words], None]) -> None:
+    def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
-        self._told: Words = {}  # what there is to tell
-        self._shown: Words = {}  # what is shown of it
+        self._told: Notice = None  # what there is to tell
+        self._shown: Notice = None  # what is shown of it
         self._since = 0.0
         self._seen_at = 0.0
 
-    def see(self, words: Words, now: float, *, read: bool) -> None:
-        """What there is to tell of a picture, {} for nothing; `read`: a code was read in it."""
-        if words and words != self._told:
-            self._told, self._since = words, now
-            self._show(words)
-        if words:
+    def see(self, notice: Notice, now: float, *, read: bool) -> None:
+        """What there is to tell of a picture; `read`: a code was read in it."""
+        if notice is not None and notice != self._told:
+            self._told, self._since = notice, now
+            self._show(notice)
+        if notice is not None:
             self._seen_at = now
         elif read and self._told != TWO_BADGES:
-            self._told = {}  # it could be read after all
-            self._show({})
+            self._told = None  # it could be read after all
+            self._show(None)
         self.pass_time(now)
 
     def pass_time(self, now: float) -> None:
         """Take down what is over, and what nobody heeds."""
         if now - self._seen_at > NOTICE_S:
-            self._told = {}
-            self._show({})
+            self._told = None
+            self._show(None)
         elif self._told == UNREADABLE and now - self._since > UNREADABLE_S:
-            self._show({})
+            self._show(None)
 
-    def _show(self, words: Words) -> None:
-        if words != self._shown:
-            self._shown = words
-            self._on_notice(words)
+    def _show(self, notice: Notice) -> None:
+        if notice != self._shown:
+            self._shown = notice
+            self._on_notice(notice)

@@ -14,11 +14,20 @@ from collections.abc import Sequence
 from badges.keys import PublicKey
 from badges.transparency import Checkpoint, ProofError, open_checkpoint, verify_consistency
 from kiosk.journal_witness import Evidence, Witness, Witnessed
+from kiosk.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
 
 SAVED_MS = 30_000  # how often a new checkpoint is put on disk
 RENAMED_MS = 60_000  # how long a log may bear a name that no snapshot has told yet
+
+
+class ShrankError(ProofError):
+    """Entries are missing at the log's end."""
+
+    def __init__(self, before: int, size: int) -> None:
+        self.message = Message(Code.LOG_SHRANK, before=before, n=size)
+        super().__init__(str(self.message))
 
 
 def line_of(name: str) -> tuple[str, int]:
@@ -49,8 +58,10 @@ class Watch:
         """Of the log as last verified: the next proof begins there. 0: nothing verified yet."""
         return self._newest.size if self._newest else 0
 
-    def check(self, note: str, proof: Sequence[bytes], *, name: str, key: bytes, now: int) -> str:
-        """Take the newest checkpoint; what is wrong with it, "" where it is consistent.
+    def check(
+        self, note: str, proof: Sequence[bytes], *, name: str, key: bytes, now: int
+    ) -> Message | None:
+        """Take the newest checkpoint; what is wrong with it, None where it is consistent.
 
         `name` and `key` are the log's as the snapshot tells them. Right after a restore the note
         may be ahead of that: it is not judged before the names agree, or until that takes long.
@@ -58,7 +69,7 @@ class Watch:
         if succeeds(note.partition("\n")[0], name):
             self._renamed_at = self._renamed_at or now
             if abs(now - self._renamed_at) < RENAMED_MS:
-                return ""
+                return None
         else:
             self._renamed_at = None
         before = self._newest
@@ -67,8 +78,9 @@ class Watch:
             newest = Witnessed(name, key, checkpoint.size, checkpoint.root, note)
             lost = _compare(before, checkpoint, proof, newest)
         except ValueError as error:
-            problem = f"The server's entry log is not the one that this kiosk knew: {error}."
-            self._witness.accuse(Evidence(now, problem, before.note if before else "", note))
+            why = error.message if isinstance(error, ShrankError) else as_message(str(error))
+            problem = Message(Code.OTHER_LOG, why=why)
+            self._witness.accuse(Evidence(now, str(problem), before.note if before else "", note))
             return problem
         if lost and before is not None:
             log.warning("%s", lost)
@@ -76,7 +88,7 @@ class Watch:
         if before is None or before.log_name != name:
             self._saved_at = None  # so that it is on disk at once
         self._keep(newest, now)
-        return ""
+        return None
 
     def _keep(self, newest: Witnessed, now: int) -> None:
         self._newest = newest
@@ -117,6 +129,6 @@ def _compare(
 
 def _check_grown(before: Witnessed, now: Checkpoint, proof: Sequence[bytes]) -> None:
     if now.size < before.size:
-        raise ProofError(f"it had {before.size} entries and has {now.size}")
+        raise ShrankError(before.size, now.size)
     if before.size:
         verify_consistency(before.size, before.root, now.size, now.root, proof)

@@ -8,13 +8,9 @@ place (a session's title or the hall), who, time, day, span, door, opens (a whol
 from collections.abc import Mapping
 
 from badges.admission.facts import Flag, Reason
+from badges.catalogue import N_
 
 Pair = tuple[str, str]
-
-
-def N_(text: str) -> str:
-    """Mark a text for the catalogues."""
-    return text
 
 
 WORDS: Mapping[str, str] = {

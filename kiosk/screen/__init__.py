@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Self
 
 from flask import Flask
@@ -38,7 +37,6 @@ def create_screen(
     preview: Callable[[], bytes | None],
     *,
     languages: Sequence[str] = (),
-    translations: Sequence[Path] = (),
     answer_s: float = ANSWER_S,
     now: Callable[[], int] | None = None,
     supervision: Supervision | None = None,
@@ -46,11 +44,11 @@ def create_screen(
     """The page as a Flask app. `preview` gives the newest camera picture as JPEG, or None.
 
     `languages` are shown in that order, the first two at once; none leaves it to the browser.
-    `translations` are directories with more of them. `answer_s`: how long an answer stays when
-    nobody else comes. Without `supervision` nobody can unlock anything. Raises CatalogueError.
+    `answer_s`: how long an answer stays when nobody else comes. Without `supervision` nobody can
+    unlock anything. Raises CatalogueError.
     """
     app = Flask(__name__)
-    add_languages(app, languages, translations)
+    add_languages(app, languages)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.extensions["screen"] = Screen(
         board=board,

@@ -3,7 +3,6 @@
 It changes nothing. The page's own few lines of script fetch the picture and the facts anew.
 """
 
-import re
 import threading
 import time
 from collections.abc import Mapping
@@ -14,7 +13,10 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 
 from kiosk.camera_settings import Hint
 from kiosk.camera_view import CameraReport
-from kiosk.screen.camera_words import CAMERA_ZH, CHINESE, ENGLISH, LANGUAGES, WORDS
+from kiosk.catalogue import translated
+from kiosk.messages import in_language
+from kiosk.screen.camera_words import CAMERA
+from kiosk.screen.languages import is_known, page_languages, told_of
 
 PICTURE_S = 0.1  # at most ten pictures a second, however many tabs ask
 EXTENSION = "camera_page"
@@ -35,7 +37,6 @@ class CameraPage:
     """The eye, None at a door without a camera; and the newest picture, made once for all tabs."""
 
     eye: CameraEye | None
-    language: str
     _picture: bytes | None = None
     _taken_at: float = float("-inf")  # monotonic seconds
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -70,9 +71,9 @@ class Asked:
     taken: bool = True
 
 
-def add_camera_page(app: Flask, eye: CameraEye | None, *, language: str = "") -> None:
-    """Serve /camera too. `language` is that of the kiosk's page; "" leaves it to the browser."""
-    app.extensions[EXTENSION] = CameraPage(eye, language)
+def add_camera_page(app: Flask, eye: CameraEye | None) -> None:
+    """Serve /camera too, in the languages of the kiosk's page."""
+    app.extensions[EXTENSION] = CameraPage(eye)
     app.register_blueprint(blueprint)
 
 
@@ -85,8 +86,8 @@ def _own() -> CameraPage:
 @blueprint.get("/camera")
 def page() -> str:
     language = _language()
-    other = CHINESE if language == ENGLISH else ENGLISH
-    return render_template("camera.html", language=language, other=other, **_facts(language))
+    others = [told_of(other) for other in page_languages() if other != language]
+    return render_template("camera.html", own=told_of(language), others=others, **_facts(language))
 
 
 @blueprint.get("/camera/facts")
@@ -104,27 +105,29 @@ def picture() -> Response:
 
 
 def _language() -> str:
-    for wish in (request.args.get("language", ""), _own().language):
-        if wish in LANGUAGES:
-            return wish
-    tags = {"zh": CHINESE, "zh-CN": CHINESE, "zh-Hans": CHINESE, "en": ENGLISH}
-    return tags[request.accept_languages.best_match(tags, "en")]
+    wish = request.args.get("language", "")
+    return wish if is_known(wish) else page_languages()[0]
 
 
 def _facts(language: str) -> dict[str, Any]:
-    words, eye = WORDS[language], _own().eye
-    shown: dict[str, Any] = {"words": words, "tag": LANGUAGES[language], "rows": None, "asked": ()}
+    words, eye = words_in(language), _own().eye
+    shown: dict[str, Any] = {"words": words, "rows": None, "asked": ()}
     if eye is not None:
         report = eye.report()
         shown |= {"rows": rows(report, language), "asked": asked(report, words)}
     return shown
 
 
+def words_in(language: str) -> Mapping[str, str]:
+    """The page's words."""
+    return translated(language, CAMERA)
+
+
 def rows(report: CameraReport, language: str) -> list[Row]:
     """How the camera and the reader do, in the page's words."""
-    words, status, judged = WORDS[language], report.status, report.judged
+    words, status, judged = words_in(language), report.status, report.judged
     state = words[f"state_{status.state}"]
-    message = camera_words(status.message, language)
+    message = in_language(language, *filter(None, [status.message]))
     level = {"live": "good", "lost": "bad"}.get(status.state, "look")
     label = words[report.kind].format(target=report.target)
     told = [
@@ -184,7 +187,7 @@ def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
     ]
     asked_for = {"exposure": wish.exposure_ms, "gain": wish.gain, "focus": wish.focus}
     for name, value in asked_for.items():
-        wished = words["left"] if value is None else f"{value}"
+        wished = words["left"] if value is None else str(value)
         told.append(_hint(hints.get(name), words[name], words, wished))
     return told
 
@@ -194,16 +197,11 @@ def _hint(
 ) -> Asked:
     """`wished` is told of what was not asked yet, or is not to be asked."""
     if hint is None:
-        return Asked(name, wished, measured or "–")
+        return Asked(name, _auto(words, wished), measured or "–")
     got = ", ".join(filter(None, (hint.got, measured))) or words["untold"]
-    return Asked(name, hint.asked, got, hint.taken)
+    return Asked(name, _auto(words, hint.asked), got, hint.taken)
 
 
-def camera_words(message: str, language: str) -> str:
-    """What the camera says of itself, in `language`; in English where it has no words there."""
-    if language == CHINESE:
-        for english, chinese in CAMERA_ZH.items():
-            match = re.fullmatch(english, message)
-            if match:
-                return match.expand(chinese)
-    return message
+def _auto(words: Mapping[str, str], asked: str) -> str:
+    """What was asked, as the page says it: a number is one in every language."""
+    return words["auto"] if asked == "auto" else asked

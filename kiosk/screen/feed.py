@@ -13,10 +13,13 @@ import msgspec
 from badges.numbers import badge_number
 from kiosk.answer import Answer
 from kiosk.board import Board, BoardState
+from kiosk.catalogue import each
+from kiosk.messages import Message, in_language
 
 BEAT_S = 1.0  # a sign of life; the page gives up on a kiosk that is silent for several
 FEEDS_MAX = 4  # each holds one of the server's threads
 RETRY_MS = 500
+MESSAGES = ("camera_message", "notice", "refused", "trouble")  # of the status
 
 
 class Feeds:
@@ -76,10 +79,21 @@ def encode_state(state: BoardState, page: str, now: int) -> bytes:
     told: dict[str, Any] = {
         "page": page,
         "now": now,
-        "status": {name: getattr(status, name) for name in status.__dataclass_fields__},
+        "status": {
+            **{name: getattr(status, name) for name in status.__dataclass_fields__},
+            **{name: _words(getattr(status, name)) for name in MESSAGES},
+        },
         "answers": answers,
     }
     return msgspec.json.encode(told)
+
+
+def _words(messages: Message | tuple[Message, ...] | None) -> dict[str, str]:
+    """Messages as one text in each language; {} where there is none."""
+    if not messages:
+        return {}
+    told = (messages,) if isinstance(messages, Message) else messages
+    return each(lambda language: in_language(language, *told))
 
 
 def _answer(answer: Answer, number: int) -> dict[str, Any]:

@@ -1,11 +1,9 @@
 """The page's languages: gettext by Flask-Babel, from .po files as translators write them.
 
-A language is added by a file, `LOCALE/LC_MESSAGES/kiosk.po`, here or in a directory of the kiosk's
-own. The page shows the first two of its languages at once, and has the others at hand.
+The page shows the first two of its languages at once, and has the others at hand.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from babel import Locale, UnknownLocaleError, support
@@ -13,9 +11,7 @@ from flask import Flask, current_app, request
 from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     Babel,
     Domain,
-    force_locale,
     get_locale,
-    gettext,
 )
 
 from badges.catalogue import (
@@ -26,9 +22,10 @@ from badges.catalogue import (
     language_of,
     locale_of,
 )
+from kiosk import catalogue
+from kiosk.catalogue import translated
 from kiosk.screen.words import SUPERVISOR, WORDS
 
-TRANSLATIONS = Path(__file__).parent / "translations"
 PARAMETER = "languages"  # of the page's address: ?languages=fr,en
 
 
@@ -49,14 +46,12 @@ class PoDomain(Domain):  # type: ignore[misc]
         return found
 
 
-def add_languages(app: Flask, chosen: Sequence[str], directories: Sequence[Path] = ()) -> None:
+def add_languages(app: Flask, chosen: Sequence[str]) -> None:
     """Let the app speak. `chosen` languages are shown in this order; none: as the browser likes.
 
     Raises CatalogueError for a spoilt file, and for a language that there is no file for.
     """
-    catalogues = Catalogues("kiosk", TRANSLATIONS)
-    for directory in directories:
-        catalogues.add(directory)
+    catalogues = catalogue.CATALOGUES
     for language in catalogues.languages:
         _locale(language)
     for language in chosen:
@@ -75,6 +70,11 @@ def _locale(language: str) -> Locale:
         raise CatalogueError(
             f"{locale_of(language)!r} names no language: call the directory such as fr or pt_BR."
         ) from None
+
+
+def is_known(language: str) -> bool:
+    catalogues, _ = current_app.extensions["languages"]
+    return language in catalogues.languages
 
 
 def _own_locale() -> str:
@@ -100,17 +100,16 @@ def page_languages() -> tuple[str, ...]:
 
 def page_words() -> list[dict[str, Any]]:
     """For the page's scripts: each language with all its words."""
-    return [_words(language) for language in page_languages()]
+    texts = {**WORDS, **SUPERVISOR}
+    return [{**told_of(one), "words": translated(one, texts)} for one in page_languages()]
 
 
-def _words(language: str) -> dict[str, Any]:
+def told_of(language: str) -> dict[str, str]:
+    """What a page has to tell of a language, and what it calls itself."""
     locale = _locale(language)
-    with force_locale(locale_of(language)):
-        words = {key: gettext(text) for key, text in (*WORDS.items(), *SUPERVISOR.items())}
     return {
         "language": language,
         "tag": str(locale).replace("_", "-"),
         "dir": locale.text_direction,
         "name": locale.get_language_name() or language,
-        "words": words,
     }

@@ -6,7 +6,7 @@ in none of them, nor in any log.
 
 import logging
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -19,9 +19,10 @@ from badges.numbers import badge_number
 from badges.record import Count
 from badges.supervising import PersonFacts
 from kiosk.admit import NotReadyError
+from kiosk.catalogue import each, say
 from kiosk.journal import JournalError
 from kiosk.supervisor import Supervision
-from kiosk.supervisor_words import ANNUL_REASONS, OVERRIDE_REASONS, SupervisorError, Texts
+from kiosk.supervisor_words import ANNUL_REASONS, OVERRIDE_REASONS, SupervisorError
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("supervisor", __name__, url_prefix="/supervisor")
@@ -205,8 +206,8 @@ def _person(person: PersonFacts) -> dict[str, Any]:
     }
 
 
-def _listed(reasons: Mapping[str, Texts]) -> list[dict[str, Any]]:
-    return [{"key": key, "words": words} for key, words in reasons.items()]
+def _listed(reasons: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"key": key, "words": each(partial(say, text=text))} for key, text in reasons.items()]
 
 
 def _body(kind: type[T]) -> T:
@@ -218,7 +219,7 @@ def _body(kind: type[T]) -> T:
 
 def _refused(error: SupervisorError, **more: str) -> Response:
     shown = {"tries_left" if k == "tries" else k: v for k, v in error.fields.items()}
-    body = {"error": error.code, "message": error.message, **shown, **more}
+    body = {"error": error.code, "message": each(error.message), **shown, **more}
     return _json(body, _STATUS.get(error.code, 409))
 
 

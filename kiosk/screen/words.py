@@ -6,11 +6,7 @@ the page's scripts ask for; words in braces are put in by them.
 
 from collections.abc import Mapping
 
-
-def N_(text: str) -> str:
-    """Mark a text for the catalogues."""
-    return text
-
+from badges.catalogue import N_
 
 WORDS: Mapping[str, str] = {
     "idle": N_("Show your badge"),
@@ -49,11 +45,9 @@ WORDS: Mapping[str, str] = {
     "camera_lost": N_("Camera lost"),
     "camera_ended": N_("Video ended"),
     "state_words": N_("{state}: {message}"),
-    "no_picture": N_("no picture from the camera"),
-    "no_picture_for": N_("no picture for {n} s"),
-    "picture_frozen": N_("picture frozen"),
-    "picture_black": N_("picture black: is the lens covered?"),
-    "not_opened": N_("can't be opened"),
+    "relay_works": N_("Relay works"),
+    "relay_failed": N_("Relay did not work"),
+    "relay_off": N_("Relay off: not used yet"),
     "ahead": N_("Clock {n} s ahead of the server"),
     "behind": N_("Clock {n} s behind the server"),
     "battery": N_("Battery {n} %"),

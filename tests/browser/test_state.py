@@ -11,6 +11,7 @@ import pytest
 from badges.admission import Direction
 from kiosk.camera import Camera, parse_source
 from kiosk.config import KioskSettings
+from kiosk.messages import Code, Message, in_language
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
 from kiosk.watching import Eye
@@ -58,11 +59,11 @@ def test_lost_camera_is_told_and_comes_back(door: Door, page: Page) -> None:
 
 
 def test_trouble_and_clock_and_battery_are_told(door: Door, page: Page) -> None:
-    told = {"en": "Disk almost full: 90 MB left", "zh": "磁盘将满：剩余 90 MB"}
+    told = Message(Code.DISK_NEARLY_FULL, n=90)
     door.kiosk.show_status = lambda: None  # the test's own words stay
     try:
-        door.kiosk.board.update(trouble=told, skew_ms=-3400, battery_percent=12)
-        page.wait("the trouble", lambda: page.text("notice") == told["zh"])
+        door.kiosk.board.update(trouble=(told,), skew_ms=-3400, battery_percent=12)
+        page.wait("the trouble", lambda: page.text("notice") == in_language("zh", told))
         assert "慢 3.4 秒" in page.text("state-skew")
         assert "12%" in page.text("state-battery")
         page.resize(SMALL)
@@ -70,7 +71,7 @@ def test_trouble_and_clock_and_battery_are_told(door: Door, page: Page) -> None:
         assert page.cut() == []
     finally:
         del door.kiosk.show_status
-        door.kiosk.board.update(trouble={})
+        door.kiosk.board.update(trouble=())
 
 
 def test_page_without_its_kiosk_admits_nobody(browser: object, tmp_path: Path) -> None:

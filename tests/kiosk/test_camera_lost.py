@@ -11,12 +11,16 @@ import numpy as np
 
 from kiosk.camera import Camera, CameraStatus, Wish, parse_source
 from kiosk.camera_frozen import FROZEN_S, Freeze
+from kiosk.messages import Code, Message
 from tests.kiosk.pictures import plain
 from tests.kiosk.streams import NetworkCamera
 from tests.kiosk.webcams import QUICK, WEBCAM, FakeCapture, Plug, changing, wait_for
 
 NOTICED_S = 2.0
 AGAIN_S = (0.1, 0.2)
+
+
+FROZEN = Message(Code.FROZEN)
 
 
 def still(level: int = 90) -> Iterator[np.ndarray]:
@@ -30,10 +34,10 @@ def test_a_frozen_picture_is_noticed_and_the_camera_opened_again() -> None:
     ) as camera:
         assert camera.latest(0, 5) is not None
         assert camera.status.state == "live"
-        assert wait_for(camera, lambda s: s.state == "lost").message == "picture frozen"
+        assert wait_for(camera, lambda s: s.state == "lost").message == FROZEN
         wait_for(camera, lambda _: len(plug.opened) == 2)
-        assert camera.status.message == "picture frozen"  # the same picture is no good sign
-        assert wait_for(camera, lambda s: s.state == "live").message == ""
+        assert camera.status.message == FROZEN  # the same picture is no good sign
+        assert wait_for(camera, lambda s: s.state == "live").message is None
     assert len(plug.opened) == 3
 
 
@@ -44,13 +48,13 @@ def test_a_frozen_picture_that_moves_again_is_live_at_once_without_opening_anew(
         yield from changing()
 
     plug = Plug(pictures())
-    seen: list[str] = []
+    seen: list[Message | None] = []
     with Camera(WEBCAM, open_capture=plug, frozen_s=0.05, reopen_s=(9, 9)) as camera:
-        wait_for(camera, lambda s: seen.append(s.message) or s.message != "")  # type: ignore[func-returns-value]
+        wait_for(camera, lambda s: seen.append(s.message) or s.message is not None)  # type: ignore[func-returns-value]
         shown = camera.status.frames
         status = wait_for(camera, lambda s: s.state == "live" and s.frames > shown + 20)
-    assert seen[-1] == "picture frozen"
-    assert status.message == ""
+    assert seen[-1] == FROZEN
+    assert status.message is None
     assert len(plug.opened) == 1
 
 
@@ -68,7 +72,7 @@ def test_frozen_pictures_are_not_handed_on() -> None:
 def test_a_covered_lens_is_called_so() -> None:
     with Camera(WEBCAM, open_capture=Plug(still(3)), frozen_s=0.05) as camera:
         status = wait_for(camera, lambda s: s.state == "lost")
-    assert status.message == "picture black: is the lens covered?"
+    assert str(status.message) == "picture black: is the lens covered?"
 
 
 def test_one_pixel_that_changes_is_no_frozen_picture() -> None:
@@ -125,7 +129,7 @@ def test_a_driver_that_hangs_is_lost_within_two_seconds() -> None:
         assert camera.status.state == "live"
         now[0] += 0.5
         assert camera.status.state == "lost"
-        assert camera.status.message == "no picture for 2 s"
+        assert str(camera.status.message) == "no picture for 2 s"
         hang.set()
         wait_for(camera, lambda s: s.state == "live")
 
@@ -143,20 +147,20 @@ def test_a_stream_that_dies_and_lives_is_noticed_and_picked_up_again() -> None:
     with NetworkCamera() as network, Camera(parse_source(network.url)) as camera:
         wait_for(camera, lambda s: s.frames > 10)
         lost = noticed(camera, network.die)
-        assert lost.message == "no picture from the camera"
+        assert str(lost.message) == "no picture from the camera"
         time.sleep(0.5)
         assert camera.status.state == "lost"
         before = camera.status.frames
         network.live()
         status = wait_for(camera, lambda s: s.state == "live" and s.frames > before)
-    assert status.message == ""
+    assert status.message is None
 
 
 def test_a_stream_that_hangs_is_noticed_and_goes_on() -> None:
     with NetworkCamera() as network, Camera(parse_source(network.url)) as camera:
         wait_for(camera, lambda s: s.frames > 10)
         lost = noticed(camera, network.flowing.clear)
-        assert lost.message.startswith("no picture for ")
+        assert str(lost.message).startswith("no picture for ")
         network.flowing.set()
         before = camera.status.frames
         wait_for(camera, lambda s: s.state == "live" and s.frames > before)
@@ -167,7 +171,7 @@ def test_a_stream_that_repeats_its_last_picture_is_noticed_and_goes_on() -> None
         wait_for(camera, lambda s: s.frames > 10)
         moving, frozen = network.picture, network.picture(1)
         lost = noticed(camera, lambda: setattr(network, "picture", lambda number: frozen))
-        assert lost.message == "picture frozen"
+        assert str(lost.message) == "picture frozen"
         network.picture = moving
         wait_for(camera, lambda s: s.state == "live")
 
@@ -185,7 +189,7 @@ def test_a_stream_that_is_away_at_first_is_taken_once_it_is_there() -> None:
     network = NetworkCamera()
     network.die()
     with Camera(parse_source(network.url), back_off_s=(0.05, 0.1)) as camera:
-        assert "can't be opened" in wait_for(camera, lambda s: s.state == "lost").message
+        assert "can't be opened" in str(wait_for(camera, lambda s: s.state == "lost").message)
         network.live()
         try:
             wait_for(camera, lambda s: s.state == "live")

@@ -9,6 +9,8 @@ import pytest
 
 from badges.admission import phrases
 from badges.catalogue import Catalogues
+from kiosk import catalogue
+from tests.kiosk import made_up
 from tests.kiosk.door import enrolled
 from tests.kiosk.test_kiosk_cli import run, running
 
@@ -26,8 +28,11 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that run within the test add no language to other tests."""
-    usual = Path(phrases.__file__).parents[1] / "translations"
-    monkeypatch.setattr(phrases, "CATALOGUES", Catalogues("badges", usual))
+    for module, domain, path in (
+        (phrases, "badges", made_up.ANSWERS_CHINESE),
+        (catalogue, "kiosk", made_up.CHINESE),
+    ):
+        monkeypatch.setattr(module, "CATALOGUES", Catalogues(domain, path.parents[2]))
 
 
 def page(directory: Path, *options: str) -> str:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.health import DISK_FREE_MB_MIN, disk_trouble, joined
+from kiosk.health import DISK_FREE_MB_MIN, disk_trouble
+from kiosk.messages import Code, Message, as_message, in_language
 
 
 @pytest.mark.parametrize("free_mb", [None, DISK_FREE_MB_MIN, 80_000])
@@ -12,7 +13,7 @@ def test_a_disk_with_room_is_no_trouble(
     free_mb: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kiosk.health.disk_free_mb", lambda _: free_mb)
-    assert disk_trouble(tmp_path) == {}
+    assert disk_trouble(tmp_path) is None
 
 
 def test_a_disk_that_is_nearly_full_is_told(
@@ -20,12 +21,14 @@ def test_a_disk_that_is_nearly_full_is_told(
 ) -> None:
     monkeypatch.setattr("kiosk.health.disk_free_mb", lambda _: 120)
     told = disk_trouble(tmp_path)
-    assert told["en"] == "The disk is nearly full: 120 MB left. Free some space."
-    assert "120 MB" in told["zh"]
+    assert told is not None
+    assert str(told) == "The disk is nearly full: 120 MB left. Free some space."
+    assert "120 MB" in in_language("zh", told)
 
 
 def test_troubles_are_one_text_in_each_language() -> None:
-    relay, journal = {"en": "No relay.", "zh": "无继电器。"}, {"en": "No disk."}
-    assert joined({}, {"en": ""}) == {}
-    assert joined(relay) == relay
-    assert joined(relay, {}, journal) == {"en": "No relay. No disk.", "zh": "无继电器。 No disk."}
+    relay, journal = Message(Code.RELAY_TOO_SLOW), as_message("No disk.")
+    assert in_language("en") == ""
+    assert in_language("zh", relay) == "继电器响应过慢：漏发了一次开门信号。"
+    assert in_language("zh", relay, journal) == f"{in_language('zh', relay)} No disk."
+    assert in_language("en", relay, journal) == f"{relay} No disk."

@@ -15,6 +15,7 @@ from kiosk.camera import CameraStatus, Frame
 from kiosk.config import KioskSettings
 from kiosk.health import battery_percent, disk_free_mb
 from kiosk.journal import JournalError
+from kiosk.messages import Code, Message, in_language
 from kiosk.reader import Reader
 from kiosk.run import Kiosk, Told
 from kiosk.signal import RelayError
@@ -40,6 +41,10 @@ def kiosk(tmp_path: Path, told: list[Told], monkeypatch: pytest.MonkeyPatch):
         kiosk.replica.load(snapshot())
         kiosk.journal.obey(orders((5, 0, 1)))
         yield kiosk
+
+
+def trouble(kiosk: Kiosk) -> str:
+    return in_language("en", *status(kiosk).trouble)
 
 
 def status(kiosk: Kiosk):
@@ -112,12 +117,12 @@ def test_an_unwritable_journal_is_shown_and_admits_nobody(
 
     monkeypatch.setattr("kiosk.journal_step.Step.append", full)
     assert kiosk.present(badge(1)) is None
-    assert "disk is full" in status(kiosk).trouble["en"]
+    assert "disk is full" in trouble(kiosk)
     assert told == []
     monkeypatch.undo()
     monkeypatch.setattr("kiosk.run.now_ms", lambda: snapshot().day_starts[0] + DAY_MS // 2)
     assert kiosk.present(badge(1)) is not None
-    assert status(kiosk).trouble == {}
+    assert status(kiosk).trouble == ()
 
 
 def test_a_fault_of_ours_does_not_stop_the_door_nor_reach_the_log(
@@ -128,15 +133,14 @@ def test_a_fault_of_ours_does_not_stop_the_door_nor_reach_the_log(
 
     monkeypatch.setattr("kiosk.admit.decide", fail)
     assert kiosk.present(badge(1)) is None
-    trouble = status(kiosk).trouble["en"]
-    assert "KeyError" in trouble
-    assert "Mei" not in caplog.text + trouble
+    assert "KeyError" in trouble(kiosk)
+    assert "Mei" not in caplog.text + trouble(kiosk)
 
 
 def test_before_any_facts_it_says_so(tmp_path: Path) -> None:
     with Kiosk(enrolled(tmp_path / "door"), KioskSettings()) as kiosk:
         assert kiosk.present(badge(1)) is None
-        assert "has not heard from the server" in status(kiosk).trouble["en"]
+        assert "has not heard from the server" in trouble(kiosk)
         assert not kiosk.wait_for_facts(0.05)
 
 
@@ -164,18 +168,23 @@ def test_a_failing_relay_is_shown_until_it_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise RelayError("The relay at gate does not answer.", "继电器 gate 无响应。")
+        raise RelayError(Message(Code.RELAY_SILENT, host="gate"))
 
     settings = KioskSettings(relay_url="http://192.0.2.1/")
     with Kiosk(enrolled(tmp_path / "door"), settings) as kiosk:
-        for pulse, shown in ((fail, {"en", "zh"}), (lambda *_: None, set())):
+        assert status(kiosk).relay == "off"
+        for pulse, shown, state in (
+            (fail, "继电器 gate 无响应。", "failed"),
+            (lambda *_: None, "", "works"),
+        ):
             monkeypatch.setattr("kiosk.signal.call", pulse)
             assert kiosk._relay is not None
             kiosk._relay.fire()
             deadline = time.monotonic() + 5
-            while set(status(kiosk).trouble) != shown:
+            while in_language("zh", *status(kiosk).trouble) != shown:
                 assert time.monotonic() < deadline
-        assert status(kiosk).refused == ""
+            assert status(kiosk).relay == state
+        assert status(kiosk).refused == ()
 
 
 def test_nothing_is_left_open_where_it_can_t_start(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from badges.numbers import badge_number
 from badges.wire import CategoryFacts, HolderName
 from kiosk.answer import Answer
 from kiosk.board import Board
+from kiosk.messages import as_message
 from kiosk.screen.feed import Feeds, encode_state, stream
 from kiosk.screen.words import SUPERVISOR, WORDS
 from tests.kiosk.face import CODE, JPEG, NOW, Face, post
@@ -161,7 +162,7 @@ def test_state_tells_the_answer(face: Face) -> None:
 
 
 def test_hostile_names_stay_one_line_of_json(face: Face) -> None:
-    face.board.update(hall_names={"en": HOSTILE}, camera_message=HOSTILE)
+    face.board.update(hall_names={"en": HOSTILE}, camera_message=as_message(HOSTILE))
     face.board.show(answer(holder=HolderName(HOSTILE * 100)))
 
     raw = encode_state(face.board.state, "page", NOW)

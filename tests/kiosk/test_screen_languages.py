@@ -7,21 +7,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
-import kiosk.screen as screen_package
-from badges.catalogue import CatalogueError
+from badges.catalogue import CatalogueError, Catalogues
+from kiosk import catalogue
 from kiosk.board import Board
+from kiosk.messages import Code, System
 from kiosk.screen import create_screen
+from kiosk.screen.camera_words import CAMERA
 from kiosk.screen.words import SUPERVISOR, WORDS
+from kiosk.supervisor_words import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
+from tests.kiosk.made_up import CHINESE, KIOSK, marked_in_the_kiosk
 
-SCREEN = Path(screen_package.__file__).parent
-CHINESE = SCREEN / "translations/zh_Hans/LC_MESSAGES/kiosk.po"
+HAN = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")  # and the punctuation beside it
 
 
-def page(languages: tuple[str, ...] = (), query: str = "", like: str = "", **more: Any) -> str:
-    app = create_screen(Board(), lambda: None, languages=languages, **more)
+@pytest.fixture(autouse=True)
+def catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test adds no language to other tests."""
+    monkeypatch.setattr(catalogue, "CATALOGUES", Catalogues("kiosk", CHINESE.parents[2]))
+
+
+def page(
+    languages: tuple[str, ...] = (),
+    query: str = "",
+    like: str = "",
+    translations: Path | None = None,
+) -> str:
+    if translations is not None:
+        catalogue.CATALOGUES.add(translations)
+    app = create_screen(Board(), lambda: None, languages=languages)
     return app.test_client().get(f"/{query}", headers={"Accept-Language": like}).text
 
 
@@ -79,7 +94,7 @@ def test_languages_are_chosen(
 
 def test_third_language_is_added_by_a_file(tmp_path: Path) -> None:
     directory = write(tmp_path, FRENCH)
-    text = page(("fr", "zh"), translations=[directory])
+    text = page(("fr", "zh"), translations=directory)
 
     assert '<html lang="fr" dir="ltr">' in text
     assert ">Aide<" in text
@@ -87,11 +102,11 @@ def test_third_language_is_added_by_a_file(tmp_path: Path) -> None:
     assert french["name"] == "français"
     assert french["words"]["idle"] == "Montrez votre badge"
     assert french["words"]["sound_on"] == "Sound on"  # not translated yet
-    assert names(page(query="?languages=fr", translations=[directory])) == ["fr"]
+    assert names(page(query="?languages=fr", translations=directory)) == ["fr"]
 
 
 def test_language_from_right_to_left_is_told(tmp_path: Path) -> None:
-    text = page(("ar", "en"), translations=[write(tmp_path, FRENCH, "ar")])
+    text = page(("ar", "en"), translations=write(tmp_path, FRENCH, "ar"))
 
     assert '<html lang="ar" dir="rtl">' in text
 
@@ -103,25 +118,27 @@ def test_unknown_language_is_told_plainly() -> None:
 
 def test_directory_that_names_no_language_is_told_plainly(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="'klingonish' names no language"):
-        page(translations=[write(tmp_path, FRENCH, "klingonish")])
+        page(translations=write(tmp_path, FRENCH, "klingonish"))
 
 
 def test_spoilt_file_is_told_plainly(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="line 1"):
-        page(translations=[write(tmp_path, "nonsense")])
+        page(translations=write(tmp_path, "nonsense"))
 
 
 def test_chinese_is_complete_and_has_nothing_else() -> None:
-    marked = {
-        str(message)
-        for method, file in (
-            ("python", SCREEN / "words.py"),
-            ("jinja2.ext:babel_extract", SCREEN / "templates/screen.html"),
-        )
-        for _, message, _, _ in extract_from_file(method, file)
-    }
     with CHINESE.open("rb") as file:
         translated = {str(message.id) for message in read_po(file) if message.id and message.string}
 
-    assert marked == translated
-    assert {*WORDS.values(), *SUPERVISOR.values()} <= marked
+    assert marked_in_the_kiosk() == translated
+    tables = (WORDS, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
+    told = {text for table in tables for text in table.values()} | {*System, *Code}
+    assert told <= translated | {Code.AS_IS}
+
+
+def test_chinese_stands_in_catalogues_alone() -> None:
+    """Another language is as complete as Chinese only where Chinese is a file as well."""
+    kinds = ("*.py", "*.js", "*.html", "*.css", "*.svg")
+    files = [file for kind in kinds for file in KIOSK.rglob(kind)]
+    assert len(files) > 80
+    assert [file.name for file in files if HAN.search(file.read_text("utf-8"))] == []

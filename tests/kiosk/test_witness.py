@@ -17,7 +17,7 @@ class TestLog:
             online.present(serial)
             online.settled()
         online.until(lambda: event.batches[-1].log_size == 4)
-        assert online.link.state.log_alarm == ""
+        assert online.link.state.log_alarm is None
         online.sync.close()
         newest = online.door.journal.witness.newest()
         assert newest is not None
@@ -38,7 +38,7 @@ class TestLog:
                 event.books.leaves[1] = bytes(32)
             else:
                 event.spoil_note = lambda note: note.replace("\n3\n", "\n30\n")
-        online.until(lambda: "not the one that this kiosk knew" in online.link.state.log_alarm)
+        online.until(lambda: "not the one that this kiosk knew" in str(online.link.state.log_alarm))
         (evidence,) = online.door.journal.witness.evidence()
         assert evidence.old_note
         assert evidence.new_note

@@ -63,7 +63,8 @@ def watch(kept: Kept) -> Watch:
 
 def check(watch: Watch, log: Log, name: str | None = None, now: int = NOW) -> str:
     proof = log.proof(watch.size)
-    return watch.check(log.note(), proof, name=name or log.name, key=KEY.public.raw, now=now)
+    found = watch.check(log.note(), proof, name=name or log.name, key=KEY.public.raw, now=now)
+    return "" if found is None else str(found)
 
 
 def old_log() -> Log:

@@ -234,7 +234,10 @@ def test_a_kiosk_whose_disk_was_set_back(place: Site, doors: Doors) -> None:
 
     doors.open("west")
     wait_for("the fence", lambda: state(place, 1) == "fenced")
-    wait_for("its word to staff", lambda: "copied or restored disk" in board(doors)["refused"])
+    wait_for(
+        "its word to staff",
+        lambda: "copied or restored disk" in board(doors)["refused"].get("en", ""),
+    )
     wait_for("its end", lambda: status_of(place.path / "west")["retired"])
     assert not doors.enter("west", 3), "its places may be used already"
     assert pool(place).open_stays == 3

@@ -109,7 +109,7 @@ function paintNotice() {
   let text = "";
   if (passing) text = say(passing);
   else if (status?.retired) text = say("retired");
-  else if (status?.refused) text = say("refused", { why: status.refused });
+  else if (nameIn(status?.refused)) text = say("refused", { why: nameIn(status.refused) });
   else if (status) text = nameIn(status.trouble);
   put(at("notice"), text);
 }
@@ -149,6 +149,7 @@ function paintWords() {
 }
 
 function paintHelp() {
+  at("camera-page").href = `/camera?language=${languages.first.language}`;
   const rows = TONES.flatMap((tone) => {
     const term = document.createElement("dt");
     term.dataset.tone = tone;

@@ -17,6 +17,7 @@ export function paintStatus(status, now) {
   paintLink(status, now);
   paintWaiting(status);
   paintCamera(status);
+  paintRelay(status);
   paintSkew(status);
   paintBattery(status);
 }
@@ -87,6 +88,15 @@ function paintCamera(status) {
   const level = { live: "good", lost: "bad", ended: "look" }[status.camera] ?? "";
   setState("state-camera", words, level);
   setText("picture-words", words);
+}
+
+// How the turnstile or lock took the last pulse; nothing where none is set.
+const RELAY = { works: ["relay_works", "good"], failed: ["relay_failed", "bad"], off: ["relay_off", ""] };
+
+function paintRelay(status) {
+  const told = RELAY[status.relay];
+  at("state-relay").hidden = !told;
+  if (told) setState("state-relay", say(told[0]), told[1]);
 }
 
 function paintSkew(status) {

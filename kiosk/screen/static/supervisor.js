@@ -155,8 +155,8 @@ export class Panel {
     const answer = await ask(`/supervisor/${path}`, body);
     this.busy = false;
     if (answer.ok) return answer.data;
-    const { message, error } = answer.data;
-    this.tell(message?.[shown.first.language] ?? message?.en ?? error?.message ?? say("not_done"));
+    const { message } = answer.data;
+    this.tell(message?.[shown.first.language] ?? message?.en ?? say("not_done"));
     if (answer.data.error === "not_unlocked") { this.locked(); this.paint(); }
     return null;
   }

@@ -69,24 +69,8 @@ export function clock(instant, timeZone, withSeconds = false) {
   }
 }
 
-// What the camera says of itself, in English; other languages know these.
-const CAMERA_SAYS = [
-  [/^no picture from the camera$/, "no_picture"],
-  [/^no picture for (\d+) s$/, "no_picture_for"],
-  [/^picture frozen/, "picture_frozen"],
-  [/^picture black/, "picture_black"],
-  [/can't be opened/, "not_opened"],
-];
-
 export function cameraWords(state, message) {
   const words = say(`camera_${state}`);
-  if (!message) return words;
-  let told = message;
-  if (shown.first.language !== "en") {
-    for (const [english, key] of CAMERA_SAYS) {
-      const match = message.match(english);
-      if (match) { told = say(key, { n: match[1] }); break; }
-    }
-  }
-  return say("state_words", { state: words, message: told });
+  const told = nameIn(message);
+  return told ? say("state_words", { state: words, message: told }) : words;
 }

@@ -1,0 +1,86 @@
+"""A language that nobody speaks: each English text in ⟦…⟧. What is shown without is forgotten.
+
+It is added as anybody would add one: by two files, `kiosk.po` and `badges.po`.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from babel.messages.extract import extract_from_file
+
+import badges as badges_package
+import kiosk as kiosk_package
+from badges.admission import sentences
+
+KIOSK = Path(kiosk_package.__file__).parent
+CHINESE = KIOSK / "screen/translations/zh_Hans/LC_MESSAGES/kiosk.po"
+ANSWERS_CHINESE = (
+    Path(badges_package.__file__).parent / "translations/zh_Hans/LC_MESSAGES/badges.po"
+)
+LOCALE = LANGUAGE = "eo"  # a name that the page knows; the words are none of Esperanto's
+COUNTED = (sentences.HOURS, sentences.MINUTES)
+
+
+def marked_in_the_kiosk() -> set[str]:
+    """Every text of the kiosk that waits for a translation."""
+    files = [("python", file) for file in KIOSK.rglob("*.py")]
+    files += [("jinja2.ext:babel_extract", file) for file in KIOSK.rglob("*.html")]
+    return {
+        str(message)
+        for method, file in files
+        for _, message, _, _ in extract_from_file(method, file)
+    }
+
+
+def marked_in_answers() -> set[str]:
+    found = extract_from_file("python", sentences.__file__)
+    return {message if isinstance(message, str) else message[0] for _, message, _, _ in found}
+
+
+def made_up(text: str) -> str:
+    return f"⟦{text}⟧"
+
+
+def add_files(directory: Path) -> Path:
+    """The two files of the language, under a directory of its own."""
+    at = directory / LOCALE / "LC_MESSAGES"
+    at.mkdir(parents=True)
+    plural = {one: (one, many) for one, many in COUNTED}
+    (at / "kiosk.po").write_text("\n".join(_entries(marked_in_the_kiosk())), "utf-8")
+    answers = [*_entries(marked_in_answers() - plural.keys()), *map(_counted, plural.values())]
+    (at / "badges.po").write_text("\n".join(answers), "utf-8")
+    return directory
+
+
+def _entries(texts: Iterable[str]) -> Iterator[str]:
+    yield 'msgid ""\nmsgstr "Plural-Forms: nplurals=2; plural=n!=1;\\n"\n'
+    for text in sorted(texts):
+        yield f"msgid {_quoted(text)}\nmsgstr {_quoted(made_up(text))}\n"
+
+
+def _counted(texts: tuple[str, str]) -> str:
+    one, many = texts
+    return (
+        f"msgid {_quoted(one)}\nmsgid_plural {_quoted(many)}\n"
+        f"msgstr[0] {_quoted(made_up(one))}\nmsgstr[1] {_quoted(made_up(many))}\n"
+    )
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def left_out(text: str, names: Iterable[str] = ()) -> str:
+    """The letters of `text` that stand outside of all ⟦…⟧, without the `names` that may."""
+    depth, out = 0, []
+    for character in text:
+        depth += (character == "⟦") - (character == "⟧")
+        assert depth >= 0, text
+        if not depth:
+            out.append(character)
+    rest = "".join(out)
+    for name in sorted(names, key=len, reverse=True):
+        rest = rest.replace(name, " ")
+    return " ".join(re.findall(r"[^\W\d_]+", rest))
