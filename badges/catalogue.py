@@ -18,6 +18,7 @@ FILE_BYTES_MAX = 1_000_000
 _BRACES = re.compile(r"\{\w*\}")
 _LINE = re.compile(r'(?:(msgctxt|msgid|msgid_plural|msgstr|msgstr\[\d\])\s+)?(".*")')
 _MAGIC = 0x950412DE  # of a .mo file
+_CONTENT_TYPE = "Content-Type: text/plain; charset=utf-8"  # without it, gettext takes ASCII alone
 
 
 def N_(text: str) -> str:
@@ -101,6 +102,8 @@ def read_po(path: Path) -> gettext.GNUTranslations:
             )
         if value.strip("\0"):
             messages[key] = value
+    if "charset=" not in messages.get("", ""):
+        messages[""] = f"{_CONTENT_TYPE}\n{messages.get('', '')}"
     try:
         return gettext.GNUTranslations(io.BytesIO(_mo(messages)))
     except (ValueError, LookupError) as error:

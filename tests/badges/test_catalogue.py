@@ -67,6 +67,12 @@ def test_it_works(tmp_path: Path) -> None:
         assert words.gettext(missing) == missing
 
 
+@pytest.mark.parametrize("header", ["", 'msgid ""\nmsgstr "Language: fr\\n"\n\n'])
+def test_a_file_that_does_not_tell_its_encoding_is_utf_8(tmp_path: Path, header: str) -> None:
+    words = read_po(write(tmp_path, f'{header}msgid "ADMIT"\nmsgstr "ENTRÉE"\n'))
+    assert words.gettext("ADMIT") == "ENTRÉE"
+
+
 def test_it_reads_what_babel_reads() -> None:
     """The same messages as the reference reader finds in the Chinese file."""
     words = read_po(CHINESE)

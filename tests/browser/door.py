@@ -18,6 +18,7 @@ from kiosk.camera_sources import Kind, Source
 from kiosk.config import KioskSettings
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
+from kiosk.screen.camera_page import add_camera_page
 from kiosk.watching import Eye
 from tests.kiosk.door import (
     BADGE,
@@ -138,6 +139,7 @@ class Door:
             supervision=self.kiosk.supervision,
             **more,
         )
+        add_camera_page(app, self.eye)
         self.server = serve_screen(app, port=0)
         self.event.grant(8)
         self._stop = threading.Event()

@@ -6,13 +6,17 @@ It is added as anybody would add one: by two files, `kiosk.po` and `badges.po`.
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
+import pytest
 from babel.messages.extract import extract_from_file
 
 import badges as badges_package
 import kiosk as kiosk_package
-from badges.admission import sentences
+from badges.admission import phrases, sentences
+from badges.catalogue import Catalogues
+from kiosk import catalogue
 
 KIOSK = Path(kiosk_package.__file__).parent
 CHINESE = KIOSK / "screen/translations/zh_Hans/LC_MESSAGES/kiosk.po"
@@ -23,6 +27,7 @@ LOCALE = LANGUAGE = "eo"  # a name that the page knows; the words are none of Es
 COUNTED = (sentences.HOURS, sentences.MINUTES)
 
 
+@cache
 def marked_in_the_kiosk() -> set[str]:
     """Every text of the kiosk that waits for a translation."""
     files = [("python", file) for file in KIOSK.rglob("*.py")]
@@ -34,6 +39,7 @@ def marked_in_the_kiosk() -> set[str]:
     }
 
 
+@cache
 def marked_in_answers() -> set[str]:
     found = extract_from_file("python", sentences.__file__)
     return {message if isinstance(message, str) else message[0] for _, message, _, _ in found}
@@ -41,6 +47,14 @@ def marked_in_answers() -> set[str]:
 
 def made_up(text: str) -> str:
     return f"⟦{text}⟧"
+
+
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test adds to the languages is gone after it."""
+    kiosk = Catalogues("kiosk", CHINESE.parents[2])
+    monkeypatch.setattr(catalogue, "CATALOGUES", kiosk)
+    answers = Catalogues("badges", ANSWERS_CHINESE.parents[2])
+    monkeypatch.setattr(phrases, "CATALOGUES", answers)
 
 
 def add_files(directory: Path) -> Path:
@@ -84,3 +98,14 @@ def left_out(text: str, names: Iterable[str] = ()) -> str:
     for name in sorted(names, key=len, reverse=True):
         rest = rest.replace(name, " ")
     return " ".join(re.findall(r"[^\W\d_]+", rest))
+
+
+def unsaid(texts: Iterable[str], shown: Iterable[str]) -> set[str]:
+    """Of the English `texts`, those that nothing in `shown` says in the made-up language."""
+    everything = "\n".join(shown)
+    patterns = {text: re.escape(made_up(text)) for text in texts}
+    return {
+        text
+        for text, pattern in patterns.items()
+        if not re.search(re.sub(r"\\\{\w+\\\}", r"[^\\n]*", pattern), everything)
+    }

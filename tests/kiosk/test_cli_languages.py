@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission import phrases
-from badges.catalogue import Catalogues
-from kiosk import catalogue
 from tests.kiosk import made_up
 from tests.kiosk.door import enrolled
 from tests.kiosk.test_kiosk_cli import run, running
@@ -28,11 +25,7 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that run within the test add no language to other tests."""
-    for module, domain, path in (
-        (phrases, "badges", made_up.ANSWERS_CHINESE),
-        (catalogue, "kiosk", made_up.CHINESE),
-    ):
-        monkeypatch.setattr(module, "CATALOGUES", Catalogues(domain, path.parents[2]))
+    made_up.alone(monkeypatch)
 
 
 def page(directory: Path, *options: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from babel.messages.pofile import read_po
 
-from badges.catalogue import CatalogueError, Catalogues
+from badges.catalogue import CatalogueError
 from kiosk import catalogue
 from kiosk.board import Board
 from kiosk.messages import Code, System
@@ -17,6 +17,7 @@ from kiosk.screen import create_screen
 from kiosk.screen.camera_words import CAMERA
 from kiosk.screen.words import SUPERVISOR, WORDS
 from kiosk.supervisor_words import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
+from tests.kiosk import made_up
 from tests.kiosk.made_up import CHINESE, KIOSK, marked_in_the_kiosk
 
 HAN = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")  # and the punctuation beside it
@@ -25,7 +26,7 @@ HAN = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")  # and the punctua
 @pytest.fixture(autouse=True)
 def catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test adds no language to other tests."""
-    monkeypatch.setattr(catalogue, "CATALOGUES", Catalogues("kiosk", CHINESE.parents[2]))
+    made_up.alone(monkeypatch)
 
 
 def page(
