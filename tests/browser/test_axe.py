@@ -86,6 +86,25 @@ def test_panels(door: Door, page: Page, axe: str) -> None:
     examine(page, axe, "pin")
 
 
+@pytest.mark.parametrize("relay", ["off", "works", "failed"])
+def test_relays(door: Door, page: Page, axe: str, relay: str) -> None:
+    door.kiosk.show_status = lambda: None  # the test's own state stays
+    try:
+        door.kiosk.board.update(relay=relay)
+        level = {"off": "", "works": "good", "failed": "bad"}[relay]
+        page.wait_for(f'#state-relay[data-level="{level}"]')
+        examine(page, axe, relay)
+        assert page.cut() == []
+    finally:
+        del door.kiosk.show_status
+        door.kiosk.board.update(relay="none")
+
+
+def test_camera_page(door: Door, page: Page, axe: str) -> None:
+    page.browser.get(f"{door.url}camera?language=zh")
+    examine(page, axe, "camera page")
+
+
 def test_page_without_its_kiosk(browser: object, tmp_path, axe: str) -> None:
     with Door(tmp_path) as door:
         page = Page(browser, door.url).open()

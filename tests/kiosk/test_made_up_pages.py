@@ -1,0 +1,106 @@
+"""Pages in a third language, added by its two files: all their words are in it."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from kiosk import catalogue
+from kiosk.board import Board
+from kiosk.camera import CameraStatus
+from kiosk.camera_judge import Judgement, Light, Sharpness
+from kiosk.camera_settings import Wish
+from kiosk.camera_sources import Kind
+from kiosk.messages import Code, Message, System
+from kiosk.screen import create_screen
+from kiosk.screen.camera_page import add_camera_page
+from kiosk.screen.camera_words import CAMERA
+from kiosk.screen.words import SUPERVISOR, WORDS
+from kiosk.supervisor_words import (
+    ANNUL_REASONS,
+    OVERRIDE_REASONS,
+    REFUSALS,
+)
+from tests.kiosk import made_up
+from tests.kiosk.made_up import LANGUAGE, left_out, unsaid
+from tests.kiosk.test_camera_page import REPORT, Eye
+
+
+@pytest.fixture(autouse=True)
+def language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Added to this test alone."""
+    made_up.alone(monkeypatch)
+    catalogue.add(made_up.add_files(tmp_path / "translations"))
+
+
+def words_on(page: str) -> str:
+    """What a page shows or says to those who hear it."""
+    page = re.sub(r"<(script|style|symbol)\b.*?</\1>|<!doctype[^>]*>", " ", page, flags=re.S)
+    said = re.findall(r'(?:aria-label|title|alt)="([^"]*)"', page)
+    return unescape(" ".join([*said, re.sub(r"<[^>]+>", " ", page)]))
+
+
+def test_the_page_with_all_its_words() -> None:
+    app = create_screen(Board(), lambda: None, languages=(LANGUAGE,))
+    page = app.test_client().get("/").text
+    assert left_out(words_on(page), ["Hallkeeper", "F8"]) == ""
+    content = re.search(r'name="hallkeeper-languages" content="([^"]*)"', page)
+    assert content
+    words = json.loads(unescape(content[1]))[0]["words"]
+    assert words.keys() == WORDS.keys() | SUPERVISOR.keys()
+    assert [text for text in words.values() if left_out(text)] == []
+
+
+@contextmanager
+def camera_page(eye: Eye | None) -> Iterator[list[str]]:
+    """What the page says; to be read when the `with` has ended."""
+    app = create_screen(Board(), lambda: None, languages=(LANGUAGE, "en"))
+    add_camera_page(app, eye)
+    shown: list[str] = []
+    yield shown
+    for path in ("/camera", "/camera/facts"):
+        shown.append(words_on(app.test_client().get(path).text))
+
+
+def reports() -> Iterator[Any]:
+    states = ("starting", "live", "lost", "ended")
+    messages = [None, Message(Code.NO_PICTURE_FOR, n=3), Message(Code.FROZEN)]
+    for state, message, kind in itertools.product(states, messages, Kind):
+        status = CameraStatus(state, message, 640, 480, 29.7, 9)
+        asked = Wish(exposure_ms="auto", focus="auto") if kind is Kind.WEBCAM else None
+        yield replace(REPORT, kind=kind, status=status, asked=asked, judged=None, shown=0)
+        yield replace(REPORT, kind=kind, asked=asked, status=replace(REPORT.status, state=state))
+    for light, sharpness, codes in itertools.product(get_args(Light), get_args(Sharpness), (0, 1)):
+        judged = Judgement(90.0, light, None if sharpness == "unknown" else 5.0, sharpness)
+        yield replace(REPORT, judged=judged, codes=codes)
+
+
+def test_the_camera_page_in_every_state() -> None:
+    names = ["Hallkeeper", "English", "HD C270", "MJPG", "YUYV", "ms", "x"]
+    eye, everything = Eye(), []
+    for report in (None, *reports()):
+        eye.told = report or REPORT
+        with camera_page(eye if report else None) as shown:
+            pass
+        for text in shown:
+            assert left_out(text, names) == "", text
+        everything += shown
+    assert unsaid(CAMERA.values(), everything) == set()
+
+
+def test_nothing_marked_was_left_out() -> None:
+    """What the tests above drive is all that waits for a translation."""
+    acts = {"Admitted by {name}: {why}", "{first} · {second}", "ANNULLED", "{reason}: {note}"}
+    acts |= {"The entry of {time} does not count. {name}: {why}", "The holder may enter again"}
+    tables = (WORDS, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
+    driven = {text for table in tables for text in table.values()} | {*Code, *System} | acts
+    app = create_screen(Board(), lambda: None, languages=(LANGUAGE,))
+    page = words_on(app.test_client().get("/").text)
+    assert unsaid(made_up.marked_in_the_kiosk() - driven, [page]) == set()
