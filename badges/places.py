@@ -137,7 +137,12 @@ class Held:
     @property
     def held(self) -> int:
         """Places that the kiosk may hold free, or have used unseen."""
-        return self.granted - self.returned - self.handed_over - self.reclaimed + self.trusted
+        return self.unused - self.reclaimed
+
+    @property
+    def unused(self) -> int:
+        """Of the places that it was given, those that it may still have, whatever was attested."""
+        return self.granted - self.returned - self.handed_over + self.trusted
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ class Pool:
     def order(self, kiosk: KioskKey, recall: int = 0) -> Order:
         """The message to a kiosk: its total of grants, and a wish for `recall` places back."""
         held = self.kiosks[kiosk]
-        return Order(held.granted, held.returned + recall, self.incarnation)
+        return Order(held.granted, max(0, held.returned + recall), self.incarnation)
 
     def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> "Pool":
         """A kiosk's own total of grants, before its records: it outlives a restored backup.
@@ -198,11 +203,13 @@ class Pool:
         return pool
 
     def hear_returned(self, kiosk: KioskKey, returned: int) -> "Pool":
-        """A kiosk's total of returned places, after its records.
+        """A kiosk's total of returned places, after all its records of that time (rule 5).
 
-        Places that an attestation already gave back are not given back twice (rule 7).
+        Never more than it can have, whatever it says. Places that an attestation already gave back
+        are not given back twice (rule 7).
         """
         held = self.kiosks[kiosk]
+        returned = min(returned, held.returned + max(0, held.unused))
         if returned <= held.returned:
             return self
         reclaimed = max(0, held.reclaimed - (returned - held.returned))
@@ -210,12 +217,14 @@ class Pool:
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
         """An entry record, first seen. `gone`: the kiosk had taken its place back already
-        (rule 4).
+        (rule 4). One without a place, by a kiosk that lies, is on a place that it did not return.
         """
         if gone:
             return self
         held = self.kiosks[kiosk]
-        pool = self._with(kiosk, replace(held, handed_over=held.handed_over + 1))
+        kept = 0 if held.unused > 0 else 1
+        held = replace(held, handed_over=held.handed_over + 1, returned=held.returned - kept)
+        pool = self._with(kiosk, held)
         return replace(pool, open_stays=pool.open_stays + 1)
 
     def close_stay(self, stay: StayId | None = None) -> "Pool":

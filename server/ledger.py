@@ -70,13 +70,14 @@ def ingest(
     for record, chain in fresh:
         step.take(record, chain, gone=record.seq in gone)
     step.judge_again()
-    for totals in batch.places:
-        step.hear_returned(totals)
+    acked = fresh[-1][0].seq if fresh else sender.acked_seq
+    if acked >= batch.last_seq:  # what it returned may have come back by records still to come
+        for totals in batch.places:
+            step.hear_returned(totals)
     step.save()
     for totals in batch.places:
         came = 0 if totals.override else step.came[totals.hall]
         grants.heard(db, sender.key, totals, came, now)
-    acked = fresh[-1][0].seq if fresh else sender.acked_seq
     if fresh:
         db.execute(
             "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?",

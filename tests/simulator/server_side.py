@@ -119,9 +119,10 @@ class Server:
         self.pool = self.pool.hear(key, granted=batch.granted, incarnation=batch.incarnation)
         for record in fresh:
             self._take(key, record, gone=record.seq in batch.gone)
-        self.pool = self.pool.hear_returned(key, batch.returned)
         if fresh:
             self.acked[key] = fresh[-1].seq
+        if self.acked[key] >= batch.last_seq:
+            self.pool = self.pool.hear_returned(key, batch.returned)
         return self._answer(batch, taken=True)
 
     def _is_fork(self, batch: Batch, known: int, fresh: list[Record]) -> bool:

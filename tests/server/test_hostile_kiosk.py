@@ -1,0 +1,191 @@
+"""A kiosk that lies, with a valid key, through the real ledger: what it says of itself never makes
+room at the other doors, whether it is fenced or not.
+
+It says what it likes of its places, and hands in entries and exits of people who are not there.
+Whether the exit of another door's stay is true, only a door can say: such lies are not among these.
+"""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from badges import wire
+from badges.places import PoolKey
+from badges.record import StayRef
+from server import kiosks, places, safety, schema
+from server.database import Database, connect
+from tests.server.conftest import NOW
+from tests.server.doors import Door
+from tests.server.halls import SMALL, Site, open_site
+
+CAPACITY, FIRE_LIMIT = 6, 8
+HUGE = 2**40
+ACTS = ("enter", "enter", "enter", "leave", "sync", "lie", "lie", "fake", "fence", "attest")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    connection = connect(tmp_path / "event.sqlite")
+    schema.migrate(connection)
+    connection.execute("INSERT INTO category VALUES (1, 'd', '{}', 'D', '#000000')")
+    connection.close()
+    with Database(tmp_path / "event.sqlite") as opened:
+        yield opened
+
+
+def totals(granted: int, returned: int, *, override: bool = False) -> wire.PlaceTotals:
+    return wire.PlaceTotals(SMALL, granted, returned, 0, override=override)
+
+
+def most_inside(site: Site, *, override: bool = False) -> int:
+    return places.load(site.database.reader, PoolKey(SMALL, override)).worst_case
+
+
+def test_more_cannot_come_back_than_was_given(database: Database) -> None:
+    site = open_site(database)
+    site.send(site.west, places=[totals(site.west.granted, HUGE)])
+    site.send(site.east, places=[wire.PlaceTotals(SMALL, site.east.granted, 0, 0, wants=True)])
+    site.send(site.east)
+    assert site.east.granted <= CAPACITY
+    assert most_inside(site) <= CAPACITY
+
+
+def test_entries_without_places_and_their_exits_make_no_room(database: Database) -> None:
+    site = open_site(database)
+    before = most_inside(site)
+    refs = [site.west.ref(site.west.scan(NOW, serial)) for serial in range(1, 21)]
+    site.send(site.west, places=[totals(site.west.granted, 0)])
+    assert most_inside(site) >= len(refs), "who is said to be inside counts"
+    for serial, ref in enumerate(refs, 1):
+        site.west.leave(NOW, serial, ref)
+    site.send(site.west, places=[totals(site.west.granted, HUGE)])
+    assert before - site.west.granted <= most_inside(site) <= before
+    assert site.figures(SMALL).inside == 0
+
+
+def test_a_fenced_one_that_was_attested_gives_nothing_back_twice(database: Database) -> None:
+    site = open_site(database)
+    lost = ("west", 1)
+    database.write(lambda db: kiosks.fence(db, *lost, by="user:1", now=NOW))
+    who = {"by": "user:1", "with_": "user:2", "now": NOW}
+    database.write(lambda db: safety.attest(db, SMALL, lost, 0, **who))
+    site.send(site.west, places=[totals(HUGE, HUGE)])
+    site.send(site.west, places=[totals(HUGE, HUGE + 100)])
+    site.send(site.east, places=[wire.PlaceTotals(SMALL, site.east.granted, 0, 0, wants=True)])
+    assert site.east.granted <= CAPACITY
+    assert most_inside(site) <= CAPACITY
+
+
+def test_a_backlog_gives_back_with_its_last_scan(database: Database) -> None:
+    """An honest kiosk of a trusting hall: what it returned came back by scans still to come."""
+    site = open_site(database)
+    west = site.west
+    place = site.east.scan(NOW, 20)
+    site.send(site.east)
+    given = west.granted
+    for serial in range(1, given + 1):
+        west.scan(NOW, serial)
+    west.leave(NOW + 1, 20, site.east.ref(place), credited=True)
+    said = [totals(given, 1)]
+    site.send(west, places=said, **slice_of(west, 1, given))
+    assert returned(site) == 0
+    site.send(west, places=said)
+    assert returned(site) == 1
+    assert most_inside(site) == CAPACITY - 1
+
+
+def slice_of(door: Door, first: int, last: int) -> dict[str, object]:
+    batch = door.batch(NOW, first, last)
+    return {"records": batch.records, "head": batch.head, "signature": batch.signature}
+
+
+def returned(site: Site) -> int:
+    return places.load(site.database.reader, PoolKey(SMALL)).kiosks["west", 1].returned
+
+
+class World:
+    """East is honest, and `inside` are its people; west is in a thief's hands."""
+
+    def __init__(self, database: Database, seed: int) -> None:
+        self.site = open_site(database, FIRE_LIMIT)
+        self.random = random.Random(seed)
+        self.now = NOW
+        self.inside: dict[int, StayRef] = {}
+        self.fakes: list[tuple[int, StayRef]] = []
+        self.fenced = False
+
+    def enter(self) -> None:
+        east = self.site.east
+        outside = [serial for serial in range(1, 11) if serial not in self.inside]
+        if east.free > 0 and outside:
+            serial = self.random.choice(outside)
+            self.inside[serial] = east.ref(east.scan(self.now, serial))
+
+    def leave(self) -> None:
+        if self.inside:
+            serial = self.random.choice(list(self.inside))
+            self.site.east.leave(self.now, serial, self.inside.pop(serial))
+
+    def sync(self) -> None:
+        east = self.site.east
+        east.returned += self.random.randint(0, east.free) if self.random.random() < 0.3 else 0
+        wants = wire.PlaceTotals(SMALL, east.granted, east.returned, east.free, wants=not east.free)
+        self.site.send(east, self.now, places=[wants])
+
+    def lie(self) -> None:
+        said = [
+            totals(self._number(), self._number(), override=override)
+            for override in (False, True)
+            if self.random.random() < 0.7
+        ]
+        gone = self.random.sample(range(1, 60), 5)
+        incarnation = self.random.choice((1, 1, 2))
+        self.site.send(self.site.west, self.now, places=said, gone=gone, incarnation=incarnation)
+
+    def _number(self) -> int:
+        return self.random.choice((0, 1, 2, 3, 5, 8, 30, 500))
+
+    def fake(self) -> None:
+        """Entries, and exits of its own entries or of none that is there."""
+        west, draw = self.site.west, self.random.random
+        pool = {"override_place": draw() < 0.3}
+        for _ in range(self.random.randint(1, 6)):
+            serial = self.random.randint(11, 20)
+            if draw() < 0.5:
+                self.fakes.append((serial, west.ref(west.scan(self.now, serial, **pool))))
+            elif self.fakes and draw() < 0.8:
+                of, ref = self.random.choice(self.fakes)
+                west.leave(self.now, of, ref, credited=draw() < 0.3, **pool)
+            else:
+                ref = StayRef("west", 1, self.random.randint(1, 500))
+                west.leave(self.now, serial, ref, credited=draw() < 0.3, **pool)
+
+    def fence(self) -> None:
+        if not self.fenced:
+            self.fenced = True
+            self._write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=self.now))
+
+    def attest(self) -> None:
+        if self.fenced:
+            who = {"by": "user:1", "with_": "user:2", "now": self.now}
+            self._write(lambda db: safety.attest(db, SMALL, ("west", 1), 0, **who))
+
+    def _write(self, step) -> None:
+        self.site.database.write(step)
+
+    def check(self) -> None:
+        """Whoever is inside by the honest door, or may come in there, is counted and has room."""
+        most = len(self.inside) + self.site.east.free
+        assert most <= CAPACITY
+        assert most <= most_inside(self.site)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_its_lies_make_no_room(database: Database, seed: int) -> None:
+    world = World(database, seed)
+    for _ in range(60):
+        world.now += 1000
+        getattr(world, world.random.choice(ACTS))()
+        world.check()
