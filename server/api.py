@@ -120,10 +120,15 @@ def changes() -> Response:
     hall_id = venue.door_hall(here.database.reader, caller.door_id)
     try:
         subscription = here.hub.subscribe(
-            _number("after"), hall_id=hall_id, kiosk=caller.sender.kiosk
+            _number("after"),
+            hall_id=hall_id,
+            kiosk=caller.sender.kiosk,
+            generation=caller.sender.generation,
         )
     except feed.CursorGoneError:
         raise ApiError(409, "cursor_gone", "Take a new replica first.") from None
+    if not _as_before(here.database.reader, caller):  # whose word went out just before
+        subscription.end()
     stream = Response(
         feed.server_sent(subscription, KEEP_ALIVE_S),
         mimetype="text/event-stream",
@@ -224,6 +229,12 @@ def _known(db: sqlite3.Connection, signed: Signed) -> Caller:
     if known is None:
         raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
     return Caller(*known)
+
+
+def _as_before(db: sqlite3.Connection, caller: Caller) -> bool:
+    """Whether the kiosk still is at work, at the same door."""
+    now = kiosks.sender(db, *caller.sender.key)
+    return now is not None and now[0].state == "active" and now[1] == caller.door_id
 
 
 def _number(name: str) -> int:

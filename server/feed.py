@@ -81,11 +81,22 @@ def _read(db: sqlite3.Connection, after: int, limit: int) -> list[Event]:
 
 
 class Subscription:
-    """One listener: a kiosk at a hall's door, or (both None) one that hears everything."""
+    """One listener: a kiosk at a hall's door, or (both None) one that hears everything.
 
-    def __init__(self, hall_id: int | None, kiosk: str | None) -> None:
+    A kiosk's feed ends with the word that it is retired, or stands at another door.
+    """
+
+    def __init__(
+        self,
+        hall_id: int | None,
+        kiosk: str | None,
+        generation: int | None = None,
+        user: str | None = None,
+    ) -> None:
         self.hall_id = hall_id
         self.kiosk = kiosk
+        self.generation = generation
+        self.user = user
         self._waiting: deque[Event] = deque()
         self._ended = False
         self._changed = threading.Condition()
@@ -102,14 +113,29 @@ class Subscription:
         return event.hall_id is None or event.hall_id == self.hall_id
 
     def put(self, events: Sequence[Event]) -> bool:
-        """Queue events; False where too many wait: it reads too slowly, and its feed ends."""
+        """Queue events; False where the feed ends: with one of them, or because too many wait, for
+        who reads too slowly.
+        """
         with self._changed:
-            if len(self._waiting) + len(events) > QUEUE_MAX:
-                self._ended = True
-            else:
+            last = next((n for n, event in enumerate(events) if self._is_last(event)), None)
+            if last is not None:
+                events = events[: last + 1]
+            if len(self._waiting) + len(events) <= QUEUE_MAX and not self._ended:
                 self._waiting.extend(events)
+                self._ended = last is not None
+            else:
+                self._ended = True
             self._changed.notify()
             return not self._ended
+
+    def _is_last(self, event: Event) -> bool:
+        """Whether a kiosk may hear nothing after it, at least not of this hall."""
+        if self.generation is None or event.kiosk is None:
+            return False
+        change = wire.decode_change(event.body)
+        if isinstance(change, wire.KioskRetired):
+            return change.generation >= self.generation
+        return isinstance(change, wire.VenueChanged)
 
     def end(self) -> None:
         """No more events; what waits may still be taken."""
@@ -157,16 +183,36 @@ class Hub:
         self._wake.set()
         self._thread.join()
 
-    def subscribe(self, after: int, *, hall_id: int | None, kiosk: str | None) -> Subscription:
-        """Listen from `after` on: what was missed is queued first. Raises CursorGoneError."""
-        subscription = Subscription(hall_id, kiosk)
+    def subscribe(
+        self,
+        after: int,
+        *,
+        hall_id: int | None,
+        kiosk: str | None,
+        generation: int | None = None,
+        user: str | None = None,
+    ) -> Subscription:
+        """Listen from `after` on: what was missed is queued first. Raises CursorGoneError.
+
+        A kiosk, named with its `generation`, has one feed: an earlier one of its ends.
+        """
+        subscription = Subscription(hall_id, kiosk, generation, user)
         with self._lock:
             missed = changes_after(self._database.reader, after)
-            subscription.put(
+            for other in list(self._subscriptions):
+                if generation and (other.kiosk, other.generation) == (kiosk, generation):
+                    other.end()
+                    self._subscriptions.discard(other)
+            if subscription.put(
                 [one for one in missed if one.cursor <= self._cursor and subscription.concerns(one)]
-            )
-            self._subscriptions.add(subscription)
+            ):
+                self._subscriptions.add(subscription)
         return subscription
+
+    def held_by(self, user: str) -> int:
+        """How many feeds that user has open."""
+        with self._lock:
+            return sum(one.user == user for one in self._subscriptions)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from badges import wire
 from badges.enrolment import RequestStamp, open_identity, proof, request_message, six_words
 from badges.keys import PrivateKey, PublicKey
-from server import create_app, kiosks
+from server import create_app, feed, kiosks
 from server.api import LONG_BATCH
 from server.config import Event
 from server.database import Database
@@ -243,3 +243,13 @@ def test_unproven_key(event: Event, database: Database) -> None:
     with pytest.raises(kiosks.EnrolError):
         database.write(lambda db: kiosks.enrol(db, event, asked, NOW))
     assert kiosks.kiosks(database.reader)[0].state == "waiting"
+
+
+def test_an_open_feed_ends_when_its_kiosk_is_retired(kiosk: Kiosk, database: Database) -> None:
+    with kiosk.get(f"/api/feed?after={feed.cursor(database.reader)}") as opened:
+        lines = opened.iter_encoded()
+        assert next(lines) == b": open\n\n"
+        database.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+        assert b"retired" in next(lines)
+        assert list(lines) == []
+    assert code_of(kiosk.get("/api/feed?after=0")) == "retired"

@@ -112,3 +112,52 @@ def test_the_hub_forgets_what_nobody_needs_any_more(
     assert heard(subscription, 1) == [8]
     (count,) = database.reader.execute("SELECT COUNT(*) FROM change").fetchone()
     assert count <= 6
+
+
+def listen(database: Database, hub: feed.Hub, generation: int = 2) -> feed.Subscription:
+    newest = feed.cursor(database.reader)
+    return hub.subscribe(newest, hall_id=1, kiosk="west", generation=generation)
+
+
+def test_a_feed_ends_with_the_word_that_its_kiosk_is_retired(
+    database: Database, hub: feed.Hub
+) -> None:
+    start = feed.cursor(database.reader)
+    subscription = listen(database, hub)
+    say(database, 1, kiosk="west")  # an earlier generation
+    say(database, 2, kiosk="west")
+    say(database, 3, hall_id=1)
+    assert heard(subscription, 2) == [1, 2]
+    with pytest.raises(feed.CursorGoneError):
+        subscription.take(1)
+    assert hub.listeners == 0
+    late = hub.subscribe(start, hall_id=1, kiosk="west", generation=2)
+    assert heard(late, 2) == [1, 2]
+    with pytest.raises(feed.CursorGoneError):
+        late.take(1)
+
+
+def test_a_feed_ends_with_the_word_that_its_kiosk_was_moved(
+    database: Database, hub: feed.Hub
+) -> None:
+    subscription = listen(database, hub)
+
+    def move(db) -> None:
+        feed.publish(db, wire.VenueChanged(), hall_id=1)  # of its hall alone: it goes on
+        feed.publish(db, wire.VenueChanged(), kiosk="west")
+        feed.publish(db, wire.NamesChanged(), hall_id=1)
+
+    database.write(move)
+    assert len(subscription.take_all(5)) == 2
+    with pytest.raises(feed.CursorGoneError):
+        subscription.take(1)
+
+
+def test_a_kiosk_has_one_feed(database: Database, hub: feed.Hub) -> None:
+    first = listen(database, hub)
+    second, other = listen(database, hub), listen(database, hub, generation=3)
+    with pytest.raises(feed.CursorGoneError):
+        first.take(1)
+    say(database, 1)
+    assert heard(second, 1) == heard(other, 1) == [1]
+    assert hub.listeners == 2

@@ -136,3 +136,13 @@ def test_stopping_the_app_ends_its_feeds(event: Event, site: Database) -> None:
         assert next(stream).startswith(b"data: ")
     assert list(stream) == []
     answer.close()
+
+
+def test_a_user_has_so_many_feeds(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "FEEDS_MAX", 2)
+    steward = pages.staff("steward")
+    with Feed(steward), Feed(steward) as second:
+        assert steward.get("/admin/live").status_code == 429
+        second.answer.close()
+        with Feed(steward):
+            pass
