@@ -9,8 +9,16 @@ from dataclasses import dataclass
 
 from badges import wire
 from badges.places import KioskKey, PlacesError, PoolKey
-from server import entry_log, feed, grants, places, presence, venue
+from server import entry_log, feed, grants, places, presence, two_people, venue
 from server.venue_plan import VenueError
+
+
+class NotTwoError(Exception):
+    """The two accounts may be one person's, until `until` (Unix ms)."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__("the two accounts may be one person's")
+        self.until = until
 
 
 @dataclass(frozen=True)
@@ -89,13 +97,17 @@ def attest(
     now: int,
 ) -> None:  # fmt: skip
     """Two people's word: of those whom a fenced kiosk let in and the ledger does not know of, at
-    most `inside` are in the hall. The rest of its places come back. Raises PlacesError.
+    most `inside` are in the hall. The rest of its places come back. Raises PlacesError, or
+    NotTwoError where the accounts may be one person's.
 
     Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
     may have held more than is known here: then it stands as it was said (rule 8).
     """
     if inside < 0:
         raise PlacesError("The number of people is 0 or more.")
+    two_from = two_people.apart_from(db, by, with_, now)
+    if two_from is not None:
+        raise NotTwoError(two_from)
     for override in (False, True):
         key = PoolKey(hall_id, override)
         before = places.load(db, key)

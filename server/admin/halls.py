@@ -3,12 +3,22 @@
 import sqlite3
 from collections.abc import Callable
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response
 
 from badges.places import PlacesError
 from server import accounts, auth, places, safety, venue
 from server.admin.fields import whole
+from server.display import Clock
 from server.places import UnknownHallError
 from server.security import limiter
 from server.services import services
@@ -132,6 +142,15 @@ def _do(hall_id: int, step: Callable[[sqlite3.Connection], object], said: str) -
         abort(404)
     except (VenueError, PlacesError) as error:
         flash(f"Nothing was changed: {error}", "bad")
+    except safety.NotTwoError as error:
+        clock: Clock = current_app.extensions["hallkeeper_clock"]
+        flash(
+            "Nothing was changed: one of the two accounts was made, let in again, or given its "
+            "role or password by the other, or both by the same admin, within a day. They count as "
+            f"two people from {clock.moment(error.until)}. Ask somebody else, or make an account "
+            "on the server: hallkeeper user add.",
+            "bad",
+        )
     else:
         flash(said, "good")
     return _back(hall_id)

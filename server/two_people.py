@@ -1,0 +1,45 @@
+"""Two people's word: whether two accounts may be taken to be two people's.
+
+Whoever makes an account, or sets its password, can sign in with it. So for a day two accounts count
+as one person's where either was made so by the other, or both by the same third, however many
+accounts lie between. What is done on the command line ties nobody: that needs the server itself.
+"""
+
+import json
+import sqlite3
+
+TIE_MS = 24 * 3_600_000
+# Acts after which `by` may have the account of `user`.
+_TIES = frozenset({"user_added", "user_enabled", "role_set", "password_set"})
+
+
+def apart_from(db: sqlite3.Connection, first: str, second: str, now: int) -> int | None:
+    """From when on two accounts (`user:1`) count as two people's; None where they do now."""
+    if first == second:
+        return now + TIE_MS
+    group = {first: first, second: second}  # each account's way to who stands for its group
+
+    def head(account: str) -> str:
+        while (above := group.setdefault(account, account)) != account:
+            account = above
+        return account
+
+    for at, by, account in _ties(db, now):
+        group[head(by)] = head(account)
+        if head(first) == head(second):
+            return at + TIE_MS
+    return None
+
+
+def _ties(db: sqlite3.Connection, now: int) -> list[tuple[int, str, str]]:
+    """The last day's, the newest first: when, by whom, on whose account."""
+    rows = db.execute(  # the index of acts has no scans, and must be told so
+        "SELECT at, body FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND at > ?",
+        (now - TIE_MS,),
+    )
+    found = []
+    for at, body in rows:
+        act = json.loads(body)
+        if act["act"] in _TIES and act["by"].startswith("user:"):
+            found.append((at, act["by"], f"user:{act['subject']['user']}"))
+    return sorted(found, reverse=True)
