@@ -62,7 +62,9 @@ KEPT = (
     Kept("user", ("user_id",)),
     Kept("badge", ("serial", "issue"), where="issue > 1"),
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
+    Kept("unknown_holder", ("serial",)),
 )
+_SINCE = {"unknown_holder"}  # files of earlier versions lack it
 # Of `attendee` and `badge`, rows that come by the thousand are not acts of this kind.
 _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
 
@@ -239,7 +241,11 @@ def read_acts(path: Path) -> Acts:
             if version != FORMAT or verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
             moment = Moment(*made.execute("SELECT * FROM moment").fetchone())
-            return Acts(moment, {kept.table: _read(made, kept.table) for kept in KEPT})
+            there = {row[0] for row in made.execute("SELECT name FROM sqlite_schema")}
+            none = _SINCE - there
+            return Acts(
+                moment, {t.table: [] if t.table in none else _read(made, t.table) for t in KEPT}
+            )
     except (sqlite3.Error, TypeError, ValueError):
         raise ActsError(
             f"{path} is damaged. Move it away to go on without it; where the server's own disk is "

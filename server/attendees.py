@@ -249,5 +249,5 @@ def _refusal(error: sqlite3.IntegrityError) -> AttendeeError:
 
 
 def _is_taken(db: sqlite3.Connection, serial: int) -> bool:
-    query = "SELECT 1 FROM attendee WHERE serial = ?"
-    return db.execute(query, (serial,)).fetchone() is not None
+    query = "SELECT 1 FROM attendee WHERE serial = ? UNION SELECT 1 FROM unknown_holder"
+    return db.execute(f"{query} WHERE serial = ?", (serial, serial)).fetchone() is not None

@@ -22,6 +22,7 @@ _TABLES = {
     "user": ("user", "users"),
     "badge": ("reissued badge", "reissued badges"),
     "attendee": ("revocation", "revocations"),
+    "unknown_holder": ("void badge of somebody unknown", "void badges of people unknown"),
 }
 
 
@@ -65,7 +66,7 @@ def backup(to: Path | None, event_dir: Path) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The file acts.sqlite, where it is not beside BACKUP.",
 )
-@click.option("--without-acts", is_flag=True, help="No kiosk was added or moved since the backup.")
+@click.option("--without-acts", is_flag=True, help="No kiosk was added since the backup.")
 def restore(
     source: Path, event_dir: Path, over: bool, acts_file: Path | None, without_acts: bool
 ) -> None:
@@ -134,6 +135,9 @@ def _awaited(done: Restored) -> list[str]:
         return ["No kiosk can hold places that this server does not know of."]
     lines = ["A hall gives out no place before these kiosks have been heard (doors go on with the"]
     lines.append("places that they hold):")
+    if done.without_acts:
+        lines = ["No hall gives out a place before all these kiosks have been heard, for each may"]
+        lines.append("have been moved (doors go on with the places that they hold):")
     for hall_id in dict.fromkeys(one.hall_id for one in done.awaited):
         here = [one for one in done.awaited if one.hall_id == hall_id]
         kiosks = ", ".join(
@@ -143,6 +147,8 @@ def _awaited(done: Restored) -> list[str]:
         )
         lines.append(f"  {text_in(names_of(here[0].hall_names), 'en')}: {kiosks}")
     lines.append("One that is lost: fence it on the page Kiosks, and attest on the hall's page.")
+    if done.without_acts:
+        lines.append("One that was moved since the backup stands where it stood: move it again.")
     return lines
 
 

@@ -45,6 +45,23 @@ def incarnation(db: sqlite3.Connection) -> int:
     return int(row[0]) if row else 1
 
 
+_AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
+
+
+def was_restored_without_acts(db: sqlite3.Connection) -> bool:
+    """Then a kiosk may hold places in halls where it has no account here, for it may have been
+    moved since the backup: no hall gives out any before all are heard, and accounts that they
+    tell of are opened.
+    """
+    row = db.execute("SELECT 1 FROM setting WHERE key = 'without_acts'").fetchone()
+    return row is not None
+
+
+def await_all_everywhere(db: sqlite3.Connection) -> None:
+    """See `was_restored_without_acts`."""
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('without_acts', '1')")
+
+
 def load(db: sqlite3.Connection, key: PoolKey) -> Pool:
     """The pool, with the hall's capacity or, of override places, what lies above it.
 
@@ -70,6 +87,9 @@ def load(db: sqlite3.Connection, key: PoolKey) -> Pool:
         )
         if row[9]:
             awaited.add(kiosk)
+    if was_restored_without_acts(db):
+        elsewhere = {(row[0], row[1]) for row in db.execute(_AWAITED)}
+        awaited |= elsewhere - kiosks.keys()
     return Pool(
         capacity=hall["fire_limit"] - hall["capacity"] if key.override else hall["capacity"],
         incarnation=incarnation(db),

@@ -48,9 +48,11 @@ def _doors(db: sqlite3.Connection, hall_id: int) -> dict[str, dict[str, str]]:
 
 
 def _exceptions(db: sqlite3.Connection) -> list[wire.HolderFacts]:
+    """Also of badges whose holders a restored server does not know."""
     rows = db.execute(
         "SELECT a.serial, MAX(b.issue), a.revoked_at IS NOT NULL"
         " FROM badge b JOIN attendee a USING (serial) GROUP BY a.serial"
         " HAVING MAX(b.issue) > 1 OR a.revoked_at IS NOT NULL"
+        " UNION ALL SELECT serial, highest_issue, revoked_at IS NOT NULL FROM unknown_holder"
     )
     return [wire.HolderFacts(row[0], row[1], bool(row[2])) for row in rows]

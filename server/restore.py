@@ -10,11 +10,10 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from badges import wire
-from badges.transparency import Tree, chain_start
-from server import acts, database, entry_log, files
+from badges.transparency import Tree
+from server import acts, database, entry_log, files, places, restored_acts
 from server.config import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.settings import EventError
 
@@ -49,6 +48,7 @@ class Restored:
     skipped: int  # rows that fit nothing here
     awaited: list[Awaited]
     moved_to: Path | None  # what was in the directory before
+    without_acts: bool = False
 
 
 def restore(
@@ -86,7 +86,7 @@ def restore(
         shutil.rmtree(stage, ignore_errors=True)
         if made and target.is_dir() and not any(target.iterdir()):
             target.rmdir()
-    return Restored(load_event(target), *found, aside)
+    return Restored(load_event(target), *found, aside, without_acts)
 
 
 def _check_target(target: Path, over: bool) -> None:
@@ -138,7 +138,7 @@ def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> a
         raise RestoreError(
             f"there is no file of this event's acts ({where}). Without it a kiosk that was "
             "confirmed after the backup would be unknown, and its hall could be overfilled. Name "
-            "the file with --acts; or, if no kiosk was added or moved since, say --without-acts."
+            "the file with --acts; or, if no kiosk was added since, say --without-acts."
         )
     return max(own, key=lambda one: one.moment.order)
 
@@ -154,7 +154,9 @@ def _renew(
     db.execute("BEGIN IMMEDIATE")
     db.execute("INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)", (str(incarnation),))
     _await_kiosks(db)
-    gained, skipped = _merge(db, newer.rows) if newer else ({}, 0)
+    if kept is None:
+        places.await_all_everywhere(db)
+    gained, skipped = restored_acts.merge(db, newer.rows) if newer else ({}, 0)
     _forget_what_is_over(db, incarnation)
     subject: dict[str, str | int | None] = {
         "incarnation": incarnation,
@@ -178,70 +180,6 @@ def _await_kiosks(db: sqlite3.Connection) -> None:
         "UPDATE place_account SET awaited = 1 WHERE NOT fenced AND (kiosk, generation) IN"
         " (SELECT kiosk, generation FROM kiosk WHERE state = 'active')"
     )
-
-
-def _merge(
-    db: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]]
-) -> tuple[dict[str, int], int]:
-    """Take the acts' rows: how many the backup had not so, by table; how many fit nothing.
-
-    Attestations and clearings are not among them. What the ledger forgot must be attested again,
-    and meanwhile those places count as used.
-    """
-    gained: dict[str, int] = {}
-    skipped = 0
-    for kept in acts.KEPT:
-        columns = kept.columns(db)
-        waiting = [{n: v for n, v in row.items() if n in columns} for row in rows[kept.table]]
-        taken, failed = _take_all(db, kept, waiting)
-        while failed and len(failed) < len(waiting):  # a hall may stand before the one around it
-            waiting = failed
-            more, failed = _take_all(db, kept, waiting)
-            taken += more
-        skipped += len(failed)
-        if taken:
-            gained[kept.table] = taken
-    for kiosk, generation in db.execute(
-        "SELECT kiosk, generation FROM kiosk WHERE head IS NULL AND identity IS NOT NULL"
-    ).fetchall():
-        db.execute(
-            "UPDATE kiosk SET head = ? WHERE kiosk = ? AND generation = ?",
-            (chain_start(kiosk, generation), kiosk, generation),
-        )
-    return gained, skipped
-
-
-def _take_all(
-    db: sqlite3.Connection, kept: acts.Kept, rows: list[dict[str, Any]]
-) -> tuple[int, list[dict[str, Any]]]:
-    """How many rows were new or otherwise, and those that fit nothing."""
-    taken, failed = 0, []
-    for row in rows:
-        try:
-            taken += _take(db, kept, row)
-        except sqlite3.IntegrityError:  # the one statement is undone
-            failed.append(row)
-    return taken, failed
-
-
-def _take(db: sqlite3.Connection, kept: acts.Kept, row: dict[str, Any]) -> bool:
-    """Whether the row was new or otherwise."""
-    where = " AND ".join(f"{name} = :{name}" for name in kept.key)
-    others = [name for name in row if name not in kept.key]
-    differs = " OR ".join(f"{name} IS NOT :{name}" for name in others)
-    known = db.execute(f"SELECT {differs} FROM {kept.table} WHERE {where}", row).fetchone()
-    if known is None and kept.table == "attendee":
-        return False  # the roster is not among the acts
-    if known is None:
-        if kept.table == "place_account":  # what it holds is unknown, whatever became of it since
-            row = {**row, "awaited": 1}
-        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
-        db.execute(f"INSERT INTO {kept.table} ({names}) VALUES ({marks})", row)
-        return True
-    if known[0]:
-        sets = ", ".join(f"{name} = :{name}" for name in others)
-        db.execute(f"UPDATE {kept.table} SET {sets} WHERE {where}", row)
-    return bool(known[0])
 
 
 def _forget_what_is_over(db: sqlite3.Connection, incarnation: int) -> None:

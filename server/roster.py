@@ -114,6 +114,7 @@ class _Known:
     by_email: dict[str, int] = field(default_factory=dict)
     nameless: dict[Key, list[int]] = field(default_factory=dict)  # without id and e-mail
     badged: set[int] = field(default_factory=set)
+    unknown: set[int] = field(default_factory=set)  # serials of badges that a restore lost sight of
 
 
 def _load(db: sqlite3.Connection) -> _Known:
@@ -128,6 +129,7 @@ def _load(db: sqlite3.Connection) -> _Known:
         if not row["external_id"] and not row["email"]:
             known.nameless.setdefault(_key(row), []).append(serial)
     known.badged = {row[0] for row in db.execute("SELECT DISTINCT serial FROM badge")}
+    known.unknown = {row[0] for row in db.execute("SELECT serial FROM unknown_holder")}
     return known
 
 
@@ -216,7 +218,10 @@ class _Plan:
 
     def _add(self, values: dict[str, Any]) -> int:
         serial = draw_serial(
-            lambda one: one in self._known.rows or one in self._claimed, self._random
+            lambda one: (
+                one in self._known.rows or one in self._claimed or one in self._known.unknown
+            ),
+            self._random,
         )
         fixed = {"flags": 0, "created_at": self._now, "revoked_at": None}
         values["language"] = values["language"] or LANGUAGE

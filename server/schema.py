@@ -9,7 +9,7 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.schema_tables import LEDGER, PEOPLE, VENUE
+from server.schema_tables import LEDGER, PEOPLE, UNKNOWN_HOLDERS, VENUE
 
 migrations = Migrations("hallkeeper")
 
@@ -49,7 +49,12 @@ def m003_ledger(db: sqlite_utils.Database) -> None:
     _run(db, LEDGER)
 
 
-NAMES = ("m001_people", "m002_venue", "m003_ledger")
+@migrations()
+def m004_unknown_holders(db: sqlite_utils.Database) -> None:
+    _run(db, UNKNOWN_HOLDERS)
+
+
+NAMES = ("m001_people", "m002_venue", "m003_ledger", "m004_unknown_holders")
 
 
 def _run(db: sqlite_utils.Database, script: str) -> None:

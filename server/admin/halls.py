@@ -15,7 +15,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
-from badges.places import PlacesError
+from badges.places import PlacesError, PoolKey
 from server import accounts, auth, places, safety, venue
 from server.admin.fields import whole
 from server.display import Clock
@@ -40,7 +40,7 @@ def show(hall_id: int) -> str:
         figures=next(one for one in places.hall_figures(db) if one.hall_id == hall_id),
         doors=doors,
         unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
-        awaited=[one for one in doors if one.awaited],
+        awaited=sorted({kiosk for kiosk, _ in places.load(db, PoolKey(hall_id)).awaited}),
         stopped=[one for one in doors if one.state != "active"],
         now=now,
     )

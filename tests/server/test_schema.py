@@ -16,6 +16,7 @@ FROZEN = {
     "m001_people": "ec280f71a9aa9aef",
     "m002_venue": "3b58d408d2fe2bf4",
     "m003_ledger": "32b0a2570ea99a6a",
+    "m004_unknown_holders": "c1409c5feda46b50",
 }
 
 
