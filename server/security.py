@@ -7,8 +7,10 @@ so that it needs no second request.
 import hashlib
 import hmac
 import secrets
+import threading
+from collections import Counter
 
-from flask import Flask, Response, current_app, g, render_template, request
+from flask import Flask, Response, abort, current_app, g, render_template, request
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
@@ -18,6 +20,7 @@ from server.config import Event
 
 FORM_BYTES_MAX = 64 * 1024
 FORM_LIFE_S = 12 * 3600
+SENDING_MAX = 20  # requests from one address whose bodies are still on their way
 HSTS_S = 365 * 24 * 3600
 _POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -46,6 +49,7 @@ def protect(app: Flask, event: Event) -> None:
         RATELIMIT_HEADERS_ENABLED=False,
     )
     app.before_request(_limit_forms)  # before CSRF, which reads the form
+    app.before_request(_Bodies().read)
     csrf.init_app(app)
     limiter.init_app(app)
     app.after_request(_add_headers)
@@ -72,6 +76,33 @@ def of_api() -> bool:
 def _limit_forms() -> None:
     if not of_api():
         request.max_content_length = FORM_BYTES_MAX
+
+
+class _Bodies:
+    """Requests that are being read, by address. A body that comes slowly holds a thread: without
+    a limit one device on the venue's network could hold them all.
+    """
+
+    def __init__(self) -> None:
+        self._reading: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def read(self) -> None:
+        """Have the whole body before anything is done; views find it where it always is."""
+        if request.method in ("GET", "HEAD", "OPTIONS"):
+            return
+        address = request.remote_addr or "unknown"
+        with self._lock:
+            if self._reading[address] >= SENDING_MAX:
+                abort(503)
+            self._reading[address] += 1
+        try:
+            request.get_data()
+        finally:
+            with self._lock:
+                self._reading[address] -= 1
+                if not self._reading[address]:
+                    del self._reading[address]
 
 
 def _add_headers(response: Response) -> Response:
@@ -104,6 +135,7 @@ _WORDS = {
     413: ("Too large", "What you sent is larger than this page takes."),
     429: ("Too many attempts", "Wait a few minutes, then try again."),
     500: ("Something went wrong on our side", "Nothing was changed. Try again, or tell an admin."),
+    503: ("Too busy", "Nothing was changed. Wait a moment, then try again."),
 }
 _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
 

@@ -1,13 +1,15 @@
 """What holds for every page: deny by default, headers, sizes, and errors that tell nothing."""
 
+import io
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 
 from badges import wire
-from server import accounts, auth
+from server import accounts, auth, security
 from server.config import Event
 from server.database import Database
 from tests.server.pages import ROLES, Pages
@@ -167,3 +169,41 @@ def test_links_shown_can_be_opened(pages: Pages) -> None:
 def _add_view(app: Flask, rule: str, view) -> None:
     """Flask refuses new views once it has answered, which it has not in these tests."""
     app.add_url_rule(rule, endpoint="view", view_func=view)
+
+
+class Slow(io.RawIOBase):
+    """A body that does not come."""
+
+    def __init__(self) -> None:
+        self.waits, self.go_on = threading.Event(), threading.Event()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: object) -> int:
+        self.waits.set()
+        self.go_on.wait(10)
+        return 0
+
+
+@pytest.mark.parametrize("target", ["/api/scans", "/api/enrol", "/admin/sign-in"])
+def test_bodies_that_do_not_come_hold_few_threads(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.setattr(security, "SENDING_MAX", 1)
+    slow = Slow()
+
+    def send(address: str, **environ: object) -> int:
+        environ |= {"REMOTE_ADDR": address}
+        client, base = pages.app.test_client(), "https://localhost"
+        return client.post(target, base_url=base, data=b"{}", environ_overrides=environ).status_code
+
+    body = {"wsgi.input": slow, "CONTENT_LENGTH": "1000"}
+    thread = threading.Thread(target=send, args=("10.0.0.1",), kwargs=body)
+    thread.start()
+    assert slow.waits.wait(10)
+    assert send("10.0.0.1") == 503
+    assert send("10.0.0.2") in (400, 401)
+    slow.go_on.set()
+    thread.join(10)
+    assert send("10.0.0.1") in (400, 401)
