@@ -5,6 +5,7 @@ change between the two. The order is the promise: what is shown green is on disk
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from badges.admission import Admitted, Denied, Direction, Flag, Reason, Scan, decide
@@ -29,6 +30,7 @@ from kiosk.replica import Replica
 from kiosk.replica_venue import Venue
 
 PLACE_WAIT_S = 1.0  # at most; a place comes within 50 ms, a no as soon, unless a disk stalls
+QUIET_S = 0.1  # of it; after that staff are told that the door waits
 REPEAT_MS = 10_000
 REPEAT_RECORDS = 64  # of the newest, in which a repeated presentation is looked for
 
@@ -67,10 +69,12 @@ class Admitter:
         ask_for_place: Callable[[int], bool] = lambda hall: False,
         skew_ms: Callable[[], int | None] = lambda: None,
         is_offline: Callable[[], bool] = lambda: False,
+        on_asking: Callable[[bool], None] = lambda asking: None,
     ) -> None:
         """`ask_for_place` asks the server for a place in a hall; False where that is no use now.
 
         Where the hall trusts exits, those made while `is_offline` give their places back here.
+        `on_asking` is told when an answer waits for other doors, and when it does no more.
         """
         self._journal = journal
         self._replica = replica
@@ -78,6 +82,7 @@ class Admitter:
         self._ask_for_place = ask_for_place
         self._skew_ms = skew_ms
         self._is_offline = is_offline
+        self._on_asking = on_asking
         # The last scan of each holder before this process began, until there is a later one.
         self._before_start = {
             record.serial: record
@@ -124,10 +129,20 @@ class Admitter:
         none_before = self._journal.times_none(hall)
         answer = self._attempt(scan, venue, named, last=False)
         if answer is None:
-            self._journal.wait_for_place(hall, PLACE_WAIT_S, none_before)
-            answer = self._attempt(scan, venue, named, last=True)
+            with ExitStack() as after:
+                if self._is_slow(hall, none_before):
+                    # What stands on the screen until then is not this answer.
+                    self._on_asking(True)
+                    after.callback(self._on_asking, False)
+                    self._journal.wait_for_place(hall, PLACE_WAIT_S - QUIET_S, none_before)
+                answer = self._attempt(scan, venue, named, last=True)
             assert answer is not None
         return answer
+
+    def _is_slow(self, hall: int, none_before: int) -> bool:
+        """Whether neither a place comes in no time nor the word that there is none."""
+        came = self._journal.wait_for_place(hall, QUIET_S, none_before)
+        return not came and self._journal.times_none(hall) == none_before
 
     def _attempt(
         self, scan: Scan, venue: Venue, named: ByName | None, *, last: bool

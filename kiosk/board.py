@@ -44,6 +44,7 @@ class Status:
     supervisors: tuple[Mapping[str, object], ...] = ()  # who has a PIN: user, name, locked_until
     supervisor: Mapping[str, object] | None = None  # who is unlocked: user, name, until
     pin_locked_until: int | None = None  # nobody's PIN is looked at before
+    asking: bool = False  # the next answer waits for a place from another door
     resting: bool = False  # its shift has ended
     shift: Mapping[str, object] | None = None  # that shift in figures (kiosk/shift.py)
     can_override: Mapping[str, object] | None = None  # the newest denial

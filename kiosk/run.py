@@ -112,6 +112,7 @@ class Kiosk:
             ask_for_place=self.sync.ask_for_place,
             skew_ms=self._skew_ms,
             is_offline=lambda: not self.link.state.online,
+            on_asking=lambda asking: self.board.update(asking=asking),
         )
         self.overruling = Overruling(
             self.journal,

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,31 @@ def test_places_here_and_in_the_hall_are_in_view(door: Door, page: Page) -> None
     page.burst(badge(next(serials)))
     page.wait("one less", lambda: page.text("free-number") == "7")
     page.wait("the hall's", lambda: page.shown("#left") and page.text("left-number").isdigit())
+
+
+def test_place_that_is_slow_to_come_is_waited_for_in_sight(door: Door, page: Page) -> None:
+    """Nobody walks in on the green of whoever came before."""
+    door.turn(Direction.ENTRY)
+    while (free := door.kiosk.board.state.status.free_places) > 0:
+        page.burst(badge(next(serials)))
+        page.wait("one less", lambda n=free: door.kiosk.board.state.status.free_places < n)
+    page.wait("a green", lambda: page.tone == "admit")
+    before = door.answers
+    door.event.spoil = lambda request: time.sleep(0.7)
+    page.burst(badge(next(serials)))
+    page.wait("the word", lambda: page.tone == "asking")
+    assert (page.text("word"), page.text("word-2")) == ("请稍候", "One moment")
+    door.event.spoil = lambda request: None
+    page.wait("the answer", lambda: door.answers > before and page.tone == "admit")
+
+    door.kiosk.board.update(asking=True)
+    page.wait("the word", lambda: page.tone == "asking")
+    for size in SIZES:
+        page.resize(size)
+        page.shot("asking")
+        assert page.cut() == []
+    door.kiosk.board.update(asking=False)
+    page.wait("an invitation", lambda: page.tone == "idle")
 
 
 def test_offline_is_told_with_its_time_and_scans_wait(door: Door, page: Page) -> None:

@@ -132,6 +132,7 @@ class Door:
             monotonic=lambda: self.clock.monotonic,
         )
         self.asked: list[int] = []
+        self.told: list[bool] = []  # that an answer waits for other doors, and that it does no more
         self.online = False
         self.admitter = Admitter(
             self.journal,
@@ -139,6 +140,7 @@ class Door:
             ask_for_place=self._ask,
             skew_ms=lambda: 42,
             is_offline=lambda: not self.online,
+            on_asking=self.told.append,
         )
 
     def _ask(self, hall: int) -> bool:

@@ -157,6 +157,31 @@ def test_a_full_door_online_waits_for_the_place_that_comes(door: Door) -> None:
     assert door.present(badge(SERIAL)).admitted
     timer.join()
     assert len(records_of(door.journal)) == 1
+    assert door.told == [], "nobody reads what is gone in no time"
+
+
+@pytest.mark.parametrize("comes", [True, False], ids=["it comes", "there is none"])
+def test_staff_are_told_while_a_place_is_slow_to_come(door: Door, comes: bool) -> None:
+    door.grant(10, recall=10)
+    door.online = True
+    settled = (lambda: door.grant(11)) if comes else (lambda: door.journal.no_place(HALL))
+    timer = threading.Timer(0.3, settled)
+    timer.start()
+    assert door.present(badge(SERIAL)).admitted is comes
+    timer.join()
+    assert door.told == [True, False]
+
+
+def test_a_door_that_is_told_at_once_that_there_is_none_is_silent(door: Door) -> None:
+    door.grant(10, recall=10)
+    door.online = True
+    timer = threading.Timer(0.02, lambda: door.journal.no_place(HALL))
+    timer.start()
+    began = time.monotonic()
+    assert reason(door.present(badge(SERIAL))) == "hall_full"
+    assert time.monotonic() - began < 0.5
+    timer.join()
+    assert door.told == []
 
 
 def test_a_full_door_online_does_not_wait_for_ever(door: Door) -> None:

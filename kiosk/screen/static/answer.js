@@ -5,20 +5,20 @@ import { clock, nameIn, put, say, shown, wideness } from "./words.js";
 export const TONES = ["admit", "look", "deny", "goodbye"];
 const at = (id) => document.getElementById(id);
 
+// No answer stands: an invitation, a door that is closed, or an answer that other doors have a part in.
 export function paintIdle(status, picture) {
-  const resting = status?.resting;
-  at("main").dataset.tone = resting ? "resting" : "idle";
-  at("shape").setAttribute("href", resting ? "#shape-resting" : "#shape-idle");
   const camera = picture && status?.camera === "live";
-  const reason = resting ? "resting_reason" : camera ? "idle_reason" : "idle_no_camera";
-  const next = resting ? "resting_next" : null;
+  const tone = status?.asking ? "asking" : status?.resting ? "resting" : "idle";
+  const reason = tone === "idle" && !camera ? "idle_no_camera" : `${tone}_reason`;
+  at("main").dataset.tone = tone;
+  at("shape").setAttribute("href", `#shape-${tone}`);
   paintWords((language) => ({
-    word: say(resting ? "resting" : "idle", {}, language),
+    word: say(tone, {}, language),
     reason: say(reason, {}, language),
-    next_step: next ? say(next, {}, language) : "",
+    next_step: tone === "idle" ? "" : say(`${tone}_next`, {}, language),
   }));
   for (const id of ["answer-direction", "answer-time", "answer-free", "answer-by"]) put(at(id), "");
-  if (resting && status.shift) put(at("answer-free"), say("resting_counts", status.shift));
+  if (tone === "resting" && status.shift) put(at("answer-free"), say("resting_counts", status.shift));
   at("holder").hidden = true;
 }
 

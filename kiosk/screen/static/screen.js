@@ -37,6 +37,7 @@ function keep(name, value) {
 function onState(told) {
   offset = told.now - Date.now();
   if (told.status.resting && !state?.status.resting) shown = null;
+  if (told.status.asking) shown = null; // nobody walks in on the answer of whoever came before
   state = told;
   const answer = told.answers[0];
   if (answer && answer.number > newest) {
