@@ -70,6 +70,20 @@ def test_file_and_functions_are_short(path: Path) -> None:
             assert lines <= FUNCTION_LINES_MAX, f"{name(path)}:{node.lineno} {node.name}"
 
 
+PAGES = [
+    path
+    for suffix in ("js", "css", "html", "typ")
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob(f"*.{suffix}"))
+]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_page_is_short(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= FILE_LINES_MAX, f"{name(path)} has grown: move the walls"
+
+
 @every_source
 def test_a_package_imports_only_what_it_may(path: Path) -> None:
     modules = roots(path)
