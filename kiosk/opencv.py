@@ -33,6 +33,7 @@ class CameraError(Exception):
             message = Message(Code.REMEDY, problem=message, remedy=as_message(remedy))
         super().__init__(str(message))
         self.message = message
+        self.remedy = str(remedy)
 
 
 class NoPictureError(CameraError):

@@ -65,7 +65,7 @@ def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
 
 def test_a_label_tells_no_password() -> None:
     source = parse_source("rtsp://user:secret@10.0.0.9:554/door?token=secret")
-    assert source.label == "rtsp://10.0.0.9:554/door"
+    assert str(source.label) == "rtsp://10.0.0.9:554/door"
 
 
 def test_missing_libraries_are_named() -> None:

@@ -35,7 +35,7 @@ DAY_MS = 86_400_000
 
 class Relay:
     fired = 0
-    trouble: dict[str, str] = {}
+    trouble, state = None, "off"
 
     def fire(self) -> None:
         self.fired += 1
