@@ -89,10 +89,14 @@ def test_panels(door: Door, page: Page, axe: str) -> None:
 @pytest.mark.parametrize("relay", ["off", "works", "failed"])
 def test_relays(door: Door, page: Page, axe: str, relay: str) -> None:
     door.kiosk.show_status = lambda: None  # the test's own state stays
+    level = {"off": "", "works": "good", "failed": "bad"}[relay]
+
+    def painted() -> bool:
+        door.kiosk.board.update(relay=relay)  # again: a status may have been under way
+        return page.shown(f'#state-relay[data-level="{level}"]')
+
     try:
-        door.kiosk.board.update(relay=relay)
-        level = {"off": "", "works": "good", "failed": "bad"}[relay]
-        page.wait_for(f'#state-relay[data-level="{level}"]')
+        page.wait("the relay", painted)
         examine(page, axe, relay)
         assert page.cut() == []
     finally:

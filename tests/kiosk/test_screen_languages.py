@@ -20,7 +20,7 @@ from kiosk.supervisor_words import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
 from tests.kiosk import made_up
 from tests.kiosk.made_up import CHINESE, KIOSK, marked_in_the_kiosk
 
-HAN = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")  # and the punctuation beside it
+HAN = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")  # and the punctuation beside it
 
 
 @pytest.fixture(autouse=True)
