@@ -91,12 +91,10 @@ class Subscription:
         hall_id: int | None,
         kiosk: str | None,
         generation: int | None = None,
-        user: str | None = None,
     ) -> None:
         self.hall_id = hall_id
         self.kiosk = kiosk
         self.generation = generation
-        self.user = user
         self._waiting: deque[Event] = deque()
         self._ended = False
         self._changed = threading.Condition()
@@ -190,13 +188,12 @@ class Hub:
         hall_id: int | None,
         kiosk: str | None,
         generation: int | None = None,
-        user: str | None = None,
     ) -> Subscription:
         """Listen from `after` on: what was missed is queued first. Raises CursorGoneError.
 
         A kiosk, named with its `generation`, has one feed: an earlier one of its ends.
         """
-        subscription = Subscription(hall_id, kiosk, generation, user)
+        subscription = Subscription(hall_id, kiosk, generation)
         with self._lock:
             missed = changes_after(self._database.reader, after)
             for other in list(self._subscriptions):
@@ -209,10 +206,11 @@ class Hub:
                 self._subscriptions.add(subscription)
         return subscription
 
-    def held_by(self, user: str) -> int:
-        """How many feeds that user has open."""
+    @property
+    def staff_listeners(self) -> int:
+        """How many hear everything."""
         with self._lock:
-            return sum(one.user == user for one in self._subscriptions)
+            return sum(one.hears_all for one in self._subscriptions)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         with self._lock:
