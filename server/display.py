@@ -17,6 +17,7 @@ from server.places import HallFigures
 Names = Mapping[str, str]
 LATE_MS = 60_000
 SKEW_MS = 2_000
+LAST_MS = 253_370_764_800_000  # 9999-01-01, the last year that a calendar here knows
 
 DECISIONS = {"admitted": "Admitted", "denied": "Denied"}
 ACTS = {"scan": "Scan", "override": "Override", "annul": "Annulment"}
@@ -65,7 +66,8 @@ class Clock:
     zone: ZoneInfo
 
     def local(self, at: int) -> datetime:
-        return datetime.fromtimestamp(at / 1000, self.zone)
+        """Whatever a kiosk with a wrong clock, or in wrong hands, says."""
+        return datetime.fromtimestamp(min(max(at, 0), LAST_MS) / 1000, self.zone)
 
     def time(self, at: int) -> str:
         return self.local(at).strftime("%H:%M:%S")

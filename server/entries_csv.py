@@ -4,10 +4,10 @@ import csv
 import io
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from badges.numbers import badge_number
+from server.display import Clock
 from server.entries import SELECT_ENTRY, Entry, Filter, entry_of, newest_number, where
 
 CHUNK_ROWS = 2000
@@ -72,16 +72,15 @@ def guarded(cell: object) -> object:
 
 
 def _cells(entry: Entry, zone: ZoneInfo, language: str) -> tuple[object, ...]:
-    def local(at: int) -> str:
-        return datetime.fromtimestamp(at / 1000, zone).isoformat(timespec="milliseconds")
+    clock = Clock(zone)
 
     def name(names: dict[str, str]) -> str:
         return names.get(language) or next(iter(names.values()), "")
 
     return (
         entry.number,
-        local(entry.scanned_at),
-        local(entry.received_at),
+        clock.machine(entry.scanned_at),
+        clock.machine(entry.received_at),
         name(entry.hall_names),
         name(entry.door_names),
         entry.direction,

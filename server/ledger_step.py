@@ -15,6 +15,8 @@ from badges.record import ScanRecord, StayRef, WireError
 from server import discrepancies, entry_log, feed, places, presence, unnamed
 from server.presence import CLOCK_MARGIN_MS
 
+AHEAD_MS = 86_400_000  # by more no kiosk's clock can be wrong that has measured its error
+
 
 class Step:
     """One batch on its way into the ledger: the pools that it moves, loaded once, saved once."""
@@ -148,7 +150,7 @@ class Step:
         key = PoolKey(record.hall, record.override_place)
         self._pools[key] = self._account(key).open_stay(self.sender, gone=gone)
         ref = StayRef(*self.sender, record.seq)
-        at = _server_time(record)
+        at = _server_time(record, self.now)
         stay = presence.Stay(
             ref, record.hall, record.door, record.serial, at,
             clock_known=record.skew_ms is not None, override=record.override_place,
@@ -172,7 +174,7 @@ class Step:
         """An exit or an annulment: it closes the stay that it names, once, in whatever order
         they arrive.
         """
-        by, at = "annul" if record.act == "annul" else "exit", _server_time(record)
+        by, at = "annul" if record.act == "annul" else "exit", _server_time(record, self.now)
         own = (ref.kiosk, ref.generation) == self.sender
         if record.credited and not (own and presence.is_gone(self.db, ref)):
             key = PoolKey(record.hall, record.override_place)
@@ -184,7 +186,7 @@ class Step:
         self._settle(closed)
 
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int) -> None:
-        at = _server_time(record)
+        at = _server_time(record, self.now)
         stay = unnamed.meant(self.db, serial, record.hall, at)
         if stay is None:
             unnamed.remember(self.db, number, serial, record.hall, at)
@@ -237,6 +239,8 @@ class Step:
         feed.publish(self.db, change, hall_id=closed.hall_id)
 
 
-def _server_time(record: ScanRecord) -> int:
-    """When it happened by the server's clock, as far as the kiosk knew its own error."""
-    return max(0, record.scanned_at - (record.skew_ms or 0))
+def _server_time(record: ScanRecord, now: int) -> int:
+    """When it happened by the server's clock, as far as the kiosk knew its own error; a time that
+    can't be told to the other doors is none.
+    """
+    return max(0, min(record.scanned_at - (record.skew_ms or 0), now + AHEAD_MS))

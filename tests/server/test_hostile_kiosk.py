@@ -12,13 +12,17 @@ from pathlib import Path
 import pytest
 
 from badges import wire
+from badges.numbers import badge_number
 from badges.places import PoolKey
 from badges.record import StayRef
-from server import kiosks, places, safety, schema
+from server import feed, kiosks, places, replicas, safety, schema
+from server.config import Event
 from server.database import Database, connect
+from server.ledger_step import AHEAD_MS
 from tests.server.conftest import NOW
 from tests.server.doors import Door
 from tests.server.halls import SMALL, Site, open_site
+from tests.server.pages import Pages
 
 CAPACITY, FIRE_LIMIT = 6, 8
 HUGE = 2**40
@@ -26,7 +30,7 @@ ACTS = ("enter", "enter", "enter", "leave", "sync", "lie", "lie", "fake", "fence
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def ledger(tmp_path: Path) -> Iterator[Database]:
     connection = connect(tmp_path / "event.sqlite")
     schema.migrate(connection)
     connection.execute("INSERT INTO category VALUES (1, 'd', '{}', 'D', '#000000')")
@@ -43,8 +47,8 @@ def most_inside(site: Site, *, override: bool = False) -> int:
     return places.load(site.database.reader, PoolKey(SMALL, override)).worst_case
 
 
-def test_more_cannot_come_back_than_was_given(database: Database) -> None:
-    site = open_site(database)
+def test_more_cannot_come_back_than_was_given(ledger: Database) -> None:
+    site = open_site(ledger)
     site.send(site.west, places=[totals(site.west.granted, HUGE)])
     site.send(site.east, places=[wire.PlaceTotals(SMALL, site.east.granted, 0, 0, wants=True)])
     site.send(site.east)
@@ -52,8 +56,8 @@ def test_more_cannot_come_back_than_was_given(database: Database) -> None:
     assert most_inside(site) <= CAPACITY
 
 
-def test_entries_without_places_and_their_exits_make_no_room(database: Database) -> None:
-    site = open_site(database)
+def test_entries_without_places_and_their_exits_make_no_room(ledger: Database) -> None:
+    site = open_site(ledger)
     before = most_inside(site)
     refs = [site.west.ref(site.west.scan(NOW, serial)) for serial in range(1, 21)]
     site.send(site.west, places=[totals(site.west.granted, 0)])
@@ -65,12 +69,12 @@ def test_entries_without_places_and_their_exits_make_no_room(database: Database)
     assert site.figures(SMALL).inside == 0
 
 
-def test_a_fenced_one_that_was_attested_gives_nothing_back_twice(database: Database) -> None:
-    site = open_site(database)
+def test_a_fenced_one_that_was_attested_gives_nothing_back_twice(ledger: Database) -> None:
+    site = open_site(ledger)
     lost = ("west", 1)
-    database.write(lambda db: kiosks.fence(db, *lost, by="user:1", now=NOW))
+    ledger.write(lambda db: kiosks.fence(db, *lost, by="user:1", now=NOW))
     who = {"by": "user:1", "with_": "user:2", "now": NOW}
-    database.write(lambda db: safety.attest(db, SMALL, lost, 0, **who))
+    ledger.write(lambda db: safety.attest(db, SMALL, lost, 0, **who))
     site.send(site.west, places=[totals(HUGE, HUGE)])
     site.send(site.west, places=[totals(HUGE, HUGE + 100)])
     site.send(site.east, places=[wire.PlaceTotals(SMALL, site.east.granted, 0, 0, wants=True)])
@@ -78,9 +82,9 @@ def test_a_fenced_one_that_was_attested_gives_nothing_back_twice(database: Datab
     assert most_inside(site) <= CAPACITY
 
 
-def test_a_backlog_gives_back_with_its_last_scan(database: Database) -> None:
+def test_a_backlog_gives_back_with_its_last_scan(ledger: Database) -> None:
     """An honest kiosk of a trusting hall: what it returned came back by scans still to come."""
-    site = open_site(database)
+    site = open_site(ledger)
     west = site.west
     place = site.east.scan(NOW, 20)
     site.send(site.east)
@@ -103,6 +107,26 @@ def slice_of(door: Door, first: int, last: int) -> dict[str, object]:
 
 def returned(site: Site) -> int:
     return places.load(site.database.reader, PoolKey(SMALL)).kiosks["west", 1].returned
+
+
+def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Database) -> None:
+    """Neither the other doors nor staff's pages fail over them."""
+    with Pages(event, site) as pages:
+        west = pages.kiosk("west-1", "h1-west")
+        pages.send(west)
+        far, serial = 2**53, pages.serial("A1")
+        west.scan(far, serial, category=1, skew_ms=-far)
+        west.scan(0, serial, category=1, skew_ms=far, facts_age_ms=far)
+        west.leave(far, serial, None, skew_ms=-far)
+        pages.send(west, sent_at=far)
+        told = wire.encode(replicas.snapshot(site.reader, event, ("west-1", 1), west.door, NOW))
+        stays = wire.decode(told, wire.Snapshot).stays
+        assert max(stay.since for stay in stays) <= NOW + AHEAD_MS
+        for change in feed.changes_after(site.reader, 0):
+            wire.decode_change(change.body)
+        admin = pages.staff("admin")
+        for page in ("", "entries", "entries.csv", "absences/", f"people/{badge_number(serial)}"):
+            assert admin.get(f"/admin/{page}").status_code == 200
 
 
 class World:
@@ -183,8 +207,8 @@ class World:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_its_lies_make_no_room(database: Database, seed: int) -> None:
-    world = World(database, seed)
+def test_its_lies_make_no_room(ledger: Database, seed: int) -> None:
+    world = World(ledger, seed)
     for _ in range(60):
         world.now += 1000
         getattr(world, world.random.choice(ACTS))()
