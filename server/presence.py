@@ -184,12 +184,16 @@ def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
     return [facts(_stay(row)) for row in rows]
 
 
-def open_in(db: sqlite3.Connection, hall_id: int, *, override: bool) -> list[Stay]:
-    """Open stays of one of the hall's pools."""
+def open_in(
+    db: sqlite3.Connection, hall_id: int, *, override: bool, before: int | None = None
+) -> list[Stay]:
+    """Open stays of one of the hall's pools; `before`: of scans below that number alone."""
     rows = db.execute(
         f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay"
-        " WHERE hall_id = ? AND override = ? AND closed_at IS NULL",
-        (hall_id, override),
+        " WHERE hall_id = ? AND override = ? AND closed_at IS NULL AND (? IS NULL OR EXISTS"
+        " (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
+        " AND s.seq = stay.seq AND s.number < ?))",
+        (hall_id, override, before, before),
     )
     return [_stay(row) for row in rows]
 

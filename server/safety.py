@@ -66,18 +66,21 @@ def set_capacity(db: sqlite3.Connection, hall_id: int, capacity: int, *, by: str
     entry_log.act(db, by, "capacity_set", subject, now)
 
 
-def clear(db: sqlite3.Connection, hall_id: int, *, by: str, now: int) -> int:
+def clear(
+    db: sqlite3.Connection, hall_id: int, *, by: str, now: int, before: int | None = None
+) -> int:
     """Staff's word that the hall is empty: every stay known here ends, and fenced kiosks hold no
     place of it any more. Returns how many stays ended. Raises UnknownHallError.
 
-    What doors that have not been heard admitted meanwhile stays counted.
+    Whom doors that have not been heard admitted meanwhile stays counted; and, with `before`, who
+    came by a scan of that number or a later one, perhaps after somebody had looked.
     """
     venue.hall(db, hall_id)
     ended = 0
     for override in (False, True):
         key = PoolKey(hall_id, override)
-        before = pool = places.load(db, key)
-        for stay in presence.open_in(db, hall_id, override=override):
+        found = pool = places.load(db, key)
+        for stay in presence.open_in(db, hall_id, override=override, before=before):
             presence.close(db, stay.ref, "cleared", now)
             pool = pool.close_stay(stay.stay_id)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
@@ -86,7 +89,7 @@ def clear(db: sqlite3.Connection, hall_id: int, *, by: str, now: int) -> int:
         for kiosk, held in pool.kiosks.items():
             if held.fenced:
                 pool = pool.attest(kiosk, 0, seq=_last_seq(db, kiosk))
-        places.save(db, key, before, pool)
+        places.save(db, key, found, pool)
     entry_log.act(db, by, "hall_cleared", {"hall": hall_id, "stays": ended}, now)
     grants.share(db, hall_id, now)
     return ended

@@ -16,7 +16,7 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from badges.places import PlacesError, PoolKey
-from server import accounts, auth, places, safety, venue
+from server import accounts, auth, entries, places, safety, venue
 from server.admin.fields import whole
 from server.display import Clock
 from server.places import UnknownHallError
@@ -43,6 +43,7 @@ def show(hall_id: int) -> str:
         awaited=sorted({kiosk for kiosk, _ in places.load(db, PoolKey(hall_id)).awaited}),
         stopped=[one for one in doors if one.state != "active"],
         now=now,
+        next_scan=entries.newest_number(db) + 1,
     )
 
 
@@ -92,10 +93,12 @@ def clear(hall_id: int) -> Response:
         flash("Nothing was changed: tick the box to confirm that the hall is empty.", "bad")
         return _back(hall_id)
     here, by = services(), auth.actor()
+    before = request.form.get("before", type=whole)
     return _do(
         hall_id,
-        lambda db: safety.clear(db, hall_id, by=by, now=here.now()),
-        "The hall counts as empty. Whom doors without a network have let in stays counted.",
+        lambda db: safety.clear(db, hall_id, by=by, now=here.now(), before=before),
+        "The hall counts as empty. Who came in since the page was opened stays counted, and whom "
+        "doors without a network have let in.",
     )
 
 

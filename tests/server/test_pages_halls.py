@@ -74,6 +74,20 @@ def test_clearing_needs_the_box(pages: Pages) -> None:
     assert "Inside, as scanned 0" in words(said)
 
 
+def test_who_came_in_after_somebody_looked_stays_counted(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    west.scan(pages.now, pages.serial("A1"), category=1)
+    pages.send(west)
+    admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}"
+    (before,) = re.findall(r'name="before" value="(\d+)"', admin.get(target).text)
+    west.scan(pages.now, pages.serial("A2"), category=2)
+    pages.send(west)
+    fields = {"confirm": "yes", "before": before}
+    said = admin.post(f"{target}/clear", fields, follow_redirects=True).text
+    assert "Inside, as scanned 1" in words(said)
+
+
 def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
     west = pages.kiosk("west-1", "h1-west")
     pages.send(west)
