@@ -31,6 +31,7 @@ from server.config import Event
 from server.ledger import Sender
 
 CODE_LIFE_MS = 15 * 60 * 1000
+AFTER_RESTORE = 1_000  # generations above it no server before the restore has given
 KIOSK_NAME = msgspec.json.Decoder(KioskId)
 
 
@@ -95,6 +96,8 @@ def add_kiosk(
     (generation,) = db.execute(
         "SELECT COALESCE(MAX(generation), 0) + 1 FROM kiosk WHERE kiosk = ?", (kiosk,)
     ).fetchone()
+    if generation < AFTER_RESTORE and places.was_restored_without_acts(db):
+        generation += AFTER_RESTORE  # one that is forgotten may be at work, and have stays
     token = random(TOKEN_BYTES)
     db.execute(
         "INSERT INTO kiosk (kiosk, generation, door_id, state, token_hash, token_expires_at,"

@@ -163,3 +163,21 @@ class TestMoved:
         with opened(done, safe.site) as again:
             assert ("west", 1) in pool(again, OTHER).awaited
             assert again.rows("SELECT door_id FROM kiosk WHERE kiosk = 'west'") == [(3,)]
+
+
+def test_a_generation_that_was_forgotten_is_not_given_again(
+    safe: Safe, copy: Path, tmp_path: Path
+) -> None:
+    """Exits elsewhere name stays by it."""
+    away = Path(shutil.copytree(copy, tmp_path / "usb" / copy.name))
+    done = restore(away, tmp_path / "new", now=LATER, without_acts=True)
+    with opened(done, safe.site) as again:
+        for _ in range(2):
+            again.database.write(
+                lambda db: kiosks.add_kiosk(
+                    db, done.event, "west", "west", address=("localhost", 1), by="test", now=LATER,
+                    random=os.urandom,
+                )
+            )  # fmt: skip
+        generations = [row.generation for row in kiosks.kiosks(again.database.reader)]
+    assert max(generations) == 2 + kiosks.AFTER_RESTORE
