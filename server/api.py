@@ -23,7 +23,7 @@ from server.config import day_starts
 from server.services import services
 
 KEEP_ALIVE_S = 15.0
-LONG_BATCH = 20  # scans; a batch of more is a backlog, and takes turns with what others send
+LONG_BATCH = ledger.IN_ORDER  # scans; more are a backlog, and take turns with what others send
 NAMES_MAX = 5_000
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")

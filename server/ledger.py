@@ -18,9 +18,13 @@ from badges.transparency import chain_next
 from server import absences, grants
 from server.ledger_step import Step
 
+IN_ORDER = 20  # scans; a batch of more waits for its turn, and what the kiosk sends next may not
+
 
 class ForkError(Exception):
-    """The kiosk's journal is not the one that it sent before: a copied or restored disk."""
+    """The kiosk's journal, or what it says that it returned, is not what it sent before: a copied
+    or restored disk.
+    """
 
 
 class GapError(Exception):
@@ -65,6 +69,8 @@ def ingest(
     fresh = _verified(sender, batch)
     step = Step(db, sender.key, calendar, now, quarantined=sender.state == "fenced")
     for totals in batch.places:
+        if len(batch.records) <= IN_ORDER and step.has_forgotten(totals):
+            raise ForkError
         step.hear(totals, batch.incarnation)
     gone = set(batch.gone)
     for record, chain in fresh:

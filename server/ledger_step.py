@@ -52,6 +52,11 @@ class Step:
         pool = self._account(key)
         self._pools[key] = pool.hear(self.sender, granted=totals.granted, incarnation=incarnation)
 
+    def has_forgotten(self, totals: wire.PlaceTotals) -> bool:
+        """Whether the kiosk says that it returned fewer places than before."""
+        pool = self._account(PoolKey(totals.hall, totals.override))
+        return totals.returned < pool.kiosks[self.sender].returned
+
     def hear_returned(self, totals: wire.PlaceTotals) -> None:
         """The kiosk's total of returned places, after its records."""
         key = PoolKey(totals.hall, totals.override)

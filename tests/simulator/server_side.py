@@ -129,6 +129,8 @@ class Server:
         """Rule 9: a journal shorter than what it once sent, or another one."""
         if self.counted and batch.last_seq < self.acked[batch.key]:
             return True
+        if self.counted and batch.returned < self.pool.kiosks[batch.key].returned:
+            return True
         if known > len(batch.records):
             return False  # an old batch, once more
         head = self.heads[batch.key]
