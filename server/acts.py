@@ -104,7 +104,6 @@ class Keeper:
         self._event_id = event_id
         self._database = database
         self._path = directory / ACTS_FILE
-        self._changed: list[bool] = []  # by this step; True: must be kept, or the step is undone
         self._clock = clock
         _check_age(self._path, self._moment(database.reader))
         database.write(self._watch)
@@ -115,7 +114,8 @@ class Keeper:
         self._database.write(self._try)
 
     def _watch(self, db: sqlite3.Connection) -> None:
-        db.create_function("act_changed", 1, lambda grave: self._changed.append(bool(grave)))
+        # By this step; grave: must be kept, or the step is undone. A table goes back with a step.
+        db.execute("CREATE TEMP TABLE act_changed (grave)")
         for kept in KEPT:
             columns = [name for name in kept.columns(db) if name not in kept.key]
             differs = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in columns)
@@ -128,9 +128,9 @@ class Keeper:
 
     def _check(self, db: sqlite3.Connection) -> None:
         """After each step, in its transaction. Raises ActsError where it must not stand."""
-        if not self._changed:
+        (grave,) = db.execute("SELECT MAX(grave) FROM temp.act_changed").fetchone()
+        if grave is None:
             return
-        grave = any(self._changed)
         self._try(db)
         if self.trouble and grave:
             raise ActsError(
@@ -140,7 +140,7 @@ class Keeper:
             )
 
     def _try(self, db: sqlite3.Connection) -> None:
-        self._changed.clear()
+        db.execute("DELETE FROM temp.act_changed")
         try:
             self._write(db)
         except (OSError, ActsError) as error:
@@ -175,7 +175,7 @@ def _trigger(db: sqlite3.Connection, table: str, event: str, when: str, grave: s
     name = f"act_{table}_{event.split()[0].lower()}"
     db.execute(
         f"CREATE TEMP TRIGGER {name} AFTER {event} ON main.{table}"
-        f" WHEN {when} BEGIN SELECT act_changed({grave}); END"
+        f" WHEN {when} BEGIN INSERT INTO act_changed VALUES ({grave}); END"
     )
 
 

@@ -117,8 +117,8 @@ def find_by_label(db: sqlite3.Connection, label: str) -> int:
 
 
 _SEARCHED = (
-    "folded(a.family_name || a.given_name || ' ' || a.given_name || ' ' || a.family_name || ' '"
-    " || a.organisation || ' ' || a.email || ' ' || COALESCE(a.external_id, ''))"
+    "a.family_name || a.given_name || ' ' || a.given_name || ' ' || a.family_name || ' '"
+    " || a.organisation || ' ' || a.email || ' ' || COALESCE(a.external_id, '')"
 )
 
 
@@ -130,10 +130,15 @@ def find_attendees(
     Words are looked for in names, organisation, e-mail and external id, whatever their case and
     accents; a badge number finds its attendee. An empty text finds everybody.
     """
-    db.create_function("folded", 1, folded, deterministic=True)
     words = folded(text[:SEARCH_CHARS_MAX]).split()
-    found = " AND ".join(f"instr({_SEARCHED}, ?) > 0" for _ in words) or "TRUE"
-    values: list[Any] = list(words)
+
+    def has_all(searched: str) -> bool:
+        plain = folded(searched)  # once for each person, however many words there are
+        return all(word in plain for word in words)
+
+    db.create_function("has_all", 1, has_all)
+    found = f"has_all({_SEARCHED})" if words else "TRUE"
+    values: list[Any] = []
     try:
         values.append(parse_badge_number(text))
         found = f"({found}) OR a.serial = ?"

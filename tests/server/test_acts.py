@@ -96,6 +96,18 @@ class TestDiskGone:
         assert safe.site.rows("SELECT state FROM kiosk WHERE kiosk = 'north'") == [("proven",)]
         assert safe.site.rows("SELECT * FROM place_account WHERE kiosk = 'north'") == []
 
+    def test_a_step_that_failed_leaves_nothing_to_the_next(self, safe: Safe, event: Event) -> None:
+        """A scan is not refused because a kiosk could not be confirmed before it."""
+
+        def confirm(db: sqlite3.Connection) -> None:
+            kiosks.confirm(db, event, "north", by="test", now=NOW)
+            raise UndoneError
+
+        with pytest.raises(UndoneError):
+            safe.database.write(confirm)
+        safe.site.west.scan(NOW, ANNA)
+        assert safe.site.send(safe.site.west).acked_seq == 1
+
     def test_a_hall_is_closed_all_the_same(self, safe: Safe) -> None:
         safe.write(safety.set_closed, SMALL, True, by="test", now=NOW)
         assert safe.site.rows("SELECT closed_at FROM hall WHERE hall_id = 1") == [(NOW,)]

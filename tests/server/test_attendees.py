@@ -5,6 +5,7 @@ import os
 import pytest
 
 from badges.numbers import badge_number
+from server import attendees as store
 from server import issuing, roster
 from server.config import Event
 from server.database import Database
@@ -52,6 +53,16 @@ class TestFinding:
     def test_pages(self, site: Database) -> None:
         assert find(site, "", limit=2, offset=1) == ["A4", "A3"]
         assert roster.find_attendees(site.reader, "", 2)[1] == 4
+
+    def test_many_words_cost_what_one_does(
+        self, site: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each person is folded once, for the count and for the page."""
+        folds = []
+        plain = store.folded
+        monkeypatch.setattr(store, "folded", lambda text: folds.append(text) or plain(text))
+        assert find(site, " ".join("anna"[: n % 4 + 1] for n in range(30))) == ["A1"]
+        assert len(folds) <= 1 + 2 * 4
 
     def test_nobody(self, site: Database) -> None:
         with pytest.raises(UnknownAttendeeError):
