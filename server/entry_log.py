@@ -34,6 +34,19 @@ def act(
     return append(db, "act", body, now)
 
 
+def newest_act(db: sqlite3.Connection, act: str, kiosk: tuple[str, int]) -> int | None:
+    """The number of the newest such act on a kiosk (name, generation); None: there is none here."""
+    body = "CAST(body AS TEXT)"
+    (number,) = db.execute(  # the index of acts has no scans, and must be told so
+        "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+        f" AND json_extract({body}, '$.act') = ?"
+        f" AND json_extract({body}, '$.subject.kiosk') = ?"
+        f" AND json_extract({body}, '$.subject.generation') = ?",
+        (act, *kiosk),
+    ).fetchone()
+    return None if number is None else int(number)
+
+
 def canonical(value: object) -> bytes:
     """Keys sorted, no spaces, UTF-8: the same bytes as badges.record's."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

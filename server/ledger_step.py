@@ -36,6 +36,7 @@ class Step:
         self.now = now
         self.came: Counter[int] = Counter()  # people that came to the door, by hall
         self._quarantined = quarantined
+        self._fenced: int | None = None  # the act's leaf, once it was looked for
         self._pools: dict[PoolKey, Pool] = {}
         self._before: dict[PoolKey, Pool] = {}
         self._entered: list[presence.Stay] = []
@@ -184,11 +185,26 @@ class Step:
         if record.credited and not (own and presence.is_gone(self.db, ref)):
             key = PoolKey(record.hall, record.override_place)
             self._pools[key] = self._account(key).trust(self.sender)
+        if self._cannot_know(ref):
+            return
         closed = presence.close(self.db, ref, by, at)
         if closed is None:
             presence.ended(self.db, ref, at)
-            presence.remember_early(self.db, ref, by, at)
+            if places.incarnation(self.db) > 1:  # else the stay would be here, or is made up
+                presence.remember_early(self.db, ref, by, at)
         self._settle(closed)
+
+    def _cannot_know(self, ref: StayRef) -> bool:
+        """Whether a fenced kiosk names another door's stay that began since: it hears of none."""
+        if not self._quarantined or (ref.kiosk, ref.generation) == self.sender:
+            return False
+        entry = self.db.execute(
+            "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?",
+            (ref.kiosk, ref.generation, ref.seq),
+        ).fetchone()
+        if self._fenced is None:
+            self._fenced = entry_log.newest_act(self.db, "kiosk.fence", self.sender)
+        return entry is not None and self._fenced is not None and entry[0] > self._fenced
 
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int) -> None:
         at = _server_time(record, self.now)

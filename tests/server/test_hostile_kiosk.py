@@ -111,6 +111,30 @@ def test_a_disk_that_has_forgotten_what_it_returned_is_found_out(halls: Database
         site.send(site.west, places=[totals(given, 0)])
 
 
+def test_exits_of_people_still_to_come_close_nothing(halls: Database) -> None:
+    site = open_site(halls)
+    for seq in range(1, 10):
+        site.west.leave(NOW, seq, StayRef("east", 1, seq))
+    site.send(site.west)
+    for serial in (1, 2):
+        site.east.scan(NOW + 1, serial)
+    site.send(site.east)
+    assert site.figures(SMALL).inside == 2
+
+
+def test_a_fenced_one_cannot_end_stays_that_began_since(halls: Database) -> None:
+    site = open_site(halls)
+    known = site.east.ref(site.east.scan(NOW, 1))
+    site.send(site.east)
+    halls.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+    since = site.east.ref(site.east.scan(NOW, 2))
+    site.send(site.east)
+    for serial, ref in ((1, known), (2, since)):
+        site.west.leave(NOW + 9, serial, ref)
+    site.send(site.west)
+    assert site.rows("SELECT serial FROM stay WHERE closed_at IS NULL") == [(2,)]
+
+
 def slice_of(door: Door, first: int, last: int) -> dict[str, object]:
     batch = door.batch(NOW, first, last)
     return {"records": batch.records, "head": batch.head, "signature": batch.signature}

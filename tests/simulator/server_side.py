@@ -208,7 +208,7 @@ class Server:
             if not trusted:
                 self.freed.append(stay)
             self._close(stay, record.badge, record.at)
-        elif state is None and self.rules.remembers_early_exits:
+        elif state is None and self.pool.incarnation > 1 and self.rules.remembers_early_exits:
             self.stays[stay] = EARLY
             if not trusted:
                 self.freed.append(stay)
