@@ -15,7 +15,7 @@ from badges.record import ScanRecord, StayRef, WireError
 from server import discrepancies, entry_log, feed, places, presence, unnamed
 from server.presence import CLOCK_MARGIN_MS
 
-AHEAD_MS = 86_400_000  # by more no kiosk's clock can be wrong that has measured its error
+AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its error
 
 
 class Step:
@@ -81,7 +81,7 @@ class Step:
         if record.act == "annul" or record.direction == "exit":
             if record.closes is not None:
                 self._leave(record, record.closes)
-            elif record.serial is not None and record.skew_ms is not None:
+            elif record.serial is not None and self._clock_known(record):
                 self._leave_unnamed(number, record, record.serial)
         elif admitted and record.serial is not None:
             self._enter(record, gone=gone)
@@ -142,7 +142,7 @@ class Step:
                 " ".join(record.flags),
                 record.scanned_at,
                 self.now,
-                record.skew_ms,
+                None if self._is_ahead(record) else record.skew_ms,
                 record.facts_age_ms,
                 record.override_place,
                 record.by,
@@ -150,6 +150,16 @@ class Step:
                 self._quarantined,
             ),
         )
+
+    def _clock_known(self, record: ScanRecord) -> bool:
+        """Whether others' stays may end by the time of this record: not by a fenced kiosk's, nor by
+        one that comes before it was made.
+        """
+        known = record.skew_ms is not None and not self._is_ahead(record)
+        return known and not self._quarantined
+
+    def _is_ahead(self, record: ScanRecord) -> bool:
+        return record.scanned_at - (record.skew_ms or 0) > self.now + AHEAD_MS
 
     def _enter(self, record: ScanRecord, *, gone: bool) -> None:
         assert record.serial is not None
@@ -159,7 +169,7 @@ class Step:
         at = _server_time(record, self.now)
         stay = presence.Stay(
             ref, record.hall, record.door, record.serial, at,
-            clock_known=record.skew_ms is not None, override=record.override_place,
+            clock_known=self._clock_known(record), override=record.override_place,
         )  # fmt: skip
         presence.add(self.db, stay, gone_at=at if gone else None)
         self._entered.append(stay)

@@ -29,10 +29,11 @@ class Stay:
         return StayId(self.ref.kiosk, self.ref.generation, self.ref.seq)
 
 
-# Of which stays the order in time is known: those whose kiosk had measured its clock.
+# Of which stays the order in time is known: those whose kiosk had measured its clock, and was not
+# fenced as lost when it told of them.
 _CLOCK_KNOWN = (
     "EXISTS (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
-    " AND s.seq = stay.seq AND s.skew_ms IS NOT NULL)"
+    " AND s.seq = stay.seq AND s.skew_ms IS NOT NULL AND NOT s.quarantined)"
 )
 _COLUMNS = "kiosk, generation, seq, hall_id, door_id, serial, opened_at, override"
 

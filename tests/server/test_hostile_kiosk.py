@@ -135,6 +135,35 @@ def test_a_fenced_one_cannot_end_stays_that_began_since(halls: Database) -> None
     assert site.rows("SELECT serial FROM stay WHERE closed_at IS NULL") == [(2,)]
 
 
+@pytest.mark.parametrize("fenced", [True, False])
+def test_entries_elsewhere_that_are_made_up_end_no_stay(halls: Database, fenced: bool) -> None:
+    """By a fenced kiosk; or in times to come, so that each later entry elsewhere would be over."""
+    site = open_site(halls)
+    site.east.scan(NOW, 1)
+    site.send(site.east)
+    if fenced:
+        halls.write(lambda db: kiosks.fence(db, "other", 1, by="user:1", now=NOW))
+    for serial in (1, 2):
+        site.other.scan(NOW + (9_000 if fenced else 3_600_000), serial)
+    site.send(site.other, NOW + 9_000)
+    site.east.scan(NOW + 2_000, 2)
+    site.send(site.east, NOW + 9_000)
+    assert site.figures(SMALL).inside == 2
+
+
+def test_a_fenced_one_s_exits_of_whoever_it_is_end_no_stay(halls: Database) -> None:
+    site = open_site(halls)
+    site.east.scan(NOW, 1)
+    site.send(site.east)
+    halls.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+    for serial in (1, 2):
+        site.west.leave(NOW + 9_000, serial, None)
+    site.send(site.west, NOW + 9_000)
+    site.east.scan(NOW + 2_000, 2)
+    site.send(site.east, NOW + 9_000)
+    assert site.figures(SMALL).inside == 2
+
+
 def slice_of(door: Door, first: int, last: int) -> dict[str, object]:
     batch = door.batch(NOW, first, last)
     return {"records": batch.records, "head": batch.head, "signature": batch.signature}
