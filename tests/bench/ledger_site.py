@@ -21,6 +21,8 @@ CALENDAR = Calendar((NOW - DAY, NOW + DAY))
 PEOPLE = 20_000
 HALL = 1
 LIMIT = 9_000_000
+STAY_MS = 60_000
+STEP_MS = 10  # between two people; all of them take longer than a stay, so nobody is in twice
 
 
 def build(db: sqlite3.Connection, door: Door) -> None:
@@ -74,9 +76,9 @@ class LedgerSite:
         """People in and out again, each with a minute inside."""
         for _ in range(count // 2):
             self._steps += 1
-            at, serial = NOW + self._steps, self._steps % PEOPLE
+            at, serial = NOW + self._steps * STEP_MS, self._steps % PEOPLE
             entry = self.door.scan(at, serial)
-            self.door.leave(at + 60_000, serial, self.door.ref(entry))
+            self.door.leave(at + STAY_MS, serial, self.door.ref(entry))
 
     def batches(self, scans: int) -> list[wire.ScanBatch]:
         """All that was not sent, signed."""
