@@ -9,7 +9,8 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.schema_tables import LEDGER, PEOPLE, UNKNOWN_HOLDERS, VENUE
+from server.schema_changes import RULES_VERSION, STAYS, UNKNOWN_HOLDERS
+from server.schema_tables import LEDGER, PEOPLE, VENUE
 
 migrations = Migrations("hallkeeper")
 
@@ -50,11 +51,28 @@ def m003_ledger(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
-def m004_unknown_holders(db: sqlite_utils.Database) -> None:
+def m004_stays(db: sqlite_utils.Database) -> None:
+    _run(db, STAYS)
+
+
+@migrations()
+def m005_rules_version(db: sqlite_utils.Database) -> None:
+    _run(db, RULES_VERSION)
+
+
+@migrations()
+def m006_unknown_holders(db: sqlite_utils.Database) -> None:
     _run(db, UNKNOWN_HOLDERS)
 
 
-NAMES = ("m001_people", "m002_venue", "m003_ledger", "m004_unknown_holders")
+NAMES = (
+    "m001_people",
+    "m002_venue",
+    "m003_ledger",
+    "m004_stays",
+    "m005_rules_version",
+    "m006_unknown_holders",
+)
 
 
 def _run(db: sqlite_utils.Database, script: str) -> None:

@@ -267,17 +267,3 @@ CREATE TABLE change (
     body TEXT NOT NULL
 ) STRICT;
 """
-
-UNKNOWN_HOLDERS = """
-CREATE TABLE unknown_holder (
-    serial INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 16777215),
-    highest_issue INTEGER NOT NULL,
-    revoked_at INTEGER
-) STRICT;
-
-CREATE TRIGGER holder_known AFTER INSERT ON attendee
-WHEN EXISTS (SELECT 1 FROM unknown_holder u WHERE u.serial = NEW.serial)
-BEGIN UPDATE attendee SET revoked_at = COALESCE(revoked_at,
-    (SELECT revoked_at FROM unknown_holder u WHERE u.serial = NEW.serial))
-    WHERE serial = NEW.serial; DELETE FROM unknown_holder WHERE serial = NEW.serial; END;
-"""

@@ -42,10 +42,11 @@ def attendees(database: Database) -> list[dict]:
 
 
 def dump(database: Database) -> list[str]:
-    """The whole database as SQL."""
+    """The whole database as SQL, but for which version of the rules it is."""
+    version = """INSERT INTO "setting" VALUES('rules_version',"""
     connection = sqlite3.connect(database.path)
     try:
-        return list(connection.iterdump())
+        return [line for line in connection.iterdump() if not line.startswith(version)]
     finally:
         connection.close()
 

@@ -1,0 +1,103 @@
+"""The venue's rules, as the server replays decisions by them: read once, and kept as long as they
+stand.
+
+Triggers move `rules_version` with every change of what is read here, whoever makes it
+(server/schema_changes.py); each version is a new random value. So what was read under a version is
+what stands under it, in whichever transaction, also after one was rolled back.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from badges.admission.facts import AntiPassback, Exits, Hall, Session
+
+SESSIONS_MAX = 8  # that a decision looks at: those that admit now, and the next ones
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Halls with who may enter them, how they nest, and their programmes."""
+
+    version: str | None
+    halls: Mapping[int, Hall]
+    lineage: Mapping[int, frozenset[int]]  # of each hall: itself and every hall around it
+    surroundings: Mapping[int, frozenset[int]]  # and every hall inside it
+    programmes: Mapping[int, tuple[Session, ...]]  # by hall, soonest first
+
+    def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
+        """The hall's sessions that are not over at `at`, soonest first."""
+        coming = (one for one in self.programmes.get(hall_id, ()) if one.closes_at > at)
+        return tuple(islice(coming, SESSIONS_MAX))
+
+
+_kept: Rules | None = None
+
+
+def rules(db: sqlite3.Connection) -> Rules:
+    """The rules as this transaction sees them; `db` must be in one."""
+    global _kept
+    row = db.execute("SELECT value FROM setting WHERE key = 'rules_version'").fetchone()
+    version = None if row is None else row[0]
+    kept = _kept
+    if kept is None or version is None or kept.version != version:
+        kept = _kept = _read(db, version)
+    return kept
+
+
+def _read(db: sqlite3.Connection, version: str | None) -> Rules:
+    rows = db.execute(
+        "SELECT hall_id, parent_id, code, zones, sessions_only, anti_passback, exits FROM hall"
+    ).fetchall()
+    admitted = _categories(db, "SELECT hall_id, category FROM hall_category")
+    halls = {
+        row["hall_id"]: Hall(
+            hall_id=row["hall_id"],
+            name=row["code"],
+            categories=admitted[row["hall_id"]],
+            zones=row["zones"],
+            sessions_only=bool(row["sessions_only"]),
+            anti_passback=AntiPassback(row["anti_passback"]),
+            exits=Exits(row["exits"]),
+        )
+        for row in rows
+    }
+    lineage = _lineage({row["hall_id"]: row["parent_id"] for row in rows})
+    surroundings = {
+        hall: around.union(one for one, above in lineage.items() if hall in above)
+        for hall, around in lineage.items()
+    }
+    return Rules(version, halls, lineage, surroundings, _programmes(db))
+
+
+def _lineage(parents: Mapping[int, int | None]) -> dict[int, frozenset[int]]:
+    found: dict[int, frozenset[int]] = {}
+    for hall in parents:
+        around: set[int] = set()
+        above: int | None = hall
+        while above is not None and above not in around:
+            around.add(above)
+            above = parents.get(above)
+        found[hall] = frozenset(around)
+    return found
+
+
+def _programmes(db: sqlite3.Connection) -> dict[int, tuple[Session, ...]]:
+    admitted = _categories(db, "SELECT session_id, category FROM session_category")
+    found: dict[int, list[Session]] = defaultdict(list)
+    for session_id, hall_id, code, opens_at, closes_at in db.execute(
+        "SELECT session_id, hall_id, code, opens_at, closes_at FROM session"
+        " ORDER BY opens_at, session_id"
+    ):
+        session = Session(session_id, code, opens_at, closes_at, admitted[session_id])
+        found[hall_id].append(session)
+    return {hall_id: tuple(sessions) for hall_id, sessions in found.items()}
+
+
+def _categories(db: sqlite3.Connection, query: str) -> defaultdict[int, frozenset[int]]:
+    found: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
+    for owner, category in db.execute(query):
+        found[owner] |= {category}
+    return found
