@@ -223,9 +223,8 @@ class Pool:
             return self
         held = self.kiosks[kiosk]
         kept = 0 if held.unused > 0 else 1
-        held = replace(held, handed_over=held.handed_over + 1, returned=held.returned - kept)
-        pool = self._with(kiosk, held)
-        return replace(pool, open_stays=pool.open_stays + 1)
+        taken = replace(held, handed_over=held.handed_over + 1, returned=held.returned - kept)
+        return replace(self, kiosks={**self.kiosks, kiosk: taken}, open_stays=self.open_stays + 1)
 
     def close_stay(self, stay: StayId | None = None) -> "Pool":
         """An exit that names `stay`, which is open here; the caller has closed it (rule 2).

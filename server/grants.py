@@ -35,37 +35,41 @@ def heard(
     )
 
 
-def share(db: sqlite3.Connection, hall_id: int, now: int) -> frozenset[KioskKey]:
+def share(
+    db: sqlite3.Connection, hall_id: int, now: int, pools: places.Pools | None = None
+) -> frozenset[KioskKey]:
     """Grant and recall by the policy, in both pools, and publish each order.
 
-    Returns the kiosks that asked for an ordinary place and for which none can come now.
+    Returns the kiosks that asked for an ordinary place and for which none can come now. `pools` are
+    what this transaction has of them already.
     """
+    pools = places.Pools(db) if pools is None else pools
     hall = db.execute(
         "SELECT fire_limit, closed_at FROM hall WHERE hall_id = ?", (hall_id,)
     ).fetchone()
     usual, beyond = PoolKey(hall_id), PoolKey(hall_id, override=True)
-    ordinary, override = within_limit(
-        places.load(db, usual), places.load(db, beyond), hall["fire_limit"]
-    )
+    ordinary, override = within_limit(pools[usual], pools[beyond], hall["fire_limit"])
     closed = hall["closed_at"] is not None
-    hopeless = _share(db, usual, ordinary, closed, now)
-    _share(db, beyond, override, closed, now)  # nobody gets in, by no one's word
+    hopeless = _share(db, usual, ordinary, pools, closed, now)
+    _share(db, beyond, override, pools, closed, now)  # nobody gets in, by no one's word
     return hopeless
 
 
 def _share(
-    db: sqlite3.Connection, key: PoolKey, before: Pool, closed: bool, now: int
+    db: sqlite3.Connection, key: PoolKey, before: Pool, pools: places.Pools, closed: bool, now: int
 ) -> frozenset[KioskKey]:
-    doors = _doors(db, key, before, now)
+    """`before` is the pool of `pools`, with what the limit leaves of its capacity."""
+    doors, elsewhere = _doors(db, key, before, now)
     plan = sharing.plan(doors, before.free, closed=closed, spread=key.override)
     pool = before
     for kiosk, count in plan.grants.items():
         pool = pool.grant(kiosk, count)
     recalls = dict(plan.recalls)
-    for kiosk in _elsewhere(db, key):
+    for kiosk in elsewhere:
         recalls[kiosk] = max(0, pool.kiosks[kiosk].held)
     if pool != before:
-        places.save(db, key, before, pool)
+        pools[key] = pool.resized(pools[key].capacity)
+        pools.save()
         _remember(db, key, before, pool)
     for kiosk in {*recalls, *plan.grants}:
         recall = recalls.get(kiosk, 0)
@@ -88,37 +92,36 @@ def _remember(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -
             )
 
 
-def _doors(db: sqlite3.Connection, key: PoolKey, pool: Pool, now: int) -> list[sharing.Door]:
-    """Kiosks that may be granted places: at work, at a door of this hall that admits."""
-    rows = db.execute(
-        "SELECT a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, k.seen_at"
+def _doors(
+    db: sqlite3.Connection, key: PoolKey, pool: Pool, now: int
+) -> tuple[list[sharing.Door], list[KioskKey]]:
+    """Kiosks that may be granted places: at work, at a door of this hall that admits. And those at
+    work that hold places here and can't use them: moved, or at an exit.
+    """
+    doors, elsewhere = [], []
+    for row in db.execute(
+        "SELECT a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, a.fenced,"
+        " k.seen_at, k.resting, d.hall_id = a.hall_id AND d.mode <> 'exit' AS admits"
         " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
-        " WHERE a.hall_id = ? AND a.override = ? AND k.state = 'active' AND NOT a.fenced"
-        " AND NOT k.resting AND d.hall_id = a.hall_id AND d.mode <> 'exit'"
-        " ORDER BY a.kiosk",
+        " WHERE a.hall_id = ? AND a.override = ? AND k.state = 'active' ORDER BY a.kiosk",
         key,
-    )
-    return [
-        sharing.Door(
-            kiosk=(row["kiosk"], row["generation"]),
-            held=max(0, pool.kiosks[row["kiosk"], row["generation"]].held),
-            free=row["free"],
-            rate=sharing.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, 0),
-            wants=row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS,
-            live=row["seen_at"] is not None and row["seen_at"] >= now - LIVE_MS,
-            silent_ms=max(0, now - (row["seen_at"] or 0)),
-        )
-        for row in rows
-    ]
+    ):
+        kiosk = (row["kiosk"], row["generation"])
+        if not row["admits"]:
+            if row["free"] > 0:
+                elsewhere.append(kiosk)
+        elif not row["fenced"] and not row["resting"]:
+            doors.append(_door(kiosk, row, pool, now))
+    return doors, elsewhere
 
 
-def _elsewhere(db: sqlite3.Connection, key: PoolKey) -> list[KioskKey]:
-    """Kiosks at work that hold places here and can't use them: moved, or at an exit."""
-    rows = db.execute(
-        "SELECT a.kiosk, a.generation"
-        " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
-        " WHERE a.hall_id = ? AND a.override = ? AND k.state = 'active'"
-        " AND (d.hall_id <> a.hall_id OR d.mode = 'exit') AND a.free > 0",
-        key,
+def _door(kiosk: KioskKey, row: sqlite3.Row, pool: Pool, now: int) -> sharing.Door:
+    return sharing.Door(
+        kiosk=kiosk,
+        held=max(0, pool.kiosks[kiosk].held),
+        free=row["free"],
+        rate=sharing.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, 0),
+        wants=row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS,
+        live=row["seen_at"] is not None and row["seen_at"] >= now - LIVE_MS,
+        silent_ms=max(0, now - (row["seen_at"] or 0)),
     )
-    return [(row[0], row[1]) for row in rows]

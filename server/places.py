@@ -134,6 +134,35 @@ def save(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -> Non
         )
 
 
+class Pools:
+    """The pools that one transaction moves: each read once, and written with what became of it."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._saved: dict[PoolKey, Pool] = {}
+        self._pools: dict[PoolKey, Pool] = {}
+
+    def __getitem__(self, key: PoolKey) -> Pool:
+        """Raises UnknownHallError."""
+        if key not in self._pools:
+            self._saved[key] = self._pools[key] = load(self._db, key)
+        return self._pools[key]
+
+    def __setitem__(self, key: PoolKey, pool: Pool) -> None:
+        """`pool` is the one that stands here, some steps on."""
+        self._pools[key] = pool
+
+    @property
+    def halls(self) -> frozenset[int]:
+        """Those whose places may have moved."""
+        return frozenset(key.hall_id for key in self._pools)
+
+    def save(self) -> None:
+        for key, pool in self._pools.items():
+            save(self._db, key, self._saved[key], pool)
+            self._saved[key] = pool
+
+
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:
     """What the kiosk has been granted, and what it is to give back, on the wire."""
     told = pool.order(kiosk, recall)
@@ -143,10 +172,12 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
     )
 
 
-def orders_for(db: sqlite3.Connection, kiosk: KioskKey) -> list[wire.PlaceOrder]:
+def orders_for(
+    db: sqlite3.Connection, kiosk: KioskKey, pools: Pools | None = None
+) -> list[wire.PlaceOrder]:
     """What the kiosk has been granted of each pool, with no recall."""
-    keys = accounts_of(db, kiosk)
-    return [order(key, load(db, key), kiosk) for key in keys]
+    pools = Pools(db) if pools is None else pools
+    return [order(key, pools[key], kiosk) for key in accounts_of(db, kiosk)]
 
 
 def accounts_of(db: sqlite3.Connection, kiosk: KioskKey) -> list[PoolKey]:
