@@ -155,16 +155,15 @@ def scans() -> Response:
 
     def step(
         db: sqlite3.Connection,
-    ) -> tuple[ledger.Sender, ledger.Ingested, list[wire.PlaceOrder], int, int]:
+    ) -> tuple[ledger.Sender, ledger.Ingested, int, int]:
         now = here.now()
         caller = _known(db, signed) if long else verified(db, signed, now)
         kiosks.keep_health(db, caller.sender.key, batch)  # first: a door that rests gets nothing
         taken = ledger.ingest(db, caller.sender, batch, calendar=calendar, now=now)
-        orders = places.orders_for(db, caller.sender.key)
-        return caller.sender, taken, orders, feed.cursor(db), places.incarnation(db)
+        return caller.sender, taken, feed.cursor(db), places.incarnation(db)
 
     try:
-        sender, taken, orders, cursor, incarnation = here.database.write(step, long=long)
+        sender, taken, cursor, incarnation = here.database.write(step, long=long)
     except ledger.GapError as error:
         raise ApiError(409, "gap", str(error), retry=True) from None
     except ledger.ForkError:
@@ -181,7 +180,7 @@ def scans() -> Response:
             acked_seq=taken.acked_seq,
             incarnation=incarnation,
             fenced=sender.state != "active",
-            orders=orders,
+            orders=taken.orders,
             received_at=received_at,
             answered_at=here.now(),
             cursor=cursor,

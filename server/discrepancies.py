@@ -9,39 +9,33 @@ from collections.abc import Iterable
 import msgspec
 
 from badges.admission import Facts, Reason, Scan, decide
-from badges.admission.facts import (
-    AntiPassback,
-    Calendar,
-    Direction,
-    Exits,
-    Hall,
-    Holder,
-    Presence,
-    Session,
-    StayId,
-)
+from badges.admission.facts import Calendar, Direction, Holder, Presence, StayId
 from badges.admission.replay import discrepancy
 from badges.credential import Credential, CredentialFlag
-from badges.record import ScanRecord, StayRef
+from badges.record import ScanRecord, WireError
 from server import presence
+from server.rules import Rules
 
 UNKNOWN_SERIAL = "unknown_serial"  # validly signed, yet on no roster here: look at the keys
 
 
 class Judge:
-    """Replays records of one transaction; what it reads of halls it reads once."""
+    """Replays records of one transaction."""
 
-    def __init__(self, db: sqlite3.Connection, calendar: Calendar) -> None:
+    def __init__(self, db: sqlite3.Connection, rules: Rules, calendar: Calendar) -> None:
         self._db = db
+        self._rules = rules
         self._calendar = calendar
-        self._halls: dict[int, Hall] = {}
+        self._found: list[tuple[int, str, presence.Stay | None]] = []
 
-    def judge(self, number: int, record: ScanRecord, now: int) -> None:
-        """Write a discrepancy for the scan `number` if the server's answer differs."""
+    def judge(self, number: int, record: ScanRecord, others: Iterable[presence.Span]) -> None:
+        """Note a discrepancy of the scan `number`, if the server's answer differs; for `write`.
+
+        `others` are the holder's other stays, as far as they may have lasted until then.
+        """
         if record.serial is None or record.direction != "entry" or record.act != "scan":
             return
-        ref = StayRef(record.kiosk, record.generation, record.seq)
-        other = presence.overlapping(self._db, record.serial, record.hall, record.scanned_at, ref)
+        other = presence.overlapping(others, record.hall, record.scanned_at)
         person = self._person(record.serial)
         if person is None:
             difference: str | None = UNKNOWN_SERIAL
@@ -52,7 +46,13 @@ class Judge:
             difference = discrepancy(record, decide(scan, facts))
         if difference is not None:
             involved = difference in (Reason.ALREADY_INSIDE, "passback")
-            add(self._db, number, difference, other if involved else None, now)
+            self._found.append((number, difference, other if involved else None))
+
+    def write(self, now: int) -> None:
+        """What was found, once the scans are written that it names."""
+        for number, reason, other in self._found:
+            add(self._db, number, reason, other, now)
+        self._found = []
 
     def judge_again(self, stay: presence.Stay, now: int) -> None:
         """A stay came late: who entered by the same badge meanwhile, and is not listed yet."""
@@ -86,15 +86,20 @@ class Judge:
     def _facts(self, record: ScanRecord, person: sqlite3.Row, other: presence.Stay | None) -> Facts:
         at = record.scanned_at
         issued_by_then = person["issued_at"] is not None and person["issued_at"] <= at
+        hall = self._rules.halls.get(record.hall)
+        if hall is None:
+            raise WireError("scan record: no such hall")
+        sessions = self._rules.sessions(record.hall, at)
+        guests = self._guest(record.serial or 0) if sessions else {}
         return Facts(
             calendar=self._calendar,
-            hall=self._hall(record.hall),
-            sessions=tuple(self._sessions(record.hall, at)),
+            hall=hall,
+            sessions=sessions,
             holder=Holder(
                 revoked=person["revoked_at"] is not None and person["revoked_at"] <= at,
                 highest_issue=person["issue"] if issued_by_then else 0,
-                invited_to=self._guest(record.serial or 0, invited=1),
-                refused_from=self._guest(record.serial or 0, invited=0),
+                invited_to=frozenset(one for one, invited in guests.items() if invited),
+                refused_from=frozenset(one for one, invited in guests.items() if not invited),
             ),
             presence=None
             if other is None
@@ -103,51 +108,12 @@ class Judge:
             facts_age_ms=0,
         )
 
-    def _hall(self, hall_id: int) -> Hall:
-        if hall_id not in self._halls:
-            row = self._db.execute(
-                "SELECT code, zones, sessions_only, anti_passback, exits FROM hall"
-                " WHERE hall_id = ?",
-                (hall_id,),
-            ).fetchone()
-            self._halls[hall_id] = Hall(
-                hall_id=hall_id,
-                name=row["code"],
-                categories=self._categories("hall", hall_id),
-                zones=row["zones"],
-                sessions_only=bool(row["sessions_only"]),
-                anti_passback=AntiPassback(row["anti_passback"]),
-                exits=Exits(row["exits"]),
-            )
-        return self._halls[hall_id]
-
-    def _sessions(self, hall_id: int, at: int) -> Iterable[Session]:
-        for row in self._db.execute(
-            "SELECT session_id, code, opens_at, closes_at FROM session"
-            " WHERE hall_id = ? AND closes_at > ? ORDER BY opens_at LIMIT 8",
-            (hall_id, at),
-        ):
-            session_id = row["session_id"]
-            yield Session(
-                session_id=session_id,
-                title=row["code"],
-                opens_at=row["opens_at"],
-                closes_at=row["closes_at"],
-                categories=self._categories("session", session_id),
-            )
-
-    def _categories(self, owner: str, key: int) -> frozenset[int]:
+    def _guest(self, serial: int) -> dict[int, bool]:
+        """The sessions that name the holder, and whether they invite or refuse."""
         rows = self._db.execute(
-            f"SELECT category FROM {owner}_category WHERE {owner}_id = ?", (key,)
+            "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
         )
-        return frozenset(row[0] for row in rows)
-
-    def _guest(self, serial: int, *, invited: int) -> frozenset[int]:
-        rows = self._db.execute(
-            "SELECT session_id FROM session_guest WHERE serial = ? AND invited = ?",
-            (serial, invited),
-        )
-        return frozenset(row[0] for row in rows)
+        return {row[0]: bool(row[1]) for row in rows}
 
 
 def add(

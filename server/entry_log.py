@@ -9,21 +9,31 @@ checkpoint).
 import json
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from badges.keys import PrivateKey
 from badges.transparency import Checkpoint, Tree, leaf_hash, sign_checkpoint
 from server.database import Database
 
 
+def size(db: sqlite3.Connection) -> int:
+    """How many leaves there are, and so the number of the next."""
+    return int(db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()[0])
+
+
 def append(db: sqlite3.Connection, kind: str, body: bytes, now: int) -> int:
     """Add a leaf and return its number, from 0."""
-    row = db.execute(
-        "INSERT INTO leaf (number, kind, at, hash, body)"
-        " SELECT COALESCE(MAX(number) + 1, 0), ?, ?, ?, ? FROM leaf RETURNING number",
-        (kind, now, leaf_hash(body), body),
-    ).fetchone()
-    return int(row[0])
+    number = size(db)
+    extend(db, [(number, kind, body)], now)
+    return number
+
+
+def extend(db: sqlite3.Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -> None:
+    """Add leaves, each numbered (from `size`), of a kind, with its body."""
+    db.executemany(
+        "INSERT INTO leaf (number, kind, at, hash, body) VALUES (?, ?, ?, ?, ?)",
+        ((number, kind, now, leaf_hash(body), body) for number, kind, body in leaves),
+    )
 
 
 def act(

@@ -9,7 +9,7 @@ concerns it.
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from badges import wire
@@ -48,6 +48,14 @@ def publish(
     db.execute(
         "INSERT INTO change (hall_id, kiosk, body) VALUES (?, ?, ?)",
         (hall_id, kiosk, wire.encode_change(change)),
+    )
+
+
+def publish_to_halls(db: sqlite3.Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
+    """Store changes in their order, each for the kiosks of one hall."""
+    db.executemany(
+        "INSERT INTO change (hall_id, body) VALUES (?, ?)",
+        ((hall_id, wire.encode_change(change)) for hall_id, change in changes),
     )
 
 

@@ -13,9 +13,10 @@ from badges import wire
 from badges.admission.facts import Calendar
 from badges.keys import BadSignatureError, PublicKey
 from badges.places import KioskKey
-from badges.record import ScanRecord, WireError, decode_record
+from badges.record import WireError, decode_record
 from badges.transparency import chain_next
-from server import absences, grants
+from server import absences, grants, places
+from server.ledger_rows import Line
 from server.ledger_step import Step
 
 IN_ORDER = 20  # scans; a batch of more waits for its turn, and what the kiosk sends next may not
@@ -55,6 +56,7 @@ class Sender:
 class Ingested:
     acked_seq: int
     full: tuple[int, ...]  # halls in which the kiosk wants a place and none can come now
+    orders: list[wire.PlaceOrder]  # of each of its pools
 
 
 def ingest(
@@ -67,16 +69,17 @@ def ingest(
 ) -> Ingested:
     """Take a batch. Raises ForkError, GapError or WireError; the caller's step then undoes all."""
     fresh = _verified(sender, batch)
-    step = Step(db, sender.key, calendar, now, quarantined=sender.state == "fenced")
+    pools = places.Pools(db)
+    step = Step(db, sender.key, pools, calendar, now, quarantined=sender.state == "fenced")
     for totals in batch.places:
         if len(batch.records) <= IN_ORDER and step.has_forgotten(totals):
             raise ForkError
         step.hear(totals, batch.incarnation)
     gone = set(batch.gone)
-    for record, chain in fresh:
-        step.take(record, chain, gone=record.seq in gone)
+    for line in fresh:
+        step.take(line, gone=line.record.seq in gone)
     step.judge_again()
-    acked = fresh[-1][0].seq if fresh else sender.acked_seq
+    acked = fresh[-1].record.seq if fresh else sender.acked_seq
     if acked >= batch.last_seq:  # what it returned may have come back by records still to come
         for totals in batch.places:
             step.hear_returned(totals)
@@ -87,16 +90,17 @@ def ingest(
     if fresh:
         db.execute(
             "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?",
-            (acked, fresh[-1][1], *sender.key),
+            (acked, fresh[-1].chain, *sender.key),
         )
-        absences.note(db, sender.key, [record for record, _ in fresh], now)
-    full = {hall for hall in step.halls if sender.key in grants.share(db, hall, now)}
+        absences.note(db, sender.key, [line.record for line in fresh], now)
+    full = {hall for hall in pools.halls if sender.key in grants.share(db, hall, now, pools)}
     wanting = {totals.hall for totals in batch.places if totals.wants and not totals.override}
-    return Ingested(acked, full=tuple(sorted(wanting & full)))
+    orders = places.orders_for(db, sender.key, pools)
+    return Ingested(acked, full=tuple(sorted(wanting & full)), orders=orders)
 
 
-def _verified(sender: Sender, batch: wire.ScanBatch) -> list[tuple[ScanRecord, bytes]]:
-    """The records that are new, each with the chain's hash after it."""
+def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
+    """The records that are new."""
     if batch.last_seq < sender.acked_seq:
         raise ForkError
     known = sender.acked_seq - batch.first_seq + 1
@@ -104,12 +108,13 @@ def _verified(sender: Sender, batch: wire.ScanBatch) -> list[tuple[ScanRecord, b
         raise GapError(sender.acked_seq)
     head = sender.head
     fresh = []
-    for seq, raw in enumerate(batch.records[known:], sender.acked_seq + 1):
-        record = decode_record(bytes(raw))
+    for seq, sent in enumerate(batch.records[known:], sender.acked_seq + 1):
+        raw = bytes(sent)
+        record = decode_record(raw)
         if (record.kiosk, record.generation) != sender.key or record.seq != seq:
             raise WireError(f"scan record {seq}: of another kiosk or out of order")
-        head = chain_next(head, bytes(raw))
-        fresh.append((record, head))
+        head = chain_next(head, raw)
+        fresh.append(Line(record, raw, head))
     if known > len(batch.records):
         return []  # an old batch, once more; its head is behind ours
     if head != batch.head:

@@ -4,6 +4,7 @@ discrepancy, and what the doors concerned hear of it.
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
@@ -12,19 +13,24 @@ from badges.admission import Reason
 from badges.admission.facts import Calendar
 from badges.places import KioskKey, Pool, PoolKey
 from badges.record import ScanRecord, StayRef, WireError
-from server import discrepancies, entry_log, feed, places, presence, unnamed
-from server.presence import CLOCK_MARGIN_MS
+from server import discrepancies, entry_log, places, presence, unnamed
+from server.ledger_rows import Line, Rows
+from server.presence import CLOCK_MARGIN_MS, Span
+from server.rules import rules
 
 AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its error
 
 
 class Step:
-    """One batch on its way into the ledger: the pools that it moves, loaded once, saved once."""
+    """One batch on its way into the ledger. What it adds is written by `judge_again`, what it moves
+    by `save`.
+    """
 
     def __init__(
         self,
         db: sqlite3.Connection,
         sender: KioskKey,
+        pools: places.Pools,
         calendar: Calendar,
         now: int,
         *,
@@ -37,15 +43,13 @@ class Step:
         self.came: Counter[int] = Counter()  # people that came to the door, by hall
         self._quarantined = quarantined
         self._fenced: int | None = None  # the act's leaf, once it was looked for
-        self._pools: dict[PoolKey, Pool] = {}
-        self._before: dict[PoolKey, Pool] = {}
+        self._pools = pools
+        self._rows = Rows(db, now, quarantined=quarantined)
+        self._rules = rules(db)
+        self._judge = discrepancies.Judge(db, self._rules, calendar)
+        self._early = presence.has_early_exits(db)
         self._entered: list[presence.Stay] = []
-        self._judge = discrepancies.Judge(db, calendar)
-
-    @property
-    def halls(self) -> frozenset[int]:
-        """Those whose places may have moved."""
-        return frozenset(key.hall_id for key in self._pools)
+        self._followed: set[StayRef] = set()  # stays whose holder is known to have entered later
 
     def hear(self, totals: wire.PlaceTotals, incarnation: int) -> None:
         """The kiosk's total of grants, before its records."""
@@ -64,40 +68,42 @@ class Step:
         self._pools[key] = self._account(key).hear_returned(self.sender, totals.returned)
 
     def save(self) -> None:
-        for key, pool in self._pools.items():
-            places.save(self.db, key, self._before[key], pool)
-            self._before[key] = pool
+        self._pools.save()
 
     def judge_again(self) -> None:
         """With all records of the batch: how long each stay lasted is known, or it is open."""
+        self._rows.write()
+        self._judge.write(self.now)
+        serials = Counter(stay.serial for stay in self._entered)
         for stay in self._entered:
-            self._judge.judge_again(stay, self.now)
+            if serials[stay.serial] > 1 or stay.ref in self._followed:
+                self._judge.judge_again(stay, self.now)
 
-    def take(self, record: ScanRecord, chain: bytes, *, gone: bool) -> None:
+    def take(self, line: Line, *, gone: bool) -> None:
         """Take one record; `gone`: its stay was over before the kiosk offered it (rule 4)."""
-        number = self._log(record, chain)
-        self._insert(number, record)
+        record = line.record
+        number = self._rows.scan(line, skew_ms=None if self._is_ahead(record) else record.skew_ms)
         admitted = record.decision == "admitted"
         if record.act == "annul" or record.direction == "exit":
             if record.closes is not None:
                 self._leave(record, record.closes)
             elif record.serial is not None and self._clock_known(record):
                 self._leave_unnamed(number, record, record.serial)
-        elif admitted and record.serial is not None:
-            self._enter(record, gone=gone)
+        elif record.serial is not None:
+            since = min(record.scanned_at, _server_time(record, self.now))
+            others = presence.since(self.db, record.serial, since)
+            if admitted:
+                self._enter(record, others, gone=gone)
+            self._judge.judge(number, record, others)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             self.came[record.hall] += 1
-        self._judge.judge(number, record, self.now)
 
     def _pool(self, key: PoolKey) -> Pool:
         """The pool as it stands in this step. Raises WireError for a hall that is not there."""
-        if key not in self._pools:
-            try:
-                pool = places.load(self.db, key)
-            except places.UnknownHallError:
-                raise WireError("scan record: no such hall") from None
-            self._before[key] = self._pools[key] = pool
-        return self._pools[key]
+        try:
+            return self._pools[key]
+        except places.UnknownHallError:
+            raise WireError("scan record: no such hall") from None
 
     def _account(self, key: PoolKey) -> Pool:
         pool = self._pool(key)
@@ -106,50 +112,6 @@ class Step:
                 raise WireError("this kiosk has no places in that hall")
             pool = self._pools[key] = pool.enrol(self.sender)
         return pool
-
-    def _log(self, record: ScanRecord, chain: bytes) -> int:
-        body = entry_log.canonical(
-            {
-                "chain": chain.hex(),
-                "received_at": self.now,
-                "record": msgspec.to_builtins(record),
-                "type": "scan",
-            }
-        )
-        return entry_log.append(self.db, "scan", body, self.now)
-
-    def _insert(self, number: int, record: ScanRecord) -> None:
-        self.db.execute(
-            "INSERT INTO scan (number, kiosk, generation, seq, act, direction, door_id, hall_id,"
-            " serial, issue, category, session_id, decision, reason, flags, scanned_at,"
-            " received_at, skew_ms, facts_age_ms, override_place, supervisor, note, quarantined)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                record.kiosk,
-                record.generation,
-                record.seq,
-                record.act,
-                record.direction,
-                record.door,
-                record.hall,
-                record.serial,
-                record.issue,
-                record.category,
-                record.session,
-                record.decision,
-                record.reason,
-                " ".join(record.flags),
-                record.scanned_at,
-                self.now,
-                None if self._is_ahead(record) else record.skew_ms,
-                record.facts_age_ms,
-                record.override_place,
-                record.by,
-                record.note,
-                self._quarantined,
-            ),
-        )
 
     def _clock_known(self, record: ScanRecord) -> bool:
         """Whether others' stays may end by the time of this record: not by a fenced kiosk's, nor by
@@ -161,7 +123,8 @@ class Step:
     def _is_ahead(self, record: ScanRecord) -> bool:
         return record.scanned_at - (record.skew_ms or 0) > self.now + AHEAD_MS
 
-    def _enter(self, record: ScanRecord, *, gone: bool) -> None:
+    def _enter(self, record: ScanRecord, others: Sequence[Span], *, gone: bool) -> None:
+        """`others` are the holder's other stays, as far as they matter to this one."""
         assert record.serial is not None
         key = PoolKey(record.hall, record.override_place)
         self._pools[key] = self._account(key).open_stay(self.sender, gone=gone)
@@ -173,18 +136,19 @@ class Step:
         )  # fmt: skip
         presence.add(self.db, stay, gone_at=at if gone else None)
         self._entered.append(stay)
-        early = presence.early_exit(self.db, ref)
+        if any(one.hall_id == stay.hall_id and one.opened_at > at for one, _ in others):
+            self._followed.add(ref)
+        early = presence.early_exit(self.db, ref) if self._early else None
         over = gone or early is not None
         if early is not None and not gone:
             self._settle(presence.close(self.db, ref, *early))
         if not over:
-            opened = wire.StayOpened(presence.facts(stay), record.hall)
-            feed.publish(self.db, opened, hall_id=record.hall)
+            self._rows.change(record.hall, wire.StayOpened(presence.facts(stay), record.hall))
             ended = unnamed.exit_of(self.db, stay) if stay.clock_known else None
             if ended is not None:
                 self._close_inferred(stay.ref, "exit", {"exit": ended[0]}, ended[1])
                 over = True
-        self._move(stay, over=over)
+        self._move(stay, others, over=over)
 
     def _leave(self, record: ScanRecord, ref: StayRef) -> None:
         """An exit or an annulment: it closes the stay that it names, once, in whatever order
@@ -201,7 +165,7 @@ class Step:
         if closed is None:
             presence.ended(self.db, ref, at)
             if places.incarnation(self.db) > 1:  # else the stay would be here, or is made up
-                presence.remember_early(self.db, ref, by, at)
+                self._early |= presence.remember_early(self.db, ref, by, at)
         self._settle(closed)
 
     def _cannot_know(self, ref: StayRef) -> bool:
@@ -220,11 +184,12 @@ class Step:
         at = _server_time(record, self.now)
         stay = unnamed.meant(self.db, serial, record.hall, at)
         if stay is None:
+            self._rows.write()  # the scan that it names
             unnamed.remember(self.db, number, serial, record.hall, at)
         else:
             self._close_inferred(stay.ref, "exit", {"exit": number}, at)
 
-    def _move(self, stay: presence.Stay, *, over: bool) -> None:
+    def _move(self, stay: presence.Stay, others: Sequence[Span], *, over: bool) -> None:
         """People do not scan out: an entry elsewhere ends a stay, in whichever order they
         arrive; also one whose own stay is `over` by now.
 
@@ -233,16 +198,17 @@ class Step:
         """
         if not stay.clock_known:
             return
-        around = presence.lineage(self.db, stay.hall_id)
-        for other in presence.open_stays(self.db, stay.serial):
+        around = self._rules.lineage[stay.hall_id]
+        still_open = [other for other, closed_at in others if closed_at is None]
+        for other in sorted(still_open, key=lambda one: one.opened_at):
             earlier = other.opened_at < stay.opened_at - CLOCK_MARGIN_MS
             if other.hall_id not in around and other.clock_known and earlier:
                 cause = msgspec.to_builtins(stay.ref)
                 self._close_inferred(other.ref, "move", cause, stay.opened_at)
         if over:
             return
-        within = presence.surroundings(self.db, stay.hall_id)
-        left_at = presence.moved_on(self.db, stay.serial, stay.opened_at + CLOCK_MARGIN_MS, within)
+        within = self._rules.surroundings[stay.hall_id]
+        left_at = presence.moved_on(others, stay.opened_at + CLOCK_MARGIN_MS, within)
         if left_at is not None:
             self._close_inferred(stay.ref, "move", None, left_at)
 
@@ -257,7 +223,7 @@ class Step:
             "closes": msgspec.to_builtins(ref),
             "type": "inferred_exit",
         }
-        entry_log.append(self.db, "inferred_exit", entry_log.canonical(body), self.now)
+        self._rows.leaf("inferred_exit", entry_log.canonical(body))
         self._settle(presence.close(self.db, ref, by, at))
 
     def _settle(self, closed: presence.Stay | None) -> None:
@@ -267,7 +233,7 @@ class Step:
         key = PoolKey(closed.hall_id, closed.override)
         self._pools[key] = self._pool(key).close_stay(closed.stay_id)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
-        feed.publish(self.db, change, hall_id=closed.hall_id)
+        self._rows.change(closed.hall_id, change)
 
 
 def _server_time(record: ScanRecord, now: int) -> int:

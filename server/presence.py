@@ -1,7 +1,7 @@
 """Where people are: stays, opened by an entry record and closed once, by what names them."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from badges import wire
@@ -29,20 +29,18 @@ class Stay:
         return StayId(self.ref.kiosk, self.ref.generation, self.ref.seq)
 
 
-# Of which stays the order in time is known: those whose kiosk had measured its clock, and was not
-# fenced as lost when it told of them.
-_CLOCK_KNOWN = (
-    "EXISTS (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
-    " AND s.seq = stay.seq AND s.skew_ms IS NOT NULL AND NOT s.quarantined)"
-)
-_COLUMNS = "kiosk, generation, seq, hall_id, door_id, serial, opened_at, override"
+Span = tuple[Stay, int | None]  # a stay, and when it ended
+
+_COLUMNS = "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override"
+# As in the index (server/schema_changes.py). A stay may end before it begins: by two clocks.
+_OVER_AT = "MAX(opened_at, IFNULL(closed_at, 9223372036854775807))"
 
 
 def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> None:
     """Record a stay; `gone_at`: it was over before the server heard of it."""
     db.execute(
         f"INSERT INTO stay ({_COLUMNS}, closed_at, closed_by, gone)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stay.ref.kiosk,
             stay.ref.generation,
@@ -51,6 +49,7 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
             stay.door_id,
             stay.serial,
             stay.opened_at,
+            stay.clock_known,
             stay.override,
             gone_at,
             None if gone_at is None else "exit",
@@ -63,7 +62,7 @@ def close(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> Stay | None
     """Close a stay and return it; None where it is unknown or was closed before."""
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
-        f" AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}, {_CLOCK_KNOWN}",
+        f" AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
         (at, by, ref.kiosk, ref.generation, ref.seq),
     ).fetchone()
     return None if row is None else _stay(row)
@@ -101,12 +100,18 @@ def entered_during(db: sqlite3.Connection, ref: StayRef) -> list[int]:
     """
     rows = db.execute(
         "SELECT x.number FROM stay s JOIN stay o ON o.serial = s.serial AND o.hall_id = s.hall_id"
+        f" AND {_OVER_AT.replace('opened', 'o.opened').replace('closed', 'o.closed')} > s.opened_at"
         " AND o.opened_at > s.opened_at AND (s.closed_at IS NULL OR o.opened_at < s.closed_at)"
         " JOIN scan x ON x.kiosk = o.kiosk AND x.generation = o.generation AND x.seq = o.seq"
         " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ?",
         (ref.kiosk, ref.generation, ref.seq),
     )
     return [row[0] for row in rows]
+
+
+def has_early_exits(db: sqlite3.Connection) -> bool:
+    """Whether any exit waits for its entry; none does but after a restore."""
+    return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
 
 
 def early_exit(db: sqlite3.Connection, ref: StayRef) -> tuple[str, int] | None:
@@ -131,55 +136,61 @@ def is_gone(db: sqlite3.Connection, ref: StayRef) -> bool:
 def open_stays(db: sqlite3.Connection, serial: int) -> list[Stay]:
     """The holder's open stays, oldest first."""
     rows = db.execute(
-        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay WHERE serial = ? AND closed_at IS NULL"
-        " ORDER BY opened_at",
+        f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND closed_at IS NULL ORDER BY opened_at",
         (serial,),
     )
     return [_stay(row) for row in rows]
 
 
-def stays_of(db: sqlite3.Connection, serial: int, hall_id: int) -> list[tuple[Stay, int | None]]:
+def stays_of(db: sqlite3.Connection, serial: int, hall_id: int) -> list[Span]:
     """Every stay of the holder in the hall, each with when it ended."""
     rows = db.execute(
-        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
+        f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
         (serial, hall_id),
     )
     return [(_stay(row), row[9]) for row in rows]
 
 
-def overlapping(
-    db: sqlite3.Connection, serial: int, hall_id: int, at: int, but: StayRef
-) -> Stay | None:
-    """Another stay of the holder in this hall, as far as it is known, at `at`."""
-    row = db.execute(
-        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay WHERE serial = ? AND hall_id = ?"
-        " AND opened_at <= ? AND (closed_at IS NULL OR closed_at > ?)"
-        " AND NOT (kiosk = ? AND generation = ? AND seq = ?) ORDER BY opened_at LIMIT 1",
-        (serial, hall_id, at, at, but.kiosk, but.generation, but.seq),
-    ).fetchone()
-    return None if row is None else _stay(row)
+def since(db: sqlite3.Connection, serial: int, at: int) -> list[Span]:
+    """The holder's stays that were not over at `at`, also those that began later."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND {_OVER_AT} > ?",
+        (serial, at),
+    )
+    return [(_stay(row), row[9]) for row in rows]
 
 
-def moved_on(
-    db: sqlite3.Connection, serial: int, at: int, staying_in: Collection[int]
-) -> int | None:
+def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
+    """The first of them that the holder was in, in this hall, at `at`."""
+    found = [
+        stay
+        for stay, closed_at in stays
+        if stay.hall_id == hall_id
+        and stay.opened_at <= at
+        and (closed_at is None or closed_at > at)
+    ]
+    return min(found, key=lambda stay: stay.opened_at, default=None)
+
+
+def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> int | None:
     """When after `at` the holder first entered a hall outside `staying_in`, or None.
 
     Entries by a kiosk that had not measured its clock do not count: their time is a guess.
     """
-    marks = ",".join("?" * len(staying_in))
-    row = db.execute(
-        f"SELECT MIN(opened_at) FROM stay WHERE serial = ? AND opened_at > ?"
-        f" AND hall_id NOT IN ({marks}) AND {_CLOCK_KNOWN}",
-        (serial, at, *staying_in),
-    ).fetchone()
-    return None if row[0] is None else int(row[0])
+    return min(
+        (
+            stay.opened_at
+            for stay, _ in stays
+            if stay.opened_at > at and stay.clock_known and stay.hall_id not in staying_in
+        ),
+        default=None,
+    )
 
 
 def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
     """Open stays of a hall, as its doors hear of them."""
     rows = db.execute(
-        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay WHERE hall_id = ? AND closed_at IS NULL",
+        f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL",
         (hall_id,),
     )
     return [facts(_stay(row)) for row in rows]
@@ -190,7 +201,7 @@ def open_in(
 ) -> list[Stay]:
     """Open stays of one of the hall's pools; `before`: of scans below that number alone."""
     rows = db.execute(
-        f"SELECT {_COLUMNS}, {_CLOCK_KNOWN} FROM stay"
+        f"SELECT {_COLUMNS} FROM stay"
         " WHERE hall_id = ? AND override = ? AND closed_at IS NULL AND (? IS NULL OR EXISTS"
         " (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
         " AND s.seq = stay.seq AND s.number < ?))",
@@ -203,28 +214,6 @@ def facts(stay: Stay) -> wire.StayFacts:
     return wire.StayFacts(stay.ref, stay.serial, stay.opened_at, stay.door_id, stay.override)
 
 
-def lineage(db: sqlite3.Connection, hall_id: int) -> frozenset[int]:
-    """The hall and every hall around it."""
-    rows = db.execute(
-        "WITH RECURSIVE up (hall_id) AS (SELECT ? UNION"
-        " SELECT h.parent_id FROM hall h JOIN up USING (hall_id) WHERE h.parent_id IS NOT NULL)"
-        " SELECT hall_id FROM up",
-        (hall_id,),
-    )
-    return frozenset(row[0] for row in rows)
-
-
-def surroundings(db: sqlite3.Connection, hall_id: int) -> frozenset[int]:
-    """The hall, every hall around it and every hall inside it."""
-    rows = db.execute(
-        "WITH RECURSIVE down (hall_id) AS (SELECT ? UNION"
-        " SELECT h.hall_id FROM hall h JOIN down ON h.parent_id = down.hall_id)"
-        " SELECT hall_id FROM down",
-        (hall_id,),
-    )
-    return lineage(db, hall_id) | frozenset(row[0] for row in rows)
-
-
 def _stay(row: sqlite3.Row) -> Stay:
     ref = StayRef(row[0], row[1], row[2])
-    return Stay(ref, row[3], row[4], row[5], row[6], bool(row[8]), bool(row[7]))
+    return Stay(ref, row[3], row[4], row[5], row[6], bool(row[7]), bool(row[8]))

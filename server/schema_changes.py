@@ -6,7 +6,7 @@ STAYS = """
 ALTER TABLE stay ADD COLUMN clock_known INTEGER NOT NULL DEFAULT 0;
 UPDATE stay SET clock_known = EXISTS (
     SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation
-    AND s.seq = stay.seq AND s.skew_ms IS NOT NULL
+    AND s.seq = stay.seq AND s.skew_ms IS NOT NULL AND NOT s.quarantined
 );
 DROP INDEX stay_serial;
 CREATE INDEX stay_serial

@@ -33,7 +33,9 @@ class Site:
 
         taken = self.database.write(step)
         door.acked = max(door.acked, taken.acked_seq)
-        for order in places.orders_for(self.database.reader, (door.kiosk, door.generation)):
+        orders = places.orders_for(self.database.reader, (door.kiosk, door.generation))
+        assert taken.orders == orders, "the answer has what the database has"
+        for order in orders:
             if order.hall == door.hall and not order.override:
                 door.granted = max(door.granted, order.granted)
         return taken

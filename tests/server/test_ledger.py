@@ -2,10 +2,12 @@
 or lost.
 """
 
+import msgspec
 import pytest
 
 from badges import wire
 from badges.record import WireError
+from badges.transparency import leaf_hash
 from server import entry_log, ledger, presence
 from server.database import Database
 from tests.server.conftest import NOW
@@ -157,6 +159,29 @@ def test_every_scan_is_a_leaf_of_the_entry_log(site: Site) -> None:
     assert site.west.heads[1].hex().encode() in body
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"decision": "denied", "reason": "revoked", "skew_ms": -3, "facts_age_ms": None},
+        {"act": "override", "by": "bob", "note": 'a "word" / \\ \n\t\x00\x1f\x7f é 会 \u2028 🎫'},
+        {"flags": ("attention", "escort"), "issue": 255, "category": 0, "session": 2**53},
+    ],
+    ids=["plain", "denied", "any text", "numbers"],
+)
+def test_a_leaf_is_canonical_and_has_the_record_as_it_came(site: Site, changes: dict) -> None:
+    record = site.west.scan(NOW, ANNA, **changes)
+    site.send(site.west)
+    leaf = {
+        "chain": site.west.heads[1].hex(),
+        "received_at": NOW,
+        "record": msgspec.to_builtins(record),
+        "type": "scan",
+    }
+    bodies = site.rows("SELECT body, hash FROM leaf WHERE kind = 'scan'")
+    assert bodies == [(entry_log.canonical(leaf), leaf_hash(entry_log.canonical(leaf)))]
+
+
 def test_places_are_shared_and_never_more_than_there_are(site: Site) -> None:
     assert (site.west.granted, site.east.granted) == (3, 3)
     for n in range(3):
@@ -180,6 +205,27 @@ def test_a_journal_that_has_gone_back_is_a_fork(site: Site) -> None:
     site.send(site.west)
     with pytest.raises(ledger.ForkError):
         site.send(site.west, first=2, last=1, last_seq=1)
+
+
+def test_a_hall_that_is_not_there_is_refused_for_denials_too(site: Site) -> None:
+    site.west.scan(NOW, ANNA, hall=77, decision="denied", reason="not_entitled")
+    with pytest.raises(WireError, match="no such hall"):
+        site.send(site.west)
+
+
+def test_leaves_are_numbered_as_things_happened(site: Site) -> None:
+    """An exit that is inferred stands behind the scan that it follows from."""
+    for door, serial in ((site.west, ANNA), (site.west, BORIS)):
+        door.scan(NOW, serial)
+    site.send(site.west)
+    site.other.scan(NOW + 60_000, ANNA)
+    site.other.scan(NOW + 60_000, BORIS)
+    site.send(site.other)
+    found = site.rows("SELECT number, kind FROM leaf WHERE kind <> 'act' ORDER BY number")
+    kinds = ["scan", "scan", "scan", "inferred_exit", "scan", "inferred_exit"]
+    assert found == list(enumerate(kinds, found[0][0]))
+    scans = site.rows("SELECT number FROM scan ORDER BY number")
+    assert scans == [(number,) for number, kind in found if kind == "scan"]
 
 
 def test_who_asks_hears_at_once_that_no_place_can_come(site: Site) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from badges.places import PoolKey
+from badges.record import StayRef
 from server import kiosks, ledger, places, presence, safety
 from server.database import Database
 from tests.server.conftest import NOW
@@ -33,6 +34,14 @@ def test_an_exit_before_its_entry_closes_it_when_it_comes(site: Site) -> None:
     bodies = [body for (body,) in site.rows("SELECT body FROM change") if "stay_" in body]
     assert len(bodies) == 1
     assert "stay_closed" in bodies[0]
+
+
+def test_an_exit_before_its_entry_in_one_batch(site: Site) -> None:
+    site.west.leave(NOW, ANNA, StayRef("west", 1, 2))
+    site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    assert site.rows("SELECT closed_by, closed_at FROM stay") == [("exit", NOW)]
+    assert site.rows("SELECT * FROM early_exit") == []
 
 
 def test_a_second_exit_of_a_closed_stay_is_not_early(site: Site) -> None:
