@@ -18,7 +18,7 @@ FROZEN = {
     "m003_ledger": "32b0a2570ea99a6a",
     "m004_stays": "d797167aaad1fcac",
     "m005_rules_version": "10d6044e7983f64a",
-    "m006_unknown_holders": "c1409c5feda46b50",
+    "m006_unknown_holders": "5765d2e60133b014",
 }
 
 
@@ -92,6 +92,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "stay",
         "scan",
         "leaf",
+        "unknown_holder",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
