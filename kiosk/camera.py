@@ -187,12 +187,16 @@ class Camera:
     def _play(self, capture: Capture) -> Message | None:
         pace = None if self.source.live else Pace(capture, self._clock)
         self._freeze.opened(self._clock())
+        stalled = True  # the first picture may take its time
         while not self._stop.is_set():
+            asked_at = self._clock()
             ok, picture = capture.read()
             if not ok or picture is None or picture.ndim not in (2, 3) or not picture.size:
                 return Message(Code.NO_PICTURE) if self.source.live else None
             if pace is not None:
                 self._stop.wait(pace.wait_s())
+            elif stalled := self._clock() - asked_at >= STALLED_S and not stalled:
+                continue  # as old as the wait: a decoder lets go of its last one when it gives up
             elif self._freeze.holds(picture, now := self._clock()):
                 message = self._freeze.message
                 if self._freeze.is_hopeless(now):

@@ -60,7 +60,10 @@ class Source:
         if self.kind is not Kind.STREAM:
             return self.target
         url = urlsplit(self.target)
-        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+        path, secret, _ = url.path.partition("=")
+        if secret:  # some cameras take /user=…&password=…, so that much of the path stays untold
+            path = f"{path.rpartition('/')[0]}/…"
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{path}"
 
     @property
     def label(self) -> Message:
@@ -102,8 +105,10 @@ def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
     try:
         find_webcam(text, webcams)
     except NoWebcamError:
+        # With an @ it may be a URL that lacks its beginning, with a password in it.
+        called = "that" if "@" in text else text
         raise CameraError(
-            f"No webcam and no file is called {text}", f"{_HELP}. {webcams_here(webcams)}"
+            f"No webcam and no file is called {called}", f"{_HELP}. {webcams_here(webcams)}"
         ) from None
     return Source(Kind.WEBCAM, text)
 
@@ -117,7 +122,14 @@ def _parse_url(text: str) -> Source:
         raise CameraError(f"No camera speaks {url.scheme}://", "use http, https or rtsp")
     if not url.hostname:
         raise CameraError("The camera's URL names no host", "write http://HOST/PATH")
-    return Source(Kind.STREAM, text)
+    # Else a / or ? in a password would end it there, and the rest would be shown as the path.
+    if "@" in text.partition("://")[2][len(url.netloc) :]:
+        raise CameraError(
+            "The camera's URL has an @ after a /, ? or #",
+            "in a user or password write / as %2F, ? as %3F, # as %23, @ as %40",
+        )
+    # FFmpeg knows no RTSP://.
+    return Source(Kind.STREAM, url.scheme.lower() + text[len(url.scheme) :])
 
 
 def open_capture(source: Source, wish: Wish) -> Capture:
@@ -128,10 +140,7 @@ def open_capture(source: Source, wish: Wish) -> Capture:
     if source.kind is Kind.WEBCAM:
         capture = _open_webcam(source.target)
     elif source.kind is Kind.STREAM:
-        timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
-        timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
-        capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, timeouts)
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, _stream_wishes())
     else:
         # The other backends take a name with digits for a series of photos, and write parts of a
         # broken file on the terminal.
@@ -148,6 +157,14 @@ _REMEDIES = {
     Kind.STREAM: Code.CHECK_ADDRESS,
     Kind.FILE: Code.IS_IT_A_VIDEO,
 }
+
+
+def _stream_wishes() -> list[int]:
+    """What a stream is opened with. RTSP goes over TCP where the camera can: OpenCV asks so."""
+    wishes = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+    wishes += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+    # Each further thread of the decoder keeps one more picture back.
+    return [*wishes, cv2.CAP_PROP_N_THREADS, 1]
 
 
 def _open_webcam(target: str) -> "cv2.VideoCapture":

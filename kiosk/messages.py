@@ -36,7 +36,7 @@ class Code(StrEnum):
     REMEDY = N_("{problem}; {remedy}")
     CHECK_CABLE = N_("check the cable")
     CHECK_CABLE_AND_PROGRAMS = N_("check the cable, and that no other program uses it")
-    CHECK_ADDRESS = N_("check its address and the network")
+    CHECK_ADDRESS = N_("check its address, user and password, and the network")
     IS_IT_A_VIDEO = N_("is it a video?")
     USE_MORE_OF_THE_NAME = N_("use more of the name, or one's device: {which}")
 
