@@ -50,6 +50,7 @@ LOCATED_FRAMES = 3  # how long it goes before what moved
 SHARP_FRAMES = 6  # of which the sharpest is looked at
 STILL_FRAMES = 8  # after so many looks at an unchanging picture, only one frame in four gets one
 STILL_EVERY = 4
+NO_BUDGET_MS = 1e9  # a file waits for nobody, and its result must not depend on the load
 PHOTO_MS = 1000.0  # with a budget above it, every look is taken at several places
 PHOTO_PLACES = 3
 COST_GUESS_NS = 10.0  # of a pixel, for a look that has not been timed here
@@ -57,11 +58,28 @@ COST_FADE = 0.995  # of a look left out: the load may have gone
 DARK = 30.0
 UNREADABLE_FRAMES = 10
 
-# The crop's looks, with one at the whole picture after each two.
+# The crop's looks, with one at the whole picture after each three.
 _TURNS = tuple(
     look
     for number, frame_look in enumerate(FRAME_LOOKS)
-    for look in (*CROP_LOOKS[2 * number : 2 * number + 2], frame_look)
+    for look in (*CROP_LOOKS[3 * number : 3 * number + 3], frame_look)
+)
+# One look a frame where nothing tells of a code: in eight frames the eight that read most there.
+_BLIND_FIRST = (
+    "deblur",
+    "drawn eye",
+    "frame even",
+    "zbar",
+    "half",
+    "frame x1.5",
+    "sharp x3",
+    "frame half",
+)
+BLIND_TURNS = tuple(
+    sorted(
+        (DEBLUR_LOOK, *_TURNS),
+        key=lambda look: (*_BLIND_FIRST, look.name).index(look.name),
+    )
 )
 
 
@@ -201,7 +219,7 @@ class Reader:
         self._recent.clear()
         for place in busiest(view.thumb, view.step):
             crop = crop_at(view.gray, place)
-            yield from islice(self._turns((DEBLUR_LOOK, *_TURNS), crop, view, deadline), 1)
+            yield from islice(self._turns(BLIND_TURNS, crop, view, deadline), 1)
 
     def _turns(
         self, turns: tuple[Look, ...], crop: Crop, view: _View, deadline: float

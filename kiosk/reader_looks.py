@@ -6,6 +6,7 @@ the reader's business.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import zxingcpp
@@ -13,6 +14,7 @@ import zxingcpp
 from kiosk.camera_sources import Picture
 from kiosk.opencv import cv2
 from kiosk.reader_blur import deblurred
+from kiosk.reader_eyes import drawn, eyes_of, third_eyes
 
 try:
     from pyzbar import pyzbar, pyzbar_error
@@ -29,6 +31,7 @@ UNSHARP_SIGMA = 4.0
 UNSHARP_AMOUNT = 2.5
 AROUND_PX = 13  # twice: about 25 pixels, 3 to 10 modules
 GRAIN_SIGMA = 1.1
+EYES_DRAWN_MAX = 6  # places where a missing eye is tried
 LIGHT = 1.6  # between a picture's levels as they are (1) and the standard's light (2.2)
 
 
@@ -76,6 +79,7 @@ def _zxing(gray: Picture, binarizer: zxingcpp.Binarizer) -> list[Found]:
         try_rotate=False,  # does nothing for QR
         try_downscale=True,
         try_invert=True,
+        text_mode=zxingcpp.TextMode.Plain,
         binarizer=binarizer,
         return_errors=True,
     )
@@ -88,8 +92,17 @@ def _from_zxing(barcode: zxingcpp.Barcode) -> Found | None:
     points = tuple((float(point.x), float(point.y)) for point in corners)
     if not barcode.valid:
         return Found(None, points)  # type: ignore[arg-type]
-    text = text_of(barcode.bytes)
+    text = _text_of_symbol(barcode)
     return Found(text, points) if text else None  # type: ignore[arg-type]
+
+
+def _text_of_symbol(barcode: zxingcpp.Barcode) -> str:
+    """Its text as UTF-8; else in the character set that it names, or that the engine can tell."""
+    told: bool = barcode.content_type == zxingcpp.ContentType.Text
+    try:
+        return barcode.bytes.decode("utf-8")
+    except UnicodeDecodeError:
+        return barcode.text if told else text_of(barcode.bytes)
 
 
 def text_of(data: bytes) -> str:
@@ -165,6 +178,15 @@ def smooth(gray: Picture) -> Picture:
     return _picture(cv2.GaussianBlur(gray, (0, 0), GRAIN_SIGMA)) if gray.size else gray
 
 
+def find_with_a_drawn_eye(binary: Picture, limit: int = EYES_DRAWN_MAX) -> list[Found]:
+    """What is read once a missing eye is drawn where two others tell that it must be."""
+    for eye in islice(third_eyes(eyes_of(binary)), limit):
+        read = [found for found in find_zxing_fixed(drawn(binary, eye)) if found.text is not None]
+        if read:
+            return read
+    return []
+
+
 def shrink(gray: Picture, scale: float) -> Picture:
     """Area-averaged reduction: takes noise away from large symbols."""
     height, width = gray.shape
@@ -176,6 +198,11 @@ def shrink(gray: Picture, scale: float) -> Picture:
 
 def _picture(picture: "cv2.typing.MatLike") -> Picture:
     return np.asarray(picture, np.uint8)
+
+
+def _half_smooth(gray: Picture) -> Picture:
+    """Half as large and black and white: dots grow together, scratches go."""
+    return threshold(smooth(shrink(gray, 0.5)), 1.0)
 
 
 FIRST_LOOK = Look("first", as_it_is, 1.0, find_zxing, "zxing")
@@ -194,12 +221,14 @@ DEBLUR_LOOK = _deblur("deblur", LIGHT)
 # For a crop around a place where a code should be; those that read most come first.
 CROP_LOOKS = (
     Look("threshold", threshold, 2.0, find_zxing_fixed, "zxing"),
+    Look("drawn eye", threshold, 2.0, find_with_a_drawn_eye, "zxing", crop_px=200),
+    Look("half", _half_smooth, 0.5, find_zxing_fixed, "zxing"),
     Look("smooth threshold", lambda g: threshold(smooth(g)), 2.0, find_zxing_fixed, "zxing"),
-    Look("sharp x3", lambda g: sharpen(enlarge(g, 3.0)), 3.0, find_zxing, "zxing"),
-    Look("even x2", lambda g: equalize(enlarge(g, 2.0)), 2.0, find_zxing, "zxing"),
-    _deblur("deblur levels", 1.0),
-    Look("x2", lambda g: enlarge(g, 2.0), 2.0, find_zxing, "zxing"),
     Look("zbar", as_it_is, 1.0, find_zbar, "zbar"),
+    Look("even x2", lambda g: equalize(enlarge(g, 2.0)), 2.0, find_zxing, "zxing"),
+    Look("sharp x3", lambda g: sharpen(enlarge(g, 3.0)), 3.0, find_zxing, "zxing"),
+    Look("x2", lambda g: enlarge(g, 2.0), 2.0, find_zxing, "zxing"),
+    _deblur("deblur levels", 1.0),
     _deblur("deblur next", LIGHT, 1),
 )
 
