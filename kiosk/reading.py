@@ -13,11 +13,8 @@ from kiosk.camera import to_gray
 from kiosk.camera_sources import PHOTO_SUFFIXES, VIDEO_SUFFIXES, Picture, read_photo, video_frames
 from kiosk.opencv import CameraError, NoPictureError
 from kiosk.presentation import Presentations
-from kiosk.reader import Reader
-from kiosk.reader_looks import shrink
-
-PHOTO_PX_MAX = 1920  # the second looks get large photos at this size
-NO_BUDGET_MS = 1e9  # a file waits for nobody, and the result must not depend on the machine's load
+from kiosk.reader import NO_BUDGET_MS, Reader
+from kiosk.reader_photo import read_still
 
 
 @dataclass(frozen=True)
@@ -99,15 +96,8 @@ def _read_file(path: Path, clock: Callable[[], float]) -> FileReading:
 
 
 def _read_photo(path: Path, picture: Picture, clock: Callable[[], float]) -> FileReading:
-    gray = to_gray(picture)
-    offers = [gray]
-    if max(gray.shape) > PHOTO_PX_MAX:
-        offers.append(shrink(gray, PHOTO_PX_MAX / max(gray.shape)))
-    reader, began = Reader(), clock()
-    for offer in offers:
-        sightings = reader.read(offer, NO_BUDGET_MS)
-        if sightings:
-            break
+    began = clock()
+    sightings = read_still(picture)
     texts = tuple(dict.fromkeys(ReadText(s.text) for s in sightings))
     return FileReading(str(path), texts, ((clock() - began) * 1000,))
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from tests.bench import backlog, doors, eyes, growth, ingest, sharing_cost, simulator
-from tests.bench.eyes import memory
+from tests.bench.eyes import memory, photo_run
 
 BENCHES: dict[str, Callable[[], object]] = {
     "eyes": eyes.run,
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "simulator": simulator.run,
     "growth": growth.run,
     "memory": memory.run,
+    "photos": photo_run.run,
 }
 
 
