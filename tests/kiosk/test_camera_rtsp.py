@@ -109,7 +109,7 @@ def test_a_password_is_given_to_the_camera_and_told_nobody(
             with Camera(parse_source(url), back_off_s=QUICK) as camera:
                 status = wait_for(camera, lambda s: s.state in ("live", "lost"))
                 assert (status.state == "live") is (case == "live"), case
-                said += [status.message, camera.source.label]
+                said += [str(status.message), str(camera.source.label)]
     assert f"{urls['no password']} can't be opened; check its address, user and password" in said[2]
     told = "".join([*said, caplog.text, *capfd.readouterr()])
     assert "s3cret" not in told
@@ -134,4 +134,4 @@ def test_a_password_that_would_be_shown_in_part_is_refused(text: str) -> None:
 def test_a_password_in_the_path_is_not_shown() -> None:
     source = parse_source("RTSP://10.0.0.9:554/live/user=door&password=s3cret&channel=1.sdp")
     assert source.target.startswith("rtsp://")
-    assert source.label == "rtsp://10.0.0.9:554/live/…"
+    assert str(source.label) == "rtsp://10.0.0.9:554/live/…"
