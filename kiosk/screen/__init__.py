@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Self
 
 from flask import Flask
@@ -86,7 +87,9 @@ class ScreenServer:
         self._feeds.close()
         self._server.task_dispatcher.shutdown(timeout=JOIN_S)
         # Sockets are closed by the thread that selects on them: its loop ends when it has none.
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
+        # That thread may be awake already, and then has closed the trigger before it is pulled.
+        with suppress(OSError):
+            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
         self._thread.join(JOIN_S)
 
     def __enter__(self) -> Self:

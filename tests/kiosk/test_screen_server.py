@@ -137,6 +137,22 @@ def test_nothing_names_the_server(server: ScreenServer) -> None:
     assert response.getheader("Server") is None
 
 
+def test_close_while_its_thread_is_awake(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has closed everything, its trigger too, before it is told to."""
+    server = serve_screen(create_screen(board, lambda: None), port=0)
+    trigger = server._server.trigger
+    writing = trigger._physical_pull
+
+    def overtaken() -> None:
+        writing()
+        server._thread.join(10)
+        writing()
+
+    monkeypatch.setattr(trigger, "_physical_pull", overtaken)
+    server.close()
+    assert not server._thread.is_alive()
+
+
 def test_close_ends_feeds_and_frees_the_port(board: Board) -> None:
     server = serve_screen(create_screen(board, lambda: None), port=0)
     page = Page(server.port)

@@ -5,17 +5,23 @@ import { clock, nameIn, put, say, shown, wideness } from "./words.js";
 export const TONES = ["admit", "look", "deny", "goodbye"];
 const at = (id) => document.getElementById(id);
 
-// No answer stands: an invitation, a door that is closed, or an answer that other doors have a part in.
+// What stands while no answer does: reason and next step.
+const STANDING = {
+  asking: ["asking_reason", "asking_next"], // an answer that other doors have a part in
+  resting: ["resting_reason", "resting_next"],
+  idle: ["idle_reason", ""],
+};
+
 export function paintIdle(status, picture) {
   const camera = picture && status?.camera === "live";
   const tone = status?.asking ? "asking" : status?.resting ? "resting" : "idle";
-  const reason = tone === "idle" && !camera ? "idle_no_camera" : `${tone}_reason`;
+  const [reason, next] = tone === "idle" && !camera ? ["idle_no_camera", ""] : STANDING[tone];
   at("main").dataset.tone = tone;
   at("shape").setAttribute("href", `#shape-${tone}`);
   paintWords((language) => ({
     word: say(tone, {}, language),
     reason: say(reason, {}, language),
-    next_step: tone === "idle" ? "" : say(`${tone}_next`, {}, language),
+    next_step: next ? say(next, {}, language) : "",
   }));
   for (const id of ["answer-direction", "answer-time", "answer-free", "answer-by"]) put(at(id), "");
   if (tone === "resting" && status.shift) put(at("answer-free"), say("resting_counts", status.shift));
