@@ -21,6 +21,7 @@ from badges.record import WireError
 from server import feed, issuing, kiosks, ledger, places, replicas, venue
 from server.config import day_starts
 from server.services import services
+from server.subscription import CursorGoneError
 
 KEEP_ALIVE_S = 15.0
 LONG_BATCH = ledger.IN_ORDER  # scans; more are a backlog, and take turns with what others send
@@ -125,7 +126,7 @@ def changes() -> Response:
             kiosk=caller.sender.kiosk,
             generation=caller.sender.generation,
         )
-    except feed.CursorGoneError:
+    except CursorGoneError:
         raise ApiError(409, "cursor_gone", "Take a new replica first.") from None
     if not _as_before(here.database.reader, caller):  # whose word went out just before
         subscription.end()

@@ -6,35 +6,21 @@ a second, for what another process wrote), reads what is new once, and gives eac
 concerns it.
 """
 
+import contextlib
+import queue
 import sqlite3
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 from badges import wire
 from server.database import Database
+from server.subscription import CursorGoneError, Event, Subscription
 
 KEEP_CHANGES = 100_000
-QUEUE_MAX = 10_000
 MISSED_MAX = 5_000  # a kiosk that missed more takes a snapshot, which is quicker
 FOREIGN_WRITES_S = 1.0
 READ_MAX = 1_000
 TRIM_EVERY = 1_000  # changes; more at once would hold the others' commits up
-
-
-@dataclass(frozen=True)
-class Event:
-    """One change with its place in the feed. No hall and no kiosk: everyone's."""
-
-    cursor: int
-    hall_id: int | None
-    kiosk: str | None
-    body: str  # wire.Change as JSON
-
-
-class CursorGoneError(Exception):
-    """The feed no longer reaches back to that cursor, or never got there: take a snapshot."""
 
 
 def publish(
@@ -88,87 +74,6 @@ def _read(db: sqlite3.Connection, after: int, limit: int) -> list[Event]:
     return [Event(*row) for row in rows]
 
 
-class Subscription:
-    """One listener: a kiosk at a hall's door, or (both None) one that hears everything.
-
-    A kiosk's feed ends with the word that it is retired, or stands at another door.
-    """
-
-    def __init__(
-        self,
-        hall_id: int | None,
-        kiosk: str | None,
-        generation: int | None = None,
-    ) -> None:
-        self.hall_id = hall_id
-        self.kiosk = kiosk
-        self.generation = generation
-        self._waiting: deque[Event] = deque()
-        self._ended = False
-        self._changed = threading.Condition()
-
-    @property
-    def hears_all(self) -> bool:
-        return self.hall_id is None and self.kiosk is None
-
-    def concerns(self, event: Event) -> bool:
-        if self.hears_all:
-            return True
-        if event.kiosk is not None:
-            return event.kiosk == self.kiosk
-        return event.hall_id is None or event.hall_id == self.hall_id
-
-    def put(self, events: Sequence[Event]) -> bool:
-        """Queue events; False where the feed ends: with one of them, or because too many wait, for
-        who reads too slowly.
-        """
-        with self._changed:
-            last = next((n for n, event in enumerate(events) if self._is_last(event)), None)
-            if last is not None:
-                events = events[: last + 1]
-            if len(self._waiting) + len(events) <= QUEUE_MAX and not self._ended:
-                self._waiting.extend(events)
-                self._ended = last is not None
-            else:
-                self._ended = True
-            self._changed.notify()
-            return not self._ended
-
-    def _is_last(self, event: Event) -> bool:
-        """Whether a kiosk may hear nothing after it, at least not of this hall."""
-        if self.generation is None or event.kiosk is None:
-            return False
-        change = wire.decode_change(event.body)
-        if isinstance(change, wire.KioskRetired):
-            return change.generation >= self.generation
-        return isinstance(change, wire.VenueChanged)
-
-    def end(self) -> None:
-        """No more events; what waits may still be taken."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
-
-    def take(self, timeout_s: float) -> Event | None:
-        """The next event, or None at the time-out. Raises CursorGoneError when the feed ended."""
-        with self._changed:
-            return self._waiting.popleft() if self._wait(timeout_s) else None
-
-    def take_all(self, timeout_s: float) -> list[Event]:
-        """What waits; nothing at the time-out. Raises CursorGoneError when the feed ended."""
-        with self._changed:
-            self._wait(timeout_s)
-            found = list(self._waiting)
-            self._waiting.clear()
-            return found
-
-    def _wait(self, timeout_s: float) -> bool:
-        self._changed.wait_for(lambda: self._waiting or self._ended, timeout_s)
-        if self._ended and not self._waiting:
-            raise CursorGoneError
-        return bool(self._waiting)
-
-
 class Hub:
     """Hands new changes to subscribers. One thread; close it with the database."""
 
@@ -176,17 +81,17 @@ class Hub:
         self._database = database
         self._subscriptions: set[Subscription] = set()
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._closing = False
         self._cursor = cursor(database.reader)
-        database.on_commit(self._wake.set)
+        database.on_commit(lambda: self._wake.put(None))
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """End every subscription and stop."""
         self._closing = True
-        self._wake.set()
+        self._wake.put(None)
         self._thread.join()
 
     def subscribe(
@@ -231,8 +136,7 @@ class Hub:
     def _run(self) -> None:
         trimmed = self._cursor
         while not self._closing:
-            self._wake.wait(FOREIGN_WRITES_S)
-            self._wake.clear()
+            self._sleep()
             if self._cursor - trimmed >= TRIM_EVERY:
                 trimmed = self._cursor
                 self._database.write(trim)
@@ -242,13 +146,20 @@ class Hub:
             for subscription in self._subscriptions:
                 subscription.end()
 
+    def _sleep(self) -> None:
+        """Until there was a commit, or another process may have made one."""
+        with contextlib.suppress(queue.Empty):
+            self._wake.get(timeout=FOREIGN_WRITES_S)
+            while True:
+                self._wake.get_nowait()
+
     def _deliver(self, events: list[Event]) -> None:
         """Give each subscription its part at once: it wakes once, however much there is."""
         if not events:
             return
         self._cursor = events[-1].cursor
         if len(events) == READ_MAX:
-            self._wake.set()  # there may be more
+            self._wake.put(None)  # there may be more
         halls = {event.hall_id for event in events if event.kiosk is None}
         kiosks = {event.kiosk for event in events if event.kiosk is not None}
         to_all = None in halls

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, abort, copy_current_request_context, curr
 from server import auth, feed
 from server.admin import overview
 from server.services import services
+from server.subscription import CursorGoneError, Subscription
 
 blueprint = Blueprint("live", __name__, url_prefix="/admin")
 
@@ -67,7 +68,7 @@ def stream() -> Response:
     return response
 
 
-def _events(look: Callable[[], Parts | None], subscription: feed.Subscription) -> Iterator[str]:
+def _events(look: Callable[[], Parts | None], subscription: Subscription) -> Iterator[str]:
     """All parts, then those that differ from what was sent; ends with the session or the feed."""
     yield "retry: 1000\n\n"
     sent: Parts = {}
@@ -83,11 +84,11 @@ def _events(look: Callable[[], Parts | None], subscription: feed.Subscription) -
             sent_at = looked_at
         try:
             _await_change(subscription, looked_at + PACE_S)
-        except feed.CursorGoneError:
+        except CursorGoneError:
             return
 
 
-def _await_change(subscription: feed.Subscription, not_before: float) -> None:
+def _await_change(subscription: Subscription, not_before: float) -> None:
     """Wait for a change (or LOOK_S), then until `not_before`; what came meanwhile is one."""
     subscription.take(LOOK_S)
     time.sleep(max(0.0, not_before - time.monotonic()))

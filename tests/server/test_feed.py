@@ -7,6 +7,7 @@ import pytest
 from badges import wire
 from server import feed
 from server.database import Database, connect
+from server.subscription import CursorGoneError, Subscription
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def say(database: Database, generation: int, **scope) -> None:
     database.write(lambda db: feed.publish(db, change, **scope))
 
 
-def heard(subscription: feed.Subscription, count: int) -> list[int]:
+def heard(subscription: Subscription, count: int) -> list[int]:
     found = []
     for _ in range(count):
         event = subscription.take(5)
@@ -32,7 +33,7 @@ def heard(subscription: feed.Subscription, count: int) -> list[int]:
     return found
 
 
-def read_to_the_end(subscription: feed.Subscription) -> None:
+def read_to_the_end(subscription: Subscription) -> None:
     while subscription.take(1) is not None:
         pass
 
@@ -66,26 +67,26 @@ def test_another_process_is_heard_too(database: Database, hub: feed.Hub) -> None
 
 
 def test_a_cursor_out_of_reach(database: Database, hub: feed.Hub) -> None:
-    with pytest.raises(feed.CursorGoneError):
+    with pytest.raises(CursorGoneError):
         hub.subscribe(feed.cursor(database.reader) + 1, hall_id=1, kiosk="west")
     for n in range(5):
         say(database, n)
     database.write(lambda db: feed.trim(db, keep=2))
-    with pytest.raises(feed.CursorGoneError):
+    with pytest.raises(CursorGoneError):
         hub.subscribe(0, hall_id=1, kiosk="west")
 
 
 def test_a_listener_that_does_not_read_is_sent_for_a_snapshot(
     database: Database, hub: feed.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "QUEUE_MAX", 2)
+    monkeypatch.setattr("server.subscription.QUEUE_MAX", 2)
     slow = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
     for n in range(3):
         say(database, n)
     steady = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
     say(database, 9)
     heard(steady, 1)
-    with pytest.raises(feed.CursorGoneError):
+    with pytest.raises(CursorGoneError):
         read_to_the_end(slow)
     assert hub.listeners == 1
 
@@ -114,7 +115,7 @@ def test_the_hub_forgets_what_nobody_needs_any_more(
     assert count <= 6
 
 
-def listen(database: Database, hub: feed.Hub, generation: int = 2) -> feed.Subscription:
+def listen(database: Database, hub: feed.Hub, generation: int = 2) -> Subscription:
     newest = feed.cursor(database.reader)
     return hub.subscribe(newest, hall_id=1, kiosk="west", generation=generation)
 
@@ -128,12 +129,12 @@ def test_a_feed_ends_with_the_word_that_its_kiosk_is_retired(
     say(database, 2, kiosk="west")
     say(database, 3, hall_id=1)
     assert heard(subscription, 2) == [1, 2]
-    with pytest.raises(feed.CursorGoneError):
+    with pytest.raises(CursorGoneError):
         subscription.take(1)
     assert hub.listeners == 0
     late = hub.subscribe(start, hall_id=1, kiosk="west", generation=2)
     assert heard(late, 2) == [1, 2]
-    with pytest.raises(feed.CursorGoneError):
+    with pytest.raises(CursorGoneError):
         late.take(1)
 
 
@@ -149,14 +150,14 @@ def test_a_feed_ends_with_the_word_that_its_kiosk_was_moved(
 
     database.write(move)
     assert len(subscription.take_all(5)) == 2
-    with pytest.raises(feed.CursorGoneError):
+    with pytest.raises(CursorGoneError):
         subscription.take(1)
 
 
 def test_a_kiosk_has_one_feed(database: Database, hub: feed.Hub) -> None:
     first = listen(database, hub)
     second, other = listen(database, hub), listen(database, hub, generation=3)
-    with pytest.raises(feed.CursorGoneError):
+    with pytest.raises(CursorGoneError):
         first.take(1)
     say(database, 1)
     assert heard(second, 1) == heard(other, 1) == [1]

@@ -15,6 +15,7 @@ from server.config import Event, load_event
 from server.database import Database
 from server.restore import RestoreError, restore
 from server.serve import only_server
+from server.subscription import CursorGoneError
 from tests.server.conftest import MINUTE, NOW
 from tests.server.console import Console
 from tests.server.doors import Door
@@ -79,7 +80,7 @@ class TestLine:
         with opened(done, safe.site) as again:
             db = again.database.reader
             assert feed.cursor(db) > seen
-            with pytest.raises(feed.CursorGoneError):
+            with pytest.raises(CursorGoneError):
                 feed.changes_after(db, seen)
             assert feed.changes_after(db, feed.cursor(db)) == []
             assert not any(one.confirmed for one in safety.accounts(db, SMALL))

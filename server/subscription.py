@@ -1,0 +1,127 @@
+"""What one listener to the feed is still to hear, handed from the hub's thread to its own."""
+
+import contextlib
+import queue
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from badges import wire
+
+QUEUE_MAX = 10_000
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change with its place in the feed. No hall and no kiosk: everyone's."""
+
+    cursor: int
+    hall_id: int | None
+    kiosk: str | None
+    body: str  # wire.Change as JSON
+
+
+class CursorGoneError(Exception):
+    """The feed no longer reaches back to that cursor, or never got there: take a snapshot."""
+
+
+class Subscription:
+    """One listener: a kiosk at a hall's door, or (both None) one that hears everything.
+
+    A kiosk's feed ends with the word that it is retired, or stands at another door.
+    """
+
+    def __init__(
+        self,
+        hall_id: int | None,
+        kiosk: str | None,
+        generation: int | None = None,
+    ) -> None:
+        self.hall_id = hall_id
+        self.kiosk = kiosk
+        self.generation = generation
+        # Of lists; an empty one wakes whoever waits. A queue in C costs a fraction of a condition,
+        # and hundreds of feeds' threads share one interpreter.
+        self._queue: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()
+        self._waiting = 0  # events in the queue
+        self._taken: deque[Event] = deque()  # of the queue, by its one reader
+        self._ended = False
+        self._lock = threading.Lock()
+
+    @property
+    def hears_all(self) -> bool:
+        return self.hall_id is None and self.kiosk is None
+
+    def concerns(self, event: Event) -> bool:
+        if self.hears_all:
+            return True
+        if event.kiosk is not None:
+            return event.kiosk == self.kiosk
+        return event.hall_id is None or event.hall_id == self.hall_id
+
+    def put(self, events: Sequence[Event]) -> bool:
+        """Queue events; False where the feed ends: with one of them, or because too many wait, for
+        who reads too slowly.
+        """
+        with self._lock:
+            if self._ended:
+                return False
+            last = next((n for n, event in enumerate(events) if self._is_last(event)), None)
+            if last is not None:
+                events = events[: last + 1]
+            if self._waiting + len(events) > QUEUE_MAX:
+                self._end()
+                return False
+            self._waiting += len(events)
+            if events:
+                self._queue.put(events)
+            if last is not None:
+                self._end()
+            return not self._ended
+
+    def _end(self) -> None:
+        """After what was queued, so that the last word is read."""
+        self._ended = True
+        self._queue.put(())
+
+    def _is_last(self, event: Event) -> bool:
+        """Whether a kiosk may hear nothing after it, at least not of this hall."""
+        if self.generation is None or event.kiosk is None:
+            return False
+        change = wire.decode_change(event.body)
+        if isinstance(change, wire.KioskRetired):
+            return change.generation >= self.generation
+        return isinstance(change, wire.VenueChanged)
+
+    def end(self) -> None:
+        """No more events; what waits may still be taken."""
+        with self._lock:
+            self._end()
+
+    def take(self, timeout_s: float) -> Event | None:
+        """The next event, or None at the time-out. Raises CursorGoneError when the feed ended."""
+        if not self._taken:
+            self._taken.extend(self.take_all(timeout_s))
+        return self._taken.popleft() if self._taken else None
+
+    def take_all(self, timeout_s: float) -> list[Event]:
+        """What waits; nothing at the time-out. Raises CursorGoneError when the feed ended.
+
+        One thread alone may take.
+        """
+        if self._ended and self._queue.empty() and not self._taken:
+            raise CursorGoneError
+        found: list[Event] = []
+        with contextlib.suppress(queue.Empty):
+            if not self._taken:
+                found += self._queue.get(timeout_s > 0, timeout_s or None)
+            while True:
+                found += self._queue.get_nowait()
+        with self._lock:
+            self._waiting -= len(found)
+        found = [*self._taken, *found]
+        self._taken.clear()
+        if self._ended and not found:
+            raise CursorGoneError
+        return found
