@@ -10,7 +10,8 @@ import secrets
 import threading
 from collections import Counter
 
-from flask import Flask, Response, abort, current_app, g, render_template, request
+from flask import Flask, Request, Response, abort, current_app, g, render_template, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
@@ -33,8 +34,16 @@ limiter = Limiter(
 )
 
 
+class _FormCookies(SecureCookieSessionInterface):
+    """For pages alone: a kiosk sends hundreds of requests a second and has no forms."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if of_api() else super().open_session(app, request)
+
+
 def protect(app: Flask, event: Event) -> None:
     """Put the whole app under the rules of this module."""
+    app.session_interface = _FormCookies()
     app.config.update(
         # Flask's own cookie holds nothing but a form token and the next page's notice.
         SECRET_KEY=derived_key(event.phone_secret, b"hallkeeper/forms/v1"),
@@ -69,6 +78,7 @@ def style_nonce() -> str:
     return nonce
 
 
+@limiter.request_filter  # no view there has limits of that kind
 def of_api() -> bool:
     return request.path.startswith("/api/")
 

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
+from flask import Flask, session
+from flask.sessions import NullSession
 
 from badges import wire
 from server import accounts, auth, security
@@ -150,6 +151,16 @@ def test_a_post_without_a_form_token_changes_nothing(pages: Pages) -> None:
 def test_the_kiosks_interface_needs_no_form_token(pages: Pages) -> None:
     answer = pages.stranger().client.post("/api/enrol", data=b"{}", base_url="https://localhost")
     assert wire.decode(answer.data, wire.ErrorAnswer).error.code == "malformed"
+
+
+def test_a_kiosk_gets_no_cookie_and_a_form_does(pages: Pages) -> None:
+    """Nor is its request looked at for one: there are hundreds a second."""
+    client = pages.app.test_client()
+    with client:
+        client.post("/api/scans", data=b"{}")
+        assert isinstance(session, NullSession)
+        client.get("/admin/sign-in")
+        assert not isinstance(session, NullSession)
 
 
 def test_links_shown_can_be_opened(pages: Pages) -> None:
