@@ -15,7 +15,8 @@ from badges.places import PoolKey
 from kiosk.sync import BATCH_SCANS
 from server import places
 from tests.bench.doors import scan_steadily
-from tests.bench.load import Kiosk, Load, Timings, enrol_all, quantiles, used, venue
+from tests.bench.load import Load, Timings, enrol_all, quantiles, used, venue
+from tests.bench.load_kiosk import Kiosk
 from tests.server.doors import Door
 from tests.system.site import Site, now_ms
 
@@ -107,7 +108,7 @@ async def run_load(
 
 def measure(batch_scans: int = BATCH_SCANS) -> dict[str, object]:
     with TemporaryDirectory() as folder:
-        site = Site(Path(folder), venue(), people=2_000)
+        site = Site(Path(folder), venue(capacity=2 * BACKLOG), people=2_000)
         try:
             late, *doors = enrol_all(site, OTHERS + 1)
             serials = [row[0] for row in site.query("SELECT serial FROM attendee")]

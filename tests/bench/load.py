@@ -5,7 +5,6 @@ The load's own process shares the machine's cores with the server.
 """
 
 import asyncio
-import base64
 import os
 import re
 import resource
@@ -16,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from badges import wire
-from badges.enrolment import RequestStamp, request_message
 from badges.transparency import chain_start
+from kiosk.sync import HEARTBEAT_S
 from server import places
+from tests.bench.load_kiosk import Kiosk, signed_request
 from tests.server.doors import Door
 from tests.system.site import Site, now_ms
 
@@ -28,12 +28,13 @@ CONNECTS_AT_ONCE = 20
 _STAY = re.compile(rb'"kiosk":"([^"]+)","generation":\d+,"seq":(\d+)')
 
 
-def venue() -> str:
+def venue(capacity: int = 2_000) -> str:
     """55 halls, each with as many doors as a forum's largest share needs."""
     parts = []
     for hall in range(HALLS):
         parts.append(
-            f'[[hall]]\ncode = "h{hall}"\nname = "Hall {hall}"\ncapacity = 100000\n'
+            f'[[hall]]\ncode = "h{hall}"\nname = "Hall {hall}"\n'
+            f"capacity = {capacity}\nfire_limit = {capacity + capacity // 10}\n"
             'categories = ["delegate"]\nanti_passback = "off"\n'
         )
         parts += [
@@ -70,26 +71,6 @@ def enrol_all(site: Site, count: int) -> list[Door]:
     return doors
 
 
-def signed_request(door: Door, method: str, target: str, body: bytes) -> bytes:
-    door.counter += 1
-    stamp = RequestStamp(door.kiosk, 1, door.counter)
-    signature = base64.b64encode(door.key.sign(request_message(stamp, method, target, body)))
-    return (
-        f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n"
-        f"{stamp.KIOSK_HEADER}: {door.kiosk}/1\r\n{stamp.COUNTER_HEADER}: {stamp.counter}\r\n"
-        f"{stamp.SIGNATURE_HEADER}: {signature.decode()}\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
-
-
-@dataclass
-class Kiosk:
-    """A door with its connection; its requests follow one another, as its counters must."""
-
-    door: Door
-    link: list = field(default_factory=list)  # reader and writer, once connected
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
 @dataclass
 class Timings:
     """What one stretch of time saw, in ms."""
@@ -107,47 +88,53 @@ class Load:
         self.cursor = cursor
         self.timings: Timings | None = None
         self._sent_at: dict[tuple[str, int], float] = {}
-        self._feeds: list[asyncio.Task] = []
+        self.batches = 0
+        self._tasks: list[asyncio.Task] = []
         self._open_feeds = 0
         self._context = ssl.create_default_context()
         self._context.check_hostname = False
         self._context.verify_mode = ssl.CERT_NONE
 
     async def open(self) -> None:
-        """Hold every feed, and take the first places."""
+        """Hold every feed, take the first places, and go on with heartbeats."""
         ready = asyncio.Semaphore(CONNECTS_AT_ONCE)
-        self._feeds = [
-            asyncio.create_task(self._listen(kiosk.door, ready)) for kiosk in self.kiosks
-        ]
+        feeds = [asyncio.create_task(self._listen(kiosk, ready)) for kiosk in self.kiosks]
+        self._tasks = feeds
         while self._open_feeds < len(self.kiosks):  # a kiosk's counters must arrive in order
-            for feed in self._feeds:
+            for feed in feeds:
                 if feed.done():
                     feed.result()
             await asyncio.sleep(0.05)
         for kiosk in self.kiosks:
-            await self.post(kiosk, kiosk.door.batch(now_ms()))
+            await self._tell(kiosk)
+        self._tasks += [asyncio.create_task(self._beat(kiosk)) for kiosk in self.kiosks]
 
     async def close(self) -> None:
-        for feed in self._feeds:
-            feed.cancel()
-        await asyncio.gather(*self._feeds, return_exceptions=True)
+        """Raises what went wrong in the meantime."""
+        for task in self._tasks:
+            task.cancel()
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
         for kiosk in self.kiosks:
             for writer in kiosk.link[1:]:
                 writer.close()
+        for error in ended:
+            if not isinstance(error, asyncio.CancelledError | None):
+                raise error
 
     async def scan(self, kiosk: Kiosk, serial: int) -> None:
         """One scan, sent at once."""
         async with kiosk.lock:
             timings = self.timings
-            record = kiosk.door.scan(now_ms(), serial)
             start = time.perf_counter()
-            self._sent_at[kiosk.door.kiosk, record.seq] = start
-            await self.post(kiosk, kiosk.door.batch(now_ms()))
+            self._sent_at[kiosk.door.kiosk, kiosk.scan(serial)] = start
+            again = await self.post(kiosk, kiosk.batch())
             if timings is not None:
                 timings.acks_ms.append((time.perf_counter() - start) * 1000)
+        if again:
+            await self._tell(kiosk)
 
-    async def post(self, kiosk: Kiosk, batch: wire.ScanBatch) -> None:
-        """Send a batch and take the answer."""
+    async def post(self, kiosk: Kiosk, batch: wire.ScanBatch) -> bool:
+        """Send a batch and take the answer. Whether the kiosk sends another at once."""
         if not kiosk.link:
             kiosk.link.extend(await self._connect())
         reader, writer = kiosk.link
@@ -160,26 +147,47 @@ class Load:
         )
         raw = await reader.readexactly(length)
         assert b" 200 " in head[:20], raw
-        answer = wire.decode(raw, wire.ScanAnswer)
-        kiosk.door.acked = answer.acked_seq
-        for order in answer.orders:
-            if not order.override:
-                kiosk.door.granted = max(kiosk.door.granted, order.granted)
+        self.batches += 1
+        return kiosk.take(wire.decode(raw, wire.ScanAnswer))
+
+    async def _tell(self, kiosk: Kiosk) -> None:
+        """Heartbeats for as long as places go back."""
+        again = True
+        while again:
+            async with kiosk.lock:
+                again = await self.post(kiosk, kiosk.batch())
+
+    async def _beat(self, kiosk: Kiosk) -> None:
+        """A heartbeat whenever nothing else was sent for as long."""
+        while True:
+            left = kiosk.sent_at + HEARTBEAT_S - time.monotonic()
+            if left > 0:
+                await asyncio.sleep(left)
+            else:
+                await self._tell(kiosk)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port, ssl=self._context)
 
-    async def _listen(self, door: Door, ready: asyncio.Semaphore) -> None:
+    async def _listen(self, kiosk: Kiosk, ready: asyncio.Semaphore) -> None:
         async with ready:
             reader, writer = await self._connect()
             target = f"/api/feed?after={self.cursor}"
-            writer.write(signed_request(door, "GET", target, b""))
+            writer.write(signed_request(kiosk.door, "GET", target, b""))
             await reader.readuntil(b": open")
             self._open_feeds += 1
+        told: set[asyncio.Task] = set()
         try:
             while line := await reader.readline():
                 if b'"stay_opened"' in line:
-                    self._heard(line, door)
+                    self._heard(line, kiosk.door)
+                elif b'"places"' in line:
+                    change = wire.decode_change(line.removeprefix(b"data:").strip())
+                    assert isinstance(change, wire.PlacesOrdered)
+                    if kiosk.obey([change.order]):
+                        task = asyncio.create_task(self._tell(kiosk))
+                        told.add(task)
+                        task.add_done_callback(told.discard)
         finally:
             writer.close()
 
