@@ -48,7 +48,11 @@ class Kept:
 
 
 KEPT = (
-    Kept("hall", ("hall_id",), without=("open_stays", "open_overrides", "change_cursor")),
+    Kept(
+        "hall",
+        ("hall_id",),
+        without=("open_stays", "open_overrides", "change_cursor", "shared_until"),
+    ),
     Kept("door", ("door_id",)),
     Kept(
         "kiosk",

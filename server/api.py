@@ -18,7 +18,7 @@ from badges.admission.facts import Calendar
 from badges.enrolment import RequestStamp, request_message
 from badges.keys import BadSignatureError, PublicKey
 from badges.record import WireError
-from server import feed, issuing, kiosks, ledger, places, replicas, venue
+from server import feed, issuing, kiosks, ledger, replicas, venue
 from server.config import day_starts
 from server.services import services
 from server.subscription import CursorGoneError
@@ -154,17 +154,15 @@ def scans() -> Response:
     if long:  # counted in its turn: the kiosk's next request may overtake it
         here.database.write(lambda db: verified(db, signed, here.now()))
 
-    def step(
-        db: sqlite3.Connection,
-    ) -> tuple[ledger.Sender, ledger.Ingested, int, int]:
+    def step(db: sqlite3.Connection) -> tuple[ledger.Sender, ledger.Ingested, int]:
         now = here.now()
         caller = _known(db, signed) if long else verified(db, signed, now)
         kiosks.keep_health(db, caller.sender.key, batch)  # first: a door that rests gets nothing
         taken = ledger.ingest(db, caller.sender, batch, calendar=calendar, now=now)
-        return caller.sender, taken, feed.cursor(db), places.incarnation(db)
+        return caller.sender, taken, feed.cursor(db)
 
     try:
-        sender, taken, cursor, incarnation = here.database.write(step, long=long)
+        sender, taken, cursor = here.database.write(step, long=long)
     except ledger.GapError as error:
         raise ApiError(409, "gap", str(error), retry=True) from None
     except ledger.ForkError:
@@ -179,7 +177,7 @@ def scans() -> Response:
     return answer_json(
         wire.ScanAnswer(
             acked_seq=taken.acked_seq,
-            incarnation=incarnation,
+            incarnation=taken.incarnation,
             fenced=sender.state != "active",
             orders=taken.orders,
             received_at=received_at,

@@ -5,6 +5,7 @@ order is published in the transaction that grants it.
 """
 
 import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 
 from badges import wire
 from badges.places import KioskKey, Pool, PoolKey, within_limit
@@ -12,54 +13,104 @@ from server import feed, places, sharing
 
 WANT_MS = 3_000  # how long a kiosk's wish for a place is remembered
 LIVE_MS = 30_000  # a kiosk unheard for longer gets nothing new
+SHARED_MS = 1_000  # for so long a share stands in a hall where nobody waits for a place
+RATE_MS = 10_000  # who comes is taken to have come since the rate was kept, so it is kept as often
+
+_ACCOUNTS = (
+    "SELECT a.override, a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, a.fenced,"
+    " k.seen_at, k.resting, d.hall_id = a.hall_id AND d.mode <> 'exit' AS admits"
+    " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
+    " WHERE a.hall_id = ? AND k.state = 'active' ORDER BY a.override, a.kiosk, a.generation"
+)
 
 
 def heard(
-    db: sqlite3.Connection, kiosk: KioskKey, totals: wire.PlaceTotals, people: int, now: int
+    db: sqlite3.Connection,
+    kiosk: KioskKey,
+    said: Sequence[wire.PlaceTotals],
+    came: Mapping[int, int],
+    now: int,
 ) -> None:
-    """Keep what a kiosk says of its need, and that `people` more came to it; for sharing alone."""
-    key = PoolKey(totals.hall, totals.override)
-    row = db.execute(
-        "SELECT rate, rate_at FROM place_account"
+    """Keep what a kiosk says of its need, and how many people `came` to it, by hall; for sharing
+    alone.
+    """
+    known = {
+        (row[0], bool(row[1])): row[2:]
+        for row in db.execute(
+            "SELECT hall_id, override, free, wanted_at, rate, rate_at FROM place_account"
+            " WHERE kiosk = ? AND generation = ?",
+            kiosk,
+        )
+    }
+    changed = []
+    for totals in said:
+        key = PoolKey(totals.hall, totals.override)
+        if key not in known:
+            continue
+        free, wanted_at, rate, rate_at = known[key]
+        people = 0 if totals.override else came.get(totals.hall, 0)
+        stale = not 0 <= now - rate_at < RATE_MS
+        if people or totals.wants or totals.free != free or wanted_at is not None or stale:
+            rate = sharing.smoothed(rate, (now - rate_at) / 60_000, people)
+            wanted_at = now if totals.wants else None
+            changed.append((totals.free, wanted_at, rate, now, *key, *kiosk))
+    db.executemany(
+        "UPDATE place_account SET free = ?, wanted_at = ?, rate = ?, rate_at = ?"
         " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
-        (*key, *kiosk),
-    ).fetchone()
-    if row is None:
-        return
-    rate = sharing.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, people)
-    db.execute(
-        "UPDATE place_account SET free = ?, wanted_at = CASE WHEN ? THEN ? ELSE NULL END,"
-        " rate = ?, rate_at = ?"
-        " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
-        (totals.free, totals.wants, now, rate, now, *key, *kiosk),
+        changed,
     )
 
 
 def share(
-    db: sqlite3.Connection, hall_id: int, now: int, pools: places.Pools | None = None
+    db: sqlite3.Connection,
+    hall_id: int,
+    now: int,
+    pools: places.Pools | None = None,
+    *,
+    asked: bool = True,
 ) -> frozenset[KioskKey]:
     """Grant and recall by the policy, in both pools, and publish each order.
 
     Returns the kiosks that asked for an ordinary place and for which none can come now. `pools` are
-    what this transaction has of them already.
+    what this transaction has of them already. Unless it was `asked` for, a hall in which nobody
+    waits is shared once in a while: hundreds of scans and heartbeats move little in that time.
     """
     pools = places.Pools(db) if pools is None else pools
     hall = db.execute(
-        "SELECT fire_limit, closed_at FROM hall WHERE hall_id = ?", (hall_id,)
+        "SELECT fire_limit, closed_at, shared_until FROM hall WHERE hall_id = ?", (hall_id,)
     ).fetchone()
+    fire_limit, closed_at, shared_until = hall
+    if not asked and 0 < shared_until - now <= SHARED_MS:
+        return frozenset()
     usual, beyond = PoolKey(hall_id), PoolKey(hall_id, override=True)
-    ordinary, override = within_limit(pools[usual], pools[beyond], hall["fire_limit"])
-    closed = hall["closed_at"] is not None
-    hopeless = _share(db, usual, ordinary, pools, closed, now)
-    _share(db, beyond, override, pools, closed, now)  # nobody gets in, by no one's word
-    return hopeless
+    ordinary, override = within_limit(pools[usual], pools[beyond], fire_limit)
+    closed = closed_at is not None
+    accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
+    first = _share(db, usual, ordinary, pools, accounts, closed=closed, now=now)
+    second = _share(
+        db, beyond, override, pools, accounts, closed=closed, now=now
+    )  # by no one's word
+    until = now + SHARED_MS if first.settled and second.settled else 0
+    if until != shared_until:
+        db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
+    return first.hopeless
 
 
 def _share(
-    db: sqlite3.Connection, key: PoolKey, before: Pool, pools: places.Pools, closed: bool, now: int
-) -> frozenset[KioskKey]:
-    """`before` is the pool of `pools`, with what the limit leaves of its capacity."""
-    doors, elsewhere = _doors(db, key, before, now)
+    db: sqlite3.Connection,
+    key: PoolKey,
+    before: Pool,
+    pools: places.Pools,
+    accounts: Sequence[sqlite3.Row],
+    *,
+    closed: bool,
+    now: int,
+) -> sharing.Plan:
+    """`before` is the pool of `pools`, with what the limit leaves of its capacity; `accounts` are
+    those of the hall.
+    """
+    mine = [row for row in accounts if row["override"] == key.override]
+    doors, elsewhere = _doors(mine, before, now)
     plan = sharing.plan(doors, before.free, closed=closed, spread=key.override)
     pool = before
     for kiosk, count in plan.grants.items():
@@ -77,7 +128,7 @@ def _share(
             name, generation = kiosk
             order = places.order(key, pool, kiosk, recall)
             feed.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
-    return plan.hopeless
+    return plan
 
 
 def _remember(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -> None:
@@ -93,19 +144,13 @@ def _remember(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -
 
 
 def _doors(
-    db: sqlite3.Connection, key: PoolKey, pool: Pool, now: int
+    accounts: Iterable[sqlite3.Row], pool: Pool, now: int
 ) -> tuple[list[sharing.Door], list[KioskKey]]:
     """Kiosks that may be granted places: at work, at a door of this hall that admits. And those at
     work that hold places here and can't use them: moved, or at an exit.
     """
     doors, elsewhere = [], []
-    for row in db.execute(
-        "SELECT a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, a.fenced,"
-        " k.seen_at, k.resting, d.hall_id = a.hall_id AND d.mode <> 'exit' AS admits"
-        " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
-        " WHERE a.hall_id = ? AND a.override = ? AND k.state = 'active' ORDER BY a.kiosk",
-        key,
-    ):
+    for row in accounts:
         kiosk = (row["kiosk"], row["generation"])
         if not row["admits"]:
             if row["free"] > 0:

@@ -7,6 +7,7 @@ becomes a discrepancy, and the doors concerned hear of it. A repeated batch chan
 """
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from badges import wire
@@ -18,6 +19,7 @@ from badges.transparency import chain_next
 from server import absences, grants, places
 from server.ledger_rows import Line
 from server.ledger_step import Step
+from server.place_accounts import Accounts
 
 IN_ORDER = 20  # scans; a batch of more waits for its turn, and what the kiosk sends next may not
 
@@ -57,6 +59,7 @@ class Ingested:
     acked_seq: int
     full: tuple[int, ...]  # halls in which the kiosk wants a place and none can come now
     orders: list[wire.PlaceOrder]  # of each of its pools
+    incarnation: int  # of the server
 
 
 def ingest(
@@ -69,34 +72,42 @@ def ingest(
 ) -> Ingested:
     """Take a batch. Raises ForkError, GapError or WireError; the caller's step then undoes all."""
     fresh = _verified(sender, batch)
-    pools = places.Pools(db)
-    step = Step(db, sender.key, pools, calendar, now, quarantined=sender.state == "fenced")
+    accounts = Accounts(db, sender.key)
     for totals in batch.places:
-        if len(batch.records) <= IN_ORDER and step.has_forgotten(totals):
+        if len(batch.records) <= IN_ORDER and accounts.has_forgotten(totals):
             raise ForkError
-        step.hear(totals, batch.incarnation)
-    gone = set(batch.gone)
-    for line in fresh:
-        step.take(line, gone=line.record.seq in gone)
-    step.judge_again()
+        accounts.hear(totals, batch.incarnation)
+    came: Mapping[int, int] = {}
+    if fresh:
+        step = Step(db, accounts, calendar, now, quarantined=sender.state == "fenced")
+        gone = set(batch.gone)
+        for line in fresh:
+            step.take(line, gone=line.record.seq in gone)
+        step.judge_again()
+        came = step.came
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
     if acked >= batch.last_seq:  # what it returned may have come back by records still to come
         for totals in batch.places:
-            step.hear_returned(totals)
-    step.save()
-    for totals in batch.places:
-        came = 0 if totals.override else step.came[totals.hall]
-        grants.heard(db, sender.key, totals, came, now)
+            accounts.hear_returned(totals)
+    accounts.save()
+    grants.heard(db, sender.key, batch.places, came, now)
     if fresh:
         db.execute(
             "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?",
             (acked, fresh[-1].chain, *sender.key),
         )
         absences.note(db, sender.key, [line.record for line in fresh], now)
-    full = {hall for hall in pools.halls if sender.key in grants.share(db, hall, now, pools)}
-    wanting = {totals.hall for totals in batch.places if totals.wants and not totals.override}
+    pools = accounts.pools
+    empty = {t.hall for t in batch.places if t.wants or not (t.free or t.override)}
+    wanting = {t.hall for t in batch.places if t.wants and not t.override}
+    full = {
+        hall
+        for hall in pools.halls
+        if sender.key in grants.share(db, hall, now, pools, asked=hall in empty)
+    }
     orders = places.orders_for(db, sender.key, pools)
-    return Ingested(acked, full=tuple(sorted(wanting & full)), orders=orders)
+    full_here = tuple(sorted(wanting & full))
+    return Ingested(acked, full_here, orders, pools.incarnation)
 
 
 def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:

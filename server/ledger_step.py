@@ -11,10 +11,11 @@ import msgspec
 from badges import wire
 from badges.admission import Reason
 from badges.admission.facts import Calendar
-from badges.places import KioskKey, Pool, PoolKey
-from badges.record import ScanRecord, StayRef, WireError
+from badges.places import PoolKey
+from badges.record import ScanRecord, StayRef
 from server import discrepancies, entry_log, places, presence, unnamed
 from server.ledger_rows import Line, Rows
+from server.place_accounts import Accounts
 from server.presence import CLOCK_MARGIN_MS, Span
 from server.rules import rules
 
@@ -22,53 +23,34 @@ AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its er
 
 
 class Step:
-    """One batch on its way into the ledger. What it adds is written by `judge_again`, what it moves
-    by `save`.
+    """One batch on its way into the ledger. What it adds is written by `judge_again`; the places
+    that it moves are those of `accounts`.
     """
 
     def __init__(
         self,
         db: sqlite3.Connection,
-        sender: KioskKey,
-        pools: places.Pools,
+        accounts: Accounts,
         calendar: Calendar,
         now: int,
         *,
         quarantined: bool,
     ) -> None:
-        """`sender` is the kiosk; `quarantined` marks its scans: it was fenced as lost."""
+        """`accounts` are the kiosk's; `quarantined` marks its scans: it was fenced as lost."""
         self.db = db
-        self.sender = sender
+        self.sender = accounts.kiosk
         self.now = now
         self.came: Counter[int] = Counter()  # people that came to the door, by hall
         self._quarantined = quarantined
         self._fenced: int | None = None  # the act's leaf, once it was looked for
-        self._pools = pools
+        self._accounts = accounts
+        self._pools = accounts.pools
         self._rows = Rows(db, now, quarantined=quarantined)
         self._rules = rules(db)
         self._judge = discrepancies.Judge(db, self._rules, calendar)
         self._early = presence.has_early_exits(db)
         self._entered: list[presence.Stay] = []
         self._followed: set[StayRef] = set()  # stays whose holder is known to have entered later
-
-    def hear(self, totals: wire.PlaceTotals, incarnation: int) -> None:
-        """The kiosk's total of grants, before its records."""
-        key = PoolKey(totals.hall, totals.override)
-        pool = self._account(key)
-        self._pools[key] = pool.hear(self.sender, granted=totals.granted, incarnation=incarnation)
-
-    def has_forgotten(self, totals: wire.PlaceTotals) -> bool:
-        """Whether the kiosk says that it returned fewer places than before."""
-        pool = self._account(PoolKey(totals.hall, totals.override))
-        return totals.returned < pool.kiosks[self.sender].returned
-
-    def hear_returned(self, totals: wire.PlaceTotals) -> None:
-        """The kiosk's total of returned places, after its records."""
-        key = PoolKey(totals.hall, totals.override)
-        self._pools[key] = self._account(key).hear_returned(self.sender, totals.returned)
-
-    def save(self) -> None:
-        self._pools.save()
 
     def judge_again(self) -> None:
         """With all records of the batch: how long each stay lasted is known, or it is open."""
@@ -98,21 +80,6 @@ class Step:
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             self.came[record.hall] += 1
 
-    def _pool(self, key: PoolKey) -> Pool:
-        """The pool as it stands in this step. Raises WireError for a hall that is not there."""
-        try:
-            return self._pools[key]
-        except places.UnknownHallError:
-            raise WireError("scan record: no such hall") from None
-
-    def _account(self, key: PoolKey) -> Pool:
-        pool = self._pool(key)
-        if self.sender not in pool.kiosks:
-            if not places.was_restored_without_acts(self.db):
-                raise WireError("this kiosk has no places in that hall")
-            pool = self._pools[key] = pool.enrol(self.sender)
-        return pool
-
     def _clock_known(self, record: ScanRecord) -> bool:
         """Whether others' stays may end by the time of this record: not by a fenced kiosk's, nor by
         one that comes before it was made.
@@ -127,7 +94,7 @@ class Step:
         """`others` are the holder's other stays, as far as they matter to this one."""
         assert record.serial is not None
         key = PoolKey(record.hall, record.override_place)
-        self._pools[key] = self._account(key).open_stay(self.sender, gone=gone)
+        self._pools[key] = self._accounts.own(key).open_stay(self.sender, gone=gone)
         ref = StayRef(*self.sender, record.seq)
         at = _server_time(record, self.now)
         stay = presence.Stay(
@@ -158,7 +125,7 @@ class Step:
         own = (ref.kiosk, ref.generation) == self.sender
         if record.credited and not (own and presence.is_gone(self.db, ref)):
             key = PoolKey(record.hall, record.override_place)
-            self._pools[key] = self._account(key).trust(self.sender)
+            self._pools[key] = self._accounts.own(key).trust(self.sender)
         if self._cannot_know(ref):
             return
         closed = presence.close(self.db, ref, by, at)
@@ -231,7 +198,7 @@ class Step:
         if closed is None:
             return
         key = PoolKey(closed.hall_id, closed.override)
-        self._pools[key] = self._pool(key).close_stay(closed.stay_id)
+        self._pools[key] = self._accounts.pool(key).close_stay(closed.stay_id)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
         self._rows.change(closed.hall_id, change)
 

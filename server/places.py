@@ -41,8 +41,7 @@ class HallFigures:
 
 def incarnation(db: sqlite3.Connection) -> int:
     """The server's incarnation: a higher one after each restore from a backup."""
-    row = db.execute("SELECT value FROM setting WHERE key = 'incarnation'").fetchone()
-    return int(row[0]) if row else 1
+    return int(_settings(db).get("incarnation", 1))
 
 
 _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
@@ -53,8 +52,12 @@ def was_restored_without_acts(db: sqlite3.Connection) -> bool:
     moved since the backup: no hall gives out any before all are heard, and accounts that they
     tell of are opened.
     """
-    row = db.execute("SELECT 1 FROM setting WHERE key = 'without_acts'").fetchone()
-    return row is not None
+    return "without_acts" in _settings(db)
+
+
+def _settings(db: sqlite3.Connection) -> dict[str, str]:
+    sql = "SELECT key, value FROM setting WHERE key IN ('incarnation', 'without_acts')"
+    return dict(db.execute(sql).fetchall())
 
 
 def await_all_everywhere(db: sqlite3.Connection) -> None:
@@ -67,36 +70,7 @@ def load(db: sqlite3.Connection, key: PoolKey) -> Pool:
 
     Raises UnknownHallError.
     """
-    hall = db.execute(
-        "SELECT capacity, fire_limit, open_stays, open_overrides FROM hall WHERE hall_id = ?",
-        (key.hall_id,),
-    ).fetchone()
-    if hall is None:
-        raise UnknownHallError(f"hall {key.hall_id}")
-    kiosks: dict[KioskKey, Held] = {}
-    awaited = set()
-    for row in db.execute(
-        "SELECT kiosk, generation, granted, returned, handed_over, reclaimed, fenced, trusted,"
-        " attested, awaited FROM place_account WHERE hall_id = ? AND override = ?",
-        key,
-    ):
-        kiosk = (row[0], row[1])
-        granted, returned, handed_over, reclaimed, fenced, trusted, attested = row[2:9]
-        kiosks[kiosk] = Held(
-            granted, returned, handed_over, reclaimed, bool(fenced), trusted, attested
-        )
-        if row[9]:
-            awaited.add(kiosk)
-    if was_restored_without_acts(db):
-        elsewhere = {(row[0], row[1]) for row in db.execute(_AWAITED)}
-        awaited |= elsewhere - kiosks.keys()
-    return Pool(
-        capacity=hall["fire_limit"] - hall["capacity"] if key.override else hall["capacity"],
-        incarnation=incarnation(db),
-        open_stays=hall["open_overrides"] if key.override else hall["open_stays"],
-        kiosks=kiosks,
-        awaited=frozenset(awaited),
-    )
+    return Pools(db)[key]
 
 
 def save(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -> None:
@@ -141,11 +115,12 @@ class Pools:
         self._db = db
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
+        self._settings: dict[str, str] | None = None
 
     def __getitem__(self, key: PoolKey) -> Pool:
         """Raises UnknownHallError."""
         if key not in self._pools:
-            self._saved[key] = self._pools[key] = load(self._db, key)
+            self._load(key.hall_id)
         return self._pools[key]
 
     def __setitem__(self, key: PoolKey, pool: Pool) -> None:
@@ -157,10 +132,60 @@ class Pools:
         """Those whose places may have moved."""
         return frozenset(key.hall_id for key in self._pools)
 
+    @property
+    def incarnation(self) -> int:
+        """The server's."""
+        return int(self._known_settings().get("incarnation", 1))
+
     def save(self) -> None:
         for key, pool in self._pools.items():
-            save(self._db, key, self._saved[key], pool)
-            self._saved[key] = pool
+            if pool is not self._saved[key]:
+                save(self._db, key, self._saved[key], pool)
+                self._saved[key] = pool
+
+    def _known_settings(self) -> dict[str, str]:
+        if self._settings is None:
+            self._settings = _settings(self._db)
+        return self._settings
+
+    def _load(self, hall_id: int) -> None:
+        """Both pools of a hall: what moves one is looked at with the other."""
+        hall = self._db.execute(
+            "SELECT capacity, fire_limit - capacity, open_stays, open_overrides FROM hall"
+            " WHERE hall_id = ?",
+            (hall_id,),
+        ).fetchone()
+        if hall is None:
+            raise UnknownHallError(f"hall {hall_id}")
+        accounts = self._db.execute(
+            "SELECT override, kiosk, generation, granted, returned, handed_over, reclaimed, fenced,"
+            " trusted, attested, awaited FROM place_account WHERE hall_id = ?",
+            (hall_id,),
+        ).fetchall()
+        everywhere: set[KioskKey] = set()
+        if "without_acts" in self._known_settings():
+            everywhere = {(row[0], row[1]) for row in self._db.execute(_AWAITED)}
+        for override in (0, 1):
+            kiosks: dict[KioskKey, Held] = {}
+            awaited = set()
+            for row in accounts:
+                if row[0] == override:
+                    kiosk = (row[1], row[2])
+                    granted, returned, handed_over, reclaimed, fenced, trusted, attested = row[3:10]
+                    kiosks[kiosk] = Held(
+                        granted, returned, handed_over, reclaimed, bool(fenced), trusted, attested
+                    )
+                    if row[10]:
+                        awaited.add(kiosk)
+            pool = Pool(
+                capacity=hall[override],
+                incarnation=self.incarnation,
+                open_stays=hall[2 + override],
+                kiosks=kiosks,
+                awaited=frozenset(awaited | (everywhere - kiosks.keys())),
+            )
+            key = PoolKey(hall_id, bool(override))
+            self._saved[key] = self._pools[key] = pool
 
 
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:

@@ -9,7 +9,7 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.schema_changes import RULES_VERSION, STAYS, UNKNOWN_HOLDERS
+from server.schema_changes import RULES_VERSION, SHARED_UNTIL, STAYS, UNKNOWN_HOLDERS
 from server.schema_tables import LEDGER, PEOPLE, VENUE
 
 migrations = Migrations("hallkeeper")
@@ -65,6 +65,11 @@ def m006_unknown_holders(db: sqlite_utils.Database) -> None:
     _run(db, UNKNOWN_HOLDERS)
 
 
+@migrations()
+def m007_shared_until(db: sqlite_utils.Database) -> None:
+    _run(db, SHARED_UNTIL)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -72,6 +77,7 @@ NAMES = (
     "m004_stays",
     "m005_rules_version",
     "m006_unknown_holders",
+    "m007_shared_until",
 )
 
 

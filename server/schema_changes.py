@@ -45,3 +45,8 @@ BEGIN UPDATE attendee SET revoked_at = COALESCE(revoked_at,
     (SELECT revoked_at FROM unknown_holder u WHERE u.serial = NEW.serial))
     WHERE serial = NEW.serial; DELETE FROM unknown_holder WHERE serial = NEW.serial; END;
 """
+
+# Until then the hall's places need no new share, as long as nobody asks (server/grants.py).
+SHARED_UNTIL = """
+ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;
+"""

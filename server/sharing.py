@@ -36,11 +36,15 @@ class Door:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do now: places to give and to call back, and who is to be told that none can come."""
+    """What to do now: places to give and to call back, and who is to be told that none can come.
+
+    `settled`: nobody waits for a place and the hall owes none, so the next plan can wait a while.
+    """
 
     grants: Mapping[KioskKey, int]
     recalls: Mapping[KioskKey, int]
     hopeless: frozenset[KioskKey]
+    settled: bool
 
 
 def smoothed(rate: float, minutes: float, people: int) -> float:
@@ -83,7 +87,8 @@ def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False
     live = [door for door in doors if door.live]
     if closed:
         recalls = {door.kiosk: door.held for door in live if door.held > 0}
-        return Plan({}, recalls, frozenset(door.kiosk for door in live if door.wants))
+        hopeless = frozenset(door.kiosk for door in live if door.wants)
+        return Plan({}, recalls, hopeless, settled=not recalls)
     missing = [door for door in doors if not door.live and door.held <= 0]
     sharing = _Sharing(live, missing, free, spread=spread)
     sharing.give_one_each()
@@ -91,7 +96,8 @@ def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False
     sharing.call_back_debt()
     sharing.call_back_for_low()
     sharing.call_back_for_asking()
-    return Plan(sharing.grants, sharing.recalls, sharing.hopeless())
+    settled = free >= 0 and not sharing.asking
+    return Plan(sharing.grants, sharing.recalls, sharing.hopeless(), settled)
 
 
 def _as_busy(missing: Sequence[Door], heard: Sequence[Door]) -> list[Door]:

@@ -49,6 +49,7 @@ class HallRow:
     open_stays: int
     open_overrides: int  # people inside on places beyond the capacity
     change_cursor: int  # of the feed: doors that have applied it know the present policy
+    shared_until: int  # its places need no new share before, as long as nobody asks
     categories: tuple[int, ...]
 
 

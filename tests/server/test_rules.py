@@ -97,7 +97,7 @@ def test_every_change_of_them_is_seen(site: Site, statement: str) -> None:
         db.execute("INSERT INTO session_category VALUES (7, 1)")
         db.execute(
             "INSERT INTO hall SELECT 8, 'H8', '{}', NULL, 5, 5, 1, 0, 'hard', 'strict', NULL, NULL,"
-            " 0, 0, 0"
+            " 0, 0, 0, 0"
         )
 
     site.database.write(prepare)
