@@ -25,7 +25,7 @@ from granian.server.mp import MPServer
 from server import database
 from server.backup import check_directory
 from server.config import Event, EventError, load_event
-from server.wsgi import open_app
+from server.wsgi import in_one_piece, open_app
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -110,7 +110,9 @@ def _granian(event: Event, host: str, port: int) -> MPServer:
 def _load(parent: int, event_dir: str, port: int) -> "Flask":
     """In the worker: the app, and a watch on the supervisor, so that no worker outlives it."""
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
-    return open_app(Path(event_dir), port)
+    app = open_app(Path(event_dir), port)
+    app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    return app
 
 
 def _end_with(parent: int) -> None:

@@ -1,9 +1,10 @@
 """The app for a WSGI server: of the event that HALLKEEPER_EVENT names, or that `serve` opens."""
 
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from server import BACKUPS, create_app
 from server.backup import Backups
@@ -11,8 +12,10 @@ from server.config import EventError, load_event
 from server.database import Database
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from flask import Flask
 
+WHOLE_BYTES_MAX = 1_000_000  # a longer answer is not brought together in memory
 VARIABLE = "HALLKEEPER_EVENT"
 
 
@@ -36,6 +39,37 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
         database.close()
         raise
     return app
+
+
+def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
+    """The same app, whose short answers are lists of one piece.
+
+    Granian sends a list by one call, and asks for anything else piece by piece, as it must for a
+    feed.
+    """
+
+    def run(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        length = -1
+
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], object]:
+            nonlocal length
+            told = [value for name, value in headers if name.lower() == "content-length"]
+            length = int(told[0]) if told else -1
+            return start_response(status, headers, exc_info)
+
+        pieces = app(environ, start)
+        if not 0 <= length <= WHOLE_BYTES_MAX:
+            return pieces
+        try:
+            return [b"".join(pieces)]
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+
+    return run
 
 
 def load() -> "Flask":
