@@ -130,13 +130,12 @@ def changes() -> Response:
         raise ApiError(409, "cursor_gone", "Take a new replica first.") from None
     if not _as_before(here.database.reader, caller):  # whose word went out just before
         subscription.end()
-    stream = Response(
-        feed.server_sent(subscription, KEEP_ALIVE_S),
+    return Response(
+        feed.Stream(here.hub, subscription, KEEP_ALIVE_S),
         mimetype="text/event-stream",
         headers={"Cache-Control": "no-store"},
+        direct_passthrough=True,  # as it is: each layer around it would run at each delivery
     )
-    stream.call_on_close(lambda: here.hub.unsubscribe(subscription))
-    return stream
 
 
 @blueprint.post("/scans")

@@ -5,6 +5,7 @@ waiting writes shares one commit, each inside its own savepoint, so that one tha
 others alone. Long writes (a door's backlog) take turns with such groups.
 """
 
+import logging
 import queue
 import sqlite3
 import threading
@@ -13,6 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -57,7 +60,7 @@ class Database:
         self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[sqlite3.Connection], None]] = []
         self._checks: list[Callable[[sqlite3.Connection], None]] = []
         self._writer_connection = connect(path)
         self._closed = False
@@ -82,8 +85,10 @@ class Database:
             reader.connection.close()
         self._writer_connection.close()
 
-    def on_commit(self, listener: Callable[[], None]) -> None:
-        """Call `listener` on the writer's thread after each commit. It must be quick."""
+    def on_commit(self, listener: Callable[[sqlite3.Connection], None]) -> None:
+        """Call `listener` on the writer's thread after each commit, with the writer's connection to
+        read by. It must be quick.
+        """
         self._listeners.append(listener)
 
     def check_steps(self, check: Callable[[sqlite3.Connection], None]) -> None:
@@ -161,7 +166,10 @@ class Database:
                     job.finish(error=error)
             return
         for listener in self._listeners:
-            listener()
+            try:
+                listener(connection)
+            except Exception:  # what is committed is so; whoever waits must be told
+                log.exception("a listener to commits failed")
         for job, result in done:
             job.finish(result)
 

@@ -1,16 +1,17 @@
 """Changes that kiosks must hear of: written with their cause, and handed to held connections at
 once.
 
-`publish` stores a change in the transaction that made it. The hub wakes after each commit (and once
-a second, for what another process wrote), reads what is new once, and gives each subscriber what
-concerns it.
+`publish` stores a change in the transaction that made it. After each commit (and once a second, for
+what another process wrote) the hub reads what is new once, and gives each subscriber what concerns
+it.
 """
 
 import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator
 
 from badges import wire
 from server.database import Database
@@ -71,20 +72,24 @@ def _read(db: sqlite3.Connection, after: int, limit: int) -> list[Event]:
         "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
         (after, limit),
     )
-    return [Event(*row) for row in rows]
+    return [Event.of(*row) for row in rows]
 
 
 class Hub:
-    """Hands new changes to subscribers. One thread; close it with the database."""
+    """Hands new changes to subscribers: on the writer's thread, as soon as they are committed, or
+    on one of its own, where that would have to wait. Close it with the database.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._subscriptions: set[Subscription] = set()
+        # By hall, by kiosk, and under None those that hear everything.
+        self._concerned: defaultdict[int | str | None, set[Subscription]] = defaultdict(set)
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._closing = False
-        self._cursor = cursor(database.reader)
-        database.on_commit(lambda: self._wake.put(None))
+        self._cursor = self._trimmed = cursor(database.reader)
+        database.on_commit(self._committed)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
@@ -109,36 +114,54 @@ class Hub:
         subscription = Subscription(hall_id, kiosk, generation)
         with self._lock:
             missed = changes_after(self._database.reader, after)
-            for other in list(self._subscriptions):
+            for other in list(self._concerned[kiosk]):
                 if generation and (other.kiosk, other.generation) == (kiosk, generation):
                     other.end()
-                    self._subscriptions.discard(other)
+                    self._remove(other)
             if subscription.put(
                 [one for one in missed if one.cursor <= self._cursor and subscription.concerns(one)]
             ):
                 self._subscriptions.add(subscription)
+                for key in subscription.keys:
+                    self._concerned[key].add(subscription)
         return subscription
 
     @property
     def staff_listeners(self) -> int:
         """How many hear everything."""
         with self._lock:
-            return sum(one.hears_all for one in self._subscriptions)
+            return len(self._concerned[None])
 
     def unsubscribe(self, subscription: Subscription) -> None:
         with self._lock:
-            self._subscriptions.discard(subscription)
+            self._remove(subscription)
 
     @property
     def listeners(self) -> int:
         return len(self._subscriptions)
 
+    def _remove(self, subscription: Subscription) -> None:
+        self._subscriptions.discard(subscription)
+        for key in subscription.keys:
+            self._concerned[key].discard(subscription)
+
+    def _committed(self, db: sqlite3.Connection) -> None:
+        """On the writer's thread, which waits for nobody: somebody may be reading what they missed
+        under the lock.
+        """
+        if not self._lock.acquire(blocking=False):
+            self._wake.put(None)
+            return
+        try:
+            self._deliver(_read(db, self._cursor, READ_MAX))
+        finally:
+            self._lock.release()
+
     def _run(self) -> None:
-        trimmed = self._cursor
         while not self._closing:
             self._sleep()
-            if self._cursor - trimmed >= TRIM_EVERY:
-                trimmed = self._cursor
+            if self._cursor - self._trimmed >= TRIM_EVERY:
+                self._trimmed = self._cursor
                 self._database.write(trim)
             with self._lock:
                 self._deliver(_read(self._database.reader, self._cursor, READ_MAX))
@@ -147,7 +170,7 @@ class Hub:
                 subscription.end()
 
     def _sleep(self) -> None:
-        """Until there was a commit, or another process may have made one."""
+        """Until there is something to do, or another process may have made changes."""
         with contextlib.suppress(queue.Empty):
             self._wake.get(timeout=FOREIGN_WRITES_S)
             while True:
@@ -158,30 +181,45 @@ class Hub:
         if not events:
             return
         self._cursor = events[-1].cursor
-        if len(events) == READ_MAX:
+        if len(events) == READ_MAX or self._cursor - self._trimmed >= TRIM_EVERY:
             self._wake.put(None)  # there may be more
-        halls = {event.hall_id for event in events if event.kiosk is None}
-        kiosks = {event.kiosk for event in events if event.kiosk is not None}
-        to_all = None in halls
-        for subscription in list(self._subscriptions):
-            named = subscription.hall_id in halls or subscription.kiosk in kiosks
-            if not (named or to_all or subscription.hears_all):
-                continue
+        for subscription in self._concerned_by(events):
             mine = [event for event in events if subscription.concerns(event)]
             if mine and not subscription.put(mine):
-                self._subscriptions.discard(subscription)  # let it come back for a snapshot
+                self._remove(subscription)  # let it come back for a snapshot
+
+    def _concerned_by(self, events: list[Event]) -> set[Subscription]:
+        if any(event.hall_id is None and event.kiosk is None for event in events):
+            return self._subscriptions.copy()
+        keys = {event.hall_id if event.kiosk is None else event.kiosk for event in events}
+        found = self._concerned[None].copy()
+        return found.union(*(self._concerned[key] for key in keys if key in self._concerned))
 
 
-def server_sent(subscription: Subscription, keep_alive_s: float) -> Iterator[str]:
-    """The subscription as Server-Sent Events (WHATWG HTML §9.2), for as long as it is read.
+class Stream:
+    """A subscription as Server-Sent Events (WHATWG HTML §9.2), for as long as it is read.
 
     What came together is sent together: hundreds of feeds' threads share one interpreter.
     """
-    yield ": open\n\n"
+
+    def __init__(self, hub: Hub, subscription: Subscription, keep_alive_s: float) -> None:
+        self._hub = hub
+        self._subscription = subscription
+        self._parts = _server_sent(subscription, keep_alive_s)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        self._parts.close()
+        self._hub.unsubscribe(self._subscription)
+
+
+def _server_sent(subscription: Subscription, keep_alive_s: float) -> Generator[bytes, None, None]:
+    yield b": open\n\n"
     while True:
         try:
             events = subscription.take_all(keep_alive_s)
         except CursorGoneError:
             return
-        parts = [f"id: {event.cursor}\ndata: {event.body}\n\n" for event in events]
-        yield "".join(parts) if parts else ": \n\n"
+        yield b"".join([event.sent for event in events]) or b": \n\n"

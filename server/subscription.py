@@ -1,4 +1,4 @@
-"""What one listener to the feed is still to hear, handed from the hub's thread to its own."""
+"""What one listener to the feed is still to hear, handed from the writer's thread to its own."""
 
 import contextlib
 import queue
@@ -20,6 +20,12 @@ class Event:
     hall_id: int | None
     kiosk: str | None
     body: str  # wire.Change as JSON
+    sent: bytes  # as a Server-Sent Event, made once for all who hear it
+
+    @classmethod
+    def of(cls, cursor: int, hall_id: int | None, kiosk: str | None, body: str) -> "Event":
+        sent = f"id: {cursor}\ndata: {body}\n\n".encode()
+        return cls(cursor, hall_id, kiosk, body, sent)
 
 
 class CursorGoneError(Exception):
@@ -48,6 +54,11 @@ class Subscription:
         self._taken: deque[Event] = deque()  # of the queue, by its one reader
         self._ended = False
         self._lock = threading.Lock()
+
+    @property
+    def keys(self) -> tuple[int | str | None, ...]:
+        """The hall and the kiosk whose changes concern it; None alone: everybody's do."""
+        return (None,) if self.hears_all else (self.hall_id, self.kiosk)
 
     @property
     def hears_all(self) -> bool:

@@ -114,7 +114,7 @@ class TestSessions:
         add(database)
         token = sign_in(database)
         commits: list[int] = []
-        database.on_commit(lambda: commits.append(1))
+        database.on_commit(lambda _: commits.append(1))
         for second in range(0, 121, 10):
             accounts.session_user(database, token, now=NOW + second * 1000)
         assert len(commits) == 1

@@ -95,7 +95,7 @@ def test_a_setting_that_does_not_take_is_refused(
 
 def test_waiting_writes_share_a_commit(numbers: Database) -> None:
     commits: list[int] = []
-    numbers.on_commit(lambda: commits.append(1))
+    numbers.on_commit(lambda _: commits.append(1))
     with ThreadPoolExecutor(32) as pool:
         with Gate(numbers):
             writes = [pool.submit(numbers.write, lambda db, n=n: add(db, n)) for n in range(32)]
@@ -116,7 +116,7 @@ def test_long_steps_take_turns_with_the_short_ones(numbers: Database) -> None:
             late.append(pool.submit(numbers.write, lambda db: step(db, 9)))
             queued(numbers, 1)
 
-    def committed() -> None:
+    def committed(_: sqlite3.Connection) -> None:
         commits.append([*began])
         began.clear()
 
@@ -171,7 +171,7 @@ def test_one_failing_step_leaves_the_others(numbers: Database) -> None:
 
 def test_a_result_comes_after_the_commit(numbers: Database) -> None:
     seen: list[int] = []
-    numbers.on_commit(lambda: seen.append(count_elsewhere(numbers.path)))
+    numbers.on_commit(lambda _: seen.append(count_elsewhere(numbers.path)))
     numbers.write(lambda db: add(db, 1))
     assert seen == [1]
 
@@ -237,3 +237,15 @@ def test_close_finishes_what_is_queued(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="closed"):
         database.write(lambda db: add(db, 99))
     assert count_elsewhere(tmp_path / "n.db") == 8
+
+
+def test_a_listener_that_fails_keeps_no_answer_back(numbers: Database) -> None:
+    def fail(db: sqlite3.Connection) -> None:
+        raise RuntimeError
+
+    heard: list[int] = []
+    numbers.on_commit(fail)
+    numbers.on_commit(lambda db: heard.append(db.execute("SELECT COUNT(*) FROM n").fetchone()[0]))
+    numbers.write(lambda db: add(db, 1))
+    numbers.write(lambda db: add(db, 2))
+    assert heard == [1, 2]

@@ -93,11 +93,14 @@ def test_a_listener_that_does_not_read_is_sent_for_a_snapshot(
 
 def test_server_sent_events(database: Database, hub: feed.Hub) -> None:
     subscription = hub.subscribe(feed.cursor(database.reader), hall_id=None, kiosk=None)
-    lines = feed.server_sent(subscription, 0.05)
-    assert next(lines) == ": open\n\n"
-    assert next(lines) == ": \n\n"
+    stream = feed.Stream(hub, subscription, 0.05)
+    lines = iter(stream)
+    assert next(lines) == b": open\n\n"
+    assert next(lines) == b": \n\n"
     say(database, 3)
-    assert next(lines).startswith("id: ")
+    assert next(lines).startswith(b"id: ")
+    stream.close()
+    assert hub.listeners == hub.staff_listeners == 0
 
 
 def test_the_hub_forgets_what_nobody_needs_any_more(
@@ -162,3 +165,22 @@ def test_a_kiosk_has_one_feed(database: Database, hub: feed.Hub) -> None:
     say(database, 1)
     assert heard(second, 1) == heard(other, 1) == [1]
     assert hub.listeners == 2
+
+
+def test_whoever_reads_what_they_missed_holds_up_no_commit(
+    database: Database, hub: feed.Hub
+) -> None:
+    subscription = listen(database, hub)
+    with hub._lock:  # as `subscribe` does while it reads
+        say(database, 1)
+        assert subscription.take(0) is None
+    assert heard(subscription, 1) == [1]
+
+
+def test_a_change_is_queued_before_its_cause_is_answered(database: Database, hub: feed.Hub) -> None:
+    subscription = listen(database, hub)
+    for n in range(50):
+        say(database, n - 50, hall_id=1)
+        event = subscription.take(0)
+        assert event is not None
+        assert event.sent == f"id: {event.cursor}\ndata: {event.body}\n\n".encode()
