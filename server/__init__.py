@@ -22,7 +22,9 @@ def create_app(
     """
     from flask import Flask
 
+    from badges.admission.facts import Calendar
     from server import admin, api, api_supervising, auth, display, phone, security
+    from server.config import day_starts
     from server.entry_log import Log
     from server.feed import Hub
     from server.services import Services
@@ -33,6 +35,7 @@ def create_app(
         database=database,
         hub=Hub(database),
         log=Log(database, event.log_name, event.log_key),
+        calendar=Calendar(day_starts(event.settings)),
         now=now or _wall_clock,
     )
     security.protect(app, event)

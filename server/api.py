@@ -14,12 +14,10 @@ from flask import Blueprint, Response, request
 from msgspec import UNSET, Struct, UnsetType
 
 from badges import wire
-from badges.admission.facts import Calendar
 from badges.enrolment import RequestStamp, request_message
 from badges.keys import BadSignatureError, PublicKey
 from badges.record import WireError
 from server import feed, issuing, kiosks, ledger, replicas, venue
-from server.config import day_starts
 from server.services import services
 from server.subscription import CursorGoneError
 
@@ -147,7 +145,6 @@ def scans() -> Response:
     body = request.get_data()
     batch = wire.decode(body, wire.ScanBatch)
     received_at = here.now()
-    calendar = Calendar(day_starts(here.event.settings))
     signed = read_signature(body)
     long = len(batch.records) > LONG_BATCH
     if long:  # counted in its turn: the kiosk's next request may overtake it
@@ -157,7 +154,7 @@ def scans() -> Response:
         now = here.now()
         caller = _known(db, signed) if long else verified(db, signed, now)
         kiosks.keep_health(db, caller.sender.key, batch)  # first: a door that rests gets nothing
-        taken = ledger.ingest(db, caller.sender, batch, calendar=calendar, now=now)
+        taken = ledger.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
         return caller.sender, taken, feed.cursor(db)
 
     try:

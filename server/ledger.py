@@ -130,6 +130,8 @@ def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
         return []  # an old batch, once more; its head is behind ours
     if head != batch.head:
         raise ForkError
+    if not fresh:
+        return []  # the head is one that it has signed before
     try:
         PublicKey(sender.public_key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
     except BadSignatureError:

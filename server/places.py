@@ -115,12 +115,13 @@ class Pools:
         self._db = db
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
+        self._rows: dict[int, tuple[sqlite3.Row, list[sqlite3.Row]]] = {}  # by hall
         self._settings: dict[str, str] | None = None
 
     def __getitem__(self, key: PoolKey) -> Pool:
         """Raises UnknownHallError."""
         if key not in self._pools:
-            self._load(key.hall_id)
+            self._saved[key] = self._pools[key] = self._load(key)
         return self._pools[key]
 
     def __setitem__(self, key: PoolKey, pool: Pool) -> None:
@@ -148,9 +149,35 @@ class Pools:
             self._settings = _settings(self._db)
         return self._settings
 
-    def _load(self, hall_id: int) -> None:
-        """Both pools of a hall: what moves one is looked at with the other."""
-        hall = self._db.execute(
+    def _load(self, key: PoolKey) -> Pool:
+        if key.hall_id not in self._rows:
+            self._rows[key.hall_id] = self._read(key.hall_id)
+        hall, accounts = self._rows[key.hall_id]
+        kiosks: dict[KioskKey, Held] = {}
+        awaited = set()
+        for row in accounts:
+            if row[0] == key.override:
+                kiosk = (row[1], row[2])
+                granted, returned, handed_over, reclaimed, fenced, trusted, attested = row[3:10]
+                kiosks[kiosk] = Held(
+                    granted, returned, handed_over, reclaimed, bool(fenced), trusted, attested
+                )
+                if row[10]:
+                    awaited.add(kiosk)
+        if "without_acts" in self._known_settings():
+            everywhere = {(row[0], row[1]) for row in self._db.execute(_AWAITED)}
+            awaited |= everywhere - kiosks.keys()
+        return Pool(
+            capacity=hall[key.override],
+            incarnation=self.incarnation,
+            open_stays=hall[2 + key.override],
+            kiosks=kiosks,
+            awaited=frozenset(awaited),
+        )
+
+    def _read(self, hall_id: int) -> tuple[sqlite3.Row, list[sqlite3.Row]]:
+        """The hall, and its accounts with both pools: who moves one mostly looks at the other."""
+        hall: sqlite3.Row | None = self._db.execute(
             "SELECT capacity, fire_limit - capacity, open_stays, open_overrides FROM hall"
             " WHERE hall_id = ?",
             (hall_id,),
@@ -161,31 +188,8 @@ class Pools:
             "SELECT override, kiosk, generation, granted, returned, handed_over, reclaimed, fenced,"
             " trusted, attested, awaited FROM place_account WHERE hall_id = ?",
             (hall_id,),
-        ).fetchall()
-        everywhere: set[KioskKey] = set()
-        if "without_acts" in self._known_settings():
-            everywhere = {(row[0], row[1]) for row in self._db.execute(_AWAITED)}
-        for override in (0, 1):
-            kiosks: dict[KioskKey, Held] = {}
-            awaited = set()
-            for row in accounts:
-                if row[0] == override:
-                    kiosk = (row[1], row[2])
-                    granted, returned, handed_over, reclaimed, fenced, trusted, attested = row[3:10]
-                    kiosks[kiosk] = Held(
-                        granted, returned, handed_over, reclaimed, bool(fenced), trusted, attested
-                    )
-                    if row[10]:
-                        awaited.add(kiosk)
-            pool = Pool(
-                capacity=hall[override],
-                incarnation=self.incarnation,
-                open_stays=hall[2 + override],
-                kiosks=kiosks,
-                awaited=frozenset(awaited | (everywhere - kiosks.keys())),
-            )
-            key = PoolKey(hall_id, bool(override))
-            self._saved[key] = self._pools[key] = pool
+        )
+        return hall, accounts.fetchall()
 
 
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from badges.admission.facts import Calendar
 from server.config import Event
 from server.database import Database
 from server.entry_log import Log
@@ -17,6 +18,7 @@ class Services:
     database: Database
     hub: Hub
     log: Log
+    calendar: Calendar
     now: Callable[[], int]  # Unix ms
 
 
