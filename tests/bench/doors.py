@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.bench.disk import DiskProbe
 from tests.bench.load import Load, Timings, enrol_all, quantiles, used, venue
 from tests.system.site import Site
 
@@ -65,7 +66,8 @@ def measure(kiosks: int) -> dict[str, object]:
             site.start_server()
             pid = site.server.child.pid
             load = Load(site.port, doors, cursor)
-            timings, share, batches = asyncio.run(run_load(load, serials, pid))
+            with DiskProbe(Path(folder)) as probe:
+                timings, share, batches = asyncio.run(run_load(load, serials, pid))
             memory = used(pid)[1]
         finally:
             site.close()
@@ -76,6 +78,7 @@ def measure(kiosks: int) -> dict[str, object]:
         "deliveries": len(timings.delays_ms),
         "door_to_door_ms": quantiles(timings.delays_ms),
         "acknowledged_ms": quantiles(timings.acks_ms),
+        "disk_sync_ms": quantiles(probe.took_ms),
         "server_cpu_percent": round(share * 100),
         "server_memory_mb": round(memory),
     }
