@@ -146,17 +146,24 @@ class Database:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for job in group:
-                connection.execute("SAVEPOINT step")
+                if len(group) > 1:
+                    connection.execute("SAVEPOINT step")
                 try:
                     result = job.step(connection)
                     for check in self._checks:
                         check(connection)
                 except BaseException as error:
-                    connection.execute("ROLLBACK TO step")
+                    if len(group) > 1:
+                        connection.execute("ROLLBACK TO step")
                     job.finish(error=error)
                 else:
                     done.append((job, result))
-                connection.execute("RELEASE step")
+                if len(group) > 1:
+                    connection.execute("RELEASE step")
+            if not done:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                return
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection.in_transaction:

@@ -76,22 +76,19 @@ def share(
     waits is shared once in a while: hundreds of scans and heartbeats move little in that time.
     """
     pools = places.Pools(db) if pools is None else pools
-    hall = db.execute(
-        "SELECT fire_limit, closed_at, shared_until FROM hall WHERE hall_id = ?", (hall_id,)
-    ).fetchone()
-    fire_limit, closed_at, shared_until = hall
-    if not asked and 0 < shared_until - now <= SHARED_MS:
+    hall = pools.hall(hall_id)
+    if not asked and 0 < hall["shared_until"] - now <= SHARED_MS:
         return frozenset()
     usual, beyond = PoolKey(hall_id), PoolKey(hall_id, override=True)
-    ordinary, override = within_limit(pools[usual], pools[beyond], fire_limit)
-    closed = closed_at is not None
+    ordinary, override = within_limit(pools[usual], pools[beyond], hall["fire_limit"])
+    closed = hall["closed_at"] is not None
     accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
     first = _share(db, usual, ordinary, pools, accounts, closed=closed, now=now)
     second = _share(
         db, beyond, override, pools, accounts, closed=closed, now=now
     )  # by no one's word
     until = now + SHARED_MS if first.settled and second.settled else 0
-    if until != shared_until:
+    if until != hall["shared_until"]:
         db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
     return first.hopeless
 

@@ -13,7 +13,7 @@ from badges.admission import Reason
 from badges.admission.facts import Calendar
 from badges.places import PoolKey
 from badges.record import ScanRecord, StayRef
-from server import discrepancies, entry_log, places, presence, unnamed
+from server import discrepancies, entry_log, presence, unnamed
 from server.ledger_rows import Line, Rows
 from server.place_accounts import Accounts
 from server.presence import CLOCK_MARGIN_MS, Span
@@ -48,7 +48,8 @@ class Step:
         self._rows = Rows(db, now, quarantined=quarantined)
         self._rules = rules(db)
         self._judge = discrepancies.Judge(db, self._rules, calendar)
-        self._early = presence.has_early_exits(db)
+        restored = accounts.pools.incarnation > 1  # else no exit came before its entry
+        self._early = restored and presence.has_early_exits(db)
         self._entered: list[presence.Stay] = []
         self._followed: set[StayRef] = set()  # stays whose holder is known to have entered later
 
@@ -131,7 +132,7 @@ class Step:
         closed = presence.close(self.db, ref, by, at)
         if closed is None:
             presence.ended(self.db, ref, at)
-            if places.incarnation(self.db) > 1:  # else the stay would be here, or is made up
+            if self._pools.incarnation > 1:  # else the stay would be here, or is made up
                 self._early |= presence.remember_early(self.db, ref, by, at)
         self._settle(closed)
 

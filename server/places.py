@@ -8,6 +8,9 @@ fire limit. The protocol is badges/places.py; this file keeps its state. Who get
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from badges import wire
 from badges.places import Held, KioskKey, Pool, PoolKey
@@ -115,7 +118,7 @@ class Pools:
         self._db = db
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
-        self._rows: dict[int, tuple[sqlite3.Row, list[sqlite3.Row]]] = {}  # by hall
+        self._rows: dict[int, tuple[sqlite3.Row, list[list[Any]]]] = {}  # by hall
         self._settings: dict[str, str] | None = None
 
     def __getitem__(self, key: PoolKey) -> Pool:
@@ -149,47 +152,52 @@ class Pools:
             self._settings = _settings(self._db)
         return self._settings
 
+    def hall(self, hall_id: int) -> sqlite3.Row:
+        """Its `fire_limit`, `closed_at` and `shared_until`. Raises UnknownHallError."""
+        return self._row(hall_id)[0]
+
     def _load(self, key: PoolKey) -> Pool:
-        if key.hall_id not in self._rows:
-            self._rows[key.hall_id] = self._read(key.hall_id)
-        hall, accounts = self._rows[key.hall_id]
+        hall, accounts = self._row(key.hall_id)
         kiosks: dict[KioskKey, Held] = {}
         awaited = set()
-        for row in accounts:
-            if row[0] == key.override:
-                kiosk = (row[1], row[2])
-                granted, returned, handed_over, reclaimed, fenced, trusted, attested = row[3:10]
-                kiosks[kiosk] = Held(
+        for override, name, generation, is_awaited, *held in accounts:
+            if override == key.override:
+                granted, returned, handed_over, reclaimed, fenced, trusted, attested = held
+                kiosks[name, generation] = Held(
                     granted, returned, handed_over, reclaimed, bool(fenced), trusted, attested
                 )
-                if row[10]:
-                    awaited.add(kiosk)
+                if is_awaited:
+                    awaited.add((name, generation))
         if "without_acts" in self._known_settings():
             everywhere = {(row[0], row[1]) for row in self._db.execute(_AWAITED)}
             awaited |= everywhere - kiosks.keys()
+        beyond = hall["fire_limit"] - hall["capacity"]
         return Pool(
-            capacity=hall[key.override],
+            capacity=beyond if key.override else hall["capacity"],
             incarnation=self.incarnation,
-            open_stays=hall[2 + key.override],
+            open_stays=hall["open_overrides" if key.override else "open_stays"],
             kiosks=kiosks,
             awaited=frozenset(awaited),
         )
 
-    def _read(self, hall_id: int) -> tuple[sqlite3.Row, list[sqlite3.Row]]:
-        """The hall, and its accounts with both pools: who moves one mostly looks at the other."""
-        hall: sqlite3.Row | None = self._db.execute(
-            "SELECT capacity, fire_limit - capacity, open_stays, open_overrides FROM hall"
-            " WHERE hall_id = ?",
-            (hall_id,),
-        ).fetchone()
-        if hall is None:
-            raise UnknownHallError(f"hall {hall_id}")
-        accounts = self._db.execute(
-            "SELECT override, kiosk, generation, granted, returned, handed_over, reclaimed, fenced,"
-            " trusted, attested, awaited FROM place_account WHERE hall_id = ?",
-            (hall_id,),
-        )
-        return hall, accounts.fetchall()
+    def _row(self, hall_id: int) -> tuple[sqlite3.Row, list[list[Any]]]:
+        """The hall, and its accounts with both pools: who moves one mostly looks at the other.
+
+        All accounts as one row: for each row SQLite lets other threads run, and this one waits.
+        """
+        if hall_id not in self._rows:
+            hall = self._db.execute(
+                "SELECT capacity, fire_limit, open_stays, open_overrides, closed_at, shared_until,"
+                " (SELECT json_group_array(json_array(override, kiosk, generation, awaited,"
+                "  granted, returned, handed_over, reclaimed, fenced, trusted, attested))"
+                "  FROM place_account WHERE hall_id = hall.hall_id) AS accounts"
+                " FROM hall WHERE hall_id = ?",
+                (hall_id,),
+            ).fetchone()
+            if hall is None:
+                raise UnknownHallError(f"hall {hall_id}")
+            self._rows[hall_id] = hall, msgspec.json.decode(hall["accounts"])
+        return self._rows[hall_id]
 
 
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:
