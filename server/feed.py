@@ -7,6 +7,7 @@ it.
 """
 
 import contextlib
+import logging
 import queue
 import sqlite3
 import threading
@@ -16,6 +17,8 @@ from collections.abc import Generator, Iterable, Iterator
 from badges import wire
 from server.database import Database
 from server.subscription import CursorGoneError, Event, Subscription
+
+log = logging.getLogger(__name__)
 
 KEEP_CHANGES = 100_000
 MISSED_MAX = 5_000  # a kiosk that missed more takes a snapshot, which is quicker
@@ -113,6 +116,8 @@ class Hub:
         """
         subscription = Subscription(hall_id, kiosk, generation)
         with self._lock:
+            while events := _read(self._database.reader, self._cursor, READ_MAX):
+                self._deliver(events)  # what it knows already must not come to it as news
             missed = changes_after(self._database.reader, after)
             for other in list(self._concerned[kiosk]):
                 if generation and (other.kiosk, other.generation) == (kiosk, generation):
@@ -160,14 +165,20 @@ class Hub:
     def _run(self) -> None:
         while not self._closing:
             self._sleep()
-            if self._cursor - self._trimmed >= TRIM_EVERY:
-                self._trimmed = self._cursor
-                self._database.write(trim)
-            with self._lock:
-                self._deliver(_read(self._database.reader, self._cursor, READ_MAX))
+            try:
+                self._work()
+            except Exception:  # a thread that died would end no feed, and hear of no other process
+                log.exception("the feed failed, and goes on")
         with self._lock:
             for subscription in self._subscriptions:
                 subscription.end()
+
+    def _work(self) -> None:
+        if self._cursor - self._trimmed >= TRIM_EVERY:
+            self._trimmed = self._cursor
+            self._database.write(trim)
+        with self._lock:
+            self._deliver(_read(self._database.reader, self._cursor, READ_MAX))
 
     def _sleep(self) -> None:
         """Until there is something to do, or another process may have made changes."""

@@ -38,7 +38,8 @@ class Door:
 class Plan:
     """What to do now: places to give and to call back, and who is to be told that none can come.
 
-    `settled`: nobody waits for a place and the hall owes none, so the next plan can wait a while.
+    `settled`: nobody waits for a place, no door is without its share, and the hall owes none, so
+    the next plan can wait a while.
     """
 
     grants: Mapping[KioskKey, int]
@@ -96,7 +97,7 @@ def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False
     sharing.call_back_debt()
     sharing.call_back_for_low()
     sharing.call_back_for_asking()
-    settled = free >= 0 and not sharing.asking
+    settled = free >= 0 and not sharing.asking and not sharing.empty()
     return Plan(sharing.grants, sharing.recalls, sharing.hopeless(), settled)
 
 
@@ -178,6 +179,14 @@ class _Sharing:
         """Who asked and got none, if no other door has any to give."""
         out = self.left + sum(max(0, door.held) for door in self.live)
         return frozenset(door.kiosk for door in self._unfed() if out <= max(0, door.held))
+
+    def empty(self) -> list[Door]:
+        """Doors without a place, to which some are due that were not there to be given."""
+        return [
+            door
+            for door in self.heard
+            if door.free <= 0 and self.fair[door.kiosk] > 0 and door.kiosk not in self.grants
+        ]
 
     def _unfed(self) -> list[Door]:
         return [door for door in self.asking if door.kiosk not in self.grants]

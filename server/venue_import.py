@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from badges import wire
-from server import entry_log, feed
+from server import entry_log, feed, grants
 from server.categories import put_category
 from server.names import names_text
 from server.tables import tables
@@ -53,6 +53,8 @@ def import_venue(db: sqlite3.Connection, venue: Venue, *, by: str, now: int) -> 
         feed.publish(db, wire.VenueChanged())
         counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
         entry_log.act(db, by, "venue_imported", counts, now)
+        for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
+            grants.share(db, hall_id, now)  # a lower capacity is called back at once
     return step.result
 
 

@@ -1,6 +1,9 @@
 """The feed: each kiosk hears what concerns it, in order, once; who is too far behind is told so."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import RLock
 
 import pytest
 
@@ -180,7 +183,38 @@ def test_whoever_reads_what_they_missed_holds_up_no_commit(
 def test_a_change_is_queued_before_its_cause_is_answered(database: Database, hub: feed.Hub) -> None:
     subscription = listen(database, hub)
     for n in range(50):
-        say(database, n - 50, hall_id=1)
+        say(database, n, hall_id=1)
         event = subscription.take(0)
         assert event is not None
         assert event.sent == f"id: {event.cursor}\ndata: {event.body}\n\n".encode()
+
+
+def test_a_new_feed_does_not_end_with_a_word_that_came_before_it(
+    database: Database, hub: feed.Hub
+) -> None:
+    """The hub may be behind: somebody held its lock while the kiosk was moved."""
+    hub._lock = RLock()  # that this thread may hold as well as use
+    with hub._lock:
+        with ThreadPoolExecutor(1) as other:
+            moved = partial(feed.publish, change=wire.VenueChanged(), kiosk="west")
+            other.submit(database.write, moved).result()
+        subscription = listen(database, hub)
+    say(database, 1)
+    assert heard(subscription, 1) == [1]
+
+
+def test_the_hub_outlives_a_full_disk(
+    database: Database, hub: feed.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(db) -> None:
+        raise OSError
+
+    monkeypatch.setattr(feed, "TRIM_EVERY", 1)
+    monkeypatch.setattr(feed, "trim", fail)
+    subscription = listen(database, hub)
+    for n in range(5):
+        say(database, n)
+    assert heard(subscription, 5) == [0, 1, 2, 3, 4]
+    hub.close()
+    with pytest.raises(CursorGoneError):
+        subscription.take(1)

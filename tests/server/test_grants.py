@@ -127,3 +127,16 @@ def test_one_person_after_a_quiet_hour_counts_as_one_who_came_now(site: Site) ->
     site.west.scan(NOW + 3_600_000, ANNA)
     site.send(site.west, NOW + 3_600_000)
     assert rate() == pytest.approx(1 / MEMORY_MIN, rel=0.02)
+
+
+def test_a_door_without_places_gets_what_came_back_by_another(large: Site) -> None:
+    entries = []
+    while large.east.free:
+        entries += [large.east.scan(NOW, len(entries) + n) for n in range(large.east.free)]
+        large.send(large.east)
+    given = large.east.granted
+    for entry in entries:
+        large.west.leave(NOW + 5, entry.serial, large.east.ref(entry))
+    large.send(large.west, NOW + 10)
+    told = [order for order in orders(large, "east") if not order["override"]]
+    assert told[-1]["granted"] > given

@@ -87,6 +87,14 @@ def test_nothing_moves_while_no_door_is_low() -> None:
     assert shared(door(A, 45, 1.1), door(B, 55, 0.9)) == QUIET
 
 
+def test_a_door_without_what_is_due_to_it_is_looked_after_at_once() -> None:
+    low = shared(door(A, 0), door(B, 10))
+    assert low.recalls.keys() == {B}
+    assert not low.settled, "what B returns is A's"
+    assert shared(door(A, 0), door(B, 10), free=30).settled, "it has been given some"
+    assert shared(door(A, 0), door(B, 0)).settled, "a full hall has none for anybody"
+
+
 def test_nobody_is_given_hope_in_vain() -> None:
     assert shared(door(A, 0, wants=True), door(B, 0)).hopeless == {A}
     assert shared(door(A, 0, wants=True), door(B, 4, live=False)).hopeless == {A}

@@ -5,7 +5,8 @@ import pytest
 
 from badges import wire
 from badges.card import check_colour
-from server import feed, safety, venue
+from badges.places import PoolKey
+from server import feed, grants, places, safety, venue
 from server.categories import DEFAULT_CATEGORIES
 from server.config import Event
 from server.database import Database
@@ -157,6 +158,27 @@ def test_a_door_with_a_kiosk_keeps_its_hall(event: Event, site: Database) -> Non
     with pytest.raises(VenueError, match="kiosk k1 is at work there for hall h1; retire it"):
         load(event, site, text)
     assert load(event, site, text.replace('"green"', '"h1"')).updated == {"doors": 1}
+
+
+def test_a_lower_capacity_is_called_back_with_the_import(event: Event, site: Database) -> None:
+    sql = "SELECT door_id, hall_id FROM door WHERE code = 'main'"
+    ((door, hall),) = site.reader.execute(sql).fetchall()
+
+    def at_work(db: sqlite3.Connection) -> None:
+        db.execute(
+            "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, created_at, seen_at)"
+            " VALUES ('west', 1, ?, 'active', X'00', 0, ?)",
+            (door, NOW),
+        )
+        places.enrol(db, hall, ("west", 1))
+        grants.share(db, hall, NOW)
+
+    site.write(at_work)
+    before = places.load(site.reader, PoolKey(hall)).kiosks["west", 1].held
+    start = feed.cursor(site.reader)
+    load(event, site, VENUE.replace("capacity = 500", "capacity = 100"))
+    (told,) = [one for one in changes(site, start) if isinstance(one, wire.PlacesOrdered)]
+    assert told.order.recall >= before - 100 > 0
 
 
 class TestOnTheDay:
