@@ -175,8 +175,8 @@ class Database:
         for listener in self._listeners:
             try:
                 listener(connection)
-            except Exception:  # what is committed is so; whoever waits must be told
-                log.exception("a listener to commits failed")
+            except Exception as error:  # what is committed is so; whoever waits must be told
+                log.error("a listener to commits failed: %s", type(error).__name__)
         for job, result in done:
             job.finish(result)
 

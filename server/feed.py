@@ -167,8 +167,8 @@ class Hub:
             self._sleep()
             try:
                 self._work()
-            except Exception:  # a thread that died would end no feed, and hear of no other process
-                log.exception("the feed failed, and goes on")
+            except Exception as error:  # a thread that died would end no feed, nor look on
+                log.error("the feed failed, and goes on: %s", type(error).__name__)
         with self._lock:
             for subscription in self._subscriptions:
                 subscription.end()
