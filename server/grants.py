@@ -84,9 +84,8 @@ def share(
     closed = hall["closed_at"] is not None
     accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
     first = _share(db, usual, ordinary, pools, accounts, closed=closed, now=now)
-    second = _share(
-        db, beyond, override, pools, accounts, closed=closed, now=now
-    )  # by no one's word
+    # A closed hall's override places come back too: nobody gets in, by no one's word.
+    second = _share(db, beyond, override, pools, accounts, closed=closed, now=now)
     until = now + SHARED_MS if first.settled and second.settled else 0
     if until != hall["shared_until"]:
         db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
