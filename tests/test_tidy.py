@@ -1,5 +1,6 @@
-"""The walls of DESIGN.md §3: who may import whom, where SQL stands, how long a file and a function
-may be.
+"""The walls of the house: who may import whom, where SQL stands, how long a function may be.
+
+A file is one idea and may be as long as that takes.
 """
 
 import ast
@@ -11,7 +12,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("badges", "kiosk", "server")
-FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 60
 
 # Libraries that a package, or some of its files alone, may import besides the standard library.
@@ -60,28 +60,12 @@ every_file = pytest.mark.parametrize("path", sources(*PACKAGES, "tests"), ids=na
 
 
 @every_file
-def test_file_and_functions_are_short(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= FILE_LINES_MAX, f"{name(path)} has grown: move the walls"
-    for node in ast.walk(ast.parse(text)):
+def test_functions_are_short(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             lines = node.end_lineno - node.lineno + 1
             assert lines <= FUNCTION_LINES_MAX, f"{name(path)}:{node.lineno} {node.name}"
-
-
-PAGES = [
-    path
-    for suffix in ("js", "css", "html", "typ")
-    for package in PACKAGES
-    for path in sorted((ROOT / package).rglob(f"*.{suffix}"))
-]
-
-
-@pytest.mark.parametrize("path", PAGES, ids=name)
-def test_page_is_short(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= FILE_LINES_MAX, f"{name(path)} has grown: move the walls"
 
 
 @every_source
