@@ -121,6 +121,7 @@ class RequestStamp:
     KIOSK_HEADER = "Hallkeeper-Kiosk"  # kiosk/generation
     COUNTER_HEADER = "Hallkeeper-Counter"
     SIGNATURE_HEADER = "Hallkeeper-Signature"  # base64
+    DIGEST_HEADER = "Hallkeeper-Digest"  # SHA-256 of the body, in hexadecimal digits
 
     @property
     def key(self) -> tuple[str, int]:
@@ -129,10 +130,20 @@ class RequestStamp:
 
 def request_message(stamp: RequestStamp, method: str, target: str, body: bytes) -> bytes:
     """The bytes that a kiosk signs for one request; `target` is path and query."""
+    return signed_message(stamp, method, target, body_digest(body))
+
+
+def body_digest(body: bytes) -> str:
+    """What a request says of its body: its SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def signed_message(stamp: RequestStamp, method: str, target: str, digest: str) -> bytes:
+    """As `request_message`, for a body of which only the digest is known yet."""
     lines = (
         method,
         target,
-        hashlib.sha256(body).hexdigest(),
+        digest,
         stamp.kiosk,
         str(stamp.generation),
         str(stamp.counter),

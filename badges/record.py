@@ -68,7 +68,7 @@ def decode_record(raw: bytes) -> ScanRecord:
     """The record in `raw`. Raises WireError where it is invalid or not in canonical form."""
     try:
         record = _RECORD.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"scan record: {error_place(error)}") from None
     if encode_record(record) != raw:
         raise WireError("scan record: not in canonical form")
@@ -82,4 +82,6 @@ def error_place(error: Exception) -> str:
     """What is wrong, without the value: msgspec names types and fields; anything else
     stays unsaid.
     """
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     return str(error) if isinstance(error, msgspec.MsgspecError) else "not UTF-8"

@@ -237,7 +237,7 @@ def decode(raw: bytes, kind: type[T]) -> T:
     """A message of `kind`. Raises WireError with the field at fault."""
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(error_place(error)) from None
 
 
@@ -249,5 +249,5 @@ def decode_change(raw: bytes | str) -> Change:
     """One change of the feed. Raises WireError."""
     try:
         return _CHANGE.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(error_place(error)) from None

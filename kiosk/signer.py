@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable
 
-from badges.enrolment import RequestStamp, request_message
+from badges.enrolment import RequestStamp, body_digest, signed_message
 from badges.keys import PrivateKey
 
 COUNTER_MAX = 2**52  # half of what the server takes; the clock, in ms, gives 2**41
@@ -30,9 +30,11 @@ class Signer:
     def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
         """What the server wants to see beside a request; `target` is path and query."""
         stamp = RequestStamp(self._kiosk, self._generation, self._next_counter(self._seen))
-        signature = self._key.sign(request_message(stamp, method, target, body))
+        digest = body_digest(body)
+        signature = self._key.sign(signed_message(stamp, method, target, digest))
         return {
             RequestStamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",
             RequestStamp.COUNTER_HEADER: str(stamp.counter),
             RequestStamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+            RequestStamp.DIGEST_HEADER: digest,
         }

@@ -10,14 +10,15 @@ import binascii
 import sqlite3
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from msgspec import UNSET, Struct, UnsetType
 
 from badges import wire
 from badges.enrolment import RequestStamp, request_message
 from badges.keys import BadSignatureError, PublicKey
 from badges.record import WireError
-from server import feed, issuing, kiosks, ledger, replicas, venue
+from server import feed, issuing, kiosks, ledger, replicas, security, venue
+from server.lanes import Lanes, Proof, read_stamp
 from server.services import services
 from server.subscription import CursorGoneError
 
@@ -54,6 +55,9 @@ class Signed:
     stamp: RequestStamp
     message: bytes
     signature: bytes
+    proven_by: bytes | None  # the kiosk's public key that has verified it already
+    address: str
+    lanes: Lanes  # which are told once it is verified
 
 
 @dataclass(frozen=True)
@@ -188,27 +192,32 @@ def scans() -> Response:
 
 def read_signature(body: bytes = b"") -> Signed:
     """What the request says of its sender, unverified. Raises ApiError where it says nothing."""
+    here = services().lanes
+    proof: Proof | None = g.get("kiosk_proof")
+    stamp = read_stamp(request.headers) if proof is None else proof.stamp
     try:
-        kiosk, _, generation = request.headers[RequestStamp.KIOSK_HEADER].partition("/")
-        counter = int(request.headers[RequestStamp.COUNTER_HEADER][:20])
         signature = base64.b64decode(request.headers[RequestStamp.SIGNATURE_HEADER], validate=True)
-        stamp = RequestStamp(kiosk[:64], int(generation[:20]), counter)
     except (KeyError, ValueError, binascii.Error):
-        raise ApiError(401, "bad_signature", "The request is not signed by a kiosk.") from None
-    if not 0 <= stamp.counter < 2**53 or not 0 <= stamp.generation < 2**53:
+        stamp = None
+    if stamp is None:
         raise ApiError(401, "bad_signature", "The request is not signed by a kiosk.")
+    if proof is not None:
+        return Signed(stamp, proof.message, signature, proof.key, security.address(), here)
     target = request.full_path if request.query_string else request.path
-    return Signed(stamp, request_message(stamp, request.method, target, body), signature)
+    message = request_message(stamp, request.method, target, body)
+    return Signed(stamp, message, signature, None, security.address(), here)
 
 
 def verified(db: sqlite3.Connection, signed: Signed, now: int, *, at_work: bool = False) -> Caller:
     """The kiosk whose signature the request bears; its counter is kept. Raises ApiError."""
     caller = _known(db, signed)
     sender = caller.sender
-    try:
-        PublicKey(sender.public_key).verify(signed.message, signed.signature)
-    except BadSignatureError:
-        raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
+    if signed.proven_by != sender.public_key:
+        try:
+            PublicKey(sender.public_key).verify(signed.message, signed.signature)
+        except BadSignatureError:
+            raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
+    signed.lanes.remember_kiosk(sender.key, sender.public_key, signed.address)
     if not kiosks.count_request(db, sender.key, signed.stamp.counter, now):
         seen = kiosks.last_request(db, sender.key)
         raise ApiError(409, "replayed", "This request was made before.", retry=True, counter=seen)

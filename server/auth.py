@@ -10,7 +10,7 @@ from typing import TypeVar
 from flask import Flask, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from server import accounts
+from server import accounts, security
 from server.services import services
 
 COOKIE = "__Host-hallkeeper"
@@ -97,6 +97,7 @@ def _check() -> Response | None:
     who = user()
     if who is None:
         return _ask_to_sign_in()
+    services().lanes.remember(security.address())
     if who.role not in roles:
         abort(403)
     return None

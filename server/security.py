@@ -7,21 +7,21 @@ so that it needs no second request.
 import hashlib
 import hmac
 import secrets
-import threading
-from collections import Counter
 
 from flask import Flask, Request, Response, abort, current_app, g, render_template, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 
 from badges import wire
 from server.config import Event
+from server.lanes import BusyError
+from server.services import services
 
 FORM_BYTES_MAX = 64 * 1024
 FORM_LIFE_S = 12 * 3600
-SENDING_MAX = 20  # requests from one address whose bodies are still on their way
 HSTS_S = 365 * 24 * 3600
 _POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -29,9 +29,14 @@ _POLICY = (
 )
 
 csrf = CSRFProtect()
-limiter = Limiter(
-    key_func=lambda: request.remote_addr or "unknown", storage_uri="memory://", enabled=True
-)
+limiter = Limiter(key_func=lambda: address(), storage_uri="memory://", enabled=True)
+
+
+class _RowNumber(IntegerConverter):
+    """A number in an address. SQLite keeps none above 63 bits, so nothing can have such a one."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=2**63 - 1)
 
 
 class _FormCookies(SecureCookieSessionInterface):
@@ -44,6 +49,7 @@ class _FormCookies(SecureCookieSessionInterface):
 def protect(app: Flask, event: Event) -> None:
     """Put the whole app under the rules of this module."""
     app.session_interface = _FormCookies()
+    app.url_map.converters["int"] = _RowNumber
     app.config.update(
         # Flask's own cookie holds nothing but a form token and the next page's notice.
         SECRET_KEY=derived_key(event.phone_secret, b"hallkeeper/forms/v1"),
@@ -58,7 +64,7 @@ def protect(app: Flask, event: Event) -> None:
         RATELIMIT_HEADERS_ENABLED=False,
     )
     app.before_request(_limit_forms)  # before CSRF, which reads the form
-    app.before_request(_Bodies().read)
+    app.before_request(_read_body)
     csrf.init_app(app)
     limiter.init_app(app)
     app.after_request(_add_headers)
@@ -88,31 +94,29 @@ def _limit_forms() -> None:
         request.max_content_length = FORM_BYTES_MAX
 
 
-class _Bodies:
-    """Requests that are being read, by address. A body that comes slowly holds a thread: without
-    a limit one device on the venue's network could hold them all.
-    """
+def _read_body() -> None:
+    """Have the whole body before anything is done; views find it where it always is."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    lanes = services().lanes
+    proof = None
+    if of_api():
+        target = request.full_path if request.query_string else request.path
+        proof = lanes.prove(request.headers, request.method, target)
+    try:
+        with lanes.hold(address(), None if proof is None else proof.stamp.key):
+            body = request.get_data()
+    except BusyError:
+        abort(503)
+    if len(body) < (request.content_length or 0):
+        abort(400)  # it broke off
+    if proof is not None and proof.fits(body):
+        g.kiosk_proof = proof
 
-    def __init__(self) -> None:
-        self._reading: Counter[str] = Counter()
-        self._lock = threading.Lock()
 
-    def read(self) -> None:
-        """Have the whole body before anything is done; views find it where it always is."""
-        if request.method in ("GET", "HEAD", "OPTIONS"):
-            return
-        address = request.remote_addr or "unknown"
-        with self._lock:
-            if self._reading[address] >= SENDING_MAX:
-                abort(503)
-            self._reading[address] += 1
-        try:
-            request.get_data()
-        finally:
-            with self._lock:
-                self._reading[address] -= 1
-                if not self._reading[address]:
-                    del self._reading[address]
+def address() -> str:
+    """Where the request comes from: an IP address."""
+    return (request.remote_addr or "unknown").removeprefix("::ffff:")
 
 
 def _add_headers(response: Response) -> Response:

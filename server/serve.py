@@ -21,11 +21,13 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from server import database
 from server.backup import check_directory
 from server.config import Event, EventError, load_event
+from server.connections import Guard
 from server.wsgi import in_one_piece, open_app
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
 LOCK_NAME = "serving.lock"
 BLOCKING_THREADS = 700  # a held feed takes one: 300 kiosks, staff's live pages, and the requests
-CONNECTIONS = 2048
+CONNECTIONS = 8192  # far more than strangers may hold: see server/connections.py
+HEADERS_MS = 10_000  # for a request's headers to come
 THREAD_IDLE_S = 600  # the longest that granian takes
 STOP_S = 2  # for requests in flight; the feeds that remain are cut
 FILES_WANTED = 16_384  # sockets, and two files per thread that reads the database
@@ -98,6 +101,7 @@ def _granian(event: Event, host: str, port: int) -> MPServer:
         backlog=CONNECTIONS,
         backpressure=CONNECTIONS,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_MS),
         websockets=False,
         log_enabled=False,
         log_access=False,
@@ -112,6 +116,7 @@ def _load(parent: int, event_dir: str, port: int) -> "Flask":
     """In the worker: the app, and a watch on the supervisor, so that no worker outlives it."""
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
     app = open_app(Path(event_dir), port)
+    Guard(port, app.extensions["hallkeeper"].lanes.is_known).start()
     app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through it again took 60 ms, and all waited

@@ -1,7 +1,7 @@
 """What a request may use: the event, its database, the feed, the entry log, and the time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import current_app
 
@@ -10,6 +10,7 @@ from server.config import Event
 from server.database import Database
 from server.entry_log import Log
 from server.feed import Hub
+from server.lanes import Lanes
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Services:
     log: Log
     calendar: Calendar
     now: Callable[[], int]  # Unix ms
+    lanes: Lanes = field(default_factory=Lanes)
 
 
 def services() -> Services:

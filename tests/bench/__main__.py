@@ -8,13 +8,14 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.bench import backlog, doors, eyes, growth, ingest, sharing_cost, simulator
+from tests.bench import backlog, doors, eyes, growth, ingest, sharing_cost, simulator, slow
 from tests.bench.eyes import memory, photo_run
 
 BENCHES: dict[str, Callable[[], object]] = {
     "eyes": eyes.run,
     "ingest": ingest.run,
     "doors": doors.run,
+    "slow": slow.run,
     "backlog": backlog.run,
     "sharing": sharing_cost.run,
     "simulator": simulator.run,

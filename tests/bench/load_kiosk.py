@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from badges import wire
-from badges.enrolment import RequestStamp, request_message
+from badges.enrolment import RequestStamp, body_digest, request_message
 from badges.places import Account, PoolKey
 from kiosk.orders import pool_order
 from tests.server.doors import Door
@@ -25,7 +25,8 @@ def signed_request(door: Door, method: str, target: str, body: bytes) -> bytes:
     return (
         f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n"
         f"{stamp.KIOSK_HEADER}: {door.kiosk}/1\r\n{stamp.COUNTER_HEADER}: {stamp.counter}\r\n"
-        f"{stamp.SIGNATURE_HEADER}: {signature.decode()}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"{stamp.SIGNATURE_HEADER}: {signature.decode()}\r\n"
+        f"{stamp.DIGEST_HEADER}: {body_digest(body)}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 
 

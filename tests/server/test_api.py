@@ -253,3 +253,24 @@ def test_an_open_feed_ends_when_its_kiosk_is_retired(kiosk: Kiosk, database: Dat
         assert b"retired" in next(lines)
         assert list(lines) == []
     assert code_of(kiosk.get("/api/feed?after=0")) == "retired"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"[" * 100_000, id="open"),
+        pytest.param(b'{"records":' + b"[" * 50_000 + b"]" * 50_000 + b"}", id="closed"),
+        pytest.param(b'{"records":[' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"]}", id="raw"),
+    ],
+)
+def test_json_that_is_nested_deeply_is_malformed(kiosk: Kiosk, body: bytes) -> None:
+    headers = kiosk.headers("POST", "/api/scans", body)
+    answer = kiosk.client.post("/api/scans", data=body, headers=headers)
+    assert (answer.status_code, code_of(answer)) == (400, "malformed")
+
+
+def test_a_deeply_nested_record_is_malformed(kiosk: Kiosk) -> None:
+    kiosk.door.records.append(b"[" * 20_000 + b"]" * 20_000)
+    kiosk.door.heads.append(bytes(32))
+    answer = kiosk.post(kiosk.door.batch(NOW))
+    assert (answer.status_code, code_of(answer)) == (400, "malformed")

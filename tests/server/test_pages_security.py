@@ -10,7 +10,7 @@ from flask import Flask, session
 from flask.sessions import NullSession
 
 from badges import wire
-from server import accounts, auth, security
+from server import accounts, auth, lanes
 from server.config import Event
 from server.database import Database
 from tests.server.pages import ROLES, Pages
@@ -201,7 +201,7 @@ class Slow(io.RawIOBase):
 def test_bodies_that_do_not_come_hold_few_threads(
     pages: Pages, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    monkeypatch.setattr(security, "SENDING_MAX", 1)
+    monkeypatch.setattr(lanes, "STRANGER_ADDRESS_MAX", 1)
     slow = Slow()
 
     def send(address: str, **environ: object) -> int:
@@ -218,3 +218,11 @@ def test_bodies_that_do_not_come_hold_few_threads(
     slow.go_on.set()
     thread.join(10)
     assert send("10.0.0.1") in (400, 401)
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, 10**40])
+def test_a_number_that_no_row_can_have_is_not_found(pages: Pages, number: int) -> None:
+    admin = pages.staff("admin")
+    assert admin.get(f"/admin/halls/{number}").status_code == 404
+    assert admin.post(f"/admin/users/{number}/disable").status_code == 404
+    assert admin.get(f"/admin/halls/{2**63 - 1}").status_code == 404

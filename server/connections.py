@@ -1,0 +1,137 @@
+"""Ends connections that say nothing, and those of strangers who hold too many.
+
+The server behind which the app runs has a deadline for a request's headers, and none for a
+handshake, a body, or a client that reads slowly; nor does it count connections by address. So a
+thread of the app's process looks at the process' own sockets: the kernel tells of each when data
+was last sent on it (`tcp_info`, Linux). On a connection that lives something is sent now and then:
+an answer, or the comment that a held feed has every 15 s. One on which nothing was sent for longer
+is idle, or waits for headers or a body that do not come. To end an idle one does no harm.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import struct
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
+
+SILENT_KNOWN_S = 45.0  # three of the comments that a held feed has
+SILENT_STRANGER_S = 20.0
+STRANGER_ADDRESS_MAX = 100
+STRANGERS_MAX = 2_000  # all of them together
+KNOWN_ADDRESS_MAX = 3_000  # 300 kiosks and their staff may share one address
+SWEEP_S = 2.0
+BUSY_SWEEP_S = 0.25  # while there are more than
+BUSY_FILES = 1_000
+_LAST_DATA_SENT = struct.Struct("@I")
+_LAST_DATA_SENT_AT = 44  # in struct tcp_info of <linux/tcp.h>: milliseconds ago
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One that is open, as the kernel tells of it."""
+
+    file: int
+    address: str
+    silent_s: float  # since anything was sent on it, or since it began
+
+
+def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -> list[Connection]:
+    """Those that have to go: silent for too long, or the most silent of too many."""
+    ended = []
+    left: defaultdict[str, list[Connection]] = defaultdict(list)
+    known = {one: is_known(one) for one in {one.address for one in connections}}
+    for one in connections:
+        limit = SILENT_KNOWN_S if known[one.address] else SILENT_STRANGER_S
+        if one.silent_s > limit:
+            ended.append(one)
+        else:
+            left[one.address].append(one)
+    strangers = []
+    for address, found in left.items():
+        most = KNOWN_ADDRESS_MAX if known[address] else STRANGER_ADDRESS_MAX
+        kept, too_many = _most_silent(found, most)
+        ended += too_many
+        if not known[address]:
+            strangers += kept
+    return ended + _most_silent(strangers, STRANGERS_MAX)[1]
+
+
+def _most_silent(found: list[Connection], most: int) -> tuple[list[Connection], list[Connection]]:
+    """Up to `most` that may stay, and the others."""
+    if len(found) <= most:
+        return found, []
+    ordered = sorted(found, key=lambda one: one.silent_s)
+    return ordered[:most], ordered[most:]
+
+
+class Guard:
+    """Watches the connections to one port of this process. Close it."""
+
+    def __init__(self, port: int, is_known: Callable[[str], bool]) -> None:
+        """`is_known` tells whether somebody at an address has proven who they are."""
+        self._port = port
+        self._is_known = is_known
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="connections", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause_s = SWEEP_S
+        while not self._stop.wait(pause_s):
+            try:
+                pause_s = BUSY_SWEEP_S if self.sweep() > BUSY_FILES else SWEEP_S
+            except Exception as error:  # a thread that died would leave the door open
+                log.error("connections could not be looked at: %s", type(error).__name__)
+
+    def sweep(self) -> int:
+        """Look at all connections once, and end those that have to go. How many there were."""
+        found = list(connections_to(self._port))
+        ended = to_end(found, self._is_known)
+        for one in ended:
+            _end(one)
+        if ended:
+            addresses = len({one.address for one in ended})
+            log.info("ended %d silent connections of %d addresses", len(ended), addresses)
+        return len(found)
+
+
+def connections_to(port: int) -> Iterable[Connection]:
+    """The connections that this process has accepted on `port`."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError, ValueError), _duplicate(int(name)) as found:
+            if found.getsockname()[1] != port:
+                continue
+            peer = found.getpeername()[0]
+            info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+            (silent_ms,) = _LAST_DATA_SENT.unpack_from(info, _LAST_DATA_SENT_AT)
+            yield Connection(int(name), peer.removeprefix("::ffff:"), silent_ms / 1000)
+
+
+def _end(connection: Connection) -> None:
+    """Shut it, if its file still is that connection: whoever waits for it hears of its end."""
+    with contextlib.suppress(OSError, ValueError), _duplicate(connection.file) as found:
+        if found.getpeername()[0].removeprefix("::ffff:") == connection.address:
+            found.shutdown(socket.SHUT_RDWR)
+
+
+def _duplicate(file: int) -> socket.socket:
+    """A socket of our own on the same connection. Raises OSError where it is none."""
+    copied = os.dup(file)
+    try:
+        return socket.socket(fileno=copied)
+    except OSError:
+        os.close(copied)
+        raise

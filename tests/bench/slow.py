@@ -1,0 +1,100 @@
+"""Sixty kiosks at work while strangers hold 3,000 connections and 700 bodies that do not come.
+
+The strangers are a process of their own, at addresses of loopback other than the kiosks'.
+"""
+
+import asyncio
+import contextlib
+import multiprocessing
+import socket
+import ssl
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench.doors import RATE, run_load
+from tests.bench.load import Load, enrol_all, quantiles, used, venue
+from tests.system.site import Site
+
+KIOSKS = 60
+CONNECTIONS = 3_000  # with unfinished headers, from one address
+BODIES = 700  # from 36 addresses
+ADDRESSES = 36
+ATTACK_S = 40.0
+_HEAD = b"POST /admin/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"
+
+
+def attack(port: int, connections: int, bodies: int, seconds: float, held: object) -> None:
+    """Hold so many connections and bodies, and again those that the server ends."""
+    asyncio.run(_attack(port, connections, bodies, seconds, held))
+
+
+async def _attack(port: int, connections: int, bodies: int, seconds: float, held: object) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    until = time.monotonic() + seconds
+    opening = asyncio.Semaphore(50)
+
+    async def hold(number: int, slow_body: bool) -> None:
+        source = ("127.0.0.99" if not slow_body else f"127.0.1.{number % ADDRESSES + 1}", 0)
+        while time.monotonic() < until:
+            writer = None
+            with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
+                async with opening:
+                    reader, writer = await asyncio.wait_for(
+                        asyncio.open_connection(
+                            "127.0.0.1", port, local_addr=source, family=socket.AF_INET,
+                            ssl=context if slow_body else None,
+                        ),
+                        10,
+                    )  # fmt: skip
+                writer.write(_HEAD if slow_body else b"\x16\x03\x01")
+                held.value += 1  # type: ignore[attr-defined]
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(reader.read(), max(0.1, until - time.monotonic()))
+            if writer is not None:
+                writer.close()
+            await asyncio.sleep(1)
+
+    tasks = [hold(n, False) for n in range(connections)] + [hold(n, True) for n in range(bodies)]
+    await asyncio.gather(*tasks)
+
+
+def measure(attacked: bool, kiosks: int = KIOSKS) -> dict[str, object]:
+    with TemporaryDirectory() as folder:
+        site = Site(Path(folder), venue(), people=500)
+        attacker, held = None, multiprocessing.Value("i", 0)
+        try:
+            doors = enrol_all(site, kiosks)
+            serials = [row[0] for row in site.query("SELECT serial FROM attendee")]
+            (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
+            site.start_server()
+            pid = site.server.child.pid
+            load = Load(site.port, doors, cursor)
+            if attacked:
+                arguments = (site.port, CONNECTIONS, BODIES, ATTACK_S, held)
+                attacker = multiprocessing.Process(target=attack, args=arguments)
+                attacker.start()
+                time.sleep(8)
+            timings, share, batches = asyncio.run(run_load(load, serials, pid))
+            memory = used(pid)[1]
+        finally:
+            if attacker is not None:
+                attacker.terminate()
+                attacker.join()
+            site.close()
+    return {
+        "attacked": attacked,
+        "attempts": held.value,
+        "scans": len(timings.acks_ms),
+        "acknowledged_ms": quantiles(timings.acks_ms),
+        "door_to_door_ms": quantiles(timings.delays_ms),
+        "posts_per_s": round(batches),
+        "server_cpu_percent": round(share * 100),
+        "server_memory_mb": round(memory),
+    }
+
+
+def run() -> dict[str, object]:
+    return {"kiosks": KIOSKS, "rate": RATE, "slow": [measure(False), measure(True)]}

@@ -1,0 +1,81 @@
+"""Connections: which have to go, and that the kernel's word on real ones is read rightly."""
+
+import socket
+import time
+
+import pytest
+
+from server.connections import (
+    KNOWN_ADDRESS_MAX,
+    SILENT_KNOWN_S,
+    SILENT_STRANGER_S,
+    STRANGER_ADDRESS_MAX,
+    STRANGERS_MAX,
+    Connection,
+    Guard,
+    connections_to,
+    to_end,
+)
+
+
+def known(address: str) -> bool:
+    return address.startswith("10.")
+
+
+def many(address: str, count: int, silent_s: float = 1.0) -> list[Connection]:
+    return [Connection(n, address, silent_s + n / 1e6) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("address", "limit_s"), [("10.0.0.1", SILENT_KNOWN_S), ("9.0.0.1", SILENT_STRANGER_S)]
+)
+def test_a_silent_one_ends(address: str, limit_s: float) -> None:
+    lives, silent = Connection(1, address, limit_s - 1), Connection(2, address, limit_s + 1)
+    assert to_end([lives, silent], known) == [silent]
+
+
+@pytest.mark.parametrize(
+    ("address", "most"), [("10.0.0.1", KNOWN_ADDRESS_MAX), ("9.0.0.1", STRANGER_ADDRESS_MAX)]
+)
+def test_of_too_many_from_one_address_the_most_silent_end(address: str, most: int) -> None:
+    found = many(address, most + 3)
+    assert to_end(found[:most], known) == []
+    assert {one.file for one in to_end(found, known)} == {most, most + 1, most + 2}
+
+
+def test_strangers_together_hold_no_more_than_their_share() -> None:
+    found = [one for n in range(36) for one in many(f"9.0.0.{n}", STRANGER_ADDRESS_MAX)]
+    ended = to_end([*found, *many("10.0.0.1", 500)], known)
+    assert len(ended) == 36 * STRANGER_ADDRESS_MAX - STRANGERS_MAX
+    assert not any(known(one.address) for one in ended)
+
+
+def test_real_connections_are_found_and_ended_by_their_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        quiet = socket.create_connection(("127.0.0.1", port))
+        lively = socket.create_connection(("127.0.0.1", port))
+        accepted = [listening.accept()[0] for _ in range(2)]
+        with quiet, lively, accepted[0], accepted[1]:
+            time.sleep(0.3)
+            accepted[1].sendall(b"still here")
+            found = {one.file: one for one in connections_to(port)}
+            assert set(found) == {one.fileno() for one in accepted}, "no client's end, no listener"
+            assert {one.address for one in found.values()} == {"127.0.0.1"}
+            assert 0.25 < found[accepted[0].fileno()].silent_s < 5
+            assert found[accepted[1].fileno()].silent_s < 0.2
+            monkeypatch.setattr("server.connections.SILENT_STRANGER_S", 0.25)
+            assert Guard(port, lambda address: False).sweep() == 2
+            quiet.settimeout(5)
+            assert quiet.recv(10) == b"", "ended"
+            assert lively.recv(10) == b"still here"
+            accepted[1].sendall(b"!")
+            assert lively.recv(10) == b"!"
+
+
+def test_the_guard_stops() -> None:
+    guard = Guard(1, known)
+    guard.start()
+    guard.close()

@@ -1,0 +1,143 @@
+"""Lanes: strangers fill their own alone, and a kiosk proves itself before its body comes."""
+
+import base64
+from contextlib import ExitStack
+
+import pytest
+
+from badges.enrolment import RequestStamp, body_digest, request_message
+from badges.keys import PrivateKey
+from server.lanes import (
+    KIOSK_MAX,
+    KNOWN_ADDRESS_MAX,
+    KNOWN_ADDRESSES_MAX,
+    KNOWN_MAX,
+    KNOWN_S,
+    STRANGER_ADDRESS_MAX,
+    STRANGERS_MAX,
+    BusyError,
+    Lanes,
+)
+
+KEY = PrivateKey(b"west".ljust(32, b"."))
+KIOSK = ("west", 1)
+BODY = b'{"records":[]}'
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def lanes(time: Time) -> Lanes:
+    return Lanes(time)
+
+
+def hold(lanes: Lanes, stack: ExitStack, address: str, times: int, kiosk=None) -> int:
+    """How many of so many bodies find a place."""
+    for done in range(times):
+        try:
+            stack.enter_context(lanes.hold(address, kiosk))
+        except BusyError:
+            return done
+    return times
+
+
+def headers(body: bytes = BODY, *, key: PrivateKey = KEY, counter: int = 7) -> dict[str, str]:
+    stamp = RequestStamp(*KIOSK, counter)
+    signature = key.sign(request_message(stamp, "POST", "/api/scans", body))
+    return {
+        stamp.KIOSK_HEADER: "west/1",
+        stamp.COUNTER_HEADER: str(counter),
+        stamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+        stamp.DIGEST_HEADER: body_digest(body),
+    }
+
+
+def test_one_stranger_holds_few(lanes: Lanes) -> None:
+    with ExitStack() as stack:
+        assert hold(lanes, stack, "10.0.0.1", 100) == STRANGER_ADDRESS_MAX
+        assert hold(lanes, stack, "10.0.0.2", 1) == 1
+    with ExitStack() as stack:
+        assert hold(lanes, stack, "10.0.0.1", 1) == 1, "what was let go can be held again"
+
+
+def test_all_strangers_together_hold_no_more_than_their_lane(lanes: Lanes) -> None:
+    with ExitStack() as stack:
+        held = sum(hold(lanes, stack, f"10.0.0.{n}", 100) for n in range(36))
+        assert held == STRANGERS_MAX
+        assert hold(lanes, stack, "10.0.1.1", 1) == 0
+        lanes.remember("10.0.2.2")
+        assert hold(lanes, stack, "10.0.2.2", 1) == 1, "who is known has another lane"
+        assert hold(lanes, stack, "10.0.0.1", 1, KIOSK) == 1, "and so has a kiosk, wherever it is"
+
+
+def test_known_addresses_and_kiosks_have_limits_too(lanes: Lanes) -> None:
+    for n in range(9):
+        lanes.remember(f"10.0.0.{n}")
+    with ExitStack() as stack:
+        assert hold(lanes, stack, "10.0.0.0", 1000) == KNOWN_ADDRESS_MAX
+        held = sum(hold(lanes, stack, f"10.0.0.{n}", 1000) for n in range(1, 9))
+        assert held == KNOWN_MAX - KNOWN_ADDRESS_MAX
+        assert hold(lanes, stack, "10.0.0.0", 1000, KIOSK) == KIOSK_MAX
+
+
+def test_an_address_is_forgotten_after_a_time_and_the_oldest_first(
+    lanes: Lanes, time: Time
+) -> None:
+    lanes.remember("10.0.0.1")
+    assert lanes.is_known("10.0.0.1")
+    time.now += KNOWN_S
+    assert not lanes.is_known("10.0.0.1")
+    lanes.remember("10.0.0.1")
+    for n in range(KNOWN_ADDRESSES_MAX):
+        lanes.remember(f"a{n}")
+    assert not lanes.is_known("10.0.0.1")
+    assert lanes.is_known("a1")
+
+
+def test_a_kiosk_that_was_verified_proves_itself_by_its_headers(lanes: Lanes) -> None:
+    assert lanes.prove(headers(), "POST", "/api/scans") is None, "nobody has verified it yet"
+    lanes.remember_kiosk(KIOSK, KEY.public.raw, "10.0.0.1")
+    proof = lanes.prove(headers(), "POST", "/api/scans")
+    assert proof is not None
+    assert proof.stamp == RequestStamp(*KIOSK, 7)
+    assert proof.key == KEY.public.raw
+    assert proof.fits(BODY)
+    assert not proof.fits(BODY + b" ")
+    assert lanes.is_known("10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({RequestStamp.DIGEST_HEADER: body_digest(b"another")}, id="another body"),
+        pytest.param({RequestStamp.DIGEST_HEADER: "x"}, id="no digest"),
+        pytest.param({RequestStamp.COUNTER_HEADER: "8"}, id="another counter"),
+        pytest.param({RequestStamp.COUNTER_HEADER: "many"}, id="no counter"),
+        pytest.param({RequestStamp.COUNTER_HEADER: str(2**63)}, id="a counter beyond limits"),
+        pytest.param({RequestStamp.KIOSK_HEADER: "east/1"}, id="another kiosk"),
+        pytest.param({RequestStamp.KIOSK_HEADER: "west/2"}, id="another generation"),
+        pytest.param({RequestStamp.SIGNATURE_HEADER: "===="}, id="no signature"),
+    ],
+)
+def test_what_proves_nothing(lanes: Lanes, changed: dict[str, str]) -> None:
+    lanes.remember_kiosk(KIOSK, KEY.public.raw, "10.0.0.1")
+    assert lanes.prove(headers() | changed, "POST", "/api/scans") is None
+
+
+def test_another_key_or_path_proves_nothing(lanes: Lanes) -> None:
+    lanes.remember_kiosk(KIOSK, KEY.public.raw, "10.0.0.1")
+    other = PrivateKey(b"east".ljust(32, b"."))
+    assert lanes.prove(headers(key=other), "POST", "/api/scans") is None
+    assert lanes.prove(headers(), "POST", "/api/people") is None
+    assert lanes.prove({}, "POST", "/api/scans") is None

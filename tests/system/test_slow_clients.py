@@ -1,0 +1,90 @@
+"""Strangers hold thousands of connections and hundreds of bodies that do not come; kiosks and staff
+go on. `python -m tests.bench slow` has the figures.
+"""
+
+import asyncio
+import http.client
+import multiprocessing
+import resource
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.bench.doors import scan_steadily
+from tests.bench.load import Load, Timings, enrol_all, venue
+from tests.bench.slow import attack
+from tests.system.site import Site, wait_for
+
+pytestmark = pytest.mark.system
+KIOSKS, CONNECTIONS, BODIES = 60, 3_000, 700
+RATE, SECONDS = 40.0, 6.0
+FILES = 10_000
+ANSWER_S = 5.0  # far less than the deadlines by which the strangers' connections end
+
+
+@pytest.fixture(autouse=True)
+def many_files():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < FILES:
+        pytest.skip(f"this machine allows {hard} open files for one process")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, FILES), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def sign_in_page(port: int) -> int:
+    """The status of a page that anybody may ask for, from an address that is new."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", port, timeout=ANSWER_S, context=context, source_address=("127.0.0.7", 0)
+    )
+    try:
+        connection.request("GET", "/admin/sign-in")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_kiosks_and_staff_are_served_meanwhile(tmp_path: Path) -> None:
+    site = Site(tmp_path, venue(), people=100)
+    spawn = multiprocessing.get_context("spawn")
+    held = spawn.Value("i", 0)
+    attacker = None
+    try:
+        doors = enrol_all(site, KIOSKS)
+        serials = [row[0] for row in site.query("SELECT serial FROM attendee")]
+        (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
+        site.start_server()
+        load = Load(site.port, doors, cursor)
+
+        async def day() -> Timings:
+            nonlocal attacker
+            await load.open()
+            attacker = spawn.Process(
+                target=attack, args=(site.port, CONNECTIONS, BODIES, 120.0, held)
+            )
+            attacker.start()
+            whole = CONNECTIONS + BODIES
+            await asyncio.to_thread(
+                wait_for, "the strangers", lambda: held.value >= whole, timeout_s=90
+            )
+            timings = load.timings = Timings()
+            await scan_steadily(load, serials, RATE, SECONDS)
+            await load.close()
+            return timings
+
+        timings = asyncio.run(day())
+        assert len(timings.acks_ms) >= RATE * SECONDS * 0.8
+        assert max(timings.acks_ms) < ANSWER_S * 1000
+        began = time.monotonic()
+        assert sign_in_page(site.port) == 200
+        assert time.monotonic() - began < ANSWER_S
+    finally:
+        if attacker is not None:
+            attacker.terminate()
+            attacker.join()
+        site.close()
