@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from badges import wire
-from badges.places import Held, KioskKey, Pool, PoolKey
+from badges.places import Held, KioskKey, Pool, PoolKey, within_limit
 
 
 class UnknownHallError(ValueError):
@@ -214,7 +214,14 @@ def orders_for(
 ) -> list[wire.PlaceOrder]:
     """What the kiosk has been granted of each pool, with no recall."""
     pools = Pools(db) if pools is None else pools
-    return [order(key, pools[key], kiosk) for key in accounts_of(db, kiosk)]
+    return [order(key, limited(pools, key), kiosk) for key in accounts_of(db, kiosk)]
+
+
+def limited(pools: Pools, key: PoolKey) -> Pool:
+    """The pool with what the hall's other pool leaves it of the fire limit."""
+    usual, beyond = PoolKey(key.hall_id), PoolKey(key.hall_id, override=True)
+    limit = pools.hall(key.hall_id)["fire_limit"]
+    return within_limit(pools[usual], pools[beyond], limit)[key.override]
 
 
 def accounts_of(db: sqlite3.Connection, kiosk: KioskKey) -> list[PoolKey]:

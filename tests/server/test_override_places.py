@@ -105,3 +105,17 @@ def test_closing_the_hall_calls_override_places_back_too(site: Site) -> None:
         back = wire.PlaceTotals(SMALL, given, given, 0, override=True)
         site.send(door, places=[*totals(site, door.kiosk)[:1], back])
     assert places.load(site.database.reader, BEYOND).worst_case == 0
+
+
+def test_what_doors_hear_is_left_in_the_hall_is_what_they_can_give(site: Site) -> None:
+    for serial in (ANNA, BORIS):
+        site.west.scan(NOW, serial, act="override", override_place=True, by="user:1")
+        site.west.entries -= 1  # of the ordinary account
+    site.send(site.west, places=totals(site, "west", used=2))
+    site.database.write(lambda db: safety.set_capacity(db, SMALL, LIMIT, by="test", now=NOW))
+    taken = site.send(site.east)
+    (left,) = [one.left for one in taken.orders if one.hall == SMALL and not one.override]
+    pools = places.Pools(site.database.reader)
+    held = places.limited(pools, BEYOND).worst_case
+    assert 2 <= held, "two went in by override, and a place beyond may still be at a door"
+    assert left == LIMIT - held, "so many more may enter before the limit"
