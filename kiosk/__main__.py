@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from kiosk import catalogue, config
 from kiosk.camera import Camera, CameraError, parse_source
 from kiosk.camera_names import webcams_text
 from kiosk.camera_settings import wish_of
+from kiosk.disk import disk_trouble
 from kiosk.enrol import EnrolError, enrol
 from kiosk.export import ExportError, read_export, write_export
 from kiosk.journal import Journal, JournalError
@@ -25,6 +27,7 @@ from kiosk.reading import read_command
 from kiosk.run import Kiosk, Told
 from kiosk.screen import ScreenError, create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page
+from kiosk.screen.entrance import Entrance, read_link
 from kiosk.status import status_of, status_text
 from kiosk.watching import Eye
 
@@ -60,6 +63,11 @@ def plain_errors(command: F) -> F:
             CatalogueError,
         ) as error:
             raise click.ClickException(str(error)) from None
+        except (OSError, sqlite3.Error) as error:
+            said = disk_trouble(error, options.get("directory", Path()))
+            if said is None:
+                raise
+            raise click.ClickException(str(said)) from None
 
     return wrapped  # type: ignore[return-value]
 
@@ -67,6 +75,7 @@ def plain_errors(command: F) -> F:
 @click.group()
 def main() -> None:
     """Run a door: read badges, answer at once, keep every scan."""
+    os.umask(0o077)  # what a kiosk writes is for its own user: journal, replica, link
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
 
 
@@ -155,9 +164,11 @@ def _run(
                 languages=shown.languages,
                 answer_s=shown.answer_s,
                 supervision=kiosk.supervision,
+                entrance=Entrance(kiosk.directory),
             )
             add_camera_page(page, eye)
-            click.echo(parts.enter_context(serve_screen(page, port=shown.port)).url, err=True)
+            served = parts.enter_context(serve_screen(page, port=shown.port))
+            click.echo(f"The screen, once for one browser: {served.link}", err=True)
         if camera is None or eye is None:
             while not stop.wait(0.25):
                 kiosk.show_status()
@@ -204,6 +215,14 @@ def status_command(directory: Path, as_json: bool) -> None:
     """Tell who this kiosk is, what waits to be sent, and how old its facts are."""
     status = status_of(directory)
     click.echo(json.dumps(status) if as_json else status_text(status))
+
+
+@main.command("link")
+@directory_option
+@plain_errors
+def link_command(directory: Path) -> None:
+    """Print the link that opens the running kiosk's screen, once for one browser."""
+    click.echo(read_link(directory))
 
 
 @main.command("export")

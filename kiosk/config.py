@@ -158,6 +158,24 @@ def write_whole(path: Path, content: bytes) -> None:
         os.close(directory)
 
 
+def make_private(directory: Path) -> None:
+    """Take the directory and its files from others' eyes: earlier versions left them readable.
+
+    Raises ConfigError where they belong to another user.
+    """
+    for path in (directory, *directory.iterdir()):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if path.is_symlink() or not mode & 0o077 or not (path == directory or path.is_file()):
+            continue
+        try:
+            path.chmod(mode & 0o700)
+        except OSError:
+            raise ConfigError(
+                f"Others may read {path}, and it belongs to another user. Run `chmod go= {path}` as"
+                " its owner."
+            ) from None
+
+
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Keep a second kiosk, or an enrolment, out of the directory. Raises ConfigError."""

@@ -12,6 +12,7 @@ from badges.record import WireError, decode_record
 from badges.transparency import chain_next, chain_start
 from badges.wire import HEAD_CONTEXT
 from kiosk import journal_schema as schema
+from kiosk.disk import disk_trouble
 from kiosk.journal_errors import JournalDamagedError, JournalError, JournalMissingError
 from kiosk.messages import Code, Message, as_message
 
@@ -56,7 +57,8 @@ class JournalFile:
                 "Is the disk a network share? Use a local one."
             ) from None
         except sqlite3.OperationalError as error:
-            raise JournalError(f"{self.path.name} can't be opened: {error}.") from None
+            said = disk_trouble(error, self.path.parent)
+            raise JournalError(said or f"{self.path.name} can't be opened: {error}.") from None
         except sqlite3.DatabaseError as error:
             problem = str(error)
         if problem is not None:
@@ -95,8 +97,9 @@ class JournalFile:
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._roll_back()
+                said = disk_trouble(error, self.path.parent)
                 why = as_message(str(error))
-                raise JournalError(Message(Code.JOURNAL_UNWRITABLE, why=why)) from error
+                raise JournalError(said or Message(Code.JOURNAL_UNWRITABLE, why=why)) from error
             except BaseException:
                 self._roll_back()
                 raise

@@ -1,7 +1,7 @@
 """What a door tells its staff beside its answers: codes with fields, put in words at the edge.
 
 Each code has its English text, marked by `N_` for the catalogues. In braces: camera (webcam, file,
-folder or address), target, problem, remedy, which, name, host, why, n (a number).
+folder or address), target, problem, remedy, which, name, host, why, directory, n (a number).
 """
 
 from collections.abc import Callable, Mapping
@@ -57,6 +57,14 @@ class Code(StrEnum):
 
     # The machine, its journal, a code without an answer
     DISK_NEARLY_FULL = N_("The disk is nearly full: {n} MB left. Free some space.")
+    DISK_FULL = N_(
+        "The disk is full, so nothing can be recorded and nobody is admitted. Delete files that are"
+        " not Hallkeeper's from the disk of {directory}."
+    )
+    DISK_READ_ONLY = N_(
+        "The disk of {directory} can't be written: it is read-only. Nobody is admitted until that is"
+        " mended: a disk that fails is often made read-only by the system."
+    )
     NOT_READY = N_(
         "This kiosk has not heard from the server yet. It admits as soon as it has: check the"
         " network."

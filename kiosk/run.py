@@ -83,6 +83,7 @@ class Kiosk:
         self._parts.callback(self.journal.close)
         self.replica = Replica(directory / config.REPLICA_FILE, *who, identity.root)
         self._parts.callback(self.replica.close)
+        config.make_private(directory)
         self.link = Link(now_ms)
         signer = Signer(*who, key, self.journal.next_counter)
         transport, desk = Transport(identity, signer), Transport(identity, signer)

@@ -17,6 +17,7 @@ from waitress.server import create_server
 
 from kiosk.board import Board
 from kiosk.screen import supervisor_pages
+from kiosk.screen.entrance import Entrance
 from kiosk.screen.feed import Feeds
 from kiosk.screen.languages import add_languages
 from kiosk.screen.pages import BODY_BYTES_MAX, Screen, blueprint
@@ -41,12 +42,14 @@ def create_screen(
     answer_s: float = ANSWER_S,
     now: Callable[[], int] | None = None,
     supervision: Supervision | None = None,
+    entrance: Entrance | None = None,
 ) -> Flask:
     """The page as a Flask app. `preview` gives the newest camera picture as JPEG, or None.
 
     `languages` are shown in that order, the first two at once; none leaves it to the browser.
     `answer_s`: how long an answer stays when nobody else comes. Without `supervision` nobody can
-    unlock anything. Raises CatalogueError.
+    unlock anything. `entrance` knows the browsers that may see the page; by default nobody does
+    yet, and who has is forgotten with the app. Raises CatalogueError.
     """
     app = Flask(__name__)
     add_languages(app, languages)
@@ -55,6 +58,7 @@ def create_screen(
         board=board,
         preview=preview,
         token=secrets.token_urlsafe(32),
+        entrance=entrance or Entrance(),
         feeds=Feeds(),
         answer_s=answer_s,
         now=now or (lambda: time.time_ns() // 1_000_000),
@@ -77,8 +81,15 @@ class ScreenServer:
         self._server = create_server(app, sockets=[listener], threads=THREADS, ident=None)
         self.port = int(self._server.effective_port)
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        self._entrance: Entrance = app.extensions["screen"].entrance
+        self._entrance.serve_at(self.url)
         self._thread = threading.Thread(target=self._server.run, name="screen", daemon=True)
         self._thread.start()
+
+    @property
+    def link(self) -> str:
+        """Opens the page in one browser, once; then there is another one."""
+        return self._entrance.link
 
     def close(self) -> None:
         """End the feeds and requests, and let the port go."""

@@ -24,7 +24,7 @@ from badges.catalogue import (
 )
 from kiosk import catalogue
 from kiosk.catalogue import translated
-from kiosk.screen.words import SUPERVISOR, WORDS
+from kiosk.screen.words import CLOSED, SUPERVISOR, WORDS
 
 PARAMETER = "languages"  # of the page's address: ?languages=fr,en
 
@@ -102,6 +102,11 @@ def page_words() -> list[dict[str, Any]]:
     """For the page's scripts: each language with all its words."""
     texts = {**WORDS, **SUPERVISOR}
     return [{**told_of(one), "words": translated(one, texts)} for one in page_languages()]
+
+
+def closed_words() -> list[dict[str, Any]]:
+    """For who may not see the page: the same in each of its languages."""
+    return [{**told_of(one), **translated(one, CLOSED)} for one in page_languages()[:2]]
 
 
 def told_of(language: str) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """The page, its camera picture, and what staff send back: typed codes and the direction.
 
-Any web page in the same browser may try to reach a server on loopback. So the Host must be a
-loopback name (against DNS rebinding), the browser must not call the request cross-site, and what
-changes something must carry the page's own token and Origin.
+Everybody with an account on the machine reaches loopback, so only a browser that has opened the
+kiosk's one-time link is shown anything (`entrance`). And any web page in that browser may try to
+reach a server on loopback. So the Host must be a loopback name (against DNS rebinding), the browser
+must not call the request cross-site, and what changes something must carry the page's own token and
+Origin.
 """
 
 import hmac
@@ -15,15 +17,26 @@ from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from msgspec import Meta, Struct
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from badges.admission.facts import Direction
 from badges.wire import ErrorAnswer, ErrorBody
 from kiosk.board import Board
+from kiosk.screen.entrance import COOKIE, LINK_PATH, Entrance
 from kiosk.screen.feed import Feeds, stream
-from kiosk.screen.languages import page_words
+from kiosk.screen.languages import closed_words, page_words
 from kiosk.screen.wedge import WrongLayoutError, read_typed
 
 BODY_BYTES_MAX = 4096
@@ -46,6 +59,9 @@ HEADERS = {
 }
 
 blueprint = Blueprint("screen", __name__)
+_OPEN = frozenset({"static", "screen.open_link"})  # for whoever is on this machine
+_PAGES = frozenset({"screen.page", "screen.open_link", "camera.page"})
+_COOKIE_S = 400 * 24 * 3600  # the longest that browsers take
 
 
 class Typed(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +83,7 @@ class Screen:
     board: Board
     preview: Callable[[], bytes | None]
     token: str  # new at each start
+    entrance: Entrance
     feeds: Feeds
     now: Callable[[], int]
     answer_s: float  # how long an answer stays when nobody else comes
@@ -103,6 +120,8 @@ def refuse_strangers() -> None:
         abort(403, "Open this page as http://127.0.0.1 on the kiosk itself.")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
         abort(403, "Another site sent this request.")
+    if request.endpoint not in _OPEN and not screen().entrance.knows(_cookie()):
+        abort(403, "This browser has not opened the kiosk's link.")
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     token = request.headers.get(TOKEN_HEADER, "")
@@ -130,6 +149,19 @@ def page() -> str:
         answer_ms=round(screen().answer_s * 1000),
         languages=page_words(),
     )
+
+
+@blueprint.get(LINK_PATH)
+def open_link() -> WerkzeugResponse:
+    """The one-time link: this browser may see the screen from now on."""
+    cookie = screen().entrance.open(request.args.get("link", ""))
+    if cookie is None:
+        abort(403, "This link was used before, or is not the kiosk's newest.")
+    response = redirect(url_for("screen.page"), 303)
+    response.set_cookie(
+        _cookie_name(), cookie, max_age=_COOKIE_S, httponly=True, samesite="Strict", path="/"
+    )
+    return response
 
 
 @blueprint.get("/feed")
@@ -170,9 +202,20 @@ def direction() -> Response:
 @blueprint.app_errorhandler(HTTPException)
 def error(problem: HTTPException) -> Response:
     code = problem.code or 500
+    if code == 403 and request.endpoint in _PAGES:
+        return Response(render_template("closed.html", languages=closed_words()), 403)
     return _error(
         code, (problem.name or "error").lower().replace(" ", "_"), problem.description or ""
     )
+
+
+def _cookie() -> str:
+    return request.cookies.get(_cookie_name(), "")
+
+
+def _cookie_name() -> str:
+    """Cookies are for all ports of a name, and two kiosks may run on one machine."""
+    return f"{COOKIE}-{urlsplit(f'//{request.host}').port or 80}"
 
 
 T = TypeVar("T", bound=Struct)

@@ -133,3 +133,11 @@ SUPERVISOR: Mapping[str, str] = {
     "key_back": N_("Delete"),
     "somebody": N_("somebody without a badge"),
 }
+
+# For whoever reaches the page without its link.
+CLOSED = {
+    "closed": N_(
+        "This screen opens by its own link, once for each browser. The user who runs the kiosk"
+        " finds the newest one with: hallkeeper-kiosk link"
+    ),
+}

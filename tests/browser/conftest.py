@@ -46,7 +46,7 @@ def page(browser: object, door: Door) -> Iterator[object]:
     """The page of that door, open; no script of it may fail."""
     from tests.browser.page import LARGE, Page  # which skips where there is no selenium
 
-    page = Page(browser, door.url).resize(LARGE)
+    page = Page(browser, door.url, door.link).resize(LARGE)
     page.log()  # what an earlier test left
     page.open()
     yield page

@@ -165,6 +165,10 @@ class Door:
         return self.server.url
 
     @property
+    def link(self) -> str:
+        return self.server.link
+
+    @property
     def answers(self) -> int:
         return self.kiosk.board.state.shown
 

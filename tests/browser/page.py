@@ -43,9 +43,11 @@ return cut;
 
 
 class Page:
-    def __init__(self, browser: Any, url: str) -> None:
+    def __init__(self, browser: Any, url: str, link: str) -> None:
+        """`link` opens the screen for this browser."""
         self.browser = browser
         self.url = url
+        browser.get(link)
 
     def open(self, query: str = "") -> "Page":
         self.browser.get(self.url + query)

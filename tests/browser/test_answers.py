@@ -76,7 +76,7 @@ def test_one_language_alone(door: Door, page: Page) -> None:
 
 def test_answer_goes_after_its_time(browser: object, tmp_path) -> None:
     with Door(tmp_path, answer_s=1.5) as door:
-        page = Page(browser, door.url).open()
+        page = Page(browser, door.url, door.link).open()
         page.burst(badge(1))
         page.wait("an answer", lambda: page.tone == "admit")
         page.wait("the invitation", lambda: page.tone == "idle")

@@ -111,7 +111,7 @@ def test_camera_page(door: Door, page: Page, axe: str) -> None:
 
 def test_page_without_its_kiosk(browser: object, tmp_path, axe: str) -> None:
     with Door(tmp_path) as door:
-        page = Page(browser, door.url).open()
+        page = Page(browser, door.url, door.link).open()
         door.server.close()
         page.wait("the loss", lambda: page.shown("#lost"))
         examine(page, axe, "lost")

@@ -199,7 +199,7 @@ def test_the_camera_page(door: Door, page: Page) -> None:
 
 
 def test_a_page_without_its_kiosk(browser: object, door: Door) -> None:
-    page = Page(browser, door.url).resize(SMALL).open()
+    page = Page(browser, door.url, door.link).resize(SMALL).open()
     door.server.close()
     page.wait("the loss", lambda: page.shown("#lost"))
     examine(page, "lost")

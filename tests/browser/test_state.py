@@ -102,7 +102,7 @@ def test_trouble_and_clock_and_battery_are_told(door: Door, page: Page) -> None:
 
 def test_page_without_its_kiosk_admits_nobody(browser: object, tmp_path: Path) -> None:
     with Door(tmp_path) as door:
-        page = Page(browser, door.url).open()
+        page = Page(browser, door.url, door.link).open()
         door.server.close()
         page.wait("the loss", lambda: page.shown("#lost"))
         assert "未连接" in page.at("#lost").text
@@ -137,7 +137,7 @@ def test_film_as_the_camera(browser: object, tmp_path: Path) -> None:
         eye = Eye(camera, kiosk)
         app = create_screen(kiosk.board, eye.preview, languages=["en", "zh"])
         with serve_screen(app, port=0) as server:
-            page = Page(browser, server.url).open()
+            page = Page(browser, server.url, server.link).open()
             with camera:
                 stop = threading.Event()
                 watch = threading.Thread(target=eye.watch, args=(stop,))

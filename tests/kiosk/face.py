@@ -2,6 +2,7 @@
 
 import json
 
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -35,6 +36,14 @@ class Face:
     def own(self) -> dict[str, str]:
         """The headers of the page's own requests."""
         return {TOKEN_HEADER: self.token, "Origin": OWN}
+
+
+def opened(app: Flask, host: str = "localhost") -> FlaskClient:
+    """A browser that has opened the screen by its link."""
+    client = app.test_client()
+    answer = client.get(app.extensions["screen"].entrance.link, headers={"Host": host})
+    assert answer.status_code == 303
+    return client
 
 
 def post(client: FlaskClient, path: str, body: object, headers: dict[str, str]) -> TestResponse:

@@ -18,6 +18,7 @@ from kiosk.messages import Code, Message
 from kiosk.opencv import CameraError
 from kiosk.screen import create_screen
 from kiosk.screen.camera_page import add_camera_page
+from tests.kiosk.face import opened
 
 JPEG = b"\xff\xd8picture\xff\xd9"
 HOSTILE = 'Evil <script>alert(1)</script> "cam'
@@ -70,7 +71,7 @@ def eye() -> Eye:
 
 @pytest.fixture
 def client(eye: Eye) -> FlaskClient:
-    return app_with(eye).test_client()
+    return opened(app_with(eye))
 
 
 def text_of(client: FlaskClient, path: str, **headers: str) -> str:
@@ -105,15 +106,15 @@ def test_it_works_in_chinese(client: FlaskClient) -> None:
 
 
 def test_the_language_is_asked_for_or_set_or_the_browsers(eye: Eye) -> None:
-    assert "摄像头测试" in text_of(app_with(eye, "zh").test_client(), "/camera")
-    client = app_with(eye).test_client()
+    assert "摄像头测试" in text_of(opened(app_with(eye, "zh")), "/camera")
+    client = opened(app_with(eye))
     assert "摄像头测试" in text_of(client, "/camera", **{"Accept-Language": "zh-CN,zh;q=0.9"})
     assert "Camera test" in text_of(client, "/camera", **{"Accept-Language": "fr"})
     assert "Camera test" in text_of(client, "/camera?language=../../etc")
 
 
 def test_the_pages_other_languages_are_one_step_away(eye: Eye) -> None:
-    page = app_with(eye).test_client().get("/camera?language=zh").text
+    page = opened(app_with(eye)).get("/camera?language=zh").text
     assert 'href="/camera?language=en" lang="en"' in page
     assert 'href="/camera?language=zh"' not in page
 
@@ -214,11 +215,11 @@ def test_the_picture_is_made_once_for_all_tabs(client: FlaskClient, eye: Eye) ->
 
 def test_no_picture_yet(eye: Eye) -> None:
     eye.jpeg = None
-    assert app_with(eye).test_client().get("/camera/picture.jpg").status_code == 204
+    assert opened(app_with(eye)).get("/camera/picture.jpg").status_code == 204
 
 
 def test_a_door_without_a_camera_says_so() -> None:
-    client = app_with(None).test_client()
+    client = opened(app_with(None))
     assert "reads by the hand scanner alone" in text_of(client, "/camera?language=en")
     assert client.get("/camera/picture.jpg").status_code == 204
     assert client.get("/camera/facts").status_code == 200

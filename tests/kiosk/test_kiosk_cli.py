@@ -131,7 +131,7 @@ def test_sigterm_ends_it_cleanly_and_the_page_is_served(
         out, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert time.monotonic() - began < 6
-    assert err.startswith("http://127.0.0.1:")
+    assert err.startswith("The screen, once for one browser: http://127.0.0.1:")
     assert len(err.splitlines()) == 1
     assert len(event.scans()) >= 1
 

@@ -29,6 +29,7 @@ from kiosk.supervisor_words import (
     REFUSALS,
 )
 from tests.kiosk import made_up
+from tests.kiosk.face import opened
 from tests.kiosk.made_up import LANGUAGE, left_out, unsaid
 from tests.kiosk.test_camera_page import REPORT, Eye
 
@@ -49,7 +50,7 @@ def words_on(page: str) -> str:
 
 def test_the_page_with_all_its_words() -> None:
     app = create_screen(Board(), lambda: None, languages=(LANGUAGE,))
-    page = app.test_client().get("/").text
+    page = opened(app).get("/").text
     assert left_out(words_on(page), ["Hallkeeper", "F8"]) == ""
     content = re.search(r'name="hallkeeper-languages" content="([^"]*)"', page)
     assert content
@@ -66,7 +67,7 @@ def camera_page(eye: Eye | None) -> Iterator[list[str]]:
     shown: list[str] = []
     yield shown
     for path in ("/camera", "/camera/facts"):
-        shown.append(words_on(app.test_client().get(path).text))
+        shown.append(words_on(opened(app).get(path).text))
 
 
 def reports() -> Iterator[Any]:
@@ -102,5 +103,7 @@ def test_nothing_marked_was_left_out() -> None:
     tables = (WORDS, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
     driven = {text for table in tables for text in table.values()} | {*Code, *System} | acts
     app = create_screen(Board(), lambda: None, languages=(LANGUAGE,))
-    page = words_on(app.test_client().get("/").text)
-    assert unsaid(made_up.marked_in_the_kiosk() - driven, [page]) == set()
+    page = words_on(opened(app).get("/").text)
+    closed = words_on(app.test_client().get("/").text)
+    assert left_out(closed, ["Hallkeeper"]) == ""
+    assert unsaid(made_up.marked_in_the_kiosk() - driven, [page, closed]) == set()

@@ -19,7 +19,7 @@ from kiosk.board import Board
 from kiosk.messages import as_message
 from kiosk.screen.feed import Feeds, encode_state, stream
 from kiosk.screen.words import SUPERVISOR, WORDS
-from tests.kiosk.face import CODE, JPEG, NOW, Face, post
+from tests.kiosk.face import CODE, JPEG, NOW, Face, opened, post
 
 STATIC = Path(screen_package.__file__).parent / "static"
 TEMPLATES = STATIC.parent / "templates"
@@ -37,7 +37,7 @@ def face() -> Face:
 
 @pytest.fixture
 def client(face: Face) -> FlaskClient:
-    return face.app.test_client()
+    return opened(face.app)
 
 
 def answer(**changes: Any) -> Answer:

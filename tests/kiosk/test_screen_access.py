@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.screen.pages import TEXT_MAX, TOKEN_HEADER
-from tests.kiosk.face import CODE, OWN, Face, post
+from tests.kiosk.face import CODE, OWN, Face, opened, post
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def face() -> Face:
 
 @pytest.fixture
 def client(face: Face) -> FlaskClient:
-    return face.app.test_client()
+    return opened(face.app)
 
 
 STRANGERS = [
@@ -55,7 +55,8 @@ def test_nothing_is_read_under_another_name(client: FlaskClient, path: str, host
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8421", "localhost:1", "[::1]:8421"])
-def test_loopback_names_are_known(client: FlaskClient, host: str) -> None:
+def test_loopback_names_are_known(face: Face, host: str) -> None:
+    client = opened(face.app, host)
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
@@ -110,3 +111,42 @@ def test_unknown_page_is_told_so(client: FlaskClient) -> None:
 
     assert missing.status_code == 404
     assert missing.get_json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/feed", "/picture.jpg", "/camera", "/camera/facts", "/camera/picture.jpg"]
+)
+def test_another_user_of_the_machine_sees_nothing(face: Face, path: str) -> None:
+    stranger = face.app.test_client()
+    answer = stranger.get(path)
+    assert answer.status_code == 403
+    assert face.token not in answer.text
+    assert face.pictures == 0
+    stranger.set_cookie("hallkeeper-screen-80", "guess")
+    assert stranger.get(path).status_code == 403
+
+
+def test_another_user_of_the_machine_does_nothing(face: Face) -> None:
+    refused = post(face.app.test_client(), "/text", {"text": CODE}, face.own())
+    assert refused.status_code == 403
+    assert face.typed == []
+
+
+def test_who_has_no_link_is_told_what_to_do_in_both_languages(face: Face) -> None:
+    page = face.app.test_client().get("/").text
+    assert "hallkeeper-kiosk link" in page
+    assert "专用链接" in page
+
+
+def test_a_link_opens_once(face: Face) -> None:
+    link = face.app.extensions["screen"].entrance.link
+    first, second = face.app.test_client(), face.app.test_client()
+    answer = first.get(link)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert first.get("/").status_code == 200
+    assert second.get(link).status_code == 403
+    assert second.get("/").status_code == 403
+    assert second.get(face.app.extensions["screen"].entrance.link).status_code == 303

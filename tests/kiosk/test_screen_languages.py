@@ -18,6 +18,7 @@ from kiosk.screen.camera_words import CAMERA
 from kiosk.screen.words import SUPERVISOR, WORDS
 from kiosk.supervisor_words import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
 from tests.kiosk import made_up
+from tests.kiosk.face import opened
 from tests.kiosk.made_up import CHINESE, KIOSK, marked_in_the_kiosk
 
 HAN = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")  # and the punctuation beside it
@@ -38,7 +39,7 @@ def page(
     if translations is not None:
         catalogue.CATALOGUES.add(translations)
     app = create_screen(Board(), lambda: None, languages=languages)
-    return app.test_client().get(f"/{query}", headers={"Accept-Language": like}).text
+    return opened(app).get(f"/{query}", headers={"Accept-Language": like}).text
 
 
 def told(text: str) -> list[dict[str, Any]]:

@@ -33,12 +33,22 @@ def answer(seq: int) -> Answer:
     return Answer(Admitted(), Direction.ENTRY, 1, seq, 7, None, None, 1)
 
 
+def cookie_of(server: ScreenServer) -> dict[str, str]:
+    """What a browser has that has opened the screen by its link."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", server.link.removeprefix(server.url.rstrip("/")))
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return {"Cookie": response.getheader("Set-Cookie", "").partition(";")[0]}
+
+
 class Page:
     """A browser's feed."""
 
-    def __init__(self, port: int) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        self.connection.request("GET", "/feed")
+    def __init__(self, server: ScreenServer) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        self.connection.request("GET", "/feed", headers=cookie_of(server))
         self.response = self.connection.getresponse()
         assert self.response.status == 200
         assert self.response.getheader("Content-Type", "").startswith("text/event-stream")
@@ -56,7 +66,7 @@ class Page:
 
 
 def test_answers_come_live(server: ScreenServer, board: Board) -> None:
-    page = Page(server.port)
+    page = Page(server)
     assert page.state()["answers"] == []
 
     for seq in range(1, 4):
@@ -68,7 +78,7 @@ def test_answers_come_live(server: ScreenServer, board: Board) -> None:
 
 
 def test_more_feeds_than_fit_never_starve_the_page(server: ScreenServer, board: Board) -> None:
-    pages = [Page(server.port) for _ in range(FEEDS_MAX * 3)]
+    pages = [Page(server) for _ in range(FEEDS_MAX * 3)]
 
     newest = pages[-1]
     assert newest.state()["answers"] == []
@@ -89,7 +99,7 @@ def test_slow_answer_blocks_neither_feed_nor_page(server: ScreenServer, board: B
 
     board.on_text = on_text
     token = server.app.extensions["screen"].token
-    page = Page(server.port)
+    page = Page(server)
     page.state()
     sender = threading.Thread(target=send_text, args=(server, token))
     sender.start()
@@ -109,6 +119,7 @@ def send_text(server: ScreenServer, token: str) -> int:
         TOKEN_HEADER: token,
         "Origin": f"http://127.0.0.1:{server.port}",
         "Content-Type": "application/json",
+        **cookie_of(server),
     }
     connection.request("POST", "/text", b'{"text": "HKABC"}', headers)
     response = connection.getresponse()
@@ -128,7 +139,7 @@ def test_typed_code_arrives_once(server: ScreenServer, board: Board) -> None:
 
 def test_nothing_names_the_server(server: ScreenServer) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    connection.request("GET", "/")
+    connection.request("GET", "/", headers=cookie_of(server))
     response = connection.getresponse()
     response.read()
     connection.close()
@@ -155,7 +166,7 @@ def test_close_while_its_thread_is_awake(board: Board, monkeypatch: pytest.Monke
 
 def test_close_ends_feeds_and_frees_the_port(board: Board) -> None:
     server = serve_screen(create_screen(board, lambda: None), port=0)
-    page = Page(server.port)
+    page = Page(server)
     page.state()
 
     server.close()

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 from kiosk.screen.wedge import LAYOUTS, WrongLayoutError, read_typed
 from tests.kiosk.door import badge
-from tests.kiosk.face import Face, post
+from tests.kiosk.face import Face, opened, post
 from tests.kiosk.keyboards import character, keys_of
 
 BADGE = badge(0x123456)
@@ -82,7 +82,7 @@ def face() -> Face:
 
 @pytest.fixture
 def client(face: Face) -> FlaskClient:
-    return face.app.test_client()
+    return opened(face.app)
 
 
 def test_page_hands_on_what_was_meant(face: Face, client: FlaskClient) -> None:

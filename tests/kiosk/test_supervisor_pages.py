@@ -16,6 +16,7 @@ from kiosk.screen.feed import encode_state
 from kiosk.screen.pages import TOKEN_HEADER
 from kiosk.supervisor_session import IDLE_MS
 from tests.kiosk.door import NOON, PRESS, Door, badge
+from tests.kiosk.face import opened
 from tests.kiosk.supervised import LOST, MEI, PIN, Supervised, load
 
 SERIAL = 0x00ABCD
@@ -27,7 +28,7 @@ class Page:
     def __init__(self, here: Supervised) -> None:
         self.here = here
         app = create_screen(Board(), lambda: None, supervision=here.supervision)
-        self.client: FlaskClient = app.test_client()
+        self.client: FlaskClient = opened(app)
         token = app.extensions["screen"].token
         self.own = {TOKEN_HEADER: token, "Origin": "http://localhost"}
 

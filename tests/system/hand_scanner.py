@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from socket import socket
 from typing import Self
 
+from kiosk.screen.entrance import LINK_FILE
 from tests.system.site import Process, wait_for
 
 ANSWER_S = 10.0
@@ -50,12 +51,27 @@ class _Page(http.client.HTTPConnection):
         self.sock = self._connect((self.host, self.port), ANSWER_S)
 
 
+def open_screen(kiosk: Process, page: http.client.HTTPConnection) -> str:
+    """The cookie of a browser that has opened the kiosk's link. Raises OSError while there is none.
+
+    The link may be of a kiosk that ran before: then the caller tries again.
+    """
+    link = (kiosk.log.parent / kiosk.name / LINK_FILE).read_text().strip()
+    page.request("GET", link[link.index("/open") :])
+    response = page.getresponse()
+    response.read()
+    if response.status != 303:
+        raise OSError("the link is not this kiosk's")
+    return response.getheader("Set-Cookie", "").partition(";")[0]
+
+
 class HandScanner:
     """For one thread."""
 
     def __init__(self, kiosk: Process, port: int, connect: Connect) -> None:
         self.kiosk = kiosk
         self._direction = ""
+        self._cookie = ""
         self._page = _Page(port, connect)
         wait_for(f"the page of {kiosk.name}", self._open)
 
@@ -63,6 +79,7 @@ class HandScanner:
         assert self.kiosk.alive, self.kiosk.log.read_text()
         self._page.close()
         with contextlib.suppress(OSError):
+            self._cookie = open_screen(self.kiosk, self._page)
             status, page = self._request("GET", "/")
             assert status == 200, page
             self._token = _TOKEN.search(page)[1]
@@ -99,7 +116,7 @@ class HandScanner:
         return Answer(self.kiosk.answers[known], asked_at, answered_at)
 
     def _request(self, method: str, path: str, body: object = None) -> tuple[int, str]:
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Cookie": self._cookie}
         if method == "POST":
             headers["X-Hallkeeper-Token"] = self._token
             headers["Origin"] = f"http://127.0.0.1:{self._page.port}"

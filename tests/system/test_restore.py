@@ -21,7 +21,7 @@ from server.acts import Keeper
 from server.backup import backups
 from server.config import load_event
 from server.database import Database
-from tests.system.hand_scanner import HandScanner
+from tests.system.hand_scanner import HandScanner, open_screen
 from tests.system.ledger_checks import Journals, Watch, check_ledger, check_places
 from tests.system.site import Site, free_port, now_ms, site, wait_for
 
@@ -278,7 +278,8 @@ def board(doors: Doors) -> dict:
     """What the kiosk's page shows: the first event of its feed."""
     page = http.client.HTTPConnection("127.0.0.1", doors.ports["west"], timeout=10)
     with contextlib.closing(page):
-        page.request("GET", "/feed")
+        cookie = open_screen(doors.place.kiosks["west"], page)
+        page.request("GET", "/feed", headers={"Cookie": cookie})
         with page.getresponse() as events:
             for line in events:
                 if line.startswith(b"data:"):

@@ -84,7 +84,7 @@ class Desk(HandScanner):
         """What the screen shows now."""
         feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=5)
         try:
-            feed.request("GET", "/feed")
+            feed.request("GET", "/feed", headers={"Cookie": self._cookie})
             response = feed.getresponse()
             while not (line := response.readline()).startswith(b"data: {"):
                 assert line

@@ -1,0 +1,98 @@
+"""Who may open the screen: whoever has the kiosk's one-time link, and then that browser.
+
+Everybody who has an account on the machine reaches loopback, so being there proves nothing. The
+link stands in a file that only the kiosk's own user may read. Opening it leaves a cookie in the
+browser, and a new link in the file. Cookies outlive a restart of the kiosk and of the browser.
+"""
+
+import hashlib
+import hmac
+import secrets
+import threading
+from pathlib import Path
+
+from kiosk.config import ConfigError, write_whole
+
+LINK_FILE = "screen.link"
+BROWSERS_FILE = "screen.browsers"  # SHA-256 of each cookie, a line each, the newest last
+BROWSERS_MAX = 16  # the oldest is forgotten first
+COOKIE = "hallkeeper-screen"
+LINK_PATH = "/open"
+
+
+class Entrance:
+    """The link and the browsers of one kiosk's screen. Thread-safe."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        """Without a `directory` nothing outlives this object. Raises OSError."""
+        self._directory = directory
+        # The lock guards all below, and the files.
+        self._lock = threading.Lock()
+        self._address = ""  # of the page, once it is served
+        self._secret = secrets.token_urlsafe(24)
+        self._browsers = [] if directory is None else _read_browsers(directory / BROWSERS_FILE)
+
+    @property
+    def link(self) -> str:
+        """The address that opens the screen, once."""
+        with self._lock:
+            return f"{self._address.rstrip('/')}{LINK_PATH}?link={self._secret}"
+
+    def serve_at(self, address: str) -> None:
+        """The page is served at `address`: from now on the link can be opened."""
+        self._address = address
+        self._write_link()
+
+    def open(self, secret: str) -> str | None:
+        """A cookie for the browser that has the link's `secret`, which it uses up; else None."""
+        with self._lock:
+            if not hmac.compare_digest(secret.encode(), self._secret.encode()):
+                return None
+            self._secret = secrets.token_urlsafe(24)
+            cookie = secrets.token_urlsafe(32)
+            self._browsers = [*self._browsers, _digest(cookie)][-BROWSERS_MAX:]
+            if self._directory is not None:
+                content = "".join(f"{one}\n" for one in self._browsers)
+                write_whole(self._directory / BROWSERS_FILE, content.encode())
+        self._write_link()
+        return cookie
+
+    def knows(self, cookie: str) -> bool:
+        """Whether a browser with this cookie has opened the screen by a link."""
+        digest = _digest(cookie)
+        return any(hmac.compare_digest(digest, one) for one in self._browsers)
+
+    def _write_link(self) -> None:
+        if self._directory is not None:
+            link = self.link
+            with self._lock:
+                write_whole(self._directory / LINK_FILE, f"{link}\n".encode())
+
+
+def read_link(directory: Path) -> str:
+    """The link of the kiosk that runs in `directory`. Raises ConfigError where there is none."""
+    try:
+        return (directory / LINK_FILE).read_text("utf-8").strip()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"No screen has been served from {directory} yet. Start the kiosk: "
+            f"`hallkeeper-kiosk run --dir {directory}`."
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{directory / LINK_FILE} can't be read: {error.strerror}. Only the user who runs the "
+            "kiosk may open its screen."
+        ) from None
+
+
+def _read_browsers(path: Path) -> list[str]:
+    """What a damaged file loses is opened by a link again."""
+    try:
+        lines = path.read_text("ascii").split()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line for line in lines if len(line) == 64][-BROWSERS_MAX:]
+
+
+def _digest(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()
