@@ -80,6 +80,11 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
     }
 
 
+def columns() -> dict[str, dict[str, Field]]:
+    """Every kind of thing that a venue file may have, and every key of each, in order."""
+    return _fields(ZoneInfo("UTC"))
+
+
 def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
     """The venue in a TOML or XLSX file called `name`; local times are in the event's zone.
 
