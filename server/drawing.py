@@ -22,9 +22,15 @@ class Drawing:
         """Begin to draw what `badges.card.prepare` made."""
         self._answers, theirs = _SPAWN.Pipe(duplex=False)
         self._process = _SPAWN.Process(target=_draw, args=(theirs, prepared, template), daemon=True)
-        with _ctrl_c_held():
-            self._process.start()
-        theirs.close()
+        try:
+            with _ctrl_c_held():
+                self._process.start()
+        except BaseException:
+            if self._process.pid is not None:
+                self.cancel()
+            raise
+        finally:
+            theirs.close()
 
     def result(self) -> bytes:
         """The PDF. Raises CardError, also where the process was killed."""
@@ -51,12 +57,21 @@ class Drawing:
 
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Processes that begin now never hear Ctrl-C: the one that began them ends them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Let a process begin whole. It never hears Ctrl-C: the one that began it ends it.
+
+    The mask is what the new process inherits. It does not keep the signal from other threads of
+    this one, and so it is taken note of, and raised when all is done.
+    """
+    came: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _draw(answers: Connection, prepared: bytes, template: str | None) -> None:

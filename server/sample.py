@@ -19,6 +19,7 @@ from server.venue_file import columns
 DAYS = 3
 NAMES = ("venue.toml", "venue.xlsx", "roster.csv", "roster.xlsx", "guests.toml")
 _WIDTH = 18  # of a workbook's column, in letters
+_FIRST = {"code", "key", "name", "name_zh", "title", "title_zh"}
 _NOTES = {
     "capacity": "People that the doors let in by themselves.",
     "fire_limit": "The most by law; the same as capacity if empty.",
@@ -75,11 +76,11 @@ def _venue_workbook(text: str) -> bytes:
     book.remove(book.worksheets[0])
     for kind, fields in columns().items():
         sheet = book.create_sheet("categories" if kind == "category" else f"{kind}s")
-        rows = [[_cell(one.get(key)) for key in fields] for one in document[kind]]
-        _fill(sheet, list(fields), rows)
-        for at, (key, one) in enumerate(fields.items(), 1):
-            note = _NOTES.get(key, "")
-            told = " ".join(filter(None, (note, "Needed." if one.required else "May be empty.")))
+        header = sorted(fields, key=lambda key: key not in _FIRST)  # the others keep their order
+        _fill(sheet, header, [[_cell(one.get(key)) for key in header] for one in document[kind]])
+        for at, key in enumerate(header, 1):
+            need = "Needed." if fields[key].required else "May be empty."
+            told = " ".join(filter(None, (_NOTES.get(key), need)))
             sheet.cell(1, at).comment = Comment(told, "Hallkeeper")
     return _saved(book)
 
