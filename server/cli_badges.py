@@ -2,8 +2,9 @@
 
 import sqlite3
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import click
@@ -29,7 +30,7 @@ from server.drawing import Drawing
 from server.issuing import Badge
 from server.names import text_in
 
-PER_FILE = 2_000  # to draw so many takes about 700 MB
+PER_FILE = 2_000  # to draw so many takes about 600 MB
 ISSUE_AT_ONCE = 2_000  # in one transaction: doors' scans wait meanwhile
 TEMPLATE_BYTES_MAX = 1_000_000
 REASONS = ("lost", "damaged", "changed", "stolen")
@@ -126,11 +127,13 @@ def print_badges(
     parts = [cards[at : at + per_file] for at in range(0, len(cards), per_file)]
     paths = _paths(out, len(parts))
     done = 0
-    with progress("Drawing", len(cards)) as tell, closing(_drawn(event, parts, text)) as files:
+    with (
+        progress("Drawing", len(cards)) as tell,
+        closing(_drawn(event, parts, text, tell)) as files,
+    ):
         for path, part, drawn in zip(paths, parts, files, strict=True):
             write_file(path, drawn)
             done += len(part)
-            tell(done)
             if len(parts) > 1 and not sys.stderr.isatty():
                 click.echo(f"{path}: {done:,} of {count(len(cards), 'badge')}", err=True)
     click.echo(f"{count(len(cards), 'badge')} in {', '.join(map(str, paths))}.")
@@ -150,14 +153,21 @@ def _paths(out: Path, parts: int) -> list[Path]:
 
 
 def _drawn(
-    event: Event, parts: Sequence[Sequence[Card]], template: str | None
+    event: Event,
+    parts: Sequence[Sequence[Card]],
+    template: str | None,
+    tell: Callable[[int], None],
 ) -> Generator[bytes, None, None]:
-    """Each part's PDF. The next part is prepared while one is drawn."""
+    """Each part's PDF. The next part is prepared while one is drawn.
+
+    To prepare takes most of the time, and so `tell` hears how many cards are.
+    """
     name = text_in(event.settings.name, "en")
-    drawing = None
+    drawing, before = None, 0
     try:
         for part in parts:
-            prepared = prepare(part, event_name=name)
+            prepared = prepare(part, event_name=name, progress=partial(_tell, tell, before))
+            before += len(part)
             if drawing:
                 yield drawing.result()
             drawing = Drawing(prepared, template)
@@ -166,6 +176,10 @@ def _drawn(
     finally:
         if drawing:
             drawing.cancel()
+
+
+def _tell(tell: Callable[[int], None], before: int, done: int, _: int) -> None:
+    tell(before + done)
 
 
 def _printable(

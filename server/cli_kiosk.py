@@ -1,6 +1,7 @@
 """`hallkeeper kiosk` and `hallkeeper user`: the devices at the doors, and who may use the pages."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -53,6 +54,7 @@ def list_kiosks(event_dir: Path) -> None:
     """
     with opened(event_dir) as (_, database):
         rows = kiosks.kiosks(database.reader)
+        holdings = kiosks.holdings(database.reader)
     if not rows:
         click.echo("There are no kiosks. Add one: hallkeeper kiosk add KIOSK DOOR")
     now = wall_clock()
@@ -63,14 +65,15 @@ def list_kiosks(event_dir: Path) -> None:
         click.echo(
             f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {row.state}, {seen}{words}"
         )
-        if row.holdings or row.waiting or row.state == "active":
-            click.echo(f"    {_places(row)}; {_waiting(row, now)}")
+        held = holdings.get((row.kiosk, row.generation), [])
+        if held or row.waiting or row.state == "active":
+            click.echo(f"    {_places(row, held)}; {_waiting(row, now)}")
 
 
-def _places(row: kiosks.KioskRow) -> str:
+def _places(row: kiosks.KioskRow, held: Sequence[kiosks.Holding]) -> str:
     """The places that a kiosk holds; with the hall where it is not its door's."""
     told = []
-    for one in row.holdings:
+    for one in held:
         there = "" if one.hall_id == row.hall_id else f" in {one.hall_code}"
         used = one.held - one.free
         told.append(f"holds {count(one.held, 'place')}{f' ({used} used)' if used > 0 else ''}")

@@ -66,7 +66,6 @@ class KioskRow:
     health: wire.Health | None
     waiting: int  # scans in its journal that are not in the ledger, by its last batch
     reported_at: int | None  # when that batch came; None: never
-    holdings: tuple["Holding", ...]
 
 
 @dataclass(frozen=True)
@@ -224,18 +223,11 @@ def kiosks(db: sqlite3.Connection) -> list[KioskRow]:
         " k.seen_at, k.health, MAX(0, k.last_seq - k.acked_seq) AS waiting, k.reported_at"
         " FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
         " ORDER BY k.kiosk, k.generation DESC"
-    ).fetchall()
-    holdings = _holdings(db)
-    return [
-        KioskRow(
-            **{**dict(row), "health": _health(row["health"])},
-            holdings=tuple(holdings.get((row["kiosk"], row["generation"]), ())),
-        )
-        for row in rows
-    ]
+    )
+    return [KioskRow(**{**dict(row), "health": _health(row["health"])}) for row in rows]
 
 
-def _holdings(db: sqlite3.Connection) -> dict[KioskKey, list[Holding]]:
+def holdings(db: sqlite3.Connection) -> dict[KioskKey, list[Holding]]:
     """Where each kiosk holds places, in the order of the halls' codes."""
     found: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
