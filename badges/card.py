@@ -102,10 +102,27 @@ def render_pdf(
     `template` is the text of another Typst template than templates/a6.typ, which says what it gets;
     `progress` is called with the cards prepared and their number. Raises CardError.
     """
+    return draw_pdf(prepare(cards, event_name=event_name, progress=progress), template)
+
+
+def prepare(
+    cards: Sequence[Card],
+    *,
+    event_name: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> bytes:
+    """The first half of `render_pdf`: what the template gets, as JSON. Raises CardError."""
     if not 1 <= len(cards) <= CARDS_MAX:
         raise CardError(f"{len(cards):,} cards: print 1 to {CARDS_MAX:,} at a time")
-    data = _data(cards, event_name, progress)
-    return _compile(template, data, "pdf", None)
+    return _data(cards, event_name, progress)
+
+
+def draw_pdf(prepared: bytes, template: str | None = None) -> bytes:
+    """The second half, which takes most of the time and the memory. Raises TemplateError.
+
+    Typst remembers much of the documents that a process has drawn, up to ten of them.
+    """
+    return _compile(template, prepared, "pdf", None)
 
 
 def render_png(
@@ -177,19 +194,7 @@ def _missing(
     families, characters = fonts.families_for(texts, language)
     if not characters:
         return families, None
-    return families, MissingGlyphError(card, "".join(characters), _hint(characters))
-
-
-def _hint(characters: Sequence[str]) -> str:
-    strange = [
-        char for char in characters if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")
-    ]
-    packages = sorted({fonts.package_for(char) for char in characters if char not in strange})
-    hints = ["Remove invisible and private characters"] if strange else []
-    if packages:
-        names = " ".join(packages)
-        hints.append(f"Install fonts that have them, on Debian {names}, and start again")
-    return ". ".join(hints)
+    return families, MissingGlyphError(card, "".join(characters), fonts.remedy(characters))
 
 
 def _texts(card: Card) -> Iterator[str]:

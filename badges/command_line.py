@@ -68,10 +68,31 @@ def read_file(path: Path, bytes_max: int) -> bytes:
 
 
 def write_file(path: Path, data: bytes) -> None:
+    """Make or replace a file, whole or not at all, that its owner alone may read.
+
+    Cards and codes are personal data. Raises InputError, with an earlier file left as it was.
+    """
     try:
-        path.write_bytes(data)
+        if path.exists() and not path.is_file():  # such as a pipe: there is nothing to replace
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve(), data)
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}.") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:  # Ctrl-C too
+        part.unlink(missing_ok=True)
+        raise
 
 
 def write_new(files: Mapping[Path, tuple[bytes, int]]) -> None:

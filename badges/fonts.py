@@ -92,6 +92,26 @@ def package_for(character: str) -> str:
     return "fonts-noto-core"
 
 
+def undrawn(texts: Iterable[str], language: str = "") -> tuple[str, ...]:
+    """The characters of `texts` that no installed font draws, sorted."""
+    return families_for(texts, language)[1]
+
+
+def remedy(characters: Iterable[str]) -> str:
+    """What to do about characters that no installed font draws, without a full stop."""
+    strange, packages = False, set()
+    for char in characters:
+        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co"):
+            strange = True
+        else:
+            packages.add(package_for(char))
+    hints = ["Remove invisible and private characters"] if strange else []
+    if packages:
+        names = " ".join(sorted(packages))
+        hints.append(f"Install fonts that have them, on Debian {names}, and start again")
+    return ". ".join(hints)
+
+
 def _clusters(text: str) -> Iterator[str]:
     """A letter with the marks on it: one font has to draw them together."""
     cluster = ""

@@ -62,8 +62,8 @@ class Code(StrEnum):
         " not Hallkeeper's from the disk of {directory}."
     )
     DISK_READ_ONLY = N_(
-        "The disk of {directory} can't be written: it is read-only. Nobody is admitted until that is"
-        " mended: a disk that fails is often made read-only by the system."
+        "The disk of {directory} can't be written: it is read-only. Nobody is admitted until that"
+        " is mended: a disk that fails is often made read-only by the system."
     )
     NOT_READY = N_(
         "This kiosk has not heard from the server yet. It admits as soon as it has: check the"

@@ -157,7 +157,8 @@ def scans() -> Response:
     def step(db: sqlite3.Connection) -> tuple[ledger.Sender, ledger.Ingested, int]:
         now = here.now()
         caller = _known(db, signed) if long else verified(db, signed, now)
-        kiosks.keep_health(db, caller.sender.key, batch)  # first: a door that rests gets nothing
+        # First: a door that rests gets nothing.
+        kiosks.keep_health(db, caller.sender.key, batch, now)
         taken = ledger.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
         return caller.sender, taken, feed.cursor(db)
 

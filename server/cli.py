@@ -13,6 +13,7 @@ from server.cli_backup import backup, restore
 from server.cli_badges import issue, print_badges, reissue
 from server.cli_import import import_people, import_venue
 from server.cli_kiosk import kiosk, user
+from server.cli_sample import sample
 from server.command_line import Commands, event_option, opened, refuse
 from server.config import FIRST_ADMIN, EventSettings, init_event
 from server.entries import Filter
@@ -90,7 +91,7 @@ def machine_zone() -> str:
     return path.partition("/zoneinfo/")[2].removeprefix("posix/") or "UTC"
 
 
-for command in (import_venue, import_people, issue, reissue, print_badges):
+for command in (sample, import_venue, import_people, issue, reissue, print_badges):
     main.add_command(command)
 
 

@@ -1,14 +1,18 @@
 """`hallkeeper issue`, `reissue` and `print`: badges from the roster to paper."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import click
 
-from badges.card import CARDS_MAX, Card, MissingGlyphError, render_pdf, undrawable
+from badges.card import CARDS_MAX, Card, prepare, undrawable
 from badges.command_line import read_file, write_file
+from badges.roster_problem import shown
+from server import attendees as people
 from server import issuing
 from server.attendees import find_by_label
 from server.command_line import (
@@ -16,15 +20,17 @@ from server.command_line import (
     count,
     event_option,
     file_path,
-    listed,
     opened,
     progress,
     wall_clock,
 )
 from server.config import Event
 from server.database import Database
+from server.drawing import Drawing
+from server.issuing import Badge
 from server.names import text_in
 
+PER_FILE = 2_000  # to draw so many takes about 600 MB
 ISSUE_AT_ONCE = 2_000  # in one transaction: doors' scans wait meanwhile
 TEMPLATE_BYTES_MAX = 1_000_000
 REASONS = ("lost", "damaged", "changed", "stolen")
@@ -85,13 +91,31 @@ def reissue(attendees: tuple[str, ...], event_dir: Path, reason: str) -> None:
     metavar="NUMBER",
     help="A badge number or an external id, once or more; everybody if absent.",
 )
+@click.option(
+    "--skip-unprintable",
+    is_flag=True,
+    help="Print the others where no font draws somebody's name, and say who was left out.",
+)
+@click.option(
+    "--per-file",
+    type=click.IntRange(1, CARDS_MAX),
+    default=PER_FILE,
+    show_default=True,
+    help="How many badges to a file, at most.",
+)
 @click.option("--template", type=file_path, help="A Typst template instead of the A6 card.")
 def print_badges(
-    event_dir: Path, out: Path, attendees: tuple[str, ...], template: Path | None
+    event_dir: Path,
+    out: Path,
+    attendees: tuple[str, ...],
+    skip_unprintable: bool,
+    per_file: int,
+    template: Path | None,
 ) -> None:
     """Make a PDF with a page for each badge, by name.
 
-    More than 5,000 badges become several files: badges-1.pdf, badges-2.pdf and so on.
+    More than 2,000 badges become several files: badges-1.pdf, badges-2.pdf and so on. Only you may
+    read them: they are full of people's names.
     """
     text = read_file(template, TEMPLATE_BYTES_MAX).decode("utf-8", "replace") if template else None
     with opened(event_dir) as (event, database):
@@ -99,14 +123,20 @@ def print_badges(
         badges = issuing.current_badges(database.reader, serials)
         if not badges:
             raise click.ClickException("there are no badges to print: run `hallkeeper issue`.")
-        parts = [badges[at : at + CARDS_MAX] for at in range(0, len(badges), CARDS_MAX)]
-        paths = _paths(out, len(parts))
-        with progress("Drawing", len(badges)) as tell:
-            for number, (path, part) in enumerate(zip(paths, parts, strict=True)):
-                cards = (issuing.card(database.reader, event, badge) for badge in part)
-                drawn = _draw(event, list(cards), text, partial(_tell, tell, number * CARDS_MAX))
-                write_file(path, drawn)
-    click.echo(f"{count(len(badges), 'badge')} in {', '.join(map(str, paths))}.")
+        cards = _printable(event, database, badges, skip_unprintable)
+    parts = [cards[at : at + per_file] for at in range(0, len(cards), per_file)]
+    paths = _paths(out, len(parts))
+    done = 0
+    with (
+        progress("Drawing", len(cards)) as tell,
+        closing(_drawn(event, parts, text, tell)) as files,
+    ):
+        for path, part, drawn in zip(paths, parts, files, strict=True):
+            write_file(path, drawn)
+            done += len(part)
+            if len(parts) > 1 and not sys.stderr.isatty():
+                click.echo(f"{path}: {done:,} of {count(len(cards), 'badge')}", err=True)
+    click.echo(f"{count(len(cards), 'badge')} in {', '.join(map(str, paths))}.")
 
 
 def _serials(database: Database, labels: Sequence[str]) -> list[int]:
@@ -122,20 +152,65 @@ def _paths(out: Path, parts: int) -> list[Path]:
     return [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, parts + 1)]
 
 
+def _drawn(
+    event: Event,
+    parts: Sequence[Sequence[Card]],
+    template: str | None,
+    tell: Callable[[int], None],
+) -> Generator[bytes, None, None]:
+    """Each part's PDF. The next part is prepared while one is drawn.
+
+    To prepare takes most of the time, and so `tell` hears how many cards are.
+    """
+    name = text_in(event.settings.name, "en")
+    drawing, before = None, 0
+    try:
+        for part in parts:
+            prepared = prepare(part, event_name=name, progress=partial(_tell, tell, before))
+            before += len(part)
+            if drawing:
+                yield drawing.result()
+            drawing = Drawing(prepared, template)
+        if drawing:
+            yield drawing.result()
+    finally:
+        if drawing:
+            drawing.cancel()
+
+
 def _tell(tell: Callable[[int], None], before: int, done: int, _: int) -> None:
     tell(before + done)
 
 
-def _draw(
-    event: Event,
-    cards: Sequence[Card],
-    template: str | None,
-    tell: Callable[[int, int], None],
-) -> bytes:
-    """A PDF, or an error that names every card that no font can draw."""
-    name = text_in(event.settings.name, "en")
-    try:
-        return render_pdf(cards, event_name=name, template=template, progress=tell)
-    except MissingGlyphError:
-        problems = [str(error) for error in undrawable(cards, event_name=name)]
-        raise click.ClickException(listed(problems, "nothing was printed:")) from None
+def _printable(
+    event: Event, database: Database, badges: Sequence[Badge], skip_unprintable: bool
+) -> list[Card]:
+    """The cards, without those that no font can draw where they may be left out.
+
+    Says of everybody who has such a card what is in the way. Where that leaves nothing to print, or
+    nobody may be left out, it is an error.
+    """
+    cards = {badge: issuing.card(database.reader, event, badge) for badge in badges}
+    errors = undrawable(list(cards.values()), event_name=text_in(event.settings.name, "en"))
+    if not errors:
+        return list(cards.values())
+    badge_of = {card.text: badge for badge, card in cards.items()}
+    bad = {badge_of[error.card.text]: error for error in errors if error.card}
+    told = [str(error) for error in errors if error.card is None]
+    told += [f"{_who(database, badge)}, {error}" for badge, error in bad.items()]
+    good = [card for badge, card in cards.items() if badge not in bad]
+    if skip_unprintable and good and len(bad) == len(errors):
+        click.echo("\n".join(f"Left out {one}." for one in told), err=True)
+        click.echo(f"Left out {count(len(bad), 'badge')} that no font can draw.", err=True)
+        return good
+    remedy = "Install the fonts, or mend the texts and import them again"
+    if good and len(bad) == len(errors):
+        remedy += f", or print the other {count(len(good), 'badge')} with --skip-unprintable"
+    raise click.ClickException("\n  ".join(("nothing was printed:", *told)) + f"\n{remedy}.")
+
+
+def _who(database: Database, badge: Badge) -> str:
+    """Somebody by name and external id."""
+    holder = people.attendee(database.reader, badge.serial)
+    known = f" (id {shown(holder.external_id)[1:-1]})" if holder.external_id else ""
+    return f"{shown(holder.name, 80)}{known}"

@@ -28,6 +28,7 @@ from server.config import Event
 from server.database import Database
 from server.names import text_in
 from server.roster import ImportResult, RosterRefusedError, import_roster
+from server.venue_advice import advice
 from server.venue_file import FILE_BYTES_MAX
 
 MAPPING_BYTES_MAX = 100_000
@@ -174,21 +175,23 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
     """Take halls, doors, sessions, zones and categories from FILE, in TOML or XLSX, into the event.
 
     What is there already is changed, by its code; what FILE lacks stays. If anything is wrong, all
-    of it is named and nothing is imported.
+    of it is named and nothing is imported. What may be meant, such as a hall without a door, is
+    imported with a warning. docs/venue-file.md has every column; `hallkeeper sample` writes a file
+    to begin with.
     """
     data = read_file(venue_path, FILE_BYTES_MAX)
     with opened(event_dir) as (event, database):
         plan = venue.read_venue(data, venue_path.name, event.settings)
 
-        def step(db: sqlite3.Connection) -> venue.ImportedVenue:
+        def step(db: sqlite3.Connection) -> tuple[venue.ImportedVenue, list[str]]:
             result = venue.import_venue(db, plan, by=BY, now=wall_clock())
             gone = result.absent.get("sessions", []) if remove_sessions else []
             for session in venue.sessions(db):
                 if session.code in gone:
                     venue.remove_session(db, session.session_id, by=BY, now=wall_clock())
-            return result
+            return result, advice(db, plan, event.settings)
 
-        result = database.write(step)
+        result, warnings = database.write(step)
     for what, counts in (
         ("Added", result.added),
         ("Updated", result.updated),
@@ -201,3 +204,5 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
             removed = kind == "sessions" and remove_sessions
             verb = "Removed" if removed else f"Not in {venue_path.name}, and kept"
             click.echo(f"{verb}: {kind} {', '.join(codes)}")
+    for said in (*plan.notes, *warnings):
+        click.echo(f"Warning: {said}.", err=True)

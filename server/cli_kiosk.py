@@ -1,12 +1,13 @@
 """`hallkeeper kiosk` and `hallkeeper user`: the devices at the doors, and who may use the pages."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from server import accounts, kiosks
-from server.command_line import BY, Commands, event_option, opened, refuse, wall_clock
+from server.command_line import BY, Commands, count, event_option, opened, refuse, wall_clock
 from server.config import Event
 from server.database import Database
 from server.names import names_of, text_in
@@ -45,21 +46,46 @@ def add(name: str, door: str, event_dir: Path) -> None:
 @kiosk.command("list")
 @event_option
 def list_kiosks(event_dir: Path) -> None:
-    """Every kiosk with its door, its state, and when it was last heard."""
+    """Every kiosk with its door and its state, when it was last heard, the places that it holds,
+    and the scans that it has not sent yet.
+
+    Places that are held count as people in the hall until the kiosk says what became of them. They
+    and the scans are as it last reported, which it does every two seconds while it is in touch.
+    """
     with opened(event_dir) as (_, database):
         rows = kiosks.kiosks(database.reader)
+        holdings = kiosks.holdings(database.reader)
     if not rows:
         click.echo("There are no kiosks. Add one: hallkeeper kiosk add KIOSK DOOR")
     now = wall_clock()
     for row in rows:
         hall = text_in(names_of(row.hall_names), "en")
         seen = "never heard" if row.seen_at is None else f"heard {_ago(now - row.seen_at)} ago"
-        queue = f", {row.health.queue} scans waiting" if row.health and row.health.queue else ""
         words = f", words: {row.words}" if row.state == "proven" else ""
         click.echo(
-            f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {row.state}, {seen}"
-            f"{queue}{words}"
+            f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {row.state}, {seen}{words}"
         )
+        held = holdings.get((row.kiosk, row.generation), [])
+        if held or row.waiting or row.state == "active":
+            click.echo(f"    {_places(row, held)}; {_waiting(row, now)}")
+
+
+def _places(row: kiosks.KioskRow, held: Sequence[kiosks.Holding]) -> str:
+    """The places that a kiosk holds; with the hall where it is not its door's."""
+    told = []
+    for one in held:
+        there = "" if one.hall_id == row.hall_id else f" in {one.hall_code}"
+        used = one.held - one.free
+        told.append(f"holds {count(one.held, 'place')}{f' ({used} used)' if used > 0 else ''}")
+        told[-1] += f" and {count(one.overrides, 'override place')}" if one.overrides else ""
+        told[-1] += there
+    return ", ".join(told) or "holds no places"
+
+
+def _waiting(row: kiosks.KioskRow, now: int) -> str:
+    if row.reported_at is None:
+        return "has reported nothing yet"
+    return f"{count(row.waiting, 'scan')} waiting, as of {_ago(now - row.reported_at)} ago"
 
 
 @kiosk.command()

@@ -116,7 +116,7 @@ def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda done: None
         return
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+    with click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True) as bar:
         yield lambda done: bar.update(done - bar.pos)
 
 

@@ -64,6 +64,19 @@ class KioskRow:
     acked_seq: int
     seen_at: int | None
     health: wire.Health | None
+    waiting: int  # scans in its journal that are not in the ledger, by its last batch
+    reported_at: int | None  # when that batch came; None: never
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Places of one hall that a kiosk may use, or has used for scans not yet in the ledger."""
+
+    hall_id: int
+    hall_code: str
+    held: int
+    free: int  # of these, as it last said; the others are used
+    overrides: int  # places beyond the capacity that it holds besides
 
 
 def add_kiosk(
@@ -207,10 +220,25 @@ def kiosks(db: sqlite3.Connection) -> list[KioskRow]:
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
         " h.hall_id, h.names AS hall_names, k.state, k.words, k.token_expires_at, k.acked_seq,"
-        " k.seen_at, k.health FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
+        " k.seen_at, k.health, MAX(0, k.last_seq - k.acked_seq) AS waiting, k.reported_at"
+        " FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
         " ORDER BY k.kiosk, k.generation DESC"
     )
     return [KioskRow(**{**dict(row), "health": _health(row["health"])}) for row in rows]
+
+
+def holdings(db: sqlite3.Connection) -> dict[KioskKey, list[Holding]]:
+    """Where each kiosk holds places, in the order of the halls' codes."""
+    found: dict[KioskKey, list[Holding]] = {}
+    for row in db.execute(
+        "SELECT a.kiosk, a.generation, a.hall_id, h.code, SUM(IIF(a.override, 0, a.held)) AS held,"
+        " SUM(IIF(a.override, 0, a.free)) AS free, SUM(IIF(a.override, a.held, 0)) AS overrides"
+        " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
+        "  FROM place_account) a JOIN hall h USING (hall_id)"
+        " GROUP BY a.kiosk, a.generation, a.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"
+    ):
+        found.setdefault((row[0], row[1]), []).append(Holding(*row[2:]))
+    return found
 
 
 def sender(db: sqlite3.Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
@@ -248,16 +276,23 @@ def last_request(db: sqlite3.Connection, key: tuple[str, int]) -> int:
     return int(counter)
 
 
-def keep_health(db: sqlite3.Connection, key: tuple[str, int], batch: wire.ScanBatch) -> None:
-    """What the kiosk says of itself: its health, and how far it follows log and feed."""
+def keep_health(
+    db: sqlite3.Connection, key: tuple[str, int], batch: wire.ScanBatch, now: int
+) -> None:
+    """What the kiosk says of itself: its health, how long its journal is, and how far it follows
+    log and feed.
+    """
     db.execute(
-        "UPDATE kiosk SET health = ?, log_size = MAX(log_size, ?), cursor = ?, resting = ?"
+        "UPDATE kiosk SET health = ?, log_size = MAX(log_size, ?), cursor = ?, resting = ?,"
+        " last_seq = ?, reported_at = ?"
         " WHERE kiosk = ? AND generation = ?",
         (
             wire.encode(batch.health).decode(),
             batch.log_size,
             batch.cursor,
             batch.resting,
+            batch.last_seq,
+            now,
             *key,
         ),
     )

@@ -50,3 +50,13 @@ BEGIN UPDATE attendee SET revoked_at = COALESCE(revoked_at,
 SHARED_UNTIL = """
 ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;
 """
+
+# How long the kiosk's journal was when it last said so, and when that was: how many scans wait
+# there is this less what is acknowledged. What an earlier version heard stands in its health.
+KIOSK_REPORTED = """
+ALTER TABLE kiosk ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE kiosk ADD COLUMN reported_at INTEGER;
+UPDATE kiosk SET reported_at = seen_at,
+    last_seq = acked_seq + COALESCE(json_extract(health, '$.queue'), 0)
+    WHERE health IS NOT NULL;
+"""

@@ -52,11 +52,12 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
     event = load_event(event_dir)
     host = host or event.settings.host
     port = event.settings.port if port is None else port
-    _check_address(host, port)
-    warning = check_directory(event)
-    if warning:
-        click.echo(f"Warning: {warning}", err=True)
+    # The lock comes first: the port of an event that is served is taken too, by that server.
     with only_server(event_dir):
+        _check_address(host, port)
+        warning = check_directory(event)
+        if warning:
+            click.echo(f"Warning: {warning}", err=True)
         _raise_file_limit()
         server = _granian(event, host, port)
         server.on_startup(lambda: _announce(event, host, port))

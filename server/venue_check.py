@@ -27,6 +27,7 @@ class VenueCheck:
             self._zone_bits,
             self._hall_references,
             self._circles,
+            self._larger_than_around,
             self._door_references,
             self._moved_doors,
             self._session_references,
@@ -51,7 +52,8 @@ class VenueCheck:
             for code in codes:
                 twin = twins.get(code.casefold(), code)
                 if code not in stored and twin != code:
-                    yield f"{table} {code}: is written {twin} in this event; write it alike"
+                    place = self.venue.place(table, code)
+                    yield f"{place}: is written {twin} in this event; write it alike"
 
     def _category_numbers(self) -> Iterator[str]:
         """Badges carry the number, so a key keeps it."""
@@ -60,28 +62,30 @@ class VenueCheck:
         }
         filed = {plan.code for plan in self.venue.categories}
         for plan in self.venue.categories:
+            place = self.venue.place("category", plan.key)
             number = self.stored_categories.get(plan.key, plan.code)
             if number != plan.code:
                 yield (
-                    f"category {plan.key}: is number {number} in this event, and badges carry the "
+                    f"{place}: is number {number} in this event, and badges carry the "
                     f"number: write code = {number}"
                 )
             other = letters.get(plan.letter)
             if other is not None and other != plan.code and other not in filed:
-                yield f"category {plan.key}: letter {plan.letter} is category {other}'s"
+                yield f"{place}: letter {plan.letter} is category {other}'s"
 
     def _zone_bits(self) -> Iterator[str]:
         bits = dict(self.db.execute("SELECT code, bit FROM zone").fetchall())
         taken = {bit: code for code, bit in bits.items()}
         for plan in self.venue.zones:
+            place = self.venue.place("zone", plan.code)
             if bits.get(plan.code, plan.bit) != plan.bit:
-                yield f"zone {plan.code}: is bit {bits[plan.code]}, which badges carry; keep it"
+                yield f"{place}: is bit {bits[plan.code]}, which badges carry; keep it"
             elif taken.get(plan.bit, plan.code) != plan.code:
-                yield f"zone {plan.code}: bit {plan.bit} is zone {taken[plan.bit]}'s"
+                yield f"{place}: bit {plan.bit} is zone {taken[plan.bit]}'s"
 
     def _hall_references(self) -> Iterator[str]:
         for plan in self.venue.halls:
-            place = f"hall {plan.code}"
+            place = self.venue.place("hall", plan.code)
             if plan.parent is not None and plan.parent not in self.halls:
                 yield f"{place}: there is no hall {plan.parent} to be its parent"
             for code in plan.zones:
@@ -101,12 +105,30 @@ class VenueCheck:
                 met.add(around)
                 around = parents.get(around)
             if around == plan.code:
-                yield f"hall {plan.code}: is inside itself, by way of its parents"
+                place = self.venue.place("hall", plan.code)
+                yield f"{place}: is inside itself, by way of its parents"
+
+    def _larger_than_around(self) -> Iterator[str]:
+        """Whoever is in a hall is in the halls around it too."""
+        rows = self.db.execute(
+            "SELECT h.code, h.capacity, p.code FROM hall h LEFT JOIN hall p"
+            " ON p.hall_id = h.parent_id"
+        )
+        halls = {row[0]: (row[1], row[2]) for row in rows}
+        halls |= {plan.code: (plan.capacity, plan.parent) for plan in self.venue.halls}
+        filed = {plan.code for plan in self.venue.halls}
+        for code, (capacity, parent) in halls.items():
+            around = halls[parent][0] if parent in halls else capacity
+            if capacity > around and not filed.isdisjoint((code, parent)):
+                yield (
+                    f"{self.venue.place('hall', code)}: capacity {capacity} is above that of its "
+                    f"parent, {self.venue.place('hall', str(parent))}, which is {around}"
+                )
 
     def _door_references(self) -> Iterator[str]:
         for plan in self.venue.doors:
             if plan.hall not in self.halls:
-                yield f"door {plan.code}: there is no hall {plan.hall}"
+                yield f"{self.venue.place('door', plan.code)}: there is no hall {plan.hall}"
 
     def _moved_doors(self) -> Iterator[str]:
         """A kiosk holds places of the hall that its door opened when it was enrolled."""
@@ -118,14 +140,15 @@ class VenueCheck:
         for plan in self.venue.doors:
             hall, kiosk = used.get(plan.code, (plan.hall, ""))
             if hall != plan.hall:
+                place = self.venue.place("door", plan.code)
                 yield (
-                    f"door {plan.code}: kiosk {kiosk} is at work there for hall {hall}; retire it "
+                    f"{place}: kiosk {kiosk} is at work there for hall {hall}; retire it "
                     "before the door moves to another hall"
                 )
 
     def _session_references(self) -> Iterator[str]:
         for plan in self.venue.sessions:
-            place = f"session {plan.code}"
+            place = self.venue.place("session", plan.code)
             if plan.hall not in self.halls:
                 yield f"{place}: there is no hall {plan.hall}"
             yield from self._unknown_categories(place, plan.categories)
@@ -145,8 +168,9 @@ class VenueCheck:
         open_halls = {plan.code for plan in self.venue.halls if plan.categories is None}
         for plan in self.venue.sessions:
             if plan.hall in open_halls and plan.categories is not None:
+                place = self.venue.place("session", plan.code)
                 yield (
-                    f"session {plan.code}: its categories would mean nothing, since hall "
+                    f"{place}: its categories would mean nothing, since hall "
                     f"{plan.hall} lets every category in: give the hall sessions_only = true, or "
                     "the categories that may always enter"
                 )
@@ -157,7 +181,8 @@ class VenueCheck:
             if unknown:
                 more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
                 named = ", ".join(map(_hidden, unknown[:5])) + more
-                yield f"session {plan.code}: not on the roster: {named}. Import the roster first"
+                place = self.venue.place("session", plan.code)
+                yield f"{place}: not on the roster: {named}. Import the roster first"
 
     def _is_known(self, name: str) -> bool:
         row = self.db.execute(

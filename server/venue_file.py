@@ -16,7 +16,7 @@ from server.config import day_starts
 from server.settings import EventSettings, unknown_key
 from server.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, VenueError, ZonePlan
 from server.venue_values import Field, ValueRefusedError
-from server.venue_xlsx import Entry, is_workbook, workbook_entries
+from server.venue_xlsx import Entry, Found, is_workbook, read_workbook
 
 FILE_BYTES_MAX = 10_000_000
 ENTRIES_MAX = 20_000  # of one kind
@@ -80,6 +80,11 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
     }
 
 
+def columns() -> dict[str, dict[str, Field]]:
+    """Every kind of thing that a venue file may have, and every key of each, in order."""
+    return _fields(ZoneInfo("UTC"))
+
+
 def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
     """The venue in a TOML or XLSX file called `name`; local times are in the event's zone.
 
@@ -89,8 +94,10 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
         raise VenueError([f"{name} has over {FILE_BYTES_MAX:,} bytes: that is no venue file"])
     fields = _fields(ZoneInfo(settings.time_zone))
     known = tuple(fields)
-    entries = workbook_entries(data, name, known) if is_workbook(data) else _toml(data, name, known)
-    reader = _Reader(fields, settings)
+    workbook = is_workbook(data)
+    read = read_workbook(data, name, known) if workbook else Found(_toml(data, name, known))
+    entries = read.entries
+    reader = _Reader(fields, settings, list(read.problems))
     for kind, found in entries.items():
         if len(found) > ENTRIES_MAX:
             raise VenueError([f"{name} has over {ENTRIES_MAX:,} of [[{kind}]]"])
@@ -100,6 +107,8 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
         halls=reader.all("hall", entries, reader.hall),
         doors=reader.all("door", entries, _door),
         sessions=reader.all("session", entries, reader.session),
+        notes=tuple(read.notes),
+        rows=reader.rows if workbook else {},
     )
     if not any(entries.values()):
         reader.problems.append(f"{name} has none of {', '.join(f'[[{kind}]]' for kind in known)}")
@@ -141,7 +150,8 @@ class _Reader:
 
     fields: Mapping[str, Mapping[str, Field]]
     settings: EventSettings
-    problems: list[str] = field(default_factory=list)
+    problems: list[str]
+    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and code
 
     def all(
         self,
@@ -155,8 +165,9 @@ class _Reader:
         for entry in entries.get(kind, ()):
             before = len(self.problems)
             found = self._values(kind, entry)
+            self.rows[kind, str(found.get("key", found.get("code")))] = entry.place
             self.problems += self._repeated(entry.place, found, met)
-            if len(self.problems) > before:
+            if len(self.problems) > before or entry.unread:
                 continue
             try:
                 made.append(make(found))
@@ -176,7 +187,7 @@ class _Reader:
             except ValueRefusedError as error:
                 self.problems.append(f"{entry.place}: {key} {error}")
         for key, one in fields.items():
-            if one.required and key not in entry.values:
+            if one.required and key not in entry.values and key not in entry.unread:
                 self.problems.append(f"{entry.place}: {key} is missing")
         return found
 

@@ -1,7 +1,7 @@
 """A venue as its file says it: plain values, checked one by one but not yet against the event."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from server.categories import CategoryPlan
 
@@ -77,3 +77,12 @@ class Venue:
     halls: tuple[HallPlan, ...] = ()
     doors: tuple[DoorPlan, ...] = ()
     sessions: tuple[SessionPlan, ...] = ()
+    notes: tuple[str, ...] = ()  # what whoever wrote the file should know
+    rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def place(self, kind: str, code: str) -> str:
+        """Where the file has a thing of this kind and code, for a message: `sheet doors, row 3,
+        door west`, or the kind and the code alone where the file has no rows.
+        """
+        row = self.rows.get((kind, code))
+        return f"{row}, {kind} {code}" if row else f"{kind} {code}"

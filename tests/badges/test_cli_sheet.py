@@ -198,3 +198,13 @@ def test_a_roster_without_people(keys):
     result, pdf = print_sheet(keys, "name,category\n", status=2)
     assert "0 cards" in result.stderr
     assert not pdf.exists()
+
+
+def test_nobody_else_may_read_the_cards(keys: Path) -> None:
+    pdf = keys.with_name("cards.pdf")
+    pdf.write_bytes(b"earlier ones")
+    pdf.chmod(0o644)
+    _, made = print_sheet(keys, ROSTER, *ZONES)
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert not list(keys.parent.glob(".*.part"))

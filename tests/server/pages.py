@@ -131,7 +131,7 @@ class Pages:
         def step(db) -> int:
             sender, _ = kiosks.sender(db, door.kiosk, door.generation)
             kiosks.count_request(db, sender.key, door.counter + 1, self.now)
-            kiosks.keep_health(db, sender.key, batch)
+            kiosks.keep_health(db, sender.key, batch, self.now)
             return ledger.ingest(db, sender, batch, calendar=calendar, now=self.now).acked_seq
 
         door.acked = self.database.write(step)

@@ -13,7 +13,7 @@ import pypdfium2
 import pytest
 from click.testing import CliRunner
 
-from badges import enrolment, wire
+from badges import enrolment, fonts, wire
 from badges.keys import PrivateKey
 from badges.numbers import badge_number
 from server import accounts, kiosks
@@ -98,24 +98,81 @@ class TestBadges:
         out = str(console.path / "b.pdf")
         assert "run `hallkeeper issue`" in console("print", "--out", out, status=1).output
 
-    def test_print_many_in_parts(self, filled: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("server.cli_badges.CARDS_MAX", 3)
-        filled("print", "--out", str(filled.path / "b.pdf"))
+    def test_print_many_in_parts(self, filled: Console) -> None:
+        result = filled("print", "--out", str(filled.path / "b.pdf"), "--per-file", "3")
+        assert f"{filled.path / 'b-1.pdf'}: 3 of 4 badges\n" in result.stderr
         pages = []
         for part in (1, 2):
             with pypdfium2.PdfDocument(filled.path / f"b-{part}.pdf") as document:
                 pages.append(len(document))
         assert pages == [3, 1]
 
-    def test_a_name_that_no_font_draws(self, filled: Console) -> None:
-        roster = filled.file("r.csv", "id,name,category\nB1,\U00016ea0,vip\nB2,\U00016ea1,vip\n")
-        filled("import", roster)
+    def test_nobody_else_may_read_what_is_printed(self, filled: Console) -> None:
+        out = filled.path / "b.pdf"
+        out.write_bytes(b"an earlier print")
+        out.chmod(0o644)
+        filled("print", "--out", str(out))
+        assert out.stat().st_mode & 0o777 == 0o600
+        assert out.read_bytes().startswith(b"%PDF")
+
+    def test_what_can_not_be_written_leaves_nothing(self, filled: Console) -> None:
+        out = filled.path / "no" / "b.pdf"
+        result = filled("print", "--out", str(out), status=2)
+        assert f"{out} can't be written: No such file or directory." in result.output
+
+    def test_a_template_that_is_none(self, filled: Console) -> None:
+        out = filled.path / "b.pdf"
+        template = filled.file("mine.typ", "#let (")
+        result = filled("print", "--out", str(out), "--template", template, status=1)
+        assert "Error: the template: " in result.output
+        assert not out.exists()
+
+    def test_names_that_no_font_draws(self, filled: Console) -> None:
+        people = "id,name,category\nB1,Ann \U00016ea0,vip\n,\U00016ea1\U00016ea0,vip\n"
+        filled("import", filled.file("r.csv", people))
         filled("issue")
-        result = filled("print", "--out", str(filled.path / "b.pdf"), status=1)
-        assert "nothing was printed" in result.output
-        assert "U+16EA0" in result.output
-        assert "U+16EA1" in result.output
-        assert not (filled.path / "b.pdf").exists()
+        out = filled.path / "b.pdf"
+        result = filled("print", "--out", str(out), "--per-file", "2", status=1)
+        assert "nothing was printed:" in result.output
+        assert "\n  'Ann " in result.output
+        assert "' (id B1), badge " in result.output
+        assert "(U+16EA1)" in result.output
+        assert result.output.count("Install fonts that have them, on Debian fonts-noto-core") == 2
+        assert "or print the other 4 badges with --skip-unprintable." in result.output
+        assert not list(filled.path.glob("*.pdf"))
+
+    def test_the_others_are_printed(self, filled: Console) -> None:
+        filled("import", filled.file("r.csv", "id,name,category\nB1,Ann \U00016ea0,vip\n"))
+        filled("issue")
+        out = filled.path / "b.pdf"
+        result = filled("print", "--out", str(out), "--skip-unprintable")
+        assert "Left out 'Ann " in result.stderr
+        assert "' (id B1), badge " in result.stderr
+        assert "(U+16EA0). Install fonts that have them, on Debian fonts-noto-core" in result.stderr
+        assert "Left out 1 badge that no font can draw." in result.stderr
+        assert f"4 badges in {out}." in result.stdout
+        with pypdfium2.PdfDocument(out) as document:
+            assert len(document) == 4
+
+    def test_nobody_can_be_printed(self, filled: Console) -> None:
+        filled("import", filled.file("r.csv", "id,name,category\nB1,\U00016ea0,vip\n"))
+        filled("issue")
+        arguments = ("--out", str(filled.path / "b.pdf"), "--attendee", "B1", "--skip-unprintable")
+        result = filled("print", *arguments, status=1)
+        assert "nothing was printed:" in result.output
+        assert "--skip-unprintable" not in result.output
+
+    def test_an_event_whose_name_no_font_draws(
+        self, filled: Console, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn_by = fonts._family
+        monkeypatch.setattr(fonts, "_family", lambda c, r: None if c == "☃" else drawn_by(c, r))
+        settings = filled.event.path / "event.toml"
+        text = settings.read_text("utf-8").replace("Harbour Forum", "Harbour ☃")
+        settings.write_text(text, "utf-8")
+        out = str(filled.path / "b.pdf")
+        result = filled("print", "--out", out, "--skip-unprintable", status=1)
+        assert "the event's name: no installed font draws" in result.output
 
     @pytest.mark.parametrize("label", ["A9", "00000", "x" * 1000])
     def test_nobody(self, filled: Console, label: str) -> None:
@@ -267,7 +324,7 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, [*path, "--help"])
     assert result.exit_code == 0
     assert "Usage: main" in result.output
-    if "[OPTIONS]" in result.output and path not in {("kiosk",), ("user",), ("init",)}:
+    if "[OPTIONS]" in result.output and path not in {("kiosk",), ("user",), ("init",), ("sample",)}:
         assert "--event DIR" in result.output
 
 

@@ -9,6 +9,7 @@ from badges.numbers import badge_number
 from server.database import Database
 from tests.server.conftest import ROSTER, VENUE, serial_of
 from tests.server.console import Console
+from tests.server.test_venue_file import SHEETS, with_value, workbook
 
 
 class TestImport:
@@ -116,8 +117,11 @@ class TestImport:
 class TestImportVenue:
     def test_it_works(self, console: Console) -> None:
         path = console.file("venue.toml", VENUE)
-        assert console("import-venue", path).output == (
-            "Added: zones 2, halls 3, doors 3, sessions 2\n"
+        result = console("import-venue", path)
+        assert result.stdout == "Added: zones 2, halls 3, doors 3, sessions 2\n"
+        assert result.stderr == (
+            "Warning: hall green: its doors are for entry alone, so that who has left stays "
+            "counted, until they enter another hall or staff clear this one.\n"
         )
         assert "Unchanged: zones 2" in console("import-venue", path).output
 
@@ -133,3 +137,53 @@ class TestImportVenue:
         result = filled("import-venue", shorter, "--remove-sessions")
         assert "Removed: sessions press" in result.output
         assert filled.rows("SELECT code FROM session") == [("opening",)]
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ('"main"\nhall = "site"', '"main"\nhall = "h1"', "hall site: has no door"),
+            ('mode = "entry"', 'mode = "exit"', "hall green: its doors are for exit alone"),
+            ("fire_limit = 120", "fire_limit = 501", "hall h1: fire_limit 501 is above that of"),
+            (
+                'starts = "2026-05-04 13:00"', 'starts = "2026-05-04 11:59"',
+                "session press: is in hall h1 at the same time as opening (2026-05-04 11:00 to "
+                "2026-05-04 12:00); the doors admit to both",
+            ),
+            (
+                'ends = "2026-05-04 14:00"', 'ends = "2026-05-07 00:30"',
+                "session press: ends 2026-05-07 00:30, after the event's last day: from "
+                "2026-05-07 00:00 on nobody is let in",
+            ),
+        ],
+    )  # fmt: skip
+    def test_what_may_be_meant(self, console: Console, old: str, new: str, said: str) -> None:
+        assert old in VENUE
+        path = console.file("venue.toml", VENUE.replace(old, new))
+        result = console("import-venue", path)
+        assert f"Warning: {said}" in result.stderr
+        assert console.rows("SELECT COUNT(*) FROM session") == [(2,)]
+
+    def test_sessions_one_after_the_other(self, console: Console) -> None:
+        text = VENUE.replace('starts = "2026-05-04 13:00"', 'starts = "2026-05-04 12:00"')
+        result = console("import-venue", console.file("venue.toml", text))
+        assert "at the same time" not in result.stderr
+
+    def test_a_session_that_is_removed_is_in_nobodys_way(self, filled: Console) -> None:
+        later = VENUE.replace('code = "press"\nhall', 'code = "talk"\nhall')
+        path = filled.file("v.toml", later)
+        assert "at the same time as press" in filled("import-venue", path).stderr
+        again = filled("import-venue", path, "--remove-sessions")
+        assert "at the same time" not in again.stderr
+
+    def test_values_of_formulas_are_said(self, console: Console) -> None:
+        book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
+        book["Halls"]["C2"] = "=60+40"
+        out = io.BytesIO()
+        book.save(out)
+        path = console.file("v.xlsx", with_value(out.getvalue(), "60+40", "100"))
+        result = console("import-venue", path)
+        assert (
+            "Warning: sheet Halls, row 2: cell C2 is a formula; its value was taken: 100."
+            in result.stderr
+        )
+        assert console.rows("SELECT capacity FROM hall WHERE code = 'h1'") == [(100,)]

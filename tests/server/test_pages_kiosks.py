@@ -10,6 +10,7 @@ from badges import wire
 from badges.enrolment import parse_code, proof
 from badges.keys import PrivateKey
 from server import kiosks
+from server.cli_kiosk import _places, _waiting
 from server.config import Event
 from server.database import Database
 from tests.server.conftest import MINUTE
@@ -39,6 +40,59 @@ def shown_words(page: str) -> dict[str, object]:
 
 def add(someone: Staff, kiosk: str = "west-1", door: str = "h1-west"):
     return someone.post("/admin/kiosks/add", {"kiosk": kiosk, "door": door})
+
+
+def listed(pages: Pages, kiosk: str) -> str:
+    """What `hallkeeper kiosk list` says of a kiosk's places and scans."""
+    row = next(row for row in kiosks.kiosks(pages.database.reader) if row.kiosk == kiosk)
+    held = kiosks.holdings(pages.database.reader).get((row.kiosk, row.generation), [])
+    return f"{_places(row, held)}; {_waiting(row, pages.now)}"
+
+
+def test_what_a_kiosk_holds_and_has_not_sent(pages: Pages) -> None:
+    pages.issue()
+    door = pages.kiosk("west", "h1-west")
+    assert listed(pages, "west") == "holds no places; has reported nothing yet"
+    pages.send(door)
+    pages.send(door)
+    granted = door.granted
+    assert granted > 3
+    for name in ("A1", "A2", "A3"):
+        door.scan(pages.now, pages.serial(name))
+    # It says that three wait in its queue, and hands one over: two wait.
+    health = wire.Health(queue=3)
+    pages.send(door, last=1, health=health)
+    pages.now += 90_000
+    held = f"holds {granted - 1} places (2 used) and 20 override places"
+    assert listed(pages, "west") == f"{held}; 2 scans waiting, as of 1 min ago"
+    pages.send(door, health=health)
+    held = f"holds {door.granted - 3} places and 20 override places"
+    assert listed(pages, "west") == f"{held}; 0 scans waiting, as of 0 s ago"
+    before = kiosks.holdings(pages.database.reader)
+    pages.database.write(lambda db: kiosks.retire(db, "west", by="test", now=pages.now))
+    assert kiosks.holdings(pages.database.reader) == before  # until its journal is in
+
+
+def test_override_places_and_places_of_another_hall(pages: Pages) -> None:
+    pages.kiosk("west", "h1-west")
+    green = pages.database.reader.execute("SELECT hall_id FROM hall WHERE code = 'green'")
+    (green_id,) = green.fetchone()
+    row = kiosks.kiosks(pages.database.reader)[0]
+
+    def hold(db, hall_id: int, override: int, granted: int, free: int) -> None:
+        db.execute(
+            "INSERT INTO place_account (hall_id, override, kiosk, generation, granted, free)"
+            " VALUES (?, ?, 'west', 1, ?, ?) ON CONFLICT DO UPDATE"
+            " SET granted = excluded.granted, free = excluded.free",
+            (hall_id, override, granted, free),
+        )
+
+    pages.database.write(lambda db: hold(db, row.hall_id, 0, 5, 5))
+    pages.database.write(lambda db: hold(db, row.hall_id, 1, 1, 1))
+    pages.database.write(lambda db: hold(db, green_id, 0, 2, 1))
+    assert listed(pages, "west").startswith(
+        "holds 2 places (1 used) in green, holds 5 places and 1 override place; "
+    )
 
 
 def test_it_works(pages: Pages) -> None:

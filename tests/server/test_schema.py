@@ -20,6 +20,7 @@ FROZEN = {
     "m005_rules_version": "10d6044e7983f64a",
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
+    "m019_kiosk_reported": "d3aee218e3f58638",
 }
 
 
@@ -101,9 +102,29 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         database.execute(f"DROP TRIGGER {name}")
     database.execute("DELETE FROM setting WHERE key = 'rules_version'")
     database.execute("ALTER TABLE hall DROP COLUMN shared_until")
+    database.execute("ALTER TABLE kiosk DROP COLUMN last_seq")
+    database.execute("ALTER TABLE kiosk DROP COLUMN reported_at")
     database.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm003'")
     migrate(database)
     assert tables(database) == whole
+
+
+def test_scans_that_wait_are_known_after_an_upgrade(database: sqlite3.Connection) -> None:
+    schema.migrations.apply(sqlite_utils.Database(database), stop_before="m019_kiosk_reported")
+    database.execute(
+        "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+        " anti_passback, exits) VALUES (1, 'h', '{}', 9, 9, 1, 0, 'hard', 'strict')"
+    )
+    database.execute("INSERT INTO door VALUES (1, 'd', 1, '{}', 'both')")
+    for kiosk, seen_at, health in (("new", None, None), ("old", 5_000, '{"queue":7}')):
+        database.execute(
+            "INSERT INTO kiosk (kiosk, generation, door_id, state, acked_seq, seen_at, health,"
+            " created_at) VALUES (?, 1, 1, 'active', 30, ?, ?, 0)",
+            (kiosk, seen_at, health),
+        )
+    migrate(database)
+    found = database.execute("SELECT kiosk, last_seq, reported_at FROM kiosk ORDER BY kiosk")
+    assert [tuple(row) for row in found] == [("new", 0, None), ("old", 37, 5_000)]
 
 
 def test_a_migration_that_fails_leaves_nothing(

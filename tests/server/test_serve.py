@@ -212,6 +212,22 @@ def test_a_second_server_is_refused(event: Event) -> None:
         assert server.get("/").status == 302
 
 
+def test_a_second_server_on_the_same_port_hears_the_true_reason(event: Event) -> None:
+    with running(event) as server:
+        with pytest.raises(AlreadyServingError, match=f"by process {server.process.pid}"):
+            serve(event.path, "127.0.0.1", server.port)
+
+
+def test_a_port_that_is_taken_leaves_the_event_free(event: Event) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(EventError, match="can't listen"):
+            serve(event.path, "127.0.0.1", taken.getsockname()[1])
+    with only_server(event.path):
+        pass
+
+
 def test_the_lock_goes_with_its_holder(event: Event) -> None:
     with only_server(event.path), pytest.raises(AlreadyServingError):
         with only_server(event.path):

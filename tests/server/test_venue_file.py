@@ -1,6 +1,8 @@
 """Venue files: what can't be is named, all of it, with its place; and nothing is changed."""
 
 import io
+import re
+import zipfile
 from dataclasses import replace
 from datetime import date
 
@@ -83,8 +85,12 @@ def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, sa
         ('["press"]', '[]\ninvited = ["A1"]\nrefused = ["A1"]', "both invited and refused (A1)"),
         ("sessions_only = true", "", "session press: its categories would mean nothing"),
         ('parent = "site"', 'parent = "h1"', "hall h1: is inside itself"),
+        (
+            "capacity = 500", "capacity = 99",
+            "hall h1: capacity 100 is above that of its parent, hall site, which is 99",
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_slip_in_a_good_venue(
     event: Event, site: Database, old: str, new: str, said: str
 ) -> None:
@@ -132,6 +138,22 @@ def workbook(sheets: dict[str, list[list[object]]]) -> bytes:
     return out.getvalue()
 
 
+def with_value(data: bytes, formula: str, value: str) -> bytes:
+    """The workbook as a spreadsheet saves it: beside each such formula, what it last gave."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for part in old.infolist():
+            content = old.read(part).decode() if part.filename.endswith(".xml") else None
+            if content is None:
+                new.writestr(part, old.read(part))
+                continue
+            kind = "" if value.isdigit() else ' t="str"'
+            pattern = rf'<c r="([A-Z0-9]+)"[^>]*><f>{re.escape(formula)}</f><v\s*/?>(?:</v>)?</c>'
+            cell = rf'<c r="\1"{kind}><f>{formula}</f><v>{value}</v></c>'
+            new.writestr(part, re.sub(pattern, cell, content))
+    return out.getvalue()
+
+
 SHEETS: dict[str, list[list[object]]] = {
     "Halls": [
         ["code", "name", "capacity", "sessions_only", "categories"],
@@ -175,3 +197,67 @@ class TestWorkbook:
             venue.read_venue(workbook(SHEETS)[:-200], "v.xlsx", event.settings)
         with pytest.raises(VenueError, match="is damaged"):
             venue.read_venue(b"PK\x03\x04" + bytes(100), "v.xlsx", event.settings)
+
+    def test_a_formula_without_a_value(self, event: Event) -> None:
+        """A name must not be the formula's text."""
+        doors: list[list[object]] = [["code", "hall", "name"], ["d1", "h1", '="Do"&"or"']]
+        with pytest.raises(VenueError) as caught:
+            venue.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
+        assert caught.value.problems == (
+            "sheet doors, row 2: cell C2 is a formula without a value: open the file in the "
+            "spreadsheet and save it again, or write the value itself",
+        )
+
+    def test_a_formula_with_a_value(self, event: Event) -> None:
+        doors: list[list[object]] = [["code", "hall", "name"], ["d1", "h1", "=A2"]]
+        data = with_value(workbook({**SHEETS, "doors": doors}), "A2", "West door")
+        plan = venue.read_venue(data, "v.xlsx", event.settings)
+        assert plan.doors[0].names == {"en": "West door"}
+        assert plan.notes == (
+            "sheet doors, row 2: cell C2 is a formula; its value was taken: West door",
+        )
+
+    def test_a_text_that_begins_like_a_formula_is_a_text(self, event: Event) -> None:
+        doors: list[list[object]] = [["code", "hall", "name"], ["d1", "h1", "x"]]
+        book = openpyxl.load_workbook(io.BytesIO(workbook({**SHEETS, "doors": doors})))
+        book["doors"]["C2"].value = "=East="
+        book["doors"]["C2"].data_type = "s"
+        out = io.BytesIO()
+        book.save(out)
+        plan = venue.read_venue(out.getvalue(), "v.xlsx", event.settings)
+        assert plan.doors[0].names == {"en": "=East="}
+        assert plan.notes == ()
+
+    @pytest.mark.parametrize("value", ["#REF!", "#N/A"])
+    def test_a_cell_with_an_error(self, event: Event, value: str) -> None:
+        doors: list[list[object]] = [["code", "hall", "name"], ["d1", "h1", value]]
+        with pytest.raises(VenueError, match=f"row 2: cell C2 holds {value}, an error of the s"):
+            venue.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
+
+    def test_a_second_column_of_one_key(self, event: Event) -> None:
+        """All at once, with what else is wrong."""
+        halls: list[list[object]] = [
+            ["code", "name", "capacity", "Capacity ", "fire_limit", "Fire Limit"],
+            ["h1", "Hall 1", 100, 900, None, None],
+            ["h2", "Hall 2", "many", 900, None, None],
+        ]
+        with pytest.raises(VenueError) as caught:
+            venue.read_venue(workbook({"halls": halls}), "v.xlsx", event.settings)
+        assert caught.value.problems == (
+            "sheet halls: columns C and D are both 'capacity': keep one",
+            "sheet halls: columns E and F are both 'fire_limit': keep one",
+            "sheet halls, row 3: capacity is a whole number from 0 to 1000000",
+        )
+
+    def test_two_sheets_of_one_kind(self, event: Event) -> None:
+        sheets = {**SHEETS, "hall": SHEETS["Halls"]}
+        with pytest.raises(VenueError, match="sheets 'Halls' and 'hall' are both for halls: put"):
+            venue.read_venue(workbook(sheets), "v.xlsx", event.settings)
+
+    def test_what_the_event_says_of_it_names_the_row_too(
+        self, event: Event, database: Database
+    ) -> None:
+        doors: list[list[object]] = [["code", "hall", "name"], [], ["d1", "h9", "Door"]]
+        plan = venue.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
+        with pytest.raises(VenueError, match="^sheet doors, row 3, door d1: there is no hall h9$"):
+            database.write(lambda db: venue.import_venue(db, plan, by="test", now=NOW))

@@ -1,0 +1,98 @@
+"""What may be meant in a venue, and is more often a slip: said, and taken over all the same.
+
+Read from the event as an import leaves it, so that doors and halls of several files count together.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from server.config import day_starts
+from server.settings import EventSettings
+from server.venue_plan import Venue
+
+TOLD_MAX = 5  # sessions at the same time as one other
+
+
+def advice(db: sqlite3.Connection, venue: Venue, settings: EventSettings) -> list[str]:
+    """A sentence for each such thing, with the row of `venue`'s file where it has one."""
+    found = _Advice(db, venue, settings)
+    checks: tuple[Callable[[], Iterable[str]], ...] = (
+        found.halls_without_a_way,
+        found.limits_above_the_parents,
+        found.sessions_at_once,
+        found.sessions_past_the_end,
+    )
+    return [sentence for check in checks for sentence in check()]
+
+
+class _Advice:
+    def __init__(self, db: sqlite3.Connection, venue: Venue, settings: EventSettings) -> None:
+        self.db = db
+        self.venue = venue
+        self.settings = settings
+        self.zone = ZoneInfo(settings.time_zone)
+
+    def halls_without_a_way(self) -> Iterator[str]:
+        """In or out."""
+        for code, doors, entries, exits in self.db.execute(
+            "SELECT h.code, COUNT(d.door_id), SUM(d.mode <> 'exit'), SUM(d.mode <> 'entry')"
+            " FROM hall h LEFT JOIN door d USING (hall_id) GROUP BY h.hall_id ORDER BY h.code"
+        ):
+            place = self.venue.place("hall", code)
+            if not doors:
+                yield f"{place}: has no door, so that no kiosk can let anybody in"
+            elif not entries:
+                yield f"{place}: its doors are for exit alone, so that nobody gets in"
+            elif not exits:
+                yield (
+                    f"{place}: its doors are for entry alone, so that who has left stays counted, "
+                    "until they enter another hall or staff clear this one"
+                )
+
+    def limits_above_the_parents(self) -> Iterator[str]:
+        for code, limit, parent, around in self.db.execute(
+            "SELECT h.code, h.fire_limit, p.code, p.fire_limit FROM hall h JOIN hall p"
+            " ON p.hall_id = h.parent_id WHERE h.fire_limit > p.fire_limit ORDER BY h.code"
+        ):
+            yield (
+                f"{self.venue.place('hall', code)}: fire_limit {limit} is above that of its parent "
+                f"{parent}, which is {around}"
+            )
+
+    def sessions_at_once(self) -> Iterator[str]:
+        """In one hall a door takes whoever may come to either."""
+        rows = self.db.execute(
+            "SELECT a.code, a.starts_at, h.code, b.code, b.starts_at, b.ends_at FROM session a"
+            " JOIN session b ON b.hall_id = a.hall_id AND b.starts_at < a.ends_at"
+            " AND (a.starts_at, a.session_id) > (b.starts_at, b.session_id)"
+            " AND b.ends_at > a.starts_at JOIN hall h ON h.hall_id = a.hall_id"
+            " ORDER BY a.starts_at, a.code, b.starts_at"
+        ).fetchall()
+        for (code, hall), pairs in groupby(rows, key=lambda row: (row[0], row[2])):
+            others = [
+                f"{other} ({self._clock(starts)} to {self._clock(ends)})"
+                for *_, other, starts, ends in pairs
+            ]
+            more = f" and {len(others) - TOLD_MAX} more" if len(others) > TOLD_MAX else ""
+            yield (
+                f"{self.venue.place('session', code)}: is in hall {hall} at the same time as "
+                f"{', '.join(others[:TOLD_MAX])}{more}; the doors admit to both"
+            )
+
+    def sessions_past_the_end(self) -> Iterator[str]:
+        """No badge is valid then."""
+        end = day_starts(self.settings)[-1]
+        for code, ends in self.db.execute(
+            "SELECT code, ends_at FROM session WHERE ends_at > ? ORDER BY starts_at, code", (end,)
+        ):
+            yield (
+                f"{self.venue.place('session', code)}: ends {self._clock(ends)}, after the event's "
+                f"last day: from {self._clock(end)} on nobody is let in"
+            )
+
+    def _clock(self, at: int) -> str:
+        local = datetime.fromtimestamp(at / 1000, UTC).astimezone(self.zone)
+        return local.strftime("%Y-%m-%d %H:%M")
