@@ -9,7 +9,14 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.schema_changes import RULES_VERSION, SHARED_UNTIL, STAYS, UNKNOWN_HOLDERS
+from server.schema_changes import (
+    ACTS,
+    RULES_VERSION,
+    SHARED_UNTIL,
+    SIGN_IN,
+    STAYS,
+    UNKNOWN_HOLDERS,
+)
 from server.schema_tables import LEDGER, PEOPLE, VENUE
 
 migrations = Migrations("hallkeeper")
@@ -70,6 +77,16 @@ def m007_shared_until(db: sqlite_utils.Database) -> None:
     _run(db, SHARED_UNTIL)
 
 
+@migrations()
+def m020_sign_in(db: sqlite_utils.Database) -> None:
+    _run(db, SIGN_IN)
+
+
+@migrations()
+def m021_acts(db: sqlite_utils.Database) -> None:
+    _run(db, ACTS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -78,6 +95,8 @@ NAMES = (
     "m005_rules_version",
     "m006_unknown_holders",
     "m007_shared_until",
+    "m020_sign_in",
+    "m021_acts",
 )
 
 

@@ -20,6 +20,8 @@ FROZEN = {
     "m005_rules_version": "10d6044e7983f64a",
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
+    "m020_sign_in": "edb27d051b58ec08",
+    "m021_acts": "ad15b9a202b76c4b",
 }
 
 
@@ -94,6 +96,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "scan",
         "leaf",
         "unknown_holder",
+        "known_device",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
@@ -101,6 +104,13 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         database.execute(f"DROP TRIGGER {name}")
     database.execute("DELETE FROM setting WHERE key = 'rules_version'")
     database.execute("ALTER TABLE hall DROP COLUMN shared_until")
+    database.execute("DROP INDEX web_session_user")
+    for table, column in (
+        ("user", "must_change"),
+        ("user", "unlocked_at"),
+        ("web_session", "confirmed_at"),
+    ):
+        database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     database.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm003'")
     migrate(database)
     assert tables(database) == whole
