@@ -65,8 +65,9 @@ def init(
     click.echo(
         f"  {days} days from {settings.first_day}, {zone}; kiosks and phones reach it at"
         f" {settings.public_address}\n  Not so? Change {event.path / 'event.toml'} before the"
-        " first kiosk is added.\n\nThe first admin signs in with this password. It is shown once"
-        f" and kept nowhere:\n  name      {FIRST_ADMIN}\n  password  {password}\n\nNext:\n"
+        " first kiosk is added.\n\nThe first admin signs in with this password, and then chooses"
+        f" another. It is shown once and kept nowhere:\n  name      {FIRST_ADMIN}\n"
+        f"  password  {password}\n\nNext:\n"
         f"  hallkeeper import-venue VENUE.toml --event {directory}\n"
         f"  hallkeeper import ROSTER.csv --event {directory}\n"
         f"  hallkeeper issue --event {directory}\n"

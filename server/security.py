@@ -17,6 +17,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from badges import wire
+from server import auth
 from server.config import Event
 
 FORM_BYTES_MAX = 64 * 1024
@@ -24,8 +25,9 @@ FORM_LIFE_S = 12 * 3600
 SENDING_MAX = 20  # requests from one address whose bodies are still on their way
 HSTS_S = 365 * 24 * 3600
 _POLICY = (
-    "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "connect-src 'self'; img-src 'self' data:; script-src 'self'; style-src "
+    "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; "
+    "style-src "
 )
 
 csrf = CSRFProtect()
@@ -59,6 +61,8 @@ def protect(app: Flask, event: Event) -> None:
     )
     app.before_request(_limit_forms)  # before CSRF, which reads the form
     app.before_request(_Bodies().read)
+    app.before_request(_check_forms)
+    app.after_request(_keep_forms)
     csrf.init_app(app)
     limiter.init_app(app)
     app.after_request(_add_headers)
@@ -81,6 +85,21 @@ def style_nonce() -> str:
 @limiter.request_filter  # no view there has limits of that kind
 def of_api() -> bool:
     return request.path.startswith("/api/")
+
+
+def _has_forms() -> bool:
+    return not request.path.startswith(("/api/", "/static/", "/b/"))
+
+
+def _check_forms() -> None:
+    if _has_forms():
+        auth.check_forms()
+
+
+def _keep_forms(response: Response) -> Response:
+    if _has_forms():
+        auth.keep_forms()
+    return response
 
 
 def _limit_forms() -> None:
@@ -118,7 +137,7 @@ class _Bodies:
 def _add_headers(response: Response) -> Response:
     style = f"'nonce-{g.style_nonce}'" if "style_nonce" in g else "'self'"
     defaults = {
-        "Strict-Transport-Security": f"max-age={HSTS_S}",
+        "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",
         "Content-Security-Policy": _POLICY + style,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",  # CSRF checks it on our own forms
@@ -157,6 +176,9 @@ def _error(error: Exception) -> Response:
         _log_failure(error)
     title, remedy = _WORDS.get(status, _WORDS[400 if status < 500 else 500])
     if isinstance(error, CSRFError):
+        current_app.logger.warning(
+            "a form without a token that stands reached %s", request.endpoint
+        )
         title, remedy = "This form is too old", "Go back, reload the page, and send it again."
     if of_api():
         body = wire.ErrorBody(_CODES.get(status, "failed"), f"{title}. {remedy}", status >= 500)

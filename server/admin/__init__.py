@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 from server import auth
 from server.admin import (
     absences,
+    account,
     entries,
     halls,
     kiosks,
@@ -18,7 +19,9 @@ from server.admin import (
 )
 
 blueprint = Blueprint("admin", __name__)
-for part in (overview, live, people, entries, kiosks, halls, absences, venue, users, sign_in):
+for part in (
+    overview, live, people, entries, kiosks, halls, absences, venue, users, sign_in, account,
+):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 
 PAGES = (

@@ -126,6 +126,9 @@ def attest(hall_id: int) -> Response:
     except accounts.SignInError:
         flash("Nothing was changed: the second person's name or password is wrong.", "bad")
         return _back(hall_id)
+    if second.must_change:
+        flash("Nothing was changed: the second person has not chosen a password yet.", "bad")
+        return _back(hall_id)
     if second.by == by or second.role not in ("supervisor", "admin"):
         flash("Nothing was changed: the second person is another supervisor or admin.", "bad")
         return _back(hall_id)

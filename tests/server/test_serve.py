@@ -136,7 +136,7 @@ def test_it_works(event: Event, admin_password: str) -> None:
     with running(event) as server:
         answer = server.get("/admin/", Cookie=cookie)
         assert answer.status == 200
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
         process = server.process
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to supervisor and worker alike
         assert process.wait(10) == 0
