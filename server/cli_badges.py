@@ -106,6 +106,7 @@ def print_badges(
                 cards = (issuing.card(database.reader, event, badge) for badge in part)
                 drawn = _draw(event, list(cards), text, partial(_tell, tell, number * CARDS_MAX))
                 write_file(path, drawn)
+        database.write(lambda db: issuing.note_printed(db, len(badges), by=BY, now=wall_clock()))
     click.echo(f"{count(len(badges), 'badge')} in {', '.join(map(str, paths))}.")
 
 

@@ -95,7 +95,7 @@ def sign_in(
         accounts.open_session(db, found, renewed, token, now)
         for mark in (_device_mark(device), _address_mark(attempt.address)):
             _remember(db, found.user.user_id, mark, now)
-        subject: dict[str, str | int | None] = {"user": found.user.user_id, "from": attempt.tag}
+        subject: dict[str, str | int | None] = {"user": found.user.user_id, "caller": attempt.tag}
         if tries[0] > 1:
             subject["refused_before"] = tries[0] - 1
         entry_log.act(db, found.user.by, "signed_in", subject, now)
@@ -147,7 +147,7 @@ def _note_refusal(
         return
     subject: dict[str, str | int | None] = {
         "user": user.user_id if user else None,
-        "from": attempt.tag,
+        "caller": attempt.tag,
         "tries": max(tries) if slowed else tries[0],
     }
     if unlisted:

@@ -7,6 +7,7 @@ from server import auth
 from server.admin import (
     absences,
     account,
+    acts,
     entries,
     halls,
     kiosks,
@@ -21,6 +22,7 @@ from server.admin import (
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, absences, venue, users, sign_in, account,
+    acts,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 
@@ -28,6 +30,7 @@ PAGES = (
     ("admin.overview.show", "Overview"),
     ("admin.people.search", "Attendees"),
     ("admin.entries.show", "Entries"),
+    ("admin.acts.show", "Acts"),
     ("admin.kiosks.show", "Kiosks"),
     ("admin.absences.show", "Absences"),
     ("admin.venue.show", "Venue"),

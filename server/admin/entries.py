@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, current_app, render_template, requ
 from werkzeug.datastructures import MultiDict
 
 from badges.numbers import parse_badge_number
-from server import auth, entries, entries_csv, venue
+from server import auth, entries, entries_csv, entry_log, venue
 from server.admin.fields import whole
 from server.display import BY_SUPERVISORS, DECISIONS, REASONS, Clock
 from server.services import services
@@ -59,7 +59,9 @@ def export() -> Response:
     asked = read_filter(request.args, current_app.extensions["hallkeeper_clock"])
     if asked.problems:
         abort(400)
-    here = services()
+    here, by = services(), auth.actor()
+    subject = {"hall": asked.wanted.hall_id, "door": asked.wanted.door_id}
+    here.database.write(lambda db: entry_log.act(db, by, "entries_exported", subject, here.now()))
     lines = entries_csv.csv_lines(here.database.reader, asked.wanted, here.event.settings.time_zone)
     return Response(
         lines,

@@ -234,7 +234,7 @@ class TestLog:
         assert "a-wrong" not in text
         (one,) = noted(pages)
         assert one["subject"]["user"] is None
-        assert len(one["subject"]["from"]) == 8
+        assert len(one["subject"]["caller"]) == 8
 
     def test_a_flood_does_not_fill_it(self, pages: Pages) -> None:
         for number in range(260):
