@@ -29,15 +29,16 @@ class Words:
 _OF_USER = ("{user}",)
 _OF_KIOSK = ("{kiosk}, generation {generation}",)
 _OF_BADGE = ("Badge {serial}", "({reason})")
-_REFUSED = ("{user}", "by address {caller}", "after {tries} tries", "({unlisted} more not listed)")
+_CALLER, _UNLISTED = "by address {caller}", "({unlisted} more not listed)"
 
 WORDS: Mapping[str, Words] = {
-    "signed_in": Words(
-        "Signed in", ("by address {caller}", "after {refused_before} refused tries")
-    ),
+    "signed_in": Words("Signed in", (_CALLER, "after {refused_before} refused tries")),
     "signed_out": Words("Signed out"),
-    "sign_in_refused": Words("Sign-in refused", _REFUSED),
-    "sign_in_slowed": Words("Guesses at a password slowed down", _REFUSED),
+    "sign_in_refused": Words("Sign-in refused", ("{user}", _CALLER, _UNLISTED)),
+    "sign_in_slowed": Words(
+        "Guesses at a password slowed down",
+        ("{user}", _CALLER, "after {tries} tries", _UNLISTED),
+    ),
     "password_changed": Words("Changed their own password"),
     "password_set": Words("Gave a new password", _OF_USER),
     "sessions_ended": Words("Ended sessions", ("{user}:", "{count}")),

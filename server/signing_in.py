@@ -148,7 +148,7 @@ def _note_refusal(
     subject: dict[str, str | int | None] = {
         "user": user.user_id if user else None,
         "caller": attempt.tag,
-        "tries": max(tries) if slowed else tries[0],
+        "tries": max((key.limit.free for key in slowed), default=1),
     }
     if unlisted:
         subject["unlisted"] = unlisted
