@@ -105,8 +105,10 @@ def caller() -> str:
     except ValueError:
         pass
     else:
-        if address.version == 6:
-            text = str(ipaddress.ip_network((address, _IPV6_NET), strict=False))
+        if isinstance(address, ipaddress.IPv6Address):
+            # One socket for both kinds tells IPv4 addresses so, all within one such network.
+            mapped = address.ipv4_mapped
+            text = str(mapped or ipaddress.ip_network((address, _IPV6_NET), strict=False))
     key = security.derived_key(services().event.phone_secret, b"hallkeeper/addresses/v1")
     return hmac.digest(key, text.encode(), "sha256").hex()
 

@@ -181,6 +181,15 @@ def test_an_address_of_ipv6_is_its_network(pages: Pages) -> None:
     assert guess(someone, "a-wrong-password", "2001:db8:0:1::1") == 401
 
 
+def test_an_address_of_ipv4_is_one_however_it_is_told(pages: Pages) -> None:
+    someone = pages.stranger()
+    found = [guess(someone, "a-wrong-password", f"::ffff:10.0.0.{n}") for n in range(1, 13)]
+    assert found == [401] * 12, "each its own"
+    for _ in range(9):
+        guess(someone, "a-wrong-password", "10.0.0.1")
+    assert guess(someone, "a-wrong-password", "::ffff:10.0.0.1") == 429
+
+
 class TestUnlock:
     def test_on_the_page_of_another_admin(self, pages: Pages, admin_password: str) -> None:
         other = pages.staff("admin")
