@@ -134,6 +134,53 @@ def test_an_address_that_others_signed_in_from_is_a_stranger_to_this_account(
     assert guess(pages.stranger(), admin_password, HOME) == 429
 
 
+class TestKnown:
+    """What an account knows does not stay known for ever, nor does all of it."""
+
+    def test_ends_after_thirty_days(self, pages: Pages, admin_password: str) -> None:
+        laptop = pages.stranger()
+        guess(laptop, admin_password, HOME)
+        pages.now += 30 * 24 * 60 * 60_000
+        crowd(pages, 12)
+        assert guess(laptop, admin_password, HOME) == 429
+
+    def test_is_kept_up_by_signing_in(self, pages: Pages, admin_password: str) -> None:
+        laptop = pages.stranger()
+        for _ in range(3):
+            guess(laptop, admin_password, HOME)
+            pages.now += 20 * 24 * 60 * 60_000
+        crowd(pages, 12)
+        assert guess(laptop, admin_password, "10.9.9.9") == 303
+
+    def test_the_newest_twenty_are(self, pages: Pages, admin_password: str) -> None:
+        for number in range(15):  # a browser and an address each
+            pages.now += 1
+            assert guess(pages.stranger(), admin_password, f"10.6.0.{number}") == 303
+        crowd(pages, 12)
+        assert guess(pages.stranger(), admin_password, "10.6.0.14") == 303
+        assert guess(pages.stranger(), admin_password, "10.6.0.0") == 429
+
+    def test_ends_with_a_password_that_an_admin_sets(
+        self, pages: Pages, admin_password: str
+    ) -> None:
+        laptop = pages.stranger()
+        guess(laptop, admin_password, HOME)
+        hashed = accounts.hash_password(admin_password)
+        pages.database.write(
+            lambda db: accounts.set_password(db, 1, hashed, by="test", now=pages.now)
+        )
+        pages.now += 15 * 60_000
+        crowd(pages, 12)
+        assert guess(laptop, admin_password, HOME) == 429
+
+    def test_a_made_up_token_is_none(self, pages: Pages) -> None:
+        crowd(pages, 12)
+        someone = pages.stranger()
+        for token in ("", "00" * 16, "é", "x" * 3000):
+            someone.client.set_cookie("__Host-hallkeeper-device", token, domain="localhost")
+            assert guess(someone, "a-wrong-password", "10.9.9.9") == 429
+
+
 def test_waiting_grows_and_ends(pages: Pages, admin_password: str) -> None:
     someone = pages.stranger()
     waits = []
