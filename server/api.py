@@ -17,9 +17,9 @@ from badges import wire
 from badges.enrolment import RequestStamp, request_message
 from badges.keys import BadSignatureError, PublicKey
 from badges.record import WireError
-from server import feed, issuing, kiosks, ledger, replicas, security, venue
+from server import feed, issuing, kiosks, ledger, replicas, venue
 from server.lanes import Lanes, Proof, read_stamp
-from server.services import services
+from server.services import address, services
 from server.subscription import CursorGoneError
 
 KEEP_ALIVE_S = 15.0
@@ -203,10 +203,10 @@ def read_signature(body: bytes = b"") -> Signed:
     if stamp is None:
         raise ApiError(401, "bad_signature", "The request is not signed by a kiosk.")
     if proof is not None:
-        return Signed(stamp, proof.message, signature, proof.key, security.address(), here)
+        return Signed(stamp, proof.message, signature, proof.key, address(), here)
     target = request.full_path if request.query_string else request.path
     message = request_message(stamp, request.method, target, body)
-    return Signed(stamp, message, signature, None, security.address(), here)
+    return Signed(stamp, message, signature, None, address(), here)
 
 
 def verified(db: sqlite3.Connection, signed: Signed, now: int, *, at_work: bool = False) -> Caller:

@@ -4,19 +4,22 @@ Staff's sessions live in the database (`accounts`), so that signing out, disabli
 change of role works at once; the cookie carries nothing but a random id.
 """
 
+import hashlib
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Flask, abort, current_app, g, redirect, request, url_for
+from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
-from server import accounts, security
-from server.services import services
+from server import accounts, signing_in
+from server.services import address, services
 
 COOKIE = "__Host-hallkeeper"
+DEVICE_COOKIE = "__Host-hallkeeper-device"
 EVERYBODY = "everybody"
 # Kiosks prove themselves with a signature on each request, not with a session.
 _OWN_PROOF = frozenset({"api"})
+_FORMS_OF = "of"  # in the form cookie: the session that it belongs to
 
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -37,6 +40,18 @@ def allow(*roles: str) -> Callable[[View], View]:
 def allow_everybody(view: View) -> View:
     """Mark a view as open to people who have not signed in."""
     view.__dict__["allowed"] = frozenset({EVERYBODY})
+    return view
+
+
+def with_first_password(view: View) -> View:
+    """Mark a view as open to users who have not chosen a password of their own yet."""
+    view.__dict__["with_first_password"] = True
+    return view
+
+
+def confirmed(view: View) -> View:
+    """Mark a view as meant for users who have typed their password within a quarter of an hour."""
+    view.__dict__["confirmed"] = True
     return view
 
 
@@ -61,7 +76,7 @@ def may_open(endpoint: str) -> bool:
 def user() -> accounts.User | None:
     """Who is signed in."""
     if "user" not in g:
-        g.user = _session_user(request.cookies.get(COOKIE, ""))
+        g.user = _session_user(token())
     found: accounts.User | None = g.user
     return found
 
@@ -80,12 +95,48 @@ def guard(app: Flask) -> None:
     app.before_request(_check)
 
 
+def token() -> str:
+    """The token of the session that asks; empty where there is none."""
+    return request.cookies.get(COOKIE, "")
+
+
 def keep_session(response: Response, token: str) -> None:
+    """Give the browser a session, and a form cookie that ends with it."""
+    bind_forms(token)
     response.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="Lax", path="/")
+
+
+def keep_device(response: Response, token: str) -> None:
+    """Let the browser be known again by whoever signed in with it."""
+    response.set_cookie(
+        DEVICE_COOKIE, token, max_age=signing_in.KNOWN_MS // 1000, secure=True, httponly=True,
+        samesite="Lax", path="/",
+    )  # fmt: skip
 
 
 def drop_session(response: Response) -> None:
     response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="Lax", path="/")
+
+
+def bind_forms(token: str) -> None:
+    """Let the form cookie, and with it every form's token, belong to the session of `token`."""
+    session[_FORMS_OF] = _mark(token)
+
+
+def check_forms() -> None:
+    """Forget a form cookie of another session: forms end with the session they were made in."""
+    if session and session.get(_FORMS_OF, _mark("")) != _mark(token()):
+        session.clear()
+
+
+def keep_forms() -> None:
+    """Bind a form cookie that this answer begins."""
+    if session.modified and session and _FORMS_OF not in session:
+        bind_forms(token())
+
+
+def _mark(token: str) -> str:
+    return hashlib.sha256(b"hallkeeper/forms/v1\x00" + token.encode()).hexdigest()[:32]
 
 
 def _check() -> Response | None:
@@ -97,10 +148,34 @@ def _check() -> Response | None:
     who = user()
     if who is None:
         return _ask_to_sign_in()
-    services().lanes.remember(security.address())
+    services().lanes.remember(address())
+    view = current_app.view_functions[request.endpoint]
+    if who.must_change and not hasattr(view, "with_first_password"):
+        return _instead(url_for("admin.account.show"))
     if who.role not in roles:
+        current_app.logger.warning("%s may not open %s", who.by, request.endpoint)
         abort(403)
+    if hasattr(view, "confirmed") and not _is_confirmed():
+        return _instead(url_for("admin.account.confirm_form", next=_page_of_form()))
     return None
+
+
+def _instead(target: str) -> Response:
+    """Another page first. What a form held is lost, and nothing was done."""
+    if request.accept_mimetypes.best == "text/event-stream":
+        return abort(403)
+    return redirect(target, 303)
+
+
+def _page_of_form() -> str:
+    """The page that the form stood on."""
+    assert request.blueprint is not None
+    return url_for(f"{request.blueprint}.show")
+
+
+def _is_confirmed() -> bool:
+    here = services()
+    return accounts.is_confirmed(here.database.reader, token(), now=here.now())
 
 
 def _session_user(token: str) -> accounts.User | None:

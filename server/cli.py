@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from server import entries_csv, venue
+from server import entries_csv, entry_log, venue
 from server.cli_backup import backup, restore
 from server.cli_badges import issue, print_badges, reissue
 from server.cli_import import import_people, import_venue
 from server.cli_kiosk import kiosk, user
 from server.cli_sample import sample
-from server.command_line import Commands, event_option, opened, refuse
+from server.command_line import BY, Commands, event_option, opened, refuse, wall_clock
 from server.config import FIRST_ADMIN, EventSettings, init_event
 from server.entries import Filter
 
@@ -66,8 +66,9 @@ def init(
     click.echo(
         f"  {days} days from {settings.first_day}, {zone}; kiosks and phones reach it at"
         f" {settings.public_address}\n  Not so? Change {event.path / 'event.toml'} before the"
-        " first kiosk is added.\n\nThe first admin signs in with this password. It is shown once"
-        f" and kept nowhere:\n  name      {FIRST_ADMIN}\n  password  {password}\n\nNext:\n"
+        " first kiosk is added.\n\nThe first admin signs in with this password, and then chooses"
+        f" another. It is shown once and kept nowhere:\n  name      {FIRST_ADMIN}\n"
+        f"  password  {password}\n\nNext:\n"
         f"  hallkeeper import-venue VENUE.toml --event {directory}\n"
         f"  hallkeeper import ROSTER.csv --event {directory}\n"
         f"  hallkeeper issue --event {directory}\n"
@@ -135,6 +136,8 @@ def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: s
             door_id=_id_of({d.code: d.door_id for d in venue.doors(db)}, door_code, "door"),
         )
         lines = entries_csv.csv_lines(db, wanted, event.settings.time_zone)
+        subject = {"hall": wanted.hall_id, "door": wanted.door_id}
+        database.write(lambda db: entry_log.act(db, BY, "entries_exported", subject, wall_clock()))
         if str(csv_path) == "-":
             sys.stdout.writelines(lines)
             return

@@ -136,6 +136,8 @@ def print_badges(
             done += len(part)
             if len(parts) > 1 and not sys.stderr.isatty():
                 click.echo(f"{path}: {done:,} of {count(len(cards), 'badge')}", err=True)
+    with opened(event_dir) as (_, database):
+        database.write(lambda db: issuing.note_printed(db, len(cards), by=BY, now=wall_clock()))
     click.echo(f"{count(len(cards), 'badge')} in {', '.join(map(str, paths))}.")
 
 

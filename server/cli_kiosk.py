@@ -154,9 +154,11 @@ def add_user(name: str, event_dir: Path, role: str) -> None:
     password_hash = accounts.hash_password(password)
     with opened(event_dir) as (_, database):
         database.write(
-            lambda db: accounts.add_user(db, name, role, password_hash, by=BY, now=wall_clock())
+            lambda db: accounts.add_user(
+                db, name, role, password_hash, by=BY, now=wall_clock(), first=True
+            )
         )
-    click.echo(f"{name} signs in with this password, shown once: {password}")
+    click.echo(f"{name} signs in with this password, and then chooses another: {password}")
 
 
 @user.command("list")
@@ -176,13 +178,29 @@ def new_password(name: str, event_dir: Path) -> None:
     password = accounts.make_password()
     password_hash = accounts.hash_password(password)
     with opened(event_dir) as (_, database):
-        found = {one.name.casefold(): one for one in accounts.users(database.reader)}
-        one = found.get(name.casefold())
-        if one is None:
-            raise refuse(f"there is no user {name!r}; there are {', '.join(found)}.")
+        one = _user(database, name)
         database.write(
             lambda db: accounts.set_password(
-                db, one.user_id, password_hash, by=BY, now=wall_clock()
+                db, one.user_id, password_hash, by=BY, now=wall_clock(), first=True
             )
         )
-    click.echo(f"{one.name} signs in with this password, shown once: {password}")
+    click.echo(f"{one.name} signs in with this password, and then chooses another: {password}")
+
+
+@user.command()
+@click.argument("name")
+@event_option
+def unlock(name: str, event_dir: Path) -> None:
+    """Let the user NAME sign in from anywhere for 15 minutes, however often others have guessed."""
+    with opened(event_dir) as (_, database):
+        one = _user(database, name)
+        database.write(lambda db: accounts.unlock(db, one.user_id, by=BY, now=wall_clock()))
+    click.echo(f"{one.name} may sign in from anywhere for 15 minutes.")
+
+
+def _user(database: Database, name: str) -> accounts.User:
+    known = {one.name.casefold(): one for one in accounts.users(database.reader)}
+    found = known.get(name.casefold())
+    if found is None:
+        raise refuse(f"there is no user {name!r}; there are {', '.join(known)}.")
+    return found

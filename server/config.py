@@ -99,19 +99,25 @@ def uuid_text(event_id: bytes) -> str:
 
 
 def init_event(
-    path: Path, settings: EventSettings, *, random: Random = os.urandom, now: int | None = None
+    path: Path,
+    settings: EventSettings,
+    *,
+    random: Random = os.urandom,
+    now: int | None = None,
+    password_stays: bool = False,
 ) -> tuple[Event, str]:
     """Make an event in a new or empty directory; also the first admin's password, not kept.
 
-    `now` (Unix ms) is when the event says it was made; None is the machine's clock. Raises
-    EventError, with nothing left behind.
+    The admin chooses another at the first sign-in, unless `password_stays`, as in a demo. `now`
+    (Unix ms) is when the event says it was made; None is the machine's clock. Raises EventError,
+    with nothing left behind.
     """
     path = Path(path)
     existed = _empty_directory(path)
     made_at = now if now is not None else int(datetime.now(UTC).timestamp() * 1000)
     try:
         _write_keys(path / "keys", settings, made_at, random)
-        password = _make_database(path / DATABASE_FILE, made_at, random)
+        password = _make_database(path / DATABASE_FILE, made_at, random, not password_stays)
         _write_private(path / SETTINGS_FILE, settings_text(settings).encode())
         return load_event(path), password
     except BaseException:
@@ -197,7 +203,7 @@ def _write_private(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
 
 
-def _make_database(path: Path, now: int, random: Random) -> str:
+def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
     """The tables, the default categories and the first admin, whose password is returned."""
     password = accounts.make_password(random)
     connection = connect(path)
@@ -214,6 +220,7 @@ def _make_database(path: Path, now: int, random: Random) -> str:
             accounts.hash_password(password),
             by="command-line",
             now=now,
+            first=first,
         )
         connection.execute("COMMIT")
     finally:

@@ -21,6 +21,7 @@ LAST_MS = 253_370_764_800_000  # 9999-01-01, the last year that a calendar here 
 
 DECISIONS = {"admitted": "Admitted", "denied": "Denied"}
 ACTS = {"scan": "Scan", "override": "Override", "annul": "Annulment"}
+BY_SUPERVISORS = {act: words for act, words in ACTS.items() if act != "scan"}
 REASONS = {
     "not_a_badge": "Not a badge",
     "forged": "Forged",
@@ -207,6 +208,7 @@ def register(app: Flask, event: Event) -> None:
         event_name=both_names(event.settings.name),
         decisions=DECISIONS,
         acts=ACTS,
+        by_supervisors=BY_SUPERVISORS,
         role_words=ROLES,
         user=auth.user,
         may_open=auth.may_open,

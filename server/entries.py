@@ -19,20 +19,28 @@ REASONS = tuple(str(reason) for reason in Reason)
 
 @dataclass(frozen=True)
 class Filter:
-    """Which scans; None: any. `since` inclusive, `until` exclusive, by the door's clock (ms)."""
+    """Which scans; None: any. `since` inclusive, `until` exclusive, by the door's clock (ms).
+
+    `act` is `override` or `annul`, what a supervisor did. Plain scans are not asked for by it.
+    """
 
     hall_id: int | None = None
     door_id: int | None = None
     serial: int | None = None
     decision: str | None = None
     reason: str | None = None
+    act: str | None = None
     since: int | None = None
     until: int | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One scan, with the names that its ids have now; `name` is empty for an unknown serial."""
+    """One scan, with the names that its ids have now; `name` is empty for an unknown serial.
+
+    `by` is the supervisor's account by name, and `note` the reason that they typed. Both are empty
+    where none acted.
+    """
 
     number: int
     kiosk: str
@@ -58,6 +66,8 @@ class Entry:
     skew_ms: int | None
     facts_age_ms: int | None
     quarantined: bool
+    by: str
+    note: str
     name: str
     organisation: str
 
@@ -104,12 +114,16 @@ SELECT_ENTRY = (
     " d.names AS door_names, s.hall_id, h.names AS hall_names, s.serial, s.issue, s.category,"
     " c.names AS category_names, s.session_id, x.titles AS session_titles, s.decision, s.reason,"
     " s.flags, s.scanned_at, s.received_at, s.skew_ms, s.facts_age_ms, s.quarantined,"
+    # An id that is no account's is shown as the kiosk sent it.
+    " COALESCE(u.name, s.supervisor, '') AS \"by\", COALESCE(s.note, '') AS note,"
     " COALESCE(a.given_name, '') AS given_name, COALESCE(a.family_name, '') AS family_name,"
     " COALESCE(a.organisation, '') AS organisation"
     " FROM scan s LEFT JOIN door d USING (door_id) LEFT JOIN hall h ON h.hall_id = s.hall_id"
     " LEFT JOIN category c ON c.category = s.category"
     " LEFT JOIN session x ON x.session_id = s.session_id"
     " LEFT JOIN attendee a ON a.serial = s.serial"
+    " LEFT JOIN user u ON u.user_id = CAST(SUBSTR(s.supervisor, 6) AS INTEGER)"
+    " AND s.supervisor = 'user:' || u.user_id"
 )
 _CONDITIONS = {
     "hall_id": "s.hall_id = ?",
@@ -117,6 +131,8 @@ _CONDITIONS = {
     "serial": "s.serial = ?",
     "decision": "s.decision = ?",
     "reason": "s.reason = ?",
+    # The index of what supervisors did has no plain scans, and must be told so.
+    "act": "s.act <> 'scan' AND s.act = ?",
     "since": "s.scanned_at >= ?",
     "until": "s.scanned_at < ?",
 }

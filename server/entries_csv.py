@@ -1,12 +1,11 @@
-"""Entries as CSV: times with their offset, people by badge number alone."""
+"""Entries as CSV: times with their offset, attendees by badge number alone."""
 
-import csv
-import io
 import sqlite3
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from badges.numbers import badge_number
+from server.csv_cells import csv_chunks
 from server.display import Clock
 from server.entries import SELECT_ENTRY, Entry, Filter, entry_of, newest_number, where
 
@@ -32,43 +31,35 @@ COLUMNS = (
     "skew_ms",
     "facts_age_ms",
     "quarantined",
+    "supervisor",
+    "note",
 )
 
 
 def csv_lines(
     db: sqlite3.Connection, wanted: Filter, time_zone: str, *, language: str = "en"
 ) -> Iterator[str]:
-    """The filtered scans as RFC 4180 lines, oldest first, with a byte order mark for spreadsheets.
+    """Yield the filtered scans as CSV, oldest first.
 
-    People appear by badge number alone. Scans that arrive meanwhile are left out.
+    Attendees appear by badge number alone. A supervisor appears by the name of their account, and
+    `note` is the reason that they typed. Scans that arrive meanwhile are left out.
     """
-    zone = ZoneInfo(time_zone)
-    out = io.StringIO()
-    writer = csv.writer(out)
-    yield "\ufeff"
-    writer.writerow(COLUMNS)
-    yield _taken(out)
+    return csv_chunks(COLUMNS, _chunks(db, wanted, ZoneInfo(time_zone), language))
+
+
+def _chunks(
+    db: sqlite3.Connection, wanted: Filter, zone: ZoneInfo, language: str
+) -> Iterator[list[tuple[object, ...]]]:
     last, end = -1, newest_number(db)
     while True:
         conditions, values = where(wanted, ("s.number > ?", last), ("s.number <= ?", end))
         statement = f"{SELECT_ENTRY}{conditions} ORDER BY s.number LIMIT ?"
         found = db.execute(statement, (*values, CHUNK_ROWS)).fetchall()
-        for row in found:
-            writer.writerow(map(guarded, _cells(entry_of(row), zone, language)))
         if found:
             last = found[-1]["number"]
-            yield _taken(out)
+            yield [_cells(entry_of(row), zone, language) for row in found]
         if len(found) < CHUNK_ROWS:
             return
-
-
-def guarded(cell: object) -> object:
-    """Text that a spreadsheet would run as a formula gets an apostrophe before it (CWE-1236)."""
-    if isinstance(cell, str) and cell.startswith(
-        ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋")
-    ):
-        return "'" + cell
-    return cell
 
 
 def _cells(entry: Entry, zone: ZoneInfo, language: str) -> tuple[object, ...]:
@@ -98,11 +89,6 @@ def _cells(entry: Entry, zone: ZoneInfo, language: str) -> tuple[object, ...]:
         entry.skew_ms,
         entry.facts_age_ms,
         "yes" if entry.quarantined else "",
+        entry.by,
+        entry.note,
     )
-
-
-def _taken(out: io.StringIO) -> str:
-    text = out.getvalue()
-    out.seek(0)
-    out.truncate()
-    return text

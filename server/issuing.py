@@ -135,6 +135,11 @@ def reinstate(db: sqlite3.Connection, serial: int, *, reason: str, now: int, by:
     entry_log.act(db, by, "badge_reinstated", {"serial": serial, "reason": reason}, now)
 
 
+def note_printed(db: sqlite3.Connection, count: int, *, by: str, now: int) -> None:
+    """Write into the entry log that badges, and with them names, were made into files."""
+    entry_log.act(db, by, "badges_printed", {"count": count}, now)
+
+
 def current_badge(db: sqlite3.Connection, serial: int) -> Badge:
     """The newest issue. Raises UnknownAttendeeError or NoBadgeError."""
     row = db.execute(

@@ -10,9 +10,11 @@ import sqlite_utils
 from sqlite_utils import Migrations
 
 from server.schema_changes import (
+    ACTS,
     KIOSK_REPORTED,
     RULES_VERSION,
     SHARED_UNTIL,
+    SIGN_IN,
     STAYS,
     UNKNOWN_HOLDERS,
 )
@@ -81,6 +83,16 @@ def m019_kiosk_reported(db: sqlite_utils.Database) -> None:
     _run(db, KIOSK_REPORTED)
 
 
+@migrations()
+def m020_sign_in(db: sqlite_utils.Database) -> None:
+    _run(db, SIGN_IN)
+
+
+@migrations()
+def m021_acts(db: sqlite_utils.Database) -> None:
+    _run(db, ACTS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -90,6 +102,8 @@ NAMES = (
     "m006_unknown_holders",
     "m007_shared_until",
     "m019_kiosk_reported",
+    "m020_sign_in",
+    "m021_acts",
 )
 
 

@@ -60,3 +60,30 @@ UPDATE kiosk SET reported_at = seen_at,
     last_seq = acked_seq + COALESCE(json_extract(health, '$.queue'), 0)
     WHERE health IS NOT NULL;
 """
+
+# A first password is to be changed. `unlocked_at`: an admin lets the user in where strangers guess.
+# `known_device` has hashes alone, of a browser's token or of an address.
+SIGN_IN = """
+ALTER TABLE user ADD COLUMN must_change INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE user ADD COLUMN unlocked_at INTEGER;
+ALTER TABLE web_session ADD COLUMN confirmed_at INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX web_session_user ON web_session (user_id);
+
+CREATE TABLE known_device (
+    user_id INTEGER NOT NULL REFERENCES user,
+    mark BLOB NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, mark)
+) STRICT;
+"""
+
+# Acts by their time, and by who did what. Plain scans are in none of these, and cost nothing more.
+_ACT = "json_extract(CAST(body AS TEXT), '$.act')"
+_BY = "json_extract(CAST(body AS TEXT), '$.by')"
+ACTS = f"""
+CREATE INDEX leaf_act_at ON leaf (at) WHERE kind = 'act';
+CREATE INDEX leaf_act ON leaf ({_ACT}, at) WHERE kind = 'act';
+CREATE INDEX leaf_act_by ON leaf ({_BY}, at) WHERE kind = 'act';
+CREATE INDEX leaf_act_by_act ON leaf ({_BY}, {_ACT}, at) WHERE kind = 'act';
+CREATE INDEX scan_act ON scan (act, number) WHERE act <> 'scan';
+"""

@@ -16,16 +16,18 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
 from badges import wire
+from server import auth
 from server.config import Event
 from server.lanes import BusyError
-from server.services import services
+from server.services import address, services
 
 FORM_BYTES_MAX = 64 * 1024
 FORM_LIFE_S = 12 * 3600
 HSTS_S = 365 * 24 * 3600
 _POLICY = (
-    "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "connect-src 'self'; img-src 'self' data:; script-src 'self'; style-src "
+    "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; "
+    "style-src "
 )
 
 csrf = CSRFProtect()
@@ -65,6 +67,8 @@ def protect(app: Flask, event: Event) -> None:
     )
     app.before_request(_limit_forms)  # before CSRF, which reads the form
     app.before_request(_read_body)
+    app.before_request(_check_forms)
+    app.after_request(_keep_forms)
     csrf.init_app(app)
     limiter.init_app(app)
     app.after_request(_add_headers)
@@ -87,6 +91,21 @@ def style_nonce() -> str:
 @limiter.request_filter  # no view there has limits of that kind
 def of_api() -> bool:
     return request.path.startswith("/api/")
+
+
+def _has_forms() -> bool:
+    return not request.path.startswith(("/api/", "/static/", "/b/"))
+
+
+def _check_forms() -> None:
+    if _has_forms():
+        auth.check_forms()
+
+
+def _keep_forms(response: Response) -> Response:
+    if _has_forms():
+        auth.keep_forms()
+    return response
 
 
 def _limit_forms() -> None:
@@ -114,15 +133,10 @@ def _read_body() -> None:
         g.kiosk_proof = proof
 
 
-def address() -> str:
-    """Where the request comes from: an IP address."""
-    return (request.remote_addr or "unknown").removeprefix("::ffff:")
-
-
 def _add_headers(response: Response) -> Response:
     style = f"'nonce-{g.style_nonce}'" if "style_nonce" in g else "'self'"
     defaults = {
-        "Strict-Transport-Security": f"max-age={HSTS_S}",
+        "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",
         "Content-Security-Policy": _POLICY + style,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",  # CSRF checks it on our own forms
@@ -161,6 +175,9 @@ def _error(error: Exception) -> Response:
         _log_failure(error)
     title, remedy = _WORDS.get(status, _WORDS[400 if status < 500 else 500])
     if isinstance(error, CSRFError):
+        current_app.logger.warning(
+            "a form without a token that stands reached %s", request.endpoint
+        )
         title, remedy = "This form is too old", "Go back, reload the page, and send it again."
     if of_api():
         body = wire.ErrorBody(_CODES.get(status, "failed"), f"{title}. {remedy}", status >= 500)

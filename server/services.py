@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import current_app
+from flask import current_app, request
 
 from badges.admission.facts import Calendar
 from server.config import Event
@@ -28,3 +28,8 @@ def services() -> Services:
     """The running app's services."""
     found: Services = current_app.extensions["hallkeeper"]
     return found
+
+
+def address() -> str:
+    """Where the request comes from: an IP address."""
+    return (request.remote_addr or "unknown").removeprefix("::ffff:")

@@ -6,6 +6,8 @@ from werkzeug.wrappers import Response
 from server import auth
 from server.admin import (
     absences,
+    account,
+    acts,
     entries,
     halls,
     kiosks,
@@ -18,13 +20,17 @@ from server.admin import (
 )
 
 blueprint = Blueprint("admin", __name__)
-for part in (overview, live, people, entries, kiosks, halls, absences, venue, users, sign_in):
+for part in (
+    overview, live, people, entries, kiosks, halls, absences, venue, users, sign_in, account,
+    acts,
+):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 
 PAGES = (
     ("admin.overview.show", "Overview"),
     ("admin.people.search", "Attendees"),
     ("admin.entries.show", "Entries"),
+    ("admin.acts.show", "Acts"),
     ("admin.kiosks.show", "Kiosks"),
     ("admin.absences.show", "Absences"),
     ("admin.venue.show", "Venue"),

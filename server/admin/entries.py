@@ -7,9 +7,9 @@ from flask import Blueprint, Response, abort, current_app, render_template, requ
 from werkzeug.datastructures import MultiDict
 
 from badges.numbers import parse_badge_number
-from server import auth, entries, entries_csv, venue
+from server import auth, entries, entries_csv, entry_log, venue
 from server.admin.fields import whole
-from server.display import DECISIONS, REASONS, Clock
+from server.display import BY_SUPERVISORS, DECISIONS, REASONS, Clock
 from server.services import services
 
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")
@@ -59,7 +59,9 @@ def export() -> Response:
     asked = read_filter(request.args, current_app.extensions["hallkeeper_clock"])
     if asked.problems:
         abort(400)
-    here = services()
+    here, by = services(), auth.actor()
+    subject = {"hall": asked.wanted.hall_id, "door": asked.wanted.door_id}
+    here.database.write(lambda db: entry_log.act(db, by, "entries_exported", subject, here.now()))
     lines = entries_csv.csv_lines(here.database.reader, asked.wanted, here.event.settings.time_zone)
     return Response(
         lines,
@@ -76,6 +78,7 @@ def read_filter(given: MultiDict[str, str], clock: Clock) -> Asked:
         "badge": ("serial", parse_badge_number, "A badge number has five characters, as on cards."),
         "decision": ("decision", _one_of(DECISIONS), "Choose one of the list."),
         "reason": ("reason", _one_of(entries.REASONS), "Choose one of the list."),
+        "act": ("act", _one_of(BY_SUPERVISORS), "Choose one of the list."),
         "from": ("since", clock.parse, "A date and time, such as 2026-05-04 13:45."),
         "to": ("until", clock.parse, "A date and time, such as 2026-05-04 13:45."),
     }

@@ -18,7 +18,9 @@ from werkzeug.wrappers import Response
 from badges.places import PlacesError, PoolKey
 from server import accounts, auth, entries, places, safety, venue
 from server.admin.fields import whole
+from server.admin.sign_in import caller, guesses
 from server.display import Clock
+from server.guesses import BusyError
 from server.places import UnknownHallError
 from server.security import limiter
 from server.services import services
@@ -120,11 +122,17 @@ def attest(hall_id: int) -> Response:
         return _back(hall_id)
     kiosk = (form.get("kiosk", "")[:64], generation)
     try:
-        second = accounts.verify(
-            here.database, form.get("name", "")[:200], form.get("password", "")[:300]
-        )
+        with guesses().known.turn(caller()):
+            second = accounts.verify(
+                here.database, form.get("name", "")[:200], form.get("password", "")
+            )
+    except BusyError:
+        abort(503)
     except accounts.SignInError:
         flash("Nothing was changed: the second person's name or password is wrong.", "bad")
+        return _back(hall_id)
+    if second.must_change:
+        flash("Nothing was changed: the second person has not chosen a password yet.", "bad")
         return _back(hall_id)
     if second.by == by or second.role not in ("supervisor", "admin"):
         flash("Nothing was changed: the second person is another supervisor or admin.", "bad")

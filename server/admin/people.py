@@ -11,7 +11,7 @@ from badges import card as cards
 from badges.numbers import badge_number, parse_badge_number
 from badges.qr import symbol_svg
 from badges.roster import country_name
-from server import auth, entries, issuing, presence, roster, venue
+from server import auth, entries, entry_log, issuing, presence, roster, venue
 from server.admin.fields import whole
 from server.categories import CategoryPlan
 from server.display import main_name
@@ -57,6 +57,8 @@ def search() -> str:
     page = min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX)
     db = services().database.reader
     found, total = roster.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    if text:
+        _note("people_searched", {"answers": total})
     return render_template(
         "people.html", found=found, text=text, turn=Turn(page, total), categories=_categories()
     )
@@ -101,6 +103,7 @@ def card(number: str) -> AnyResponse:
     except cards.CardError as error:
         flash(f"The card can't be drawn: {error}", "bad")
         return _back(number)
+    _note("badges_printed", {"serial": attendee.serial})
     name = f'inline; filename="badge-{badge_number(attendee.serial)}.pdf"'
     return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": name})
 
@@ -164,6 +167,12 @@ def _stand(
     else:
         flash(said, "good")
     return _back(number)
+
+
+def _note(act: str, subject: Mapping[str, str | int | None]) -> None:
+    """Write into the entry log that somebody saw people's data; what they asked for is not kept."""
+    here, by = services(), auth.actor()
+    here.database.write(lambda db: entry_log.act(db, by, act, subject, here.now()))
 
 
 def _confirmed(reasons: Mapping[str, str]) -> str | None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from server import accounts, auth, supervisors
+from server import accounts, auth, signing_in, supervisors
+from server.admin.sign_in import guesses
 from server.services import services
 
 blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
@@ -20,6 +21,7 @@ def show() -> str:
 
 @blueprint.post("/add")
 @auth.allow()
+@auth.confirmed
 def add() -> str:
     """Make a user, and show the first password this once."""
     here, by = services(), auth.actor()
@@ -28,7 +30,7 @@ def add() -> str:
     hashed = accounts.hash_password(password)
     try:
         made = here.database.write(
-            lambda db: accounts.add_user(db, name, role, hashed, by=by, now=here.now())
+            lambda db: accounts.add_user(db, name, role, hashed, by=by, now=here.now(), first=True)
         )
     except accounts.AccountError as error:
         flash(f"Nothing was changed: {error}", "bad")
@@ -38,6 +40,7 @@ def add() -> str:
 
 @blueprint.post("/<int:user_id>/password")
 @auth.allow()
+@auth.confirmed
 def password(user_id: int) -> str:
     """A new password, shown this once; the user's sessions end."""
     here, by = services(), auth.actor()
@@ -46,7 +49,7 @@ def password(user_id: int) -> str:
     try:
         found = accounts.user(here.database.reader, user_id)
         here.database.write(
-            lambda db: accounts.set_password(db, user_id, hashed, by=by, now=here.now())
+            lambda db: accounts.set_password(db, user_id, hashed, by=by, now=here.now(), first=True)
         )
     except accounts.AccountError as error:
         flash(f"Nothing was changed: {error}", "bad")
@@ -56,6 +59,7 @@ def password(user_id: int) -> str:
 
 @blueprint.post("/<int:user_id>/role")
 @auth.allow()
+@auth.confirmed
 def role(user_id: int) -> Response:
     here, by = services(), auth.actor()
     wished = request.form.get("role", "")
@@ -67,6 +71,7 @@ def role(user_id: int) -> Response:
 
 @blueprint.post("/<int:user_id>/disable")
 @auth.allow()
+@auth.confirmed
 def disable(user_id: int) -> Response:
     here, by = services(), auth.actor()
     return _do(
@@ -77,6 +82,7 @@ def disable(user_id: int) -> Response:
 
 @blueprint.post("/<int:user_id>/enable")
 @auth.allow()
+@auth.confirmed
 def enable(user_id: int) -> Response:
     here, by = services(), auth.actor()
     return _do(
@@ -85,8 +91,32 @@ def enable(user_id: int) -> Response:
     )
 
 
+@blueprint.post("/<int:user_id>/unlock")
+@auth.allow()
+@auth.confirmed
+def unlock(user_id: int) -> Response:
+    """Past the waiting that strangers' guesses have caused."""
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: accounts.unlock(db, user_id, by=by, now=here.now()),
+        "The user may sign in from anywhere for a quarter of an hour, whoever guesses meanwhile.",
+    )
+
+
+@blueprint.post("/<int:user_id>/sign-out")
+@auth.allow()
+@auth.confirmed
+def sign_out(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: accounts.sign_everywhere_out(db, user_id, by=by, now=here.now()),
+        "The user is signed out everywhere.",
+    )
+
+
 @blueprint.post("/<int:user_id>/pin")
 @auth.allow()
+@auth.confirmed
 def pin(user_id: int) -> Response:
     """For the doors; the supervisor types it where nobody looks."""
     here, by = services(), auth.actor()
@@ -103,6 +133,7 @@ def pin(user_id: int) -> Response:
 
 @blueprint.post("/<int:user_id>/no-pin")
 @auth.allow()
+@auth.confirmed
 def no_pin(user_id: int) -> Response:
     here, by = services(), auth.actor()
     return _do(
@@ -126,10 +157,14 @@ def _back() -> Response:
 
 
 def _list(shown: tuple[str, str] | None = None) -> str:
-    db = services().database.reader
+    here = services()
+    db, now = here.database.reader, here.now()
+    known = accounts.users(db)
+    waits = {one.user_id: signing_in.strangers_wait(guesses(), one, now) for one in known}
     return render_template(
         "users.html",
-        users=accounts.users(db),
+        users=known,
+        guessed_at={user_id: until for user_id, until in waits.items() if until is not None},
         with_pin=supervisors.has_pin(db),
         may_pin=supervisors.ROLES,
         pin_digits=supervisors.PIN_DIGITS,

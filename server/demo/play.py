@@ -50,7 +50,9 @@ def prepare(
     directory: Path, forum: Forum, host: str, port: int, now: int
 ) -> tuple[Event, str, Script]:
     """Make the event through the imports that organisers use; also the admin's password."""
-    event, password = init_event(directory, forum.settings(host, port), now=now)
+    # It is printed at the end, and tried at once: nobody is made to change it.
+    settings = forum.settings(host, port)
+    event, password = init_event(directory, settings, now=now, password_stays=True)
     data = roster_csv(forum.people)
     people = read_roster(data, "roster.csv", categories=tuple(CATEGORY_WEIGHTS), days=DAYS)
     halls = venue.read_venue(forum.venue.encode(), "venue.toml", event.settings)

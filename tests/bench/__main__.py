@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.bench import backlog, doors, eyes, growth, ingest, sharing_cost, simulator, slow
+from tests.bench import acts, backlog, doors, eyes, growth, ingest, sharing_cost, simulator, slow
 from tests.bench.eyes import memory, photo_run
 
 BENCHES: dict[str, Callable[[], object]] = {
@@ -21,6 +21,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "simulator": simulator.run,
     "growth": growth.run,
     "memory": memory.run,
+    "acts": acts.run,
     "photos": photo_run.run,
 }
 

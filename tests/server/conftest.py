@@ -51,7 +51,7 @@ def _template(
     settings: EventSettings, tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None
 ) -> tuple[Path, str]:
     path = tmp_path_factory.mktemp("template") / "event"
-    _, password = init_event(path, settings, now=NOW - 24 * HOUR)
+    _, password = init_event(path, settings, now=NOW - 24 * HOUR, password_stays=True)
     return path, password
 
 

@@ -35,6 +35,7 @@ def test_from_nothing_to_paper(tmp_path: Path) -> None:
     password = made.output.partition("password  ")[2].split()[0]
     with Database(event.database_path) as database:
         user, _ = accounts.sign_in(database, "admin", password, now=0)
+        assert user.must_change
     assert user.role == "admin"
     console = Console(tmp_path, event)
     roster = console.file("r.csv", "name,category\nAnna Keller,vip\n王小明,speaker\n")
@@ -252,6 +253,19 @@ class TestUsers:
                 accounts.sign_in(database, "admin", admin_password, now=0)
             accounts.sign_in(database, "admin", password, now=0)
         assert "there is no user 'Eve'" in console("user", "password", "Eve", status=2).output
+
+    def test_passwords_made_here_are_first_ones(self, console: Console) -> None:
+        console("user", "add", "Bob", "--role", "steward")
+        console("user", "password", "admin")
+        with Database(console.event.database_path) as database:
+            assert all(one.must_change for one in accounts.users(database.reader))
+
+    def test_unlock(self, console: Console) -> None:
+        said = console("user", "unlock", "ADMIN").output
+        assert said == "admin may sign in from anywhere for 15 minutes.\n"
+        with Database(console.event.database_path) as database:
+            assert accounts.user(database.reader, 1).unlocked_at
+        assert "there is no user 'Eve'" in console("user", "unlock", "Eve", status=2).output
 
     def test_twice(self, console: Console) -> None:
         result = console("user", "add", "ADMIN", "--role", "admin", status=1)

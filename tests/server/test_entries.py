@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server import entries, entries_csv
+from server import accounts, csv_cells, entries, entries_csv
 from server.config import Event
 from server.database import Database
 from server.entries import Filter
@@ -121,6 +121,8 @@ def test_the_csv_has_every_scan_oldest_first(pages: Pages, monkeypatch: pytest.M
         "skew_ms": "0",
         "facts_age_ms": "0",
         "quarantined": "",
+        "supervisor": "",
+        "note": "",
     }
 
 
@@ -135,12 +137,42 @@ def test_the_csv_names_nobody(pages: Pages) -> None:
         assert personal not in text
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "＝1+1"])
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "＝1+1", "＋1", "－1", "＠SUM(1)", "﹣1"]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
 def test_no_cell_is_a_formula(pages: Pages, name: str) -> None:
     pages.database.write(
         lambda db: db.execute("UPDATE hall SET names = json_object('en', ?)", (name,)) and None
     )
     assert csv_rows(pages, Filter())[0]["hall"] == "'" + name
+
+
+def overridden(pages: Pages, by: str, note: str) -> None:
+    """An override, as the door's supervisor made it."""
+    door = pages.kiosk("main-2", "main")
+    pages.send(door)
+    word = {"act": "override", "by": by, "note": note, "category": 1}
+    door.scan(pages.now, pages.serial("A1"), **word)
+    pages.send(door)
+
+
+def test_an_override_has_its_supervisor_and_reason(pages: Pages) -> None:
+    mei = pages.database.write(
+        lambda db: accounts.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
+    )
+    overridden(pages, mei.by, "=his badge got wet")
+    (found,) = entries.page(pages.database.reader, Filter(act="override")).entries
+    assert (found.act, found.by, found.note) == ("override", "Mei", "=his badge got wet")
+    row = csv_rows(pages, Filter(act="override"))[0]
+    assert (row["supervisor"], row["note"]) == ("Mei", "'=his badge got wet")
+    assert {one.by for one in entries.page(pages.database.reader, Filter()).entries} == {"", "Mei"}
+
+
+@pytest.mark.parametrize("by", ["user:999", "user:01", "user:1 ", "1", "user:"])
+def test_an_id_that_is_no_account_is_shown_as_it_is(pages: Pages, by: str) -> None:
+    overridden(pages, by, "wet badge")
+    assert entries.latest(pages.database.reader, 1)[0].by == by
 
 
 def test_names_with_commas_quotes_and_lines_stay_one_cell(pages: Pages) -> None:
@@ -152,8 +184,9 @@ def test_names_with_commas_quotes_and_lines_stay_one_cell(pages: Pages) -> None:
 
 
 def test_a_negative_number_stays_a_number() -> None:
-    assert entries_csv.guarded(-5) == -5
-    assert entries_csv.guarded("plain") == "plain"
+    assert csv_cells.guarded(-5) == -5
+    assert csv_cells.guarded("plain") == "plain"
+    assert csv_cells.guarded("") == ""
 
 
 def test_a_discrepancy_has_both_doors_and_both_times(pages: Pages) -> None:

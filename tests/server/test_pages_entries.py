@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from badges.numbers import badge_number
+from server import accounts
 from server.config import Event
 from server.database import Database
-from tests.server.conftest import HOUR, MINUTE
+from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.pages import Pages, assert_only
 
 
@@ -40,6 +41,25 @@ def test_it_works(pages: Pages) -> None:
     assert rows(answer.text) == 4
     for text in ("Anna Keller", "王小明", "Hall closed", "Main entrance", "一号厅", "11:00:00"):
         assert text in answer.text
+
+
+def test_an_override_shows_who_and_why(pages: Pages) -> None:
+    """In Entries and on the person's page, with what a reason may hold escaped."""
+    mei = pages.database.write(
+        lambda db: accounts.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
+    )
+    green = pages.kiosk("green-1", "green-door")
+    pages.send(green)
+    word = {"act": "override", "by": mei.by, "note": "lost <b>badge</b>", "category": 1}
+    green.scan(pages.now, pages.serial("A4"), **word)
+    pages.send(green)
+    person = f"/admin/people/{badge_number(pages.serial('A4'))}"
+    for target in ("/admin/entries", "/admin/entries?act=override", person):
+        text = pages.staff("auditor").get(target).text
+        assert "By <bdi>Mei</bdi>" in text, target
+        assert "lost &lt;b&gt;badge&lt;/b&gt;" in text, target
+    assert rows(pages.staff("auditor").get("/admin/entries?act=override").text) == 1
+    assert pages.staff("auditor").get("/admin/entries?act=scan").status_code == 400
 
 
 def test_who_may(pages: Pages) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import threading
 from collections.abc import Iterator
 
@@ -35,9 +36,10 @@ def test_it_works(pages: Pages) -> None:
     headers = pages.staff("admin").get("/admin/").headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
+    assert "object-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert headers["Strict-Transport-Security"].startswith("max-age=")
+    assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cache-Control"] == "no-store"
@@ -88,6 +90,15 @@ def test_roles_are_spelt_as_accounts_spells_them() -> None:
     with pytest.raises(ValueError, match="no such role: stewart"):
         auth.allow("stewart")
     assert set(ROLES) == set(accounts.ROLES)
+
+
+def test_who_is_refused_is_in_the_error_log(pages: Pages, caplog: pytest.LogCaptureFixture) -> None:
+    steward = pages.staff("steward")
+    assert steward.get("/admin/users/").status_code == 403
+    assert steward.post("/admin/users/add", {"csrf_token": "made up"}).status_code == 400
+    said = [record.getMessage() for record in caplog.records]
+    assert re.fullmatch(r"user:\d+ may not open admin.users.show", said[0])
+    assert said[1] == "a form without a token that stands reached admin.users.add"
 
 
 def test_a_failure_shows_and_logs_nothing_personal(

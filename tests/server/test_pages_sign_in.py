@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from itsdangerous import TimestampSigner
 
 from server import accounts, auth
 from server.config import Event
@@ -56,7 +57,7 @@ def test_cookies_are_locked_to_this_host(pages: Pages, admin_password: str) -> N
     cookies = someone.get("/admin/sign-in").headers.getlist("Set-Cookie")
     cookies += sign_in(someone, admin_password).headers.getlist("Set-Cookie")
     named = {cookie.split("=")[0]: cookie for cookie in cookies}
-    assert named.keys() >= {auth.COOKIE, "__Host-hallkeeper-form"}
+    assert named.keys() == {auth.COOKIE, auth.DEVICE_COOKIE, "__Host-hallkeeper-form"}
     for cookie in cookies:
         assert "Secure" in cookie
         assert "HttpOnly" in cookie
@@ -74,6 +75,73 @@ def test_signing_out_ends_the_session_on_the_server(pages: Pages, admin_password
     thief = pages.stranger()
     thief.client.set_cookie(auth.COOKIE, kept.value, domain="localhost")
     assert thief.get("/admin/").status_code == 303
+
+
+def test_signing_in_ends_the_session_that_the_browser_had(
+    pages: Pages, admin_password: str
+) -> None:
+    someone = pages.stranger()
+    sign_in(someone, admin_password)
+    first = someone.client.get_cookie(auth.COOKIE)
+    assert first is not None
+    sign_in(someone, admin_password)
+    second = someone.client.get_cookie(auth.COOKIE)
+    assert second is not None
+    assert second.value != first.value
+    thief = pages.stranger()
+    thief.client.set_cookie(auth.COOKIE, first.value, domain="localhost")
+    assert thief.get("/admin/").status_code == 303
+    assert someone.get("/admin/").status_code == 200
+
+
+def test_a_refused_sign_in_ends_nothing(pages: Pages, admin_password: str) -> None:
+    someone = pages.stranger()
+    sign_in(someone, admin_password)
+    assert sign_in(someone, "a-wrong-password").status_code == 401
+    assert someone.get("/admin/").status_code == 200
+
+
+def test_forms_end_with_the_session_they_were_made_in(pages: Pages, admin_password: str) -> None:
+    """Whoever kept the form cookie and a form of before can send neither with a later session."""
+    someone = pages.stranger()
+    sign_in(someone, admin_password)
+    token = someone.form_token()
+    kept = someone.client.get_cookie("__Host-hallkeeper-form")
+    assert kept is not None
+    someone.post("/admin/sign-out")
+    sign_in(someone, admin_password)
+    someone.client.set_cookie(kept.key, kept.value, domain="localhost", secure=True)
+    answer = someone.post("/admin/users/add", {"csrf_token": token, "name": "Eve", "role": "admin"})
+    assert answer.status_code == 400
+    assert "This form is too old" in answer.text
+    assert [one.name for one in accounts.users(pages.database.reader)] == ["admin"]
+
+
+@pytest.mark.parametrize(("hours", "status"), [(11.9, 303), (12.1, 400)])
+def test_forms_end_after_half_a_day(
+    pages: Pages,
+    admin_password: str,
+    monkeypatch: pytest.MonkeyPatch,
+    hours: float,
+    status: int,
+) -> None:
+    someone = pages.stranger()
+    fields = {
+        "csrf_token": someone.form_token(),
+        "name": "admin",
+        "password": admin_password,
+    }
+    real = TimestampSigner.get_timestamp
+    later = round(hours * 3600)
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: real(self) + later)
+    assert someone.post("/admin/sign-in", fields).status_code == status
+
+
+def test_signing_out_leaves_nothing_in_the_browser(pages: Pages, admin_password: str) -> None:
+    someone = pages.stranger()
+    sign_in(someone, admin_password)
+    answer = someone.post("/admin/sign-out")
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
 
 
 @pytest.mark.parametrize("hours", [13, 25])

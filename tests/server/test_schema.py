@@ -21,6 +21,8 @@ FROZEN = {
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
     "m019_kiosk_reported": "d3aee218e3f58638",
+    "m020_sign_in": "057ffd81ed65a47b",
+    "m021_acts": "57b115e821e869dc",
 }
 
 
@@ -95,6 +97,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "scan",
         "leaf",
         "unknown_holder",
+        "known_device",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
@@ -104,6 +107,13 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
     database.execute("ALTER TABLE hall DROP COLUMN shared_until")
     database.execute("ALTER TABLE kiosk DROP COLUMN last_seq")
     database.execute("ALTER TABLE kiosk DROP COLUMN reported_at")
+    database.execute("DROP INDEX web_session_user")
+    for table, column in (
+        ("user", "must_change"),
+        ("user", "unlocked_at"),
+        ("web_session", "confirmed_at"),
+    ):
+        database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     database.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm003'")
     migrate(database)
     assert tables(database) == whole

@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import http.client
+import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -11,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +139,7 @@ def test_it_works(event: Event, admin_password: str) -> None:
     with running(event) as server:
         answer = server.get("/admin/", Cookie=cookie)
         assert answer.status == 200
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
         process = server.process
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to supervisor and worker alike
         assert process.wait(10) == 0
@@ -145,6 +148,41 @@ def test_it_works(event: Event, admin_password: str) -> None:
     assert f"https://localhost:{server.port}/" in said
     assert "Harbour Forum / 海港论坛" in said
     assert said.endswith("Stop with Ctrl-C.\nStopped.\n"), said
+
+
+def test_somebody_signs_in_through_the_form(event: Event, admin_password: str) -> None:
+    """As a browser does: with the form's cookie and token, over one connection."""
+    with running(event) as server:
+        connection = server.connect()
+        connection.request("GET", "/admin/sign-in")
+        answer = connection.getresponse()
+        token = re.search(r'name="csrf_token" value="([^"]+)"', answer.read().decode())
+        assert token
+        cookie = answer.headers["Set-Cookie"].partition(";")[0]
+        fields = {"csrf_token": token[1], "name": "admin", "password": admin_password}
+        headers = {
+            "Cookie": cookie,
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Referer": f"https://localhost:{server.port}/admin/sign-in",
+        }
+        body = urllib.parse.urlencode(fields)
+        connection.request("POST", "/admin/sign-in", body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 303
+        cookies = answer.headers.get_all("Set-Cookie") or []
+        named = {one.partition("=")[0]: one.partition(";")[0] for one in cookies}
+        assert named.keys() >= {"__Host-hallkeeper", "__Host-hallkeeper-device"}
+        assert server.get("/admin/", Cookie="; ".join(named.values())).status == 200
+        connection.request("POST", "/admin/sign-in", body, {**headers, "Referer": "https://x.org/"})
+        assert connection.getresponse().status == 400, "a form of another site"
+        connection.close()
+    with Database(event.database_path) as database:
+        (body,) = database.reader.execute(
+            "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+    assert json.loads(body)["act"] == "signed_in"
+    assert "127.0.0.1" not in bytes(body).decode()
 
 
 def test_fingerprints_are_those_of_the_certificate(event: Event) -> None:
