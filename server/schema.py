@@ -9,7 +9,14 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.schema_changes import RULES_VERSION, SHARED_UNTIL, STAYS, UNKNOWN_HOLDERS
+from server.schema_changes import (
+    CHANGED_HOLDERS,
+    RULES_VERSION,
+    SHARED_EMAILS,
+    SHARED_UNTIL,
+    STAYS,
+    UNKNOWN_HOLDERS,
+)
 from server.schema_tables import LEDGER, PEOPLE, VENUE
 
 migrations = Migrations("hallkeeper")
@@ -70,6 +77,16 @@ def m007_shared_until(db: sqlite_utils.Database) -> None:
     _run(db, SHARED_UNTIL)
 
 
+@migrations()
+def m015_shared_emails(db: sqlite_utils.Database) -> None:
+    _run(db, SHARED_EMAILS)
+
+
+@migrations()
+def m016_changed_holders(db: sqlite_utils.Database) -> None:
+    _run(db, CHANGED_HOLDERS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -78,6 +95,8 @@ NAMES = (
     "m005_rules_version",
     "m006_unknown_holders",
     "m007_shared_until",
+    "m015_shared_emails",
+    "m016_changed_holders",
 )
 
 

@@ -17,8 +17,8 @@ from server.categories import DEFAULT_CATEGORIES
 
 ROSTER = """\
 id,given_name,family_name,organisation,country,category,days,zones,language
-1,Anna,Lee,Example GmbH,DE,press,"1,3",EXPO,en
-2,Bo,Berg,Beispiel AB,SE,speaker,all,"EXPO,STAGE",en
+R1,Anna,Lee,Example GmbH,DE,press,"1,3",EXPO,en
+R2,Bo,Berg,Beispiel AB,SE,speaker,all,"EXPO,STAGE",en
 """
 ZONES = ["--zone", "EXPO=3", "--zone", "STAGE=31"]
 
@@ -54,7 +54,7 @@ def inspected(keys: Path, pdf: Path) -> list[dict]:
 
 
 def cards_of(keys: Path, text: str):
-    roster = read_roster(text.encode(), "r.csv", categories=sheet.CATEGORIES)
+    roster = read_roster(text.encode(), "r.csv", categories=tuple(sheet.CATEGORIES))
     assert roster.problems == ()
     bits = {zone: 0 for row in roster.rows for zone in row.zones}
     return sheet.make_cards(decode_keys(keys.read_bytes()), roster.rows, bits)
@@ -88,7 +88,7 @@ def test_nobody_shares_a_serial(keys):
 
 
 def test_after_the_last_serial_comes_the_first(keys):
-    roster = read_roster(b"name,category\nKim,vip\n", "r.csv", categories=sheet.CATEGORIES)
+    roster = read_roster(b"name,category\nKim,vip\n", "r.csv", categories=tuple(sheet.CATEGORIES))
     event_keys = decode_keys(keys.read_bytes())
     names = (replace(roster.rows[0], given_name=f"Kim {i}") for i in itertools.count())
     serial, row = next(

@@ -109,7 +109,8 @@ class TestBadges:
 
     def test_a_name_that_no_font_draws(self, filled: Console) -> None:
         roster = filled.file("r.csv", "id,name,category\nB1,\U00016ea0,vip\nB2,\U00016ea1,vip\n")
-        filled("import", roster)
+        said = filled("import", roster, "--missing", "keep").output
+        assert "characters that no installed font draws: 2" in said
         filled("issue")
         result = filled("print", "--out", str(filled.path / "b.pdf"), status=1)
         assert "nothing was printed" in result.output

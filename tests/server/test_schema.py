@@ -20,6 +20,8 @@ FROZEN = {
     "m005_rules_version": "10d6044e7983f64a",
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
+    "m015_shared_emails": "ccb70b2ac559a6e7",
+    "m016_changed_holders": "dda7226c068a63cc",
 }
 
 
@@ -94,6 +96,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "scan",
         "leaf",
         "unknown_holder",
+        "changed_holder",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
