@@ -4,6 +4,7 @@ Every problem of a file, and all that it leaves open, is found in one reading. W
 is imported is for the caller to say.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from badges.roster_names import name_key
 from badges.roster_problem import Finding, Problem, ProblemList, RosterError, shown
 from badges.roster_status import Orders
 from badges.roster_table import Line, RosterAnswers, RosterLimits
-from badges.roster_xlsx import xlsx_lines
+from badges.roster_xlsx import HEADER_LINES, xlsx_lines
 
 __all__ = [
     "COLUMNS", "Finding", "Problem", "Roster", "RosterAnswers", "RosterError", "RosterLimits",
@@ -88,11 +89,17 @@ def read_roster(
     findings: list[Finding] = []
     lines = _lines(data, name, encoding, limits, answers, findings.append)
     problems = ProblemList(limits.problems)
-    header = _header(next(lines, None), name, limits)
+    start = list(itertools.islice(lines, HEADER_LINES))
+    place = _header_place(start, mapping or {})
+    header = _header(start[place] if start else None, name, limits)
+    if place:
+        said = f"the titles are in line {header.number}; what stands above them is not read"
+        findings.append(Finding("header_line", place, said))
     found = find_columns(header.cells, mapping or {}, problems, header.number)
     orders = Orders(header.cells, indexes := status_columns(header.cells, found))
     found.pop("status", None)
-    rest = list(_at_most(limits.rows, lines, problems))
+    below = itertools.chain(start[place + 1 :], lines)
+    rest = list(_at_most(limits.rows, below, problems))
     findings += _row_numbers(found, header, rest, answers)
     reader = _Reader(found, problems, language, answers, orders)
     reader.readers["category"] = cells.category(categories)
@@ -134,6 +141,15 @@ def _lines(
     else:
         lines = csv_lines(data, name, encoding, tell)
     return (line for line in lines if line.flaw or any(cell.strip() for cell in line.cells))
+
+
+def _header_place(lines: Sequence[Line], mapping: Mapping[str, str]) -> int:
+    """Which of the first lines has titles for a name and a category; else the first one."""
+    for place, line in enumerate(lines):
+        found = find_columns(line.cells, mapping, ProblemList(0), line.number)
+        if {"given_name", "family_name", "name"} & found.keys() and "category" in found:
+            return place
+    return 0
 
 
 def _header(line: Line | None, name: str, limits: RosterLimits) -> Line:

@@ -37,7 +37,7 @@ def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
         "undrawable",
         len(examples),
         f"people with characters that no installed font draws: {len(examples):,}. Before printing"
-        f" install the fonts (on Debian {packages}), or take the characters out of the roster",
+        f" install fonts that have them (on Debian try {packages}), or take them out of the roster",
         tuple(examples),
     )
 

@@ -5,6 +5,7 @@ What the sheet hides is told: other sheets, rows that are filtered away, merged 
 
 import datetime as dt
 import io
+import itertools
 import re
 import warnings
 import zipfile
@@ -21,6 +22,7 @@ from badges.roster_problem import Finding, RosterError, shown
 from badges.roster_table import SAVE_AS, Line, RosterAnswers, RosterLimits
 
 _SHEET_ROWS = 1_048_576  # the most that a sheet has; many files end in empty, formatted ones
+HEADER_LINES = 10  # of which one has the titles: many files have a title of their own above them
 _MERGED_CELLS_MOST = 1_000_000
 _LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell)\b([^>]*)>")
 _FILLED_TAGS = re.compile(rb"<(?:\w+:)?(row|v|t|f)\b[^>]*(?<!/)>")
@@ -49,7 +51,7 @@ def xlsx_lines(
             f"{shown(name)} is damaged: open it in the spreadsheet and save it again"
         ) from None
     header = next((number for number, cells in enumerate(rows, 1) if cells), 0)
-    width = len(rows[header - 1]) if header else 0
+    width = max(map(len, itertools.islice(filter(None, rows), HEADER_LINES)), default=0)
     hidden = [n for n in layout.hidden if header < n <= len(rows) and any(rows[n - 1])]
     if hidden:
         tell(_hidden_rows(hidden, answers))

@@ -260,7 +260,7 @@ class Match:
             examples.append(f"line {row.line}: {_described(person)} → {_row_name(row)}{known_as}")
         issued = sum(person.issue > 0 for _, person in self._renames)
         warning = (
-            f" {shuffled:,} of them get the name of somebody else here: have the ids moved?"
+            f". {shuffled:,} of them get the name of somebody else here: have the ids moved?"
             if shuffled
             else ""
         )
@@ -271,7 +271,7 @@ class Match:
             "renames",
             len(examples),
             f"people who would have another name: {len(examples):,}, of whom {issued:,} have a"
-            f" badge{done}.{warning}",
+            f" badge{done}{warning}",
             tuple(examples),
             ()
             if self._answers.renames

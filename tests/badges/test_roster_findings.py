@@ -193,6 +193,20 @@ class TestCategories:
         assert said in messages(read_cell("category", cell, categories=self.KNOWN))
 
 
+class TestTitleAbove:
+    def test_lines_above_the_titles_are_passed_over(self):
+        roster = read(
+            "2026 论坛参会名单,,\n（共两人）,,\n姓名,类别,单位\n王小明,press,港\n李雷,press,\n"
+        )
+        assert [(row.given_name, row.line) for row in roster.rows] == [("王小明", 4), ("李雷", 5)]
+        assert finding(roster, "header_line").message.startswith("the titles are in line 3")
+
+    def test_without_titles_the_first_line_is_named(self):
+        roster = read("List,,\nA,B,C\nAnna,press,x\n")
+        assert "no column for names" in messages(roster)
+        assert "'List'" in messages(roster)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

@@ -221,6 +221,16 @@ class TestWhatASheetHides:
         roster = read(saved(book), answers=RosterAnswers(merged="fill"))
         assert "line 3, given_name: no name" in messages(roster)
 
+    def test_a_merged_title_above_the_titles(self):
+        book = self.book()
+        book.active.insert_rows(1)
+        book.active["A1"] = "2026 Forum"
+        book.active.merge_cells("A1:D1")
+        roster = read(saved(book))
+        assert [(row.given_name, row.line) for row in roster.rows][0] == ("Anna", 3)
+        assert [one.kind for one in roster.findings] == ["header_line"]
+        assert roster.problems == ()
+
     def test_merged_cells_that_would_fill_the_memory(self):
         book = self.book()
         for _ in range(1_200):
