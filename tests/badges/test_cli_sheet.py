@@ -138,6 +138,20 @@ def test_a_roster_with_problems_makes_nothing(keys, text, said):
     assert not pdf.exists()
 
 
+def test_what_a_roster_leaves_open_makes_nothing(keys):
+    """Serials follow from ids: with row numbers, a sorted file would swap badges."""
+    numbered = ROSTER.replace("R1", "1").replace("R2", "2")
+    result, pdf = print_sheet(keys, numbered, *ZONES, status=2)
+    assert "'id' only numbers the rows, from 1 to 2" in result.stderr
+    assert "--row-numbers ids" in result.stderr
+    assert not pdf.exists()
+    print_sheet(keys, numbered, *ZONES, "--row-numbers", "ids")
+    cancelled = ROSTER.replace("language", "status").replace(",en", ",cancelled")
+    result, _ = print_sheet(keys, cancelled, *ZONES, status=2)
+    assert "rows of cancelled orders: 2" in result.stderr
+    assert "Mend these in a copy of the file" in result.stderr
+
+
 def test_all_problems_are_told_at_once(keys):
     result, _ = print_sheet(
         keys, ROSTER.replace("press", "queen").replace("speaker", "king"), *ZONES, status=2

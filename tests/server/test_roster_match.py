@@ -16,8 +16,9 @@ from server.roster import (
     RosterRefusedError,
     plan_import,
 )
-from tests.server.conftest import NOW, ROSTER, roster_of, serial_of
-from tests.server.stores import attendees, dump, take
+from server.venue_plan import VenueError
+from tests.server.conftest import NOW, ROSTER, VENUE, roster_of, serial_of
+from tests.server.stores import attendees, dump, load, take
 
 HEADER = ROSTER.partition("\n")[0]
 KEEP = {"missing": "keep"}
@@ -119,6 +120,19 @@ class TestSharedEmails:
         assert take(database, text).added == 2
         assert take(database, text).unchanged == 2
         assert take(database, text + "R3,Cy,o@example.org,vip\n").added == 1
+
+    def test_an_invitation_by_a_shared_address_names_nobody(
+        self, event: Event, database: Database
+    ) -> None:
+        text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,Bo,o@example.org,vip\n"
+        take(database, text)
+        invited = f'{VENUE}invited = ["o@example.org"]\n'
+        with pytest.raises(VenueError) as caught:
+            load(event, database, invited)
+        assert "o…@example.org is the address of 2 people: name each by external id" in str(
+            caught.value.problems
+        )
+        load(event, database, invited.replace("o@example.org", "R1"))
 
     def test_whoever_has_two_ids_is_asked_about(self, database: Database) -> None:
         text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,anna,o@example.org,vip\n"
