@@ -19,15 +19,16 @@ from server.database import Database
 
 CHANGED_SHOWN = 20
 NUMBERS_SHOWN = 50
-AT_ONCE = 200  # in one transaction: doors' scans wait meanwhile
+AT_ONCE = 200  # replaced in one transaction: doors' scans wait meanwhile
+LOOKED_AT_ONCE = 2_000  # after an update of the event, every badge is looked at once
 
 
 def find_changed(event: Event, database: Database) -> list[Attendee]:
     """Whose badges no longer say what is so. Remembers whose were looked at and are right."""
     holders = issuing.changed_badges(database.reader, event)
     right = issuing.unchanged_badges(database.reader, {holder.serial for holder in holders})
-    for at in range(0, len(right), AT_ONCE):
-        part = right[at : at + AT_ONCE]
+    for at in range(0, len(right), LOOKED_AT_ONCE):
+        part = right[at : at + LOOKED_AT_ONCE]
         database.write(partial(issuing.forget_unchanged, event=event, serials=part))
     return holders
 
