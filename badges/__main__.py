@@ -6,6 +6,7 @@ Here alone the package asks for randomness; here and in `command_line` alone it 
 import json
 import os
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 import click
@@ -171,6 +172,9 @@ def inspect(target: str, keys_path: Path) -> None:
     "--zone", "zones", callback=zone_bits, multiple=True, help="CODE=GROUP of a zone in the roster."
 )
 @click.option("--encoding", help="Of a CSV file, where it is not told rightly.")
+@click.option(
+    "--row-numbers", type=click.Choice(["ids", "ignore"]), help="Ids that only number the rows."
+)
 def sheet(
     keys_path: Path,
     roster: Path,
@@ -178,6 +182,7 @@ def sheet(
     out: Path,
     zones: dict[str, int],
     encoding: str | None,
+    row_numbers: Literal["ids", "ignore"] | None,
 ) -> None:
     """Print a small roster's cards as a PDF: the same roster, the same cards.
 
@@ -187,21 +192,34 @@ def sheet(
     keys = _secret_keys(keys_path)
     try:
         from badges import card, sheet
-        from badges.roster import RosterError, RosterLimits, read_roster
+        from badges.roster import RosterAnswers, RosterError, RosterLimits, read_roster
     except ImportError:
         raise InputError(_DRAWING) from None
     try:
         found = read_roster(
             read_file(roster, RosterLimits().file_bytes),
             roster.name,
-            categories=sheet.CATEGORIES,
+            categories={
+                key: [*one.names.values(), one.letter] for key, one in sheet.CATEGORIES.items()
+            },
             encoding=encoding,
             zones=zones,
+            answers=RosterAnswers(row_numbers=row_numbers),
         )
     except RosterError as error:
         raise InputError(f"{error}.") from None
-    if found.problems:
-        raise InputError("\n".join([f"{roster} has problems:", *map(str, found.problems)]))
+    asked = [finding for finding in found.findings if finding.open]
+    if found.problems or asked:
+        lines = [f"{roster} has problems:", *map(str, found.problems)]
+        more = found.problem_count - len(found.problems)
+        lines += [f"… and {more:,} more"] if more else []
+        for finding in asked:
+            lines += [f"{finding.message}.", *(f"  {one}" for one in finding.examples)]
+            if finding.kind == "row_numbers":
+                lines += [f"  {answer}" for answer in finding.answers]
+        if any(finding.kind != "row_numbers" for finding in asked):
+            lines.append("Mend these in a copy of the file: it has only the people who come.")
+        raise InputError("\n".join(lines))
     try:
         cards = sheet.make_cards(keys, found.rows, zones)
         missing = card.undrawable(cards, event_name=event_name)

@@ -1,24 +1,31 @@
 """The roster: who comes, as what, and where they may go, from a CSV or XLSX file.
 
-Every problem of a file is found in one reading. Whether a roster with problems is imported is for
-the caller to say.
+Every problem of a file, and all that it leaves open, is found in one reading. Whether such a roster
+is imported is for the caller to say.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from badges import roster_cells as cells
-from badges.roster_columns import COLUMNS, find_columns
+from badges.roster_columns import COLUMNS, counts_rows, find_columns, status_columns
 from badges.roster_csv import csv_lines
-from badges.roster_problem import Problem, ProblemList, RosterError, shown
-from badges.roster_table import Line, RosterLimits
-from badges.roster_xlsx import xlsx_lines
+from badges.roster_names import name_key
+from badges.roster_problem import Finding, Problem, ProblemList, RosterError, shown
+from badges.roster_status import Orders
+from badges.roster_table import Line, RosterAnswers, RosterLimits
+from badges.roster_xlsx import HEADER_LINES, xlsx_lines
 
 __all__ = [
-    "COLUMNS", "Problem", "Roster", "RosterError", "RosterLimits", "RosterRow", "country_name",
-    "read_roster",
+    "COLUMNS", "Finding", "Problem", "Roster", "RosterAnswers", "RosterError", "RosterLimits",
+    "RosterRow", "country_name", "read_roster",
 ]  # fmt: skip
+
+PROGRESS_ROWS = 1000
+# Columns whose merged cells belong to each row. A merged name or id belongs to one person.
+_FILLED_DOWN = frozenset(COLUMNS) - {"external_id", "given_name", "family_name", "name", "status"}
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,14 @@ class RosterRow:
 
 @dataclass(frozen=True)
 class Roster:
-    """The rows without a problem, and all problems."""
+    """The rows without a problem, all problems, and what the file leaves open."""
 
     rows: tuple[RosterRow, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...]  # the first ones of very many
     unread: tuple[str, ...] = ()  # columns of the file that mean nothing to us
+    findings: tuple[Finding, ...] = ()
+    problem_count: int = 0
+    bad_lines: frozenset[int] = frozenset()  # of the file, that have a problem
 
 
 def country_name(country: str) -> str:
@@ -57,7 +67,7 @@ def read_roster(
     data: bytes,
     name: str,
     *,
-    categories: Collection[str],
+    categories: Collection[str] | Mapping[str, str | Collection[str]],
     mapping: Mapping[str, str] | None = None,
     encoding: str | None = None,
     days: int = 16,
@@ -65,37 +75,81 @@ def read_roster(
     sessions: Collection[str] | None = None,
     language: str = "en",
     limits: RosterLimits | None = None,
+    answers: RosterAnswers | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Roster:
     """The roster in `data`, a CSV or XLSX file called `name`.
 
     `mapping` gives the file's column for each of ours; `categories` may map codes to names; `zones`
-    and `sessions` are the known codes, None where any will do. Raises RosterError where nothing can
-    be read.
+    and `sessions` are the known codes, None where any will do. `progress` hears how many rows are
+    done, and of how many. Raises RosterError where nothing can be read.
     """
     limits = limits or RosterLimits()
-    lines = _lines(data, name, encoding, limits)
+    answers = answers or RosterAnswers()
+    findings: list[Finding] = []
+    lines = _lines(data, name, encoding, limits, answers, findings.append)
     problems = ProblemList(limits.problems)
-    header = _header(next(lines, None), name, limits)
+    start = list(itertools.islice(lines, HEADER_LINES))
+    place = _header_place(start, mapping or {})
+    header = _header(start[place] if start else None, name, limits)
+    if place:
+        said = f"the titles are in line {header.number}; what stands above them is not read"
+        findings.append(Finding("header_line", place, said))
     found = find_columns(header.cells, mapping or {}, problems, header.number)
-    reader = _Reader(found, problems, language)
+    orders = Orders(header.cells, indexes := status_columns(header.cells, found))
+    found.pop("status", None)
+    below = itertools.chain(start[place + 1 :], lines)
+    rest = list(_at_most(limits.rows, below, problems))
+    findings += _row_numbers(found, header, rest, answers)
+    reader = _Reader(found, problems, language, answers, orders)
     reader.readers["category"] = cells.category(categories)
     reader.readers["days"] = cells.days(days)
     reader.readers["zones"] = cells.codes("zone", zones)
     reader.readers["invitations"] = cells.codes("session", sessions)
-    rows = tuple(reader.rows(_at_most(limits.rows, lines, problems), len(header.cells)))
-    unread = [title.strip() for i, title in enumerate(header.cells) if i not in found.values()]
-    return Roster(rows if reader.complete else (), problems.all(), tuple(filter(None, unread)))
+    rows = tuple(reader.rows(rest, len(header.cells), progress))
+    used = {*found.values(), *indexes}
+    unread = [title.strip() for i, title in enumerate(header.cells) if i not in used]
+    return Roster(
+        rows if reader.complete else (),
+        problems.kept(),
+        tuple(filter(None, unread)),
+        (*findings, *orders.findings(answers), *reader.findings()),
+        problems.count,
+        frozenset(problems.lines),
+    )
 
 
-def _lines(data: bytes, name: str, encoding: str | None, limits: RosterLimits) -> Iterator[Line]:
+def _lines(
+    data: bytes,
+    name: str,
+    encoding: str | None,
+    limits: RosterLimits,
+    answers: RosterAnswers,
+    tell: Callable[[Finding], None],
+) -> Iterator[Line]:
     """The lines that are not blank, from whichever kind of file the bytes are."""
     if len(data) > limits.file_bytes:
         raise RosterError(
             f"{shown(name)} has {len(data):,} bytes; the limit is {limits.file_bytes:,}. Split it"
         )
     zipped = data.startswith(b"PK\x03\x04")
-    lines = xlsx_lines(data, name, limits) if zipped else csv_lines(data, name, encoding)
+    lines: Iterator[Line] | list[Line]
+    if zipped:
+        lines = xlsx_lines(data, name, limits, answers, tell)
+    elif answers.sheet is not None:
+        raise RosterError(f"{shown(name)} is no workbook: it has no sheets to choose from")
+    else:
+        lines = csv_lines(data, name, encoding, tell)
     return (line for line in lines if line.flaw or any(cell.strip() for cell in line.cells))
+
+
+def _header_place(lines: Sequence[Line], mapping: Mapping[str, str]) -> int:
+    """Which of the first lines has titles for a name and a category; else the first one."""
+    for place, line in enumerate(lines):
+        found = find_columns(line.cells, mapping, ProblemList(0), line.number)
+        if {"given_name", "family_name", "name"} & found.keys() and "category" in found:
+            return place
+    return 0
 
 
 def _header(line: Line | None, name: str, limits: RosterLimits) -> Line:
@@ -119,13 +173,76 @@ def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterato
         yield line
 
 
+def _row_numbers(
+    found: dict[str, int], header: Line, lines: Sequence[Line], answers: RosterAnswers
+) -> list[Finding]:
+    """What is to be said of ids that only number the rows; `found` loses them where so answered."""
+    index = found.get("external_id")
+    if index is None:
+        titles = [title.strip() for title in header.cells if counts_rows(title)]
+        if not titles:
+            return []
+        said = f"{shown(titles[0])} numbers the rows, and is not taken for an id"
+        return [Finding("row_number_column", 1, said)]
+    numbers = _numbers(lines, index)
+    if not numbers:
+        return []
+    if answers.row_numbers == "ignore":
+        del found["external_id"]
+    title = shown(header.cells[index].strip())
+    done = {"ids": ", taken as ids", "ignore": ", not taken as ids"}.get(
+        answers.row_numbers or "", ""
+    )
+    return [
+        Finding(
+            "row_numbers",
+            len(numbers),
+            f"{title} only numbers the rows, from {min(numbers)} to {max(numbers)}{done}. With such"
+            " ids, a row that is added or sorted turns one person's badge into another's",
+            (),
+            ()
+            if answers.row_numbers
+            else (
+                "--row-numbers ignore: know people by e-mail, else by name and organisation",
+                "--row-numbers ids: these numbers stay with their people for ever",
+            ),
+        )
+    ]
+
+
+def _numbers(lines: Sequence[Line], index: int) -> list[int]:
+    """The values of a column that are 1, 2, 3 and so on in any order, or the lines' numbers."""
+    numbers = []
+    on_lines = True
+    for line in lines:
+        text = cells.narrow(line.cells[index]).strip() if index < len(line.cells) else ""
+        if not text:
+            continue
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            return []
+        numbers.append(int(text))
+        on_lines = on_lines and numbers[-1] == line.number
+    first = min(numbers, default=2)
+    counted = first <= 1 and sorted(numbers) == list(range(first, first + len(numbers)))
+    return numbers if counted or on_lines else []
+
+
 class _Reader:
     """Turns lines into rows, and remembers which e-mails and ids it has met."""
 
-    def __init__(self, found: Mapping[str, int], problems: ProblemList, language: str) -> None:
+    def __init__(
+        self,
+        found: Mapping[str, int],
+        problems: ProblemList,
+        language: str,
+        answers: RosterAnswers,
+        orders: Orders,
+    ) -> None:
         self.found = found
         self.problems = problems
         self.language = language
+        self.answers = answers
+        self.orders = orders
         self.named = bool({"given_name", "family_name", "name"} & found.keys())
         self.complete = self.named and "category" in found
         self.readers: dict[str, Callable[[str], Any]] = {
@@ -134,10 +251,21 @@ class _Reader:
             "country": cells.country,
             "language": cells.language,
         }
-        self._met: dict[tuple[str, str], int] = {}
+        self._ids: dict[str, int] = {}
+        self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # names, line, id
+        self._emails: dict[str, dict[str, tuple[int, str]]] = {}  # shared: line and id by name
+        self._sharing: dict[str, list[int]] = {}  # lines of people without an id, by e-mail
+        self._narrowed: list[str] = []
+        self._merged: dict[str, list[int]] = {}
 
-    def rows(self, lines: Iterator[Line], width: int) -> Iterator[RosterRow]:
-        for line in lines:
+    def rows(
+        self, lines: Sequence[Line], width: int, progress: Callable[[int, int], None] | None
+    ) -> Iterator[RosterRow]:
+        for done, line in enumerate(lines, 1):
+            if progress and (done % PROGRESS_ROWS == 0 or done == len(lines)):
+                progress(done, len(lines))
+            if self.orders.columns and self.orders.is_left_out(line, self.answers):
+                continue
             before = self.problems.count
             values = self._values(line, width)
             if values is not None:
@@ -154,10 +282,12 @@ class _Reader:
         values = {}
         for column, index in self.found.items():
             try:
-                text = cells.clean(column, line.cells[index])
+                text = cells.clean(column, self._cell(line, column, index))
                 read = self.readers.get(column)
                 if text:
                     values[column] = read(text) if read else text
+                    if not text.isascii() and column in ("email", "external_id"):
+                        self._note_narrowed(line.number, column, text, values[column])
             except cells.CellError as error:
                 self.problems.add(line.number, column, str(error))
                 values[column] = None  # there is something, so it is not missing
@@ -168,11 +298,101 @@ class _Reader:
             self.problems.add(number, "given_name", "no name. Every attendee needs one")
         if "category" in self.found and "category" not in values:
             self.problems.add(number, "category", "no category. Every attendee needs one")
-        for column in ("email", "external_id"):
-            if values.get(column):
-                first = self._met.setdefault((column, values[column].casefold()), number)
-                if first != number:
-                    self.problems.add(number, column, f"the same as in line {first}. Keep one")
+        if values.get("external_id"):
+            first = self._ids.setdefault(values["external_id"].casefold(), number)
+            if first != number:
+                message = f"the same as in line {first}. Keep one"
+                self.problems.add(number, "external_id", message)
+        if values.get("email"):
+            self._check_email(number, values)
+
+    def _check_email(self, number: int, values: Mapping[str, Any]) -> None:
+        """Two people may have one e-mail address; one person in two rows is a problem.
+
+        The first of those who share is known by it as ever, and so all their rows are told.
+        """
+        email, own = values["email"].casefold(), values.get("external_id") or ""
+        given = values.get("given_name") or values.get("name") or ""
+        names = (given, values.get("family_name") or "")
+        first = self._first_with.setdefault(email, (names, number, own))
+        if first[1] == number:
+            return
+        others = self._emails.setdefault(email, {name_key(*first[0]): first[1:]})
+        key = name_key(*names)
+        same = others.setdefault(key, (number, own))
+        if same[0] != number and not (own and same[1]):
+            self.problems.add(number, "email", f"the same as in line {same[0]}. Keep one")
+        elif len(others) > 1 and not (own and all(id for _, id in others.values())):
+            self._sharing[email] = [line for line, _ in others.values()]
+
+    def _cell(self, line: Line, column: str, index: int) -> str:
+        """The cell's text, or for an empty one that of the cell above with which it is merged."""
+        if index in line.above and not line.cells[index] and column in _FILLED_DOWN:
+            self._merged.setdefault(column, []).append(line.number)
+            return line.above[index] if self.answers.merged == "fill" else ""
+        return line.cells[index]
+
+    def _note_narrowed(self, number: int, column: str, text: str, value: str) -> None:
+        if value != text:
+            self._narrowed.append(f"line {number}, {column}: {shown(text)} is {shown(value)}")
+
+    def findings(self) -> list[Finding]:
+        """What the rows leave open, and what was changed in them."""
+        found = []
+        if self._merged:
+            found.append(self._merged_finding())
+        if self._sharing:
+            found.append(self._sharing_finding())
+        if self._narrowed:
+            said = "e-mails and ids in wide letters or digits, taken as plain ones"
+            found.append(
+                Finding(
+                    "narrowed",
+                    len(self._narrowed),
+                    f"{said}: {len(self._narrowed):,}",
+                    tuple(self._narrowed),
+                )
+            )
+        return found
+
+    def _merged_finding(self) -> Finding:
+        count = sum(map(len, self._merged.values()))
+        done = {"fill": ", filled from above", "blank": ", left empty"}.get(
+            self.answers.merged or "", ""
+        )
+        return Finding(
+            "merged",
+            count,
+            f"cells that are merged with the one above: {count:,}{done}",
+            tuple(
+                f"{column} in {len(lines):,} {'row' if len(lines) == 1 else 'rows'}, first in line"
+                f" {lines[0]}"
+                for column, lines in self._merged.items()
+            ),
+            ()
+            if self.answers.merged
+            else (
+                "--merged fill: each row has what stands in the merged cell",
+                "--merged blank: these cells are empty",
+            ),
+        )
+
+    def _sharing_finding(self) -> Finding:
+        people = sum(map(len, self._sharing.values()))
+        done = ", told apart by name" if self.answers.shared_emails else ""
+        return Finding(
+            "shared_emails",
+            people,
+            f"people who share an e-mail address, not all with an id: {people:,}{done}",
+            tuple(
+                f"{shown(email)} in lines {', '.join(map(str, lines[:10]))}"
+                + (f" and {len(lines) - 10:,} more" if len(lines) > 10 else "")
+                for email, lines in self._sharing.items()
+            ),
+            ()
+            if self.answers.shared_emails
+            else ("--shared-emails: people are known by e-mail and name together",),
+        )
 
     def _row(self, number: int, values: Mapping[str, Any]) -> RosterRow:
         given, family = values.get("given_name", ""), values.get("family_name", "")

@@ -20,6 +20,8 @@ _FORMULA = "=+-@\t\r＝＋－＠"  # the wide forms are formulas too in East Asi
 _DASHES = frozenset("-–—―－")
 _SHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"}
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff"))
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+_HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
 _JOINERS = "\u200c\u200d"  # Persian and Indic names need them
 _WORD = r"[^\s@<>()\[\]\\,;:\"]"
 _EMAIL = re.compile(rf"{_WORD}{{1,64}}@{_WORD}+\.{_WORD}{{2,}}")
@@ -33,6 +35,9 @@ _LANGUAGES = {
     "العربية": "ar", "阿拉伯语": "ar", "japanese": "ja", "日本語": "ja", "日语": "ja",
     "korean": "ko", "한국어": "ko", "韩语": "ko",
 }  # fmt: skip
+
+
+Reader = Callable[[str], str]
 
 
 class CellError(ValueError):
@@ -88,13 +93,20 @@ def _refuse(char: str, kind: str) -> None:
         raise CellError(f"has an invisible character ({name}) that can turn text round. Remove it")
 
 
+def narrow(text: str) -> str:
+    """`text` with letters, digits and signs of East Asian width as plain ones."""
+    return text if text.isascii() else text.translate(_NARROW).strip()
+
+
 def email(text: str) -> str:
+    text = narrow(text)
     if not _EMAIL.fullmatch(text) or ".." in text:
         raise CellError("is not an e-mail address such as name@example.org")
     return text
 
 
 def external_id(text: str) -> str:
+    text = narrow(text)
     if re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE):
         raise CellError("is a number that the spreadsheet has rounded. Format the column as text")
     return text
@@ -110,7 +122,8 @@ def country_names() -> Mapping[str, str]:
 
 def country(text: str) -> str:
     """A code in upper case, or a name as it is written."""
-    code = text.upper()
+    code = narrow(text).upper()
+    text = code if len(code) == 2 else text
     if len(text) != 2 or not text.isascii():
         return text
     if code not in country_names():
@@ -118,25 +131,43 @@ def country(text: str) -> str:
     return code
 
 
-def category(known: Collection[str]) -> Callable[[str], str]:
-    """A reader of category codes; where `known` is a mapping, its values are their names."""
-    codes = {code.casefold(): code for code in known}
+def category(known: Collection[str] | Mapping[str, str | Collection[str]]) -> Reader:
+    """A reader of category codes; where `known` is a mapping, its values are their names.
+
+    A name that two categories share is refused, and "代表 Delegate" is one category's two names.
+    """
+    meant: dict[str, set[str]] = {}
     if isinstance(known, Mapping):
-        codes = {str(name).casefold(): code for code, name in known.items()} | codes
+        for code, names in known.items():
+            for name in [names] if isinstance(names, str) else names:
+                meant.setdefault(_wording(name), set()).add(code)
+    meant |= {_wording(code): {code} for code in known}
 
     def read(text: str) -> str:
-        code = codes.get(text.casefold())
-        if code is None:
+        codes = meant.get(_wording(text)) or set()
+        if not codes:
+            parts = [p for piece in re.split(r"[/|\n]", text) for p in _HAN_OR_NOT.findall(piece)]
+            found = [meant.get(_wording(part), set()) for part in parts if _wording(part)]
+            codes = set.intersection(*found) if found else set()
+        if len(codes) > 1:
+            named = " or ".join(sorted(codes))
+            raise CellError(f"{shown(text)} could be {named}. Write the code")
+        if not codes:
             raise CellError(f"{shown(text)} is no category. Use one of {', '.join(sorted(known))}")
-        return code
+        return next(iter(codes))
 
-    return read
+    return functools.cache(read)
+
+
+def _wording(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
     """A reader of event days such as "1,3" or "1-3"; "all" is None."""
 
     def read(text: str) -> tuple[int, ...] | None:
+        text = narrow(text)
         if text.casefold() in {"all", "全部", "全程"}:
             return None
         found: set[int] = set()
@@ -160,7 +191,7 @@ def codes(what: str, known: Collection[str] | None) -> Callable[[str], tuple[str
     right = {code.casefold(): code for code in known or ()}
 
     def read(text: str) -> tuple[str, ...]:
-        found = [part.strip() for part in _LIST.split(text) if part.strip()]
+        found = [part.strip() for part in _LIST.split(narrow(text)) if part.strip()]
         for code in found:
             if not _CODE.fullmatch(code):
                 raise CellError(f"{shown(code)} is no code of a {what}. Separate codes by commas")
@@ -173,6 +204,7 @@ def codes(what: str, known: Collection[str] | None) -> Callable[[str], tuple[str
 
 def language(text: str) -> str:
     """A BCP 47 tag such as "zh" or "zh-Hant", or the usual name of a language."""
+    text = narrow(text)
     named = _LANGUAGES.get(text.casefold())
     if named:
         return named

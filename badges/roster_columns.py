@@ -9,7 +9,7 @@ from badges.roster_problem import ProblemList, shown
 # Our column: what others call it, normalised as `_normal` does.
 _SYNONYMS: dict[str, str] = {
     "external_id": "externalid id reference ref registrationid registrationnumber registrationno"
-    " attendeeid ordercode regid 编号 序号 报名编号 注册号 注册编号 参会编号 工号",
+    " attendeeid ordercode regid 编号 报名编号 注册号 注册编号 参会编号 工号",
     "given_name": "givenname givennames firstname firstnames forename forenames vorname prénom"
     " prenom nombre 名 名字",
     "family_name": "familyname lastname surname nachname apellido apellidos 姓 姓氏",
@@ -26,9 +26,16 @@ _SYNONYMS: dict[str, str] = {
     "invitations": "invitations invitation invitedsessions sessions sessioncodes"
     " 邀请 受邀会议 受邀论坛",
     "language": "language lang locale preferredlanguage 语言 语种",
+    "status": "status orderstatus attendeestatus registrationstatus registrationstate bookingstatus"
+    " ticketstatus paymentstatus cancelled canceled iscancelled iscanceled 状态 订单状态 报名状态"
+    " 注册状态 审核状态 支付状态 付款状态 缴费状态 参会状态 已取消 是否取消",
 }
 COLUMNS = tuple(_SYNONYMS)
 _OURS = {word: column for column, words in _SYNONYMS.items() for word in words.split()}
+# Titles of columns that count the rows. Who is added or sorted in between gets another's number.
+_ROW_NUMBERS = frozenset(
+    "序号 行号 项次 次序 no nr num number row rownumber rownum sn sno serialno index lfdnr".split()
+)
 _IN_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 
@@ -41,6 +48,8 @@ def find_columns(
     candidates: dict[str, list[int]] = {}
     for index, title in enumerate(header):
         column = column_of(title)
+        if column == "status":
+            continue  # a file may have several: `status_columns` finds them
         if column and column not in found and index not in found.values():
             candidates.setdefault(column, []).append(index)
     for column, indexes in candidates.items():
@@ -53,6 +62,23 @@ def find_columns(
         found[column] = (exact or indexes)[0]
     _require(found, header, problems, line)
     return found
+
+
+def status_columns(header: Sequence[str], found: Mapping[str, int]) -> list[int]:
+    """The columns that say whether an order stands: what a mapping names, else all of them."""
+    if "status" in found:
+        return [found["status"]]
+    taken = set(found.values())
+    return [
+        index
+        for index, title in enumerate(header)
+        if index not in taken and column_of(title) == "status"
+    ]
+
+
+def counts_rows(title: str) -> bool:
+    """Whether a column with this title numbers the rows: 序号, No., #."""
+    return title.strip() in ("#", "＃", "№") or _normal(title) in _ROW_NUMBERS
 
 
 def _mapped(

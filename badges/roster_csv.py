@@ -4,9 +4,10 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from badges.roster_problem import RosterError, shown
+from badges.roster_columns import column_of
+from badges.roster_problem import Finding, RosterError, shown
 from badges.roster_table import SAVE_AS, Line
 
 ENCODINGS = (
@@ -17,12 +18,16 @@ _DELIMITERS = ",;\t"
 _SEP_LINE = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)  # a custom of spreadsheets
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Office files, and encrypted new ones
 _FOREIGN_LINES_MOST = 10  # with more, the whole file must be in another encoding
+_RECOGNISED = ("gb18030", "big5")  # by Chinese titles that are ours; no two read alike
+_SHOWN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc-kr", "cp1251", "cp1252")
 
 
-def csv_lines(data: bytes, name: str, encoding: str | None) -> Iterator[Line]:
+def csv_lines(
+    data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]
+) -> Iterator[Line]:
     """Every record of the file. Raises RosterError where it is no text, or in another encoding."""
     _refuse_other_kinds(data, name)
-    return _records(_decode(data, name, encoding))
+    return _records(_decode(data, name, encoding, tell))
 
 
 def _refuse_other_kinds(data: bytes, name: str) -> None:
@@ -37,8 +42,9 @@ def _refuse_other_kinds(data: bytes, name: str) -> None:
         raise RosterError(f"{shown(name)} is not a table but another kind of file: {SAVE_AS}")
 
 
-def _decode(data: bytes, name: str, encoding: str | None) -> str:
-    """The text; without `encoding`, UTF-8, or UTF-16 where a byte order mark says so.
+def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]) -> str:
+    """The text; without `encoding`, UTF-8, UTF-16 where a byte order mark says so, or a Chinese
+    encoding in which the titles are some of ours.
 
     A few foreign bytes in a UTF-8 file stay in it as lone surrogates, which the cells then report.
     """
@@ -54,12 +60,42 @@ def _decode(data: bytes, name: str, encoding: str | None) -> str:
     except UnicodeDecodeError as error:
         lines = data.splitlines()
         if _foreign(lines[0]) or sum(map(_foreign, lines)) > _FOREIGN_LINES_MOST:
+            found = _recognised(data, lines[0])
+            if found:
+                tell(Finding("encoding", 1, f"{shown(name)} is read as {found}, by its titles"))
+                return _decode_as(data, name, found)
             number = data.count(b"\n", 0, error.start) + 1
             raise RosterError(
                 f"{shown(name)} is not in UTF-8 (first at line {number}): {SAVE_AS}, or name its"
-                " encoding, such as gb18030"
+                f" encoding, such as gb18030.{_readings(data, next(filter(_foreign, lines)))}"
             ) from None
     return text
+
+
+def _recognised(data: bytes, header: bytes) -> str | None:
+    """The encoding in which the header has a title that is ours, where the whole file is in it."""
+    for encoding in _RECOGNISED:
+        try:
+            titles = re.split(r"[,;\t]", header.decode(encoding))
+            data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if any(not title.isascii() and column_of(title.strip('"')) for title in titles):
+            return encoding
+    return None
+
+
+def _readings(data: bytes, line: bytes) -> str:
+    """How a line reads in each encoding that the whole file could be in."""
+    readings = []
+    for encoding in _SHOWN_ENCODINGS:
+        try:
+            data.decode(encoding)
+            text = line.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        readings.append(f"\n  --encoding {encoding} reads {shown(text, 60)}")
+    return "".join(readings)
 
 
 def _foreign(line: bytes) -> bool:

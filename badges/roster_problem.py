@@ -1,4 +1,4 @@
-"""What is wrong with a roster: all of it at once, each with its place and its remedy."""
+"""What is wrong with a roster, and what it leaves open: all of it at once, each with its remedy."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,25 @@ class Problem:
         return f"{', '.join(place)}: {self.message}" if place else self.message
 
 
+@dataclass(frozen=True)
+class Finding:
+    """Something that an organiser should know before a roster is imported.
+
+    Where there are `answers`, it is open, and the import stops until one of these is given.
+    """
+
+    kind: str  # a word that stays the same in every version
+    count: int
+    message: str
+    examples: tuple[str, ...] = ()  # all of them; who shows them cuts the list short
+    answers: tuple[str, ...] = ()  # each an option and what it does
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody must answer first."""
+        return bool(self.answers)
+
+
 class ProblemList:
     """Collects problems; keeps the first `most` and counts the rest."""
 
@@ -28,16 +47,17 @@ class ProblemList:
         self._most = most
         self._kept: list[Problem] = []
         self.count = 0
+        self.lines: set[int] = set()  # of the file, that have a problem
 
     def add(self, line: int | None, column: str | None, message: str) -> None:
         self.count += 1
+        if line is not None:
+            self.lines.add(line)
         if len(self._kept) < self._most:
             self._kept.append(Problem(line, column, message))
 
-    def all(self) -> tuple[Problem, ...]:
-        more = self.count - len(self._kept)
-        tail = [Problem(None, None, f"... and {more} more")] if more else []
-        return (*self._kept, *tail)
+    def kept(self) -> tuple[Problem, ...]:
+        return tuple(self._kept)
 
 
 def shown(text: str, most: int = 40) -> str:

@@ -1,6 +1,8 @@
 """What a CSV file and an XLSX sheet have in common: lines of text cells, and limits."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 SAVE_AS = "save it from the spreadsheet as 'CSV UTF-8' or as XLSX"
 
@@ -24,3 +26,17 @@ class Line:
     cells: tuple[str, ...]
     flaw: str | None = None
     span: int = 1  # lines of the file that it takes
+    above: Mapping[int, str] = field(default_factory=dict)  # what cells merged with upper ones say
+
+
+@dataclass(frozen=True)
+class RosterAnswers:
+    """What the organiser says about what a file leaves open. None: not yet, so it is asked."""
+
+    sheet: str | None = None  # the name of the one to read
+    hidden_rows: Literal["take", "leave"] | None = None
+    merged: Literal["fill", "blank"] | None = None
+    row_numbers: Literal["ids", "ignore"] | None = None
+    cancelled: Literal["take", "leave"] | None = None
+    pending: Literal["take", "leave"] | None = None
+    shared_emails: bool = False  # people without an id may share an e-mail address

@@ -185,6 +185,7 @@ def add_attendee(
     (count,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
     if count > SERIAL_MAX // 2:
         raise AttendeeError("The event has more attendees than badge numbers can tell apart.")
+    _refuse_known_email(db, row["email"], 0)
     serial = draw_serial(lambda one: _is_taken(db, one), random)
     row |= {"serial": serial, "created_at": now, "revoked_at": None}
     try:
@@ -210,6 +211,7 @@ def change_attendee(
     }
     if not changed:
         return False
+    _refuse_known_email(db, changed.get("email", ""), serial)
     try:
         tables(db).table("attendee").update(serial, changed)
     except sqlite3.IntegrityError as error:
@@ -244,12 +246,17 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
+def _refuse_known_email(db: sqlite3.Connection, email: str, own: int) -> None:
+    """At the desk an address that is known is a person who is known. A roster may share one."""
+    query = "SELECT 1 FROM attendee WHERE email = ? COLLATE NOCASE AND email <> '' AND serial <> ?"
+    if db.execute(query, (email, own)).fetchone() is not None:
+        raise AttendeeError("Another attendee has this e-mail address.")
+
+
 def _refusal(error: sqlite3.IntegrityError) -> AttendeeError:
     """What a constraint of the database means to people."""
     if "external_id" in str(error):
         return AttendeeError("Another attendee has this external id.")
-    if "email" in str(error):
-        return AttendeeError("Another attendee has this e-mail address.")
     return AttendeeError("There is no such category.")
 
 

@@ -15,6 +15,7 @@ from badges.roster_problem import shown
 from server import attendees as people
 from server import issuing
 from server.attendees import find_by_label
+from server.cli_changed import find_changed, issue_changed, say_changed
 from server.command_line import (
     BY,
     count,
@@ -22,6 +23,7 @@ from server.command_line import (
     file_path,
     opened,
     progress,
+    refuse,
     wall_clock,
 )
 from server.config import Event
@@ -38,8 +40,21 @@ REASONS = ("lost", "damaged", "changed", "stolen")
 
 @click.command(short_help="Issue badges to those who have none.")
 @event_option
-def issue(event_dir: Path) -> None:
-    """Issue a badge for every attendee who has none."""
+@click.option(
+    "--changed", is_flag=True, help="Replace the badges that no longer say what is so, instead."
+)
+@click.option("--dry-run", is_flag=True, help="With --changed: name them all, and replace none.")
+def issue(event_dir: Path, changed: bool, dry_run: bool) -> None:
+    """Issue a badge for every attendee who has none.
+
+    With --changed, replace the badges of those whose name, organisation, country, category, days or
+    zones were changed since: the earlier ones are void from now on.
+    """
+    if dry_run and not changed:
+        raise refuse("--dry-run goes with --changed.")
+    if changed:
+        issue_changed(event_dir, dry_run)
+        return
     with opened(event_dir) as (event, database):
         missing = issuing.missing_badges(database.reader)
 
@@ -51,10 +66,13 @@ def issue(event_dir: Path) -> None:
             while issued := database.write(step):
                 done += issued
                 tell(done)
+        holders = find_changed(event, database)
     if done:
         click.echo(f"Issued {count(done, 'badge')}. Next: hallkeeper print --out badges.pdf")
     else:
         click.echo("Nobody is without a badge; nothing was issued.")
+    if holders:
+        say_changed(holders)
 
 
 @click.command(short_help="Replace badges; the earlier ones are void.")

@@ -1,12 +1,14 @@
 """What the commands of `hallkeeper` share: the event's directory, plain errors, progress."""
 
+import signal
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
@@ -69,11 +71,16 @@ class Commands(click.Group):
             raise click.ClickException(_database_trouble(error)) from None
 
 
-def listed(problems: Sequence[str | Problem], title: str = "nothing was imported:") -> str:
-    """What did not happen, and all the reasons."""
+def listed(
+    problems: Sequence[str | Problem],
+    title: str = "nothing was imported:",
+    total: int | None = None,
+) -> str:
+    """What did not happen, and the reasons: all, or the first of `total`."""
     shown = [str(problem) for problem in problems[:PROBLEMS_SHOWN]]
-    if len(problems) > PROBLEMS_SHOWN:
-        shown.append(f"… and {len(problems) - PROBLEMS_SHOWN:,} more")
+    more = (len(problems) if total is None else total) - len(shown)
+    if more > 0:
+        shown.append(f"… and {more:,} more")
     return "\n  ".join((title, *shown))
 
 
@@ -110,14 +117,39 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+class Tell(Protocol):
+    """Takes how much is done in all, and of how much where that was not known before."""
+
+    def __call__(self, done: int, of: int | None = None, /) -> None: ...
+
+
 @contextmanager
-def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
+def progress(label: str, length: int) -> Iterator[Tell]:
     """A function to tell how much is done in all: a bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield lambda done, of=None: None
         return
     with click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True) as bar:
-        yield lambda done: bar.update(done - bar.pos)
+
+        def tell(done: int, of: int | None = None) -> None:
+            bar.length = of if of is not None else bar.length
+            bar.update(done - bar.pos)
+
+        yield tell
+
+
+@contextmanager
+def interrupts_noted() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event meanwhile, and does not stop what must end one way or the other."""
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: noted.set())
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

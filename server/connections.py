@@ -112,6 +112,8 @@ def connections_to(port: int) -> Iterable[Connection]:
     """The connections that this process has accepted on `port`."""
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError, ValueError), _duplicate(int(name)) as found:
+            if found.family not in (socket.AF_INET, socket.AF_INET6):
+                continue
             if found.getsockname()[1] != port:
                 continue
             peer = found.getpeername()[0]

@@ -44,6 +44,22 @@ def act(
     return append(db, "act", body, now)
 
 
+def acts(
+    db: sqlite3.Connection,
+    by: str,
+    act: str,
+    subjects: Iterable[Mapping[str, str | int | None]],
+    now: int,
+) -> None:
+    """Add the same act on many subjects, as `act` does on one."""
+    bodies = (
+        canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
+        for subject in subjects
+    )
+    first = size(db)
+    extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
+
+
 def newest_act(db: sqlite3.Connection, act: str, kiosk: tuple[str, int]) -> int | None:
     """The number of the newest such act on a kiosk (name, generation); None: there is none here."""
     body = "CAST(body AS TEXT)"

@@ -49,6 +49,14 @@ def publish_to_halls(db: sqlite3.Connection, changes: Iterable[tuple[int, wire.C
     )
 
 
+def publish_all(db: sqlite3.Connection, changes: Iterable[wire.Change]) -> None:
+    """Store changes in their order, each for all kiosks."""
+    db.executemany(
+        "INSERT INTO change (body) VALUES (?)",
+        ((wire.encode_change(change),) for change in changes),
+    )
+
+
 def cursor(db: sqlite3.Connection) -> int:
     """The newest change's cursor; 0 where there is none."""
     (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()

@@ -6,7 +6,7 @@ of everybody and can read none without the badge in front of them.
 
 import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from badges.credential import (
     CredentialFlag,
     issue_credential,
     lookup_id,
+    open_name,
     seal_name,
 )
 from badges.keys import SIGNATURE_BYTES
@@ -128,6 +129,34 @@ def revoke(db: sqlite3.Connection, serial: int, *, reason: str, now: int, by: st
     entry_log.act(db, by, "badge_revoked", {"serial": serial, "reason": reason}, now)
 
 
+def revoke_many(
+    db: sqlite3.Connection, serials: Sequence[int], *, reason: str, now: int, by: str
+) -> None:
+    """Revoke many at once, each with its act. Those who are revoked already stay so."""
+    _check_reason(reason)
+    standing = [
+        (serial, issue)
+        for serial in serials
+        for (issue,) in db.execute(
+            "SELECT (SELECT IFNULL(MAX(issue), 0) FROM badge b WHERE b.serial = a.serial)"
+            " FROM attendee a WHERE serial = ? AND revoked_at IS NULL",
+            (serial,),
+        )
+    ]
+    db.executemany(
+        "UPDATE attendee SET revoked_at = ? WHERE serial = ?",
+        ((now, serial) for serial, _ in standing),
+    )
+    feed.publish_all(
+        db,
+        (wire.HolderChanged(wire.HolderFacts(serial, issue, True)) for serial, issue in standing),
+    )
+    subjects: list[dict[str, str | int | None]] = [
+        {"serial": serial, "reason": reason} for serial, _ in standing
+    ]
+    entry_log.acts(db, by, "badge_revoked", subjects, now)
+
+
 def reinstate(db: sqlite3.Connection, serial: int, *, reason: str, now: int, by: str) -> None:
     """Undo a revocation: the newest badge opens doors again."""
     _check_reason(reason)
@@ -138,6 +167,49 @@ def reinstate(db: sqlite3.Connection, serial: int, *, reason: str, now: int, by:
 def note_printed(db: sqlite3.Connection, count: int, *, by: str, now: int) -> None:
     """Write into the entry log that badges, and with them names, were made into files."""
     entry_log.act(db, by, "badges_printed", {"count": count}, now)
+
+
+def changed_badges(db: sqlite3.Connection, event: Event) -> list[Attendee]:
+    """Whose newest badge, or the name that doors show for it, says what is no longer so.
+
+    Those who are revoked are left out. Looks at no more badges than were changed since they were
+    issued.
+    """
+    rows = db.execute(
+        f"{attendees.SELECT} JOIN changed_holder USING (serial) WHERE a.revoked_at IS NULL"
+        " ORDER BY a.family_name, a.given_name, a.serial"
+    ).fetchall()
+    holders = [Attendee(*row) for row in rows]
+    return [one for one in holders if one.issue and not _says_what_is_so(db, event, one)]
+
+
+def _says_what_is_so(db: sqlite3.Connection, event: Event, holder: Attendee) -> bool:
+    """Whether the badge would be made anew just so, but for its key and its number."""
+    text, sealed = db.execute(
+        "SELECT credential, sealed FROM badge WHERE serial = ? AND issue = ?",
+        (holder.serial, holder.issue),
+    ).fetchone()
+    raw = base45.decode(text.removeprefix(PREFIX))
+    fields, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
+    if fields != _credential(holder, holder.issue, fields[1]).pack(event.event_id):
+        return False
+    return open_name(signature, sealed) == msgspec.json.encode(_holder_name(holder))
+
+
+def unchanged_badges(db: sqlite3.Connection, changed: Collection[int]) -> list[int]:
+    """Of the serials that `changed_badges` looked at, those that it found to be right."""
+    rows = db.execute(
+        "SELECT serial FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
+    )
+    return [serial for (serial,) in rows if serial not in changed]
+
+
+def forget_unchanged(db: sqlite3.Connection, event: Event, serials: Sequence[int]) -> None:
+    """Let `changed_badges` look no more at these holders, where their badges still are right."""
+    for serial in serials:
+        holder = attendees.attendee(db, serial)
+        if not holder.issue or _says_what_is_so(db, event, holder):
+            db.execute("DELETE FROM changed_holder WHERE serial = ?", (serial,))
 
 
 def current_badge(db: sqlite3.Connection, serial: int) -> Badge:
@@ -221,7 +293,22 @@ def _without_badge(db: sqlite3.Connection, limit: int | None) -> list[Attendee]:
 def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:
     """A row of `badge`: signed, and with the name sealed for it."""
     key_id = event.issuing_key_id
-    credential = Credential(
+    credential = _credential(holder, issue, key_id)
+    text = issue_credential(event.badge_keys[key_id], event.event_id, credential)
+    signature = base45.decode(text.removeprefix(PREFIX))[-SIGNATURE_BYTES:]
+    return {
+        "serial": holder.serial,
+        "issue": issue,
+        "credential": text,
+        "lookup": lookup_id(signature),
+        "sealed": seal_name(signature, msgspec.json.encode(_holder_name(holder))),
+        "issued_at": now,
+        "names_row": names_row,
+    }
+
+
+def _credential(holder: Attendee, issue: int, key_id: int) -> Credential:
+    return Credential(
         serial=holder.serial,
         issue=issue,
         category=holder.category,
@@ -230,18 +317,10 @@ def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) 
         key_id=key_id,
         flags=CredentialFlag(holder.flags),
     )
-    text = issue_credential(event.badge_keys[key_id], event.event_id, credential)
-    signature = base45.decode(text.removeprefix(PREFIX))[-SIGNATURE_BYTES:]
-    name = wire.HolderName(holder.name, holder.organisation, country_name(holder.country))
-    return {
-        "serial": holder.serial,
-        "issue": issue,
-        "credential": text,
-        "lookup": lookup_id(signature),
-        "sealed": seal_name(signature, msgspec.json.encode(name)),
-        "issued_at": now,
-        "names_row": names_row,
-    }
+
+
+def _holder_name(holder: Attendee) -> wire.HolderName:
+    return wire.HolderName(holder.name, holder.organisation, country_name(holder.country))
 
 
 def _newest_names_row(db: sqlite3.Connection) -> int:

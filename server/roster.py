@@ -1,18 +1,19 @@
-"""Takes a roster over into the event: all of it, or with every problem named, nothing.
+"""Takes a roster over into the event: all of it, or with every problem and question named, nothing.
 
-A row is the attendee with its external id, else with its e-mail, else with the same name and
-organisation where neither side has an id or e-mail. An empty cell leaves a text as it was;
-category, days and zones are always the file's.
+A row is the attendee with its external id, else with its e-mail and name, else with the same name
+and organisation where neither side has an id or e-mail. An empty cell leaves a text as it was.
+Category, days and zones are always the file's. What would change who somebody is, or drop or double
+them, is asked first: `server.roster_match` finds it.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from badges import wire
-from badges.roster import Problem, Roster, RosterRow
-from server import entry_log, feed
+from badges.roster import Finding, Problem, Roster, RosterRow
+from server import entry_log, feed, issuing
 from server.attendees import (
     ALL_ZONES,
     CARRIED,
@@ -26,28 +27,53 @@ from server.attendees import (
     find_attendees,
     whole_name,
 )
-from server.tables import tables
+from server.roster_match import ImportAnswers, Match, Person, load_people
 
 __all__ = [
-    "Attendee", "AttendeeError", "ImportResult", "RosterRefusedError", "UnknownAttendeeError",
-    "add_attendee", "attendee", "change_attendee", "find_attendees", "import_roster", "whole_name",
+    "Attendee", "AttendeeError", "ImportAnswers", "ImportPlan", "ImportResult",
+    "RosterChangedError", "RosterRefusedError", "UnknownAttendeeError", "add_attendee", "attendee",
+    "change_attendee", "find_attendees", "import_roster", "plan_import", "whole_name",
 ]  # fmt: skip
 
 ALL_DAYS = 0xFFFF
 LANGUAGE = "en"  # of attendees of whom the roster does not say
-
 PROGRESS_ROWS = 1000
+_CACHE_KB = 100_000  # ids and addresses come in no order: their indexes are touched all over
+# Acts that leave people, their badges and an import's codes as they are. Any other act between
+# planning and writing means that the plan may no longer be right.
+_HARMLESS = frozenset(
+    {
+        "signed_in", "people_looked_up", "capacity_set", "hall_cleared", "hall_closed",
+        "hall_opened", "kiosk_attested", "kiosk_moved", "password_set", "pin_removed", "pin_set",
+        "role_set", "user_added", "user_disabled", "user_enabled",
+    }
+)  # fmt: skip
+_COLUMNS = (
+    "external_id", "given_name", "family_name", "organisation", "country", "email", "category",
+    "valid_days", "zones", "language",
+)  # fmt: skip
+_KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}
 
 Random = Callable[[int], bytes]
-Key = tuple[str, ...]
+Progress = Callable[[int], None]
 
 
 class RosterRefusedError(ValueError):
-    """The roster has problems, and nothing was imported."""
+    """The roster has problems or leaves questions open, and nothing was imported."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(f"the roster has {len(self.problems):,} problems; nothing was imported")
+    def __init__(self, result: "ImportResult") -> None:
+        self.problems = result.problems
+        self.findings = result.findings
+        self.result = result
+        asked = sum(finding.open for finding in result.findings)
+        super().__init__(
+            f"the roster has {result.problem_count:,} problems and {asked} open questions;"
+            " nothing was imported"
+        )
+
+
+class RosterChangedError(ValueError):
+    """Somebody changed people or the venue since the import was planned; nothing was imported."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +85,15 @@ class ImportResult:
     unchanged: int
     skipped: int
     needs_reissue: tuple[int, ...] = ()  # serials
-    problems: tuple[Problem, ...] = ()  # of the skipped rows
+    problems: tuple[Problem, ...] = ()  # of the skipped rows; the first ones of very many
+    findings: tuple[Finding, ...] = ()
+    revoked: int = 0
+    problem_count: int = 0
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """What must be answered before anything is imported."""
+        return tuple(finding for finding in self.findings if finding.open)
 
 
 def import_roster(
@@ -70,107 +104,190 @@ def import_roster(
     by: str,
     now: int,
     random: Random,
-    progress: Callable[[int], None] | None = None,
+    answers: ImportAnswers | None = None,
 ) -> ImportResult:
-    """Add and change attendees. Raises RosterRefusedError, with nothing changed.
+    """Plan and write in one. Raises RosterRefusedError, with nothing changed.
 
-    `db` is in a transaction. `skip_bad` leaves out the rows with a problem; `progress` hears how
-    many rows are done.
+    `db` is in a transaction, which keeps others waiting while a long roster is planned.
     """
-    plan = _Plan(db, random, now)
-    for done, row in enumerate(roster.rows, 1):
-        plan.take(row)
-        if progress and done % PROGRESS_ROWS == 0:
-            progress(done)
-    problems = (*roster.problems, *plan.problems)
-    if problems and (not skip_bad or not roster.rows):
-        raise RosterRefusedError(problems)
-    result = ImportResult(
-        added=len(plan.added),
-        updated=len(plan.updated),
-        unchanged=plan.unchanged,
-        skipped=len({problem.line for problem in problems if problem.line is not None}),
-        needs_reissue=tuple(sorted(plan.needs_reissue)),
-        problems=problems,
+    plan = plan_import(db, roster, answers or ImportAnswers(), skip_bad, now, random)
+    plan.write(db, by)
+    return plan.result
+
+
+def plan_import(
+    db: sqlite3.Connection,
+    roster: Roster,
+    answers: ImportAnswers,
+    skip_bad: bool,
+    now: int,
+    random: Random,
+    progress: Progress | None = None,
+) -> "ImportPlan":
+    """What an import would write, and all that is to be said first. Writes nothing.
+
+    `skip_bad` leaves out the rows with a problem. `progress` hears how many rows are done.
+    """
+    own = not db.in_transaction
+    if own:
+        db.execute("BEGIN")  # one state of the event, whatever is written meanwhile
+    try:
+        return _Planner(db, roster, answers, random, now).plan(skip_bad, progress)
+    finally:
+        if own:
+            db.execute("ROLLBACK")
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What an import will write, and what came of it. `result.open` and `refused` stand first."""
+
+    result: ImportResult
+    refused: bool
+    acts: int  # in the entry log when this was planned
+    now: int
+    added: list[tuple[Any, ...]]
+    updated: dict[tuple[str, ...], list[tuple[Any, ...]]]  # by changed columns: values and serial
+    invited: list[tuple[int, int]]  # session, serial
+    revoke: list[int]
+
+    @property
+    def changes_people(self) -> bool:
+        """Whether somebody who is there already is changed or revoked."""
+        return bool(self.updated or self.revoke)
+
+    def write(self, db: sqlite3.Connection, by: str) -> None:
+        """Write all of it. Raises RosterRefusedError or RosterChangedError."""
+        if self.refused:
+            raise RosterRefusedError(self.result)
+        if _acts_since(db, self.acts) - _HARMLESS:
+            raise RosterChangedError
+        (cache,) = db.execute("PRAGMA cache_size").fetchone()
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+        try:
+            self._write(db, by)
+        finally:
+            db.execute(f"PRAGMA cache_size = {cache}")
+
+    def _write(self, db: sqlite3.Connection, by: str) -> None:
+        for columns, rows in self.updated.items():
+            if "external_id" in columns:  # which may move from one of them to another
+                ids = [row[-1:] for row in rows]
+                db.executemany("UPDATE attendee SET external_id = NULL WHERE serial = ?", ids)
+        for columns, rows in self.updated.items():
+            sets = ", ".join(f"{column} = ?" for column in columns)
+            db.executemany(f"UPDATE attendee SET {sets} WHERE serial = ?", rows)
+        inserted = ("serial", *_COLUMNS, "flags", "created_at", "revoked_at")
+        db.executemany(
+            f"INSERT INTO attendee ({', '.join(inserted)}) VALUES ({_marks(len(inserted))})",
+            self.added,
+        )
+        invited = db.executemany(
+            "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
+            " ON CONFLICT DO NOTHING",
+            self.invited,
+        ).rowcount
+        if invited > 0:
+            feed.publish(db, wire.VenueChanged())
+        if self.revoke:
+            issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
+        if self.added or self.updated or self.revoke or invited > 0:
+            counts = {
+                "added": self.result.added,
+                "updated": self.result.updated,
+                "skipped": self.result.skipped,
+                "invited": max(0, invited),
+            }
+            entry_log.act(db, by, "roster_imported", counts, self.now)
+
+
+def _acts_since(db: sqlite3.Connection, number: int) -> set[str]:
+    """The kinds of admin acts since the log had acts up to `number`."""
+    rows = db.execute(
+        "SELECT DISTINCT json_extract(CAST(body AS TEXT), '$.act') FROM leaf"
+        " WHERE kind = 'act' AND kind <> 'scan' AND number > ?",
+        (number,),
     )
-    invited = plan.write()
-    if plan.added or plan.updated or invited:
-        counts = {
-            "added": result.added,
-            "updated": result.updated,
-            "skipped": result.skipped,
-            "invited": invited,
-        }
-        entry_log.act(db, by, "roster_imported", counts, now)
-    return result
+    return {str(row[0]) for row in rows}
 
 
-@dataclass
-class _Known:
-    """The attendees in the database by what a row may be known by, and what is claimed so far."""
-
-    rows: dict[int, dict[str, Any]] = field(default_factory=dict)  # by serial
-    by_id: dict[str, int] = field(default_factory=dict)
-    by_email: dict[str, int] = field(default_factory=dict)
-    nameless: dict[Key, list[int]] = field(default_factory=dict)  # without id and e-mail
-    badged: set[int] = field(default_factory=set)
-    unknown: set[int] = field(default_factory=set)  # serials of badges that a restore lost sight of
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
 
 
-def _load(db: sqlite3.Connection) -> _Known:
-    known = _Known()
-    for row in tables(db).query("SELECT * FROM attendee ORDER BY serial"):
-        serial = row["serial"]
-        known.rows[serial] = row
-        if row["external_id"]:
-            known.by_id[row["external_id"]] = serial
-        if row["email"]:
-            known.by_email[row["email"].casefold()] = serial
-        if not row["external_id"] and not row["email"]:
-            known.nameless.setdefault(_key(row), []).append(serial)
-    known.badged = {row[0] for row in db.execute("SELECT DISTINCT serial FROM badge")}
-    known.unknown = {row[0] for row in db.execute("SELECT serial FROM unknown_holder")}
-    return known
+class _Planner:
+    """Finds row by row what an import will write."""
 
-
-def _key(row: Mapping[str, Any]) -> Key:
-    return (row["given_name"], row["family_name"], row["organisation"])
-
-
-class _Plan:
-    """What an import will write, found row by row; writes nothing before `write`."""
-
-    def __init__(self, db: sqlite3.Connection, random: Random, now: int) -> None:
-        self._db = db
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        roster: Roster,
+        answers: ImportAnswers,
+        random: Random,
+        now: int,
+    ) -> None:
+        self._roster = roster
+        self._answers = answers
         self._random = random
         self._now = now
-        self._known = _load(db)
         self._categories = _codes(db, "category", "category")
         self._zones = _codes(db, "zone", "bit")
         self._sessions = _codes(db, "session", "session_id")
-        self._claimed: dict[int, int] = {}  # serial: line
-        self.added: list[dict[str, Any]] = []
-        self.updated: list[dict[str, Any]] = []
-        self.unchanged = 0
-        self.invited: list[tuple[int, int]] = []  # session, serial
-        self.needs_reissue: set[int] = set()
-        self.problems: list[Problem] = []
+        (self._acts,) = db.execute(
+            "SELECT COALESCE(MAX(number), -1) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+        ).fetchone()
+        self._people = load_people(db)
+        self._taken = set(self._people) | {
+            row[0] for row in db.execute("SELECT serial FROM unknown_holder")
+        }
+        self._match = Match(self._people, answers)
+        self._problems: list[Problem] = []
+        self._added: list[tuple[Any, ...]] = []
+        self._updated: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+        self._unchanged = 0
+        self._invited: list[tuple[int, int]] = []
+        self._needs_reissue: set[int] = set()
 
-    def take(self, row: RosterRow) -> None:
-        """Plan one row, or note what is wrong with it."""
-        before = len(self.problems)
+    def plan(self, skip_bad: bool, progress: Progress | None) -> ImportPlan:
+        rows = [row for row in self._roster.rows if self._is_known_here(row)]
+        matched = self._match.rows(rows)
+        for done, (row, serial) in enumerate(matched, 1):
+            self._take(row, serial)
+            if progress and (done % PROGRESS_ROWS == 0 or done == len(matched)):
+                progress(done)
+        self._problems += self._match.problems
+        bad = self._roster.bad_lines | {p.line for p in self._problems if p.line is not None}
+        count = self._roster.problem_count + len(self._problems)
+        gone = self._match.gone(len(bad))
+        result = ImportResult(
+            added=len(self._added),
+            updated=sum(map(len, self._updated.values())),
+            unchanged=self._unchanged,
+            skipped=len(bad) + self._match.left_out,
+            needs_reissue=tuple(sorted(self._needs_reissue)),
+            problems=(*self._roster.problems, *self._problems),
+            findings=(*self._roster.findings, *self._match.findings(len(bad))),
+            revoked=len(gone),
+            problem_count=count,
+        )
+        refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
+        self._added.sort()  # the table's own order: quicker to write
+        return ImportPlan(
+            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone
+        )
+
+    def _take(self, row: RosterRow, person: Person | None) -> None:
         values = self._values(row)
-        serial = self._whose(row)
-        if len(self.problems) > before:
-            return
-        if serial is None:
+        if person is None:
             serial = self._add(values)
         else:
-            self._update(serial, values)
-        self._claimed[serial] = row.line
-        self.invited += [(self._sessions[code], serial) for code in row.invitations]
+            serial = person.serial
+            self._update(person, values)
+        self._invited += [(self._sessions[code], serial) for code in row.invitations]
 
-    def _values(self, row: RosterRow) -> dict[str, Any]:
+    def _is_known_here(self, row: RosterRow) -> bool:
+        """Whether the event has all the codes of the row. What it lacks becomes a problem."""
+        before = len(self._problems)
         for column, codes, known in (
             ("category", (row.category,), self._categories),
             ("zones", row.zones, self._zones),
@@ -178,93 +295,53 @@ class _Plan:
         ):
             for code in codes:
                 if code not in known:
-                    self._problem(row, column, f"{code!r} is not known in this event")
-        return {
-            "external_id": row.external_id or None,
-            "given_name": row.given_name,
-            "family_name": row.family_name,
-            "organisation": row.organisation,
-            "country": row.country,
-            "email": row.email,
-            "category": self._categories.get(row.category),
-            "valid_days": _bits(day - 1 for day in row.days) if row.days else ALL_DAYS,
-            "zones": _bits(self._zones.get(code, 0) for code in row.zones) or ALL_ZONES,
-            "language": row.language,
-        }
+                    message = f"{code!r} is not known in this event"
+                    self._problems.append(Problem(row.line, column, message))
+        return len(self._problems) == before
 
-    def _whose(self, row: RosterRow) -> int | None:
-        """The serial of the attendee that the row is about; None for a new one."""
-        known = self._known
-        by_id = known.by_id.get(row.external_id)
-        by_email = known.by_email.get(row.email.casefold()) if row.email else None
-        found = by_id if by_id is not None else by_email
-        if found is None:
-            key = (row.given_name, row.family_name, row.organisation)
-            same = [] if row.external_id or row.email else known.nameless.get(key, [])
-            return same.pop(0) if same else None
-        other_id = row.external_id and known.rows[found]["external_id"] != row.external_id
-        if by_email is not None and by_email != found:
-            self._problem(row, "email", f"belongs to {self._named(by_email)} already")
-        elif other_id and known.rows[found]["external_id"]:
-            self._problem(row, "email", f"belongs to {self._named(found)} already")
-        elif found in self._claimed:
-            line = self._claimed[found]
-            self._problem(row, "email", f"is the attendee of line {line} too. Keep one")
-        return found
-
-    def _named(self, serial: int) -> str:
-        external_id = self._known.rows[serial]["external_id"]
-        return f"the attendee with id {external_id}" if external_id else "another attendee"
-
-    def _add(self, values: dict[str, Any]) -> int:
-        serial = draw_serial(
-            lambda one: (
-                one in self._known.rows or one in self._claimed or one in self._known.unknown
-            ),
-            self._random,
+    def _values(self, row: RosterRow) -> tuple[Any, ...]:
+        """In the order of `_COLUMNS`."""
+        return (
+            row.external_id or None,
+            row.given_name,
+            row.family_name,
+            row.organisation,
+            row.country,
+            row.email,
+            self._categories[row.category],
+            _bits(day - 1 for day in row.days) if row.days else ALL_DAYS,
+            _bits(self._zones[code] for code in row.zones) if row.zones else ALL_ZONES,
+            row.language,
         )
-        fixed = {"flags": 0, "created_at": self._now, "revoked_at": None}
-        values["language"] = values["language"] or LANGUAGE
-        self.added.append({"serial": serial, **values, **fixed})
+
+    def _add(self, values: tuple[Any, ...]) -> int:
+        serial = draw_serial(self._taken.__contains__, self._random)
+        self._taken.add(serial)
+        if not values[-1]:
+            values = (*values[:-1], LANGUAGE)
+        self._added.append((serial, *values, 0, self._now, None))
         return serial
 
-    def _update(self, serial: int, values: Mapping[str, Any]) -> None:
-        before = self._known.rows[serial]
-        changed = {
-            column: value
-            for column, value in values.items()
-            if before[column] != value and (value or column not in _KEPT_WHERE_EMPTY)
-        }
-        if {"given_name", "family_name"} & changed.keys():
-            changed["family_name"] = values["family_name"]  # a name changes as a whole
-        if not changed:
-            self.unchanged += 1
+    def _update(self, person: Person, values: tuple[Any, ...]) -> None:
+        before = person.values
+        if before == values:
+            self._unchanged += 1
             return
-        self.updated.append({**before, **changed})
-        if serial in self._known.badged and CARRIED & changed.keys():
-            self.needs_reissue.add(serial)
-
-    def _problem(self, row: RosterRow, column: str, message: str) -> None:
-        self.problems.append(Problem(row.line, column, message))
-
-    def write(self) -> int:
-        """Everything that was planned; how many invitations are new."""
-        attendees = tables(self._db).table("attendee")
-        if self.added:
-            attendees.insert_all(self.added, batch_size=1000)
-        if self.updated:
-            attendees.upsert_all(self.updated, pk="serial", batch_size=1000)
-        invited = self._db.executemany(
-            "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
-            " ON CONFLICT DO NOTHING",
-            self.invited,
-        ).rowcount
-        if invited > 0:
-            feed.publish(self._db, wire.VenueChanged())
-        return max(0, invited)
-
-
-_KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}
+        after = {
+            column: value if value or column not in _KEPT_WHERE_EMPTY else old
+            for column, value, old in zip(_COLUMNS, values, before, strict=True)
+        }
+        if (after["given_name"], after["family_name"]) != before[1:3]:
+            after["family_name"] = values[2]  # a name changes as a whole
+        old = zip(_COLUMNS, before, strict=True)
+        changed = tuple(column for column, value in old if after[column] != value)
+        if not changed:
+            self._unchanged += 1
+            return
+        row = (*(after[column] for column in changed), person.serial)
+        self._updated.setdefault(changed, []).append(row)
+        if person.issue and CARRIED.intersection(changed):
+            self._needs_reissue.add(person.serial)
 
 
 def _codes(db: sqlite3.Connection, table: str, key: str) -> dict[str, int]:

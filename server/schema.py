@@ -11,8 +11,10 @@ from sqlite_utils import Migrations
 
 from server.schema_changes import (
     ACTS,
+    CHANGED_HOLDERS,
     KIOSK_REPORTED,
     RULES_VERSION,
+    SHARED_EMAILS,
     SHARED_UNTIL,
     SIGN_IN,
     STAYS,
@@ -79,6 +81,16 @@ def m007_shared_until(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m015_shared_emails(db: sqlite_utils.Database) -> None:
+    _run(db, SHARED_EMAILS)
+
+
+@migrations()
+def m016_changed_holders(db: sqlite_utils.Database) -> None:
+    _run(db, CHANGED_HOLDERS)
+
+
+@migrations()
 def m019_kiosk_reported(db: sqlite_utils.Database) -> None:
     _run(db, KIOSK_REPORTED)
 
@@ -101,6 +113,8 @@ NAMES = (
     "m005_rules_version",
     "m006_unknown_holders",
     "m007_shared_until",
+    "m015_shared_emails",
+    "m016_changed_holders",
     "m019_kiosk_reported",
     "m020_sign_in",
     "m021_acts",

@@ -51,6 +51,30 @@ SHARED_UNTIL = """
 ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;
 """
 
+# A delegation may have one office's address.
+SHARED_EMAILS = """
+DROP INDEX attendee_email;
+CREATE INDEX attendee_email ON attendee (email COLLATE NOCASE) WHERE email <> '';
+"""
+
+# Whose newest badge may say what is no longer so: every holder at first, then those who change.
+# `issuing.changed_badges` looks at each of these badges, and at no others.
+CHANGED_HOLDERS = """
+CREATE TABLE changed_holder (serial INTEGER PRIMARY KEY REFERENCES attendee) STRICT;
+INSERT INTO changed_holder SELECT DISTINCT serial FROM badge;
+
+CREATE TRIGGER holder_changed AFTER UPDATE OF given_name, family_name, organisation, country,
+    category, valid_days, zones, flags ON attendee
+WHEN (OLD.given_name, OLD.family_name, OLD.organisation, OLD.country, OLD.category, OLD.valid_days,
+    OLD.zones, OLD.flags) IS NOT (NEW.given_name, NEW.family_name, NEW.organisation, NEW.country,
+    NEW.category, NEW.valid_days, NEW.zones, NEW.flags)
+    AND EXISTS (SELECT 1 FROM badge b WHERE b.serial = NEW.serial)
+BEGIN INSERT INTO changed_holder VALUES (NEW.serial) ON CONFLICT DO NOTHING; END;
+
+CREATE TRIGGER holder_reissued AFTER INSERT ON badge
+BEGIN DELETE FROM changed_holder WHERE serial = NEW.serial; END;
+"""
+
 # How long the kiosk's journal was when it last said so, and when that was: how many scans wait
 # there is this less what is acknowledged. What an earlier version heard stands in its health.
 KIOSK_REPORTED = """

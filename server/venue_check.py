@@ -177,20 +177,28 @@ class VenueCheck:
 
     def _guests(self) -> Iterator[str]:
         for plan in self.venue.sessions:
-            unknown = [name for name in (*plan.invited, *plan.refused) if not self._is_known(name)]
+            known = {name: self._known(name) for name in (*plan.invited, *plan.refused)}
+            for name, people in known.items():
+                if people > 1:
+                    yield (
+                        f"session {plan.code}: {_hidden(name)} is the address of {people} people: "
+                        "name each by external id"
+                    )
+            unknown = [name for name, people in known.items() if not people]
             if unknown:
                 more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
                 named = ", ".join(map(_hidden, unknown[:5])) + more
                 place = self.venue.place("session", plan.code)
                 yield f"{place}: not on the roster: {named}. Import the roster first"
 
-    def _is_known(self, name: str) -> bool:
+    def _known(self, name: str) -> int:
+        """How many people have this external id or e-mail address."""
         row = self.db.execute(
-            "SELECT 1 FROM attendee WHERE external_id = ?1"
+            "SELECT COUNT(*) FROM attendee WHERE external_id = ?1"
             " OR (email = ?1 COLLATE NOCASE AND email <> '')",
             (name,),
         ).fetchone()
-        return row is not None
+        return int(row[0])
 
 
 def _hidden(name: str) -> str:

@@ -17,8 +17,8 @@ from server.categories import DEFAULT_CATEGORIES
 
 ROSTER = """\
 id,given_name,family_name,organisation,country,category,days,zones,language
-1,Anna,Lee,Example GmbH,DE,press,"1,3",EXPO,en
-2,Bo,Berg,Beispiel AB,SE,speaker,all,"EXPO,STAGE",en
+R1,Anna,Lee,Example GmbH,DE,press,"1,3",EXPO,en
+R2,Bo,Berg,Beispiel AB,SE,speaker,all,"EXPO,STAGE",en
 """
 ZONES = ["--zone", "EXPO=3", "--zone", "STAGE=31"]
 
@@ -54,7 +54,7 @@ def inspected(keys: Path, pdf: Path) -> list[dict]:
 
 
 def cards_of(keys: Path, text: str):
-    roster = read_roster(text.encode(), "r.csv", categories=sheet.CATEGORIES)
+    roster = read_roster(text.encode(), "r.csv", categories=tuple(sheet.CATEGORIES))
     assert roster.problems == ()
     bits = {zone: 0 for row in roster.rows for zone in row.zones}
     return sheet.make_cards(decode_keys(keys.read_bytes()), roster.rows, bits)
@@ -88,7 +88,7 @@ def test_nobody_shares_a_serial(keys):
 
 
 def test_after_the_last_serial_comes_the_first(keys):
-    roster = read_roster(b"name,category\nKim,vip\n", "r.csv", categories=sheet.CATEGORIES)
+    roster = read_roster(b"name,category\nKim,vip\n", "r.csv", categories=tuple(sheet.CATEGORIES))
     event_keys = decode_keys(keys.read_bytes())
     names = (replace(roster.rows[0], given_name=f"Kim {i}") for i in itertools.count())
     serial, row = next(
@@ -136,6 +136,20 @@ def test_a_roster_with_problems_makes_nothing(keys, text, said):
     assert said in result.stderr
     assert "Traceback" not in result.output
     assert not pdf.exists()
+
+
+def test_what_a_roster_leaves_open_makes_nothing(keys):
+    """Serials follow from ids: with row numbers, a sorted file would swap badges."""
+    numbered = ROSTER.replace("R1", "1").replace("R2", "2")
+    result, pdf = print_sheet(keys, numbered, *ZONES, status=2)
+    assert "'id' only numbers the rows, from 1 to 2" in result.stderr
+    assert "--row-numbers ids" in result.stderr
+    assert not pdf.exists()
+    print_sheet(keys, numbered, *ZONES, "--row-numbers", "ids")
+    cancelled = ROSTER.replace("language", "status").replace(",en", ",cancelled")
+    result, _ = print_sheet(keys, cancelled, *ZONES, status=2)
+    assert "rows of cancelled orders: 2" in result.stderr
+    assert "Mend these in a copy of the file" in result.stderr
 
 
 def test_all_problems_are_told_at_once(keys):

@@ -20,10 +20,32 @@ def test_sep_line_of_spreadsheets():
     assert read("sep=;\r\nname;category\r\nA, B;press\r\n").rows[0].given_name == "A, B"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("gb18030", "姓名,类别\n王小明,press\n"), ("big5", "姓名,category\n王小明,press\n")],
+)
+def test_chinese_encodings_are_recognised_by_their_titles(encoding, text):
+    roster = read(text.encode(encoding))
+    assert [row.given_name for row in roster.rows] == ["王小明"]
+    (finding,) = roster.findings
+    assert (finding.kind, finding.open) == ("encoding", False)
+    assert f"is read as {encoding}" in finding.message
+
+
+def test_an_encoding_is_never_guessed_from_names_alone():
+    """Korean names in EUC-KR are Chinese words in GB 18030: nothing but the titles tells."""
+    data = b"name,category\n" + "김민준,press\n이서연,press\n".encode("euc-kr") * 6
+    with pytest.raises(RosterError) as caught:
+        read(data)
+    assert "--encoding euc-kr reads '김민준,press'" in str(caught.value)
+    assert "--encoding gb18030 reads '" in str(caught.value)
+
+
 def test_other_encodings_only_on_request():
-    data = "姓名,类别\n王小明,press\n".encode("gb18030")
+    data = "名稱,category\n王小明,press\n".encode("gb18030")
     with pytest.raises(RosterError, match=r"not in UTF-8 \(first at line 1\).*CSV UTF-8.*gb18030"):
         read(data)
+    data = "姓名,类别\n王小明,press\n".encode("gb18030")
     assert read(data, encoding="gb18030").rows[0].given_name == "王小明"
     assert read(data, encoding="GBK").rows[0].given_name == "王小明"
     with pytest.raises(RosterError, match="not in shift_jis"):

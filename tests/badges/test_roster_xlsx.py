@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.formula import ArrayFormula
 
-from badges.roster import RosterError
+from badges.roster import RosterAnswers, RosterError
 from badges.roster_xlsx import cell_text
 from tests.badges.rosters import messages, read
 
@@ -138,3 +138,114 @@ def test_zip_that_is_no_workbook():
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
     with pytest.raises(RosterError, match="not an XLSX workbook: save it"):
         read(out.getvalue())
+
+
+class TestWhatASheetHides:
+    HEADER = ("name", "category", "company", "email")
+
+    def book(self) -> openpyxl.Workbook:
+        book = openpyxl.Workbook()
+        book.active.title = "Delegates"
+        for row in (
+            self.HEADER,
+            ["Anna", "press", "Port", None],
+            ["Bo", "press", None, None],
+            ["Cy", "press", None, None],
+            ["Di", "press", "Dock", None],
+        ):
+            book.active.append(row)
+        return book
+
+    def test_nothing_hidden_is_nothing_said(self):
+        assert read(saved(self.book())).findings == ()
+
+    def test_another_sheet(self):
+        book = self.book()
+        for title, rows in (("Speakers", 2), ("Empty", 0), ("old", 1)):
+            sheet = book.create_sheet(title)
+            for row in [self.HEADER, ["Eve", "speaker"]][:rows]:
+                sheet.append(row)
+        book["old"].sheet_state = "hidden"
+        data = saved(book)
+        (found,) = read(data).findings
+        assert (found.kind, found.open, found.count) == ("other_sheets", True, 2)
+        assert "only 'Delegates' is read (5 rows)" in found.message
+        assert found.examples == ("'Speakers', 2 rows", "'old', 1 rows, hidden")
+        roster = read(data, answers=RosterAnswers(sheet="speakers"))
+        assert [row.given_name for row in roster.rows] == ["Eve"]
+        assert [one.open for one in roster.findings] == [False]
+        with pytest.raises(RosterError, match=r"no sheet 'Guests': name one of 'Delegates', 'Spe"):
+            read(data, answers=RosterAnswers(sheet="Guests"))
+
+    def test_a_sheet_of_a_csv_file(self):
+        with pytest.raises(RosterError, match="is no workbook"):
+            read("name,category\n", answers=RosterAnswers(sheet="A"))
+
+    def test_an_empty_first_sheet_is_passed_over(self):
+        book = self.book()
+        book.create_sheet("Cover", 0)
+        assert len(read(saved(book)).rows) == 4
+
+    def test_hidden_and_filtered_rows(self):
+        book = self.book()
+        book.active.row_dimensions[3].hidden = True
+        book.active.row_dimensions[5].hidden = True
+        book.active.row_dimensions[9].hidden = True  # with nothing in it
+        data = saved(book)
+        (found,) = read(data).findings
+        assert (found.kind, found.open, found.count) == ("hidden_rows", True, 2)
+        assert found.examples == ("line 3", "line 5")
+        left = read(data, answers=RosterAnswers(hidden_rows="leave"))
+        assert [row.given_name for row in left.rows] == ["Anna", "Cy"]
+        taken = read(data, answers=RosterAnswers(hidden_rows="take"))
+        assert len(taken.rows) == 4
+        assert [one.open for one in (*left.findings, *taken.findings)] == [False, False]
+
+    def test_merged_organisations(self):
+        book = self.book()
+        book.active.merge_cells("C2:C4")
+        data = saved(book)
+        (found,) = read(data).findings
+        assert (found.kind, found.open, found.count) == ("merged", True, 2)
+        assert found.examples == ("organisation in 2 rows, first in line 3",)
+        filled = read(data, answers=RosterAnswers(merged="fill"))
+        assert [row.organisation for row in filled.rows] == ["Port", "Port", "Port", "Dock"]
+        blank = read(data, answers=RosterAnswers(merged="blank"))
+        assert [row.organisation for row in blank.rows] == ["Port", "", "", "Dock"]
+        assert [one.open for one in (*filled.findings, *blank.findings)] == [False, False]
+
+    def test_a_merged_name_is_one_persons(self):
+        book = self.book()
+        book.active["A3"] = None
+        book.active.merge_cells("A2:A3")
+        roster = read(saved(book), answers=RosterAnswers(merged="fill"))
+        assert "line 3, given_name: no name" in messages(roster)
+
+    def test_a_merged_title_above_the_titles(self):
+        book = self.book()
+        book.active.insert_rows(1)
+        book.active["A1"] = "2026 Forum"
+        book.active.merge_cells("A1:D1")
+        roster = read(saved(book))
+        assert [(row.given_name, row.line) for row in roster.rows][0] == ("Anna", 3)
+        assert [one.kind for one in roster.findings] == ["header_line"]
+        assert roster.problems == ()
+
+    def test_merged_cells_that_would_fill_the_memory(self):
+        book = self.book()
+        for _ in range(1_200):
+            book.active.append(["x", "press"])
+        good = saved(book)
+        ranges = '<mergeCell ref="C2:C1048576"/>' * 1_000
+        with zipfile.ZipFile(io.BytesIO(good)) as archive:
+            sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+        sheet = sheet.replace("</sheetData>", f"</sheetData><mergeCells>{ranges}</mergeCells>")
+        with pytest.raises(RosterError, match="over 1,000,000 cells are merged"):
+            read(repacked(good, sheet1=sheet.encode()))
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    book.close()
+    return out.getvalue()

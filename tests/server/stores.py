@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable
+from typing import Any
 
 from badges import wire
 from badges.roster import Roster
@@ -20,12 +21,14 @@ def take(
     *,
     skip_bad: bool = False,
     random: Callable[[int], bytes] = os.urandom,
+    **answers: Any,
 ) -> ImportResult:
-    """Import a roster."""
+    """Import a roster, with answers to what it leaves open."""
     read = roster_of(text) if isinstance(text, str) else text
+    said = roster.ImportAnswers(**answers)
     return database.write(
         lambda db: roster.import_roster(
-            db, read, skip_bad=skip_bad, by="test", now=NOW, random=random
+            db, read, skip_bad=skip_bad, by="test", now=NOW, random=random, answers=said
         )
     )
 

@@ -115,6 +115,13 @@ class TestOneByOne:
         assert self.change(site, serial, family_name="Weber") is True
         assert roster.attendee(site.reader, serial).name == "Anna Weber"
 
+    def test_an_address_of_ones_own_in_another_case(self, site: Database) -> None:
+        serial = serial_of(site, "A1")
+        self.change(site, serial, email="Anna@Example.org")
+        assert roster.attendee(site.reader, serial).email == "Anna@Example.org"
+        with pytest.raises(AttendeeError, match="this e-mail address"):
+            self.change(site, serial, email="BORIS@example.org")
+
     def test_a_name_can_not_be_taken_away(self, site: Database) -> None:
         serial = serial_of(site, "A1")
         with pytest.raises(AttendeeError, match="needs a name"):

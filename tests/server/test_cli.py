@@ -130,7 +130,7 @@ class TestBadges:
 
     def test_names_that_no_font_draws(self, filled: Console) -> None:
         people = "id,name,category\nB1,Ann \U00016ea0,vip\n,\U00016ea1\U00016ea0,vip\n"
-        filled("import", filled.file("r.csv", people))
+        filled("import", filled.file("r.csv", people), "--missing", "keep")
         filled("issue")
         out = filled.path / "b.pdf"
         result = filled("print", "--out", str(out), "--per-file", "2", status=1)
@@ -143,7 +143,12 @@ class TestBadges:
         assert not list(filled.path.glob("*.pdf"))
 
     def test_the_others_are_printed(self, filled: Console) -> None:
-        filled("import", filled.file("r.csv", "id,name,category\nB1,Ann \U00016ea0,vip\n"))
+        filled(
+            "import",
+            filled.file("r.csv", "id,name,category\nB1,Ann \U00016ea0,vip\n"),
+            "--missing",
+            "keep",
+        )
         filled("issue")
         out = filled.path / "b.pdf"
         result = filled("print", "--out", str(out), "--skip-unprintable")
@@ -156,7 +161,12 @@ class TestBadges:
             assert len(document) == 4
 
     def test_nobody_can_be_printed(self, filled: Console) -> None:
-        filled("import", filled.file("r.csv", "id,name,category\nB1,\U00016ea0,vip\n"))
+        filled(
+            "import",
+            filled.file("r.csv", "id,name,category\nB1,\U00016ea0,vip\n"),
+            "--missing",
+            "keep",
+        )
         filled("issue")
         arguments = ("--out", str(filled.path / "b.pdf"), "--attendee", "B1", "--skip-unprintable")
         result = filled("print", *arguments, status=1)

@@ -58,7 +58,8 @@ def test_real_connections_are_found_and_ended_by_their_silence(
         quiet = socket.create_connection(("127.0.0.1", port))
         lively = socket.create_connection(("127.0.0.1", port))
         accepted = [listening.accept()[0] for _ in range(2)]
-        with quiet, lively, accepted[0], accepted[1]:
+        local = socket.socketpair()  # other sockets of the process are no business of ours
+        with quiet, lively, accepted[0], accepted[1], local[0], local[1]:
             time.sleep(0.3)
             accepted[1].sendall(b"still here")
             found = {one.file: one for one in connections_to(port)}

@@ -20,9 +20,11 @@ FROZEN = {
     "m005_rules_version": "10d6044e7983f64a",
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
-    "m019_kiosk_reported": "d3aee218e3f58638",
-    "m020_sign_in": "057ffd81ed65a47b",
-    "m021_acts": "57b115e821e869dc",
+    "m015_shared_emails": "ccb70b2ac559a6e7",
+    "m016_changed_holders": "dda7226c068a63cc",
+    "m019_kiosk_reported": "6ebdc7d06726557a",
+    "m020_sign_in": "e1b7edda590c3e9c",
+    "m021_acts": "076c4d1f83a38f7e",
 }
 
 
@@ -98,6 +100,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "leaf",
         "unknown_holder",
         "known_device",
+        "changed_holder",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")

@@ -150,13 +150,15 @@ class Site:
         return [*self.ground.within(name), sys.executable, "-m", module, *words]
 
     def _fill(self, venue_toml: str, people: int) -> None:
-        from badges.roster import read_roster
+        from badges.roster import RosterAnswers, read_roster
 
         plan = venue.read_venue(venue_toml.encode(), "venue.toml", self.event.settings)
         self.write(lambda db: venue.import_venue(db, plan, by="test", now=now_ms()))
         lines = ["id,given name,family name,email,category"]
         lines += [f"{n},Guest,Number {n},g{n}@example.org,delegate" for n in range(people)]
-        rows = read_roster("\n".join(lines).encode(), "roster.csv", categories=CATEGORIES)
+        answers = RosterAnswers(row_numbers="ids")
+        text = "\n".join(lines).encode()
+        rows = read_roster(text, "roster.csv", categories=CATEGORIES, answers=answers)
         self.write(
             lambda db: roster.import_roster(
                 db, rows, skip_bad=False, by="test", now=now_ms(), random=os.urandom
