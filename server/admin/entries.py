@@ -1,5 +1,6 @@
 """The entries page and its CSV: who was where, when, by which door's word."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,9 +61,13 @@ def export() -> Response:
     if asked.problems:
         abort(400)
     here = services()
-    lines = entries_csv.csv_lines(here.database.reader, asked.wanted, here.event.settings.time_zone)
+
+    def lines() -> Iterator[str]:
+        with here.database.reading() as db:
+            yield from entries_csv.csv_lines(db, asked.wanted, here.event.settings.time_zone)
+
     return Response(
-        lines,
+        lines(),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="entries.csv"'},
     )
