@@ -14,7 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from badges.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
-from server import accounts, places, schema
+from server import accounts, places, schema, searching
 from server.categories import DEFAULT_CATEGORIES, put_category
 from server.certificate import make_certificate, spki_sha256
 from server.database import DatabaseError, connect
@@ -229,6 +229,10 @@ def _migrate(path: Path) -> int:
         connection = connect(path)
         try:
             schema.migrate(connection)
+            if searching.is_due(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                searching.fold(connection)
+                connection.execute("COMMIT")
             return places.incarnation(connection)
         finally:
             connection.close()

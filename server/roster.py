@@ -12,7 +12,7 @@ from typing import Any
 
 from badges import wire
 from badges.roster import Problem, Roster, RosterRow
-from server import entry_log, feed
+from server import entry_log, feed, searching
 from server.attendees import (
     ALL_ZONES,
     CARRIED,
@@ -254,6 +254,7 @@ class _Plan:
             attendees.insert_all(self.added, batch_size=1000)
         if self.updated:
             attendees.upsert_all(self.updated, pk="serial", batch_size=1000)
+        searching.fold(self._db)
         invited = self._db.executemany(
             "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
             " ON CONFLICT DO NOTHING",

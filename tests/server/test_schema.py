@@ -20,6 +20,7 @@ FROZEN = {
     "m005_rules_version": "10d6044e7983f64a",
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
+    "m010_search": "db0ca35e7fba19b9",
 }
 
 
@@ -94,11 +95,14 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "scan",
         "leaf",
         "unknown_holder",
+        "attendee_search",
+        "search_due",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
     for name in [name for name, sql in whole if (sql or "").startswith("CREATE TRIGGER")]:
         database.execute(f"DROP TRIGGER {name}")
+    database.execute("DROP INDEX attendee_name")
     database.execute("DELETE FROM setting WHERE key = 'rules_version'")
     database.execute("ALTER TABLE hall DROP COLUMN shared_until")
     database.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm003'")
