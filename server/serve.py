@@ -1,6 +1,7 @@
 """`hallkeeper serve`: granian in front of the app, one server per event directory.
 
-The supervisor holds the event's lock and the signals; its one worker has the app. Feeds are held
+The supervisor (server/supervise.py) holds the event's lock and the signals; its one worker has the
+app. Feeds are held
 open for hours, so a stop does not wait for them: kiosks connect again by themselves.
 """
 
@@ -21,14 +22,18 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
-from granian.server.mp import MPServer
 
 from server import database
 from server.backup import check_directory
 from server.config import Event, EventError, load_event
+from server.database import DatabaseError
+from server.schema import NewerVersionError
+from server.supervise import REFUSED, Supervisor, beat
 from server.wsgi import in_one_piece, open_app
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from flask import Flask
 
 LOCK_NAME = "serving.lock"
@@ -36,7 +41,7 @@ BLOCKING_THREADS = 700  # a held feed takes one: 300 kiosks, staff's live pages,
 CONNECTIONS = 2048
 THREAD_IDLE_S = 600  # the longest that granian takes
 STOP_S = 2  # for requests in flight; the feeds that remain are cut
-FILES_WANTED = 16_384  # sockets, and two files per thread that reads the database
+FILES_WANTED = 16_384  # sockets, and two files for each reader of the database
 PARENT_CHECK_S = 0.5
 
 
@@ -45,7 +50,10 @@ class AlreadyServingError(EventError):
 
 
 def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> None:
-    """Serve the event until Ctrl-C or SIGTERM. Raises EventError where it can't start."""
+    """Serve the event until Ctrl-C or SIGTERM.
+
+    Raises EventError where it can't start, or where its worker fails again and again.
+    """
     event = load_event(event_dir)
     host = host or event.settings.host
     port = event.settings.port if port is None else port
@@ -60,6 +68,8 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
         server.on_shutdown(lambda: _fold_journal(event))
         loader = partial(_load, os.getpid(), str(event_dir), port)
         server.serve(target_loader=loader, wrap_loader=False)
+    if server.failed:
+        raise EventError(server.failed)
     click.echo("Stopped.")
 
 
@@ -86,8 +96,8 @@ def only_server(event_dir: Path) -> Iterator[None]:
         yield
 
 
-def _granian(event: Event, host: str, port: int) -> MPServer:
-    return MPServer(
+def _granian(event: Event, host: str, port: int) -> Supervisor:
+    return Supervisor(
         target="hallkeeper",
         address=host,
         port=port,
@@ -108,10 +118,17 @@ def _granian(event: Event, host: str, port: int) -> MPServer:
     )
 
 
-def _load(parent: int, event_dir: str, port: int) -> "Flask":
-    """In the worker: the app, and a watch on the supervisor, so that no worker outlives it."""
+def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask":
+    """In the worker: the app with its heartbeat, and a watch on the supervisor, so that no worker
+    outlives it.
+    """
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
-    app = open_app(Path(event_dir), port)
+    try:
+        app = open_app(Path(event_dir), port)
+    except (EventError, DatabaseError, NewerVersionError) as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(REFUSED) from None
+    beat(app, app.extensions["hallkeeper"].database, beats)
     app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through it again took 60 ms, and all waited

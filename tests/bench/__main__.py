@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.bench import backlog, doors, eyes, growth, ingest, sharing_cost, simulator
+from tests.bench import backlog, doors, eyes, growth, ingest, night, sharing_cost, simulator
 from tests.bench.eyes import memory, photo_run
 
 BENCHES: dict[str, Callable[[], object]] = {
@@ -19,6 +19,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "sharing": sharing_cost.run,
     "simulator": simulator.run,
     "growth": growth.run,
+    "night": night.run,
     "memory": memory.run,
     "photos": photo_run.run,
 }
