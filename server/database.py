@@ -16,9 +16,13 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from server import disk
+from server.disk import DatabaseError as DatabaseError
+from server.disk import DiskError as DiskError
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +40,6 @@ _PRAGMAS = (
     ("cell_size_check", "ON", 1),
     ("trusted_schema", "OFF", 0),
 )
-
-
-class DatabaseError(Exception):
-    """The database can't be used; the text says what to do."""
 
 
 class Reader(sqlite3.Connection):
@@ -86,14 +86,20 @@ class Reader(sqlite3.Connection):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with the settings that durability rests on, read back. Raises DatabaseError."""
+    """A connection with the settings that durability rests on, read back.
+
+    Raises DatabaseError, of which DiskError is one.
+    """
     return _connect(path, sqlite3.Connection)
 
 
 def _connect(path: Path, factory: type[C]) -> C:
-    connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, factory=factory
-    )
+    try:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=factory
+        )
+    except sqlite3.Error as error:
+        raise disk.trouble(error, path) or error from None
     try:
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -105,9 +111,9 @@ def _connect(path: Path, factory: type[C]) -> C:
                     f"SQLite did not take {name}={value} for {path.name} (it says {actual!r}); "
                     "without it an acknowledged scan could be lost. Is the disk a network share?"
                 )
-    except BaseException:  # a damaged file raises at the first of them
+    except BaseException as error:  # a damaged file raises at the first of them
         connection.close()
-        raise
+        raise disk.trouble(error, path) or error from None
     return connection
 
 
@@ -131,6 +137,7 @@ class Database:
         self._listeners: list[Callable[[sqlite3.Connection], None]] = []
         self._checks: list[Callable[[sqlite3.Connection], None]] = []
         self._writer_connection = connect(path)
+        self._disk_trouble = ""  # while the last commit failed for it
         self._closed = False
         self._writer = threading.Thread(target=self._run, name="writer", daemon=True)
         self._writer.start()
@@ -255,6 +262,9 @@ class Database:
 
         What `step` raises is raised here, and nothing that it did remains. A `long` step has a
         commit of its own, and between two of them all the short ones that wait have theirs.
+
+        Raises DiskError where the disk is full or can't be written. The writer goes on, and takes
+        writes again once the disk does.
         """
         if self._closed:
             raise DatabaseError("the database is closed")
@@ -295,9 +305,15 @@ class Database:
                         check(connection)
                 except BaseException as error:
                     if len(group) > 1:
+                        if not connection.in_transaction:
+                            # A full or failing disk: SQLite has undone the others' steps too.
+                            self._fail(group, error)
+                            return
                         connection.execute("ROLLBACK TO step")
-                    job.finish(error=error)
+                    job.finish(error=self._told(error))
                 else:
+                    if not connection.in_transaction:
+                        raise sqlite3.OperationalError("the transaction was undone on the way")
                     done.append((job, result))
                 if len(group) > 1:
                     connection.execute("RELEASE step")
@@ -307,12 +323,14 @@ class Database:
                 return
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for job in group:
-                if not job.finished:
-                    job.finish(error=error)
+            with suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            self._fail(group, error)
             return
+        if self._disk_trouble:
+            log.warning("the disk takes writes again")
+            self._disk_trouble = ""
         for listener in self._listeners:
             try:
                 listener(connection)
@@ -320,6 +338,22 @@ class Database:
                 log.error("a listener to commits failed: %s", type(error).__name__)
         for job, result in done:
             job.finish(result)
+
+    def _fail(self, group: "list[_Job]", error: BaseException) -> None:
+        told = self._told(error)
+        for job in group:
+            if not job.finished:
+                job.finish(error=told)
+
+    def _told(self, error: BaseException) -> BaseException:
+        """What the caller hears: of a disk in plain words, which the log has once."""
+        found = disk.trouble(error, self.path)
+        if found is None:
+            return error
+        if found.code != self._disk_trouble:
+            log.error("%s", found)
+            self._disk_trouble = found.code
+        return found
 
 
 class _Turn:

@@ -11,6 +11,7 @@ import gc
 import os
 import resource
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 
-from server import database
+from server import database, disk
 from server.backup import check_directory
 from server.config import Event, EventError, load_event
 from server.database import DatabaseError
@@ -58,9 +59,9 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
     host = host or event.settings.host
     port = event.settings.port if port is None else port
     _check_address(host, port)
-    warning = check_directory(event)
-    if warning:
-        click.echo(f"Warning: {warning}", err=True)
+    for warning in (check_directory(event), disk.room(event.path).warning):
+        if warning:
+            click.echo(f"Warning: {warning}", err=True)
     with only_server(event_dir):
         _raise_file_limit()
         server = _granian(event, host, port)
@@ -77,7 +78,12 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
 def only_server(event_dir: Path) -> Iterator[None]:
     """Hold the event's lock. Raises AlreadyServingError while another process holds it."""
     path = event_dir / LOCK_NAME
-    with path.open("a+") as lock:
+    try:
+        opened = path.open("a+")
+    except OSError as error:
+        found = disk.trouble(error, path)
+        raise EventError(str(found or f"{path} can't be written: {error.strerror}.")) from None
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -90,9 +96,10 @@ def only_server(event_dir: Path) -> Iterator[None]:
                 if holder.isdigit()
                 else f"this event is already being served by {who}. Stop that one first."
             ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without its name
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
         yield
 
 
@@ -196,4 +203,5 @@ def _raise_file_limit() -> None:
 
 def _fold_journal(event: Event) -> None:
     """The last to close folds SQLite's write-ahead log in: one file again, easy to copy."""
-    database.connect(event.database_path).close()
+    with contextlib.suppress(sqlite3.Error, DatabaseError):  # it is only for convenience
+        database.connect(event.database_path).close()

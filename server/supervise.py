@@ -22,6 +22,7 @@ from typing import Any
 from flask import Flask
 from granian.server.mp import MPServer, WorkerProcess
 
+from server import disk
 from server.database import Database, DatabaseError
 
 log = logging.getLogger(__name__)
@@ -167,6 +168,7 @@ def beat(app: Flask, database: Database, sender: Connection, every_s: float = BE
     What they answer does not matter: no new worker would mend a full disk.
     """
     client = app.test_client(use_cookies=False)
+    room = disk.Watch(database.path)
 
     def run() -> None:
         while True:
@@ -175,6 +177,7 @@ def beat(app: Flask, database: Database, sender: Connection, every_s: float = BE
                 with contextlib.suppress(sqlite3.Error, DatabaseError):
                     database.write(lambda db: None)
                 sender.send_bytes(b".")
+                room.look()
             except OSError:
                 return  # the supervisor is gone
             except Exception as error:
