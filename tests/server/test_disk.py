@@ -12,9 +12,11 @@ import pytest
 
 from badges import wire
 from server import disk
+from server.backup import make_backup
 from server.config import Event, EventError, EventSettings, init_event, load_event
 from server.database import Database, DiskError
 from server.disk import Room
+from server.restore import restore
 from tests.server.conftest import NOW
 from tests.server.pages import Pages
 from tests.server.small_disk import fill, remount, small_disk
@@ -228,6 +230,19 @@ class TestSmallDisk:
                 init_event(place / "event", settings, now=NOW)
             assert "Half an event" not in str(caught.value)
             assert not (place / "event").exists()
+
+    @pytest.mark.parametrize("kilobytes", [0, 12, 40, 100, 200, 300])
+    def test_restore_leaves_nothing_half_made(
+        self, event: Event, tmp_path: Path, kilobytes: int
+    ) -> None:
+        copies = tmp_path / "copies"
+        copies.mkdir()
+        made = make_backup(event, copies, NOW)
+        with small_disk(tmp_path / "disk", 2) as place:
+            fill(place, leave=kilobytes * 1024)
+            with pytest.raises(EventError, match="is full: .* Make room on it"):
+                restore(made.path, place / "event", now=NOW, without_acts=True)
+            assert [path.name for path in place.iterdir()] == ["ballast"]
 
     def test_commands_on_a_full_and_on_a_read_only_disk(self, event: Event, tmp_path: Path) -> None:
         with small_disk(tmp_path / "disk", 4) as place:
