@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -133,6 +135,17 @@ def send(server: Supervised, door: Door) -> None:
         door.acked = wire.decode(said, wire.ScanAnswer).acked_seq
 
 
+def keep_sending(server: Supervised, door: Door, serial: int, stop: threading.Event) -> None:
+    """Scan after scan, each sent until it is acknowledged."""
+    while not stop.is_set() or door.acked < len(door.records):
+        if door.acked == len(door.records):
+            door.scan(int(time.time() * 1000), serial, decision="denied", reason="already_inside")
+        try:
+            send(server, door)
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.02)
+
+
 @pytest.mark.system
 @pytest.mark.parametrize(
     ("killed_by", "times"), [(signal.SIGKILL, 1), (signal.SIGSEGV, 2)], ids=["killed", "crashed"]
@@ -146,15 +159,24 @@ def test_a_worker_that_dies_is_replaced(
         serial = pages.serial("A1")
     with supervised(event, tmp_path) as server:
         served(server)
-        for _ in range(times):
-            door.scan(pages.now, serial, decision="denied", reason="already_inside")
-            send(server, door)
-            old = server.worker
-            acked = door.acked
-            os.kill(old, killed_by)
-            server.await_new(old)
-            (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
-            assert count == acked == len(door.records)
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                sending = pool.submit(keep_sending, server, door, serial, stop)
+                for _ in range(times):
+                    before = door.acked
+                    wait_for(lambda: door.acked > before + 5, 20, server.said)  # noqa: B023
+                    old = server.worker
+                    os.kill(old, killed_by)
+                    acked = door.acked  # what was answered by then, or on its way
+                    server.await_new(old)
+                    (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
+                    assert count >= acked
+            finally:
+                stop.set()
+            sending.result(30)
+        (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
+        assert count == door.acked == len(door.records)
         assert server.process.poll() is None
         said = server.said()
     assert said.count(f"was killed by {killed_by.name}") == times, said
