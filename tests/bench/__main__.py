@@ -8,7 +8,17 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.bench import backlog, doors, eyes, growth, ingest, night, sharing_cost, simulator
+from tests.bench import (
+    backlog,
+    doors,
+    eyes,
+    growth,
+    ingest,
+    night,
+    searching,
+    sharing_cost,
+    simulator,
+)
 from tests.bench.eyes import memory, photo_run
 
 BENCHES: dict[str, Callable[[], object]] = {
@@ -20,6 +30,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "simulator": simulator.run,
     "growth": growth.run,
     "night": night.run,
+    "searching": searching.run,
     "memory": memory.run,
     "photos": photo_run.run,
 }
