@@ -20,6 +20,7 @@ class LinkState:
     skew_ms: int | None = None  # kiosk's clock minus server's, as last measured
     refused: Message | None = None  # why the server takes no more scans from here
     trouble: str = ""  # why the last exchange failed
+    server_ails: Message | None = None  # why a server that is there took nothing
     log_alarm: Message | None = None  # the server's entry log is not what it was
     # Hall: (its ordinary places left, when the server told so), by this kiosk's clock.
     left: Mapping[int, tuple[int, int]] = field(default_factory=dict)
@@ -53,12 +54,20 @@ class Link:
 
     def answered(self) -> None:
         with self._lock:
-            self._state = replace(self._state, online=True, offline_since=None, trouble="")
+            self._state = replace(
+                self._state, online=True, offline_since=None, trouble="", server_ails=None
+            )
 
-    def failed(self, trouble: str) -> None:
+    def failed(self, trouble: str, ailing: Message | None = None) -> None:
         with self._lock:
             since = self._clock() if self._state.online else self._state.offline_since
-            self._state = replace(self._state, online=False, offline_since=since, trouble=trouble)
+            self._state = replace(
+                self._state,
+                online=False,
+                offline_since=since,
+                trouble=trouble,
+                server_ails=ailing,
+            )
 
     def refuse(self, why: Message | None) -> None:
         with self._lock:

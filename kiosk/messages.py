@@ -92,6 +92,13 @@ class Code(StrEnum):
     RETIRED = N_("This kiosk has been retired. Enrol it again to use it.")
     UNKNOWN_KIOSK = N_("This kiosk is not enrolled here. Enrol it again.")
     BAD_SIGNATURE = N_("The server does not take this kiosk's signature. Enrol it again.")
+    SERVER_DISK_FULL = N_(
+        "The server's disk is full: it takes no scans, and this kiosk keeps them. Tell an admin."
+    )
+    SERVER_DISK = N_(
+        "The server's disk can't be written: it takes no scans, and this kiosk keeps them. Tell an"
+        " admin."
+    )
     OTHER_LOG = N_("The server's entry log is not the one that this kiosk knew: {why}.")
     LOG_SHRANK = N_("it had {before} entries and has {n}")
 

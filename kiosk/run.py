@@ -252,7 +252,8 @@ class Kiosk:
         age_ms, camera = self.replica.age_ms(), self.camera_status()
         relay = self._relay
         told = None if relay is None else relay.trouble
-        troubles = (self._unanswered, told, health.disk_trouble(self.directory))
+        own_disk = health.disk_trouble(self.directory)
+        troubles = (self._unanswered, told, own_disk, link.server_ails)
         status: dict[str, object] = {
             "online": link.online,
             "offline_since": link.offline_since,

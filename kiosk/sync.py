@@ -183,7 +183,7 @@ class Sync:
         try:
             return self._exchange()
         except TransportError as error:
-            self._link.failed(str(error))
+            self._link.failed(str(error), error.ailing)
             if error.permanent:
                 self._link.refuse(error.message)
             raise

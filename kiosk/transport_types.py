@@ -11,6 +11,12 @@ REFUSED = {
     "unknown_kiosk": Code.UNKNOWN_KIOSK,
     "bad_signature": Code.BAD_SIGNATURE,
 }
+# What ails the server, and ends without the kiosk's doing.
+AILING = {
+    "disk_full": Code.SERVER_DISK_FULL,
+    "disk_read_only": Code.SERVER_DISK,
+    "disk_failing": Code.SERVER_DISK,
+}
 
 
 class TransportError(Exception):
@@ -26,6 +32,7 @@ class TransportError(Exception):
         self.code = code
         self.permanent = permanent
         self.counter = counter
+        self.ailing = Message(AILING[code]) if code in AILING else None  # for staff, while it lasts
         self.message = Message(REFUSED[code]) if code in REFUSED else as_message(said)
 
 

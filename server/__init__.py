@@ -44,6 +44,8 @@ def create_app(
     for blueprint in (api_supervising.blueprint, phone.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
     security.csrf.exempt(api.blueprint)
+    # Before the body is sent: whoever holds a feed, or reads slowly, holds no reader.
+    app.teardown_appcontext(lambda _: database.give_back())
     return app
 
 

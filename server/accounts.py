@@ -9,13 +9,14 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import argon2
 
 from badges import wire
 from server import entry_log, feed, passwords
-from server.database import Database
+from server.database import Database, DiskError
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
 IDLE_MS = 12 * 3_600_000
@@ -313,7 +314,8 @@ def session_user(database: Database, token: str, *, now: int) -> User:
         raise SessionEndedError
     if now - row["seen_at"] > TOUCH_MS:
         touch = "UPDATE web_session SET seen_at = ? WHERE token_hash = ?"
-        database.write(lambda db: db.execute(touch, (now, _token_hash(token))) and None)
+        with suppress(DiskError):  # whoever is signed in can still look what is wrong
+            database.write(lambda db: db.execute(touch, (now, _token_hash(token))) and None)
     return _user(row)
 
 

@@ -109,7 +109,8 @@ class Keeper:
         self._database = database
         self._path = directory / ACTS_FILE
         self._clock = clock
-        _check_age(self._path, self._moment(database.reader))
+        with database.reading() as db:
+            _check_age(self._path, self._moment(db))
         database.write(self._watch)
         database.check_steps(self._check)
 
@@ -164,7 +165,8 @@ class Keeper:
         write_whole(self._path, _file(moment, rows))
 
     def _moment(self, db: sqlite3.Connection) -> Moment:
-        committed = log_size(self._database.reader)
+        with self._database.reading() as other:
+            committed = log_size(other)
         size = log_size(db)
         return Moment(self._event_id, places.incarnation(db), size, committed, self._clock())
 

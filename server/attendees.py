@@ -3,16 +3,16 @@
 A badge carries what its attendee was when it was issued: changes of `CARRIED` need a reissue.
 """
 
+import json
 import re
 import sqlite3
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from badges import roster_cells as cells
 from badges.numbers import SERIAL_MAX, badge_number, parse_badge_number
-from server import entry_log
+from server import entry_log, searching
 from server.tables import tables
 
 CARRIED = frozenset(
@@ -23,7 +23,6 @@ CARRIED = frozenset(
 )  # fmt: skip
 CHANGEABLE = CARRIED | {"external_id", "email", "language"}
 ALL_ZONES = 0xFFFFFFFF
-SEARCH_CHARS_MAX = 100
 _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
 )
@@ -116,12 +115,6 @@ def find_by_label(db: sqlite3.Connection, label: str) -> int:
         ) from None
 
 
-_SEARCHED = (
-    "a.family_name || a.given_name || ' ' || a.given_name || ' ' || a.family_name || ' '"
-    " || a.organisation || ' ' || a.email || ' ' || COALESCE(a.external_id, '')"
-)
-
-
 def find_attendees(
     db: sqlite3.Connection, text: str, limit: int = 50, offset: int = 0
 ) -> tuple[list[Attendee], int]:
@@ -130,34 +123,28 @@ def find_attendees(
     Words are looked for in names, organisation, e-mail and external id, whatever their case and
     accents; a badge number finds its attendee. An empty text finds everybody.
     """
-    words = folded(text[:SEARCH_CHARS_MAX]).split()
-
-    def has_all(searched: str) -> bool:
-        plain = folded(searched)  # once for each person, however many words there are
-        return all(word in plain for word in words)
-
-    db.create_function("has_all", 1, has_all)
-    found = f"has_all({_SEARCHED})" if words else "TRUE"
-    values: list[Any] = []
+    words = searching.words(text)
+    values: list[Any] = [*words]
+    found = searching.by_anything(words) or "TRUE"
     try:
         values.append(parse_badge_number(text))
-        found = f"({found}) OR a.serial = ?"
+        found = f"({found}) OR serial = ?"
     except ValueError:
         pass
-    (total,) = db.execute(f"SELECT COUNT(*) FROM attendee a WHERE {found}", values).fetchone()
+    order = "ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?"
+    if not values:
+        (total,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
+        rows = db.execute(f"{SELECT} {order}", (limit, offset)).fetchall()
+        return [Attendee(*row) for row in rows], total
+    # Looked through once, for the count and for the page.
+    serials = [
+        row[0] for row in db.execute(f"SELECT serial FROM attendee_search WHERE {found}", values)
+    ]
     rows = db.execute(
-        f"{SELECT} WHERE {found} ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?",
-        (*values, limit, offset),
-    )
-    return [Attendee(*row) for row in rows], total
-
-
-def folded(text: str) -> str:
-    """`text` without case and accents, for searching."""
-    if text.isascii():
-        return text.lower()
-    plain = unicodedata.normalize("NFKD", text)
-    return "".join(char for char in plain if not unicodedata.combining(char)).casefold()
+        f"{SELECT} WHERE a.serial IN (SELECT value FROM json_each(?)) {order}",
+        (json.dumps(serials), limit, offset),
+    ).fetchall()
+    return [Attendee(*row) for row in rows], len(serials)
 
 
 def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
@@ -192,6 +179,7 @@ def add_attendee(
         tables(db).table("attendee").insert(row)
     except sqlite3.IntegrityError as error:
         raise _refusal(error) from None
+    searching.fold(db)
     entry_log.act(db, by, "attendee_added", {"serial": serial}, now)
     return attendee(db, serial)
 
@@ -216,6 +204,7 @@ def change_attendee(
         tables(db).table("attendee").update(serial, changed)
     except sqlite3.IntegrityError as error:
         raise _refusal(error) from None
+    searching.fold(db)
     after = attendee(db, serial)
     if not after.name:
         raise AttendeeError("An attendee needs a name.")

@@ -15,6 +15,7 @@ import click
 from badges.card import CardError
 from badges.command_line import InputError
 from badges.roster import Problem, RosterError
+from server import disk
 from server.accounts import AccountError
 from server.acts import Keeper
 from server.attendees import AttendeeError, UnknownAttendeeError
@@ -69,6 +70,11 @@ class Commands(click.Group):
             raise click.ClickException(_sentence(str(error))) from None
         except sqlite3.OperationalError as error:
             raise click.ClickException(_database_trouble(error)) from None
+        except OSError as error:
+            found = disk.trouble(error, Path(error.filename or "."))
+            if found is None:
+                raise
+            raise click.ClickException(_sentence(str(found))) from None
 
 
 def listed(
@@ -96,9 +102,9 @@ def _database_trouble(error: sqlite3.OperationalError) -> str:
 
 @contextmanager
 def opened(event_dir: Path) -> Iterator[tuple[Event, Database]]:
-    """The event and its database. Raises EventError or NewerVersionError."""
+    """The event and its database. Raises EventError, NewerVersionError or DiskError."""
     event = load_event(event_dir)
-    with Database(event.database_path) as database:
+    with Database(event.database_path) as database, _disk_told(event.path):
         if event.backup_path is None:
             yield event, database
             return
@@ -110,6 +116,15 @@ def opened(event_dir: Path) -> Iterator[tuple[Event, Database]]:
                 "backup would not know of it.",
                 err=True,
             )
+
+
+@contextmanager
+def _disk_told(path: Path) -> Iterator[None]:
+    """What SQLite says of a full disk, in plain words. Raises DiskError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise disk.trouble(error, path) or error from None
 
 
 def wall_clock() -> int:

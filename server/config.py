@@ -8,13 +8,14 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from badges.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
-from server import accounts, places, schema
+from server import accounts, disk, places, schema, searching
 from server.categories import DEFAULT_CATEGORIES, put_category
 from server.certificate import make_certificate, spki_sha256
 from server.database import DatabaseError, connect
@@ -110,7 +111,7 @@ def init_event(
 
     The admin chooses another at the first sign-in, unless `password_stays`, as in a demo. `now`
     (Unix ms) is when the event says it was made; None is the machine's clock. Raises EventError,
-    with nothing left behind.
+    with nothing left behind, or with what could not be taken away.
     """
     path = Path(path)
     existed = _empty_directory(path)
@@ -120,9 +121,13 @@ def init_event(
         password = _make_database(path / DATABASE_FILE, made_at, random, not password_stays)
         _write_private(path / SETTINGS_FILE, settings_text(settings).encode())
         return load_event(path), password
-    except BaseException:
-        _leave_nothing(path, existed)
-        raise
+    except BaseException as error:
+        left = _leave_nothing(path, existed)
+        found = disk.trouble(error, _existing(path))
+        if found is None and not left:
+            raise
+        reason = str(found or error)
+        raise EventError(f"{reason} {left}" if left else reason) from None
 
 
 def load_event(path: Path) -> Event:
@@ -168,18 +173,29 @@ def _empty_directory(path: Path) -> bool:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise EventError(f"{path} can't be made: {error.strerror}.") from None
+        found = disk.trouble(error, _existing(path))
+        raise EventError(str(found or f"{path} can't be made: {error.strerror}.")) from None
     return existed
 
 
-def _leave_nothing(path: Path, existed: bool) -> None:
+def _existing(path: Path) -> Path:
+    """The nearest directory above `path` that is there."""
+    return next((one for one in path.absolute().parents if one.is_dir()), Path("/"))
+
+
+def _leave_nothing(path: Path, existed: bool) -> str:
+    """Take away what was made; "", or a sentence about what is left."""
     for made in path.iterdir():
         if made.is_dir():
-            shutil.rmtree(made)
+            shutil.rmtree(made, ignore_errors=True)
         else:
-            made.unlink()
+            with suppress(OSError):
+                made.unlink()
+    if any(path.iterdir()):
+        return f"Half an event is left in {path}: delete that directory before the next try."
     if not existed:
         path.rmdir()
+    return ""
 
 
 def _write_keys(keys: Path, settings: EventSettings, now: int, random: Random) -> None:
@@ -236,10 +252,17 @@ def _migrate(path: Path) -> int:
         connection = connect(path)
         try:
             schema.migrate(connection)
+            if searching.is_due(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                searching.fold(connection)
+                connection.execute("COMMIT")
             return places.incarnation(connection)
         finally:
             connection.close()
-    except (sqlite3.DatabaseError, DatabaseError) as error:
+    except (sqlite3.Error, DatabaseError) as error:
+        found = disk.trouble(error, path)
+        if found is not None:
+            raise EventError(str(found)) from None
         raise EventError(f"{path} can't be used as a database: {error}.") from None
 
 

@@ -105,8 +105,9 @@ class Log:
 
     def _catch_up(self) -> bool:
         size = self._tree.size
-        for (digest,) in self._database.reader.execute(
-            "SELECT hash FROM leaf WHERE number >= ? ORDER BY number", (size,)
-        ):
-            self._tree.append(digest)
+        with self._database.reading() as db:
+            for (digest,) in db.execute(
+                "SELECT hash FROM leaf WHERE number >= ? ORDER BY number", (size,)
+            ):
+                self._tree.append(digest)
         return self._tree.size > size

@@ -99,7 +99,8 @@ class Hub:
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._closing = False
-        self._cursor = self._trimmed = cursor(database.reader)
+        with database.reading() as db:
+            self._cursor = self._trimmed = cursor(db)
         database.on_commit(self._committed)
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
@@ -123,10 +124,10 @@ class Hub:
         A kiosk, named with its `generation`, has one feed: an earlier one of its ends.
         """
         subscription = Subscription(hall_id, kiosk, generation)
-        with self._lock:
-            while events := _read(self._database.reader, self._cursor, READ_MAX):
+        with self._lock, self._database.reading() as db:
+            while events := _read(db, self._cursor, READ_MAX):
                 self._deliver(events)  # what it knows already must not come to it as news
-            missed = changes_after(self._database.reader, after)
+            missed = changes_after(db, after)
             for other in list(self._concerned[kiosk]):
                 if generation and (other.kiosk, other.generation) == (kiosk, generation):
                     other.end()
@@ -185,8 +186,8 @@ class Hub:
         if self._cursor - self._trimmed >= TRIM_EVERY:
             self._trimmed = self._cursor
             self._database.write(trim)
-        with self._lock:
-            self._deliver(_read(self._database.reader, self._cursor, READ_MAX))
+        with self._lock, self._database.reading() as db:
+            self._deliver(_read(db, self._cursor, READ_MAX))
 
     def _sleep(self) -> None:
         """Until there is something to do, or another process may have made changes."""

@@ -9,38 +9,29 @@ import sqlite3
 from badges.places import KioskKey
 from badges.supervising import PEOPLE_MAX, Found, PersonFacts
 from badges.wire import HolderName
-from server import entry_log
-from server.attendees import folded, whole_name
+from server import entry_log, searching
+from server.attendees import whole_name
 
 LOOKUPS_MAX = 30  # by one kiosk within `WINDOW_MS`
 WINDOW_MS = 10 * 60_000
-
-# East Asian names are written without a space, and asked for in either order.
-_SEARCHED = (
-    "a.family_name || a.given_name || ' ' || a.given_name || ' ' || a.family_name || ' '"
-    " || a.organisation"
-)
 
 
 def look_up(db: sqlite3.Connection, text: str) -> Found:
     """People with a badge in whose name and organisation every word of `text` is found, whatever
     its case, its accents and the order.
     """
-    words = folded(text).split()
+    words = searching.words(text)
     if not words:
         return Found([], more=False)
-
-    def has_all(searched: str) -> bool:
-        plain = folded(searched)  # once for each person, however many words there are
-        return all(word in plain for word in words)
-
-    db.create_function("has_all", 1, has_all)
     rows = db.execute(
-        "SELECT a.serial, MAX(b.issue), a.category, a.valid_days, a.zones, a.flags, a.given_name,"
-        " a.family_name, a.organisation, a.country FROM attendee a JOIN badge b USING (serial)"
-        f" WHERE has_all({_SEARCHED}) GROUP BY a.serial"
+        "WITH found AS MATERIALIZED"
+        f" (SELECT serial FROM attendee_search WHERE {searching.by_name(words)})"
+        " SELECT a.serial, (SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial),"
+        " a.category, a.valid_days, a.zones, a.flags, a.given_name, a.family_name, a.organisation,"
+        " a.country FROM found CROSS JOIN attendee a USING (serial)"
+        " WHERE EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
         " ORDER BY a.family_name, a.given_name, a.serial LIMIT ?",
-        (PEOPLE_MAX + 1,),
+        (*words, PEOPLE_MAX + 1),
     ).fetchall()
     return Found([_person(row) for row in rows[:PEOPLE_MAX]], more=len(rows) > PEOPLE_MAX)
 

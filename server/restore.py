@@ -13,8 +13,9 @@ from pathlib import Path
 
 from badges import wire
 from badges.transparency import Tree
-from server import acts, database, entry_log, files, places, restored_acts
+from server import acts, database, disk, entry_log, files, places, restored_acts
 from server.config import DATABASE_FILE, SETTINGS_FILE, Event, load_event
+from server.database import DatabaseError
 from server.settings import EventError
 
 BY = "command-line"
@@ -80,8 +81,10 @@ def restore(
             found = _renew(db, event, kept, now)
         files.sync(event.database_path)
         aside = _settle(stage, target)
-    except OSError as error:
-        raise RestoreError(f"{target} can't be written: {error.strerror}.") from None
+    except (OSError, sqlite3.Error, DatabaseError) as error:
+        told = disk.trouble(error, target)
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise RestoreError(str(told or f"{target} can't be written: {why}.")) from None
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         if made and target.is_dir() and not any(target.iterdir()):
@@ -118,6 +121,9 @@ def _check_whole(path: Path, backup: Path) -> None:
             (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
             astray = db.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.DatabaseError as error:
+        found = disk.trouble(error, path)
+        if found is not None:  # the backup is as it was
+            raise found from None
         verdict, astray = str(error), None
     if verdict != "ok" or astray is not None:
         why = verdict if astray is None else f"rows of {astray[0]} belong to nothing"

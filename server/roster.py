@@ -13,7 +13,7 @@ from typing import Any
 
 from badges import wire
 from badges.roster import Finding, Problem, Roster, RosterRow
-from server import entry_log, feed, issuing
+from server import entry_log, feed, issuing, searching
 from server.attendees import (
     ALL_ZONES,
     CARRIED,
@@ -182,6 +182,7 @@ class ImportPlan:
             f"INSERT INTO attendee ({', '.join(inserted)}) VALUES ({_marks(len(inserted))})",
             self.added,
         )
+        searching.fold(db)
         invited = db.executemany(
             "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
             " ON CONFLICT DO NOTHING",

@@ -14,6 +14,7 @@ from server.schema_changes import (
     CHANGED_HOLDERS,
     KIOSK_REPORTED,
     RULES_VERSION,
+    SEARCH,
     SHARED_EMAILS,
     SHARED_UNTIL,
     SIGN_IN,
@@ -81,6 +82,11 @@ def m007_shared_until(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m010_search(db: sqlite_utils.Database) -> None:
+    _run(db, SEARCH)
+
+
+@migrations()
 def m015_shared_emails(db: sqlite_utils.Database) -> None:
     _run(db, SHARED_EMAILS)
 
@@ -113,6 +119,7 @@ NAMES = (
     "m005_rules_version",
     "m006_unknown_holders",
     "m007_shared_until",
+    "m010_search",
     "m015_shared_emails",
     "m016_changed_holders",
     "m019_kiosk_reported",

@@ -46,6 +46,26 @@ BEGIN UPDATE attendee SET revoked_at = COALESCE(revoked_at,
     WHERE serial = NEW.serial; DELETE FROM unknown_holder WHERE serial = NEW.serial; END;
 """
 
+# What people are found by (server/searching.py), and whose words are still to be folded: at first
+# everybody's. The index gives the whole list by name without sorting it.
+SEARCH = """
+CREATE TABLE attendee_search (
+    serial INTEGER PRIMARY KEY REFERENCES attendee ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    contact TEXT NOT NULL
+) STRICT;
+CREATE TABLE search_due (serial INTEGER PRIMARY KEY REFERENCES attendee ON DELETE CASCADE) STRICT;
+INSERT INTO search_due SELECT serial FROM attendee;
+CREATE INDEX attendee_name ON attendee (family_name, given_name, serial);
+
+CREATE TRIGGER search_added AFTER INSERT ON attendee
+BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.serial); END;
+
+CREATE TRIGGER search_changed
+AFTER UPDATE OF given_name, family_name, organisation, email, external_id ON attendee
+BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.serial); END;
+"""
+
 # Until then the hall's places need no new share, as long as nobody asks (server/grants.py).
 SHARED_UNTIL = """
 ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
 from badges import wire
-from server import auth
+from server import auth, disk
 from server.config import Event
 from server.lanes import BusyError
 from server.services import address, services
@@ -164,6 +164,12 @@ _WORDS = {
     429: ("Too many attempts", "Wait a few minutes, then try again."),
     500: ("Something went wrong on our side", "Nothing was changed. Try again, or tell an admin."),
     503: ("Too busy", "Nothing was changed. Wait a moment, then try again."),
+    507: (
+        "The server's disk takes nothing more",
+        "Nothing was changed, and nothing is lost that was acknowledged before. Tell an admin: the "
+        "server's log says whether the disk is full, read-only or failing. It goes on by itself "
+        "once there is room.",
+    ),
 }
 _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
 
@@ -171,16 +177,20 @@ _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_larg
 def _error(error: Exception) -> Response:
     """One error as HTML for people or `{"error": …}` for kiosks, with nothing personal in it."""
     status = error.code if isinstance(error, HTTPException) and error.code else 500
-    if status == 500:
+    full = disk.trouble(error, services().database.path) if status == 500 else None
+    if full is not None:
+        status = 507 if full.code == "disk_full" else 503  # RFC 4918 §11.5
+    elif status == 500:
         _log_failure(error)
-    title, remedy = _WORDS.get(status, _WORDS[400 if status < 500 else 500])
+    title, remedy = _WORDS.get(507 if full else status, _WORDS[400 if status < 500 else 500])
     if isinstance(error, CSRFError):
         current_app.logger.warning(
             "a form without a token that stands reached %s", request.endpoint
         )
         title, remedy = "This form is too old", "Go back, reload the page, and send it again."
     if of_api():
-        body = wire.ErrorBody(_CODES.get(status, "failed"), f"{title}. {remedy}", status >= 500)
+        code = full.code if full else _CODES.get(status, "failed")
+        body = wire.ErrorBody(code, f"{title}. {remedy}", status >= 500)
         response = Response(
             wire.encode(wire.ErrorAnswer(body)), status, mimetype="application/json"
         )

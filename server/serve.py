@@ -1,6 +1,7 @@
 """`hallkeeper serve`: granian in front of the app, one server per event directory.
 
-The supervisor holds the event's lock and the signals; its one worker has the app. Feeds are held
+The supervisor (server/supervise.py) holds the event's lock and the signals; its one worker has the
+app. Feeds are held
 open for hours, so a stop does not wait for them: kiosks connect again by themselves.
 """
 
@@ -10,6 +11,7 @@ import gc
 import os
 import resource
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -22,15 +24,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
-from granian.server.mp import MPServer
 
-from server import database
+from server import database, disk
 from server.backup import check_directory
 from server.config import Event, EventError, load_event
 from server.connections import Guard
+from server.database import DatabaseError
+from server.schema import NewerVersionError
+from server.supervise import REFUSED, Supervisor, beat
 from server.wsgi import in_one_piece, open_app
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from flask import Flask
 
 LOCK_NAME = "serving.lock"
@@ -39,7 +45,7 @@ CONNECTIONS = 8192  # far more than strangers may hold: see server/connections.p
 HEADERS_MS = 10_000  # for a request's headers to come
 THREAD_IDLE_S = 600  # the longest that granian takes
 STOP_S = 2  # for requests in flight; the feeds that remain are cut
-FILES_WANTED = 16_384  # sockets, and two files per thread that reads the database
+FILES_WANTED = 16_384  # sockets, and two files for each reader of the database
 PARENT_CHECK_S = 0.5
 
 
@@ -48,22 +54,27 @@ class AlreadyServingError(EventError):
 
 
 def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> None:
-    """Serve the event until Ctrl-C or SIGTERM. Raises EventError where it can't start."""
+    """Serve the event until Ctrl-C or SIGTERM.
+
+    Raises EventError where it can't start, or where its worker fails again and again.
+    """
     event = load_event(event_dir)
     host = host or event.settings.host
     port = event.settings.port if port is None else port
     # The lock comes first: the port of an event that is served is taken too, by that server.
     with only_server(event_dir):
         _check_address(host, port)
-        warning = check_directory(event)
-        if warning:
-            click.echo(f"Warning: {warning}", err=True)
+        for warning in (check_directory(event), disk.room(event.path).warning):
+            if warning:
+                click.echo(f"Warning: {warning}", err=True)
         _raise_file_limit()
         server = _granian(event, host, port)
         server.on_startup(lambda: _announce(event, host, port))
         server.on_shutdown(lambda: _fold_journal(event))
         loader = partial(_load, os.getpid(), str(event_dir), port)
         server.serve(target_loader=loader, wrap_loader=False)
+    if server.failed:
+        raise EventError(server.failed)
     click.echo("Stopped.")
 
 
@@ -71,7 +82,12 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
 def only_server(event_dir: Path) -> Iterator[None]:
     """Hold the event's lock. Raises AlreadyServingError while another process holds it."""
     path = event_dir / LOCK_NAME
-    with path.open("a+") as lock:
+    try:
+        opened = path.open("a+")
+    except OSError as error:
+        found = disk.trouble(error, path)
+        raise EventError(str(found or f"{path} can't be written: {error.strerror}.")) from None
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -84,14 +100,15 @@ def only_server(event_dir: Path) -> Iterator[None]:
                 if holder.isdigit()
                 else f"this event is already being served by {who}. Stop that one first."
             ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without its name
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
         yield
 
 
-def _granian(event: Event, host: str, port: int) -> MPServer:
-    return MPServer(
+def _granian(event: Event, host: str, port: int) -> Supervisor:
+    return Supervisor(
         target="hallkeeper",
         address=host,
         port=port,
@@ -113,10 +130,17 @@ def _granian(event: Event, host: str, port: int) -> MPServer:
     )
 
 
-def _load(parent: int, event_dir: str, port: int) -> "Flask":
-    """In the worker: the app, and a watch on the supervisor, so that no worker outlives it."""
+def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask":
+    """In the worker: the app with its heartbeat, and a watch on the supervisor, so that no worker
+    outlives it.
+    """
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
-    app = open_app(Path(event_dir), port)
+    try:
+        app = open_app(Path(event_dir), port)
+    except (EventError, DatabaseError, NewerVersionError) as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(REFUSED) from None
+    beat(app, app.extensions["hallkeeper"].database, beats)
     Guard(port, app.extensions["hallkeeper"].lanes.is_known).start()
     app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
     gc.collect()
@@ -185,4 +209,5 @@ def _raise_file_limit() -> None:
 
 def _fold_journal(event: Event) -> None:
     """The last to close folds SQLite's write-ahead log in: one file again, easy to copy."""
-    database.connect(event.database_path).close()
+    with contextlib.suppress(sqlite3.Error, DatabaseError):  # it is only for convenience
+        database.connect(event.database_path).close()

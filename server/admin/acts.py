@@ -1,5 +1,6 @@
 """Acts: who did what, when and what about, by the entry log. For admins and auditors."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,9 +67,13 @@ def export() -> Response:
         abort(400)
     here, by = services(), auth.actor()
     here.database.write(lambda db: entry_log.act(db, by, "acts_exported", {}, here.now()))
-    lines = act_list.csv_lines(here.database.reader, asked.wanted, here.event.settings.time_zone)
+
+    def lines() -> Iterator[str]:
+        with here.database.reading() as db:
+            yield from act_list.csv_lines(db, asked.wanted, here.event.settings.time_zone)
+
     return Response(
-        lines,
+        lines(),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="acts.csv"'},
     )

@@ -1,5 +1,6 @@
 """The entries page and its CSV: who was where, when, by which door's word."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,9 +63,13 @@ def export() -> Response:
     here, by = services(), auth.actor()
     subject = {"hall": asked.wanted.hall_id, "door": asked.wanted.door_id}
     here.database.write(lambda db: entry_log.act(db, by, "entries_exported", subject, here.now()))
-    lines = entries_csv.csv_lines(here.database.reader, asked.wanted, here.event.settings.time_zone)
+
+    def lines() -> Iterator[str]:
+        with here.database.reading() as db:
+            yield from entries_csv.csv_lines(db, asked.wanted, here.event.settings.time_zone)
+
     return Response(
-        lines,
+        lines(),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="entries.csv"'},
     )

@@ -3,10 +3,12 @@
 `live` keeps it fresh.
 """
 
+from pathlib import Path
+
 from flask import Blueprint, current_app, render_template, url_for
 from markupsafe import Markup
 
-from server import BACKUPS, auth, backup, entries, kiosks, places
+from server import BACKUPS, auth, backup, disk, entries, kiosks, places
 from server.admin import health
 from server.services import services
 
@@ -39,8 +41,16 @@ def parts() -> dict[str, str]:
         discrepancies=entries.discrepancies(db, DISCREPANCY_ROWS),
         count=entries.discrepancy_count(db),
     )
+    shown["disk"] = render_template("parts/disk.html", warning=_disk_warning(here.database.path))
     shown["kiosks"] = _kiosks(health.at_work(kiosks.kiosks(db)), here.now())
     return shown
+
+
+def _disk_warning(path: Path) -> str:
+    try:
+        return disk.room(path).warning
+    except OSError:
+        return ""
 
 
 def _second_disk() -> backup.Status | None:

@@ -8,7 +8,19 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.bench import acts, backlog, doors, eyes, growth, ingest, sharing_cost, simulator, slow
+from tests.bench import (
+    acts,
+    backlog,
+    doors,
+    eyes,
+    growth,
+    ingest,
+    night,
+    searching,
+    sharing_cost,
+    simulator,
+    slow,
+)
 from tests.bench.eyes import memory, photo_run
 
 BENCHES: dict[str, Callable[[], object]] = {
@@ -20,6 +32,8 @@ BENCHES: dict[str, Callable[[], object]] = {
     "sharing": sharing_cost.run,
     "simulator": simulator.run,
     "growth": growth.run,
+    "night": night.run,
+    "searching": searching.run,
     "memory": memory.run,
     "acts": acts.run,
     "photos": photo_run.run,

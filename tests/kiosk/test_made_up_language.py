@@ -34,7 +34,7 @@ from kiosk.supervisor_words import (
     annul_words,
     override_words,
 )
-from kiosk.transport_types import REFUSED, TransportError
+from kiosk.transport_types import AILING, REFUSED, TransportError
 from kiosk.watching import DARK, TWO_BADGES, UNREADABLE
 from tests.kiosk import made_up
 from tests.kiosk.door import Door, badge, enrolled
@@ -179,6 +179,7 @@ def test_every_message(code: Code | System) -> None:
 def test_notices_and_what_the_server_refuses() -> None:
     messages = [TWO_BADGES, UNREADABLE, DARK, ForkError(9, 1).message, OldServerError(1, 2).message]
     messages += [TransportError(code, "in the server's own words").message for code in REFUSED]
+    messages += [TransportError(code, "in the server's own words").ailing for code in AILING]
     for message in messages:
         for text in through_the_feed(message):
             assert left_out(text) == ""

@@ -19,6 +19,7 @@ from kiosk.messages import Code, Message, in_language
 from kiosk.reader import Reader
 from kiosk.run import Kiosk, Told
 from kiosk.signal import RelayError
+from kiosk.transport_types import TransportError
 from kiosk.watching import Eye
 from tests.kiosk.door import DOOR, HALL, badge, enrolled, orders, snapshot
 from tests.kiosk.pictures import hall, held_up, symbol
@@ -122,6 +123,15 @@ def test_an_unwritable_journal_is_shown_and_admits_nobody(
     monkeypatch.undo()
     monkeypatch.setattr("kiosk.run.now_ms", lambda: snapshot().day_starts[0] + DAY_MS // 2)
     assert kiosk.present(badge(1)) is not None
+    assert status(kiosk).trouble == ()
+
+
+def test_a_full_disk_of_the_servers_is_shown(kiosk: Kiosk) -> None:
+    error = TransportError("disk_full", "in the server's own words")
+    kiosk.link.failed(str(error), error.ailing)
+    assert "The server's disk is full" in trouble(kiosk)
+    assert "服务器磁盘已满" in in_language("zh", *status(kiosk).trouble)
+    kiosk.link.answered()
     assert status(kiosk).trouble == ()
 
 

@@ -183,6 +183,24 @@ class TestTrouble:
         online.settled()
         online.until(lambda: online.link.state.refused is None)
 
+    @pytest.mark.parametrize(
+        ("status", "code", "said"),
+        [(507, "disk_full", "disk is full"), (503, "disk_read_only", "can't be written")],
+    )
+    def test_a_full_disk_of_the_servers_is_shown_and_ends_with_it(
+        self, online: Online, event: FakeEvent, status: int, code: str, said: str
+    ) -> None:
+        event.spoil = lambda request: (
+            error_reply(status, code, retry=True) if request.method == "POST" else None
+        )
+        online.present(SERIAL)
+        online.until(lambda: said in str(online.link.state.server_ails))
+        assert online.link.state.refused is None
+        assert online.door.journal.state().waiting == 1
+        event.spoil = lambda request: None
+        online.settled()
+        online.until(lambda: online.link.state.server_ails is None)
+
     def test_too_large_is_halved(self, fresh: Online, event: FakeEvent) -> None:
         fresh.door.load(orders=[])
         fresh.door.grant(20)

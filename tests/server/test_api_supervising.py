@@ -17,7 +17,16 @@ from badges.supervising import (
     MoveDoor,
     PersonFacts,
 )
-from server import accounts, create_app, issuing, kiosks, looking_up, moving, supervisors
+from server import (
+    accounts,
+    create_app,
+    issuing,
+    kiosks,
+    looking_up,
+    moving,
+    searching,
+    supervisors,
+)
 from server.config import Event
 from server.database import Database
 from tests.server.conftest import NOW, serial_of
@@ -143,6 +152,7 @@ def test_twenty_at_most_and_that_there_are_more(kiosk: Kiosk, event: Event, site
             )
 
     site.write(crowd)
+    site.write(searching.fold)
     assert found(kiosk, "kim") == [], "without a badge nobody can be admitted at a door"
     site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     answer = wire.decode(people(kiosk, "kim").data, Found)

@@ -1,13 +1,13 @@
 """Attendees one by one: found by what people type, registered, changed."""
 
 import os
+from functools import partial
 
 import pytest
 
 from badges.numbers import badge_number
-from server import attendees as store
-from server import issuing, roster
-from server.config import Event
+from server import issuing, roster, searching
+from server.config import Event, load_event
 from server.database import Database
 from server.roster import AttendeeError, UnknownAttendeeError
 from tests.server.conftest import NOW, serial_of
@@ -54,15 +54,57 @@ class TestFinding:
         assert find(site, "", limit=2, offset=1) == ["A4", "A3"]
         assert roster.find_attendees(site.reader, "", 2)[1] == 4
 
-    def test_many_words_cost_what_one_does(
+    def test_nobody_is_folded_by_a_search(
         self, site: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Each person is folded once, for the count and for the page."""
         folds = []
-        plain = store.folded
-        monkeypatch.setattr(store, "folded", lambda text: folds.append(text) or plain(text))
+        plain = searching.folded
+        monkeypatch.setattr(searching, "folded", lambda text: folds.append(text) or plain(text))
         assert find(site, " ".join("anna"[: n % 4 + 1] for n in range(30))) == ["A1"]
-        assert len(folds) <= 1 + 2 * 4
+        assert len(folds) == 1
+
+    @pytest.mark.parametrize(
+        ("text", "ids"),
+        [
+            ("ＡＮＮＡ", ["A1"]),  # full width
+            ("王小明", ["A2"]),
+            ("海事", ["A2"]),
+            ("王 海事大学", ["A2"]),
+            ("anna@EXAMPLE.org", ["A1"]),
+            ("a" * 101, []),
+            ("'\" OR 1=1 --", []),
+            ("%", []),
+        ],
+    )
+    def test_as_people_type_it(self, site: Database, text: str, ids: list[str]) -> None:
+        assert find(site, text) == ids
+
+    def test_no_word_spans_two_fields(self, site: Database) -> None:
+        assert find(site, "pilotsanna@example.org") == []
+        assert find(site, "example.orga1") == []
+
+    def test_every_way_to_change_somebody_changes_what_they_are_found_by(
+        self, site: Database
+    ) -> None:
+        add = partial(roster.add_attendee, by="u", now=NOW, random=os.urandom)
+        made = site.write(lambda db: add(db, {"given_name": "Gia", "category": 1}))
+        assert find(site, "gia") == ["Gia"]
+        change = partial(roster.change_attendee, by="u", now=NOW)
+        values = {"given_name": "Zoë", "email": "z@example.net", "organisation": "Łódź"}
+        site.write(lambda db: change(db, made.serial, values))
+        assert (find(site, "gia"), find(site, "zoe example.net łodz")) == ([], ["Zoë"])
+        take(site, "id,name,email,category\nA1,Ines Dubois,ines@example.org,vip\n")
+        assert (find(site, "keller"), find(site, "ines dubois")) == ([], ["A1"])
+        assert not searching.is_due(site.reader)
+
+    def test_somebody_added_by_hand_is_found_once_the_event_is_opened(
+        self, event: Event, site: Database
+    ) -> None:
+        by_hand = "UPDATE attendee SET family_name = 'Ørsted' WHERE external_id = 'A3'"
+        site.write(lambda db: db.execute(by_hand) and None)
+        assert find(site, "ørsted") == []
+        load_event(event.path)
+        assert find(site, "ørsted") == ["A3"]
 
     def test_nobody(self, site: Database) -> None:
         with pytest.raises(UnknownAttendeeError):

@@ -289,7 +289,7 @@ class TestInterrupted:
         def write(database: Database, step: Callable[[sqlite3.Connection], Any]) -> Any:
             def interrupted(db: sqlite3.Connection) -> Any:
                 os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0.2)  # until the main thread has heard of it
+                time.sleep(2)  # until the main thread has heard of it, on a busy machine too
                 return step(db)
 
             result = plain(database, step if late else interrupted)

@@ -1,5 +1,6 @@
 """The writer: what it said is on disk, a step that fails alone, and many at once."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -249,3 +250,115 @@ def test_a_listener_that_fails_keeps_no_answer_back(numbers: Database) -> None:
     numbers.write(lambda db: add(db, 1))
     numbers.write(lambda db: add(db, 2))
     assert heard == [1, 2]
+
+
+def descriptors(path: Path) -> int:
+    """How many of this process's open files are that one."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += link.readlink() == path
+    return found
+
+
+def test_a_damaged_file_is_closed_again(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.db"
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database") as caught:
+        connect(path)
+    assert descriptors(path) == 0, caught.value
+
+
+class TestReaders:
+    def test_a_block_borrows_one_and_gives_it_back(self, numbers: Database) -> None:
+        with numbers.reading() as db, numbers.reading() as other:
+            assert db is not other
+            assert numbers.readers == (2, 0)
+        assert numbers.readers == (0, 2)
+        with numbers.reading() as again:
+            assert again in (db, other)
+
+    def test_a_thread_keeps_one_until_it_gives_it_back(self, numbers: Database) -> None:
+        assert numbers.reader is numbers.reader
+        assert numbers.readers == (1, 0)
+        numbers.give_back()
+        numbers.give_back()  # twice is fine
+        assert numbers.readers == (0, 1)
+
+    def test_what_was_given_back_can_not_be_used(self, numbers: Database) -> None:
+        kept = numbers.reader
+        numbers.give_back()
+        with pytest.raises(DatabaseError, match="given back"):
+            kept.execute("SELECT 1")
+        with numbers.reading() as db:
+            pass
+        with pytest.raises(DatabaseError, match="given back"):
+            db.cursor()
+
+    def test_another_thread_can_not_use_it(self, numbers: Database) -> None:
+        kept = numbers.reader
+        with ThreadPoolExecutor(1) as pool, pytest.raises(DatabaseError, match="given back"):
+            pool.submit(kept.execute, "SELECT 1").result()
+
+    def test_what_was_half_read_shows_nothing_old_to_the_next(self, numbers: Database) -> None:
+        for number in range(3):
+            numbers.write(partial(add, number=number))
+        half = numbers.reader.execute("SELECT n FROM n")
+        assert half.fetchone()[0] == 0
+        numbers.give_back()
+        numbers.write(lambda db: add(db, 7))
+        assert count(numbers) == 4, "the next reader sees what was true for the one before"
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            half.fetchone()
+
+    def test_an_open_transaction_ends_with_the_block(self, numbers: Database) -> None:
+        with numbers.reading() as db:
+            db.execute("BEGIN")
+            assert db.execute("SELECT COUNT(*) FROM n").fetchone()[0] == 0
+        numbers.write(lambda db: add(db, 7))
+        with numbers.reading() as again:
+            assert again is db
+            assert again.execute("SELECT COUNT(*) FROM n").fetchone()[0] == 1
+
+    def test_one_moment_within_a_transaction(self, numbers: Database) -> None:
+        with numbers.reading() as db:
+            db.execute("BEGIN")
+            assert db.execute("SELECT COUNT(*) FROM n").fetchone()[0] == 0
+            numbers.write(lambda db: add(db, 7))
+            assert db.execute("SELECT COUNT(*) FROM n").fetchone()[0] == 0
+
+    def test_ended_threads_leave_theirs_to_others(self, numbers: Database) -> None:
+        for _ in range(100):
+            thread = threading.Thread(target=count, args=(numbers,))
+            thread.start()
+            thread.join()
+        lent, idle = numbers.readers
+        assert lent + idle == 1
+
+    def test_a_crowd_keeps_no_more_than_the_pool(self, numbers: Database) -> None:
+        together = threading.Barrier(50)
+
+        def read() -> None:
+            with numbers.reading() as db:
+                db.execute("SELECT COUNT(*) FROM n").fetchone()
+                together.wait(20)
+
+        for _ in range(3):
+            with ThreadPoolExecutor(50) as pool:
+                for done in [pool.submit(read) for _ in range(50)]:
+                    done.result()
+            assert numbers.readers == (0, module.IDLE_READERS_MAX)
+        # SQLite keeps the files of closed connections for the next ones, while others hold locks.
+        assert descriptors(numbers.path) <= 50 + 1
+
+    def test_closing_closes_all(self, tmp_path: Path) -> None:
+        database = Database(tmp_path / "n.db")
+        database.write(lambda db: db.execute("CREATE TABLE n (n INTEGER)") and None)
+        count(database)
+        with database.reading():
+            database.close()
+        assert descriptors(tmp_path / "n.db") == 0
+        for use in (lambda: database.reader, lambda: database.reading().__enter__()):
+            database.give_back()
+            with pytest.raises(DatabaseError, match="closed"):
+                use()

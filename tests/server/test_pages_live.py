@@ -49,7 +49,8 @@ def test_it_works(pages: Pages) -> None:
     pages.send(main)
     with Feed(pages.staff("steward")) as feed:
         first = feed.parts()
-        assert {"hall-1", "hall-2", "hall-3", "latest", "kiosks", "discrepancies"} == set(first)
+        halls = {"hall-1", "hall-2", "hall-3"}
+        assert {*halls, "latest", "kiosks", "discrepancies", "disk"} == set(first)
         main.scan(pages.now, pages.serial("A1"))
         began = time.monotonic()
         pages.send(main)

@@ -20,11 +20,12 @@ FROZEN = {
     "m005_rules_version": "10d6044e7983f64a",
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
-    "m015_shared_emails": "ccb70b2ac559a6e7",
-    "m016_changed_holders": "dda7226c068a63cc",
-    "m019_kiosk_reported": "6ebdc7d06726557a",
-    "m020_sign_in": "e1b7edda590c3e9c",
-    "m021_acts": "076c4d1f83a38f7e",
+    "m010_search": "db0ca35e7fba19b9",
+    "m015_shared_emails": "a7e2c8f878e7b001",
+    "m016_changed_holders": "8da0c3f7f5470f2a",
+    "m019_kiosk_reported": "f437692dfd9236c8",
+    "m020_sign_in": "7c1052dad41f72b9",
+    "m021_acts": "e351096755a08e8a",
 }
 
 
@@ -101,11 +102,14 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "unknown_holder",
         "known_device",
         "changed_holder",
+        "attendee_search",
+        "search_due",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
     for name in [name for name, sql in whole if (sql or "").startswith("CREATE TRIGGER")]:
         database.execute(f"DROP TRIGGER {name}")
+    database.execute("DROP INDEX attendee_name")
     database.execute("DELETE FROM setting WHERE key = 'rules_version'")
     database.execute("ALTER TABLE hall DROP COLUMN shared_until")
     database.execute("ALTER TABLE kiosk DROP COLUMN last_seq")

@@ -1,0 +1,156 @@
+"""What a disk says when it takes nothing more, in words that tell where and what to do.
+
+SQLite says "disk I/O error" or "unable to open database file" where a disk is full or can be read
+alone; which of them it is, the file system tells.
+"""
+
+import errno
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+NEEDED_BYTES = 64_000_000  # the write-ahead log of a busy day, and an import
+FULL_BYTES = 1_000_000  # with less free, an error of SQLite's is for lack of room
+LOW_BYTES = 1_000_000_000
+LOW_PART = 0.1  # of the disk; but ten times LOW_BYTES are enough
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class DatabaseError(Exception):
+    """The database can't be used; the text says what to do."""
+
+
+class DiskError(DatabaseError):
+    """The disk takes nothing. What was acknowledged before is on it.
+
+    `code` is a word for kiosks: disk_full, disk_read_only or disk_failing.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much of a disk is free, in bytes."""
+
+    free: int
+    total: int
+
+    @property
+    def low(self) -> bool:
+        """Whether staff should make room."""
+        if self.free < LOW_BYTES:
+            return True
+        return self.free < self.total * LOW_PART and self.free < 10 * LOW_BYTES
+
+    @property
+    def warning(self) -> str:
+        """For staff; "" while there is room enough."""
+        if not self.low:
+            return ""
+        return (
+            f"The server's disk is nearly full: {size(self.free)} of {size(self.total)} are free. "
+            "When it is full, no scan is taken and nothing can be changed. Make room on it."
+        )
+
+
+def room(path: Path) -> Room:
+    """Of the disk that `path` is on. Raises OSError."""
+    usage = shutil.disk_usage(path)
+    return Room(usage.free, usage.total)
+
+
+def size(count: int) -> str:
+    """Bytes as people write them: 640 MB, 12.3 GB."""
+    return f"{count / 1e9:,.1f} GB" if count >= LOW_BYTES else f"{count / 1e6:,.0f} MB"
+
+
+def trouble(error: BaseException, path: Path) -> DiskError | None:
+    """What the disk of `path` has, where `error` came of it; None where it did not."""
+    directory = path if path.is_dir() else path.parent
+    if isinstance(error, DiskError):
+        return error
+    if isinstance(error, OSError):
+        if error.errno in _FULL:
+            return _full(directory)
+        return _read_only(directory) if error.errno == errno.EROFS else None
+    if not isinstance(error, sqlite3.Error):
+        return None
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the details
+    if code == sqlite3.SQLITE_FULL:
+        return _full(directory)
+    if code not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        return None
+    if _mounted_read_only(directory) or code == sqlite3.SQLITE_READONLY:
+        return _read_only(directory)
+    if _free(directory) < FULL_BYTES:
+        return _full(directory)
+    return _failing(directory, error) if code == sqlite3.SQLITE_IOERR else None
+
+
+def _full(directory: Path) -> DiskError:
+    return DiskError(
+        "disk_full",
+        f"the disk with {directory} is full: {size(_free(directory))} are free, and at least "
+        f"{size(NEEDED_BYTES)} are needed. Nothing was changed. Make room on it (old backups, "
+        "other programs' files), then try again.",
+    )
+
+
+def _read_only(directory: Path) -> DiskError:
+    return DiskError(
+        "disk_read_only",
+        f"{directory} can be read but not written. Nothing was changed. Was the disk mounted "
+        "read-only (after an error, say), or does the directory belong to another user?",
+    )
+
+
+def _failing(directory: Path, error: sqlite3.Error) -> DiskError:
+    name = getattr(error, "sqlite_errorname", "")
+    return DiskError(
+        "disk_failing",
+        f"the disk with {directory} answered with an error ({error}, {name}). Nothing was changed. "
+        "Is it failing, or was it taken out? Look at the system's log (`dmesg`).",
+    )
+
+
+def _free(directory: Path) -> int:
+    try:
+        return room(directory).free
+    except OSError:
+        return 0
+
+
+def _mounted_read_only(directory: Path) -> bool:
+    try:
+        return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+class Watch:
+    """Logs when a disk becomes nearly full, and when there is room again: once each."""
+
+    def __init__(self, path: Path, look: Callable[[Path], Room] = room) -> None:
+        self._path = path
+        self._look = look
+        self._low = False
+
+    def look(self) -> None:
+        try:
+            now = self._look(self._path)
+        except OSError:
+            return
+        if now.low and not self._low:
+            log.warning("%s", now.warning)
+        if self._low and not now.low:
+            log.warning("The server's disk has room again: %s are free.", size(now.free))
+        self._low = now.low
