@@ -105,6 +105,7 @@ def enrol_command(directory: Path, code: str, again: bool, wait: int) -> None:
 @click.option("--language", help="Of the page, or two with a comma: zh,en.")
 @click.option("--json", "as_json", is_flag=True, help="Print each answer as one JSON line.")
 @click.option("--until-end", is_flag=True, help="Stop when a file camera has ended.")
+@click.option("--loop", is_flag=True, help="Begin a file camera again when it has ended.")
 @plain_errors
 def run_command(
     directory: Path,
@@ -112,15 +113,18 @@ def run_command(
     language: str | None,
     as_json: bool,
     until_end: bool,
+    loop: bool,
     **given: Any,
 ) -> None:
     """Run the door until it is told to stop (SIGTERM, Ctrl-C)."""
+    if loop and until_end:
+        raise click.UsageError("--loop has no end to stop at: leave it or --until-end out.")
     languages = language.split(",") if language else None
     settings = config.with_options(config.load_settings(directory), languages=languages, **given)
     catalogue.add(directory / config.TRANSLATIONS)
     camera = None
     if settings.camera != "none":
-        camera = Camera(parse_source(settings.camera), wish_of(settings))
+        camera = Camera(parse_source(settings.camera), wish_of(settings), loop=loop)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -63,6 +63,8 @@ class Show:
             discrepancies = stage.discrepancies()
             click.echo("\n" + "\n".join(summary(verdict, play.RULES, discrepancies)))
             if not self.once:
+                click.echo("\nThe films begin again, for the pages alone: nothing more is judged.")
+                performance.go_on(films, pages)
                 click.echo("\n" + "\n".join(_pages(event, password, pages)))
                 click.echo("\n" + "\n".join(self._own_badge(event, database, forum)))
             if self.json_line:
