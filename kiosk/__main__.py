@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from badges.catalogue import CatalogueError
-from kiosk import catalogue, config
+from kiosk import autostart, catalogue, config
 from kiosk.camera import Camera, CameraError, parse_source
 from kiosk.camera_names import webcams_text
 from kiosk.camera_settings import wish_of
@@ -51,6 +51,7 @@ def plain_errors(command: F) -> F:
         try:
             return command(*args, **options)
         except (
+            autostart.AutostartError,
             config.ConfigError,
             JournalError,
             EnrolError,
@@ -191,6 +192,32 @@ def _line(told: Told, as_json: bool) -> str:
             "facts_age_ms": told.facts_age_ms,
             "free_places": answer.free_places,
         }
+    )
+
+
+@main.command("autostart")
+@directory_option
+@click.option("--browser", help="Chromium's command or path, where it is not found by itself.")
+@click.option("--again", is_flag=True, help="Replace the files of another kiosk.")
+@click.option("--print", "only_print", is_flag=True, help="Write nothing, show the files.")
+@plain_errors
+def autostart_command(directory: Path, browser: str | None, again: bool, only_print: bool) -> None:
+    """Let the kiosk and its screen start with this machine, by systemd units of your own."""
+    planned = autostart.plan(directory, Path.home(), browser)
+    if only_print:
+        click.echo("\n".join(f"# {path}\n{text}" for path, text in planned.files.items()))
+        return
+    autostart.write(planned, again=again)
+    for path in planned.files:
+        click.echo(f"Written: {path}")
+    if not planned.has_screen:
+        click.echo("No Chromium was found, so only the kiosk starts, without its screen.", err=True)
+    click.echo(
+        "Switch it on:\n"
+        "  systemctl --user daemon-reload\n"
+        f"  systemctl --user enable --now {autostart.KIOSK_UNIT}\n"
+        "  loginctl enable-linger\n"
+        "The screen comes with the next sign-in at the desktop. docs/kiosk.md tells the rest."
     )
 
 
