@@ -27,7 +27,13 @@ env | grep -i _proxy= >>calls
 [ -z "${APT_FAILS:-}" ] || { echo "E: $APT_FAILS" >&2; exit 100; }
 case "$*" in *install*) touch installed ;; esac
 """
-APT_CACHE = 'case " $HAS " in *" $2 "*) echo "Package: $2" ;; *) exit 100 ;; esac'
+# As long as the real one's answer: whoever reads its first line alone ends it with an error.
+APT_CACHE = """
+case " $HAS " in
+*" $2 "*) printf 'Package: %s\\n%0200000d\\n' "$2" 0 ;;
+*) exit 100 ;;
+esac
+"""
 ID = 'echo "$UID_HERE"'
 SUDO = """
 [ -n "${SUDO_WORKS:-}" ] || exit 1
