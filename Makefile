@@ -1,21 +1,28 @@
-# Two commands for a fresh machine: `make demo` and `make test`. Everything goes into .venv here.
+# Two commands for a fresh machine: `make demo` and `make test`; `make kiosk` sets up a door's machine alone.
+# `make quick` are the tests that need no process, film or browser. Everything goes into .venv here (VENV=… elsewhere).
 # DEMO=--once ends after the summary; PYTEST="-k places" chooses tests, BENCH="doors eyes" measurements.
 
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 DEMO ?=
 PYTEST ?=
 BENCH ?=
 
-.PHONY: demo test check bench clean
+.PHONY: demo kiosk test quick check bench clean
 
 demo: $(VENV)/.run
 	$(BIN)/hallkeeper demo $(DEMO)
 
+kiosk: $(VENV)/.kiosk
+	@echo "The kiosk is set up. At a door: $(BIN)/hallkeeper-kiosk enrol --dir kiosk-here --code CODE (docs/kiosk.md)"
+
 test: $(VENV)/.test
 	$(BIN)/pytest $(PYTEST)
+
+quick: $(VENV)/.test
+	$(BIN)/pytest -q --quick $(PYTEST)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -29,14 +36,18 @@ bench: $(VENV)/.bench
 clean:
 	rm -rf $(VENV) build *.egg-info
 
+$(VENV)/.kiosk: pyproject.toml $(CONSTRAINTS) .ci/setup
+	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[kiosk]"
+	touch $@
+
 $(VENV)/.run: pyproject.toml $(CONSTRAINTS) .ci/setup
 	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[server,kiosk]"
-	touch $@
+	touch $(VENV)/.kiosk $@
 
 $(VENV)/.test: pyproject.toml $(CONSTRAINTS) .ci/setup
 	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[test]"
-	touch $(VENV)/.run $@
+	touch $(VENV)/.kiosk $(VENV)/.run $@
 
 $(VENV)/.bench: pyproject.toml $(CONSTRAINTS) .ci/setup
 	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[bench]"
-	touch $(VENV)/.run $(VENV)/.test $@
+	touch $(VENV)/.kiosk $(VENV)/.run $(VENV)/.test $@

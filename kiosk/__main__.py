@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from badges.catalogue import CatalogueError
-from kiosk import catalogue, config
+from kiosk import autostart, catalogue, config
 from kiosk.camera import Camera, CameraError, parse_source
 from kiosk.camera_names import webcams_text
 from kiosk.camera_settings import wish_of
@@ -54,6 +54,7 @@ def plain_errors(command: F) -> F:
         try:
             return command(*args, **options)
         except (
+            autostart.AutostartError,
             config.ConfigError,
             JournalError,
             EnrolError,
@@ -114,6 +115,7 @@ def enrol_command(directory: Path, code: str, again: bool, wait: int) -> None:
 @click.option("--language", help="Of the page, or two with a comma: zh,en.")
 @click.option("--json", "as_json", is_flag=True, help="Print each answer as one JSON line.")
 @click.option("--until-end", is_flag=True, help="Stop when a file camera has ended.")
+@click.option("--loop", is_flag=True, help="Begin a file camera again when it has ended.")
 @plain_errors
 def run_command(
     directory: Path,
@@ -121,15 +123,18 @@ def run_command(
     language: str | None,
     as_json: bool,
     until_end: bool,
+    loop: bool,
     **given: Any,
 ) -> None:
     """Run the door until it is told to stop (SIGTERM, Ctrl-C)."""
+    if loop and until_end:
+        raise click.UsageError("--loop has no end to stop at: leave it or --until-end out.")
     languages = language.split(",") if language else None
     settings = config.with_options(config.load_settings(directory), languages=languages, **given)
     catalogue.add(directory / config.TRANSLATIONS)
     camera = None
     if settings.camera != "none":
-        camera = Camera(parse_source(settings.camera), wish_of(settings))
+        camera = Camera(parse_source(settings.camera), wish_of(settings), loop=loop)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -198,6 +203,41 @@ def _line(told: Told, as_json: bool) -> str:
             "facts_age_ms": told.facts_age_ms,
             "free_places": answer.free_places,
         }
+    )
+
+
+@main.command("screen")
+@directory_option
+@click.option("--browser", help="A Chromium to use in place of the one that is found.")
+@plain_errors
+def screen_command(directory: Path, browser: str | None) -> None:
+    """Show the kiosk's screen, full screen, in a browser of its own; it waits for the kiosk."""
+    autostart.show_screen(directory, Path.home(), browser)
+
+
+@main.command("autostart")
+@directory_option
+@click.option("--browser", help="Chromium's command or path, where it is not found by itself.")
+@click.option("--again", is_flag=True, help="Replace the files of another kiosk.")
+@click.option("--print", "only_print", is_flag=True, help="Write nothing, show the files.")
+@plain_errors
+def autostart_command(directory: Path, browser: str | None, again: bool, only_print: bool) -> None:
+    """Let the kiosk and its screen start with this machine, by systemd units of your own."""
+    planned = autostart.plan(directory, Path.home(), browser)
+    if only_print:
+        click.echo("\n".join(f"# {path}\n{text}" for path, text in planned.files.items()))
+        return
+    autostart.write(planned, again=again)
+    for path in planned.files:
+        click.echo(f"Written: {path}")
+    if not planned.has_screen:
+        click.echo("No Chromium was found, so only the kiosk starts, without its screen.", err=True)
+    click.echo(
+        "Switch it on:\n"
+        "  systemctl --user daemon-reload\n"
+        f"  systemctl --user enable --now {autostart.KIOSK_UNIT}\n"
+        "  loginctl enable-linger\n"
+        "The screen comes with the next sign-in at the desktop. docs/kiosk.md tells the rest."
     )
 
 

@@ -16,6 +16,7 @@ from server.config import EventError
 from server.demo.people import CAST_SIZE
 from server.demo.processes import StageError
 
+STOPPED = 130  # as shells count an end by Ctrl-C
 PEOPLE_MIN, PEOPLE_MAX = 2 * CAST_SIZE, 50_000
 
 
@@ -66,6 +67,9 @@ def demo(
         except StageError as error:
             place.keep = True
             raise click.ClickException(f"{error}\nEverything is left in {place.path}.") from None
+        except KeyboardInterrupt:
+            click.echo("\nStopped before the end: nothing was judged.", err=True)
+            raise SystemExit(STOPPED) from None
         place.keep = not show.good
         if place.keep and place.temporary:
             click.echo(f"Everything is left in {place.path}.", err=True)

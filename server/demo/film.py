@@ -6,8 +6,9 @@ and given the sensor's noise; so what a kiosk answers, it has read as it would a
 
 import math
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,11 @@ def make_films(
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Draw each film into its file, side by side. `progress` hears of each presentation drawn."""
+    """Draw each film into its file, side by side. `progress` hears of each presentation drawn.
+
+    When it is interrupted, or one film fails, the others end with the frame that is being drawn.
+    """
+    stop = threading.Event()
     total, done = sum(len(shown) for _, shown in films), 0
 
     def drawn() -> None:
@@ -77,12 +82,16 @@ def make_films(
     cv2.setNumThreads(1)  # the films are drawn side by side already
     try:
         with ThreadPoolExecutor(WORKERS) as pool:
-            jobs = [
-                pool.submit(make_film, path, shown, event_name, seed * 1000 + number, drawn)
-                for number, (path, shown) in enumerate(films)
-            ]
-            for job in jobs:
-                job.result()
+            try:
+                jobs = [
+                    pool.submit(make_film, path, shown, event_name, seed * 1000 + n, drawn, stop)
+                    for n, (path, shown) in enumerate(films)
+                ]
+                for job in as_completed(jobs):
+                    job.result()
+            except BaseException:
+                stop.set()  # the pool waits for its jobs, and a whole film takes a minute
+                raise
     finally:
         cv2.setNumThreads(threads)
 
@@ -93,13 +102,19 @@ def make_film(
     event_name: str,
     seed: int,
     drawn: Callable[[], None] = lambda: None,
+    stop: threading.Event | None = None,
 ) -> None:
-    """Write one film: an empty lobby, each presentation in turn, an empty lobby."""
+    """Write one film: an empty lobby, each presentation in turn, an empty lobby.
+
+    Once `stop` is set the film ends there.
+    """
     dice = random.Random(seed)
     scene = Scene(seed)
     steps = _steps(shown, event_name, dice, drawn)
     with MotionJpeg(path, fps=FPS, width=WIDTH, height=HEIGHT) as film:
         for number, (take, step) in enumerate(steps):
+            if stop is not None and stop.is_set():
+                return
             picture = frame(scene, number, take, step)
             _, jpeg = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
             film.add(jpeg.tobytes())

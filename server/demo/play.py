@@ -98,6 +98,7 @@ _Heard: TypeAlias = "queue.SimpleQueue[tuple[Kiosk, Answer]]"
 
 
 def _hear(heard: _Heard, kiosk: Kiosk, answer: Answer) -> None:
+    kiosk.answers.append(answer)
     heard.put((kiosk, answer))
 
 
@@ -128,6 +129,20 @@ class Play:
         answers = {kiosk.door: list(kiosk.answers) for kiosk in self.kiosks}
         ledger = self.stage.ledger([one for door in answers.values() for one in door])
         return judge(self.script.doors, answers, RULES, outages, ledger)
+
+    def go_on(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> None:
+        """Play the films again and again, unjudged, so that the doors' pages stay alive.
+
+        The kiosks are started anew, each with its page at the port where it was, and whoever was
+        admitted before is still inside. Returns when the pages answer. Raises StageError.
+        """
+        for kiosk in self.kiosks:
+            assert kiosk.child is not None
+            self.children.stop(kiosk.child)
+            options = ["--loop", "--port", str(pages[kiosk.door])]
+            self.stage.run(kiosk, str(films[kiosk.door]), lambda answer: None, *options)
+        for kiosk in self.kiosks:
+            self.stage.wait_for_page(kiosk, pages[kiosk.door])
 
     def _watch(self, heard: _Heard) -> list[Outage]:
         """Print answers as they come, and cut and mend the network in their midst."""

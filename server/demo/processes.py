@@ -62,8 +62,13 @@ class Child:
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-            self._process.wait()
+            self.kill()
+        self._reader.join()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
         self._reader.join()
 
     def log(self) -> str:
@@ -101,6 +106,11 @@ class Children:
         self._children.append(child)
         return child
 
+    def stop(self, child: Child) -> None:
+        """Stop one of them before the others."""
+        child.stop()
+        self._children.remove(child)
+
     def check(self) -> None:
         """Raises StageError where one has ended by itself with an error."""
         for child in self._children:
@@ -111,8 +121,15 @@ class Children:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in reversed(self._children):
-            child.stop()
+        left = self._children.copy()
+        try:
+            while left:
+                left[-1].stop()
+                left.pop()
+        except KeyboardInterrupt:  # a second Ctrl-C: whoever asks again won't wait any longer
+            for child in reversed(left):
+                child.kill()
+            raise
 
 
 def wait_until(done: Callable[[], bool], timeout_s: float, pause_s: float = 0.05) -> bool:

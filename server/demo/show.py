@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,9 @@ class Show:
             discrepancies = stage.discrepancies()
             click.echo("\n" + "\n".join(summary(verdict, play.RULES, discrepancies)))
             if not self.once:
-                click.echo("\n" + "\n".join(_pages(event, password, pages)))
+                click.echo("\nThe films begin again, for the pages alone: nothing more is judged.")
+                performance.go_on(films, pages)
+                click.echo("\n" + "\n".join(_pages(event, password, kiosks)))
                 click.echo("\n" + "\n".join(self._own_badge(event, database, forum)))
             if self.json_line:
                 click.echo(json.dumps(as_json(verdict, discrepancies), ensure_ascii=False))
@@ -131,14 +133,20 @@ def _run_webcam(stage: Stage, kiosk: Kiosk, camera: str, port: int) -> None:
     stage.run(kiosk, camera, say, "--port", str(port))
 
 
-def _pages(event: Event, password: str, pages: Mapping[str, int]) -> list[str]:
+def _pages(event: Event, password: str, kiosks: Sequence[Kiosk]) -> list[str]:
+    """Where to look. A kiosk's screen opens by its link, once for one browser."""
     return [
         f"Admin's pages        {event.settings.public_address}/   (browsers warn once: the"
         " certificate is the event's own)",
         f"  name {FIRST_ADMIN}, password {password}",
-        *(f"Door {door:<15} http://{HOST}:{port}/" for door, port in pages.items()),
+        *(f"Door {kiosk.door:<15} {_screen_link(kiosk)}" for kiosk in kiosks),
         "Stop with Ctrl-C.",
     ]
+
+
+def _screen_link(kiosk: Kiosk) -> str:
+    """What `hallkeeper-kiosk link` prints. The two packages meet on the wire and in files alone."""
+    return (kiosk.directory / "screen.link").read_text("utf-8").strip()
 
 
 def _until_ctrl_c(children: Children) -> None:

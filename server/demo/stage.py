@@ -6,6 +6,7 @@ The kiosks are run as an organiser would run them; what they answer comes as lin
 import http.client
 import json
 import os
+import socket
 import ssl
 import sys
 import time
@@ -118,12 +119,19 @@ class Stage:
                 kiosk.trouble = f"{kiosk.name} printed a line that can't be read: {error}"
                 return
             if answer is not None:
-                kiosk.answers.append(answer)
                 on_answer(answer)
 
         kiosk.goes_on = "--until-end" not in options
         command = self._kiosk("run", kiosk, "--camera", camera, "--json", *options)
         kiosk.child = self._children.start(kiosk.name, command, hear)
+
+    def wait_for_page(self, kiosk: Kiosk, port: int) -> None:
+        """Return when the kiosk's page answers. Raises StageError."""
+        child = kiosk.child
+        assert child is not None
+        wait_until(lambda: _is_open(port) or not child.running, START_S)
+        if not child.running or not _is_open(port):
+            raise child.failed("does not show its page")
 
     def ledger(self, answers: list[Answer]) -> list[LedgerRow]:
         """All scans that the server has, once it has these, or when waiting is no use."""
@@ -178,6 +186,15 @@ class Stage:
         finally:
             connection.close()
         return True
+
+
+def _is_open(port: int) -> bool:
+    """Whether somebody listens on that port of loopback."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def parse_answer(kiosk: Kiosk, line: str) -> Answer | None:

@@ -136,6 +136,30 @@ def test_sigterm_ends_it_cleanly_and_the_page_is_served(
     assert len(event.scans()) >= 1
 
 
+def test_a_looped_film_begins_again(event: FakeEvent, video: Path, tmp_path: Path) -> None:
+    """The film has ended for longer than a code in view is one presentation (3 s)."""
+    directory = enrolled_at(event, tmp_path / "door")
+    quiet = tmp_path / "quiet.avi"
+    still = cv2.VideoWriter(str(quiet), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
+    badge_frame = cv2.cvtColor(held_up(symbol(badge(1)), 4), cv2.COLOR_GRAY2BGR)
+    nobody = cv2.cvtColor(hall(), cv2.COLOR_GRAY2BGR)
+    for number in range(45):
+        still.write(badge_frame if number < 5 else nobody)
+    still.release()
+    with running(directory, "--headless", "--json", "--loop", "--camera", str(quiet)) as process:
+        lines = [json.loads(process.stdout.readline()) for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert [line["serial"] for line in lines] == [1, 1, 1]
+
+
+def test_a_loop_has_no_end_to_stop_at(tmp_path: Path) -> None:
+    result = run("run", "--dir", tmp_path, "--loop", "--until-end")
+    assert result.exit_code == 2
+    assert "--loop has no end to stop at" in result.output
+
+
 def test_offline_it_admits_from_what_it_holds(
     event: FakeEvent, video: Path, tmp_path: Path
 ) -> None:

@@ -2,16 +2,27 @@
 is told.
 """
 
+import json
+import os
+import re
+import signal
+import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from server import entries
 from server.cli import main
+from server.database import Database
+from server.demo.forum import DOORS
 from server.demo.link import Link
-from server.demo.processes import Children, StageError, wait_until
+from server.demo.processes import Child, Children, StageError, wait_until
+from server.demo.show import Show
 from server.demo.stage import Kiosk, parse_answer
 
 LINE = (
@@ -103,6 +114,107 @@ def test_a_process_that_ignores_sigterm_is_killed(
         child = children.start("server", [sys.executable, "-c", code], heard.append)
         assert wait_until(lambda: heard == ["ready"], 20)
     assert not child.running
+
+
+def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second Ctrl-C, while the first still waits for a process, leaves none of them behind."""
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        " print('ready'); time.sleep(600)"
+    )
+    heard: list[str] = []
+    began = time.monotonic()
+
+    def impatient(children: Children, names: list[str]) -> list[Child]:
+        with children:
+            made = [
+                children.start(name, [sys.executable, "-c", code], heard.append) for name in names
+            ]
+            assert wait_until(lambda: heard == ["ready", "ready"], 20)
+            monkeypatch.setattr(made[-1]._process, "wait", Impatience(made[-1]._process.wait))
+        return made
+
+    children = Children(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        impatient(children, ["server", "door"])
+    assert not any(child.running for child in children._children)
+    assert time.monotonic() - began < 25
+
+
+class Impatience:
+    """Waiting that is interrupted the first time, as a second Ctrl-C would."""
+
+    def __init__(self, wait: Callable[..., int]) -> None:
+        self._wait = wait
+        self._asked = 0
+
+    def __call__(self, *timeout: float) -> int:
+        self._asked += 1
+        if self._asked == 1:
+            raise KeyboardInterrupt
+        return self._wait(*timeout)
+
+
+@pytest.mark.system
+def test_ctrl_c_while_films_are_drawn(tmp_path: Path) -> None:
+    options = ["demo", "--once", "--people", "300", "--dir", str(tmp_path / "demo")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "server.cli", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as demo:
+        try:
+            assert demo.stdout is not None
+            assert any(line.startswith("Drawing films") for line in demo.stdout)
+            time.sleep(1)
+            began = time.monotonic()
+            os.killpg(demo.pid, signal.SIGINT)
+            _, said = demo.communicate(timeout=60)
+        finally:
+            demo.kill()
+    assert demo.returncode == 130
+    assert said.strip() == "Stopped before the end: nothing was judged."
+    assert time.monotonic() - began < 8  # it takes one, where the machine has nothing else to do
+
+
+@pytest.mark.system
+def test_after_the_summary_the_doors_see_films_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A whole demo of a few presentations, to its open pages and a while beyond."""
+    script = {"EAST": "seat url seat", "WEST": "seat | seat | seat", "NORTH": "guest wifi guest"}
+    for name, words in script.items():
+        monkeypatch.setattr(f"server.demo.script.{name}", words)
+    seen: dict[str, str] = {}
+
+    def open_pages(children: Children) -> None:
+        pages = re.findall(r"^Door (\S+) +(http://\S+/)$", capsys.readouterr().out, re.M)
+        assert len(pages) == 3
+        before = entries_in(tmp_path)
+        assert wait_until(lambda: entries_in(tmp_path) >= before + 9, 60)
+        seen.update((door, camera_at(url)) for door, url in pages)
+        children.check()
+
+    monkeypatch.setattr("server.demo.show._until_ctrl_c", open_pages)
+    show = Show(tmp_path, 1, 300, None, once=False, json_line=False)
+    show.run()
+    assert show.good
+    assert seen == dict.fromkeys(DOORS, "live")
+
+
+def entries_in(place: Path) -> int:
+    """How many scans the demo's ledger has."""
+    with Database(place / "event" / "hallkeeper.db") as database:
+        return len(entries.page(database.reader, entries.Filter(), rows=500).entries)
+
+
+def camera_at(url: str) -> str:
+    """How the camera is, as a door's page is told."""
+    with urllib.request.urlopen(f"{url}feed", timeout=10) as stream:
+        told = next(line for line in stream if line.startswith(b"data: "))
+    return str(json.loads(told.removeprefix(b"data: "))["status"]["camera"])
 
 
 def test_waiting_has_an_end(tmp_path: Path) -> None:

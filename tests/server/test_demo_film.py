@@ -102,6 +102,24 @@ def test_films_of_several_doors_are_drawn_at_once(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 100_000 for path, _ in films)
 
 
+def test_an_interruption_ends_all_films_at_once(tmp_path: Path) -> None:
+    """The pool waits for its threads: a film that went on would hold Ctrl-C up to its end."""
+
+    def interrupted(done: int, total: int) -> None:
+        told.append(done)
+        if done == 1:
+            raise KeyboardInterrupt
+
+    told: list[int] = []
+    lengths = (1, 6, 6)
+    films = [
+        (tmp_path / f"{n}.avi", [Shown(_text(n))] * length) for n, length in enumerate(lengths)
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        make_films(films, EVENT, 1, interrupted)
+    assert len(told) <= 4, "the others stop with the frame that they are at"
+
+
 @pytest.mark.parametrize("trouble", list(Trouble))
 def test_a_badge_in_trouble_can_be_read_before_it_goes(trouble: Trouble) -> None:
     manner = Manner(yaw=20, pitch=-15, roll=6, distance_mm=290, trouble=trouble)

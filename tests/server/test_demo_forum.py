@@ -67,6 +67,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     forum = make_forum(3, 2 * CAST_SIZE, NOW)
     event, _, script = prepare(path, forum, "127.0.0.1", 8443, NOW)
     with Database(event.database_path) as database:
+        assert (
+            database.reader
+        )  # opened here, and not in the first test, which would seem to leave it
         yield Made(forum, event, script, database)
 
 

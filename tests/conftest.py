@@ -1,0 +1,107 @@
+"""All tests share this: one that leaves a thread, a file, a socket or a connection open has failed.
+
+Python itself says of some of these that nobody closed them, once it throws them away, and here that
+is an error. It says so in whichever test happens to run by then, or never. So each test is looked
+at when all its fixtures are gone.
+"""
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+OPEN = Path("/proc/self/fd")  # of Linux; where it is not there, threads alone are looked at
+TESTS = Path(__file__).parent
+# With processes, films, pictures to read or a browser: what `--quick` leaves out.
+SLOW = (
+    "browser/",
+    "system/",
+    "kiosk/test_camera",
+    "kiosk/test_cli_languages.py",
+    "kiosk/test_eyes_bench.py",
+    "kiosk/test_kiosk_cli.py",
+    "kiosk/test_made_up_pages.py",
+    "kiosk/test_power_cut.py",
+    "kiosk/test_reader",
+    "kiosk/test_reading.py",
+    "kiosk/test_thousand.py",
+    "kiosk/test_watching.py",
+    "server/test_cli.py",
+    "server/test_demo_film.py",
+    "test_tidy.py",
+)
+GRACE_S = 3.0  # for a thread that has been told to end
+# A library's own, for as long as the process lives.
+KEPT = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts/", "/memfd:")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out processes, films and browsers")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--quick"):
+        return
+    chosen = [item for item in items if is_quick(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
+    items[:] = chosen
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Whether it needs no other process, no film, no camera and no browser."""
+    name = item.path.relative_to(TESTS).as_posix()
+    return item.get_closest_marker("system") is None and not name.startswith(SLOW)
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of each later collection what is loaded by now: it would take 60 ms each time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Let libraries say goodbye: one counts what is left of it when the process ends."""
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_open() -> Iterator[None]:
+    threads, files = set(threading.enumerate()), _open_files()
+    yield
+    gc.collect()  # what hangs in a cycle is told of here, and not in a later test
+    deadline = time.monotonic() + GRACE_S
+    while left := (_running(threads) + _still_open(files)):
+        if time.monotonic() >= deadline:
+            pytest.fail("left behind: " + ", ".join(left), pytrace=False)
+        time.sleep(0.02)
+
+
+def _running(before: set[threading.Thread]) -> list[str]:
+    found = [thread for thread in threading.enumerate() if thread not in before]
+    return [f"thread {thread.name}" for thread in found if thread.is_alive()]
+
+
+def _still_open(before: dict[str, str]) -> list[str]:
+    now = _open_files()
+    return [target for number, target in now.items() if before.get(number) != target]
+
+
+def _open_files() -> dict[str, str]:
+    """What each open file of this process is, by its number."""
+    found: dict[str, str] = {}
+    try:
+        numbers = os.listdir(OPEN)
+    except FileNotFoundError:
+        return found
+    for number in numbers:
+        try:
+            target = os.readlink(OPEN / number)
+        except FileNotFoundError:  # the one that listed them
+            continue
+        if not target.startswith(KEPT):
+            found[number] = target
+    return found

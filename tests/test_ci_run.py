@@ -1,0 +1,90 @@
+"""`.ci/run`: which tests it runs on which Python. `make` only notes how it was called."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAKE = 'echo "make $*" >>calls; [ "$1" != "${MAKE_FAILS:-}" ]'
+PYTHON = 'case "$2" in *exit*) {old} ;; *) echo {version} ;; esac'
+
+
+def command(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!{shutil.which('bash')}\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def python(path: Path, version: str) -> Path:
+    old = "exit 1" if version < "3.11" else "exit 0"
+    return command(path, PYTHON.format(version=version, old=old))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A copy of the project with nothing in it but `.ci/run`, and a Python 3.12 on the PATH."""
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    command(tmp_path / "bin" / "make", MAKE)
+    python(tmp_path / "bin" / "python3", "3.12")
+    for name in ("bash", "dirname"):
+        real = shutil.which(name)
+        assert real
+        (tmp_path / "bin" / name).symlink_to(real)
+    return tmp_path
+
+
+def run(place: Path, system: str, **environment: str) -> tuple[int, list[str], str]:
+    """Exit status, what was made, and what it said, where the system's Python is `system`."""
+    own = python(place / "system" / "python3", system)
+    given = {"PATH": str(place / "bin"), "SYSTEM_PYTHON": str(own)}
+    done = subprocess.run(
+        [str(place / ".ci" / "run")], env=given | environment, capture_output=True, text=True
+    )
+    calls = place / "calls"
+    made = calls.read_text().replace(f"{place}/", "").splitlines() if calls.exists() else []
+    return done.returncode, made, done.stderr
+
+
+def test_all_on_the_systems_python_and_quick_ones_on_the_oldest(place: Path) -> None:
+    python(place / "bin" / "python3.11", "3.11")
+    python(place / ".venv" / "bin" / "python", "3.11")
+    status, made, _ = run(place, "3.13")
+    assert status == 0
+    assert made == [
+        "make check test PYTHON=system/python3 VENV=build/venv-3.13",
+        "make quick PYTHON=python3.11 VENV=.venv",
+    ]
+
+
+def test_a_fresh_copy_uses_the_users_place(place: Path) -> None:
+    python(place / "bin" / "python3.11", "3.11")
+    _, made, _ = run(place, "3.13")
+    assert made[0] == "make check test PYTHON=system/python3 VENV=.venv"
+
+
+def test_without_the_oldest_it_says_so(place: Path) -> None:
+    status, made, said = run(place, "3.13")
+    assert (status, len(made)) == (0, 1)
+    assert "NOT TESTED on Python 3.11: there is no python3.11 here" in said
+
+
+def test_where_the_systems_is_the_oldest_once_is_enough(place: Path) -> None:
+    status, made, said = run(place, "3.11")
+    assert (status, made) == (0, ["make check test PYTHON=system/python3 VENV=.venv"])
+    assert "that is the oldest Python too" in said
+
+
+def test_a_system_that_is_too_old_lets_the_path_decide(place: Path) -> None:
+    _, made, _ = run(place, "3.10")
+    assert made == ["make check test PYTHON=python3 VENV=.venv"]
+
+
+@pytest.mark.parametrize("fails", ["check", "quick"])
+def test_what_fails_fails_it(place: Path, fails: str) -> None:
+    python(place / "bin" / "python3.11", "3.11")
+    status, made, _ = run(place, "3.13", MAKE_FAILS=fails)
+    assert status != 0
+    assert made[-1].startswith(f"make {fails} ")

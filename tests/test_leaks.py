@@ -1,0 +1,92 @@
+"""That tests which leave something open are found out (tests/conftest.py), by tests that do."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+ROOT = Path(__file__).parent.parent
+
+CLEAN = """
+import sqlite3, threading
+
+def test_it_works(tmp_path):
+    thread = threading.Thread(target=print)
+    thread.start()
+    thread.join()
+    (tmp_path / "file").write_text("one")
+    sqlite3.connect(tmp_path / "one.db").close()
+"""
+THREAD = """
+import threading
+stop = threading.Event()
+
+def test_leaves_a_thread():
+    threading.Thread(target=stop.wait, name="forgotten", daemon=True).start()
+
+def test_ends_it():
+    stop.set()
+"""
+CONNECTION = """
+import sqlite3
+kept = []
+
+def test_leaves_a_connection(tmp_path):
+    kept.append(sqlite3.connect(tmp_path / "forgotten.db"))
+    kept[0].execute("CREATE TABLE one (two)")
+
+def test_closes_it():
+    kept[0].close()
+"""
+FILE_IN_A_CYCLE = """
+def test_leaves_a_file_to_the_collector(tmp_path):
+    loop = [(tmp_path / "forgotten.txt").open("w")]
+    loop.append(loop)
+
+def test_that_has_done_nothing():
+    pass
+"""
+SOCKET = """
+import socket
+kept = []
+
+def test_leaves_a_socket():
+    kept.append(socket.create_server(("127.0.0.1", 0)))
+
+def test_closes_it():
+    kept[0].close()
+"""
+
+
+FILES = {
+    "clean": CLEAN,
+    "thread": THREAD,
+    "connection": CONNECTION,
+    "cycle": FILE_IN_A_CYCLE,
+    "socket": SOCKET,
+}
+IMPATIENT = "import tests.conftest\ntests.conftest.GRACE_S = 0.2"
+
+
+def test_what_is_left_fails_that_test_and_no_other(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-W error -p no:cacheprovider")
+    pytester.makeconftest(IMPATIENT)
+    pytester.makepyfile(**{f"test_{name}": code for name, code in FILES.items()})
+    command = ("-m", "pytest", "-q", "-p", "tests.conftest")
+    result = pytester.run(sys.executable, *command, timeout=60)
+    assert result.ret == 1
+    said = result.stdout.str()
+    for told in ("thread forgotten", r"\S+/forgotten\.db", r"socket:\S+"):
+        assert re.search(f"left behind: {told}", said), told
+    assert re.search("unclosed file .*forgotten.txt", said)
+    assert sorted(re.findall(r"^ERROR \S+::(\w+)", said, re.M)) == [
+        "test_leaves_a_connection",
+        "test_leaves_a_file_to_the_collector",
+        "test_leaves_a_socket",
+        "test_leaves_a_thread",
+    ]
