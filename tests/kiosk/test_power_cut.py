@@ -16,7 +16,7 @@ import pytest
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
 from badges.places import Account, NoPlaceError, PoolKey
-from kiosk import journal_schema
+from kiosk import journal_check, journal_schema
 from kiosk.journal import Draft, Journal, JournalError, Step
 from tests.kiosk.crash_disk import Disk, FileSystem, Loss, connect_to, restore
 from tests.kiosk.door import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential, orders
@@ -155,10 +155,16 @@ def test_the_test_can_fail(changes, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_accounts_that_are_not_in_the_commit_are_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A journal that keeps its accounts in memory alone does not pass."""
+    """A journal that keeps its accounts in memory alone does not pass.
+
+    The next start would refuse it, so here it does not look.
+    """
+    monkeypatch.setattr(journal_check, "problem", lambda *_: None)
     kept: dict[PoolKey, Account] = {}
 
-    def put(step: Step, hall: int, account: Account, *, override: bool = False) -> None:
+    def put(
+        step: Step, hall: int, account: Account, *, override: bool = False, grant: object = None
+    ) -> None:
         kept[PoolKey(hall, override)] = account
 
     def get(step: Step, hall: int, *, override: bool = False) -> Account:
