@@ -48,6 +48,6 @@ def verify_order(
     root.verify(order_message(event_id, kiosk, pool, granted, incarnation), signature)
 
 
-def mark_message(event_id: bytes, incarnation: int, run: str, cursor: int) -> bytes:
-    """The bytes that are signed for a mark: place `cursor` of the feed, in a run of the server."""
-    return MARK_CONTEXT + event_id + f"{incarnation}/{run}/{cursor}".encode()
+def mark_message(event_id: bytes, incarnation: int, run: str, cursor: int, entries: int) -> bytes:
+    """The bytes that are signed for a mark: how far feed and entry log are in a server's run."""
+    return MARK_CONTEXT + event_id + f"{incarnation}/{run}/{cursor}/{entries}".encode()

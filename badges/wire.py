@@ -56,7 +56,15 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
     incarnation: Count
     run: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
     cursor: Count  # of the feed
+    entries: Count  # of the entry log
     signature: Signature  # badges.signed_places.mark_message
+
+
+def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
+    """The one that shows more. A server on an old copy of its database shows less than before."""
+    if one is None or other is None:
+        return one or other
+    return max(other, one, key=lambda mark: (mark.incarnation, mark.cursor, mark.entries))
 
 
 class Health(Struct, frozen=True, forbid_unknown_fields=True):

@@ -150,6 +150,7 @@ VERSION_2 = (
         incarnation INTEGER NOT NULL,
         run TEXT NOT NULL,
         cursor INTEGER NOT NULL,
+        entries INTEGER NOT NULL,
         signature BLOB NOT NULL,
         seal BLOB NOT NULL
     ) STRICT

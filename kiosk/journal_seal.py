@@ -29,7 +29,7 @@ SEALED = {
     "evidence": ("number", "noticed_at", "problem", "old_note", "new_note"),
     "repeated": ("seq",),
     "clock": ("one", "boot", "ahead_ms", "since"),
-    "mark": ("one", "incarnation", "run", "cursor", "signature"),
+    "mark": ("one", "incarnation", "run", "cursor", "entries", "signature"),
 }
 
 Seal = Callable[..., bytes]  # (table, *values of its columns)

@@ -103,16 +103,16 @@ class Step:
     def mark(self) -> Mark | None:
         """How far the server had come, by the newest word of it that is kept here."""
         row = self._connection.execute(
-            "SELECT incarnation, run, cursor, signature FROM mark"
+            "SELECT incarnation, run, cursor, entries, signature FROM mark"
         ).fetchone()
         return Mark(*row) if row else None
 
     def keep_mark(self, mark: Mark) -> None:
         """Keep the server's newest word."""
-        values = (1, mark.incarnation, mark.run, mark.cursor, mark.signature)
+        values = (1, mark.incarnation, mark.run, mark.cursor, mark.entries, mark.signature)
         self._connection.execute(
-            "INSERT OR REPLACE INTO mark (one, incarnation, run, cursor, signature, seal)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO mark (one, incarnation, run, cursor, entries, signature, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (*values, self._seal("mark", *values)),
         )
 

@@ -50,3 +50,16 @@ BEGIN UPDATE attendee SET revoked_at = COALESCE(revoked_at,
 SHARED_UNTIL = """
 ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;
 """
+
+# Each start of the server, and where in feed and entry log. Whether a kiosk was ever given the
+# server's signed word ('marked'), or was believed once without (server/set_back.py).
+SERVER_RUNS = """
+CREATE TABLE server_run (
+    run TEXT NOT NULL UNIQUE,
+    since_cursor INTEGER NOT NULL,
+    since_entries INTEGER NOT NULL,
+    started_at INTEGER NOT NULL
+) STRICT;
+ALTER TABLE kiosk ADD COLUMN word TEXT NOT NULL DEFAULT 'none'
+    CHECK (word IN ('none', 'believed', 'marked'));
+"""

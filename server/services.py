@@ -1,7 +1,7 @@
 """What a request may use: the event, its database, the feed, the entry log, and the time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import current_app
 
@@ -10,6 +10,7 @@ from server.config import Event
 from server.database import Database
 from server.entry_log import Log
 from server.feed import Hub
+from server.vouching import Voucher
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Services:
     database: Database
     hub: Hub
     log: Log
+    voucher: Voucher
     calendar: Calendar
     now: Callable[[], int]  # Unix ms
 
@@ -25,4 +27,14 @@ class Services:
 def services() -> Services:
     """The running app's services."""
     found: Services = current_app.extensions["hallkeeper"]
+    return found
+
+
+def renewed(incarnation: int) -> Services:
+    """The running app's services from now on: the server has become the next of its line."""
+    here = services()
+    event = replace(here.event, incarnation=incarnation)
+    here.log.rename(event.log_name)
+    found = replace(here, event=event)
+    current_app.extensions["hallkeeper"] = found
     return found

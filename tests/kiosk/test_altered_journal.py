@@ -53,7 +53,8 @@ def order(granted: int, recall: int = 0, *, override: bool = False) -> tuple[Poo
 
 def mark(cursor: int) -> wire.Mark:
     run = "ab" * 16
-    return wire.Mark(1, run, cursor, ROOT.sign(mark_message(EVENT_ID, 1, run, cursor)))
+    signature = ROOT.sign(mark_message(EVENT_ID, 1, run, cursor, 9))
+    return wire.Mark(1, run, cursor, 9, signature)
 
 
 def scan(journal: Journal, direction: Direction, serial: int, **fields: Any) -> int:

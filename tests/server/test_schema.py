@@ -20,6 +20,7 @@ FROZEN = {
     "m005_rules_version": "10d6044e7983f64a",
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
+    "m035_server_runs": "1a7b5d0c49e89570",
 }
 
 
@@ -94,6 +95,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "scan",
         "leaf",
         "unknown_holder",
+        "server_run",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
@@ -101,6 +103,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         database.execute(f"DROP TRIGGER {name}")
     database.execute("DELETE FROM setting WHERE key = 'rules_version'")
     database.execute("ALTER TABLE hall DROP COLUMN shared_until")
+    database.execute("ALTER TABLE kiosk DROP COLUMN word")
     database.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm003'")
     migrate(database)
     assert tables(database) == whole
