@@ -130,6 +130,28 @@ class TestClocks:
         door.clock.wall -= 59_000
         assert reason(door.present(badge(SERIAL))) == "already_inside"
 
+    def test_set_back_within_the_ten_seconds(self, door: Door) -> None:
+        door.present(badge(SERIAL))
+        door.restart()
+        door.clock.pass_ms(9_000)
+        door.clock.wall -= 8_000
+        assert reason(door.present(badge(SERIAL))) == "already_inside"
+
+    def test_the_process_runs_longer_than_the_clock_says(self, door: Door) -> None:
+        """By less than a clock is taken to be set."""
+        door.present(badge(SERIAL))
+        door.restart()
+        door.clock.pass_ms(10_500)
+        door.clock.wall -= 900
+        assert reason(door.present(badge(SERIAL))) == "already_inside"
+
+    def test_a_presentation_from_before_the_scan(self, door: Door) -> None:
+        """A picture that waited: it can't be the holder who saw no light."""
+        door.present(badge(SERIAL))
+        at = door.clock.wall - 1
+        door.restart()
+        assert reason(door.admitter.present(badge(SERIAL), at=at)) == "already_inside"
+
     def test_one_that_went_back_and_is_right_again(self, door: Door) -> None:
         door.present(badge(SERIAL))
         door.restart()

@@ -220,6 +220,20 @@ def test_a_row_that_is_gone_is_noticed(written: Path, tmp_path: Path, table: str
             opened(path)
 
 
+def test_a_refusal_that_was_sent_and_is_gone_is_noticed(tmp_path: Path) -> None:
+    """It changed nothing here; that it was offered tells of it."""
+    path = tmp_path / "journal.db"
+    with opened(path) as journal:
+        journal.obey([order(20)])
+        enter(journal, 1)
+        leave(journal, 11, None)
+        journal.offer(5)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DELETE FROM scan WHERE seq = 2")
+    with pytest.raises(JournalDamagedError, match="holds 1 scans, and sent 2"):
+        opened(path)
+
+
 class TestByHand:
     """Somebody with the kiosk's key, who makes the seals right again."""
 
