@@ -1,4 +1,4 @@
-"""What the server signs for its kiosks: wherever an order of places leaves, it bears a signature."""
+"""What the server signs for its kiosks: wherever an order of places leaves, it is signed."""
 
 import dataclasses
 
