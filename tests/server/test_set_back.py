@@ -94,10 +94,11 @@ class TestSigns:
     def west(self, forum: Forum) -> Kiosk:
         return forum.enrol("west")
 
-    def went_on(self, forum: Forum, before: int) -> None:
+    def went_on(self, forum: Forum, before: int, sign: str) -> None:
         assert forum.incarnation > before
         (act,) = forum.rows("SELECT body FROM leaf WHERE CAST(body AS TEXT) LIKE '%restored%'")
         assert b'"by":"server"' in act[0]
+        assert f'"sign":"{sign}"'.encode() in act[0]
 
     def capacity(self, forum: Forum, capacity: int) -> None:
         forum.database.write(
@@ -115,7 +116,7 @@ class TestSigns:
         assert forum.app.extensions["hallkeeper"].log.size() == size, "the log tells nothing"
         put_back(kept)
         west.exchange()
-        self.went_on(forum, before)
+        self.went_on(forum, before, "mark")
 
     def test_a_mark_after_the_old_database_went_on(self, forum: Forum, west: Kiosk) -> None:
         """It has come further by now than the mark says, in a run that began too early."""
@@ -127,7 +128,7 @@ class TestSigns:
             self.capacity(forum, capacity)
         assert feed.cursor(forum.database.reader) > west.sync._mark.cursor
         west.exchange()
-        self.went_on(forum, before)
+        self.went_on(forum, before, "mark")
 
     def test_a_grant(self, forum: Forum, west: Kiosk) -> None:
         """That came by the feed, and the kiosk was not answered since."""
@@ -145,19 +146,19 @@ class TestSigns:
         assert west.account.granted == given + 1
         forum.put_back(kept)
         west.exchange()
-        self.went_on(forum, before)
+        self.went_on(forum, before, "grant")
         assert forum.pool.kiosks["west", 1].granted == west.account.granted
 
     def test_a_checkpoint(self, forum: Forum, west: Kiosk) -> None:
         """The note of a log that is longer, though nothing else is shown."""
         before = forum.incarnation
         self.say(forum, west, self.note(forum, 900))
-        self.went_on(forum, before)
+        self.went_on(forum, before, "entry log")
 
     def test_a_checkpoint_of_another_log_of_this_name(self, forum: Forum, west: Kiosk) -> None:
         before = forum.incarnation
         self.say(forum, west, self.note(forum, 1))
-        self.went_on(forum, before)
+        self.went_on(forum, before, "entry log")
 
     def test_a_checkpoint_of_a_later_server(self, forum: Forum, west: Kiosk) -> None:
         """The database is one from before a restore."""
@@ -182,14 +183,14 @@ class TestSigns:
         west.sync._watch.contradicted = self.note(forum, 900)
         before = forum.incarnation
         west.exchange()
-        self.went_on(forum, before)
+        self.went_on(forum, before, "entry log")
 
     def test_the_word_of_a_kiosk_that_was_never_given_one(self, forum: Forum, west: Kiosk) -> None:
         """It has run since before there were signatures: it is believed, once."""
         forum.database.write(lambda db: db.execute("UPDATE kiosk SET word = 'none'"))
         before = forum.incarnation
         claim(west, 5)
-        self.went_on(forum, before)
+        self.went_on(forum, before, "word")
         assert forum.rows("SELECT word FROM kiosk") == [("believed",)]
 
 
