@@ -397,3 +397,14 @@ def post(kiosk: Kiosk, **changes: object) -> wire.ScanAnswer:
     finally:
         kiosk.transport.post = real
     return real("/api/scans", msgspec.structs.replace(sent[0], **changes), wire.ScanAnswer)
+
+
+def test_the_mark_that_shows_more_is_kept() -> None:
+    """A server on an old copy shows less than before, and must not take its own proof away."""
+    earlier, later = wire.Mark(1, "0" * 32, 5, 9, b""), wire.Mark(1, "1" * 32, 7, 9, b"")
+    longer, next_one = wire.Mark(1, "0" * 32, 7, 10, b""), wire.Mark(2, "2" * 32, 1, 1, b"")
+    shown = [earlier, later, longer, next_one]
+    for less, more in zip(shown, shown[1:], strict=False):
+        assert wire.later_mark(less, more) == more
+        assert wire.later_mark(more, less) == more
+    assert wire.later_mark(None, later) == wire.later_mark(later, None) == later
