@@ -41,6 +41,30 @@ class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
     free: Count  # for the sharing policy alone; the protocol does not use it
     wants: bool = False  # somebody stands at the door and there is no place
     override: bool = False  # of the places between the capacity and the fire limit
+    # The server's own word for `granted`, with the incarnation in which it gave it.
+    signature: Signature | UnsetType = UNSET
+    signed_in: Count | UnsetType = UNSET
+
+
+class Mark(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the server had come when it answered, under the event's root key.
+
+    `run` names one start of the server. A server that knows no such run, or has not come so far in
+    it, runs on an old copy of its database.
+    """
+
+    incarnation: Count
+    run: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    cursor: Count  # of the feed
+    entries: Count  # of the entry log
+    signature: Signature  # badges.signed_places.mark_message
+
+
+def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
+    """The one that shows more. A server on an old copy of its database shows less than before."""
+    if one is None or other is None:
+        return one or other
+    return max(other, one, key=lambda mark: (mark.incarnation, mark.cursor, mark.entries))
 
 
 class Health(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +100,9 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     log_size: Count = 0  # the entry log's size in the newest checkpoint that this kiosk verified
     sent_at: Instant
     health: Health = Health()
+    mark: Mark | UnsetType = UNSET  # the newest that this kiosk was shown
+    # The newest checkpoint that this kiosk verified, where the server's log contradicts it.
+    note: Annotated[str, Meta(max_length=4_000)] | UnsetType = UNSET
 
 
 class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +114,7 @@ class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
     incarnation: Count
     override: bool = False
     left: Count = 0  # in the whole hall, when this was written; for the screen alone
+    signature: bytes = b""  # of `granted`, by badges.signed_places
 
 
 class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -103,6 +131,7 @@ class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     consistency: list[Hash]  # from the kiosk's `log_size` to the checkpoint's
     full: list[Count] = []  # halls for which a place was asked, and none can come now
     refused: str | None = None  # why the rest of the batch was not taken
+    mark: Mark | None = None
 
 
 class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

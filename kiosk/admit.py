@@ -19,20 +19,18 @@ from badges.credential import (
     open_credential,
 )
 from badges.keys import KeyRing
-from badges.record import ScanRecord
 from badges.supervising import PersonFacts
 from badges.wire import HolderName
 from kiosk.answer import Answer, make_answer
 from kiosk.journal import Draft, Journal
 from kiosk.known import Known, credential_of
 from kiosk.messages import Code, Message
-from kiosk.replica import Replica
+from kiosk.repeats import Repeats
+from kiosk.replica import Replica, monotonic_ms, now_ms
 from kiosk.replica_venue import Venue
 
 PLACE_WAIT_S = 1.0  # at most; a place comes within 50 ms, a no as soon, unless a disk stalls
 QUIET_S = 0.1  # of it; after that staff are told that the door waits
-REPEAT_MS = 10_000
-REPEAT_RECORDS = 64  # of the newest, in which a repeated presentation is looked for
 
 _UNREADABLE = {
     NotABadgeError: Reason.NOT_A_BADGE,
@@ -70,11 +68,14 @@ class Admitter:
         skew_ms: Callable[[], int | None] = lambda: None,
         is_offline: Callable[[], bool] = lambda: False,
         on_asking: Callable[[bool], None] = lambda asking: None,
+        clock: Callable[[], int] = now_ms,
+        monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
         """`ask_for_place` asks the server for a place in a hall; False where that is no use now.
 
         Where the hall trusts exits, those made while `is_offline` give their places back here.
-        `on_asking` is told when an answer waits for other doors, and when it does no more.
+        `on_asking` is told when an answer waits for other doors, and when it does no more. `clock`
+        is the one that presentations are seen by, `monotonic` one that nobody sets, both in ms.
         """
         self._journal = journal
         self._replica = replica
@@ -83,12 +84,7 @@ class Admitter:
         self._skew_ms = skew_ms
         self._is_offline = is_offline
         self._on_asking = on_asking
-        # The last scan of each holder before this process began, until there is a later one.
-        self._before_start = {
-            record.serial: record
-            for record in reversed(journal.newest(REPEAT_RECORDS))
-            if record.serial is not None
-        }
+        self._repeats = Repeats(journal, clock=clock, monotonic=monotonic)
 
     def present(self, text: str, *, at: int, direction: Direction | None = None) -> Answer:
         """Answer one presentation, seen at `at` (Unix ms); the door's own direction by default.
@@ -169,10 +165,11 @@ class Admitter:
             )
             if scan.direction is Direction.EXIT:
                 draft = self._leaving(draft, venue, facts)
+            self._repeats.note_clock(step)
             seq = step.append(draft).seq
             free = step.account(venue.hall.hall_id).free
         if draft.badge is not None:
-            self._before_start.pop(draft.badge.serial, None)
+            self._repeats.forget(draft.badge.serial)
         return make_answer(
             scan,
             decision,
@@ -192,17 +189,22 @@ class Admitter:
         )
 
     def _repeat(self, scan: Scan, venue: Venue) -> Answer | None:
-        """The first answer, where it was on disk and the power failed before it was seen."""
+        """The first answer, where it was on disk and the power failed before it was seen.
+
+        That it is given again is on disk before it is: a second failure must not give it twice.
+        """
         badge = credential_of(scan)
-        record = self._before_start.get(badge.serial) if badge else None
-        if record is None or badge is None or not _is_same(record, scan, badge):
+        record = self._repeats.find(scan, badge) if badge else None
+        if record is None or badge is None:
             return None
         with self._journal.step() as step:
             free = step.account(record.hall).free
-            if scan.direction is Direction.ENTRY and not self._known.is_open(
-                record.seq, badge.serial, record.hall, step
-            ):
-                return None
+            entry = scan.direction is Direction.ENTRY
+            stands = not entry or self._known.is_open(record.seq, badge.serial, record.hall, step)
+            stands = stands and step.repeat(record.seq)
+        self._repeats.forget(badge.serial)
+        if not stands:
+            return None
         closes = record.closes
         decision = Admitted(
             flags=frozenset({Flag(flag) for flag in record.flags} | {Flag.REPEATED}),
@@ -240,15 +242,4 @@ def _badge_of(person: PersonFacts) -> Credential:
         zones=person.zones,
         key_id=0,
         flags=CredentialFlag(person.flags & 0b11),
-    )
-
-
-def _is_same(record: ScanRecord, scan: Scan, badge: Credential) -> bool:
-    """Whether the scan can be the presentation that `record` admitted."""
-    return (
-        record.act in ("scan", "override")
-        and record.decision == "admitted"
-        and record.direction == scan.direction
-        and record.issue == badge.issue
-        and 0 <= scan.scanned_at - record.scanned_at <= REPEAT_MS
     )

@@ -14,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from badges.admission.facts import StayId
-from badges.keys import PrivateKey
+from badges.keys import PrivateKey, PublicKey
 from badges.places import Account, Order, PoolKey
 from badges.record import ScanRecord, decode_record
-from badges.wire import HEAD_CONTEXT
+from badges.wire import HEAD_CONTEXT, Mark
 from kiosk import journal_schema as schema
+from kiosk.journal_check import Owner
 from kiosk.journal_errors import (
     ForkError,
     JournalDamagedError,
@@ -28,6 +29,7 @@ from kiosk.journal_errors import (
 )
 from kiosk.journal_file import JournalFile
 from kiosk.journal_records import Draft, Effect, Offer, OwnStay, State, Stored, head_at
+from kiosk.journal_seal import sealer
 from kiosk.journal_step import Step
 from kiosk.journal_witness import Evidence, Witness, Witnessed
 from kiosk.orders import obey
@@ -51,6 +53,7 @@ __all__ = [
 ]
 
 COUNTERS_RESERVED = 100  # request counters that one commit makes durable
+MARK_S = 30.0  # how often a mark alone is worth a commit
 
 
 class Journal:
@@ -63,13 +66,20 @@ class Journal:
         generation: int,
         key: PrivateKey,
         *,
+        root: PublicKey | None = None,
+        event_id: bytes = b"",
         must_exist: bool = False,
         check: bool = True,
         connect: schema.Connect = schema.connect,
     ) -> None:
-        """Open or make the file; `check` it, as at every start. Raises JournalError."""
+        """Open or make the file; `check` it, as at every start. Raises JournalError.
+
+        `root` is the key of the event `event_id`: what the server grants must be signed by it.
+        """
+        owner = Owner(kiosk, generation, key.public, root, event_id)
+        self._owner = owner
         self._file = JournalFile(
-            path, kiosk, generation, key.public, must_exist=must_exist, check=check, connect=connect
+            path, owner, sealer(key), must_exist=must_exist, check=check, connect=connect
         )
         self.path = path
         self.kiosk = kiosk
@@ -80,6 +90,7 @@ class Journal:
         self._none_came: Counter[int] = Counter()  # how often the server had none, by hall
         self._counter_lock = threading.Lock()
         self._counter = self._counter_end = 0
+        self._marked_at = float("-inf")  # monotonic
 
     def __enter__(self) -> "Journal":
         return self
@@ -95,7 +106,7 @@ class Journal:
     def step(self) -> Iterator[Step]:
         """A transaction: what was done in it is on disk on return. Raises JournalError."""
         with self._file.transaction() as connection:
-            yield Step(connection, self._key)
+            yield Step(connection, self._key, self._file.seal)
 
     def state(self) -> State:
         with self.step() as step:
@@ -113,7 +124,7 @@ class Journal:
         That they are offered is on disk when this returns, so before they are sent (rule 3).
         """
         with self._file.transaction() as connection:
-            step = Step(connection, self._key)
+            step = Step(connection, self._key, self._file.seal)
             first = first or step.state.acked + 1
             last = min(step.state.last_seq, first + limit - 1)
             step.mark_offered(last)
@@ -122,7 +133,8 @@ class Journal:
             ).fetchall()
             gone = _gone(connection, first, last)
             head = head_at(connection, step.state, last)
-            state, accounts = step.state, step.accounts()
+            state, accounts, grants = step.state, step.accounts(), step.grants()
+            mark = step.mark()
         return Offer(
             first_seq=first,
             records=[row[0] for row in rows],
@@ -131,6 +143,8 @@ class Journal:
             signature=self._key.sign(HEAD_CONTEXT + head),
             state=state,
             accounts=accounts,
+            grants=grants,
+            mark=mark,
         )
 
     def gone(self, first: int, last: int) -> list[int]:
@@ -145,26 +159,40 @@ class Journal:
         orders: Sequence[tuple[PoolKey, Order]] = (),
         *,
         fenced: bool = False,
+        mark: Mark | None = None,
     ) -> Effect:
         """Take the answer to a batch. Its `seq` counts even if lower: a restored server lacks more.
 
-        Raises ForkError or OldServerError, with nothing changed.
+        `mark` is the server's word of how far it has come; it is kept where this commit writes
+        anyway, and now and then. Raises ForkError or OldServerError, with nothing changed.
         """
         with self.step() as step:
             if incarnation < step.state.incarnation:
                 raise OldServerError(incarnation, step.state.incarnation)
             if seq > step.state.offered:
                 raise ForkError(seq, step.state.offered)
+            before = step.state
             step.mark_acked(seq)
-            effect = obey(step, orders, incarnation)
+            effect = obey(step, orders, incarnation, self._owner)
+            if mark is not None and self._is_due(step.state != before or effect.gained):
+                step.keep_mark(mark)
             if fenced:
                 effect = replace(effect, gained=False, returned=step.fence() or effect.returned)
         return self._tell(effect)
 
+    def _is_due(self, writes: bool) -> bool:
+        """Whether a mark is to be kept: with what this commit writes, or after `MARK_S`."""
+        now = time.monotonic()
+        if writes or now - self._marked_at >= MARK_S:
+            self._marked_at = now
+            return True
+        return False
+
     def obey(self, orders: Sequence[tuple[PoolKey, Order]]) -> Effect:
         """Take what is granted and give back what is recalled, hall by hall."""
         with self.step() as step:
-            effect = obey(step, orders, max((o.incarnation for _, o in orders), default=0))
+            newest = max((order.incarnation for _, order in orders), default=0)
+            effect = obey(step, orders, newest, self._owner)
         return self._tell(effect)
 
     def fence(self) -> Effect:

@@ -5,18 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from badges.keys import BadSignatureError, PublicKey
-from badges.record import WireError, decode_record
-from badges.transparency import chain_next, chain_start
-from badges.wire import HEAD_CONTEXT
+from kiosk import journal_check
 from kiosk import journal_schema as schema
 from kiosk.disk import disk_trouble
+from kiosk.journal_check import Owner
 from kiosk.journal_errors import JournalDamagedError, JournalError, JournalMissingError
+from kiosk.journal_seal import Seal, seal_all
 from kiosk.messages import Code, Message, as_message
-
-CHECKED_RECORDS = 1_000  # of the newest, at every start
 
 
 class JournalFile:
@@ -25,9 +21,8 @@ class JournalFile:
     def __init__(
         self,
         path: Path,
-        kiosk: str,
-        generation: int,
-        public: PublicKey,
+        owner: Owner,
+        seal: Seal,
         *,
         must_exist: bool,
         check: bool,
@@ -37,20 +32,24 @@ class JournalFile:
         if must_exist and not path.exists():
             raise JournalMissingError(path)
         self.path = path
-        self._owner = (kiosk, generation)
+        self.seal = seal
+        self._owner = owner
         self._lock = threading.Lock()
         self._connection = connect(path)
         try:
-            self._open(public, check)
+            self._open(check)
         except BaseException:
             self._connection.close()
             raise
 
-    def _open(self, public: PublicKey, check: bool) -> None:
+    def _open(self, check: bool) -> None:
         try:
             schema.configure(self._connection)
             self._make_tables()
-            problem = self._problem(public) if check else None
+            if check:
+                problem = journal_check.problem(self._connection, self._owner, self.seal)
+            else:
+                problem = None
         except schema.SettingError as error:
             raise JournalError(
                 f"{error} for {self.path.name}; without it a power cut could lose scans. "
@@ -72,20 +71,29 @@ class JournalFile:
                 f"{self.path.name} was written by a newer Hallkeeper. Nothing was changed. "
                 "Use the newer version."
             )
+        owner = (self._owner.kiosk, self._owner.generation)
         if version == 0:
             self._connection.execute("BEGIN IMMEDIATE")
             for statement in schema.TABLES:
                 self._connection.execute(statement)
             self._connection.execute(
-                "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", self._owner
+                "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", owner
             )
             self._connection.execute("COMMIT")
         found = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
-        if found != self._owner:
+        if found is None:
+            raise sqlite3.DatabaseError("it does not say whose it is")
+        if found != owner:
             raise JournalError(
                 f"{self.path.name} is the journal of {found[0]} (generation {found[1]}), and this "
-                f"is {self._owner[0]} (generation {self._owner[1]}). Nothing was changed."
+                f"is {owner[0]} (generation {owner[1]}). Nothing was changed."
             )
+        if version < schema.VERSION:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for statement in schema.VERSION_2:
+                self._connection.execute(statement)
+            seal_all(self._connection, self.seal)
+            self._connection.execute("COMMIT")
 
     @contextmanager
     def transaction(self) -> Iterator[schema.Connection]:
@@ -114,46 +122,6 @@ class JournalFile:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
-
-    def _problem(self, public: PublicKey) -> str | None:
-        """What is wrong with the file or with its newest records."""
-        (verdict,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            return str(verdict)
-        (count, last) = self._connection.execute(
-            "SELECT count(*), coalesce(max(seq), 0) FROM scan"
-        ).fetchone()
-        if count != last:
-            return f"it holds {count} of {last} scans"
-        rows = self._connection.execute(
-            "SELECT seq, record, head, signature FROM scan WHERE seq > ? ORDER BY seq",
-            (last - CHECKED_RECORDS - 1,),
-        ).fetchall()
-        return chain_problem(rows, *self._owner, public)
-
-
-def chain_problem(rows: list[Any], kiosk: str, generation: int, public: PublicKey) -> str | None:
-    """The first fault in `rows` of (seq, record, head, signature): a link or the last signature.
-
-    The first row is taken at its word, unless it is the journal's first.
-    """
-    head = chain_start(kiosk, generation) if rows and rows[0][0] == 1 else None
-    for seq, raw, said, _ in rows:
-        try:
-            record = decode_record(raw)
-        except WireError:
-            return f"scan {seq} is malformed"
-        if head is not None and chain_next(head, raw) != said:
-            return f"scan {seq} is not the one that was written"
-        if (record.kiosk, record.generation, record.seq) != (kiosk, generation, seq):
-            return f"scan {seq} is in another's place"
-        head = said
-    if rows:
-        try:
-            public.verify(HEAD_CONTEXT + rows[-1][2], rows[-1][3])
-        except BadSignatureError:
-            return f"scan {rows[-1][0]} was not signed by this kiosk"
-    return None
 
 
 def move_aside(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """What the journal keeps, as values: its state, a scan to record, a stay, a record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from badges.admission.facts import Admitted, Decision, Direction, StayId
@@ -8,6 +8,7 @@ from badges.credential import Credential
 from badges.places import Account, PoolKey
 from badges.record import ScanRecord, StayRef
 from badges.transparency import chain_start
+from badges.wire import Mark
 from kiosk.journal_schema import Connection
 
 
@@ -60,6 +61,15 @@ class OwnStay:
 
 
 @dataclass(frozen=True)
+class SignedGrant:
+    """The server's own word for what it granted of one pool. Without a signature: none yet."""
+
+    granted: int = 0
+    incarnation: int = 0
+    signature: bytes = b""
+
+
+@dataclass(frozen=True)
 class Offer:
     """A batch for the server, and what the same moment says of this kiosk."""
 
@@ -70,6 +80,8 @@ class Offer:
     signature: bytes
     state: State
     accounts: dict[PoolKey, Account]
+    grants: dict[PoolKey, SignedGrant] = field(default_factory=dict)
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True)

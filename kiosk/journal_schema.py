@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-VERSION = 1
+VERSION = 2
 BUSY_TIMEOUT_MS = 5_000
 
 PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
@@ -112,7 +112,50 @@ TABLES = (
         new_note TEXT NOT NULL
     ) STRICT
     """,
-    f"PRAGMA user_version = {VERSION}",
+    "PRAGMA user_version = 1",
+)
+
+# What a journal of version 1 lacks. Every row that the scans do not prove bears a seal
+# (kiosk/journal_seal.py), and each account the server's signature for what it granted.
+VERSION_2 = (
+    "ALTER TABLE state ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE account ADD COLUMN signed INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE account ADD COLUMN signed_in INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE account ADD COLUMN signature BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE account ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE witnessed ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE evidence ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
+    # Scans whose answer was given once more after a restart.
+    """
+    CREATE TABLE repeated (
+        seq INTEGER PRIMARY KEY REFERENCES scan,
+        seal BLOB NOT NULL
+    ) STRICT
+    """,
+    # How the clock stood to the one that nobody sets, in which start of the machine, and after
+    # which scan it was last set.
+    """
+    CREATE TABLE clock (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        boot TEXT NOT NULL,
+        ahead_ms INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        seal BLOB NOT NULL
+    ) STRICT
+    """,
+    # How far the server had come, by its own signed word.
+    """
+    CREATE TABLE mark (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        incarnation INTEGER NOT NULL,
+        run TEXT NOT NULL,
+        cursor INTEGER NOT NULL,
+        entries INTEGER NOT NULL,
+        signature BLOB NOT NULL,
+        seal BLOB NOT NULL
+    ) STRICT
+    """,
+    "PRAGMA user_version = 2",
 )
 
 

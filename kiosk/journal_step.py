@@ -9,17 +9,27 @@ from badges.keys import PrivateKey
 from badges.places import Account, PoolKey, may_credit, may_trust
 from badges.record import ScanRecord, encode_record
 from badges.transparency import chain_next
-from badges.wire import HEAD_CONTEXT
-from kiosk.journal_records import Draft, OwnStay, State, head_at, make_record, read_state
+from badges.wire import HEAD_CONTEXT, Mark
+from kiosk.journal_records import (
+    Draft,
+    OwnStay,
+    SignedGrant,
+    State,
+    head_at,
+    make_record,
+    read_state,
+)
 from kiosk.journal_schema import Connection
+from kiosk.journal_seal import Seal
 
 
 class Step:
     """Made by `Journal.step`; of no use after it."""
 
-    def __init__(self, connection: Connection, key: PrivateKey) -> None:
+    def __init__(self, connection: Connection, key: PrivateKey, seal: Seal) -> None:
         self._connection = connection
         self._key = key
+        self._seal = seal
         self.state = read_state(connection)
 
     def account(self, hall: int, *, override: bool = False) -> Account:
@@ -35,23 +45,47 @@ class Step:
             granted, returned, entries, credited, state.incarnation, state.fenced, trusted
         )
 
-    def put_account(self, hall: int, account: Account, *, override: bool = False) -> None:
-        """Write the account. A kiosk that is fenced or rests gives back what it has free."""
+    def grant(self, hall: int, *, override: bool = False) -> SignedGrant:
+        """What the server has signed of the account's grants; nothing where it has not yet."""
+        row = self._connection.execute(
+            "SELECT signed, signed_in, signature FROM account WHERE hall = ? AND override = ?",
+            (hall, override),
+        ).fetchone()
+        return SignedGrant(*row) if row else SignedGrant()
+
+    def put_account(
+        self,
+        hall: int,
+        account: Account,
+        *,
+        override: bool = False,
+        grant: SignedGrant | None = None,
+    ) -> None:
+        """Write the account, with `grant` as the server's word for it; None leaves that as it is.
+
+        A kiosk that is fenced or rests gives back what it has free.
+        """
         if account.fenced or self.state.resting:
             account = account.rest()
+        grant = self.grant(hall, override=override) if grant is None else grant
+        values = (
+            hall,
+            int(override),
+            account.granted,
+            account.returned,
+            account.entries,
+            account.credited,
+            account.trusted,
+            grant.granted,
+            grant.incarnation,
+            grant.signature,
+        )
         self._connection.execute(
             "INSERT OR REPLACE INTO account"
-            " (hall, override, granted, returned, entries, credited, trusted)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                hall,
-                override,
-                account.granted,
-                account.returned,
-                account.entries,
-                account.credited,
-                account.trusted,
-            ),
+            " (hall, override, granted, returned, entries, credited, trusted,"
+            " signed, signed_in, signature, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, self._seal("account", *values)),
         )
 
     def accounts(self) -> dict[PoolKey, Account]:
@@ -61,6 +95,54 @@ class Step:
         ).fetchall()
         keys = [PoolKey(hall, bool(override)) for hall, override in rows]
         return {key: self.account(key.hall_id, override=key.override) for key in keys}
+
+    def grants(self) -> dict[PoolKey, SignedGrant]:
+        """What the server has signed, of each of those accounts."""
+        return {key: self.grant(key.hall_id, override=key.override) for key in self.accounts()}
+
+    def mark(self) -> Mark | None:
+        """How far the server had come, by the newest word of it that is kept here."""
+        row = self._connection.execute(
+            "SELECT incarnation, run, cursor, entries, signature FROM mark"
+        ).fetchone()
+        return Mark(*row) if row else None
+
+    def keep_mark(self, mark: Mark) -> None:
+        """Keep the server's newest word."""
+        values = (1, mark.incarnation, mark.run, mark.cursor, mark.entries, mark.signature)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO mark (one, incarnation, run, cursor, entries, signature, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*values, self._seal("mark", *values)),
+        )
+
+    def clock(self) -> tuple[str, int, int] | None:
+        """In which start of the machine, how many ms the clock was ahead of the one that nobody
+        sets, and after which sequence it was last set; None: never noted.
+        """
+        row = self._connection.execute("SELECT boot, ahead_ms, since FROM clock").fetchone()
+        return tuple(row) if row else None
+
+    def keep_clock(self, boot: str, ahead_ms: int) -> None:
+        """The clock was set since the last scan, or the machine was started."""
+        values = (1, boot, ahead_ms, self.state.last_seq)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO clock (one, boot, ahead_ms, since, seal)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (*values, self._seal("clock", *values)),
+        )
+
+    def repeated(self) -> set[int]:
+        """Scans whose answer was given once more."""
+        return {row[0] for row in self._connection.execute("SELECT seq FROM repeated")}
+
+    def repeat(self, seq: int) -> bool:
+        """Say that the answer of that scan is given once more; False where it was already."""
+        done = self._connection.execute(
+            "INSERT OR IGNORE INTO repeated (seq, seal) VALUES (?, ?) RETURNING seq",
+            (seq, self._seal("repeated", seq)),
+        ).fetchall()
+        return bool(done)
 
     def own_stays(self, serial: int, hall: int) -> list[OwnStay]:
         """The holder's stays in the hall that began here and are open, the newest first."""
@@ -156,17 +238,19 @@ class Step:
 
     def _change(self, state: State) -> None:
         self.state = state
+        values = (
+            state.acked,
+            state.offered,
+            state.counter,
+            state.incarnation,
+            int(state.fenced),
+            int(state.resting),
+        )
+        seal = self._seal("state", 1, state.kiosk, state.generation, *values)
         self._connection.execute(
             "UPDATE state SET acked = ?, offered = ?, counter = ?, incarnation = ?, fenced = ?,"
-            " resting = ?",
-            (
-                state.acked,
-                state.offered,
-                state.counter,
-                state.incarnation,
-                state.fenced,
-                state.resting,
-            ),
+            " resting = ?, seal = ?",
+            (*values, seal),
         )
 
     def _open_stay(self, draft: Draft, seq: int) -> None:

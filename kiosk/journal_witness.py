@@ -42,10 +42,11 @@ class Witness:
 
     def keep(self, newest: Witnessed) -> None:
         with self._file.transaction() as connection:
+            values = (1, newest.log_name, newest.log_key, newest.size, newest.root, newest.note)
             connection.execute(
-                "INSERT OR REPLACE INTO witnessed (one, log_name, log_key, size, root, note)"
-                " VALUES (1, ?, ?, ?, ?, ?)",
-                (newest.log_name, newest.log_key, newest.size, newest.root, newest.note),
+                "INSERT OR REPLACE INTO witnessed (one, log_name, log_key, size, root, note, seal)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*values, self._file.seal("witnessed", *values)),
             )
 
     def accuse(self, evidence: Evidence) -> None:
@@ -56,15 +57,17 @@ class Witness:
                 (evidence.old_note, evidence.new_note),
             ).fetchone()
             if not known and count < EVIDENCE_MAX:
+                values = (
+                    count + 1,
+                    evidence.noticed_at,
+                    evidence.problem,
+                    evidence.old_note,
+                    evidence.new_note,
+                )
                 connection.execute(
-                    "INSERT INTO evidence (noticed_at, problem, old_note, new_note)"
-                    " VALUES (?, ?, ?, ?)",
-                    (
-                        evidence.noticed_at,
-                        evidence.problem,
-                        evidence.old_note,
-                        evidence.new_note,
-                    ),
+                    "INSERT INTO evidence (number, noticed_at, problem, old_note, new_note, seal)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (*values, self._file.seal("evidence", *values)),
                 )
 
     def evidence(self) -> list[Evidence]:

@@ -79,7 +79,14 @@ class Kiosk:
         key = config.load_key(directory)
         self._parts.enter_context(config.locked(directory))
         who = (identity.kiosk, identity.generation)
-        self.journal = Journal(directory / config.JOURNAL_FILE, *who, key, must_exist=True)
+        self.journal = Journal(
+            directory / config.JOURNAL_FILE,
+            *who,
+            key,
+            root=identity.root,
+            event_id=identity.identity.event_id,
+            must_exist=True,
+        )
         self._parts.callback(self.journal.close)
         self.replica = Replica(directory / config.REPLICA_FILE, *who, identity.root)
         self._parts.callback(self.replica.close)

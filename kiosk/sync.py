@@ -10,12 +10,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from badges import wire
 from badges.places import Account, PoolKey
 from kiosk.journal import ForkError, Journal, JournalError, Offer, OldServerError
+from kiosk.journal_records import SignedGrant
 from kiosk.link import Link
 from kiosk.messages import as_message
 from kiosk.orders import pool_order
@@ -75,6 +78,7 @@ class Sync:
         self._back_off_s = back_off_s
         self._limit = BATCH_SCANS
         self._watch = Watch(journal.witness)
+        self._mark: wire.Mark | None = None  # the newest that the server has shown
         self._wants: dict[PoolKey, Wish] = {}
         self._restored = False
         self._tidied_at = time.monotonic()
@@ -207,6 +211,7 @@ class Sync:
 
     def _post(self, offer: Offer) -> tuple[wire.ScanBatch, wire.ScanAnswer]:
         now = time.monotonic()
+        mark = self._mark = wire.later_mark(offer.mark, self._mark)
         batch = wire.ScanBatch(
             records=[msgspec.Raw(record) for record in offer.records],
             first_seq=offer.first_seq,
@@ -223,6 +228,7 @@ class Sync:
                     free=account.free,
                     wants=key in self._wants and self._wants[key].stands(account, now),
                     override=key.override,
+                    **_grant(offer.grants[key], told=mark is not None),
                 )
                 for key, account in offer.accounts.items()
             ],
@@ -231,6 +237,8 @@ class Sync:
             log_size=self._watch.size,
             sent_at=self._clock(),
             health=self._health(),
+            mark=UNSET if mark is None else mark,
+            note=self._watch.contradicted or UNSET,
         )
         return batch, self._transport.post("/api/scans", batch, wire.ScanAnswer)
 
@@ -238,8 +246,9 @@ class Sync:
         self._link.measure(batch.sent_at, answer, self._clock())
         self._link.places(answer.orders)
         orders = [pool_order(order) for order in answer.orders]
+        self._mark = wire.later_mark(self._mark, answer.mark)
         effect = self._journal.acked(
-            answer.acked_seq, answer.incarnation, orders, fenced=answer.fenced
+            answer.acked_seq, answer.incarnation, orders, fenced=answer.fenced, mark=self._mark
         )
         for hall in answer.full:
             self._journal.no_place(hall)
@@ -271,3 +280,10 @@ class Sync:
         if problem and not self._link.state.log_alarm:
             log.error("%s", problem)
         self._link.alarm(problem)
+
+
+def _grant(grant: SignedGrant, *, told: bool) -> dict[str, Any]:
+    """The server's own word for a total, on the wire. `told`: this server gives such words."""
+    if not grant.signature or not told:
+        return {}
+    return {"signature": grant.signature, "signed_in": grant.incarnation}

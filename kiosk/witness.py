@@ -52,6 +52,7 @@ class Watch:
         self._newest = self._saved = witness.newest()
         self._saved_at: int | None = None
         self._renamed_at: int | None = None
+        self.contradicted = ""  # the note of ours that the server's newest one contradicts
 
     @property
     def size(self) -> int:
@@ -80,8 +81,10 @@ class Watch:
         except ValueError as error:
             why = error.message if isinstance(error, ShrankError) else as_message(str(error))
             problem = Message(Code.OTHER_LOG, why=why)
-            self._witness.accuse(Evidence(now, str(problem), before.note if before else "", note))
+            self.contradicted = before.note if before else ""
+            self._witness.accuse(Evidence(now, str(problem), self.contradicted, note))
             return problem
+        self.contradicted = ""
         if lost and before is not None:
             log.warning("%s", lost)
             self._witness.accuse(Evidence(now, lost, before.note, note))

@@ -1,5 +1,6 @@
 """The record: roster, venue, ledger, entry log, and the pages and feeds over them."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -28,15 +29,20 @@ def create_app(
     from server.entry_log import Log
     from server.feed import Hub
     from server.services import Services
+    from server.vouching import Voucher, begin_run
 
     app = Flask(__name__)
+    clock = now or _wall_clock
+    run = database.write(lambda db: begin_run(db, clock(), os.urandom))
+    voucher = Voucher(event.root_key, event.event_id, run)
     app.extensions["hallkeeper"] = Services(
         event=event,
         database=database,
-        hub=Hub(database),
+        hub=Hub(database, voucher.change),
         log=Log(database, event.log_name, event.log_key),
+        voucher=voucher,
         calendar=Calendar(day_starts(event.settings)),
-        now=now or _wall_clock,
+        now=clock,
     )
     security.protect(app, event)
     auth.guard(app)

@@ -22,6 +22,7 @@ from server.settings import EventError
 log = logging.getLogger(__name__)
 
 ACTS_FILE = "acts.sqlite"
+UNSURE_FILE = "acts-unsure.sqlite"  # see `_keep_unsure`
 FORMAT = 1
 _BYTES_MAX = 500_000_000
 
@@ -59,7 +60,7 @@ KEPT = (
         ("kiosk", "generation"),
         without=(
             *("token_tries", "counter", "acked_seq", "head", "log_size"),
-            *("cursor", "resting", "seen_at", "health"),
+            *("cursor", "resting", "seen_at", "health", "word"),
         ),
     ),
     Kept("place_account", ("hall_id", "override", "kiosk", "generation"), only=("fenced",)),
@@ -111,12 +112,21 @@ class Keeper:
         self._clock = clock
         with database.reading() as db:
             _check_age(self._path, self._moment(db))
+            _keep_unsure(self._path, self._moment(db))
         database.write(self._watch)
         database.check_steps(self._check)
 
     def keep(self) -> None:
         """Write the file where it does not say what is so; `trouble` tells where that failed."""
         self._database.write(self._try)
+
+    def kept(self) -> list[Acts]:
+        """What the second disk has of this event's acts, also such as the database may lack."""
+        found = []
+        for path in (self._path, self._path.with_name(UNSURE_FILE)):
+            with suppress(ActsError):
+                found.append(read_acts(path))
+        return [one for one in found if one.moment.event_id == self._event_id]
 
     def _watch(self, db: sqlite3.Connection) -> None:
         # By this step; grave: must be kept, or the step is undone. A table goes back with a step.
@@ -200,6 +210,20 @@ def _check_age(path: Path, database: Moment) -> None:
             f"this database is older than {path}: it is a copy that was put back by hand. Doors "
             "may hold places that it does not know of. Use `hallkeeper restore`, which asks them."
         )
+
+
+def _keep_unsure(path: Path, database: Moment) -> None:
+    """Keep acts that this database may lack, before they are written anew.
+
+    The last act was on the second disk before its own commit. If the server died in between, it was
+    never answered. If the database was put back to just before it, it was, and kiosks will tell.
+    """
+    unsure = path.with_name(UNSURE_FILE)
+    with suppress(OSError):
+        if path.exists() and read_acts(path).moment.order > database.order:
+            write_whole(unsure, path.read_bytes())
+        else:
+            unsure.unlink(missing_ok=True)
 
 
 def _rows(db: sqlite3.Connection, kept: Kept) -> list[dict[str, Any]]:

@@ -10,16 +10,16 @@ import binascii
 import sqlite3
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, current_app, g, request
 from msgspec import UNSET, Struct, UnsetType
 
 from badges import wire
 from badges.enrolment import RequestStamp, request_message
 from badges.keys import BadSignatureError, PublicKey
 from badges.record import WireError
-from server import feed, issuing, kiosks, ledger, replicas, venue
+from server import BACKUPS, entry_log, feed, issuing, kiosks, ledger, replicas, set_back, venue
 from server.lanes import Lanes, Proof, read_stamp
-from server.services import address, services
+from server.services import Services, address, renewed, services
 from server.subscription import CursorGoneError
 
 KEEP_ALIVE_S = 15.0
@@ -99,7 +99,9 @@ def replica() -> Response:
     def step(db: sqlite3.Connection) -> wire.Snapshot:
         now = here.now()
         caller = verified(db, signed, now, at_work=True)
-        return replicas.snapshot(db, here.event, caller.sender.key, caller.door_id, now)
+        return replicas.snapshot(
+            db, here.event, caller.sender.key, caller.door_id, now, here.voucher
+        )
 
     return answer_json(here.database.write(step))
 
@@ -154,16 +156,21 @@ def scans() -> Response:
     if long:  # counted in its turn: the kiosk's next request may overtake it
         here.database.write(lambda db: verified(db, signed, here.now()))
 
-    def step(db: sqlite3.Connection) -> tuple[ledger.Sender, ledger.Ingested, int]:
+    def step(db: sqlite3.Connection) -> tuple[ledger.Sender, ledger.Ingested, tuple[int, int]]:
         now = here.now()
         caller = _known(db, signed) if long else verified(db, signed, now)
+        set_back.judge(db, here.event, here.log, caller.sender, batch)
         # First: a door that rests gets nothing.
         kiosks.keep_health(db, caller.sender.key, batch, now)
         taken = ledger.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
-        return caller.sender, taken, feed.cursor(db)
+        return caller.sender, taken, (feed.cursor(db), entry_log.size(db))
 
     try:
-        sender, taken, cursor = here.database.write(step, long=long)
+        try:
+            sender, taken, came = here.database.write(step, long=long)
+        except set_back.SetBackError:
+            here = _become_the_next(here, signed, batch)
+            sender, taken, came = here.database.write(step, long=long)
     except ledger.GapError as error:
         raise ApiError(409, "gap", str(error), retry=True) from None
     except ledger.ForkError:
@@ -180,15 +187,29 @@ def scans() -> Response:
             acked_seq=taken.acked_seq,
             incarnation=taken.incarnation,
             fenced=sender.state != "active",
-            orders=taken.orders,
+            orders=here.voucher.orders(sender.key, taken.orders),
             received_at=received_at,
             answered_at=here.now(),
-            cursor=cursor,
+            cursor=came[0],
             checkpoint=checkpoint,
             consistency=consistency,
             full=list(taken.full),
+            mark=here.voucher.mark(taken.incarnation, *came),
         )
     )
+
+
+def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> Services:
+    """The batch shows that the database was put back. The kiosk's signature was verified."""
+    backups = current_app.extensions.get(BACKUPS)
+    kept = [] if backups is None else backups.kept_acts()
+
+    def step(db: sqlite3.Connection) -> int | None:
+        sender = _known(db, signed).sender
+        return set_back.renew(db, here.event, here.log, sender, batch, kept, here.now())
+
+    incarnation = here.database.write(step)
+    return services() if incarnation is None else renewed(incarnation)
 
 
 def read_signature(body: bytes = b"") -> Signed:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from server import database, files
-from server.acts import ActsError, Keeper
+from server import database, feed, files, places
+from server.acts import Acts, ActsError, Keeper, log_size
 from server.config import DATABASE_FILE, SETTINGS_FILE, Event
 from server.database import Database, DatabaseError
 from server.settings import EventError
@@ -210,6 +210,31 @@ def _alive(process: str) -> bool:
     return True
 
 
+def _check_age(directory: Path, opened: Database) -> None:
+    """Raises BackupError where the newest backup is of a later state than the database."""
+    newest = next(reversed(backups(directory)), None)
+    if newest is None:
+        return
+    try:
+        with closing(
+            sqlite3.connect(f"file:{newest.path / DATABASE_FILE}?mode=ro", uri=True)
+        ) as db:
+            there = _state(db)
+    except sqlite3.Error:
+        return  # a backup that can't be read says nothing of the database
+    if there > _state(opened.reader):
+        raise BackupError(
+            f"this database is older than the backup {newest.path}: it is a copy that was put back "
+            "by hand. Doors may hold places that it does not know of. Use `hallkeeper restore`, "
+            "which asks them."
+        )
+
+
+def _state(db: sqlite3.Connection) -> tuple[int, int, int]:
+    """Later states of one event's line of servers compare higher."""
+    return places.incarnation(db), feed.cursor(db), log_size(db)
+
+
 class Backups:
     """Makes them while the server runs, on a thread of its own, and keeps the acts."""
 
@@ -225,6 +250,7 @@ class Backups:
         self._every_s = every_s
         self._directory = directory
         self._keeper = Keeper(event.event_id, opened, directory, clock)
+        _check_age(directory, opened)
         self._status = Status(directory, next(reversed(backups(directory)), None))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="backup", daemon=True)
@@ -232,6 +258,10 @@ class Backups:
     @property
     def status(self) -> Status:
         return replace(self._status, acts_trouble=self._keeper.trouble)
+
+    def kept_acts(self) -> list[Acts]:
+        """The acts on the second disk, also such as the database may lack."""
+        return self._keeper.kept()
 
     def start(self) -> None:
         self._thread.start()

@@ -95,19 +95,37 @@ class Log:
         The proof is empty where `known` is 0, the present size, or more than there is.
         """
         with self._lock:
-            grew = self._catch_up()
-            if grew or not self._note:
+            self._catch_up()
+            if not self._note:
                 checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
                 self._note = sign_checkpoint(self._key, self._name, checkpoint)
             if not 0 < known < self._tree.size:
                 return self._note, []
             return self._note, self._tree.consistency(known, self._tree.size)
 
-    def _catch_up(self) -> bool:
+    def size(self) -> int:
+        """How many leaves are committed."""
+        with self._lock:
+            self._catch_up()
+            return self._tree.size
+
+    def has(self, size: int, root: bytes) -> bool:
+        """Whether the first `size` leaves are those of `root`: else another log was shown."""
+        with self._lock:
+            self._catch_up()
+            return size <= self._tree.size and self._tree.root(size) == root
+
+    def rename(self, name: str) -> None:
+        """It is another log from now on, which begins with the leaves of this one."""
+        with self._lock:
+            self._name, self._note = name, ""
+
+    def _catch_up(self) -> None:
         size = self._tree.size
         with self._database.reading() as db:
             for (digest,) in db.execute(
                 "SELECT hash FROM leaf WHERE number >= ? ORDER BY number", (size,)
             ):
                 self._tree.append(digest)
-        return self._tree.size > size
+        if self._tree.size > size:
+            self._note = ""

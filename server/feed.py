@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from badges import wire
 from server.database import Database
@@ -63,14 +63,23 @@ def cursor(db: sqlite3.Connection) -> int:
     return int(newest)
 
 
-def changes_after(db: sqlite3.Connection, after: int, limit: int = MISSED_MAX) -> list[Event]:
+Sign = Callable[[str | None, str], str]  # a change for a kiosk, as that kiosk is to read it
+
+
+def _as_it_is(kiosk: str | None, body: str) -> str:
+    return body
+
+
+def changes_after(
+    db: sqlite3.Connection, after: int, limit: int = MISSED_MAX, sign: Sign = _as_it_is
+) -> list[Event]:
     """Changes after `after`, oldest first. Raises CursorGoneError: too many, or none to be had."""
     (oldest, newest) = db.execute(
         "SELECT COALESCE(MIN(cursor), 1), COALESCE(MAX(cursor), 0) FROM change"
     ).fetchone()
     if after > newest or after < oldest - 1 or newest - after > limit:
         raise CursorGoneError
-    return _read(db, after, limit)
+    return _read(db, after, limit, sign)
 
 
 def trim(db: sqlite3.Connection, keep: int = KEEP_CHANGES) -> None:
@@ -78,12 +87,12 @@ def trim(db: sqlite3.Connection, keep: int = KEEP_CHANGES) -> None:
     db.execute("DELETE FROM change WHERE cursor <= ?", (cursor(db) - keep,))
 
 
-def _read(db: sqlite3.Connection, after: int, limit: int) -> list[Event]:
+def _read(db: sqlite3.Connection, after: int, limit: int, sign: Sign) -> list[Event]:
     rows = db.execute(
         "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
         (after, limit),
     )
-    return [Event.of(*row) for row in rows]
+    return [Event.of(row[0], row[1], row[2], sign(row[2], row[3])) for row in rows]
 
 
 class Hub:
@@ -91,8 +100,10 @@ class Hub:
     on one of its own, where that would have to wait. Close it with the database.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sign: Sign = _as_it_is) -> None:
+        """`sign` puts the server's signature into what is an order of places."""
         self._database = database
+        self._sign = sign
         self._subscriptions: set[Subscription] = set()
         # By hall, by kiosk, and under None those that hear everything.
         self._concerned: defaultdict[int | str | None, set[Subscription]] = defaultdict(set)
@@ -125,9 +136,9 @@ class Hub:
         """
         subscription = Subscription(hall_id, kiosk, generation)
         with self._lock, self._database.reading() as db:
-            while events := _read(db, self._cursor, READ_MAX):
+            while events := _read(db, self._cursor, READ_MAX, self._sign):
                 self._deliver(events)  # what it knows already must not come to it as news
-            missed = changes_after(db, after)
+            missed = changes_after(db, after, sign=self._sign)
             for other in list(self._concerned[kiosk]):
                 if generation and (other.kiosk, other.generation) == (kiosk, generation):
                     other.end()
@@ -167,7 +178,7 @@ class Hub:
             self._wake.put(None)
             return
         try:
-            self._deliver(_read(db, self._cursor, READ_MAX))
+            self._deliver(_read(db, self._cursor, READ_MAX, self._sign))
         finally:
             self._lock.release()
 
@@ -187,7 +198,7 @@ class Hub:
             self._trimmed = self._cursor
             self._database.write(trim)
         with self._lock, self._database.reading() as db:
-            self._deliver(_read(db, self._cursor, READ_MAX))
+            self._deliver(_read(db, self._cursor, READ_MAX, self._sign))
 
     def _sleep(self) -> None:
         """Until there is something to do, or another process may have made changes."""

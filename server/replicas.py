@@ -6,16 +6,25 @@ import sqlite3
 from badges import wire
 from server import feed, places, presence, supervisors, venue
 from server.config import Event, day_starts
+from server.vouching import Voucher
 
 
 def snapshot(
-    db: sqlite3.Connection, event: Event, kiosk: tuple[str, int], door_id: int, now: int
+    db: sqlite3.Connection,
+    event: Event,
+    kiosk: tuple[str, int],
+    door_id: int,
+    now: int,
+    voucher: Voucher | None = None,
 ) -> wire.Snapshot:
     """All facts for the kiosk (name, generation) at `door_id`. `db` must be in a transaction.
+
+    `voucher` signs the orders of places.
 
     Of 100,000 holders only the exceptions travel: those reissued or revoked.
     """
     hall_id = venue.door_hall(db, door_id)
+    orders = places.orders_for(db, kiosk)
     (state,) = db.execute(
         "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()
@@ -36,7 +45,7 @@ def snapshot(
         sessions=venue.session_facts(db, hall_id, now),
         holders=_exceptions(db),
         stays=presence.in_hall(db, hall_id),
-        orders=places.orders_for(db, kiosk),
+        orders=orders if voucher is None else voucher.orders(kiosk, orders),
         supervisors=supervisors.supervisors(db),
         retired=state != "active",
     )

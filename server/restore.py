@@ -7,6 +7,7 @@ another log: it begins as the old one, and says where it left it.
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,23 +159,47 @@ def _renew(
     incarnation = max(used + 1, now // 1000)
     newer = kept if kept is not None and kept.moment.order > old else None
     db.execute("BEGIN IMMEDIATE")
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)", (str(incarnation),))
-    _await_kiosks(db)
+    subject: dict[str, str | int | None] = {"incarnation": incarnation}
+    subject["acts_at"] = newer.moment.at if newer else None
+    acts_since = [newer] if newer else []
+    gained, skipped = next_of_line(
+        db, event.log_name, incarnation, acts_since, subject, by=BY, now=now
+    )
     if kept is None:
         places.await_all_everywhere(db)
-    gained, skipped = restored_acts.merge(db, newer.rows) if newer else ({}, 0)
-    _forget_what_is_over(db, incarnation)
-    subject: dict[str, str | int | None] = {
-        "incarnation": incarnation,
-        "log_name": event.log_name,
-        "log_size": old[1],
-        "log_root": _root(db),
-        "acts_at": newer.moment.at if newer else None,
-    }
-    entry_log.act(db, BY, "restored", subject, now)
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return old[1], newer.moment.at if newer else None, gained, skipped, awaited(db)
+
+
+def next_of_line(
+    db: sqlite3.Connection,
+    log_name: str,
+    incarnation: int,
+    newer: Sequence[acts.Acts],
+    subject: dict[str, str | int | None],
+    *,
+    by: str,
+    now: int,
+) -> tuple[dict[str, int], int]:
+    """Make this database the next server's of its line: it may have forgotten grants (rule 8).
+
+    `newer` are acts that it may lack, the oldest first. `log_name` is the entry log's until now.
+    `subject` is told with the act. Returns which rows the acts brought, and how many fit nothing.
+    """
+    left: dict[str, str | int | None] = {"log_name": log_name}
+    left |= {"log_size": acts.log_size(db), "log_root": _root(db)}
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)", (str(incarnation),))
+    _await_kiosks(db)  # first: one that the acts know as fenced may have been granted places
+    gained: dict[str, int] = {}
+    skipped = 0
+    for one in newer:
+        brought, failed = restored_acts.merge(db, one.rows)
+        gained |= brought
+        skipped += failed
+    _forget_what_is_over(db, incarnation)
+    entry_log.act(db, by, "restored", subject | left, now)
+    return gained, skipped
 
 
 def _await_kiosks(db: sqlite3.Connection) -> None:

@@ -15,6 +15,7 @@ from server.schema_changes import (
     KIOSK_REPORTED,
     RULES_VERSION,
     SEARCH,
+    SERVER_RUNS,
     SHARED_EMAILS,
     SHARED_UNTIL,
     SIGN_IN,
@@ -111,6 +112,11 @@ def m021_acts(db: sqlite_utils.Database) -> None:
     _run(db, ACTS)
 
 
+@migrations()
+def m035_server_runs(db: sqlite_utils.Database) -> None:
+    _run(db, SERVER_RUNS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -125,6 +131,7 @@ NAMES = (
     "m019_kiosk_reported",
     "m020_sign_in",
     "m021_acts",
+    "m035_server_runs",
 )
 
 

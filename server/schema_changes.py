@@ -131,3 +131,16 @@ CREATE INDEX leaf_act_by ON leaf ({_BY}, at) WHERE kind = 'act';
 CREATE INDEX leaf_act_by_act ON leaf ({_BY}, {_ACT}, at) WHERE kind = 'act';
 CREATE INDEX scan_act ON scan (act, number) WHERE act <> 'scan';
 """
+
+# Each start of the server, and where in feed and entry log. Whether a kiosk was ever given the
+# server's signed word ('marked'), or was believed once without (server/set_back.py).
+SERVER_RUNS = """
+CREATE TABLE server_run (
+    run TEXT NOT NULL UNIQUE,
+    since_cursor INTEGER NOT NULL,
+    since_entries INTEGER NOT NULL,
+    started_at INTEGER NOT NULL
+) STRICT;
+ALTER TABLE kiosk ADD COLUMN word TEXT NOT NULL DEFAULT 'none'
+    CHECK (word IN ('none', 'believed', 'marked'));
+"""

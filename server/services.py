@@ -1,7 +1,7 @@
 """What a request may use: the event, its database, the feed, the entry log, and the time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flask import current_app, request
 
@@ -11,6 +11,7 @@ from server.database import Database
 from server.entry_log import Log
 from server.feed import Hub
 from server.lanes import Lanes
+from server.vouching import Voucher
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Services:
     database: Database
     hub: Hub
     log: Log
+    voucher: Voucher
     calendar: Calendar
     now: Callable[[], int]  # Unix ms
     lanes: Lanes = field(default_factory=Lanes)
@@ -33,3 +35,13 @@ def services() -> Services:
 def address() -> str:
     """Where the request comes from: an IP address."""
     return (request.remote_addr or "unknown").removeprefix("::ffff:")
+
+
+def renewed(incarnation: int) -> Services:
+    """The running app's services from now on: the server has become the next of its line."""
+    here = services()
+    event = replace(here.event, incarnation=incarnation)
+    here.log.rename(event.log_name)
+    found = replace(here, event=event)
+    current_app.extensions["hallkeeper"] = found
+    return found

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from server import BACKUPS, create_app
+from server import BACKUPS, close_app, create_app
 from server.backup import Backups
 from server.config import EventError, load_event
 from server.database import Database
@@ -31,10 +31,14 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
     database = Database(event.database_path)
     try:
         app = create_app(event, database)
-        if event.backup_path is not None:
-            started = Backups(event, database, app.extensions["hallkeeper"].now)
-            app.extensions[BACKUPS] = started
-            started.start()
+        try:
+            if event.backup_path is not None:
+                started = Backups(event, database, app.extensions["hallkeeper"].now)
+                app.extensions[BACKUPS] = started
+                started.start()
+        except BaseException:
+            close_app(app)
+            raise
     except BaseException:
         database.close()
         raise

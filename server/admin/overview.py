@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Blueprint, current_app, render_template, url_for
 from markupsafe import Markup
 
-from server import BACKUPS, auth, backup, disk, entries, kiosks, places
+from server import BACKUPS, auth, backup, disk, entries, kiosks, places, set_back
 from server.admin import health
 from server.services import services
 
@@ -23,10 +23,15 @@ ROLES = ("steward", "supervisor", "auditor")
 @blueprint.get("/")
 @auth.allow(*ROLES)
 def show() -> str:
-    halls = places.hall_figures(services().database.reader)
+    db = services().database.reader
+    halls = places.hall_figures(db)
     shown = {part: Markup(html) for part, html in parts().items()}
     return render_template(
-        "overview.html", halls=nested(halls), parts=shown, second_disk=_second_disk()
+        "overview.html",
+        halls=nested(halls),
+        parts=shown,
+        second_disk=_second_disk(),
+        set_back=set_back.notice(db),
     )
 
 

@@ -141,6 +141,8 @@ class Door:
             skew_ms=lambda: 42,
             is_offline=lambda: not self.online,
             on_asking=self.told.append,
+            clock=lambda: self.clock.wall,
+            monotonic=lambda: self.clock.monotonic,
         )
 
     def _ask(self, hall: int) -> bool:

@@ -16,8 +16,8 @@ import pytest
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
 from badges.places import Account, NoPlaceError, PoolKey
-from kiosk import journal_schema
-from kiosk.journal import Draft, Journal, JournalError
+from kiosk import journal_check, journal_schema
+from kiosk.journal import Draft, Journal, JournalError, Step
 from tests.kiosk.crash_disk import Disk, FileSystem, Loss, connect_to, restore
 from tests.kiosk.door import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential, orders
 
@@ -36,6 +36,7 @@ class Life:
         self.records: list[bytes] = []
         self.offered = 0
         self.account = Account()
+        self.seen = 0  # how often it was looked at, and not empty
 
     def live(self, steps: int) -> None:
         for _ in range(steps):
@@ -46,7 +47,8 @@ class Life:
                 act()
             except NoPlaceError:
                 self._order()
-            self.account = self._journal.accounts().get(HALL, self.account)
+            self.account = self._journal.accounts().get(PoolKey(HALL), self.account)
+            self.seen += self.account != Account()
 
     def _scan(self) -> None:
         serial = self._rng.randrange(len(BADGES))
@@ -73,8 +75,11 @@ class Life:
         self._journal.acked(self.offered, 1)
 
 
-def cut(seed: int, loss: Loss, directory: Path) -> tuple[int, int]:
-    """One life and one cut: (acknowledged scans that are lost, steps of the protocol forgotten)."""
+def cut(seed: int, loss: Loss, directory: Path) -> tuple[int, list[str]]:
+    """One life and one cut: (acknowledged scans that are lost, what of the protocol is forgotten).
+
+    A life whose account nobody has seen proves nothing of accounts, so that is "nothing seen".
+    """
     rng = random.Random(seed)
     disk = Disk(rng, loss)
     file_system = FileSystem(disk)
@@ -97,22 +102,24 @@ def cut(seed: int, loss: Loss, directory: Path) -> tuple[int, int]:
     return judge(life, directory)
 
 
-def judge(life: Life, directory: Path) -> tuple[int, int]:
+def judge(life: Life, directory: Path) -> tuple[int, list[str]]:
     """What the next start finds; that the file is sound is part of its opening."""
     with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:
         found = [stored.record for stored in journal.stored(0, 1_000)]
-        account = journal.accounts().get(HALL, Account())
+        account = journal.accounts().get(PoolKey(HALL), Account())
         kept = sum(mine == theirs for mine, theirs in zip(life.records, found, strict=False))
         assert len(found) <= len(life.records) + 1, (
             "at most the scan in whose commit the power went"
         )
-        totals = ("granted", "returned", "entries", "credited")
+        totals = ("granted", "returned", "entries", "credited", "trusted")
         forgotten = [
             name for name in totals if getattr(account, name) < getattr(life.account, name)
         ]
         if journal.state().offered < life.offered:
             forgotten.append("offered")
-    return len(life.records) - kept, len(forgotten)
+        if life.records and not life.seen:
+            forgotten.append("nothing seen")
+    return len(life.records) - kept, forgotten
 
 
 def setting(monkeypatch: pytest.MonkeyPatch, **changes: tuple[str | int, str | int]) -> None:
@@ -128,7 +135,7 @@ def test_no_acknowledged_scan_is_lost(
 ) -> None:
     setting(monkeypatch, wal_autocheckpoint=(checkpoint_pages, checkpoint_pages))
     results = {seed: cut(seed, loss, tmp_path) for seed in range(CUTS)}
-    assert {seed: lost for seed, lost in results.items() if lost != (0, 0)} == {}
+    assert {seed: lost for seed, lost in results.items() if lost != (0, [])} == {}
 
 
 @pytest.mark.parametrize(
@@ -139,8 +146,41 @@ def test_no_acknowledged_scan_is_lost(
 def test_the_test_can_fail(changes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings that are known to lose scans lose them here: SQLite's own default is one."""
     setting(monkeypatch, **changes)
-    lost = [cut(seed, "some", tmp_path)[0] for seed in range(60)]
-    assert sum(count > 0 for count in lost) >= 5
+    results = [cut(seed, "some", tmp_path) for seed in range(60)]
+    assert sum(lost > 0 for lost, _ in results) >= 5
+    for total in ("granted", "entries"):
+        assert sum(total in forgotten for _, forgotten in results) >= 3, total
+
+
+def test_accounts_that_are_not_in_the_commit_are_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that keeps its accounts in memory alone does not pass.
+
+    The next start would refuse it, so here it does not look.
+    """
+    monkeypatch.setattr(journal_check, "problem", lambda *_: None)
+    kept: dict[PoolKey, Account] = {}
+
+    def put(
+        step: Step, hall: int, account: Account, *, override: bool = False, grant: object = None
+    ) -> None:
+        kept[PoolKey(hall, override)] = account
+
+    def get(step: Step, hall: int, *, override: bool = False) -> Account:
+        return kept.get(PoolKey(hall, override), Account())
+
+    def close(journal: Journal) -> None:
+        kept.clear()
+        journal._file.close()
+
+    monkeypatch.setattr(Step, "put_account", put)
+    monkeypatch.setattr(Step, "account", get)
+    monkeypatch.setattr(Step, "accounts", lambda step: dict(kept))
+    monkeypatch.setattr(Journal, "close", close)
+    missed = [cut(seed, "all", tmp_path)[1] for seed in range(40)]
+    for total in ("granted", "entries", "credited"):
+        assert sum(total in forgotten for forgotten in missed) >= 5, total
 
 
 WRITER = """

@@ -4,13 +4,20 @@ from dataclasses import replace
 from typing import Any
 
 from badges.places import Account, KioskKey, NoPlaceError, Order
-from tests.simulator.messages import Answer, Batch, Record, Stay, next_head, start_head
+from tests.simulator.messages import Answer, Batch, Mark, Record, Stay, next_head, start_head
 from tests.simulator.rules import Rules
 
 NOBODY: tuple[Stay, ...] = ()
 NONE: frozenset[int] = frozenset()
 ON_DISK = ("account", "records", "heads", "acked", "offered", "own", "named", "known", "credited",
-           "view", "cursor", "wants_snapshot")  # fmt: skip
+           "view", "cursor", "wants_snapshot", "mark")  # fmt: skip
+
+
+def later(one: Mark | None, other: Mark | None) -> Mark | None:
+    """As badges.wire.later_mark."""
+    if one is None or other is None:
+        return one or other
+    return max(other, one, key=lambda mark: (mark.incarnation, mark.progress))
 
 
 class Door:
@@ -34,7 +41,9 @@ class Door:
         self.view = -1  # the incarnation of the server whose feed is followed, and how far
         self.cursor = 0
         self.wants_snapshot = True
+        self.mark: Mark | None = None  # the newest that was kept with another change
         # The world's.
+        self.heard: Mark | None = None  # the newest, in memory
         self.counter = 0
         self.asks = False  # what a server has that lacks records
         self.up = True
@@ -131,6 +140,8 @@ class Door:
             self.account.returned,
             self.account.incarnation,
             self.wants_snapshot,
+            later(self.mark, self.heard) if self.rules.shows_marks else None,
+            later(self.mark, self.heard),
         )
 
     def _gone(self, first: int, last: int) -> frozenset[int]:
@@ -150,6 +161,8 @@ class Door:
         self.asks = answer.order is None
         if answer.order is None:
             return
+        before = (self.acked, self.account)
+        self.heard = later(later(self.mark, self.heard), answer.mark)
         if self.rules.sends_again:
             self.acked = answer.acked
         else:
@@ -159,6 +172,8 @@ class Door:
             self.account = replace(self.account, incarnation=answer.incarnation)
         if answer.fenced and not self.account.fenced:
             self.account = self.account.fence()
+        if (self.acked, self.account) != before:
+            self.mark = self.heard
         self.skew_ms, self.sure = self.clock_ms, True
         self._follow(answer)
 
@@ -214,6 +229,7 @@ class Door:
     def crash(self) -> None:
         """Whatever was not on disk is lost: with the production rules, nothing."""
         self.sure = False
+        self.heard = None
         if not self.rules.offered_is_durable:
             self.offered = self.acked
         if self.unsaved is not None:
@@ -240,4 +256,5 @@ class Door:
         for name, value in image.items():
             setattr(self, name, value.copy() if isinstance(value, list | dict | set) else value)
         self.rolled_back = True
+        self.heard = None
         return now.entries - then.entries + now.returned - then.returned

@@ -19,6 +19,8 @@ THEMES: dict[str, frozenset[str]] = {
     "trusting, and everything": frozenset({"trust", "restore", "fence", "move"}),
     "shifts that end": frozenset({"rest", "restore"}),
     "old disks": frozenset({"roll back", "fence"}),
+    "put back silently": frozenset({"put back"}),
+    "put back, restored, and lost doors": frozenset({"put back", "restore", "fence"}),
     "everything": frozenset({"restore", "fence", "move", "clock", "trust", "roll back", "rest"}),
 }
 
@@ -44,6 +46,7 @@ FAULTS: dict[str, dict[str, tuple[float, ...]]] = {
     "clock": {"clock": (0.1, 0.5)},
     "trust": {},
     "rest": {"rest": (0.2, 0.6)},
+    "put back": {"backup": (0.1, 0.5), "put_back": (0.1, 0.4)},
     "roll back": {"image": (0.2, 1), "roll_back": (0.1, 0.3)},
 }
 

@@ -27,6 +27,14 @@ class Record(NamedTuple):
     sure: bool  # not since a restart or a jump of its clock without a word from the server
 
 
+class Mark(NamedTuple):
+    """How far a server had come, signed: in which incarnation and run, and how many commits."""
+
+    incarnation: int
+    run: int
+    progress: int
+
+
 class Batch(NamedTuple):
     """POST /api/scans. `last_seq` is of the whole journal."""
 
@@ -41,6 +49,8 @@ class Batch(NamedTuple):
     returned: int
     incarnation: int
     wants_snapshot: bool
+    mark: Mark | None = None
+    heard: Mark | None = None  # in truth, whether the door shows it or not
 
 
 class Answer(NamedTuple):
@@ -55,6 +65,7 @@ class Answer(NamedTuple):
     feed: "list[Change]"
     cursor: int
     snapshot: "tuple[tuple[Stay, int], ...] | None"
+    mark: Mark | None = None
 
 
 class Ordered(NamedTuple):

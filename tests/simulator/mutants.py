@@ -179,6 +179,7 @@ def trusts_unnamed(stay: StayId | None, **facts: object) -> bool:
 
 
 NETWORK, LOST, RESTORES = "network", "lost doors", "restores"
+PUT_BACK = "put back silently"
 BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting", "old disks"
 ATTESTED, FOUND = "attested", "attested, and restores"
 
@@ -253,6 +254,16 @@ MUTANTS = (
            Rules(may_trust=trusts_unnamed)),
     Mutant("blind", "a journal that was set back is not noticed", DISKS,
            Rules(notices_forks=False)),
+    Mutant("unshown", "a door does not show how far the server had come", PUT_BACK,
+           Rules(shows_marks=False)),
+    Mutant("unmarked", "a server that was put back believes no mark", PUT_BACK,
+           Rules(believes_marks=False)),
+    Mutant("ungranted", "nor a grant that it signed and does not know", PUT_BACK,
+           Rules(believes_grants=False)),
+    Mutant("onerun", "a mark is compared with how far the server is by now", PUT_BACK,
+           Rules(knows_its_runs=False)),
+    Mutant("openback", "a server that noticed it grants at once", PUT_BACK,
+           Rules(pool=NoBarrier)),
     Mutant("namestwice", "a door takes the place of one stay on trust twice", TRUSTING,
            Rules(remembers_named=False)),
 )  # fmt: skip

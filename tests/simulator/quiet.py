@@ -64,6 +64,8 @@ def check_quiet(world: World) -> None:
     _agree(world)
     if any(door.rolled_back for door in world.doors):
         return  # what its disk forgot, nobody can name
+    if world.truth.blind:
+        return  # put back, and nobody can prove it: who crashed takes a snapshot at the next start
     _presence(world)
     live = [d for d in at_work(world) if d.key not in world.server.stopped]
     if not live:

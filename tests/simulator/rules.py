@@ -40,3 +40,8 @@ class Rules:
     acts_on_second_disk: bool = True  # before they are answered
     notices_forks: bool = True
     grants_to_stopped: bool = False
+    # Of a database that was put back silently.
+    shows_marks: bool = True  # the door, of how far the server had come
+    believes_marks: bool = True
+    believes_grants: bool = True  # that the server signed and does not know
+    knows_its_runs: bool = True  # else a mark is compared with how far it is by now

@@ -1,5 +1,6 @@
 """The server: ledger, stays and feed in memory, in the order of steps of server/ledger.py."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from tests.simulator.messages import (
     Answer,
     Batch,
     Change,
+    Mark,
     Ordered,
     Record,
     Stay,
@@ -30,7 +32,7 @@ class Interval(NamedTuple):
 
 # What a backup holds.
 ON_DISK = ("pool", "acked", "heads", "ledger", "stays", "open", "opened_at", "stopped", "feed",
-           "away", "away_seen", "counters", "times", "unnamed")  # fmt: skip
+           "away", "away_seen", "counters", "times", "unnamed", "progress", "runs")  # fmt: skip
 NOBODY: tuple[Stay, ...] = ()
 
 
@@ -58,6 +60,11 @@ class Server:
         self.freed: list[Stay] = []  # places that went to the pool, for the checkers
         self.inferred: list[Stay] = []  # of those, by an entry elsewhere
         self.before_order: Pool | None = None  # mutants alone
+        self.progress = 0  # what a mark counts: commits of which kiosks hear
+        self.runs: dict[int, int] = {}  # each start, and how far the server was
+        self.run = 0
+        self.next_incarnation: Callable[[], int] = lambda: self.pool.incarnation + 1
+        self.begin(0)
 
     def enrol(self, kiosk: str) -> KioskKey:
         """A new generation; an earlier one at work is retired."""
@@ -74,11 +81,41 @@ class Server:
         self.stopped |= {key}
         self.pool = self.pool.fence(key)
 
+    def begin(self, run: int) -> None:
+        """A start of the server's process."""
+        self.run = run
+        self.runs[run] = self.progress
+
+    def _shows_more(self, batch: Batch) -> bool:
+        """Whether the kiosk has what this server signed and does not know (server/set_back.py)."""
+        here, mark = self.pool.incarnation, batch.mark
+        if mark is not None and self.rules.believes_marks:
+            if mark.incarnation > here:
+                return True
+            if mark.incarnation == here and mark.progress > self._came_to(mark.run):
+                return True
+        return self.rules.believes_grants and self._claims_more(batch)
+
+    def _came_to(self, run: int) -> int:
+        """How far it came in that run; nowhere in one that it does not know."""
+        if not self.rules.knows_its_runs:
+            return self.progress
+        if run not in self.runs:
+            return -1
+        later = [start for other, start in self.runs.items() if other > run]
+        return min(later, default=self.progress)
+
+    def _claims_more(self, batch: Batch) -> bool:
+        if batch.incarnation != self.pool.incarnation or batch.key in self.pool.awaited:
+            return batch.incarnation > self.pool.incarnation
+        return batch.granted > self.pool.kiosks[batch.key].granted
+
     def grant(self, key: KioskKey, places: int) -> Ordered:
         """Give places, if there are any; on disk before the order leaves (rule 6)."""
         before = self.pool
         if key not in self.stopped or self.rules.grants_to_stopped:
             self.pool = self.pool.grant(key, places)
+        self.progress += self.pool is not before
         if not self.rules.commit_before_order:
             self.before_order = before
         if self.rules.orders_are_totals:
@@ -108,6 +145,8 @@ class Server:
                 return None
             self.counters[key] = batch.counter
         self.before_order = None
+        if self._shows_more(batch):
+            self.pool = self.pool.restored(self.next_incarnation())
         acked = self.acked[key]
         known = acked - batch.first_seq + 1
         if known < 0 and self.rules.in_order_once:
@@ -121,6 +160,7 @@ class Server:
             self._take(key, record, gone=record.seq in batch.gone)
         if fresh:
             self.acked[key] = fresh[-1].seq
+            self.progress += 1
         if self.acked[key] >= batch.last_seq:
             self.pool = self.pool.hear_returned(key, batch.returned)
         return self._answer(batch, taken=True)
@@ -155,6 +195,7 @@ class Server:
             self.feed,
             len(self.feed),
             self._snapshot() if batch.wants_snapshot and taken else None,
+            Mark(self.pool.incarnation, self.run, self.progress),
         )
 
     def _snapshot(self) -> tuple[tuple[Stay, int], ...]:
@@ -279,6 +320,7 @@ class Server:
     def entered_elsewhere(self, badge: int, at: int, sure: bool) -> None:
         """An entry into another hall ends the stays that began before it."""
         self.away_seen += 1
+        self.progress += 1
         if not sure and self.rules.infers_from_sure_clocks:
             return
         self.away[badge] = (*self.away.get(badge, ()), at)
@@ -291,9 +333,14 @@ class Server:
         values = ((name, getattr(self, name)) for name in ON_DISK)
         return {n: v.copy() if isinstance(v, list | dict) else v for n, v in values}
 
-    def restore(self, backup: dict[str, object], incarnation: int) -> None:
-        """Start again from a backup. Old answers keep the feed that they were made from."""
+    def put_back(self, backup: dict[str, object]) -> None:
+        """As by a copy of the file: nothing tells the server that it is not the newest."""
         for name, value in backup.items():
             setattr(self, name, value.copy() if isinstance(value, list | dict) else value)
+        self.before_order = None
+
+    def restore(self, backup: dict[str, object], incarnation: int) -> None:
+        """Start again from a backup. Old answers keep the feed that they were made from."""
+        self.put_back(backup)
         self.pool = self.pool.restored(incarnation)
         self.before_order = None

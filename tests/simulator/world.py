@@ -36,7 +36,11 @@ class World:
         self.uid = 0
         self.incarnation = 1
         self.elsewhere: list[tuple[int, int, bool]] = []  # another hall's journal: badge, when
+        self.server.next_incarnation = self.new_incarnation
         self.saved = self.server.backup()
+        self.runs = 0
+        self.cuts: list[int] = []  # of each time that the database was put back: how far it was
+        self.times = {0: 0}  # runs: after how many of those
         self.taken = 0  # steps
         self.last = "the beginning"
         self._table = self._steps()
@@ -81,6 +85,16 @@ class World:
     def new_uid(self) -> int:
         self.uid += 1
         return self.uid
+
+    def new_incarnation(self) -> int:
+        self.incarnation += 1
+        return self.incarnation
+
+    def new_run(self) -> None:
+        """The server's process starts again."""
+        self.runs += 1
+        self.times[self.runs] = len(self.cuts)
+        self.server.begin(self.runs)
 
     def act_of_staff(self) -> None:
         """It is on a second disk before it is answered (rule 8)."""
@@ -149,7 +163,9 @@ class World:
 
     def grant(self, door: Door) -> None:
         if self.known(door):
+            before = self.server.pool.kiosks[door.key].granted
             self.send(self.server.grant(door.key, self.random.randint(1, 6)))
+            self.truth.granted_blindly(self.server.pool.kiosks[door.key].granted - before)
 
     def recall(self, door: Door) -> None:
         if self.known(door):
@@ -186,12 +202,32 @@ class World:
             self.obey_all(message)
 
     def receive(self, batch: Batch) -> Answer | None:
+        knows = batch.key in self.server.acked and self.knows_better(batch)
+        before = self.server.pool.incarnation
         answer = self.server.receive(batch)
+        if answer is not None and knows:
+            self.truth.blind = False
+            if self.server.pool.incarnation == before:
+                raise ViolationError("a door that knew better was heard, and the server went on")
         if answer is not None and answer.fork:
             if not self.by_key[batch.key].rolled_back:
                 raise ViolationError(f"door {batch.key} was never rolled back: the server errs")
             self.act_of_staff()
         return answer
+
+    def knows_better(self, batch: Batch) -> bool:
+        """Whether the server was put back to before something that it had told this door, or
+        granted to it, in the incarnation that it is in.
+        """
+        here, pool = self.server.pool.incarnation, self.server.pool
+        if batch.incarnation == here and batch.key not in pool.awaited:
+            if batch.granted > pool.kiosks[batch.key].granted:
+                return True
+        heard = batch.heard
+        if heard is None or heard.incarnation < here:
+            return False
+        since = self.cuts[self.times[heard.run] :]
+        return heard.incarnation > here or any(heard.progress > cut for cut in since)
 
     def obey_all(self, message: Ordered) -> None:
         for door in self.doors:
@@ -215,6 +251,7 @@ class World:
                 raise ViolationError("a scan that was shown green is on no disk")
         else:
             self.server.crash()
+            self.new_run()
         self.net[:] = [message for message in self.net if self.random.random() < 0.5]
 
     def capacity(self, door: Door) -> None:
@@ -278,11 +315,23 @@ class World:
 
     def restore(self, door: Door) -> None:
         if self.rules.fresh_incarnation:
-            self.incarnation += 1
+            self.new_incarnation()
         else:
             self.incarnation = self.saved["pool"].incarnation + 1  # type: ignore[attr-defined]
         self.truth.was_restored(self.server)
         self.server.restore(self.saved, self.incarnation)
+        self.truth.blind = False
+        self.new_run()
+
+    def put_back(self, door: Door) -> None:
+        """Somebody copies an old database over the newest, or takes a snapshot of the machine back.
+        Acts of staff are on the second disk, which would tell, so none is lost.
+        """
+        self.truth.was_restored(self.server)
+        self.truth.blind = True
+        self.server.put_back(self.saved)
+        self.cuts.append(self.server.progress)
+        self.new_run()
 
     def image(self, door: Door) -> None:
         door.images = [*door.images[-2:], door.image()]

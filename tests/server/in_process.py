@@ -1,0 +1,269 @@
+"""The real server and real kiosks in one process: its app behind a client, their journals on disk.
+
+The database can be copied and put back while everything else goes on, as a file copy or a snapshot
+of the machine does it.
+"""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flask import Flask
+
+from badges import wire
+from badges.credential import Credential, issue_credential
+from badges.enrolment import proof
+from badges.keys import PrivateKey
+from badges.places import Account, PoolKey
+from kiosk.admit import Admitter
+from kiosk.feed import Feed
+from kiosk.journal import Journal
+from kiosk.link import Link
+from kiosk.replica import Replica
+from kiosk.signer import Signer
+from kiosk.sync import Sync
+from kiosk.transport import REPLAY_TRIES, Transport, TransportError, _checked
+from server import BACKUPS, close_app, create_app, kiosks, places
+from server.acts import log_size
+from server.backup import Backups
+from server.config import Event, load_event
+from server.database import Database
+from tests.server.conftest import NOW
+
+HALL = 1
+CAPACITY, FIRE_LIMIT = 6, 8
+
+
+class AppTransport(Transport):
+    """To the app of the moment, without a network. `wire_cut`: the kiosk is away."""
+
+    def __init__(self, forum: "Forum", signer: Signer) -> None:
+        self._forum = forum
+        self._signer = signer
+        self.wire_cut = False
+
+    def post(self, target, message, kind):
+        return wire.decode(self._ask("POST", target, wire.encode(message)), kind)
+
+    def get(self, target, kind):
+        return wire.decode(self._ask("GET", target, b""), kind)
+
+    def close(self) -> None:
+        pass
+
+    def _ask(self, method: str, target: str, body: bytes) -> bytes:
+        if self.wire_cut:
+            raise TransportError("unreachable", "no network")
+        for tries_left in reversed(range(REPLAY_TRIES)):
+            headers = self._signer.headers(method, target, body)
+            client = self._forum.app.test_client()
+            answer = client.open(target, method=method, data=body, headers=headers)
+            try:
+                return _checked(answer.status_code, answer.data)
+            except TransportError as error:
+                if error.code != "replayed" or not tries_left:
+                    raise
+                self._signer.overtaken(error.counter)
+        raise AssertionError
+
+
+class Kiosk:
+    """A kiosk at a door of the hall, whose threads do not run: each act is a call."""
+
+    def __init__(self, forum: "Forum", name: str, key: PrivateKey, generation: int = 1) -> None:
+        self.forum, self.name, self.key = forum, name, key
+        self.directory = forum.path / name
+        self.directory.mkdir()
+        self.who = (name, generation)
+        self.open()
+
+    def open(self) -> None:
+        event = self.forum.event
+        root = event.root_key.public
+        self.journal = Journal(
+            self.directory / "journal.db", *self.who, self.key, root=root, event_id=event.event_id
+        )
+        self.replica = Replica(
+            self.directory / "replica.db", *self.who, root, clock=lambda: self.forum.now
+        )
+        self.link = Link(lambda: self.forum.now)
+        self.transport = AppTransport(
+            self.forum, Signer(*self.who, self.key, self.journal.next_counter)
+        )
+        self.feed = Feed(self.journal, self.replica, self.transport, self.link)
+        self.sync = Sync(
+            self.journal,
+            self.replica,
+            self.transport,
+            self.link,
+            clock=lambda: self.forum.now,
+        )
+        self.admitter = Admitter(self.journal, self.replica, clock=lambda: self.forum.now)
+
+    def close(self) -> None:
+        self.journal.close()
+        self.replica.close()
+
+    def exchange(self) -> None:
+        """Batches until nothing waits, as the kiosk's thread sends them, and a heartbeat."""
+        for _ in range(8):
+            if not self.sync.exchange() and self.journal.state().waiting == 0:
+                break
+        self.sync.exchange()
+
+    def refresh(self) -> None:
+        self.feed._take_snapshot()
+
+    def ask(self) -> None:
+        """Somebody stands at the door, and there is no place."""
+        self.sync.ask_for_place(HALL)
+        self.exchange()
+
+    def present(self, serial: int) -> bool:
+        """Whether the light turns green."""
+        return self.admitter.present(self.forum.badge(serial), at=self.forum.now).admitted
+
+    def fill(self, serials: range) -> int:
+        """People come until one is refused; how many got in."""
+        inside = 0
+        for serial in serials:
+            if not self.present(serial):
+                break
+            inside += 1
+        return inside
+
+    @property
+    def account(self) -> Account:
+        return self.journal.accounts().get(PoolKey(HALL), Account())
+
+
+@dataclass
+class Forum:
+    """One hall of six with its kiosks, and the server of the moment."""
+
+    event: Event
+    path: Path
+    second: Path | None = None
+    now: int = NOW
+    kiosks: dict[str, Kiosk] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._serve()
+        self.database.write(self._build)
+
+    def _build(self, db: sqlite3.Connection) -> None:
+        db.execute(
+            "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+            " anti_passback, exits) VALUES (?, 'H1', '{\"en\": \"Hall\"}', ?, ?, 1, 0, 'hard',"
+            " 'strict')",
+            (HALL, FIRE_LIMIT, CAPACITY),
+        )
+        db.execute("INSERT INTO hall_category SELECT ?, category FROM category", (HALL,))
+        for number, name in enumerate(("west", "east", "north"), 1):
+            door = (number, name, HALL, f'{{"en": "{name}"}}')
+            db.execute("INSERT INTO door VALUES (?, ?, ?, ?, 'both')", door)
+
+    def _serve(self) -> None:
+        self.event = load_event(self.event.path)
+        self.database = Database(self.event.database_path)
+        self.app: Flask = create_app(self.event, self.database, now=lambda: self.now)
+        if self.second is not None:
+            try:
+                self.app.extensions[BACKUPS] = Backups(
+                    self.event, self.database, lambda: self.now, every_s=3_600
+                )
+            except BaseException:
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        close_app(self.app)
+        self.database.close()
+
+    def close(self) -> None:
+        for kiosk in self.kiosks.values():
+            kiosk.close()
+        self.stop()
+
+    def enrol(self, name: str, *, heard: bool = True) -> Kiosk:
+        """A kiosk at its door, which has its places if it was `heard` already."""
+        key = PrivateKey(name.encode().ljust(32, b"."))
+
+        def step(db: sqlite3.Connection) -> None:
+            code = kiosks.add_kiosk(
+                db, self.event, name, name, address=("localhost", 1), by="test", now=self.now,
+                random=os.urandom,
+            )  # fmt: skip
+            asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
+            kiosks.enrol(db, self.event, asked, self.now)
+            kiosks.confirm(db, self.event, name, by="test", now=self.now)
+
+        self.database.write(step)
+        kiosk = self.kiosks[name] = Kiosk(self, name, key)
+        kiosk.refresh()
+        if heard:
+            kiosk.exchange()
+        return kiosk
+
+    def badge(self, serial: int) -> str:
+        number = self.event.issuing_key_id
+        fields = Credential(
+            serial=serial, issue=1, category=1, valid_days=0b111, zones=1, key_id=number
+        )
+        return issue_credential(self.event.badge_keys[number], self.event.event_id, fields)
+
+    def copy(self) -> Path:
+        """The database as it is now."""
+        kept = self.path / f"copy-{self.now}-{log_size(self.database.reader)}.db"
+        with (
+            closing(sqlite3.connect(self.event.database_path)) as live,
+            closing(sqlite3.connect(kept)) as copied,
+        ):
+            live.backup(copied)
+        return kept
+
+    def put_back(self, kept: Path) -> None:
+        """By hand, against the manual: stop, copy, start."""
+        self.stop()
+        for suffix in ("", "-wal", "-shm"):
+            self.event.database_path.with_name(self.event.database_path.name + suffix).unlink(
+                missing_ok=True
+            )
+        shutil.copyfile(kept, self.event.database_path)
+        self._serve()
+
+    def snapshot_back(self, kept: Path) -> None:
+        """With a snapshot of the machine: the server goes on as if nothing had been."""
+        with (
+            closing(sqlite3.connect(kept)) as old,
+            closing(sqlite3.connect(self.event.database_path)) as live,
+        ):
+            old.backup(live)
+        log = self.app.extensions["hallkeeper"].log
+        log._tree = type(log._tree)()
+        log._note = ""
+        hub = self.app.extensions["hallkeeper"].hub
+        with hub._lock:
+            hub._cursor = 0
+
+    def inside(self) -> int:
+        """People whom any kiosk's disk has let in, and no exit has let out."""
+        return sum(
+            record.direction == "entry" and record.decision == "admitted"
+            for kiosk in self.kiosks.values()
+            for record in kiosk.journal.newest(1_000)
+        )
+
+    @property
+    def pool(self) -> places.Pool:
+        return places.load(self.database.reader, PoolKey(HALL))
+
+    @property
+    def incarnation(self) -> int:
+        return places.incarnation(self.database.reader)
+
+    def rows(self, sql: str) -> list[tuple]:
+        return [tuple(row) for row in self.database.reader.execute(sql)]
