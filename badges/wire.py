@@ -142,6 +142,7 @@ class StayClosed(Struct, frozen=True, tag="stay_closed"):
     stay: StayRef
     hall: Count
     serial: Count
+    counted: bool = False  # the holder was seen at another hall; an exit gives the place back
 
 
 class PlacesOrdered(Struct, frozen=True, tag="places"):

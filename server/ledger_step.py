@@ -101,6 +101,7 @@ class Step:
         stay = presence.Stay(
             ref, record.hall, record.door, record.serial, at,
             clock_known=self._clock_known(record), override=record.override_place,
+            issue=record.issue or 0,
         )  # fmt: skip
         presence.add(self.db, stay, gone_at=at if gone else None)
         self._entered.append(stay)
@@ -158,8 +159,8 @@ class Step:
             self._close_inferred(stay.ref, "exit", {"exit": number}, at)
 
     def _move(self, stay: presence.Stay, others: Sequence[Span], *, over: bool) -> None:
-        """People do not scan out: an entry elsewhere ends a stay, in whichever order they
-        arrive; also one whose own stay is `over` by now.
+        """People do not scan out: an entry elsewhere ends a holder's presence, in whichever order
+        they arrive; also one whose own stay is `over` by now.
 
         Only where it is sure which entry came first: both kiosks had measured their clocks, and
         the times lie apart. Otherwise the stay stays open, which errs on the safe side.
@@ -172,27 +173,54 @@ class Step:
             earlier = other.opened_at < stay.opened_at - CLOCK_MARGIN_MS
             if other.hall_id not in around and other.clock_known and earlier:
                 cause = msgspec.to_builtins(stay.ref)
-                self._close_inferred(other.ref, "move", cause, stay.opened_at)
+                self._move_on(other, cause, stay.opened_at)
         if over:
             return
         within = self._rules.surroundings[stay.hall_id]
         left_at = presence.moved_on(others, stay.opened_at + CLOCK_MARGIN_MS, within)
         if left_at is not None:
-            self._close_inferred(stay.ref, "move", None, left_at)
+            self._move_on(stay, None, left_at)
+
+    def _move_on(self, stay: presence.Stay, cause: dict[str, object] | None, at: int) -> None:
+        """The holder was seen elsewhere at `at`. That frees the place only where the hall counts
+        so: the badge may be a copy, and somebody still inside.
+        """
+        counted = stay.hall_id not in self._rules.inferred
+        self._inferred_leaf(stay.ref, "move", cause, at, counted=counted)
+        moved = presence.move_on(self.db, stay.ref, at, counted=counted)
+        if moved is not None and counted:
+            change = wire.StayClosed(moved.ref, moved.hall_id, moved.serial, counted=True)
+            self._rows.change(moved.hall_id, change)
+        elif moved is not None:
+            self._settle(moved)
 
     def _close_inferred(
         self, ref: StayRef, by: str, cause: dict[str, object] | None, at: int
     ) -> None:
-        """End a stay that no exit names. `cause` is the entry elsewhere, or the exit's leaf."""
-        body = {
+        """End a stay that no exit names. `cause` is the exit's leaf."""
+        self._inferred_leaf(ref, by, cause, at)
+        self._settle(presence.close(self.db, ref, by, at))
+
+    def _inferred_leaf(
+        self,
+        ref: StayRef,
+        by: str,
+        cause: dict[str, object] | None,
+        at: int,
+        *,
+        counted: bool = False,
+    ) -> None:
+        """`cause` is the entry elsewhere, or the exit's leaf; `counted`: the place stays taken."""
+        body: dict[str, object] = {
             "at": at,
             "by": by,
             "cause": cause,
             "closes": msgspec.to_builtins(ref),
             "type": "inferred_exit",
         }
+        if counted:
+            body["counted"] = True
         self._rows.leaf("inferred_exit", entry_log.canonical(body))
-        self._settle(presence.close(self.db, ref, by, at))
 
     def _settle(self, closed: presence.Stay | None) -> None:
         """A stay that was open here is closed: its place is the pool's again."""

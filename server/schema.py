@@ -9,7 +9,7 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.schema_changes import RULES_VERSION, SHARED_UNTIL, STAYS, UNKNOWN_HOLDERS
+from server.schema_changes import LEAVING, RULES_VERSION, SHARED_UNTIL, STAYS, UNKNOWN_HOLDERS
 from server.schema_tables import LEDGER, PEOPLE, VENUE
 
 migrations = Migrations("hallkeeper")
@@ -70,6 +70,11 @@ def m007_shared_until(db: sqlite_utils.Database) -> None:
     _run(db, SHARED_UNTIL)
 
 
+@migrations()
+def m025_leaving(db: sqlite_utils.Database) -> None:
+    _run(db, LEAVING)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -78,6 +83,7 @@ NAMES = (
     "m005_rules_version",
     "m006_unknown_holders",
     "m007_shared_until",
+    "m025_leaving",
 )
 
 

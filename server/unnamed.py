@@ -12,17 +12,24 @@ from server.presence import CLOCK_MARGIN_MS, Stay
 
 
 def meant(db: sqlite3.Connection, serial: int, hall_id: int, at: int) -> Stay | None:
-    """The stay that an exit at `at` ends: open, begun before, and the only one of that time."""
+    """The stay that an exit at `at` ends: open, begun before, and the only one of that time. Where
+    none is open, the newest such that a move ended and that no exit has confirmed.
+    """
     stays = presence.stays_of(db, serial, hall_id)
-    still_open = [stay for stay, closed_at in stays if closed_at is None]
-    if len(still_open) != 1 or not all(stay.clock_known for stay, _ in stays):
+    if not all(stay.clock_known for stay, _ in stays):
         return None
-    (found,) = still_open
-    if found.opened_at >= at - CLOCK_MARGIN_MS:
+    before = at - CLOCK_MARGIN_MS
+    still_open = [stay for stay, closed_at in stays if closed_at is None]
+    moved = [stay for stay, _ in stays if stay.after_move and stay.opened_at < before]
+    if len(still_open) > 1 or not (still_open or moved):
+        return None
+    found = still_open[0] if still_open else max(moved, key=lambda stay: stay.opened_at)
+    if found.opened_at >= before:
         return None
     overlapping = any(
         stay.opened_at < at and closed_at is not None and closed_at > found.opened_at
         for stay, closed_at in stays
+        if stay.ref != found.ref
     )
     return None if overlapping else found
 

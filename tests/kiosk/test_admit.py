@@ -297,3 +297,48 @@ def test_another_event_s_facts_are_refused_and_the_old_ones_stay(door: Door) -> 
         door.replica.load(foreign)
     assert door.present(badge(SERIAL)).admitted
     assert Reason.FORGED.value == reason(door.present(badge(1, key=key_of("x"))))
+
+
+class TestMovedOn:
+    """The holder was seen at another hall since, and the place is still counted here."""
+
+    @pytest.fixture(params=["own", "another door's"])
+    def stay(self, request: pytest.FixtureRequest, door: Door) -> StayId:
+        if request.param == "own":
+            seq = door.present(badge(SERIAL)).seq
+            door.journal.offer(10)
+            ref = StayRef(KIOSK, GENERATION, seq)
+        else:
+            ref = StayRef("south-1", 1, 9)
+            door.replica.apply(wire.StayOpened(stay_of("south-1", 9, SERIAL), HALL), 11)
+        door.replica.apply(wire.StayClosed(ref, HALL, SERIAL, counted=True), 12)
+        return StayId(ref.kiosk, ref.generation, ref.seq)
+
+    def test_they_may_enter_again(self, door: Door, stay: StayId) -> None:
+        assert door.present(badge(SERIAL)).admitted
+
+    def test_an_exit_names_that_stay_once(self, door: Door, stay: StayId) -> None:
+        exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
+        assert [one.decision.closes for one in exits] == [stay, None]
+        assert Flag.NO_ENTRY in exits[1].decision.flags
+
+    def test_an_exit_names_the_newer_stay_first(self, door: Door, stay: StayId) -> None:
+        again = door.present(badge(SERIAL))
+        exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
+        named = [one.decision.closes for one in exits]
+        assert named == [StayId(KIOSK, GENERATION, again.seq), stay]
+
+    def test_that_is_over_when_the_server_says_so(self, door: Door, stay: StayId) -> None:
+        ref = StayRef(stay.kiosk, stay.generation, stay.seq)
+        door.replica.apply(wire.StayClosed(ref, HALL, SERIAL), 13)
+        gone = door.present(badge(SERIAL), direction=Direction.EXIT)
+        assert gone.decision.closes is None
+
+    def test_a_snapshot_says_it_again(self, door: Door, stay: StayId) -> None:
+        ref = StayRef(stay.kiosk, stay.generation, stay.seq)
+        told = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), stay=ref, moved=True)
+        door.replica.load(snapshot(stays=[told]), [stay] if stay.kiosk == KIOSK else [])
+        assert door.present(badge(SERIAL)).admitted
+        door.present(badge(SERIAL), direction=Direction.EXIT)
+        gone = door.present(badge(SERIAL), direction=Direction.EXIT)
+        assert gone.decision.closes == stay
