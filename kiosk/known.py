@@ -48,6 +48,7 @@ class Known:
         return Holder(
             revoked=revoked,
             highest_issue=max(highest, step.seen_issue(serial)),
+            copied_issue=self._replica.copied_issue(serial),
             invited_to=venue.invited.get(serial, frozenset()),
             refused_from=venue.refused.get(serial, frozenset()),
         )

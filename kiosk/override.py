@@ -118,6 +118,8 @@ class Overruling:
 
     def _flags(self, badge: Credential, hall: int, step: Step) -> frozenset[Flag]:
         flags = set()
+        if badge.issue <= self._replica.copied_issue(badge.serial):
+            flags.add(Flag.LIKELY_COPY)
         if self._known.presence(badge.serial, hall, step) is not None:
             flags.add(Flag.PASSBACK)
         if badge.flags & CredentialFlag.ATTENTION:

@@ -189,6 +189,7 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
             return result
 
         result = database.write(step)
+        without_exits = venue.without_exits(database.reader)
     for what, counts in (
         ("Added", result.added),
         ("Updated", result.updated),
@@ -201,3 +202,16 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
             removed = kind == "sessions" and remove_sessions
             verb = "Removed" if removed else f"Not in {venue_path.name}, and kept"
             click.echo(f"{verb}: {kind} {', '.join(codes)}")
+    if without_exits:
+        click.echo(_never_scanned_out(without_exits), err=True)
+
+
+def _never_scanned_out(codes: list[str]) -> str:
+    """What it means for a hall that nobody is scanned out of it."""
+    named = ", ".join(codes[:NUMBERS_SHOWN]) + (" …" if len(codes) > NUMBERS_SHOWN else "")
+    return (
+        f"{count(len(codes), 'hall counts', 'halls count')} who left by scanned exits alone, and "
+        f"no door there scans any: {named}. Places come back only when the hall is counted as "
+        'empty on its page. Give it a door with mode = "exit" or "both"; or write leaving = "inferred" '
+        "for the hall: then entering another hall counts as leaving, and is shown as uncertain."
+    )

@@ -13,7 +13,7 @@ from badges.admission import Reason
 from badges.admission.facts import Calendar
 from badges.places import PoolKey
 from badges.record import ScanRecord, StayRef
-from server import discrepancies, entry_log, presence, unnamed
+from server import copies, discrepancies, entry_log, presence, unnamed
 from server.ledger_rows import Line, Rows
 from server.place_accounts import Accounts
 from server.presence import CLOCK_MARGIN_MS, Span
@@ -74,9 +74,9 @@ class Step:
                 self._leave_unnamed(number, record, record.serial)
         elif record.serial is not None:
             since = min(record.scanned_at, _server_time(record, self.now))
-            others = presence.since(self.db, record.serial, since)
+            others = presence.since(self.db, record.serial, since - copies.WINDOW_MS)
             if admitted:
-                self._enter(record, others, gone=gone)
+                self._enter(number, record, others, gone=gone)
             self._judge.judge(number, record, others)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             self.came[record.hall] += 1
@@ -91,7 +91,9 @@ class Step:
     def _is_ahead(self, record: ScanRecord) -> bool:
         return record.scanned_at - (record.skew_ms or 0) > self.now + AHEAD_MS
 
-    def _enter(self, record: ScanRecord, others: Sequence[Span], *, gone: bool) -> None:
+    def _enter(
+        self, number: int, record: ScanRecord, others: Sequence[Span], *, gone: bool
+    ) -> None:
         """`others` are the holder's other stays, as far as they matter to this one."""
         assert record.serial is not None
         key = PoolKey(record.hall, record.override_place)
@@ -105,6 +107,7 @@ class Step:
         )  # fmt: skip
         presence.add(self.db, stay, gone_at=at if gone else None)
         self._entered.append(stay)
+        self._suspect(number, stay, others)
         if any(one.hall_id == stay.hall_id and one.opened_at > at for one, _ in others):
             self._followed.add(ref)
         early = presence.early_exit(self.db, ref) if self._early else None
@@ -118,6 +121,15 @@ class Step:
                 self._close_inferred(stay.ref, "exit", {"exit": ended[0]}, ended[1])
                 over = True
         self._move(stay, others, over=over)
+
+    def _suspect(self, number: int, stay: presence.Stay, others: Sequence[Span]) -> None:
+        """Look for what shows that several people use the badge."""
+        found = copies.find(stay, others, self._rules)
+        if found is None:
+            return
+        sure = found.sure and copies.suspect(self.db, stay, found, number, self.now)
+        reason = copies.LIKELY_COPY if sure else copies.FAST_MOVE
+        self._judge.note(number, reason, found.other)
 
     def _leave(self, record: ScanRecord, ref: StayRef) -> None:
         """An exit or an annulment: it closes the stay that it names, once, in whatever order
@@ -173,21 +185,27 @@ class Step:
             earlier = other.opened_at < stay.opened_at - CLOCK_MARGIN_MS
             if other.hall_id not in around and other.clock_known and earlier:
                 cause = msgspec.to_builtins(stay.ref)
-                self._move_on(other, cause, stay.opened_at)
+                self._move_on(other, cause, stay)
         if over:
             return
         within = self._rules.surroundings[stay.hall_id]
-        left_at = presence.moved_on(others, stay.opened_at + CLOCK_MARGIN_MS, within)
-        if left_at is not None:
-            self._move_on(stay, None, left_at)
+        to = presence.moved_on(others, stay.opened_at + CLOCK_MARGIN_MS, within)
+        if to is not None:
+            self._move_on(stay, None, to)
 
-    def _move_on(self, stay: presence.Stay, cause: dict[str, object] | None, at: int) -> None:
-        """The holder was seen elsewhere at `at`. That frees the place only where the hall counts
-        so: the badge may be a copy, and somebody still inside.
+    def _move_on(
+        self, stay: presence.Stay, cause: dict[str, object] | None, to: presence.Stay
+    ) -> None:
+        """The holder was seen elsewhere. That frees the place only where the hall counts so, and
+        nothing hints at a copied badge: then somebody may be inside still.
         """
-        counted = stay.hall_id not in self._rules.inferred
-        self._inferred_leaf(stay.ref, "move", cause, at, counted=counted)
-        moved = presence.move_on(self.db, stay.ref, at, counted=counted)
+        counted = (
+            stay.hall_id not in self._rules.inferred
+            or copies.is_hasty(self._rules, stay, to)
+            or copies.is_likely(self.db, stay.serial, stay.issue)
+        )
+        self._inferred_leaf(stay.ref, "move", cause, to.opened_at, counted=counted)
+        moved = presence.move_on(self.db, stay.ref, to.opened_at, counted=counted)
         if moved is not None and counted:
             change = wire.StayClosed(moved.ref, moved.hall_id, moved.serial, counted=True)
             self._rows.change(moved.hall_id, change)

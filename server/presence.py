@@ -210,19 +210,17 @@ def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
     return min(found, key=lambda stay: stay.opened_at, default=None)
 
 
-def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> int | None:
-    """When after `at` the holder first entered a hall outside `staying_in`, or None.
+def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Stay | None:
+    """The holder's first entry after `at` into a hall outside `staying_in`, or None.
 
     Entries by a kiosk that had not measured its clock do not count: their time is a guess.
     """
-    return min(
-        (
-            stay.opened_at
-            for stay, _ in stays
-            if stay.opened_at > at and stay.clock_known and stay.hall_id not in staying_in
-        ),
-        default=None,
+    entries = (
+        stay
+        for stay, _ in stays
+        if stay.opened_at > at and stay.clock_known and stay.hall_id not in staying_in
     )
+    return min(entries, key=lambda stay: stay.opened_at, default=None)
 
 
 def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:

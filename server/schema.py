@@ -9,7 +9,14 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.schema_changes import LEAVING, RULES_VERSION, SHARED_UNTIL, STAYS, UNKNOWN_HOLDERS
+from server.schema_changes import (
+    LEAVING,
+    LIKELY_COPIES,
+    RULES_VERSION,
+    SHARED_UNTIL,
+    STAYS,
+    UNKNOWN_HOLDERS,
+)
 from server.schema_tables import LEDGER, PEOPLE, VENUE
 
 migrations = Migrations("hallkeeper")
@@ -75,6 +82,11 @@ def m025_leaving(db: sqlite_utils.Database) -> None:
     _run(db, LEAVING)
 
 
+@migrations()
+def m026_likely_copies(db: sqlite_utils.Database) -> None:
+    _run(db, LIKELY_COPIES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -84,6 +96,7 @@ NAMES = (
     "m006_unknown_holders",
     "m007_shared_until",
     "m025_leaving",
+    "m026_likely_copies",
 )
 
 

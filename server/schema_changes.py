@@ -73,6 +73,17 @@ CREATE TRIGGER rules_hall_update AFTER UPDATE OF
 BEGIN UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;
 """
 
+# Of each holder the newest badge that was in two places at once, as it seems (server/copies.py).
+LIKELY_COPIES = """
+CREATE TABLE likely_copy (
+    serial INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 16777215),
+    issue INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    noticed_at INTEGER NOT NULL,
+    cleared_at INTEGER
+) STRICT;
+"""
+
 # Until then the hall's places need no new share, as long as nobody asks (server/grants.py).
 SHARED_UNTIL = """
 ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;

@@ -105,6 +105,16 @@ def hall(db: sqlite3.Connection, hall_id: int) -> HallRow:
     return _hall(db, row)
 
 
+def without_exits(db: sqlite3.Connection) -> list[str]:
+    """Halls that count who left by scanned exits alone, and have no door that scans any."""
+    rows = db.execute(
+        "SELECT code FROM hall h WHERE leaving = 'scanned' AND NOT EXISTS (SELECT 1 FROM door d"
+        " WHERE d.hall_id = h.hall_id AND d.mode <> 'entry') AND EXISTS"
+        " (SELECT 1 FROM door d WHERE d.hall_id = h.hall_id) ORDER BY code"
+    )
+    return [row[0] for row in rows]
+
+
 def doors(db: sqlite3.Connection) -> list[DoorRow]:
     """All doors, by code."""
     return [_door(row) for row in db.execute("SELECT * FROM door ORDER BY code")]

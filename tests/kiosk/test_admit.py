@@ -342,3 +342,32 @@ class TestMovedOn:
         door.present(badge(SERIAL), direction=Direction.EXIT)
         gone = door.present(badge(SERIAL), direction=Direction.EXIT)
         assert gone.decision.closes == stay
+
+
+class TestLikelyCopy:
+    @pytest.fixture(autouse=True)
+    def told(self, door: Door) -> None:
+        door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 0, False, 1)), 11)
+
+    def test_is_refused_and_the_next_issue_is_not(self, door: Door) -> None:
+        refused = door.present(badge(SERIAL))
+        assert reason(refused) == "likely_copy"
+        assert "in use twice" in refused.explanation["en"].reason
+        assert "复制" in refused.explanation["zh"].reason
+        assert door.present(badge(SERIAL, issue=2)).admitted
+
+    def test_is_flagged_where_the_hall_is_not_strict(self, door: Door) -> None:
+        door.load(
+            hall=hall_facts(anti_passback="soft"),
+            holders=[wire.HolderFacts(SERIAL, 0, False, 1)],
+        )
+        answer = door.present(badge(SERIAL))
+        assert answer.admitted
+        assert Flag.LIKELY_COPY in answer.decision.flags
+
+    def test_may_leave(self, door: Door) -> None:
+        assert door.present(badge(SERIAL), direction=Direction.EXIT).admitted
+
+    def test_is_admitted_again_when_staff_say_that_it_is_none(self, door: Door) -> None:
+        door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 0, False)), 12)
+        assert door.present(badge(SERIAL)).admitted

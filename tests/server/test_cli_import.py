@@ -116,10 +116,25 @@ class TestImport:
 class TestImportVenue:
     def test_it_works(self, console: Console) -> None:
         path = console.file("venue.toml", VENUE)
-        assert console("import-venue", path).output == (
+        assert console("import-venue", path).output.startswith(
             "Added: zones 2, halls 3, doors 3, sessions 2\n"
+            "1 hall counts who left by scanned exits alone, and no door there scans any: green."
+            " Places come back only when the hall is counted as empty on its page."
         )
         assert "Unchanged: zones 2" in console("import-venue", path).output
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            ('mode = "entry"', 'mode = "exit"'),
+            ("capacity = 10\n", 'capacity = 10\nleaving = "inferred"\n'),
+        ],
+    )
+    def test_a_hall_that_can_count_who_left(
+        self, console: Console, change: tuple[str, str]
+    ) -> None:
+        path = console.file("venue.toml", VENUE.replace(*change))
+        assert "counts who left" not in console("import-venue", path).output
 
     def test_problems(self, console: Console) -> None:
         text = VENUE.replace("capacity = 500", "capactiy = 500")

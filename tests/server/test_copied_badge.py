@@ -5,7 +5,7 @@ import pytest
 from badges import wire
 from badges.places import PoolKey
 from badges.record import StayRef
-from server import places, presence, safety
+from server import copies, places, presence, safety
 from server.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.doors import Door
@@ -39,6 +39,8 @@ def shuttle(site: Site, times: int, gap: int = 2 * MINUTE) -> dict[int, int]:
     for turn in range(times):
         door = site.other if turn % 2 else site.west
         now += gap
+        if copies.is_likely(site.database.reader, COPY, 1):
+            break  # every door refuses it from now on
         if door.free < 1:
             ask(site, door, now)
         if door.free >= 1:
@@ -49,9 +51,30 @@ def shuttle(site: Site, times: int, gap: int = 2 * MINUTE) -> dict[int, int]:
 
 
 def test_a_copied_badge_overfills_no_hall(site: Site) -> None:
-    people = shuttle(site, 120)
+    """So slowly that nothing gives it away."""
+    people = shuttle(site, 120, gap=11 * MINUTE)
     for hall, number in people.items():
         assert number <= site.figures(hall).worst_case <= 6
+
+
+def test_where_moves_count_a_copy_is_caught_and_the_bound_holds(site: Site) -> None:
+    infer(site)
+    people = shuttle(site, 120)
+    assert people == {SMALL: 2, OTHER: 2}
+    for hall, number in people.items():
+        figures = site.figures(hall)
+        assert number <= figures.worst_case + figures.unconfirmed_moves
+    assert site.figures(SMALL).unconfirmed_moves == site.figures(OTHER).unconfirmed_moves == 1
+
+
+def test_a_patient_copy_stays_within_the_bound_that_is_shown(site: Site) -> None:
+    """Slower than anything that gives a copy away."""
+    infer(site)
+    people = shuttle(site, 40, gap=11 * MINUTE)
+    for hall, number in people.items():
+        figures = site.figures(hall)
+        assert number == 20
+        assert number <= figures.worst_case + figures.unconfirmed_moves
 
 
 def enter(site: Site, door: Door, at: int, serial: int = ANNA) -> StayRef:

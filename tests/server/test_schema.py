@@ -21,6 +21,7 @@ FROZEN = {
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
     "m025_leaving": "f5dd2cd94a4e4dc0",
+    "m026_likely_copies": "a2b429e20eaf3413",
 }
 
 
@@ -95,6 +96,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "scan",
         "leaf",
         "unknown_holder",
+        "likely_copy",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
