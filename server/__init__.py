@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
+    from server.clock import ServerClock
     from server.config import Event
     from server.database import Database
 
@@ -14,7 +15,11 @@ BACKUPS = "hallkeeper_backups"  # the app's extension, where it has a second dis
 
 
 def create_app(
-    event: "Event", database: "Database", *, now: Callable[[], int] | None = None
+    event: "Event",
+    database: "Database",
+    *,
+    now: Callable[[], int] | None = None,
+    clock: "ServerClock | None" = None,
 ) -> "Flask":
     """The event's app: kiosks' API, attendees' phone page, staff's pages. Deny by default.
 
@@ -24,6 +29,7 @@ def create_app(
 
     from badges.admission.facts import Calendar
     from server import admin, api, api_supervising, auth, display, phone, security
+    from server.clock import ServerClock
     from server.config import day_starts
     from server.entry_log import Log
     from server.feed import Hub
@@ -37,6 +43,7 @@ def create_app(
         log=Log(database, event.log_name, event.log_key),
         calendar=Calendar(day_starts(event.settings)),
         now=now or _wall_clock,
+        clock=clock or ServerClock(database),
     )
     security.protect(app, event)
     auth.guard(app)

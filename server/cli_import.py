@@ -212,6 +212,7 @@ def _never_scanned_out(codes: list[str]) -> str:
     return (
         f"{count(len(codes), 'hall counts', 'halls count')} who left by scanned exits alone, and "
         f"no door there scans any: {named}. Places come back only when the hall is counted as "
-        'empty on its page. Give it a door with mode = "exit" or "both"; or write leaving = "inferred" '
-        "for the hall: then entering another hall counts as leaving, and is shown as uncertain."
+        'empty on its page. Give it a door with mode = "exit" or "both"; or write '
+        'leaving = "inferred" for the hall: then entering another hall counts as leaving, and is '
+        "shown as uncertain."
     )

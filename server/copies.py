@@ -66,16 +66,16 @@ def is_hasty(rules: Rules, one: Stay, other: Stay) -> bool:
 def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
     """What is odd about `entered`, given the holder's other stays; the surest of it.
 
-    Only stays by the same issue count, and only where both kiosks knew the time.
+    Only stays by the same issue count, and only where both kiosks knew the time, in one epoch.
     """
     if not entered.clock_known:
         return None
-    trail = [(entered, None)]
+    trail: list[Span] = [(entered, None)]
     trail += [
         (stay, ended)
         for stay, ended in others
         if stay.clock_known
-        and stay.issue == entered.issue
+        and (stay.issue, stay.epoch) == (entered.issue, entered.epoch)
         and abs(stay.opened_at - entered.opened_at) <= WINDOW_MS
     ]
     if len(trail) == 1:

@@ -103,7 +103,7 @@ class Step:
         stay = presence.Stay(
             ref, record.hall, record.door, record.serial, at,
             clock_known=self._clock_known(record), override=record.override_place,
-            issue=record.issue or 0,
+            issue=record.issue or 0, epoch=_epoch(record),
         )  # fmt: skip
         presence.add(self.db, stay, gone_at=at if gone else None)
         self._entered.append(stay)
@@ -163,10 +163,11 @@ class Step:
 
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int) -> None:
         at = _server_time(record, self.now)
-        stay = unnamed.meant(self.db, serial, record.hall, at)
+        epoch = _epoch(record)
+        stay = unnamed.meant(self.db, serial, record.hall, at, epoch)
         if stay is None:
             self._rows.write()  # the scan that it names
-            unnamed.remember(self.db, number, serial, record.hall, at)
+            unnamed.remember(self.db, number, serial, record.hall, at, epoch)
         else:
             self._close_inferred(stay.ref, "exit", {"exit": number}, at)
 
@@ -174,11 +175,13 @@ class Step:
         """People do not scan out: an entry elsewhere ends a holder's presence, in whichever order
         they arrive; also one whose own stay is `over` by now.
 
-        Only where it is sure which entry came first: both kiosks had measured their clocks, and
-        the times lie apart. Otherwise the stay stays open, which errs on the safe side.
+        Only where it is sure which entry came first: both kiosks had measured their clocks, by one
+        that was not set in between, and the times lie apart. Otherwise the stay stays open, which
+        errs on the safe side.
         """
         if not stay.clock_known:
             return
+        others = [span for span in others if span[0].epoch == stay.epoch]
         around = self._rules.lineage[stay.hall_id]
         still_open = [other for other, closed_at in others if closed_at is None]
         for other in sorted(still_open, key=lambda one: one.opened_at):
@@ -248,6 +251,11 @@ class Step:
         self._pools[key] = self._accounts.pool(key).close_stay(closed.stay_id)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
         self._rows.change(closed.hall_id, change)
+
+
+def _epoch(record: ScanRecord) -> int:
+    """Of the server's time, by which the kiosk knew its own error; 0: it did not say."""
+    return 0 if record.epoch is msgspec.UNSET else record.epoch
 
 
 def _server_time(record: ScanRecord, now: int) -> int:

@@ -8,7 +8,9 @@ from badges import wire
 from badges.admission.facts import StayId
 from badges.record import StayRef
 
-CLOCK_MARGIN_MS = 500  # of two measured clocks; nobody is at two doors within that time
+# By so much two measured clocks may differ: by half of a kiosk's longest round trip and a jump that
+# it does not notice, of each of the two, and by one that the server does not notice.
+CLOCK_MARGIN_MS = 900
 COUNTED, FREED = "counted", "freed"  # the place of a stay that a move ended
 
 
@@ -24,6 +26,7 @@ class Stay:
     clock_known: bool  # whether the kiosk had measured that error
     override: bool = False  # it uses a place beyond the capacity
     issue: int = 0  # of the badge; 0: not known
+    epoch: int = 0  # of the server's time: only times of one epoch tell what came first
     after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
 
     @property
@@ -35,7 +38,8 @@ class Stay:
 Span = tuple[Stay, int | None]  # a stay, and when it ended
 
 _STORED = (
-    "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override, issue"
+    "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override, issue,"
+    " epoch"
 )
 _COLUMNS = f"{_STORED}, after_move"
 # As in the index (server/schema_changes.py). A stay may end before it begins: by two clocks.
@@ -46,7 +50,7 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
     """Record a stay; `gone_at`: it was over before the server heard of it."""
     db.execute(
         f"INSERT INTO stay ({_STORED}, closed_at, closed_by, gone)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stay.ref.kiosk,
             stay.ref.generation,
@@ -58,6 +62,7 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
             stay.clock_known,
             stay.override,
             stay.issue,
+            stay.epoch,
             gone_at,
             None if gone_at is None else "exit",
             gone_at is not None,
@@ -262,4 +267,5 @@ def facts(stay: Stay) -> wire.StayFacts:
 
 def _stay(row: sqlite3.Row) -> Stay:
     ref = StayRef(row[0], row[1], row[2])
-    return Stay(ref, row[3], row[4], row[5], row[6], bool(row[7]), bool(row[8]), row[9], row[10])
+    known, override = bool(row[7]), bool(row[8])
+    return Stay(ref, row[3], row[4], row[5], row[6], known, override, row[9], row[10], row[11])

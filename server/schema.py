@@ -10,6 +10,7 @@ import sqlite_utils
 from sqlite_utils import Migrations
 
 from server.schema_changes import (
+    EPOCHS,
     LEAVING,
     LIKELY_COPIES,
     RULES_VERSION,
@@ -87,6 +88,11 @@ def m026_likely_copies(db: sqlite_utils.Database) -> None:
     _run(db, LIKELY_COPIES)
 
 
+@migrations()
+def m027_epochs(db: sqlite_utils.Database) -> None:
+    _run(db, EPOCHS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -97,6 +103,7 @@ NAMES = (
     "m007_shared_until",
     "m025_leaving",
     "m026_likely_copies",
+    "m027_epochs",
 )
 
 

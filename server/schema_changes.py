@@ -84,6 +84,12 @@ CREATE TABLE likely_copy (
 ) STRICT;
 """
 
+# In which epoch of the server's time a kiosk had measured its clock; 0: it did not say.
+EPOCHS = """
+ALTER TABLE stay ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE unnamed_exit ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+"""
+
 # Until then the hall's places need no new share, as long as nobody asks (server/grants.py).
 SHARED_UNTIL = """
 ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from badges.admission.facts import Calendar
+from server.clock import ServerClock
 from server.config import Event
 from server.database import Database
 from server.entry_log import Log
@@ -20,6 +21,7 @@ class Services:
     log: Log
     calendar: Calendar
     now: Callable[[], int]  # Unix ms
+    clock: ServerClock
 
 
 def services() -> Services:

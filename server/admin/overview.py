@@ -6,7 +6,7 @@
 from flask import Blueprint, current_app, render_template, url_for
 from markupsafe import Markup
 
-from server import BACKUPS, auth, backup, entries, kiosks, places
+from server import BACKUPS, auth, backup, clock, entries, kiosks, places
 from server.admin import health
 from server.services import services
 
@@ -24,7 +24,11 @@ def show() -> str:
     halls = places.hall_figures(services().database.reader)
     shown = {part: Markup(html) for part, html in parts().items()}
     return render_template(
-        "overview.html", halls=nested(halls), parts=shown, second_disk=_second_disk()
+        "overview.html",
+        halls=nested(halls),
+        parts=shown,
+        second_disk=_second_disk(),
+        clock_set=clock.was_set(services().database.reader, services().now()),
     )
 
 

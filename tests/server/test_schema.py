@@ -22,6 +22,7 @@ FROZEN = {
     "m007_shared_until": "757746de3b6517d6",
     "m025_leaving": "f5dd2cd94a4e4dc0",
     "m026_likely_copies": "a2b429e20eaf3413",
+    "m027_epochs": "5e78febbf38ae8ed",
 }
 
 
