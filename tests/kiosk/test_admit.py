@@ -12,6 +12,7 @@ from badges.admission.facts import StayId
 from badges.record import StayRef, decode_record
 from kiosk.admit import NotReadyError
 from kiosk.journal import JournalError
+from kiosk.link import Skew
 from tests.kiosk.door import (
     DAY_MS,
     DELEGATE,
@@ -371,3 +372,20 @@ class TestLikelyCopy:
     def test_is_admitted_again_when_staff_say_that_it_is_none(self, door: Door) -> None:
         door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 0, False)), 12)
         assert door.present(badge(SERIAL)).admitted
+
+
+def test_a_record_says_in_which_epoch_the_clock_was_measured(door: Door) -> None:
+    door.present(badge(SERIAL))
+    door.admitter._skew = lambda: Skew(42, 7)
+    door.present(badge(SERIAL + 1))
+    first, second = records_of(door.journal)
+    assert b"epoch" not in first
+    assert (decode_record(second).skew_ms, decode_record(second).epoch) == (42, 7)
+
+
+def test_a_clock_that_is_set_while_a_place_is_waited_for_is_not_known(door: Door) -> None:
+    """The scan was seen by the clock as it was, and its error is measured anew meanwhile."""
+    skews = iter([Skew(42, 7), Skew(300_042, 7)])
+    door.admitter._skew = lambda: next(skews)
+    door.present(badge(SERIAL))
+    assert decode_record(records_of(door.journal)[0]).skew_ms is None
