@@ -139,3 +139,25 @@ def test_constraints_hold(database: sqlite3.Connection, statement: str, error: s
     migrate(database)
     with pytest.raises(sqlite3.IntegrityError, match=error):
         database.execute(statement)
+
+
+def test_moves_of_an_older_event_are_unconfirmed_and_its_halls_count_scans(
+    database: sqlite3.Connection,
+) -> None:
+    """They gave places back; who they were is not asked again."""
+    schema.migrations.apply(sqlite_utils.Database(database), stop_before="m025_leaving")
+    database.execute(
+        "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+        " anti_passback, exits) VALUES (1, 'h', '{}', 9, 9, 1, 0, 'hard', 'strict')"
+    )
+    for seq, by in enumerate(("move", "exit", "move", None), 1):
+        database.execute(
+            "INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at,"
+            " closed_at, closed_by) VALUES ('k', 1, ?, 1, 1, 1, 0, ?, ?)",
+            (seq, None if by is None else 5, by),
+        )
+    migrate(database)
+    found = database.execute("SELECT leaving, walk_s, moved_on, unconfirmed_moves FROM hall")
+    assert tuple(found.fetchone()) == ("scanned", None, 0, 2)
+    database.execute("UPDATE stay SET after_move = NULL WHERE seq = 1")
+    assert database.execute("SELECT unconfirmed_moves FROM hall").fetchone()[0] == 1
