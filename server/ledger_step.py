@@ -127,9 +127,10 @@ class Step:
         found = copies.find(stay, others, self._rules)
         if found is None:
             return
-        sure = found.sure and copies.suspect(self.db, stay, found, number, self.now)
-        reason = copies.LIKELY_COPY if sure else copies.FAST_MOVE
-        self._judge.note(number, reason, found.other)
+        if found.sure and copies.suspect(self.db, stay, found, number, self.now):
+            self._judge.note(number, copies.LIKELY_COPY, found.other)
+        elif copies.is_hasty(self._rules, stay, found.other):
+            self._judge.note(number, copies.FAST_MOVE, found.other)
 
     def _leave(self, record: ScanRecord, ref: StayRef) -> None:
         """An exit or an annulment: it closes the stay that it names, once, in whatever order

@@ -134,7 +134,7 @@ def reissue(number: str) -> AnyResponse:
 
 
 @blueprint.post("/<number>/no-copy")
-@auth.allow("badge_desk", "supervisor")
+@auth.allow("badge_desk")
 def no_copy(number: str) -> AnyResponse:
     """Staff have the holder and the only badge before them."""
     serial = _attendee(number).serial

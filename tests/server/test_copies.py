@@ -40,6 +40,17 @@ def figures(site: Site, hall: int = SMALL) -> tuple[int, int]:
     return found.moved_on, found.unconfirmed_moves
 
 
+def test_whoever_runs_to_and_fro_by_staff_s_word_is_not_listed(site: Site) -> None:
+    for turn in range(4):
+        enter(site, (site.west, site.other)[turn % 2], NOW + turn * 2 * MINUTE)
+    clear(site)
+    listed = site.rows(REASONS)
+    for turn in range(4, 8):
+        enter(site, (site.west, site.other)[turn % 2], NOW + turn * 2 * MINUTE)
+    assert issue(site) == 0
+    assert site.rows(REASONS) == listed == [("likely_copy",)]
+
+
 def test_people_who_walk_are_no_copies(site: Site) -> None:
     for turn in range(10):
         door = (site.west, site.other)[turn % 2]

@@ -170,7 +170,7 @@ def test_without_reason_or_confirmation_nothing_changes(
 
 
 def test_who_may_say_that_a_badge_is_no_copy(pages: Pages) -> None:
-    assert_only(pages, address(pages, "A1", "/no-copy"), "badge_desk", "supervisor", method="POST")
+    assert_only(pages, address(pages, "A1", "/no-copy"), "badge_desk", method="POST")
 
 
 def test_a_likely_copy_is_shown_and_settled(pages: Pages) -> None:
