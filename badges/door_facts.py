@@ -50,6 +50,7 @@ class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
     serial: Count
     highest_issue: Count
     revoked: bool
+    copied_issue: Count = 0  # badges up to this issue are likely copies; 0: none is
 
 
 class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +59,7 @@ class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
     since: Instant
     door: Count
     override: bool = False  # it uses a place beyond the capacity
+    moved: bool = False  # the holder was seen at another hall since; the place is still taken
 
 
 class SupervisorFacts(Struct, frozen=True, forbid_unknown_fields=True):

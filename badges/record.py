@@ -7,7 +7,7 @@ ours.
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 KioskId = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,31}$")]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -44,6 +44,7 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hall: Count
     scanned_at: Instant
     skew_ms: Milliseconds | None  # kiosk's clock minus server's, as last measured
+    epoch: Sequence | UnsetType = UNSET  # of the server's time, in which it was measured
     facts_age_ms: Count | None  # how old the door's knowledge was; None: never had any
     decision: Literal["admitted", "denied"]
     reason: Word | None = None

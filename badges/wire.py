@@ -126,6 +126,7 @@ class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     orders: list[PlaceOrder]
     received_at: Instant
     answered_at: Instant
+    epoch: Count = 0  # of the server's time: another one, and its clock was set; 0: not told
     cursor: Count  # of the feed, when the answer was made
     checkpoint: str  # C2SP signed note
     consistency: list[Hash]  # from the kiosk's `log_size` to the checkpoint's
@@ -171,6 +172,7 @@ class StayClosed(Struct, frozen=True, tag="stay_closed"):
     stay: StayRef
     hall: Count
     serial: Count
+    counted: bool = False  # the holder was seen at another hall; an exit gives the place back
 
 
 class PlacesOrdered(Struct, frozen=True, tag="places"):

@@ -24,6 +24,7 @@ from badges.wire import HolderName
 from kiosk.answer import Answer, make_answer
 from kiosk.journal import Draft, Journal
 from kiosk.known import Known, credential_of
+from kiosk.link import Skew, steady
 from kiosk.messages import Code, Message
 from kiosk.repeats import Repeats
 from kiosk.replica import Replica, monotonic_ms, now_ms
@@ -65,7 +66,7 @@ class Admitter:
         replica: Replica,
         *,
         ask_for_place: Callable[[int], bool] = lambda hall: False,
-        skew_ms: Callable[[], int | None] = lambda: None,
+        skew: Callable[[], Skew | None] = lambda: None,
         is_offline: Callable[[], bool] = lambda: False,
         on_asking: Callable[[bool], None] = lambda asking: None,
         clock: Callable[[], int] = now_ms,
@@ -81,7 +82,7 @@ class Admitter:
         self._replica = replica
         self._known = Known(replica)
         self._ask_for_place = ask_for_place
-        self._skew_ms = skew_ms
+        self._skew = skew
         self._is_offline = is_offline
         self._on_asking = on_asking
         self._repeats = Repeats(journal, clock=clock, monotonic=monotonic)
@@ -123,7 +124,8 @@ class Admitter:
     def _answer(self, scan: Scan, venue: Venue, named: ByName | None = None) -> Answer:
         hall = venue.hall.hall_id
         none_before = self._journal.times_none(hall)
-        answer = self._attempt(scan, venue, named, last=False)
+        skew = self._skew()
+        answer = self._attempt(scan, venue, named, skew, last=False)
         if answer is None:
             with ExitStack() as after:
                 if self._is_slow(hall, none_before):
@@ -131,7 +133,7 @@ class Admitter:
                     self._on_asking(True)
                     after.callback(self._on_asking, False)
                     self._journal.wait_for_place(hall, PLACE_WAIT_S - QUIET_S, none_before)
-                answer = self._attempt(scan, venue, named, last=True)
+                answer = self._attempt(scan, venue, named, skew, last=True)
             assert answer is not None
         return answer
 
@@ -141,9 +143,13 @@ class Admitter:
         return not came and self._journal.times_none(hall) == none_before
 
     def _attempt(
-        self, scan: Scan, venue: Venue, named: ByName | None, *, last: bool
+        self, scan: Scan, venue: Venue, named: ByName | None, before: Skew | None, *, last: bool
     ) -> Answer | None:
-        """The answer, committed; None where a place has been asked for and may still come."""
+        """The answer, committed; None where a place has been asked for and may still come.
+
+        `before` is what was known of the clock when the badge was seen.
+        """
+        skew = steady(before, self._skew())
         with self._journal.step() as step:
             facts = self._known.facts(scan, venue, step, by_name=named is not None)
             decision = decide(scan, facts)
@@ -160,7 +166,8 @@ class Admitter:
                 decision=decision,
                 badge=credential_of(scan),
                 by=named.user if named else None,
-                skew_ms=self._skew_ms(),
+                skew_ms=skew.ms if skew else None,
+                epoch=skew.epoch if skew else 0,
                 facts_age_ms=facts.facts_age_ms,
             )
             if scan.direction is Direction.EXIT:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import UNSET
+
 from badges.admission.facts import Admitted, Decision, Direction, StayId
 from badges.credential import Credential
 from badges.places import Account, PoolKey
@@ -47,6 +49,7 @@ class Draft:
     override_place: bool = False  # an entry on a place beyond the capacity
     trusting: bool = False  # an exit takes back the place of any stay: the server is away
     skew_ms: int | None = None
+    epoch: int = 0  # of the server's time, in which it was measured
     facts_age_ms: int | None = None
 
 
@@ -147,6 +150,7 @@ def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
         hall=draft.hall,
         scanned_at=draft.scanned_at,
         skew_ms=draft.skew_ms,
+        epoch=draft.epoch or UNSET,
         facts_age_ms=draft.facts_age_ms,
         decision="admitted" if admitted else "denied",
         reason=None if isinstance(decision, Admitted) else decision.reason.value,

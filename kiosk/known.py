@@ -6,7 +6,7 @@ They are read in the transaction that records the decision, so that nothing chan
 from dataclasses import replace
 
 from badges.admission import Facts, Scan
-from badges.admission.facts import Holder, Presence
+from badges.admission.facts import Direction, Holder, Presence
 from badges.credential import Credential
 from kiosk.journal import Step
 from kiosk.replica import Replica
@@ -39,7 +39,7 @@ class Known:
         return replace(
             facts,
             holder=self.holder(badge.serial, venue, step),
-            presence=self.presence(badge.serial, venue.hall.hall_id, step),
+            presence=self._presence_of(scan, badge.serial, venue.hall.hall_id, step),
             key_expired=not by_name and venue.key_expired(badge.key_id, scan.scanned_at),
         )
 
@@ -48,6 +48,7 @@ class Known:
         return Holder(
             revoked=revoked,
             highest_issue=max(highest, step.seen_issue(serial)),
+            copied_issue=self._replica.copied_issue(serial),
             invited_to=venue.invited.get(serial, frozenset()),
             refused_from=venue.refused.get(serial, frozenset()),
         )
@@ -57,18 +58,32 @@ class Known:
 
         A stay that an exit here has named is over at once, whatever the server says yet.
         """
+        return self._stay(serial, hall, step, moved=False)
+
+    def _presence_of(self, scan: Scan, serial: int, hall: int, step: Step) -> Presence | None:
+        """An exit also ends a stay whose holder was seen at another hall since: by this badge
+        somebody was still here, or came back without a scan.
+        """
+        found = self.presence(serial, hall, step)
+        if found is None and scan.direction is Direction.EXIT:
+            found = self._stay(serial, hall, step, moved=True)
+        return found
+
+    def _stay(self, serial: int, hall: int, step: Step, *, moved: bool) -> Presence | None:
+        """The newest stay that is not over, and whose holder was seen elsewhere since or not."""
         for own in step.own_stays(serial, hall):
-            if not self._replica.is_ended(own.stay.seq):
+            seq = own.stay.seq
+            if not self._replica.is_ended(seq) and self._replica.has_moved(seq) is moved:
                 return Presence(
                     own.stay, since=own.since, door=str(own.door), override=own.override
                 )
-        for presence in self._replica.stays(serial):
+        for presence in self._replica.stays(serial, moved=moved):
             if not step.is_named(presence.stay):
                 return presence
         return None
 
     def is_open(self, seq: int, serial: int, hall: int, step: Step) -> bool:
-        """Whether the stay that entry `seq` here began is not over yet."""
+        """Whether the stay that entry `seq` here began has its place, wherever its holder is."""
         open_here = {own.stay.seq for own in step.own_stays(serial, hall)}
         return seq in open_here and not self._replica.is_ended(seq)
 

@@ -3,10 +3,20 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from badges import wire
 from kiosk.messages import Message
 from kiosk.replica import monotonic_ms
+
+
+class Skew(NamedTuple):
+    """By how much the kiosk's clock is ahead of the server's, and in which epoch of the server's
+    time that was measured; 0: it told none.
+    """
+
+    ms: int
+    epoch: int = 0
 
 
 @dataclass(frozen=True)
@@ -18,12 +28,17 @@ class LinkState:
     feed_live: bool = False
     feed_trouble: str = ""  # why no newer facts come
     skew_ms: int | None = None  # kiosk's clock minus server's, as last measured
+    epoch: int = 0  # of the server's time, when it was measured
     refused: Message | None = None  # why the server takes no more scans from here
     trouble: str = ""  # why the last exchange failed
     server_ails: Message | None = None  # why a server that is there took nothing
     log_alarm: Message | None = None  # the server's entry log is not what it was
     # Hall: (its ordinary places left, when the server told so), by this kiosk's clock.
     left: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def skew(self) -> Skew | None:
+        return None if self.skew_ms is None else Skew(self.skew_ms, self.epoch)
 
 
 ROUND_TRIP_MS = 300  # the longest by which the clock's error is measured
@@ -99,4 +114,11 @@ class Link:
         skew = ((sent_at - answer.received_at) + (now - answer.answered_at)) // 2
         with self._lock:
             self._ahead = now - self._monotonic()
-            self._state = replace(self._state, skew_ms=skew)
+            self._state = replace(self._state, skew_ms=skew, epoch=answer.epoch)
+
+
+def steady(before: Skew | None, after: Skew | None) -> Skew | None:
+    """What was known of the clock throughout; None where it was set meanwhile, or the server's."""
+    if before is None or after is None or before.epoch != after.epoch:
+        return None
+    return after if abs(after.ms - before.ms) <= JUMP_MS else None

@@ -18,6 +18,7 @@ from kiosk.answer import Answer, explain_in, make_answer
 from kiosk.catalogue import each
 from kiosk.journal import Draft, Journal, Step
 from kiosk.known import Known
+from kiosk.link import Skew
 from kiosk.replica import Replica
 from kiosk.replica_venue import Venue
 from kiosk.supervisor_words import SupervisorError, annul_words, override_words
@@ -55,14 +56,14 @@ class Overruling:
         replica: Replica,
         *,
         ask_for_place: Callable[[int], bool] = lambda hall: False,
-        skew_ms: Callable[[], int | None] = lambda: None,
+        skew: Callable[[], Skew | None] = lambda: None,
     ) -> None:
         """`ask_for_place` asks the server for a place beyond the capacity."""
         self._journal = journal
         self._replica = replica
         self._known = Known(replica)
         self._ask_for_place = ask_for_place
-        self._skew_ms = skew_ms
+        self._skew = skew
 
     def override(self, denied: Answer, word: Word, *, at: int) -> Answer:
         """Admit whom `denied` refused. Raises SupervisorError, NotReadyError or JournalError."""
@@ -92,7 +93,7 @@ class Overruling:
         self, venue: Venue, badge: Credential, word: Word, at: int
     ) -> tuple[Decision, int, int] | None:
         """The decision, its sequence and the places left, committed; None without a place."""
-        hall = venue.hall.hall_id
+        hall, skew = venue.hall.hall_id, self._skew()
         with self._journal.step() as step:
             beyond = _pool(step, hall)
             if beyond is None:
@@ -110,7 +111,8 @@ class Overruling:
                     by=word.user,
                     note=word.note,
                     override_place=beyond,
-                    skew_ms=self._skew_ms(),
+                    skew_ms=skew.ms if skew else None,
+                    epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
                 )
             )
@@ -118,6 +120,8 @@ class Overruling:
 
     def _flags(self, badge: Credential, hall: int, step: Step) -> frozenset[Flag]:
         flags = set()
+        if badge.issue <= self._replica.copied_issue(badge.serial):
+            flags.add(Flag.LIKELY_COPY)
         if self._known.presence(badge.serial, hall, step) is not None:
             flags.add(Flag.PASSBACK)
         if badge.flags & CredentialFlag.ATTENTION:
@@ -157,7 +161,7 @@ class Overruling:
         refused = self.may_annul(entry, at)
         if refused:
             raise SupervisorError(refused)
-        badge = _badge_of(entry)
+        badge, skew = _badge_of(entry), self._skew()
         decision = Admitted(closes=StayId(entry.kiosk, entry.generation, entry.seq))
         with self._journal.step() as step:
             if not self._stands(entry, step):
@@ -173,7 +177,8 @@ class Overruling:
                     act="annul",
                     by=word.user,
                     note=word.note,
-                    skew_ms=self._skew_ms(),
+                    skew_ms=skew.ms if skew else None,
+                    epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
                 )
             )

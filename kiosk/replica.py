@@ -21,6 +21,10 @@ from kiosk import replica_schema
 from kiosk.replica_venue import Venue, read_venue
 
 FRESH_SAVED_MS = 10_000  # how often the age is saved where nothing else is
+_PUT_HOLDER = (
+    "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
+    " VALUES (?, ?, ?, ?)"
+)
 
 
 def now_ms() -> int:
@@ -117,11 +121,9 @@ class Replica:
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO snapshot (one, body) VALUES (1, ?)", (body,))
             db.execute("DELETE FROM holder")
-            db.executemany(
-                "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked) VALUES (?, ?, ?)",
-                ((h.serial, h.highest_issue, int(h.revoked)) for h in snapshot.holders),
-            )
+            db.executemany(_PUT_HOLDER, (_holder_row(holder) for holder in snapshot.holders))
             db.execute("DELETE FROM stay")
+            db.execute("DELETE FROM moved")
             for facts in snapshot.stays:
                 self._open(db, facts)
             db.executemany(
@@ -137,15 +139,11 @@ class Replica:
         with self._write() as db:
             match change:
                 case wire.HolderChanged(holder):
-                    db.execute(
-                        "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked)"
-                        " VALUES (?, ?, ?)",
-                        (holder.serial, holder.highest_issue, int(holder.revoked)),
-                    )
+                    db.execute(_PUT_HOLDER, _holder_row(holder))
                 case wire.StayOpened(stay, hall) if self._is_here(hall):
                     self._open(db, stay)
-                case wire.StayClosed(stay, hall) if self._is_here(hall):
-                    self._end(db, _stay_id(stay))
+                case wire.StayClosed(stay, hall, counted=counted) if self._is_here(hall):
+                    (self._move_on if counted else self._end)(db, _stay_id(stay))
                 case _:
                     pass  # for the journal, or a reason to fetch something
             db.execute("UPDATE progress SET cursor = ?", (cursor,))
@@ -173,13 +171,25 @@ class Replica:
             ).fetchone()
         return (row[0], bool(row[1])) if row else (0, False)
 
-    def stays(self, serial: int) -> list[Presence]:
-        """The holder's open stays in this hall that began at other kiosks, the newest first."""
+    def copied_issue(self, serial: int) -> int:
+        """Badges up to this issue are likely copies; 0: none is."""
+        with self._reading:
+            row = self._reader.execute(
+                "SELECT copied_issue FROM holder WHERE serial = ?", (serial,)
+            ).fetchone()
+        return row[0] if row else 0
+
+    def stays(self, serial: int, *, moved: bool = False) -> list[Presence]:
+        """The holder's open stays in this hall that began at other kiosks, the newest first.
+
+        With `moved` those whose holder was seen at another hall since, instead: only an exit here
+        gives their places back.
+        """
         with self._reading:
             rows = self._reader.execute(
                 "SELECT kiosk, generation, seq, since, door, override FROM stay"
-                " WHERE serial = ? ORDER BY since DESC",
-                (serial,),
+                " WHERE serial = ? AND moved = ? ORDER BY since DESC",
+                (serial, moved),
             ).fetchall()
         return [
             Presence(StayId(*row[:3]), since=row[3], door=str(row[4]), override=bool(row[5]))
@@ -190,6 +200,14 @@ class Replica:
         """Whether the stay that entry `seq` of this kiosk began has ended elsewhere."""
         with self._reading:
             row = self._reader.execute("SELECT 1 FROM ended WHERE seq = ?", (seq,)).fetchone()
+        return row is not None
+
+    def has_moved(self, seq: int) -> bool:
+        """Whether the holder of the stay that entry `seq` of this kiosk began, and that has not
+        ended, was seen at another hall since.
+        """
+        with self._reading:
+            row = self._reader.execute("SELECT 1 FROM moved WHERE seq = ?", (seq,)).fetchone()
         return row is not None
 
     def name_of(self, signature: bytes) -> wire.HolderName | None:
@@ -227,9 +245,21 @@ class Replica:
         if (stay.kiosk, stay.generation) != self._mine:  # the journal knows its own better
             db.execute(
                 "INSERT OR REPLACE INTO stay"
-                " (kiosk, generation, seq, serial, since, door, override)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*_key(stay), facts.serial, facts.since, facts.door, facts.override),
+                " (kiosk, generation, seq, serial, since, door, override, moved)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*_key(stay), facts.serial, facts.since, facts.door, facts.override, facts.moved),
+            )
+        elif facts.moved:
+            self._move_on(db, _stay_id(stay))
+
+    def _move_on(self, db: sqlite3.Connection, stay: StayId) -> None:
+        """Nobody is here by it, as far as entries go; its place is taken until an exit names it."""
+        if (stay.kiosk, stay.generation) == self._mine:
+            db.execute("INSERT OR IGNORE INTO moved (seq) VALUES (?)", (stay.seq,))
+        else:
+            db.execute(
+                "UPDATE stay SET moved = 1 WHERE kiosk = ? AND generation = ? AND seq = ?",
+                _key(stay),
             )
 
     def _end(self, db: sqlite3.Connection, stay: StayId) -> None:
@@ -256,6 +286,10 @@ class Replica:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+
+def _holder_row(holder: wire.HolderFacts) -> tuple[int, int, int, int]:
+    return holder.serial, holder.highest_issue, int(holder.revoked), holder.copied_issue
 
 
 def _key(stay: StayId | StayRef) -> tuple[str, int, int]:

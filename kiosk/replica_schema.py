@@ -5,7 +5,7 @@ not wait for the disk.
 import sqlite3
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 BUSY_TIMEOUT_MS = 5_000
 
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF")
@@ -30,10 +30,12 @@ _TABLES = (
     CREATE TABLE holder (
         serial INTEGER PRIMARY KEY,
         highest_issue INTEGER NOT NULL,
-        revoked INTEGER NOT NULL
+        revoked INTEGER NOT NULL,
+        copied_issue INTEGER NOT NULL
     ) STRICT
     """,
-    # Open stays of this door's hall that began at other kiosks.
+    # Stays of this door's hall that began at other kiosks and take a place. `moved`: the holder was
+    # seen at another hall since.
     """
     CREATE TABLE stay (
         kiosk TEXT NOT NULL,
@@ -43,12 +45,15 @@ _TABLES = (
         since INTEGER NOT NULL,
         door INTEGER NOT NULL,
         override INTEGER NOT NULL,
+        moved INTEGER NOT NULL,
         PRIMARY KEY (kiosk, generation, seq)
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX stay_serial ON stay (serial)",
     # Stays that began here and ended elsewhere, by the sequence of their entry.
     "CREATE TABLE ended (seq INTEGER PRIMARY KEY) STRICT",
+    # Of those that have not ended: the holder was seen at another hall since.
+    "CREATE TABLE moved (seq INTEGER PRIMARY KEY) STRICT",
     "CREATE TABLE name (lookup BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID",
     f"PRAGMA user_version = {VERSION}",
 )

@@ -21,7 +21,7 @@ from kiosk.board import Board
 from kiosk.camera import CameraStatus
 from kiosk.feed import Feed
 from kiosk.journal import Journal, JournalError
-from kiosk.link import Link
+from kiosk.link import Link, Skew
 from kiosk.messages import Code, Message, as_message
 from kiosk.override import Overruling
 from kiosk.replica import Replica, now_ms
@@ -118,7 +118,7 @@ class Kiosk:
             self.journal,
             self.replica,
             ask_for_place=self.sync.ask_for_place,
-            skew_ms=self._skew_ms,
+            skew=self._skew,
             is_offline=lambda: not self.link.state.online,
             on_asking=lambda asking: self.board.update(asking=asking),
         )
@@ -126,7 +126,7 @@ class Kiosk:
             self.journal,
             self.replica,
             ask_for_place=lambda hall: self.sync.ask_for_place(hall, override=True),
-            skew_ms=self._skew_ms,
+            skew=self._skew,
         )
         server = ServerDesk(desk, lambda: self.link.state.online)
         self.supervision = Supervision(directory, self, server, clock=now_ms)
@@ -215,8 +215,8 @@ class Kiosk:
         self.sync.wake()
         self.show_status()
 
-    def _skew_ms(self) -> int | None:
-        return self.link.state.skew_ms
+    def _skew(self) -> Skew | None:
+        return self.link.state.skew
 
     def wished(self) -> Direction | None:
         """The direction that staff chose, at a door for both; else the door's own."""

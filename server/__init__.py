@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
+    from server.clock import ServerClock
     from server.config import Event
     from server.database import Database
 
@@ -15,7 +16,11 @@ BACKUPS = "hallkeeper_backups"  # the app's extension, where it has a second dis
 
 
 def create_app(
-    event: "Event", database: "Database", *, now: Callable[[], int] | None = None
+    event: "Event",
+    database: "Database",
+    *,
+    now: Callable[[], int] | None = None,
+    clock: "ServerClock | None" = None,
 ) -> "Flask":
     """The event's app: kiosks' API, attendees' phone page, staff's pages. Deny by default.
 
@@ -25,6 +30,7 @@ def create_app(
 
     from badges.admission.facts import Calendar
     from server import admin, api, api_supervising, auth, display, phone, security
+    from server.clock import ServerClock
     from server.config import day_starts
     from server.entry_log import Log
     from server.feed import Hub
@@ -32,8 +38,8 @@ def create_app(
     from server.vouching import Voucher, begin_run
 
     app = Flask(__name__)
-    clock = now or _wall_clock
-    run = database.write(lambda db: begin_run(db, clock(), os.urandom))
+    wall = now or _wall_clock
+    run = database.write(lambda db: begin_run(db, wall(), os.urandom))
     voucher = Voucher(event.root_key, event.event_id, run)
     app.extensions["hallkeeper"] = Services(
         event=event,
@@ -42,7 +48,8 @@ def create_app(
         log=Log(database, event.log_name, event.log_key),
         voucher=voucher,
         calendar=Calendar(day_starts(event.settings)),
-        now=clock,
+        now=wall,
+        clock=clock or ServerClock(database),
     )
     security.protect(app, event)
     auth.guard(app)

@@ -39,6 +39,8 @@ WORDS: Mapping[str, Words] = {
         "Guesses at a password slowed down",
         ("{user}", _CALLER, "after {tries} tries", _UNLISTED),
     ),
+    "time_epoch": Words("The server's clock was set", ("by {by_ms} ms",)),
+    "badge_no_copy": Words("Said that a badge is no copy", ("Badge {serial}, issue {issue}",)),
     "password_changed": Words("Changed their own password"),
     "password_set": Words("Gave a new password", _OF_USER),
     "sessions_ended": Words("Ended sessions", ("{user}:", "{count}")),

@@ -52,7 +52,10 @@ KEPT = (
     Kept(
         "hall",
         ("hall_id",),
-        without=("open_stays", "open_overrides", "change_cursor", "shared_until"),
+        without=(
+            *("open_stays", "open_overrides", "change_cursor", "shared_until"),
+            *("moved_on", "unconfirmed_moves"),
+        ),
     ),
     Kept("door", ("door_id",)),
     Kept(

@@ -151,6 +151,9 @@ def scans() -> Response:
     body = request.get_data()
     batch = wire.decode(body, wire.ScanBatch)
     received_at = here.now()
+    epoch = (
+        here.clock.epoch()
+    )  # after that reading: an answer that spans two is too slow to measure
     signed = read_signature(body)
     long = len(batch.records) > LONG_BATCH
     if long:  # counted in its turn: the kiosk's next request may overtake it
@@ -190,6 +193,7 @@ def scans() -> Response:
             orders=here.voucher.orders(sender.key, taken.orders),
             received_at=received_at,
             answered_at=here.now(),
+            epoch=epoch,
             cursor=came[0],
             checkpoint=checkpoint,
             consistency=consistency,

@@ -46,7 +46,12 @@ class Judge:
             difference = discrepancy(record, decide(scan, facts))
         if difference is not None:
             involved = difference in (Reason.ALREADY_INSIDE, "passback")
-            self._found.append((number, difference, other if involved else None))
+            self.note(number, difference, other if involved else None)
+
+    def note(self, number: int, reason: str, other: presence.Stay | None) -> None:
+        """Keep what was found, once for each scan; for `write`."""
+        if (number, reason) not in [found[:2] for found in self._found]:
+            self._found.append((number, reason, other))
 
     def write(self, now: int) -> None:
         """What was found, once the scans are written that it names."""
@@ -77,8 +82,9 @@ class Judge:
         row: sqlite3.Row | None = self._db.execute(
             "SELECT a.category, a.valid_days, a.zones, a.flags, a.revoked_at,"
             " (SELECT MAX(issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
-            " (SELECT MAX(issued_at) FROM badge b WHERE b.serial = a.serial) AS issued_at"
-            " FROM attendee a WHERE a.serial = ?",
+            " (SELECT MAX(issued_at) FROM badge b WHERE b.serial = a.serial) AS issued_at,"
+            " c.issue AS copied_issue, c.noticed_at AS copied_at, c.cleared_at"
+            " FROM attendee a LEFT JOIN likely_copy c USING (serial) WHERE a.serial = ?",
             (serial,),
         ).fetchone()
         return row
@@ -98,6 +104,7 @@ class Judge:
             holder=Holder(
                 revoked=person["revoked_at"] is not None and person["revoked_at"] <= at,
                 highest_issue=person["issue"] if issued_by_then else 0,
+                copied_issue=_copied_issue(person, at),
                 invited_to=frozenset(one for one, invited in guests.items() if invited),
                 refused_from=frozenset(one for one, invited in guests.items() if not invited),
             ),
@@ -131,6 +138,14 @@ def add(
         "INSERT INTO discrepancy (number, other_number, reason, noticed_at) VALUES (?, ?, ?, ?)",
         (number, other_number, reason, now),
     )
+
+
+def _copied_issue(person: sqlite3.Row, at: int) -> int:
+    """Up to which issue the badges were likely copies at `at`."""
+    copied_at, cleared_at = person["copied_at"], person["cleared_at"]
+    if copied_at is None or copied_at > at or (cleared_at is not None and cleared_at <= at):
+        return 0
+    return int(person["copied_issue"])
 
 
 def _badge(record: ScanRecord, person: sqlite3.Row) -> Credential:

@@ -28,6 +28,7 @@ REASONS = {
     "other_event": "Another event's badge",
     "revoked": "Revoked",
     "superseded": "Replaced by a newer badge",
+    "likely_copy": "Likely a copied badge",
     "not_valid_today": "Not valid today",
     "expired": "Expired",
     "not_entitled": "Not entitled",
@@ -40,9 +41,11 @@ REASONS = {
     # Of discrepancies alone:
     "admitted": "Would have been admitted",
     "passback": "Entered twice",
+    "fast_move": "Faster than people walk",
     "unknown_serial": "On no roster here",
 }
 FLAGS = {
+    "likely_copy": "likely a copied badge",
     "passback": "entered again without an exit",
     "no_entry": "exit without an entry",
     "unverified": "exit, badge not verified",

@@ -26,7 +26,7 @@ from badges.credential import (
 from badges.keys import SIGNATURE_BYTES
 from badges.numbers import badge_number
 from badges.roster import country_name
-from server import attendees, entry_log, feed, venue
+from server import attendees, copies, entry_log, feed, venue
 from server.attendees import Attendee
 from server.config import Event
 from server.names import text_in
@@ -337,9 +337,7 @@ def _set_revoked(db: sqlite3.Connection, serial: int, at: int | None) -> None:
 
 
 def _publish_holder(db: sqlite3.Connection, serial: int) -> None:
-    holder = attendees.attendee(db, serial)
-    facts = wire.HolderFacts(serial, holder.issue, holder.revoked_at is not None)
-    feed.publish(db, wire.HolderChanged(facts))
+    feed.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
 
 
 def _zones(db: sqlite3.Connection, bits: int) -> tuple[str, ...]:

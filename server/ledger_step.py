@@ -13,7 +13,7 @@ from badges.admission import Reason
 from badges.admission.facts import Calendar
 from badges.places import PoolKey
 from badges.record import ScanRecord, StayRef
-from server import discrepancies, entry_log, presence, unnamed
+from server import copies, discrepancies, entry_log, presence, unnamed
 from server.ledger_rows import Line, Rows
 from server.place_accounts import Accounts
 from server.presence import CLOCK_MARGIN_MS, Span
@@ -74,9 +74,9 @@ class Step:
                 self._leave_unnamed(number, record, record.serial)
         elif record.serial is not None:
             since = min(record.scanned_at, _server_time(record, self.now))
-            others = presence.since(self.db, record.serial, since)
+            others = presence.since(self.db, record.serial, since - copies.WINDOW_MS)
             if admitted:
-                self._enter(record, others, gone=gone)
+                self._enter(number, record, others, gone=gone)
             self._judge.judge(number, record, others)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             self.came[record.hall] += 1
@@ -91,7 +91,9 @@ class Step:
     def _is_ahead(self, record: ScanRecord) -> bool:
         return record.scanned_at - (record.skew_ms or 0) > self.now + AHEAD_MS
 
-    def _enter(self, record: ScanRecord, others: Sequence[Span], *, gone: bool) -> None:
+    def _enter(
+        self, number: int, record: ScanRecord, others: Sequence[Span], *, gone: bool
+    ) -> None:
         """`others` are the holder's other stays, as far as they matter to this one."""
         assert record.serial is not None
         key = PoolKey(record.hall, record.override_place)
@@ -101,9 +103,11 @@ class Step:
         stay = presence.Stay(
             ref, record.hall, record.door, record.serial, at,
             clock_known=self._clock_known(record), override=record.override_place,
+            issue=record.issue or 0, epoch=_epoch(record),
         )  # fmt: skip
         presence.add(self.db, stay, gone_at=at if gone else None)
         self._entered.append(stay)
+        self._suspect(number, stay, others)
         if any(one.hall_id == stay.hall_id and one.opened_at > at for one, _ in others):
             self._followed.add(ref)
         early = presence.early_exit(self.db, ref) if self._early else None
@@ -117,6 +121,16 @@ class Step:
                 self._close_inferred(stay.ref, "exit", {"exit": ended[0]}, ended[1])
                 over = True
         self._move(stay, others, over=over)
+
+    def _suspect(self, number: int, stay: presence.Stay, others: Sequence[Span]) -> None:
+        """Look for what shows that several people use the badge."""
+        found = copies.find(stay, others, self._rules)
+        if found is None:
+            return
+        if found.sure and copies.suspect(self.db, stay, found, number, self.now):
+            self._judge.note(number, copies.LIKELY_COPY, found.other)
+        elif copies.is_hasty(self._rules, stay, found.other):
+            self._judge.note(number, copies.FAST_MOVE, found.other)
 
     def _leave(self, record: ScanRecord, ref: StayRef) -> None:
         """An exit or an annulment: it closes the stay that it names, once, in whatever order
@@ -150,49 +164,85 @@ class Step:
 
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int) -> None:
         at = _server_time(record, self.now)
-        stay = unnamed.meant(self.db, serial, record.hall, at)
+        epoch = _epoch(record)
+        stay = unnamed.meant(self.db, serial, record.hall, at, epoch)
         if stay is None:
             self._rows.write()  # the scan that it names
-            unnamed.remember(self.db, number, serial, record.hall, at)
+            unnamed.remember(self.db, number, serial, record.hall, at, epoch)
         else:
             self._close_inferred(stay.ref, "exit", {"exit": number}, at)
 
     def _move(self, stay: presence.Stay, others: Sequence[Span], *, over: bool) -> None:
-        """People do not scan out: an entry elsewhere ends a stay, in whichever order they
-        arrive; also one whose own stay is `over` by now.
+        """People do not scan out: an entry elsewhere ends a holder's presence, in whichever order
+        they arrive; also one whose own stay is `over` by now.
 
-        Only where it is sure which entry came first: both kiosks had measured their clocks, and
-        the times lie apart. Otherwise the stay stays open, which errs on the safe side.
+        Only where it is sure which entry came first: both kiosks had measured their clocks, by one
+        that was not set in between, and the times lie apart. Otherwise the stay stays open, which
+        errs on the safe side.
         """
         if not stay.clock_known:
             return
+        others = [span for span in others if span[0].epoch == stay.epoch]
         around = self._rules.lineage[stay.hall_id]
         still_open = [other for other, closed_at in others if closed_at is None]
         for other in sorted(still_open, key=lambda one: one.opened_at):
             earlier = other.opened_at < stay.opened_at - CLOCK_MARGIN_MS
             if other.hall_id not in around and other.clock_known and earlier:
                 cause = msgspec.to_builtins(stay.ref)
-                self._close_inferred(other.ref, "move", cause, stay.opened_at)
+                self._move_on(other, cause, stay)
         if over:
             return
         within = self._rules.surroundings[stay.hall_id]
-        left_at = presence.moved_on(others, stay.opened_at + CLOCK_MARGIN_MS, within)
-        if left_at is not None:
-            self._close_inferred(stay.ref, "move", None, left_at)
+        to = presence.moved_on(others, stay.opened_at + CLOCK_MARGIN_MS, within)
+        if to is not None:
+            self._move_on(stay, None, to)
+
+    def _move_on(
+        self, stay: presence.Stay, cause: dict[str, object] | None, to: presence.Stay
+    ) -> None:
+        """The holder was seen elsewhere. That frees the place only where the hall counts so, and
+        nothing hints at a copied badge: then somebody may be inside still.
+        """
+        counted = (
+            stay.hall_id not in self._rules.inferred
+            or copies.is_hasty(self._rules, stay, to)
+            or copies.is_likely(self.db, stay.serial, stay.issue)
+        )
+        self._inferred_leaf(stay.ref, "move", cause, to.opened_at, counted=counted)
+        moved = presence.move_on(self.db, stay.ref, to.opened_at, counted=counted)
+        if moved is not None and counted:
+            change = wire.StayClosed(moved.ref, moved.hall_id, moved.serial, counted=True)
+            self._rows.change(moved.hall_id, change)
+        elif moved is not None:
+            self._settle(moved)
 
     def _close_inferred(
         self, ref: StayRef, by: str, cause: dict[str, object] | None, at: int
     ) -> None:
-        """End a stay that no exit names. `cause` is the entry elsewhere, or the exit's leaf."""
-        body = {
+        """End a stay that no exit names. `cause` is the exit's leaf."""
+        self._inferred_leaf(ref, by, cause, at)
+        self._settle(presence.close(self.db, ref, by, at))
+
+    def _inferred_leaf(
+        self,
+        ref: StayRef,
+        by: str,
+        cause: dict[str, object] | None,
+        at: int,
+        *,
+        counted: bool = False,
+    ) -> None:
+        """`cause` is the entry elsewhere, or the exit's leaf; `counted`: the place stays taken."""
+        body: dict[str, object] = {
             "at": at,
             "by": by,
             "cause": cause,
             "closes": msgspec.to_builtins(ref),
             "type": "inferred_exit",
         }
+        if counted:
+            body["counted"] = True
         self._rows.leaf("inferred_exit", entry_log.canonical(body))
-        self._settle(presence.close(self.db, ref, by, at))
 
     def _settle(self, closed: presence.Stay | None) -> None:
         """A stay that was open here is closed: its place is the pool's again."""
@@ -202,6 +252,11 @@ class Step:
         self._pools[key] = self._accounts.pool(key).close_stay(closed.stay_id)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
         self._rows.change(closed.hall_id, change)
+
+
+def _epoch(record: ScanRecord) -> int:
+    """Of the server's time, by which the kiosk knew its own error; 0: it did not say."""
+    return 0 if record.epoch is msgspec.UNSET else record.epoch
 
 
 def _server_time(record: ScanRecord, now: int) -> int:

@@ -22,7 +22,8 @@ class UnknownHallError(ValueError):
 
 @dataclass(frozen=True)
 class HallFigures:
-    """A hall as its page shows it. `worst_case` counts unspent places as if people used them.
+    """A hall as its page shows it. `worst_case` counts unspent places as if people used them, and
+    those who moved on as if they had not left; it does not count `unconfirmed_moves`.
 
     `overrides` are places beyond the capacity that supervisors at the doors may still use.
     """
@@ -36,6 +37,8 @@ class HallFigures:
     worst_case: int
     overrides: int
     closed: bool
+    moved_on: int = 0  # of those inside, as counted: seen at another hall since
+    unconfirmed_moves: int = 0  # m: so many more may be inside than `worst_case`
 
     @property
     def unspent(self) -> int:
@@ -255,7 +258,7 @@ def hall_figures(db: sqlite3.Connection) -> list[HallFigures]:
         " h.open_stays + h.open_overrides AS inside,"
         " h.open_stays + h.open_overrides + SUM(IIF(a.override, 0, a.held)) AS worst_case,"
         " SUM(IIF(a.override, a.held, 0)) AS overrides,"
-        " h.closed_at IS NOT NULL AS closed"
+        " h.closed_at IS NOT NULL AS closed, h.moved_on, h.unconfirmed_moves"
         " FROM hall h LEFT JOIN (SELECT hall_id, override,"
         "  granted - returned - handed_over - reclaimed + trusted AS held FROM place_account"
         "  UNION ALL SELECT hall_id, 0, 0 FROM hall) a USING (hall_id) GROUP BY h.hall_id"

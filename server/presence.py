@@ -8,7 +8,10 @@ from badges import wire
 from badges.admission.facts import StayId
 from badges.record import StayRef
 
-CLOCK_MARGIN_MS = 500  # of two measured clocks; nobody is at two doors within that time
+# By so much two measured clocks may differ: by half of a kiosk's longest round trip and a jump that
+# it does not notice, of each of the two, and by one that the server does not notice.
+CLOCK_MARGIN_MS = 900
+COUNTED, FREED = "counted", "freed"  # the place of a stay that a move ended
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,9 @@ class Stay:
     opened_at: int  # by the server's clock, as far as the kiosk knew its own error
     clock_known: bool  # whether the kiosk had measured that error
     override: bool = False  # it uses a place beyond the capacity
+    issue: int = 0  # of the badge; 0: not known
+    epoch: int = 0  # of the server's time: only times of one epoch tell what came first
+    after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
 
     @property
     def stay_id(self) -> StayId:
@@ -31,7 +37,11 @@ class Stay:
 
 Span = tuple[Stay, int | None]  # a stay, and when it ended
 
-_COLUMNS = "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override"
+_STORED = (
+    "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override, issue,"
+    " epoch"
+)
+_COLUMNS = f"{_STORED}, after_move"
 # As in the index (server/schema_changes.py). A stay may end before it begins: by two clocks.
 _OVER_AT = "MAX(opened_at, IFNULL(closed_at, 9223372036854775807))"
 
@@ -39,8 +49,8 @@ _OVER_AT = "MAX(opened_at, IFNULL(closed_at, 9223372036854775807))"
 def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> None:
     """Record a stay; `gone_at`: it was over before the server heard of it."""
     db.execute(
-        f"INSERT INTO stay ({_COLUMNS}, closed_at, closed_by, gone)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO stay ({_STORED}, closed_at, closed_by, gone)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stay.ref.kiosk,
             stay.ref.generation,
@@ -51,6 +61,8 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
             stay.opened_at,
             stay.clock_known,
             stay.override,
+            stay.issue,
+            stay.epoch,
             gone_at,
             None if gone_at is None else "exit",
             gone_at is not None,
@@ -59,11 +71,42 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
 
 
 def close(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> Stay | None:
-    """Close a stay and return it; None where it is unknown or was closed before."""
+    """Close a stay and return it, where its place comes back; None where it is unknown, was closed
+    before, or gave its place back by a move. Of the last, the move is confirmed.
+    """
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
         f" AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
         (at, by, ref.kiosk, ref.generation, ref.seq),
+    ).fetchone()
+    return _confirm_move(db, ref, by) if row is None else _stay(row)
+
+
+def _confirm_move(db: sqlite3.Connection, ref: StayRef, by: str) -> Stay | None:
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?"
+        " AND after_move IS NOT NULL",
+        (ref.kiosk, ref.generation, ref.seq),
+    ).fetchone()
+    if row is None:
+        return None
+    db.execute(
+        "UPDATE stay SET after_move = NULL, closed_by = ?"
+        " WHERE kiosk = ? AND generation = ? AND seq = ?",
+        (by, ref.kiosk, ref.generation, ref.seq),
+    )
+    stay = _stay(row)
+    return stay if stay.after_move == COUNTED else None
+
+
+def move_on(db: sqlite3.Connection, ref: StayRef, at: int, *, counted: bool) -> Stay | None:
+    """End the presence of a holder who was seen elsewhere, and return the stay; None where it was
+    over. While `counted`, its place stays taken: an exit, or staff's word, closes it later.
+    """
+    row = db.execute(
+        "UPDATE stay SET closed_at = ?, closed_by = 'move', after_move = ? WHERE kiosk = ?"
+        f" AND generation = ? AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
+        (at, COUNTED if counted else FREED, ref.kiosk, ref.generation, ref.seq),
     ).fetchone()
     return None if row is None else _stay(row)
 
@@ -148,7 +191,7 @@ def stays_of(db: sqlite3.Connection, serial: int, hall_id: int) -> list[Span]:
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
         (serial, hall_id),
     )
-    return [(_stay(row), row[9]) for row in rows]
+    return [(_stay(row), row["closed_at"]) for row in rows]
 
 
 def since(db: sqlite3.Connection, serial: int, at: int) -> list[Span]:
@@ -157,7 +200,7 @@ def since(db: sqlite3.Connection, serial: int, at: int) -> list[Span]:
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND {_OVER_AT} > ?",
         (serial, at),
     )
-    return [(_stay(row), row[9]) for row in rows]
+    return [(_stay(row), row["closed_at"]) for row in rows]
 
 
 def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
@@ -172,26 +215,25 @@ def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
     return min(found, key=lambda stay: stay.opened_at, default=None)
 
 
-def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> int | None:
-    """When after `at` the holder first entered a hall outside `staying_in`, or None.
+def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Stay | None:
+    """The holder's first entry after `at` into a hall outside `staying_in`, or None.
 
     Entries by a kiosk that had not measured its clock do not count: their time is a guess.
     """
-    return min(
-        (
-            stay.opened_at
-            for stay, _ in stays
-            if stay.opened_at > at and stay.clock_known and stay.hall_id not in staying_in
-        ),
-        default=None,
+    entries = (
+        stay
+        for stay, _ in stays
+        if stay.opened_at > at and stay.clock_known and stay.hall_id not in staying_in
     )
+    return min(entries, key=lambda stay: stay.opened_at, default=None)
 
 
 def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
-    """Open stays of a hall, as its doors hear of them."""
+    """Stays of a hall that take a place, as its doors hear of them."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL",
-        (hall_id,),
+        f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL"
+        f" UNION ALL SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND after_move = 'counted'",
+        (hall_id, hall_id),
     )
     return [facts(_stay(row)) for row in rows]
 
@@ -199,10 +241,12 @@ def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
 def open_in(
     db: sqlite3.Connection, hall_id: int, *, override: bool, before: int | None = None
 ) -> list[Stay]:
-    """Open stays of one of the hall's pools; `before`: of scans below that number alone."""
+    """Stays of one of the hall's pools that are open or that a move ended, so that nothing has
+    confirmed that they are over; `before`: of scans below that number alone.
+    """
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM stay"
-        " WHERE hall_id = ? AND override = ? AND closed_at IS NULL AND (? IS NULL OR EXISTS"
+        f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND override = ?"
+        " AND (closed_at IS NULL OR after_move IS NOT NULL) AND (? IS NULL OR EXISTS"
         " (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
         " AND s.seq = stay.seq AND s.number < ?))",
         (hall_id, override, before, before),
@@ -211,9 +255,17 @@ def open_in(
 
 
 def facts(stay: Stay) -> wire.StayFacts:
-    return wire.StayFacts(stay.ref, stay.serial, stay.opened_at, stay.door_id, stay.override)
+    return wire.StayFacts(
+        stay.ref,
+        stay.serial,
+        stay.opened_at,
+        stay.door_id,
+        stay.override,
+        moved=stay.after_move == COUNTED,
+    )
 
 
 def _stay(row: sqlite3.Row) -> Stay:
     ref = StayRef(row[0], row[1], row[2])
-    return Stay(ref, row[3], row[4], row[5], row[6], bool(row[7]), bool(row[8]))
+    known, override = bool(row[7]), bool(row[8])
+    return Stay(ref, row[3], row[4], row[5], row[6], known, override, row[9], row[10], row[11])

@@ -4,7 +4,7 @@ import json
 import sqlite3
 
 from badges import wire
-from server import feed, places, presence, supervisors, venue
+from server import copies, feed, places, presence, supervisors, venue
 from server.config import Event, day_starts
 from server.vouching import Voucher
 
@@ -64,4 +64,8 @@ def _exceptions(db: sqlite3.Connection) -> list[wire.HolderFacts]:
         " HAVING MAX(b.issue) > 1 OR a.revoked_at IS NOT NULL"
         " UNION ALL SELECT serial, highest_issue, revoked_at IS NOT NULL FROM unknown_holder"
     )
-    return [wire.HolderFacts(row[0], row[1], bool(row[2])) for row in rows]
+    found = {row[0]: wire.HolderFacts(row[0], row[1], bool(row[2])) for row in rows}
+    copied = db.execute("SELECT serial FROM likely_copy WHERE cleared_at IS NULL").fetchall()
+    return list(
+        (found | {serial: copies.holder_facts(db, serial) for (serial,) in copied}).values()
+    )

@@ -9,7 +9,7 @@ what stands under it, in whichever transaction, also after one was rolled back.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from badges.admission.facts import AntiPassback, Exits, Hall, Session
@@ -26,6 +26,8 @@ class Rules:
     lineage: Mapping[int, frozenset[int]]  # of each hall: itself and every hall around it
     surroundings: Mapping[int, frozenset[int]]  # and every hall inside it
     programmes: Mapping[int, tuple[Session, ...]]  # by hall, soonest first
+    inferred: frozenset[int] = frozenset()  # halls in which a move counts as leaving
+    walks: Mapping[int, int] = field(default_factory=dict)  # ms to any other hall, where it is said
 
     def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
         """The hall's sessions that are not over at `at`, soonest first."""
@@ -49,7 +51,8 @@ def rules(db: sqlite3.Connection) -> Rules:
 
 def _read(db: sqlite3.Connection, version: str | None) -> Rules:
     rows = db.execute(
-        "SELECT hall_id, parent_id, code, zones, sessions_only, anti_passback, exits FROM hall"
+        "SELECT hall_id, parent_id, code, zones, sessions_only, anti_passback, exits, leaving,"
+        " walk_s FROM hall"
     ).fetchall()
     admitted = _categories(db, "SELECT hall_id, category FROM hall_category")
     halls = {
@@ -69,7 +72,15 @@ def _read(db: sqlite3.Connection, version: str | None) -> Rules:
         hall: around.union(one for one, above in lineage.items() if hall in above)
         for hall, around in lineage.items()
     }
-    return Rules(version, halls, lineage, surroundings, _programmes(db))
+    return Rules(
+        version,
+        halls,
+        lineage,
+        surroundings,
+        _programmes(db),
+        inferred=frozenset(row["hall_id"] for row in rows if row["leaving"] == "inferred"),
+        walks={row["hall_id"]: row["walk_s"] * 1000 for row in rows if row["walk_s"] is not None},
+    )
 
 
 def _lineage(parents: Mapping[int, int | None]) -> dict[int, frozenset[int]]:

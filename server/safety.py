@@ -69,8 +69,9 @@ def set_capacity(db: sqlite3.Connection, hall_id: int, capacity: int, *, by: str
 def clear(
     db: sqlite3.Connection, hall_id: int, *, by: str, now: int, before: int | None = None
 ) -> int:
-    """Staff's word that the hall is empty: every stay known here ends, and fenced kiosks hold no
-    place of it any more. Returns how many stays ended. Raises UnknownHallError.
+    """Staff's word that the hall is empty: every stay known here ends, no move is unconfirmed any
+    more, and fenced kiosks hold no place of it. Returns how many places came back by stays. Raises
+    UnknownHallError.
 
     Whom doors that have not been heard admitted meanwhile stays counted; and, with `before`, who
     came by a scan of that number or a later one, perhaps after somebody had looked.
@@ -81,7 +82,8 @@ def clear(
         key = PoolKey(hall_id, override)
         found = pool = places.load(db, key)
         for stay in presence.open_in(db, hall_id, override=override, before=before):
-            presence.close(db, stay.ref, "cleared", now)
+            if presence.close(db, stay.ref, "cleared", now) is None:
+                continue  # a move gave its place back; now it is sure that it could
             pool = pool.close_stay(stay.stay_id)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
             feed.publish(db, change, hall_id=hall_id)

@@ -12,7 +12,10 @@ from sqlite_utils import Migrations
 from server.schema_changes import (
     ACTS,
     CHANGED_HOLDERS,
+    EPOCHS,
     KIOSK_REPORTED,
+    LEAVING,
+    LIKELY_COPIES,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -117,6 +120,21 @@ def m035_server_runs(db: sqlite_utils.Database) -> None:
     _run(db, SERVER_RUNS)
 
 
+@migrations()
+def m025_leaving(db: sqlite_utils.Database) -> None:
+    _run(db, LEAVING)
+
+
+@migrations()
+def m026_likely_copies(db: sqlite_utils.Database) -> None:
+    _run(db, LIKELY_COPIES)
+
+
+@migrations()
+def m027_epochs(db: sqlite_utils.Database) -> None:
+    _run(db, EPOCHS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -132,6 +150,9 @@ NAMES = (
     "m020_sign_in",
     "m021_acts",
     "m035_server_runs",
+    "m025_leaving",
+    "m026_likely_copies",
+    "m027_epochs",
 )
 
 

@@ -66,6 +66,50 @@ AFTER UPDATE OF given_name, family_name, organisation, email, external_id ON att
 BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.serial); END;
 """
 
+# How a hall counts who left, and what moves did to a stay: its place is still counted, or was freed
+# and no exit has confirmed that. Counted by a trigger, so that no way of ending a stay can forget.
+LEAVING = """
+ALTER TABLE hall ADD COLUMN leaving TEXT NOT NULL DEFAULT 'scanned'
+    CHECK (leaving IN ('scanned', 'inferred'));
+ALTER TABLE hall ADD COLUMN walk_s INTEGER;
+ALTER TABLE hall ADD COLUMN moved_on INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hall ADD COLUMN unconfirmed_moves INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE stay ADD COLUMN after_move TEXT CHECK (after_move IN ('counted', 'freed'));
+ALTER TABLE stay ADD COLUMN issue INTEGER NOT NULL DEFAULT 0;
+UPDATE stay SET after_move = 'freed' WHERE closed_by = 'move';
+UPDATE hall SET unconfirmed_moves =
+    (SELECT COUNT(*) FROM stay s WHERE s.hall_id = hall.hall_id AND s.after_move = 'freed');
+CREATE INDEX stay_after_move ON stay (hall_id, after_move) WHERE after_move IS NOT NULL;
+CREATE TRIGGER stay_moved AFTER UPDATE OF after_move ON stay
+WHEN NEW.after_move IS NOT OLD.after_move
+BEGIN UPDATE hall SET
+    moved_on = moved_on + (NEW.after_move IS 'counted') - (OLD.after_move IS 'counted'),
+    unconfirmed_moves = unconfirmed_moves + (NEW.after_move IS 'freed')
+        - (OLD.after_move IS 'freed')
+    WHERE hall_id = NEW.hall_id; END;
+DROP TRIGGER rules_hall_update;
+CREATE TRIGGER rules_hall_update AFTER UPDATE OF
+    code, parent_id, zones, sessions_only, anti_passback, exits, leaving, walk_s ON hall
+BEGIN UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;
+"""
+
+# Of each holder the newest badge that was in two places at once, as it seems (server/copies.py).
+LIKELY_COPIES = """
+CREATE TABLE likely_copy (
+    serial INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 16777215),
+    issue INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    noticed_at INTEGER NOT NULL,
+    cleared_at INTEGER
+) STRICT;
+"""
+
+# In which epoch of the server's time a kiosk had measured its clock; 0: it did not say.
+EPOCHS = """
+ALTER TABLE stay ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE unnamed_exit ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+"""
+
 # Until then the hall's places need no new share, as long as nobody asks (server/grants.py).
 SHARED_UNTIL = """
 ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;

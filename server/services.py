@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from flask import current_app, request
 
 from badges.admission.facts import Calendar
+from server.clock import ServerClock
 from server.config import Event
 from server.database import Database
 from server.entry_log import Log
@@ -23,6 +24,7 @@ class Services:
     voucher: Voucher
     calendar: Calendar
     now: Callable[[], int]  # Unix ms
+    clock: ServerClock
     lanes: Lanes = field(default_factory=Lanes)
 
 

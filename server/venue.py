@@ -50,6 +50,10 @@ class HallRow:
     open_overrides: int  # people inside on places beyond the capacity
     change_cursor: int  # of the feed: doors that have applied it know the present policy
     shared_until: int  # its places need no new share before, as long as nobody asks
+    leaving: str  # how it counts who left: by scanned exits alone, or inferred from moves as well
+    walk_s: int | None  # nobody gets from here to another hall, or back, in less; None: not said
+    moved_on: int  # of `open_stays` and `open_overrides`: seen at another hall since
+    unconfirmed_moves: int  # places that moves gave back and no exit confirmed
     categories: tuple[int, ...]
 
 

@@ -37,8 +37,9 @@ class _Advice:
 
     def halls_without_a_way(self) -> Iterator[str]:
         """In or out."""
-        for code, doors, entries, exits in self.db.execute(
-            "SELECT h.code, COUNT(d.door_id), SUM(d.mode <> 'exit'), SUM(d.mode <> 'entry')"
+        for code, leaving, doors, entries, exits in self.db.execute(
+            "SELECT h.code, h.leaving, COUNT(d.door_id), SUM(d.mode <> 'exit'),"
+            " SUM(d.mode <> 'entry')"
             " FROM hall h LEFT JOIN door d USING (hall_id) GROUP BY h.hall_id ORDER BY h.code"
         ):
             place = self.venue.place("hall", code)
@@ -46,10 +47,12 @@ class _Advice:
                 yield f"{place}: has no door, so that no kiosk can let anybody in"
             elif not entries:
                 yield f"{place}: its doors are for exit alone, so that nobody gets in"
-            elif not exits:
+            elif not exits and leaving == "scanned":
                 yield (
-                    f"{place}: its doors are for entry alone, so that who has left stays counted, "
-                    "until they enter another hall or staff clear this one"
+                    f"{place}: it counts who left by scanned exits alone, and no door there scans "
+                    "any. Places come back only when staff count the hall as empty on its page. "
+                    'Give it a door with mode = "exit" or "both"; or write leaving = "inferred": '
+                    "then entering another hall counts as leaving, and is shown as uncertain"
                 )
 
     def limits_above_the_parents(self) -> Iterator[str]:

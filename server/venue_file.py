@@ -22,6 +22,7 @@ FILE_BYTES_MAX = 10_000_000
 ENTRIES_MAX = 20_000  # of one kind
 CAPACITY_MAX = 1_000_000
 OPENS_BEFORE_MIN = 30
+WALK_MAX_S = 3600
 _DAY_MIN = 24 * 60
 _MINUTE_MS = 60_000
 _ALL_ZONES_MAX = 31
@@ -56,6 +57,8 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             "sessions_only": Field(values.yes_or_no),
             "anti_passback": Field(values.choice("off", "soft", "hard")),
             "exits": Field(values.choice("strict", "trusting")),
+            "leaving": Field(values.choice("scanned", "inferred")),
+            "walk_s": Field(values.whole(0, WALK_MAX_S)),
             "facts_age_max_min": Field(values.whole(1, 7 * _DAY_MIN)),
             **_NAMED,
         },
@@ -217,6 +220,8 @@ class _Reader:
             sessions_only=sessions_only,
             anti_passback=found.get("anti_passback", "hard"),
             exits=found.get("exits", "strict"),
+            leaving=found.get("leaving", "scanned"),
+            walk_s=found.get("walk_s"),
             facts_age_max_ms=None if age_min is None else age_min * _MINUTE_MS,
         )
 

@@ -186,6 +186,8 @@ def _hall_values(plan: HallPlan, zones: int) -> dict[str, Any]:
         "sessions_only": int(plan.sessions_only),
         "anti_passback": plan.anti_passback,
         "exits": plan.exits,
+        "leaving": plan.leaving,
+        "walk_s": plan.walk_s,
         "facts_age_max_ms": plan.facts_age_max_ms,
     }
 

@@ -41,6 +41,8 @@ class HallPlan:
     sessions_only: bool
     anti_passback: str
     exits: str
+    leaving: str
+    walk_s: int | None
     facts_age_max_ms: int | None
 
 

@@ -58,6 +58,12 @@ def _superseded(badge: Credential, at: int, facts: Facts) -> Denied | None:
     return Denied(Reason.SUPERSEDED) if badge.issue < facts.holder.highest_issue else None
 
 
+def _likely_copy(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    if facts.hall.anti_passback is not AntiPassback.HARD:
+        return None
+    return Denied(Reason.LIKELY_COPY) if badge.issue <= facts.holder.copied_issue else None
+
+
 def _not_valid_today(badge: Credential, at: int, facts: Facts) -> Denied | None:
     day = event_day(facts.calendar.day_starts, at)
     if day is not None and badge.valid_days >> day & 1:
@@ -133,6 +139,7 @@ def _facts_too_old(badge: Credential, at: int, facts: Facts) -> Denied | None:
 _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
     _revoked,
     _superseded,
+    _likely_copy,
     _not_valid_today,
     _expired,
     _not_entitled,
@@ -177,6 +184,8 @@ def _next(badge: Credential, at: int, facts: Facts) -> Session | None:
 
 def _flags(badge: Credential, facts: Facts) -> frozenset[Flag]:
     flags = set()
+    if badge.issue <= facts.holder.copied_issue:
+        flags.add(Flag.LIKELY_COPY)
     if facts.presence is not None and facts.hall.anti_passback is AntiPassback.SOFT:
         flags.add(Flag.PASSBACK)
     if badge.flags & CredentialFlag.ATTENTION:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     OTHER_EVENT = "other_event"
     REVOKED = "revoked"
     SUPERSEDED = "superseded"
+    LIKELY_COPY = "likely_copy"
     NOT_VALID_TODAY = "not_valid_today"
     EXPIRED = "expired"
     NOT_ENTITLED = "not_entitled"
@@ -36,6 +37,7 @@ class Reason(StrEnum):
 class Flag(StrEnum):
     """What staff or an auditor should notice about an admission."""
 
+    LIKELY_COPY = "likely_copy"  # the badge was in two places at once, as it seems
     PASSBACK = "passback"  # soft anti-passback: entered again without an exit
     NO_ENTRY = "no_entry"  # an exit that can name no stay
     UNVERIFIED = "unverified"  # an exit by something that is no valid badge of this event
@@ -92,6 +94,7 @@ class Holder:
 
     revoked: bool = False
     highest_issue: int = 0  # 0: nothing known
+    copied_issue: int = 0  # badges up to this issue are likely copies; 0: none is
     invited_to: frozenset[int] = frozenset()  # session ids
     refused_from: frozenset[int] = frozenset()  # session ids
 

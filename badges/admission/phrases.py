@@ -23,7 +23,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")  # always there, and complete
 CATALOGUES = Catalogues("badges", Path(__file__).parent.parent / "translations")
 
 # What makes staff look, most pressing first.
-_TOLD = (Flag.ATTENTION, Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK)
+_TOLD = (Flag.LIKELY_COPY, Flag.ATTENTION, Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK)
 _COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")  # nouns with a plural in s
 
 

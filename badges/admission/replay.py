@@ -9,10 +9,14 @@ from badges.record import ScanRecord
 _LOCAL = frozenset(
     {Reason.HALL_FULL, Reason.KIOSK_RETIRED, Reason.DOOR_RESTING, Reason.FACTS_TOO_OLD}
 )
+# What a door knows by the server's word alone, perhaps a moment after its scan by another clock.
+_HEARD = frozenset({Reason.LIKELY_COPY})
+# Flags that rest on what a door may not have heard of yet, the gravest first.
+_SEEN = (Flag.LIKELY_COPY, Flag.PASSBACK)
 
 
 def discrepancy(record: ScanRecord, answer: Decision) -> str | None:
-    """What the server's answer has that the door's had not: a reason, `admitted` or `passback`.
+    """What the server's answer has that the door's had not: a reason, `admitted`, or a flag.
 
     None where they agree. Exits, overrides and annulments are staff's or the holder's own acts, and
     what no credential stood behind can't be replayed.
@@ -20,11 +24,10 @@ def discrepancy(record: ScanRecord, answer: Decision) -> str | None:
     if record.direction != "entry" or record.act != "scan" or record.serial is None:
         return None
     if record.decision == "denied":
-        if isinstance(answer, Admitted) and record.reason not in _LOCAL:
+        if isinstance(answer, Admitted) and record.reason not in _LOCAL | _HEARD:
             return "admitted"
         return None
     if not isinstance(answer, Admitted):
         return None if answer.reason in _LOCAL else answer.reason.value
-    if Flag.PASSBACK in answer.flags and Flag.PASSBACK.value not in record.flags:
-        return Flag.PASSBACK.value
-    return None
+    missed = [flag for flag in _SEEN if flag in answer.flags and flag.value not in record.flags]
+    return missed[0].value if missed else None

@@ -23,6 +23,10 @@ WORDS: Mapping[str, str] = {
 FLAGS: Mapping[Flag, Pair] = {
     Flag.ATTENTION: (N_("This badge asks for attention"), N_("Speak to the holder")),
     Flag.ESCORT: (N_("Enters only with an escort"), N_("Let in together with the escort")),
+    Flag.LIKELY_COPY: (
+        N_("This badge seems to be in use twice"),
+        N_("Check whose badge it is; send the holder to the badge desk"),
+    ),
     Flag.PASSBACK: (
         N_("Admitted again without an exit"),
         N_("Check that the badge is the holder's own"),
@@ -47,6 +51,10 @@ DENIED: Mapping[Reason, Pair] = {
     Reason.OTHER_EVENT: (N_("Badge of another event"), N_("Ask for the badge of this event")),
     Reason.REVOKED: (N_("This badge was revoked"), _DESK),
     Reason.SUPERSEDED: (N_("Replaced by a newer badge"), N_("Ask for the holder's newer badge")),
+    Reason.LIKELY_COPY: (
+        N_("This badge seems to be in use twice"),
+        N_("Check whose badge it is; send the holder to the badge desk"),
+    ),
     Reason.NOT_VALID_TODAY: (N_("Not valid today"), _DESK),
     Reason.EXPIRED: (N_("This badge has expired"), _DESK),
     Reason.HALL_FULL: (N_("No place left in {hall}"), N_("Ask to wait: a place may come free")),

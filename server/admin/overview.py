@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Blueprint, current_app, render_template, url_for
 from markupsafe import Markup
 
-from server import BACKUPS, auth, backup, disk, entries, kiosks, places, set_back
+from server import BACKUPS, auth, backup, clock, disk, entries, kiosks, places, set_back
 from server.admin import health
 from server.services import services
 
@@ -32,6 +32,7 @@ def show() -> str:
         parts=shown,
         second_disk=_second_disk(),
         set_back=set_back.notice(db),
+        clock_set=clock.was_set(db, services().now()),
     )
 
 

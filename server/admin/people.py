@@ -11,7 +11,7 @@ from badges import card as cards
 from badges.numbers import badge_number, parse_badge_number
 from badges.qr import symbol_svg
 from badges.roster import country_name
-from server import auth, entries, entry_log, issuing, presence, roster, venue
+from server import auth, copies, entries, entry_log, issuing, presence, roster, venue
 from server.admin.fields import whole
 from server.categories import CategoryPlan
 from server.display import main_name
@@ -82,6 +82,7 @@ def person(number: str) -> str:
         programme=venue.programme_for(db, attendee.serial),
         hall_names={hall.hall_id: hall.names for hall in venue.halls(db)},
         stays=presence.open_stays(db, attendee.serial),
+        suspicion=copies.suspicion(db, attendee.serial),
         scans=entries.page(db, entries.Filter(serial=attendee.serial), rows=SCAN_ROWS),
         link=link,
         link_symbol=symbol_svg(link, level="L") if link else "",
@@ -132,6 +133,24 @@ def reissue(number: str) -> AnyResponse:
     else:
         earlier = f"; every earlier badge of {number} is void" if issue > 1 else ""
         flash(f"Issue {issue} is valid now{earlier}.", "good")
+    return _back(number)
+
+
+@blueprint.post("/<number>/no-copy")
+@auth.allow("badge_desk")
+def no_copy(number: str) -> AnyResponse:
+    """Staff have the holder and the only badge before them."""
+    serial = _attendee(number).serial
+    if request.form.get("confirm") != "yes":
+        flash("Nothing was changed: tick the box.", "bad")
+        return _back(number)
+    here, by = services(), auth.actor()
+    try:
+        here.database.write(lambda db: copies.clear(db, serial, by=by, now=here.now()))
+    except copies.NoSuspicionError as error:
+        flash(str(error), "bad")
+    else:
+        flash(f"Every door admits the badge of {number} again.", "good")
     return _back(number)
 
 

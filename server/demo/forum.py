@@ -78,7 +78,10 @@ def _venue(seed: int, first_day: date, people: tuple[Person, ...]) -> str:
 def _halls(dice: random.Random, codes: list[str]) -> Iterator[str]:
     """The exhibition and the two pavilions in it, and the halls of the forum."""
     visiting = ["delegate", "exhibitor", "staff", "vip", "visitor"]
-    policy = {"categories": visiting, "anti_passback": "soft", "exits": "trusting"}
+    policy = {
+        "categories": visiting, "anti_passback": "soft", "exits": "trusting",
+        "leaving": "inferred",
+    }  # fmt: skip
     yield _table(
         "hall", code=EXPO, name="Exhibition", name_zh="展览", capacity=EXPO_CAPACITY, **policy
     )

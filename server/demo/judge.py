@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from server.demo.script import Presentation
+from server.demo.script import REFUSED, SHARED, Presentation
 
 ADMITTED = "admitted"
 FULL = "hall_full"
@@ -83,6 +83,8 @@ class Verdict:
     wrong: int = 0
     over_capacity: int = 0  # people above the capacity at the worst moment, over all halls
     missing_from_ledger: int = 0
+    shared: int = 0  # people let in by copies of one badge
+    caught: int = 0  # and then not let in
     offline_answers: int = 0
     most_inside: dict[str, int] = field(default_factory=dict)
     delays_ms: list[float] = field(default_factory=list)  # sorted, of all answers
@@ -178,7 +180,10 @@ def _check_answers(
             wanted = " or ".join(sorted(allowed))
             _fault(verdict, f"{_named(shown)}: {answer.word} instead of {wanted}")
         if answer.decision == ADMITTED:
-            inside.admit(answer)
+            by_copy = shown is not None and shown.kind in SHARED
+            inside.admit(answer, by_copy=by_copy)
+            verdict.shared += by_copy
+        verdict.caught += answer.word == REFUSED["caught"]
     verdict.most_inside = dict(sorted(inside.most.items()))
     verdict.over_capacity = sum(
         max(0, most - halls[hall].capacity) for hall, most in inside.most.items()
@@ -218,14 +223,20 @@ class _Inside:
     outages: Sequence[Outage]
     entries: Sequence[Answer]  # all of them, also those to come
     stays: dict[str, list[Answer]] = field(default_factory=dict)  # by hall
+    # Stays of whom a badge like theirs was seen at another hall, and when.
+    moved: dict[tuple[str, int], int] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)
 
-    def admit(self, entry: Answer) -> None:
-        """Whoever enters a hall has left the others."""
+    def admit(self, entry: Answer, *, by_copy: bool = False) -> None:
+        """Whoever enters a hall has left the others, unless it is somebody else `by_copy`."""
         here = next(code for code, rule in self.halls.items() if entry.door in rule.doors)
         for hall, stays in self.stays.items():
-            if hall != here:
-                self.stays[hall] = [stay for stay in stays if stay.serial != entry.serial]
+            if hall == here:
+                continue
+            theirs = [stay for stay in stays if stay.serial == entry.serial]
+            self.moved |= {(stay.kiosk, stay.seq): entry.at for stay in theirs}
+            if not by_copy:
+                self.stays[hall] = [stay for stay in stays if stay not in theirs]
         inside = self.stays.setdefault(here, [])
         inside.append(entry)
         self.most[here] = max(self.most.get(here, 0), len(inside))
@@ -239,13 +250,22 @@ class _Inside:
             return self._by_places(one, rule, at)
         right: set[str] = set()
         for stay in self.stays.get(one.hall, ()):
-            if stay.serial == one.serial:
+            if stay.serial == one.serial and not self._has_moved(stay, at, right):
                 knows = stay.door == one.door or self._has_heard(one.door, stay.door, stay.at, at)
                 if knows is True:
                     return {INSIDE}
                 if knows is None:
                     right.add(INSIDE)
         return right | self._by_places(one, rule, at)
+
+    def _has_moved(self, stay: Answer, at: int, right: set[str]) -> bool:
+        """Whether the badge was seen elsewhere since, so that it may enter again; where the door
+        may not have heard yet, it may also refuse.
+        """
+        moved_at = self.moved.get((stay.kiosk, stay.seq))
+        if moved_at is not None and at < moved_at + HEARD_MS:
+            right.add(INSIDE)
+        return moved_at is not None
 
     def _by_places(self, one: Presentation, rule: HallRule, at: int) -> set[str]:
         """Admitted or full; in doubt while the last place is being taken, or places are cut off."""

@@ -39,6 +39,7 @@ CAST = (
     ("lost", "delegate", "all", 4),
     ("guest", "exhibitor", "all", 24),
     ("mover", "delegate", "all", 2),
+    ("shared", "delegate", "all", 1),
     ("early", "press", "all", 4),
     ("vip", "vip", "all", 2),
     ("talker", "speaker", "all", 2),

@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from server.demo.judge import ADMITTED, Answer, HallRule, Verdict, percentile
-from server.demo.script import Presentation
+from server.demo.script import SHARED, Presentation
 
 ROW = "{:<8}  {:<10}  {:<42}  {:<16}  {:<9}  {}"
 
@@ -32,10 +32,11 @@ class LiveTable:
         """One line about an answer."""
         shown = self._presented(answer)
         hall = next((code for code, rule in self._halls.items() if answer.door in rule.doors), "")
-        if answer.decision == ADMITTED:
+        if answer.decision == ADMITTED and not (shown and shown.kind in SHARED):
             for code, serials in self._inside.items():
                 if code != hall and answer.serial in serials:
                     serials.remove(answer.serial)
+        if answer.decision == ADMITTED:
             self._inside[hall].append(answer.serial)
         inside = f"{len(self._inside[hall])}/{self._halls[hall].capacity}" if hall else ""
         after = "" if answer.frame_to_answer_ms is None else f"{answer.frame_to_answer_ms:.0f} ms"
@@ -61,7 +62,12 @@ class LiveTable:
         return None
 
 
-def summary(verdict: Verdict, halls: Mapping[str, HallRule], discrepancies: int) -> list[str]:
+def summary(
+    verdict: Verdict,
+    halls: Mapping[str, HallRule],
+    discrepancies: int,
+    after_moves: Sequence[str] = (),
+) -> list[str]:
     """The lines at the end."""
     denied = ", ".join(f"{reason} {count}" for reason, count in sorted(verdict.denied.items()))
     inside = ", ".join(
@@ -75,6 +81,8 @@ def summary(verdict: Verdict, halls: Mapping[str, HallRule], discrepancies: int)
         f"wrongly answered         {verdict.wrong}",
         f"most people inside       {inside}",
         f"over capacity            {verdict.over_capacity}",
+        f"by copies of one badge   {verdict.shared} let in, then {verdict.caught} refused",
+        f"places after moves       {'; '.join(after_moves) or 'none'}",
         f"green, not in the ledger {verdict.missing_from_ledger}",
         f"frame to answer          {_delays(verdict.delays_ms)}",
         f"  where the hall was full {_delays(verdict.full_delays_ms)}: it asks for a place first",
@@ -100,6 +108,7 @@ def as_json(verdict: Verdict, discrepancies: int) -> dict[str, object]:
         },
         "answered_while_cut_off": verdict.offline_answers,
         "most_inside": verdict.most_inside,
+        "by_copies": {"let_in": verdict.shared, "refused": verdict.caught},
         "discrepancies": discrepancies,
         "faults": verdict.faults,
     }

@@ -21,9 +21,11 @@ from server.demo.forum import DOORS, EXPO, SMALL_HALL, Forum
 
 # One word for each presentation: its kind, and a label where the same badge comes again. Between
 # the bars the west door is cut off. A copy comes 3 s or more after the original, at the other door.
+# One badge is shared: it opens the small hall, the exhibition and the small hall again within less
+# than a minute, for three people, and is refused from then on.
 EAST = """
-seat seat url seat forged_bit seat:a visitor lost:p seat other_event copy:b new:p
-seat seat:c wrongday seat revoked refused seat copy:d visitor other_event
+seat shared:x url seat forged_bit seat:a visitor lost:p seat other_event copy:b new:p
+back:x seat:c wrongday seat revoked refused caught:x copy:d visitor other_event
 invited wifi vip move:m seat seat seat copy:e seat seat forged_key seat seat seat
 """
 WEST = """
@@ -32,7 +34,7 @@ seat seat:d forged_bit seat revoked copy:a copy:c visitor seat url |
 forged_key visitor wifi lost:q seat:e seat new:q seat wrongday seat seat seat seat seat
 """
 NORTH = """
-guest guest guest early guest wifi mover:m lost:r forged_key guest guest early
+guest guest guest early guest wifi twin:x mover:m lost:r forged_key guest guest early
 guest talker guest other_event guest again:m guest guest revoked guest new:r guest
 early guest url guest talker guest forged_bit guest wrongday guest guest guest
 """
@@ -52,7 +54,9 @@ REFUSED = {
     "vip": "not_entitled",
     "talker": "not_entitled",
     "early": "hall_closed",
+    "caught": "likely_copy",
 }
+SHARED = ("twin", "back")  # people who come in by a copy of a badge whose holder is inside
 NOTES = {
     "seat": "a good badge",
     "guest": "a good badge",
@@ -62,6 +66,10 @@ NOTES = {
     "copy": "the same badge, at the other door",
     "again": "the same badge once more",
     "move": "somebody who was at the exhibition",
+    "shared": "a badge that will be shared",
+    "twin": "its copy, at the exhibition",
+    "back": "its copy, back again",
+    "caught": "its copy once more",
     "url": "a stranger's code: a web address",
     "wifi": "a stranger's code: a Wi-Fi network",
     "forged_key": "forged with another key",
@@ -77,7 +85,7 @@ NOTES = {
     "early": "press, before their session opens",
 }
 _WITHOUT_A_BADGE = ("url", "wifi")
-_REUSING = ("new", "copy", "again", "move")
+_REUSING = ("new", "copy", "again", "move", "twin", "back", "caught")
 _MADE_UP = ("forged_key", "forged_bit", "other_event")
 
 
@@ -200,7 +208,8 @@ class _Cast:
         else:
             code = self._shown[door, number]
         # A copy is a photo of a badge, on a phone; so are the strangers' codes.
-        phone = kind in ("copy", *_WITHOUT_A_BADGE) or self._dice.random() < 0.2
+        copied = ("copy", *SHARED, "caught")
+        phone = kind in (*copied, *_WITHOUT_A_BADGE) or self._dice.random() < 0.2
         serial = None if kind in _MADE_UP else code.serial
         return Presentation(
             door, hall, number, kind, code.text, serial, REFUSED.get(kind), code.card, phone

@@ -61,7 +61,8 @@ class Show:
             verdict = performance.perform(films, pages)
             self.good = verdict.good
             discrepancies = stage.discrepancies()
-            click.echo("\n" + "\n".join(summary(verdict, play.RULES, discrepancies)))
+            told = summary(verdict, play.RULES, discrepancies, stage.after_moves())
+            click.echo("\n" + "\n".join(told))
             if not self.once:
                 click.echo("\nThe films begin again, for the pages alone: nothing more is judged.")
                 performance.go_on(films, pages)

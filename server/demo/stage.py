@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from server import entries, kiosks
+from server import entries, kiosks, venue
 from server.config import Event
 from server.database import Database
 from server.demo.judge import Answer, LedgerRow, Outage
@@ -147,6 +147,17 @@ class Stage:
 
     def discrepancies(self) -> int:
         return entries.discrepancy_count(self._database.reader)
+
+    def after_moves(self) -> list[str]:
+        """Each hall in which somebody was seen elsewhere without a scanned exit, and what became of
+        the place.
+        """
+        halls = venue.halls(self._database.reader)
+        return [
+            f"{hall.code} ({hall.leaving}) kept {hall.moved_on}, freed {hall.unconfirmed_moves}"
+            for hall in halls
+            if hall.moved_on or hall.unconfirmed_moves
+        ]
 
     def _scans(self) -> list[LedgerRow]:
         rows: list[LedgerRow] = []

@@ -82,6 +82,7 @@ def facts() -> st.SearchStrategy[Facts]:
             Holder,
             revoked=st.booleans(),
             highest_issue=st.integers(0, 3),
+            copied_issue=st.integers(0, 3),
             invited_to=session_ids,
             refused_from=session_ids,
         ),

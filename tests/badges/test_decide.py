@@ -61,6 +61,7 @@ DENIED = [
     ("another event's", enter(badge=Reason.OTHER_EVENT), Denied(Reason.OTHER_EVENT)),
     ("revoked", enter(holder(revoked=True)), Denied(Reason.REVOKED)),
     ("a higher issue is out", enter(holder(highest_issue=2)), Denied(Reason.SUPERSEDED)),
+    ("a likely copy", enter(holder(copied_issue=1)), Denied(Reason.LIKELY_COPY)),
     ("another day's", enter(badge=badge(valid_days=0b10)), Denied(Reason.NOT_VALID_TODAY)),
     ("before the event", enter(at=MIDNIGHT - 1), Denied(Reason.NOT_VALID_TODAY)),
     ("after the event", enter(at=MIDNIGHT + 2 * DAY), Denied(Reason.NOT_VALID_TODAY)),
@@ -138,6 +139,14 @@ ADMITTED = [
             replace(hall(categories=frozenset({DELEGATE}), sessions_only=False), sessions=(LATER,))
         ),
         set(),
+    ),
+    ("the issue after a likely copy", enter(holder(copied_issue=1), badge(issue=2)), set()),
+    (
+        "a likely copy where the hall is not strict",
+        enter(
+            replace(hall(anti_passback=AntiPassback.SOFT), holder=Holder(copied_issue=1)),
+        ),
+        {Flag.LIKELY_COPY},
     ),
     (
         "soft anti-passback",

@@ -15,6 +15,7 @@ from badges.record import StayRef
 from kiosk.admit import Admitter
 from kiosk.config import make_identity, save_identity, save_key
 from kiosk.journal import Journal
+from kiosk.link import Skew
 from kiosk.replica import Replica
 
 DAY_MS = 86_400_000
@@ -138,7 +139,7 @@ class Door:
             self.journal,
             self.replica,
             ask_for_place=self._ask,
-            skew_ms=lambda: 42,
+            skew=lambda: Skew(42),
             is_offline=lambda: not self.online,
             on_asking=self.told.append,
             clock=lambda: self.clock.wall,

@@ -9,6 +9,7 @@ from badges.places import PoolKey
 from badges.record import ScanRecord, decode_record
 from badges.supervising import DoorChoice, Found, PersonFacts
 from kiosk.answer import Answer
+from kiosk.link import Skew
 from kiosk.override import Overruling
 from kiosk.supervisor import Supervision
 from kiosk.supervisor_words import SupervisorError
@@ -77,7 +78,7 @@ class Supervised:
         self.journal, self.replica = self.door.journal, self.door.replica
         self.admitter = self.door.admitter
         self.overruling = Overruling(
-            self.journal, self.replica, ask_for_place=self._ask, skew_ms=lambda: 42
+            self.journal, self.replica, ask_for_place=self._ask, skew=lambda: Skew(42)
         )
         clock = self.door.clock
         self.supervision = Supervision(

@@ -12,6 +12,7 @@ from badges.admission.facts import StayId
 from badges.record import StayRef, decode_record
 from kiosk.admit import NotReadyError
 from kiosk.journal import JournalError
+from kiosk.link import Skew
 from tests.kiosk.door import (
     DAY_MS,
     DELEGATE,
@@ -297,3 +298,94 @@ def test_another_event_s_facts_are_refused_and_the_old_ones_stay(door: Door) -> 
         door.replica.load(foreign)
     assert door.present(badge(SERIAL)).admitted
     assert Reason.FORGED.value == reason(door.present(badge(1, key=key_of("x"))))
+
+
+class TestMovedOn:
+    """The holder was seen at another hall since, and the place is still counted here."""
+
+    @pytest.fixture(params=["own", "another door's"])
+    def stay(self, request: pytest.FixtureRequest, door: Door) -> StayId:
+        if request.param == "own":
+            seq = door.present(badge(SERIAL)).seq
+            door.journal.offer(10)
+            ref = StayRef(KIOSK, GENERATION, seq)
+        else:
+            ref = StayRef("south-1", 1, 9)
+            door.replica.apply(wire.StayOpened(stay_of("south-1", 9, SERIAL), HALL), 11)
+        door.replica.apply(wire.StayClosed(ref, HALL, SERIAL, counted=True), 12)
+        return StayId(ref.kiosk, ref.generation, ref.seq)
+
+    def test_they_may_enter_again(self, door: Door, stay: StayId) -> None:
+        assert door.present(badge(SERIAL)).admitted
+
+    def test_an_exit_names_that_stay_once(self, door: Door, stay: StayId) -> None:
+        exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
+        assert [one.decision.closes for one in exits] == [stay, None]
+        assert Flag.NO_ENTRY in exits[1].decision.flags
+
+    def test_an_exit_names_the_newer_stay_first(self, door: Door, stay: StayId) -> None:
+        again = door.present(badge(SERIAL))
+        exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
+        named = [one.decision.closes for one in exits]
+        assert named == [StayId(KIOSK, GENERATION, again.seq), stay]
+
+    def test_that_is_over_when_the_server_says_so(self, door: Door, stay: StayId) -> None:
+        ref = StayRef(stay.kiosk, stay.generation, stay.seq)
+        door.replica.apply(wire.StayClosed(ref, HALL, SERIAL), 13)
+        gone = door.present(badge(SERIAL), direction=Direction.EXIT)
+        assert gone.decision.closes is None
+
+    def test_a_snapshot_says_it_again(self, door: Door, stay: StayId) -> None:
+        ref = StayRef(stay.kiosk, stay.generation, stay.seq)
+        told = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), stay=ref, moved=True)
+        door.replica.load(snapshot(stays=[told]), [stay] if stay.kiosk == KIOSK else [])
+        assert door.present(badge(SERIAL)).admitted
+        door.present(badge(SERIAL), direction=Direction.EXIT)
+        gone = door.present(badge(SERIAL), direction=Direction.EXIT)
+        assert gone.decision.closes == stay
+
+
+class TestLikelyCopy:
+    @pytest.fixture(autouse=True)
+    def told(self, door: Door) -> None:
+        door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 0, False, 1)), 11)
+
+    def test_is_refused_and_the_next_issue_is_not(self, door: Door) -> None:
+        refused = door.present(badge(SERIAL))
+        assert reason(refused) == "likely_copy"
+        assert "in use twice" in refused.explanation["en"].reason
+        assert "复制" in refused.explanation["zh"].reason
+        assert door.present(badge(SERIAL, issue=2)).admitted
+
+    def test_is_flagged_where_the_hall_is_not_strict(self, door: Door) -> None:
+        door.load(
+            hall=hall_facts(anti_passback="soft"),
+            holders=[wire.HolderFacts(SERIAL, 0, False, 1)],
+        )
+        answer = door.present(badge(SERIAL))
+        assert answer.admitted
+        assert Flag.LIKELY_COPY in answer.decision.flags
+
+    def test_may_leave(self, door: Door) -> None:
+        assert door.present(badge(SERIAL), direction=Direction.EXIT).admitted
+
+    def test_is_admitted_again_when_staff_say_that_it_is_none(self, door: Door) -> None:
+        door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 0, False)), 12)
+        assert door.present(badge(SERIAL)).admitted
+
+
+def test_a_record_says_in_which_epoch_the_clock_was_measured(door: Door) -> None:
+    door.present(badge(SERIAL))
+    door.admitter._skew = lambda: Skew(42, 7)
+    door.present(badge(SERIAL + 1))
+    first, second = records_of(door.journal)
+    assert b"epoch" not in first
+    assert (decode_record(second).skew_ms, decode_record(second).epoch) == (42, 7)
+
+
+def test_a_clock_that_is_set_while_a_place_is_waited_for_is_not_known(door: Door) -> None:
+    """The scan was seen by the clock as it was, and its error is measured anew meanwhile."""
+    skews = iter([Skew(42, 7), Skew(300_042, 7)])
+    door.admitter._skew = lambda: next(skews)
+    door.present(badge(SERIAL))
+    assert decode_record(records_of(door.journal)[0]).skew_ms is None

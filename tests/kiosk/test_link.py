@@ -1,9 +1,10 @@
 """What the kiosk knows of its clock's error, and when it knows it no more."""
 
+import msgspec
 import pytest
 
 from badges import wire
-from kiosk.link import JUMP_MS, ROUND_TRIP_MS, Link
+from kiosk.link import JUMP_MS, ROUND_TRIP_MS, Link, Skew, steady
 
 
 class Clocks:
@@ -80,3 +81,30 @@ def test_newest_order_tells_what_is_left_of_a_hall(link: Link, clocks: Clocks) -
     )
 
     assert link.state.left == {7: (39, clocks.wall), 8: (3, first)}
+
+
+def test_the_epoch_is_the_one_in_which_it_was_measured(link: Link, clocks: Clocks) -> None:
+    assert link.state.skew == Skew(300, 0)
+    later = msgspec.structs.replace(answered(clocks.wall), epoch=7)
+    link.measure(clocks.wall, later, clocks.wall + ROUND_TRIP_MS + 1)
+    assert link.state.skew == Skew(300, 0), "a slow answer told nothing"
+    link.measure(clocks.wall, later, clocks.wall)
+    assert link.state.skew == Skew(0, 7)
+    clocks.wall += JUMP_MS + 1
+    assert link.state.skew is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "known"),
+    [
+        (Skew(5, 1), Skew(9, 1), Skew(9, 1)),
+        (Skew(5, 1), Skew(5, 2), None),
+        (Skew(5, 1), Skew(6 + JUMP_MS, 1), None),
+        (None, Skew(5, 1), None),
+        (Skew(5, 1), None, None),
+    ],
+)
+def test_what_was_known_of_the_clock_throughout(
+    before: Skew | None, after: Skew | None, known: Skew | None
+) -> None:
+    assert steady(before, after) == known

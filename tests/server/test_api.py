@@ -4,6 +4,7 @@ kiosk's life.
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -15,9 +16,10 @@ from badges.enrolment import RequestStamp, open_identity, proof, request_message
 from badges.keys import PrivateKey, PublicKey
 from server import create_app, feed, kiosks
 from server.api import LONG_BATCH
+from server.clock import ServerClock
 from server.config import Event
 from server.database import Database
-from tests.server.conftest import NOW
+from tests.server.conftest import HOUR, NOW
 from tests.server.doors import Door
 
 HALL, DOOR = 1, 1
@@ -274,3 +276,19 @@ def test_a_deeply_nested_record_is_malformed(kiosk: Kiosk) -> None:
     kiosk.door.heads.append(bytes(32))
     answer = kiosk.post(kiosk.door.batch(NOW))
     assert (answer.status_code, code_of(answer)) == (400, "malformed")
+
+
+def test_kiosks_hear_of_another_epoch_of_time(app: Flask, kiosk: Kiosk, database: Database) -> None:
+    """The server's clock is set while the kiosk is away."""
+    clocks = {"wall": NOW, "steady": 0}
+    clock = ServerClock(database, wall=lambda: clocks["wall"], steady=lambda: clocks["steady"])
+    here = app.extensions["hallkeeper"]
+    app.extensions["hallkeeper"] = replace(here, clock=clock, now=lambda: clocks["wall"])
+    told = []
+    for by in (0, HOUR, 0):
+        clocks["wall"] += by
+        answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
+        told.append(answer.epoch)
+        assert answer.received_at == answer.answered_at == clocks["wall"]
+    assert told[0] not in (0, told[1])
+    assert told[1] == told[2]

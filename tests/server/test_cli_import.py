@@ -419,10 +419,25 @@ class TestImportVenue:
         result = console("import-venue", path)
         assert result.stdout == "Added: zones 2, halls 3, doors 3, sessions 2\n"
         assert result.stderr == (
-            "Warning: hall green: its doors are for entry alone, so that who has left stays "
-            "counted, until they enter another hall or staff clear this one.\n"
+            "Warning: hall green: it counts who left by scanned exits alone, and no door there "
+            "scans any. Places come back only when staff count the hall as empty on its page. Give "
+            'it a door with mode = "exit" or "both"; or write leaving = "inferred": then entering '
+            "another hall counts as leaving, and is shown as uncertain.\n"
         )
         assert "Unchanged: zones 2" in console("import-venue", path).output
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            ('mode = "entry"', 'mode = "exit"'),
+            ("capacity = 10\n", 'capacity = 10\nleaving = "inferred"\n'),
+        ],
+    )
+    def test_a_hall_that_can_count_who_left(
+        self, console: Console, change: tuple[str, str]
+    ) -> None:
+        path = console.file("venue.toml", VENUE.replace(*change))
+        assert "counts who left" not in console("import-venue", path).output
 
     def test_problems(self, console: Console) -> None:
         text = VENUE.replace("capacity = 500", "capactiy = 500")

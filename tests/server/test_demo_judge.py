@@ -279,3 +279,49 @@ def test_the_live_table_tells_what_was_shown_and_who_is_inside() -> None:
     assert "forged with another key" in rows[3]
     assert "3/3" in rows[3]
     assert "offline" in table.row(day.answers[EAST][0], cut_off=True)
+
+
+def _shared(day: Day) -> None:
+    day.happens(EAST, 1, "admitted", 0, "shared")
+    day.happens(NORTH, 1, "admitted", 10_000, "twin")
+    day.happens(EAST, 1, "admitted", 20_000, "back")
+    day.happens(EAST, 1, "likely_copy", 30_000, "caught")
+
+
+def test_people_who_share_a_badge_are_each_inside() -> None:
+    day = Day()
+    _shared(day)
+    day.happens(WEST, 2, "admitted", 40_000)
+    day.happens(WEST, 3, "hall_full", 50_000)
+    verdict = day.verdict
+    assert verdict.faults == []
+    assert verdict.most_inside == {"A12": 3, "EXPO": 1}
+    assert (verdict.shared, verdict.caught) == (2, 1)
+    lines = summary(verdict, HALLS, 2, ["A12 (scanned) kept 1, freed 0"])
+    assert "by copies of one badge   2 let in, then 1 refused" in lines
+    assert "places after moves       A12 (scanned) kept 1, freed 0" in lines
+    assert as_json(verdict, 2)["by_copies"] == {"let_in": 2, "refused": 1}
+
+
+def test_a_copy_that_is_not_caught_is_wrong() -> None:
+    day = Day()
+    _shared(day)
+    day.happens(EAST, 1, "admitted", 40_000, "caught")
+    assert day.verdict.wrong == 1
+
+
+def test_a_place_that_a_copy_freed_is_over_capacity() -> None:
+    day = Day()
+    _shared(day)
+    for number, serial in enumerate((2, 3)):
+        day.happens(WEST, serial, "admitted", 40_000 + 5_000 * number)
+    assert day.verdict.over_capacity == 1
+
+
+@pytest.mark.parametrize(("at", "word"), [(11_000, "already_inside"), (11_000, "admitted")])
+def test_a_door_that_may_not_have_heard_of_a_move(at: int, word: str) -> None:
+    day = Day()
+    day.happens(EAST, 1, "admitted", 0, "shared")
+    day.happens(NORTH, 1, "admitted", 10_000, "twin")
+    day.happens(EAST, 1, word, at, "back")
+    assert day.verdict.faults == []

@@ -6,7 +6,7 @@ from badges import wire
 from badges.places import PoolKey
 from server import places, safety
 from server.database import Database
-from tests.server.conftest import NOW
+from tests.server.conftest import MINUTE, NOW
 from tests.server.halls import ANNA, BORIS, SMALL, Site, open_site
 
 LIMIT = 9  # of SMALL, whose capacity is 6
@@ -85,13 +85,17 @@ def test_a_raised_capacity_waits_for_the_override_places(site: Site) -> None:
     assert ordinary.worst_case + beyond.worst_case <= LIMIT
 
 
-def test_a_move_elsewhere_gives_the_override_place_back(site: Site) -> None:
+@pytest.mark.parametrize(("leaving", "kept"), [("scanned", 1), ("inferred", 0)])
+def test_an_override_place_after_a_move_elsewhere(site: Site, leaving: str, kept: int) -> None:
+    site.database.write(lambda db: db.execute("UPDATE hall SET leaving = ?", (leaving,)) and None)
     site.west.scan(NOW, BORIS, act="override", override_place=True, by="user:1")
     site.west.entries -= 1
     site.send(site.west, places=totals(site, "west", used=1))
-    site.other.scan(NOW + 1000, BORIS)
+    site.other.scan(NOW + 2 * MINUTE, BORIS)
     site.send(site.other)
-    assert places.load(site.database.reader, BEYOND).open_stays == 0
+    assert places.load(site.database.reader, BEYOND).open_stays == kept
+    figures = site.figures(SMALL)
+    assert (figures.moved_on, figures.unconfirmed_moves) == (kept, 1 - kept)
 
 
 def test_closing_the_hall_calls_override_places_back_too(site: Site) -> None:

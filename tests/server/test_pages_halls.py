@@ -163,3 +163,39 @@ def test_absences_are_told(pages: Pages) -> None:
     page = words(supervisor.get("/admin/absences/").text)
     assert "1: 1 admitted, 0 denied, 0 exits" in page
     assert "the oldest that a decision rested on was 1 min old" in page
+
+
+def test_who_moved_on_is_shown_and_the_hall_offered_to_be_cleared(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    west.scan(pages.now, pages.serial("A1"), category=1)
+    pages.send(west)
+    admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}"
+    page = words(admin.get(target).text)
+    assert "counted by scanned exits alone" in page
+    assert "entered another hall" not in page.replace("counted by", "")
+    pages.database.write(
+        lambda db: db.execute("UPDATE stay SET closed_at = 1, after_move = 'counted'") and None
+    )
+    page = admin.get(target).text
+    assert "Inside, as scanned 1; 1 of them has entered another hall since" in words(page)
+    assert "1 place is kept for people who entered another hall" in words(page)
+    assert "<details open>" in page
+    assert "1 of those counted has entered another hall since" in words(admin.get("/admin/").text)
+    said = admin.post(f"{target}/clear", {"confirm": "yes"}, follow_redirects=True).text
+    assert "Inside, as scanned 0 At most" in words(said)
+
+
+def test_moves_that_nobody_confirmed_are_shown(pages: Pages) -> None:
+    pages.send(pages.kiosk("west-1", "h1-west"))
+    hall = hall_of(pages, "h1")
+    pages.database.write(
+        lambda db: (
+            db.execute("UPDATE hall SET unconfirmed_moves = 3, leaving = 'inferred'") and None
+        )
+    )
+    admin = pages.staff("admin")
+    page = words(admin.get(f"/admin/halls/{hall}").text)
+    assert "and 3 more if nobody left who entered another hall" in page
+    assert "and by entering another hall" in page
+    assert "3 more if nobody left" in words(admin.get("/admin/").text)

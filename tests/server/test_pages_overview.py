@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from badges import wire
 from server.admin.overview import nested
+from server.clock import Epoch
 from server.config import Event
 from server.database import Database
 from server.places import HallFigures
@@ -140,3 +142,18 @@ def _words(html: str) -> str:
 
     text = re.sub(r"<[^>]+>", " ", html)
     return re.sub(r"\s+([.,])", r"\1", re.sub(r"\s+", " ", text))
+
+
+@pytest.mark.parametrize(("by_ms", "said"), [(3_600_000, "forward by 1 h"), (-300_000, "back by")])
+def test_a_clock_that_was_set_is_told(pages: Pages, by_ms: int, said: str) -> None:
+    admin = pages.staff("admin")
+    assert "clock was set" not in admin.get("/admin/").text
+    kept = Epoch(7, 0, "boot", pages.now - MINUTE, by_ms)
+    text = msgspec.json.encode(kept).decode()
+    pages.database.write(
+        lambda db: (
+            db.execute("INSERT OR REPLACE INTO setting VALUES ('clock', ?)", (text,)) and None
+        )
+    )
+    page = " ".join(admin.get("/admin/").text.split())
+    assert f"The server's clock was set {said}" in page

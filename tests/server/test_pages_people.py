@@ -169,6 +169,39 @@ def test_without_reason_or_confirmation_nothing_changes(
     assert issuing.current_badge(pages.database.reader, pages.serial("A1")).issue == 1
 
 
+def test_who_may_say_that_a_badge_is_no_copy(pages: Pages) -> None:
+    assert_only(pages, address(pages, "A1", "/no-copy"), "badge_desk", method="POST")
+
+
+def test_a_likely_copy_is_shown_and_settled(pages: Pages) -> None:
+    serial, desk = pages.serial("A1"), pages.staff("badge_desk")
+    pages.database.write(
+        lambda db: (
+            db.execute("INSERT INTO likely_copy VALUES (?, 1, 0, ?, NULL)", (serial, 1)) and None
+        )
+    )
+    assert "Likely a copied badge" in desk.get(address(pages, "A1")).text
+    target = address(pages, "A1", "/no-copy")
+    assert "tick the box" in desk.post(target, follow_redirects=True).text
+    settled = desk.post(target, {"confirm": "yes"}, follow_redirects=True).text
+    assert "admits the badge" in settled
+    assert "Likely a copied badge" not in settled
+    assert "is none any more" in desk.post(target, {"confirm": "yes"}, follow_redirects=True).text
+    assert acts(pages)[-1] == "badge_no_copy"
+
+
+def test_a_new_issue_settles_a_likely_copy(pages: Pages) -> None:
+    serial, desk = pages.serial("A1"), pages.staff("badge_desk")
+    pages.database.write(
+        lambda db: (
+            db.execute("INSERT INTO likely_copy VALUES (?, 1, 0, ?, NULL)", (serial, 1)) and None
+        )
+    )
+    fields = confirmed("stolen", issue=1)
+    page = desk.post(address(pages, "A1", "/reissue"), fields, follow_redirects=True).text
+    assert "Likely a copied badge" not in page
+
+
 def test_revoking_and_reinstating(pages: Pages) -> None:
     admin, serial = pages.staff("admin"), pages.serial("A3")
     target = address(pages, "A3", "/revoke")

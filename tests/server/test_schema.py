@@ -27,6 +27,9 @@ FROZEN = {
     "m020_sign_in": "7c1052dad41f72b9",
     "m021_acts": "e351096755a08e8a",
     "m035_server_runs": "2956fb309c2678ab",
+    "m025_leaving": "43c91c00b53c0595",
+    "m026_likely_copies": "a0485c4fd75a30d4",
+    "m027_epochs": "97f09ccef56036ae",
 }
 
 
@@ -106,14 +109,16 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "attendee_search",
         "search_due",
         "server_run",
+        "likely_copy",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
     for name in [name for name, sql in whole if (sql or "").startswith("CREATE TRIGGER")]:
-        database.execute(f"DROP TRIGGER {name}")
+        database.execute(f"DROP TRIGGER IF EXISTS {name}")
     database.execute("DROP INDEX attendee_name")
     database.execute("DELETE FROM setting WHERE key = 'rules_version'")
-    database.execute("ALTER TABLE hall DROP COLUMN shared_until")
+    for column in ("shared_until", "leaving", "walk_s", "moved_on", "unconfirmed_moves"):
+        database.execute(f"ALTER TABLE hall DROP COLUMN {column}")
     database.execute("ALTER TABLE kiosk DROP COLUMN last_seq")
     database.execute("ALTER TABLE kiosk DROP COLUMN reported_at")
     database.execute("DROP INDEX web_session_user")
@@ -165,8 +170,8 @@ def test_a_migration_that_fails_leaves_nothing(
         ("INSERT INTO zone VALUES (32, 'z')", "CHECK constraint failed"),
         ("INSERT INTO door VALUES (1, 'd', 9, '{}', 'both')", "FOREIGN KEY constraint failed"),
         (
-            "INSERT INTO hall VALUES (1, 'h', '{}', NULL, 5, 9, 1, 0, 'hard', 'strict', NULL,"
-            " NULL, 0, 0, 0, 0)",
+            "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+            " anti_passback, exits) VALUES (1, 'h', '{}', 5, 9, 1, 0, 'hard', 'strict')",
             "CHECK constraint failed: fire_limit >= capacity",
         ),
     ],
@@ -175,3 +180,25 @@ def test_constraints_hold(database: sqlite3.Connection, statement: str, error: s
     migrate(database)
     with pytest.raises(sqlite3.IntegrityError, match=error):
         database.execute(statement)
+
+
+def test_moves_of_an_older_event_are_unconfirmed_and_its_halls_count_scans(
+    database: sqlite3.Connection,
+) -> None:
+    """They gave places back; who they were is not asked again."""
+    schema.migrations.apply(sqlite_utils.Database(database), stop_before="m025_leaving")
+    database.execute(
+        "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+        " anti_passback, exits) VALUES (1, 'h', '{}', 9, 9, 1, 0, 'hard', 'strict')"
+    )
+    for seq, by in enumerate(("move", "exit", "move", None), 1):
+        database.execute(
+            "INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at,"
+            " closed_at, closed_by) VALUES ('k', 1, ?, 1, 1, 1, 0, ?, ?)",
+            (seq, None if by is None else 5, by),
+        )
+    migrate(database)
+    found = database.execute("SELECT leaving, walk_s, moved_on, unconfirmed_moves FROM hall")
+    assert tuple(found.fetchone()) == ("scanned", None, 0, 2)
+    database.execute("UPDATE stay SET after_move = NULL WHERE seq = 1")
+    assert database.execute("SELECT unconfirmed_moves FROM hall").fetchone()[0] == 1

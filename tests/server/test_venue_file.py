@@ -33,6 +33,11 @@ from tests.server.stores import dump, load
         ("[[hall]]\ncode='x y'\nname='X'\ncapacity=1", "code is 1 to 32 letters"),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nfire_limit=8", "9 is above fire_limit 8"),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nexits='lax'", "exits is one of strict, tr"),
+        (
+            "[[hall]]\ncode='x'\nname='X'\ncapacity=9\nleaving='moves'",
+            "leaving is one of scanned, i",
+        ),
+        ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nwalk_s=-1", "walk_s is a whole number from 0"),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nparent='y'", "there is no hall y to be its p"),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nparent='x'", "hall x: is inside itself"),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nzones=['z']", "hall x: there is no zone z"),
@@ -261,3 +266,10 @@ class TestWorkbook:
         plan = venue.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
         with pytest.raises(VenueError, match="^sheet doors, row 3, door d1: there is no hall h9$"):
             database.write(lambda db: venue.import_venue(db, plan, by="test", now=NOW))
+
+
+def test_how_a_hall_counts_who_left(event: Event, database: Database) -> None:
+    text = VENUE.replace("capacity = 10\n", 'capacity = 10\nleaving = "inferred"\nwalk_s = 300\n')
+    load(event, database, text)
+    found = {hall.code: (hall.leaving, hall.walk_s) for hall in venue.halls(database.reader)}
+    assert found == {"site": ("scanned", None), "h1": ("scanned", None), "green": ("inferred", 300)}

@@ -1,8 +1,9 @@
 """The truth that no part of the protocol knows, and what must hold after every step.
 
 `inside` are entries on any door's disk whose stay no exit record names yet: the people truly in the
-hall by automatic admission. Whoever was swept out (attested) is not among them, nor whoever went to
-another hall, where clocks were sure enough to tell. N is their number, W the pool's worst case, B
+hall by automatic admission, however many of them have one badge. Whoever was swept out (attested)
+is not among them; nor, where the hall counts so, whoever went to another hall without a scan. N is
+their number, W the pool's worst case, m the moves that freed a place and that no exit confirmed, B
 the capacity or, after it was lowered, the last W until W fits again.
 """
 
@@ -10,8 +11,8 @@ from collections.abc import Iterable
 
 from badges.places import KioskKey, Pool
 from tests.simulator.door_side import Door
-from tests.simulator.messages import Record
-from tests.simulator.server_side import Server
+from tests.simulator.messages import Elsewhere, Record, Stay
+from tests.simulator.server_side import WALK_MS, Server
 
 
 class ViolationError(Exception):
@@ -21,10 +22,13 @@ class ViolationError(Exception):
 class Truth:
     """Who is inside, and how far the stated bounds allow the promise to be missed."""
 
-    def __init__(self, capacity: int, *, trusting: bool) -> None:
+    def __init__(self, capacity: int, *, trusting: bool, inferred: bool = False) -> None:
         self.trusting = trusting
+        self.inferred = inferred  # a move counts as leaving
+        self.shared: set[int] = set()  # badges that several people have used
+        self.moved_away: set[int] = set()  # entries of people who went to another hall
+        self.after_move: set[int] = set()  # entries whose place a move has given back
         self.inside: dict[int, tuple[int, KioskKey]] = {}  # entry's uid: badge and door
-        self.unsure: set[int] = set()  # entries of which the time is not known well
         self.swept: set[int] = set()  # attested as not inside
         self.given_back: dict[int, set[str]] = {}  # places of stays: by whom
         self.entered_at: dict[int, tuple[int, int]] = {}  # entry's uid: badge, true time
@@ -41,14 +45,14 @@ class Truth:
         self.over = -capacity  # the most people above B, where slack allowed it
         self.behind: dict[KioskKey, tuple[int, int]] = {}  # records and returns before a restore
         self.elsewhere_behind = 0
-        self._pool: Pool | None = None
+        self._seen: tuple[Pool, int] | None = None
         self._people = -1
 
     def enter(self, uid: int, badge: int, door: Door, now: int) -> None:
+        if any(of == badge for of, _ in self.inside.values()):
+            self.shared.add(badge)
         self.inside[uid] = (badge, door.key)
         self.entered_at[uid] = (badge, now)
-        if not door.sure and door.rules.infers_from_sure_clocks:
-            self.unsure.add(uid)
 
     def leave(self, record: Record, door: Door, now: int) -> None:
         """An exit record: whom it names is out, by definition."""
@@ -65,12 +69,15 @@ class Truth:
         else:
             self._give_back(stay.uid, f"door {door.key}")
 
-    def move(self, badge: int) -> None:
-        """The holder went to another hall without an exit: every stay of the badge is over."""
-        for uid in [uid for uid, (of, _) in self.inside.items() if of == badge]:
-            if uid not in self.unsure:
-                del self.inside[uid]
-        self.out |= {uid for uid, (of, _) in self.was.items() if of == badge}
+    def move(self, uid: int) -> None:
+        """Somebody went to another hall without an exit. Where scanned exits alone count, nobody
+        who did is known to have left.
+        """
+        if self.inferred:
+            badge, _ = self.inside.pop(uid)
+            self.moved_away.add(uid)
+            self.out.add(uid)
+            self.out |= {uid for uid, (of, _) in self.was.items() if of == badge}
 
     def sweep(self, uid: int) -> None:
         del self.inside[uid]
@@ -87,13 +94,23 @@ class Truth:
         for stay in server.freed:
             self._give_back(stay.uid, "server")
         server.freed.clear()
-        for stay in server.inferred:
-            if stay.uid in self.inside:
-                raise ViolationError("somebody inside was inferred to have left")
+        for stay, entry, copied in server.inferred:
+            if copied:
+                raise ViolationError("a likely copy's move freed a place")
+            self._inferred(stay, entry, server)
         server.inferred.clear()
         for stay, record in server.meant:
             self._means(record.uid, stay.uid)
         server.meant.clear()
+
+    def _inferred(self, stay: Stay, entry: Elsewhere, server: Server) -> None:
+        """A move has freed a place: nobody's who is inside, unless others have the same badge."""
+        self.after_move.add(stay.uid)
+        badge, entered_at = self.entered_at[stay.uid]
+        if stay.uid in self.inside and badge not in self.shared:
+            raise ViolationError("somebody inside was inferred to have left")
+        if server.right_clocks and entry.true_at - entered_at < WALK_MS:
+            raise ViolationError("a move faster than people walk freed a place")
 
     def _means(self, exit_uid: int, entry_uid: int) -> None:
         """An exit that names nobody ends one stay of its badge that began before it. A restored
@@ -129,7 +146,7 @@ class Truth:
 
     def capacity_changed(self, pool: Pool) -> None:
         self.limit = max(self.limit, pool.capacity)
-        self._pool = None
+        self._seen = None
 
     def was_restored(self, server: Server) -> None:
         """Until the ledger has again what it had, W is too high."""
@@ -137,27 +154,34 @@ class Truth:
             seq, returned = self.behind.get(key, (0, 0))
             self.behind[key] = (max(seq, server.acked[key]), max(returned, held.returned))
         self.elsewhere_behind = max(self.elsewhere_behind, server.away_seen)
-        self._pool = None
+        self._seen = None
 
     def check(self, server: Server) -> None:
         """N ≤ W ≤ B, within the bounds that are stated for trusting exits and rolled-back disks."""
         if server.freed or server.inferred or server.meant:
             self.after(server)
         pool, people = server.pool, len(self.inside)
-        if pool is self._pool and people <= self._people:
+        seen = (pool, server.moves)
+        if self._seen == seen and people <= self._people:
             return
-        self._pool, self._people = pool, people
+        self._seen, self._people = seen, people
         worst = pool.worst_case
         slack = self.rolled + (self.twice if self.trusting or self.rolled_back else 0)
+        # Though a move said that they left.
+        stayed = self.inside.keys() & self.after_move if self.inferred else set()
         self.over = max(self.over, people - self.limit)
-        if people > self.limit + slack:
-            raise ViolationError(f"{people} inside, at most {self.limit} + {slack} may be")
+        if people - len(stayed) > self.limit + slack:
+            raise ViolationError(
+                f"{people} inside, {len(stayed)} of them after a move; at most {self.limit} +"
+                f" {slack} may be besides"
+            )
         if self.twice and not self.trusting and not self.rolled_back:
             raise ViolationError("a stay's place was given back twice")
         if pool.awaited or self.blind:
             return
-        if people > worst + slack:
-            raise ViolationError(f"{people} inside, the worst case is {worst} + {slack}")
+        moves = server.moves if self.inferred else 0
+        if people > worst + moves + slack:
+            raise ViolationError(f"{people} inside, the worst case is {worst} + {moves} + {slack}")
         if worst <= pool.capacity:
             self.limit = pool.capacity
         elif self._has_all(server):
@@ -166,10 +190,13 @@ class Truth:
             self.limit = min(self.limit, worst)
 
     def _forgotten(self, server: Server) -> int:
-        """Stays that an exit without a name had ended, and that a restored server counts again: it
-        has the same records in another order, and now the exit can mean several.
+        """Stays that an exit without a name or a move had ended, and that a restored server counts
+        again: it has the same records in another order, and now the exit can mean several, or the
+        badge is a likely copy by then.
         """
-        return sum(stay.uid in self.meant for stays in server.open.values() for stay in stays)
+        again = self.meant | self.after_move
+        taken = (*server.open.values(), *server.counted_stays.values())
+        return sum(stay.uid in again for stays in taken for stay in stays)
 
     def _has_all(self, server: Server) -> bool:
         if self.behind and server.away_seen >= self.elsewhere_behind:

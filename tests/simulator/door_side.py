@@ -4,13 +4,24 @@ from dataclasses import replace
 from typing import Any
 
 from badges.places import Account, KioskKey, NoPlaceError, Order
-from tests.simulator.messages import Answer, Batch, Mark, Record, Stay, next_head, start_head
+from tests.simulator.messages import (
+    MOVED_ON,
+    OPENED,
+    Answer,
+    Batch,
+    Change,
+    Mark,
+    Record,
+    Stay,
+    next_head,
+    start_head,
+)
 from tests.simulator.rules import Rules
 
 NOBODY: tuple[Stay, ...] = ()
 NONE: frozenset[int] = frozenset()
 ON_DISK = ("account", "records", "heads", "acked", "offered", "own", "named", "known", "credited",
-           "view", "cursor", "wants_snapshot", "mark")  # fmt: skip
+           "moved", "copied", "view", "cursor", "wants_snapshot", "mark")  # fmt: skip
 
 
 def later(one: Mark | None, other: Mark | None) -> Mark | None:
@@ -37,6 +48,8 @@ class Door:
         self.own: dict[int, tuple[Stay, ...]] = {}  # open stays that began here, by badge
         self.named: set[Stay] = set()  # others' stays that an exit here has closed
         self.known: dict[int, tuple[Stay, ...]] = {}  # others' open stays, by badge
+        self.moved: set[Stay] = set()  # of both: the holder was seen at another hall since
+        self.copied: set[int] = set()  # badges that are likely copies
         self.credited: dict[int, int] = {}  # entries taken back here, with the exit's sequence
         self.view = -1  # the incarnation of the server whose feed is followed, and how far
         self.cursor = 0
@@ -55,21 +68,24 @@ class Door:
         self.clock_ms = 0  # ahead of the server's by
         self.skew_ms = 0  # as last measured
         self.sure = False  # of that
+        self.epoch = 0  # of the server's time, when it was measured
         self.unsaved: tuple[Account, int] | None = None  # mutants alone
 
-    def presence(self, badge: int) -> Stay | None:
-        """The stay that the holder is in, as far as is known here (kiosk/admit.py)."""
-        own = self.own.get(badge)
-        if own:
-            return own[-1]
+    def presence(self, badge: int, *, moved: bool = False) -> Stay | None:
+        """The stay that the holder is in, as far as is known here (kiosk/known.py); or the newest
+        whose holder has moved on.
+        """
+        for stay in reversed(self.own.get(badge, NOBODY)):
+            if (stay in self.moved) is moved:
+                return stay
         for stay in reversed(self.known.get(badge, NOBODY)):
-            if stay not in self.named:
+            if stay not in self.named and (stay in self.moved) is moved:
                 return stay
         return None
 
     def enter(self, badge: int, uid: int, now: int) -> Stay | None:
         """Admit the holder, on disk before the light; None where the door stays shut."""
-        if self.stopped or self.forked or (self.hard and self.presence(badge) is not None):
+        if self.stopped or self.forked or (self.hard and self._refuses(badge)):
             return None
         before = self.account
         try:
@@ -83,12 +99,15 @@ class Door:
         self.own[badge] = (*self.own.get(badge, NOBODY), stay)
         return stay
 
+    def _refuses(self, badge: int) -> bool:
+        return badge in self.copied or self.presence(badge) is not None
+
     def refuse(self, badge: int, uid: int, now: int) -> None:
         self._append("denied", badge, uid, None, False, now)
 
     def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> Record:
         """Record an exit. It names the stay that it closes, if one is known here."""
-        stay = self.presence(badge)
+        stay = self.presence(badge) or self.presence(badge, moved=True)
         return self._append("exit", badge, uid, stay, self._close(badge, stay, offline), now)
 
     def _close(self, badge: int, stay: Stay | None, offline: bool) -> bool:
@@ -116,7 +135,8 @@ class Door:
         self, kind: str, badge: int, uid: int, closes: Stay | None, credited: bool, now: int
     ) -> Record:
         at = now + self.clock_ms - self.skew_ms
-        record = Record(len(self.records) + 1, kind, badge, uid, closes, credited, at, self.sure)
+        number = len(self.records) + 1
+        record = Record(number, kind, badge, uid, closes, credited, at, self.sure, self.epoch)
         self.records.append(record)
         self.heads.append(next_head(self.heads[-1], record))
         return record
@@ -174,7 +194,8 @@ class Door:
             self.account = self.account.fence()
         if (self.acked, self.account) != before:
             self.mark = self.heard
-        self.skew_ms, self.sure = self.clock_ms, True
+        self.skew_ms, self.sure = self.clock_ms - answer.clock_ms, True
+        self.epoch = answer.epoch
         self._follow(answer)
 
     def obey(self, order: Order) -> None:
@@ -200,25 +221,32 @@ class Door:
             if answer.snapshot is not None:
                 self.cursor = answer.cursor
         for change in answer.feed[self.cursor : answer.cursor]:
-            self._apply(change.opened, change.stay, change.badge)
+            self._apply(change)
         self.cursor = max(self.cursor, answer.cursor)
 
-    def _load(self, snapshot: tuple[tuple[Stay, int], ...], acked: int) -> None:
-        """A snapshot of all open stays, by a server that had this journal up to `acked`."""
-        self.known = {}
-        for stay, badge in snapshot:
-            self._apply(True, stay, badge)
-        open_now = {stay for stay, _ in snapshot}
+    def _load(self, snapshot: tuple[Change, ...], acked: int) -> None:
+        """A snapshot of all stays that take a place, and of likely copies, by a server that had
+        this journal up to `acked`.
+        """
+        self.known, self.moved, self.copied = {}, set(), set()
+        for change in snapshot:
+            self._apply(change)
+        open_now = {change.stay for change in snapshot}
         for badge, stays in list(self.own.items()):
             for stay in stays:
                 if stay.seq <= acked and stay not in open_now:
                     self._end_own(badge, stay)
 
-    def _apply(self, opened: bool, stay: Stay, badge: int) -> None:
-        if (stay.kiosk, stay.generation) == self.key:
-            if not opened:
+    def _apply(self, change: Change) -> None:
+        what, stay, badge = change
+        if stay is None:
+            self.copied.add(badge)
+        elif what == MOVED_ON:
+            self.moved.add(stay)
+        elif (stay.kiosk, stay.generation) == self.key:
+            if what != OPENED:
                 self._end_own(badge, stay)
-        elif opened:
+        elif what == OPENED:
             self.known[badge] = (*self.known.get(badge, NOBODY), stay)
         else:
             self.known[badge] = tuple(s for s in self.known.get(badge, NOBODY) if s != stay)

@@ -13,6 +13,9 @@ THEMES: dict[str, frozenset[str]] = {
     "attested, and restores": frozenset({"restore", "fence", "found again"}),
     "attested, and trusting": frozenset({"restore", "fence", "found again", "trust"}),
     "moves": frozenset({"move", "restore"}),
+    "copies": frozenset({"move", "copy"}),
+    "copies, and restores": frozenset({"move", "copy", "restore"}),
+    "the server's clock": frozenset({"move", "clock", "epoch"}),
     "clocks": frozenset({"move", "restore", "clock"}),
     "trusting": frozenset({"trust", "move"}),
     "trusting doors lost": frozenset({"trust", "fence"}),
@@ -21,7 +24,9 @@ THEMES: dict[str, frozenset[str]] = {
     "old disks": frozenset({"roll back", "fence"}),
     "put back silently": frozenset({"put back"}),
     "put back, restored, and lost doors": frozenset({"put back", "restore", "fence"}),
-    "everything": frozenset({"restore", "fence", "move", "clock", "trust", "roll back", "rest"}),
+    "everything": frozenset(
+        {"restore", "fence", "move", "copy", "clock", "epoch", "trust", "roll back", "rest"}
+    ),
 }
 
 # Weights of steps to draw from; those of a fault that the theme lacks are 0.
@@ -43,6 +48,8 @@ FAULTS: dict[str, dict[str, tuple[float, ...]]] = {
     # Lost doors with much that the server has not seen, attested soon, and found again later.
     "found again": {"sync": (0.5, 1, 3), "fence": (0.3, 1), "attest": (0.5, 2)},
     "move": {"move": (0.3, 1, 3), "hear_elsewhere": (1, 3)},
+    "copy": {"copy": (0.5, 2, 6)},
+    "epoch": {"server_clock": (0.1, 0.5)},
     "clock": {"clock": (0.1, 0.5)},
     "trust": {},
     "rest": {"rest": (0.2, 0.6)},
@@ -68,6 +75,7 @@ class Mix:
     counted: bool  # requests carry a counter, so that none is taken twice or late
     denials: bool  # refusals are recorded
     right_clocks: bool
+    inferred: bool  # a move counts as leaving
     weights: dict[str, float]
 
 
@@ -94,5 +102,6 @@ def draw(random: Random, theme: str | None = None) -> Mix:
         counted="roll back" in faults or random.random() < 0.2,
         denials=random.random() < 0.1,
         right_clocks="clock" not in faults,
+        inferred="move" in faults and random.random() < 0.5,
         weights={name: random.choice(weights) for name, weights in choices.items()},
     )

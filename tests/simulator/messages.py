@@ -25,6 +25,7 @@ class Record(NamedTuple):
     credited: bool
     at: int  # by the server's clock, as well as the kiosk knew
     sure: bool  # not since a restart or a jump of its clock without a word from the server
+    epoch: int = 0  # of the server's time, by which the kiosk knew its own error
 
 
 class Mark(NamedTuple):
@@ -64,7 +65,9 @@ class Answer(NamedTuple):
     fork: bool
     feed: "list[Change]"
     cursor: int
-    snapshot: "tuple[tuple[Stay, int], ...] | None"
+    snapshot: "tuple[Change, ...] | None"
+    clock_ms: int = 0  # of the server's, ahead of the true time, and of which epoch
+    epoch: int = 0
     mark: Mark | None = None
 
 
@@ -76,11 +79,26 @@ class Ordered(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A stay opened or closed, on the feed."""
+    """A stay opened, moved on (its place is taken) or closed, on the feed; or, without a stay, a
+    badge that is a likely copy.
+    """
 
-    opened: bool
-    stay: Stay
+    what: str
+    stay: Stay | None
     badge: int
+
+
+OPENED, MOVED_ON, ENDED, COPIED = "opened", "moved on", "ended", "copied"
+
+
+class Elsewhere(NamedTuple):
+    """An entry into another hall, as its kiosk has it."""
+
+    badge: int
+    at: int
+    sure: bool
+    epoch: int
+    true_at: int  # no part of the protocol reads it
 
 
 Message = Batch | Answer | Ordered

@@ -181,6 +181,7 @@ def trusts_unnamed(stay: StayId | None, **facts: object) -> bool:
 NETWORK, LOST, RESTORES = "network", "lost doors", "restores"
 PUT_BACK = "put back silently"
 BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting", "old disks"
+COPIES, EPOCHS = "copies", "the server's clock"
 ATTESTED, FOUND = "attested", "attested, and restores"
 
 MUTANTS = (
@@ -243,6 +244,18 @@ MUTANTS = (
            Rules(remembers_early_exits=False)),
     Mutant("anyclock", "moves are inferred by clocks that may be wrong", CLOCKS,
            Rules(infers_from_sure_clocks=False)),
+    Mutant("movefrees", "a move frees a place where scanned exits alone do", COPIES,
+           Rules(move_keeps_place=False)),
+    Mutant("uncounted", "moves that freed a place are not counted", COPIES,
+           Rules(counts_moves=False)),
+    Mutant("hastyfrees", "a move faster than people walk frees a place", COPIES,
+           Rules(hasty_frees_nothing=False)),
+    Mutant("copyfrees", "the move of a likely copy frees a place", COPIES,
+           Rules(copy_frees_nothing=False)),
+    Mutant("movedexit", "an exit frees the place that a move freed before", COPIES,
+           Rules(frees_once=False)),
+    Mutant("oneepoch", "times by two clocks of the server are compared", EPOCHS,
+           Rules(orders_in_one_epoch=False)),
     Mutant("meansany", "an exit that names no stay ends a later one", NETWORK,
            Rules(exit_means_earlier=False)),
     Mutant("sameline", "two restores of one backup have one incarnation", RESTORES,

@@ -2,6 +2,8 @@
 
 from tests.simulator.checkers import ViolationError
 from tests.simulator.door_side import Door
+from tests.simulator.messages import Stay
+from tests.simulator.server_side import FREED, Server
 from tests.simulator.world import World
 
 ROUNDS_MAX = 60
@@ -70,7 +72,8 @@ def check_quiet(world: World) -> None:
     live = [d for d in at_work(world) if d.key not in world.server.stopped]
     if not live:
         return
-    for badge, stays in list(world.server.open.items()):
+    server = world.server
+    for badge, stays in [*server.open.items(), *server.counted_stays.items()]:
         for _ in stays:
             world.leave(live[badge % len(live)], badge)
             drain(world)
@@ -88,7 +91,13 @@ def _stranded(world: World) -> int:
     """
     server, in_vain = world.server, _closed_in_vain(world) | world.truth.meant
     held = (h.held for key, h in server.pool.kiosks.items() if world.by_key[key].destroyed)
-    return sum(held) + sum(s.uid in in_vain for stays in server.open.values() for s in stays)
+    return sum(held) + sum(stay.uid in in_vain for stay in _counted(server))
+
+
+def _counted(server: Server) -> set[Stay]:
+    """Stays that take a place at the server."""
+    taken = (*server.open.values(), *server.counted_stays.values())
+    return {stay for stays in taken for stay in stays}
 
 
 def _closed_in_vain(world: World) -> set[int]:
@@ -122,13 +131,17 @@ def _agree(world: World) -> None:
 def _presence(world: World) -> None:
     """Who is inside, at the server, at the doors, and in truth."""
     server, truth = world.server, world.truth
-    open_now = {stay for stays in server.open.values() for stay in stays}
+    open_now = _counted(server)
     if len(open_now) != server.pool.open_stays:
         raise ViolationError("the pool counts other stays than are open")
+    freed = {stay.uid for stay, state in server.stays.items() if state == FREED}
+    if len(freed) != server.moves:
+        raise ViolationError("the moves that freed a place are miscounted")
     seen = {uid for uids in server.ledger.values() for uid in uids}
-    expected = {uid for uid in truth.inside if uid in seen}
+    expected = {uid for uid in truth.inside if uid in seen and uid not in freed}
     in_vain = _closed_in_vain(world)
     found = {stay.uid for stay in open_now} - truth.swept - in_vain - (truth.meant - expected)
+    found -= truth.moved_away - expected  # where a move freed nothing
     if found != expected:
         raise ViolationError(f"open at the server but not inside: {sorted(found - expected)}, "
                              f"inside but not open: {sorted(expected - found)}")  # fmt: skip

@@ -35,6 +35,12 @@ class Rules:
     counts_trusted: bool = True
     exit_means_earlier: bool = True  # one that names no stay: a stay that began before it
     infers_from_sure_clocks: bool = True  # alone, that somebody moved to another hall
+    move_keeps_place: bool = True  # where scanned exits alone count
+    counts_moves: bool = True  # those that freed a place
+    frees_once: bool = True  # a stay whose place a move freed, and that an exit then names
+    hasty_frees_nothing: bool = True  # a move faster than people walk
+    copy_frees_nothing: bool = True  # any move of a likely copy
+    orders_in_one_epoch: bool = True  # alone, by clocks
     names_attested: bool = True  # tells the pool which stay was closed
     fresh_incarnation: bool = True  # one above every one ever used
     acts_on_second_disk: bool = True  # before they are answered

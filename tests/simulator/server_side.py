@@ -6,9 +6,14 @@ from typing import NamedTuple
 
 from badges.places import KioskKey, Order, Pool
 from tests.simulator.messages import (
+    COPIED,
+    ENDED,
+    MOVED_ON,
+    OPENED,
     Answer,
     Batch,
     Change,
+    Elsewhere,
     Mark,
     Ordered,
     Record,
@@ -19,7 +24,10 @@ from tests.simulator.messages import (
 from tests.simulator.rules import Rules
 
 OPEN, CLOSED, GONE, EARLY = "open", "closed", "gone", "early"
+COUNTED, FREED = "counted", "freed"  # ended by a move, and no exit has confirmed it
 FOREVER = 1 << 60
+WALK_MS = 60_000  # as in server/copies.py
+WINDOW_MS = 600_000
 
 
 class Interval(NamedTuple):
@@ -28,19 +36,27 @@ class Interval(NamedTuple):
     stay: Stay
     began: int | None  # None: by a clock that nobody measured
     ended: int = FOREVER
+    epoch: int = 0
 
 
 # What a backup holds.
 ON_DISK = ("pool", "acked", "heads", "ledger", "stays", "open", "opened_at", "stopped", "feed",
-           "away", "away_seen", "counters", "times", "unnamed", "progress", "runs")  # fmt: skip
+           "away", "away_seen", "counters", "times", "unnamed", "counted_stays", "moves", "hasty",
+           "copied", "progress", "runs")  # fmt: skip
 NOBODY: tuple[Stay, ...] = ()
 
 
 class Server:
     """One hall's server in one incarnation; a restore makes another from a backup."""
 
-    def __init__(self, capacity: int, rules: Rules, *, counted: bool) -> None:
+    def __init__(
+        self, capacity: int, rules: Rules, *, counted: bool, inferred: bool = False
+    ) -> None:
         self.rules = rules
+        self.infers = inferred  # a move counts as leaving
+        self.right_clocks = True  # of all doors; for the checkers
+        self.clock_ms = 0  # ahead of the true time by
+        self.epoch = 0  # of it
         self.counted = counted  # requests whose counter has not risen are refused
         self.pool: Pool = rules.pool(capacity)
         self.acked: dict[KioskKey, int] = {}
@@ -51,14 +67,19 @@ class Server:
         self.opened_at: dict[Stay, int] = {}
         self.stopped: frozenset[KioskKey] = frozenset()  # retired, fenced or forked
         self.feed: list[Change] = []
-        self.away: dict[int, tuple[int, ...]] = {}  # entries elsewhere, by badge
+        self.away: dict[int, tuple[Elsewhere, ...]] = {}  # entries elsewhere, by badge
+        self.counted_stays: dict[int, tuple[Stay, ...]] = {}  # moved on, by badge
+        self.moves = 0  # m: places that moves freed and no exit has confirmed
+        self.hasty: dict[int, tuple[int, ...]] = {}  # moves faster than people walk, by badge
+        self.copied: frozenset[int] = frozenset()  # badges that are likely copies
         self.away_seen = 0
         self.counters: dict[KioskKey, int] = {}
         self.times: dict[int, tuple[Interval, ...]] = {}  # every stay, by badge
         self.unnamed: dict[int, tuple[Record, ...]] = {}  # exits that mean no stay yet, by badge
         self.meant: list[tuple[Stay, Record]] = []  # stays that such exits ended, for the checkers
         self.freed: list[Stay] = []  # places that went to the pool, for the checkers
-        self.inferred: list[Stay] = []  # of those, by an entry elsewhere
+        # Of those, by an entry elsewhere; and whether of a likely copy.
+        self.inferred: list[tuple[Stay, Elsewhere, bool]] = []
         self.before_order: Pool | None = None  # mutants alone
         self.progress = 0  # what a mark counts: commits of which kiosks hear
         self.runs: dict[int, int] = {}  # each start, and how far the server was
@@ -195,11 +216,19 @@ class Server:
             self.feed,
             len(self.feed),
             self._snapshot() if batch.wants_snapshot and taken else None,
+            self.clock_ms,
+            self.epoch,
             Mark(self.pool.incarnation, self.run, self.progress),
         )
 
-    def _snapshot(self) -> tuple[tuple[Stay, int], ...]:
-        return tuple((stay, badge) for badge, stays in self.open.items() for stay in stays)
+    def _snapshot(self) -> tuple[Change, ...]:
+        here = [(stay, badge) for badge, stays in self.open.items() for stay in stays]
+        gone = [(stay, badge) for badge, stays in self.counted_stays.items() for stay in stays]
+        return (
+            *(Change(OPENED, stay, badge) for stay, badge in (*here, *gone)),
+            *(Change(MOVED_ON, stay, badge) for stay, badge in gone),
+            *(Change(COPIED, None, badge) for badge in self.copied),
+        )
 
     def _take(self, key: KioskKey, record: Record, *, gone: bool) -> None:
         self.ledger[key] += (record.uid,)
@@ -215,9 +244,9 @@ class Server:
         times = self.times.get(record.badge, ())
         if gone:
             self.stays[stay] = GONE
-            self.times[record.badge] = (*times, Interval(stay, began, record.at))
+            self.times[record.badge] = (*times, Interval(stay, began, record.at, record.epoch))
             return
-        self.times[record.badge] = (*times, Interval(stay, began))
+        self.times[record.badge] = (*times, Interval(stay, began, epoch=record.epoch))
         self.stays.pop(stay, None)  # so that the key has the entry's own uid
         self.stays[stay] = OPEN
         if record.sure or not self.rules.infers_from_sure_clocks:
@@ -226,13 +255,20 @@ class Server:
         if early:
             self._close(stay, record.badge, record.at)
             return
-        self.feed.append(Change(True, stay, record.badge))
+        self.feed.append(Change(OPENED, stay, record.badge))
         if self._ended_unnamed(stay, record.badge):
             return
         opened_at = self.opened_at.get(stay)
-        later = [at for at in self.away.get(record.badge, ()) if opened_at and at > opened_at]
+        later = [
+            entry
+            for entry in self.away.get(record.badge, ())
+            if opened_at and entry.at > opened_at and self._comparable(entry.epoch, record.epoch)
+        ]
         if later:
-            self._infer(stay, record.badge, min(later))
+            self._infer(stay, record.badge, min(later, key=lambda entry: entry.at))
+
+    def _comparable(self, one: int, other: int) -> bool:
+        return one == other or not self.rules.orders_in_one_epoch
 
     def _leave(self, key: KioskKey, record: Record) -> None:
         """An exit: it closes the stay that it names, once, in whatever order they arrive."""
@@ -245,7 +281,9 @@ class Server:
         trusted = record.credited and not (own and state == GONE)
         if trusted and self.rules.counts_trusted:
             self.pool = self.pool.trust(key)
-        if state == OPEN or (state == CLOSED and not self.rules.stay_closes_once):
+        if state == FREED:
+            self._confirm(stay)
+        if state in (OPEN, COUNTED) or (state == CLOSED and not self.rules.stay_closes_once):
             if not trusted:
                 self.freed.append(stay)
             self._close(stay, record.badge, record.at)
@@ -286,10 +324,14 @@ class Server:
     def _meant(self, record: Record) -> Stay | None:
         """The one stay that the exit can mean: open, begun before it, and alone at that time."""
         times = self.times.get(record.badge, ())
-        still_open = [one for one in times if one.ended == FOREVER]
-        if len(still_open) != 1 or any(one.began is None for one in times):
+        if any(one.began is None or not self._comparable(one.epoch, record.epoch) for one in times):
             return None
-        (found,) = still_open
+        still_open = [one for one in times if one.ended == FOREVER]
+        moved = [one for one in times if self.stays.get(one.stay) in (COUNTED, FREED)]
+        moved = [one for one in moved if (one.began or 0) < record.at]
+        if len(still_open) > 1 or not (still_open or moved):
+            return None
+        found = still_open[0] if still_open else max(moved, key=lambda one: one.began or 0)
         began = found.began
         if began is None or (began >= record.at and self.rules.exit_means_earlier):
             return None
@@ -300,33 +342,82 @@ class Server:
 
     def _end_meant(self, stay: Stay, record: Record) -> None:
         self.meant.append((stay, record))
+        if self.stays[stay] == FREED:
+            self._confirm(stay)
+            return
         self.freed.append(stay)
         self._close(stay, record.badge, record.at)
 
+    def _confirm(self, stay: Stay) -> None:
+        """Somebody left by a stay whose place a move had given back."""
+        self.stays[stay] = CLOSED
+        self.moves -= 1
+        if not self.rules.frees_once and self.pool.open_stays:
+            self.pool = self.pool.close_stay(stay)
+
     def _close(self, stay: Stay, badge: int, at: int) -> None:
         self.stays[stay] = CLOSED
+        self._end_presence(stay, badge, at)
+        moved_on = self.counted_stays.get(badge, NOBODY)
+        if stay in moved_on:
+            self.counted_stays[badge] = tuple(s for s in moved_on if s != stay)
+        self.pool = self.pool.close_stay(stay if self.rules.names_attested else None)
+        self.feed.append(Change(ENDED, stay, badge))
+
+    def _end_presence(self, stay: Stay, badge: int, at: int) -> None:
         self.times[badge] = tuple(
-            one._replace(ended=at) if one.stay == stay else one for one in self.times[badge]
+            one._replace(ended=min(one.ended, at)) if one.stay == stay else one
+            for one in self.times[badge]
         )
         self.open[badge] = tuple(s for s in self.open.get(badge, NOBODY) if s != stay)
-        self.pool = self.pool.close_stay(stay if self.rules.names_attested else None)
-        self.feed.append(Change(False, stay, badge))
 
-    def _infer(self, stay: Stay, badge: int, at: int) -> None:
-        self.inferred.append(stay)
+    def _infer(self, stay: Stay, badge: int, entry: Elsewhere) -> None:
+        """The holder was seen elsewhere (Step._move_on)."""
+        rules = self.rules
+        if self._keeps_place(stay, badge, entry):
+            self.stays[stay] = COUNTED
+            self._end_presence(stay, badge, entry.at)
+            self.counted_stays[badge] = (*self.counted_stays.get(badge, NOBODY), stay)
+            self.feed.append(Change(MOVED_ON, stay, badge))
+            return
+        self.inferred.append((stay, entry, badge in self.copied))
         self.freed.append(stay)
-        self._close(stay, badge, at)
+        self._close(stay, badge, entry.at)
+        self.stays[stay] = FREED
+        self.moves += rules.counts_moves
 
-    def entered_elsewhere(self, badge: int, at: int, sure: bool) -> None:
-        """An entry into another hall ends the stays that began before it."""
+    def _keeps_place(self, stay: Stay, badge: int, entry: Elsewhere) -> bool:
+        rules = self.rules
+        if not self.infers and rules.move_keeps_place:
+            return True
+        is_hasty = entry.at - self.opened_at.get(stay, entry.at) < WALK_MS
+        if is_hasty:
+            self._suspect(badge, entry.at)
+        if badge in self.copied and rules.copy_frees_nothing:
+            return True
+        return is_hasty and rules.hasty_frees_nothing
+
+    def _suspect(self, badge: int, at: int) -> None:
+        """The second hasty move within a while (server/copies.py, the part that frees places)."""
+        before = self.hasty.get(badge, ())
+        self.hasty[badge] = (*before, at)
+        if badge not in self.copied and any(abs(at - one) <= WINDOW_MS for one in before):
+            self.copied |= {badge}
+            self.feed.append(Change(COPIED, None, badge))
+
+    def entered_elsewhere(self, entry: Elsewhere) -> None:
+        """An entry into another hall ends the presence of whoever came in before it."""
         self.away_seen += 1
         self.progress += 1
-        if not sure and self.rules.infers_from_sure_clocks:
+        if not entry.sure and self.rules.infers_from_sure_clocks:
             return
-        self.away[badge] = (*self.away.get(badge, ()), at)
+        badge, at = entry.badge, entry.at
+        self.away[badge] = (*self.away.get(badge, ()), entry)
+        epochs = {one.stay: one.epoch for one in self.times.get(badge, ())}
         for stay in self.open.get(badge, NOBODY):
-            if self.opened_at.get(stay, at) < at:  # as in `_enter`, whichever comes first
-                self._infer(stay, badge, at)
+            comparable = self._comparable(entry.epoch, epochs.get(stay, 0))
+            if comparable and self.opened_at.get(stay, at) < at:  # as in `_enter`
+                self._infer(stay, badge, entry)
 
     def backup(self) -> dict[str, object]:
         """A copy of the disk."""

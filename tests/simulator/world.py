@@ -9,7 +9,7 @@ from random import Random
 from tests.simulator.checkers import Truth, ViolationError, check_door, unseen
 from tests.simulator.door_side import Door
 from tests.simulator.faults import Mix, draw
-from tests.simulator.messages import Answer, Batch, Message, Ordered
+from tests.simulator.messages import Answer, Batch, Elsewhere, Message, Ordered
 from tests.simulator.rules import Rules
 from tests.simulator.server_side import Server
 
@@ -25,8 +25,9 @@ class World:
         self.mix: Mix = draw(self.random, theme)
         self.rules = rules
         mix = self.mix
-        self.truth = Truth(mix.capacity, trusting=mix.trusting)
-        self.server = Server(mix.capacity, rules, counted=mix.counted)
+        self.truth = Truth(mix.capacity, trusting=mix.trusting, inferred=mix.inferred)
+        self.server = Server(mix.capacity, rules, counted=mix.counted, inferred=mix.inferred)
+        self.server.right_clocks = mix.right_clocks
         self.doors: list[Door] = []
         self.by_key: dict[tuple[str, int], Door] = {}
         for kiosk in KIOSKS[: mix.doors]:
@@ -35,7 +36,8 @@ class World:
         self.now = 0
         self.uid = 0
         self.incarnation = 1
-        self.elsewhere: list[tuple[int, int, bool]] = []  # another hall's journal: badge, when
+        self.elsewhere: list[Elsewhere] = []  # another hall's journal
+        self.clocks = [0]  # of the server, by epoch: how far ahead of the true time
         self.server.next_incarnation = self.new_incarnation
         self.saved = self.server.backup()
         self.runs = 0
@@ -144,16 +146,33 @@ class World:
         if inside:
             uid = list(inside)[int(self.random.random() * len(inside))]
             badge = inside[uid][0]
-            wrong = 0 if self.mix.right_clocks else self.random.choice((0, 0, -1, 1))
-            sure = not wrong and self.random.random() < 0.9
-            if sure or not self.rules.infers_from_sure_clocks:
-                self.truth.move(badge)
-            at = self.now + wrong * self.random.randint(1, 60) * 1_000
-            self.elsewhere.append((badge, at, sure))
+            self.truth.move(uid)
+            self._enter_elsewhere(badge)
+
+    def copy(self, door: Door) -> None:
+        """A copy of the badge of somebody inside opens another hall. Nobody leaves."""
+        inside = self.truth.inside
+        if inside:
+            badge, _ = list(inside.values())[int(self.random.random() * len(inside))]
+            self.truth.shared.add(badge)
+            self._enter_elsewhere(badge)
+
+    def _enter_elsewhere(self, badge: int) -> None:
+        """By a kiosk whose clock may be wrong, and that may not have heard since the server's was
+        changed.
+        """
+        random = self.random
+        wrong = 0 if self.mix.right_clocks else random.choice((0, 0, -1, 1))
+        sure = not wrong and random.random() < 0.9
+        epoch = self.server.epoch
+        if epoch and random.random() < 0.3:
+            epoch -= 1
+        at = self.now + self.clocks[epoch] + wrong * random.randint(1, 60) * 1_000
+        self.elsewhere.append(Elsewhere(badge, at, sure, epoch, self.now))
 
     def hear_elsewhere(self, door: Door) -> None:
         if self.server.away_seen < len(self.elsewhere):
-            self.server.entered_elsewhere(*self.elsewhere[self.server.away_seen])
+            self.server.entered_elsewhere(self.elsewhere[self.server.away_seen])
 
     # Messages.
 
@@ -340,6 +359,12 @@ class World:
         if door.images and not door.destroyed and not door.forked:
             image = door.images[int(self.random.random() * len(door.images))]
             self.truth.roll_back(door.roll_back(image))
+
+    def server_clock(self, door: Door) -> None:
+        """The server notices that its own clock was set: a new epoch of its time."""
+        self.clocks.append(self.random.choice((-1, 1)) * self.random.randint(1, 120) * MINUTE_MS)
+        self.server.clock_ms = self.clocks[-1]
+        self.server.epoch = len(self.clocks) - 1
 
     def clock(self, door: Door) -> None:
         """A kiosk notices a jump by the clock that nobody sets."""

@@ -13,7 +13,7 @@ from tests.simulator.faults import THEMES
 from tests.simulator.mutants import MUTANTS
 from tests.simulator.run import run_many, run_seeds, run_world, world_of
 
-SEEDS = 150  # of each theme: 2,550 days in all
+SEEDS = 150  # of each theme: 3,000 days in all
 FRESH = 200
 MUTANT_SEEDS = 5_000
 
