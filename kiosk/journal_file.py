@@ -78,6 +78,11 @@ class JournalFile:
                 "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", self._owner
             )
             self._connection.execute("COMMIT")
+        for later in range(max(version, 1) + 1, schema.VERSION + 1):
+            self._connection.execute("BEGIN IMMEDIATE")
+            for statement in schema.CHANGES[later]:
+                self._connection.execute(statement)
+            self._connection.execute("COMMIT")
         found = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
         if found != self._owner:
             raise JournalError(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-VERSION = 1
+VERSION = 2
 BUSY_TIMEOUT_MS = 5_000
 
 PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
@@ -112,8 +112,48 @@ TABLES = (
         new_note TEXT NOT NULL
     ) STRICT
     """,
-    f"PRAGMA user_version = {VERSION}",
+    "PRAGMA user_version = 1",
 )
+
+# What each later version changes in the tables of the one before. A new file takes them all.
+CHANGES: dict[int, tuple[str, ...]] = {
+    # One entry may open a stay in the door's hall and in halls around it, and one exit close such.
+    2: (
+        """
+        CREATE TABLE own_stay_2 (
+            seq INTEGER NOT NULL REFERENCES scan,
+            hall INTEGER NOT NULL,
+            serial INTEGER NOT NULL,
+            since INTEGER NOT NULL,
+            door INTEGER NOT NULL,
+            override INTEGER NOT NULL DEFAULT 0,
+            open INTEGER NOT NULL DEFAULT 1 CHECK (open IN (0, 1)),
+            credited INTEGER NOT NULL DEFAULT 0 CHECK (credited <= 1 - open),
+            around INTEGER NOT NULL DEFAULT 0 CHECK (around IN (0, 1)),
+            PRIMARY KEY (seq, hall)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "INSERT INTO own_stay_2 (seq, hall, serial, since, door, override, open, credited)"
+        " SELECT seq, hall, serial, since, door, override, open, credited FROM own_stay",
+        "DROP TABLE own_stay",
+        "ALTER TABLE own_stay_2 RENAME TO own_stay",
+        "CREATE INDEX own_stay_open ON own_stay (serial, hall) WHERE open = 1",
+        # Hall 0 is no hall: what was named before this version is named wherever it counts.
+        """
+        CREATE TABLE named_stay_2 (
+            kiosk TEXT NOT NULL,
+            generation INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            hall INTEGER NOT NULL,
+            PRIMARY KEY (kiosk, generation, seq, hall)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "INSERT INTO named_stay_2 SELECT kiosk, generation, seq, 0 FROM named_stay",
+        "DROP TABLE named_stay",
+        "ALTER TABLE named_stay_2 RENAME TO named_stay",
+        "PRAGMA user_version = 2",
+    ),
+}
 
 
 class Connection(Protocol):

@@ -3,10 +3,11 @@
 They are read in the transaction that records the decision, so that nothing changes in between.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from badges.admission import Facts, Scan
-from badges.admission.facts import Holder, Presence
+from badges.admission.facts import Hall, Holder, Outer, Presence, StayId
 from badges.credential import Credential
 from kiosk.journal import Step
 from kiosk.replica import Replica
@@ -22,6 +23,7 @@ class Known:
     def facts(self, scan: Scan, venue: Venue, step: Step, *, by_name: bool = False) -> Facts:
         """`by_name`: the server gave the badge's fields, and no key signed them."""
         badge = credential_of(scan)
+        serial = None if badge is None else badge.serial
         free = step.account(venue.hall.hall_id).free
         shut = step.state.fenced or step.state.resting
         facts = Facts(
@@ -34,12 +36,19 @@ class Known:
             door_resting=step.state.resting,
             facts_age_ms=self._replica.age_ms(),
         )
+        here = None
+        if serial is not None:
+            here = self.presence(serial, venue.hall.hall_id, step)
+        if venue.outer:
+            like = None if here is None else here.stay
+            outer = (self._outer(hall, serial, like, step, shut=shut) for hall in venue.outer)
+            facts = replace(facts, outer=tuple(outer))
         if badge is None:
             return facts
         return replace(
             facts,
             holder=self.holder(badge.serial, venue, step),
-            presence=self.presence(badge.serial, venue.hall.hall_id, step),
+            presence=here,
             key_expired=not by_name and venue.key_expired(badge.key_id, scan.scanned_at),
         )
 
@@ -52,25 +61,61 @@ class Known:
             refused_from=venue.refused.get(serial, frozenset()),
         )
 
-    def presence(self, serial: int, hall: int, step: Step) -> Presence | None:
+    def presence(
+        self, serial: int, hall: int, step: Step, like: StayId | None = None
+    ) -> Presence | None:
         """The stay that the holder is in: one that began here, else one that the server told of.
 
-        A stay that an exit here has named is over at once, whatever the server says yet.
+        A stay that an exit here has named is over at once, whatever the server says yet. Among
+        several, that of the same entry as the stay `like`, in another hall, comes first.
         """
-        for own in step.own_stays(serial, hall):
-            if not self._replica.is_ended(own.stay.seq):
-                return Presence(
-                    own.stay, since=own.since, door=str(own.door), override=own.override
-                )
-        for presence in self._replica.stays(serial):
-            if not step.is_named(presence.stay):
+        first = None
+        for presence in self._presences(serial, hall, step):
+            if like is None or presence.stay == like:
                 return presence
-        return None
+            first = first or presence
+        return first
+
+    def _presences(self, serial: int, hall: int, step: Step) -> Iterator[Presence]:
+        for own in step.own_stays(serial, hall):
+            if not self._replica.is_ended(own.stay.seq, hall):
+                yield Presence(own.stay, since=own.since, door=str(own.door), override=own.override)
+        for presence in self._replica.stays(serial, hall):
+            if not step.is_named(presence.stay, hall):
+                yield presence
+
+    def _outer(
+        self, hall: Hall, serial: int | None, like: StayId | None, step: Step, *, shut: bool
+    ) -> Outer:
+        """What is known of a hall around the door's own."""
+        free = step.account(hall.hall_id).free
+        presence = None if serial is None else self.presence(serial, hall.hall_id, step, like)
+        return Outer(hall, presence, max(free, 1) if shut else free)
 
     def is_open(self, seq: int, serial: int, hall: int, step: Step) -> bool:
         """Whether the stay that entry `seq` here began is not over yet."""
         open_here = {own.stay.seq for own in step.own_stays(serial, hall)}
-        return seq in open_here and not self._replica.is_ended(seq)
+        return seq in open_here and not self._replica.is_ended(seq, hall)
+
+
+def least_free(venue: Venue, step: Step) -> tuple[int, int]:
+    """The fewest places that this door has in a hall that an entry here enters, and that hall."""
+    return min(
+        ((step.account(hall).free, hall) for hall in venue.halls), key=lambda found: found[0]
+    )
+
+
+def least_left(
+    venue: Venue, left: Mapping[int, tuple[int, int]]
+) -> tuple[int | None, int, int | None]:
+    """The fewest places left in a whole hall that an entry here enters, that hall, and when the
+    server told so; None where it never did. `left` has both by hall.
+    """
+    told = [(*left[hall], hall) for hall in venue.halls if hall in left]
+    if not told:
+        return None, venue.hall.hall_id, None
+    places, at, hall = min(told, key=lambda one: one[0])
+    return places, hall, at
 
 
 def credential_of(scan: Scan) -> Credential | None:

@@ -5,7 +5,7 @@ not wait for the disk.
 import sqlite3
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 BUSY_TIMEOUT_MS = 5_000
 
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF")
@@ -33,7 +33,7 @@ _TABLES = (
         revoked INTEGER NOT NULL
     ) STRICT
     """,
-    # Open stays of this door's hall that began at other kiosks.
+    # Open stays, of this door's hall and those around it, that began at other kiosks.
     """
     CREATE TABLE stay (
         kiosk TEXT NOT NULL,
@@ -43,12 +43,19 @@ _TABLES = (
         since INTEGER NOT NULL,
         door INTEGER NOT NULL,
         override INTEGER NOT NULL,
-        PRIMARY KEY (kiosk, generation, seq)
+        hall INTEGER NOT NULL,
+        PRIMARY KEY (kiosk, generation, seq, hall)
     ) STRICT, WITHOUT ROWID
     """,
-    "CREATE INDEX stay_serial ON stay (serial)",
+    "CREATE INDEX stay_serial ON stay (serial, hall)",
     # Stays that began here and ended elsewhere, by the sequence of their entry.
-    "CREATE TABLE ended (seq INTEGER PRIMARY KEY) STRICT",
+    """
+    CREATE TABLE ended (
+        seq INTEGER NOT NULL,
+        hall INTEGER NOT NULL,
+        PRIMARY KEY (seq, hall)
+    ) STRICT, WITHOUT ROWID
+    """,
     "CREATE TABLE name (lookup BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID",
     f"PRAGMA user_version = {VERSION}",
 )

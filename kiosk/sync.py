@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import UNSET
 
 from badges import wire
 from badges.places import Account, PoolKey
@@ -212,6 +213,7 @@ class Sync:
             first_seq=offer.first_seq,
             last_seq=offer.state.last_seq,
             gone=offer.gone,
+            gone_outer=[wire.GoneOuter(*one) for one in offer.gone_outer] or UNSET,
             head=offer.head,
             signature=offer.signature,
             incarnation=offer.state.incarnation,
