@@ -17,7 +17,7 @@ from badges import wire
 from badges.enrolment import RequestStamp, request_message
 from badges.keys import BadSignatureError, PublicKey
 from badges.record import WireError
-from server import feed, issuing, kiosks, ledger, replicas, venue
+from server import feed, issuing, kiosks, ledger, nesting, replicas, venue
 from server.services import services
 from server.subscription import CursorGoneError
 
@@ -123,6 +123,7 @@ def changes() -> Response:
             hall_id=hall_id,
             kiosk=caller.sender.kiosk,
             generation=caller.sender.generation,
+            outer=nesting.outer_of(here.database.reader, caller.door_id),
         )
     except CursorGoneError:
         raise ApiError(409, "cursor_gone", "Take a new replica first.") from None

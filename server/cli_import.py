@@ -196,8 +196,24 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
     ):
         if counts:
             click.echo(f"{what}: {', '.join(f'{kind} {n:,}' for kind, n in counts.items())}")
+    for line in _unsaid_doors(result):
+        click.echo(line, err=True)
     for kind, codes in result.absent.items():
         if codes and kind != "categories":
             removed = kind == "sessions" and remove_sessions
             verb = "Removed" if removed else f"Not in {venue_path.name}, and kept"
             click.echo(f"{verb}: {kind} {', '.join(codes)}")
+
+
+def _unsaid_doors(result: venue.ImportedVenue) -> list[str]:
+    """What is to be said of doors of halls inside others: who comes in counts in each of them."""
+    lines = []
+    for door, (halls, own) in list(result.unsaid.items())[:PROBLEMS_SHOWN]:
+        line = f"Door {door} does not say where it leads from, so who enters there takes a place"
+        line += f" in {' and '.join(halls)} too"
+        if own:
+            line += f". Who has come in by a door of {' or '.join(own)} counts twice there"
+        lines.append(f'{line}. Write from = "outside", or from = "{halls[0]}"')
+    if len(result.unsaid) > PROBLEMS_SHOWN:
+        lines.append(f"… and {len(result.unsaid) - PROBLEMS_SHOWN:,} more such doors")
+    return lines

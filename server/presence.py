@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from badges import wire
 from badges.admission.facts import StayId
@@ -22,6 +22,7 @@ class Stay:
     opened_at: int  # by the server's clock, as far as the kiosk knew its own error
     clock_known: bool  # whether the kiosk had measured that error
     override: bool = False  # it uses a place beyond the capacity
+    around: bool = False  # in a hall around that of the door by which it began
 
     @property
     def stay_id(self) -> StayId:
@@ -31,7 +32,10 @@ class Stay:
 
 Span = tuple[Stay, int | None]  # a stay, and when it ended
 
-_COLUMNS = "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override"
+_COLUMNS = (
+    "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override, around"
+)
+_CLOSED_AT = 10  # where it stands after them
 # As in the index (server/schema_changes.py). A stay may end before it begins: by two clocks.
 _OVER_AT = "MAX(opened_at, IFNULL(closed_at, 9223372036854775807))"
 
@@ -40,7 +44,7 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
     """Record a stay; `gone_at`: it was over before the server heard of it."""
     db.execute(
         f"INSERT INTO stay ({_COLUMNS}, closed_at, closed_by, gone)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stay.ref.kiosk,
             stay.ref.generation,
@@ -51,6 +55,7 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
             stay.opened_at,
             stay.clock_known,
             stay.override,
+            stay.around,
             gone_at,
             None if gone_at is None else "exit",
             gone_at is not None,
@@ -58,43 +63,45 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
     )
 
 
-def close(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> Stay | None:
-    """Close a stay and return it; None where it is unknown or was closed before."""
+def close(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
+    """Close a stay in a hall and return it; None where it is unknown or was closed before."""
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
-        f" AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
-        (at, by, ref.kiosk, ref.generation, ref.seq),
+        f" AND seq = ? AND hall_id = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
+        (at, by, ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
     return None if row is None else _stay(row)
 
 
-def remember_early(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> bool:
+def remember_early(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, at: int) -> bool:
     """Keep an exit that names a stay whose entry is not here yet; False where the stay is known.
 
     Only after a restore from a backup: a door has the exit, and another one has the entry.
     """
     known = db.execute(
-        "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?",
-        (ref.kiosk, ref.generation, ref.seq),
+        "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
     if known is None:
         db.execute(
-            "INSERT OR IGNORE INTO early_exit VALUES (?, ?, ?, ?, ?)",
-            (ref.kiosk, ref.generation, ref.seq, at, by),
+            "INSERT OR IGNORE INTO early_exit"
+            " (kiosk, generation, seq, hall_id, closed_at, closed_by) VALUES (?, ?, ?, ?, ?, ?)",
+            (ref.kiosk, ref.generation, ref.seq, hall_id, at, by),
         )
     return known is None
 
 
-def ended(db: sqlite3.Connection, ref: StayRef, at: int) -> None:
+def ended(db: sqlite3.Connection, ref: StayRef, hall_id: int, at: int) -> None:
     """The exit of a stay that was over before its entry was offered: now its end is known."""
     db.execute(
-        "UPDATE stay SET closed_at = ? WHERE kiosk = ? AND generation = ? AND seq = ? AND gone = 1",
-        (at, ref.kiosk, ref.generation, ref.seq),
+        "UPDATE stay SET closed_at = ?"
+        " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ? AND gone = 1",
+        (at, ref.kiosk, ref.generation, ref.seq, hall_id),
     )
 
 
-def entered_during(db: sqlite3.Connection, ref: StayRef) -> list[int]:
-    """Scans by which the holder entered the hall again while that stay lasted.
+def entered_during(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> list[int]:
+    """Scans by which the holder entered the hall again while that stay in it lasted.
 
     They may have come here before it did, from a door that was not cut off.
     """
@@ -103,8 +110,8 @@ def entered_during(db: sqlite3.Connection, ref: StayRef) -> list[int]:
         f" AND {_OVER_AT.replace('opened', 'o.opened').replace('closed', 'o.closed')} > s.opened_at"
         " AND o.opened_at > s.opened_at AND (s.closed_at IS NULL OR o.opened_at < s.closed_at)"
         " JOIN scan x ON x.kiosk = o.kiosk AND x.generation = o.generation AND x.seq = o.seq"
-        " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ?",
-        (ref.kiosk, ref.generation, ref.seq),
+        " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ? AND s.hall_id = ?",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
     )
     return [row[0] for row in rows]
 
@@ -114,21 +121,21 @@ def has_early_exits(db: sqlite3.Connection) -> bool:
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
 
 
-def early_exit(db: sqlite3.Connection, ref: StayRef) -> tuple[str, int] | None:
+def early_exit(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
     """By what and when the stay ended before its entry came here, or None; told once."""
     row = db.execute(
-        "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ?"
+        "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
         " RETURNING closed_by, closed_at",
-        (ref.kiosk, ref.generation, ref.seq),
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
     return None if row is None else (row[0], row[1])
 
 
-def is_gone(db: sqlite3.Connection, ref: StayRef) -> bool:
+def is_gone(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> bool:
     """Whether the kiosk itself had taken the stay's place back before it offered the entry."""
     row = db.execute(
-        "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?",
-        (ref.kiosk, ref.generation, ref.seq),
+        "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
     return row is not None and bool(row[0])
 
@@ -148,7 +155,7 @@ def stays_of(db: sqlite3.Connection, serial: int, hall_id: int) -> list[Span]:
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
         (serial, hall_id),
     )
-    return [(_stay(row), row[9]) for row in rows]
+    return [(_stay(row), row[_CLOSED_AT]) for row in rows]
 
 
 def since(db: sqlite3.Connection, serial: int, at: int) -> list[Span]:
@@ -157,7 +164,7 @@ def since(db: sqlite3.Connection, serial: int, at: int) -> list[Span]:
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND {_OVER_AT} > ?",
         (serial, at),
     )
-    return [(_stay(row), row[9]) for row in rows]
+    return [(_stay(row), row[_CLOSED_AT]) for row in rows]
 
 
 def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
@@ -210,10 +217,24 @@ def open_in(
     return [_stay(row) for row in rows]
 
 
+def uncounted(db: sqlite3.Connection, door_id: int, hall_id: int) -> list[Stay]:
+    """Open stays that began at the door and do not count in that hall around it, as they would if
+    they did; on ordinary places.
+    """
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM stay s WHERE door_id = ? AND NOT around AND closed_at IS NULL"
+        " AND hall_id <> ? AND NOT EXISTS (SELECT 1 FROM stay o WHERE o.kiosk = s.kiosk"
+        " AND o.generation = s.generation AND o.seq = s.seq AND o.hall_id = ?)",
+        (door_id, hall_id, hall_id),
+    )
+    return [replace(_stay(row), hall_id=hall_id, override=False, around=True) for row in rows]
+
+
 def facts(stay: Stay) -> wire.StayFacts:
     return wire.StayFacts(stay.ref, stay.serial, stay.opened_at, stay.door_id, stay.override)
 
 
 def _stay(row: sqlite3.Row) -> Stay:
     ref = StayRef(row[0], row[1], row[2])
-    return Stay(ref, row[3], row[4], row[5], row[6], bool(row[7]), bool(row[8]))
+    flags = bool(row[7]), bool(row[8]), bool(row[9])
+    return Stay(ref, row[3], row[4], row[5], row[6], *flags)

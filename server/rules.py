@@ -9,10 +9,11 @@ what stands under it, in whichever transaction, also after one was rolled back.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from badges.admission.facts import AntiPassback, Exits, Hall, Session
+from server import nesting
 
 SESSIONS_MAX = 8  # that a decision looks at: those that admit now, and the next ones
 
@@ -26,6 +27,14 @@ class Rules:
     lineage: Mapping[int, frozenset[int]]  # of each hall: itself and every hall around it
     surroundings: Mapping[int, frozenset[int]]  # and every hall inside it
     programmes: Mapping[int, tuple[Session, ...]]  # by hall, soonest first
+    # Of doors that lead into more than one hall: those around its own, from the inside out. Their
+    # anti-passback is off where nobody has said where the door leads from.
+    outer: Mapping[int, tuple[Hall, ...]] = field(default_factory=dict)
+
+    def outer_ids(self, door_id: int) -> tuple[int, ...]:
+        """The halls around the door's own that an entry there enters too."""
+        outer = self.outer.get(door_id)
+        return () if outer is None else tuple(hall.hall_id for hall in outer)
 
     def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
         """The hall's sessions that are not over at `at`, soonest first."""
@@ -64,12 +73,25 @@ def _read(db: sqlite3.Connection, version: str | None) -> Rules:
         )
         for row in rows
     }
-    lineage = _lineage({row["hall_id"]: row["parent_id"] for row in rows})
+    parents = {row["hall_id"]: row["parent_id"] for row in rows}
+    lineage = _lineage(parents)
     surroundings = {
         hall: around.union(one for one, above in lineage.items() if hall in above)
         for hall, around in lineage.items()
     }
-    return Rules(version, halls, lineage, surroundings, _programmes(db))
+    unsaid = nesting.unsaid(db)
+    outer = {
+        door: tuple(_watched(halls[hall], door not in unsaid) for hall in around)
+        for door, around in nesting.outer_by_door(db, parents).items()
+    }
+    return Rules(version, halls, lineage, surroundings, _programmes(db), outer)
+
+
+def _watched(hall: Hall, said: bool) -> Hall:
+    """A hall around a door's own. Whoever came in by that hall's own door is refused at no door of
+    which nobody has said that it leads from outside.
+    """
+    return hall if said else replace(hall, anti_passback=AntiPassback.OFF)
 
 
 def _lineage(parents: Mapping[int, int | None]) -> dict[int, frozenset[int]]:

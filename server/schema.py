@@ -9,7 +9,16 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.schema_changes import RULES_VERSION, SHARED_UNTIL, STAYS, UNKNOWN_HOLDERS
+from server.schema_changes import (
+    COUNTED_AROUND,
+    DOOR_FROM,
+    RULES_VERSION,
+    SHARED_UNTIL,
+    STAY_HALLS,
+    STAYS,
+    UNKNOWN_HOLDERS,
+    UNNAMED_KEY,
+)
 from server.schema_tables import LEDGER, PEOPLE, VENUE
 
 migrations = Migrations("hallkeeper")
@@ -70,6 +79,23 @@ def m007_shared_until(db: sqlite_utils.Database) -> None:
     _run(db, SHARED_UNTIL)
 
 
+@migrations()
+def m030_door_from(db: sqlite_utils.Database) -> None:
+    _run(db, DOOR_FROM)
+
+
+@migrations()
+def m031_stay_halls(db: sqlite_utils.Database) -> None:
+    for table, old, new, rows in STAY_HALLS:
+        _rebuild(db, table, old, new, rows or f"SELECT * FROM {table}")
+    db.execute(UNNAMED_KEY)
+
+
+@migrations()
+def m032_counted_around(db: sqlite_utils.Database) -> None:
+    _run(db, COUNTED_AROUND)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -78,6 +104,9 @@ NAMES = (
     "m005_rules_version",
     "m006_unknown_holders",
     "m007_shared_until",
+    "m030_door_from",
+    "m031_stay_halls",
+    "m032_counted_around",
 )
 
 
@@ -86,3 +115,22 @@ def _run(db: sqlite_utils.Database, script: str) -> None:
     for statement in script.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+def _rebuild(db: sqlite_utils.Database, table: str, old: str, new: str, rows: str) -> None:
+    """Make a table anew with `new` in the place of `old`, and what it held by the query `rows`: the
+    columns that it had, whichever those are, and after them those that are new.
+    """
+    query = "SELECT sql FROM sqlite_schema WHERE tbl_name = ? AND type = ? AND sql IS NOT NULL"
+    ((made,),) = db.execute(query, (table, "table")).fetchall()
+    indexes = [sql for (sql,) in db.execute(query, (table, "index")).fetchall()]
+    _, _, body = made.partition("(")
+    if old not in body:
+        raise ValueError(f"table {table} is not as this step expects it")
+    db.execute(f"CREATE TABLE {table}_new ({body.replace(old, new)}")
+    held = [column[0] for column in db.execute(f"{rows} LIMIT 0").description]
+    db.execute(f"INSERT INTO {table}_new ({', '.join(held)}) {rows}")
+    db.execute(f"DROP TABLE {table}")
+    db.execute(f"ALTER TABLE {table}_new RENAME TO {table}")
+    for sql in indexes:
+        db.execute(sql)

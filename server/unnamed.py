@@ -29,7 +29,10 @@ def meant(db: sqlite3.Connection, serial: int, hall_id: int, at: int) -> Stay | 
 
 def remember(db: sqlite3.Connection, number: int, serial: int, hall_id: int, at: int) -> None:
     """Keep the exit: its entry may still come, from a door that is away."""
-    db.execute("INSERT INTO unnamed_exit VALUES (?, ?, ?, ?)", (number, serial, hall_id, at))
+    db.execute(
+        "INSERT INTO unnamed_exit (number, serial, hall_id, at) VALUES (?, ?, ?, ?)",
+        (number, serial, hall_id, at),
+    )
 
 
 def exit_of(db: sqlite3.Connection, stay: Stay) -> tuple[int, int] | None:
@@ -41,6 +44,8 @@ def exit_of(db: sqlite3.Connection, stay: Stay) -> tuple[int, int] | None:
     ).fetchall():
         found = meant(db, stay.serial, stay.hall_id, at)
         if found is not None and found.ref == stay.ref:
-            db.execute("DELETE FROM unnamed_exit WHERE number = ?", (number,))
+            db.execute(
+                "DELETE FROM unnamed_exit WHERE number = ? AND hall_id = ?", (number, stay.hall_id)
+            )
             return number, at
     return None

@@ -163,3 +163,14 @@ def test_absences_are_told(pages: Pages) -> None:
     page = words(supervisor.get("/admin/absences/").text)
     assert "1: 1 admitted, 0 denied, 0 exits" in page
     assert "the oldest that a decision rested on was 1 min old" in page
+
+
+def test_a_hall_is_cleared_with_the_halls_inside_it(pages: Pages) -> None:
+    pages.kiosk("west-1", "h1-west")
+    outer, inner = hall_of(pages, "site"), hall_of(pages, "h1")
+    admin = pages.staff("admin")
+    asked = "nor in the halls inside it ( Hall 1 ), which count as empty too"
+    assert asked in words(admin.get(f"/admin/halls/{outer}").text).replace("(Hall 1)", "( Hall 1 )")
+    assert "halls inside it" not in admin.get(f"/admin/halls/{inner}").text
+    admin.post(f"/admin/halls/{outer}/clear", {"confirm": "yes"})
+    assert acts(pages)[-2:] == ["hall_cleared", "hall_cleared"]
