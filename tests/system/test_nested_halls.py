@@ -145,19 +145,30 @@ def test_a_full_hall_around_is_named_in_both_languages(site: Nested) -> None:
 
 
 @pytest.mark.parametrize("first", ["expo", "street"])
-def test_offline_doors_together_admit_no_more_than_the_hall_holds(site: Nested, first: str) -> None:
+def test_offline_doors_together_admit_no_more_than_the_hall_holds(
+    tmp_path: Path, first: str
+) -> None:
+    larger = VENUE.replace("capacity = 6\n", "capacity = 24\n")
+    larger = larger.replace("fire_limit = 8\n", "").replace("fire_limit = 7\n", "")
+    site = Nested(tmp_path, larger, people=60)
     doors = enrol(site, "expo", "street", "stairs")
+    assert sum(door.free("EXPO") for door in doors) == 24
+    assert sum(door.free("ROOM") for door in doors[1:]) == 24
     for door in doors:
         door.up = False
     doors.sort(key=lambda door: not door.name.startswith(first))
-    inside = [p for n, door in enumerate(doors) for p in admit(site, door, range(9 * n, 9 * n + 9))]
-    assert 0 < len(inside) <= 6
+    crowds = [range(20 * n, 20 * n + 20) for n in range(3)]
+    inside = [
+        p for door, crowd in zip(doors, crowds, strict=True) for p in admit(site, door, crowd)
+    ]
+    assert len(inside) == 24
     for door in reversed(doors):
         door.up = True
         site.quiet()
         inside_by_ledger, worst = site.figures("EXPO")
-        assert worst <= 6
+        assert worst == 24
     assert inside_by_ledger == len(inside)
+    site.close()
 
 
 def test_exits_offline_give_back_the_places_of_both_halls(site: Nested) -> None:
