@@ -62,6 +62,13 @@ class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
     moved: bool = False  # the holder was seen at another hall since; the place is still taken
 
 
+class OuterFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """A hall around the door's own that the door leads into as well, and who is inside."""
+
+    hall: HallFacts
+    stays: list[StayFacts]
+
+
 class SupervisorFacts(Struct, frozen=True, forbid_unknown_fields=True):
     """Who may act at a door in a steward's stead. `pin_hash` is argon2id, of a PIN alone."""
 

@@ -95,6 +95,13 @@ class Account:
         return replace(self.rest(), fenced=True)
 
 
+def enter_all(accounts: Mapping[PoolKey, Account]) -> dict[PoolKey, Account]:
+    """Use one place of each: of a door's hall, and of every hall around it that the door leads
+    into. All of them in one commit, or NoPlaceError and none.
+    """
+    return {key: account.enter() for key, account in accounts.items()}
+
+
 def may_credit(
     stay: StayId | None, *, kiosk: str, generation: int, offered: int, closed: bool
 ) -> bool:
@@ -227,6 +234,12 @@ class Pool:
         taken = replace(held, handed_over=held.handed_over + 1, returned=held.returned - kept)
         return replace(self, kiosks={**self.kiosks, kiosk: taken}, open_stays=self.open_stays + 1)
 
+    def count_in(self) -> "Pool":
+        """One more stay, of somebody in a hall inside this one whose door did not count it here: it
+        had not heard that the halls nest. No door's place is used, so this may be a debt (rule 6).
+        """
+        return replace(self, open_stays=self.open_stays + 1)
+
     def close_stay(self, stay: StayId | None = None) -> "Pool":
         """An exit that names `stay`, which is open here; the caller has closed it (rule 2).
 
@@ -239,8 +252,8 @@ class Pool:
         if stay is None:
             return pool
         key = (stay.kiosk, stay.generation)
-        held = self.kiosks[key]
-        if held.attested is None or stay.seq <= held.attested or held.reclaimed < 1:
+        held = self.kiosks.get(key)  # None: it was counted in
+        if held is None or held.attested is None or stay.seq <= held.attested or held.reclaimed < 1:
             return pool
         return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))
 

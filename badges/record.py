@@ -31,6 +31,24 @@ class StayRef(Struct, frozen=True, forbid_unknown_fields=True):
     seq: Sequence
 
 
+class OuterHall(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What a scan does in a hall around the door's own, where the door leads in from outside both.
+
+    An admitted entry takes a place of that hall too. An exit closes a stay there, if the door knew
+    of one. A denied entry names the hall that was the reason.
+    """
+
+    hall: Count
+    closes: StayRef | None = None
+    credited: bool = False  # as in the record, for this hall
+    override_place: bool = False
+
+
+OUTER_MAX = 8  # halls around a hall, one in the other
+
+OuterHalls = Annotated[tuple[OuterHall, ...], Meta(min_length=1, max_length=OUTER_MAX)]
+
+
 class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One line of a kiosk's journal. Its canonical bytes are hashed, signed and logged for ever."""
 
@@ -58,6 +76,13 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     override_place: bool = False  # an entry on a place between the capacity and the fire limit
     by: Annotated[str, Meta(max_length=32)] | None = None  # override, annul: the supervisor
     note: Annotated[str, Meta(max_length=200)] | None = None  # override, annul: the reason
+    # Halls around the door's own, from the inside out. Left out where the scan counts in none.
+    outer: OuterHalls | UnsetType = UNSET
+
+    @property
+    def outer_halls(self) -> tuple[OuterHall, ...]:
+        """The halls around the door's own in which this scan counts, from the inside out."""
+        return () if isinstance(self.outer, UnsetType) else self.outer
 
 
 def encode_record(record: ScanRecord) -> bytes:
@@ -73,7 +98,14 @@ def decode_record(raw: bytes) -> ScanRecord:
         raise WireError(f"scan record: {error_place(error)}") from None
     if encode_record(record) != raw:
         raise WireError("scan record: not in canonical form")
+    if record.outer is not UNSET and not _distinct(record):
+        raise WireError("scan record: one hall twice")
     return record
+
+
+def _distinct(record: ScanRecord) -> bool:
+    halls = [record.hall, *(one.hall for one in record.outer_halls)]
+    return len(set(halls)) == len(halls)
 
 
 _RECORD = msgspec.json.Decoder(ScanRecord)

@@ -11,10 +11,12 @@ from badges.door_facts import CategoryFacts as CategoryFacts
 from badges.door_facts import DoorFacts as DoorFacts
 from badges.door_facts import HallFacts as HallFacts
 from badges.door_facts import HolderFacts as HolderFacts
+from badges.door_facts import OuterFacts as OuterFacts
 from badges.door_facts import SessionFacts as SessionFacts
 from badges.door_facts import StayFacts as StayFacts
 from badges.door_facts import SupervisorFacts as SupervisorFacts
 from badges.record import (
+    OUTER_MAX,
     Count,
     Hash,
     Instant,
@@ -67,6 +69,13 @@ def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
     return max(other, one, key=lambda mark: (mark.incarnation, mark.cursor, mark.entries))
 
 
+class GoneOuter(Struct, frozen=True, array_like=True):
+    """An entry whose place in a hall around the door's own an exit had taken back (rule 4)."""
+
+    seq: Sequence
+    hall: Count
+
+
 class Health(Struct, frozen=True, forbid_unknown_fields=True):
     """How a kiosk feels. None where it can't know."""
 
@@ -91,6 +100,10 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     first_seq: Sequence
     last_seq: Count  # of the whole journal: below what the server has, the disk is an old copy
     gone: Annotated[list[Sequence], Meta(max_length=BATCH_SCANS_MAX)] = []
+    # The same of halls around; left out where there are none.
+    gone_outer: (
+        Annotated[list[GoneOuter], Meta(max_length=BATCH_SCANS_MAX * OUTER_MAX)] | UnsetType
+    ) = UNSET
     head: Hash
     signature: Signature  # over HEAD_CONTEXT and head
     incarnation: Count
@@ -150,13 +163,20 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     categories: list[CategoryFacts]
     hall: HallFacts
     door: DoorFacts
-    doors: dict[str, dict[str, str]]  # names of the hall's doors, by id
+    doors: dict[str, dict[str, str]]  # names of the hall's doors, by id, and of halls around
     sessions: list[SessionFacts]
     holders: list[HolderFacts]
     stays: list[StayFacts]
     orders: list[PlaceOrder]
     supervisors: list[SupervisorFacts] = []
     retired: bool
+    # The halls around that the door leads into as well, from the inside out; left out where none.
+    outer: Annotated[list[OuterFacts], Meta(max_length=OUTER_MAX)] | UnsetType = UNSET
+
+    @property
+    def outer_facts(self) -> list[OuterFacts]:
+        """As `outer`, and empty where it is left out."""
+        return [] if isinstance(self.outer, UnsetType) else self.outer
 
 
 class HolderChanged(Struct, frozen=True, tag="holder"):

@@ -4,7 +4,8 @@ Everything that a decision rests on is read in the transaction that records it, 
 change between the two. The order is the promise: what is shown green is on disk.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -22,8 +23,8 @@ from badges.keys import KeyRing
 from badges.supervising import PersonFacts
 from badges.wire import HolderName
 from kiosk.answer import Answer, make_answer
-from kiosk.journal import Draft, Journal
-from kiosk.known import Known, credential_of
+from kiosk.journal import Draft, Journal, OuterDraft
+from kiosk.known import Known, credential_of, least_free
 from kiosk.link import Skew, steady
 from kiosk.messages import Code, Message
 from kiosk.repeats import Repeats
@@ -122,30 +123,44 @@ class Admitter:
         return venue
 
     def _answer(self, scan: Scan, venue: Venue, named: ByName | None = None) -> Answer:
-        hall = venue.hall.hall_id
-        none_before = self._journal.times_none(hall)
+        none_before = {hall: self._journal.times_none(hall) for hall in venue.halls}
         skew = self._skew()
         answer = self._attempt(scan, venue, named, skew, last=False)
-        if answer is None:
+        if not isinstance(answer, Answer):
             with ExitStack() as after:
-                if self._is_slow(hall, none_before):
+                slow = self._slow({hall: none_before[hall] for hall in answer})
+                if slow:
                     # What stands on the screen until then is not this answer.
                     self._on_asking(True)
                     after.callback(self._on_asking, False)
-                    self._journal.wait_for_place(hall, PLACE_WAIT_S - QUIET_S, none_before)
+                    self._wait(slow, PLACE_WAIT_S - QUIET_S)
                 answer = self._attempt(scan, venue, named, skew, last=True)
-            assert answer is not None
+            assert isinstance(answer, Answer)
         return answer
 
-    def _is_slow(self, hall: int, none_before: int) -> bool:
-        """Whether neither a place comes in no time nor the word that there is none."""
-        came = self._journal.wait_for_place(hall, QUIET_S, none_before)
-        return not came and self._journal.times_none(hall) == none_before
+    def _wait(self, halls: Mapping[int, int], timeout_s: float) -> None:
+        """Until each has a place or has none to come, all within the time. `halls` has how often
+        the server had said so before.
+        """
+        deadline = time.monotonic() + timeout_s
+        for hall, none_before in halls.items():
+            left = max(0.0, deadline - time.monotonic())
+            self._journal.wait_for_place(hall, left, none_before)
+
+    def _slow(self, halls: Mapping[int, int]) -> dict[int, int]:
+        """Those of the halls for which neither a place comes in no time, nor the word that there is
+        none; none of them where such a word came for another: then waiting is of no use.
+        """
+        self._wait(halls, QUIET_S)
+        none_now = {hall: self._journal.times_none(hall) for hall in halls}
+        lacking = {h: n for h, n in halls.items() if not self._journal.has_place(h)}
+        return lacking if all(none_now[hall] == halls[hall] for hall in lacking) else {}
 
     def _attempt(
         self, scan: Scan, venue: Venue, named: ByName | None, before: Skew | None, *, last: bool
-    ) -> Answer | None:
-        """The answer, committed; None where a place has been asked for and may still come.
+    ) -> Answer | tuple[int, ...]:
+        """The answer, committed; or the halls of which a place has been asked for and may still
+        come.
 
         `before` is what was known of the clock when the badge was seen.
         """
@@ -154,8 +169,10 @@ class Admitter:
             facts = self._known.facts(scan, venue, step, by_name=named is not None)
             decision = decide(scan, facts)
             full = isinstance(decision, Denied) and decision.reason is Reason.HALL_FULL
-            if full and not last and self._ask_for_place(venue.hall.hall_id):
-                return None
+            if full and not last:
+                lacking = tuple(hall for hall in venue.halls if step.account(hall).free < 1)
+                if all([self._ask_for_place(hall) for hall in lacking]):
+                    return lacking
             if named is not None and isinstance(decision, Admitted):
                 decision = replace(decision, flags=decision.flags | {Flag.LOOKED_UP})
             draft = Draft(
@@ -172,9 +189,12 @@ class Admitter:
             )
             if scan.direction is Direction.EXIT:
                 draft = self._leaving(draft, venue, facts)
+            elif isinstance(decision, Admitted):
+                outer = tuple(OuterDraft(around.hall.hall_id) for around in facts.outer)
+                draft = replace(draft, outer=outer)
             self._repeats.note_clock(step)
             seq = step.append(draft).seq
-            free = step.account(venue.hall.hall_id).free
+            free = least_free(venue, step)
         if draft.badge is not None:
             self._repeats.forget(draft.badge.serial)
         return make_answer(
@@ -188,11 +208,22 @@ class Admitter:
         )
 
     def _leaving(self, draft: Draft, venue: Venue, facts: Facts) -> Draft:
-        """An exit, with what its place is and whether it may come back here."""
+        """An exit, with what its places are and whether they may come back here."""
+        offline = self._is_offline()
+        outer = (
+            OuterDraft(
+                around.hall.hall_id,
+                closes=None if around.presence is None else around.presence.stay,
+                override_place=around.presence is not None and around.presence.override,
+                trusting=around.hall.exits is Exits.TRUSTING and offline,
+            )
+            for around in facts.outer
+        )
         return replace(
             draft,
             override_place=facts.presence is not None and facts.presence.override,
-            trusting=venue.hall.exits is Exits.TRUSTING and self._is_offline(),
+            trusting=venue.hall.exits is Exits.TRUSTING and offline,
+            outer=tuple(outer),
         )
 
     def _repeat(self, scan: Scan, venue: Venue) -> Answer | None:
@@ -205,7 +236,7 @@ class Admitter:
         if record is None or badge is None:
             return None
         with self._journal.step() as step:
-            free = step.account(record.hall).free
+            free = least_free(venue, step)
             entry = scan.direction is Direction.ENTRY
             stands = not entry or self._known.is_open(record.seq, badge.serial, record.hall, step)
             stands = stands and step.repeat(record.seq)

@@ -24,10 +24,12 @@ class Answer:
     serial: int | None  # None: no badge of this event
     holder: HolderName | None  # None: no name is known here
     category: CategoryFacts | None
-    free_places: int  # at this door, after this answer
+    free_places: int  # at this door, after this answer; the fewest of the halls that it leads into
     door_names: Mapping[str, str] = field(default_factory=dict)
     hall_names: Mapping[str, str] = field(default_factory=dict)
     explanation: Mapping[str, Explanation] = field(default_factory=dict)
+    # Of which hall `free_places` are, where it is one around the door's own; else empty.
+    free_names: Mapping[str, str] = field(default_factory=dict)
     act: Literal["scan", "override", "annul"] = "scan"
     by: str = ""  # the supervisor's name, where one acted
     badge: Credential | None = field(default=None, repr=False)  # what was decided on
@@ -57,11 +59,11 @@ def make_answer(
     venue: Venue,
     *,
     seq: int,
-    free: int,
+    free: tuple[int, int],
     holder: HolderName | None,
     by: str = "",
 ) -> Answer:
-    """The answer to a scan, in the decision's own words."""
+    """The answer to a scan, in the decision's own words. `free` are places, and of which hall."""
     badge = scan.badge if isinstance(scan.badge, Credential) else None
     return Answer(
         decision=decision,
@@ -71,7 +73,8 @@ def make_answer(
         serial=badge.serial if badge else None,
         holder=holder,
         category=venue.categories.get(badge.category) if badge else None,
-        free_places=free,
+        free_places=free[0],
+        free_names=venue.outer_names.get(free[1], {}),
         door_names=venue.door.names,
         hall_names=venue.hall_names,
         explanation=each(lambda lang: explain_in(lang, scan, decision, venue)),
@@ -93,4 +96,5 @@ def explain_in(language: Language, scan: Scan, decision: Decision, venue: Venue)
         hall=text_in(venue.hall_names, language),
         sessions={key: text_in(t, language) for key, t in venue.session_titles.items()},
         doors={door: text_in(names, language) for door, names in venue.door_names.items()},
+        outer={hall: text_in(names, language) for hall, names in venue.outer_names.items()},
     )

@@ -25,8 +25,10 @@ class Status:
     mode: Literal["entry", "exit", "both"] = "entry"  # "both": staff choose the direction
     direction: Direction = Direction.ENTRY
     time_zone: str = "UTC"  # the venue's
-    free_places: int = 0  # at this door
-    hall_left: int | None = None  # in the whole hall, as the server last told
+    free_places: int = 0  # at this door, the fewest of the halls that it leads into
+    free_names: Mapping[str, str] = field(default_factory=dict)  # of a hall around: which
+    hall_left: int | None = None  # in the whole hall, as the server last told; the fewest, too
+    left_names: Mapping[str, str] = field(default_factory=dict)  # of a hall around: which
     hall_left_at: int | None = None  # when it did
     online: bool = False
     offline_since: int | None = None  # None: online, or never was
@@ -87,7 +89,11 @@ class Board:
             state = self._state
             self._put(
                 BoardState(
-                    status=replace(state.status, free_places=answer.free_places),
+                    status=replace(
+                        state.status,
+                        free_places=answer.free_places,
+                        free_names=answer.free_names,
+                    ),
                     answers=(answer, *state.answers)[:ANSWERS_MAX],
                     shown=state.shown + 1,
                 )

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, Protocol
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from badges.enrolment import Identity, open_identity
 from badges.keys import BadSignatureError, PrivateKey, PublicKey
 from badges.record import Count, Hash, Sequence, Signature, WireError, decode_record
 from badges.transparency import chain_next, chain_start
-from badges.wire import HEAD_CONTEXT, PlaceTotals
+from badges.wire import HEAD_CONTEXT, GoneOuter, PlaceTotals
 from kiosk.config import KioskIdentity
 from kiosk.journal import Journal, Stored
 
@@ -56,7 +56,8 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True, tag="scan"):
 
 class Seal(Struct, frozen=True, forbid_unknown_fields=True, tag="seal"):
     gone: list[Sequence]  # entries whose place was taken back before any server heard of them
-    signature: Signature  # over SEAL_CONTEXT, SHA-256 of all lines before, and of `gone`
+    signature: Signature  # over SEAL_CONTEXT, SHA-256 of all lines before, and of both lists
+    gone_outer: list[GoneOuter] | UnsetType = UNSET  # the same of halls around; left out: none
 
 
 _LINE: msgspec.json.Decoder[Opening | Line | Seal] = msgspec.json.Decoder(Opening | Line | Seal)
@@ -88,10 +89,11 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
     opening = Opening(identity.root.raw, identity.signed, last, incarnation, places)
     digest = hashlib.sha256()
     gone = journal.gone(1, last)
+    outer = [GoneOuter(*one) for one in journal.gone_outer(1, last)] or UNSET
     _put(out, digest, opening)
     for stored in _stored(journal, last):
         _put(out, digest, Line(msgspec.Raw(stored.record), stored.head, stored.signature))
-    seal = Seal(gone, key.sign(_sealed(digest.digest(), gone)))
+    seal = Seal(gone, key.sign(_sealed(digest.digest(), gone, outer)), outer)
     out.write(msgspec.json.encode(seal) + b"\n")
     return last
 
@@ -111,7 +113,8 @@ def read_export(path: Path) -> Exported:
             if isinstance(line, Seal):
                 if seq != opening.scans:
                     raise ExportError(number, f"{seq} scans of {opening.scans}")
-                _check(public, _sealed(digest.digest(), line.gone), line.signature, number)
+                sealed = _sealed(digest.digest(), line.gone, line.gone_outer)
+                _check(public, sealed, line.signature, number)
                 if next(lines, None) is not None:
                     raise ExportError(number + 1, "something stands after the seal")
                 return Exported(identity, root, seq, tuple(line.gone))
@@ -175,5 +178,6 @@ def _put(out: BinaryIO, digest: Digest, line: Struct) -> None:
     out.write(raw)
 
 
-def _sealed(digest: bytes, gone: list[int]) -> bytes:
-    return SEAL_CONTEXT + digest + msgspec.json.encode(gone)
+def _sealed(digest: bytes, gone: list[int], outer: list[GoneOuter] | UnsetType) -> bytes:
+    told = b"" if isinstance(outer, UnsetType) else msgspec.json.encode(outer)
+    return SEAL_CONTEXT + digest + msgspec.json.encode(gone) + told

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from badges import wire
+from badges.admission.facts import StayId
 from badges.record import WireError
 from kiosk.journal import Effect, Journal, JournalError, OldServerError
 from kiosk.link import Link
@@ -195,7 +196,7 @@ class Feed:
     def _take_snapshot(self) -> None:
         """Everything anew. Own stays that the server had before, and no longer counts, ended.
 
-        Of this door's hall alone: the kiosk may have stood at another one before.
+        Of this door's halls alone: the kiosk may have stood at another one before.
         """
         self._snapshot_wanted = False
         try:
@@ -203,11 +204,11 @@ class Feed:
             snapshot = self._transport.get("/api/replica", wire.Snapshot)
             if snapshot.incarnation < before.incarnation:
                 raise OldServerError(snapshot.incarnation, before.incarnation)
-            known = []
+            known: dict[int, list[StayId]] = {}
             if snapshot.incarnation == before.incarnation:
-                own = self._journal.own_open(before.acked, snapshot.hall.hall)
-                known = [stay for stay in own if not self._replica.is_ended(stay.seq)]
-            self._replica.load(snapshot, known)
+                halls = [snapshot.hall.hall, *(one.hall.hall for one in snapshot.outer_facts)]
+                known = {hall: self._own_open(before.acked, hall) for hall in halls}
+            self._replica.load(snapshot, known.pop(snapshot.hall.hall, ()), known)
             self._snapshot_at = time.monotonic()
             self._link.places(snapshot.orders)
             self._tell(self._journal.obey([pool_order(order) for order in snapshot.orders]))
@@ -216,6 +217,10 @@ class Feed:
         except BaseException:
             self._snapshot_wanted = True
             raise
+
+    def _own_open(self, acked: int, hall: int) -> list[StayId]:
+        own = self._journal.own_open(acked, hall)
+        return [stay for stay in own if not self._replica.is_ended(stay.seq, hall)]
 
     def _take_names(self) -> None:
         more = True

@@ -28,7 +28,16 @@ from kiosk.journal_errors import (
     OldServerError,
 )
 from kiosk.journal_file import JournalFile
-from kiosk.journal_records import Draft, Effect, Offer, OwnStay, State, Stored, head_at
+from kiosk.journal_records import (
+    Draft,
+    Effect,
+    Offer,
+    OuterDraft,
+    OwnStay,
+    State,
+    Stored,
+    head_at,
+)
 from kiosk.journal_seal import sealer
 from kiosk.journal_step import Step
 from kiosk.journal_witness import Evidence, Witness, Witnessed
@@ -45,6 +54,7 @@ __all__ = [
     "JournalMissingError",
     "Offer",
     "OldServerError",
+    "OuterDraft",
     "OwnStay",
     "State",
     "Step",
@@ -131,7 +141,7 @@ class Journal:
             rows = connection.execute(
                 "SELECT record FROM scan WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
             ).fetchall()
-            gone = _gone(connection, first, last)
+            gone, gone_outer = _gone(connection, first, last)
             head = head_at(connection, step.state, last)
             state, accounts, grants = step.state, step.accounts(), step.grants()
             mark = step.mark()
@@ -145,12 +155,18 @@ class Journal:
             accounts=accounts,
             grants=grants,
             mark=mark,
+            gone_outer=tuple(gone_outer),
         )
 
     def gone(self, first: int, last: int) -> list[int]:
         """Entries of these sequences whose place an exit here had taken back (rule 4)."""
         with self._file.transaction() as connection:
-            return _gone(connection, first, last)
+            return _gone(connection, first, last)[0]
+
+    def gone_outer(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The same, by entry and hall, of halls around the door's own."""
+        with self._file.transaction() as connection:
+            return _gone(connection, first, last)[1]
 
     def acked(
         self,
@@ -231,14 +247,15 @@ class Journal:
         """
         deadline = time.monotonic() + timeout_s
         with self._places_came:
-            while not self._has_place(hall, override):
+            while not self.has_place(hall, override=override):
                 left = deadline - time.monotonic()
                 refused = self._none_came[hall] > none_before and not override
                 if refused or left <= 0 or not self._places_came.wait(left):
-                    return self._has_place(hall, override)
+                    return self.has_place(hall, override=override)
         return True
 
-    def _has_place(self, hall: int, override: bool) -> bool:
+    def has_place(self, hall: int, *, override: bool = False) -> bool:
+        """Whether there is a free place; with `override`, one beyond the capacity serves too."""
         with self.step() as step:
             pools = (False, True) if override else (False,)
             return any(step.account(hall, override=pool).free > 0 for pool in pools)
@@ -296,9 +313,13 @@ class Journal:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
-def _gone(connection: schema.Connection, first: int, last: int) -> list[int]:
+def _gone(
+    connection: schema.Connection, first: int, last: int
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """By entry; and by entry and hall, of halls around the door's own."""
     rows = connection.execute(
-        "SELECT seq FROM own_stay WHERE credited = 1 AND seq BETWEEN ? AND ? ORDER BY seq",
+        "SELECT seq, hall, around FROM own_stay WHERE credited = 1 AND seq BETWEEN ? AND ?"
+        " ORDER BY seq, hall",
         (first, last),
     ).fetchall()
-    return [row[0] for row in rows]
+    return [seq for seq, _, around in rows if not around], [row[:2] for row in rows if row[2]]

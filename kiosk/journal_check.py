@@ -4,6 +4,7 @@ Every scan is read once, in the order of its chain. Stays, entries and credits f
 scans. What does not follow bears a seal. What the server granted bears the server's signature.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -41,6 +42,13 @@ class _Stay(msgspec.Struct, gc=False):
     seq: int
 
 
+class _Outer(msgspec.Struct, gc=False):
+    hall: int
+    closes: _Stay | None = None
+    credited: bool = False
+    override_place: bool = False
+
+
 class _Line(msgspec.Struct, gc=False):
     """Of a record what this check reads. The chain proves the rest to the byte."""
 
@@ -57,6 +65,7 @@ class _Line(msgspec.Struct, gc=False):
     closes: _Stay | None = None
     credited: bool = False
     override_place: bool = False
+    outer: tuple[_Outer, ...] = ()
 
 
 _LINE = msgspec.json.Decoder(_Line)
@@ -94,12 +103,18 @@ class Replay:
         self._owner = owner
         self._me = (owner.kiosk, owner.generation)
         self._last = last
-        self._said = bytearray(last + 1)  # of each stay that began here, what the table says
-        self._closed = bytearray(last + 1)  # of those: 1: an exit ended it; 2: and had its place
+        # Of each stay that began here: its door's hall, what the table says of it there, and whether
+        # an exit ended it there (1), and had its place (2).
+        self._hall = array("q", bytes(8 * (last + 1)))
+        self._said = bytearray(last + 1)
+        self._closed = bytearray(last + 1)
+        # The same of the halls around, by entry and hall.
+        self._said_around: dict[tuple[int, int], int] = {}
+        self._closed_around: dict[tuple[int, int], int] = {}
         self._entries: Counter[PoolKey] = Counter()
         self._back: Counter[PoolKey] = Counter()  # places that exits took back
         self._own_back: Counter[PoolKey] = Counter()  # of them, by stays that were never offered
-        self._named: set[tuple[str, int, int]] = set()
+        self._named: set[tuple[str, int, int, int]] = set()
         self._issues: dict[int, int] = {}
 
     def check(self) -> None:
@@ -107,9 +122,14 @@ class Replay:
         stays = self._stays()
         for record in self._records():
             if record.decision == "admitted" and record.direction == "entry":
-                self._enter(record, next(stays, None))
+                self._enter(record, stays)
             if record.closes is not None:
-                self._close(record, record.closes)
+                pool = PoolKey(record.hall, record.override_place)
+                self._close(record.seq, pool, record.closes, credited=record.credited)
+            for one in record.outer:
+                if one.closes is not None:
+                    pool = PoolKey(one.hall, one.override_place)
+                    self._close(record.seq, pool, one.closes, credited=one.credited)
             serial, issue = record.serial, record.issue or 0
             if serial is not None and issue > self._issues.get(serial, 1):
                 self._issues[serial] = issue
@@ -146,43 +166,74 @@ class Replay:
     def _stays(self) -> Iterator[Any]:
         return iter(
             self._connection.execute(
-                "SELECT seq, hall, serial, since, door, override, open, credited FROM own_stay"
-                " ORDER BY seq"
+                "SELECT seq, hall, serial, since, door, override, open, credited, around"
+                " FROM own_stay ORDER BY seq, around, hall"
             )
         )
 
-    def _enter(self, record: _Line, row: Any) -> None:
-        fields = (record.seq, record.hall, record.serial, record.scanned_at, record.door)
-        if row is None or tuple(row[:6]) != (*fields, int(record.override_place)):
+    def _enter(self, record: _Line, stays: Iterator[Any]) -> None:
+        """A stay in the door's hall, and one in each hall around that the entry counts in."""
+        self._hall[record.seq] = record.hall
+        self._said[record.seq] = self._begun(record, record.hall, record.override_place, stays)
+        for one in sorted(record.outer, key=lambda outer: outer.hall):
+            said = self._begun(record, one.hall, one.override_place, stays)
+            self._said_around[record.seq, one.hall] = said
+
+    def _begun(self, record: _Line, hall: int, override: bool, stays: Iterator[Any]) -> int:
+        """What the table says of the stay in the hall: the next of `stays`."""
+        row, around = next(stays, None), int(hall != record.hall)
+        fields = (record.seq, hall, record.serial, record.scanned_at, record.door, int(override))
+        if row is None or (*row[:6], row[8]) != (*fields, around):
             raise Found(f"the stay that scan {record.seq} began is not the one that was written")
         if (row[6], row[7]) not in ((1, 0), (0, 0), (0, 1)):
             raise Found(f"the stay that scan {record.seq} began is neither open nor over")
-        self._said[record.seq] = OPEN if row[6] else CREDITED if row[7] else CLOSED
-        self._entries[PoolKey(record.hall, record.override_place)] += 1
+        self._entries[PoolKey(hall, override)] += 1
+        return OPEN if row[6] else CREDITED if row[7] else CLOSED
 
-    def _close(self, record: _Line, stay: _Stay) -> None:
-        """As Step.append does: a stay closes once, and its place comes back here at most once."""
-        pool = PoolKey(record.hall, record.override_place)
+    def _close(self, seq: int, pool: PoolKey, stay: _Stay, *, credited: bool) -> None:
+        """As Step.append does: a stay closes once in a hall, and its place comes back here at most
+        once. `seq` is of the exit.
+        """
         if (stay.kiosk, stay.generation) != self._me:
-            self._named.add((stay.kiosk, stay.generation, stay.seq))
-        elif stay.seq < record.seq and self._said[stay.seq]:
-            if not self._closed[stay.seq]:
-                self._closed[stay.seq] = 2 if record.credited else 1
-                if self._said[stay.seq] == CREDITED:
-                    self._own_back[pool] += 1
-        if record.credited:
+            self._named.add((stay.kiosk, stay.generation, stay.seq, pool.hall_id))
+        elif stay.seq < seq and self._end(stay.seq, pool.hall_id, 2 if credited else 1):
+            self._own_back[pool] += 1
+        if credited:
             self._back[pool] += 1
+
+    def _end(self, seq: int, hall: int, how: int) -> bool:
+        """Note that an exit ended the stay in the hall, as `_closed` says; whether it is the first to
+        do so, and the table says that its place came back by that.
+        """
+        if (seq, hall) in self._said_around:
+            if (seq, hall) in self._closed_around:
+                return False
+            self._closed_around[seq, hall] = how
+            return self._said_around[seq, hall] == CREDITED
+        if not self._said[seq] or self._hall[seq] != hall or self._closed[seq]:
+            return False
+        self._closed[seq] = how
+        return self._said[seq] == CREDITED
 
     def _compare(self) -> None:
         for seq in range(1, self._last + 1):
-            said = self._said[seq]
-            if said and (said != OPEN) != (self._closed[seq] > 0):
-                raise Found(f"the stay that scan {seq} began is not over as its exit says")
-            if said == CREDITED and self._closed[seq] != 2:
-                raise Found(f"the place of scan {seq} came back here, and no exit says so")
-        self._same("named_stay", "kiosk, generation, seq", self._named)
+            if self._said[seq]:
+                _compare_end(seq, self._said[seq], self._closed[seq])
+        for key, said in self._said_around.items():
+            _compare_end(key[0], said, self._closed_around.get(key, 0))
+        self._compare_named()
         self._same("seen_issue", "serial, issue", set(self._issues.items()))
         self._compare_accounts()
+
+    def _compare_named(self) -> None:
+        """What was named before halls counted in each other stands there with hall 0."""
+        rows = self._connection.execute("SELECT kiosk, generation, seq, hall FROM named_stay")
+        found = {tuple(row) for row in rows}
+        before = {row[:3] for row in found if row[3] == 0}
+        lacking = {one for one in self._named - found if one[:3] not in before}
+        unsaid = {row for row in found - self._named if row[3] != 0}
+        if lacking or unsaid or not before <= {one[:3] for one in self._named}:
+            raise Found("its named_stay is not what its scans say")
 
     def _same(self, table: str, columns: str, wanted: set[Any]) -> None:
         found = {tuple(row) for row in self._connection.execute(f"SELECT {columns} FROM {table}")}
@@ -202,6 +253,13 @@ class Replay:
             said = (entries, credited, trusted)
             if said != (self._entries[pool], own, self._back[pool] - own):
                 raise Found(f"its account with hall {pool.hall_id} is not what its scans say")
+
+
+def _compare_end(seq: int, said: int, closed: int) -> None:
+    if (said != OPEN) != (closed > 0):
+        raise Found(f"the stay that scan {seq} began is not over as its exit says")
+    if said == CREDITED and closed != 2:
+        raise Found(f"the place of scan {seq} came back here, and no exit says so")
 
 
 def _order_problem(connection: Connection, owner: Owner) -> str | None:

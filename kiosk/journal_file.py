@@ -88,11 +88,12 @@ class JournalFile:
                 f"{self.path.name} is the journal of {found[0]} (generation {found[1]}), and this "
                 f"is {owner[0]} (generation {owner[1]}). Nothing was changed."
             )
-        if version < schema.VERSION:
+        for later in range(max(version, 1) + 1, schema.VERSION + 1):
             self._connection.execute("BEGIN IMMEDIATE")
-            for statement in schema.VERSION_2:
+            for statement in schema.CHANGES[later]:
                 self._connection.execute(statement)
-            seal_all(self._connection, self.seal)
+            if later == schema.SEALS_SINCE:
+                seal_all(self._connection, self.seal)
             self._connection.execute("COMMIT")
 
     @contextmanager

@@ -5,10 +5,10 @@ from typing import Literal
 
 from msgspec import UNSET
 
-from badges.admission.facts import Admitted, Decision, Direction, StayId
+from badges.admission.facts import Admitted, Decision, Denied, Direction, StayId
 from badges.credential import Credential
 from badges.places import Account, PoolKey
-from badges.record import ScanRecord, StayRef
+from badges.record import OuterHall, ScanRecord, StayRef
 from badges.transparency import chain_start
 from badges.wire import Mark
 from kiosk.journal_schema import Connection
@@ -34,6 +34,16 @@ class State:
 
 
 @dataclass(frozen=True)
+class OuterDraft:
+    """What a scan is to do in a hall around the door's own, besides."""
+
+    hall: int
+    closes: StayId | None = None
+    override_place: bool = False
+    trusting: bool = False
+
+
+@dataclass(frozen=True)
 class Draft:
     """A scan that was decided and is to be recorded."""
 
@@ -51,6 +61,7 @@ class Draft:
     skew_ms: int | None = None
     epoch: int = 0  # of the server's time, in which it was measured
     facts_age_ms: int | None = None
+    outer: tuple[OuterDraft, ...] = ()  # from the inside out
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,7 @@ class Offer:
     accounts: dict[PoolKey, Account]
     grants: dict[PoolKey, SignedGrant] = field(default_factory=dict)
     mark: Mark | None = None
+    gone_outer: tuple[tuple[int, int], ...] = ()  # `gone` by entry and hall, of halls around
 
 
 @dataclass(frozen=True)
@@ -159,8 +171,27 @@ def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
         issue=badge.issue if badge else None,
         category=badge.category if badge else None,
         session=decision.session_id,
-        closes=StayRef(closes.kiosk, closes.generation, closes.seq) if closes else None,
+        closes=_ref(closes),
         override_place=draft.override_place,
         by=draft.by,
         note=draft.note,
+        outer=_outer(draft) or UNSET,
     )
+
+
+def _outer(draft: Draft) -> tuple[OuterHall, ...]:
+    if isinstance(draft.decision, Denied):
+        about = draft.decision.hall_id
+        return () if about is None else (OuterHall(hall=about),)
+    return tuple(
+        OuterHall(
+            hall=one.hall,
+            closes=_ref(one.closes),
+            override_place=one.override_place,
+        )
+        for one in draft.outer
+    )
+
+
+def _ref(stay: StayId | None) -> StayRef | None:
+    return None if stay is None else StayRef(stay.kiosk, stay.generation, stay.seq)

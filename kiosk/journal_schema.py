@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-VERSION = 2
+VERSION = 3
+SEALS_SINCE = 2  # the version whose change is followed by sealing all that is there
 BUSY_TIMEOUT_MS = 5_000
 
 PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
@@ -115,48 +116,87 @@ TABLES = (
     "PRAGMA user_version = 1",
 )
 
-# What a journal of version 1 lacks. Every row that the scans do not prove bears a seal
-# (kiosk/journal_seal.py), and each account the server's signature for what it granted.
-VERSION_2 = (
-    "ALTER TABLE state ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-    "ALTER TABLE account ADD COLUMN signed INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE account ADD COLUMN signed_in INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE account ADD COLUMN signature BLOB NOT NULL DEFAULT x''",
-    "ALTER TABLE account ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-    "ALTER TABLE witnessed ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-    "ALTER TABLE evidence ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-    # Scans whose answer was given once more after a restart.
-    """
-    CREATE TABLE repeated (
-        seq INTEGER PRIMARY KEY REFERENCES scan,
-        seal BLOB NOT NULL
-    ) STRICT
-    """,
-    # How the clock stood to the one that nobody sets, in which start of the machine, and after
-    # which scan it was last set.
-    """
-    CREATE TABLE clock (
-        one INTEGER PRIMARY KEY CHECK (one = 1),
-        boot TEXT NOT NULL,
-        ahead_ms INTEGER NOT NULL,
-        since INTEGER NOT NULL,
-        seal BLOB NOT NULL
-    ) STRICT
-    """,
-    # How far the server had come, by its own signed word.
-    """
-    CREATE TABLE mark (
-        one INTEGER PRIMARY KEY CHECK (one = 1),
-        incarnation INTEGER NOT NULL,
-        run TEXT NOT NULL,
-        cursor INTEGER NOT NULL,
-        entries INTEGER NOT NULL,
-        signature BLOB NOT NULL,
-        seal BLOB NOT NULL
-    ) STRICT
-    """,
-    "PRAGMA user_version = 2",
-)
+# What each later version changes in the tables of the one before. A new file takes them all.
+CHANGES: dict[int, tuple[str, ...]] = {
+    # Every row that the scans do not prove bears a seal (kiosk/journal_seal.py), and each account
+    # the server's signature for what it granted.
+    2: (
+        "ALTER TABLE state ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE account ADD COLUMN signed INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE account ADD COLUMN signed_in INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE account ADD COLUMN signature BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE account ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE witnessed ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE evidence ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
+        # Scans whose answer was given once more after a restart.
+        """
+        CREATE TABLE repeated (
+            seq INTEGER PRIMARY KEY REFERENCES scan,
+            seal BLOB NOT NULL
+        ) STRICT
+        """,
+        # How the clock stood to the one that nobody sets, in which start of the machine, and after
+        # which scan it was last set.
+        """
+        CREATE TABLE clock (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            boot TEXT NOT NULL,
+            ahead_ms INTEGER NOT NULL,
+            since INTEGER NOT NULL,
+            seal BLOB NOT NULL
+        ) STRICT
+        """,
+        # How far the server had come, by its own signed word.
+        """
+        CREATE TABLE mark (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            incarnation INTEGER NOT NULL,
+            run TEXT NOT NULL,
+            cursor INTEGER NOT NULL,
+            entries INTEGER NOT NULL,
+            signature BLOB NOT NULL,
+            seal BLOB NOT NULL
+        ) STRICT
+        """,
+        "PRAGMA user_version = 2",
+    ),
+    # One entry may open a stay in the door's hall and in halls around it, and one exit close such.
+    3: (
+        """
+        CREATE TABLE own_stay_3 (
+            seq INTEGER NOT NULL REFERENCES scan,
+            hall INTEGER NOT NULL,
+            serial INTEGER NOT NULL,
+            since INTEGER NOT NULL,
+            door INTEGER NOT NULL,
+            override INTEGER NOT NULL DEFAULT 0,
+            open INTEGER NOT NULL DEFAULT 1 CHECK (open IN (0, 1)),
+            credited INTEGER NOT NULL DEFAULT 0 CHECK (credited <= 1 - open),
+            around INTEGER NOT NULL DEFAULT 0 CHECK (around IN (0, 1)),
+            PRIMARY KEY (seq, hall)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "INSERT INTO own_stay_3 (seq, hall, serial, since, door, override, open, credited)"
+        " SELECT seq, hall, serial, since, door, override, open, credited FROM own_stay",
+        "DROP TABLE own_stay",
+        "ALTER TABLE own_stay_3 RENAME TO own_stay",
+        "CREATE INDEX own_stay_open ON own_stay (serial, hall) WHERE open = 1",
+        # Hall 0 is no hall: what was named before this version is named wherever it counts.
+        """
+        CREATE TABLE named_stay_3 (
+            kiosk TEXT NOT NULL,
+            generation INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            hall INTEGER NOT NULL,
+            PRIMARY KEY (kiosk, generation, seq, hall)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "INSERT INTO named_stay_3 SELECT kiosk, generation, seq, 0 FROM named_stay",
+        "DROP TABLE named_stay",
+        "ALTER TABLE named_stay_3 RENAME TO named_stay",
+        "PRAGMA user_version = 3",
+    ),
+}
 
 
 class Connection(Protocol):

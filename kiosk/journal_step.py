@@ -6,12 +6,13 @@ import msgspec
 
 from badges.admission.facts import Admitted, Direction, StayId
 from badges.keys import PrivateKey
-from badges.places import Account, PoolKey, may_credit, may_trust
-from badges.record import ScanRecord, encode_record
+from badges.places import Account, PoolKey, enter_all, may_credit, may_trust
+from badges.record import OuterHall, ScanRecord, StayRef, encode_record
 from badges.transparency import chain_next
 from badges.wire import HEAD_CONTEXT, Mark
 from kiosk.journal_records import (
     Draft,
+    OuterDraft,
     OwnStay,
     SignedGrant,
     State,
@@ -153,11 +154,14 @@ class Step:
         ).fetchall()
         return [OwnStay(self._own(row[0]), row[1], row[2], bool(row[3])) for row in rows]
 
-    def is_named(self, stay: StayId) -> bool:
-        """Whether an exit here has named this stay of another kiosk, and so closed it."""
+    def is_named(self, stay: StayId, hall: int) -> bool:
+        """Whether an exit here has named this stay of another kiosk in the hall, and so closed
+        it.
+        """
         row = self._connection.execute(
-            "SELECT 1 FROM named_stay WHERE kiosk = ? AND generation = ? AND seq = ?",
-            (stay.kiosk, stay.generation, stay.seq),
+            "SELECT 1 FROM named_stay WHERE kiosk = ? AND generation = ? AND seq = ?"
+            " AND hall IN (?, 0)",
+            (stay.kiosk, stay.generation, stay.seq, hall),
         ).fetchone()
         return row is not None
 
@@ -169,16 +173,21 @@ class Step:
         return row[0] if row else 1
 
     def append(self, draft: Draft) -> ScanRecord:
-        """Record the scan, with its effect on places and stays.
+        """Record the scan, with its effect on places and stays in its hall and those around it.
 
-        Raises NoPlaceError for an entry without a free place; nothing is recorded then.
+        Raises NoPlaceError for an entry without a free place in each of them; nothing is recorded
+        then.
         """
         seq = self.state.last_seq + 1
         closes = draft.decision.closes if isinstance(draft.decision, Admitted) else None
         record = make_record(draft, self.state, seq)
         if closes is not None:
-            credited, override = self._close(closes, draft)
+            key = PoolKey(draft.hall, draft.override_place)
+            credited, override = self._close(closes, key, trusting=draft.trusting)
             record = msgspec.structs.replace(record, credited=credited, override_place=override)
+        if any(one.closes is not None for one in draft.outer):
+            outer = tuple(self._close_outer(one) for one in draft.outer)
+            record = msgspec.structs.replace(record, outer=outer)
         raw = encode_record(record)
         head = chain_next(head_at(self._connection, self.state, seq - 1), raw)
         self._connection.execute(
@@ -256,33 +265,52 @@ class Step:
     def _open_stay(self, draft: Draft, seq: int) -> None:
         if draft.badge is None:
             raise ValueError("an entry needs a badge")
-        override = draft.override_place
-        account = self.account(draft.hall, override=override).enter()
-        self.put_account(draft.hall, account, override=override)
-        self._connection.execute(
-            "INSERT INTO own_stay (seq, hall, serial, since, door, override)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (seq, draft.hall, draft.badge.serial, draft.scanned_at, draft.door, override),
+        keys = [PoolKey(draft.hall, draft.override_place)]
+        keys += [PoolKey(one.hall, one.override_place) for one in draft.outer]
+        accounts = {key: self.account(key.hall_id, override=key.override) for key in keys}
+        for key, account in enter_all(accounts).items():
+            self.put_account(key.hall_id, account, override=key.override)
+            self._connection.execute(
+                "INSERT INTO own_stay (seq, hall, serial, since, door, override, around)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (seq, key.hall_id, draft.badge.serial, draft.scanned_at, draft.door, key.override,
+                 key.hall_id != draft.hall),
+            )  # fmt: skip
+
+    def _close_outer(self, one: OuterDraft) -> OuterHall:
+        """What the exit does in a hall around the door's own."""
+        if one.closes is None:
+            return OuterHall(hall=one.hall)
+        key = PoolKey(one.hall, one.override_place)
+        credited, override = self._close(one.closes, key, trusting=one.trusting)
+        stay = one.closes
+        return OuterHall(
+            hall=one.hall,
+            closes=StayRef(stay.kiosk, stay.generation, stay.seq),
+            credited=credited,
+            override_place=override,
         )
 
-    def _close(self, stay: StayId, draft: Draft) -> tuple[bool, bool]:
-        """Close the stay here, at once: whether its place came back to this kiosk (rule 3), and
-        whether that is one beyond the capacity.
+    def _close(self, stay: StayId, key: PoolKey, *, trusting: bool) -> tuple[bool, bool]:
+        """Close the stay in the pool's hall, at once: whether its place came back to this kiosk
+        (rule 3), and whether that is one beyond the capacity.
         """
         own = (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation)
         if not own:
-            key, closed = PoolKey(draft.hall, draft.override_place), self.is_named(stay)
+            closed = self.is_named(stay, key.hall_id)
             self._connection.execute(
-                "INSERT OR IGNORE INTO named_stay (kiosk, generation, seq) VALUES (?, ?, ?)",
-                (stay.kiosk, stay.generation, stay.seq),
+                "INSERT OR IGNORE INTO named_stay (kiosk, generation, seq, hall)"
+                " VALUES (?, ?, ?, ?)",
+                (stay.kiosk, stay.generation, stay.seq, key.hall_id),
             )
-            return self._trust(stay, draft, key, closed=closed), key.override
+            return self._trust(stay, key, closed=closed, trusting=trusting), key.override
         row = self._connection.execute(
-            "SELECT hall, override, open FROM own_stay WHERE seq = ?", (stay.seq,)
+            "SELECT override, open FROM own_stay WHERE seq = ? AND hall = ?",
+            (stay.seq, key.hall_id),
         ).fetchone()
         if row is None:
             return False, False
-        key, closed = PoolKey(row[0], bool(row[1])), not row[2]
+        key, closed = PoolKey(key.hall_id, bool(row[0])), not row[1]
         credited = may_credit(
             stay,
             kiosk=self.state.kiosk,
@@ -291,18 +319,18 @@ class Step:
             closed=closed,
         )
         self._connection.execute(
-            "UPDATE own_stay SET open = 0, credited = ? WHERE seq = ? AND open = 1",
-            (int(credited), stay.seq),
+            "UPDATE own_stay SET open = 0, credited = ? WHERE seq = ? AND hall = ? AND open = 1",
+            (int(credited), stay.seq, key.hall_id),
         )
         if credited:
             account = self.account(key.hall_id, override=key.override).credit()
             self.put_account(key.hall_id, account, override=key.override)
             return True, key.override
-        return self._trust(stay, draft, key, closed=closed), key.override
+        return self._trust(stay, key, closed=closed, trusting=trusting), key.override
 
-    def _trust(self, stay: StayId, draft: Draft, key: PoolKey, *, closed: bool) -> bool:
+    def _trust(self, stay: StayId, key: PoolKey, *, closed: bool, trusting: bool) -> bool:
         """In a trusting hall, while the server is away, take back the place of any stay."""
-        if not may_trust(stay, offline=draft.trusting, closed=closed):
+        if not may_trust(stay, offline=trusting, closed=closed):
             return False
         account = self.account(key.hall_id, override=key.override).trust()
         self.put_account(key.hall_id, account, override=key.override)

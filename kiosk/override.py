@@ -5,19 +5,20 @@ place like any entry: an ordinary one where the door has it free, else one betwe
 capacity and its fire limit.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from badges.admission import Admitted, Direction, Flag, Reason, Scan
-from badges.admission.facts import Decision, StayId
+from badges.admission.facts import AntiPassback, Decision, StayId
 from badges.credential import Credential, CredentialFlag
 from badges.record import ScanRecord
 from badges.wire import HolderName
 from kiosk.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.answer import Answer, explain_in, make_answer
 from kiosk.catalogue import each
-from kiosk.journal import Draft, Journal, Step
-from kiosk.known import Known
+from kiosk.journal import Draft, Journal, OuterDraft, Step
+from kiosk.known import Known, least_free
 from kiosk.link import Skew
 from kiosk.replica import Replica
 from kiosk.replica_venue import Venue
@@ -70,10 +71,8 @@ class Overruling:
         venue, badge = self._venue(), denied.badge
         if badge is None:
             raise SupervisorError("not_overridable")
-        hall = venue.hall.hall_id
         admitted = self._enter(venue, badge, word, at)
-        if admitted is None and self._ask_for_place(hall):
-            self._journal.wait_for_place(hall, PLACE_WAIT_S, override=True)
+        if admitted is None and self._wait_for_places(venue):
             admitted = self._enter(venue, badge, word, at)
         if admitted is None:
             raise SupervisorError("no_place")
@@ -89,41 +88,62 @@ class Overruling:
         )
         return replace(answer, act="override", explanation=words)
 
+    def _wait_for_places(self, venue: Venue) -> bool:
+        """Whether the server could be asked for those that lack, in any hall that an entry here
+        enters. They have come by then, or do not come in time.
+        """
+        lacking = [h for h in venue.halls if not self._journal.has_place(h, override=True)]
+        if not all([self._ask_for_place(hall) for hall in lacking]):
+            return False
+        deadline = time.monotonic() + PLACE_WAIT_S
+        for hall in lacking:
+            left = max(0.0, deadline - time.monotonic())
+            self._journal.wait_for_place(hall, left, override=True)
+        return True
+
     def _enter(
         self, venue: Venue, badge: Credential, word: Word, at: int
-    ) -> tuple[Decision, int, int] | None:
-        """The decision, its sequence and the places left, committed; None without a place."""
-        hall, skew = venue.hall.hall_id, self._skew()
+    ) -> tuple[Decision, int, tuple[int, int]] | None:
+        """The decision, its sequence and the places left, committed; None without a place in each
+        hall. An ordinary one serves where there is one, whatever another hall has.
+        """
+        skew = self._skew()
         with self._journal.step() as step:
-            beyond = _pool(step, hall)
-            if beyond is None:
+            beyond = {hall: _pool(step, hall) for hall in venue.halls}
+            if None in beyond.values():
                 return None
-            decision = Admitted(flags=self._flags(badge, hall, step))
+            decision = Admitted(flags=self._flags(badge, venue, step))
+            outer = (hall.hall_id for hall in venue.outer)
             record = step.append(
                 Draft(
                     direction=Direction.ENTRY,
                     door=venue.door.door,
-                    hall=hall,
+                    hall=venue.hall.hall_id,
                     scanned_at=at,
                     decision=decision,
                     badge=badge,
                     act="override",
                     by=word.user,
                     note=word.note,
-                    override_place=beyond,
+                    override_place=bool(beyond[venue.hall.hall_id]),
                     skew_ms=skew.ms if skew else None,
                     epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
+                    outer=tuple(OuterDraft(h, override_place=bool(beyond[h])) for h in outer),
                 )
             )
-            return decision, record.seq, step.account(hall).free
+            return decision, record.seq, least_free(venue, step)
 
-    def _flags(self, badge: Credential, hall: int, step: Step) -> frozenset[Flag]:
+    def _flags(self, badge: Credential, venue: Venue, step: Step) -> frozenset[Flag]:
         flags = set()
         if badge.issue <= self._replica.copied_issue(badge.serial):
             flags.add(Flag.LIKELY_COPY)
-        if self._known.presence(badge.serial, hall, step) is not None:
+        if self._known.presence(badge.serial, venue.hall.hall_id, step) is not None:
             flags.add(Flag.PASSBACK)
+        for hall in venue.outer:
+            watched = hall.anti_passback is not AntiPassback.OFF
+            if watched and self._known.presence(badge.serial, hall.hall_id, step) is not None:
+                flags.add(Flag.PASSBACK)
         if badge.flags & CredentialFlag.ATTENTION:
             flags.add(Flag.ATTENTION)
         if badge.flags & CredentialFlag.ESCORT:
@@ -162,7 +182,8 @@ class Overruling:
         if refused:
             raise SupervisorError(refused)
         badge, skew = _badge_of(entry), self._skew()
-        decision = Admitted(closes=StayId(entry.kiosk, entry.generation, entry.seq))
+        stay = StayId(entry.kiosk, entry.generation, entry.seq)
+        decision = Admitted(closes=stay)
         with self._journal.step() as step:
             if not self._stands(entry, step):
                 raise SupervisorError("already_over")
@@ -180,9 +201,10 @@ class Overruling:
                     skew_ms=skew.ms if skew else None,
                     epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
+                    outer=tuple(OuterDraft(one.hall, closes=stay) for one in entry.outer_halls),
                 )
             )
-            free = step.account(venue.hall.hall_id).free
+            free = least_free(venue, step)
         return _annulled(venue, entry, badge, decision, record, free, word, holder)
 
     def _venue(self) -> Venue:
@@ -225,7 +247,7 @@ def _annulled(
     badge: Credential,
     decision: Decision,
     record: ScanRecord,
-    free: int,
+    free: tuple[int, int],
     word: Word,
     holder: HolderName | None,
 ) -> Answer:

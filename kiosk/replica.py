@@ -6,11 +6,12 @@ One thread writes, any may read: readers see whole transactions and never wait f
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 
 from badges import wire
 from badges.admission.facts import Presence, StayId
@@ -20,6 +21,7 @@ from badges.record import StayRef
 from kiosk import replica_schema
 from kiosk.replica_venue import Venue, read_venue
 
+_NO_OTHERS: Mapping[int, Collection[StayId]] = {}
 FRESH_SAVED_MS = 10_000  # how often the age is saved where nothing else is
 _PUT_HOLDER = (
     "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
@@ -108,28 +110,40 @@ class Replica:
         """The row after which names are to be fetched."""
         return int(self._one("SELECT names_after FROM progress")[0])
 
-    def load(self, snapshot: wire.Snapshot, own_open: Collection[StayId] = ()) -> None:
+    def load(
+        self,
+        snapshot: wire.Snapshot,
+        own_open: Collection[StayId] = (),
+        outer_open: Mapping[int, Collection[StayId]] = _NO_OTHERS,
+    ) -> None:
         """Take the whole of it, names aside.
 
         `own_open` are stays that began here, that the server had before it answered, and that are
-        not known to be over: those it no longer counts ended elsewhere. Raises ValueError for a
-        snapshot that can't be used, with nothing changed.
+        not known to be over: those it no longer counts ended elsewhere. `outer_open` are such stays
+        in the halls around, by hall. Raises ValueError for a snapshot that can't be used, with
+        nothing changed.
         """
         venue = read_venue(snapshot, self._root)
-        body = wire.encode(msgspec.structs.replace(snapshot, holders=[], stays=[]))
-        open_now = {_stay_id(facts.stay) for facts in snapshot.stays}
+        outer = [msgspec.structs.replace(one, stays=[]) for one in snapshot.outer_facts] or UNSET
+        bare = msgspec.structs.replace(snapshot, holders=[], stays=[], outer=outer)
+        body = wire.encode(bare)
+        told = {snapshot.hall.hall: snapshot.stays}
+        told |= {one.hall.hall: one.stays for one in snapshot.outer_facts}
+        known = {snapshot.hall.hall: own_open, **outer_open}
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO snapshot (one, body) VALUES (1, ?)", (body,))
             db.execute("DELETE FROM holder")
             db.executemany(_PUT_HOLDER, (_holder_row(holder) for holder in snapshot.holders))
             db.execute("DELETE FROM stay")
             db.execute("DELETE FROM moved")
-            for facts in snapshot.stays:
-                self._open(db, facts)
-            db.executemany(
-                "INSERT OR IGNORE INTO ended (seq) VALUES (?)",
-                ((stay.seq,) for stay in own_open if stay not in open_now),
-            )
+            for hall, stays in told.items():
+                for facts in stays:
+                    self._open(db, facts, hall)
+                open_now = {_stay_id(facts.stay) for facts in stays}
+                db.executemany(
+                    "INSERT OR IGNORE INTO ended (seq, hall) VALUES (?, ?)",
+                    ((stay.seq, hall) for stay in known.get(hall, ()) if stay not in open_now),
+                )
             db.execute("UPDATE progress SET cursor = ?", (snapshot.cursor,))
         self._venue = venue
         self.mark_fresh()
@@ -141,9 +155,9 @@ class Replica:
                 case wire.HolderChanged(holder):
                     db.execute(_PUT_HOLDER, _holder_row(holder))
                 case wire.StayOpened(stay, hall) if self._is_here(hall):
-                    self._open(db, stay)
+                    self._open(db, stay, hall)
                 case wire.StayClosed(stay, hall, counted=counted) if self._is_here(hall):
-                    (self._move_on if counted else self._end)(db, _stay_id(stay))
+                    (self._move_on if counted else self._end)(db, _stay_id(stay), hall)
                 case _:
                     pass  # for the journal, or a reason to fetch something
             db.execute("UPDATE progress SET cursor = ?", (cursor,))
@@ -179,35 +193,39 @@ class Replica:
             ).fetchone()
         return row[0] if row else 0
 
-    def stays(self, serial: int, *, moved: bool = False) -> list[Presence]:
-        """The holder's open stays in this hall that began at other kiosks, the newest first.
+    def stays(self, serial: int, hall: int, *, moved: bool = False) -> list[Presence]:
+        """The holder's open stays in the hall that began at other kiosks, the newest first.
 
-        With `moved` those whose holder was seen at another hall since, instead: only an exit here
-        gives their places back.
+        With `moved` those whose holder was seen at another hall since, instead: only an exit from
+        the hall gives their places back.
         """
         with self._reading:
             rows = self._reader.execute(
                 "SELECT kiosk, generation, seq, since, door, override FROM stay"
-                " WHERE serial = ? AND moved = ? ORDER BY since DESC",
-                (serial, moved),
+                " WHERE serial = ? AND hall = ? AND moved = ? ORDER BY since DESC",
+                (serial, hall, moved),
             ).fetchall()
         return [
             Presence(StayId(*row[:3]), since=row[3], door=str(row[4]), override=bool(row[5]))
             for row in rows
         ]
 
-    def is_ended(self, seq: int) -> bool:
-        """Whether the stay that entry `seq` of this kiosk began has ended elsewhere."""
+    def is_ended(self, seq: int, hall: int) -> bool:
+        """Whether the stay in the hall that entry `seq` of this kiosk began has ended elsewhere."""
         with self._reading:
-            row = self._reader.execute("SELECT 1 FROM ended WHERE seq = ?", (seq,)).fetchone()
+            row = self._reader.execute(
+                "SELECT 1 FROM ended WHERE seq = ? AND hall = ?", (seq, hall)
+            ).fetchone()
         return row is not None
 
-    def has_moved(self, seq: int) -> bool:
-        """Whether the holder of the stay that entry `seq` of this kiosk began, and that has not
-        ended, was seen at another hall since.
+    def has_moved(self, seq: int, hall: int) -> bool:
+        """Whether the holder of the stay in the hall that entry `seq` of this kiosk began, and that
+        has not ended, was seen at another hall since.
         """
         with self._reading:
-            row = self._reader.execute("SELECT 1 FROM moved WHERE seq = ?", (seq,)).fetchone()
+            row = self._reader.execute(
+                "SELECT 1 FROM moved WHERE seq = ? AND hall = ?", (seq, hall)
+            ).fetchone()
         return row is not None
 
     def name_of(self, signature: bytes) -> wire.HolderName | None:
@@ -238,36 +256,41 @@ class Replica:
         return max(0, self._monotonic() - self._fresh_at)
 
     def _is_here(self, hall: int) -> bool:
-        return self._venue is not None and self._venue.hall.hall_id == hall
+        return self._venue is not None and hall in self._venue.halls
 
-    def _open(self, db: sqlite3.Connection, facts: wire.StayFacts) -> None:
+    def _open(self, db: sqlite3.Connection, facts: wire.StayFacts, hall: int) -> None:
         stay = facts.stay
         if (stay.kiosk, stay.generation) != self._mine:  # the journal knows its own better
             db.execute(
                 "INSERT OR REPLACE INTO stay"
-                " (kiosk, generation, seq, serial, since, door, override, moved)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*_key(stay), facts.serial, facts.since, facts.door, facts.override, facts.moved),
+                " (kiosk, generation, seq, serial, since, door, override, moved, hall)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(*_key(stay), facts.serial, facts.since, facts.door),
+                    *(facts.override, facts.moved, hall),
+                ),
             )
         elif facts.moved:
-            self._move_on(db, _stay_id(stay))
+            self._move_on(db, _stay_id(stay), hall)
 
-    def _move_on(self, db: sqlite3.Connection, stay: StayId) -> None:
+    def _move_on(self, db: sqlite3.Connection, stay: StayId, hall: int) -> None:
         """Nobody is here by it, as far as entries go; its place is taken until an exit names it."""
         if (stay.kiosk, stay.generation) == self._mine:
-            db.execute("INSERT OR IGNORE INTO moved (seq) VALUES (?)", (stay.seq,))
+            db.execute("INSERT OR IGNORE INTO moved (seq, hall) VALUES (?, ?)", (stay.seq, hall))
         else:
             db.execute(
-                "UPDATE stay SET moved = 1 WHERE kiosk = ? AND generation = ? AND seq = ?",
-                _key(stay),
+                "UPDATE stay SET moved = 1 WHERE kiosk = ? AND generation = ? AND seq = ?"
+                " AND hall = ?",
+                (*_key(stay), hall),
             )
 
-    def _end(self, db: sqlite3.Connection, stay: StayId) -> None:
+    def _end(self, db: sqlite3.Connection, stay: StayId, hall: int) -> None:
         if (stay.kiosk, stay.generation) == self._mine:
-            db.execute("INSERT OR IGNORE INTO ended (seq) VALUES (?)", (stay.seq,))
+            db.execute("INSERT OR IGNORE INTO ended (seq, hall) VALUES (?, ?)", (stay.seq, hall))
         else:
             db.execute(
-                "DELETE FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?", _key(stay)
+                "DELETE FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall = ?",
+                (*_key(stay), hall),
             )
 
     def _one(self, sql: str) -> tuple[int, ...]:

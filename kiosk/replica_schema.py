@@ -5,7 +5,7 @@ not wait for the disk.
 import sqlite3
 from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 BUSY_TIMEOUT_MS = 5_000
 
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF")
@@ -34,8 +34,8 @@ _TABLES = (
         copied_issue INTEGER NOT NULL
     ) STRICT
     """,
-    # Stays of this door's hall that began at other kiosks and take a place. `moved`: the holder was
-    # seen at another hall since.
+    # Stays, of this door's hall and those around it, that began at other kiosks and take a place.
+    # `moved`: the holder was seen at another hall since.
     """
     CREATE TABLE stay (
         kiosk TEXT NOT NULL,
@@ -46,14 +46,27 @@ _TABLES = (
         door INTEGER NOT NULL,
         override INTEGER NOT NULL,
         moved INTEGER NOT NULL,
-        PRIMARY KEY (kiosk, generation, seq)
+        hall INTEGER NOT NULL,
+        PRIMARY KEY (kiosk, generation, seq, hall)
     ) STRICT, WITHOUT ROWID
     """,
-    "CREATE INDEX stay_serial ON stay (serial)",
+    "CREATE INDEX stay_serial ON stay (serial, hall)",
     # Stays that began here and ended elsewhere, by the sequence of their entry.
-    "CREATE TABLE ended (seq INTEGER PRIMARY KEY) STRICT",
+    """
+    CREATE TABLE ended (
+        seq INTEGER NOT NULL,
+        hall INTEGER NOT NULL,
+        PRIMARY KEY (seq, hall)
+    ) STRICT, WITHOUT ROWID
+    """,
     # Of those that have not ended: the holder was seen at another hall since.
-    "CREATE TABLE moved (seq INTEGER PRIMARY KEY) STRICT",
+    """
+    CREATE TABLE moved (
+        seq INTEGER NOT NULL,
+        hall INTEGER NOT NULL,
+        PRIMARY KEY (seq, hall)
+    ) STRICT, WITHOUT ROWID
+    """,
     "CREATE TABLE name (lookup BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID",
     f"PRAGMA user_version = {VERSION}",
 )

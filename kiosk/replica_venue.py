@@ -1,7 +1,7 @@
 """What a snapshot says of the door, as the decision wants it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,7 +23,7 @@ class Venue:
     hall: Hall
     hall_names: Mapping[str, str]
     door: wire.DoorFacts
-    door_names: Mapping[str, Mapping[str, str]]  # of the hall's doors, by id as text
+    door_names: Mapping[str, Mapping[str, str]]  # of the halls' doors, by id as text
     categories: Mapping[int, wire.CategoryFacts]
     sessions: tuple[Session, ...]  # soonest first
     session_titles: Mapping[int, Mapping[str, str]]
@@ -32,6 +32,13 @@ class Venue:
     incarnation: int
     capacity: int
     supervisors: tuple[wire.SupervisorFacts, ...]
+    outer: tuple[Hall, ...] = ()  # halls around that the door leads into too, from the inside out
+    outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by hall
+
+    @property
+    def halls(self) -> tuple[int, ...]:
+        """Every hall in which an entry here counts, from the inside out."""
+        return (self.hall.hall_id, *(hall.hall_id for hall in self.outer))
 
     def sessions_at(self, at: int) -> tuple[Session, ...]:
         """The sessions that are not yet over."""
@@ -72,6 +79,8 @@ def read_venue(snapshot: wire.Snapshot, root: PublicKey) -> Venue:
         incarnation=snapshot.incarnation,
         capacity=snapshot.hall.capacity,
         supervisors=tuple(snapshot.supervisors),
+        outer=tuple(_hall(one.hall) for one in snapshot.outer_facts),
+        outer_names={one.hall.hall: one.hall.names for one in snapshot.outer_facts},
     )
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from badges import wire
 from badges.admission import Direction
-from badges.places import PoolKey
 from kiosk import config, health
 from kiosk.admit import Admitter, NotReadyError, own_direction
 from kiosk.answer import Answer
@@ -21,6 +20,7 @@ from kiosk.board import Board
 from kiosk.camera import CameraStatus
 from kiosk.feed import Feed
 from kiosk.journal import Journal, JournalError
+from kiosk.known import least_free, least_left
 from kiosk.link import Link, Skew
 from kiosk.messages import Code, Message, as_message
 from kiosk.override import Overruling
@@ -278,17 +278,19 @@ class Kiosk:
         }
         if venue is not None:
             own = self._direction if venue.door.mode == "both" else own_direction(venue)
-            accounts = self.journal.accounts()
-            account = accounts.get(PoolKey(venue.hall.hall_id))
-            left, left_at = link.left.get(venue.hall.hall_id, (None, None))
+            with self.journal.step() as step:
+                free, hall = least_free(venue, step)
+            left, left_hall, left_at = least_left(venue, link.left)
             status |= {
                 "hall_names": venue.hall_names,
                 "door_names": venue.door.names,
                 "mode": venue.door.mode,
                 "direction": own,
                 "time_zone": venue.time_zone.key,
-                "free_places": account.free if account else 0,
+                "free_places": free,
+                "free_names": venue.outer_names.get(hall, {}),
                 "hall_left": left,
+                "left_names": venue.outer_names.get(left_hall, {}),
                 "hall_left_at": left_at and left_at // 60_000 * 60_000,
             }
         return status

@@ -217,6 +217,7 @@ class Sync:
             first_seq=offer.first_seq,
             last_seq=offer.state.last_seq,
             gone=offer.gone,
+            gone_outer=[wire.GoneOuter(*one) for one in offer.gone_outer] or UNSET,
             head=offer.head,
             signature=offer.signature,
             incarnation=offer.state.incarnation,

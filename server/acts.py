@@ -58,6 +58,7 @@ KEPT = (
         ),
     ),
     Kept("door", ("door_id",)),
+    Kept("door_from", ("door_id",)),
     Kept(
         "kiosk",
         ("kiosk", "generation"),
@@ -72,7 +73,7 @@ KEPT = (
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
     Kept("unknown_holder", ("serial",)),
 )
-_SINCE = {"unknown_holder"}  # files of earlier versions lack it
+_SINCE = {"unknown_holder", "door_from"}  # files of earlier versions lack it
 # Of `attendee` and `badge`, rows that come by the thousand are not acts of this kind.
 _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
 

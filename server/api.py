@@ -17,7 +17,18 @@ from badges import wire
 from badges.enrolment import RequestStamp, request_message
 from badges.keys import BadSignatureError, PublicKey
 from badges.record import WireError
-from server import BACKUPS, entry_log, feed, issuing, kiosks, ledger, replicas, set_back, venue
+from server import (
+    BACKUPS,
+    entry_log,
+    feed,
+    issuing,
+    kiosks,
+    ledger,
+    nesting,
+    replicas,
+    set_back,
+    venue,
+)
 from server.lanes import Lanes, Proof, read_stamp
 from server.services import Services, address, renewed, services
 from server.subscription import CursorGoneError
@@ -122,13 +133,16 @@ def changes() -> Response:
     here = services()
     signed = read_signature()
     caller = here.database.write(lambda db: verified(db, signed, here.now(), at_work=True))
-    hall_id = venue.door_hall(here.database.reader, caller.door_id)
+    with here.database.reading() as db:
+        hall_id = venue.door_hall(db, caller.door_id)
+        outer = nesting.outer_of(db, caller.door_id)
     try:
         subscription = here.hub.subscribe(
             _number("after"),
             hall_id=hall_id,
             kiosk=caller.sender.kiosk,
             generation=caller.sender.generation,
+            outer=outer,
         )
     except CursorGoneError:
         raise ApiError(409, "cursor_gone", "Take a new replica first.") from None

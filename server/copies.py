@@ -70,11 +70,13 @@ def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
     """
     if not entered.clock_known:
         return None
+    # One entry may open stays in several halls: that in the door's own stands for it.
     trail: list[Span] = [(entered, None)]
     trail += [
         (stay, ended)
         for stay, ended in others
         if stay.clock_known
+        and not stay.around
         and (stay.issue, stay.epoch) == (entered.issue, entered.epoch)
         and abs(stay.opened_at - entered.opened_at) <= WINDOW_MS
     ]

@@ -4,12 +4,12 @@ differed.
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from badges.admission import Facts, Reason, Scan, decide
-from badges.admission.facts import Calendar, Direction, Holder, Presence, StayId
+from badges.admission.facts import Calendar, Direction, Holder, Outer, Presence
 from badges.admission.replay import discrepancy
 from badges.credential import Credential, CredentialFlag
 from badges.record import ScanRecord, WireError
@@ -35,17 +35,22 @@ class Judge:
         """
         if record.serial is None or record.direction != "entry" or record.act != "scan":
             return
-        other = presence.overlapping(others, record.hall, record.scanned_at)
+        inside: dict[int, presence.Stay] = {}
+        for hall in (record.hall, *self._rules.outer_ids(record.door)):
+            stay = presence.overlapping(others, hall, record.scanned_at)
+            if stay is not None:
+                inside[hall] = stay
         person = self._person(record.serial)
         if person is None:
             difference: str | None = UNKNOWN_SERIAL
         else:
-            facts = self._facts(record, person, other)
+            facts = self._facts(record, person, inside)
             badge = _badge(record, person)
             scan = Scan(badge, Direction.ENTRY, record.scanned_at)
             difference = discrepancy(record, decide(scan, facts))
         if difference is not None:
             involved = difference in (Reason.ALREADY_INSIDE, "passback")
+            other = next(iter(inside.values()), None) if involved else None
             self.note(number, difference, other if involved else None)
 
     def note(self, number: int, reason: str, other: presence.Stay | None) -> None:
@@ -61,7 +66,7 @@ class Judge:
 
     def judge_again(self, stay: presence.Stay, now: int) -> None:
         """A stay came late: who entered by the same badge meanwhile, and is not listed yet."""
-        for number in presence.entered_during(self._db, stay.ref):
+        for number in presence.entered_during(self._db, stay.ref, stay.hall_id):
             known = self._db.execute(
                 "SELECT 1 FROM discrepancy WHERE number = ? AND reason IN (?, 'passback')",
                 (number, Reason.ALREADY_INSIDE),
@@ -74,7 +79,8 @@ class Judge:
             if known or person is None or record.act != "scan":
                 continue
             scan = Scan(_badge(record, person), Direction.ENTRY, record.scanned_at)
-            difference = discrepancy(record, decide(scan, self._facts(record, person, stay)))
+            facts = self._facts(record, person, {stay.hall_id: stay})
+            difference = discrepancy(record, decide(scan, facts))
             if difference in (Reason.ALREADY_INSIDE, "passback"):
                 add(self._db, number, difference, stay, now)
 
@@ -89,7 +95,10 @@ class Judge:
         ).fetchone()
         return row
 
-    def _facts(self, record: ScanRecord, person: sqlite3.Row, other: presence.Stay | None) -> Facts:
+    def _facts(
+        self, record: ScanRecord, person: sqlite3.Row, inside: Mapping[int, presence.Stay]
+    ) -> Facts:
+        """`inside` are the holder's stays at that time, by hall."""
         at = record.scanned_at
         issued_by_then = person["issued_at"] is not None and person["issued_at"] <= at
         hall = self._rules.halls.get(record.hall)
@@ -108,12 +117,18 @@ class Judge:
                 invited_to=frozenset(one for one, invited in guests.items() if invited),
                 refused_from=frozenset(one for one, invited in guests.items() if not invited),
             ),
-            presence=None
-            if other is None
-            else Presence(StayId(other.ref.kiosk, other.ref.generation, other.ref.seq)),
+            presence=_presence(inside.get(record.hall)),
+            outer=self._outer(record.door, inside),
             free_places=1,  # the door's own affair: badges/places.py
             facts_age_ms=0,
         )
+
+    def _outer(self, door: int, inside: Mapping[int, presence.Stay]) -> tuple[Outer, ...]:
+        """The halls around the door's own that it leads into."""
+        outer = self._rules.outer.get(door)
+        if outer is None:
+            return ()
+        return tuple(Outer(one, _presence(inside.get(one.hall_id)), 1) for one in outer)
 
     def _guest(self, serial: int) -> dict[int, bool]:
         """The sessions that name the holder, and whether they invite or refuse."""
@@ -121,6 +136,10 @@ class Judge:
             "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
         )
         return {row[0]: bool(row[1]) for row in rows}
+
+
+def _presence(stay: presence.Stay | None) -> Presence | None:
+    return None if stay is None else Presence(stay.stay_id)
 
 
 def add(

@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 
 from badges import wire
 from server.database import Database
@@ -129,12 +129,13 @@ class Hub:
         hall_id: int | None,
         kiosk: str | None,
         generation: int | None = None,
+        outer: Collection[int] = (),
     ) -> Subscription:
         """Listen from `after` on: what was missed is queued first. Raises CursorGoneError.
 
         A kiosk, named with its `generation`, has one feed: an earlier one of its ends.
         """
-        subscription = Subscription(hall_id, kiosk, generation)
+        subscription = Subscription(hall_id, kiosk, generation, outer)
         with self._lock, self._database.reading() as db:
             while events := _read(db, self._cursor, READ_MAX, self._sign):
                 self._deliver(events)  # what it knows already must not come to it as news

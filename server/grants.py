@@ -5,11 +5,12 @@ order is published in the transaction that grants it.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from badges import wire
 from badges.places import KioskKey, Pool, PoolKey, within_limit
 from server import feed, places, sharing
+from server.rules import rules
 
 WANT_MS = 3_000  # how long a kiosk's wish for a place is remembered
 LIVE_MS = 30_000  # a kiosk unheard for longer gets nothing new
@@ -18,7 +19,7 @@ RATE_MS = 10_000  # who comes is taken to have come since the rate was kept, so 
 
 _ACCOUNTS = (
     "SELECT a.override, a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, a.fenced,"
-    " k.seen_at, k.resting, d.hall_id = a.hall_id AND d.mode <> 'exit' AS admits"
+    " k.seen_at, k.resting, k.door_id, d.hall_id = a.hall_id AS at_home, d.mode <> 'exit' AS admits"
     " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
     " WHERE a.hall_id = ? AND k.state = 'active' ORDER BY a.override, a.kiosk, a.generation"
 )
@@ -83,9 +84,10 @@ def share(
     ordinary, override = within_limit(pools[usual], pools[beyond], hall["fire_limit"])
     closed = hall["closed_at"] is not None
     accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
-    first = _share(db, usual, ordinary, pools, accounts, closed=closed, now=now)
+    leads_here = _leads_here(db, hall_id, accounts)
+    first = _share(db, usual, ordinary, pools, accounts, leads_here, closed=closed, now=now)
     # A closed hall's override places come back too: nobody gets in, by no one's word.
-    second = _share(db, beyond, override, pools, accounts, closed=closed, now=now)
+    second = _share(db, beyond, override, pools, accounts, leads_here, closed=closed, now=now)
     until = now + SHARED_MS if first.settled and second.settled else 0
     if until != hall["shared_until"]:
         db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
@@ -98,15 +100,16 @@ def _share(
     before: Pool,
     pools: places.Pools,
     accounts: Sequence[sqlite3.Row],
+    leads_here: Container[int],
     *,
     closed: bool,
     now: int,
 ) -> sharing.Plan:
     """`before` is the pool of `pools`, with what the limit leaves of its capacity; `accounts` are
-    those of the hall.
+    those of the hall, and `leads_here` doors of other halls that lead into it.
     """
     mine = [row for row in accounts if row["override"] == key.override]
-    doors, elsewhere = _doors(mine, before, now)
+    doors, elsewhere = _doors(mine, before, now, leads_here)
     plan = sharing.plan(doors, before.free, closed=closed, spread=key.override)
     pool = before
     for kiosk, count in plan.grants.items():
@@ -139,16 +142,28 @@ def _remember(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -
             )
 
 
+def _leads_here(
+    db: sqlite3.Connection, hall_id: int, accounts: Iterable[sqlite3.Row]
+) -> frozenset[int]:
+    """Of those kiosks' doors, the ones of halls inside this one that lead into it as well."""
+    doors = {row["door_id"] for row in accounts if not row["at_home"]}
+    if not doors:
+        return frozenset()
+    known = rules(db)
+    return frozenset(door for door in doors if hall_id in known.outer_ids(door))
+
+
 def _doors(
-    accounts: Iterable[sqlite3.Row], pool: Pool, now: int
+    accounts: Iterable[sqlite3.Row], pool: Pool, now: int, leads_here: Container[int]
 ) -> tuple[list[sharing.Door], list[KioskKey]]:
-    """Kiosks that may be granted places: at work, at a door of this hall that admits. And those at
-    work that hold places here and can't use them: moved, or at an exit.
+    """Kiosks that may be granted places: at work, at a door into this hall that admits. And those
+    at work that hold places here and can't use them: moved, or at an exit.
     """
     doors, elsewhere = [], []
     for row in accounts:
         kiosk = (row["kiosk"], row["generation"])
-        if not row["admits"]:
+        here = row["at_home"] or row["door_id"] in leads_here
+        if not (here and row["admits"]):
             if row["free"] > 0:
                 elsewhere.append(kiosk)
         elif not row["fenced"] and not row["resting"]:

@@ -26,7 +26,7 @@ from badges.keys import BadSignatureError, PublicKey
 from badges.places import KioskKey
 from badges.record import KioskId
 from badges.transparency import chain_start
-from server import entry_log, feed, places
+from server import entry_log, feed, nesting, places
 from server.config import Event
 from server.ledger import Sender
 
@@ -184,10 +184,8 @@ def confirm(db: sqlite3.Connection, event: Event, kiosk: str, *, by: str, now: i
         ),
     ).rowcount
     assert changed == 1
-    (hall_id,) = db.execute(
-        "SELECT hall_id FROM door WHERE door_id = ?", (row["door_id"],)
-    ).fetchone()
-    places.enrol(db, hall_id, (kiosk, generation))
+    for hall_id in nesting.halls_of(db, row["door_id"]):
+        places.enrol(db, hall_id, (kiosk, generation))
     subject = {"kiosk": kiosk, "generation": generation, "key": row["public_key"].hex()}
     entry_log.act(db, by, "kiosk.confirm", subject, now)
 

@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec import UnsetType
+
 from badges import wire
 from badges.admission.facts import Calendar
 from badges.keys import BadSignatureError, PublicKey
@@ -80,9 +82,10 @@ def ingest(
     came: Mapping[int, int] = {}
     if fresh:
         step = Step(db, accounts, calendar, now, quarantined=sender.state == "fenced")
-        gone = set(batch.gone)
+        gone, gone_outer = set(batch.gone), _gone_outer(batch)
         for line in fresh:
-            step.take(line, gone=line.record.seq in gone)
+            seq = line.record.seq
+            step.take(line, gone=seq in gone, gone_outer=gone_outer.get(seq, ()))
         step.judge_again()
         came = step.came
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
@@ -108,6 +111,15 @@ def ingest(
     orders = places.orders_for(db, sender.key, pools)
     full_here = tuple(sorted(wanting & full))
     return Ingested(acked, full_here, orders, pools.incarnation)
+
+
+def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
+    """Halls by entry."""
+    found: dict[int, list[int]] = {}
+    if not isinstance(batch.gone_outer, UnsetType):
+        for one in batch.gone_outer:
+            found.setdefault(one.seq, []).append(one.hall)
+    return found
 
 
 def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:

@@ -4,7 +4,7 @@ discrepancy, and what the doors concerned hear of it.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from badges import wire
 from badges.admission import Reason
 from badges.admission.facts import Calendar
 from badges.places import PoolKey
-from badges.record import ScanRecord, StayRef
+from badges.record import OuterHall, ScanRecord, StayRef
 from server import copies, discrepancies, entry_log, presence, unnamed
 from server.ledger_rows import Line, Rows
 from server.place_accounts import Accounts
@@ -57,29 +57,32 @@ class Step:
         """With all records of the batch: how long each stay lasted is known, or it is open."""
         self._rows.write()
         self._judge.write(self.now)
-        serials = Counter(stay.serial for stay in self._entered)
+        serials = Counter(stay.serial for stay in self._entered if not stay.around)
         for stay in self._entered:
             if serials[stay.serial] > 1 or stay.ref in self._followed:
                 self._judge.judge_again(stay, self.now)
 
-    def take(self, line: Line, *, gone: bool) -> None:
-        """Take one record; `gone`: its stay was over before the kiosk offered it (rule 4)."""
+    def take(self, line: Line, *, gone: bool, gone_outer: Container[int] = ()) -> None:
+        """Take one record; `gone`: its stay was over before the kiosk offered it (rule 4);
+        `gone_outer`: those of the halls around in which it was.
+        """
         record = line.record
         number = self._rows.scan(line, skew_ms=None if self._is_ahead(record) else record.skew_ms)
         admitted = record.decision == "admitted"
         if record.act == "annul" or record.direction == "exit":
-            if record.closes is not None:
-                self._leave(record, record.closes)
-            elif record.serial is not None and self._clock_known(record):
-                self._leave_unnamed(number, record, record.serial)
+            self._exit(number, record, record.hall, record)
+            for one in record.outer_halls:
+                self._exit(number, record, one.hall, one)
         elif record.serial is not None:
             since = min(record.scanned_at, _server_time(record, self.now))
             others = presence.since(self.db, record.serial, since - copies.WINDOW_MS)
             if admitted:
-                self._enter(number, record, others, gone=gone)
+                self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
             self._judge.judge(number, record, others)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             self.came[record.hall] += 1
+            for hall in self._rules.outer_ids(record.door):
+                self.came[hall] += 1
 
     def _clock_known(self, record: ScanRecord) -> bool:
         """Whether others' stays may end by the time of this record: not by a fenced kiosk's, nor by
@@ -92,35 +95,78 @@ class Step:
         return record.scanned_at - (record.skew_ms or 0) > self.now + AHEAD_MS
 
     def _enter(
-        self, number: int, record: ScanRecord, others: Sequence[Span], *, gone: bool
+        self,
+        number: int,
+        record: ScanRecord,
+        others: Sequence[Span],
+        *,
+        gone: bool,
+        gone_outer: Container[int],
     ) -> None:
         """`others` are the holder's other stays, as far as they matter to this one."""
-        assert record.serial is not None
         key = PoolKey(record.hall, record.override_place)
-        self._pools[key] = self._accounts.own(key).open_stay(self.sender, gone=gone)
+        own, over = self._open(record, key, others, gone=gone)
+        self._suspect(number, own, others)
+        for one in record.outer_halls:
+            key = PoolKey(one.hall, one.override_place)
+            stay, ended = self._open(record, key, others, gone=one.hall in gone_outer)
+            self._left_later(stay, others, over=ended)
+        if not gone:
+            for key in self._uncounted(record):
+                stay, ended = self._open(record, key, others, gone=False, counted=False)
+                self._left_later(stay, others, over=ended)
+        self._move(own, others, over=over)
+
+    def _uncounted(self, record: ScanRecord) -> Sequence[PoolKey]:
+        """Of halls around that the door leads into, by what is known here, and of which the record
+        says nothing: the kiosk had not heard. Whoever came in is in them all the same.
+        """
+        outer = self._rules.outer_ids(record.door)
+        if not outer:
+            return ()
+        said = {record.hall, *(one.hall for one in record.outer_halls)}
+        around = self._rules.lineage.get(record.hall, frozenset())
+        return [PoolKey(hall) for hall in outer if hall in around and hall not in said]
+
+    def _open(
+        self,
+        record: ScanRecord,
+        key: PoolKey,
+        others: Sequence[Span],
+        *,
+        gone: bool,
+        counted: bool = True,
+    ) -> tuple[presence.Stay, bool]:
+        """Open the stay in one of the halls, on a place of the kiosk's or, not `counted` by it, on
+        none. The stay, and whether it is over by now.
+        """
+        assert record.serial is not None
+        if counted:
+            self._pools[key] = self._accounts.own(key).open_stay(self.sender, gone=gone)
+        else:
+            self._pools[key] = self._accounts.pool(key).count_in()
         ref = StayRef(*self.sender, record.seq)
         at = _server_time(record, self.now)
         stay = presence.Stay(
-            ref, record.hall, record.door, record.serial, at,
-            clock_known=self._clock_known(record), override=record.override_place,
-            issue=record.issue or 0, epoch=_epoch(record),
+            ref, key.hall_id, record.door, record.serial, at,
+            clock_known=self._clock_known(record), override=key.override,
+            issue=record.issue or 0, epoch=_epoch(record), around=key.hall_id != record.hall,
         )  # fmt: skip
         presence.add(self.db, stay, gone_at=at if gone else None)
         self._entered.append(stay)
-        self._suspect(number, stay, others)
-        if any(one.hall_id == stay.hall_id and one.opened_at > at for one, _ in others):
+        if any(other.hall_id == stay.hall_id and other.opened_at > at for other, _ in others):
             self._followed.add(ref)
-        early = presence.early_exit(self.db, ref) if self._early else None
+        early = presence.early_exit(self.db, ref, key.hall_id) if self._early else None
         over = gone or early is not None
         if early is not None and not gone:
-            self._settle(presence.close(self.db, ref, *early))
+            self._settle(presence.close(self.db, ref, key.hall_id, *early))
         if not over:
-            self._rows.change(record.hall, wire.StayOpened(presence.facts(stay), record.hall))
+            self._rows.change(key.hall_id, wire.StayOpened(presence.facts(stay), key.hall_id))
             ended = unnamed.exit_of(self.db, stay) if stay.clock_known else None
             if ended is not None:
-                self._close_inferred(stay.ref, "exit", {"exit": ended[0]}, ended[1])
+                self._close_inferred(stay, "exit", {"exit": ended[0]}, ended[1])
                 over = True
-        self._move(stay, others, over=over)
+        return stay, over
 
     def _suspect(self, number: int, stay: presence.Stay, others: Sequence[Span]) -> None:
         """Look for what shows that several people use the badge."""
@@ -132,22 +178,32 @@ class Step:
         elif copies.is_hasty(self._rules, stay, found.other):
             self._judge.note(number, copies.FAST_MOVE, found.other)
 
-    def _leave(self, record: ScanRecord, ref: StayRef) -> None:
-        """An exit or an annulment: it closes the stay that it names, once, in whatever order
-        they arrive.
+    def _exit(
+        self, number: int, record: ScanRecord, hall: int, said: ScanRecord | OuterHall
+    ) -> None:
+        """What the record says of one of the halls."""
+        if said.closes is not None:
+            key = PoolKey(hall, said.override_place)
+            self._leave(record, key, said.closes, credited=said.credited)
+        elif record.serial is not None and self._clock_known(record):
+            self._leave_unnamed(number, record, record.serial, hall)
+
+    def _leave(self, record: ScanRecord, key: PoolKey, ref: StayRef, *, credited: bool) -> None:
+        """An exit or an annulment: it closes the stay that it names in one of the halls, once, in
+        whatever order they arrive.
         """
         by, at = "annul" if record.act == "annul" else "exit", _server_time(record, self.now)
         own = (ref.kiosk, ref.generation) == self.sender
-        if record.credited and not (own and presence.is_gone(self.db, ref)):
-            key = PoolKey(record.hall, record.override_place)
+        hall = key.hall_id
+        if credited and not (own and presence.is_gone(self.db, ref, hall)):
             self._pools[key] = self._accounts.own(key).trust(self.sender)
         if self._cannot_know(ref):
             return
-        closed = presence.close(self.db, ref, by, at)
+        closed = presence.close(self.db, ref, hall, by, at)
         if closed is None:
-            presence.ended(self.db, ref, at)
+            presence.ended(self.db, ref, hall, at)
             if self._pools.incarnation > 1:  # else the stay would be here, or is made up
-                self._early |= presence.remember_early(self.db, ref, by, at)
+                self._early |= presence.remember_early(self.db, ref, hall, by, at)
         self._settle(closed)
 
     def _cannot_know(self, ref: StayRef) -> bool:
@@ -162,15 +218,15 @@ class Step:
             self._fenced = entry_log.newest_act(self.db, "kiosk.fence", self.sender)
         return entry is not None and self._fenced is not None and entry[0] > self._fenced
 
-    def _leave_unnamed(self, number: int, record: ScanRecord, serial: int) -> None:
+    def _leave_unnamed(self, number: int, record: ScanRecord, serial: int, hall: int) -> None:
         at = _server_time(record, self.now)
         epoch = _epoch(record)
-        stay = unnamed.meant(self.db, serial, record.hall, at, epoch)
+        stay = unnamed.meant(self.db, serial, hall, at, epoch)
         if stay is None:
             self._rows.write()  # the scan that it names
-            unnamed.remember(self.db, number, serial, record.hall, at, epoch)
+            unnamed.remember(self.db, number, serial, hall, at, epoch)
         else:
-            self._close_inferred(stay.ref, "exit", {"exit": number}, at)
+            self._close_inferred(stay, "exit", {"exit": number}, at)
 
     def _move(self, stay: presence.Stay, others: Sequence[Span], *, over: bool) -> None:
         """People do not scan out: an entry elsewhere ends a holder's presence, in whichever order
@@ -190,8 +246,13 @@ class Step:
             if other.hall_id not in around and other.clock_known and earlier:
                 cause = msgspec.to_builtins(stay.ref)
                 self._move_on(other, cause, stay)
-        if over:
+        self._left_later(stay, others, over=over)
+
+    def _left_later(self, stay: presence.Stay, others: Sequence[Span], *, over: bool) -> None:
+        """Of a stay whose record came after that of a later entry elsewhere."""
+        if over or not stay.clock_known:
             return
+        others = [span for span in others if span[0].epoch == stay.epoch]
         within = self._rules.surroundings[stay.hall_id]
         to = presence.moved_on(others, stay.opened_at + CLOCK_MARGIN_MS, within)
         if to is not None:
@@ -208,8 +269,8 @@ class Step:
             or copies.is_hasty(self._rules, stay, to)
             or copies.is_likely(self.db, stay.serial, stay.issue)
         )
-        self._inferred_leaf(stay.ref, "move", cause, to.opened_at, counted=counted)
-        moved = presence.move_on(self.db, stay.ref, to.opened_at, counted=counted)
+        self._inferred_leaf(stay, "move", cause, to.opened_at, counted=counted)
+        moved = presence.move_on(self.db, stay.ref, stay.hall_id, to.opened_at, counted=counted)
         if moved is not None and counted:
             change = wire.StayClosed(moved.ref, moved.hall_id, moved.serial, counted=True)
             self._rows.change(moved.hall_id, change)
@@ -217,31 +278,35 @@ class Step:
             self._settle(moved)
 
     def _close_inferred(
-        self, ref: StayRef, by: str, cause: dict[str, object] | None, at: int
+        self, stay: presence.Stay, by: str, cause: dict[str, object] | None, at: int
     ) -> None:
         """End a stay that no exit names. `cause` is the exit's leaf."""
-        self._inferred_leaf(ref, by, cause, at)
-        self._settle(presence.close(self.db, ref, by, at))
+        self._inferred_leaf(stay, by, cause, at)
+        self._settle(presence.close(self.db, stay.ref, stay.hall_id, by, at))
 
     def _inferred_leaf(
         self,
-        ref: StayRef,
+        stay: presence.Stay,
         by: str,
         cause: dict[str, object] | None,
         at: int,
         *,
         counted: bool = False,
     ) -> None:
-        """`cause` is the entry elsewhere, or the exit's leaf; `counted`: the place stays taken."""
+        """`cause` is the entry elsewhere, or the exit's leaf; `counted`: the place stays taken. The
+        hall is told where it is one around the door's own.
+        """
         body: dict[str, object] = {
             "at": at,
             "by": by,
             "cause": cause,
-            "closes": msgspec.to_builtins(ref),
+            "closes": msgspec.to_builtins(stay.ref),
             "type": "inferred_exit",
         }
         if counted:
             body["counted"] = True
+        if stay.around:
+            body["hall"] = stay.hall_id
         self._rows.leaf("inferred_exit", entry_log.canonical(body))
 
     def _settle(self, closed: presence.Stay | None) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 from badges import wire
 from badges.places import KioskKey
 from badges.supervising import DoorChoice
-from server import entry_log, feed, grants, places, venue
+from server import entry_log, feed, grants, nesting, places
 from server.names import names_of
 
 MOVES_MAX = 10  # of one kiosk within `WINDOW_MS`: a stolen one must not gather every hall's places
@@ -44,9 +44,10 @@ def move(db: sqlite3.Connection, kiosk: KioskKey, door_id: int, *, by: str, now:
     if old_door == door_id:
         return
     db.execute("UPDATE kiosk SET door_id = ? WHERE kiosk = ? AND generation = ?", (door_id, *kiosk))
-    places.enrol(db, found["hall_id"], kiosk)
+    for hall_id in nesting.halls_of(db, door_id):
+        places.enrol(db, hall_id, kiosk)
     feed.publish(db, wire.VenueChanged(), kiosk=name)
     subject = {"kiosk": name, "generation": generation, "door": door_id, "from": old_door}
     entry_log.act(db, by, "kiosk_moved", subject, now)
-    for hall_id in {venue.door_hall(db, old_door), found["hall_id"]}:
+    for hall_id in {*nesting.halls_of(db, old_door), *nesting.halls_of(db, door_id)}:
         grants.share(db, hall_id, now)

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from badges import wire
 from badges.admission.facts import StayId
@@ -27,6 +27,7 @@ class Stay:
     override: bool = False  # it uses a place beyond the capacity
     issue: int = 0  # of the badge; 0: not known
     epoch: int = 0  # of the server's time: only times of one epoch tell what came first
+    around: bool = False  # in a hall around that of the door by which it began
     after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
 
     @property
@@ -39,7 +40,7 @@ Span = tuple[Stay, int | None]  # a stay, and when it ended
 
 _STORED = (
     "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override, issue,"
-    " epoch"
+    " epoch, around"
 )
 _COLUMNS = f"{_STORED}, after_move"
 # As in the index (server/schema_changes.py). A stay may end before it begins: by two clocks.
@@ -50,7 +51,7 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
     """Record a stay; `gone_at`: it was over before the server heard of it."""
     db.execute(
         f"INSERT INTO stay ({_STORED}, closed_at, closed_by, gone)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stay.ref.kiosk,
             stay.ref.generation,
@@ -63,6 +64,7 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
             stay.override,
             stay.issue,
             stay.epoch,
+            stay.around,
             gone_at,
             None if gone_at is None else "exit",
             gone_at is not None,
@@ -70,74 +72,80 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
     )
 
 
-def close(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> Stay | None:
-    """Close a stay and return it, where its place comes back; None where it is unknown, was closed
-    before, or gave its place back by a move. Of the last, the move is confirmed.
+def close(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
+    """Close a stay in a hall and return it, where its place comes back; None where it is unknown,
+    was closed before, or gave its place back by a move. Of the last, the move is confirmed.
     """
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
-        f" AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
-        (at, by, ref.kiosk, ref.generation, ref.seq),
+        f" AND seq = ? AND hall_id = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
+        (at, by, ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
-    return _confirm_move(db, ref, by) if row is None else _stay(row)
+    return _confirm_move(db, ref, hall_id, by) if row is None else _stay(row)
 
 
-def _confirm_move(db: sqlite3.Connection, ref: StayRef, by: str) -> Stay | None:
+def _confirm_move(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str) -> Stay | None:
     row = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?"
-        " AND after_move IS NOT NULL",
-        (ref.kiosk, ref.generation, ref.seq),
+        " AND hall_id = ? AND after_move IS NOT NULL",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
     if row is None:
         return None
     db.execute(
         "UPDATE stay SET after_move = NULL, closed_by = ?"
-        " WHERE kiosk = ? AND generation = ? AND seq = ?",
-        (by, ref.kiosk, ref.generation, ref.seq),
+        " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+        (by, ref.kiosk, ref.generation, ref.seq, hall_id),
     )
     stay = _stay(row)
     return stay if stay.after_move == COUNTED else None
 
 
-def move_on(db: sqlite3.Connection, ref: StayRef, at: int, *, counted: bool) -> Stay | None:
-    """End the presence of a holder who was seen elsewhere, and return the stay; None where it was
-    over. While `counted`, its place stays taken: an exit, or staff's word, closes it later.
+def move_on(
+    db: sqlite3.Connection, ref: StayRef, hall_id: int, at: int, *, counted: bool
+) -> Stay | None:
+    """End the presence in a hall of a holder who was seen elsewhere, and return the stay; None
+    where it was over. While `counted`, its place stays taken: an exit, or staff's word, closes it
+    later.
     """
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = 'move', after_move = ? WHERE kiosk = ?"
-        f" AND generation = ? AND seq = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
-        (at, COUNTED if counted else FREED, ref.kiosk, ref.generation, ref.seq),
+        " AND generation = ? AND seq = ? AND hall_id = ? AND closed_at IS NULL"
+        f" RETURNING {_COLUMNS}",
+        (at, COUNTED if counted else FREED, ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
     return None if row is None else _stay(row)
 
 
-def remember_early(db: sqlite3.Connection, ref: StayRef, by: str, at: int) -> bool:
+def remember_early(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, at: int) -> bool:
     """Keep an exit that names a stay whose entry is not here yet; False where the stay is known.
 
     Only after a restore from a backup: a door has the exit, and another one has the entry.
     """
     known = db.execute(
-        "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?",
-        (ref.kiosk, ref.generation, ref.seq),
+        "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
     if known is None:
         db.execute(
-            "INSERT OR IGNORE INTO early_exit VALUES (?, ?, ?, ?, ?)",
-            (ref.kiosk, ref.generation, ref.seq, at, by),
+            "INSERT OR IGNORE INTO early_exit"
+            " (kiosk, generation, seq, hall_id, closed_at, closed_by) VALUES (?, ?, ?, ?, ?, ?)",
+            (ref.kiosk, ref.generation, ref.seq, hall_id, at, by),
         )
     return known is None
 
 
-def ended(db: sqlite3.Connection, ref: StayRef, at: int) -> None:
+def ended(db: sqlite3.Connection, ref: StayRef, hall_id: int, at: int) -> None:
     """The exit of a stay that was over before its entry was offered: now its end is known."""
     db.execute(
-        "UPDATE stay SET closed_at = ? WHERE kiosk = ? AND generation = ? AND seq = ? AND gone = 1",
-        (at, ref.kiosk, ref.generation, ref.seq),
+        "UPDATE stay SET closed_at = ?"
+        " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ? AND gone = 1",
+        (at, ref.kiosk, ref.generation, ref.seq, hall_id),
     )
 
 
-def entered_during(db: sqlite3.Connection, ref: StayRef) -> list[int]:
-    """Scans by which the holder entered the hall again while that stay lasted.
+def entered_during(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> list[int]:
+    """Scans by which the holder entered the hall again while that stay in it lasted.
 
     They may have come here before it did, from a door that was not cut off.
     """
@@ -146,8 +154,8 @@ def entered_during(db: sqlite3.Connection, ref: StayRef) -> list[int]:
         f" AND {_OVER_AT.replace('opened', 'o.opened').replace('closed', 'o.closed')} > s.opened_at"
         " AND o.opened_at > s.opened_at AND (s.closed_at IS NULL OR o.opened_at < s.closed_at)"
         " JOIN scan x ON x.kiosk = o.kiosk AND x.generation = o.generation AND x.seq = o.seq"
-        " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ?",
-        (ref.kiosk, ref.generation, ref.seq),
+        " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ? AND s.hall_id = ?",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
     )
     return [row[0] for row in rows]
 
@@ -157,21 +165,21 @@ def has_early_exits(db: sqlite3.Connection) -> bool:
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
 
 
-def early_exit(db: sqlite3.Connection, ref: StayRef) -> tuple[str, int] | None:
+def early_exit(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
     """By what and when the stay ended before its entry came here, or None; told once."""
     row = db.execute(
-        "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ?"
+        "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
         " RETURNING closed_by, closed_at",
-        (ref.kiosk, ref.generation, ref.seq),
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
     return None if row is None else (row[0], row[1])
 
 
-def is_gone(db: sqlite3.Connection, ref: StayRef) -> bool:
+def is_gone(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> bool:
     """Whether the kiosk itself had taken the stay's place back before it offered the entry."""
     row = db.execute(
-        "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?",
-        (ref.kiosk, ref.generation, ref.seq),
+        "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
     return row is not None and bool(row[0])
 
@@ -254,6 +262,22 @@ def open_in(
     return [_stay(row) for row in rows]
 
 
+def uncounted(db: sqlite3.Connection, door_id: int, hall_id: int) -> list[Stay]:
+    """Stays that began at the door and do not count in that hall around it, as they would if they
+    did; on ordinary places. They are open, or a move ended them and their place is still counted.
+    """
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM stay s WHERE door_id = ? AND NOT around"
+        " AND (closed_at IS NULL OR after_move = 'counted') AND hall_id <> ? AND NOT EXISTS (SELECT 1 FROM stay o WHERE o.kiosk = s.kiosk"
+        " AND o.generation = s.generation AND o.seq = s.seq AND o.hall_id = ?)",
+        (door_id, hall_id, hall_id),
+    )
+    return [
+        replace(_stay(row), hall_id=hall_id, override=False, around=True, after_move=None)
+        for row in rows
+    ]
+
+
 def facts(stay: Stay) -> wire.StayFacts:
     return wire.StayFacts(
         stay.ref,
@@ -267,5 +291,7 @@ def facts(stay: Stay) -> wire.StayFacts:
 
 def _stay(row: sqlite3.Row) -> Stay:
     ref = StayRef(row[0], row[1], row[2])
-    known, override = bool(row[7]), bool(row[8])
-    return Stay(ref, row[3], row[4], row[5], row[6], known, override, row[9], row[10], row[11])
+    known, override, around = bool(row[7]), bool(row[8]), bool(row[11])
+    return Stay(
+        ref, row[3], row[4], row[5], row[6], known, override, row[9], row[10], around, row[12]
+    )

@@ -2,9 +2,13 @@
 
 import json
 import sqlite3
+from collections.abc import Collection
+
+import msgspec
+from msgspec import UNSET
 
 from badges import wire
-from server import copies, feed, places, presence, supervisors, venue
+from server import copies, feed, nesting, places, presence, supervisors, venue
 from server.config import Event, day_starts
 from server.vouching import Voucher
 
@@ -24,7 +28,7 @@ def snapshot(
     Of 100,000 holders only the exceptions travel: those reissued or revoked.
     """
     hall_id = venue.door_hall(db, door_id)
-    orders = places.orders_for(db, kiosk)
+    outer, orders = nesting.outer_of(db, door_id), places.orders_for(db, kiosk)
     (state,) = db.execute(
         "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()
@@ -41,19 +45,33 @@ def snapshot(
         categories=venue.category_facts(db),
         hall=venue.hall_facts(db, hall_id),
         door=venue.door_facts(db, door_id),
-        doors=_doors(db, hall_id),
+        doors=_doors(db, (hall_id, *outer)),
         sessions=venue.session_facts(db, hall_id, now),
         holders=_exceptions(db),
         stays=presence.in_hall(db, hall_id),
         orders=orders if voucher is None else voucher.orders(kiosk, orders),
         supervisors=supervisors.supervisors(db),
         retired=state != "active",
+        outer=[_outer(db, hall, door_id) for hall in outer] or UNSET,
     )
 
 
-def _doors(db: sqlite3.Connection, hall_id: int) -> dict[str, dict[str, str]]:
-    rows = db.execute("SELECT door_id, names FROM door WHERE hall_id = ?", (hall_id,))
-    return {str(row[0]): json.loads(row[1]) for row in rows}
+def _outer(db: sqlite3.Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
+    """A hall around the door's own. Whoever came in by that hall's own door is refused at no door
+    of which nobody has said that it leads from outside (server/rules.py).
+    """
+    facts = venue.hall_facts(db, hall_id)
+    if door_id in nesting.unsaid(db):
+        facts = msgspec.structs.replace(facts, anti_passback="off")
+    return wire.OuterFacts(facts, presence.in_hall(db, hall_id))
+
+
+def _doors(db: sqlite3.Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
+    """Of the halls, and of halls inside those around the door's own."""
+    parents = nesting.parents_of(db) if len(halls) > 1 else {}
+    wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
+    rows = db.execute("SELECT door_id, names, hall_id FROM door ORDER BY door_id")
+    return {str(row[0]): json.loads(row[1]) for row in rows if row[2] in wanted}
 
 
 def _exceptions(db: sqlite3.Connection) -> list[wire.HolderFacts]:

@@ -9,10 +9,11 @@ what stands under it, in whichever transaction, also after one was rolled back.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from badges.admission.facts import AntiPassback, Exits, Hall, Session
+from server import nesting
 
 SESSIONS_MAX = 8  # that a decision looks at: those that admit now, and the next ones
 
@@ -28,6 +29,14 @@ class Rules:
     programmes: Mapping[int, tuple[Session, ...]]  # by hall, soonest first
     inferred: frozenset[int] = frozenset()  # halls in which a move counts as leaving
     walks: Mapping[int, int] = field(default_factory=dict)  # ms to any other hall, where it is said
+    # Of doors that lead into more than one hall: those around its own, from the inside out. Their
+    # anti-passback is off where nobody has said where the door leads from.
+    outer: Mapping[int, tuple[Hall, ...]] = field(default_factory=dict)
+
+    def outer_ids(self, door_id: int) -> tuple[int, ...]:
+        """The halls around the door's own that an entry there enters too."""
+        outer = self.outer.get(door_id)
+        return () if outer is None else tuple(hall.hall_id for hall in outer)
 
     def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
         """The hall's sessions that are not over at `at`, soonest first."""
@@ -67,10 +76,16 @@ def _read(db: sqlite3.Connection, version: str | None) -> Rules:
         )
         for row in rows
     }
-    lineage = _lineage({row["hall_id"]: row["parent_id"] for row in rows})
+    parents = {row["hall_id"]: row["parent_id"] for row in rows}
+    lineage = _lineage(parents)
     surroundings = {
         hall: around.union(one for one, above in lineage.items() if hall in above)
         for hall, around in lineage.items()
+    }
+    unsaid = nesting.unsaid(db)
+    outer = {
+        door: tuple(_watched(halls[hall], door not in unsaid) for hall in around)
+        for door, around in nesting.outer_by_door(db, parents).items()
     }
     return Rules(
         version,
@@ -80,7 +95,15 @@ def _read(db: sqlite3.Connection, version: str | None) -> Rules:
         _programmes(db),
         inferred=frozenset(row["hall_id"] for row in rows if row["leaving"] == "inferred"),
         walks={row["hall_id"]: row["walk_s"] * 1000 for row in rows if row["walk_s"] is not None},
+        outer=outer,
     )
+
+
+def _watched(hall: Hall, said: bool) -> Hall:
+    """A hall around a door's own. Whoever came in by that hall's own door is refused at no door of
+    which nobody has said that it leads from outside.
+    """
+    return hall if said else replace(hall, anti_passback=AntiPassback.OFF)
 
 
 def _lineage(parents: Mapping[int, int | None]) -> dict[int, frozenset[int]]:

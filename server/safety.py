@@ -4,12 +4,13 @@ a lost kiosk's places.
 Each takes effect at every door that hears of it; `unconfirmed` names those that have not.
 """
 
+import json
 import sqlite3
 from dataclasses import dataclass
 
 from badges import wire
 from badges.places import KioskKey, PlacesError, PoolKey
-from server import entry_log, feed, grants, places, presence, two_people, venue
+from server import entry_log, feed, grants, nesting, places, presence, two_people, venue
 from server.venue_plan import VenueError
 
 
@@ -69,20 +70,27 @@ def set_capacity(db: sqlite3.Connection, hall_id: int, capacity: int, *, by: str
 def clear(
     db: sqlite3.Connection, hall_id: int, *, by: str, now: int, before: int | None = None
 ) -> int:
-    """Staff's word that the hall is empty: every stay known here ends, no move is unconfirmed any
-    more, and fenced kiosks hold no place of it. Returns how many places came back by stays. Raises
-    UnknownHallError.
+    """Staff's word that the hall is empty, and so every hall inside it: every stay known here ends,
+    no move is unconfirmed any more, and fenced kiosks hold no place of it. Returns how many places
+    came back by stays in the hall itself. Raises UnknownHallError.
 
     Whom doors that have not been heard admitted meanwhile stays counted; and, with `before`, who
     came by a scan of that number or a later one, perhaps after somebody had looked.
     """
     venue.hall(db, hall_id)
+    ended = _clear(db, hall_id, by=by, now=now, before=before)
+    for inner in nesting.inside(nesting.parents_of(db), hall_id):
+        _clear(db, inner, by=by, now=now, before=before)
+    return ended
+
+
+def _clear(db: sqlite3.Connection, hall_id: int, *, by: str, now: int, before: int | None) -> int:
     ended = 0
     for override in (False, True):
         key = PoolKey(hall_id, override)
         found = pool = places.load(db, key)
         for stay in presence.open_in(db, hall_id, override=override, before=before):
-            if presence.close(db, stay.ref, "cleared", now) is None:
+            if presence.close(db, stay.ref, hall_id, "cleared", now) is None:
                 continue  # a move gave its place back; now it is sure that it could
             pool = pool.close_stay(stay.stay_id)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
@@ -128,7 +136,11 @@ def attest(
 
 
 def accounts(db: sqlite3.Connection, hall_id: int) -> list[Account]:
-    """Every kiosk with an account in the hall: those at work first, then those that still hold."""
+    """Every kiosk with an account in the hall: those at work first, at its doors and at doors of
+    halls inside it that lead into it, then those that still hold.
+    """
+    outer = nesting.outer_by_door(db, nesting.parents_of(db))
+    leading = [door for door, around in outer.items() if hall_id in around]
     rows = db.execute(
         "SELECT a.kiosk, a.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
         " k.cursor >= h.change_cursor AS confirmed, SUM(IIF(a.override, 0, a.free)) AS free,"
@@ -139,9 +151,10 @@ def accounts(db: sqlite3.Connection, hall_id: int) -> list[Account]:
         " JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
         " JOIN hall h ON h.hall_id = a.hall_id"
         " GROUP BY a.kiosk, a.generation"
-        " HAVING (k.state = 'active' AND d.hall_id = a.hall_id) OR MAX(a.held) > 0"
+        " HAVING (k.state = 'active' AND (d.hall_id = a.hall_id OR k.door_id IN"
+        "  (SELECT value FROM json_each(?)))) OR MAX(a.held) > 0"
         " OR MAX(a.awaited) > 0 ORDER BY k.state <> 'active', a.kiosk, a.generation",
-        (hall_id,),
+        (hall_id, json.dumps(leading)),
     )
     return [
         Account(**{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])})

@@ -12,6 +12,8 @@ from sqlite_utils import Migrations
 from server.schema_changes import (
     ACTS,
     CHANGED_HOLDERS,
+    COUNTED_AROUND,
+    DOOR_FROM,
     EPOCHS,
     KIOSK_REPORTED,
     LEAVING,
@@ -22,8 +24,10 @@ from server.schema_changes import (
     SHARED_EMAILS,
     SHARED_UNTIL,
     SIGN_IN,
+    STAY_HALLS,
     STAYS,
     UNKNOWN_HOLDERS,
+    UNNAMED_KEY,
 )
 from server.schema_tables import LEDGER, PEOPLE, VENUE
 
@@ -135,6 +139,23 @@ def m027_epochs(db: sqlite_utils.Database) -> None:
     _run(db, EPOCHS)
 
 
+@migrations()
+def m030_door_from(db: sqlite_utils.Database) -> None:
+    _run(db, DOOR_FROM)
+
+
+@migrations()
+def m031_stay_halls(db: sqlite_utils.Database) -> None:
+    for table, old, new, rows in STAY_HALLS:
+        _rebuild(db, table, old, new, rows or f"SELECT * FROM {table}")
+    db.execute(UNNAMED_KEY)
+
+
+@migrations()
+def m032_counted_around(db: sqlite_utils.Database) -> None:
+    _run(db, COUNTED_AROUND)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -153,6 +174,9 @@ NAMES = (
     "m025_leaving",
     "m026_likely_copies",
     "m027_epochs",
+    "m030_door_from",
+    "m031_stay_halls",
+    "m032_counted_around",
 )
 
 
@@ -161,3 +185,23 @@ def _run(db: sqlite_utils.Database, script: str) -> None:
     for statement in script.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+def _rebuild(db: sqlite_utils.Database, table: str, old: str, new: str, rows: str) -> None:
+    """Make a table anew with `new` in the place of `old`, and what it held by the query `rows`: the
+    columns that it had, whichever those are, and after them those that are new. Its indexes and
+    triggers are as they were.
+    """
+    query = "SELECT sql FROM sqlite_schema WHERE tbl_name = ? AND type = ? AND sql IS NOT NULL"
+    ((made,),) = db.execute(query, (table, "table")).fetchall()
+    kept = [sql for kind in ("index", "trigger") for (sql,) in db.execute(query, (table, kind))]
+    _, _, body = made.partition("(")
+    if old not in body:
+        raise ValueError(f"table {table} is not as this step expects it")
+    db.execute(f"CREATE TABLE {table}_new ({body.replace(old, new)}")
+    held = [column[0] for column in db.execute(f"{rows} LIMIT 0").description]
+    db.execute(f"INSERT INTO {table}_new ({', '.join(held)}) {rows}")
+    db.execute(f"DROP TABLE {table}")
+    db.execute(f"ALTER TABLE {table}_new RENAME TO {table}")
+    for sql in kept:
+        db.execute(sql)

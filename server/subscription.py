@@ -4,7 +4,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from badges import wire
@@ -33,7 +33,8 @@ class CursorGoneError(Exception):
 
 
 class Subscription:
-    """One listener: a kiosk at a hall's door, or (both None) one that hears everything.
+    """One listener: a kiosk at a hall's door, or (both None) one that hears everything. Of a door
+    that leads into several halls, it hears of each.
 
     A kiosk's feed ends with the word that it is retired, or stands at another door.
     """
@@ -43,8 +44,11 @@ class Subscription:
         hall_id: int | None,
         kiosk: str | None,
         generation: int | None = None,
+        outer: Collection[int] = (),
     ) -> None:
+        """`outer`: halls around that the kiosk's door leads into as well."""
         self.hall_id = hall_id
+        self.outer = tuple(outer)
         self.kiosk = kiosk
         self.generation = generation
         # Of lists; an empty one wakes whoever waits. A queue in C costs a fraction of a condition,
@@ -58,7 +62,7 @@ class Subscription:
     @property
     def keys(self) -> tuple[int | str | None, ...]:
         """The hall and the kiosk whose changes concern it; None alone: everybody's do."""
-        return (None,) if self.hears_all else (self.hall_id, self.kiosk)
+        return (None,) if self.hears_all else (self.hall_id, *self.outer, self.kiosk)
 
     @property
     def hears_all(self) -> bool:
@@ -69,7 +73,9 @@ class Subscription:
             return True
         if event.kiosk is not None:
             return event.kiosk == self.kiosk
-        return event.hall_id is None or event.hall_id == self.hall_id
+        if event.hall_id is None or event.hall_id == self.hall_id:
+            return True
+        return event.hall_id in self.outer
 
     def put(self, events: Sequence[Event]) -> bool:
         """Queue events; False where the feed ends: with one of them, or because too many wait, for

@@ -56,6 +56,8 @@ def exit_of(db: sqlite3.Connection, stay: Stay) -> tuple[int, int] | None:
     ).fetchall():
         found = meant(db, stay.serial, stay.hall_id, at, stay.epoch)
         if found is not None and found.ref == stay.ref:
-            db.execute("DELETE FROM unnamed_exit WHERE number = ?", (number,))
+            db.execute(
+                "DELETE FROM unnamed_exit WHERE number = ? AND hall_id = ?", (number, stay.hall_id)
+            )
             return number, at
     return None

@@ -79,6 +79,8 @@ class DoorRow:
     hall_id: int
     names: dict[str, str]
     mode: str
+    said: bool = False  # whether anybody said where it leads from
+    from_id: int | None = None  # the hall around its own in which it begins; None: outside
 
 
 def categories(db: sqlite3.Connection) -> list[CategoryPlan]:
@@ -107,12 +109,12 @@ def hall(db: sqlite3.Connection, hall_id: int) -> HallRow:
 
 def doors(db: sqlite3.Connection) -> list[DoorRow]:
     """All doors, by code."""
-    return [_door(row) for row in db.execute("SELECT * FROM door ORDER BY code")]
+    return [_door(row) for row in db.execute(f"{_DOORS} ORDER BY code")]
 
 
 def door(db: sqlite3.Connection, door_id: int) -> DoorRow:
     """Raises UnknownDoorError."""
-    row = db.execute("SELECT * FROM door WHERE door_id = ?", (door_id,)).fetchone()
+    row = db.execute(f"{_DOORS} WHERE door_id = ?", (door_id,)).fetchone()
     if row is None:
         raise UnknownDoorError(f"door {door_id}")
     return _door(row)
@@ -229,8 +231,15 @@ def _hall(db: sqlite3.Connection, row: sqlite3.Row) -> HallRow:
     )
 
 
+_DOORS = (
+    "SELECT door.*, IFNULL(said, 0) AS said, from_id FROM door LEFT JOIN door_from USING (door_id)"
+)
+
+
 def _door(row: sqlite3.Row) -> DoorRow:
-    return DoorRow(row["door_id"], row["code"], row["hall_id"], names_of(row["names"]), row["mode"])
+    values = {key: row[key] for key in row.keys() if key != "names"}
+    values["said"] = bool(values["said"])
+    return DoorRow(**values, names=names_of(row["names"]))
 
 
 def _session_categories(db: sqlite3.Connection) -> Callable[[int], tuple[int, ...]]:

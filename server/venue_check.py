@@ -30,6 +30,7 @@ class VenueCheck:
             self._larger_than_around,
             self._door_references,
             self._moved_doors,
+            self._doors_from,
             self._session_references,
             self._rules_without_effect,
             self._guests,
@@ -93,12 +94,34 @@ class VenueCheck:
                     yield f"{place}: there is no zone {code}"
             yield from self._unknown_categories(place, plan.categories)
 
-    def _circles(self) -> Iterator[str]:
+    def _parents(self) -> dict[str, str | None]:
+        """The hall around each hall that is in one, by code, as the file leaves them."""
         rows = self.db.execute(
             "SELECT h.code, p.code FROM hall h JOIN hall p ON p.hall_id = h.parent_id"
         )
         parents: dict[str, str | None] = dict(rows.fetchall())
-        parents |= {plan.code: plan.parent for plan in self.venue.halls}
+        return parents | {plan.code: plan.parent for plan in self.venue.halls}
+
+    def _doors_from(self) -> Iterator[str]:
+        """A door begins outside, or inside a hall around the one that it leads into."""
+        rows = self.db.execute(
+            "SELECT d.code, h.code, f.code FROM door d JOIN hall h USING (hall_id)"
+            " JOIN door_from USING (door_id) JOIN hall f ON f.hall_id = from_id"
+        )
+        wanted: dict[str, tuple[str, str | None]] = {row[0]: (row[1], row[2]) for row in rows}
+        wanted |= {plan.code: (plan.hall, plan.come_from) for plan in self.venue.doors}
+        parents = self._parents()
+        for door, (hall, come_from) in sorted(wanted.items()):
+            around, above = [], parents.get(hall)
+            while above is not None and above not in around:
+                around.append(above)
+                above = parents.get(above)
+            if come_from and come_from not in around:
+                remedy = f"from is {', '.join(around)} or outside" if around else "leave from out"
+                yield f"door {door}: hall {hall} does not lie in {come_from}: {remedy}"
+
+    def _circles(self) -> Iterator[str]:
+        parents = self._parents()
         for plan in self.venue.halls:
             around, met = parents.get(plan.code), {plan.code}
             while around is not None and around not in met:

@@ -66,6 +66,7 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             "code": _CODE,
             "hall": _CODE,
             "mode": Field(values.choice("entry", "exit", "both")),
+            "from": Field(values.come_from),
             **_NAMED,
         },
         "session": {
@@ -259,7 +260,8 @@ def _zone(found: Mapping[str, Any]) -> ZonePlan:
 
 
 def _door(found: Mapping[str, Any]) -> DoorPlan:
-    return DoorPlan(found["code"], found["hall"], _names(found, "name"), found.get("mode", "both"))
+    mode, come_from = found.get("mode", "both"), found.get("from")
+    return DoorPlan(found["code"], found["hall"], _names(found, "name"), mode, come_from)
 
 
 def _names(found: Mapping[str, Any], key: str) -> dict[str, str]:

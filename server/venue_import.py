@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from badges import wire
-from server import entry_log, feed, grants
+from server import entry_log, feed, grants, nesting, nesting_settle
 from server.categories import put_category
 from server.names import names_text
 from server.tables import tables
@@ -29,6 +29,9 @@ class ImportedVenue:
     updated: dict[str, int] = field(default_factory=dict)
     unchanged: dict[str, int] = field(default_factory=dict)
     absent: dict[str, list[str]] = field(default_factory=dict)  # codes, of kinds in the file
+    # Doors of halls inside others of which nobody has said where they lead from: each with the
+    # codes of the halls that count whoever comes in, and of those that have doors of their own.
+    unsaid: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -43,7 +46,7 @@ def import_venue(db: sqlite3.Connection, venue: Venue, *, by: str, now: int) -> 
     problems = VenueCheck(db, venue).problems()
     if problems:
         raise VenueError(problems)
-    step = _Import(db)
+    step, before = _Import(db), nesting_settle.paths(db)
     step.categories(venue)
     step.zones(venue)
     step.halls(venue.halls)
@@ -51,11 +54,25 @@ def import_venue(db: sqlite3.Connection, venue: Venue, *, by: str, now: int) -> 
     step.sessions(venue.sessions)
     if step.result.changed:
         feed.publish(db, wire.VenueChanged())
+        nesting_settle.settle(db, before)
         counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
         entry_log.act(db, by, "venue_imported", counts, now)
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
             grants.share(db, hall_id, now)  # a lower capacity is called back at once
+    step.result.unsaid = _unsaid(db)
     return step.result
+
+
+def _unsaid(db: sqlite3.Connection) -> dict[str, tuple[list[str], list[str]]]:
+    halls = dict(db.execute("SELECT hall_id, code FROM hall").fetchall())
+    doors = dict(db.execute("SELECT door_id, code FROM door").fetchall())
+    own = {row[0] for row in db.execute("SELECT hall_id FROM door WHERE mode <> 'exit'")}
+    said_nothing = nesting.unsaid(db)
+    return {
+        doors[door]: ([halls[one] for one in outer], [halls[one] for one in outer if one in own])
+        for door, outer in sorted(nesting_settle.paths(db).items())
+        if door in said_nothing
+    }
 
 
 _KINDS = ("categories", "zones", "halls", "doors", "sessions")
@@ -107,7 +124,14 @@ class _Import:
                 "names": names_text(plan.names),
                 "mode": plan.mode,
             }
-            self._put("doors", "door", row)
+            before = self._whole_door(plan.code)
+            self.tables.table("door").upsert(row, pk="code")
+            self.db.execute(
+                "INSERT OR REPLACE INTO door_from (door_id, said, from_id)"
+                " SELECT door_id, ?, ? FROM door WHERE code = ?",
+                (plan.come_from is not None, halls.get(plan.come_from or ""), plan.code),
+            )
+            self._count("doors", before, self._whole_door(plan.code))
         self._absent("doors", "door", [plan.code for plan in venue.doors])
 
     def sessions(self, plans: Iterable[SessionPlan]) -> None:
@@ -162,6 +186,10 @@ class _Import:
     def _whole_hall(self, code: str) -> object:
         row = self._row("hall", "code", code)
         return row and (row, *_pairs(self.db, "hall_category", "hall_id", row[0]))
+
+    def _whole_door(self, code: str) -> object:
+        row = self._row("door", "code", code)
+        return row and (row, self._row("door_from", "door_id", row[0]) or (row[0], 0, None))
 
     def _whole_session(self, code: str) -> object:
         row = self._row("session", "code", code)

@@ -52,6 +52,8 @@ class DoorPlan:
     hall: str
     names: dict[str, str]
     mode: str
+    # Code of the hall around its own inside which the door begins; "" outside; None: not said.
+    come_from: str | None = None
 
 
 @dataclass(frozen=True)

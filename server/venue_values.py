@@ -16,6 +16,7 @@ TEXT_CHARS_MAX = 200
 LIST_MAX = 20_000
 ALL = "all"
 NONE = "none"
+OUTSIDE = "outside"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -52,6 +53,12 @@ def code(value: Any) -> str:
     if not _CODE.fullmatch(wanted):
         raise ValueRefusedError("is 1 to 32 letters, digits, dots, hyphens and underscores")
     return wanted
+
+
+def come_from(value: Any) -> str:
+    """A hall's code; "" for outside."""
+    word = value.strip() if isinstance(value, str) else value
+    return "" if isinstance(word, str) and word.casefold() in ("", OUTSIDE, "外面") else code(word)
 
 
 def key(value: Any) -> str:

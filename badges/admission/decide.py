@@ -100,6 +100,9 @@ def _not_entitled(badge: Credential, at: int, facts: Facts) -> Denied | None:
 def _hall_closed(badge: Credential, at: int, facts: Facts) -> Denied | None:
     if facts.hall.closed:
         return Denied(Reason.HALL_CLOSED)
+    for around in facts.outer:
+        if around.hall.closed:
+            return Denied(Reason.HALL_CLOSED, hall_id=around.hall.hall_id)
     always_open = not facts.hall.sessions_only and badge.category in facts.hall.categories
     if always_open or _on(at, facts):
         return None
@@ -112,13 +115,24 @@ def _hall_closed(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _already_inside(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    if facts.presence is None or facts.hall.anti_passback is not AntiPassback.HARD:
-        return None
-    return Denied(Reason.ALREADY_INSIDE, since=facts.presence.since, door=facts.presence.door)
+    here = facts.presence
+    if here is not None and facts.hall.anti_passback is AntiPassback.HARD:
+        return Denied(Reason.ALREADY_INSIDE, since=here.since, door=here.door)
+    for around in facts.outer:
+        there = around.presence
+        if there is not None and around.hall.anti_passback is AntiPassback.HARD:
+            inside, hall_id = Reason.ALREADY_INSIDE, around.hall.hall_id
+            return Denied(inside, since=there.since, door=there.door, hall_id=hall_id)
+    return None
 
 
 def _hall_full(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    return Denied(Reason.HALL_FULL) if facts.free_places < 1 else None
+    if facts.free_places < 1:
+        return Denied(Reason.HALL_FULL)
+    for around in facts.outer:
+        if around.free_places < 1:
+            return Denied(Reason.HALL_FULL, hall_id=around.hall.hall_id)
+    return None
 
 
 def _kiosk_retired(badge: Credential, at: int, facts: Facts) -> Denied | None:
@@ -188,6 +202,9 @@ def _flags(badge: Credential, facts: Facts) -> frozenset[Flag]:
         flags.add(Flag.LIKELY_COPY)
     if facts.presence is not None and facts.hall.anti_passback is AntiPassback.SOFT:
         flags.add(Flag.PASSBACK)
+    for around in facts.outer:
+        if around.presence is not None and around.hall.anti_passback is AntiPassback.SOFT:
+            flags.add(Flag.PASSBACK)
     if badge.flags & CredentialFlag.ATTENTION:
         flags.add(Flag.ATTENTION)
     if badge.flags & CredentialFlag.ESCORT:

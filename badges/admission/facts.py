@@ -136,6 +136,17 @@ class Presence:
 
 
 @dataclass(frozen=True)
+class Outer:
+    """A hall around the door's own that an entry here enters too: the door leads in from outside
+    both.
+    """
+
+    hall: Hall
+    presence: Presence | None = None
+    free_places: int = 0  # at this door, in that hall
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that a decision may depend on."""
 
@@ -149,6 +160,7 @@ class Facts:
     kiosk_retired: bool = False
     door_resting: bool = False  # its shift has ended, and it has given its places back
     facts_age_ms: int | None = None  # None: never had any from the server
+    outer: tuple[Outer, ...] = ()  # from the inside out
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,7 @@ class Denied:
     categories: frozenset[int] = frozenset()  # not_entitled: who is admitted
     since: int | None = None  # already_inside: when the open stay began
     door: str | None = None  # already_inside: where it began
+    hall_id: int | None = None  # the hall around the door's own that is the reason, if one is
 
 
 Decision = Admitted | Denied

@@ -71,17 +71,28 @@ def explain(
     hall: str = "",
     sessions: Mapping[int, str] | None = None,
     doors: Mapping[str, str] | None = None,
+    outer: Mapping[int, str] | None = None,
 ) -> Explanation:
     """The decision of instant `at`, for the steward. All names are those of `language`.
 
     `category` is the badge's own; `sessions` are titles by id; `doors` are names by what
-    `Denied.door` holds, which is shown as it is where there is none. Names that are missing are
-    left out. Raises ZoneInfoNotFoundError for a zone that does not exist.
+    `Denied.door` holds, which is shown as it is where there is none; `outer` are the halls around
+    the door's own, by id. Names that are missing are left out. Raises ZoneInfoNotFoundError for a
+    zone that does not exist.
     """
     zone = ZoneInfo(time_zone) if isinstance(time_zone, str) else time_zone
     words = CATALOGUES.get(language)
     saying = _Saying(
-        language, words, zone, at, categories, category, hall, sessions or {}, doors or {}
+        language,
+        words,
+        zone,
+        at,
+        categories,
+        category,
+        hall,
+        sessions or {},
+        doors or {},
+        outer or {},
     )
     word = words.gettext(WORDS[tone(decision, direction)])
     if isinstance(decision, Denied):
@@ -104,6 +115,7 @@ class _Saying:
     hall: str
     sessions: Mapping[int, str]
     doors: Mapping[str, str]
+    outer: Mapping[int, str]
 
     def admitted(self, admitted: Admitted) -> Pair:
         told = [self.pair(FLAGS[flag]) for flag in _TOLD if flag in admitted.flags]
@@ -127,7 +139,7 @@ class _Saying:
             return self.closed(denied)
         if denied.reason is Reason.ALREADY_INSIDE:
             return self.inside(denied)
-        return self.pair(DENIED[denied.reason], hall=self.place(None))
+        return self.pair(DENIED[denied.reason], hall=self.hall_of(denied))
 
     def not_entitled(self, denied: Denied) -> Pair:
         place = self.place(denied.session_id)
@@ -148,12 +160,17 @@ class _Saying:
 
     def closed(self, denied: Denied) -> Pair:
         if denied.opens_at is None:
-            return self.part("closed", hall=self.place(None))
+            return self.part("closed", hall=self.hall_of(denied))
         opens, next_step = self.opens(denied.opens_at)
         title = self.title(denied.session_id)
         return (self.part("titled", opens=opens, title=title)[0] if title else opens), next_step
 
     def inside(self, denied: Denied) -> Pair:
+        if denied.hall_id is not None:
+            name = "inside_outer" + ("_since" if denied.since is not None else "")
+            time = "" if denied.since is None else self.moment(denied.since)
+            reason, _ = self.part(name, time=time, hall=self.hall_of(denied))
+            return reason, self.part("inside")[1]
         door = self.doors.get(denied.door, denied.door) if denied.door else ""
         name = "inside" + ("_since" if denied.since is not None else "") + ("_door" if door else "")
         time = "" if denied.since is None else self.moment(denied.since)
@@ -172,8 +189,9 @@ class _Saying:
         return self.pair(PARTS[name], **names)
 
     def pair(self, pair: Pair, **names: str) -> Pair:
-        reason, this_hall = self.say(pair[0], **names), self.say(sentences.THIS_HALL)
-        if reason.startswith(this_hall):
+        reason = self.say(pair[0], **names)
+        nameless = (self.say(sentences.THIS_HALL), self.say(sentences.HALL_AROUND))
+        if reason.startswith(nameless):
             reason = reason[0].upper() + reason[1:]
         return reason, self.say(pair[1])
 
@@ -193,6 +211,12 @@ class _Saying:
 
     def place(self, session_id: int | None) -> str:
         return self.title(session_id) or self.hall or self.say(sentences.THIS_HALL)
+
+    def hall_of(self, denied: Denied) -> str:
+        """The hall that the denial is about, which may be one around the door's own."""
+        if denied.hall_id is None:
+            return self.place(None)
+        return self.outer.get(denied.hall_id) or self.say(sentences.HALL_AROUND)
 
     def who(self, denied: Denied) -> str:
         """The admitted categories as a list: "speakers, staff and press"."""

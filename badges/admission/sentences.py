@@ -80,6 +80,8 @@ PARTS: Mapping[str, Pair] = {
     "inside_since": (N_("Already inside since {time}"), ""),
     "inside_door": (N_("Already inside, by {door}"), ""),
     "inside_since_door": (N_("Already inside since {time}, by {door}"), ""),
+    "inside_outer": (N_("Already inside {hall}"), ""),
+    "inside_outer_since": (N_("Already inside {hall} since {time}"), ""),
     "opens_today": (N_("Opens {time}, in {span}"), _COME_BACK),
     "opens_tomorrow": (N_("Opens tomorrow at {time}"), _COME_BACK),
     "opens_later": (N_("Opens {day} at {time}"), _COME_BACK),
@@ -88,6 +90,7 @@ PARTS: Mapping[str, Pair] = {
 }
 
 THIS_HALL = N_("this hall")
+HALL_AROUND = N_("the hall around this one")
 NEXT_SENTENCE = N_("{first}. {second}")
 NEXT_NAME = N_("{names}, {name}")  # in a list: "speakers, staff"
 LAST_NAME = N_("{names} and {name}")

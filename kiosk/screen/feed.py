@@ -111,6 +111,7 @@ def _answer(answer: Answer, number: int) -> dict[str, Any]:
         "holder": holder,
         "category": category,
         "free_places": answer.free_places,
+        "free_names": answer.free_names,
         "words": {
             language: {"word": told.word, "reason": told.reason, "next_step": told.next_step}
             for language, told in answer.explanation.items()

@@ -16,7 +16,7 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from badges.places import PlacesError, PoolKey
-from server import accounts, auth, entries, places, safety, venue
+from server import accounts, auth, entries, nesting, places, safety, venue
 from server.admin.fields import whole
 from server.admin.sign_in import caller, guesses
 from server.display import Clock
@@ -44,6 +44,7 @@ def show(hall_id: int) -> str:
         unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
         awaited=sorted({kiosk for kiosk, _ in places.load(db, PoolKey(hall_id)).awaited}),
         stopped=[one for one in doors if one.state != "active"],
+        inner=_inner(db, hall_id),
         now=now,
         next_scan=entries.newest_number(db) + 1,
     )
@@ -169,6 +170,11 @@ def _do(hall_id: int, step: Callable[[sqlite3.Connection], object], said: str) -
 
 def _back(hall_id: int) -> Response:
     return redirect(url_for("admin.halls.show", hall_id=hall_id), 303)
+
+
+def _inner(db: sqlite3.Connection, hall_id: int) -> list[venue.HallRow]:
+    """The halls inside it."""
+    return [venue.hall(db, one) for one in nesting.inside(nesting.parents_of(db), hall_id)]
 
 
 def _hall(db: sqlite3.Connection, hall_id: int) -> venue.HallRow:

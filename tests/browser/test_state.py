@@ -32,6 +32,22 @@ def test_places_here_and_in_the_hall_are_in_view(door: Door, page: Page) -> None
     page.wait("the hall's", lambda: page.shown("#left") and page.text("left-number").isdigit())
 
 
+def test_a_hall_around_is_named_where_its_places_are_the_fewest(
+    door: Door, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, around = door.kiosk._status, {"zh": "展览", "en": "Exhibition"}
+    fewest = {"free_places": 3, "free_names": around, "hall_left": 12, "left_names": around}
+    monkeypatch.setattr(door.kiosk, "_status", lambda: {**status(), **fewest})
+    page.wait("its name", lambda: page.text("free-words") == "本入口展览名额")
+    page.wait("its places", lambda: page.text("left-words") == "展览名额")
+    assert (page.text("free-number"), page.text("left-number")) == ("3", "12")
+    for size in SIZES:
+        page.resize(size)
+        assert page.cut() == []
+    monkeypatch.undo()
+    page.wait("its own", lambda: page.text("free-words") == "本入口名额")
+
+
 def test_place_that_is_slow_to_come_is_waited_for_in_sight(door: Door, page: Page) -> None:
     """Nobody walks in on the green of whoever came before."""
     door.turn(Direction.ENTRY)

@@ -23,7 +23,7 @@ SERIAL = 77
 class TestFeed:
     def test_changes_reach_the_door(self, online: Online, event: FakeEvent) -> None:
         event.publish(wire.StayOpened(stay_of("south-1", 4, SERIAL), HALL))
-        online.until(lambda: online.door.replica.stays(SERIAL))
+        online.until(lambda: online.door.replica.stays(SERIAL, HALL))
         assert online.present(SERIAL).decision.reason is Reason.ALREADY_INSIDE
 
     def test_a_changed_venue_is_fetched(self, online: Online, event: FakeEvent) -> None:
@@ -62,7 +62,7 @@ class TestFeed:
             event.cursor += 100
             event.changes.clear()
         event._server.drop_connections()
-        online.until(lambda: online.door.replica.is_ended(1))
+        online.until(lambda: online.door.replica.is_ended(1, HALL))
         assert online.present(SERIAL).admitted
 
     def test_a_silent_feed_is_replaced_by_snapshots(self, online: Online, event: FakeEvent) -> None:

@@ -230,7 +230,7 @@ def test_a_stay_of_another_kiosk_is_named_once(journal: Journal) -> None:
     assert not leave(journal, 1, stay)
     assert not leave(journal, 1, stay)
     with journal.step() as step:
-        assert step.is_named(stay)
+        assert step.is_named(stay, HALL)
 
 
 def test_tidying_keeps_everything(journal: Journal, tmp_path: Path) -> None:

@@ -75,6 +75,9 @@ def decisions() -> Iterator[tuple[Decision, Direction]]:
             yield Denied(reason, opens_at, session, frozenset(admitted)), Direction.ENTRY
     for since, door in itertools.product((None, 0, -3 * DAY_MS), (None, "north")):
         yield Denied(Reason.ALREADY_INSIDE, since=since, door=door), Direction.ENTRY
+    reasons = (Reason.ALREADY_INSIDE, Reason.HALL_FULL, Reason.HALL_CLOSED)
+    for reason, since, around in itertools.product(reasons, (None, 0), (8, 9)):
+        yield Denied(reason, since=since, hall_id=around), Direction.ENTRY
 
 
 def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
@@ -89,6 +92,7 @@ def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
         hall=hall,
         sessions={1: "⟦Opening⟧"},
         doors={"north": "⟦North⟧"},
+        outer={8: "⟦Exhibition⟧"},
     )
 
 

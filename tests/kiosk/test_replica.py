@@ -64,7 +64,7 @@ def test_it_works(replica: Replica, tmp_path: Path, clock: Clock) -> None:
             assert one.cursor == 10
             assert one.holder(SERIAL) == (3, True)
             assert one.holder(SERIAL + 1) == (0, False)
-            assert one.stays(SERIAL) == [SOUTH]
+            assert one.stays(SERIAL, HALL) == [SOUTH]
 
 
 def test_a_new_snapshot_replaces_the_old_but_not_the_names(replica: Replica) -> None:
@@ -106,27 +106,27 @@ class TestChanges:
 
     def test_of_stays(self, replica: Replica) -> None:
         replica.apply(wire.StayOpened(stay_of("south-1", 9, SERIAL), HALL), 11)
-        assert replica.stays(SERIAL) == [SOUTH]
+        assert replica.stays(SERIAL, HALL) == [SOUTH]
         replica.apply(wire.StayClosed(StayRef("south-1", 1, 9), HALL, SERIAL), 12)
-        assert replica.stays(SERIAL) == []
+        assert replica.stays(SERIAL, HALL) == []
 
     def test_of_other_halls_move_the_cursor_alone(self, replica: Replica) -> None:
         replica.apply(wire.StayOpened(stay_of("south-1", 9, SERIAL), HALL + 1), 11)
-        assert replica.stays(SERIAL) == []
+        assert replica.stays(SERIAL, HALL) == []
         assert replica.cursor == 11
 
     def test_of_own_stays_leave_them_to_the_journal(self, replica: Replica) -> None:
         mine = stay_of(KIOSK, 4, SERIAL, generation=GENERATION)
         replica.apply(wire.StayOpened(mine, HALL), 11)
-        assert replica.stays(SERIAL) == []
+        assert replica.stays(SERIAL, HALL) == []
         replica.apply(wire.StayClosed(mine.stay, HALL, SERIAL), 12)
-        assert replica.is_ended(4)
-        assert not replica.is_ended(5)
+        assert replica.is_ended(4, HALL)
+        assert not replica.is_ended(5, HALL)
 
     def test_of_an_earlier_generation_s_stays_are_another_s(self, replica: Replica) -> None:
         old = stay_of(KIOSK, 4, SERIAL, generation=GENERATION - 1)
         replica.apply(wire.StayOpened(old, HALL), 11)
-        assert [p.stay.generation for p in replica.stays(SERIAL)] == [GENERATION - 1]
+        assert [p.stay.generation for p in replica.stays(SERIAL, HALL)] == [GENERATION - 1]
 
     def test_for_the_journal_move_the_cursor(self, replica: Replica) -> None:
         order = wire.PlaceOrder(HALL, 1, 0, 1)
@@ -140,7 +140,7 @@ def test_own_stays_that_a_snapshot_no_longer_counts_have_ended(replica: Replica)
     still = stay_of(KIOSK, 2, SERIAL, generation=GENERATION)
     known = [StayId(KIOSK, GENERATION, seq) for seq in (1, 2)]
     replica.load(snapshot(stays=[still]), known)
-    assert [replica.is_ended(seq) for seq in (1, 2, 3)] == [True, False, False]
+    assert [replica.is_ended(seq, HALL) for seq in (1, 2, 3)] == [True, False, False]
 
 
 class TestAge:

@@ -11,6 +11,7 @@ import pytest
 from badges import wire
 from badges.admission import Direction
 from badges.admission.facts import Denied
+from badges.places import Order, PoolKey
 from kiosk.camera import CameraStatus, Frame
 from kiosk.config import KioskSettings
 from kiosk.health import battery_percent, disk_free_mb
@@ -21,7 +22,7 @@ from kiosk.run import Kiosk, Told
 from kiosk.signal import RelayError
 from kiosk.transport_types import TransportError
 from kiosk.watching import Eye
-from tests.kiosk.door import DOOR, HALL, badge, enrolled, orders, snapshot
+from tests.kiosk.door import DOOR, HALL, badge, enrolled, hall_facts, orders, snapshot
 from tests.kiosk.pictures import hall, held_up, symbol
 
 DAY_MS = 86_400_000
@@ -281,3 +282,18 @@ def test_battery_and_disk(tmp_path: Path) -> None:
     assert battery_percent(tmp_path) == 87
     assert (disk_free_mb(tmp_path) or 0) > 0
     assert disk_free_mb(tmp_path / "nowhere") is None
+
+
+def test_the_fewest_places_are_shown_with_the_hall_that_they_are_of(kiosk: Kiosk) -> None:
+    around = hall_facts(hall=HALL + 1, names={"en": "Exhibition"})
+    kiosk.replica.load(snapshot(outer=[wire.OuterFacts(around, [])]))
+    given = [(PoolKey(HALL), Order(9, 0, 1)), (PoolKey(HALL + 1), Order(2, 0, 1))]
+    kiosk.journal.obey(given)
+    kiosk.link.places([wire.PlaceOrder(HALL, 9, 0, 1, left=40)])
+    shown = status(kiosk)
+    assert (shown.free_places, shown.free_names) == (2, {"en": "Exhibition"})
+    assert (shown.hall_left, shown.left_names) == (40, {})
+    kiosk.link.places([wire.PlaceOrder(HALL + 1, 2, 0, 1, left=3)])
+    assert (status(kiosk).hall_left, status(kiosk).left_names) == (3, {"en": "Exhibition"})
+    kiosk.journal.obey([(PoolKey(HALL + 1), Order(20, 0, 1))])
+    assert (status(kiosk).free_places, status(kiosk).free_names) == (9, {})

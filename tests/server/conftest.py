@@ -114,6 +114,7 @@ name = "Main entrance"
 [[door]]
 code = "h1-west"
 hall = "h1"
+from = "site"
 name = "Hall 1 west"
 name_zh = "一号厅西门"
 

@@ -67,6 +67,11 @@ def build(db, doors: list[Door], capacity: int, fire_limit: int) -> None:
         db.execute(
             "INSERT INTO door VALUES (?, ?, ?, '{}', 'both')", (door.door, door.kiosk, door.hall)
         )
+        # ROOM's door leads from OTHER, as long as a test does not say otherwise.
+        db.execute(
+            "INSERT INTO door_from VALUES (?, 1, ?)",
+            (door.door, OTHER if door.hall == ROOM else None),
+        )
         db.execute(
             "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, head, created_at,"
             " seen_at) VALUES (?, 1, ?, 'active', ?, ?, 0, ?)",

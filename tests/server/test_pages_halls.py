@@ -199,3 +199,14 @@ def test_moves_that_nobody_confirmed_are_shown(pages: Pages) -> None:
     assert "and 3 more if nobody left who entered another hall" in page
     assert "and by entering another hall" in page
     assert "3 more if nobody left" in words(admin.get("/admin/").text)
+
+
+def test_a_hall_is_cleared_with_the_halls_inside_it(pages: Pages) -> None:
+    pages.kiosk("west-1", "h1-west")
+    outer, inner = hall_of(pages, "site"), hall_of(pages, "h1")
+    admin = pages.staff("admin")
+    asked = "nor in the halls inside it ( Hall 1 ), which count as empty too"
+    assert asked in words(admin.get(f"/admin/halls/{outer}").text).replace("(Hall 1)", "( Hall 1 )")
+    assert "halls inside it" not in admin.get(f"/admin/halls/{inner}").text
+    admin.post(f"/admin/halls/{outer}/clear", {"confirm": "yes"})
+    assert acts(pages)[-2:] == ["hall_cleared", "hall_cleared"]

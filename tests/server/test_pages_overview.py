@@ -133,7 +133,15 @@ def test_an_event_without_a_venue_says_what_to_do(event: Event, site: Database) 
         assert "hallkeeper import-venue" in pages.staff("admin").get("/admin/").text
 
 
-_VENUE = ("session_guest", "session_category", "session", "door", "hall_category", "hall")
+_VENUE = (
+    "session_guest",
+    "session_category",
+    "session",
+    "door_from",
+    "door",
+    "hall_category",
+    "hall",
+)
 
 
 def _words(html: str) -> str:

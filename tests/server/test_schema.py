@@ -30,6 +30,9 @@ FROZEN = {
     "m025_leaving": "43c91c00b53c0595",
     "m026_likely_copies": "a0485c4fd75a30d4",
     "m027_epochs": "97f09ccef56036ae",
+    "m030_door_from": "e684f5d380ac6b1f",
+    "m031_stay_halls": "f827151b9fab0f92",
+    "m032_counted_around": "f827151b9fab0f92",
 }
 
 
@@ -110,6 +113,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "search_due",
         "server_run",
         "likely_copy",
+        "door_from",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")

@@ -6,6 +6,7 @@ import click
 
 from tests.simulator.faults import THEMES
 from tests.simulator.mutants import BY_NAME, MUTANTS
+from tests.simulator.nested import NESTED
 from tests.simulator.run import Outcome, run_many, run_world, world_of
 from tests.simulator.world import World
 
@@ -22,7 +23,7 @@ MUTANT_SEEDS = 20_000  # a mutant that lives longer has survived
     show_default=True,
     help="Run this one instead of the protocol; all: after it.",
 )
-@click.option("--theme", type=click.Choice(list(THEMES)), help="One mix of faults only.")
+@click.option("--theme", type=click.Choice([*THEMES, NESTED]), help="One mix of faults only.")
 @click.option("--jobs", default=1, show_default=True, help="Processes.")
 @click.option("--trace", is_flag=True, help="Tell every step of the first seed.")
 def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trace: bool) -> None:
@@ -36,15 +37,24 @@ def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trac
         click.echo(row(only, outcome))
         tell(outcome, only, theme)
         sys.exit(outcome.violation is None)
+    right = protocol(start, seeds, theme, jobs)
+    if theme is None and right:
+        right = protocol(start, seeds, NESTED, jobs)
+    alive = mutants(jobs) if mutant == "all" and right else 0
+    sys.exit(not right or alive > 0)
+
+
+def protocol(start: int, seeds: int, theme: str | None, jobs: int) -> bool:
+    """Run it, and tell; whether no promise was broken."""
     outcome = run_many(start, seeds, None, theme, jobs)
     right = outcome.violation is None
     click.echo(
-        f"protocol: {outcome.seeds} seeds, {outcome.steps} steps, {0 if right else 1} violations, "
-        f"{outcome.steps / outcome.seconds:.0f} steps/s, {outcome.seconds:.1f} s"
+        f"{'protocol' if theme is None else theme}: {outcome.seeds} seeds, {outcome.steps} steps, "
+        f"{0 if right else 1} violations, {outcome.steps / outcome.seconds:.0f} steps/s, "
+        f"{outcome.seconds:.1f} s"
     )
     tell(outcome, None, theme)
-    alive = mutants(jobs) if mutant == "all" and right else 0
-    sys.exit(not right or alive > 0)
+    return right
 
 
 def mutants(jobs: int) -> int:

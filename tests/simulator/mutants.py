@@ -182,6 +182,7 @@ NETWORK, LOST, RESTORES = "network", "lost doors", "restores"
 PUT_BACK = "put back silently"
 BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting", "old disks"
 COPIES, EPOCHS = "copies", "the server's clock"
+NESTED = "nested halls"
 ATTESTED, FOUND = "attested", "attested, and restores"
 
 MUTANTS = (
@@ -279,6 +280,17 @@ MUTANTS = (
            Rules(pool=NoBarrier)),
     Mutant("namestwice", "a door takes the place of one stay on trust twice", TRUSTING,
            Rules(remembers_named=False)),
+    Mutant("inneronly", "an entry from outside counts in the room alone", NESTED,
+           Rules(enters_outer=False)),
+    Mutant("halffull", "a place of the room is enough", NESTED, Rules(needs_all_places=False)),
+    Mutant("torn", "a power cut leaves one of two halls' entries", NESTED,
+           Rules(one_commit=False)),
+    Mutant("forgetsouter", "an exit to outside ends the stay in the room alone", NESTED,
+           Rules(exits_outer=False)),
+    Mutant("outertwice", "an exit gives the place of the hall around back twice", NESTED,
+           Rules(outer_credited_once=False, account=Careless)),
+    Mutant("gonetoo", "what is gone in the room is gone in the hall around", NESTED,
+           Rules(gone_by_hall=False)),
 )  # fmt: skip
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

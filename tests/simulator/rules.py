@@ -24,6 +24,13 @@ class Rules:
     sends_again: bool = True  # what a restored server lacks
     snapshot_after_restore: bool = True  # of what the door knows
     own_orders_only: bool = True  # not those of another generation of the same kiosk
+    # At a door of a room inside a hall, which leads in from outside both.
+    enters_outer: bool = True  # an entry counts in both
+    needs_all_places: bool = True  # one of each, or nobody gets in
+    one_commit: bool = True  # both or neither are on disk
+    exits_outer: bool = True  # an exit ends the stays of both
+    outer_credited_once: bool = True
+    gone_by_hall: bool = True  # a place taken back in one is not so in the other
     # At the server.
     commit_before_order: bool = True
     orders_are_totals: bool = True

@@ -9,6 +9,8 @@ from multiprocessing import get_context
 from badges.places import PlacesError
 from tests.simulator.checkers import ViolationError
 from tests.simulator.mutants import BY_NAME
+from tests.simulator.nested import NESTED, NestedWorld
+from tests.simulator.nested_quiet import check_quiet_halls
 from tests.simulator.quiet import check_quiet
 from tests.simulator.rules import Rules
 from tests.simulator.world import World
@@ -35,9 +37,10 @@ class Outcome:
 
 def world_of(seed: int, mutant: str | None = None, theme: str | None = None) -> World:
     """A mutant's seeds are of its own theme, unless another is named."""
-    if mutant is None:
-        return World(seed, Rules(), theme)
-    return World(seed, BY_NAME[mutant].rules, theme or BY_NAME[mutant].theme)
+    rules = Rules() if mutant is None else BY_NAME[mutant].rules
+    if mutant is not None and theme is None:
+        theme = BY_NAME[mutant].theme
+    return NestedWorld(seed, rules) if theme == NESTED else World(seed, rules, theme)
 
 
 def run_world(world: World, watch: Callable[[World], None] | None = None) -> str | None:
@@ -49,7 +52,10 @@ def run_world(world: World, watch: Callable[[World], None] | None = None) -> str
                 watch(world)
         world.taken += 1
         world.last = "quiet"
-        check_quiet(world)
+        if isinstance(world, NestedWorld):
+            check_quiet_halls(world)
+        else:
+            check_quiet(world)
     except (ViolationError, PlacesError) as error:
         return str(error) or type(error).__name__
     return None

@@ -5,6 +5,7 @@ Everything is drawn from the seed, so the seed replays the day.
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from tests.simulator.checkers import Truth, ViolationError, check_door, unseen
 from tests.simulator.door_side import Door
@@ -39,7 +40,7 @@ class World:
         self.elsewhere: list[Elsewhere] = []  # another hall's journal
         self.clocks = [0]  # of the server, by epoch: how far ahead of the true time
         self.server.next_incarnation = self.new_incarnation
-        self.saved = self.server.backup()
+        self.saved: Any = self.server.backup()
         self.runs = 0
         self.cuts: list[int] = []  # of each time that the database was put back: how far it was
         self.times = {0: 0}  # runs: after how many of those
@@ -316,18 +317,7 @@ class World:
 
     def sign(self, door: Door) -> None:
         """A true attestation."""
-        server, truth = self.server, self.truth
-        inside = len(unseen(truth, server, door.key))
-        seen = set(server.ledger[door.key])
-        truth.attested(
-            record.uid
-            for record in door.records
-            if record.kind == "entry"
-            and record.uid not in seen
-            and record.uid not in truth.inside
-            and record.seq not in door.credited
-        )
-        server.pool = server.pool.attest(door.key, inside, seq=server.acked[door.key])
+        sign_hall(self.server, self.truth, door)
 
     def backup(self, door: Door) -> None:
         self.saved = self.server.backup()
@@ -336,7 +326,7 @@ class World:
         if self.rules.fresh_incarnation:
             self.new_incarnation()
         else:
-            self.incarnation = self.saved["pool"].incarnation + 1  # type: ignore[attr-defined]
+            self.incarnation = self.saved["pool"].incarnation + 1
         self.truth.was_restored(self.server)
         self.server.restore(self.saved, self.incarnation)
         self.truth.blind = False
@@ -370,3 +360,18 @@ class World:
         """A kiosk notices a jump by the clock that nobody sets."""
         door.sure = False
         door.clock_ms += self.random.choice((-1, 1)) * self.random.randint(1, 120) * MINUTE_MS
+
+
+def sign_hall(server: Server, truth: Truth, door: Door) -> None:
+    """A true attestation for one hall."""
+    inside = len(unseen(truth, server, door.key))
+    seen = set(server.ledger[door.key])
+    truth.attested(
+        record.uid
+        for record in door.records
+        if record.kind == "entry"
+        and record.uid not in seen
+        and record.uid not in truth.inside
+        and record.seq not in door.credited
+    )
+    server.pool = server.pool.attest(door.key, inside, seq=server.acked[door.key])

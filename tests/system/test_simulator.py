@@ -11,6 +11,7 @@ import pytest
 
 from tests.simulator.faults import THEMES
 from tests.simulator.mutants import MUTANTS
+from tests.simulator.nested import NESTED
 from tests.simulator.run import run_many, run_seeds, run_world, world_of
 
 SEEDS = 150  # of each theme: 3,000 days in all
@@ -18,7 +19,7 @@ FRESH = 200
 MUTANT_SEEDS = 5_000
 
 
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", [*THEMES, NESTED])
 def test_the_protocol_keeps_its_promises(theme: str) -> None:
     outcome = run_seeds(0, SEEDS, theme=theme)
     assert outcome.violation is None
@@ -69,6 +70,25 @@ def test_days_are_full_of_people_and_faults() -> None:
     assert any(door.forked for door in doors)
     assert any(door.destroyed for door in doors)
     assert any(held.attested is not None for w in worlds for held in w.server.pool.kiosks.values())
+
+
+def test_days_with_a_room_inside_a_hall_are_full_too() -> None:
+    worlds = [world_of(seed, theme=NESTED) for seed in range(100)]
+    for world in worlds:
+        assert run_world(world) is None
+    halls = [truth for world in worlds for truth in world.truths]
+    assert sum(truth.over >= 0 for truth in halls) > 20  # the room or the hall was full
+    books = [door.books for world in worlds for door in world.doors]
+    assert sum(room.account.entries for room, _ in books) > 200
+    assert sum(around.account.entries for _, around in books) > 200
+    both = [
+        record.uid
+        for room, around in books
+        for record, other in zip(room.records, around.records, strict=True)
+        if record.kind == other.kind == "entry"
+    ]
+    assert len(both) > 100
+    assert any(set(room.credited) != set(around.credited) for room, around in books)
 
 
 def test_a_failure_tells_seed_step_and_how_to_replay_it() -> None:

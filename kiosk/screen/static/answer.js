@@ -36,7 +36,7 @@ export function paintAnswer(answer, status) {
   paintHolder(answer);
   put(at("answer-direction"), say(answer.direction === "exit" ? "exit" : "entry"));
   put(at("answer-time"), clock(answer.at, status.time_zone, true));
-  put(at("answer-free"), say("answer_free", { n: answer.free_places }));
+  put(at("answer-free"), freeWords(answer));
   put(at("answer-by"), answer.by && answer.act === "scan" ? say("by", { name: answer.by }) : "");
 }
 
@@ -66,11 +66,17 @@ export function paintLost() {
   at("lost-word").parentElement.style.setProperty("--ems", ems(say("lost")));
 }
 
+// The places left here, with the hall's name where they are those of a hall around this one.
+function freeWords(answer) {
+  const [n, hall] = [answer.free_places, nameIn(answer.free_names)];
+  return hall ? say("answer_free_of", { n, hall }) : say("answer_free", { n });
+}
+
 // The same, for those who hear the page.
 export function spoken(answer) {
   const words = wordsIn(answer, shown.first);
   const who = [answer.holder?.name, nameIn(answer.category?.names)];
-  const free = say("answer_free", { n: answer.free_places });
+  const free = freeWords(answer);
   return [words.word, words.reason, words.next_step, ...who, free].filter(Boolean).join(". ");
 }
 

@@ -51,6 +51,9 @@ export function paintScanner(repaired) {
 
 function paintPlaces(status) {
   setText("free-number", String(status.free_places));
+  // The fewest places may be those of a hall around this one, which is then named.
+  const scarce = nameIn(status.free_names);
+  setText("free-words", scarce ? say("places_here_of", { hall: scarce }) : say("places_here"));
   at("free").dataset.level = level(status.free_places);
   const known = status.hall_left !== null && status.hall_left !== undefined;
   at("left").hidden = !known;
@@ -58,7 +61,13 @@ function paintPlaces(status) {
   setText("left-number", String(status.hall_left));
   const then = !status.online && status.hall_left_at;
   const time = then && clock(status.hall_left_at, status.time_zone);
-  setText("left-words", time ? say("places_hall_at", { time }) : say("places_hall"));
+  setText("left-words", leftWords(nameIn(status.left_names), time));
+}
+
+function leftWords(around, time) {
+  if (around && time) return say("places_hall_of_at", { hall: around, time });
+  if (around) return say("places_hall_of", { hall: around });
+  return time ? say("places_hall_at", { time }) : say("places_hall");
 }
 
 function level(places) {

@@ -1,0 +1,70 @@
+"""Which halls an entry counts in: the door's own, and every hall around it that the door leads
+into, up to the one that it comes from.
+
+Where a door leads from is a fact of the building, in the venue file. Nothing here rests on what is
+known of a holder, for a badge may be copied.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+
+
+def outer_halls(
+    hall: int, parents: Mapping[int, int | None], come_from: int | None
+) -> tuple[int, ...]:
+    """The halls around `hall` that a door into it enters as well, from the inside out.
+
+    `come_from` is the hall around it inside which the door begins; None, or a hall that is not
+    around it, is outside all of them.
+    """
+    around: list[int] = []
+    above = parents.get(hall)
+    while above is not None and above != hall and above not in around:
+        around.append(above)
+        above = parents.get(above)
+    return tuple(around[: around.index(come_from)] if come_from in around else around)
+
+
+def parents_of(db: sqlite3.Connection) -> dict[int, int | None]:
+    """The hall around each hall."""
+    return dict(db.execute("SELECT hall_id, parent_id FROM hall").fetchall())
+
+
+def inside(parents: Mapping[int, int | None], hall: int) -> list[int]:
+    """Every hall inside `hall`, by number."""
+    return sorted(one for one in parents if hall in outer_halls(one, parents, None))
+
+
+def outer_by_door(
+    db: sqlite3.Connection, parents: Mapping[int, int | None]
+) -> dict[int, tuple[int, ...]]:
+    """`outer_halls` of each door that leads into any."""
+    rows = db.execute(
+        "SELECT d.door_id, d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
+    )
+    found = {door: outer_halls(hall, parents, come_from) for door, hall, come_from in rows}
+    return {door: outer for door, outer in found.items() if outer}
+
+
+def outer_of(db: sqlite3.Connection, door_id: int) -> tuple[int, ...]:
+    """`outer_halls` of one door; empty where there is no such door."""
+    row = db.execute(
+        "SELECT d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
+        " WHERE d.door_id = ?",
+        (door_id,),
+    ).fetchone()
+    return () if row is None else outer_halls(row[0], parents_of(db), row[1])
+
+
+def halls_of(db: sqlite3.Connection, door_id: int) -> tuple[int, ...]:
+    """Every hall in which an entry at the door counts, its own first."""
+    row = db.execute("SELECT hall_id FROM door WHERE door_id = ?", (door_id,)).fetchone()
+    return () if row is None else (row[0], *outer_of(db, door_id))
+
+
+def unsaid(db: sqlite3.Connection) -> frozenset[int]:
+    """Doors of which nobody has said where they lead from. They count as leading from outside."""
+    rows = db.execute(
+        "SELECT d.door_id FROM door d LEFT JOIN door_from f USING (door_id) WHERE f.said IS NOT 1"
+    )
+    return frozenset(row[0] for row in rows)

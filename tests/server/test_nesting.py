@@ -1,0 +1,356 @@
+"""Halls that lie in others: what a door leads into, what counts there, and events of before."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlite_utils
+
+from badges import wire
+from badges.places import PoolKey
+from badges.record import OuterHall
+from server import nesting, places, presence, schema
+from server.config import Event
+from server.database import Database, connect
+from server.venue_plan import VenueError
+from tests.server.conftest import MINUTE, NOW, VENUE
+from tests.server.console import Console
+from tests.server.halls import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
+from tests.server.stores import changes, load
+
+PARENTS = {1: None, 2: 1, 3: 2, 4: 3}
+
+
+@pytest.mark.parametrize(
+    ("hall", "come_from", "outer"),
+    [
+        (1, None, ()),
+        (3, None, (2, 1)),
+        (4, None, (3, 2, 1)),
+        (4, 1, (3, 2)),
+        (4, 2, (3,)),
+        (4, 3, ()),
+        (2, 4, (1,)),  # a hall that is not around it: outside, which counts too much at worst
+        (3, 3, (2, 1)),
+    ],
+)
+def test_a_door_enters_every_hall_up_to_the_one_that_it_comes_from(
+    hall: int, come_from: int | None, outer: tuple[int, ...]
+) -> None:
+    assert nesting.outer_halls(hall, PARENTS, come_from) == outer
+
+
+def test_halls_that_lie_in_each_other_end_somewhere() -> None:
+    assert nesting.outer_halls(1, {1: 2, 2: 1}, None) == (2,)
+    assert nesting.outer_halls(3, {1: 2, 2: 1, 3: 1}, None) == (1, 2)
+
+
+@pytest.fixture
+def site(database: Database) -> Site:
+    """ROOM's door leads from outside OTHER."""
+    found = open_site(database)
+    database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+    database.write(lambda db: places.enrol(db, OTHER, ("room", 1)))
+    return found
+
+
+OUTER = (OuterHall(hall=OTHER),)
+
+
+def counts(site: Site) -> tuple[int, int]:
+    return site.figures(ROOM).inside, site.figures(OTHER).inside
+
+
+def give(site: Site, kiosk: str, hall: int, count: int) -> None:
+    """Places of the hall for the kiosk, whatever the policy would say."""
+
+    def step(db: sqlite3.Connection) -> None:
+        db.execute("UPDATE hall SET capacity = capacity + ? WHERE hall_id = ?", (count, hall))
+        key = PoolKey(hall)
+        before = places.load(db, key)
+        places.save(db, key, before, before.grant((kiosk, 1), count))
+
+    site.database.write(step)
+
+
+def test_one_entry_opens_a_stay_in_each_hall_and_one_exit_closes_both(site: Site) -> None:
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    assert counts(site) == (1, 1)
+    told = [c for c in changes(site.database) if isinstance(c, wire.StayOpened)]
+    assert [(one.hall, one.stay.stay) for one in told] == [
+        (ROOM, site.room.ref(entry)),
+        (OTHER, site.room.ref(entry)),
+    ]
+    ref = site.room.ref(entry)
+    closes = (OuterHall(hall=OTHER, closes=ref),)
+    site.room.leave(NOW + MINUTE, ANNA, ref, outer=closes)
+    site.send(site.room)
+    assert counts(site) == (0, 0)
+    told = [c for c in changes(site.database) if isinstance(c, wire.StayClosed)]
+    assert [one.hall for one in told] == [ROOM, OTHER]
+
+
+def test_a_repeated_batch_counts_once(site: Site) -> None:
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.room.acked = 0
+    site.send(site.room)
+    assert counts(site) == (1, 1)
+
+
+def test_a_place_of_the_hall_around_is_handed_over(site: Site) -> None:
+    give(site, "room", OTHER, 1)
+    before = places.load(site.database.reader, PoolKey(OTHER)).worst_case
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    pool = places.load(site.database.reader, PoolKey(OTHER))
+    assert (pool.kiosks["room", 1].handed_over, pool.worst_case) == (1, before)
+
+
+def test_an_exit_in_the_hall_around_alone_leaves_the_stay_in_the_room(site: Site) -> None:
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.other.leave(NOW + MINUTE, ANNA, site.room.ref(entry))
+    site.send(site.other)
+    assert counts(site) == (1, 0)
+
+
+def test_an_exit_names_a_stay_in_its_own_hall_alone(site: Site) -> None:
+    """A kiosk of another hall can't end it."""
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.west.leave(NOW + MINUTE, ANNA, site.room.ref(entry))
+    site.send(site.west)
+    assert counts(site) == (1, 1)
+
+
+def test_an_exit_that_knows_no_stay_means_the_one_in_each_hall(site: Site) -> None:
+    site.other.scan(NOW, ANNA)
+    site.send(site.other)
+    site.room.scan(NOW + MINUTE, BORIS, outer=OUTER)
+    site.send(site.room)
+    site.room.leave(NOW + 2 * MINUTE, ANNA, None, outer=OUTER)
+    site.send(site.room)
+    assert counts(site) == (1, 1)  # she had no stay in the room
+    bodies = [b for (b,) in site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")]
+    assert len(bodies) == 1
+    site.room.leave(NOW + 3 * MINUTE, BORIS, None, outer=OUTER)
+    site.send(site.room)
+    assert counts(site) == (0, 0)
+    bodies = [b for (b,) in site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")]
+    assert [b'"hall":2' in body for body in bodies] == [False, False, True]
+
+
+def test_both_stays_end_by_a_move(site: Site) -> None:
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.west.scan(NOW + MINUTE, ANNA)
+    site.send(site.west)
+    assert counts(site) == (0, 0)
+
+
+def test_both_stays_have_ended_by_a_move_that_came_first(site: Site) -> None:
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.west.scan(NOW + MINUTE, ANNA)
+    site.send(site.west)
+    site.send(site.room)
+    assert counts(site) == (0, 0)
+
+
+def test_what_is_gone_is_so_by_hall(site: Site) -> None:
+    """The kiosk had the room's place back before it sent anything, and the other's not."""
+    give(site, "room", OTHER, 1)
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.room.leave(NOW + MINUTE, ANNA, site.room.ref(entry), credited=True)
+    site.send(site.room, gone=[entry.seq])
+    assert counts(site) == (0, 1)
+    again = site.room.scan(NOW + 2 * MINUTE, BORIS, outer=OUTER)
+    ref = site.room.ref(again)
+    back = (OuterHall(hall=OTHER, closes=ref, credited=True),)
+    site.room.leave(NOW + 3 * MINUTE, BORIS, ref, credited=True, outer=back)
+    gone = [wire.GoneOuter(again.seq, OTHER)]
+    site.send(site.room, gone=[again.seq], gone_outer=gone)
+    assert counts(site) == (0, 1)
+
+
+def test_an_override_place_of_the_hall_around(site: Site) -> None:
+    site.room.scan(NOW, ANNA, outer=(OuterHall(hall=OTHER, override_place=True),))
+    site.send(site.room)
+    query = "SELECT hall_id, open_stays, open_overrides FROM hall WHERE hall_id > 1"
+    assert site.rows(query) == [(OTHER, 0, 1), (ROOM, 1, 0)]
+
+
+def test_an_entry_that_does_not_say_it_counts_in_the_hall_around_all_the_same(site: Site) -> None:
+    """The kiosk has not heard that its hall lies in another."""
+    site.room.scan(NOW, ANNA)
+    site.send(site.room)
+    assert counts(site) == (1, 1)
+    pool = places.load(site.database.reader, PoolKey(OTHER))
+    assert pool.kiosks["room", 1].handed_over == 0
+
+
+def test_those_counted_in_can_be_a_debt(site: Site) -> None:
+    for serial in range(1, 7):
+        site.other.scan(NOW, serial)
+    site.send(site.other)
+    site.room.scan(NOW, 7)
+    site.send(site.room)
+    assert places.load(site.database.reader, PoolKey(OTHER)).free == -1
+    other = places.load(site.database.reader, PoolKey(OTHER)).kiosks["other", 1]
+    assert other.held == 0
+
+
+def test_a_restored_server_awaits_the_exit_of_each_hall(site: Site) -> None:
+    restored = "INSERT INTO setting VALUES ('incarnation', '2')"
+    site.database.write(lambda db: db.execute(restored) and None)
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.other.leave(NOW + MINUTE, ANNA, site.room.ref(entry))
+    site.send(site.other)
+    assert site.rows("SELECT hall_id FROM early_exit") == [(OTHER,)]
+    site.send(site.room)
+    assert counts(site) == (1, 0)
+    assert site.rows("SELECT * FROM early_exit") == []
+
+
+def test_a_second_entry_is_a_discrepancy_in_the_hall_around(site: Site) -> None:
+    site.other.scan(NOW, ANNA)
+    site.send(site.other)
+    site.room.scan(NOW + MINUTE, ANNA, outer=OUTER)
+    site.send(site.room)
+    assert site.rows("SELECT reason FROM discrepancy") == [("already_inside",)]
+
+
+def test_who_comes_to_the_room_counts_as_demand_in_both(site: Site) -> None:
+    full = {"decision": "denied", "reason": "hall_full", "outer": (OuterHall(hall=OTHER),)}
+    for serial in range(1, 6):
+        site.room.scan(NOW, serial, **full)
+    here = [
+        wire.PlaceTotals(hall, site.room.granted if hall == ROOM else 0, 0, 0)
+        for hall in (OTHER, ROOM)
+    ]
+    site.send(site.room, places=here)
+    rates = site.rows(
+        "SELECT hall_id, rate > 0 FROM place_account WHERE kiosk = 'room' AND NOT override"
+        " ORDER BY hall_id"
+    )
+    assert rates == [(OTHER, 1), (ROOM, 1)]
+
+
+class TestVenue:
+    def test_where_a_door_leads_from(self, event: Event, database: Database) -> None:
+        load(event, database, VENUE.replace('from = "site"', 'from = "Outside"'))
+        door = "SELECT door_id FROM door WHERE code = 'h1-west'"
+        (west,) = database.reader.execute(door).fetchone()
+        assert len(nesting.outer_of(database.reader, west)) == 1
+        again = load(event, database, VENUE)
+        assert again.updated == {"doors": 1}
+        assert nesting.outer_of(database.reader, west) == ()
+        assert not load(event, database, VENUE).changed
+
+    @pytest.mark.parametrize(
+        ("come_from", "said"),
+        [
+            ("green", "door h1-west: hall h1 does not lie in green: from is site or outside"),
+            ("nowhere", "door h1-west: hall h1 does not lie in nowhere: from is site or outside"),
+        ],
+    )
+    def test_a_door_from_a_hall_that_is_not_around(
+        self, event: Event, database: Database, come_from: str, said: str
+    ) -> None:
+        with pytest.raises(VenueError) as caught:
+            load(event, database, VENUE.replace('from = "site"', f'from = "{come_from}"'))
+        assert caught.value.problems == (said,)
+
+    def test_a_hall_that_is_taken_out_of_the_one_that_its_door_comes_from(
+        self, event: Event, database: Database
+    ) -> None:
+        load(event, database, VENUE)
+        apart = '[[hall]]\ncode = "h1"\nname = "Hall 1"\ncapacity = 100\n'
+        with pytest.raises(VenueError, match="hall h1 does not lie in site: leave from out"):
+            load(event, database, apart)
+
+    def test_import_says_which_doors_say_nothing(self, console: Console) -> None:
+        text = VENUE.replace('from = "site"\n', "")
+        said = console("import-venue", console.file("venue.toml", text))
+        assert "Door h1-west does not say where it leads from" in said.output
+        assert "takes a place in site too" in said.output
+        assert "Who has come in by a door of site counts twice there" in said.output
+        assert 'Write from = "outside", or from = "site"' in said.output
+
+
+def test_an_event_of_before_counts_who_is_inside(tmp_path: Path) -> None:
+    """Its doors count as leading from outside until somebody says otherwise."""
+    connection = connect(tmp_path / "event.db")
+    before = sqlite_utils.Database(connection)
+    schema.migrations.apply(before, stop_before="m030_door_from")
+    for hall, parent in ((1, "NULL"), (2, "1"), (3, "2")):
+        connection.execute(
+            "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
+            " sessions_only, anti_passback, exits, open_stays)"
+            f" VALUES ({hall}, 'H{hall}', '{{}}', {parent}, 9, 9, 1, 0, 'hard', 'strict', 1)"
+        )
+        connection.execute(f"INSERT INTO door VALUES ({hall}, 'd{hall}', {hall}, '{{}}', 'both')")
+        connection.execute(
+            "INSERT INTO kiosk (kiosk, generation, door_id, state, created_at)"
+            f" VALUES ('k{hall}', 1, {hall}, 'active', 0)"
+        )
+        for override in (0, 1):
+            connection.execute(
+                "INSERT INTO place_account (hall_id, override, kiosk, generation, granted)"
+                f" VALUES ({hall}, {override}, 'k{hall}', 1, 2)"
+            )
+        connection.execute(
+            "INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at)"
+            f" VALUES ('k{hall}', 1, 1, {hall}, {hall}, {hall}, 5)"
+        )
+    connection.execute("INSERT INTO leaf VALUES (0, 'scan', 5, x'00', ?)", (_EARLY,))
+    connection.execute(
+        "INSERT INTO scan (number, kiosk, generation, seq, act, direction, door_id, hall_id,"
+        " decision, flags, scanned_at, received_at)"
+        " VALUES (0, 'k2', 1, 2, 'scan', 'exit', 2, 2, 'admitted', '', 5, 5)"
+    )
+    connection.execute("INSERT INTO early_exit VALUES ('k9', 1, 7, 5, 'exit')")
+    connection.execute("INSERT INTO unnamed_exit VALUES (0, 8, 2, 5)")
+    schema.migrate(connection)
+    inside = connection.execute("SELECT hall_id, open_stays FROM hall").fetchall()
+    assert [tuple(row) for row in inside] == [(1, 3), (2, 2), (3, 1)]
+    assert [stay.serial for stay in presence.open_in(connection, 1, override=False)] == [1, 2, 3]
+    accounts = connection.execute(
+        "SELECT hall_id, kiosk, SUM(granted) FROM place_account GROUP BY hall_id, kiosk"
+    ).fetchall()
+    assert [tuple(row) for row in accounts] == [
+        (1, "k1", 4), (1, "k2", 0), (1, "k3", 0), (2, "k2", 4), (2, "k3", 0), (3, "k3", 4),
+    ]  # fmt: skip
+    early = connection.execute("SELECT kiosk, seq, hall_id, closed_at FROM early_exit").fetchall()
+    assert [tuple(row) for row in early] == [("k9", 7, 2, 5)]
+    unnamed = connection.execute("SELECT * FROM unnamed_exit").fetchall()
+    assert [tuple(row) for row in unnamed] == [(0, 8, 2, 5)]
+    (body,) = connection.execute("SELECT body FROM change").fetchone()
+    assert wire.decode_change(body) == wire.VenueChanged()
+    assert nesting.outer_of(connection, 3) == (2, 1)
+    connection.close()
+
+
+_EARLY = b'{"record":{"closes":{"generation":1,"kiosk":"k9","seq":7}},"type":"scan"}'
+
+
+def test_an_event_of_before_without_nested_halls_is_as_it_was(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "event.db")
+    schema.migrate(connection)
+    for table in ("change", "stay", "place_account", "door_from"):
+        assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == 0
+    connection.close()
+
+
+def test_moves_between_rooms_of_one_hall_stay_in_it(site: Site) -> None:
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.west.scan(NOW + MINUTE, ANNA, hall=SMALL)
+    lies_in = f"UPDATE hall SET parent_id = {OTHER} WHERE hall_id = {SMALL}"
+    site.database.write(lambda db: db.execute(lies_in) and None)
+    site.database.write(
+        lambda db: db.execute(f"UPDATE door_from SET from_id = {OTHER} WHERE door_id = 1") and None
+    )
+    site.send(site.west)
+    assert (site.figures(SMALL).inside, *counts(site)) == (1, 0, 1)

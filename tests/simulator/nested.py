@@ -1,0 +1,410 @@
+"""A room inside a hall, each with doors: days on which one entry counts in both.
+
+Each kiosk has one journal and a book for each of the two halls, each a door of the flat simulator:
+a line that does not count in a hall is there a line about nothing. The server has a ledger for each
+hall, which take a batch together or not at all. Whoever enters the room from outside is in the hall
+around it too: that is the truth that the checkers count by, whatever the kiosk has recorded.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, NamedTuple
+
+from badges.places import KioskKey, NoPlaceError, PoolKey, enter_all
+from tests.simulator.checkers import Truth, ViolationError, check_door, unseen
+from tests.simulator.door_side import Door
+from tests.simulator.faults import Mix, draw
+from tests.simulator.messages import Answer, Batch, Ordered, Record
+from tests.simulator.rules import Rules
+from tests.simulator.server_side import Server
+from tests.simulator.world import DOORS_MAX, KIOSKS, MINUTE_MS, World, sign_hall
+
+NESTED = "nested halls"
+ROOM, AROUND = 0, 1
+HALLS = (ROOM, AROUND)
+# What an entry counts in, by where the kiosk stands.
+LEADS: dict[str, tuple[int, ...]] = {
+    "hall": (AROUND,),
+    "street": (ROOM, AROUND),
+    "inner": (ROOM,),
+}
+
+
+class Sent(NamedTuple):
+    """A batch, an answer to one, or one hall's order."""
+
+    key: KioskKey
+    batches: tuple[Batch, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    order: Ordered | None = None
+    hall: int = ROOM
+
+
+class NestedDoor:
+    """A kiosk, its two books, and where it stands."""
+
+    def __init__(
+        self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool, leads: str
+    ) -> None:
+        self.key = key
+        self.rules = rules
+        self.hard = hard
+        self.leads = leads
+        self.books = tuple(Door(key, rules, trusting=trusting, hard=False) for _ in HALLS)
+        self.up = True
+        self.images: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.books[AROUND], name)  # what both books have alike
+
+    def set(self, **values: Any) -> None:
+        for book in self.books:
+            for name, value in values.items():
+                setattr(book, name, value)
+
+    @property
+    def forked(self) -> bool:
+        return any(book.forked for book in self.books)
+
+    @property
+    def halls(self) -> tuple[int, ...]:
+        return LEADS[self.leads]
+
+    def counts_in(self) -> tuple[int, ...]:
+        """Halls of which an entry here takes a place."""
+        return self.halls if self.rules.enters_outer else self.halls[:1]
+
+    def enter(self, badge: int, uid: int, now: int, torn: bool) -> bool:
+        """Admit the holder, in one commit for all halls. `torn`: the power fails in it."""
+        books, halls = self.books, self.counts_in()
+        if self.stopped or self.forked:
+            return False
+        if self.hard and any(books[hall].presence(badge) is not None for hall in halls):
+            return False
+        accounts = {PoolKey(hall): books[hall].account for hall in halls}
+        try:
+            if self.rules.needs_all_places:
+                enter_all(accounts)
+            else:
+                accounts[PoolKey(halls[0])].enter()
+        except NoPlaceError:
+            return False
+        for hall, book in enumerate(books):
+            left_out = torn and hall != halls[0] and not self.rules.one_commit
+            if hall not in halls or left_out or book.enter(badge, uid, now) is None:
+                book.refuse(badge, uid, now)
+        return True
+
+    def refuse(self, badge: int, uid: int, now: int) -> None:
+        for book in self.books:
+            book.refuse(badge, uid, now)
+
+    def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> list[tuple[int, Record]]:
+        """Record an exit; what it is in each hall that it leads out of."""
+        halls = self.halls if self.rules.exits_outer else self.halls[:1]
+        made = []
+        for hall, book in enumerate(self.books):
+            if hall not in halls:
+                book.refuse(badge, uid, now)
+                continue
+            made.append((hall, book.leave(badge, uid, now, offline=offline)))
+            if made[-1][1].credited and hall != halls[0] and not self.rules.outer_credited_once:
+                book.account = book.account.credit()
+        return made
+
+    def offer(self, limit: int) -> Sent:
+        batches = [book.offer(limit) for book in self.books]
+        if not self.rules.gone_by_hall:
+            batches[AROUND] = batches[AROUND]._replace(gone=batches[ROOM].gone)
+        return Sent(self.key, batches=tuple(batches))
+
+    def take(self, answers: tuple[Answer, ...]) -> None:
+        for book, answer in zip(self.books, answers, strict=True):
+            book.take(answer)
+
+
+class View:
+    """One of the halls, as what looks at a flat day wants to see it."""
+
+    def __init__(self, world: "NestedWorld", hall: int) -> None:
+        self.server, self.truth = world.servers[hall], world.truths[hall]
+        self.doors = [door.books[hall] for door in world.doors]
+        self.by_key = {door.key: door.books[hall] for door in world.doors}
+        self.known = world.known
+
+
+class NestedWorld(World):
+    """`server` and `truth` are those of the hall around."""
+
+    def __init__(self, seed: int, rules: Rules, theme: str | None = None) -> None:
+        self.random = Random(seed)
+        self.mix: Mix = draw(self.random, None if theme == NESTED else theme)
+        self.rules = rules
+        mix = self.mix
+        sizes = (self._size(), mix.capacity)
+        self.servers = tuple(Server(size, rules, counted=mix.counted) for size in sizes)
+        self.truths = tuple(Truth(size, trusting=mix.trusting) for size in sizes)
+        self.server, self.truth = self.servers[AROUND], self.truths[AROUND]
+        self.doors: list[Any] = []
+        self.by_key: dict[KioskKey, Any] = {}
+        for kiosk in KIOSKS[: max(3, mix.doors)]:
+            self.enrol(kiosk)
+        self.net: list[Any] = []
+        self.now = 0
+        self.uid = 0
+        self.incarnation = 1
+        self.elsewhere: list[tuple[int, int, bool]] = []
+        self.saved: Any = self._backup()
+        self.taken = 0
+        self.last = "the beginning"
+        self._table = self._steps()
+
+    def _size(self) -> int:
+        """Of the room: no larger than the hall, or larger, which helps nobody."""
+        return self.random.choice((1, 2, self.mix.capacity, self.mix.capacity_max))
+
+    def _steps(self) -> list[tuple[str, Callable[[Any], None]]]:
+        return [*super()._steps(), *[("relocate", self.relocate)] * self.random.choice((0, 2))]
+
+    def step(self) -> None:
+        random, table, doors = self.random.random, self._table, self.doors
+        self.taken += 1
+        self.now += 1_000
+        door = doors[int(random() * len(doors))]
+        self.last, act = table[int(random() * len(table))]
+        act(door)
+        self._check(door)
+        self.check_halls()
+
+    def _check(self, door: Any) -> None:
+        for book in door.books:
+            check_door(book)
+
+    def check_halls(self) -> None:
+        for hall in HALLS:
+            self.truths[hall].check(self.servers[hall])
+
+    def enrol(self, kiosk: str) -> None:
+        (key, other) = (server.enrol(kiosk) for server in self.servers)
+        assert key == other
+        leads = self.random.choice(list(LEADS))
+        door = NestedDoor(
+            key, self.rules, trusting=self.mix.trusting, hard=self.mix.hard, leads=leads
+        )
+        self.by_key[key] = door
+        self.doors.append(door)
+
+    def _backup(self) -> Any:
+        return [server.backup() for server in self.servers]
+
+    def act_of_staff(self) -> None:
+        if self.rules.acts_on_second_disk:
+            self.saved = self._backup()
+
+    # People.
+
+    def enter(self, door: Any) -> None:
+        random = self.random.random
+        if min(door.books[hall].account.free for hall in door.halls) < 1 and random() < 0.7:
+            door = self.doors[int(random() * len(self.doors))]
+        badge, uid = int(random() * self.mix.people), self.new_uid()
+        if door.enter(badge, uid, self.now, torn=random() < 0.1):
+            for hall in door.halls:
+                self.truths[hall].enter(uid, badge, door.books[hall], self.now)
+            self._check(door)
+        elif self.mix.denials and not door.destroyed:
+            door.refuse(badge, uid, self.now)
+
+    def exit(self, door: Any) -> None:
+        inside = self.truths[self.random.choice(HALLS)].inside
+        if inside:
+            badge, by = list(inside.values())[int(self.random.random() * len(inside))]
+            if self.random.random() < 0.4:
+                door = self.by_key[by]
+            self.leave(door, badge)
+
+    def leave(self, door: Any, badge: int) -> None:
+        if not door.destroyed:
+            offline = not door.up or self.random.random() < 0.2
+            known = {hall for hall in door.halls if door.books[hall].presence(badge) is not None}
+            made = door.leave(badge, self.new_uid(), self.now, offline=offline)
+            if known - {hall for hall, record in made if record.closes is not None}:
+                raise ViolationError("somebody left a hall, and counts in it still")
+            for hall, record in made:
+                self.truths[hall].leave(record, door.books[hall], self.now)
+            self._check(door)
+
+    def move(self, door: Any) -> None:
+        """Somebody goes to a hall elsewhere, from the room or from the hall around it."""
+        inside = self.truths[self.random.choice(HALLS)].inside
+        if inside:
+            uid = list(inside)[int(self.random.random() * len(inside))]
+            badge = inside[uid][0]
+            wrong = 0 if self.mix.right_clocks else self.random.choice((0, 0, -1, 1))
+            sure = not wrong and self.random.random() < 0.9
+            if sure or not self.rules.infers_from_sure_clocks:
+                for truth in self.truths:
+                    truth.move(badge)
+            at = self.now + wrong * self.random.randint(1, 60) * 1_000
+            self.elsewhere.append((badge, at, sure))
+
+    def hear_elsewhere(self, door: Any) -> None:
+        if self.server.away_seen < len(self.elsewhere):
+            heard = self.elsewhere[self.server.away_seen]
+            for server in self.servers:
+                server.entered_elsewhere(*heard)
+
+    # Messages.
+
+    def relocate(self, door: Any) -> None:
+        """A supervisor carries the kiosk to another door."""
+        if not door.destroyed:
+            door.leads = self.random.choice(list(LEADS))
+
+    def grant(self, door: Any) -> None:
+        self._order(door, lambda server: server.grant(door.key, self.random.randint(1, 6)))
+
+    def recall(self, door: Any) -> None:
+        self._order(door, lambda server: server.recall(door.key, self.random.randint(1, 6)))
+
+    def send(self, message: Any) -> None:
+        super().send(message)
+
+    def known(self, door: Any) -> bool:
+        return super().known(door)
+
+    def _order(self, door: Any, make: Callable[[Server], Ordered]) -> None:
+        for hall in HALLS:
+            if self.known(door) and self.random.random() < 0.7:
+                self.send(Sent(door.key, order=make(self.servers[hall]), hall=hall))
+
+    def rest(self, door: Any) -> None:
+        if not door.destroyed and not door.forked:
+            for book in door.books:
+                book.account = book.account.rest()
+
+    def hand_over(self, message: Any, door: Any) -> None:
+        if message.batches:
+            self.send(self.receive(message))
+        elif message.answers:
+            door.take(message.answers)
+            self._check(door)
+        elif message.order is not None:
+            door.books[message.hall].obey(message.order.order)
+            self._check(door)
+
+    def receive(self, sent: Any) -> Any:
+        """One transaction: a batch that is a fork in one hall is one in both."""
+        undo = self._backup() if self.mix.counted else None
+        news = [[len(told) for told in _news(server)] for server in self.servers]
+        answers = [
+            server.receive(batch) for server, batch in zip(self.servers, sent.batches, strict=True)
+        ]
+        if answers[ROOM] is None or answers[AROUND] is None:
+            if answers != [None, None]:
+                raise ViolationError("one hall's ledger took what the other's did not")
+            return None
+        forks = [answer is not None and answer.fork for answer in answers]
+        if any(forks):
+            if not self.by_key[sent.key].rolled_back:
+                raise ViolationError(f"door {sent.key} was never rolled back: the server errs")
+            self._undo(undo, news, sent.key)
+            self.act_of_staff()
+            answers = [answer and answer._replace(fork=True) for answer in answers]
+        return Sent(sent.key, answers=tuple(answer for answer in answers if answer is not None))
+
+    def _undo(self, undo: Any, news: list[list[int]], key: KioskKey) -> None:
+        for hall, server in enumerate(self.servers):
+            for name, value in (undo[hall] if undo else {}).items():
+                setattr(server, name, value)
+            for told, count in zip(_news(server), news[hall], strict=True):
+                del told[count:]
+            server.fence(key)
+
+    # Faults.
+
+    def crash(self, door: Any) -> None:
+        if self.random.random() < 0.5:
+            for book in door.books:
+                book.crash()
+        else:
+            for server in self.servers:
+                server.crash()
+        self.net[:] = [message for message in self.net if self.random.random() < 0.5]
+
+    def capacity(self, door: Any) -> None:
+        hall = self.random.choice(HALLS)
+        server = self.servers[hall]
+        server.pool = server.pool.resized(self.random.randint(1, self.mix.capacity_max))
+        self.truths[hall].capacity_changed(server.pool)
+        self.act_of_staff()
+
+    def fence(self, door: Any) -> None:
+        if self.known(door):
+            for server in self.servers:
+                server.fence(door.key)
+            if self.random.random() < 0.7:
+                self.replace(door)
+            self.act_of_staff()
+
+    def replace(self, door: Any) -> None:
+        if len(self.doors) < DOORS_MAX and self.known(door):
+            self.enrol(door.key[0])
+            self.act_of_staff()
+
+    def destroy(self, door: Any) -> None:
+        if self.random.random() < 0.3:
+            door.set(destroyed=True, stopped=True)
+
+    def attest(self, door: Any) -> None:
+        """Staff's word is for each hall; whoever left the hall around has left the room too."""
+        held = self.server.pool.kiosks.get(door.key)
+        if held is None or not held.fenced or door.forked:
+            return
+        door.set(stopped=True)
+        here = {
+            uid for hall in HALLS for uid in unseen(self.truths[hall], self.servers[hall], door.key)
+        }
+        for uid in sorted(here):
+            if self.random.random() < 0.3:
+                for truth in self.truths:
+                    if uid in truth.inside:
+                        truth.sweep(uid)
+        self.sign(door)
+        self.act_of_staff()
+
+    def sign(self, door: Any) -> None:
+        for hall in HALLS:
+            sign_hall(self.servers[hall], self.truths[hall], door.books[hall])
+
+    def backup(self, door: Any) -> None:
+        self.saved = self._backup()
+
+    def restore(self, door: Any) -> None:
+        if self.rules.fresh_incarnation:
+            self.incarnation += 1
+        else:
+            self.incarnation = self.saved[AROUND]["pool"].incarnation + 1
+        for hall in HALLS:
+            self.truths[hall].was_restored(self.servers[hall])
+            self.servers[hall].restore(self.saved[hall], self.incarnation)
+
+    def image(self, door: Any) -> None:
+        door.images = [*door.images[-2:], [book.image() for book in door.books]]
+
+    def roll_back(self, door: Any) -> None:
+        if door.images and not door.destroyed and not door.forked:
+            images = door.images[int(self.random.random() * len(door.images))]
+            for hall in HALLS:
+                self.truths[hall].roll_back(door.books[hall].roll_back(images[hall]))
+
+    def clock(self, door: Any) -> None:
+        jump = self.random.choice((-1, 1)) * self.random.randint(1, 120) * MINUTE_MS
+        for book in door.books:
+            book.sure = False
+            book.clock_ms += jump
+
+
+def _news(server: Server) -> tuple[list[Any], ...]:
+    """What the checkers have not taken note of yet."""
+    return server.freed, server.inferred, server.meant

@@ -1,0 +1,282 @@
+"""A server's stores and kiosks' cores in one process, with a link between them that can be cut.
+
+The kiosk's journal, replica, sync, feed and admitter and the server's ledger, grants and snapshots
+are the product's; what travels between them is encoded and decoded as on the wire. Time is given.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from badges import wire
+from badges.admission import Direction
+from badges.admission.facts import Calendar
+from badges.enrolment import open_identity, proof
+from badges.keys import PrivateKey
+from badges.places import PoolKey
+from kiosk.admit import Admitter
+from kiosk.answer import Answer
+from kiosk.feed import Feed
+from kiosk.journal import Journal
+from kiosk.link import Link
+from kiosk.override import Overruling, Word
+from kiosk.replica import Replica
+from kiosk.sync import Sync
+from kiosk.transport import TransportError
+from server import feed, issuing, kiosks, ledger, nesting, places, replicas, roster, venue
+from server.config import Event, EventSettings, day_starts, init_event
+from server.database import Database
+from server.subscription import CursorGoneError, Subscription
+from tests.server.conftest import HOUR, NOW, roster_of
+
+WORD = Word("7", "Petra", "invited by the minister")
+SETTINGS = EventSettings(
+    name={"en": "Harbour Forum"},
+    time_zone="Asia/Shanghai",
+    first_day=date(2026, 5, 4),
+    days=3,
+    public_host="localhost",
+    host="127.0.0.1",
+    port=8443,
+)
+
+
+class Nested:
+    """One event in a directory, and its kiosks. Close it."""
+
+    def __init__(self, path: Path, halls: str, people: int = 30) -> None:
+        self.event, _ = init_event(path / "event", SETTINGS, now=NOW - 24 * HOUR)
+        self.path = path
+        self.now = NOW
+        self.database = Database(self.event.database_path)
+        self.doors: list[NestedDoor] = []
+        self.load(halls)
+        lines = ["id,given name,family name,organisation,country,email,category,days,zones"]
+        lines += [f"P{n},Person,Number {n},,,p{n}@example.org,delegate,," for n in range(people)]
+        people_of = roster_of("\n".join(lines) + "\n")
+
+        def fill(db) -> None:
+            roster.import_roster(
+                db, people_of, skip_bad=False, by="test", now=NOW, random=os.urandom
+            )
+            issuing.issue_missing(db, self.event, now=NOW, by="test")
+
+        self.database.write(fill)
+        rows = self.database.reader.execute(
+            "SELECT credential FROM attendee JOIN badge USING (serial)"
+            " ORDER BY CAST(SUBSTR(external_id, 2) AS INTEGER)"
+        )
+        self.badges = [row[0] for row in rows]
+
+    def load(self, halls: str) -> venue.ImportedVenue:
+        plan = venue.read_venue(halls.encode(), "venue.toml", self.event.settings)
+        return self.database.write(lambda db: venue.import_venue(db, plan, by="test", now=self.now))
+
+    def enrol(self, name: str, door: str) -> "NestedDoor":
+        made = NestedDoor(self, name, door)
+        self.doors.append(made)
+        return made
+
+    def hall(self, code: str) -> int:
+        query = "SELECT hall_id FROM hall WHERE code = ?"
+        return int(self.database.reader.execute(query, (code,)).fetchone()[0])
+
+    def figures(self, code: str) -> tuple[int, int]:
+        """How many are inside by the ledger, and the most that can be."""
+        hall = self.hall(code)
+        one = next(f for f in places.hall_figures(self.database.reader) if f.hall_id == hall)
+        return one.inside, one.worst_case
+
+    def overrides(self, code: str) -> int:
+        """Places beyond the capacity that doors hold, perhaps used unseen."""
+        hall = self.hall(code)
+        figures = places.hall_figures(self.database.reader)
+        return next(one.overrides for one in figures if one.hall_id == hall)
+
+    def quiet(self) -> None:
+        """Every door that is up says and hears all there is."""
+        for _ in range(4):
+            self.now += 1_500  # places are shared once a second
+            for door in self.doors:
+                if door.up:
+                    door.exchange()
+
+    def close(self) -> None:
+        for door in self.doors:
+            door.close()
+        self.database.close()
+
+
+class NestedDoor:
+    """A kiosk at a door, and its link to the server: cut while not `up`."""
+
+    def __init__(self, site: Nested, name: str, door: str) -> None:
+        self.site = site
+        self.name = name
+        self.up = True
+        self.key = PrivateKey(name.encode().ljust(32, b"."))
+        site.database.write(lambda db: self._enrol(db, site.event, door))
+        self.start()
+        self.exchange()
+
+    def _enrol(self, db, event: Event, door: str) -> None:
+        now = self.site.now
+        code = kiosks.add_kiosk(
+            db, event, self.name, door, address=("localhost", 1), by="test", now=now,
+            random=os.urandom,
+        )  # fmt: skip
+        public = self.key.public.raw
+        request = wire.EnrolRequest(code.token, public, proof(self.key, code.token))
+        kiosks.enrol(db, event, request, now)
+        kiosks.confirm(db, event, self.name, by="test", now=now)
+        identity = kiosks.enrol(db, event, request, now).identity
+        self.generation = open_identity(event.root_key.public, identity).generation
+
+    def start(self) -> None:
+        who, folder = (self.name, self.generation), self.site.path
+        self.journal = Journal(folder / f"{self.name}-journal.db", *who, self.key)
+        self.replica = Replica(
+            folder / f"{self.name}-replica.db", *who, self.site.event.root_key.public,
+            clock=lambda: self.site.now, monotonic=lambda: self.site.now,
+        )  # fmt: skip
+        self.link = Link(lambda: self.site.now, lambda: self.site.now)
+        self.sync = Sync(self.journal, self.replica, self, self.link, clock=lambda: self.site.now)
+        self.feed = Feed(self.journal, self.replica, self, self.link)
+        self.admitter = Admitter(
+            self.journal,
+            self.replica,
+            ask_for_place=self._ask,
+            skew_ms=lambda: 0,
+            is_offline=lambda: not self.up,
+        )
+        self.overruling = Overruling(
+            self.journal, self.replica, ask_for_place=self._ask_override, skew_ms=lambda: 0
+        )
+
+    def close(self) -> None:
+        self.journal.close()
+        self.replica.close()
+
+    def restart(self) -> None:
+        """The power fails, and what is on disk is left."""
+        self.close()
+        self.start()
+
+    def _ask(self, hall: int) -> bool:
+        return self._asked(hall, override=False)
+
+    def _ask_override(self, hall: int) -> bool:
+        return self._asked(hall, override=True)
+
+    def _asked(self, hall: int, *, override: bool) -> bool:
+        if not self.up:
+            return False
+        self.sync.ask_for_place(hall, override=override)
+        return False  # what comes, comes with the next exchange
+
+    def exchange(self) -> None:
+        """One batch, and the feed as far as it goes. Does nothing while the link is cut."""
+        if not self.up:
+            return
+        while self.sync.exchange():
+            pass
+        self.feed._snapshot_wanted |= self.replica.venue is None
+        self.feed.follow()
+        if self.feed._snapshot_wanted:
+            self.feed.follow()
+        self.sync.exchange()
+
+    def enter(self, person: int) -> Answer:
+        return self._present(person, Direction.ENTRY)
+
+    def leave(self, person: int) -> Answer:
+        return self._present(person, Direction.EXIT)
+
+    def _present(self, person: int, direction: Direction) -> Answer:
+        self.site.now += 60_000
+        text = self.site.badges[person]
+        answer = self.admitter.present(text, at=self.site.now, direction=direction)
+        if self.up:
+            self.exchange()
+        return answer
+
+    def free(self, code: str, *, override: bool = False) -> int:
+        return self.journal.accounts()[PoolKey(self.site.hall(code), override)].free
+
+    # What the sync and the feed ask of a transport.
+
+    def post(self, target: str, batch: wire.ScanBatch, kind: type) -> wire.ScanAnswer:
+        self._needs_link()
+        batch, site = wire.decode(wire.encode(batch), wire.ScanBatch), self.site
+        calendar = Calendar(tuple(day_starts(site.event.settings)))
+
+        def step(db) -> wire.ScanAnswer:
+            sender, _ = kiosks.sender(db, self.name, self.generation)
+            kiosks.keep_health(db, sender.key, batch)
+            db.execute("UPDATE kiosk SET seen_at = ? WHERE kiosk = ?", (site.now, self.name))
+            taken = ledger.ingest(db, sender, batch, calendar=calendar, now=site.now)
+            return wire.ScanAnswer(
+                acked_seq=taken.acked_seq,
+                incarnation=taken.incarnation,
+                fenced=sender.state != "active",
+                orders=taken.orders,
+                received_at=site.now,
+                answered_at=site.now,
+                cursor=feed.cursor(db),
+                checkpoint="",
+                consistency=[],
+                full=list(taken.full),
+            )
+
+        try:
+            return wire.decode(wire.encode(site.database.write(step)), wire.ScanAnswer)
+        except ledger.GapError as error:
+            raise TransportError("gap", str(error)) from None
+
+    def get(self, target: str, kind: type):
+        self._needs_link()
+        reader, key = self.site.database.reader, (self.name, self.generation)
+        if target.startswith("/api/names"):
+            return issuing.names_after(reader, int(target.partition("=")[2]), 1000)
+
+        def step(db) -> wire.Snapshot:
+            return replicas.snapshot(db, self.site.event, key, self._door(db), self.site.now)
+
+        return wire.decode(wire.encode(self.site.database.write(step)), wire.Snapshot)
+
+    @contextmanager
+    def stream(self, target: str, silence_s: float) -> Iterator["Lines"]:
+        self._needs_link()
+        reader = self.site.database.reader
+        door = self._door(reader)
+        outer = nesting.outer_of(reader, door)
+        hall = venue.door_hall(reader, door)
+        listening = Subscription(hall, self.name, self.generation, outer)
+        try:
+            events = feed.changes_after(reader, int(target.partition("=")[2]))
+        except CursorGoneError:
+            raise TransportError("cursor_gone", "Take a snapshot.") from None
+        yield Lines([one.sent for one in events if listening.concerns(one)])
+
+    def _door(self, db) -> int:
+        query = "SELECT door_id FROM kiosk WHERE kiosk = ? AND generation = ?"
+        return int(db.execute(query, (self.name, self.generation)).fetchone()[0])
+
+    def _needs_link(self) -> None:
+        if not self.up:
+            raise TransportError("unreachable", "The link is cut.")
+
+
+class Lines:
+    """The lines of the feed that are there, after which it ends."""
+
+    def __init__(self, sent: list[bytes]) -> None:
+        self._lines = b"".join([b": open\n\n", *sent]).decode().split("\n")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def close(self) -> None:
+        """Nothing is held."""
