@@ -103,8 +103,8 @@ class Replay:
         self._owner = owner
         self._me = (owner.kiosk, owner.generation)
         self._last = last
-        # Of each stay that began here: its door's hall, what the table says of it there, and whether
-        # an exit ended it there (1), and had its place (2).
+        # Of each stay that began here: its door's hall, what the table says of it there, and
+        # whether an exit ended it there (1), and had its place (2).
         self._hall = array("q", bytes(8 * (last + 1)))
         self._said = bytearray(last + 1)
         self._closed = bytearray(last + 1)
@@ -202,8 +202,8 @@ class Replay:
             self._back[pool] += 1
 
     def _end(self, seq: int, hall: int, how: int) -> bool:
-        """Note that an exit ended the stay in the hall, as `_closed` says; whether it is the first to
-        do so, and the table says that its place came back by that.
+        """Note that an exit ended the stay in the hall, as `_closed` says; whether it is the first
+        to do so, and the table says that its place came back by that.
         """
         if (seq, hall) in self._said_around:
             if (seq, hall) in self._closed_around:

@@ -268,7 +268,8 @@ def uncounted(db: sqlite3.Connection, door_id: int, hall_id: int) -> list[Stay]:
     """
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay s WHERE door_id = ? AND NOT around"
-        " AND (closed_at IS NULL OR after_move = 'counted') AND hall_id <> ? AND NOT EXISTS (SELECT 1 FROM stay o WHERE o.kiosk = s.kiosk"
+        " AND (closed_at IS NULL OR after_move = 'counted') AND hall_id <> ?"
+        " AND NOT EXISTS (SELECT 1 FROM stay o WHERE o.kiosk = s.kiosk"
         " AND o.generation = s.generation AND o.seq = s.seq AND o.hall_id = ?)",
         (door_id, hall_id, hall_id),
     )

@@ -4,11 +4,13 @@ Read from the event as an import leaves it, so that doors and halls of several f
 """
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from server import nesting
 from server.config import day_starts
 from server.settings import EventSettings
 from server.venue_plan import Venue
@@ -22,6 +24,7 @@ def advice(db: sqlite3.Connection, venue: Venue, settings: EventSettings) -> lis
     checks: tuple[Callable[[], Iterable[str]], ...] = (
         found.halls_without_a_way,
         found.limits_above_the_parents,
+        found.nested_doors_that_say_nothing,
         found.sessions_at_once,
         found.sessions_past_the_end,
     )
@@ -64,6 +67,36 @@ class _Advice:
                 f"{self.venue.place('hall', code)}: fire_limit {limit} is above that of its parent "
                 f"{parent}, which is {around}"
             )
+
+    def nested_doors_that_say_nothing(self) -> Iterator[str]:
+        """They count as leading from outside, which is the safe side."""
+        halls = dict(self.db.execute("SELECT hall_id, code FROM hall").fetchall())
+        own = {row[0] for row in self.db.execute("SELECT hall_id FROM door WHERE mode <> 'exit'")}
+        unsaid, doors = nesting.unsaid(self.db), defaultdict(list)
+        paths = nesting.outer_by_door(self.db, nesting.parents_of(self.db))
+        for door, hall, code in self.db.execute(
+            "SELECT door_id, hall_id, code FROM door ORDER BY code"
+        ):
+            if door in unsaid and door in paths:
+                doors[hall].append(code)
+        for hall, codes in sorted(doors.items(), key=lambda found: halls[found[0]]):
+            outer = nesting.outer_halls(hall, nesting.parents_of(self.db), None)
+            yield self._unsaid(halls[hall], codes, [halls[one] for one in outer],
+                               [halls[one] for one in outer if one in own])  # fmt: skip
+
+    def _unsaid(self, hall: str, doors: list[str], outer: list[str], own: list[str]) -> str:
+        """`outer` are the halls around, and those of them that have doors of their `own`."""
+        more = f" and {len(doors) - TOLD_MAX} more" if len(doors) > TOLD_MAX else ""
+        which = f"its doors {', '.join(doors[:TOLD_MAX])}{more} do not say where they lead from"
+        if len(doors) == 1:
+            which = f"its door {doors[0]} does not say where it leads from"
+        twice = (
+            f"; who has come in by a door of {' or '.join(own)} counts twice there" if own else ""
+        )
+        return (
+            f"{self.venue.place('hall', hall)}: {which}, so that who enters there takes a place in "
+            f'{" and ".join(outer)} too{twice}. Write from = "outside", or from = "{outer[0]}"'
+        )
 
     def sessions_at_once(self) -> Iterator[str]:
         """In one hall a door takes whoever may come to either."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from badges import wire
-from server import entry_log, feed, grants, nesting, nesting_settle
+from server import entry_log, feed, grants, nesting_settle
 from server.categories import put_category
 from server.names import names_text
 from server.tables import tables
@@ -29,9 +29,6 @@ class ImportedVenue:
     updated: dict[str, int] = field(default_factory=dict)
     unchanged: dict[str, int] = field(default_factory=dict)
     absent: dict[str, list[str]] = field(default_factory=dict)  # codes, of kinds in the file
-    # Doors of halls inside others of which nobody has said where they lead from: each with the
-    # codes of the halls that count whoever comes in, and of those that have doors of their own.
-    unsaid: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -59,20 +56,7 @@ def import_venue(db: sqlite3.Connection, venue: Venue, *, by: str, now: int) -> 
         entry_log.act(db, by, "venue_imported", counts, now)
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
             grants.share(db, hall_id, now)  # a lower capacity is called back at once
-    step.result.unsaid = _unsaid(db)
     return step.result
-
-
-def _unsaid(db: sqlite3.Connection) -> dict[str, tuple[list[str], list[str]]]:
-    halls = dict(db.execute("SELECT hall_id, code FROM hall").fetchall())
-    doors = dict(db.execute("SELECT door_id, code FROM door").fetchall())
-    own = {row[0] for row in db.execute("SELECT hall_id FROM door WHERE mode <> 'exit'")}
-    said_nothing = nesting.unsaid(db)
-    return {
-        doors[door]: ([halls[one] for one in outer], [halls[one] for one in outer if one in own])
-        for door, outer in sorted(nesting_settle.paths(db).items())
-        if door in said_nothing
-    }
 
 
 _KINDS = ("categories", "zones", "halls", "doors", "sessions")

@@ -85,7 +85,7 @@ class Door:
 
     def enter(self, badge: int, uid: int, now: int) -> Stay | None:
         """Admit the holder, on disk before the light; None where the door stays shut."""
-        if self.stopped or self.forked or (self.hard and self._refuses(badge)):
+        if self.stopped or self.forked or (self.hard and self.refuses(badge)):
             return None
         before = self.account
         try:
@@ -99,7 +99,7 @@ class Door:
         self.own[badge] = (*self.own.get(badge, NOBODY), stay)
         return stay
 
-    def _refuses(self, badge: int) -> bool:
+    def refuses(self, badge: int) -> bool:
         return badge in self.copied or self.presence(badge) is not None
 
     def refuse(self, badge: int, uid: int, now: int) -> None:

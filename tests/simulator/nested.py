@@ -14,7 +14,7 @@ from badges.places import KioskKey, NoPlaceError, PoolKey, enter_all
 from tests.simulator.checkers import Truth, ViolationError, check_door, unseen
 from tests.simulator.door_side import Door
 from tests.simulator.faults import Mix, draw
-from tests.simulator.messages import Answer, Batch, Ordered, Record
+from tests.simulator.messages import Answer, Batch, Elsewhere, Ordered, Record
 from tests.simulator.rules import Rules
 from tests.simulator.server_side import Server
 from tests.simulator.world import DOORS_MAX, KIOSKS, MINUTE_MS, World, sign_hall
@@ -79,7 +79,7 @@ class NestedDoor:
         books, halls = self.books, self.counts_in()
         if self.stopped or self.forked:
             return False
-        if self.hard and any(books[hall].presence(badge) is not None for hall in halls):
+        if self.hard and any(books[hall].refuses(badge) for hall in halls):
             return False
         accounts = {PoolKey(hall): books[hall].account for hall in halls}
         try:
@@ -142,8 +142,12 @@ class NestedWorld(World):
         self.rules = rules
         mix = self.mix
         sizes = (self._size(), mix.capacity)
-        self.servers = tuple(Server(size, rules, counted=mix.counted) for size in sizes)
-        self.truths = tuple(Truth(size, trusting=mix.trusting) for size in sizes)
+        inferred = mix.inferred
+        self.servers = tuple(
+            Server(size, rules, counted=mix.counted, inferred=inferred) for size in sizes
+        )
+        self.truths = tuple(Truth(size, trusting=mix.trusting, inferred=inferred) for size in sizes)
+        self.truths[ROOM].shared = self.truths[AROUND].shared
         self.server, self.truth = self.servers[AROUND], self.truths[AROUND]
         self.doors: list[Any] = []
         self.by_key: dict[KioskKey, Any] = {}
@@ -153,8 +157,16 @@ class NestedWorld(World):
         self.now = 0
         self.uid = 0
         self.incarnation = 1
-        self.elsewhere: list[tuple[int, int, bool]] = []
+        self.elsewhere: list[Elsewhere] = []
+        self.clocks = [0]
+        for server in self.servers:
+            server.right_clocks = mix.right_clocks
+            server.next_incarnation = self.new_incarnation
         self.saved: Any = self._backup()
+        self.runs = 0
+        self.all_cuts: tuple[list[int], ...] = tuple([] for _ in HALLS)
+        self.cuts = self.all_cuts[AROUND]
+        self.times = {0: 0}
         self.taken = 0
         self.last = "the beginning"
         self._table = self._steps()
@@ -197,6 +209,10 @@ class NestedWorld(World):
     def _backup(self) -> Any:
         return [server.backup() for server in self.servers]
 
+    def new_run(self) -> None:
+        super().new_run()
+        self.servers[ROOM].begin(self.runs)
+
     def act_of_staff(self) -> None:
         if self.rules.acts_on_second_disk:
             self.saved = self._backup()
@@ -235,24 +251,33 @@ class NestedWorld(World):
             self._check(door)
 
     def move(self, door: Any) -> None:
-        """Somebody goes to a hall elsewhere, from the room or from the hall around it."""
+        """Somebody goes to a hall elsewhere, from the room or from the hall around it, in which
+        they may be by another entry.
+        """
         inside = self.truths[self.random.choice(HALLS)].inside
         if inside:
             uid = list(inside)[int(self.random.random() * len(inside))]
             badge = inside[uid][0]
-            wrong = 0 if self.mix.right_clocks else self.random.choice((0, 0, -1, 1))
-            sure = not wrong and self.random.random() < 0.9
-            if sure or not self.rules.infers_from_sure_clocks:
-                for truth in self.truths:
-                    truth.move(badge)
-            at = self.now + wrong * self.random.randint(1, 60) * 1_000
-            self.elsewhere.append((badge, at, sure))
+            alone = badge not in self.truth.shared
+            for truth in self.truths:
+                for other, (of, _) in list(truth.inside.items()):
+                    if other == uid or (alone and of == badge):
+                        truth.move(other)
+            self._enter_elsewhere(badge)
+
+    def copy(self, door: Any) -> None:
+        """Nobody leaves either hall."""
+        inside = self.truths[self.random.choice(HALLS)].inside
+        if inside:
+            badge, _ = list(inside.values())[int(self.random.random() * len(inside))]
+            self.truth.shared.add(badge)
+            self._enter_elsewhere(badge)
 
     def hear_elsewhere(self, door: Any) -> None:
         if self.server.away_seen < len(self.elsewhere):
             heard = self.elsewhere[self.server.away_seen]
             for server in self.servers:
-                server.entered_elsewhere(*heard)
+                server.entered_elsewhere(heard)
 
     # Messages.
 
@@ -262,16 +287,17 @@ class NestedWorld(World):
             door.leads = self.random.choice(list(LEADS))
 
     def grant(self, door: Any) -> None:
+        before = [self._granted(door, hall) for hall in HALLS]
         self._order(door, lambda server: server.grant(door.key, self.random.randint(1, 6)))
+        for hall in HALLS:
+            self.truths[hall].granted_blindly(self._granted(door, hall) - before[hall])
+
+    def _granted(self, door: Any, hall: int) -> int:
+        held = self.servers[hall].pool.kiosks.get(door.key)
+        return 0 if held is None else held.granted
 
     def recall(self, door: Any) -> None:
         self._order(door, lambda server: server.recall(door.key, self.random.randint(1, 6)))
-
-    def send(self, message: Any) -> None:
-        super().send(message)
-
-    def known(self, door: Any) -> bool:
-        return super().known(door)
 
     def _order(self, door: Any, make: Callable[[Server], Ordered]) -> None:
         for hall in HALLS:
@@ -294,7 +320,18 @@ class NestedWorld(World):
             self._check(door)
 
     def receive(self, sent: Any) -> Any:
-        """One transaction: a batch that is a fork in one hall is one in both."""
+        """One transaction: a batch that is a fork in one hall is one in both, and what shows that
+        the database was put back shows it for both.
+        """
+        knows = self._know_better(sent)
+        before = self.server.pool.incarnation
+        if any(
+            server.hears(batch) and server.shows_more(batch)
+            for server, batch in zip(self.servers, sent.batches, strict=True)
+        ):
+            incarnation = self.new_incarnation()
+            for server in self.servers:
+                server.pool = server.pool.restored(incarnation)
         undo = self._backup() if self.mix.counted else None
         news = [[len(told) for told in _news(server)] for server in self.servers]
         answers = [
@@ -304,6 +341,8 @@ class NestedWorld(World):
             if answers != [None, None]:
                 raise ViolationError("one hall's ledger took what the other's did not")
             return None
+        if knows:
+            self._see_again(before)
         forks = [answer is not None and answer.fork for answer in answers]
         if any(forks):
             if not self.by_key[sent.key].rolled_back:
@@ -312,6 +351,19 @@ class NestedWorld(World):
             self.act_of_staff()
             answers = [answer and answer._replace(fork=True) for answer in answers]
         return Sent(sent.key, answers=tuple(answer for answer in answers if answer is not None))
+
+    def _know_better(self, sent: Any) -> bool:
+        return any(
+            self.knows_better(sent.batches[hall], self.servers[hall], self.all_cuts[hall])
+            for hall in HALLS
+        )
+
+    def _see_again(self, before: int) -> None:
+        """A door was heard that knew better than a server which was put back."""
+        for truth in self.truths:
+            truth.blind = False
+        if self.server.pool.incarnation == before:
+            raise ViolationError("a door that knew better was heard, and the server went on")
 
     def _undo(self, undo: Any, news: list[list[int]], key: KioskKey) -> None:
         for hall, server in enumerate(self.servers):
@@ -330,6 +382,7 @@ class NestedWorld(World):
         else:
             for server in self.servers:
                 server.crash()
+            self.new_run()
         self.net[:] = [message for message in self.net if self.random.random() < 0.5]
 
     def capacity(self, door: Any) -> None:
@@ -382,12 +435,22 @@ class NestedWorld(World):
 
     def restore(self, door: Any) -> None:
         if self.rules.fresh_incarnation:
-            self.incarnation += 1
+            self.new_incarnation()
         else:
             self.incarnation = self.saved[AROUND]["pool"].incarnation + 1
         for hall in HALLS:
             self.truths[hall].was_restored(self.servers[hall])
             self.servers[hall].restore(self.saved[hall], self.incarnation)
+            self.truths[hall].blind = False
+        self.new_run()
+
+    def put_back(self, door: Any) -> None:
+        for hall in HALLS:
+            self.truths[hall].was_restored(self.servers[hall])
+            self.truths[hall].blind = True
+            self.servers[hall].put_back(self.saved[hall])
+            self.all_cuts[hall].append(self.servers[hall].progress)
+        self.new_run()
 
     def image(self, door: Any) -> None:
         door.images = [*door.images[-2:], [book.image() for book in door.books]]
@@ -397,6 +460,11 @@ class NestedWorld(World):
             images = door.images[int(self.random.random() * len(door.images))]
             for hall in HALLS:
                 self.truths[hall].roll_back(door.books[hall].roll_back(images[hall]))
+
+    def server_clock(self, door: Any) -> None:
+        super().server_clock(door)
+        room = self.servers[ROOM]
+        room.clock_ms, room.epoch = self.server.clock_ms, self.server.epoch
 
     def clock(self, door: Any) -> None:
         jump = self.random.choice((-1, 1)) * self.random.randint(1, 120) * MINUTE_MS

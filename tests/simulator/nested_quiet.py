@@ -61,7 +61,7 @@ def check_quiet_halls(world: NestedWorld) -> None:
     settle(world)
     for hall in HALLS:
         _agree(_view(world, hall))
-    if any(door.rolled_back for door in world.doors):
+    if any(door.rolled_back for door in world.doors) or world.truth.blind:
         return
     for hall in HALLS:
         _presence(_view(world, hall))
@@ -88,7 +88,8 @@ def _all_leave(world: NestedWorld, live: list[NestedDoor], hall: int) -> None:
     """Those who are in the room leave to the street, and with that the hall around as well; then
     those who are left there, by its own doors.
     """
-    for badge, stays in list(world.servers[hall].open.items()):
+    server = world.servers[hall]
+    for badge, stays in [*server.open.items(), *server.counted_stays.items()]:
         for _ in stays:
             door = live[badge % len(live)]
             door.leads = "street" if hall == ROOM else "hall"

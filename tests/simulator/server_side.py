@@ -107,7 +107,7 @@ class Server:
         self.run = run
         self.runs[run] = self.progress
 
-    def _shows_more(self, batch: Batch) -> bool:
+    def shows_more(self, batch: Batch) -> bool:
         """Whether the kiosk has what this server signed and does not know (server/set_back.py)."""
         here, mark = self.pool.incarnation, batch.mark
         if mark is not None and self.rules.believes_marks:
@@ -156,17 +156,20 @@ class Server:
             self.pool = self.before_order
             self.before_order = None
 
+    def hears(self, batch: Batch) -> bool:
+        """Whether the request is no replay, and of a kiosk that is known here."""
+        known = batch.key in self.acked
+        return known and not (self.counted and batch.counter <= self.counters.get(batch.key, 0))
+
     def receive(self, batch: Batch) -> Answer | None:
         """One batch, as one transaction; None where the request is a replay."""
         key = batch.key
-        if key not in self.acked:
+        if not self.hears(batch):
             return None
         if self.counted:
-            if batch.counter <= self.counters.get(key, 0):
-                return None
             self.counters[key] = batch.counter
         self.before_order = None
-        if self._shows_more(batch):
+        if self.shows_more(batch):
             self.pool = self.pool.restored(self.next_incarnation())
         acked = self.acked[key]
         known = acked - batch.first_seq + 1

@@ -222,7 +222,7 @@ class World:
             self.obey_all(message)
 
     def receive(self, batch: Batch) -> Answer | None:
-        knows = batch.key in self.server.acked and self.knows_better(batch)
+        knows = self.knows_better(batch, self.server, self.cuts)
         before = self.server.pool.incarnation
         answer = self.server.receive(batch)
         if answer is not None and knows:
@@ -235,18 +235,20 @@ class World:
             self.act_of_staff()
         return answer
 
-    def knows_better(self, batch: Batch) -> bool:
+    def knows_better(self, batch: Batch, server: Server, cuts: list[int]) -> bool:
         """Whether the server was put back to before something that it had told this door, or
         granted to it, in the incarnation that it is in.
         """
-        here, pool = self.server.pool.incarnation, self.server.pool
+        if batch.key not in server.acked:
+            return False
+        here, pool = server.pool.incarnation, server.pool
         if batch.incarnation == here and batch.key not in pool.awaited:
             if batch.granted > pool.kiosks[batch.key].granted:
                 return True
         heard = batch.heard
         if heard is None or heard.incarnation < here:
             return False
-        since = self.cuts[self.times[heard.run] :]
+        since = cuts[self.times[heard.run] :]
         return heard.incarnation > here or any(heard.progress > cut for cut in since)
 
     def obey_all(self, message: Ordered) -> None:
