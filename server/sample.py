@@ -31,6 +31,7 @@ _NOTES = {
     "exits": "strict or trusting; strict if empty.",
     "facts_age_max_min": "Minutes; no limit if empty.",
     "mode": "entry, exit or both; both if empty.",
+    "from": "Code of the hall before the door, or outside.",
     "starts": "Local time of the venue, as 2026-05-04 13:45.",
     "ends": "Local time of the venue, as 2026-05-04 13:45.",
     "opens_before_min": "Minutes before the start; 30 if empty.",
