@@ -15,12 +15,20 @@ from typing import Any
 import pytest
 
 from badges import wire
-from badges.admission import Admitted, Direction
+from badges.admission import Admitted, Denied, Direction, Reason
 from badges.admission.facts import StayId
 from badges.places import Order, PoolKey
 from badges.signed_places import mark_message, sign_order
 from kiosk import journal_check, journal_schema
-from kiosk.journal import Draft, Evidence, Journal, JournalDamagedError, JournalError, Witnessed
+from kiosk.journal import (
+    Draft,
+    Evidence,
+    Journal,
+    JournalDamagedError,
+    JournalError,
+    OuterDraft,
+    Witnessed,
+)
 from kiosk.journal_seal import SEALED, sealer
 from tests.kiosk.door import (
     DOOR,
@@ -37,7 +45,8 @@ from tests.kiosk.door import (
 from tests.kiosk.journals import enter, leave, own
 
 ME = (KIOSK, GENERATION)
-ALTERATIONS = 720  # in all, every column of every table in turn
+AROUND, STREET = 31, 32  # halls around: one in the other
+ALTERATIONS = 800  # in all, every column of every table in turn
 CHECKED = 6  # signatures, in place of a thousand
 
 
@@ -45,8 +54,10 @@ def opened(path: Path, **options: Any) -> Journal:
     return Journal(path, *ME, KIOSK_KEY, root=ROOT.public, event_id=EVENT_ID, **options)
 
 
-def order(granted: int, recall: int = 0, *, override: bool = False) -> tuple[PoolKey, Order]:
-    pool = PoolKey(HALL, override)
+def order(
+    granted: int, recall: int = 0, *, override: bool = False, hall: int = HALL
+) -> tuple[PoolKey, Order]:
+    pool = PoolKey(hall, override)
     signature = sign_order(ROOT, EVENT_ID, ME, pool, granted=granted, incarnation=1)
     return pool, Order(granted, recall, 1, signature)
 
@@ -66,7 +77,7 @@ def scan(journal: Journal, direction: Direction, serial: int, **fields: Any) -> 
         ).seq
 
 
-def live(journal: Journal) -> None:
+def live(journal: Journal, *, nested: bool = True) -> None:
     """A bit of everything that a journal can hold."""
     journal.obey([order(20), order(4, override=True)])
     entries = [enter(journal, serial) for serial in range(6)]
@@ -79,6 +90,8 @@ def live(journal: Journal) -> None:
     scan(journal, Direction.EXIT, 8, closes=StayId("south-1", 2, 6), trusting=True)
     scan(journal, Direction.ENTRY, 7, issue=3)
     scan(journal, Direction.ENTRY, 10, override_place=True, act="override", by="user:1", note="x")
+    if nested:
+        live_around(journal)
     journal.offer(4)
     journal.acked(7, 1, [order(22, 3)], mark=mark(40))
     with journal.step() as step:
@@ -88,6 +101,35 @@ def live(journal: Journal) -> None:
     journal.witness.keep(Witnessed("hallkeeper/test", bytes(32), 9, bytes(32), "note\n"))
     for number in (1, 2):
         journal.witness.accuse(Evidence(NOON, f"problem {number}", "old", f"new {number}"))
+
+
+def live_around(journal: Journal) -> None:
+    """Entries that count in several halls, and what exits and annulments do in each."""
+    journal.obey(
+        [order(9, hall=AROUND), order(9, hall=STREET), order(2, override=True, hall=STREET)]
+    )
+    around = (OuterDraft(STREET), OuterDraft(AROUND))
+    first = [scan(journal, Direction.ENTRY, 20 + n, outer=around) for n in range(4)]
+    scan(
+        journal, Direction.ENTRY, 30, act="override", by="user:1", note="x",
+        outer=(OuterDraft(AROUND), OuterDraft(STREET, override_place=True)),
+    )  # fmt: skip
+    ends = [own(seq) for seq in first]
+    back = [tuple(OuterDraft(hall, closes=end) for hall in (AROUND, STREET)) for end in ends]
+    scan(journal, Direction.EXIT, 20, closes=ends[0], outer=back[0])  # credited in each
+    scan(journal, Direction.EXIT, 21, closes=ends[1])
+    journal.offer(50)
+    trusting = (OuterDraft(AROUND, closes=ends[1], trusting=True),)
+    scan(journal, Direction.EXIT, 21, outer=trusting)
+    scan(journal, Direction.EXIT, 22, outer=back[2])
+    other = StayId("south-1", 2, 7)
+    scan(
+        journal, Direction.EXIT, 33, closes=other,
+        outer=(OuterDraft(AROUND, closes=other), OuterDraft(STREET)),
+    )  # fmt: skip
+    with journal.step() as step:
+        full = Denied(Reason.HALL_FULL, hall_id=AROUND)
+        step.append(Draft(Direction.ENTRY, DOOR, HALL, NOON, full, credential(34)))
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +160,20 @@ def altered(value: Any, rng: random.Random) -> Any:
     return raw.decode("latin-1") if isinstance(value, str) else bytes(raw)
 
 
+# How a row is named, of tables without a number for each.
+KEYS = {
+    "named_stay": "kiosk || ' ' || generation || ' ' || seq || ' ' || hall",
+    "own_stay": "seq || ' ' || hall",
+}
+
+
 def columns(path: Path) -> Iterator[tuple[str, str, str]]:
     """Each table with each of its columns, and how its rows are named."""
     with closing(sqlite3.connect(path)) as db:
         tables = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type='table'")]
         for table in tables:
             info = db.execute(f"PRAGMA table_info({table})").fetchall()
-            key = "rowid" if table != "named_stay" else "seq"
+            key = KEYS.get(table, "rowid")
             for column in info:
                 yield table, column[1], key
 
@@ -209,9 +258,11 @@ def test_each_alteration_is_noticed_or_harmless(written: Path, tmp_path: Path) -
 def test_a_row_that_is_gone_is_noticed(written: Path, tmp_path: Path, table: str) -> None:
     """The newest scan too, but for a refusal that was never sent: that changed nothing here."""
     path = Path(shutil.copy(written, tmp_path / "journal.db"))
-    key = "seq" if table == "named_stay" else "rowid"
+    key = KEYS.get(table, "rowid")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         rows = [row[0] for row in db.execute(f"SELECT {key} FROM {table}")]
+        if table == "scan":
+            rows.pop()  # that refusal
     for row in rows:
         shutil.copy(written, path)
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
@@ -240,11 +291,16 @@ class TestByHand:
     def give(self, path: Path, **fields: Any) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             sets = ", ".join(f"{name} = ?" for name in fields)
-            db.execute(f"UPDATE account SET {sets} WHERE override = 0", tuple(fields.values()))
+            db.execute(
+                f"UPDATE account SET {sets} WHERE override = 0 AND hall = {HALL}",
+                tuple(fields.values()),
+            )
             names = ", ".join(SEALED["account"])
-            (row,) = db.execute(f"SELECT {names} FROM account WHERE override = 0").fetchall()
+            (row,) = db.execute(
+                f"SELECT {names} FROM account WHERE override = 0 AND hall = {HALL}"
+            ).fetchall()
             seal = sealer(KIOSK_KEY)("account", *row)
-            db.execute("UPDATE account SET seal = ? WHERE override = 0", (seal,))
+            db.execute(f"UPDATE account SET seal = ? WHERE override = 0 AND hall = {HALL}", (seal,))
 
     def test_a_thousand_places_more(self, written: Path, tmp_path: Path) -> None:
         path = Path(shutil.copy(written, tmp_path / "journal.db"))
@@ -309,4 +365,60 @@ def test_a_journal_of_today_opens(tmp_path: Path) -> None:
         assert journal.offer(1).grants[PoolKey(HALL)].granted == 12
         assert journal.offer(1).mark == mark(1)
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (journal_schema.VERSION,)
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal of version 2, which knew of no halls around, with all that it could hold."""
+    path = tmp_path_factory.mktemp("before") / "journal.db"
+    with opened(path) as journal:
+        live(journal, nested=False)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        made = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+        for statement in (*journal_schema.TABLES, *journal_schema.CHANGES[2]):
+            name = statement.split("(")[0].split()[-1]
+            if "CREATE TABLE" not in statement or name not in ("own_stay", "named_stay"):
+                continue
+            db.execute(f"ALTER TABLE {name} RENAME TO newer")
+            db.execute(statement)
+            fields = [row[1] for row in db.execute(f"PRAGMA table_info({name})")]
+            db.execute(f"INSERT INTO {name} SELECT {', '.join(fields)} FROM newer")
+            db.execute("DROP TABLE newer")
+        db.execute(made["own_stay_open"])
+        db.execute("PRAGMA user_version = 2")
+    return path
+
+
+def test_a_journal_of_the_version_before_opens_and_goes_on(before: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(before, tmp_path / "journal.db"))
+    with opened(path) as journal, journal.step() as step:
+        named = StayId("south-1", 2, 5)
+        assert step.is_named(named, HALL)
+        assert step.is_named(named, AROUND)
+        assert [one.stay for one in step.own_stays(3, HALL)] == [own(4)]
+    with opened(path) as journal:
+        live_around(journal)
+        leave(journal, 3, own(4))
+    opened(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (journal_schema.VERSION,)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE named_stay SET seq = seq + 100",
+        "DELETE FROM named_stay WHERE seq = 5",
+        "UPDATE own_stay SET open = 1, credited = 0 WHERE seq = 1",
+        "UPDATE own_stay SET hall = hall + 1 WHERE seq = 3",
+    ],
+)
+def test_what_was_altered_before_it_was_brought_up_is_noticed(
+    before: Path, tmp_path: Path, statement: str
+) -> None:
+    path = Path(shutil.copy(before, tmp_path / "journal.db"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        assert db.execute(statement).rowcount > 0
+    with pytest.raises(JournalDamagedError):
+        opened(path)

@@ -321,7 +321,7 @@ def test_an_event_of_before_counts_who_is_inside(tmp_path: Path) -> None:
         " VALUES (0, 'k2', 1, 2, 'scan', 'exit', 2, 2, 'admitted', '', 5, 5)"
     )
     connection.execute("INSERT INTO early_exit VALUES ('k9', 1, 7, 5, 'exit')")
-    connection.execute("INSERT INTO unnamed_exit VALUES (0, 8, 2, 5)")
+    connection.execute("INSERT INTO unnamed_exit (number, serial, hall_id, at) VALUES (0, 8, 2, 5)")
     schema.migrate(connection)
     inside = connection.execute("SELECT hall_id, open_stays FROM hall").fetchall()
     assert [tuple(row) for row in inside] == [(1, 3), (2, 2), (3, 1)]
@@ -334,7 +334,7 @@ def test_an_event_of_before_counts_who_is_inside(tmp_path: Path) -> None:
     ]  # fmt: skip
     early = connection.execute("SELECT kiosk, seq, hall_id, closed_at FROM early_exit").fetchall()
     assert [tuple(row) for row in early] == [("k9", 7, 2, 5)]
-    unnamed = connection.execute("SELECT * FROM unnamed_exit").fetchall()
+    unnamed = connection.execute("SELECT number, serial, hall_id, at FROM unnamed_exit").fetchall()
     assert [tuple(row) for row in unnamed] == [(0, 8, 2, 5)]
     (body,) = connection.execute("SELECT body FROM change").fetchone()
     assert wire.decode_change(body) == wire.VenueChanged()

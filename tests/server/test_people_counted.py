@@ -6,7 +6,8 @@ not know each other's stays, and the server's clock is set. Nobody scans out who
 
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
@@ -149,10 +150,10 @@ def test_where_moves_count_no_more_than_it_says(database: Database, seed: int) -
 
 
 @pytest.fixture
-def databases(database: Database) -> Iterator[Database]:
+def databases(database: Database) -> Iterator[Iterator[Database]]:
     """As many like that one as are asked for."""
 
-    def made() -> Iterator[Database]:
+    def made() -> Generator[Database, None, None]:
         for number in range(ENOUGH):
             path = database.path.with_name(f"{number}.db")
             with sqlite3.connect(database.path) as connection:
@@ -161,7 +162,8 @@ def databases(database: Database) -> Iterator[Database]:
             with Database(path) as opened:
                 yield opened
 
-    return made()
+    with closing(made()) as found:
+        yield found
 
 
 def test_the_figure_of_moves_is_needed(databases: Iterator[Database]) -> None:
@@ -173,7 +175,7 @@ def test_a_move_that_frees_where_scans_alone_count_is_found(
     databases: Iterator[Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def frees(step: Step, stay: presence.Stay, cause: object, to: presence.Stay) -> None:
-        step._settle(presence.close(step.db, stay.ref, "move", to.opened_at))
+        step._settle(presence.close(step.db, stay.ref, stay.hall_id, "move", to.opened_at))
 
     def all_days() -> None:
         for seed, one in enumerate(databases):

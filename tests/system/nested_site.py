@@ -20,7 +20,7 @@ from kiosk.admit import Admitter
 from kiosk.answer import Answer
 from kiosk.feed import Feed
 from kiosk.journal import Journal
-from kiosk.link import Link
+from kiosk.link import Link, Skew
 from kiosk.override import Overruling, Word
 from kiosk.replica import Replica
 from kiosk.sync import Sync
@@ -29,6 +29,7 @@ from server import feed, issuing, kiosks, ledger, nesting, places, replicas, ros
 from server.config import Event, EventSettings, day_starts, init_event
 from server.database import Database
 from server.subscription import CursorGoneError, Subscription
+from server.vouching import Voucher
 from tests.server.conftest import HOUR, NOW, roster_of
 
 WORD = Word("7", "Petra", "invited by the minister")
@@ -48,6 +49,7 @@ class Nested:
 
     def __init__(self, path: Path, halls: str, people: int = 30) -> None:
         self.event, _ = init_event(path / "event", SETTINGS, now=NOW - 24 * HOUR)
+        self.voucher = Voucher(self.event.root_key, self.event.event_id, "0" * 32)
         self.path = path
         self.now = NOW
         self.database = Database(self.event.database_path)
@@ -136,7 +138,11 @@ class NestedDoor:
 
     def start(self) -> None:
         who, folder = (self.name, self.generation), self.site.path
-        self.journal = Journal(folder / f"{self.name}-journal.db", *who, self.key)
+        event = self.site.event
+        self.journal = Journal(
+            folder / f"{self.name}-journal.db", *who, self.key,
+            root=event.root_key.public, event_id=event.event_id,
+        )  # fmt: skip
         self.replica = Replica(
             folder / f"{self.name}-replica.db", *who, self.site.event.root_key.public,
             clock=lambda: self.site.now, monotonic=lambda: self.site.now,
@@ -148,11 +154,11 @@ class NestedDoor:
             self.journal,
             self.replica,
             ask_for_place=self._ask,
-            skew_ms=lambda: 0,
+            skew=lambda: Skew(0),
             is_offline=lambda: not self.up,
         )
         self.overruling = Overruling(
-            self.journal, self.replica, ask_for_place=self._ask_override, skew_ms=lambda: 0
+            self.journal, self.replica, ask_for_place=self._ask_override, skew=lambda: Skew(0)
         )
 
     def close(self) -> None:
@@ -221,7 +227,7 @@ class NestedDoor:
                 acked_seq=taken.acked_seq,
                 incarnation=taken.incarnation,
                 fenced=sender.state != "active",
-                orders=taken.orders,
+                orders=site.voucher.orders(sender.key, taken.orders),
                 received_at=site.now,
                 answered_at=site.now,
                 cursor=feed.cursor(db),
@@ -242,7 +248,8 @@ class NestedDoor:
             return issuing.names_after(reader, int(target.partition("=")[2]), 1000)
 
         def step(db) -> wire.Snapshot:
-            return replicas.snapshot(db, self.site.event, key, self._door(db), self.site.now)
+            site = self.site
+            return replicas.snapshot(db, site.event, key, self._door(db), site.now, site.voucher)
 
         return wire.decode(wire.encode(self.site.database.write(step)), wire.Snapshot)
 
@@ -255,7 +262,8 @@ class NestedDoor:
         hall = venue.door_hall(reader, door)
         listening = Subscription(hall, self.name, self.generation, outer)
         try:
-            events = feed.changes_after(reader, int(target.partition("=")[2]))
+            after, sign = int(target.partition("=")[2]), self.site.voucher.change
+            events = feed.changes_after(reader, after, sign=sign)
         except CursorGoneError:
             raise TransportError("cursor_gone", "Take a snapshot.") from None
         yield Lines([one.sent for one in events if listening.concerns(one)])
