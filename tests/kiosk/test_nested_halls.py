@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from badges import wire
-from badges.admission import Direction
+from badges.admission import Direction, Flag
 from badges.admission.facts import Admitted, StayId
 from badges.places import NoPlaceError, Order, PoolKey
 from badges.record import OuterHall
 from kiosk import journal_schema
 from kiosk.journal import Draft, Journal, OuterDraft
+from kiosk.override import Overruling, Word
 from tests.kiosk.door import (
     DOOR,
     GENERATION,
@@ -172,6 +173,42 @@ def test_an_own_stay_in_the_hall_around_that_ended_elsewhere_is_over(door: Door)
     assert door.journal.own_open(1, AROUND) == own
     door.replica.load(snapshot(outer=around()), own, {AROUND: own})
     assert door.replica.is_ended(1, AROUND)
+
+
+def test_who_was_seen_elsewhere_since_is_not_inside_and_can_leave(door: Door) -> None:
+    """By hall: the server told that the place of each is still counted."""
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    door.present(badge(SERIAL))
+    door.journal.offer(10)
+    own = wire.StayRef(KIOSK, GENERATION, 1)
+    other = stay_of("south-1", 4, SERIAL + 1)
+    for hall in (HALL, AROUND):
+        door.replica.apply(wire.StayClosed(own, hall, SERIAL, counted=True), 11)
+        door.replica.apply(wire.StayOpened(other, hall), 12)
+    door.replica.apply(wire.StayClosed(other.stay, AROUND, SERIAL + 1, counted=True), 13)
+    assert door.replica.stays(SERIAL + 1, AROUND) == []
+    assert len(door.replica.stays(SERIAL + 1, HALL)) == 1
+    assert (door.replica.has_moved(1, HALL), door.replica.has_moved(1, AROUND)) == (True, True)
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    assert record.closes == record.outer_halls[0].closes == own
+    door.present(badge(SERIAL + 1), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    assert record.closes == record.outer_halls[0].closes == other.stay
+    assert door.present(badge(SERIAL)).admitted
+
+
+def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: Door) -> None:
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 1, False, 1)), 11)
+    denied = door.present(badge(SERIAL))
+    assert reason(denied) == "likely_copy"
+    word = Word("7", "Petra", "known to her")
+    answer = Overruling(door.journal, door.replica).override(denied, word, at=NOON)
+    assert Flag.LIKELY_COPY in answer.decision.flags
+    assert free(door) == (4, 4)
 
 
 def test_a_restart_keeps_what_the_door_leads_into(door: Door) -> None:

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
+from msgspec import UNSET
 
 from badges import wire
 from badges.places import PoolKey
-from badges.record import OuterHall
-from server import nesting, places, presence, schema
+from badges.record import OuterHall, StayRef
+from badges.signed_places import verify_order
+from server import copies, nesting, places, presence, replicas, safety, schema
 from server.config import Event
 from server.database import Database, connect
 from server.venue_plan import VenueError
-from tests.server.conftest import MINUTE, NOW, VENUE
+from server.vouching import Voucher
+from tests.server.conftest import HOUR, MINUTE, NOW, VENUE
 from tests.server.console import Console
 from tests.server.halls import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
 from tests.server.stores import changes, load
@@ -365,3 +368,149 @@ def test_moves_between_rooms_of_one_hall_stay_in_it(site: Site) -> None:
     )
     site.send(site.west)
     assert (site.figures(SMALL).inside, *counts(site)) == (1, 0, 1)
+
+
+def moved(site: Site, hall: int) -> tuple[int, int, int]:
+    """Inside as counted, of those moved on, and moves that nobody has confirmed."""
+    figures = site.figures(hall)
+    assert figures.inside == places.load(site.database.reader, PoolKey(hall)).open_stays
+    return figures.inside, figures.moved_on, figures.unconfirmed_moves
+
+
+def move(site: Site) -> StayRef:
+    """Somebody enters the room from outside, and is seen at a hall elsewhere after."""
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.west.scan(NOW + HOUR, ANNA)
+    site.send(site.west, now=NOW + HOUR)
+    return site.room.ref(entry)
+
+
+def test_a_move_keeps_the_places_of_both_where_scans_alone_count(site: Site) -> None:
+    ref = move(site)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (1, 1, 0))
+    told = [c for c in changes(site.database) if isinstance(c, wire.StayClosed)]
+    assert [(one.hall, one.stay, one.counted) for one in told] == [
+        (ROOM, ref, True),
+        (OTHER, ref, True),
+    ]
+    site.other.leave(NOW + 2 * HOUR, ANNA, ref)
+    site.send(site.other, now=NOW + 2 * HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (0, 0, 0))
+    site.room.leave(NOW + 2 * HOUR, ANNA, ref, outer=(OuterHall(hall=OTHER, closes=ref),))
+    site.send(site.room, now=NOW + 2 * HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
+
+
+def test_each_hall_has_its_own_way_with_moves(site: Site) -> None:
+    query = f"UPDATE hall SET leaving = 'inferred' WHERE hall_id = {OTHER}"
+    site.database.write(lambda db: db.execute(query) and None)
+    ref = move(site)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (0, 0, 1))
+    site.other.leave(NOW + 2 * HOUR, ANNA, ref)
+    site.send(site.other, now=NOW + 2 * HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (0, 0, 0))
+
+
+def test_counting_the_hall_around_as_empty_ends_moves_of_both(site: Site) -> None:
+    move(site)
+    ended = site.database.write(lambda db: safety.clear(db, OTHER, by="test", now=NOW + 2 * HOUR))
+    assert ended == 1
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
+
+
+def test_an_entry_by_an_inner_door_is_no_move_out_of_the_hall_around(site: Site) -> None:
+    infer(site)
+    query = f"UPDATE door_from SET from_id = {OTHER} WHERE door_id = 4"
+    site.database.write(lambda db: db.execute(query) and None)
+    site.other.scan(NOW, ANNA)
+    site.send(site.other)
+    site.room.scan(NOW + HOUR, ANNA)
+    site.send(site.room, now=NOW + HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 0, 0), (1, 0, 0))
+
+
+def test_an_exit_without_a_name_confirms_the_move_of_each_hall(site: Site) -> None:
+    move(site)
+    site.room.leave(NOW + 2 * HOUR, ANNA, None, outer=OUTER)
+    site.send(site.room, now=NOW + 2 * HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
+
+
+def test_a_copy_that_goes_to_and_fro_is_noticed_though_the_hall_around_counts_it_too(
+    site: Site,
+) -> None:
+    for turn in range(4):
+        door, now = (site.west, site.room)[turn % 2], NOW + turn * 10_000
+        door.scan(now, ANNA, outer=OUTER if door is site.room else UNSET)
+        site.send(door, now=now)
+    assert copies.is_likely(site.database.reader, ANNA, 1)
+    reasons = {reason for (reason,) in site.rows("SELECT reason FROM discrepancy")}
+    assert {copies.FAST_MOVE, copies.LIKELY_COPY} <= reasons
+
+
+def test_two_rooms_of_one_hall_tell_a_copy_too(site: Site) -> None:
+    """That the hall around counts both entries hides nothing."""
+    lies_in = f"UPDATE hall SET parent_id = {OTHER} WHERE hall_id = {SMALL}"
+    site.database.write(lambda db: db.execute(lies_in) and None)
+    site.database.write(lambda db: places.enrol(db, OTHER, ("west", 1)))
+    for turn in range(4):
+        door, now = (site.west, site.room)[turn % 2], NOW + turn * 10_000
+        door.scan(now, ANNA, outer=OUTER)
+        site.send(door, now=now)
+    assert copies.is_likely(site.database.reader, ANNA, 1)
+    assert site.figures(OTHER).inside == 4
+
+
+def test_orders_of_the_hall_around_are_signed(site: Site, event: Event) -> None:
+    voucher = Voucher(event.root_key, event.event_id, "0" * 32)
+    give(site, "room", OTHER, 2)
+    kiosk = ("room", 1)
+    found = site.database.write(lambda db: replicas.snapshot(db, event, kiosk, 4, NOW, voucher))
+    assert {order.hall for order in found.orders} == {ROOM, OTHER}
+    for order in found.orders:
+        verify_order(
+            event.root_key.public, event.event_id, kiosk, PoolKey(order.hall, order.override),
+            order.signature, granted=order.granted, incarnation=order.incarnation,
+        )  # fmt: skip
+
+
+def test_what_moves_did_before_is_kept_when_an_event_is_brought_up(tmp_path: Path) -> None:
+    """With the triggers and the indexes; whose place is still counted may be in the hall around."""
+    connection = connect(tmp_path / "event.db")
+    schema.migrations.apply(sqlite_utils.Database(connection), stop_before="m030_door_from")
+    for hall, parent in ((1, "NULL"), (2, "1")):
+        connection.execute(
+            "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
+            " sessions_only, anti_passback, exits, open_stays)"
+            f" VALUES ({hall}, 'H{hall}', '{{}}', {parent}, 9, 9, 1, 0, 'hard', 'strict', 0)"
+        )
+        connection.execute(f"INSERT INTO door VALUES ({hall}, 'd{hall}', {hall}, '{{}}', 'both')")
+    for seq in (1, 2, 3):
+        connection.execute(
+            "INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at, issue,"
+            f" epoch) VALUES ('k2', 1, {seq}, 2, 2, {seq}, 5, 4, 3)"
+        )
+    for seq, how in ((1, "counted"), (2, "freed")):
+        connection.execute(
+            f"UPDATE stay SET closed_at = 9, closed_by = 'move', after_move = '{how}'"
+            f" WHERE seq = {seq}"
+        )
+    query = "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'stay' AND type <> 'table'"
+    made = {tuple(row) for row in connection.execute(query) if row[1]}
+    schema.migrate(connection)
+    assert {tuple(row) for row in connection.execute(query) if row[1]} == made
+    figures = "SELECT hall_id, open_stays, moved_on, unconfirmed_moves FROM hall ORDER BY hall_id"
+    assert [tuple(row) for row in connection.execute(figures)] == [(1, 2, 0, 0), (2, 0, 1, 1)]
+    rows = connection.execute(
+        "SELECT seq, hall_id, around, issue, epoch, closed_at, after_move FROM stay"
+        " ORDER BY seq, hall_id"
+    )
+    assert [tuple(row) for row in rows] == [
+        (1, 1, 1, 4, 3, None, None), (1, 2, 0, 4, 3, 9, "counted"),
+        (2, 2, 0, 4, 3, 9, "freed"),
+        (3, 1, 1, 4, 3, None, None), (3, 2, 0, 4, 3, None, None),
+    ]  # fmt: skip
+    connection.execute("UPDATE stay SET after_move = NULL WHERE seq < 3 AND hall_id = 2")
+    assert [tuple(row) for row in connection.execute(figures)] == [(1, 2, 0, 0), (2, 0, 0, 0)]
+    connection.close()

@@ -220,7 +220,7 @@ class NestedDoor:
 
         def step(db) -> wire.ScanAnswer:
             sender, _ = kiosks.sender(db, self.name, self.generation)
-            kiosks.keep_health(db, sender.key, batch)
+            kiosks.keep_health(db, sender.key, batch, site.now)
             db.execute("UPDATE kiosk SET seen_at = ? WHERE kiosk = ?", (site.now, self.name))
             taken = ledger.ingest(db, sender, batch, calendar=calendar, now=site.now)
             return wire.ScanAnswer(
