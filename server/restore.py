@@ -128,7 +128,8 @@ def _check_whole(path: Path, backup: Path) -> None:
         verdict, astray = str(error), None
     if verdict != "ok" or astray is not None:
         why = verdict if astray is None else f"rows of {astray[0]} belong to nothing"
-        raise RestoreError(f"{backup / DATABASE_FILE} is damaged ({why}). Take an earlier backup.")
+        said = " ".join(str(why).split())  # SQLite says some of it in two lines
+        raise RestoreError(f"{backup / DATABASE_FILE} is damaged ({said}). Take an earlier backup.")
 
 
 def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> acts.Acts:
