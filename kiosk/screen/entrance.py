@@ -26,6 +26,8 @@ class Entrance:
     def __init__(self, directory: Path | None = None) -> None:
         """Without a `directory` nothing outlives this object. Raises OSError."""
         self._directory = directory
+        if directory is not None:  # a link is of one run: nobody shall find the last one's
+            (directory / LINK_FILE).unlink(missing_ok=True)
         # The lock guards all below, and the files.
         self._lock = threading.Lock()
         self._address = ""  # of the page, once it is served
@@ -75,7 +77,7 @@ def read_link(directory: Path) -> str:
         return (directory / LINK_FILE).read_text("utf-8").strip()
     except FileNotFoundError:
         raise ConfigError(
-            f"No screen has been served from {directory} yet. Start the kiosk: "
+            f"No screen is served from {directory}. Start the kiosk: "
             f"`hallkeeper-kiosk run --dir {directory}`."
         ) from None
     except OSError as error:

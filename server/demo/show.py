@@ -26,6 +26,7 @@ from server.demo.script import Script
 from server.demo.stage import Kiosk, Stage, clock_ms
 
 HOST = "127.0.0.1"
+LINK_S = 20.0
 CHECK_S = 1.0
 
 
@@ -146,8 +147,14 @@ def _pages(event: Event, password: str, kiosks: Sequence[Kiosk]) -> list[str]:
 
 
 def _screen_link(kiosk: Kiosk) -> str:
-    """What `hallkeeper-kiosk link` prints. The two packages meet on the wire and in files alone."""
-    return (kiosk.directory / "screen.link").read_text("utf-8").strip()
+    """What `hallkeeper-kiosk link` prints, once the kiosk serves its screen. The two packages meet on
+    the wire and in files alone.
+    """
+    link = kiosk.directory / "screen.link"
+    deadline = time.monotonic() + LINK_S
+    while not link.exists() and time.monotonic() < deadline:
+        time.sleep(CHECK_S)
+    return link.read_text("utf-8").strip()
 
 
 def _until_ctrl_c(children: Children) -> None:

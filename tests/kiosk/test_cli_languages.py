@@ -30,8 +30,9 @@ def catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def page(directory: Path, *options: str) -> str:
     with running(directory, "--camera", "none", "--port", "0", *options) as process:
-        url = process.stderr.readline().strip()
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        link = process.stderr.readline().strip().rpartition(" ")[2]
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(link, timeout=10) as answer:
             return html.unescape(answer.read().decode())
 
 

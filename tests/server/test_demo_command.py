@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from click.testing import CliRunner
@@ -190,7 +191,7 @@ def test_after_the_summary_the_doors_see_films_again(
     seen: dict[str, str] = {}
 
     def open_pages(children: Children) -> None:
-        pages = re.findall(r"^Door (\S+) +(http://\S+/)$", capsys.readouterr().out, re.M)
+        pages = re.findall(r"^Door (\S+) +(http://\S+)$", capsys.readouterr().out, re.M)
         assert len(pages) == 3
         before = entries_in(tmp_path)
         assert wait_until(lambda: entries_in(tmp_path) >= before + 9, 60)
@@ -210,9 +211,11 @@ def entries_in(place: Path) -> int:
         return len(entries.page(database.reader, entries.Filter(), rows=500).entries)
 
 
-def camera_at(url: str) -> str:
-    """How the camera is, as a door's page is told."""
-    with urllib.request.urlopen(f"{url}feed", timeout=10) as stream:
+def camera_at(link: str) -> str:
+    """How the camera is, as a door's page is told in the browser that opens its link."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    browser.open(link, timeout=10).close()
+    with browser.open(urljoin(link, "/feed"), timeout=10) as stream:
         told = next(line for line in stream if line.startswith(b"data: "))
     return str(json.loads(told.removeprefix(b"data: "))["status"]["camera"])
 
