@@ -17,7 +17,7 @@ from server.display import Clock
 PAGE_ROWS = 50
 CHUNK_ROWS = 2000
 COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
-# As the indexes of m021_acts have them, word for word.
+# As the indexes of m013_acts have them, word for word.
 _ACT = "json_extract(CAST(body AS TEXT), '$.act')"
 _BY = "json_extract(CAST(body AS TEXT), '$.by')"
 

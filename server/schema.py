@@ -90,69 +90,69 @@ def m007_shared_until(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
-def m010_search(db: sqlite_utils.Database) -> None:
+def m008_search(db: sqlite_utils.Database) -> None:
     _run(db, SEARCH)
 
 
 @migrations()
-def m015_shared_emails(db: sqlite_utils.Database) -> None:
+def m009_shared_emails(db: sqlite_utils.Database) -> None:
     _run(db, SHARED_EMAILS)
 
 
 @migrations()
-def m016_changed_holders(db: sqlite_utils.Database) -> None:
+def m010_changed_holders(db: sqlite_utils.Database) -> None:
     _run(db, CHANGED_HOLDERS)
 
 
 @migrations()
-def m019_kiosk_reported(db: sqlite_utils.Database) -> None:
+def m011_kiosk_reported(db: sqlite_utils.Database) -> None:
     _run(db, KIOSK_REPORTED)
 
 
 @migrations()
-def m020_sign_in(db: sqlite_utils.Database) -> None:
+def m012_sign_in(db: sqlite_utils.Database) -> None:
     _run(db, SIGN_IN)
 
 
 @migrations()
-def m021_acts(db: sqlite_utils.Database) -> None:
+def m013_acts(db: sqlite_utils.Database) -> None:
     _run(db, ACTS)
 
 
 @migrations()
-def m035_server_runs(db: sqlite_utils.Database) -> None:
+def m014_server_runs(db: sqlite_utils.Database) -> None:
     _run(db, SERVER_RUNS)
 
 
 @migrations()
-def m025_leaving(db: sqlite_utils.Database) -> None:
+def m015_leaving(db: sqlite_utils.Database) -> None:
     _run(db, LEAVING)
 
 
 @migrations()
-def m026_likely_copies(db: sqlite_utils.Database) -> None:
+def m016_likely_copies(db: sqlite_utils.Database) -> None:
     _run(db, LIKELY_COPIES)
 
 
 @migrations()
-def m027_epochs(db: sqlite_utils.Database) -> None:
+def m017_epochs(db: sqlite_utils.Database) -> None:
     _run(db, EPOCHS)
 
 
 @migrations()
-def m030_door_from(db: sqlite_utils.Database) -> None:
+def m018_door_from(db: sqlite_utils.Database) -> None:
     _run(db, DOOR_FROM)
 
 
 @migrations()
-def m031_stay_halls(db: sqlite_utils.Database) -> None:
+def m019_stay_halls(db: sqlite_utils.Database) -> None:
     for table, old, new, rows in STAY_HALLS:
         _rebuild(db, table, old, new, rows or f"SELECT * FROM {table}")
     db.execute(UNNAMED_KEY)
 
 
 @migrations()
-def m032_counted_around(db: sqlite_utils.Database) -> None:
+def m020_counted_around(db: sqlite_utils.Database) -> None:
     _run(db, COUNTED_AROUND)
 
 
@@ -164,19 +164,19 @@ NAMES = (
     "m005_rules_version",
     "m006_unknown_holders",
     "m007_shared_until",
-    "m010_search",
-    "m015_shared_emails",
-    "m016_changed_holders",
-    "m019_kiosk_reported",
-    "m020_sign_in",
-    "m021_acts",
-    "m035_server_runs",
-    "m025_leaving",
-    "m026_likely_copies",
-    "m027_epochs",
-    "m030_door_from",
-    "m031_stay_halls",
-    "m032_counted_around",
+    "m008_search",
+    "m009_shared_emails",
+    "m010_changed_holders",
+    "m011_kiosk_reported",
+    "m012_sign_in",
+    "m013_acts",
+    "m014_server_runs",
+    "m015_leaving",
+    "m016_likely_copies",
+    "m017_epochs",
+    "m018_door_from",
+    "m019_stay_halls",
+    "m020_counted_around",
 )
 
 

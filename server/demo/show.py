@@ -147,9 +147,7 @@ def _pages(event: Event, password: str, kiosks: Sequence[Kiosk]) -> list[str]:
 
 
 def _screen_link(kiosk: Kiosk) -> str:
-    """What `hallkeeper-kiosk link` prints, once the kiosk serves its screen. The two packages meet on
-    the wire and in files alone.
-    """
+    """What `hallkeeper-kiosk link` prints, once the kiosk serves its screen."""
     link = kiosk.directory / "screen.link"
     deadline = time.monotonic() + LINK_S
     while not link.exists() and time.monotonic() < deadline:

@@ -20,19 +20,19 @@ FROZEN = {
     "m005_rules_version": "10d6044e7983f64a",
     "m006_unknown_holders": "5765d2e60133b014",
     "m007_shared_until": "757746de3b6517d6",
-    "m010_search": "db0ca35e7fba19b9",
-    "m015_shared_emails": "a7e2c8f878e7b001",
-    "m016_changed_holders": "8da0c3f7f5470f2a",
-    "m019_kiosk_reported": "f437692dfd9236c8",
-    "m020_sign_in": "7c1052dad41f72b9",
-    "m021_acts": "e351096755a08e8a",
-    "m035_server_runs": "2956fb309c2678ab",
-    "m025_leaving": "43c91c00b53c0595",
-    "m026_likely_copies": "a0485c4fd75a30d4",
-    "m027_epochs": "97f09ccef56036ae",
-    "m030_door_from": "e684f5d380ac6b1f",
-    "m031_stay_halls": "f827151b9fab0f92",
-    "m032_counted_around": "f827151b9fab0f92",
+    "m008_search": "db0ca35e7fba19b9",
+    "m009_shared_emails": "a7e2c8f878e7b001",
+    "m010_changed_holders": "8da0c3f7f5470f2a",
+    "m011_kiosk_reported": "f437692dfd9236c8",
+    "m012_sign_in": "7c1052dad41f72b9",
+    "m013_acts": "e351096755a08e8a",
+    "m014_server_runs": "2956fb309c2678ab",
+    "m015_leaving": "43c91c00b53c0595",
+    "m016_likely_copies": "a0485c4fd75a30d4",
+    "m017_epochs": "97f09ccef56036ae",
+    "m018_door_from": "e684f5d380ac6b1f",
+    "m019_stay_halls": "f827151b9fab0f92",
+    "m020_counted_around": "f827151b9fab0f92",
 }
 
 
@@ -139,7 +139,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
 
 
 def test_scans_that_wait_are_known_after_an_upgrade(database: sqlite3.Connection) -> None:
-    schema.migrations.apply(sqlite_utils.Database(database), stop_before="m019_kiosk_reported")
+    schema.migrations.apply(sqlite_utils.Database(database), stop_before="m011_kiosk_reported")
     database.execute(
         "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
         " anti_passback, exits) VALUES (1, 'h', '{}', 9, 9, 1, 0, 'hard', 'strict')"
@@ -190,7 +190,7 @@ def test_moves_of_an_older_event_are_unconfirmed_and_its_halls_count_scans(
     database: sqlite3.Connection,
 ) -> None:
     """They gave places back; who they were is not asked again."""
-    schema.migrations.apply(sqlite_utils.Database(database), stop_before="m025_leaving")
+    schema.migrations.apply(sqlite_utils.Database(database), stop_before="m015_leaving")
     database.execute(
         "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
         " anti_passback, exits) VALUES (1, 'h', '{}', 9, 9, 1, 0, 'hard', 'strict')"
