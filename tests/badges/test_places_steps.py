@@ -1,0 +1,257 @@
+"""Every step of the places protocol by its figures: what it moves, and what it leaves alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from badges.admission.facts import StayId
+from badges.places import (
+    Account,
+    Held,
+    NoPlaceError,
+    Order,
+    PlacesError,
+    Pool,
+    PoolKey,
+    may_credit,
+    within_limit,
+)
+
+A, B = ("door-a", 1), ("door-b", 1)
+FULL = Account(granted=9, returned=1, entries=5, credited=2, incarnation=3, trusted=1)
+
+
+def held(**totals: int | bool | None) -> Held:
+    return Held(**{"granted": 9, "returned": 1, "handed_over": 3, "trusted": 1, **totals})
+
+
+def pool(mine: Held, **changes) -> Pool:
+    return replace(Pool(20, kiosks={A: mine, B: Held()}), **changes)
+
+
+class TestAccount:
+    def test_a_new_one_has_nothing(self) -> None:
+        assert Account() == Account(0, 0, 0, 0, 0, False, 0)
+        assert Account().free == 0
+        assert PoolKey(1) == (1, False)
+
+    def test_what_is_free(self) -> None:
+        assert FULL.free == 9 - 1 - 5 + 2 + 1
+
+    def test_each_step_moves_one_total_by_one(self) -> None:
+        assert FULL.enter() == replace(FULL, entries=6)
+        assert FULL.credit() == replace(FULL, credited=3)
+        assert FULL.trust() == replace(FULL, trusted=2)
+
+    def test_the_last_place_may_be_used_and_no_more(self) -> None:
+        last = Account(granted=1)
+        assert last.enter().free == 0
+        for none in (Account(), Account(granted=1, entries=2), replace(last, fenced=True)):
+            with pytest.raises(NoPlaceError):
+                none.enter()
+
+    def test_as_many_exits_are_credited_as_entries_were_made(self) -> None:
+        assert Account(granted=2, entries=2, credited=1).credit().credited == 2
+        with pytest.raises(PlacesError, match="more exits credited"):
+            Account(granted=2, entries=2, credited=2).credit()
+
+    def test_a_recall_is_a_total(self) -> None:
+        """Of nine, four are back already: a recall up to six takes two more."""
+        account = Account(granted=9, returned=4)
+        assert account.obey(Order(9, 6, 0)).returned == 6
+        assert account.obey(Order(9, 4, 0)) == account
+        assert account.obey(Order(9, 2, 0)) == account
+
+    def test_a_recall_may_take_what_the_same_order_brings(self) -> None:
+        assert Account().obey(Order(3, 2, 1)) == Account(granted=3, returned=2, incarnation=1)
+
+    def test_an_order_of_the_same_incarnation_is_obeyed(self) -> None:
+        assert replace(FULL, credited=0).obey(Order(10, 0, 3)).granted == 10
+        assert FULL.obey(Order(8, 0, 4)) == replace(FULL, incarnation=4)
+        assert FULL.obey(Order(99, 99, 2)) == FULL
+
+    def test_a_door_at_rest_has_returned_all_that_was_free(self) -> None:
+        assert FULL.rest() == replace(FULL, returned=1 + 6)
+        assert FULL.rest().rest() == FULL.rest()
+        owing = Account(granted=1, entries=2)
+        assert owing.rest() == owing
+
+    def test_a_fence_is_a_rest_for_good(self) -> None:
+        assert FULL.fence() == replace(FULL.rest(), fenced=True)
+
+
+def test_an_own_stay_may_be_credited_until_it_was_offered() -> None:
+    def may(seq: int) -> bool:
+        stay = StayId(*A, seq)
+        return may_credit(stay, kiosk=A[0], generation=A[1], offered=5, closed=False)
+
+    assert [may(seq) for seq in (4, 5, 6)] == [False, False, True]
+
+
+class TestFigures:
+    def test_what_a_kiosk_may_still_have(self) -> None:
+        assert Held() == Held(0, 0, 0, 0, False, 0, None)
+        assert held().unused == 9 - 1 - 3 + 1
+        assert held(reclaimed=2).held == 4
+
+    def test_the_most_that_can_be_inside(self) -> None:
+        found = pool(held(), open_stays=4)
+        assert (found.worst_case, found.free) == (6 + 4, 20 - 10)
+        assert (Pool(5).worst_case, Pool(5).incarnation, Pool(5).awaited) == (0, 1, frozenset())
+
+
+class TestGrants:
+    def test_a_kiosk_that_is_there_keeps_its_account(self) -> None:
+        assert pool(held()).enrol(A) == pool(held())
+        assert Pool(1).enrol(A).kiosks == {A: Held()}
+
+    def test_no_more_than_are_free(self) -> None:
+        assert pool(Held()).grant(A, 25).kiosks[A].granted == 20
+        assert pool(held(), open_stays=13).grant(A, 2).kiosks[A].granted == 10
+
+    def test_nothing_from_a_debt_nor_to_the_fenced_nor_while_somebody_is_awaited(self) -> None:
+        for found in (
+            pool(held(), open_stays=14),
+            pool(held(), open_stays=15),
+            pool(held(fenced=True)),
+            pool(held(), awaited=frozenset({B})),
+        ):
+            assert found.grant(A, 1) == found
+        assert pool(held()).grant(A, 0) == pool(held())
+        assert pool(held()).grant(A, -1) == pool(held())
+
+    def test_an_order_is_what_was_granted_and_a_wish_for_more_back(self) -> None:
+        assert pool(held()).order(A) == Order(9, 1, 1)
+        assert pool(held(), incarnation=7).order(A, 4) == Order(9, 5, 7)
+        assert pool(held(returned=-2)).order(A) == Order(9, 0, 1)
+        assert pool(held(returned=-2)).order(A, 3) == Order(9, 1, 1)
+
+
+class TestHearing:
+    def test_a_higher_total_is_taken_and_a_lower_one_changes_nothing(self) -> None:
+        assert pool(held()).hear(A, granted=11, incarnation=1) == pool(held(granted=11))
+        for granted in (0, 8, 9):
+            assert pool(held()).hear(A, granted=granted, incarnation=1) == pool(held())
+
+    def test_an_echo_ends_the_wait_for_the_one_that_sent_it(self) -> None:
+        waiting = pool(held(), incarnation=2, awaited=frozenset({A, B}))
+        assert waiting.hear(A, granted=9, incarnation=2).awaited == {B}
+        assert waiting.hear(A, granted=9, incarnation=1).awaited == {A, B}
+
+    def test_grants_that_turn_up_after_the_word_of_staff_were_part_of_it(self) -> None:
+        known = pool(held(attested=4, reclaimed=2, fenced=True))
+        assert known.hear(A, granted=12, incarnation=1).kiosks[A].reclaimed == 5
+        assert known.hear(A, granted=9, incarnation=1) == known
+        unattested = pool(held(fenced=True))
+        assert unattested.hear(A, granted=12, incarnation=1).kiosks[A].reclaimed == 0
+
+    @pytest.mark.parametrize(("granted", "reclaimed"), [(9, 0), (10, 0), (11, 0), (12, 1)])
+    def test_a_shortage_is_filled_by_grants_and_the_rest_forgotten(
+        self, granted: int, reclaimed: int
+    ) -> None:
+        short = pool(held(attested=4, reclaimed=-2, fenced=True))
+        heard = short.hear(A, granted=granted, incarnation=1).kiosks[A]
+        assert (heard.reclaimed, heard.granted) == (reclaimed, granted)
+
+    def test_returned_places_are_a_total_that_only_grows(self) -> None:
+        assert pool(held()).hear_returned(A, 3) == pool(held(returned=3))
+        for returned in (-1, 0, 1):
+            assert pool(held()).hear_returned(A, returned) == pool(held())
+
+    def test_nobody_returns_more_than_it_may_have(self) -> None:
+        assert pool(held()).hear_returned(A, 99).kiosks[A].returned == 1 + 6
+        owing = pool(held(handed_over=12))
+        assert owing.hear_returned(A, 99) == owing
+
+    @pytest.mark.parametrize(("returned", "reclaimed"), [(2, 2), (3, 1), (4, 0), (5, 0)])
+    def test_what_was_attested_is_not_given_back_twice(self, returned: int, reclaimed: int) -> None:
+        known = pool(held(reclaimed=3, attested=4, fenced=True))
+        assert known.hear_returned(A, returned).kiosks[A].reclaimed == reclaimed
+
+
+class TestStays:
+    def test_an_entry_moves_its_place_to_the_server(self) -> None:
+        opened = pool(held(), open_stays=2).open_stay(A, gone=False)
+        assert opened == pool(held(handed_over=4), open_stays=3)
+
+    def test_one_that_is_gone_moves_nothing(self) -> None:
+        assert pool(held()).open_stay(A, gone=True) == pool(held())
+
+    @pytest.mark.parametrize("unused", [1, 0, -1])
+    def test_an_entry_without_a_place_is_on_one_that_was_not_returned(self, unused: int) -> None:
+        """A kiosk that lies about what it returned: whom it lets in is counted all the same."""
+        mine = Held(granted=5, returned=2, handed_over=3 - unused)
+        opened = pool(mine, open_stays=3).open_stay(A, gone=False)
+        kept = 0 if unused > 0 else 1
+        assert opened.kiosks[A] == replace(
+            mine, handed_over=mine.handed_over + 1, returned=2 - kept
+        )
+        assert opened.worst_case == 3 + unused + kept
+
+    def test_an_exit_ends_one_of_the_open_stays(self) -> None:
+        assert pool(held(), open_stays=1).close_stay() == pool(held())
+        with pytest.raises(PlacesError, match="no stay is open"):
+            pool(held()).close_stay()
+
+    @pytest.mark.parametrize(
+        ("attested", "seq", "reclaimed", "left"),
+        [(None, 9, 2, 2), (4, 4, 2, 2), (4, 5, 2, 1), (4, 5, 1, 0), (4, 5, 0, 0), (4, 5, -1, -1)],
+    )
+    def test_whose_place_the_word_of_staff_gave_back(
+        self, attested: int | None, seq: int, reclaimed: int, left: int
+    ) -> None:
+        mine = held(attested=attested, reclaimed=reclaimed, fenced=True)
+        closed = pool(mine, open_stays=1).close_stay(StayId(*A, seq))
+        assert closed == pool(replace(mine, reclaimed=left))
+
+    def test_a_place_on_trust_is_the_door_s(self) -> None:
+        assert pool(held()).trust(A) == pool(held(trusted=2))
+
+
+class TestLost:
+    def test_a_fence_changes_no_figure(self) -> None:
+        assert pool(held()).fence(A) == pool(held(fenced=True))
+
+    def test_only_a_fenced_kiosk_is_attested(self) -> None:
+        with pytest.raises(PlacesError, match="only a fenced kiosk"):
+            pool(held()).attest(A, 0, seq=1)
+
+    @pytest.mark.parametrize(("inside", "reclaimed"), [(0, 6), (5, 1), (6, 0), (7, 0)])
+    def test_the_word_of_staff_may_only_lower(self, inside: int, reclaimed: int) -> None:
+        said = pool(held(fenced=True)).attest(A, inside, seq=8)
+        assert said == pool(held(fenced=True, reclaimed=reclaimed, attested=8))
+
+    def test_of_one_that_is_awaited_it_may_raise(self) -> None:
+        waiting = pool(held(fenced=True), awaited=frozenset({A, B}))
+        said = waiting.attest(A, 8, seq=8)
+        assert (said.kiosks[A].held, said.awaited) == (8, {B})
+
+    def test_what_the_first_word_covered_stays(self) -> None:
+        once = pool(held(fenced=True, reclaimed=1, attested=3))
+        assert once.attest(A, 2, seq=8).kiosks[A] == held(fenced=True, reclaimed=4, attested=3)
+
+    def test_a_restored_server_awaits_all_but_those_fenced_since(self) -> None:
+        found = Pool(9, kiosks={A: held(), B: held(fenced=True)}).restored(5)
+        assert (found.incarnation, found.awaited) == (5, {A})
+        again = Pool(9, kiosks={A: held(), B: Held(fenced=True)}, awaited=frozenset({B}))
+        assert again.restored(6).awaited == {A, B}
+
+
+class TestLimit:
+    @pytest.mark.parametrize(
+        ("ordinary", "beyond", "free"),
+        [
+            (Pool(6), Pool(3), (6, 3)),
+            (Pool(6), Pool(5), (6, 3)),
+            (Pool(6), Pool(2), (6, 2)),
+            (Pool(6, open_stays=8), Pool(3), (-2, 1)),
+            (Pool(6), Pool(3, open_stays=4), (5, -1)),
+            (Pool(9), Pool(0, open_stays=2), (7, -2)),
+        ],
+        ids=["apart", "too many", "fewer", "a debt", "overrides out", "raised"],
+    )
+    def test_each_has_what_the_other_leaves(
+        self, ordinary: Pool, beyond: Pool, free: tuple[int, int]
+    ) -> None:
+        first, second = within_limit(ordinary, beyond, 9)
+        assert (first.free, second.free) == free

@@ -1,0 +1,119 @@
+"""Small wrong changes of the code that keeps the promises: do the tests notice each of them?
+
+A change that can't be told from the right code by any behaviour stands with the reason in
+mutants_equivalent.toml. `MUTANTS="badges/places.py server"` chooses files or packages,
+`MUTANTS_SHARE=20` tries that many percent of each file's, by a fixed draw.
+"""
+
+import json
+import os
+import random
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from tests.bench.mutants_made import Mutant, Source
+from tests.bench.mutants_tried import KILLED, Found, attempt, ready
+
+ROOT = Path(__file__).parent.parent.parent
+EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
+OUT = ROOT / "build" / "bench"
+BADGES = (
+    "badges/places.py", "badges/admission/decide.py", "badges/credential.py",
+    "badges/transparency.py",
+)  # fmt: skip
+KIOSK = (
+    "kiosk/admit.py", "kiosk/known.py", "kiosk/repeats.py", "kiosk/journal.py",
+    "kiosk/journal_step.py", "kiosk/sync.py", "kiosk/replica.py", "kiosk/signer.py",
+)  # fmt: skip
+SERVER = (
+    "server/ledger.py", "server/ledger_step.py", "server/presence.py", "server/unnamed.py",
+    "server/places.py", "server/place_accounts.py", "server/grants.py", "server/database.py",
+    "server/lanes.py", "server/api.py", "server/auth.py", "server/security.py",
+    "badges/signed_places.py",
+)  # fmt: skip
+# Those of each package that are about these files, and take seconds rather than minutes.
+TESTS = {
+    "badges": ("places", "decide", "laws", "credential", "transparency", "two_pools", "checkpoint",
+               "vectors", "sealed"),
+    "kiosk": ("admit", "altered", "disk", "facts", "feed", "journal", "nested", "override",
+              "replica", "supervisor", "sync", "transport", "trusting", "waiting", "wishes",
+              "witness"),
+    "server": ("ledger", "moves", "unnamed", "safety", "grants", "sharing", "database", "lanes",
+               "connections", "pages_security", "pages_edges", "pages_sign_in", "pages_users",
+               "api", "hostile", "attested", "restored", "override", "discrepancy", "two_people",
+               "clock", "copied", "copies", "set_back", "vouching", "people", "feed", "acts",
+               "nesting"),
+}  # fmt: skip
+
+
+def tests_of(package: str) -> list[str]:
+    """The test files of a package that try its mutants."""
+    found = sorted((ROOT / "tests" / package).glob("test_*.py"))
+    mine = [path for path in found if path.stem[5:].startswith(TESTS[package])]
+    return [path.relative_to(ROOT).as_posix() for path in mine]
+
+
+def equivalents() -> dict[str, str]:
+    """Names of mutants that behave as the right code does, each with the reason."""
+    rows = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get("equivalent", [])
+    return {f"{row['where']}: {row['change']}": row["why"] for row in rows}
+
+
+def sampled(mutants: list[Mutant], percent: int) -> list[Mutant]:
+    """A share of them that is the same each time."""
+    count = max(1, round(len(mutants) * percent / 100)) if mutants else 0
+    chosen = random.Random(mutants[0].file if mutants else "").sample(range(len(mutants)), count)
+    return [mutants[index] for index in sorted(chosen)]
+
+
+def row(file: str, tried: list[Mutant], found: Found, same: dict[str, str]) -> dict[str, object]:
+    """A file's line in the table. `percent` is of those that a test could notice."""
+    names = [mutant.name for mutant in tried]
+    killed = sum(found[name] == KILLED for name in names)
+    alike = sum(found[name] != KILLED and name in same for name in names)
+    lives = [
+        f"{mutant.line}: {mutant.name}"
+        for mutant in tried
+        if found[mutant.name] != KILLED and mutant.name not in same
+    ]
+    share = 100 * (killed + alike) / len(names) if names else 100.0
+    return {
+        "file": file, "mutants": len(names), "killed": killed, "equivalent": alike,
+        "survived": len(lives), "percent": round(share, 1), "survivors": lives,
+    }  # fmt: skip
+
+
+def run() -> dict[str, object]:
+    """One row for each file; survivors by name in build/bench/mutants.json."""
+    wanted = tuple(os.environ.get("MUTANTS", "").split()) or ("badges", "kiosk", "server")
+    percent = int(os.environ.get("MUTANTS_SHARE", "100"))
+    OUT.mkdir(parents=True, exist_ok=True)
+    os.environ["MUTANTS_LOG"] = str(OUT / "mutants.log")
+    same = equivalents()
+    rows = []
+    ready()
+    for package, every in (("badges", BADGES), ("kiosk", KIOSK), ("server", SERVER)):
+        files = [file for file in every if file.startswith(wanted)]
+        if not files:
+            continue
+        sources = {file: Source(ROOT, file) for file in files}
+        made = {file: source.mutants for file, source in sources.items()}
+        stale = sorted(
+            name
+            for name in same
+            if name.split()[0] in made
+            and not any(name == one.name for one in made[name.split()[0]])
+        )
+        for name in stale:
+            sys.stderr.write(f"not made any more, so strike it out: {name}\n")
+        tried = {file: sampled(mutants, percent) for file, mutants in made.items()}
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["MUTANTS_TMP"] = home
+            every_one = [mutant for mutants in tried.values() for mutant in mutants]
+            found = attempt(sources, every_one, tests_of(package))
+        rows += [row(file, tried[file], found, same) for file in files]
+        (OUT / "mutants.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False))
+    table = [{key: value for key, value in one.items() if key != "survivors"} for one in rows]
+    return {"mutants": table, "percent_tried": percent}
