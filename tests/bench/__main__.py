@@ -21,6 +21,7 @@ from tests.bench import (
     sharing_cost,
     simulator,
     slow,
+    swarm,
 )
 from tests.bench.eyes import memory, photo_run
 
@@ -29,6 +30,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "ingest": ingest.run,
     "doors": doors.run,
     "slow": slow.run,
+    "swarm": swarm.run,
     "backlog": backlog.run,
     "sharing": sharing_cost.run,
     "simulator": simulator.run,

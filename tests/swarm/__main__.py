@@ -1,0 +1,54 @@
+"""`python -m tests.swarm`: whole days of the real code by seed; a failure names its seed."""
+
+import logging
+import sys
+import time
+
+import click
+
+from tests.swarm.mutants import BY_NAME, MUTANTS
+from tests.swarm.run import first_broken, run_many
+
+
+@click.command()
+@click.option("--days", default=50, show_default=True, help="How many days.")
+@click.option("--start", default=0, show_default=True, help="The first day's seed.")
+@click.option("--theme", default=None, help="One mix of faults only.")
+@click.option("--jobs", default=1, show_default=True, help="Processes.")
+@click.option("--mutant", type=click.Choice([*BY_NAME, "all"]), help="Put this fault back first.")
+@click.option("--all", "go_on", is_flag=True, help="Go on after a broken promise.")
+def main(
+    days: int, start: int, theme: str | None, jobs: int, mutant: str | None, go_on: bool
+) -> None:
+    """Exits with 1 if a promise is broken; with all mutants, if one of them lives."""
+    logging.disable()  # kiosks complain, as they should
+    if mutant == "all":
+        sys.exit(not all([tell_mutant(one.name, start, days, jobs) for one in MUTANTS]))
+    begun = time.perf_counter()
+    steps = broken = done = 0
+    for seed, taken, last, text in run_many(start, days, theme, jobs, mutant):
+        done += 1
+        steps += taken
+        if text is not None:
+            broken += 1
+            click.echo(f"seed {seed}, step {taken} ({last}): {text}")
+            if not go_on:
+                break
+    click.echo(f"{done} days, {steps} steps, {broken} broken, {time.perf_counter() - begun:.0f} s")
+    sys.exit(broken > 0)
+
+
+def tell_mutant(name: str, start: int, days: int, jobs: int) -> bool:
+    """Whether it was found within so many days of its theme."""
+    begun = time.perf_counter()
+    found = first_broken(start, days, name, jobs)
+    took = f"{time.perf_counter() - begun:6.1f} s"
+    if found is None:
+        click.echo(f"{name:12} SURVIVED {days} days {took}")
+        return False
+    click.echo(f"{name:12} seed {found[0]:4}, step {found[1]:4} {took}  {found[3]}")
+    return True
+
+
+if __name__ == "__main__":
+    main()

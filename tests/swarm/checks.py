@@ -1,0 +1,66 @@
+"""The two promises, held against the truth."""
+
+from typing import TYPE_CHECKING
+
+from server import places
+
+if TYPE_CHECKING:
+    from tests.swarm.day import Day
+
+
+class BrokenPromiseError(AssertionError):
+    """What was promised did not hold."""
+
+
+def check(day: "Day") -> None:
+    """Promise 1, after every step. Raises BrokenPromiseError."""
+    for hall in day.halls.values():
+        people = day.truth.inside(hall.hall_id)
+        automatic = sum(not one.override for one in people)
+        moves = day.truth.moves[hall.hall_id] if hall.inferred else 0
+        if automatic > hall.bound + moves:
+            raise BrokenPromiseError(
+                f"{automatic} people in hall {hall.code} of {hall.bound}, by automatic admissions"
+            )
+        if len(people) > hall.fire_limit + moves:
+            raise BrokenPromiseError(
+                f"{len(people)} people in hall {hall.code}, whose fire limit is {hall.fire_limit}"
+            )
+    for door in day.doors:
+        for key, account in door.journal.accounts().items():
+            if account.free < 0:
+                raise BrokenPromiseError(f"{door.kiosk} has {account.free} places of {key}")
+    if not day.rolled_back:
+        _check_figures(day)
+
+
+def _check_figures(day: "Day") -> None:
+    """What the server publishes as the most that can be inside is no less than who is."""
+    for row in places.hall_figures(day.site.database.reader):
+        people = day.truth.count(row.hall_id)
+        most = row.worst_case + row.overrides + row.unconfirmed_moves
+        if people > most:
+            raise BrokenPromiseError(
+                f"{people} people in hall {row.hall_id}, and the server says at most {most}"
+            )
+
+
+def check_end(day: "Day") -> None:
+    """Promise 2: each green of a kiosk that was heard is in the ledger, once."""
+    for door in [*day.doors, *day.gone]:
+        if door.lost:
+            continue
+        rows = day.site.database.reader.execute(
+            "SELECT seq, COUNT(*) FROM scan WHERE kiosk = ? AND generation = ? GROUP BY seq",
+            door.key,
+        ).fetchall()
+        known = {row[0]: row[1] for row in rows}
+        waiting = door.journal.state().waiting
+        missing = [green.seq for green in door.greens if green.seq not in known]
+        if missing and not door.link.state.refused:
+            raise BrokenPromiseError(
+                f"{door.kiosk}: greens {missing} are not in the ledger ({waiting} wait)"
+            )
+        twice = [seq for seq, count in known.items() if count > 1]
+        if twice:
+            raise BrokenPromiseError(f"{door.kiosk}: scans {twice} are in the ledger twice")

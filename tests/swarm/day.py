@@ -1,0 +1,491 @@
+"""One random day: doors, people, and the faults that its mix has; checked after every step."""
+
+import random
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from badges.admission import Direction
+from badges.keys import PublicKey
+from server import issuing, kiosks, moving, places, safety
+from tests.swarm import checks
+from tests.swarm.checks import BrokenPromiseError
+from tests.swarm.clocks import Time
+from tests.swarm.door import Door
+from tests.swarm.mixes import Mix, mix_of
+from tests.swarm.mutants import mutated
+from tests.swarm.site import (
+    DOORS,
+    START,
+    DoorPlan,
+    Site,
+    enrol,
+    make_template,
+)
+from tests.swarm.truth import Person, Truth
+
+_SHM = Path("/dev/shm")
+NEXT_DAY_MS = 24 * 3_600_000
+
+
+@cache
+def template() -> Path:
+    """The event that each day copies, made once for each process."""
+    path = _scratch("swarm-template-")
+    make_template(path)
+    return path
+
+
+def _scratch(prefix: str) -> Path:
+    """A directory whose flushes cost nothing: what is tested here is not the disk."""
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=_SHM if _SHM.is_dir() else None))
+
+
+@dataclass(frozen=True)
+class HallState:
+    """What the checks must know of a hall besides the truth."""
+
+    hall_id: int
+    code: str
+    bound: int  # the highest capacity that was set today
+    fire_limit: int
+    inferred: bool  # a move counts as leaving: people may be more by the moves
+
+
+class Day:
+    """Use it in a `with`. `step` takes one random step; `end` heals all faults and looks again."""
+
+    def __init__(self, seed: int, theme: str | None = None) -> None:
+        self.random = random.Random(seed)
+        self.mix: Mix = mix_of(self.random, theme)
+        self.path = _scratch("swarm-day-")
+        shutil.copytree(template(), self.path, dirs_exist_ok=True)
+        self.time = Time(START)
+        self.site = Site(self.path, self.time)
+        self.truth = Truth()
+        self.taken = 0
+        self.last = ""
+        self.rolled_back = False  # the server's database is not the newest that there was
+        self._read_event()
+        plans = [plan for plan in DOORS if plan.code in self.mix.doors]
+        self.doors = [self._door(plan, 1) for plan in plans]
+        self.gone: list[Door] = []  # lost, or replaced by another generation
+        for _ in range(3):
+            for door in self.doors:
+                door.talk()
+
+    def __enter__(self) -> "Day":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for door in [*self.doors, *self.gone]:
+            door.close()
+        self.site.stop()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _read_event(self) -> None:
+        db = self.site.database.reader
+        self.halls = {
+            row["code"]: HallState(
+                row["hall_id"],
+                row["code"],
+                row["capacity"],
+                row["fire_limit"],
+                row["leaving"] == "inferred",
+            )
+            for row in db.execute("SELECT hall_id, code, capacity, fire_limit, leaving FROM hall")
+        }
+        self.door_ids = {row[0]: row[1] for row in db.execute("SELECT code, door_id FROM door")}
+        badges = db.execute("SELECT serial, credential FROM badge ORDER BY serial").fetchall()
+        self.random.shuffle(badges)
+        number = 0
+        for copied, (serial, text) in enumerate(badges):
+            bodies = self.mix.copies if copied < self.mix.copied_badges else 1
+            for _ in range(bodies):
+                self.truth.people.append(Person(number, serial, text))
+                number += 1
+
+    def _door(self, plan: DoorPlan, generation: int) -> Door:
+        root = PublicKey(self.site.event.root_key.public.raw)
+        directory = self.path / f"{plan.code}-{generation}"
+        return Door(directory, plan, generation, self.site, self.time, root)
+
+    def hall_ids(self, door: Door) -> set[int]:
+        return {self.halls[code].hall_id for code in door.plan.enters}
+
+    # Steps.
+
+    def step(self) -> None:
+        """One random step, and the checks after it. Raises BrokenPromiseError."""
+        self.taken += 1
+        self.time.pass_ms(self.random.choice(self.mix.pauses_ms))
+        act = self.random.choices(self.mix.acts, self.mix.weights)[0]
+        self.last = act
+        doing: Callable[[], None] = getattr(self, f"_{act}")
+        doing()
+        checks.check(self)
+
+    def _arrive(self) -> None:
+        """Somebody shows a badge at a door that lets in."""
+        door = self._some_door()
+        person = self._somebody_outside(door)
+        if person is not None:
+            self.enter(door, person)
+
+    def enter(self, door: Door, person: Person, *, light_lost: bool = False) -> bool:
+        """Whether the person went in; with `light_lost` nobody saw the answer."""
+        answer = door.present(person.badge, Direction.ENTRY)
+        if answer is None or not answer.passes or light_lost:
+            return False
+        self.truth.enter(person, self.hall_ids(door))
+        person.entry = (*door.key, answer.seq)
+        return True
+
+    def _crowd(self) -> None:
+        """Several people come to one door, one after the other."""
+        self._crowd_at(self._some_door())
+
+    def _crowd_at(self, door: Door) -> None:
+        for _ in range(self.random.randint(2, 8)):
+            person = self._somebody_outside(door)
+            if person is not None:
+                self.enter(door, person)
+                self.time.pass_ms(self.random.choice((200, 2_000)))
+            if self.random.random() < 0.3:
+                door.talk()
+
+    def _leave(self) -> None:
+        """Somebody scans out."""
+        door = self._some_door()
+        found = [one for one in self.truth.people if self.hall_ids(door) <= one.inside]
+        if found:
+            person = self.random.choice(found)
+            if door.present(person.badge, Direction.EXIT) is not None:
+                person.inside = person.inside - self.hall_ids(door)
+
+    def _slip_out(self) -> None:
+        """Somebody leaves without a scan, by a fire door or in a crowd."""
+        found = [one for one in self.truth.people if one.inside]
+        if found:
+            self.random.choice(found).inside = set()
+
+    def _alternate(self) -> None:
+        """The copies of one badge go in at the doors of two halls in turns."""
+        copies = [one for one in self.truth.people if self._is_copied(one) and not one.inside]
+        if not copies or len(self.doors) < 2:
+            return
+        pair = self.random.sample(self.doors, 2)
+        serial = self.random.choice(copies).serial
+        for turn, person in enumerate(one for one in copies if one.serial == serial):
+            self.enter(pair[turn % 2], person)
+            self.time.pass_ms(self.random.choice((1_000, 5_000, 120_000)))
+            if self.random.random() < 0.8:
+                pair[turn % 2].talk()
+                pair[(turn + 1) % 2].talk()
+
+    def _is_copied(self, person: Person) -> bool:
+        return sum(other.serial == person.serial for other in self.truth.people) > 1
+
+    def _talk(self) -> None:
+        self._some_door().talk()
+
+    def _talk_all(self) -> None:
+        for door in self.doors:
+            door.talk()
+
+    def _some_door(self) -> Door:
+        return self.random.choice(self.doors)
+
+    def _somebody_outside(self, door: Door) -> Person | None:
+        """Somebody who is not in this hall; whoever is in another one comes over unscanned."""
+        hall = self.halls[door.plan.hall].hall_id
+        found = [one for one in self.truth.people if hall not in one.inside]
+        if not self.mix.moves:
+            found = [one for one in found if not one.inside]
+        return self.random.choice(found) if found else None
+
+    # Faults of network, power and clocks.
+
+    def _cut(self) -> None:
+        door = self._some_door()
+        door.weather.cut = not door.weather.cut
+
+    def _lossy(self) -> None:
+        weather = self._some_door().weather
+        setattr(weather, self.random.choice(("lose_request", "lose_answer", "twice")), True)
+
+    def _restart_door(self) -> None:
+        door = self._some_door()
+        self.time.pass_ms(20_000)
+        door.restart()
+
+    def _light_lost(self) -> None:
+        """The power fails between commit and light; copies try to gain by it as well."""
+        door = self._some_door()
+        person = self._somebody_outside(door)
+        if person is None:
+            return
+        before = len(door.greens)
+        self.enter(door, person, light_lost=True)
+        admitted = len(door.greens) > before
+        if self.random.random() < 0.3:
+            door.clock.set_by(-self.random.choice((1_000, 3_600_000)))
+        door.restart()
+        self.time.pass_ms(1_000)
+        for other in [one for one in self.truth.people if one.serial == person.serial][:5]:
+            if not other.inside:
+                self.enter(door, other)
+                self.time.pass_ms(500)
+        if admitted:
+            self.time.pass_ms(15_000)
+
+    def _door_clock(self) -> None:
+        self._some_door().clock.set_by(self.random.choice(self.mix.clock_jumps_ms))
+
+    def _server_clock(self) -> None:
+        self.site.clock.set_by(self.random.choice(self.mix.clock_jumps_ms))
+
+    def _restart_server(self) -> None:
+        self.site.stop()
+        if self.random.random() < 0.5:
+            self._talk_all()  # in vain
+        self.site.start()
+
+    # Faults of disks.
+
+    def _copy_server(self) -> None:
+        self.site.copy_by_hand()
+
+    def _put_server_back(self) -> None:
+        if self.site.kept:
+            self.rolled_back = True
+            self.site.put_back_by_hand(self.random.choice(self.site.kept))
+
+    def _back_up(self) -> None:
+        self.site.back_up()
+
+    def _restore(self) -> None:
+        if self.site.restore():
+            self.rolled_back = True
+
+    def _lost_while_away(self) -> None:
+        """Places are granted, one door goes away with its own, and the server's disk is an old one:
+        put back by hand, or restored. The other doors know better.
+        """
+        by_hand = self.random.random() < 0.5
+        if by_hand:
+            self.site.copy_by_hand()
+        else:
+            self.site.back_up()
+        for _ in range(2):
+            for door in self.doors:
+                door.weather.cut = False
+                door.talk()
+        away = self._some_door()
+        away.weather.cut = True
+        self.rolled_back = True
+        if by_hand:
+            self.site.put_back_by_hand(self.site.kept[-1])
+        else:
+            self.site.restore()
+        for door in self.doors:
+            for _ in range(4):
+                door.talk()
+                self._crowd_at(door)
+        self._crowd_at(away)
+
+    def _copy_door(self) -> None:
+        self._some_door().keep_old_disk()
+
+    def _put_door_back(self) -> None:
+        """Nobody is let in by the old disk before it is found out: that is rule 9's limit."""
+        door = self._some_door()
+        door.weather.cut = False
+        if door.put_old_disk_back():
+            door.greens = [green for green in door.greens if green.seq <= _last_seq(door)]
+            door.talk()
+
+    # Staff.
+
+    def _lose_door(self) -> None:
+        """A kiosk is stolen: it is fenced, and another one takes its place."""
+        if len(self.doors) < 3 or self.site.client is None:
+            return
+        door = self._some_door()
+        now = self.site.clock.wall()
+        state = self._state_of(door)
+        if state == "active":
+            self._write(lambda db: kiosks.fence(db, *door.key, by="test", now=now))
+        self.doors.remove(door)
+        self.gone.append(door)
+        door.lost = self.random.random() < 0.5
+        generation = enrol(self.site.event, self.site.database, door.kiosk, door.plan.code, now)
+        self.doors.append(
+            self._door(DoorPlan(door.kiosk, door.plan.hall, door.plan.enters), generation)
+        )
+        self.doors[-1].talk()
+
+    def _found_again(self) -> None:
+        """The journal of a lost kiosk turns up."""
+        if self.gone:
+            door = self.random.choice(self.gone)
+            door.weather.cut = False
+            door.talk()
+
+    def _state_of(self, door: Door) -> str | None:
+        row = self.site.database.reader.execute(
+            "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", door.key
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def _attest(self) -> None:
+        """Two people say how many of a fenced kiosk's unseen people are inside, and it is true."""
+        for door in self.gone:
+            if self._state_of(door) != "fenced":
+                continue
+            (acked,) = self.site.database.reader.execute(
+                "SELECT acked_seq FROM kiosk WHERE kiosk = ? AND generation = ?", door.key
+            ).fetchone()
+            for code in door.plan.enters:
+                hall = self.halls[code].hall_id
+                inside = sum(
+                    one.entry is not None and one.entry[:2] == door.key and one.entry[2] > acked
+                    for one in self.truth.inside(hall)
+                )
+                self._attest_in(hall, door, inside)
+
+    def _attest_in(self, hall: int, door: Door, inside: int) -> None:
+        now = self.site.clock.wall()
+        key = door.key
+        known = places.accounts_of(self.site.database.reader, key)
+        if any(one.hall_id == hall for one in known):
+            self._write(
+                lambda db: safety.attest(
+                    db, hall, key, inside, by="user:1", with_="user:2", now=now
+                )
+            )
+
+    def _clear_hall(self) -> None:
+        """Everybody leaves, staff look, and say so."""
+        hall = self.random.choice(list(self.halls.values())).hall_id
+        for person in self.truth.inside(hall):
+            person.inside = set()
+        now = self.site.clock.wall()
+        self._write(lambda db: safety.clear(db, hall, by="test", now=now))
+
+    def _close_hall(self) -> None:
+        hall = self.random.choice(list(self.halls.values())).hall_id
+        now, closed = self.site.clock.wall(), self.random.random() < 0.3
+        self._write(lambda db: safety.set_closed(db, hall, closed, by="test", now=now))
+
+    def _capacity(self) -> None:
+        """Never above what the day began with, so that the checks know the bound."""
+        hall = self.random.choice(list(self.halls.values()))
+        now, wanted = self.site.clock.wall(), self.random.randint(1, hall.bound)
+        self._write(lambda db: safety.set_capacity(db, hall.hall_id, wanted, by="test", now=now))
+
+    def _override(self) -> None:
+        """A supervisor admits whom the door refused."""
+        door = self._some_door()
+        person = self._somebody_outside(door)
+        if person is None or person.inside:
+            return
+        answer = door.present(person.badge, Direction.ENTRY)
+        if answer is None:
+            return
+        if not answer.passes:
+            answer = door.override(answer)
+            if answer is None:
+                return
+        record = door.journal.newest(1)[0]
+        self.truth.enter(person, self.hall_ids(door))
+        person.override = bool(record.override_place)
+        person.entry = (*door.key, answer.seq)
+
+    def _annul(self) -> None:
+        """The last one did not pass: whoever came in by that record is outside again."""
+        door = self._some_door()
+        entry = door.overruling.last_entry()
+        if entry is None:
+            return
+        by_it = [one for one in self.truth.people if one.entry == (*door.key, entry.seq)]
+        if by_it and not by_it[0].inside:
+            return
+        if door.annul() is not None:
+            for person in by_it:
+                person.inside = set()
+
+    def _rest(self) -> None:
+        door = self._some_door()
+        if door.journal.state().resting:
+            door.journal.resume()
+        else:
+            door.journal.rest()
+
+    def _reissue(self) -> None:
+        """A badge is replaced; copies of the old one stay with whom they are."""
+        person = self.random.choice(self.truth.people)
+        now = self.site.clock.wall()
+        made = self._write(
+            lambda db: issuing.reissue(
+                db, self.site.event, person.serial, reason="lost", now=now, by="test"
+            )
+        )
+        person.badge = made.credential
+
+    def _move_door(self) -> None:
+        """A supervisor carries a kiosk to another door."""
+        door = self._some_door()
+        plan = self.random.choice(DOORS)
+        if self._state_of(door) != "active" or door.weather.cut:
+            return
+        now, door_id = self.site.clock.wall(), self.door_ids[plan.code]
+        self._write(lambda db: moving.move(db, door.key, door_id, by="test", now=now))
+        door.feed.refresh()
+        door.talk()
+        venue = door.replica.venue
+        if venue is not None and venue.door.door == door_id:
+            door.plan = DoorPlan(door.kiosk, plan.hall, plan.enters)
+
+    def _write(self, step: Callable[..., object]):
+        return self.site.database.write(step)
+
+    # The end of the day.
+
+    def end(self) -> None:
+        """All faults are over; everything is heard; then the last checks."""
+        self.taken += 1
+        self.last = "end"
+        for door in self.doors:
+            door.weather.cut = door.weather.lose_request = False
+            door.weather.lose_answer = door.weather.twice = False
+        found = [door for door in self.gone if not door.lost]
+        for _ in range(6):
+            self.time.pass_ms(3_000)
+            for door in [*self.doors, *found]:
+                door.weather.cut = False
+                door.talk()
+        checks.check(self)
+        checks.check_end(self)
+
+
+def _last_seq(door: Door) -> int:
+    return door.journal.state().last_seq
+
+
+def run_day(
+    seed: int, theme: str | None = None, mutant: str | None = None
+) -> tuple[int, str, str | None]:
+    """How many steps were taken, what the last one did, and what was broken, or None."""
+    template()
+    with mutated(mutant), Day(seed, theme) as day:
+        try:
+            for _ in range(day.mix.steps):
+                day.step()
+            day.end()
+        except BrokenPromiseError as error:
+            return day.taken, day.last, str(error)
+        return day.taken, day.last, None

@@ -1,0 +1,183 @@
+"""A kiosk of a day: the product's journal, replica, sync, feed and admitter, on simulated clocks.
+
+Its two threads do not run: the day calls what they would do, one step after the other.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from badges.admission import Direction
+from badges.keys import PublicKey
+from badges.supervising import PersonFacts
+from kiosk.admit import Admitter, NotReadyError
+from kiosk.answer import Answer
+from kiosk.feed import Feed
+from kiosk.journal import Journal, JournalError
+from kiosk.link import Link, Skew
+from kiosk.override import Overruling, Word
+from kiosk.replica import Replica
+from kiosk.signer import Signer
+from kiosk.supervisor_words import SupervisorError
+from kiosk.sync import Sync
+from kiosk.transport import TransportError
+from tests.swarm.air import Air, Weather
+from tests.swarm.clocks import Clock, Time
+from tests.swarm.site import DoorPlan, Site, kiosk_key
+
+WORD = Word("user:1", "Supervisor", "a guest of honour")
+EXCHANGES_MAX = 30  # in one go: more would be an endless talk
+
+
+@dataclass(frozen=True)
+class Green:
+    """A light that was shown: by which record."""
+
+    kiosk: str
+    generation: int
+    seq: int
+    serial: int
+    direction: Direction
+
+
+class Door:
+    """One kiosk in one generation, at one door; `plan` changes when it is carried elsewhere."""
+
+    def __init__(
+        self, directory: Path, plan: DoorPlan, generation: int, site: Site, time: Time,
+        root: PublicKey,
+    ) -> None:  # fmt: skip
+        self.kiosk = plan.code
+        self.generation = generation
+        self.plan = plan
+        self.clock = Clock(time)
+        self.weather = Weather()
+        self.greens: list[Green] = []
+        self.lost = False  # stolen or broken: nobody uses it any more
+        self._directory = directory
+        self._site = site
+        self._root = root
+        self._old_disk: Path | None = None
+        directory.mkdir()
+        self.start()
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.kiosk, self.generation)
+
+    def start(self) -> None:
+        key = kiosk_key(self.kiosk, self.generation)
+        self.journal = Journal(self._directory / "journal.db", *self.key, key)
+        self.replica = Replica(
+            self._directory / "replica.db", *self.key, self._root,
+            clock=self.clock.wall, monotonic=self.clock.monotonic,
+        )  # fmt: skip
+        self.link = Link(self.clock.wall, self.clock.monotonic)
+        signer = Signer(*self.key, key, self.journal.next_counter)
+        air = Air(lambda: self._site.client, signer, self.weather)
+        self.sync = Sync(
+            self.journal, self.replica, air, self.link,  # type: ignore[arg-type]
+            clock=self.clock.wall, on_restored=lambda: self.feed.refresh(),
+        )  # fmt: skip
+        self.feed = Feed(
+            self.journal, self.replica, air, self.link,  # type: ignore[arg-type]
+            on_restored=self.sync.restored,
+        )  # fmt: skip
+        self.admitter = Admitter(
+            self.journal, self.replica,
+            ask_for_place=lambda hall: self._ask(hall), skew=self._skew,
+            is_offline=lambda: not self.link.state.online,
+            clock=self.clock.wall, monotonic=self.clock.monotonic,
+        )  # fmt: skip
+        self.overruling = Overruling(
+            self.journal, self.replica,
+            ask_for_place=lambda hall: self._ask(hall, override=True), skew=self._skew,
+        )  # fmt: skip
+
+    def _skew(self) -> Skew | None:
+        return self.link.state.skew
+
+    def _ask(self, hall: int, *, override: bool = False) -> bool:
+        """Wish for a place, and answer at once: no other thread would bring one."""
+        self.sync.ask_for_place(hall, override=override)
+        return False
+
+    def close(self) -> None:
+        self.journal.close()
+        self.replica.close()
+
+    def restart(self) -> None:
+        """The kiosk dies, and is started again: what is on disk is what is left."""
+        self.close()
+        self.start()
+
+    def keep_old_disk(self) -> None:
+        """Somebody copies the kiosk's disk."""
+        self.close()
+        self._old_disk = self._directory.with_suffix(".old")
+        shutil.rmtree(self._old_disk, ignore_errors=True)
+        shutil.copytree(self._directory, self._old_disk)
+        self.start()
+
+    def put_old_disk_back(self) -> bool:
+        """And puts the copy in. False where there is none."""
+        if self._old_disk is None:
+            return False
+        self.close()
+        shutil.rmtree(self._directory)
+        shutil.copytree(self._old_disk, self._directory)
+        self.start()
+        return True
+
+    def talk(self) -> None:
+        """What sync and feed do when the network lets them; nothing where it does not."""
+        try:
+            for _ in range(EXCHANGES_MAX):
+                if not self.sync.exchange():
+                    break
+        except (TransportError, JournalError):
+            return
+        try:
+            self.feed.follow()
+            if self.feed._snapshot_wanted:
+                self.feed.follow()
+        except (TransportError, JournalError, ValueError) as error:
+            self.feed._explain(error)
+
+    def present(self, badge: str, direction: Direction) -> Answer | None:
+        """Show a badge; None where the kiosk can't answer."""
+        try:
+            answer = self.admitter.present(badge, at=self.clock.wall(), direction=direction)
+        except (NotReadyError, JournalError):
+            return None
+        return self._shown(answer)
+
+    def by_name(self, person: PersonFacts) -> Answer:
+        answer = self.admitter.admit_by_name(
+            person, user=WORD.user, user_name=WORD.name, at=self.clock.wall()
+        )
+        return self._shown(answer)
+
+    def override(self, denied: Answer) -> Answer | None:
+        """A supervisor admits in spite of the denial; None where nobody may."""
+        try:
+            return self._shown(self.overruling.override(denied, WORD, at=self.clock.wall()))
+        except (SupervisorError, NotReadyError, JournalError):
+            return None
+
+    def annul(self) -> int | None:
+        """A supervisor says that the last one did not pass; whose serial that was."""
+        entry = self.overruling.last_entry()
+        if entry is None:
+            return None
+        try:
+            answer = self.overruling.annul(entry.seq, WORD, holder=None, at=self.clock.wall())
+        except (SupervisorError, NotReadyError, JournalError):
+            return None
+        self._shown(answer)
+        return entry.serial
+
+    def _shown(self, answer: Answer) -> Answer:
+        if answer.admitted and answer.serial is not None and not answer.repeated:
+            self.greens.append(Green(*self.key, answer.seq, answer.serial, answer.direction))
+        return answer

@@ -1,0 +1,69 @@
+"""Which faults a day has. Each day draws a theme, and some of everything else."""
+
+import random
+from dataclasses import dataclass
+
+_USUAL = {"arrive": 30, "crowd": 6, "leave": 18, "talk": 20, "talk_all": 4}
+_NETWORK = {"cut": 5, "lossy": 5, "restart_door": 2}
+THEMES: dict[str, dict[str, int]] = {
+    "quiet": {},
+    "network": {"cut": 8, "lossy": 8},
+    "power": {"restart_door": 5, "light_lost": 6, "restart_server": 3},
+    "clocks": {"door_clock": 4, "server_clock": 4, "slip_out": 4},
+    "copies": {"alternate": 8, "slip_out": 3},
+    "server disk": {
+        "copy_server": 3, "put_server_back": 3, "back_up": 3, "restore": 2, "lost_while_away": 4,
+    },
+    "door disk": {"copy_door": 3, "put_door_back": 2, "lose_door": 1, "found_again": 2},
+    "staff": {
+        "clear_hall": 2, "close_hall": 3, "capacity": 4, "override": 6, "annul": 3, "rest": 2,
+        "reissue": 3,
+    },
+    "lost doors": {"lose_door": 3, "found_again": 3, "attest": 4, "clear_hall": 1},
+    "carried doors": {"move_door": 5, "cut": 4},
+    "nested": {"slip_out": 2},
+}  # fmt: skip
+HALLS = {"a": ("a1", "a2"), "b": ("b1", "b2"), "t": ("t1", "t2"), "o": ("o1", "r1")}
+
+
+@dataclass(frozen=True)
+class Mix:
+    theme: str
+    steps: int
+    doors: frozenset[str]
+    acts: tuple[str, ...]
+    weights: tuple[int, ...]
+    pauses_ms: tuple[int, ...]
+    clock_jumps_ms: tuple[int, ...]
+    moves: bool  # people go from hall to hall without a scan
+    copied_badges: int
+    copies: int  # of each of those
+
+
+def mix_of(draw: random.Random, theme: str | None = None) -> Mix:
+    """A day's faults: those of its theme, and a few of others."""
+    theme = theme or draw.choice(list(THEMES))
+    acts = _USUAL | {"slip_out": 2} | THEMES[theme]
+    if theme != "quiet" and draw.random() < 0.7:
+        acts = _NETWORK | acts
+    for other in draw.sample(list(THEMES), draw.randint(0, 2)):
+        if theme != "quiet":
+            acts = {act: max(1, weight // 2) for act, weight in THEMES[other].items()} | acts
+    halls = draw.sample(list(HALLS), draw.randint(1, 3))
+    if theme == "nested" and "o" not in halls:
+        halls.append("o")
+    if theme == "copies" and len(halls) == 1:
+        halls = ["a", "b"]
+    copied = draw.randint(1, 3) if theme == "copies" or draw.random() < 0.2 else 0
+    return Mix(
+        theme=theme,
+        steps=draw.choice((60, 120)),
+        doors=frozenset(door for hall in halls for door in HALLS[hall]),
+        acts=tuple(acts),
+        weights=tuple(acts.values()),
+        pauses_ms=draw.choice(((300, 2_000, 10_000), (1_000, 60_000), (5_000, 400_000))),
+        clock_jumps_ms=(-3_600_000, -300_000, -5_000, 5_000, 300_000, 3_600_000),
+        moves=draw.random() < 0.7,
+        copied_badges=copied,
+        copies=draw.choice((3, 8)),
+    )

@@ -1,0 +1,122 @@
+"""The real code with one fault put back into it. The swarm must find every one.
+
+Each is a fault that this code once had, or that its rules forbid. `theme` is the mix of faults in
+which it is looked for.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+from badges import wire
+from badges.admission.facts import StayId
+from badges.places import Pool
+from kiosk import journal, journal_step, repeats
+from server import ledger_step, presence, restore, set_back
+from server.ledger_step import Step as ServerStep
+
+Change = tuple[object, str, object]  # of what, which name, and what stands there instead
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    what: str
+    theme: str
+    changes: Callable[[], list[Change]]
+
+
+@contextmanager
+def mutated(name: str | None) -> Iterator[None]:
+    """The code with that fault; as it is where there is no name."""
+    with ExitStack() as stack:
+        for owner, attribute, instead in BY_NAME[name].changes() if name else ():
+            stack.enter_context(patch.object(owner, attribute, instead))
+        yield
+
+
+def _move_frees(
+    step: ServerStep, stay: presence.Stay, cause: dict[str, object] | None, to: presence.Stay
+) -> None:
+    """Whoever enters elsewhere has left, whatever the hall says."""
+    step._inferred_leaf(stay, "move", cause, to.opened_at)
+    moved = presence.move_on(step.db, stay.ref, stay.hall_id, to.opened_at, counted=False)
+    if moved is not None:
+        step._settle(moved)
+
+
+def _credits_offered(stay: StayId | None, **more: Any) -> bool:
+    """A door takes back the place of a stay that the server may have."""
+    own = stay is not None and (stay.kiosk, stay.generation) == (more["kiosk"], more["generation"])
+    return own and not more["closed"]
+
+
+def _closes_again(db: Any, ref: Any, hall_id: int, by: str, at: int) -> presence.Stay | None:
+    """A stay that is over is closed once more, and its place comes back twice."""
+    found = _CLOSE(db, ref, hall_id, by, at)
+    if found is None:
+        db.execute(
+            "UPDATE stay SET closed_at = NULL, after_move = NULL WHERE kiosk = ?"
+            " AND generation = ? AND seq = ? AND hall_id = ?",
+            (ref.kiosk, ref.generation, ref.seq, hall_id),
+        )
+        found = _CLOSE(db, ref, hall_id, by, at)
+    return found
+
+
+_CLOSE = presence.close
+
+
+def _restored_at_once(pool: Pool, incarnation: int) -> Pool:
+    """A restored server grants without having heard its doors."""
+    return replace(pool, incarnation=incarnation)
+
+
+MUTANTS = (
+    Mutant(
+        "movefrees", "an entry elsewhere frees the place in every hall", "copies",
+        lambda: [(ServerStep, "_move_on", _move_frees)],
+    ),
+    Mutant(
+        "oneepoch", "times of before and after the server's clock was set are compared", "clocks",
+        lambda: [(ledger_step, "_epoch", lambda record: 0)],
+    ),
+    Mutant(
+        "putback", "a database that was put back by hand is believed", "server disk",
+        lambda: [(set_back, "judge", lambda *given: None)],
+    ),
+    Mutant(
+        "nobarrier", "a restored server does not wait for its doors", "server disk",
+        lambda: [
+            (Pool, "restored", _restored_at_once),
+            (restore, "_await_kiosks", lambda db: None),
+        ],
+    ),
+    Mutant(
+        "repeats", "an answer is given again as often as it is asked for", "power",
+        lambda: [
+            (repeats.Repeats, "forget", lambda self, serial: None),
+            (journal_step.Step, "repeat", lambda self, *given: True),
+        ],
+    ),
+    Mutant(
+        "offered", "a door takes back places that the server may count", "network",
+        lambda: [(journal_step, "may_credit", _credits_offered)],
+    ),
+    Mutant(
+        "gone", "the server is not told that a stay's place was taken back", "network",
+        lambda: [(journal, "_gone", lambda *given: ([], []))],
+    ),
+    Mutant(
+        "twice", "a stay may close twice", "copies",
+        lambda: [(presence, "close", _closes_again)],
+    ),
+    Mutant(
+        "inneronly", "an entry into an inner hall takes no place of the halls around it", "nested",
+        lambda: [(wire.Snapshot, "outer_facts", property(lambda self: []))],
+    ),
+)  # fmt: skip
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+QUICK = ("movefrees", "repeats", "inneronly")  # found within seconds

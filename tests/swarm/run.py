@@ -1,0 +1,35 @@
+"""Many days, perhaps in several processes."""
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing import get_context
+
+from tests.swarm.day import run_day
+from tests.swarm.mutants import BY_NAME
+
+Result = tuple[int, int, str, str | None]  # seed, steps, last act, what was broken
+
+
+def run_one(seed: int, theme: str | None, mutant: str | None = None) -> Result:
+    return (seed, *run_day(seed, theme, mutant))
+
+
+def run_many(
+    start: int, days: int, theme: str | None = None, jobs: int = 1, mutant: str | None = None
+) -> Iterator[Result]:
+    """The days from seed `start` on, in their order. A mutant's are of its own theme."""
+    if mutant is not None and theme is None:
+        theme = BY_NAME[mutant].theme
+    seeds = range(start, start + days)
+    one = partial(run_one, theme=theme, mutant=mutant)
+    if jobs == 1:
+        yield from map(one, seeds)
+        return
+    with get_context("spawn").Pool(jobs, logging.disable) as pool:
+        yield from pool.imap(one, seeds)
+
+
+def first_broken(start: int, days: int, mutant: str | None = None, jobs: int = 1) -> Result | None:
+    """The first day on which a promise is broken, or None."""
+    return next((one for one in run_many(start, days, None, jobs, mutant) if one[3]), None)

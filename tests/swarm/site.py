@@ -1,0 +1,225 @@
+"""The server of a day: the real app over a real event directory, which may be restarted, restored
+from a backup, or put back by hand.
+"""
+
+import gc
+import random
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import argon2
+from flask.testing import FlaskClient
+
+from badges import wire
+from badges.enrolment import proof
+from badges.keys import PrivateKey
+from server import BACKUPS, accounts, api, close_app, create_app, issuing, kiosks
+from server.acts import ACTS_FILE, ActsError
+from server.backup import BackupError, Backups, make_backup
+from server.clock import ServerClock
+from server.config import Event, EventSettings, init_event, load_event
+from server.database import Database
+from server.restore import restore
+from server.roster import import_roster
+from server.venue import import_venue, read_venue
+from tests.server.conftest import roster_of
+from tests.swarm.clocks import Clock, Time
+
+START = 1_777_860_000_000  # 2026-05-04 10:00 in Shanghai, the event's first morning
+PEOPLE = 24
+CAPACITY = 6
+OUTER_CAPACITY = 9
+
+SETTINGS = EventSettings(
+    name={"en": "Harbour Forum", "zh": "海港论坛"},
+    time_zone="Asia/Shanghai",
+    first_day=date(2026, 5, 4),
+    days=3,
+    public_host="localhost",
+    host="127.0.0.1",
+    port=8443,
+    backup_dir="../second",
+)
+
+
+@dataclass(frozen=True)
+class DoorPlan:
+    """A door, its hall, and the halls that one enters by it."""
+
+    code: str
+    hall: str
+    enters: tuple[str, ...]
+
+
+DOORS = (
+    DoorPlan("a1", "a", ("a",)),
+    DoorPlan("a2", "a", ("a",)),
+    DoorPlan("b1", "b", ("b",)),
+    DoorPlan("b2", "b", ("b",)),
+    DoorPlan("t1", "t", ("t",)),
+    DoorPlan("t2", "t", ("t",)),
+    DoorPlan("o1", "o", ("o",)),
+    DoorPlan("r1", "r", ("r", "o")),
+)
+
+
+def venue_text(capacity: int = CAPACITY) -> str:
+    halls = [
+        f"""
+[[hall]]
+code = "{code}"
+name = "Hall {code.upper()}"
+capacity = {OUTER_CAPACITY if code == "o" else capacity}
+fire_limit = {(OUTER_CAPACITY if code == "o" else capacity) + 2}
+{extra}
+"""
+        for code, extra in (
+            ("a", ""),
+            ("b", 'anti_passback = "soft"\nleaving = "inferred"'),
+            ("t", 'exits = "trusting"'),
+            ("o", ""),
+            ("r", 'parent = "o"'),
+        )
+    ]
+    doors = [
+        f'\n[[door]]\ncode = "{door.code}"\nhall = "{door.hall}"\nname = "Door {door.code}"\n'
+        for door in DOORS
+    ]
+    return "".join(halls + doors)
+
+
+def roster_text() -> str:
+    rows = [f"P{n},Given{n},Family{n},,,p{n}@example.org,delegate,,,,en" for n in range(PEOPLE)]
+    head = "id,given name,family name,organisation,country,email,category,days,zones,invitations"
+    return "\n".join([f"{head},language", *rows, ""])
+
+
+def kiosk_key(name: str, generation: int) -> PrivateKey:
+    return PrivateKey(f"{name}/{generation}".encode().ljust(32, b"."))
+
+
+def make_template(path: Path) -> None:
+    """An event with halls, doors, people, badges, and a kiosk enrolled at each door."""
+    accounts.HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    (path / "second").mkdir(parents=True)
+    draw = random.Random(1).randbytes  # the same serials in every process
+    event, _ = init_event(path / "event", SETTINGS, now=START - 3_600_000, random=draw)
+    with Database(event.database_path) as database:
+        plan = read_venue(venue_text().encode(), "venue.toml", event.settings)
+        database.write(lambda db: import_venue(db, plan, by="test", now=START))
+        people = roster_of(roster_text())
+        database.write(
+            lambda db: import_roster(db, people, skip_bad=False, by="test", now=START, random=draw)
+        )
+        database.write(lambda db: issuing.issue_missing(db, event, now=START, by="test"))
+        for door in DOORS:
+            enrol(event, database, door.code, door.code, START)
+
+
+def enrol(event: Event, database: Database, kiosk: str, door: str, now: int) -> int:
+    """Enrol a kiosk anew; its generation."""
+
+    def step(db):
+        code = kiosks.add_kiosk(
+            db, event, kiosk, door, address=("localhost", 8443), by="test", now=now,
+            random=lambda size: f"{kiosk} {now}".encode().rjust(size, b"t")[-size:],
+        )  # fmt: skip
+        (generation,) = db.execute(
+            "SELECT MAX(generation) FROM kiosk WHERE kiosk = ?", (kiosk,)
+        ).fetchone()
+        key = kiosk_key(kiosk, generation)
+        asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
+        kiosks.enrol(db, event, asked, now)
+        kiosks.confirm(db, event, kiosk, by="test", now=now)
+        return generation
+
+    return int(database.write(step))
+
+
+class Site:
+    """The server at work. `stop` and `start` are a restart."""
+
+    def __init__(self, path: Path, time: Time) -> None:
+        self.path = path
+        self.clock = Clock(time)
+        self.client: FlaskClient | None = None
+        self.kept: list[Path] = []  # copies of the event directory, made by hand
+        self.start()
+
+    @property
+    def directory(self) -> Path:
+        return self.path / "event"
+
+    @property
+    def second(self) -> Path:
+        """The second disk."""
+        return self.path / "second"
+
+    def start(self) -> None:
+        """Raises ActsError or BackupError where the second disk betrays an old database."""
+        api.KEEP_ALIVE_S = 0.0
+        self.event = load_event(self.directory)
+        self.database = Database(self.event.database_path)
+        clock = ServerClock(
+            self.database, wall=self.clock.wall, steady=self.clock.monotonic, boot=lambda: "boot"
+        )
+        self.app = create_app(self.event, self.database, now=self.clock.wall, clock=clock)
+        try:
+            backups = Backups(self.event, self.database, self.clock.wall)
+            self.app.extensions[BACKUPS] = backups
+            backups._keeper.keep()  # as its thread does at the start
+        except BaseException:
+            close_app(self.app)
+            self.database.close()
+            raise
+        self.client = self.app.test_client()
+
+    def stop(self) -> None:
+        if self.client is not None:
+            self.client = None
+            close_app(self.app)
+            self.database.close()
+            del self.app
+            gc.collect(0)
+
+    def copy_by_hand(self) -> None:
+        """Somebody copies the stopped server's directory, or takes a snapshot of its machine."""
+        target = self.path / f"copy{len(self.kept)}"
+        self.stop()
+        shutil.copytree(self.directory, target)
+        self.start()
+        self.kept.append(target)
+
+    def put_back_by_hand(self, copy: Path) -> None:
+        """And puts it back later, without a word to anybody. Where the second disk betrays it, the
+        server does not start, and says to restore.
+        """
+        self.stop()
+        shutil.rmtree(self.directory)
+        shutil.copytree(copy, self.directory)
+        try:
+            self.start()
+        except (ActsError, BackupError):
+            self._restore_from(copy)
+            self.start()
+
+    def back_up(self) -> None:
+        make_backup(self.event, self.second, self.clock.wall(), pause_s=0.0)
+
+    def restore(self) -> bool:
+        """From the newest backup, by the product's own command. False where there is none."""
+        found = sorted(path for path in self.second.iterdir() if path.is_dir())
+        if not found:
+            return False
+        self.stop()
+        self._restore_from(found[-1])
+        self.start()
+        return True
+
+    def _restore_from(self, source: Path) -> None:
+        restore(
+            source, self.directory, now=self.clock.wall(), over=True,
+            acts_file=self.second / ACTS_FILE,
+        )  # fmt: skip

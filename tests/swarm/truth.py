@@ -1,0 +1,42 @@
+"""The truth that no kiosk and no server knows: which people are inside which hall."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Person:
+    """A body. Several may carry a copy of one badge."""
+
+    number: int
+    serial: int
+    badge: str
+    inside: set[int] = field(default_factory=set)  # hall ids, with the halls around them
+    override: bool = False  # came in on a place beyond the capacity
+    entry: tuple[str, int, int] | None = None  # the record that let them in
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+@dataclass
+class Truth:
+    """Everybody, and what went wrong in ways that the promise states."""
+
+    people: list[Person] = field(default_factory=list)
+    # By hall: entries elsewhere by a badge that was inside, and that no exit came before.
+    moves: Counter[int] = field(default_factory=Counter)
+
+    def inside(self, hall: int) -> list[Person]:
+        return [one for one in self.people if hall in one.inside]
+
+    def count(self, hall: int) -> int:
+        return sum(hall in one.inside for one in self.people)
+
+    def enter(self, person: Person, halls: set[int]) -> None:
+        """The person goes in, and so out of wherever they were."""
+        for one in self.people:
+            if one.serial == person.serial:
+                self.moves.update(one.inside - halls)
+        person.inside = halls
+        person.override = False
