@@ -71,7 +71,7 @@ class Day:
         self.rolled_back = False  # the server's database is not the newest that there was
         self._read_event()
         plans = [plan for plan in DOORS if plan.code in self.mix.doors]
-        self.doors = [self._door(plan, 1) for plan in plans]
+        self.doors = [self._door(plan.code, plan, 1) for plan in plans]
         self.gone: list[Door] = []  # lost, or replaced by another generation
         for _ in range(3):
             for door in self.doors:
@@ -108,10 +108,12 @@ class Day:
                 self.truth.people.append(Person(number, serial, text))
                 number += 1
 
-    def _door(self, plan: DoorPlan, generation: int) -> Door:
+    def _door(self, kiosk: str, plan: DoorPlan, generation: int) -> Door:
         root = PublicKey(self.site.event.root_key.public.raw)
-        directory = self.path / f"{plan.code}-{generation}"
-        return Door(directory, plan, generation, self.site, self.time, root)
+        directory = self.path / f"{kiosk}-{generation}"
+        made = Door(directory, kiosk, plan, generation, self.site, self.time, root)
+        made.plans = {self.door_ids[one.code]: one for one in DOORS}
+        return made
 
     def hall_ids(self, door: Door) -> set[int]:
         return {self.halls[code].hall_id for code in door.plan.enters}
@@ -164,7 +166,7 @@ class Day:
         if found:
             person = self.random.choice(found)
             if door.present(person.badge, Direction.EXIT) is not None:
-                person.inside = person.inside - self.hall_ids(door)
+                person.inside = set()  # each door here leads out of all halls
 
     def _slip_out(self) -> None:
         """Somebody leaves without a scan, by a fire door or in a crowd."""
@@ -323,9 +325,7 @@ class Day:
         self.gone.append(door)
         door.lost = self.random.random() < 0.5
         generation = enrol(self.site.event, self.site.database, door.kiosk, door.plan.code, now)
-        self.doors.append(
-            self._door(DoorPlan(door.kiosk, door.plan.hall, door.plan.enters), generation)
-        )
+        self.doors.append(self._door(door.kiosk, door.plan, generation))
         self.doors[-1].talk()
 
     def _found_again(self) -> None:
@@ -446,9 +446,6 @@ class Day:
         self._write(lambda db: moving.move(db, door.key, door_id, by="test", now=now))
         door.feed.refresh()
         door.talk()
-        venue = door.replica.venue
-        if venue is not None and venue.door.door == door_id:
-            door.plan = DoorPlan(door.kiosk, plan.hall, plan.enters)
 
     def _write(self, step: Callable[..., object]):
         return self.site.database.write(step)

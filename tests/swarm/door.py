@@ -44,16 +44,17 @@ class Door:
     """One kiosk in one generation, at one door; `plan` changes when it is carried elsewhere."""
 
     def __init__(
-        self, directory: Path, plan: DoorPlan, generation: int, site: Site, time: Time,
+        self, directory: Path, kiosk: str, plan: DoorPlan, generation: int, site: Site, time: Time,
         root: PublicKey,
     ) -> None:  # fmt: skip
-        self.kiosk = plan.code
+        self.kiosk = kiosk
         self.generation = generation
         self.plan = plan
         self.clock = Clock(time)
         self.weather = Weather()
         self.greens: list[Green] = []
         self.lost = False  # stolen or broken: nobody uses it any more
+        self.plans: dict[int, DoorPlan] = {}  # every door of the event, by its number
         self._directory = directory
         self._site = site
         self._root = root
@@ -130,7 +131,16 @@ class Door:
         return True
 
     def talk(self) -> None:
-        """What sync and feed do when the network lets them; nothing where it does not."""
+        """What sync and feed do when the network lets them; nothing where it does not.
+
+        A kiosk that hears that it stands at another door is carried there.
+        """
+        self._talk()
+        venue = self.replica.venue
+        if venue is not None:
+            self.plan = self.plans.get(venue.door.door, self.plan)
+
+    def _talk(self) -> None:
         try:
             for _ in range(EXCHANGES_MAX):
                 if not self.sync.exchange():
