@@ -43,8 +43,8 @@ TESTS = {
     "server": ("ledger", "moves", "unnamed", "safety", "grants", "sharing", "database", "lanes",
                "connections", "pages_security", "pages_edges", "pages_sign_in", "pages_users",
                "api", "hostile", "attested", "restored", "override", "discrepancy", "two_people",
-               "clock", "copied", "copies", "set_back", "vouching", "people", "feed", "acts",
-               "nesting"),
+               "clock", "copied", "copies", "presence", "set_back", "vouching", "people",
+               "feed", "acts", "nesting"),
 }  # fmt: skip
 
 

@@ -91,6 +91,11 @@ class Children:
         while self._running:
             self._look()
 
+    def end(self) -> None:
+        """Leave none behind where this process is interrupted."""
+        for child in self._running:
+            os.kill(child, 9)
+
     def _look(self) -> None:
         for child, (name, deadline) in list(self._running.items()):
             if time.monotonic() > deadline:
@@ -184,19 +189,24 @@ class Trial:
         self.calls = self._watched(session)
         self._living = Living({source.path for source in self._sources.values()})
         children = Children(self._done)
-        for number, mutant in enumerate(self._wanted):
-            if number % 50 == 0:
-                say(f"{number} of {len(self._wanted)} begun")
-            tests = self.tests_of(f"{mutant.file} {mutant.scope}")
-            if mutant.scope.startswith(MODULE) or not tests:
-                self.later.append(mutant.name)
-            else:
-                took = sum(self.calls[test][0] for test in tests)
-                work = self._work(session, mutant, tests)
-                children.start(mutant.name, work, took)
-        children.finish()
+        try:
+            for number, mutant in enumerate(self._wanted):
+                if number % 50 == 0:
+                    say(f"{number} of {len(self._wanted)} begun")
+                self._start(children, session, mutant)
+            children.finish()
+        finally:
+            children.end()
         say(f"{len(self.found)} killed in place, {len(self.later)} to try by a fresh import")
         return True
+
+    def _start(self, children: Children, session: pytest.Session, mutant: Mutant) -> None:
+        tests = self.tests_of(f"{mutant.file} {mutant.scope}")
+        if mutant.scope.startswith(MODULE) or not tests:
+            self.later.append(mutant.name)
+        else:
+            took = sum(self.calls[test][0] for test in tests)
+            children.start(mutant.name, self._work(session, mutant, tests), took)
 
     def _done(self, name: str, code: int) -> None:
         """A survivor is tried again by a fresh import: its tests may ask at their own import."""
