@@ -84,8 +84,13 @@ def test_a_process_that_is_killed_is_said_plainly() -> None:
         begun.result()
 
 
-def test_ctrl_c_while_a_process_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_a_process_begins(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """Whichever thread the signal comes to."""
+    # A shell lets what it starts in the background ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     begun = []
     start_process = drawing._SPAWN.Process.start
 
