@@ -145,8 +145,11 @@ class Door:
             for _ in range(EXCHANGES_MAX):
                 if not self.sync.exchange():
                     break
-        except (TransportError, JournalError):
+        except JournalError:
             return
+        except TransportError as error:
+            if not error.permanent:
+                return  # the server can't be reached: the feed would not get through either
         try:
             self.feed.follow()
             if self.feed._snapshot_wanted:
