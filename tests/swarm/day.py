@@ -140,7 +140,10 @@ class Day:
     def enter(self, door: Door, person: Person, *, light_lost: bool = False) -> bool:
         """Whether the person went in; with `light_lost` nobody saw the answer."""
         answer = door.present(person.badge, Direction.ENTRY)
-        if answer is None or not answer.passes or light_lost:
+        if answer is None or not answer.passes:
+            return False
+        if light_lost:
+            self.truth.admitted(person, self.hall_ids(door))
             return False
         self.truth.enter(person, self.hall_ids(door))
         person.entry = (*door.key, answer.seq)

@@ -33,10 +33,16 @@ class Truth:
     def count(self, hall: int) -> int:
         return sum(hall in one.inside for one in self.people)
 
-    def enter(self, person: Person, halls: set[int]) -> None:
-        """The person goes in, and so out of wherever they were."""
+    def admitted(self, person: Person, halls: set[int]) -> None:
+        """A door has admitted the badge, whether or not anybody saw the light: whoever carries a
+        copy of it may be taken to have come from elsewhere.
+        """
         for one in self.people:
             if one.serial == person.serial:
                 self.moves.update(one.inside - halls)
+
+    def enter(self, person: Person, halls: set[int]) -> None:
+        """The person goes in, and so out of wherever they were."""
+        self.admitted(person, halls)
         person.inside = halls
         person.override = False
