@@ -19,7 +19,7 @@ from kiosk import autostart, catalogue, config
 from kiosk.camera import Camera, CameraError, parse_source
 from kiosk.camera_names import webcams_text
 from kiosk.camera_settings import wish_of
-from kiosk.disk import disk_trouble
+from kiosk.disk import write_trouble
 from kiosk.enrol import EnrolError, enrol
 from kiosk.export import ExportError, read_export, write_export
 from kiosk.journal import Journal, JournalError
@@ -65,7 +65,7 @@ def plain_errors(command: F) -> F:
         ) as error:
             raise click.ClickException(str(error)) from None
         except (OSError, sqlite3.Error) as error:
-            said = disk_trouble(error, options.get("directory", Path()))
+            said = write_trouble(error, options.get("directory", Path()))
             if said is None:
                 raise
             raise click.ClickException(str(said)) from None

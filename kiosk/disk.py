@@ -16,7 +16,7 @@ _NO_ROOM_BYTES = 65_536  # SQLite wants a few pages of 4096 at once
 _PRIMARY = 0xFF  # of SQLite's extended codes: what kind of error it is
 
 
-def disk_trouble(error: Exception, directory: Path) -> Message | None:
+def write_trouble(error: Exception, directory: Path) -> Message | None:
     """What to tell staff of an error in writing to `directory`; None where it is not the disk."""
     if isinstance(error, OSError):
         if error.errno in _FULL:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiosk import journal_check
 from kiosk import journal_schema as schema
-from kiosk.disk import disk_trouble
+from kiosk.disk import write_trouble
 from kiosk.journal_check import Owner
 from kiosk.journal_errors import JournalDamagedError, JournalError, JournalMissingError
 from kiosk.journal_seal import Seal, seal_all
@@ -56,7 +56,7 @@ class JournalFile:
                 "Is the disk a network share? Use a local one."
             ) from None
         except sqlite3.OperationalError as error:
-            said = disk_trouble(error, self.path.parent)
+            said = write_trouble(error, self.path.parent)
             raise JournalError(said or f"{self.path.name} can't be opened: {error}.") from None
         except sqlite3.DatabaseError as error:
             problem = str(error)
@@ -106,7 +106,7 @@ class JournalFile:
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._roll_back()
-                said = disk_trouble(error, self.path.parent)
+                said = write_trouble(error, self.path.parent)
                 why = as_message(str(error))
                 raise JournalError(said or Message(Code.JOURNAL_UNWRITABLE, why=why)) from error
             except BaseException:

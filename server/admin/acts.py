@@ -1,14 +1,13 @@
 """Acts: who did what, when and what about, by the entry log. For admins and auditors."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from server import accounts, act_list, act_words, auth, entry_log
-from server.admin.fields import whole
+from server.admin.fields import Asked, whole
 from server.display import Clock
 from server.services import services
 
@@ -16,20 +15,6 @@ blueprint = Blueprint("acts", __name__, url_prefix="/admin")
 
 _MOMENT = "A date and time, such as 2026-05-04 13:45."
 _CHOOSE = "Choose one of the list."
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The form as it was sent, the filter it means, and what is wrong with it by field."""
-
-    fields: dict[str, str]
-    wanted: act_list.Filter
-    problems: dict[str, str] = field(default_factory=dict)
-
-    def address(self, endpoint: str, **more: Any) -> str:
-        """A link with the same filter."""
-        values: dict[str, Any] = {**self.fields, **more}
-        return url_for(endpoint, **values)
 
 
 @blueprint.get("/acts")
@@ -79,7 +64,7 @@ def export() -> Response:
     )
 
 
-def _asked(given: MultiDict[str, str]) -> Asked:
+def _asked(given: MultiDict[str, str]) -> Asked[act_list.Filter]:
     """The filter that the fields mean; a field that means nothing is a problem, not ignored."""
     clock: Clock = current_app.extensions["hallkeeper_clock"]
     readers: dict[str, tuple[str, Any, str]] = {

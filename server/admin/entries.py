@@ -1,33 +1,18 @@
 """The entries page and its CSV: who was where, when, by which door's word."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from badges.numbers import parse_badge_number
 from server import auth, entries, entries_csv, entry_log, venue
-from server.admin.fields import whole
+from server.admin.fields import Asked, whole
 from server.display import BY_SUPERVISORS, DECISIONS, REASONS, Clock
 from server.services import services
 
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The form as it was sent, the filter it means, and what is wrong with it by field."""
-
-    fields: dict[str, str]
-    wanted: entries.Filter
-    problems: dict[str, str] = field(default_factory=dict)
-
-    def address(self, endpoint: str, **more: Any) -> str:
-        """A link with the same filter."""
-        values: dict[str, Any] = {**self.fields, **more}
-        return url_for(endpoint, **values)
 
 
 @blueprint.get("/entries")
@@ -75,7 +60,7 @@ def export() -> Response:
     )
 
 
-def read_filter(given: MultiDict[str, str], clock: Clock) -> Asked:
+def read_filter(given: MultiDict[str, str], clock: Clock) -> Asked[entries.Filter]:
     """The filter that the fields mean; a field that means nothing is a problem, not ignored."""
     readers: dict[str, tuple[str, Any, str]] = {
         "hall": ("hall_id", whole, "Choose a hall of the list."),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kiosk import config
-from kiosk.disk import disk_trouble
+from kiosk.disk import write_trouble
 from kiosk.journal import Journal, JournalError
 from kiosk.messages import Code, in_language
 from kiosk.run import Kiosk
@@ -111,7 +111,7 @@ def test_no_command_answers_a_full_disk_with_a_traceback(
 def test_what_is_the_disk_and_what_is_not(
     error: Exception, code: Code | None, tmp_path: Path
 ) -> None:
-    said = disk_trouble(error, tmp_path)
+    said = write_trouble(error, tmp_path)
     assert (said and said.code) == code
 
 
