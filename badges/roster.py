@@ -144,7 +144,7 @@ def _lines(
 
 
 def _header_place(lines: Sequence[Line], mapping: Mapping[str, str]) -> int:
-    """Which of the first lines has titles for a name and a category; else the first one."""
+    """Find the first line that has titles for a name and a category, or take the first of all."""
     for place, line in enumerate(lines):
         found = find_columns(line.cells, mapping, ProblemList(0), line.number)
         if {"given_name", "family_name", "name"} & found.keys() and "category" in found:
@@ -176,7 +176,7 @@ def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterato
 def _row_numbers(
     found: dict[str, int], header: Line, lines: Sequence[Line], answers: RosterAnswers
 ) -> list[Finding]:
-    """What is to be said of ids that only number the rows; `found` loses them where so answered."""
+    """Tell of ids that only number the rows, and drop them from `found` if that was the answer."""
     index = found.get("external_id")
     if index is None:
         titles = [title.strip() for title in header.cells if counts_rows(title)]
@@ -307,7 +307,7 @@ class _Reader:
             self._check_email(number, values)
 
     def _check_email(self, number: int, values: Mapping[str, Any]) -> None:
-        """Two people may have one e-mail address; one person in two rows is a problem.
+        """Tell one person in two rows, which is a problem, from two people with one e-mail address.
 
         The first of those who share is known by it as ever, and so all their rows are told.
         """

@@ -132,7 +132,7 @@ def country(text: str) -> str:
 
 
 def category(known: Collection[str] | Mapping[str, str | Collection[str]]) -> Reader:
-    """A reader of category codes; where `known` is a mapping, its values are their names.
+    """Make a reader of category codes. The values of `known`, if it is a mapping, are their names.
 
     A name that two categories share is refused, and "代表 Delegate" is one category's two names.
     """

@@ -43,7 +43,7 @@ def _refuse_other_kinds(data: bytes, name: str) -> None:
 
 
 def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]) -> str:
-    """The text; without `encoding`, UTF-8, UTF-16 where a byte order mark says so, or a Chinese
+    """Decode the text. Without `encoding` it is UTF-8, UTF-16 by its byte order mark, or a Chinese
     encoding in which the titles are some of ours.
 
     A few foreign bytes in a UTF-8 file stay in it as lone surrogates, which the cells then report.

@@ -11,7 +11,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
-    """The people whose cards have characters that no installed font draws; None: there are none.
+    """List the people whose cards have characters that no installed font draws, or return None.
 
     Each distinct character is looked up once, so that it costs little for 100,000 people.
     """

@@ -190,6 +190,9 @@ class Sync:
             self._link.failed(str(error), error.ailing)
             if error.permanent:
                 self._link.refuse(error.message)
+            # The server has fenced it: its places may be some that it has used or returned already.
+            if error.code == "fork":
+                self._journal.fence()
             raise
         except (ForkError, OldServerError) as error:
             self._link.refuse(error.message)

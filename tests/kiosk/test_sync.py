@@ -254,3 +254,13 @@ def test_another_event_s_server_is_of_no_use(online: Online, event: FakeEvent) -
     online.until(lambda: "signature" in online.link.state.feed_trouble)
     assert StayRef(KIOSK, GENERATION, 1)
     assert online.present(SERIAL).admitted
+
+
+def test_a_door_that_is_told_of_a_fork_admits_nobody_any_more(
+    online: Online, event: FakeEvent
+) -> None:
+    assert online.present(SERIAL).admitted
+    event.spoil = lambda request: error_reply(409, "fork") if request.method == "POST" else None
+    online.sync.wake()
+    online.until(lambda: online.door.journal.state().fenced)
+    assert online.door.free() == 0
