@@ -128,11 +128,12 @@ def test_an_unwritable_journal_is_shown_and_admits_nobody(
 
 
 def test_a_full_disk_of_the_servers_is_shown(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The server of this test is well: its next answer would say so at any moment.
-    answered = kiosk.link.answered
-    monkeypatch.setattr(kiosk.link, "answered", lambda: None)
+    # The kiosk's own thread finds no server at any moment, and says so to the same link.
+    answered, failed = kiosk.link.answered, kiosk.link.failed
+    for name in ("answered", "failed"):
+        monkeypatch.setattr(kiosk.link, name, lambda *_: None)
     error = TransportError("disk_full", "in the server's own words")
-    kiosk.link.failed(str(error), error.ailing)
+    failed(str(error), error.ailing)
     assert "The server's disk is full" in trouble(kiosk)
     assert "服务器磁盘已满" in in_language("zh", *status(kiosk).trouble)
     answered()
