@@ -5,9 +5,11 @@ others scan at a steady rate. Their delays stand before, during and after.
 """
 
 import asyncio
+import itertools
 import random
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,15 +70,15 @@ async def hand_in(load: Load, kiosk: Kiosk, batch_scans: int) -> int:
 
 
 async def run_load(
-    load: Load, serials: list[int], late: Door, batch_scans: int, pid: int
+    load: Load, people: Iterator[int], late: Door, batch_scans: int, pid: int
 ) -> dict[str, object]:
     await load.open()
-    await scan_steadily(load, serials, RATE, WARM_UP_S)
+    await scan_steadily(load, people, RATE, WARM_UP_S)
     before = load.timings = Timings()
-    await scan_steadily(load, serials, RATE, QUIET_S)
+    await scan_steadily(load, people, RATE, QUIET_S)
     during = load.timings = Timings()
     synced = asyncio.Event()
-    others = asyncio.create_task(scan_steadily(load, serials, RATE, SYNC_MAX_S, synced))
+    others = asyncio.create_task(scan_steadily(load, people, RATE, SYNC_MAX_S, synced))
     cpu, began = used(pid)[0], time.perf_counter()
     kiosk = Kiosk(late)
     batches = await hand_in(load, kiosk, batch_scans)
@@ -84,7 +86,7 @@ async def run_load(
     synced.set()
     await others
     after = load.timings = Timings()
-    await scan_steadily(load, serials, RATE, QUIET_S)
+    await scan_steadily(load, people, RATE, QUIET_S)
     kiosk.link[1].close()
     await load.close()
     return {
@@ -117,7 +119,9 @@ def measure(batch_scans: int = BATCH_SCANS) -> dict[str, object]:
             (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
             site.start_server()
             load = Load(site.port, doors, cursor)
-            return asyncio.run(run_load(load, serials, late, batch_scans, site.server.child.pid))
+            return asyncio.run(
+                run_load(load, itertools.cycle(serials), late, batch_scans, site.server.child.pid)
+            )
         finally:
             site.close()
 

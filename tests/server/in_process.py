@@ -76,7 +76,7 @@ class Kiosk:
     def __init__(self, forum: "Forum", name: str, key: PrivateKey, generation: int = 1) -> None:
         self.forum, self.name, self.key = forum, name, key
         self.directory = forum.path / name
-        self.directory.mkdir()
+        self.directory.mkdir(exist_ok=True)
         self.who = (name, generation)
         self.open()
 
