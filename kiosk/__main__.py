@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.catalogue import CatalogueError
+from badges.i18n import CatalogueError
 from kiosk import autostart, catalogue, config
 from kiosk.camera import Camera, CameraError, parse_source
 from kiosk.camera_names import webcams_text

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from badges.admission import Admitted, Denied, Direction, Flag, Reason, Scan, decide
 from badges.admission.facts import Exits, Facts, StayId
-from badges.credential import (
+from badges.credential.credential import (
     Credential,
     CredentialFlag,
     ForgedError,
@@ -19,9 +19,9 @@ from badges.credential import (
     OtherEventError,
     open_credential,
 )
-from badges.keys import KeyRing
-from badges.supervising import PersonFacts
-from badges.wire import HolderName
+from badges.credential.keys import KeyRing
+from badges.wire.supervisor import PersonFacts
+from badges.wire.wire import HolderName
 from kiosk.answer import Answer, make_answer
 from kiosk.journal import Draft, Journal, OuterDraft
 from kiosk.known import Known, credential_of, least_free

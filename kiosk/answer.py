@@ -7,8 +7,8 @@ from typing import Literal
 from badges.admission import Scan
 from badges.admission.facts import Admitted, Decision, Direction, Flag
 from badges.admission.phrases import Explanation, Language, Tone, explain, tone
-from badges.credential import Credential
-from badges.wire import CategoryFacts, HolderName
+from badges.credential.credential import Credential
+from badges.wire.wire import CategoryFacts, HolderName
 from kiosk.catalogue import each
 from kiosk.replica_venue import Venue, text_in
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from badges.admission import phrases
 from badges.admission.phrases import Language
-from badges.catalogue import Catalogues
+from badges.i18n import Catalogues
 
 T = TypeVar("T")
 CATALOGUES = Catalogues("kiosk", Path(__file__).parent / "screen/translations")

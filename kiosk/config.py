@@ -20,8 +20,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from badges.enrolment import Identity, open_identity
-from badges.keys import PrivateKey, PublicKey
+from badges.credential.keys import PrivateKey, PublicKey
+from badges.wire.enrolment import Identity, open_identity
 from kiosk.relay_serial import BAUDS
 
 try:
@@ -58,7 +58,7 @@ class _IdentityFile(Struct, forbid_unknown_fields=True, tag_field="format", tag=
     port: Annotated[int, Meta(ge=1, le=65535)]
     spki_sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]
     root_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
-    identity: bytes  # badges.enrolment.sign_identity
+    identity: bytes  # badges.wire.enrolment.sign_identity
 
 
 @dataclass(frozen=True)

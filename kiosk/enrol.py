@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from badges import wire
-from badges.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code, proof, six_words
-from badges.keys import PrivateKey
+from badges.credential.keys import PrivateKey
+from badges.wire import wire
+from badges.wire.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code, proof, six_words
 from kiosk import config
 from kiosk.journal import Journal
 from kiosk.transport import Transport, TransportError

@@ -14,11 +14,11 @@ from typing import Annotated, BinaryIO, Protocol
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from badges.enrolment import Identity, open_identity
-from badges.keys import BadSignatureError, PrivateKey, PublicKey
+from badges.credential.keys import BadSignatureError, PrivateKey, PublicKey
 from badges.record import Count, Hash, Sequence, Signature, WireError, decode_record
-from badges.transparency import chain_next, chain_start
-from badges.wire import HEAD_CONTEXT, GoneOuter, PlaceTotals
+from badges.transparency.merkle import chain_next, chain_start
+from badges.wire.enrolment import Identity, open_identity
+from badges.wire.wire import HEAD_CONTEXT, GoneOuter, PlaceTotals
 from kiosk.config import KioskIdentity
 from kiosk.journal import Journal, Stored
 
@@ -42,7 +42,7 @@ class ExportError(Exception):
 
 class Opening(Struct, frozen=True, forbid_unknown_fields=True, tag="hallkeeper-journal/1"):
     root_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
-    identity: bytes  # badges.enrolment.sign_identity
+    identity: bytes  # badges.wire.enrolment.sign_identity
     scans: Count
     incarnation: Count
     places: list[PlaceTotals]

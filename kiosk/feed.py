@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from badges import wire
 from badges.admission.facts import StayId
 from badges.record import WireError
+from badges.wire import wire
 from kiosk.journal import Effect, Journal, JournalError, OldServerError
 from kiosk.link import Link
 from kiosk.orders import pool_order

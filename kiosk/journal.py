@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from badges.admission.facts import StayId
-from badges.keys import PrivateKey, PublicKey
-from badges.places import Account, Order, PoolKey
+from badges.credential.keys import PrivateKey, PublicKey
+from badges.places.pool import Account, Order, PoolKey
 from badges.record import ScanRecord, decode_record
-from badges.wire import HEAD_CONTEXT, Mark
+from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk import journal_schema as schema
 from kiosk.journal_check import Owner
 from kiosk.journal_errors import (

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from badges.keys import BadSignatureError, PublicKey
-from badges.places import PoolKey
-from badges.signed_places import verify_order
-from badges.transparency import CHAIN_CONTEXT, chain_start
-from badges.wire import HEAD_CONTEXT
+from badges.credential.keys import BadSignatureError, PublicKey
+from badges.places.pool import PoolKey
+from badges.places.signed import verify_order
+from badges.transparency.merkle import CHAIN_CONTEXT, chain_start
+from badges.wire.wire import HEAD_CONTEXT
 from kiosk.journal_schema import Connection
 from kiosk.journal_seal import Seal, seal_problem
 

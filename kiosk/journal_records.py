@@ -6,11 +6,11 @@ from typing import Literal
 from msgspec import UNSET
 
 from badges.admission.facts import Admitted, Decision, Denied, Direction, StayId
-from badges.credential import Credential
-from badges.places import Account, PoolKey
+from badges.credential.credential import Credential
+from badges.places.pool import Account, PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef
-from badges.transparency import chain_start
-from badges.wire import Mark
+from badges.transparency.merkle import chain_start
+from badges.wire.wire import Mark
 from kiosk.journal_schema import Connection
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from badges.keys import PrivateKey
+from badges.credential.keys import PrivateKey
 from kiosk.journal_schema import Connection
 
 SEAL_BYTES = 16

@@ -5,11 +5,11 @@ from dataclasses import replace
 import msgspec
 
 from badges.admission.facts import Admitted, Direction, StayId
-from badges.keys import PrivateKey
-from badges.places import Account, PoolKey, enter_all, may_credit, may_trust
+from badges.credential.keys import PrivateKey
+from badges.places.pool import Account, PoolKey, enter_all, may_credit, may_trust
 from badges.record import OuterHall, ScanRecord, StayRef, encode_record
-from badges.transparency import chain_next
-from badges.wire import HEAD_CONTEXT, Mark
+from badges.transparency.merkle import chain_next
+from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal_records import (
     Draft,
     OuterDraft,

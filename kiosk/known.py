@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from badges.admission import Facts, Scan
 from badges.admission.facts import Direction, Holder, Outer, Presence, StayId
-from badges.credential import Credential
+from badges.credential.credential import Credential
 from kiosk.journal import Step
 from kiosk.replica import Replica
 from kiosk.replica_venue import Venue

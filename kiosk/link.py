@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from badges import wire
+from badges.wire import wire
 from kiosk.messages import Message
 from kiosk.replica import monotonic_ms
 

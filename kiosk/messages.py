@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Union
 
 from badges.admission.phrases import Language
-from badges.catalogue import N_
+from badges.i18n import N_
 from kiosk import catalogue
 
 

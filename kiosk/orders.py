@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Sequence
 
-from badges import wire
-from badges.keys import BadSignatureError
-from badges.places import Account, Order, PoolKey
-from badges.signed_places import verify_order
+from badges.credential.keys import BadSignatureError
+from badges.places.pool import Account, Order, PoolKey
+from badges.places.signed import verify_order
+from badges.wire import wire
 from kiosk.journal_check import Owner
 from kiosk.journal_records import Effect, SignedGrant
 from kiosk.journal_step import Step

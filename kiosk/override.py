@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from badges.admission import Admitted, Direction, Flag, Reason, Scan
 from badges.admission.facts import AntiPassback, Decision, StayId
-from badges.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, CredentialFlag
 from badges.record import ScanRecord
-from badges.wire import HolderName
+from badges.wire.wire import HolderName
 from kiosk.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.answer import Answer, explain_in, make_answer
 from kiosk.catalogue import each

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from badges.credential import PREFIX
+from badges.credential.credential import PREFIX
 
 
 @dataclass(frozen=True)

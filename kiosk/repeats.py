@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from badges.admission import Scan
-from badges.credential import Credential
+from badges.credential.credential import Credential
 from badges.record import ScanRecord
 from kiosk.journal import Journal, Step
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
-from badges import wire
 from badges.admission.facts import Presence, StayId
-from badges.credential import ForgedError, lookup_id, open_name
-from badges.keys import PublicKey
+from badges.credential.credential import ForgedError, lookup_id, open_name
+from badges.credential.keys import PublicKey
 from badges.record import StayRef
+from badges.wire import wire
 from kiosk import replica_schema
 from kiosk.replica_venue import Venue, read_venue
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from badges import wire
 from badges.admission.facts import AntiPassback, Calendar, Exits, Hall, Session
-from badges.keys import KeyRing, PublicKey, open_ring
+from badges.credential.keys import KeyRing, PublicKey, open_ring
+from badges.wire import wire
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges import wire
 from badges.admission import Direction
+from badges.wire import wire
 from kiosk import config, health
 from kiosk.admit import Admitter, NotReadyError, own_direction
 from kiosk.answer import Answer

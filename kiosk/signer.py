@@ -3,8 +3,8 @@
 import base64
 from collections.abc import Callable
 
-from badges.enrolment import RequestStamp, body_digest, signed_message
-from badges.keys import PrivateKey
+from badges.credential.keys import PrivateKey
+from badges.wire.enrolment import RequestStamp, body_digest, signed_message
 
 COUNTER_MAX = 2**52  # half of what the server takes; the clock, in ms, gives 2**41
 

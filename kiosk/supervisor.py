@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from badges.admission import Direction
-from badges.supervising import DoorChoice, Found, PersonFacts
-from badges.wire import CategoryFacts
+from badges.wire.supervisor import DoorChoice, Found, PersonFacts
+from badges.wire.wire import CategoryFacts
 from kiosk.admit import Admitter
 from kiosk.answer import Answer
 from kiosk.journal import Journal, State

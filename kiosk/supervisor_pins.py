@@ -10,7 +10,7 @@ from collections.abc import Callable
 import argon2
 import msgspec
 
-from badges.door_facts import SupervisorFacts
+from badges.wire.facts import SupervisorFacts
 from kiosk.supervisor_file import Kept, SupervisorFile, Tries
 from kiosk.supervisor_words import SupervisorError
 

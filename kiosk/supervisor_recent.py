@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from badges.admission import Denied, Direction
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from badges.record import ScanRecord
-from badges.wire import HolderName
+from badges.wire.wire import HolderName
 from kiosk.answer import Answer
 from kiosk.journal import State
 from kiosk.override import ANNUL_MS, NEVER, Overruling

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from badges import supervising
+from badges.wire import supervisor
 from kiosk.supervisor_words import REFUSALS, SupervisorError
 from kiosk.transport import Transport, TransportError
 
@@ -23,20 +23,20 @@ class ServerDesk:
         self._transport = transport
         self._is_online = is_online
 
-    def look_up(self, words: str, by: str) -> supervising.Found:
+    def look_up(self, words: str, by: str) -> supervisor.Found:
         """People by name or organisation. Raises SupervisorError."""
-        asked = supervising.LookUp(words, by)
-        return self._ask(lambda: self._transport.post("/api/people", asked, supervising.Found))
+        asked = supervisor.LookUp(words, by)
+        return self._ask(lambda: self._transport.post("/api/people", asked, supervisor.Found))
 
-    def doors(self) -> list[supervising.DoorChoice]:
+    def doors(self) -> list[supervisor.DoorChoice]:
         """Every door of the event. Raises SupervisorError."""
-        found = self._ask(lambda: self._transport.get("/api/doors", supervising.DoorChoices))
+        found = self._ask(lambda: self._transport.get("/api/doors", supervisor.DoorChoices))
         return found.doors
 
     def move(self, door: int, by: str) -> None:
         """This kiosk stands at that door from now on. Raises SupervisorError."""
-        asked = supervising.MoveDoor(door, by)
-        self._ask(lambda: self._transport.post("/api/door", asked, supervising.Moved))
+        asked = supervisor.MoveDoor(door, by)
+        self._ask(lambda: self._transport.post("/api/door", asked, supervisor.Moved))
 
     def _ask(self, request: Callable[[], T]) -> T:
         if not self._is_online():  # at once, rather than after a time-out

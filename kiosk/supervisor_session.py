@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from badges.door_facts import SupervisorFacts
+from badges.wire.facts import SupervisorFacts
 from kiosk.admit import NotReadyError
 from kiosk.replica import Replica
 from kiosk.supervisor_file import SupervisorFile

@@ -7,7 +7,7 @@ minutes.
 from collections.abc import Mapping
 
 from badges.admission.phrases import Explanation, Language, Tone
-from badges.catalogue import N_
+from badges.i18n import N_
 from kiosk.catalogue import say
 
 OTHER = "other"  # the one reason that needs words of its own

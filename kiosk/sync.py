@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from badges import wire
-from badges.places import Account, PoolKey
+from badges.places.pool import Account, PoolKey
+from badges.wire import wire
 from kiosk.journal import ForkError, Journal, JournalError, Offer, OldServerError
 from kiosk.journal_records import SignedGrant
 from kiosk.link import Link

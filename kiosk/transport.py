@@ -19,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
-from badges import wire
 from badges.record import WireError
+from badges.wire import wire
 from kiosk import messages
 from kiosk.signer import Signer
 from kiosk.transport_types import Server, TransportError

@@ -11,8 +11,8 @@ whoever has to judge what was lost, and watches on. Under one name nothing may e
 import logging
 from collections.abc import Sequence
 
-from badges.keys import PublicKey
-from badges.transparency import Checkpoint, ProofError, open_checkpoint, verify_consistency
+from badges.credential.keys import PublicKey
+from badges.transparency.merkle import Checkpoint, ProofError, open_checkpoint, verify_consistency
 from kiosk.journal_witness import Evidence, Witness, Witnessed
 from kiosk.messages import Code, Message, as_message
 

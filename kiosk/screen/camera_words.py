@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 
-from badges.catalogue import N_
+from badges.i18n import N_
 
 CAMERA: Mapping[str, str] = {
     "title": N_("Camera test"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from kiosk.answer import Answer
 from kiosk.board import Board, BoardState
 from kiosk.catalogue import each

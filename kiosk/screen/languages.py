@@ -14,14 +14,7 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     get_locale,
 )
 
-from badges.catalogue import (
-    CHINESE,
-    ENGLISH,
-    CatalogueError,
-    Catalogues,
-    language_of,
-    locale_of,
-)
+from badges.i18n import CHINESE, ENGLISH, CatalogueError, Catalogues, language_of, locale_of
 from kiosk import catalogue
 from kiosk.catalogue import translated
 from kiosk.screen.words import CLOSED, SUPERVISOR, WORDS

@@ -32,7 +32,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from badges.admission.facts import Direction
-from badges.wire import ErrorAnswer, ErrorBody
+from badges.wire.wire import ErrorAnswer, ErrorBody
 from kiosk.board import Board
 from kiosk.screen.entrance import COOKIE, LINK_PATH, Entrance
 from kiosk.screen.feed import Feeds, stream

@@ -15,9 +15,9 @@ from msgspec import Meta, Struct
 from werkzeug.exceptions import HTTPException
 
 from badges.admission.facts import Direction
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from badges.record import Count
-from badges.supervising import PersonFacts
+from badges.wire.supervisor import PersonFacts
 from kiosk.admit import NotReadyError
 from kiosk.catalogue import each, say
 from kiosk.journal import JournalError

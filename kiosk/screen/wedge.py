@@ -8,8 +8,8 @@ A text is taken for a badge only where it decodes; what it opens, its signature 
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 
-from badges.base45 import ALPHABET, Base45Error, decode
-from badges.credential import CREDENTIAL_BYTES, PREFIX, TEXT_CHARS
+from badges.credential.base45 import ALPHABET, Base45Error, decode
+from badges.credential.credential import CREDENTIAL_BYTES, PREFIX, TEXT_CHARS
 
 MANGLED_MIN = 100  # characters; a badge has 122, of which dead keys swallow a few
 SHIFT = "^"  # stands before the key's name

@@ -6,7 +6,7 @@ the page's scripts ask for; words in braces are put in by them.
 
 from collections.abc import Mapping
 
-from badges.catalogue import N_
+from badges.i18n import N_
 
 WORDS: Mapping[str, str] = {
     "idle": N_("Show your badge"),

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
 from kiosk.sync import BATCH_SCANS
 from server import places
 from tests.bench.doors import scan_steadily

@@ -5,13 +5,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges import wire
 from badges.admission import Denied
-from badges.credential import Credential, issue_credential, lookup_id, open_credential, seal_name
-from badges.enrolment import Identity, sign_identity
-from badges.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
-from badges.places import Order, PoolKey
+from badges.credential.credential import (
+    Credential,
+    issue_credential,
+    lookup_id,
+    open_credential,
+    seal_name,
+)
+from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
+from badges.places.pool import Order, PoolKey
 from badges.record import StayRef
+from badges.wire import wire
+from badges.wire.enrolment import Identity, sign_identity
 from kiosk.admit import Admitter
 from kiosk.config import make_identity, save_identity, save_key
 from kiosk.journal import Journal

@@ -3,11 +3,11 @@
 import argon2
 import pytest
 
-from badges import wire
 from badges.admission import Direction
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
 from badges.record import ScanRecord, decode_record
-from badges.supervising import DoorChoice, Found, PersonFacts
+from badges.wire import wire
+from badges.wire.supervisor import DoorChoice, Found, PersonFacts
 from kiosk.answer import Answer
 from kiosk.link import Skew
 from kiosk.override import Overruling

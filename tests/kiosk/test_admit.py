@@ -6,10 +6,10 @@ import time
 import msgspec
 import pytest
 
-from badges import wire
 from badges.admission import Admitted, Direction, Flag, Reason
 from badges.admission.facts import StayId
 from badges.record import StayRef, decode_record
+from badges.wire import wire
 from kiosk.admit import NotReadyError
 from kiosk.journal import JournalError
 from kiosk.link import Skew

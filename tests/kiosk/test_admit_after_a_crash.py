@@ -5,10 +5,10 @@ from contextlib import closing
 
 import pytest
 
-from badges import wire
 from badges.admission import Direction
 from badges.admission.facts import StayId
 from badges.record import StayRef
+from badges.wire import wire
 from kiosk import repeats
 from tests.kiosk.door import (
     GENERATION,

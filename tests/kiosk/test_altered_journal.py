@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from badges import wire
 from badges.admission import Admitted, Denied, Direction, Reason
 from badges.admission.facts import StayId
-from badges.places import Order, PoolKey
-from badges.signed_places import mark_message, sign_order
+from badges.places.pool import Order, PoolKey
+from badges.places.signed import mark_message, sign_order
+from badges.wire import wire
 from kiosk import journal_check, journal_schema
 from kiosk.journal import (
     Draft,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
-from badges.enrolment import EnrolmentCode, check_proof, six_words
-from badges.keys import PublicKey
+from badges.credential.keys import PublicKey
+from badges.wire import wire
+from badges.wire.enrolment import EnrolmentCode, check_proof, six_words
 from kiosk.config import load_identity, load_key, locked
 from kiosk.enrol import EnrolError, enrol
 from kiosk.journal import Journal

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from badges import wire
 from badges.admission import Reason
 from badges.record import WireError
+from badges.wire import wire
 from kiosk.feed import Event, parse_events
 from tests.kiosk.door import (
     HALL,

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from badges.admission import Admitted, Direction
-from badges.enrolment import EnrolmentCode
-from badges.keys import BadgeKey, KeyRing, sign_ring
+from badges.credential.keys import BadgeKey, KeyRing, sign_ring
+from badges.wire.enrolment import EnrolmentCode
 from kiosk.__main__ import main
 from kiosk.config import locked
 from kiosk.journal import Draft, Journal

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from kiosk.link import JUMP_MS, ROUND_TRIP_MS, Link, Skew, steady
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
 from badges.admission import Direction, Flag
 from badges.admission.facts import Admitted, StayId
-from badges.places import NoPlaceError, Order, PoolKey
+from badges.places.pool import NoPlaceError, Order, PoolKey
 from badges.record import OuterHall
+from badges.wire import wire
 from kiosk import journal_schema
 from kiosk.journal import Draft, Journal, OuterDraft
 from kiosk.override import Overruling, Word

@@ -15,7 +15,7 @@ import pytest
 
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
-from badges.places import Account, NoPlaceError, PoolKey
+from badges.places.pool import Account, NoPlaceError, PoolKey
 from kiosk import journal_check, journal_schema
 from kiosk.journal import Draft, Journal, JournalError, Step
 from tests.kiosk.crash_disk import Disk, FileSystem, Loss, connect_to, restore

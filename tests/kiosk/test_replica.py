@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from badges import wire
 from badges.admission.facts import Presence, StayId
 from badges.record import StayRef
+from badges.wire import wire
 from kiosk.replica import Replica
 from tests.kiosk.door import (
     GENERATION,

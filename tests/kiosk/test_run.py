@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from badges import wire
 from badges.admission import Direction
 from badges.admission.facts import Denied
-from badges.places import Order, PoolKey
+from badges.places.pool import Order, PoolKey
+from badges.wire import wire
 from kiosk.camera import CameraStatus, Frame
 from kiosk.config import KioskSettings
 from kiosk.health import battery_percent, disk_free_mb

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from badges.admission import Direction
-from badges.places import Order, PoolKey
-from badges.supervising import DoorChoices, Found, LookUp, Moved
-from badges.wire import DoorFacts, decode
+from badges.places.pool import Order, PoolKey
+from badges.wire.supervisor import DoorChoices, Found, LookUp, Moved
+from badges.wire.wire import DoorFacts, decode
 from kiosk.config import KioskSettings
 from kiosk.run import Kiosk
 from kiosk.signer import Signer

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 import kiosk.screen as screen_package
 from badges.admission import Admitted, Denied, Direction, Flag, Reason
 from badges.admission.phrases import Explanation
-from badges.numbers import badge_number
-from badges.wire import CategoryFacts, HolderName
+from badges.credential.badge_number import badge_number
+from badges.wire.wire import CategoryFacts, HolderName
 from kiosk.answer import Answer
 from kiosk.board import Board
 from kiosk.messages import as_message

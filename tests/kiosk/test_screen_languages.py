@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from babel.messages.pofile import read_po
 
-from badges.catalogue import CatalogueError
+from badges.i18n import CatalogueError
 from kiosk import catalogue
 from kiosk.board import Board
 from kiosk.messages import Code, System

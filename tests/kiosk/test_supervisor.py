@@ -2,10 +2,10 @@
 
 import pytest
 
-from badges import wire
 from badges.admission import Admitted, Direction, Flag
 from badges.admission.phrases import Tone
-from badges.supervising import Found
+from badges.wire import wire
+from badges.wire.supervisor import Found
 from kiosk.admit import NotReadyError
 from kiosk.supervisor_session import IDLE_MS
 from tests.kiosk.door import HALL, PRESS, Clock, Door, badge, reason, snapshot

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from badges.admission import Direction
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from kiosk.board import Board, Status
 from kiosk.journal import JournalError
 from kiosk.screen import create_screen

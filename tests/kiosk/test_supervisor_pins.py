@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from kiosk.supervisor_file import FILE
 from kiosk.supervisor_pins import KIOSK_TRIES, LOCK_MS, LOCK_MS_MAX, USER_TRIES
 from kiosk.supervisor_words import SupervisorError

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from badges import wire
 from badges.admission import Denied, Direction, Reason
 from badges.record import StayRef
+from badges.wire import wire
 from kiosk.journal import ForkError, OldServerError
 from tests.kiosk.door import (
     GENERATION,

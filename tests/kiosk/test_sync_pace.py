@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from kiosk import sync as syncing
 from kiosk.sync import Sync
 from kiosk.transport import TransportError

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
-from badges.enrolment import RequestStamp, request_message
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, request_message
 from kiosk import transport
 from kiosk.signer import Signer
 from kiosk.transport import Transport, TransportError

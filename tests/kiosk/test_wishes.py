@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.places import Account
+from badges.places.pool import Account
 from kiosk.sync import Wish
 
 FULL = Account(granted=3, entries=3)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from badges.keys import PrivateKey
-from badges.transparency import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from badges.credential.keys import PrivateKey
+from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
 from kiosk.journal_witness import Evidence, Witnessed
 from kiosk.witness import RENAMED_MS, SAVED_MS, Watch, line_of, succeeds
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from flask import Flask
 
-from badges import wire
-from badges.credential import Credential, issue_credential
-from badges.enrolment import proof
-from badges.keys import PrivateKey
-from badges.places import Account, PoolKey
+from badges.credential.credential import Credential, issue_credential
+from badges.credential.keys import PrivateKey
+from badges.places.pool import Account, PoolKey
+from badges.wire import wire
+from badges.wire.enrolment import proof
 from kiosk.admit import Admitter
 from kiosk.feed import Feed
 from kiosk.journal import Journal

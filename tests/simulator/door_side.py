@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from badges.places import Account, KioskKey, NoPlaceError, Order
+from badges.places.pool import Account, KioskKey, NoPlaceError, Order
 from tests.simulator.messages import (
     MOVED_ON,
     OPENED,
@@ -25,7 +25,7 @@ ON_DISK = ("account", "records", "heads", "acked", "offered", "own", "named", "k
 
 
 def later(one: Mark | None, other: Mark | None) -> Mark | None:
-    """As badges.wire.later_mark."""
+    """As badges.wire.wire.later_mark."""
     if one is None or other is None:
         return one or other
     return max(other, one, key=lambda mark: (mark.incarnation, mark.progress))

@@ -11,7 +11,7 @@ from typing import TypeVar
 from flask.testing import FlaskClient
 from msgspec import Struct
 
-from badges import wire
+from badges.wire import wire
 from kiosk.signer import Signer
 from kiosk.transport import TransportError
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from badges.admission import Direction
-from badges.keys import PublicKey
-from badges.supervising import PersonFacts
+from badges.credential.keys import PublicKey
+from badges.wire.supervisor import PersonFacts
 from kiosk.admit import Admitter, NotReadyError
 from kiosk.answer import Answer
 from kiosk.feed import Feed

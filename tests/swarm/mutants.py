@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from badges import wire
 from badges.admission.facts import StayId
-from badges.places import Pool
+from badges.places.pool import Pool
+from badges.wire import wire
 from kiosk import journal, journal_step, repeats
 from server import ledger_step, presence, restore, set_back
 from server.ledger_step import Step as ServerStep

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from badges import wire
 from badges.admission import Direction
 from badges.admission.facts import Calendar
-from badges.enrolment import open_identity, proof
-from badges.keys import PrivateKey
-from badges.places import PoolKey
+from badges.credential.keys import PrivateKey
+from badges.places.pool import PoolKey
+from badges.wire import wire
+from badges.wire.enrolment import open_identity, proof
 from kiosk.admit import Admitter
 from kiosk.answer import Answer
 from kiosk.feed import Feed

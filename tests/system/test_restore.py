@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
 from kiosk.status import status_of
 from server import places, safety
 from server.acts import Keeper

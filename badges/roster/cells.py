@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 
-from badges.roster_problem import shown
+from badges.roster.problems import shown
 
 NAME_CHARS = 120
 ORGANISATION_CHARS = 160

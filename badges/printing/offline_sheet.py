@@ -7,12 +7,12 @@ roster gives the same cards, and printing again makes no second badge for anybod
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from badges.card import Card
 from badges.categories import DEFAULT_CATEGORIES
-from badges.credential import Credential, issue_credential
-from badges.keyfile import EventKeys
-from badges.numbers import SERIAL_MAX, badge_number
-from badges.roster import RosterRow, country_name
+from badges.credential.badge_number import SERIAL_MAX, badge_number
+from badges.credential.credential import Credential, issue_credential
+from badges.credential.keyfile import EventKeys
+from badges.printing.card import Card
+from badges.roster.reader import RosterRow, country_name
 
 ALL_DAYS = 0xFFFF
 _SERIAL_CONTEXT = b"hallkeeper/sheet/v1\x00"

@@ -3,9 +3,9 @@
 import unicodedata
 from collections.abc import Sequence
 
-from badges import fonts
-from badges.roster import Finding, RosterRow, country_name
-from badges.roster_problem import shown
+from badges.printing import fonts
+from badges.roster.problems import shown
+from badges.roster.reader import Finding, RosterRow, country_name
 
 _JOINERS = "\u200c\u200d"
 

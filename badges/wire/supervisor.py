@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from badges.record import Count
-from badges.wire import HolderName
+from badges.wire.wire import HolderName
 
 PEOPLE_MAX = 20
 

@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from badges import notes
-from badges.keys import PrivateKey, PublicKey
-from badges.notes import NoteError as NoteError
-from badges.notes import ProofError as ProofError
+from badges.credential.keys import PrivateKey, PublicKey
+from badges.transparency import signed_note
+from badges.transparency.signed_note import NoteError as NoteError
+from badges.transparency.signed_note import ProofError as ProofError
 
 HASH_BYTES = 32
 CHAIN_CONTEXT = b"hallkeeper/scan/v1\x00"
@@ -189,7 +189,7 @@ class Checkpoint:
     root: bytes
 
     def __post_init__(self) -> None:
-        named = self.origin.isprintable() and 0 < len(self.origin) <= notes.NAME_CHARS_MAX
+        named = self.origin.isprintable() and 0 < len(self.origin) <= signed_note.NAME_CHARS_MAX
         if not named or not 0 <= self.size <= _INTEGER_MAX or len(self.root) != HASH_BYTES:
             raise NoteError("malformed")
 
@@ -201,14 +201,14 @@ class Checkpoint:
 def sign_checkpoint(key: PrivateKey, name: str, checkpoint: Checkpoint) -> str:
     """The checkpoint as a note, signed by the log's key called `name`."""
     text = checkpoint.text()
-    key_id = notes.key_id(name, notes.ED25519, key.public)
-    return f"{text}\n{notes.signature_line(name, key_id, key.sign(text.encode()))}"
+    key_id = signed_note.key_id(name, signed_note.ED25519, key.public)
+    return f"{text}\n{signed_note.signature_line(name, key_id, key.sign(text.encode()))}"
 
 
 def open_checkpoint(public: PublicKey, name: str, note: str) -> Checkpoint:
     """The checkpoint in `note`, verified. Raises NoteError for anything but one canonical note."""
-    signed = notes.SignedNote(note)
-    for signature in signed.signatures(name, notes.key_id(name, notes.ED25519, public)):
+    signed = signed_note.SignedNote(note)
+    for signature in signed.signatures(name, signed_note.key_id(name, signed_note.ED25519, public)):
         _verify(public, signed.text, signature)
     return _parse_checkpoint(signed.text)
 
@@ -221,11 +221,11 @@ def cosign(key: PrivateKey, name: str, note: str, time_s: int) -> str:
     """
     if not 0 <= time_s <= _INTEGER_MAX:
         raise ValueError(f"time out of range: {time_s}")
-    text = notes.SignedNote(note).text
+    text = signed_note.SignedNote(note).text
     _parse_checkpoint(text)
     signature = key.sign(_cosigned(text, time_s).encode())
-    key_id = notes.key_id(name, notes.COSIGNATURE, key.public)
-    return notes.signature_line(name, key_id, time_s.to_bytes(_TIME_BYTES, "big") + signature)
+    key_id = signed_note.key_id(name, signed_note.COSIGNATURE, key.public)
+    return signed_note.signature_line(name, key_id, time_s.to_bytes(_TIME_BYTES, "big") + signature)
 
 
 def verify_cosignature(public: PublicKey, name: str, note: str) -> int:
@@ -233,10 +233,12 @@ def verify_cosignature(public: PublicKey, name: str, note: str) -> int:
 
     Raises NoteError where it did not, or where one of its signatures is wrong.
     """
-    signed = notes.SignedNote(note)
+    signed = signed_note.SignedNote(note)
     _parse_checkpoint(signed.text)
     times = []
-    for stamped in signed.signatures(name, notes.key_id(name, notes.COSIGNATURE, public)):
+    for stamped in signed.signatures(
+        name, signed_note.key_id(name, signed_note.COSIGNATURE, public)
+    ):
         time_s = int.from_bytes(stamped[:_TIME_BYTES], "big")
         if time_s > _INTEGER_MAX:
             raise NoteError("malformed")

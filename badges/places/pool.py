@@ -37,7 +37,7 @@ class Order:
     granted: int
     recall: int  # return places until the total returned is this
     incarnation: int
-    signature: bytes = b""  # the server's, of `granted` (badges.signed_places); the steps ignore it
+    signature: bytes = b""  # the server's, of `granted` (badges.places.signed); the steps ignore it
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import ClassVar
 import nacl.bindings
 import nacl.exceptions
 
-from badges import base45
-from badges.keys import BadSignatureError, KeyRing, PrivateKey, short_event_id
+from badges.credential import base45
+from badges.credential.keys import BadSignatureError, KeyRing, PrivateKey, short_event_id
 
 PREFIX = "HK"
 TEXT_CHARS = 122

@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import re
 
-from badges.keys import PublicKey
+from badges.credential.keys import PublicKey
 
 NOTE_CHARS_MAX = 1 << 18  # more than a thousand cosignatures
 NAME_CHARS_MAX = 255

@@ -6,9 +6,9 @@ import io
 import re
 from collections.abc import Callable, Iterator
 
-from badges.roster_columns import column_of
-from badges.roster_problem import Finding, RosterError, shown
-from badges.roster_table import SAVE_AS, Line
+from badges.roster.columns import column_of
+from badges.roster.problems import Finding, RosterError, shown
+from badges.roster.table import SAVE_AS, Line
 
 ENCODINGS = (
     "utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "cp1250", "cp1251", "cp1252",

@@ -11,8 +11,15 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from badges.keys import BadgeKey, BadSignatureError, KeyRing, PrivateKey, PublicKey, open_ring
-from badges.keys import sign_ring as _sign_ring
+from badges.credential.keys import (
+    BadgeKey,
+    BadSignatureError,
+    KeyRing,
+    PrivateKey,
+    PublicKey,
+    open_ring,
+)
+from badges.credential.keys import sign_ring as _sign_ring
 
 FILE_BYTES_MAX = 100_000
 

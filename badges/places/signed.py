@@ -5,8 +5,8 @@ server that knows less than it once signed runs on an old copy of its database. 
 signs, because every kiosk has known that key since its enrolment.
 """
 
-from badges.keys import PrivateKey, PublicKey
-from badges.places import KioskKey, PoolKey
+from badges.credential.keys import PrivateKey, PublicKey
+from badges.places.pool import KioskKey, PoolKey
 
 ORDER_CONTEXT = b"hallkeeper/order/v1\x00"
 MARK_CONTEXT = b"hallkeeper/mark/v1\x00"

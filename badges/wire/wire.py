@@ -7,14 +7,6 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from badges.door_facts import CategoryFacts as CategoryFacts
-from badges.door_facts import DoorFacts as DoorFacts
-from badges.door_facts import HallFacts as HallFacts
-from badges.door_facts import HolderFacts as HolderFacts
-from badges.door_facts import OuterFacts as OuterFacts
-from badges.door_facts import SessionFacts as SessionFacts
-from badges.door_facts import StayFacts as StayFacts
-from badges.door_facts import SupervisorFacts as SupervisorFacts
 from badges.record import (
     OUTER_MAX,
     Count,
@@ -27,6 +19,14 @@ from badges.record import (
     WireError,
     error_place,
 )
+from badges.wire.facts import CategoryFacts as CategoryFacts
+from badges.wire.facts import DoorFacts as DoorFacts
+from badges.wire.facts import HallFacts as HallFacts
+from badges.wire.facts import HolderFacts as HolderFacts
+from badges.wire.facts import OuterFacts as OuterFacts
+from badges.wire.facts import SessionFacts as SessionFacts
+from badges.wire.facts import StayFacts as StayFacts
+from badges.wire.facts import SupervisorFacts as SupervisorFacts
 
 BATCH_SCANS_MAX = 1000
 BODY_BYTES_MAX = 2_000_000
@@ -59,7 +59,7 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
     run: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
     cursor: Count  # of the feed
     entries: Count  # of the entry log
-    signature: Signature  # badges.signed_places.mark_message
+    signature: Signature  # badges.places.signed.mark_message
 
 
 def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
@@ -157,7 +157,7 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     event_name: dict[str, str]
     time_zone: str
     day_starts: list[Instant]
-    ring: bytes  # badges.keys.sign_ring
+    ring: bytes  # badges.credential.keys.sign_ring
     log_name: str
     log_key: bytes
     categories: list[CategoryFacts]
@@ -224,8 +224,8 @@ Change = (
 
 
 class SealedName(Struct, frozen=True, array_like=True):
-    lookup: bytes  # badges.credential.lookup_id
-    sealed: bytes  # badges.credential.seal_name of a HolderName
+    lookup: bytes  # badges.credential.credential.lookup_id
+    sealed: bytes  # badges.credential.credential.seal_name of a HolderName
 
 
 class HolderName(Struct, frozen=True):
@@ -249,12 +249,12 @@ class EnrolRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     token: Annotated[bytes, Meta(min_length=16, max_length=16)]
     public_key: Hash
-    signature: Signature  # badges.enrolment.proof
+    signature: Signature  # badges.wire.enrolment.proof
 
 
 class EnrolAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     confirmed: bool
-    identity: bytes = b""  # badges.enrolment.sign_identity
+    identity: bytes = b""  # badges.wire.enrolment.sign_identity
     root_key: bytes = b""
     event_id: bytes = b""
 

@@ -17,8 +17,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from badges.keys import SIGNATURE_BYTES, PrivateKey, PublicKey
-from badges.words import WORDS
+from badges.credential.keys import SIGNATURE_BYTES, PrivateKey, PublicKey
+from badges.wire.words import WORDS
 
 CODE_PREFIX = "HKE1"
 TOKEN_BYTES = 16

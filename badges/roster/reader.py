@@ -9,14 +9,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from badges import roster_cells as cells
-from badges.roster_columns import COLUMNS, counts_rows, find_columns, status_columns
-from badges.roster_csv import csv_lines
-from badges.roster_names import name_key
-from badges.roster_problem import Finding, Problem, ProblemList, RosterError, shown
-from badges.roster_status import Orders
-from badges.roster_table import Line, RosterAnswers, RosterLimits
-from badges.roster_xlsx import HEADER_LINES, xlsx_lines
+from badges.roster import cells
+from badges.roster.columns import COLUMNS, counts_rows, find_columns, status_columns
+from badges.roster.csv_lines import csv_lines
+from badges.roster.order_status import Orders
+from badges.roster.problems import Finding, Problem, ProblemList, RosterError, shown
+from badges.roster.same_name import name_key
+from badges.roster.table import Line, RosterAnswers, RosterLimits
+from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
 
 __all__ = [
     "COLUMNS", "Finding", "Problem", "Roster", "RosterAnswers", "RosterError", "RosterLimits",

@@ -18,8 +18,8 @@ import openpyxl
 from openpyxl.utils import column_index_from_string
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
-from badges.roster_problem import Finding, RosterError, shown
-from badges.roster_table import SAVE_AS, Line, RosterAnswers, RosterLimits
+from badges.roster.problems import Finding, RosterError, shown
+from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
 
 _SHEET_ROWS = 1_048_576  # the most that a sheet has; many files end in empty, formatted ones
 HEADER_LINES = 10  # of which one has the titles: many files have a title of their own above them

@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 import typst
 
-from badges import fonts
-from badges.qr import symbol_svg
+from badges.printing import fonts
+from badges.printing.qr import symbol_svg
 
 CARDS_MAX = 5_000  # in one document; print more in several
 TEXT_CHARS_MAX = 200
-_TEMPLATES = Path(str(resources.files("badges") / "templates"))
+_TEMPLATES = Path(str(resources.files("badges.printing") / "templates"))
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _PACKAGE = re.compile(r"""["']@[a-z0-9-]+/""")
 _EAST_ASIAN = re.compile(

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from badges.roster_problem import ProblemList, shown
+from badges.roster.problems import ProblemList, shown
 
 # Our column: what others call it, normalised as `_normal` does.
 _SYNONYMS: dict[str, str] = {

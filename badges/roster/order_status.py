@@ -3,8 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
-from badges.roster_problem import Finding, shown
-from badges.roster_table import Line, RosterAnswers
+from badges.roster.problems import Finding, shown
+from badges.roster.table import Line, RosterAnswers
 
 _CANCELLED = frozenset(
     "cancelled canceled refunded refund withdrawn rejected declined denied expired deleted void"
