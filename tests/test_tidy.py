@@ -27,10 +27,10 @@ SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREA
 # Transport calls the server, signal calls a relay, the screen listens on loopback.
 # `screen` waits until that page is there.
 SOCKET_FILES = (
-    "kiosk/transport.py",
-    "kiosk/signal.py",
+    "kiosk/sync/transport.py",
+    "kiosk/relay/relay.py",
     "kiosk/screen/__init__.py",
-    "kiosk/autostart.py",
+    "kiosk/cli/autostart.py",
 )
 SOCKETS = {"socket", "ssl", "http.client", "urllib", "requests", "httpx"}
 
@@ -96,7 +96,7 @@ def test_a_package_imports_only_what_it_may(path: Path) -> None:
 @pytest.mark.parametrize("path", sources("kiosk"), ids=name)
 def test_kiosk_parts_keep_to_their_senses(path: Path) -> None:
     stem = name(path)
-    if not stem.startswith(("kiosk/camera", "kiosk/reader", "kiosk/opencv", "kiosk/reading")):
+    if not stem.startswith(("kiosk/camera", "kiosk/reader", "kiosk/pictures", "kiosk/cli/read")):
         assert not roots(path) & PICTURES, "only camera and reader see pictures"
     if stem not in SOCKET_FILES:
         assert not imported(path) & SOCKETS, "only transport opens sockets"

@@ -15,9 +15,9 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
 )
 
 from badges.i18n import CHINESE, ENGLISH, CatalogueError, Catalogues, language_of, locale_of
-from kiosk import catalogue
-from kiosk.catalogue import translated
-from kiosk.screen.words import CLOSED, SUPERVISOR, WORDS
+from kiosk.screen.texts import CLOSED, SUPERVISOR, WORDS
+from kiosk.texts import catalogue
+from kiosk.texts.catalogue import translated
 
 PARAMETER = "languages"  # of the page's address: ?languages=fr,en
 

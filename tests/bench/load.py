@@ -16,7 +16,7 @@ from pathlib import Path
 
 from badges.transparency.merkle import chain_start
 from badges.wire import wire
-from kiosk.sync import HEARTBEAT_S
+from kiosk.sync.upload import HEARTBEAT_S
 from server import places
 from tests.bench.load_kiosk import Kiosk, signed_request
 from tests.server.doors import Door

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from badges.places.pool import Account, PoolKey
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
-from kiosk.orders import pool_order
+from kiosk.journal.orders import pool_order
 from tests.server.doors import Door
 from tests.system.site import now_ms
 

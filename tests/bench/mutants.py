@@ -24,8 +24,9 @@ BADGES = (
     "badges/transparency/merkle.py",
 )  # fmt: skip
 KIOSK = (
-    "kiosk/admit.py", "kiosk/known.py", "kiosk/repeats.py", "kiosk/journal.py",
-    "kiosk/journal_step.py", "kiosk/sync.py", "kiosk/replica.py", "kiosk/signer.py",
+    "kiosk/door/admit.py", "kiosk/door/facts.py", "kiosk/door/repeats.py",
+    "kiosk/journal/journal.py", "kiosk/journal/transaction.py", "kiosk/sync/upload.py",
+    "kiosk/replica/replica.py", "kiosk/sync/signer.py",
 )  # fmt: skip
 SERVER = (
     "server/ledger.py", "server/ledger_step.py", "server/presence.py", "server/unnamed.py",

@@ -1,7 +1,7 @@
 """One hall under the product's own protocol (badges/places/pool.py) and policy (server/sharing.py).
 
 A message takes no time here; whether a link carries it is the day's matter. The steps are those of
-kiosk/journal.py and server/ledger_step.py, for people who come once.
+kiosk/journal/journal.py and server/ledger_step.py, for people who come once.
 """
 
 from dataclasses import dataclass, field

@@ -18,11 +18,11 @@ from badges.places.pool import Order, PoolKey
 from badges.record import StayRef
 from badges.wire import wire
 from badges.wire.enrolment import Identity, sign_identity
-from kiosk.admit import Admitter
-from kiosk.config import make_identity, save_identity, save_key
-from kiosk.journal import Journal
-from kiosk.link import Skew
-from kiosk.replica import Replica
+from kiosk.config.settings import make_identity, save_identity, save_key
+from kiosk.door.admit import Admitter
+from kiosk.journal.journal import Journal
+from kiosk.replica.replica import Replica
+from kiosk.sync.link import Skew
 
 DAY_MS = 86_400_000
 START = 1_760_000_000_000  # the first midnight of the event

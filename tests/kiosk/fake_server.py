@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from msgspec import UNSET, Struct, UnsetType
 
 from badges.wire import wire
-from kiosk.transport import spki_sha256
+from kiosk.sync.transport import spki_sha256
 
 
 @dataclass

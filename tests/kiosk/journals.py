@@ -5,7 +5,7 @@ from pathlib import Path
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
 from badges.places.pool import Account, PoolKey
-from kiosk.journal import Draft, Journal
+from kiosk.journal.journal import Draft, Journal
 from tests.kiosk.door import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential
 
 

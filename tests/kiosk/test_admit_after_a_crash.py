@@ -9,7 +9,7 @@ from badges.admission import Direction
 from badges.admission.facts import StayId
 from badges.record import StayRef
 from badges.wire import wire
-from kiosk import repeats
+from kiosk.door import repeats
 from tests.kiosk.door import (
     GENERATION,
     HALL,

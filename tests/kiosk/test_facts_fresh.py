@@ -5,7 +5,7 @@ import pytest
 
 from badges.record import StayRef
 from badges.wire import wire
-from kiosk.replica import FRESH_SAVED_MS
+from kiosk.replica.replica import FRESH_SAVED_MS
 from tests.kiosk.door import HALL, NOON, Clock, Door, stay_of
 from tests.kiosk.fake_event import FakeEvent
 from tests.kiosk.online import Online

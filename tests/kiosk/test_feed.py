@@ -7,7 +7,7 @@ import pytest
 from badges.admission import Reason
 from badges.record import WireError
 from badges.wire import wire
-from kiosk.feed import Event, parse_events
+from kiosk.sync.follow import Event, parse_events
 from tests.kiosk.door import (
     HALL,
     NOON,

@@ -16,13 +16,7 @@ from badges.places.pool import Account, NoPlaceError, Order, PoolKey
 from badges.record import decode_record
 from badges.transparency.merkle import chain_next, chain_start
 from badges.wire.wire import HEAD_CONTEXT
-from kiosk.journal import (
-    Draft,
-    ForkError,
-    Journal,
-    JournalError,
-    OldServerError,
-)
+from kiosk.journal.journal import Draft, ForkError, Journal, JournalError, OldServerError
 from tests.kiosk.door import (
     DOOR,
     GENERATION,

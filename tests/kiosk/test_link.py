@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from badges.wire import wire
-from kiosk.link import JUMP_MS, ROUND_TRIP_MS, Link, Skew, steady
+from kiosk.sync.link import JUMP_MS, ROUND_TRIP_MS, Link, Skew, steady
 
 
 class Clocks:

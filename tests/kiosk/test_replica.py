@@ -11,7 +11,7 @@ import pytest
 from badges.admission.facts import Presence, StayId
 from badges.record import StayRef
 from badges.wire import wire
-from kiosk.replica import Replica
+from kiosk.replica.replica import Replica
 from tests.kiosk.door import (
     GENERATION,
     HALL,

@@ -8,7 +8,7 @@ import pytest
 from badges.admission import Denied, Direction, Reason
 from badges.record import StayRef
 from badges.wire import wire
-from kiosk.journal import ForkError, OldServerError
+from kiosk.journal.journal import ForkError, OldServerError
 from tests.kiosk.door import (
     GENERATION,
     HALL,

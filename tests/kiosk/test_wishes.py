@@ -3,7 +3,7 @@
 import pytest
 
 from badges.places.pool import Account
-from kiosk.sync import Wish
+from kiosk.sync.upload import Wish
 
 FULL = Account(granted=3, entries=3)
 

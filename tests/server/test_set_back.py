@@ -17,7 +17,7 @@ from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.transparency.merkle import Checkpoint, sign_checkpoint
 from badges.wire import wire
-from kiosk.transport import TransportError
+from kiosk.sync.transport import TransportError
 from server import BACKUPS, feed, kiosks, places, safety, set_back
 from server.backup import BackupError, make_backup
 from server.config import Event

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from msgspec import Struct
 
 from badges.wire import wire
-from kiosk.signer import Signer
-from kiosk.transport import TransportError
+from kiosk.sync.signer import Signer
+from kiosk.sync.transport import TransportError
 
 Message = TypeVar("Message", bound=Struct)
 REPLAY_TRIES = 3

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from badges.places.pool import PoolKey
-from kiosk.status import status_of
+from kiosk.cli.status import status_of
 from server import places, safety
 from server.acts import Keeper
 from server.backup import backups
