@@ -4,7 +4,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from kiosk.messages import Code, Message
+from kiosk.texts.messages import Code, Message
 
 POWER_SUPPLIES = Path("/sys/class/power_supply")
 DISK_FREE_MB_MIN = 500  # a day of scans is a few MB; the rest of the machine wants some too

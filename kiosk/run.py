@@ -11,26 +11,27 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges import wire
 from badges.admission import Direction
-from kiosk import config, health
-from kiosk.admit import Admitter, NotReadyError, own_direction
-from kiosk.answer import Answer
-from kiosk.board import Board
-from kiosk.camera import CameraStatus
-from kiosk.feed import Feed
-from kiosk.journal import Journal, JournalError
-from kiosk.known import least_free, least_left
-from kiosk.link import Link, Skew
-from kiosk.messages import Code, Message, as_message
-from kiosk.override import Overruling
-from kiosk.replica import Replica, now_ms
-from kiosk.signal import make_relay
-from kiosk.signer import Signer
-from kiosk.supervisor import Supervision
-from kiosk.supervisor_server import ServerDesk
-from kiosk.sync import Sync
-from kiosk.transport import Transport
+from badges.wire import wire
+from kiosk import health
+from kiosk.camera.camera import CameraStatus
+from kiosk.config import settings as config
+from kiosk.door.admit import Admitter, NotReadyError, own_direction
+from kiosk.door.answer import Answer
+from kiosk.door.facts import least_free, least_left
+from kiosk.journal.journal import Journal, JournalError
+from kiosk.relay.relay import make_relay
+from kiosk.replica.replica import Replica, now_ms
+from kiosk.screen.board import Board
+from kiosk.supervisor.override import Overruling
+from kiosk.supervisor.server_requests import ServerDesk
+from kiosk.supervisor.supervision import Supervision
+from kiosk.sync.follow import Feed
+from kiosk.sync.link import Link, Skew
+from kiosk.sync.signer import Signer
+from kiosk.sync.transport import Transport
+from kiosk.sync.upload import Sync
+from kiosk.texts.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
 

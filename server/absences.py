@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from badges.places import KioskKey
+from badges.places.pool import KioskKey
 from badges.record import ScanRecord
 
 AWAY_MS = 10_000  # a scan that comes later than this was made without the server

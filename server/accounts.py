@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import argon2
 
-from badges import wire
+from badges.wire import wire
 from server import entry_log, feed, passwords
 from server.database import Database, DiskError
 

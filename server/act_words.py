@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from badges.numbers import SERIAL_MAX, badge_number
+from badges.credential.badge_number import SERIAL_MAX, badge_number
 from server.names import names_of, text_in
 
 COMMAND_LINE = "command-line"

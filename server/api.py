@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, current_app, g, request
 from msgspec import UNSET, Struct, UnsetType
 
-from badges import wire
-from badges.enrolment import RequestStamp, request_message
-from badges.keys import BadSignatureError, PublicKey
+from badges.credential.keys import BadSignatureError, PublicKey
 from badges.record import WireError
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, request_message
 from server import (
     BACKUPS,
     entry_log,

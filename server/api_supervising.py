@@ -8,8 +8,8 @@ import sqlite3
 
 from flask import Response, current_app, request
 
-from badges import supervising, wire
-from badges.places import KioskKey
+from badges.places.pool import KioskKey
+from badges.wire import supervisor, wire
 from server import looking_up, moving, supervisors
 from server.api import ApiError, Signed, answer_json, blueprint, read_signature, verified
 from server.budget import Budget
@@ -25,7 +25,7 @@ def people() -> Response:
     """People by name or organisation. What was asked for is neither logged nor kept."""
     here = services()
     body = request.get_data()
-    asked, signed = wire.decode(body, supervising.LookUp), read_signature(body)
+    asked, signed = wire.decode(body, supervisor.LookUp), read_signature(body)
     budget = _budget(_LOOKUPS, looking_up.LOOKUPS_MAX, looking_up.WINDOW_MS)
 
     def allow(db: sqlite3.Connection) -> tuple[KioskKey, bool]:
@@ -47,7 +47,7 @@ def doors() -> Response:
     here = services()
     signed = read_signature()
     here.database.write(lambda db: verified(db, signed, here.now(), at_work=True))
-    return answer_json(supervising.DoorChoices(moving.choices(here.database.reader)))
+    return answer_json(supervisor.DoorChoices(moving.choices(here.database.reader)))
 
 
 @blueprint.post("/door")
@@ -55,7 +55,7 @@ def door() -> Response:
     """The kiosk now stands at another door."""
     here = services()
     body = request.get_data()
-    asked, signed = wire.decode(body, supervising.MoveDoor), read_signature(body)
+    asked, signed = wire.decode(body, supervisor.MoveDoor), read_signature(body)
     budget = _budget(_MOVES, moving.MOVES_MAX, moving.WINDOW_MS)
 
     def step(db: sqlite3.Connection) -> None:
@@ -68,7 +68,7 @@ def door() -> Response:
         here.database.write(step)
     except moving.NoSuchDoorError:
         raise ApiError(404, "no_such_door", "There is no such door in this event.") from None
-    return answer_json(supervising.Moved(asked.door))
+    return answer_json(supervisor.Moved(asked.door))
 
 
 def _supervised(db: sqlite3.Connection, signed: Signed, by: str, now: int) -> KioskKey:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from badges import roster_cells as cells
-from badges.numbers import SERIAL_MAX, badge_number, parse_badge_number
+from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
+from badges.roster import cells
 from server import entry_log, searching
 from server.tables import tables
 

@@ -1,6 +1,6 @@
 """How often a kiosk may ask for what a stolen one would ask for all the time."""
 
-from badges.places import KioskKey
+from badges.places.pool import KioskKey
 
 
 class Budget:

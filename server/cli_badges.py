@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from badges.card import CARDS_MAX, Card, prepare, undrawable
-from badges.command_line import read_file, write_file
-from badges.roster_problem import shown
+from badges.cli.console import read_file, write_file
+from badges.printing.card import CARDS_MAX, Card, prepare, undrawable
+from badges.roster.problems import shown
 from server import attendees as people
 from server import issuing
 from server.attendees import find_by_label

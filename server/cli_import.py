@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.command_line import read_file
-from badges.roster import Roster, RosterAnswers, RosterLimits, read_roster
-from badges.roster_glyphs import undrawable
+from badges.cli.console import read_file
+from badges.printing.glyphs import undrawable
+from badges.roster.reader import Roster, RosterAnswers, RosterLimits, read_roster
 from server import issuing, venue
 from server.backup import BackupError, make_backup
 from server.cli_changed import find_changed, replace_changed, say_changed

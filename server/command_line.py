@@ -12,9 +12,9 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from badges.card import CardError
-from badges.command_line import InputError
-from badges.roster import Problem, RosterError
+from badges.cli.console import InputError
+from badges.printing.card import CardError
+from badges.roster.reader import Problem, RosterError
 from server import disk
 from server.accounts import AccountError
 from server.acts import Keeper

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from badges.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
+from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
 from server import accounts, disk, places, schema, searching
 from server.categories import DEFAULT_CATEGORIES, put_category
 from server.certificate import make_certificate, spki_sha256

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from badges import wire
+from badges.wire import wire
 from server import entry_log, feed
 from server.presence import Span, Stay
 from server.rules import Rules

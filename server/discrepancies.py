@@ -11,7 +11,7 @@ import msgspec
 from badges.admission import Facts, Reason, Scan, decide
 from badges.admission.facts import Calendar, Direction, Holder, Outer, Presence
 from badges.admission.replay import discrepancy
-from badges.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, CredentialFlag
 from badges.record import ScanRecord, WireError
 from server import presence
 from server.rules import Rules
@@ -119,7 +119,7 @@ class Judge:
             ),
             presence=_presence(inside.get(record.hall)),
             outer=self._outer(record.door, inside),
-            free_places=1,  # the door's own affair: badges/places.py
+            free_places=1,  # the door's own affair: badges/places/pool.py
             facts_age_ms=0,
         )
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from server import auth, security
 from server.config import Event
 from server.entries import Entry

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
-from badges.card import CardError, draw_pdf
+from badges.printing.card import CardError, draw_pdf
 
 _SPAWN = multiprocessing.get_context("spawn")  # a fork would take the parent's threads' locks
 
@@ -19,7 +19,7 @@ class Drawing:
     """A PDF that is being drawn. Take its result, or cancel it."""
 
     def __init__(self, prepared: bytes, template: str | None) -> None:
-        """Begin to draw what `badges.card.prepare` made."""
+        """Begin to draw what `badges.printing.card.prepare` made."""
         self._answers, theirs = _SPAWN.Pipe(duplex=False)
         self._process = _SPAWN.Process(target=_draw, args=(theirs, prepared, template), daemon=True)
         try:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from server.csv_cells import csv_chunks
 from server.display import Clock
 from server.entries import SELECT_ENTRY, Entry, Filter, entry_of, newest_number, where

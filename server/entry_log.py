@@ -11,8 +11,8 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 
-from badges.keys import PrivateKey
-from badges.transparency import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from badges.credential.keys import PrivateKey
+from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
 from server.database import Database
 
 

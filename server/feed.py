@@ -14,7 +14,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 
-from badges import wire
+from badges.wire import wire
 from server.database import Database
 from server.subscription import CursorGoneError, Event, Subscription
 

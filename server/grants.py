@@ -1,14 +1,14 @@
 """Who is granted places: the sharing policy at work on what the database knows of a hall's doors.
 
-Sharing may be poor without harm: only the protocol keeps the promise (badges/places.py). Every
+Sharing may be poor without harm: only the protocol keeps the promise (badges/places/pool.py). Every
 order is published in the transaction that grants it.
 """
 
 import sqlite3
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from badges import wire
-from badges.places import KioskKey, Pool, PoolKey, within_limit
+from badges.places.pool import KioskKey, Pool, PoolKey, within_limit
+from badges.wire import wire
 from server import feed, places, sharing
 from server.rules import rules
 

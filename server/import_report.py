@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from badges.numbers import badge_number
-from badges.roster import Finding, Roster
+from badges.credential.badge_number import badge_number
+from badges.roster.reader import Finding, Roster
 from server.command_line import PROBLEMS_SHOWN, count, listed
 from server.roster import ImportResult
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from badges import base45, wire
-from badges.card import Card
-from badges.credential import (
+from badges.credential import base45
+from badges.credential.badge_number import badge_number
+from badges.credential.credential import (
     PREFIX,
     Credential,
     CredentialFlag,
@@ -23,9 +23,10 @@ from badges.credential import (
     open_name,
     seal_name,
 )
-from badges.keys import SIGNATURE_BYTES
-from badges.numbers import badge_number
-from badges.roster import country_name
+from badges.credential.keys import SIGNATURE_BYTES
+from badges.printing.card import Card
+from badges.roster.reader import country_name
+from badges.wire import wire
 from server import attendees, copies, entry_log, feed, venue
 from server.attendees import Attendee
 from server.config import Event

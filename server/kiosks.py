@@ -13,8 +13,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from badges import wire
-from badges.enrolment import (
+from badges.credential.keys import BadSignatureError, PublicKey
+from badges.places.pool import KioskKey
+from badges.record import KioskId
+from badges.transparency.merkle import chain_start
+from badges.wire import wire
+from badges.wire.enrolment import (
     TOKEN_BYTES,
     EnrolmentCode,
     Identity,
@@ -22,10 +26,6 @@ from badges.enrolment import (
     sign_identity,
     six_words,
 )
-from badges.keys import BadSignatureError, PublicKey
-from badges.places import KioskKey
-from badges.record import KioskId
-from badges.transparency import chain_start
 from server import entry_log, feed, nesting, places
 from server.config import Event
 from server.ledger import Sender

@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from badges.enrolment import RequestStamp, signed_message
-from badges.keys import BadSignatureError, PublicKey
-from badges.places import KioskKey
+from badges.credential.keys import BadSignatureError, PublicKey
+from badges.places.pool import KioskKey
+from badges.wire.enrolment import RequestStamp, signed_message
 
 KIOSK_MAX = 8  # bodies of one kiosk at a time: it sends one after the other
 KNOWN_MAX = 200  # bodies of all known addresses together

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from msgspec import UnsetType
 
-from badges import wire
 from badges.admission.facts import Calendar
-from badges.keys import BadSignatureError, PublicKey
-from badges.places import KioskKey
+from badges.credential.keys import BadSignatureError, PublicKey
+from badges.places.pool import KioskKey
 from badges.record import WireError, decode_record
-from badges.transparency import chain_next
+from badges.transparency.merkle import chain_next
+from badges.wire import wire
 from server import absences, grants, places
 from server.ledger_rows import Line
 from server.ledger_step import Step

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from badges import wire
 from badges.record import ScanRecord
+from badges.wire import wire
 from server import entry_log, feed
 
 

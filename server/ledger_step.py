@@ -8,11 +8,11 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
-from badges import wire
 from badges.admission import Reason
 from badges.admission.facts import Calendar
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef
+from badges.wire import wire
 from server import copies, discrepancies, entry_log, presence, unnamed
 from server.ledger_rows import Line, Rows
 from server.place_accounts import Accounts

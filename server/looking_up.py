@@ -6,9 +6,9 @@ is kept nowhere.
 
 import sqlite3
 
-from badges.places import KioskKey
-from badges.supervising import PEOPLE_MAX, Found, PersonFacts
-from badges.wire import HolderName
+from badges.places.pool import KioskKey
+from badges.wire.supervisor import PEOPLE_MAX, Found, PersonFacts
+from badges.wire.wire import HolderName
 from server import entry_log, searching
 from server.attendees import whole_name
 

@@ -5,9 +5,9 @@ Its places in the old hall are called back; what it sends of there stays valid.
 
 import sqlite3
 
-from badges import wire
-from badges.places import KioskKey
-from badges.supervising import DoorChoice
+from badges.places.pool import KioskKey
+from badges.wire import wire
+from badges.wire.supervisor import DoorChoice
 from server import entry_log, feed, grants, nesting, places
 from server.names import names_of
 

@@ -5,8 +5,8 @@ and whoever is inside counts in every hall that they are in.
 import sqlite3
 from collections.abc import Mapping
 
-from badges import wire
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
+from badges.wire import wire
 from server import feed, nesting, places, presence
 
 Paths = Mapping[int, tuple[int, ...]]  # by door: halls around its own that it leads into

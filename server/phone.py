@@ -9,7 +9,7 @@ from itertools import groupby
 from flask import Blueprint, Response, abort, current_app, render_template
 from markupsafe import Markup
 
-from badges.qr import symbol_svg
+from badges.printing.qr import symbol_svg
 from server import auth, issuing, roster, venue
 from server.display import Clock
 from server.services import services

@@ -2,9 +2,9 @@
 
 import sqlite3
 
-from badges import wire
-from badges.places import KioskKey, Pool, PoolKey
+from badges.places.pool import KioskKey, Pool, PoolKey
 from badges.record import WireError
+from badges.wire import wire
 from server import places
 
 

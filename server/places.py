@@ -2,7 +2,7 @@
 caused it.
 
 A hall has two pools: ordinary places, up to its capacity, and override places, between that and the
-fire limit. The protocol is badges/places.py; this file keeps its state. Who gets how many is
+fire limit. The protocol is badges/places/pool.py; this file keeps its state. Who gets how many is
 `grants`' affair.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from badges import wire
-from badges.places import Held, KioskKey, Pool, PoolKey, within_limit
+from badges.places.pool import Held, KioskKey, Pool, PoolKey, within_limit
+from badges.wire import wire
 
 
 class UnknownHallError(ValueError):

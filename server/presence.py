@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from badges import wire
 from badges.admission.facts import StayId
 from badges.record import StayRef
+from badges.wire import wire
 
 # By so much two measured clocks may differ: by half of a kiosk's longest round trip and a jump that
 # it does not notice, of each of the two, and by one that the server does not notice.

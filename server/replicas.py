@@ -7,7 +7,7 @@ from collections.abc import Collection
 import msgspec
 from msgspec import UNSET
 
-from badges import wire
+from badges.wire import wire
 from server import copies, feed, nesting, places, presence, supervisors, venue
 from server.config import Event, day_starts
 from server.vouching import Voucher

@@ -12,8 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges import wire
-from badges.transparency import Tree
+from badges.transparency.merkle import Tree
+from badges.wire import wire
 from server import acts, database, disk, entry_log, files, places, restored_acts
 from server.config import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.database import DatabaseError

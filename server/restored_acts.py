@@ -5,7 +5,7 @@ kept.
 import sqlite3
 from typing import Any
 
-from badges.transparency import chain_start
+from badges.transparency.merkle import chain_start
 from server import acts
 
 _OF_HOLDERS = frozenset({"badge", "attendee", "unknown_holder"})

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from badges import wire
-from badges.roster import Finding, Problem, Roster, RosterRow
+from badges.roster.reader import Finding, Problem, Roster, RosterRow
+from badges.wire import wire
 from server import entry_log, feed, issuing, searching
 from server.attendees import (
     ALL_ZONES,

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from badges import roster_cells as cells
-from badges.numbers import badge_number
-from badges.roster import Finding, Problem, RosterRow
-from badges.roster_names import name_key
-from badges.roster_problem import shown
+from badges.credential.badge_number import badge_number
+from badges.roster import cells
+from badges.roster.problems import shown
+from badges.roster.reader import Finding, Problem, RosterRow
+from badges.roster.same_name import name_key
 from server.attendees import whole_name
 
 

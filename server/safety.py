@@ -8,8 +8,8 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from badges import wire
-from badges.places import KioskKey, PlacesError, PoolKey
+from badges.places.pool import KioskKey, PlacesError, PoolKey
+from badges.wire import wire
 from server import entry_log, feed, grants, nesting, places, presence, two_people, venue
 from server.venue_plan import VenueError
 

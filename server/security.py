@@ -15,7 +15,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
-from badges import wire
+from badges.wire import wire
 from server import auth, disk
 from server.config import Event
 from server.lanes import BusyError

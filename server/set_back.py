@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from badges import wire
-from badges.keys import BadSignatureError
-from badges.places import PoolKey
-from badges.signed_places import mark_message, verify_order
-from badges.transparency import NoteError, open_checkpoint
+from badges.credential.keys import BadSignatureError
+from badges.places.pool import PoolKey
+from badges.places.signed import mark_message, verify_order
+from badges.transparency.merkle import NoteError, open_checkpoint
+from badges.wire import wire
 from server import acts, entry_log, feed, places, restore
 from server.config import Event
 from server.ledger import ForkError, Sender

@@ -1,5 +1,5 @@
 """How a hall's places are shared among its doors. A policy, apart from the protocol: a poor answer
-here costs attendees a walk or a wait and never overfills a hall (badges/places.py).
+here costs attendees a walk or a wait and never overfills a hall (badges/places/pool.py).
 
 Places are worth most at doors: a door that loses the network has those that it holds, and while it
 is heard it can be asked for them. So nearly all are out, by expected demand (docs/sharing.md).
@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from badges.places import KioskKey
+from badges.places.pool import KioskKey
 
 FLOOR = 0.1  # of the places: split equally, so that a door that was idle has some too
 RESERVE = 0.02  # of the places: kept in the pool, for whoever asks first

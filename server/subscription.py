@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from badges import wire
+from badges.wire import wire
 
 QUEUE_MAX = 10_000
 

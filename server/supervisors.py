@@ -6,7 +6,7 @@ find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
 
 import sqlite3
 
-from badges import wire
+from badges.wire import wire
 from server import entry_log, feed
 from server.accounts import HASHER, AccountError, user
 

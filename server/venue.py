@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from badges import wire
+from badges.wire import wire
 from server import entry_log, feed
 from server.categories import CategoryPlan
 from server.names import names_of

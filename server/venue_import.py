@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from badges import wire
+from badges.wire import wire
 from server import entry_log, feed, grants, nesting_settle
 from server.categories import put_category
 from server.names import names_text

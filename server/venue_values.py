@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from badges.card import CardError, check_colour
+from badges.printing.card import CardError, check_colour
 
 TEXT_CHARS_MAX = 200
 LIST_MAX = 20_000

@@ -10,7 +10,7 @@ from typing import Any
 import openpyxl
 from openpyxl.utils import get_column_letter
 
-from badges.roster_xlsx import cell_text
+from badges.roster.xlsx_lines import cell_text
 from server.venue_plan import VenueError
 
 UNPACKED_BYTES_MAX = 100_000_000

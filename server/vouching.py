@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from badges import wire
-from badges.keys import PrivateKey
-from badges.places import KioskKey, PoolKey
-from badges.signed_places import mark_message, sign_order
+from badges.credential.keys import PrivateKey
+from badges.places.pool import KioskKey, PoolKey
+from badges.places.signed import mark_message, sign_order
+from badges.wire import wire
 from server import entry_log, feed
 
 KEPT = 20_000  # signatures; more than all accounts of an event

@@ -21,16 +21,16 @@ PICTURES = {"cv2", "numpy", "zxingcpp", "pyzbar", "PIL"}
 PAPER = {"qrcode", "PIL", "typst", "fontTools", "openpyxl", "pyzbar", "zxingcpp"}
 BADGES = {"nacl", "msgspec", "badges"}
 PURE = {"time", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "asyncio"}
-PAPER_FILES = ("badges/qr", "badges/card", "badges/roster", "badges/font")
+PAPER_FILES = ("badges/printing/", "badges/roster/", "badges/cli/")
 SQL_FILES = ("kiosk/journal", "kiosk/replica")
 SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE)\b", re.S)
 # Transport calls the server, signal calls a relay, the screen listens on loopback.
 # `screen` waits until that page is there.
 SOCKET_FILES = (
-    "kiosk/transport.py",
-    "kiosk/signal.py",
+    "kiosk/sync/transport.py",
+    "kiosk/relay/relay.py",
     "kiosk/screen/__init__.py",
-    "kiosk/autostart.py",
+    "kiosk/cli/autostart.py",
 )
 SOCKETS = {"socket", "ssl", "http.client", "urllib", "requests", "httpx"}
 
@@ -83,7 +83,7 @@ def test_a_package_imports_only_what_it_may(path: Path) -> None:
     package = name(path).split("/")[0]
     if package == "badges":
         assert not modules & {"kiosk", "server", "flask", "sqlite_utils"}
-        if name(path) not in ("badges/__main__.py",):
+        if name(path) not in ("badges/cli/main.py",):
             assert not modules & PURE, "the core has no senses: pass it as an argument"
         if not name(path).startswith(PAPER_FILES):
             assert not modules & (PAPER | PICTURES)
@@ -96,7 +96,7 @@ def test_a_package_imports_only_what_it_may(path: Path) -> None:
 @pytest.mark.parametrize("path", sources("kiosk"), ids=name)
 def test_kiosk_parts_keep_to_their_senses(path: Path) -> None:
     stem = name(path)
-    if not stem.startswith(("kiosk/camera", "kiosk/reader", "kiosk/opencv", "kiosk/reading")):
+    if not stem.startswith(("kiosk/camera", "kiosk/reader", "kiosk/pictures", "kiosk/cli/read")):
         assert not roots(path) & PICTURES, "only camera and reader see pictures"
     if stem not in SOCKET_FILES:
         assert not imported(path) & SOCKETS, "only transport opens sockets"

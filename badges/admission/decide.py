@@ -19,7 +19,7 @@ from badges.admission.facts import (
     Scan,
     Session,
 )
-from badges.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, CredentialFlag
 
 
 def decide(scan: Scan, facts: Facts) -> Decision:

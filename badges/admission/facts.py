@@ -6,7 +6,7 @@ Instants are Unix milliseconds in UTC (`…_at`); durations end in `_ms`.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from badges.credential import Credential
+from badges.credential.credential import Credential
 
 
 class Direction(StrEnum):

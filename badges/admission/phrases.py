@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from badges.admission import sentences
 from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
 from badges.admission.sentences import DENIED, FLAGS, PARTS, WORDS, Pair
-from badges.catalogue import ENGLISH, Catalogues
+from badges.i18n import ENGLISH, Catalogues
 
 Language = str  # as in names of halls: "en", "zh", …
 LANGUAGES: tuple[Language, ...] = ("en", "zh")  # always there, and complete

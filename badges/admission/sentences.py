@@ -8,7 +8,7 @@ place (a session's title or the hall), who, time, day, span, door, opens (a whol
 from collections.abc import Mapping
 
 from badges.admission.facts import Flag, Reason
-from badges.catalogue import N_
+from badges.i18n import N_
 
 Pair = tuple[str, str]
 

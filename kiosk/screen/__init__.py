@@ -15,13 +15,13 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.server import create_server
 
-from kiosk.board import Board
 from kiosk.screen import supervisor_pages
+from kiosk.screen.board import Board
 from kiosk.screen.entrance import Entrance
 from kiosk.screen.feed import Feeds
 from kiosk.screen.languages import add_languages
 from kiosk.screen.pages import BODY_BYTES_MAX, Screen, blueprint
-from kiosk.supervisor import Supervision
+from kiosk.supervisor.supervision import Supervision
 
 LOOPBACK = ("127.0.0.1", "::1")
 THREADS = 12  # four feeds, and the short requests beside them

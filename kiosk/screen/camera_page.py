@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 
-from kiosk.camera_settings import Hint
-from kiosk.camera_view import CameraReport
-from kiosk.catalogue import translated
-from kiosk.messages import in_language
-from kiosk.screen.camera_words import CAMERA
+from kiosk.camera.controls import Hint
+from kiosk.camera.report import CameraReport
+from kiosk.screen.camera_texts import CAMERA
 from kiosk.screen.languages import is_known, page_languages, told_of
+from kiosk.texts.catalogue import translated
+from kiosk.texts.messages import in_language
 
 PICTURE_S = 0.1  # at most ten pictures a second, however many tabs ask
 EXTENSION = "camera_page"

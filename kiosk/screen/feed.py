@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from badges.numbers import badge_number
-from kiosk.answer import Answer
-from kiosk.board import Board, BoardState
-from kiosk.catalogue import each
-from kiosk.messages import Message, in_language
+from badges.credential.badge_number import badge_number
+from kiosk.door.answer import Answer
+from kiosk.screen.board import Board, BoardState
+from kiosk.texts.catalogue import each
+from kiosk.texts.messages import Message, in_language
 
 BEAT_S = 1.0  # a sign of life; the page gives up on a kiosk that is silent for several
 FEEDS_MAX = 4  # each holds one of the server's threads

@@ -14,17 +14,10 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     get_locale,
 )
 
-from badges.catalogue import (
-    CHINESE,
-    ENGLISH,
-    CatalogueError,
-    Catalogues,
-    language_of,
-    locale_of,
-)
-from kiosk import catalogue
-from kiosk.catalogue import translated
-from kiosk.screen.words import CLOSED, SUPERVISOR, WORDS
+from badges.i18n import CHINESE, ENGLISH, CatalogueError, Catalogues, language_of, locale_of
+from kiosk.screen.texts import CLOSED, SUPERVISOR, WORDS
+from kiosk.texts import catalogue
+from kiosk.texts.catalogue import translated
 
 PARAMETER = "languages"  # of the page's address: ?languages=fr,en
 

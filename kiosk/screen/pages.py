@@ -32,12 +32,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from badges.admission.facts import Direction
-from badges.wire import ErrorAnswer, ErrorBody
-from kiosk.board import Board
+from badges.wire.wire import ErrorAnswer, ErrorBody
+from kiosk.screen.board import Board
 from kiosk.screen.entrance import COOKIE, LINK_PATH, Entrance
 from kiosk.screen.feed import Feeds, stream
+from kiosk.screen.hand_scanner import WrongLayoutError, read_typed
 from kiosk.screen.languages import closed_words, page_words
-from kiosk.screen.wedge import WrongLayoutError, read_typed
 
 BODY_BYTES_MAX = 4096
 TEXT_MAX = 512  # a badge has 122 characters

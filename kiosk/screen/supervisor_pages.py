@@ -15,14 +15,14 @@ from msgspec import Meta, Struct
 from werkzeug.exceptions import HTTPException
 
 from badges.admission.facts import Direction
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from badges.record import Count
-from badges.supervising import PersonFacts
-from kiosk.admit import NotReadyError
-from kiosk.catalogue import each, say
-from kiosk.journal import JournalError
-from kiosk.supervisor import Supervision
-from kiosk.supervisor_words import ANNUL_REASONS, OVERRIDE_REASONS, SupervisorError
+from badges.wire.supervisor import PersonFacts
+from kiosk.door.admit import NotReadyError
+from kiosk.journal.journal import JournalError
+from kiosk.supervisor.supervision import Supervision
+from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, SupervisorError
+from kiosk.texts.catalogue import each, say
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("supervisor", __name__, url_prefix="/supervisor")

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, current_app, render_template, request
 from werkzeug.datastructures import MultiDict
 
-from badges.numbers import parse_badge_number
+from badges.credential.badge_number import parse_badge_number
 from server import auth, entries, entries_csv, entry_log, venue
 from server.admin.fields import Asked, whole
 from server.display import BY_SUPERVISORS, DECISIONS, REASONS, Clock

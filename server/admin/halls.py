@@ -15,7 +15,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
-from badges.places import PlacesError, PoolKey
+from badges.places.pool import PlacesError, PoolKey
 from server import accounts, auth, entries, nesting, places, safety, venue
 from server.admin.fields import whole
 from server.admin.sign_in import caller, guesses

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from badges import wire
+from badges.wire import wire
 from server.display import span
 from server.grants import LIVE_MS
 from server.kiosks import KioskRow

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from badges.qr import symbol_svg
+from badges.printing.qr import symbol_svg
 from server import acts, auth, kiosks, venue
 from server.admin import health
 from server.admin.fields import whole

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from badges import card as cards
-from badges.numbers import badge_number, parse_badge_number
-from badges.qr import symbol_svg
-from badges.roster import country_name
+from badges.credential.badge_number import badge_number, parse_badge_number
+from badges.printing import card as cards
+from badges.printing.qr import symbol_svg
+from badges.roster.reader import country_name
 from server import auth, copies, entries, entry_log, issuing, presence, roster, venue
 from server.admin.fields import whole
 from server.categories import CategoryPlan

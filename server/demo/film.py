@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from badges.card import Card
+from badges.printing.card import Card
 from server.demo.avi import MotionJpeg
 from server.demo.motion import (
     FPS,

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import click
 
-from badges.roster import read_roster
+from badges.roster.reader import read_roster
 from server import issuing, roster, venue
 from server.config import Event, init_event
 from server.database import Database

@@ -6,8 +6,8 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from badges.card import Card, CardError, render_png
-from badges.qr import symbol
+from badges.printing.card import Card, CardError, render_png
+from badges.printing.qr import symbol
 from server.demo.motion import Corners
 from server.demo.scene import Picture
 

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from badges import base45
-from badges.card import Card
-from badges.credential import PREFIX, Credential, issue_credential
-from badges.keys import PrivateKey
+from badges.credential import base45
+from badges.credential.credential import PREFIX, Credential, issue_credential
+from badges.credential.keys import PrivateKey
+from badges.printing.card import Card
 from server import issuing
 from server.attendees import Attendee, find_attendees
 from server.config import Event

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from badges.card import CardError, render_pdf
+from badges.printing.card import CardError, render_pdf
 from server import issuing
 from server.attendees import find_attendees
 from server.command_line import count, progress

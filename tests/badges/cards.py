@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pypdfium2
 
-from badges.base45 import ALPHABET
-from badges.card import Card
+from badges.credential.base45 import ALPHABET
+from badges.printing.card import Card
 
 EVENT = "Global Digital Forum 2026"
 DPI = 150

@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from badges.roster import Roster, read_roster
+from badges.roster.reader import Roster, read_roster
 
 CATEGORIES = ("delegate", "speaker", "press")
 

@@ -15,7 +15,7 @@ from badges.admission.facts import (
     Session,
     StayId,
 )
-from badges.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, CredentialFlag
 
 UNREAD = (Reason.NOT_A_BADGE, Reason.FORGED, Reason.OTHER_EVENT)
 DAYS = (0, 100, 200, 300)

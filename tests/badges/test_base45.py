@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badges.base45 import ALPHABET, Base45Error, decode, encode
+from badges.credential.base45 import ALPHABET, Base45Error, decode, encode
 
 
 @pytest.mark.parametrize(

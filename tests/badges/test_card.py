@@ -10,8 +10,8 @@ import zxingcpp
 from PIL import Image
 from pyzbar import pyzbar
 
-from badges import fonts
-from badges.card import (
+from badges.printing import fonts
+from badges.printing.card import (
     CARDS_MAX,
     CardError,
     MissingGlyphError,

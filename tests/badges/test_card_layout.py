@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from badges.card import render_pdf
+from badges.printing.card import render_pdf
 from tests.badges.cards import ANNA, CREDENTIAL, EVENT, MM, named, pages
 
 SCRIPTS = {

@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po as babel_reads
 
 from badges.admission import Admitted, Denied, Direction, Reason, phrases, sentences
 from badges.admission.phrases import explain
-from badges.catalogue import CatalogueError, Catalogues, language_of, locale_of, read_po
+from badges.i18n import CatalogueError, Catalogues, language_of, locale_of, read_po
 
 CHINESE = Path(sentences.__file__).parent.parent / "translations/zh_Hans/LC_MESSAGES/badges.po"
 
@@ -189,7 +189,7 @@ def test_mo_file_is_one_that_others_read() -> None:
     """What is made in memory is a true .mo file: Babel writes the same messages."""
     import io
 
-    from badges.catalogue import _mo
+    from badges.i18n import _mo
 
     catalogue = read_mo(io.BytesIO(_mo({"": "Language: fr\n", "b": "2", "a": "1"})))
     again = io.BytesIO()

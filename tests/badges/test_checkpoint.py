@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badges import notes
-from badges.keys import PrivateKey, PublicKey
-from badges.transparency import (
+from badges.credential.keys import PrivateKey, PublicKey
+from badges.transparency import signed_note
+from badges.transparency.merkle import (
     Checkpoint,
     NoteError,
     cosign,
@@ -30,8 +30,8 @@ TIME_S = 1_790_000_000
 
 def signed(text: str) -> str:
     """Any text as a note with a right signature by the log."""
-    key_id = notes.key_id(NAME, notes.ED25519, LOG.public)
-    return f"{text}\n{notes.signature_line(NAME, key_id, LOG.sign(text.encode()))}"
+    key_id = signed_note.key_id(NAME, signed_note.ED25519, LOG.public)
+    return f"{text}\n{signed_note.signature_line(NAME, key_id, LOG.sign(text.encode()))}"
 
 
 def test_it_works():
@@ -50,7 +50,7 @@ def test_a_checkpoint_of_another_implementation():
         "— sum.golang.org Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGz"
         "Gku9nTo+zyWE+xeMcTOAYQ8=\n"
     )
-    assert notes.key_id(name, notes.ED25519, public).hex() == key_id
+    assert signed_note.key_id(name, signed_note.ED25519, public).hex() == key_id
     checkpoint = open_checkpoint(public, name, note)
     assert (checkpoint.origin, checkpoint.size) == ("go.sum database tree", 20852163)
     assert checkpoint.root.hex().startswith("0ac5186a91863e8e")
@@ -223,8 +223,8 @@ def test_of_several_cosignatures_the_last_counts():
 
 
 def cosignature_line(stamp: bytes, signature: bytes) -> str:
-    key_id = notes.key_id("w", notes.COSIGNATURE, WITNESS.public)
-    return notes.signature_line("w", key_id, stamp + signature)
+    key_id = signed_note.key_id("w", signed_note.COSIGNATURE, WITNESS.public)
+    return signed_note.signature_line("w", key_id, stamp + signature)
 
 
 def test_a_cosignature_counts_for_its_time_and_text_alone():

@@ -11,8 +11,8 @@ import qrcode
 from click.testing import CliRunner
 from PIL import Image
 
-from badges.__main__ import main
-from badges.keyfile import decode_keys, decode_ring
+from badges.cli.main import main
+from badges.credential.keyfile import decode_keys, decode_ring
 
 EVENT = "4f6d1c9a-b2e8-4d53-a7f0-315e8c2b9d64"
 ISSUE = ["--serial", "1234", "--category", "3", "--days", "1-3", "--zones", "0,31"]

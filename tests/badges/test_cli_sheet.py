@@ -9,10 +9,10 @@ import pypdfium2
 import pytest
 from click.testing import CliRunner
 
-from badges import sheet
-from badges.__main__ import main
-from badges.keyfile import decode_keys
-from badges.roster import read_roster
+from badges.cli.main import main
+from badges.credential.keyfile import decode_keys
+from badges.printing import offline_sheet
+from badges.roster.reader import read_roster
 from server.categories import DEFAULT_CATEGORIES
 
 ROSTER = """\
@@ -54,10 +54,10 @@ def inspected(keys: Path, pdf: Path) -> list[dict]:
 
 
 def cards_of(keys: Path, text: str):
-    roster = read_roster(text.encode(), "r.csv", categories=tuple(sheet.CATEGORIES))
+    roster = read_roster(text.encode(), "r.csv", categories=tuple(offline_sheet.CATEGORIES))
     assert roster.problems == ()
     bits = {zone: 0 for row in roster.rows for zone in row.zones}
-    return sheet.make_cards(decode_keys(keys.read_bytes()), roster.rows, bits)
+    return offline_sheet.make_cards(decode_keys(keys.read_bytes()), roster.rows, bits)
 
 
 def test_it_works(keys):
@@ -88,15 +88,17 @@ def test_nobody_shares_a_serial(keys):
 
 
 def test_after_the_last_serial_comes_the_first(keys):
-    roster = read_roster(b"name,category\nKim,vip\n", "r.csv", categories=tuple(sheet.CATEGORIES))
+    roster = read_roster(
+        b"name,category\nKim,vip\n", "r.csv", categories=tuple(offline_sheet.CATEGORIES)
+    )
     event_keys = decode_keys(keys.read_bytes())
     names = (replace(roster.rows[0], given_name=f"Kim {i}") for i in itertools.count())
     serial, row = next(
         (serial, row)
         for row in names
-        if (serial := sheet._serial(event_keys, row, set())) > 0xFFF000
+        if (serial := offline_sheet._serial(event_keys, row, set())) > 0xFFF000
     )
-    assert sheet._serial(event_keys, row, set(range(serial, 0x1000000))) == 0
+    assert offline_sheet._serial(event_keys, row, set(range(serial, 0x1000000))) == 0
 
 
 def test_what_stands_on_a_card(keys):
@@ -107,9 +109,9 @@ def test_what_stands_on_a_card(keys):
 
 
 def test_the_categories_are_a_new_servers():
-    assert sheet.CATEGORIES == {plan.key: plan for plan in DEFAULT_CATEGORIES}
+    assert offline_sheet.CATEGORIES == {plan.key: plan for plan in DEFAULT_CATEGORIES}
     # The numbers stand in credentials, and so never change.
-    assert {key: each.code for key, each in sheet.CATEGORIES.items()} == {
+    assert {key: each.code for key, each in offline_sheet.CATEGORIES.items()} == {
         "delegate": 1,
         "speaker": 2,
         "exhibitor": 3,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badges import base45
-from badges.credential import (
+from badges.credential import base45
+from badges.credential.credential import (
     CONTEXT,
     CREDENTIAL_BYTES,
     FIELD_BYTES,
@@ -22,7 +22,7 @@ from badges.credential import (
     issue_credential,
     open_credential,
 )
-from badges.keys import BadgeKey, KeyRing, PrivateKey
+from badges.credential.keys import BadgeKey, KeyRing, PrivateKey
 
 EVENT = bytes.fromhex("00ff5a5ab2e84d53a7f0315e8c2b9d64")
 KEY = PrivateKey(b"first badge key".ljust(32))

@@ -4,9 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from badges import credential
-from badges.credential import Credential, CredentialFlag, Kind, issue_credential, open_credential
-from badges.keys import BadgeKey, KeyRing, PrivateKey
+from badges.credential import credential
+from badges.credential.credential import (
+    Credential,
+    CredentialFlag,
+    Kind,
+    issue_credential,
+    open_credential,
+)
+from badges.credential.keys import BadgeKey, KeyRing, PrivateKey
 
 EVENT = bytes(range(16))
 KEY = PrivateKey(b"badge".ljust(32, b"."))

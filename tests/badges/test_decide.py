@@ -8,7 +8,7 @@ import pytest
 
 from badges.admission import Admitted, Denied, Direction, Facts, Flag, Reason, Scan, decide
 from badges.admission.facts import AntiPassback, Calendar, Hall, Holder, Presence, Session, StayId
-from badges.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, CredentialFlag
 
 DAY = 86_400_000
 HOUR = 3_600_000

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from badges.keyfile import (
+from badges.credential.keyfile import (
     EventKeys,
     KeyFileError,
     SecretKey,
@@ -13,7 +13,7 @@ from badges.keyfile import (
     encode_keys,
     encode_ring,
 )
-from badges.keys import PrivateKey
+from badges.credential.keys import PrivateKey
 
 KEYS = EventKeys(
     bytes(range(16)),

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from badges.keys import (
+from badges.credential.keys import (
     RING_CONTEXT,
     BadgeKey,
     BadSignatureError,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badges.numbers import SERIAL_MAX, badge_number, parse_badge_number
+from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
 
 
 @pytest.mark.parametrize(

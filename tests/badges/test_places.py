@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from badges.admission.facts import StayId
-from badges.places import Account, NoPlaceError, Order, PlacesError, Pool, may_credit, may_trust
+from badges.places.pool import (
+    Account,
+    NoPlaceError,
+    Order,
+    PlacesError,
+    Pool,
+    may_credit,
+    may_trust,
+)
 
 A = ("door-a", 1)
 B = ("door-b", 1)

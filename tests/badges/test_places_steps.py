@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from badges.admission.facts import StayId
-from badges.places import (
+from badges.places.pool import (
     Account,
     Held,
     NoPlaceError,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from pyzbar import pyzbar
 
-from badges.base45 import ALPHABET
-from badges.qr import Symbol, SymbolError, symbol, symbol_png, symbol_svg
+from badges.credential.base45 import ALPHABET
+from badges.printing.qr import Symbol, SymbolError, symbol, symbol_png, symbol_svg
 
 CREDENTIAL = "HK" + "".join(random.Random(5).choices(ALPHABET, k=120))
 

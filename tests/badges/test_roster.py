@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badges.roster import (
+from badges.roster.columns import column_of
+from badges.roster.reader import (
     COLUMNS,
     Problem,
     Roster,
@@ -15,7 +16,6 @@ from badges.roster import (
     country_name,
     read_roster,
 )
-from badges.roster_columns import column_of
 from tests.badges.rosters import CATEGORIES, messages, read, read_cell
 
 

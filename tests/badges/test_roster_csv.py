@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.roster import RosterError, RosterLimits
+from badges.roster.reader import RosterError, RosterLimits
 from tests.badges.rosters import messages, read
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from badges.roster import Finding, Roster, RosterAnswers
-from badges.roster_names import name_key
+from badges.roster.reader import Finding, Roster, RosterAnswers
+from badges.roster.same_name import name_key
 from tests.badges.rosters import messages, read, read_cell
 
 

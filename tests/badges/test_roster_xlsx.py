@@ -9,8 +9,8 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.formula import ArrayFormula
 
-from badges.roster import RosterAnswers, RosterError
-from badges.roster_xlsx import cell_text
+from badges.roster.reader import RosterAnswers, RosterError
+from badges.roster.xlsx_lines import cell_text
 from tests.badges.rosters import messages, read
 
 MIDNIGHT = dt.datetime(2026, 1, 3)  # noqa: DTZ001 - a spreadsheet knows no zones

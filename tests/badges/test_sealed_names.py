@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badges.credential import ForgedError, lookup_id, open_name, seal_name
+from badges.credential.credential import ForgedError, lookup_id, open_name, seal_name
 
 ALICE = bytes(range(64))
 BOB = bytes(range(1, 65))

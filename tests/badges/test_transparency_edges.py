@@ -4,10 +4,9 @@ import base64
 
 import pytest
 
-from badges import notes
-from badges.keys import PrivateKey
-from badges.notes import NoteError, ProofError
-from badges.transparency import (
+from badges.credential.keys import PrivateKey
+from badges.transparency import signed_note
+from badges.transparency.merkle import (
     Checkpoint,
     Tree,
     cosign,
@@ -18,6 +17,7 @@ from badges.transparency import (
     verify_cosignature,
     verify_inclusion,
 )
+from badges.transparency.signed_note import NoteError, ProofError
 
 LOG, WITNESS = PrivateKey(b"log".ljust(32, b".")), PrivateKey(b"witness".ljust(32, b"."))
 ROOT = bytes(range(32))
@@ -87,7 +87,7 @@ def test_a_tree_keeps_no_more_levels_than_it_needs(size: int) -> None:
 
 class TestNames:
     def test_the_longest(self) -> None:
-        longest = "x" * notes.NAME_CHARS_MAX
+        longest = "x" * signed_note.NAME_CHARS_MAX
         assert Checkpoint(longest, 1, ROOT).origin == longest
         for name in ("", longest + "x"):
             with pytest.raises(NoteError):
@@ -108,8 +108,8 @@ class TestTimes:
         time_s = LARGEST + 1
         text = Checkpoint("log", 5, ROOT).text()
         signature = WITNESS.sign(f"cosignature/v1\ntime {time_s}\n{text}".encode())
-        key_id = notes.key_id("witness", notes.COSIGNATURE, WITNESS.public)
-        line = notes.signature_line("witness", key_id, time_s.to_bytes(8, "big") + signature)
+        key_id = signed_note.key_id("witness", signed_note.COSIGNATURE, WITNESS.public)
+        line = signed_note.signature_line("witness", key_id, time_s.to_bytes(8, "big") + signature)
         with pytest.raises(NoteError, match="malformed"):
             verify_cosignature(WITNESS.public, "witness", NOTE + line)
 
@@ -117,11 +117,11 @@ class TestTimes:
 def test_only_a_checkpoint_is_cosigned() -> None:
     """Another note, rightly signed by both, is no statement about a log."""
     text = "log\nnot a size\n" + base64.b64encode(ROOT).decode() + "\n"
-    key_id = notes.key_id("log", notes.ED25519, LOG.public)
-    note = f"{text}\n" + notes.signature_line("log", key_id, LOG.sign(text.encode()))
+    key_id = signed_note.key_id("log", signed_note.ED25519, LOG.public)
+    note = f"{text}\n" + signed_note.signature_line("log", key_id, LOG.sign(text.encode()))
     signature = WITNESS.sign(f"cosignature/v1\ntime 7\n{text}".encode())
-    witness_id = notes.key_id("witness", notes.COSIGNATURE, WITNESS.public)
-    line = notes.signature_line("witness", witness_id, (7).to_bytes(8, "big") + signature)
+    witness_id = signed_note.key_id("witness", signed_note.COSIGNATURE, WITNESS.public)
+    line = signed_note.signature_line("witness", witness_id, (7).to_bytes(8, "big") + signature)
     for wrong in (
         lambda: cosign(WITNESS, "witness", note, 7),
         lambda: verify_cosignature(WITNESS.public, "witness", note + line),

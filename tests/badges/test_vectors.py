@@ -9,7 +9,7 @@ import cryptography_vectors
 import pytest
 
 from badges.admission.facts import Reason
-from badges.credential import (
+from badges.credential.credential import (
     Credential,
     CredentialError,
     CredentialFlag,
@@ -20,7 +20,7 @@ from badges.credential import (
     open_name,
     seal_name,
 )
-from badges.keys import (
+from badges.credential.keys import (
     BadgeKey,
     BadSignatureError,
     KeyRing,

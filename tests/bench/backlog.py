@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from badges.places import PoolKey
-from kiosk.sync import BATCH_SCANS
+from badges.places.pool import PoolKey
+from kiosk.sync.upload import BATCH_SCANS
 from server import places
 from tests.bench.doors import scan_steadily
 from tests.bench.load import Load, Timings, enrol_all, quantiles, used, venue

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from badges.keys import PrivateKey
-from badges.transparency import open_checkpoint
+from badges.credential.keys import PrivateKey
+from badges.transparency.merkle import open_checkpoint
 from server import feed
 from server.entry_log import Log
 from tests.bench.ledger_site import LedgerSite

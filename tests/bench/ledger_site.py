@@ -6,10 +6,10 @@ import sqlite3
 import time
 from pathlib import Path
 
-from badges import wire
 from badges.admission.facts import Calendar
-from badges.places import PoolKey
-from badges.transparency import chain_start
+from badges.places.pool import PoolKey
+from badges.transparency.merkle import chain_start
+from badges.wire import wire
 from server import feed, kiosks, ledger, places
 from server.database import Database, connect
 from server.schema import migrate

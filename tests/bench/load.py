@@ -14,9 +14,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from badges import wire
-from badges.transparency import chain_start
-from kiosk.sync import HEARTBEAT_S
+from badges.transparency.merkle import chain_start
+from badges.wire import wire
+from kiosk.sync.upload import HEARTBEAT_S
 from server import places
 from tests.bench.load_kiosk import Kiosk, signed_request
 from tests.server.doors import Door

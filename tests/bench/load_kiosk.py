@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from badges import wire
-from badges.enrolment import RequestStamp, body_digest, request_message
-from badges.places import Account, PoolKey
-from kiosk.orders import pool_order
+from badges.places.pool import Account, PoolKey
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, body_digest, request_message
+from kiosk.journal.orders import pool_order
 from tests.server.doors import Door
 from tests.system.site import now_ms
 

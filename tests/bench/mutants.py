@@ -1,7 +1,7 @@
 """Small wrong changes of the code that keeps the promises: do the tests notice each of them?
 
 A change that can't be told from the right code by any behaviour stands with the reason in
-mutants_equivalent.toml. `MUTANTS="badges/places.py server"` chooses files or packages,
+mutants_equivalent.toml. `MUTANTS="badges/places/pool.py server"` chooses files or packages,
 `MUTANTS_SHARE=20` tries that many percent of each file's, by a fixed draw.
 """
 
@@ -20,18 +20,19 @@ ROOT = Path(__file__).parent.parent.parent
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
 OUT = ROOT / "build" / "bench"
 BADGES = (
-    "badges/places.py", "badges/admission/decide.py", "badges/credential.py",
-    "badges/transparency.py",
+    "badges/places/pool.py", "badges/admission/decide.py", "badges/credential/credential.py",
+    "badges/transparency/merkle.py",
 )  # fmt: skip
 KIOSK = (
-    "kiosk/admit.py", "kiosk/known.py", "kiosk/repeats.py", "kiosk/journal.py",
-    "kiosk/journal_step.py", "kiosk/sync.py", "kiosk/replica.py", "kiosk/signer.py",
+    "kiosk/door/admit.py", "kiosk/door/facts.py", "kiosk/door/repeats.py",
+    "kiosk/journal/journal.py", "kiosk/journal/transaction.py", "kiosk/sync/upload.py",
+    "kiosk/replica/replica.py", "kiosk/sync/signer.py",
 )  # fmt: skip
 SERVER = (
     "server/ledger.py", "server/ledger_step.py", "server/presence.py", "server/unnamed.py",
     "server/places.py", "server/place_accounts.py", "server/grants.py", "server/database.py",
     "server/lanes.py", "server/api.py", "server/auth.py", "server/security.py",
-    "badges/signed_places.py",
+    "badges/places/signed.py",
 )  # fmt: skip
 # Those of each package that are about these files, and take seconds rather than minutes.
 TESTS = {

@@ -1,13 +1,13 @@
-"""One hall under the product's own protocol and policy: badges/places.py and server/sharing.py.
+"""One hall under the product's own protocol (badges/places/pool.py) and policy (server/sharing.py).
 
 A message takes no time here; whether a link carries it is the day's matter. The steps are those of
-kiosk/journal.py and server/ledger_step.py, for people who come once.
+kiosk/journal/journal.py and server/ledger_step.py, for people who come once.
 """
 
 from dataclasses import dataclass, field
 
 from badges.admission.facts import StayId
-from badges.places import Account, KioskKey, Pool, may_credit, may_trust
+from badges.places.pool import Account, KioskKey, Pool, may_credit, may_trust
 from server import sharing
 
 LIVE_S = 30  # as in server/grants.py

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from badges import wire
 from badges.admission import Direction
-from badges.credential import Credential, CredentialFlag, issue_credential
-from badges.keys import BadgeKey, KeyRing, sign_ring
-from badges.supervising import DoorChoice, DoorChoices, Found, LookUp, Moved, PersonFacts
-from kiosk.camera import Camera, CameraError
-from kiosk.camera_sources import Kind, Source
-from kiosk.config import KioskSettings
+from badges.credential.credential import Credential, CredentialFlag, issue_credential
+from badges.credential.keys import BadgeKey, KeyRing, sign_ring
+from badges.wire import wire
+from badges.wire.supervisor import DoorChoice, DoorChoices, Found, LookUp, Moved, PersonFacts
+from kiosk.camera.camera import Camera, CameraError
+from kiosk.camera.sources import Kind, Source
+from kiosk.config.settings import KioskSettings
+from kiosk.eye import Eye
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page
-from kiosk.watching import Eye
 from tests.kiosk.door import (
     BADGE,
     DAY_MS,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from badges.admission import Direction
-from kiosk import catalogue
-from kiosk.messages import Code, Message
+from kiosk.texts import catalogue
+from kiosk.texts.messages import Code, Message
 from tests.browser.door import LOOKED_AT, NAMED, Door, flagged, press
 from tests.browser.page import SMALL, Page
 from tests.browser.test_supervisor import deny, unlock

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from badges.admission import Direction
-from kiosk.camera import Camera, parse_source
-from kiosk.config import KioskSettings
-from kiosk.messages import Code, Message, in_language
+from kiosk.camera.camera import Camera, parse_source
+from kiosk.config.settings import KioskSettings
+from kiosk.eye import Eye
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
-from kiosk.watching import Eye
+from kiosk.texts.messages import Code, Message, in_language
 from tests.browser.door import Door, Event
 from tests.browser.page import SIZES, SMALL, Page
 from tests.kiosk.door import badge, enrolled

@@ -5,18 +5,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges import wire
 from badges.admission import Denied
-from badges.credential import Credential, issue_credential, lookup_id, open_credential, seal_name
-from badges.enrolment import Identity, sign_identity
-from badges.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
-from badges.places import Order, PoolKey
+from badges.credential.credential import (
+    Credential,
+    issue_credential,
+    lookup_id,
+    open_credential,
+    seal_name,
+)
+from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
+from badges.places.pool import Order, PoolKey
 from badges.record import StayRef
-from kiosk.admit import Admitter
-from kiosk.config import make_identity, save_identity, save_key
-from kiosk.journal import Journal
-from kiosk.link import Skew
-from kiosk.replica import Replica
+from badges.wire import wire
+from badges.wire.enrolment import Identity, sign_identity
+from kiosk.config.settings import make_identity, save_identity, save_key
+from kiosk.door.admit import Admitter
+from kiosk.journal.journal import Journal
+from kiosk.replica.replica import Replica
+from kiosk.sync.link import Skew
 
 DAY_MS = 86_400_000
 START = 1_760_000_000_000  # the first midnight of the event

@@ -7,8 +7,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from badges.admission import Direction
-from kiosk.board import Board
 from kiosk.screen import create_screen
+from kiosk.screen.board import Board
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.pages import TOKEN_HEADER
 

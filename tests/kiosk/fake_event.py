@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from badges import wire
-from badges.enrolment import RequestStamp, request_message
-from badges.places import Pool
+from badges.places.pool import Pool
 from badges.record import ScanRecord, StayRef, decode_record
-from badges.transparency import (
+from badges.transparency.merkle import (
     Checkpoint,
     Tree,
     chain_next,
@@ -23,6 +21,8 @@ from badges.transparency import (
     leaf_hash,
     sign_checkpoint,
 )
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, request_message
 from tests.kiosk.door import GENERATION, HALL, KIOSK, KIOSK_KEY, LOG, NOON, snapshot, stay_of
 from tests.kiosk.fake_server import (
     FakeServer,

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from msgspec import UNSET, Struct, UnsetType
 
-from badges import wire
-from kiosk.transport import spki_sha256
+from badges.wire import wire
+from kiosk.sync.transport import spki_sha256
 
 
 @dataclass

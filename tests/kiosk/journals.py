@@ -4,8 +4,8 @@ from pathlib import Path
 
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
-from badges.places import Account, PoolKey
-from kiosk.journal import Draft, Journal
+from badges.places.pool import Account, PoolKey
+from kiosk.journal.journal import Draft, Journal
 from tests.kiosk.door import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential
 
 

@@ -1,6 +1,6 @@
 """Keyboards: which keys a hand scanner presses, and what a computer makes of them."""
 
-from kiosk.screen.wedge import LAYOUTS
+from kiosk.screen.hand_scanner import LAYOUTS
 
 GERMAN_SHIFT = dict(zip("1234567890", '!"§$%&/()=', strict=True))
 

@@ -15,8 +15,8 @@ from babel.messages.extract import extract_from_file
 import badges as badges_package
 import kiosk as kiosk_package
 from badges.admission import phrases, sentences
-from badges.catalogue import Catalogues
-from kiosk import catalogue
+from badges.i18n import Catalogues
+from kiosk.texts import catalogue
 
 KIOSK = Path(kiosk_package.__file__).parent
 CHINESE = KIOSK / "screen/translations/zh_Hans/LC_MESSAGES/kiosk.po"

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable
 
 from badges.admission import Direction
-from kiosk.admit import Admitter
-from kiosk.feed import Feed
-from kiosk.link import Link
-from kiosk.signer import Signer
-from kiosk.sync import Sync
-from kiosk.transport import Transport
+from kiosk.door.admit import Admitter
+from kiosk.sync.follow import Feed
+from kiosk.sync.link import Link
+from kiosk.sync.signer import Signer
+from kiosk.sync.transport import Transport
+from kiosk.sync.upload import Sync
 from tests.kiosk.door import GENERATION, KIOSK, KIOSK_KEY, Door, badge
 from tests.kiosk.fake_event import FakeEvent
 

@@ -3,16 +3,16 @@
 import argon2
 import pytest
 
-from badges import wire
 from badges.admission import Direction
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
 from badges.record import ScanRecord, decode_record
-from badges.supervising import DoorChoice, Found, PersonFacts
-from kiosk.answer import Answer
-from kiosk.link import Skew
-from kiosk.override import Overruling
-from kiosk.supervisor import Supervision
-from kiosk.supervisor_words import SupervisorError
+from badges.wire import wire
+from badges.wire.supervisor import DoorChoice, Found, PersonFacts
+from kiosk.door.answer import Answer
+from kiosk.supervisor.override import Overruling
+from kiosk.supervisor.supervision import Supervision
+from kiosk.supervisor.texts import SupervisorError
+from kiosk.sync.link import Skew
 from tests.kiosk.door import DELEGATE, HALL, Door, records_of
 
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -6,13 +6,13 @@ import time
 import msgspec
 import pytest
 
-from badges import wire
 from badges.admission import Admitted, Direction, Flag, Reason
 from badges.admission.facts import StayId
 from badges.record import StayRef, decode_record
-from kiosk.admit import NotReadyError
-from kiosk.journal import JournalError
-from kiosk.link import Skew
+from badges.wire import wire
+from kiosk.door.admit import NotReadyError
+from kiosk.journal.journal import JournalError
+from kiosk.sync.link import Skew
 from tests.kiosk.door import (
     DAY_MS,
     DELEGATE,
@@ -265,7 +265,7 @@ def test_a_full_disk_admits_nobody(door: Door, monkeypatch) -> None:
     def fail(self, *_: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
 
-    monkeypatch.setattr("kiosk.journal_step.Step.append", fail)
+    monkeypatch.setattr("kiosk.journal.transaction.Step.append", fail)
     with pytest.raises(JournalError, match="full"):
         door.present(badge(SERIAL))
     monkeypatch.undo()

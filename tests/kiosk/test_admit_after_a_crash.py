@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from badges import wire
 from badges.admission import Direction
 from badges.admission.facts import StayId
 from badges.record import StayRef
-from kiosk import repeats
+from badges.wire import wire
+from kiosk.door import repeats
 from tests.kiosk.door import (
     GENERATION,
     HALL,

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from badges import wire
 from badges.admission import Admitted, Denied, Direction, Reason
 from badges.admission.facts import StayId
-from badges.places import Order, PoolKey
-from badges.signed_places import mark_message, sign_order
-from kiosk import journal_check, journal_schema
-from kiosk.journal import (
+from badges.places.pool import Order, PoolKey
+from badges.places.signed import mark_message, sign_order
+from badges.wire import wire
+from kiosk.journal import check, schema
+from kiosk.journal.journal import (
     Draft,
     Evidence,
     Journal,
@@ -29,7 +29,7 @@ from kiosk.journal import (
     OuterDraft,
     Witnessed,
 )
-from kiosk.journal_seal import SEALED, sealer
+from kiosk.journal.seal import SEALED, sealer
 from tests.kiosk.door import (
     DOOR,
     EVENT_ID,
@@ -142,7 +142,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def few_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_check, "SIGNATURES_CHECKED", CHECKED)
+    monkeypatch.setattr(check, "SIGNATURES_CHECKED", CHECKED)
 
 
 def altered(value: Any, rng: random.Random) -> Any:
@@ -354,7 +354,7 @@ def test_a_journal_of_today_opens(tmp_path: Path) -> None:
     """One that was written before there were seals and signatures."""
     path = tmp_path / "journal.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for statement in journal_schema.TABLES:
+        for statement in schema.TABLES:
             db.execute(statement)
         db.execute("INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", ME)
         db.execute("INSERT INTO account VALUES (?, 0, 12, 2, 0, 0, 0)", (HALL,))
@@ -365,7 +365,7 @@ def test_a_journal_of_today_opens(tmp_path: Path) -> None:
         assert journal.offer(1).grants[PoolKey(HALL)].granted == 12
         assert journal.offer(1).mark == mark(1)
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (journal_schema.VERSION,)
+        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
 
 
 @pytest.fixture(scope="module")
@@ -376,7 +376,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         live(journal, nested=False)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         made = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
-        for statement in (*journal_schema.TABLES, *journal_schema.CHANGES[2]):
+        for statement in (*schema.TABLES, *schema.CHANGES[2]):
             name = statement.split("(")[0].split()[-1]
             if "CREATE TABLE" not in statement or name not in ("own_stay", "named_stay"):
                 continue
@@ -402,7 +402,7 @@ def test_a_journal_of_the_version_before_opens_and_goes_on(before: Path, tmp_pat
         leave(journal, 3, own(4))
     opened(path).close()
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (journal_schema.VERSION,)
+        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
 
 
 @pytest.mark.parametrize(

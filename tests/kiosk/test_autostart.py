@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk import autostart
-from kiosk.__main__ import main
+from kiosk.cli import autostart
+from kiosk.cli.main import main
 from kiosk.screen.entrance import Entrance
 from tests.kiosk.door import enrolled
 

@@ -7,8 +7,8 @@ import pytest
 
 from badges.admission import Admitted, Denied, Direction, Flag, Reason
 from badges.admission.phrases import Tone
-from kiosk.answer import Answer
-from kiosk.board import ANSWERS_MAX, Board
+from kiosk.door.answer import Answer
+from kiosk.screen.board import ANSWERS_MAX, Board
 
 
 def answer(seq: int = 1, *, free_places: int = 9) -> Answer:

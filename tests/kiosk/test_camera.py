@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.camera import Camera, CameraError, CameraStatus, Wish, parse_source
-from kiosk.messages import as_message
+from kiosk.camera.camera import Camera, CameraError, CameraStatus, Wish, parse_source
+from kiosk.texts.messages import as_message
 from tests.kiosk.pictures import plain, write_photos, write_video
 from tests.kiosk.webcams import QUICK, WEBCAM, FakeCapture, Plug, changing, wait_for
 

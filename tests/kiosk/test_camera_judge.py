@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.camera_judge import Judgement, edge_width, judge
+from kiosk.camera.quality import Judgement, edge_width, judge
 from tests.kiosk.pictures import TEXT, Gray, hall, held_up, noisy, symbol
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kiosk.camera import Camera, CameraStatus, Wish, parse_source
-from kiosk.camera_frozen import FROZEN_S, Freeze
-from kiosk.messages import Code, Message
+from kiosk.camera.camera import Camera, CameraStatus, Wish, parse_source
+from kiosk.camera.freeze import FROZEN_S, Freeze
+from kiosk.texts.messages import Code, Message
 from tests.kiosk.pictures import plain
 from tests.kiosk.streams import NetworkCamera
 from tests.kiosk.webcams import QUICK, WEBCAM, FakeCapture, Plug, changing, wait_for

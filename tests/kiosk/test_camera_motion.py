@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kiosk.camera_motion import IDLE_AFTER_S, Looks, moved, thinned
+from kiosk.camera.motion import IDLE_AFTER_S, Looks, moved, thinned
 from tests.kiosk.pictures import TEXT, hall, held_up, symbol
 
 FRAME_S = 1 / 30

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.camera import CameraError, list_webcams, parse_source
-from kiosk.camera_names import NONE_HERE, NoWebcamError, find_webcam, webcam_name, webcams_text
-from kiosk.camera_sources import Kind, Source
+from kiosk.camera.camera import CameraError, list_webcams, parse_source
+from kiosk.camera.sources import Kind, Source
+from kiosk.camera.webcams import NONE_HERE, NoWebcamError, find_webcam, webcam_name, webcams_text
 from tests.kiosk.webcams import plug_in
 
 TWINS = {"video0": ("C920", 0), "video2": ("C920", 0), "video4": ("C920 Pro", 0)}

@@ -8,16 +8,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from kiosk.board import Board
-from kiosk.camera import CameraStatus
-from kiosk.camera_judge import Judgement
-from kiosk.camera_settings import Hint, Wish
-from kiosk.camera_sources import Kind
-from kiosk.camera_view import CameraReport
-from kiosk.messages import Code, Message
-from kiosk.opencv import CameraError
+from kiosk.camera.camera import CameraStatus
+from kiosk.camera.controls import Hint, Wish
+from kiosk.camera.quality import Judgement
+from kiosk.camera.report import CameraReport
+from kiosk.camera.sources import Kind
+from kiosk.pictures import CameraError
 from kiosk.screen import create_screen
+from kiosk.screen.board import Board
 from kiosk.screen.camera_page import add_camera_page
+from kiosk.texts.messages import Code, Message
 from tests.kiosk.face import opened
 
 JPEG = b"\xff\xd8picture\xff\xd9"

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from kiosk.camera import Camera, CameraError, parse_source
-from kiosk.reader import Reader
+from kiosk.camera.camera import Camera, CameraError, parse_source
+from kiosk.reader.reader import Reader
 from tests.kiosk.pictures import TEXT, held_up, symbol
 from tests.kiosk.rtsp import PASSWORD, USER, RtspCamera
 from tests.kiosk.streams import noise

@@ -5,10 +5,10 @@ from typing import Any
 import cv2
 import pytest
 
-from kiosk.camera import Camera, Source
-from kiosk.camera_settings import Hint, WebcamCapture, Wish, wish_of
-from kiosk.camera_sources import Kind
-from kiosk.config import KioskSettings
+from kiosk.camera.camera import Camera, Source
+from kiosk.camera.controls import Hint, WebcamCapture, Wish, wish_of
+from kiosk.camera.sources import Kind
+from kiosk.config.settings import KioskSettings
 from tests.kiosk.pictures import noisy, plain
 
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config import (
+from kiosk.config.settings import (
     ConfigError,
     KioskSettings,
     NotEnrolledError,

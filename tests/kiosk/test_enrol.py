@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
-from badges.enrolment import EnrolmentCode, check_proof, six_words
-from badges.keys import PublicKey
-from kiosk.config import load_identity, load_key, locked
-from kiosk.enrol import EnrolError, enrol
-from kiosk.journal import Journal
+from badges.credential.keys import PublicKey
+from badges.wire import wire
+from badges.wire.enrolment import EnrolmentCode, check_proof, six_words
+from kiosk.cli.enrol import EnrolError, enrol
+from kiosk.config.settings import load_identity, load_key, locked
+from kiosk.journal.journal import Journal
 from tests.kiosk.door import EVENT_ID, GENERATION, KIOSK, ROOT, enrolled, key_of, signed_identity
 from tests.kiosk.fake_server import FakeServer, Reply, Request, error_reply, json_reply, serving
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from badges.admission import Direction
-from kiosk.config import load_identity
-from kiosk.export import ExportError, read_export, write_export
+from kiosk.cli.export import ExportError, read_export, write_export
+from kiosk.config.settings import load_identity
 from tests.kiosk.door import KIOSK_KEY, Door, badge, enrolled, key_of, records_of
 
 
@@ -50,7 +50,7 @@ def test_an_empty_journal(tmp_path: Path, door: Door) -> None:
 
 
 def test_many_pages(tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.export.PAGE", 3)
+    monkeypatch.setattr("kiosk.cli.export.PAGE", 3)
     identity = load_identity(enrolled(tmp_path / "enrolled"))
     for serial in range(10):
         door.present(badge(serial))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from badges.qr import symbol
+from badges.printing.qr import symbol
 from tests.bench.eyes import measure, memory
 from tests.bench.eyes.cards import CHARACTERS, credential, filler
 from tests.bench.eyes.engines import ENGINES, OURS, ZXING

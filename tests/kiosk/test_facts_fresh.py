@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from badges import wire
 from badges.record import StayRef
-from kiosk.replica import FRESH_SAVED_MS
+from badges.wire import wire
+from kiosk.replica.replica import FRESH_SAVED_MS
 from tests.kiosk.door import HALL, NOON, Clock, Door, stay_of
 from tests.kiosk.fake_event import FakeEvent
 from tests.kiosk.online import Online

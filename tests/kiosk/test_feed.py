@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from badges import wire
 from badges.admission import Reason
 from badges.record import WireError
-from kiosk.feed import Event, parse_events
+from badges.wire import wire
+from kiosk.sync.follow import Event, parse_events
 from tests.kiosk.door import (
     HALL,
     NOON,

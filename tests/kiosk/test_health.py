@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.health import DISK_FREE_MB_MIN, disk_trouble
-from kiosk.messages import Code, Message, as_message, in_language
+from kiosk.texts.messages import Code, Message, as_message, in_language
 
 
 @pytest.mark.parametrize("free_mb", [None, DISK_FREE_MB_MIN, 80_000])

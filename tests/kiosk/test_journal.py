@@ -11,18 +11,12 @@ from hypothesis import strategies as st
 
 from badges.admission import Denied, Direction, Reason
 from badges.admission.facts import StayId
-from badges.keys import BadSignatureError
-from badges.places import Account, NoPlaceError, Order, PoolKey
+from badges.credential.keys import BadSignatureError
+from badges.places.pool import Account, NoPlaceError, Order, PoolKey
 from badges.record import decode_record
-from badges.transparency import chain_next, chain_start
-from badges.wire import HEAD_CONTEXT
-from kiosk.journal import (
-    Draft,
-    ForkError,
-    Journal,
-    JournalError,
-    OldServerError,
-)
+from badges.transparency.merkle import chain_next, chain_start
+from badges.wire.wire import HEAD_CONTEXT
+from kiosk.journal.journal import Draft, ForkError, Journal, JournalError, OldServerError
 from tests.kiosk.door import (
     DOOR,
     GENERATION,

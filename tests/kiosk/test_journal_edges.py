@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk import journal as journals
-from kiosk.journal import Journal
+from kiosk.journal import journal as journals
+from kiosk.journal.journal import Journal
 from tests.kiosk.journals import enter
 from tests.kiosk.test_altered_journal import mark, opened, order
 

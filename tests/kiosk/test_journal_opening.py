@@ -7,27 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from kiosk import journal_schema
-from kiosk.journal import Journal, JournalDamagedError, JournalError, JournalMissingError
+from kiosk.journal import schema
+from kiosk.journal.journal import Journal, JournalDamagedError, JournalError, JournalMissingError
 from tests.kiosk.door import GENERATION, KIOSK, KIOSK_KEY, orders
 from tests.kiosk.journals import enter, open_journal
 
 
 class TestOpening:
-    @pytest.mark.parametrize("name", [pragma[0] for pragma in journal_schema.PRAGMAS])
+    @pytest.mark.parametrize("name", [pragma[0] for pragma in schema.PRAGMAS])
     def test_a_setting_that_was_not_taken_stops_it(
         self, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         wished = tuple(
             (key, value, "something else" if key == name else expected)
-            for key, value, expected in journal_schema.PRAGMAS
+            for key, value, expected in schema.PRAGMAS
         )
-        monkeypatch.setattr(journal_schema, "PRAGMAS", wished)
+        monkeypatch.setattr(schema, "PRAGMAS", wished)
         with pytest.raises(JournalError, match=name):
             open_journal(tmp_path)
 
     def test_the_settings_are_those_of_the_design(self) -> None:
-        wished = {name: expected for name, _, expected in journal_schema.PRAGMAS}
+        wished = {name: expected for name, _, expected in schema.PRAGMAS}
         assert wished["journal_mode"] == "wal"
         assert wished["synchronous"] == 2
         assert wished["foreign_keys"] == wished["cell_size_check"] == 1

@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from badges.admission import Admitted, Direction
-from badges.enrolment import EnrolmentCode
-from badges.keys import BadgeKey, KeyRing, sign_ring
-from kiosk.__main__ import main
-from kiosk.config import locked
-from kiosk.journal import Draft, Journal
-from kiosk.replica import Replica
+from badges.credential.keys import BadgeKey, KeyRing, sign_ring
+from badges.wire.enrolment import EnrolmentCode
+from kiosk.cli.main import main
+from kiosk.config.settings import locked
+from kiosk.journal.journal import Draft, Journal
+from kiosk.replica.replica import Replica
 from tests.kiosk.door import (
     DOOR,
     GENERATION,

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from badges import wire
-from kiosk.link import JUMP_MS, ROUND_TRIP_MS, Link, Skew, steady
+from badges.wire import wire
+from kiosk.sync.link import JUMP_MS, ROUND_TRIP_MS, Link, Skew, steady
 
 
 class Clocks:

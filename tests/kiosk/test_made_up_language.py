@@ -16,16 +16,15 @@ import pytest
 from badges.admission import Admitted, Denied, Direction, Flag, Reason, phrases
 from badges.admission.facts import Decision
 from badges.admission.phrases import Explanation, explain
-from kiosk import catalogue
-from kiosk.board import Board, Status
-from kiosk.config import KioskSettings
-from kiosk.journal import ForkError, OldServerError
-from kiosk.messages import Code, Message, System
-from kiosk.relay_serial import SerialPort
+from kiosk.config.settings import KioskSettings
+from kiosk.eye import DARK, TWO_BADGES, UNREADABLE
+from kiosk.journal.journal import ForkError, OldServerError
+from kiosk.relay.relay import Relay, RelayError, call, switch
+from kiosk.relay.serial_port import SerialPort
 from kiosk.run import Kiosk
+from kiosk.screen.board import Board, Status
 from kiosk.screen.feed import MESSAGES, encode_state
-from kiosk.signal import Relay, RelayError, call, switch
-from kiosk.supervisor_words import (
+from kiosk.supervisor.texts import (
     ANNUL_REASONS,
     OTHER,
     OVERRIDE_REASONS,
@@ -34,8 +33,9 @@ from kiosk.supervisor_words import (
     annul_words,
     override_words,
 )
-from kiosk.transport_types import AILING, REFUSED, TransportError
-from kiosk.watching import DARK, TWO_BADGES, UNREADABLE
+from kiosk.sync.errors import AILING, REFUSED, TransportError
+from kiosk.texts import catalogue
+from kiosk.texts.messages import Code, Message, System
 from tests.kiosk import made_up
 from tests.kiosk.door import Door, badge, enrolled
 from tests.kiosk.made_up import LANGUAGE, left_out, unsaid
@@ -229,10 +229,10 @@ def test_a_kiosk_without_facts_and_with_a_full_disk(
     with Kiosk(enrolled(tmp_path / "door"), KioskSettings()) as kiosk:
         assert kiosk.present(badge(1)) is None
         assert trouble(kiosk).count("⟦") == 2
-        monkeypatch.setattr("kiosk.admit.Admitter.present", fail_on_a_full_disk)
+        monkeypatch.setattr("kiosk.door.admit.Admitter.present", fail_on_a_full_disk)
         assert kiosk.present(badge(1)) is None
         assert "⟦database or disk is full⟧" in trouble(kiosk)
-        monkeypatch.setattr("kiosk.admit.Admitter.present", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr("kiosk.door.admit.Admitter.present", lambda *_, **__: 1 / 0)
         assert kiosk.present(badge(1)) is None
         assert "ZeroDivisionError" in trouble(kiosk)
 

@@ -12,22 +12,18 @@ from typing import Any, get_args
 
 import pytest
 
-from kiosk import catalogue
-from kiosk.board import Board
-from kiosk.camera import CameraStatus
-from kiosk.camera_judge import Judgement, Light, Sharpness
-from kiosk.camera_settings import Wish
-from kiosk.camera_sources import Kind
-from kiosk.messages import Code, Message, System
+from kiosk.camera.camera import CameraStatus
+from kiosk.camera.controls import Wish
+from kiosk.camera.quality import Judgement, Light, Sharpness
+from kiosk.camera.sources import Kind
 from kiosk.screen import create_screen
+from kiosk.screen.board import Board
 from kiosk.screen.camera_page import add_camera_page
-from kiosk.screen.camera_words import CAMERA
-from kiosk.screen.words import SUPERVISOR, WORDS
-from kiosk.supervisor_words import (
-    ANNUL_REASONS,
-    OVERRIDE_REASONS,
-    REFUSALS,
-)
+from kiosk.screen.camera_texts import CAMERA
+from kiosk.screen.texts import SUPERVISOR, WORDS
+from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
+from kiosk.texts import catalogue
+from kiosk.texts.messages import Code, Message, System
 from tests.kiosk import made_up
 from tests.kiosk.face import opened
 from tests.kiosk.made_up import LANGUAGE, left_out, unsaid

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
 from badges.admission import Direction, Flag
 from badges.admission.facts import Admitted, StayId
-from badges.places import NoPlaceError, Order, PoolKey
+from badges.places.pool import NoPlaceError, Order, PoolKey
 from badges.record import OuterHall
-from kiosk import journal_schema
-from kiosk.journal import Draft, Journal, OuterDraft
-from kiosk.override import Overruling, Word
+from badges.wire import wire
+from kiosk.journal import schema
+from kiosk.journal.journal import Draft, Journal, OuterDraft
+from kiosk.supervisor.override import Overruling, Word
 from tests.kiosk.door import (
     DOOR,
     GENERATION,
@@ -221,8 +221,8 @@ def test_a_restart_keeps_what_the_door_leads_into(door: Door) -> None:
 def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
     """With its open stays, and those that it had named."""
     path = tmp_path / "journal.db"
-    connection = journal_schema.connect(path)
-    for statement in journal_schema.TABLES:
+    connection = schema.connect(path)
+    for statement in schema.TABLES:
         connection.execute(statement)
     connection.execute(
         "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", (KIOSK, GENERATION)
@@ -246,5 +246,5 @@ def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
             assert step.is_named(named, AROUND)
             assert not step.is_named(StayId("south-1", 1, 5), HALL)
     again = sqlite3.connect(path)
-    assert again.execute("PRAGMA user_version").fetchone() == (journal_schema.VERSION,)
+    assert again.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
     again.close()

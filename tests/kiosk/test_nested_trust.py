@@ -3,7 +3,7 @@
 import pytest
 
 from badges.admission import Direction
-from badges.places import Order, PoolKey
+from badges.places.pool import Order, PoolKey
 from tests.kiosk.door import HALL, Door, badge, hall_facts, stay_of
 from tests.kiosk.test_nested_halls import AROUND, SERIAL, around, free
 

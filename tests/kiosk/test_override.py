@@ -7,9 +7,9 @@ import pytest
 from badges.admission import Admitted, Direction, Flag
 from badges.admission.facts import StayId
 from badges.admission.phrases import Tone
-from kiosk.override import ANNUL_MS
-from kiosk.supervisor_recent import OVERRIDE_MS
-from kiosk.supervisor_words import SupervisorError
+from kiosk.supervisor.override import ANNUL_MS
+from kiosk.supervisor.recent import OVERRIDE_MS
+from kiosk.supervisor.texts import SupervisorError
 from tests.kiosk.door import (
     DAY_MS,
     DOOR,

@@ -15,9 +15,9 @@ import pytest
 
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
-from badges.places import Account, NoPlaceError, PoolKey
-from kiosk import journal_check, journal_schema
-from kiosk.journal import Draft, Journal, JournalError, Step
+from badges.places.pool import Account, NoPlaceError, PoolKey
+from kiosk.journal import check, schema
+from kiosk.journal.journal import Draft, Journal, JournalError, Step
 from tests.kiosk.crash_disk import Disk, FileSystem, Loss, connect_to, restore
 from tests.kiosk.door import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential, orders
 
@@ -83,7 +83,7 @@ def cut(seed: int, loss: Loss, directory: Path) -> tuple[int, list[str]]:
     rng = random.Random(seed)
     disk = Disk(rng, loss)
     file_system = FileSystem(disk)
-    exclusive = dict(pragma[:2] for pragma in journal_schema.PRAGMAS)["journal_mode"] == "WAL"
+    exclusive = dict(pragma[:2] for pragma in schema.PRAGMAS)["journal_mode"] == "WAL"
     connect = connect_to(file_system, exclusive=exclusive)
     journal = Journal(Path("journal.db"), KIOSK, GENERATION, KIOSK_KEY, connect=connect)
     life = Life(rng, journal)
@@ -123,9 +123,9 @@ def judge(life: Life, directory: Path) -> tuple[int, list[str]]:
 
 
 def setting(monkeypatch: pytest.MonkeyPatch, **changes: tuple[str | int, str | int]) -> None:
-    pragmas = {name: (value, expected) for name, value, expected in journal_schema.PRAGMAS}
+    pragmas = {name: (value, expected) for name, value, expected in schema.PRAGMAS}
     wished = tuple((name, *pragma) for name, pragma in (pragmas | changes).items())
-    monkeypatch.setattr(journal_schema, "PRAGMAS", wished)
+    monkeypatch.setattr(schema, "PRAGMAS", wished)
 
 
 @pytest.mark.parametrize("checkpoint_pages", [4_000, 20])
@@ -159,7 +159,7 @@ def test_accounts_that_are_not_in_the_commit_are_missed(
 
     The next start would refuse it, so here it does not look.
     """
-    monkeypatch.setattr(journal_check, "problem", lambda *_: None)
+    monkeypatch.setattr(check, "problem", lambda *_: None)
     kept: dict[PoolKey, Account] = {}
 
     def put(

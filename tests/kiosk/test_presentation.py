@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.presentation import Code, Nearest, Presentations, ReadRate, badges_in_view
+from kiosk.reader.presentation import Code, Nearest, Presentations, ReadRate, badges_in_view
 
 SIGHTINGS = {
     "in view for a minute": ("A" * 60, 1.0, "1" + "0" * 59),

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from kiosk import reader as reader_module
-from kiosk import reader_looks
-from kiosk.reader import Reader, Sighting
-from kiosk.reader_looks import CROP_LOOKS, DEBLUR_LOOK, FRAME_LOOKS, find_zbar, find_zxing, text_of
+from kiosk.reader import passes
+from kiosk.reader import reader as reader_module
+from kiosk.reader.passes import CROP_LOOKS, DEBLUR_LOOK, FRAME_LOOKS, find_zbar, find_zxing, text_of
+from kiosk.reader.reader import Reader, Sighting
 from tests.kiosk.pictures import (
     TEXT,
     Gray,
@@ -113,7 +113,7 @@ def test_micro_symbols_and_ghosts_are_not_read() -> None:
 def test_structured_append_of_a_stranger_does_not_stop_the_loop() -> None:
     part = structured_append("HALF OF A MESSAGE")
     with pytest.raises(ValueError, match="Orientation"):
-        reader_looks.pyzbar.decode(part)  # what has to be survived
+        passes.pyzbar.decode(part)  # what has to be survived
     assert find_zbar(part) == []
     reader = Reader()
     for _ in range(8):
@@ -140,7 +140,7 @@ def test_zbar_gives_only_what_it_cannot_have_guessed() -> None:
 
 
 def test_zbar_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_looks, "pyzbar", None)
+    monkeypatch.setattr(passes, "pyzbar", None)
     assert find_zbar(symbol(TEXT)) == []
 
 
@@ -183,7 +183,7 @@ def test_a_failing_engine_does_not_stop_the_door(monkeypatch: pytest.MonkeyPatch
     def fail(*args: object, **kwargs: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(reader_looks.zxingcpp, "read_barcodes", fail)
+    monkeypatch.setattr(passes.zxingcpp, "read_barcodes", fail)
     assert Reader().read(symbol(TEXT), budget_ms=0) == []
 
 

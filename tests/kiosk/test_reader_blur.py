@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from kiosk.reader_blur import Blur, _jinc_table, blurs_of, deblurred, unblurred
+from kiosk.reader.deblur import Blur, _jinc_table, blurs_of, deblurred, unblurred
 from tests.kiosk.pictures import TEXT, Gray, disc, line, noisy, symbol
 
 CARD = cv2.copyMakeBorder(symbol(TEXT, 5), 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=200)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from kiosk.reader import Reader
-from kiosk.reader_eyes import drawn, eyes_of, squares, third_eyes
-from kiosk.reader_looks import find_with_a_drawn_eye, find_zbar, find_zxing, threshold
+from kiosk.reader.finder_patterns import drawn, eyes_of, squares, third_eyes
+from kiosk.reader.passes import find_with_a_drawn_eye, find_zbar, find_zxing, threshold
+from kiosk.reader.reader import Reader
 from tests.kiosk.pictures import TEXT, held_up, symbol
 
 

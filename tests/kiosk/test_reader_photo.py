@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.reader_bent import BENDS, FLAT, Bend, flat
-from kiosk.reader_looks import find_zxing
-from kiosk.reader_photo import read_still
+from kiosk.reader.passes import find_zxing
+from kiosk.reader.photo import read_still
+from kiosk.reader.unwarp import BENDS, FLAT, Bend, flat
 from tests.bench.eyes.photo_kinds import KINDS
 from tests.bench.eyes.photos import photo
 from tests.kiosk.pictures import TEXT, Gray, hall, held_up, symbol

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk import reader as reader_module
-from kiosk import reader_looks
-from kiosk.reader import BUDGET_MS, STILL_EVERY, Reader
-from kiosk.reader_looks import CROP_LOOKS, DEBLUR_LOOK, FRAME_LOOKS
-from kiosk.reader_places import (
+from kiosk.reader import passes
+from kiosk.reader import reader as reader_module
+from kiosk.reader.passes import CROP_LOOKS, DEBLUR_LOOK, FRAME_LOOKS
+from kiosk.reader.reader import BUDGET_MS, STILL_EVERY, Reader
+from kiosk.reader.regions import (
     CROP_PX_MAX,
     Place,
     area_of,
@@ -37,8 +37,8 @@ class Looks:
         monkeypatch.setattr(reader_module, "_run", self.run)
         self.reader = Reader(clock=lambda: self.now_s)
 
-    def run(self, look: reader_looks.Look, picture: Gray) -> list[reader_looks.Found]:
-        if look is not reader_looks.FIRST_LOOK:
+    def run(self, look: passes.Look, picture: Gray) -> list[passes.Found]:
+        if look is not passes.FIRST_LOOK:
             self.names.append(look.name)
             self.now_s += self.cost_ms[look.name] / 1000
         return []

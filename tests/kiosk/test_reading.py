@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.reading import FileReading, printable, read_command, read_files, total_of
+from kiosk.cli.read import FileReading, printable, read_command, read_files, total_of
 from tests.kiosk.pictures import TEXT, hall, held_up, symbol
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config import KioskSettings
-from kiosk.messages import in_language
-from kiosk.relay_serial import SerialError, SerialPort
-from kiosk.signal import RelayError, make_relay, switch
+from kiosk.config.settings import KioskSettings
+from kiosk.relay.relay import RelayError, make_relay, switch
+from kiosk.relay.serial_port import SerialError, SerialPort
+from kiosk.texts.messages import in_language
 
 
 class Board:

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from badges import wire
 from badges.admission.facts import Presence, StayId
 from badges.record import StayRef
-from kiosk.replica import Replica
+from badges.wire import wire
+from kiosk.replica.replica import Replica
 from tests.kiosk.door import (
     GENERATION,
     HALL,

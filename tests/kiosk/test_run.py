@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from badges import wire
 from badges.admission import Direction
 from badges.admission.facts import Denied
-from badges.places import Order, PoolKey
-from kiosk.camera import CameraStatus, Frame
-from kiosk.config import KioskSettings
+from badges.places.pool import Order, PoolKey
+from badges.wire import wire
+from kiosk.camera.camera import CameraStatus, Frame
+from kiosk.config.settings import KioskSettings
+from kiosk.eye import Eye
 from kiosk.health import battery_percent, disk_free_mb
-from kiosk.journal import JournalError
-from kiosk.messages import Code, Message, in_language
-from kiosk.reader import Reader
+from kiosk.journal.journal import JournalError
+from kiosk.reader.reader import Reader
+from kiosk.relay.relay import RelayError
 from kiosk.run import Kiosk, Told
-from kiosk.signal import RelayError
-from kiosk.transport_types import TransportError
-from kiosk.watching import Eye
+from kiosk.sync.errors import TransportError
+from kiosk.texts.messages import Code, Message, in_language
 from tests.kiosk.door import DOOR, HALL, badge, enrolled, hall_facts, orders, snapshot
 from tests.kiosk.pictures import hall, held_up, symbol
 
@@ -37,7 +37,7 @@ def told() -> list[Told]:
 def kiosk(tmp_path: Path, told: list[Told], monkeypatch: pytest.MonkeyPatch):
     """An enrolled kiosk with facts and five places, whose server is away, at noon of day one."""
     clock = [snapshot().day_starts[0] + DAY_MS // 2]
-    for module in ("run", "replica"):
+    for module in ("run", "replica.replica"):
         monkeypatch.setattr(f"kiosk.{module}.now_ms", lambda: clock[0])
     with Kiosk(enrolled(tmp_path / "door"), KioskSettings(), on_answer=told.append) as kiosk:
         kiosk.replica.load(snapshot())
@@ -117,7 +117,7 @@ def test_an_unwritable_journal_is_shown_and_admits_nobody(
     def full(*_: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
 
-    monkeypatch.setattr("kiosk.journal_step.Step.append", full)
+    monkeypatch.setattr("kiosk.journal.transaction.Step.append", full)
     assert kiosk.present(badge(1)) is None
     assert "disk is full" in trouble(kiosk)
     assert told == []
@@ -146,7 +146,7 @@ def test_a_fault_of_ours_does_not_stop_the_door_nor_reach_the_log(
     def fail(*_: object, **__: object) -> None:
         raise KeyError("Mei Lin")
 
-    monkeypatch.setattr("kiosk.admit.decide", fail)
+    monkeypatch.setattr("kiosk.door.admit.decide", fail)
     assert kiosk.present(badge(1)) is None
     assert "KeyError" in trouble(kiosk)
     assert "Mei" not in caplog.text + trouble(kiosk)
@@ -166,7 +166,7 @@ def test_the_relay_is_told_after_the_commit_and_only_of_admissions(
     monkeypatch.setattr("kiosk.run.now_ms", lambda: clock)
     fired: list[int] = []
     settings = KioskSettings(relay_url="http://192.0.2.1/")
-    monkeypatch.setattr("kiosk.signal.call", lambda *_: fired.append(last_seq()))
+    monkeypatch.setattr("kiosk.relay.relay.call", lambda *_: fired.append(last_seq()))
     with Kiosk(enrolled(tmp_path / "door"), settings) as kiosk:
 
         def last_seq() -> int:
@@ -192,7 +192,7 @@ def test_a_failing_relay_is_shown_until_it_works(
             (fail, "继电器 gate 无响应。", "failed"),
             (lambda *_: None, "", "works"),
         ):
-            monkeypatch.setattr("kiosk.signal.call", pulse)
+            monkeypatch.setattr("kiosk.relay.relay.call", pulse)
             assert kiosk._relay is not None
             kiosk._relay.fire()
             deadline = time.monotonic() + 5

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from badges.admission import Direction
-from badges.places import Order, PoolKey
-from badges.supervising import DoorChoices, Found, LookUp, Moved
-from badges.wire import DoorFacts, decode
-from kiosk.config import KioskSettings
+from badges.places.pool import Order, PoolKey
+from badges.wire.supervisor import DoorChoices, Found, LookUp, Moved
+from badges.wire.wire import DoorFacts, decode
+from kiosk.config.settings import KioskSettings
 from kiosk.run import Kiosk
-from kiosk.signer import Signer
-from kiosk.supervisor_server import ServerDesk
-from kiosk.transport import Transport
+from kiosk.supervisor.server_requests import ServerDesk
+from kiosk.sync.signer import Signer
+from kiosk.sync.transport import Transport
 from tests.kiosk.door import (
     DOOR,
     GENERATION,
@@ -48,7 +48,7 @@ class Relay:
 def kiosk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """An enrolled kiosk with facts and five places, whose server is away, at noon of day one."""
     noon = snapshot().day_starts[0] + DAY_MS // 2
-    for module in ("run", "replica"):
+    for module in ("run", "replica.replica"):
         monkeypatch.setattr(f"kiosk.{module}.now_ms", lambda: noon)
     with Kiosk(enrolled(tmp_path / "door"), KioskSettings()) as kiosk:
         kiosk.replica.load(snapshot(supervisors=SUPERVISORS))

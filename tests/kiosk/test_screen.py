@@ -12,13 +12,13 @@ from flask.testing import FlaskClient
 import kiosk.screen as screen_package
 from badges.admission import Admitted, Denied, Direction, Flag, Reason
 from badges.admission.phrases import Explanation
-from badges.numbers import badge_number
-from badges.wire import CategoryFacts, HolderName
-from kiosk.answer import Answer
-from kiosk.board import Board
-from kiosk.messages import as_message
+from badges.credential.badge_number import badge_number
+from badges.wire.wire import CategoryFacts, HolderName
+from kiosk.door.answer import Answer
+from kiosk.screen.board import Board
 from kiosk.screen.feed import Feeds, encode_state, stream
-from kiosk.screen.words import SUPERVISOR, WORDS
+from kiosk.screen.texts import SUPERVISOR, WORDS
+from kiosk.texts.messages import as_message
 from tests.kiosk.face import CODE, JPEG, NOW, Face, opened, post
 
 STATIC = Path(screen_package.__file__).parent / "static"

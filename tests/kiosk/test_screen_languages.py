@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from babel.messages.pofile import read_po
 
-from badges.catalogue import CatalogueError
-from kiosk import catalogue
-from kiosk.board import Board
-from kiosk.messages import Code, System
+from badges.i18n import CatalogueError
 from kiosk.screen import create_screen
-from kiosk.screen.camera_words import CAMERA
-from kiosk.screen.words import SUPERVISOR, WORDS
-from kiosk.supervisor_words import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
+from kiosk.screen.board import Board
+from kiosk.screen.camera_texts import CAMERA
+from kiosk.screen.texts import SUPERVISOR, WORDS
+from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
+from kiosk.texts import catalogue
+from kiosk.texts.messages import Code, System
 from tests.kiosk import made_up
 from tests.kiosk.face import opened
 from tests.kiosk.made_up import CHINESE, KIOSK, marked_in_the_kiosk

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from badges.admission import Admitted, Direction
-from kiosk.answer import Answer
-from kiosk.board import Board
+from kiosk.door.answer import Answer
 from kiosk.screen import ScreenError, ScreenServer, create_screen, serve_screen
+from kiosk.screen.board import Board
 from kiosk.screen.feed import FEEDS_MAX
 from kiosk.screen.pages import TOKEN_HEADER
 

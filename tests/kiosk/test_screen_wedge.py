@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.screen.wedge import LAYOUTS, WrongLayoutError, read_typed
+from kiosk.screen.hand_scanner import LAYOUTS, WrongLayoutError, read_typed
 from tests.kiosk.door import badge
 from tests.kiosk.face import Face, opened, post
 from tests.kiosk.keyboards import character, keys_of

@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from kiosk.config import KioskSettings
-from kiosk.messages import in_language
-from kiosk.signal import PULSE_AGE_MAX_S, WAITING_MAX, Relay, RelayError, call, make_relay
+from kiosk.config.settings import KioskSettings
+from kiosk.relay.relay import PULSE_AGE_MAX_S, WAITING_MAX, Relay, RelayError, call, make_relay
+from kiosk.texts.messages import in_language
 
 
 @contextmanager

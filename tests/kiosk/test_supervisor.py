@@ -2,12 +2,12 @@
 
 import pytest
 
-from badges import wire
 from badges.admission import Admitted, Direction, Flag
 from badges.admission.phrases import Tone
-from badges.supervising import Found
-from kiosk.admit import NotReadyError
-from kiosk.supervisor_session import IDLE_MS
+from badges.wire import wire
+from badges.wire.supervisor import Found
+from kiosk.door.admit import NotReadyError
+from kiosk.supervisor.sessions import IDLE_MS
 from tests.kiosk.door import HALL, PRESS, Clock, Door, badge, reason, snapshot
 from tests.kiosk.supervised import (
     LOST,

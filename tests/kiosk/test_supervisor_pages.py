@@ -8,13 +8,13 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from badges.admission import Direction
-from badges.numbers import badge_number
-from kiosk.board import Board, Status
-from kiosk.journal import JournalError
+from badges.credential.badge_number import badge_number
+from kiosk.journal.journal import JournalError
 from kiosk.screen import create_screen
+from kiosk.screen.board import Board, Status
 from kiosk.screen.feed import encode_state
 from kiosk.screen.pages import TOKEN_HEADER
-from kiosk.supervisor_session import IDLE_MS
+from kiosk.supervisor.sessions import IDLE_MS
 from tests.kiosk.door import NOON, PRESS, Door, badge
 from tests.kiosk.face import opened
 from tests.kiosk.supervised import LOST, MEI, PIN, Supervised, load
@@ -189,7 +189,7 @@ def test_what_fails_is_said_without_what_was_typed(page: Page, monkeypatch, capl
     answer = page.post("annul", {"seq": 1, "reason": "other", "note": "secret words"})
     assert error(answer) == (500, "failed")
     assert answer.json["detail"] == "The journal can't be written: disk is full."
-    monkeypatch.setattr("kiosk.supervisor_pins.Pins.check", fail)
+    monkeypatch.setattr("kiosk.supervisor.pins.Pins.check", fail)
     page.post("unlock", {"user": MEI, "pin": "654987"})
     assert "654987" not in caplog.text
     assert "secret" not in caplog.text

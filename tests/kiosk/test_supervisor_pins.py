@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from badges import wire
-from kiosk.supervisor_file import FILE
-from kiosk.supervisor_pins import KIOSK_TRIES, LOCK_MS, LOCK_MS_MAX, USER_TRIES
-from kiosk.supervisor_words import SupervisorError
+from badges.wire import wire
+from kiosk.supervisor.pins import KIOSK_TRIES, LOCK_MS, LOCK_MS_MAX, USER_TRIES
+from kiosk.supervisor.state_file import FILE
+from kiosk.supervisor.texts import SupervisorError
 from tests.kiosk.door import Door
 from tests.kiosk.supervised import CHEAP, MEI, OMAR, PIN, Supervised, load, refused
 
@@ -90,7 +90,7 @@ def test_a_try_is_on_disk_before_it_is_looked_at(here: Supervised, monkeypatch) 
     def pull_the_plug(*_: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kiosk.supervisor_pins.Pins._is_right", pull_the_plug)
+    monkeypatch.setattr("kiosk.supervisor.pins.Pins._is_right", pull_the_plug)
     for _ in range(USER_TRIES):
         with pytest.raises(KeyboardInterrupt):
             here.unlock()

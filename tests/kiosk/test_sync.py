@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from badges import wire
 from badges.admission import Denied, Direction, Reason
 from badges.record import StayRef
-from kiosk.journal import ForkError, OldServerError
+from badges.wire import wire
+from kiosk.journal.journal import ForkError, OldServerError
 from tests.kiosk.door import (
     GENERATION,
     HALL,

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from badges import wire
-from kiosk import sync as syncing
-from kiosk.sync import Sync
-from kiosk.transport import TransportError
+from badges.wire import wire
+from kiosk.sync import upload as syncing
+from kiosk.sync.transport import TransportError
+from kiosk.sync.upload import Sync
 from tests.kiosk.door import NOON, badge
 from tests.kiosk.online import Online
 

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 
 from badges.record import decode_record
-from kiosk.camera import Camera, Source, Wish
-from kiosk.camera_sources import Kind, Picture
+from kiosk.camera.camera import Camera, Source, Wish
+from kiosk.camera.sources import Kind, Picture
+from kiosk.eye import Eye
 from kiosk.run import Told
-from kiosk.watching import Eye
 from tests.bench.eyes.kiosks import open_kiosk
 from tests.kiosk.door import badge
 from tests.kiosk.pictures import symbol

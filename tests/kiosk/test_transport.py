@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
-from badges.enrolment import RequestStamp, request_message
-from kiosk import transport
-from kiosk.signer import Signer
-from kiosk.transport import Transport, TransportError
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, request_message
+from kiosk.sync import transport
+from kiosk.sync.signer import Signer
+from kiosk.sync.transport import Transport, TransportError
 from tests.kiosk.door import GENERATION, KIOSK, KIOSK_KEY
 from tests.kiosk.fake_server import (
     FakeServer,

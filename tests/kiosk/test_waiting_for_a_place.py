@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from badges.places import Order, PoolKey
+from badges.places.pool import Order, PoolKey
 from tests.kiosk.door import HALL, Door
 
 PATIENCE_S = 20.0  # whoever waits longer was not told

@@ -10,21 +10,12 @@ import numpy as np
 import pytest
 
 from badges.admission.facts import Denied
-from kiosk.board import Board, Status
-from kiosk.camera import Camera, CameraStatus, Frame, parse_source
-from kiosk.config import KioskSettings
-from kiosk.messages import in_language
+from kiosk.camera.camera import Camera, CameraStatus, Frame, parse_source
+from kiosk.config.settings import KioskSettings
+from kiosk.eye import DARK, NOTICE_S, TWO_BADGES, UNREADABLE, UNREADABLE_S, Eye, Notice, Notices
 from kiosk.run import Kiosk
-from kiosk.watching import (
-    DARK,
-    NOTICE_S,
-    TWO_BADGES,
-    UNREADABLE,
-    UNREADABLE_S,
-    Eye,
-    Notice,
-    Notices,
-)
+from kiosk.screen.board import Board, Status
+from kiosk.texts.messages import in_language
 from tests.kiosk.door import badge, enrolled, orders, snapshot
 from tests.kiosk.pictures import Gray, hall, held_up, noisy, symbol
 from tests.kiosk.streams import NetworkCamera
@@ -242,7 +233,7 @@ def shown(kiosk: Kiosk, wanted: Callable[[Status], bool], within_s: float = 10.0
 @pytest.fixture
 def noon(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = snapshot().day_starts[0] + 43_200_000
-    for module in ("run", "replica"):
+    for module in ("run", "replica.replica"):
         monkeypatch.setattr(f"kiosk.{module}.now_ms", lambda: clock)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from badges.places import Account
-from kiosk.sync import Wish
+from badges.places.pool import Account
+from kiosk.sync.upload import Wish
 
 FULL = Account(granted=3, entries=3)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kiosk.journal_witness import EVIDENCE_MAX
+from kiosk.journal.checkpoints import EVIDENCE_MAX
 from tests.kiosk.fake_event import FakeEvent
 from tests.kiosk.online import Online
 

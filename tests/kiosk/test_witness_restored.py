@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from badges.keys import PrivateKey
-from badges.transparency import Checkpoint, Tree, leaf_hash, sign_checkpoint
-from kiosk.journal_witness import Evidence, Witnessed
-from kiosk.witness import RENAMED_MS, SAVED_MS, Watch, line_of, succeeds
+from badges.credential.keys import PrivateKey
+from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from kiosk.journal.checkpoints import Evidence, Witnessed
+from kiosk.sync.log_watch import RENAMED_MS, SAVED_MS, Watch, line_of, succeeds
 
 KEY = PrivateKey(b"l" * 32)
 NAME = "hallkeeper/0f8fad5b-d9cb-469f-a165-70867728950e"

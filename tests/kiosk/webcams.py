@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kiosk.camera import Camera, CameraError, CameraStatus, Source, Wish
-from kiosk.camera_sources import Kind
+from kiosk.camera.camera import Camera, CameraError, CameraStatus, Source, Wish
+from kiosk.camera.sources import Kind
 from tests.kiosk.pictures import plain
 
 WEBCAM = Source(Kind.WEBCAM, "0")

@@ -10,7 +10,7 @@ from pathlib import Path
 import argon2
 import pytest
 
-from badges.roster import Roster, read_roster
+from badges.roster.reader import Roster, read_roster
 from server import accounts
 from server.categories import DEFAULT_CATEGORIES
 from server.config import Event, EventSettings, init_event, load_event

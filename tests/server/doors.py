@@ -2,10 +2,10 @@
 
 import msgspec
 
-from badges import wire
-from badges.keys import PrivateKey
+from badges.credential.keys import PrivateKey
 from badges.record import ScanRecord, StayRef, encode_record
-from badges.transparency import chain_next, chain_start
+from badges.transparency.merkle import chain_next, chain_start
+from badges.wire import wire
 
 
 class Door:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from badges.admission.facts import Calendar
-from badges.transparency import chain_start
+from badges.transparency.merkle import chain_start
 from server import kiosks, ledger, places
 from server.database import Database
 from tests.server.conftest import HOUR, NOW

@@ -13,19 +13,19 @@ from pathlib import Path
 
 from flask import Flask
 
-from badges import wire
-from badges.credential import Credential, issue_credential
-from badges.enrolment import proof
-from badges.keys import PrivateKey
-from badges.places import Account, PoolKey
-from kiosk.admit import Admitter
-from kiosk.feed import Feed
-from kiosk.journal import Journal
-from kiosk.link import Link
-from kiosk.replica import Replica
-from kiosk.signer import Signer
-from kiosk.sync import Sync
-from kiosk.transport import REPLAY_TRIES, Transport, TransportError, _checked
+from badges.credential.credential import Credential, issue_credential
+from badges.credential.keys import PrivateKey
+from badges.places.pool import Account, PoolKey
+from badges.wire import wire
+from badges.wire.enrolment import proof
+from kiosk.door.admit import Admitter
+from kiosk.journal.journal import Journal
+from kiosk.replica.replica import Replica
+from kiosk.sync.follow import Feed
+from kiosk.sync.link import Link
+from kiosk.sync.signer import Signer
+from kiosk.sync.transport import REPLAY_TRIES, Transport, TransportError, _checked
+from kiosk.sync.upload import Sync
 from server import BACKUPS, close_app, create_app, kiosks, places
 from server.acts import log_size
 from server.backup import Backups

@@ -9,9 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from badges import wire
 from badges.admission.facts import Calendar
-from badges.enrolment import proof
+from badges.wire import wire
+from badges.wire.enrolment import proof
 from server import accounts, auth, close_app, create_app, issuing, kiosks, ledger
 from server.config import Event, day_starts
 from server.database import Database

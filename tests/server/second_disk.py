@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges import wire
-from badges.enrolment import proof
+from badges.wire import wire
+from badges.wire.enrolment import proof
 from server import kiosks
 from server.acts import ACTS_FILE, Acts, Keeper, read_acts
 from server.config import Event

@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from badges import wire
-from badges.roster import Roster
+from badges.roster.reader import Roster
+from badges.wire import wire
 from server import feed, roster, venue
 from server.config import Event
 from server.database import Database

@@ -11,9 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from badges import wire
-from badges.enrolment import RequestStamp, open_identity, proof, request_message, six_words
-from badges.keys import PrivateKey, PublicKey
+from badges.credential.keys import PrivateKey, PublicKey
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, open_identity, proof, request_message, six_words
 from server import create_app, feed, kiosks
 from server.api import LONG_BATCH
 from server.clock import ServerClock

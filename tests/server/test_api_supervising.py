@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from badges import wire
-from badges.supervising import (
+from badges.wire import wire
+from badges.wire.supervisor import (
     PEOPLE_MAX,
     DoorChoices,
     Found,

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from server import issuing, roster, searching
 from server.config import Event, load_event
 from server.database import Database

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
 from badges.record import StayRef
+from badges.wire import wire
 from server import kiosks, places, safety, schema
 from server.database import Database, connect
 from tests.server.conftest import NOW

@@ -13,9 +13,10 @@ import pypdfium2
 import pytest
 from click.testing import CliRunner
 
-from badges import enrolment, fonts, wire
-from badges.keys import PrivateKey
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
+from badges.credential.keys import PrivateKey
+from badges.printing import fonts
+from badges.wire import enrolment, wire
 from server import accounts, kiosks
 from server.cli import machine_zone, main
 from server.config import load_event

@@ -14,7 +14,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from server import cli_import
 from server.backup import backups
 from server.database import Database

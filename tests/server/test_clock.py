@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from server import clock
 from server.clock import JUMP_MS, ServerClock
 from server.database import Database

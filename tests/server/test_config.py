@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from cryptography import x509
 
-from badges.credential import Credential, issue_credential, open_credential
-from badges.keys import open_ring
+from badges.credential.credential import Credential, issue_credential, open_credential
+from badges.credential.keys import open_ring
 from server import accounts
 from server.config import Event, EventError, EventSettings, day_starts, init_event, load_event
 from server.database import Database

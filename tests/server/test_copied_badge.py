@@ -2,9 +2,9 @@
 
 import pytest
 
-from badges import wire
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
 from badges.record import StayRef
+from badges.wire import wire
 from server import copies, places, presence, safety
 from server.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from server import copies, replicas
 from server.database import Database
 from tests.server.conftest import MINUTE, NOW

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from badges.card import Card, CardError
+from badges.printing.card import Card, CardError
 from server.demo import props
 from server.demo.avi import MotionJpeg
 from server.demo.film import LEAD_S, Shown, Take, film_seconds, frame, make_film, make_films

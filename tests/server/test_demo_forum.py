@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from badges.credential import (
+from badges.credential.credential import (
     Credential,
     ForgedError,
     NotABadgeError,
     OtherEventError,
     open_credential,
 )
-from badges.roster import read_roster
+from badges.roster.reader import read_roster
 from server import issuing, venue
 from server.attendees import attendee
 from server.config import Event, day_starts

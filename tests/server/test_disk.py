@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from server import disk
 from server.backup import make_backup
 from server.config import Event, EventError, EventSettings, init_event, load_event

@@ -8,7 +8,7 @@ from threading import RLock
 
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from server import feed
 from server.database import Database, connect
 from server.subscription import CursorGoneError, Subscription

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from server import grants
 from server.database import Database
 from server.grants import SHARED_MS

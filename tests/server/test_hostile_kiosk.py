@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
-from badges.numbers import badge_number
-from badges.places import PoolKey
+from badges.credential.badge_number import badge_number
+from badges.places.pool import PoolKey
 from badges.record import StayRef
+from badges.wire import wire
 from server import feed, kiosks, ledger, places, replicas, safety, schema
 from server.config import Event
 from server.database import Database, connect

@@ -3,10 +3,10 @@ import sqlite3
 import msgspec
 import pytest
 
-from badges import wire
-from badges.card import render_pdf
-from badges.credential import CredentialFlag, lookup_id, open_credential, open_name
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
+from badges.credential.credential import CredentialFlag, lookup_id, open_credential, open_name
+from badges.printing.card import render_pdf
+from badges.wire import wire
 from server import feed, issuing, roster
 from server.config import Event
 from server.database import Database

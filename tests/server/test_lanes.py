@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from badges.enrolment import RequestStamp, body_digest, request_message
-from badges.keys import PrivateKey
+from badges.credential.keys import PrivateKey
+from badges.wire.enrolment import RequestStamp, body_digest, request_message
 from server.lanes import (
     KIOSK_MAX,
     KNOWN_ADDRESS_MAX,

@@ -5,9 +5,9 @@ or lost.
 import msgspec
 import pytest
 
-from badges import wire
 from badges.record import WireError
-from badges.transparency import leaf_hash
+from badges.transparency.merkle import leaf_hash
+from badges.wire import wire
 from server import entry_log, ledger, presence
 from server.database import Database
 from tests.server.conftest import NOW

@@ -2,8 +2,8 @@
 
 import pytest
 
-from badges import wire
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
+from badges.wire import wire
 from server import kiosks, places, presence, safety
 from server.database import Database
 from tests.server.conftest import MINUTE, NOW

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
 from badges.record import StayRef
 from server import kiosks, ledger, places, presence, safety
 from server.database import Database

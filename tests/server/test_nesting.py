@@ -7,10 +7,10 @@ import pytest
 import sqlite_utils
 from msgspec import UNSET
 
-from badges import wire
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
+from badges.places.signed import verify_order
 from badges.record import OuterHall, StayRef
-from badges.signed_places import verify_order
+from badges.wire import wire
 from server import copies, nesting, places, presence, replicas, safety, schema
 from server.config import Event
 from server.database import Database, connect

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from server import accounts, act_list, act_words, entry_log, safety
 from server.act_list import Filter
 from server.config import Event

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import itsdangerous
 import pytest
 
-from badges import wire
-from badges.enrolment import proof
-from badges.keys import PrivateKey
+from badges.credential.keys import PrivateKey
+from badges.wire import wire
+from badges.wire.enrolment import proof
 from server import kiosks, security
 from server.config import Event
 from server.database import Database

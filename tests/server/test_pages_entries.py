@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
 from server import accounts
 from server.config import Event
 from server.database import Database

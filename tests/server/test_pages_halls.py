@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from server import accounts, kiosks, places
 from server.config import Event
 from server.database import Database

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from badges import wire
-from badges.enrolment import parse_code, proof
-from badges.keys import PrivateKey
+from badges.credential.keys import PrivateKey
+from badges.wire import wire
+from badges.wire.enrolment import parse_code, proof
 from server import kiosks
 from server.cli_kiosk import _places, _waiting
 from server.config import Event

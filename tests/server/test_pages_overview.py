@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from badges import wire
+from badges.wire import wire
 from server.admin.overview import nested
 from server.clock import Epoch
 from server.config import Event

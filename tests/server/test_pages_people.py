@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pypdfium2
 import pytest
 
-from badges.credential import open_credential
-from badges.numbers import badge_number
+from badges.credential.badge_number import badge_number
+from badges.credential.credential import open_credential
 from server import issuing, roster
 from server.config import Event
 from server.database import Database
@@ -119,7 +119,7 @@ def test_the_card_is_a_pdf_of_one_page(pages: Pages) -> None:
 
 
 def test_a_card_that_cannot_be_drawn_is_said(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    from badges import card
+    from badges.printing import card
 
     def refuse(*_: object, **__: object) -> bytes:
         raise card.CardError("no installed font draws it")

@@ -8,7 +8,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from badges.credential import open_credential
+from badges.credential.credential import open_credential
 from server import issuing
 from server.config import Event
 from server.database import Database

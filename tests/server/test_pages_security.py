@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, session
 from flask.sessions import NullSession
 
-from badges import wire
+from badges.wire import wire
 from server import accounts, auth, lanes
 from server.config import Event
 from server.database import Database
@@ -49,7 +49,7 @@ def test_nothing_inline_that_the_policy_would_block(pages: Pages) -> None:
     admin = pages.staff("admin")
     serial = pages.serial("A1")
     pages.issue()
-    from badges.numbers import badge_number
+    from badges.credential.badge_number import badge_number
 
     for target in ("", "people/", f"people/{badge_number(serial)}", "entries", "kiosks/", "venue/"):
         text = admin.get(f"/admin/{target}").text

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from badges import wire
 from badges.record import StayRef
+from badges.wire import wire
 from server import presence
 from server.database import Database
 from server.ledger_step import Step

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from badges import wire
 from badges.record import StayRef
+from badges.wire import wire
 from server import ledger, presence
 from server.database import Database
 from server.presence import Stay

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from badges.card import CardError
+from badges.printing.card import CardError
 from server import drawing
 from server.drawing import Drawing
 from tests.server.console import Console

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
+from badges.wire import wire
 from server import accounts, issuing, kiosks, ledger, places, safety
 from server.acts import ACTS_FILE, ActsError
 from server.backup import make_backup

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from badges.transparency import Tree, leaf_hash
+from badges.transparency.merkle import Tree, leaf_hash
 from server import feed, safety
 from server.acts import ACTS_FILE, Keeper
 from server.backup import make_backup

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
+from badges.wire import wire
 from server import attendees, issuing, kiosks, moving, places, replicas, safety
 from server.acts import ACTS_FILE, Keeper, read_acts
 from server.backup import make_backup

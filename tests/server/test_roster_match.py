@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from badges.roster import Finding, RosterAnswers, read_roster
+from badges.roster.reader import Finding, RosterAnswers, read_roster
 from server import issuing, roster
 from server.config import Event
 from server.database import Database

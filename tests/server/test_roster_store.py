@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from badges import wire
-from badges.roster import Problem, read_roster
+from badges.roster.reader import Problem, read_roster
+from badges.wire import wire
 from server import feed, issuing, roster, venue
 from server.categories import DEFAULT_CATEGORIES
 from server.config import Event

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.places import PlacesError, PoolKey
+from badges.places.pool import PlacesError, PoolKey
 from server import kiosks, places, presence, safety
 from server.database import Database
 from tests.server.conftest import NOW

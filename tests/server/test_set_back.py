@@ -12,12 +12,12 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from badges import wire
-from badges.keys import PrivateKey
-from badges.places import PoolKey
+from badges.credential.keys import PrivateKey
+from badges.places.pool import PoolKey
 from badges.record import StayRef
-from badges.transparency import Checkpoint, sign_checkpoint
-from kiosk.transport import TransportError
+from badges.transparency.merkle import Checkpoint, sign_checkpoint
+from badges.wire import wire
+from kiosk.sync.transport import TransportError
 from server import BACKUPS, feed, kiosks, places, safety, set_back
 from server.backup import BackupError, make_backup
 from server.config import Event

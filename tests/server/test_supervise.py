@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from badges import wire
-from badges.enrolment import RequestStamp, request_message
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, request_message
 from server import supervise
 from server.config import Event
 from server.database import Database

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
 from server import places, presence
 from server.database import Database
 from tests.server.conftest import MINUTE, NOW

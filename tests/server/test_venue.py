@@ -3,9 +3,9 @@ from collections.abc import Callable
 
 import pytest
 
-from badges import wire
-from badges.card import check_colour
-from badges.places import PoolKey
+from badges.places.pool import PoolKey
+from badges.printing.card import check_colour
+from badges.wire import wire
 from server import feed, grants, places, safety, venue
 from server.categories import DEFAULT_CATEGORIES
 from server.config import Event

@@ -5,10 +5,10 @@ import dataclasses
 import msgspec
 import pytest
 
-from badges import wire
-from badges.keys import BadSignatureError
-from badges.places import PoolKey
-from badges.signed_places import verify_order
+from badges.credential.keys import BadSignatureError
+from badges.places.pool import PoolKey
+from badges.places.signed import verify_order
+from badges.wire import wire
 from server import create_app, feed, places, replicas
 from server.config import Event
 from server.database import Database

@@ -9,7 +9,7 @@ the capacity or, after it was lowered, the last W until W fits again.
 
 from collections.abc import Iterable
 
-from badges.places import KioskKey, Pool
+from badges.places.pool import KioskKey, Pool
 from tests.simulator.door_side import Door
 from tests.simulator.messages import Elsewhere, Record, Stay
 from tests.simulator.server_side import WALK_MS, Server

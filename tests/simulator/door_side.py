@@ -1,9 +1,9 @@
-"""A door: the kiosk's journal and replica in memory, in the order of steps of kiosk/journal.py."""
+"""A door: the kiosk's journal and replica in memory, in the order of kiosk/journal/journal.py."""
 
 from dataclasses import replace
 from typing import Any
 
-from badges.places import Account, KioskKey, NoPlaceError, Order
+from badges.places.pool import Account, KioskKey, NoPlaceError, Order
 from tests.simulator.messages import (
     MOVED_ON,
     OPENED,
@@ -25,7 +25,7 @@ ON_DISK = ("account", "records", "heads", "acked", "offered", "own", "named", "k
 
 
 def later(one: Mark | None, other: Mark | None) -> Mark | None:
-    """As badges.wire.later_mark."""
+    """As badges.wire.wire.later_mark."""
     if one is None or other is None:
         return one or other
     return max(other, one, key=lambda mark: (mark.incarnation, mark.progress))
@@ -72,8 +72,9 @@ class Door:
         self.unsaved: tuple[Account, int] | None = None  # mutants alone
 
     def presence(self, badge: int, *, moved: bool = False) -> Stay | None:
-        """The stay that the holder is in, as far as is known here (kiosk/known.py); or the newest
-        whose holder has moved on.
+        """The stay that the holder is in, as far as is known here (kiosk/door/facts.py).
+
+        Where there is none: the newest whose holder has moved on.
         """
         for stay in reversed(self.own.get(badge, NOBODY)):
             if (stay in self.moved) is moved:
@@ -199,7 +200,7 @@ class Door:
         self._follow(answer)
 
     def obey(self, order: Order) -> None:
-        """A fenced kiosk takes no orders (kiosk/journal.py)."""
+        """A fenced kiosk takes no orders (kiosk/journal/journal.py)."""
         if not self.account.fenced and not self.forked:
             self.account = self.account.obey(order)
             self._notice_restore()

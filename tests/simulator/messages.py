@@ -1,10 +1,10 @@
-"""What travels between doors and the server, as badges/wire.py has it, and what a journal holds."""
+"""What travels between doors and the server, by badges/wire/wire.py, and what a journal holds."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from badges.admission.facts import StayId
-from badges.places import KioskKey, Order
+from badges.places.pool import KioskKey, Order
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ granted. `theme` is the mix of faults in which a mutant is looked for; it is par
 from dataclasses import dataclass, replace
 
 from badges.admission.facts import StayId
-from badges.places import Account, Held, KioskKey, Order, Pool, may_credit, may_trust
+from badges.places.pool import Account, Held, KioskKey, Order, Pool, may_credit, may_trust
 from tests.simulator.rules import Rules
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from badges.places import KioskKey, Order, Pool
+from badges.places.pool import KioskKey, Order, Pool
 from tests.simulator.messages import (
     COPIED,
     ENDED,

@@ -11,9 +11,9 @@ from typing import TypeVar
 from flask.testing import FlaskClient
 from msgspec import Struct
 
-from badges import wire
-from kiosk.signer import Signer
-from kiosk.transport import TransportError
+from badges.wire import wire
+from kiosk.sync.signer import Signer
+from kiosk.sync.transport import TransportError
 
 Message = TypeVar("Message", bound=Struct)
 REPLAY_TRIES = 3

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from badges.admission import Direction
-from badges.keys import PublicKey
+from badges.credential.keys import PublicKey
 from server import issuing, kiosks, moving, places, safety
 from tests.swarm import checks
 from tests.swarm.checks import BrokenPromiseError

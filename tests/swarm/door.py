@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from badges.admission import Direction
-from badges.keys import PublicKey
-from badges.supervising import PersonFacts
-from kiosk.admit import Admitter, NotReadyError
-from kiosk.answer import Answer
-from kiosk.feed import Feed
-from kiosk.journal import Journal, JournalError
-from kiosk.link import Link, Skew
-from kiosk.override import Overruling, Word
-from kiosk.replica import Replica
-from kiosk.signer import Signer
-from kiosk.supervisor_words import SupervisorError
-from kiosk.sync import Sync
-from kiosk.transport import TransportError
+from badges.credential.keys import PublicKey
+from badges.wire.supervisor import PersonFacts
+from kiosk.door.admit import Admitter, NotReadyError
+from kiosk.door.answer import Answer
+from kiosk.journal.journal import Journal, JournalError
+from kiosk.replica.replica import Replica
+from kiosk.supervisor.override import Overruling, Word
+from kiosk.supervisor.texts import SupervisorError
+from kiosk.sync.follow import Feed
+from kiosk.sync.link import Link, Skew
+from kiosk.sync.signer import Signer
+from kiosk.sync.transport import TransportError
+from kiosk.sync.upload import Sync
 from tests.swarm.air import Air, Weather
 from tests.swarm.clocks import Clock, Time
 from tests.swarm.site import DoorPlan, Site, kiosk_key

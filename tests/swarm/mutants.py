@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from badges import wire
 from badges.admission.facts import StayId
-from badges.places import Pool
-from kiosk import journal, journal_step, repeats
+from badges.places.pool import Pool
+from badges.wire import wire
+from kiosk.door import repeats
+from kiosk.journal import journal, transaction
 from server import ledger_step, presence, restore, set_back
 from server.ledger_step import Step as ServerStep
 
@@ -98,12 +99,12 @@ MUTANTS = (
         "repeats", "an answer is given again as often as it is asked for", "power",
         lambda: [
             (repeats.Repeats, "forget", lambda self, serial: None),
-            (journal_step.Step, "repeat", lambda self, *given: True),
+            (transaction.Step, "repeat", lambda self, *given: True),
         ],
     ),
     Mutant(
         "offered", "a door takes back places that the server may count", "network",
-        lambda: [(journal_step, "may_credit", _credits_offered)],
+        lambda: [(transaction, "may_credit", _credits_offered)],
     ),
     Mutant(
         "gone", "the server is not told that a stay's place was taken back", "network",

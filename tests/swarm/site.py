@@ -12,9 +12,9 @@ from pathlib import Path
 import argon2
 from flask.testing import FlaskClient
 
-from badges import wire
-from badges.enrolment import proof
-from badges.keys import PrivateKey
+from badges.credential.keys import PrivateKey
+from badges.wire import wire
+from badges.wire.enrolment import proof
 from server import BACKUPS, accounts, api, close_app, create_app, issuing, kiosks
 from server.acts import ACTS_FILE, ActsError
 from server.backup import BackupError, Backups, make_backup

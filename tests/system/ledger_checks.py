@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Self
 
-from kiosk.status import status_of
+from kiosk.cli.status import status_of
 from server.places import hall_figures
 from tests.system.site import Site, wait_for
 

@@ -10,21 +10,21 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from badges import wire
 from badges.admission import Direction
 from badges.admission.facts import Calendar
-from badges.enrolment import open_identity, proof
-from badges.keys import PrivateKey
-from badges.places import PoolKey
-from kiosk.admit import Admitter
-from kiosk.answer import Answer
-from kiosk.feed import Feed
-from kiosk.journal import Journal
-from kiosk.link import Link, Skew
-from kiosk.override import Overruling, Word
-from kiosk.replica import Replica
-from kiosk.sync import Sync
-from kiosk.transport import TransportError
+from badges.credential.keys import PrivateKey
+from badges.places.pool import PoolKey
+from badges.wire import wire
+from badges.wire.enrolment import open_identity, proof
+from kiosk.door.admit import Admitter
+from kiosk.door.answer import Answer
+from kiosk.journal.journal import Journal
+from kiosk.replica.replica import Replica
+from kiosk.supervisor.override import Overruling, Word
+from kiosk.sync.follow import Feed
+from kiosk.sync.link import Link, Skew
+from kiosk.sync.transport import TransportError
+from kiosk.sync.upload import Sync
 from server import feed, issuing, kiosks, ledger, nesting, places, replicas, roster, venue
 from server.config import Event, EventSettings, day_starts, init_event
 from server.database import Database

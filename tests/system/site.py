@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from badges.enrolment import EnrolmentCode
+from badges.wire.enrolment import EnrolmentCode
 from server import config, issuing, kiosks, roster, venue
 from server.config import Event, EventSettings
 from server.database import Database
@@ -150,7 +150,7 @@ class Site:
         return [*self.ground.within(name), sys.executable, "-m", module, *words]
 
     def _fill(self, venue_toml: str, people: int) -> None:
-        from badges.roster import RosterAnswers, read_roster
+        from badges.roster.reader import RosterAnswers, read_roster
 
         plan = venue.read_venue(venue_toml.encode(), "venue.toml", self.event.settings)
         self.write(lambda db: venue.import_venue(db, plan, by="test", now=now_ms()))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.status import status_of
+from kiosk.cli.status import status_of
 from tests.system.faults import happen, make_faults
 from tests.system.hand_scanner import Answer, HandScanner
 from tests.system.ledger_checks import (

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from badges.admission import Denied, Reason
-from kiosk.supervisor_words import SupervisorError
+from kiosk.supervisor.texts import SupervisorError
 from server import moving, safety
 from tests.system.nested_site import WORD, Nested, NestedDoor
 from tests.system.test_nested_halls import VENUE

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from badges.admission import Denied
-from kiosk.supervisor_words import SupervisorError
+from kiosk.supervisor.texts import SupervisorError
 from server import moving, safety
 from tests.kiosk.door import reason
 from tests.system.nested_site import WORD, Nested, NestedDoor

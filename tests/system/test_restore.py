@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from badges.places import PoolKey
-from kiosk.status import status_of
+from badges.places.pool import PoolKey
+from kiosk.cli.status import status_of
 from server import places, safety
 from server.acts import Keeper
 from server.backup import backups

@@ -6,9 +6,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from badges.credential import Credential, issue_credential
-from badges.keys import PrivateKey
-from badges.qr import ALPHA_NUM, symbol
+from badges.credential.credential import Credential, issue_credential
+from badges.credential.keys import PrivateKey
+from badges.printing.qr import ALPHA_NUM, symbol
 
 Gray = np.ndarray
 QUIET = 4

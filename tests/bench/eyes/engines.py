@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import cv2
 
-from kiosk.reader import Reader
-from kiosk.reader_looks import find_zbar, find_zxing
+from kiosk.reader.passes import find_zbar, find_zxing
+from kiosk.reader.reader import Reader
 from tests.bench.eyes.cards import Gray
 
 Read = Callable[[Gray], list[str]]

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from kiosk.camera import Camera, Source, Wish
-from kiosk.camera_sources import Kind
-from kiosk.config import KioskSettings
+from kiosk.camera.camera import Camera, Source, Wish
+from kiosk.camera.sources import Kind
+from kiosk.config.settings import KioskSettings
+from kiosk.eye import Eye
 from kiosk.run import Kiosk, Told
 from kiosk.screen import create_screen, serve_screen
-from kiosk.watching import Eye
 from tests.bench.eyes.cards import Card, Gray
 from tests.bench.eyes.films import FPS
 from tests.bench.eyes.scene import Pose, hall, place, put
@@ -86,7 +86,7 @@ def open_kiosk(
 ) -> Iterator[Kiosk]:
     """Enrolled, at noon of the event's first day, with facts and places; its server is away."""
     with ExitStack() as parts:
-        for module in ("run", "replica"):
+        for module in ("run", "replica.replica"):
             parts.enter_context(patch(f"kiosk.{module}.now_ms", lambda: NOON))
         kiosk = Kiosk(enrolled(directory), KioskSettings(), on_answer=on_answer)
         parts.callback(kiosk.close, 0.0)  # there is no server to wait for

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kiosk.reader import Reader
-from kiosk.reader_photo import read_still
+from kiosk.reader.photo import read_still
+from kiosk.reader.reader import Reader
 from tests.bench.eyes.cards import Gray
 from tests.bench.eyes.engines import opencv, pyzbar, zxing
 from tests.bench.eyes.measure import HOLD_FRAMES, percentiles

@@ -1,0 +1,4 @@
+"""`hallkeeper-badges`: keys, single badges and a small roster's cards, without a server.
+
+Begin with `main.py`. Here alone `badges` reads the clock, the disk and the command line.
+"""

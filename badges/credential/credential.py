@@ -1,0 +1,196 @@
+"""The credential: the signed statement in a badge's QR. 122 characters, 80 bytes, nothing personal.
+
+The text is `HK` and the base45 of 16 bytes of fields and 64 bytes of Ed25519 signature over a
+context, the event's UUID (not carried) and the fields. There is one way to read a credential,
+`open_credential`: it verifies or raises.
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+from typing import ClassVar
+
+import nacl.bindings
+import nacl.exceptions
+
+from badges.credential import base45
+from badges.credential.keys import BadSignatureError, KeyRing, PrivateKey, short_event_id
+
+PREFIX = "HK"
+TEXT_CHARS = 122
+FIELD_BYTES = 16
+CREDENTIAL_BYTES = 80
+VERSION = 1
+CONTEXT = b"hallkeeper/badge/v1\x00"
+
+# version+kind, key id, event's short id, serial (high byte, low 16 bits), issue, category, flags,
+# valid days, zone groups
+_FIELDS = struct.Struct(">BBHBHBBBHI")
+# Integers, since the complement of an IntFlag holds known flags only and would let others through.
+_KNOWN_FLAGS = 0b11
+_RANGES = {
+    "key_id": (0, 0xFF),
+    "serial": (0, 0xFFFFFF),
+    "issue": (1, 0xFF),
+    "category": (0, 0xFF),
+    "valid_days": (0, 0xFFFF),
+    "zones": (0, 0xFFFFFFFF),
+}
+_SEALED_PAD = 64  # sealed names are padded to a multiple, so that their length says little
+
+
+class Kind(IntEnum):
+    PRINTED = 0
+    PHONE = 1
+    STAFF = 2
+    DAY = 3
+
+
+_KINDS = frozenset(int(kind) for kind in Kind)
+
+
+class CredentialFlag(IntFlag):
+    ATTENTION = 1
+    ESCORT = 2
+
+
+class CredentialError(ValueError):
+    """No credential of this event can be read from the text."""
+
+    reason: ClassVar[str]  # the decision's reason (admission.facts.Reason)
+
+
+class NotABadgeError(CredentialError):
+    """The text is not a Hallkeeper credential at all, or a malformed one."""
+
+    reason = "not_a_badge"
+
+
+class OtherEventError(CredentialError):
+    """A well-formed credential, of another event."""
+
+    reason = "other_event"
+
+
+class ForgedError(CredentialError):
+    """It claims this event, but no key of the ring signed it."""
+
+    reason = "forged"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """The fields of a verified credential (DESIGN.md §4)."""
+
+    serial: int  # 24 bits: one attendee
+    issue: int  # 1-255; a higher issue voids the lower ones
+    category: int
+    valid_days: int  # 16-bit map, bit 0 is the event's first day
+    zones: int  # 32-bit map of zone groups
+    key_id: int
+    kind: Kind = Kind.PRINTED
+    flags: CredentialFlag = CredentialFlag(0)
+    signature: bytes = field(default=b"", repr=False, compare=False)
+
+    def pack(self, event_id: bytes) -> bytes:
+        """The 16 signed bytes. Raises ValueError for what no door would open."""
+        for name, (lowest, highest) in _RANGES.items():
+            if not lowest <= getattr(self, name) <= highest:
+                raise ValueError(f"{name} is {lowest} to {highest}, not {getattr(self, name)}")
+        if int(self.flags) & ~_KNOWN_FLAGS:
+            raise ValueError(f"unknown flags: {int(self.flags):#x}")
+        return _FIELDS.pack(
+            VERSION << 4 | Kind(self.kind),
+            self.key_id,
+            short_event_id(event_id),
+            self.serial >> 16,
+            self.serial & 0xFFFF,
+            self.issue,
+            self.category,
+            self.flags,
+            self.valid_days,
+            self.zones,
+        )
+
+
+def issue_credential(key: PrivateKey, event_id: bytes, credential: Credential) -> str:
+    """Sign `credential` for the event (16-byte UUID) and return its 122 characters."""
+    fields = credential.pack(event_id)
+    signature = key.sign(CONTEXT + event_id + fields)
+    return PREFIX + base45.encode(fields + signature)
+
+
+def open_credential(ring: KeyRing, text: str) -> Credential:
+    """The credential in `text`, verified against `ring`.
+
+    Raises NotABadgeError, OtherEventError or ForgedError. Whether the key is past its last day is a
+    matter of time, and so of the decision, not of this function.
+    """
+    raw = _decode(text)
+    (head, key_id, short_id, serial_high, serial_low, issue, category, flags, days, zones) = (
+        _FIELDS.unpack_from(raw)
+    )
+    if short_id != ring.short_id:
+        raise OtherEventError(f"event {short_id:04x}")
+    badge_key = ring.keys.get(key_id)
+    if badge_key is None:
+        raise ForgedError("key")
+    fields, signature = raw[:FIELD_BYTES], raw[FIELD_BYTES:]
+    try:
+        badge_key.public.verify(CONTEXT + ring.event_id + fields, signature)
+    except BadSignatureError:
+        raise ForgedError("signature") from None
+    return Credential(
+        serial=serial_high << 16 | serial_low,
+        issue=issue,
+        category=category,
+        valid_days=days,
+        zones=zones,
+        key_id=key_id,
+        kind=Kind(head & 0x0F),
+        flags=CredentialFlag(flags),
+        signature=signature,
+    )
+
+
+def _decode(text: str) -> bytes:
+    """The 80 bytes of a canonical credential text, or NotABadgeError. Verifies no signature."""
+    if len(text) != TEXT_CHARS or not text.startswith(PREFIX):
+        raise NotABadgeError("malformed")
+    try:
+        raw = base45.decode(text[len(PREFIX) :])
+    except base45.Base45Error:
+        raise NotABadgeError("malformed") from None
+    version, kind = divmod(raw[0], 16)
+    if version != VERSION or kind not in _KINDS or raw[7] == 0 or raw[9] & ~_KNOWN_FLAGS:
+        raise NotABadgeError("malformed")
+    return raw
+
+
+def lookup_id(signature: bytes) -> bytes:
+    """16 bytes under which a kiosk finds the sealed name of the badge with this signature."""
+    return hashlib.blake2b(signature, digest_size=16, person=b"hk-lookup").digest()
+
+
+def seal_name(signature: bytes, plain: bytes) -> bytes:
+    """`plain` for the eyes of the badge's holder: secretbox under a key that only the badge yields.
+
+    The key serves one plaintext, hence a zero nonce: a corrected name needs a new issue.
+    """
+    padded = plain + b"\x80"
+    padded += bytes(-len(padded) % _SEALED_PAD)
+    return nacl.bindings.crypto_secretbox(padded, bytes(24), _name_key(signature))
+
+
+def open_name(signature: bytes, sealed: bytes) -> bytes:
+    """What `seal_name` sealed. Raises ForgedError where it was sealed for another badge."""
+    try:
+        padded = nacl.bindings.crypto_secretbox_open(sealed, bytes(24), _name_key(signature))
+    except nacl.exceptions.CryptoError:
+        raise ForgedError("sealed name") from None
+    return padded[: padded.rindex(b"\x80")]
+
+
+def _name_key(signature: bytes) -> bytes:
+    return hashlib.blake2b(signature, digest_size=32, person=b"hk-name").digest()

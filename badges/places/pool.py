@@ -1,0 +1,308 @@
+"""Places: permissions for one more person in a hall, each held by exactly one owner.
+
+A place is in the server's pool, at a kiosk (free, or used by an entry that the server has not
+seen), or in a stay that the server owns. Both ends are values with pure steps; kiosk, server and
+simulator run these, not copies. Every message carries totals that only grow, so loss, repetition
+and reordering are harmless. README.md has the proof sketch; TRUST rules are numbered as there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from badges.admission.facts import StayId
+
+
+class PlacesError(ValueError):
+    """A step that the protocol does not allow; nothing was changed."""
+
+
+class NoPlaceError(PlacesError):
+    """An entry without a free place at this door."""
+
+
+class PoolKey(NamedTuple):
+    """One of a hall's two pools: ordinary places up to its capacity, or override places, between
+    that and the fire limit.
+    """
+
+    hall_id: int
+    override: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """The server's word to one kiosk about one hall: totals, and the server's incarnation."""
+
+    granted: int
+    recall: int  # return places until the total returned is this
+    incarnation: int
+    signature: bytes = b""  # the server's, of `granted` (badges.places.signed); the steps ignore it
+
+
+@dataclass(frozen=True)
+class Account:
+    """A kiosk's durable account with one hall. `free` never falls below zero."""
+
+    granted: int = 0
+    returned: int = 0
+    entries: int = 0
+    credited: int = 0  # exits whose place the door took back at once
+    incarnation: int = 0
+    fenced: bool = False
+    trusted: int = 0  # exits of stays that the server may know, credited all the same
+
+    @property
+    def free(self) -> int:
+        return self.granted - self.returned - self.entries + self.credited + self.trusted
+
+    def enter(self) -> "Account":
+        """Use one place. Durable in the same commit as the scan, before any light (rule 1)."""
+        if self.fenced or self.free < 1:
+            raise NoPlaceError
+        return replace(self, entries=self.entries + 1)
+
+    def credit(self) -> "Account":
+        """Take back the place of an own stay that was never offered (see `may_credit`)."""
+        if self.credited >= self.entries:
+            raise PlacesError("more exits credited than entries made")
+        return replace(self, credited=self.credited + 1)
+
+    def trust(self) -> "Account":
+        """Take back the place of any stay that was exited here (see `may_trust`)."""
+        return replace(self, trusted=self.trusted + 1)
+
+    def obey(self, order: Order) -> "Account":
+        """Take a grant and return what is recalled, as far as there are free places.
+
+        Orders of an earlier incarnation are dropped: they were made by a server that has since
+        been restored from a backup and may not remember them (rule 8).
+        """
+        if order.incarnation < self.incarnation:
+            return self
+        taken = replace(
+            self, granted=max(self.granted, order.granted), incarnation=order.incarnation
+        )
+        back = max(0, min(order.recall - taken.returned, taken.free))
+        return replace(taken, returned=taken.returned + back)
+
+    def rest(self) -> "Account":
+        """Return every free place: the door is out of use for a while."""
+        return replace(self, returned=self.returned + max(0, self.free))
+
+    def fence(self) -> "Account":
+        """Stop for good and return every free place."""
+        return replace(self.rest(), fenced=True)
+
+
+def enter_all(accounts: Mapping[PoolKey, Account]) -> dict[PoolKey, Account]:
+    """Use one place of each: of a door's hall, and of every hall around it that the door leads
+    into. All of them in one commit, or NoPlaceError and none.
+    """
+    return {key: account.enter() for key, account in accounts.items()}
+
+
+def may_credit(
+    stay: StayId | None, *, kiosk: str, generation: int, offered: int, closed: bool
+) -> bool:
+    """Whether a kiosk takes a place back itself when `stay` is exited at its door (rule 3).
+
+    Only its own stay, still open, and never offered to the server; `offered` is the highest
+    sequence that a message ever carried, durable before that message was sent.
+    """
+    return (
+        stay is not None
+        and not closed
+        and (stay.kiosk, stay.generation) == (kiosk, generation)
+        and stay.seq > offered
+    )
+
+
+def may_trust(stay: StayId | None, *, offline: bool, closed: bool) -> bool:
+    """Whether a kiosk of a `trusting` hall takes back the place of any stay that it knows of.
+
+    Only while it can't reach the server, and once for each stay. A stay that two doors close gives
+    its place back twice: the hall may be over its capacity by the number of those stays.
+    """
+    return stay is not None and offline and not closed
+
+
+KioskKey = tuple[str, int]  # (kiosk, generation)
+
+
+@dataclass(frozen=True)
+class Held:
+    """The server's side of one kiosk's account with a hall."""
+
+    granted: int = 0
+    returned: int = 0
+    handed_over: int = 0  # entries that the server turned into stays of its own
+    reclaimed: int = 0  # attested as not inside, after a fence, and not accounted for since
+    fenced: bool = False
+    trusted: int = 0  # places of stays that it took back itself (`may_trust`)
+    attested: int | None = None  # its last sequence in the ledger at the first attestation
+
+    @property
+    def held(self) -> int:
+        """Places that the kiosk may hold free, or have used unseen."""
+        return self.unused - self.reclaimed
+
+    @property
+    def unused(self) -> int:
+        """Of the places that it was given, those that it may still have, whatever was attested."""
+        return self.granted - self.returned - self.handed_over + self.trusted
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The server's account of one hall. `worst_case` is the most that can be inside."""
+
+    capacity: int
+    incarnation: int = 1
+    open_stays: int = 0
+    kiosks: Mapping[KioskKey, Held] = field(default_factory=dict)
+    awaited: frozenset[KioskKey] = frozenset()  # who must still echo a new incarnation (rule 8)
+
+    @property
+    def worst_case(self) -> int:
+        return sum(held.held for held in self.kiosks.values()) + self.open_stays
+
+    @property
+    def free(self) -> int:
+        """Places to give; negative after the capacity was lowered below what is out."""
+        return self.capacity - self.worst_case
+
+    def enrol(self, kiosk: KioskKey) -> "Pool":
+        """A kiosk that has never held a place here."""
+        return self if kiosk in self.kiosks else self._with(kiosk, Held())
+
+    def resized(self, capacity: int) -> "Pool":
+        """Another capacity. Below what is out it is a debt, which exits repay first (rule 6)."""
+        return replace(self, capacity=capacity)
+
+    def grant(self, kiosk: KioskKey, places: int) -> "Pool":
+        """Give up to `places` from the pool; committed before it is sent (rule 6)."""
+        held = self.kiosks[kiosk]
+        given = min(places, self.free)
+        if held.fenced or self.awaited or given <= 0:
+            return self
+        return self._with(kiosk, replace(held, granted=held.granted + given))
+
+    def order(self, kiosk: KioskKey, recall: int = 0) -> Order:
+        """The message to a kiosk: its total of grants, and a wish for `recall` places back."""
+        held = self.kiosks[kiosk]
+        return Order(held.granted, max(0, held.returned + recall), self.incarnation)
+
+    def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> "Pool":
+        """A kiosk's own total of grants, before its records: it outlives a restored backup.
+
+        Grants that were unknown when the kiosk was attested were attested with the rest. If it was
+        attested to more than they explain, the rest was taken on trust, and its records tell.
+        """
+        held = self.kiosks[kiosk]
+        pool = self
+        grown = max(0, granted - held.granted)
+        if held.attested is not None and (grown or held.reclaimed < 0):
+            held = replace(held, reclaimed=max(0, held.reclaimed + grown))
+        if grown or held is not self.kiosks[kiosk]:
+            pool = pool._with(kiosk, replace(held, granted=held.granted + grown))
+        if incarnation == self.incarnation and kiosk in self.awaited:
+            pool = replace(pool, awaited=self.awaited - {kiosk})
+        return pool
+
+    def hear_returned(self, kiosk: KioskKey, returned: int) -> "Pool":
+        """A kiosk's total of returned places, after all its records of that time (rule 5).
+
+        Never more than it can have, whatever it says. Places that an attestation already gave back
+        are not given back twice (rule 7).
+        """
+        held = self.kiosks[kiosk]
+        returned = min(returned, held.returned + max(0, held.unused))
+        if returned <= held.returned:
+            return self
+        reclaimed = max(0, held.reclaimed - (returned - held.returned))
+        return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
+
+    def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
+        """An entry record, first seen. `gone`: the kiosk had taken its place back already
+        (rule 4). One without a place, by a kiosk that lies, is on a place that it did not return.
+        """
+        if gone:
+            return self
+        held = self.kiosks[kiosk]
+        kept = 0 if held.unused > 0 else 1
+        taken = replace(held, handed_over=held.handed_over + 1, returned=held.returned - kept)
+        return replace(self, kiosks={**self.kiosks, kiosk: taken}, open_stays=self.open_stays + 1)
+
+    def count_in(self) -> "Pool":
+        """One more stay, of somebody in a hall inside this one whose door did not count it here: it
+        had not heard that the halls nest. No door's place is used, so this may be a debt (rule 6).
+        """
+        return replace(self, open_stays=self.open_stays + 1)
+
+    def close_stay(self, stay: StayId | None = None) -> "Pool":
+        """An exit that names `stay`, which is open here; the caller has closed it (rule 2).
+
+        If its entry came after its kiosk was attested, the attestation may have given this very
+        place back: then it is not given back twice (rule 7).
+        """
+        if self.open_stays < 1:
+            raise PlacesError("no stay is open")
+        pool = replace(self, open_stays=self.open_stays - 1)
+        if stay is None:
+            return pool
+        key = (stay.kiosk, stay.generation)
+        held = self.kiosks.get(key)  # None: it was counted in
+        if held is None or held.attested is None or stay.seq <= held.attested or held.reclaimed < 1:
+            return pool
+        return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))
+
+    def trust(self, kiosk: KioskKey) -> "Pool":
+        """An exit whose place the kiosk took back though the server had, or has yet to see, the
+        stay as open: the place is the kiosk's, whoever closes the stay.
+        """
+        held = self.kiosks[kiosk]
+        return self._with(kiosk, replace(held, trusted=held.trusted + 1))
+
+    def fence(self, kiosk: KioskKey) -> "Pool":
+        """A lost kiosk: no more grants; what it holds stays counted (rule 7)."""
+        return self._with(kiosk, replace(self.kiosks[kiosk], fenced=True))
+
+    def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> "Pool":
+        """Staff's signed word: of the people that a lost kiosk let in and the ledger does not know
+        of, at most `inside` are inside; and it will let in no more.
+
+        `seq` is the kiosk's last sequence in the ledger. After a restore the kiosk's grants may be
+        unknown: the word stands for them too, so the hall need not wait for it (rule 8).
+        """
+        held = self.kiosks[kiosk]
+        if not held.fenced:
+            raise PlacesError("only a fenced kiosk can be attested")
+        surplus = held.held - inside
+        change = surplus if kiosk in self.awaited else max(0, surplus)
+        attested = seq if held.attested is None else held.attested
+        held = replace(held, reclaimed=held.reclaimed + change, attested=attested)
+        return replace(self._with(kiosk, held), awaited=self.awaited - {kiosk})
+
+    def restored(self, incarnation: int) -> "Pool":
+        """After a restore from a backup: nothing is granted until every live kiosk has echoed.
+
+        `incarnation` must be above every one that was ever in use. A kiosk fenced meanwhile stays
+        awaited until it is attested or heard.
+        """
+        live = {key for key, held in self.kiosks.items() if not held.fenced}
+        return replace(self, incarnation=incarnation, awaited=self.awaited | live)
+
+    def _with(self, kiosk: KioskKey, held: Held) -> "Pool":
+        return replace(self, kiosks={**self.kiosks, kiosk: held})
+
+
+def within_limit(ordinary: Pool, override: Pool, fire_limit: int) -> tuple[Pool, Pool]:
+    """A hall's two pools, each with what the other leaves of the fire limit.
+
+    `ordinary` comes with the organiser's capacity. After that was lowered, what is still out of it
+    keeps override places back; after it was raised, override places that are out keep it back.
+    """
+    beyond = fire_limit - max(ordinary.capacity, ordinary.worst_case)
+    within = min(ordinary.capacity, fire_limit - override.worst_case)
+    return ordinary.resized(within), override.resized(min(override.capacity, beyond))

@@ -1,0 +1,252 @@
+"""Cards as PDF and PNG: what an attendee wears for days and a steward reads at four metres.
+
+A card is a Typst template and data. Names reach the template as JSON and are set as text, so that
+nothing in them is ever read as markup.
+"""
+
+import colorsys
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+import typst
+
+from badges.printing import fonts
+from badges.printing.qr import symbol_svg
+
+CARDS_MAX = 5_000  # in one document; print more in several
+TEXT_CHARS_MAX = 200
+_TEMPLATES = Path(str(resources.files("badges.printing") / "templates"))
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_PACKAGE = re.compile(r"""["']@[a-z0-9-]+/""")
+_EAST_ASIAN = re.compile(
+    r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
+)
+_PROGRESS_CARDS = 20  # drawn between two reports of progress
+
+
+class CardError(ValueError):
+    """The card cannot be drawn as asked. The message says what to change."""
+
+
+class TemplateError(CardError):
+    """The template does not compile, or asks for what it may not have."""
+
+
+class MissingGlyphError(CardError):
+    """No installed font draws `characters` on `card` (None: in the event's name)."""
+
+    def __init__(self, card: "Card | None", characters: str, hint: str) -> None:
+        where = f"badge {card.badge_number}" if card else "the event's name"
+        which = ", ".join(f"{_shown(char)} (U+{ord(char):04X})" for char in characters)
+        super().__init__(f"{where}: no installed font draws {which}. {hint}")
+        self.card = card
+        self.characters = characters
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Card:
+    """What stands on one card. Raises CardError for what no card may have."""
+
+    text: str  # the credential, as its code says it
+    given_name: str
+    family_name: str
+    organisation: str
+    country: str  # printed as it is: roster.country_name turns a code into a name
+    category_name: str
+    category_letter: str
+    category_colour: str  # "#rrggbb", not red
+    badge_number: str
+    zones: tuple[str, ...] = ()
+    language: str = ""  # of the attendee: chooses the forms of Han characters
+
+    def __post_init__(self) -> None:
+        if not self.given_name.strip() and not self.family_name.strip():
+            raise CardError(f"badge {self.badge_number} has no name")
+        if not 1 <= len(self.category_letter) <= 2:
+            raise CardError(f"category {self.category_name}: its letter has one or two characters")
+        for text in _texts(self):
+            if len(text) > TEXT_CHARS_MAX:
+                raise CardError(
+                    f"badge {self.badge_number} has a text of {len(text):,} characters;"
+                    f" the limit is {TEXT_CHARS_MAX}"
+                )
+        check_colour(self.category_colour)
+
+
+def check_colour(colour: str) -> str:
+    """`colour`, if it is "#rrggbb" and not red, which says "denied" at doors. Raises CardError."""
+    if not _COLOUR.fullmatch(colour):
+        raise CardError(f"{colour[:20]!r} is no colour: write one as #1f6feb")
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in _rgb(colour)))
+    if (hue < 12 / 360 or hue > 345 / 360) and saturation > 0.4 and 0.15 < lightness < 0.75:
+        raise CardError(f"{colour} is red, which says 'denied' at doors: choose another colour")
+    return colour.lower()
+
+
+def render_pdf(
+    cards: Sequence[Card],
+    *,
+    event_name: str,
+    template: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> bytes:
+    """A PDF with a page for each card. The same cards give the same bytes.
+
+    `template` is the text of another Typst template than templates/a6.typ, which says what it gets;
+    `progress` is called with the cards prepared and their number. Raises CardError.
+    """
+    return draw_pdf(prepare(cards, event_name=event_name, progress=progress), template)
+
+
+def prepare(
+    cards: Sequence[Card],
+    *,
+    event_name: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> bytes:
+    """The first half of `render_pdf`: what the template gets, as JSON. Raises CardError."""
+    if not 1 <= len(cards) <= CARDS_MAX:
+        raise CardError(f"{len(cards):,} cards: print 1 to {CARDS_MAX:,} at a time")
+    return _data(cards, event_name, progress)
+
+
+def draw_pdf(prepared: bytes, template: str | None = None) -> bytes:
+    """The second half, which takes most of the time and the memory. Raises TemplateError.
+
+    Typst remembers much of the documents that a process has drawn, up to ten of them.
+    """
+    return _compile(template, prepared, "pdf", None)
+
+
+def render_png(
+    card: Card, *, event_name: str, template: str | None = None, dpi: float = 150
+) -> bytes:
+    """The first page of the card's document as a PNG. Raises CardError."""
+    if not 30 <= dpi <= 1_200:
+        raise CardError(f"{dpi} dots per inch: use 30 to 1200")
+    return _compile(template, _data([card], event_name, None), "png", dpi)
+
+
+def undrawable(cards: Sequence[Card], *, event_name: str) -> list[MissingGlyphError]:
+    """An error for each card that no installed fonts can draw; rendering raises the first."""
+    found = [_missing(None, [_clean(event_name)], "")[1]]
+    found += [_missing(card, list(map(_clean, _texts(card))), card.language)[1] for card in cards]
+    return [error for error in found if error]
+
+
+def _data(
+    cards: Sequence[Card], event_name: str, progress: Callable[[int, int], None] | None
+) -> bytes:
+    event = _clean(event_name)
+    if not event or len(event) > TEXT_CHARS_MAX:
+        raise CardError(f"the event's name has 1 to {TEXT_CHARS_MAX} characters")
+    event_fonts, error = _missing(None, [event], "")
+    if error:
+        raise error
+    drawn = []
+    for done, card in enumerate(cards, 1):
+        drawn.append(_card_data(card))
+        if progress and (done % _PROGRESS_CARDS == 0 or done == len(cards)):
+            progress(done, len(cards))
+    return msgspec.json.encode({"event": event, "fonts": event_fonts, "cards": drawn})
+
+
+def _card_data(card: Card) -> dict[str, object]:
+    families, error = _missing(card, list(map(_clean, _texts(card))), card.language)
+    if error:
+        raise error
+    headline, second_line = _headline(_clean(card.given_name), _clean(card.family_name))
+    return {
+        "headline": headline,
+        "second_line": second_line,
+        "given_name": _clean(card.given_name),
+        "family_name": _clean(card.family_name),
+        "organisation": _clean(card.organisation),
+        "country": _clean(card.country),
+        "category": _clean(card.category_name),
+        "letter": _clean(card.category_letter),
+        "colour": card.category_colour,
+        "ink": _ink(card.category_colour),
+        "number": _clean(card.badge_number),
+        "zones": list(map(_clean, card.zones)),
+        "code_svg": symbol_svg(card.text, quiet_zone=0),
+        "fonts": families,
+    }
+
+
+def _headline(given: str, family: str) -> tuple[str, str]:
+    """Given name first and alone; names in Han, kana or hangul whole, as their holders say them."""
+    if given and family and _EAST_ASIAN.fullmatch(given) and _EAST_ASIAN.fullmatch(family):
+        return family + given, ""
+    return (given, family) if given else (family, "")
+
+
+def _missing(
+    card: Card | None, texts: Sequence[str], language: str
+) -> tuple[tuple[str, ...], MissingGlyphError | None]:
+    families, characters = fonts.families_for(texts, language)
+    if not characters:
+        return families, None
+    return families, MissingGlyphError(card, "".join(characters), fonts.remedy(characters))
+
+
+def _texts(card: Card) -> Iterator[str]:
+    yield from (card.given_name, card.family_name, card.organisation, card.country)
+    yield from (card.category_name, card.category_letter, card.badge_number, *card.zones)
+
+
+def _clean(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _shown(char: str) -> str:
+    return repr(char) if char.isprintable() else "a character"
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _ink(colour: str) -> str:
+    """White where it reads well on `colour` (a contrast of 4.5 by WCAG 2.2), else near-black."""
+    linear = [
+        part / 3294.6 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4
+        for part in _rgb(colour)
+    ]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#ffffff" if 1.05 / (luminance + 0.05) >= 4.5 else "#111111"
+
+
+@cache
+def _own_template() -> str:
+    return (_TEMPLATES / "a6.typ").read_text("utf-8")
+
+
+def _compile(template: str | None, data: bytes, form: str, dpi: float | None) -> bytes:
+    if template is not None and _PACKAGE.search(template):
+        raise TemplateError(
+            "the template imports a package: nothing is fetched here, paste its text"
+        )
+    compiler = typst.Compiler(
+        root=_TEMPLATES, font_paths=fonts.installed(), ignore_system_fonts=True
+    )
+    try:
+        made = compiler.compile(
+            (template if template is not None else _own_template()).encode(),
+            format="png" if form == "png" else "pdf",
+            ppi=dpi,
+            sys_inputs={"data": data.decode()},
+            pdf_tags=False,
+        )
+    except typst.TypstError as error:
+        hints = "".join(f" ({hint})" for hint in error.hints)
+        raise TemplateError(f"the template: {error.message}{hints}") from None
+    pages = made if isinstance(made, list) else [made or b""]
+    return pages[0]

@@ -1,0 +1,46 @@
+"""Whether the installed fonts can draw everybody on a roster, long before cards are printed."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from badges.printing import fonts
+from badges.roster.problems import shown
+from badges.roster.reader import Finding, RosterRow, country_name
+
+_JOINERS = "\u200c\u200d"
+
+
+def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
+    """List the people whose cards have characters that no installed font draws, or return None.
+
+    Each distinct character is looked up once, so that it costs little for 100,000 people.
+    """
+    texts = {text for row in rows for text in _texts(row) if not text.isascii()}
+    chars = set().union(*texts)
+    joining = {char for char in chars if unicodedata.category(char)[0] == "M" or char in _JOINERS}
+    missing = set(fonts.families_for(chars - joining, "")[1])
+    if joining:  # a mark is drawn together with its letter
+        missing |= set(fonts.families_for(filter(joining.intersection, texts), "")[1])
+    if not missing:
+        return None
+    examples = []
+    lacking: set[str] = set()
+    for row in rows:
+        found = sorted({char for text in _texts(row) for char in text} & missing)
+        if found:
+            lacking.update(found)
+            which = ", ".join(f"{shown(char)} (U+{ord(char):04X})" for char in found)
+            name = shown(f"{row.given_name} {row.family_name}".strip())
+            examples.append(f"line {row.line}, {name}: {which}")
+    packages = " ".join(sorted({fonts.package_for(char) for char in lacking}))
+    return Finding(
+        "undrawable",
+        len(examples),
+        f"people with characters that no installed font draws: {len(examples):,}. Before printing"
+        f" install fonts that have them (on Debian try {packages}), or take them out of the roster",
+        tuple(examples),
+    )
+
+
+def _texts(row: RosterRow) -> tuple[str, str, str, str]:
+    return row.given_name, row.family_name, row.organisation, country_name(row.country)

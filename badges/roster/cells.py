@@ -1,0 +1,214 @@
+"""One cell at a time: cleaned, checked, and turned into the value that it stands for."""
+
+import functools
+import importlib.resources
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+
+from badges.roster.problems import shown
+
+NAME_CHARS = 120
+ORGANISATION_CHARS = 160
+_LIMITS = {
+    "given_name": NAME_CHARS, "family_name": NAME_CHARS, "name": NAME_CHARS,
+    "organisation": ORGANISATION_CHARS, "country": 60, "email": 254, "external_id": 64,
+    "category": 64, "days": 100, "zones": 400, "invitations": 2_000, "language": 35,
+}  # fmt: skip
+_MARKS_MOST = 8  # combining marks on one letter; scripts in use need fewer
+_FORMULA = "=+-@\t\r＝＋－＠"  # the wide forms are formulas too in East Asian spreadsheets
+_DASHES = frozenset("-–—―－")
+_SHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"}
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff"))
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+_HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
+_JOINERS = "\u200c\u200d"  # Persian and Indic names need them
+_WORD = r"[^\s@<>()\[\]\\,;:\"]"
+_EMAIL = re.compile(rf"{_WORD}{{1,64}}@{_WORD}+\.{_WORD}{{2,}}")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_LIST = re.compile(r"[,;|\n、，；]")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
+_LANGUAGES = {
+    "chinese": "zh", "中文": "zh", "汉语": "zh", "简体中文": "zh", "english": "en", "英文": "en",
+    "英语": "en", "french": "fr", "français": "fr", "法语": "fr", "spanish": "es", "español": "es",
+    "西班牙语": "es", "russian": "ru", "русский": "ru", "俄语": "ru", "arabic": "ar",
+    "العربية": "ar", "阿拉伯语": "ar", "japanese": "ja", "日本語": "ja", "日语": "ja",
+    "korean": "ko", "한국어": "ko", "韩语": "ko",
+}  # fmt: skip
+
+
+Reader = Callable[[str], str]
+
+
+class CellError(ValueError):
+    """What is wrong with a cell and what to do, in plain words."""
+
+
+def clean(column: str, raw: str) -> str:
+    """`raw` in NFC, with single spaces and nothing invisible. Raises CellError."""
+    text = raw if raw.isascii() and raw.isprintable() else _plain(raw)
+    text = " ".join(text.split())
+    if not text or _DASHES.issuperset(text):
+        return ""
+    if raw[0] in _FORMULA or text[0] in _FORMULA:
+        sign = raw[0] if raw[0] in _FORMULA else text[0]
+        raise CellError(f"starts with {sign!r}: looks like a formula. Write plain text")
+    if text in _SHEET_ERRORS:
+        raise CellError(f"holds {text}, an error of the spreadsheet. Write plain text")
+    limit = _LIMITS[column]
+    if len(text) > limit:
+        hint = ". Is a closing quote missing?" if "\n" in raw else ""
+        raise CellError(f"has {len(text):,} characters; the limit is {limit}{hint}")
+    return text
+
+
+def _plain(raw: str) -> str:
+    marks = 0
+    for char in raw:
+        kind = unicodedata.category(char)
+        marks = marks + 1 if kind[0] == "M" else 0
+        if marks > _MARKS_MOST:
+            raise CellError(f"has over {_MARKS_MOST} marks on one letter. Type it again")
+        if kind[0] == "C" or char == "\ufffd":
+            _refuse(char, kind)
+    return unicodedata.normalize("NFC", raw.translate(_INVISIBLE))
+
+
+def _refuse(char: str, kind: str) -> None:
+    code = ord(char)
+    name = f"U+{code:04X}"
+    if char.isspace() or char in _JOINERS or code in _INVISIBLE:
+        return
+    if "\udc80" <= char <= "\udcff":
+        raise CellError(f"has a byte 0x{code - 0xDC00:02X} that is not UTF-8. Type the cell again")
+    if char == "\ufffd":
+        raise CellError("has a '�' where a character was lost. Type the cell again")
+    if kind == "Cc":
+        raise CellError(f"has a control character ({name}). Type the cell again")
+    if kind == "Co":
+        raise CellError(f"has a private character ({name}) that each font draws differently")
+    if kind == "Cs" or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:
+        raise CellError(f"has {name}, which is no character. Type the cell again")
+    if kind == "Cf" and 0x2000 <= code and not 0x110BD <= code <= 0x110CD:
+        raise CellError(f"has an invisible character ({name}) that can turn text round. Remove it")
+
+
+def narrow(text: str) -> str:
+    """`text` with letters, digits and signs of East Asian width as plain ones."""
+    return text if text.isascii() else text.translate(_NARROW).strip()
+
+
+def email(text: str) -> str:
+    text = narrow(text)
+    if not _EMAIL.fullmatch(text) or ".." in text:
+        raise CellError("is not an e-mail address such as name@example.org")
+    return text
+
+
+def external_id(text: str) -> str:
+    text = narrow(text)
+    if re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE):
+        raise CellError("is a number that the spreadsheet has rounded. Format the column as text")
+    return text
+
+
+@functools.cache
+def country_names() -> Mapping[str, str]:
+    """English short name by ISO 3166 code, from the table that comes with the time zones."""
+    table = importlib.resources.files("tzdata.zoneinfo").joinpath("iso3166.tab")
+    rows = (line.split("\t") for line in table.read_text("utf-8").splitlines() if line[:1] != "#")
+    return {code: name for code, name in rows} | {"EU": "European Union", "UN": "United Nations"}
+
+
+def country(text: str) -> str:
+    """A code in upper case, or a name as it is written."""
+    code = narrow(text).upper()
+    text = code if len(code) == 2 else text
+    if len(text) != 2 or not text.isascii():
+        return text
+    if code not in country_names():
+        raise CellError(f"{shown(text)} is not an ISO country code. Use one, or write the name")
+    return code
+
+
+def category(known: Collection[str] | Mapping[str, str | Collection[str]]) -> Reader:
+    """Make a reader of category codes. The values of `known`, if it is a mapping, are their names.
+
+    A name that two categories share is refused, and "代表 Delegate" is one category's two names.
+    """
+    meant: dict[str, set[str]] = {}
+    if isinstance(known, Mapping):
+        for code, names in known.items():
+            for name in [names] if isinstance(names, str) else names:
+                meant.setdefault(_wording(name), set()).add(code)
+    meant |= {_wording(code): {code} for code in known}
+
+    def read(text: str) -> str:
+        codes = meant.get(_wording(text)) or set()
+        if not codes:
+            parts = [p for piece in re.split(r"[/|\n]", text) for p in _HAN_OR_NOT.findall(piece)]
+            found = [meant.get(_wording(part), set()) for part in parts if _wording(part)]
+            codes = set.intersection(*found) if found else set()
+        if len(codes) > 1:
+            named = " or ".join(sorted(codes))
+            raise CellError(f"{shown(text)} could be {named}. Write the code")
+        if not codes:
+            raise CellError(f"{shown(text)} is no category. Use one of {', '.join(sorted(known))}")
+        return next(iter(codes))
+
+    return functools.cache(read)
+
+
+def _wording(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
+    """A reader of event days such as "1,3" or "1-3"; "all" is None."""
+
+    def read(text: str) -> tuple[int, ...] | None:
+        text = narrow(text)
+        if text.casefold() in {"all", "全部", "全程"}:
+            return None
+        found: set[int] = set()
+        for part in re.split(r"[,;|、，；\s]+", re.sub(r"\s*[-–—~～至]\s*", "-", text)):
+            match = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part)
+            first = int(match[1]) if match else 0
+            end = int(match[2] or match[1]) if match else 0
+            if not 1 <= first <= end <= last:
+                raise CellError(
+                    f"{shown(text)} does not name event days from 1 to {last}. Write 1,2,3 or all,"
+                    " in a column formatted as text (a spreadsheet turns 1-3 into a date)"
+                )
+            found.update(range(first, end + 1))
+        return tuple(sorted(found))
+
+    return read
+
+
+def codes(what: str, known: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:
+    """A reader of lists of codes; None accepts any that are well formed."""
+    right = {code.casefold(): code for code in known or ()}
+
+    def read(text: str) -> tuple[str, ...]:
+        found = [part.strip() for part in _LIST.split(narrow(text)) if part.strip()]
+        for code in found:
+            if not _CODE.fullmatch(code):
+                raise CellError(f"{shown(code)} is no code of a {what}. Separate codes by commas")
+            if known is not None and code.casefold() not in right:
+                raise CellError(f"{shown(code)} is no {what} of this event")
+        return tuple(dict.fromkeys(right.get(code.casefold(), code) for code in found))
+
+    return read
+
+
+def language(text: str) -> str:
+    """A BCP 47 tag such as "zh" or "zh-Hant", or the usual name of a language."""
+    text = narrow(text)
+    named = _LANGUAGES.get(text.casefold())
+    if named:
+        return named
+    text = text.replace("_", "-")
+    if not _LANGUAGE.fullmatch(text):
+        raise CellError(f"{shown(text)} is no language. Use a code such as zh or en")
+    return text

@@ -1,0 +1,153 @@
+"""The lines of a CSV file, in whatever encoding and with whatever delimiter spreadsheets write."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+
+from badges.roster.columns import column_of
+from badges.roster.problems import Finding, RosterError, shown
+from badges.roster.table import SAVE_AS, Line
+
+ENCODINGS = (
+    "utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "cp1250", "cp1251", "cp1252",
+)  # fmt: skip
+_SAME = {"utf8": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030"}
+_DELIMITERS = ",;\t"
+_SEP_LINE = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)  # a custom of spreadsheets
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Office files, and encrypted new ones
+_FOREIGN_LINES_MOST = 10  # with more, the whole file must be in another encoding
+_RECOGNISED = ("gb18030", "big5")  # by Chinese titles that are ours; no two read alike
+_SHOWN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc-kr", "cp1251", "cp1252")
+
+
+def csv_lines(
+    data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]
+) -> Iterator[Line]:
+    """Every record of the file. Raises RosterError where it is no text, or in another encoding."""
+    _refuse_other_kinds(data, name)
+    return _records(_decode(data, name, encoding, tell))
+
+
+def _refuse_other_kinds(data: bytes, name: str) -> None:
+    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not data.strip():
+        raise RosterError(f"{shown(name)} is empty")
+    if data.startswith(_OLE):
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            raise RosterError(f"{shown(name)} is protected by a password: {SAVE_AS} without one")
+        raise RosterError(f"{shown(name)} is an old Office file: {SAVE_AS}")
+    if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml", b"%pdf", b"{\\rtf")):
+        raise RosterError(f"{shown(name)} is not a table but another kind of file: {SAVE_AS}")
+
+
+def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]) -> str:
+    """Decode the text. Without `encoding` it is UTF-8, UTF-16 by its byte order mark, or a Chinese
+    encoding in which the titles are some of ours.
+
+    A few foreign bytes in a UTF-8 file stay in it as lone surrogates, which the cells then report.
+    """
+    if encoding is not None:
+        return _decode_as(data, name, encoding)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _decode_as(data, name, "utf-16")
+    if data.count(0) > len(data) // 10:
+        raise RosterError(f"{shown(name)} is not text in UTF-8: {SAVE_AS}")
+    text = data.decode("utf-8-sig", "surrogateescape")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        lines = data.splitlines()
+        if _foreign(lines[0]) or sum(map(_foreign, lines)) > _FOREIGN_LINES_MOST:
+            found = _recognised(data, lines[0])
+            if found:
+                tell(Finding("encoding", 1, f"{shown(name)} is read as {found}, by its titles"))
+                return _decode_as(data, name, found)
+            number = data.count(b"\n", 0, error.start) + 1
+            raise RosterError(
+                f"{shown(name)} is not in UTF-8 (first at line {number}): {SAVE_AS}, or name its"
+                f" encoding, such as gb18030.{_readings(data, next(filter(_foreign, lines)))}"
+            ) from None
+    return text
+
+
+def _recognised(data: bytes, header: bytes) -> str | None:
+    """The encoding in which the header has a title that is ours, where the whole file is in it."""
+    for encoding in _RECOGNISED:
+        try:
+            titles = re.split(r"[,;\t]", header.decode(encoding))
+            data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if any(not title.isascii() and column_of(title.strip('"')) for title in titles):
+            return encoding
+    return None
+
+
+def _readings(data: bytes, line: bytes) -> str:
+    """How a line reads in each encoding that the whole file could be in."""
+    readings = []
+    for encoding in _SHOWN_ENCODINGS:
+        try:
+            data.decode(encoding)
+            text = line.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        readings.append(f"\n  --encoding {encoding} reads {shown(text, 60)}")
+    return "".join(readings)
+
+
+def _foreign(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _decode_as(data: bytes, name: str, encoding: str) -> str:
+    known = _SAME.get(encoding.lower(), encoding.lower())
+    if known not in ENCODINGS:
+        raise RosterError(f"unknown encoding {shown(encoding)}: use one of {', '.join(ENCODINGS)}")
+    try:
+        return data.decode(known).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise RosterError(
+            f"{shown(name)} is not in {known} (first at line {number}): {SAVE_AS}"
+        ) from None
+
+
+def _records(text: str) -> Iterator[Line]:
+    sep = _SEP_LINE.match(text)
+    skipped = 1 if sep else 0
+    delimiter = sep[1] if sep else _sniff(text)
+    text = text[sep.end() :] if sep else text
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        before = reader.line_num
+        number = before + 1 + skipped
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Line(number, (), _flaw(str(error)), reader.line_num - before)
+        else:
+            yield Line(number, tuple(cells), span=reader.line_num - before)
+
+
+def _sniff(text: str) -> str:
+    """The delimiter that stands most often in the first line with something in it."""
+    header = next((line for line in io.StringIO(text) if line.strip()), "")
+    outside_quotes = "".join(header.split('"')[::2])
+    return max(_DELIMITERS, key=outside_quotes.count)
+
+
+def _flaw(error: str) -> str:
+    if "field larger" in error:
+        return "a cell has over 131,072 characters: is a closing quote missing?"
+    if "unexpected end" in error:
+        return "a quote opens here and never closes: close it, or double a quote inside a cell"
+    return "the quotes do not match: double every quote inside a quoted cell"

@@ -1,0 +1,116 @@
+"""Whether an order stands, by what ticket shops and registration systems write beside it."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from badges.roster.problems import Finding, shown
+from badges.roster.table import Line, RosterAnswers
+
+_CANCELLED = frozenset(
+    "cancelled canceled refunded refund withdrawn rejected declined denied expired deleted void"
+    " voided notattending revoked storniert abgesagt annulé annulée remboursé cancelado cancelada"
+    " anulado reembolsado 已取消 取消 取消报名 已退款 退款 已退票 退票 已退出 退出"
+    " 已拒绝 拒绝 未通过 审核未通过 审核不通过 不通过 已驳回 驳回 已过期 过期 已关闭 关闭"
+    " 交易关闭 已删除 已作废 作废 无效 不参加 不参会 放弃 已放弃".split()
+)
+_PENDING = frozenset(
+    "pending unpaid notpaid awaitingpayment paymentpending pendingpayment onhold waitlist"
+    " waitlisted waitinglist onwaitlist awaitingapproval awaitingmoderation inreview unconfirmed"
+    " tentative offen unbezahlt 待审核 审核中 未审核 待支付 未支付 待付款 未付款"
+    " 待缴费 未缴费 未确认 待确认 候补 等待".split()
+)
+_STANDING = frozenset(
+    "paid confirmed complete completed attending checkedin approved registered active valid ok"
+    " accepted success successful free complimentary bezahlt payé pagado"
+    " 已支付 已付款 已缴费 已确认 已审核 审核通过 通过 已通过 已报名 报名成功 有效 正常"
+    " 已签到 已完成 成功 免费 参会 参加".split()
+)
+_SAYS_CANCELLED = frozenset("cancelled canceled iscancelled iscanceled 已取消 是否取消".split())
+_YES = frozenset("yes y true 1 x ja oui si sí 是 对 √ ✓ ✔".split())
+_NO = frozenset("no n false 0 nein non 否 不 ×".split())
+
+
+class Orders:
+    """Leaves out the rows of orders that do not stand, and tells how many there were."""
+
+    def __init__(self, header: Sequence[str], indexes: Sequence[int]) -> None:
+        self.columns = [(index, _plain(header[index]) in _SAYS_CANCELLED) for index in indexes]
+        self._said: dict[str, dict[str, list[int]]] = {"cancelled": {}, "pending": {}, "": {}}
+
+    def is_left_out(self, line: Line, answers: RosterAnswers) -> bool:
+        """Whether the answers leave out this row. Unanswered, such rows are left out too."""
+        kind = self._kind(line)
+        answer = {"cancelled": answers.cancelled, "pending": answers.pending}.get(kind, "take")
+        return answer != "take"
+
+    def _kind(self, line: Line) -> str:
+        """cancelled, pending, or "" where the order stands."""
+        kinds = []
+        for index, only_yes in self.columns:
+            text = line.cells[index].strip() if index < len(line.cells) else ""
+            kind = _meaning(_plain(text) or text, only_yes) if text else "standing"
+            if kind != "standing":
+                self._said[kind].setdefault(text, []).append(line.number)
+            kinds.append(kind)
+        return next((kind for kind in ("cancelled", "pending") if kind in kinds), "")
+
+    def findings(self, answers: RosterAnswers) -> list[Finding]:
+        """What stands in the status columns, where it is not that all orders stand."""
+        found = []
+        if self._said["cancelled"]:
+            found.append(self._finding("cancelled", "cancelled orders", answers.cancelled))
+        if self._said["pending"]:
+            found.append(self._finding("pending", "orders not yet confirmed", answers.pending))
+        if self._said[""]:
+            found.append(
+                Finding(
+                    "status_unknown",
+                    sum(map(len, self._said[""].values())),
+                    "a status column has words that are not known here; these rows are taken",
+                    tuple(_each(self._said[""])),
+                )
+            )
+        return found
+
+    def _finding(self, kind: str, what: str, answer: str | None) -> Finding:
+        said = self._said[kind]
+        count = len({line for lines in said.values() for line in lines})
+        done = {"take": "taken all the same", "leave": "left out"}.get(answer or "", "")
+        return Finding(
+            kind,
+            count,
+            f"rows of {what}: {count:,}" + (f", {done}" if done else ""),
+            tuple(_each(said)),
+            ()
+            if answer
+            else (
+                f"--{kind} leave: leave these rows out",
+                f"--{kind} take: these people come too",
+            ),
+        )
+
+
+def _each(said: dict[str, list[int]]) -> list[str]:
+    return [
+        f"{shown(text)} in {len(lines):,} {'row' if len(lines) == 1 else 'rows'},"
+        f" first in line {lines[0]}"
+        for text, lines in said.items()
+    ]
+
+
+def _meaning(word: str, only_yes: bool) -> str:
+    if only_yes:
+        if word in _YES or word in _CANCELLED:
+            return "cancelled"
+        return "standing" if word in _NO else ""
+    if word in _CANCELLED:
+        return "cancelled"
+    if word in _PENDING:
+        return "pending"
+    return "standing" if word in _STANDING else ""
+
+
+def _plain(text: str) -> str:
+    """`text` without case, width, spaces and what stands in brackets."""
+    folded = unicodedata.normalize("NFKC", text).casefold().partition("(")[0]
+    return "".join(char for char in folded if char.isalnum())

@@ -1,0 +1,281 @@
+"""One sheet of an XLSX workbook as lines of text. Formulas stay visible.
+
+What the sheet hides is told: other sheets, rows that are filtered away, merged cells.
+"""
+
+import datetime as dt
+import io
+import itertools
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import openpyxl
+from openpyxl.utils import column_index_from_string
+from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
+
+from badges.roster.problems import Finding, RosterError, shown
+from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
+
+_SHEET_ROWS = 1_048_576  # the most that a sheet has; many files end in empty, formatted ones
+HEADER_LINES = 10  # of which one has the titles: many files have a title of their own above them
+_MERGED_CELLS_MOST = 1_000_000
+_LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell)\b([^>]*)>")
+_FILLED_TAGS = re.compile(rb"<(?:\w+:)?(row|v|t|f)\b[^>]*(?<!/)>")
+_ROW_NUMBER = re.compile(rb"""\br=["'](\d{1,7})["']""")
+_HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
+_RANGE = re.compile(rb"""\bref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
+
+
+def xlsx_lines(
+    data: bytes,
+    name: str,
+    limits: RosterLimits,
+    answers: RosterAnswers,
+    tell: Callable[[Finding], None],
+) -> list[Line]:
+    """Every row, at least as wide as the header. Raises RosterError."""
+    _check_archive(data, name, limits)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles and extensions that we do not use
+            rows, layout = _rows(data, name, limits, answers, tell)
+    except RosterError:
+        raise
+    except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, ...
+        raise RosterError(
+            f"{shown(name)} is damaged: open it in the spreadsheet and save it again"
+        ) from None
+    header = next((number for number, cells in enumerate(rows, 1) if cells), 0)
+    width = max(map(len, itertools.islice(filter(None, rows), HEADER_LINES)), default=0)
+    hidden = [n for n in layout.hidden if header < n <= len(rows) and any(rows[n - 1])]
+    if hidden:
+        tell(_hidden_rows(hidden, answers))
+    left_out = set(hidden) if answers.hidden_rows == "leave" else set()
+    above = _merged_values(rows, layout.merged, header)
+    return [
+        Line(number, cells + ("",) * (width - len(cells)), above=above.get(number, {}))
+        for number, cells in enumerate(rows, 1)
+        if cells and number not in left_out
+    ]
+
+
+def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
+    done = {"take": ", taken all the same", "leave": ", left out"}.get(
+        answers.hidden_rows or "", ""
+    )
+    return Finding(
+        "hidden_rows",
+        len(hidden),
+        f"rows that are hidden or filtered away: {len(hidden):,}{done}",
+        tuple(f"line {number}" for number in hidden),
+        ()
+        if answers.hidden_rows
+        else (
+            "--hidden-rows leave: leave these rows out",
+            "--hidden-rows take: these people come too",
+        ),
+    )
+
+
+def _merged_values(
+    rows: list[tuple[str, ...]], merged: list[tuple[int, int, int, int]], header: int
+) -> dict[int, dict[int, str]]:
+    """By row and column, what the top of a merged range says to the cells below it."""
+    above: dict[int, dict[int, str]] = {}
+    cells = 0
+    for top, left, bottom, _ in merged:
+        if not header < top < bottom or top > len(rows):
+            continue
+        text = rows[top - 1][left - 1] if left <= len(rows[top - 1]) else ""
+        cells += min(bottom, len(rows)) - top
+        if cells > _MERGED_CELLS_MOST:
+            raise RosterError(
+                f"over {_MERGED_CELLS_MOST:,} cells are merged: copy the rows into a new workbook"
+            )
+        for number in range(top + 1, min(bottom, len(rows)) + 1):
+            if text:
+                above.setdefault(number, {})[left - 1] = text
+    return above
+
+
+def _check_archive(data: bytes, name: str, limits: RosterLimits) -> None:
+    """Look into the zip's directory before anything is unpacked."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+    except Exception:  # BadZipFile, NotImplementedError, struct.error, ... by the kind of damage
+        raise RosterError(f"{shown(name)} is damaged: {SAVE_AS} again") from None
+    unpacked = sum(entry.file_size for entry in entries)
+    if unpacked > limits.unpacked_bytes or len(entries) > 10_000:
+        raise RosterError(
+            f"{shown(name)} unpacks to {unpacked:,} bytes in {len(entries):,} parts; the limits are"
+            f" {limits.unpacked_bytes:,} and 10,000. Copy the rows into a new workbook"
+        )
+    if not any(entry.filename == "xl/workbook.xml" for entry in entries):
+        raise RosterError(f"{shown(name)} is not an XLSX workbook: {SAVE_AS}")
+
+
+def _rows(
+    data: bytes,
+    name: str,
+    limits: RosterLimits,
+    answers: RosterAnswers,
+    tell: Callable[[Finding], None],
+) -> tuple[list[tuple[str, ...]], "_Layout"]:
+    """The rows of the sheet that is to be read, and what its cells do not say."""
+    with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            sheet = _chosen(book, archive, name, answers, tell)
+            layout = _layout(archive.read(_part(sheet)))
+        sheet.reset_dimensions()  # a file may claim any size
+        found = sheet.iter_rows(max_row=_SHEET_ROWS, max_col=limits.columns + 1)
+        return list(_all_texts(found)), layout
+
+
+def _chosen(
+    book: Any,
+    archive: zipfile.ZipFile,
+    name: str,
+    answers: RosterAnswers,
+    tell: Callable[[Finding], None],
+) -> Any:
+    """The sheet that `answers` name, else the first visible one that has rows."""
+    rows = {book.worksheets[0].title: 1}
+    if len(book.worksheets) > 1:
+        rows = {sheet.title: _filled_rows(archive.read(_part(sheet))) for sheet in book.worksheets}
+    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    if answers.sheet is not None:
+        wanted = answers.sheet.strip().casefold()
+        named = [s for s in book.worksheets if s.title.strip().casefold() == wanted]
+        if not named:
+            has = ", ".join(shown(title) for title in rows)
+            raise RosterError(
+                f"{shown(name)} has no sheet {shown(answers.sheet)}: name one of {has}"
+            )
+        sheet = named[0]
+    elif visible:
+        sheet = next((one for one in visible if rows[one.title]), visible[0])
+    else:
+        raise RosterError(f"{shown(name)} has no visible sheet: show the one with the roster")
+    others = [one for one in book.worksheets if one is not sheet and rows[one.title]]
+    if others:
+        tell(
+            Finding(
+                "other_sheets",
+                len(others),
+                f"of the sheets of {shown(name)} only {shown(sheet.title)} is read"
+                f" ({rows[sheet.title]:,} rows). Other sheets with rows: {len(others):,}",
+                tuple(
+                    f"{shown(one.title)}, {rows[one.title]:,} rows"
+                    + ("" if one.sheet_state == "visible" else ", hidden")
+                    for one in others
+                ),
+                ()
+                if answers.sheet is not None
+                else (
+                    f"--sheet {shown(sheet.title)}: read this sheet. For people on several sheets,"
+                    " import each, with --missing keep",
+                ),
+            )
+        )
+    return sheet
+
+
+def _part(sheet: Any) -> str:
+    """The sheet's place in the archive, which openpyxl keeps to itself."""
+    return str(sheet._worksheet_path).lstrip("/")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a sheet says of its rows beside their cells."""
+
+    hidden: list[int]
+    merged: list[tuple[int, int, int, int]]  # top, left, bottom, right, from 1
+
+
+def _layout(xml: bytes) -> _Layout:
+    """Found by its tags alone: reading the whole tree again would take as long as the cells."""
+    hidden = []
+    merged = []
+    number = 0
+    if b"hidden=" in xml or b"mergeCell" in xml:
+        for tag, attributes in _LAYOUT_TAGS.findall(xml):
+            if tag == b"row":
+                given = _ROW_NUMBER.search(attributes)
+                number = int(given[1]) if given else number + 1
+                if _HIDDEN.search(attributes):
+                    hidden.append(number)
+            elif (found := _RANGE.search(attributes)) is not None:
+                left, top, right, bottom = (one.decode() for one in found.groups())
+                merged.append(
+                    (int(top), column_index_from_string(left), int(bottom),
+                     column_index_from_string(right))
+                )  # fmt: skip
+    return _Layout(hidden, merged)
+
+
+def _filled_rows(xml: bytes) -> int:
+    """How many rows of a sheet have something in them."""
+    rows, filled = 0, False
+    for tag in _FILLED_TAGS.findall(xml):
+        if tag == b"row":
+            filled = False
+        elif not filled:
+            filled = True
+            rows += 1
+    return rows
+
+
+def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[str, ...]]:
+    blank = None  # openpyxl gives one and the same tuple for the rows that the file leaves out
+    for cells in rows:
+        if cells is blank:
+            yield ()
+            continue
+        texts = _texts(cells)
+        blank = blank if texts else cells
+        yield texts
+
+
+def _texts(cells: Iterable[Any]) -> tuple[str, ...]:
+    """The cells as text, without the empty ones at the end."""
+    texts = [cell_text(cell.value) if cell.value is not None else "" for cell in cells]
+    while texts and not texts[-1]:
+        texts.pop()
+    return tuple(texts)
+
+
+def cell_text(value: object) -> str:
+    """A cell as a person would type it: 1001.0 is "1001", a date ISO, a formula starts with "="."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value) if abs(value) < 10**15 else f"{value:.14E}"
+        case float():
+            return _number_text(value)
+        case dt.datetime() if value.time() == dt.time():
+            return value.date().isoformat()
+        case dt.datetime() | dt.date() | dt.time():
+            return value.isoformat()
+        case ArrayFormula() | DataTableFormula():
+            return "="
+        case _:
+            return str(value)
+
+
+def _number_text(value: float) -> str:
+    """A spreadsheet keeps 15 digits: a longer number has lost some, and the exponent shows it."""
+    if abs(value) >= 1e15:
+        return f"{value:.14E}"
+    return str(int(value)) if value.is_integer() else f"{value:.15g}"

@@ -1,0 +1,85 @@
+"""Signed notes (C2SP signed-note): a text, an empty line, and signature lines by named keys.
+
+This module knows the form only. Who signed what is verified in `transparency`.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+
+from badges.credential.keys import PublicKey
+
+NOTE_CHARS_MAX = 1 << 18  # more than a thousand cosignatures
+NAME_CHARS_MAX = 255
+ED25519 = b"\x01"  # types of signature
+COSIGNATURE = b"\x04"
+
+_ID_BYTES = 4
+_LINE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})")
+
+
+class ProofError(ValueError):
+    """What should be proven does not follow from the proof."""
+
+
+class NoteError(ProofError):
+    """The note is malformed, or the expected key has not signed it."""
+
+
+class SignedNote:
+    """A note's text, its last newline included, and its signatures. Verifies none of them."""
+
+    def __init__(self, note: str) -> None:
+        """Raises NoteError where `note` is not in canonical form."""
+        if len(note) > NOTE_CHARS_MAX or not note.endswith("\n"):
+            raise NoteError("malformed")
+        body, _, lines = note[:-1].rpartition("\n\n")
+        self.text = body + "\n"
+        self._signatures = [_parse_line(line) for line in lines.split("\n")]
+
+    def signatures(self, name: str, key_id: bytes) -> list[bytes]:
+        """All signatures by the key, at least one. Raises NoteError where there is none.
+
+        Those of other keys are passed over, as the format demands.
+        """
+        found = [raw for signer, at, raw in self._signatures if (signer, at) == (name, key_id)]
+        if not found:
+            raise NoteError("not signed by this key")
+        return found
+
+
+def _parse_line(line: str) -> tuple[str, bytes, bytes]:
+    """Name, key id and signature in one signature line."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise NoteError("malformed")
+    name, text = match.groups()
+    check_name(name)
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise NoteError("malformed") from None
+    if len(raw) <= _ID_BYTES or base64.b64encode(raw).decode() != text:
+        raise NoteError("malformed")
+    return name, raw[:_ID_BYTES], raw[_ID_BYTES:]
+
+
+def signature_line(name: str, key_id: bytes, signature: bytes) -> str:
+    """The line that puts `signature` under a note."""
+    return f"— {check_name(name)} {base64.b64encode(key_id + signature).decode()}\n"
+
+
+def key_id(name: str, kind: bytes, public: PublicKey) -> bytes:
+    """Four bytes that tell the keys of one name and the types of their signatures apart."""
+    return hashlib.sha256(check_name(name).encode() + b"\n" + kind + public.raw).digest()[
+        :_ID_BYTES
+    ]
+
+
+def check_name(name: str) -> str:
+    """`name`, of a key or a log, if it may stand in a note: printable, without spaces and `+`."""
+    good = name.isprintable() and not {" ", "+"} & set(name) and 0 < len(name) <= NAME_CHARS_MAX
+    if not good:
+        raise NoteError(f"no name for a note: {name[:NAME_CHARS_MAX]!r}")
+    return name

@@ -1,0 +1,151 @@
+"""How a kiosk becomes one of the event's: the one-time code, the proof, the six words, the
+identity; and signed requests.
+
+The code carries the server's address, the hash of its certificate's key, and a token; so the kiosk
+can tell the right server before it says a word, and the server can tell the kiosk that the admin
+meant. Nothing bearer is left afterwards: each request carries a signature and a counter that only
+rises.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from badges.credential.keys import SIGNATURE_BYTES, PrivateKey, PublicKey
+from badges.wire.words import WORDS
+
+CODE_PREFIX = "HKE1"
+TOKEN_BYTES = 16
+PROOF_CONTEXT = b"hallkeeper/enrol/v1\x00"
+IDENTITY_CONTEXT = b"hallkeeper/identity/v1\x00"
+REQUEST_CONTEXT = b"hallkeeper/request/v1\x00"
+_ADDRESS = re.compile(
+    r"(?P<host>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})"
+)
+
+
+class EnrolmentCodeError(ValueError):
+    """The text is no enrolment code."""
+
+
+@dataclass(frozen=True)
+class EnrolmentCode:
+    """What an admin's screen shows and a kiosk reads, once, within 15 minutes."""
+
+    host: str
+    port: int
+    spki_sha256: bytes  # of the server certificate's public key (RFC 7469's form), 32 bytes
+    token: bytes  # 16 random bytes
+
+    def text(self) -> str:
+        """`HKE1.<base64url of hash and token>.<host>:<port>`."""
+        packed = base64.urlsafe_b64encode(self.spki_sha256 + self.token).decode()
+        return f"{CODE_PREFIX}.{packed}.{self.host}:{self.port}"
+
+
+def parse_code(text: str) -> EnrolmentCode:
+    """The code in `text`. Raises EnrolmentCodeError with what to do."""
+    wrong = EnrolmentCodeError(
+        "This is not an enrolment code. Copy all of it from the kiosk's page or from "
+        f"`hallkeeper kiosk add`: it begins with {CODE_PREFIX}."
+    )
+    prefix, _, rest = text.strip()[:400].partition(".")
+    packed, _, address = rest.partition(".")
+    place = _ADDRESS.fullmatch(address)
+    if prefix != CODE_PREFIX or place is None or not 1 <= int(place["port"]) <= 65535:
+        raise wrong
+    try:
+        raw = base64.b64decode(packed, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise wrong from None
+    if len(raw) != 32 + TOKEN_BYTES:
+        raise wrong
+    return EnrolmentCode(place["host"], int(place["port"]), raw[:32], raw[32:])
+
+
+def proof(key: PrivateKey, token: bytes) -> bytes:
+    """The kiosk's signature that it holds `key` and was given `token`."""
+    return key.sign(PROOF_CONTEXT + token + key.public.raw)
+
+
+def check_proof(public: PublicKey, token: bytes, signature: bytes) -> None:
+    """Raises BadSignatureError."""
+    public.verify(PROOF_CONTEXT + token + public.raw, signature)
+
+
+def six_words(public_key: bytes, token: bytes) -> str:
+    """What both screens show, so that the admin confirms the kiosk in front of them: 48 bits."""
+    digest = hashlib.sha256(b"hallkeeper/words/v1\x00" + token + public_key).digest()
+    return " ".join(WORDS[byte] for byte in digest[:6])
+
+
+class Identity(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who a kiosk is, signed by the event's root key. A new enrolment is a new generation."""
+
+    event_id: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    kiosk: str
+    generation: int
+    public_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    issued_at: int
+
+
+def sign_identity(root: PrivateKey, identity: Identity) -> bytes:
+    """64 bytes of the root's signature and the identity's canonical JSON."""
+    body = msgspec.json.encode(identity, order="sorted")
+    return root.sign(IDENTITY_CONTEXT + body) + body
+
+
+def open_identity(root: PublicKey, signed: bytes) -> Identity:
+    """Raises BadSignatureError, or msgspec.ValidationError for a malformed body."""
+    signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
+    root.verify(IDENTITY_CONTEXT + body, signature)
+    return msgspec.json.decode(body, type=Identity)
+
+
+@dataclass(frozen=True)
+class RequestStamp:
+    """Who asks, and the request's place in the kiosk's own order. Sent as headers of
+    these names.
+    """
+
+    kiosk: str
+    generation: int
+    counter: int
+
+    KIOSK_HEADER = "Hallkeeper-Kiosk"  # kiosk/generation
+    COUNTER_HEADER = "Hallkeeper-Counter"
+    SIGNATURE_HEADER = "Hallkeeper-Signature"  # base64
+    DIGEST_HEADER = "Hallkeeper-Digest"  # SHA-256 of the body, in hexadecimal digits
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.kiosk, self.generation)
+
+
+def request_message(stamp: RequestStamp, method: str, target: str, body: bytes) -> bytes:
+    """The bytes that a kiosk signs for one request; `target` is path and query."""
+    return signed_message(stamp, method, target, body_digest(body))
+
+
+def body_digest(body: bytes) -> str:
+    """What a request says of its body: its SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def signed_message(stamp: RequestStamp, method: str, target: str, digest: str) -> bytes:
+    """As `request_message`, for a body of which only the digest is known yet."""
+    lines = (
+        method,
+        target,
+        digest,
+        stamp.kiosk,
+        str(stamp.generation),
+        str(stamp.counter),
+    )
+    return REQUEST_CONTEXT + "\n".join(lines).encode()

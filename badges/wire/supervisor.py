@@ -1,0 +1,62 @@
+"""What a supervisor at a door may ask of the server: who somebody is whose badge is lost, and to
+move the kiosk to another door. Signed by the kiosk like every request; `by` is the supervisor.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from badges.record import Count
+from badges.wire.wire import HolderName
+
+PEOPLE_MAX = 20
+
+Supervisor = Annotated[str, Meta(min_length=1, max_length=32)]
+
+
+class LookUp(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/people. The words are neither logged nor kept; that somebody asked is."""
+
+    words: Annotated[str, Meta(min_length=2, max_length=80)]  # of name or organisation
+    by: Supervisor
+
+
+class PersonFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Somebody on the roster, as their newest badge says; no signature, so no badge."""
+
+    serial: Count
+    issue: Count
+    category: Count
+    valid_days: Count
+    zones: Count
+    flags: Count
+    holder: HolderName
+
+
+class Found(Struct, frozen=True, forbid_unknown_fields=True):
+    people: list[PersonFacts]
+    more: bool  # there are others: ask with more words
+
+
+class DoorChoice(Struct, frozen=True, forbid_unknown_fields=True):
+    door: Count
+    names: dict[str, str]
+    hall_names: dict[str, str]
+    mode: str
+
+
+class DoorChoices(Struct, frozen=True, forbid_unknown_fields=True):
+    """GET /api/doors: every door of the event."""
+
+    doors: list[DoorChoice]
+
+
+class MoveDoor(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/door: the kiosk now stands at another door. Its answer is `Moved`."""
+
+    door: Count
+    by: Supervisor
+
+
+class Moved(Struct, frozen=True, forbid_unknown_fields=True):
+    door: Count

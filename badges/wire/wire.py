@@ -1,0 +1,304 @@
+"""How doors and server speak: typed messages as plain JSON, and their limits, once for
+both ends.
+"""
+
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from badges.record import (
+    OUTER_MAX,
+    Count,
+    Hash,
+    Instant,
+    Milliseconds,
+    Sequence,
+    Signature,
+    StayRef,
+    WireError,
+    error_place,
+)
+from badges.wire.facts import CategoryFacts as CategoryFacts
+from badges.wire.facts import DoorFacts as DoorFacts
+from badges.wire.facts import HallFacts as HallFacts
+from badges.wire.facts import HolderFacts as HolderFacts
+from badges.wire.facts import OuterFacts as OuterFacts
+from badges.wire.facts import SessionFacts as SessionFacts
+from badges.wire.facts import StayFacts as StayFacts
+from badges.wire.facts import SupervisorFacts as SupervisorFacts
+
+BATCH_SCANS_MAX = 1000
+BODY_BYTES_MAX = 2_000_000
+POOLS_MAX = 1000  # of one kiosk: two for each hall that it ever stood at
+HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
+
+
+class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a door says of its places in a hall: totals that only grow."""
+
+    hall: Count
+    granted: Count
+    returned: Count
+    free: Count  # for the sharing policy alone; the protocol does not use it
+    wants: bool = False  # somebody stands at the door and there is no place
+    override: bool = False  # of the places between the capacity and the fire limit
+    # The server's own word for `granted`, with the incarnation in which it gave it.
+    signature: Signature | UnsetType = UNSET
+    signed_in: Count | UnsetType = UNSET
+
+
+class Mark(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the server had come when it answered, under the event's root key.
+
+    `run` names one start of the server. A server that knows no such run, or has not come so far in
+    it, runs on an old copy of its database.
+    """
+
+    incarnation: Count
+    run: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    cursor: Count  # of the feed
+    entries: Count  # of the entry log
+    signature: Signature  # badges.places.signed.mark_message
+
+
+def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
+    """The one that shows more. A server on an old copy of its database shows less than before."""
+    if one is None or other is None:
+        return one or other
+    return max(other, one, key=lambda mark: (mark.incarnation, mark.cursor, mark.entries))
+
+
+class GoneOuter(Struct, frozen=True, array_like=True):
+    """An entry whose place in a hall around the door's own an exit had taken back (rule 4)."""
+
+    seq: Sequence
+    hall: Count
+
+
+class Health(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a kiosk feels. None where it can't know."""
+
+    version: Annotated[str, Meta(max_length=40)] = ""
+    camera: Annotated[str, Meta(max_length=120)] = ""  # what is wrong with it; empty: nothing
+    frames_per_second: float | None = None
+    read_rate: float | None = None  # of the codes in view in the last minute, the part read
+    queue: Count = 0
+    disk_free_mb: Count | None = None
+    battery_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
+    skew_ms: Milliseconds | None = None
+    facts_age_ms: Count | None = None
+
+
+class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /api/scans. `records` are canonical; the chain's head after the last one is signed.
+
+    An empty batch is a heartbeat: it carries totals and health, and asks for orders.
+    """
+
+    records: Annotated[list[msgspec.Raw], Meta(max_length=BATCH_SCANS_MAX)]
+    first_seq: Sequence
+    last_seq: Count  # of the whole journal: below what the server has, the disk is an old copy
+    gone: Annotated[list[Sequence], Meta(max_length=BATCH_SCANS_MAX)] = []
+    # The same of halls around; left out where there are none.
+    gone_outer: (
+        Annotated[list[GoneOuter], Meta(max_length=BATCH_SCANS_MAX * OUTER_MAX)] | UnsetType
+    ) = UNSET
+    head: Hash
+    signature: Signature  # over HEAD_CONTEXT and head
+    incarnation: Count
+    places: Annotated[list[PlaceTotals], Meta(max_length=POOLS_MAX)] = []
+    cursor: Count = 0  # how far this kiosk has applied the feed
+    resting: bool = False  # out of use: its places went back, and it wants none
+    log_size: Count = 0  # the entry log's size in the newest checkpoint that this kiosk verified
+    sent_at: Instant
+    health: Health = Health()
+    mark: Mark | UnsetType = UNSET  # the newest that this kiosk was shown
+    # The newest checkpoint that this kiosk verified, where the server's log contradicts it.
+    note: Annotated[str, Meta(max_length=4_000)] | UnsetType = UNSET
+
+
+class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the server says of a door's places in a hall: totals; older ones are harmless."""
+
+    hall: Count
+    granted: Count
+    recall: Count  # return places until your total of returned ones is this
+    incarnation: Count
+    override: bool = False
+    left: Count = 0  # in the whole hall, when this was written; for the screen alone
+    signature: bytes = b""  # of `granted`, by badges.signed_places
+
+
+class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The answer to a batch: everything up to `acked_seq` is in the ledger, on disk."""
+
+    acked_seq: Count
+    incarnation: Count
+    fenced: bool
+    orders: list[PlaceOrder]
+    received_at: Instant
+    answered_at: Instant
+    epoch: Count = 0  # of the server's time: another one, and its clock was set; 0: not told
+    cursor: Count  # of the feed, when the answer was made
+    checkpoint: str  # C2SP signed note
+    consistency: list[Hash]  # from the kiosk's `log_size` to the checkpoint's
+    full: list[Count] = []  # halls for which a place was asked, and none can come now
+    refused: str | None = None  # why the rest of the batch was not taken
+    mark: Mark | None = None
+
+
+class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """GET /api/replica: all that one kiosk's door needs, as of `cursor`."""
+
+    cursor: Count
+    answered_at: Instant
+    incarnation: Count
+    event_name: dict[str, str]
+    time_zone: str
+    day_starts: list[Instant]
+    ring: bytes  # badges.credential.keys.sign_ring
+    log_name: str
+    log_key: bytes
+    categories: list[CategoryFacts]
+    hall: HallFacts
+    door: DoorFacts
+    doors: dict[str, dict[str, str]]  # names of the hall's doors, by id, and of halls around
+    sessions: list[SessionFacts]
+    holders: list[HolderFacts]
+    stays: list[StayFacts]
+    orders: list[PlaceOrder]
+    supervisors: list[SupervisorFacts] = []
+    retired: bool
+    # The halls around that the door leads into as well, from the inside out; left out where none.
+    outer: Annotated[list[OuterFacts], Meta(max_length=OUTER_MAX)] | UnsetType = UNSET
+
+    @property
+    def outer_facts(self) -> list[OuterFacts]:
+        """As `outer`, and empty where it is left out."""
+        return [] if isinstance(self.outer, UnsetType) else self.outer
+
+
+class HolderChanged(Struct, frozen=True, tag="holder"):
+    holder: HolderFacts
+
+
+class StayOpened(Struct, frozen=True, tag="stay_opened"):
+    stay: StayFacts
+    hall: Count
+
+
+class StayClosed(Struct, frozen=True, tag="stay_closed"):
+    stay: StayRef
+    hall: Count
+    serial: Count
+    counted: bool = False  # the holder was seen at another hall; an exit gives the place back
+
+
+class PlacesOrdered(Struct, frozen=True, tag="places"):
+    order: PlaceOrder
+    generation: Count  # of the kiosk that it is for; a replaced one may still listen
+
+
+class VenueChanged(Struct, frozen=True, tag="venue"):
+    """Programme, policy, keys or the kiosk's own door changed: take a new snapshot."""
+
+
+class NamesChanged(Struct, frozen=True, tag="names"):
+    """There are sealed names to fetch."""
+
+
+class KioskRetired(Struct, frozen=True, tag="retired"):
+    generation: Count
+
+
+Change = (
+    HolderChanged
+    | StayOpened
+    | StayClosed
+    | PlacesOrdered
+    | VenueChanged
+    | NamesChanged
+    | KioskRetired
+)
+
+
+class SealedName(Struct, frozen=True, array_like=True):
+    lookup: bytes  # badges.credential.credential.lookup_id
+    sealed: bytes  # badges.credential.credential.seal_name of a HolderName
+
+
+class HolderName(Struct, frozen=True):
+    """What a kiosk shows of a holder, readable only with the badge in front of it."""
+
+    name: str
+    organisation: str = ""
+    country: str = ""
+
+
+class NamesPage(Struct, frozen=True):
+    """GET /api/names?after=N: sealed names after row N, at most some thousands at a time."""
+
+    names: list[SealedName]
+    next: Count
+    more: bool
+
+
+class EnrolRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/enrol, repeated until the admin has confirmed."""
+
+    token: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    public_key: Hash
+    signature: Signature  # badges.wire.enrolment.proof
+
+
+class EnrolAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    confirmed: bool
+    identity: bytes = b""  # badges.wire.enrolment.sign_identity
+    root_key: bytes = b""
+    event_id: bytes = b""
+
+
+class ErrorBody(Struct, frozen=True):
+    """The one shape of an error: `{"error": {...}}`. `retry`: the same request may work later.
+
+    `counter` comes with `replayed`: the kiosk's highest request counter that the server has seen.
+    """
+
+    code: str
+    message: str
+    retry: bool = False
+    counter: int | UnsetType = UNSET
+
+
+class ErrorAnswer(Struct, frozen=True):
+    error: ErrorBody
+
+
+T = TypeVar("T", bound=Struct)
+_CHANGE: msgspec.json.Decoder[Change] = msgspec.json.Decoder(Change)
+
+
+def encode(message: Struct) -> bytes:
+    """Any message but a record, as JSON."""
+    return msgspec.json.encode(message)
+
+
+def decode(raw: bytes, kind: type[T]) -> T:
+    """A message of `kind`. Raises WireError with the field at fault."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(error_place(error)) from None
+
+
+def encode_change(change: Change) -> str:
+    return msgspec.json.encode(change).decode()
+
+
+def decode_change(raw: bytes | str) -> Change:
+    """One change of the feed. Raises WireError."""
+    try:
+        return _CHANGE.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(error_place(error)) from None

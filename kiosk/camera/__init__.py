@@ -1,0 +1,4 @@
+"""The camera: a thread grabs pictures, the newest wins, and a lost camera comes back by itself.
+
+Begin with `camera.py`. It may use `config`, `pictures` and `texts`.
+"""

@@ -1,0 +1,261 @@
+"""The door's eye: a thread grabs pictures, the newest wins, and a lost camera comes back by itself.
+
+Nobody waits for the camera: `latest` gives the newest picture, `status` says what is wrong.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from kiosk.camera.controls import Hint, WebcamCapture, Wish
+from kiosk.camera.freeze import FROZEN_S, REOPEN_S, Freeze
+from kiosk.camera.sources import Capture, Picture, Source, Stamps, open_capture, parse_source
+from kiosk.camera.webcams import list_webcams
+from kiosk.pictures import CameraError, cv2, require_opencv
+from kiosk.texts.messages import Code, Message, as_message
+
+__all__ = [
+    "Camera",
+    "CameraError",
+    "CameraStatus",
+    "Frame",
+    "Source",
+    "Wish",
+    "list_webcams",
+    "parse_source",
+    "to_gray",
+]
+
+STALLED_S = 1.25  # a live camera that gives nothing for so long is lost: on the screen within 2 s
+BACK_OFF_S = (0.25, 2.0)  # first and longest pause between attempts to open a lost camera
+JOIN_S = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture. `captured_at` is in seconds of the camera's monotonic clock."""
+
+    number: int  # rises by one with each picture, over reconnections too
+    picture: Picture
+    captured_at: float
+
+    @cached_property
+    def gray(self) -> Picture:
+        """The picture as the reader wants it."""
+        return to_gray(self.picture)
+
+
+@dataclass(frozen=True)
+class CameraStatus:
+    """How the camera is. `message` is None while all is well."""
+
+    state: Literal["starting", "live", "lost", "ended"] = "starting"
+    message: Message | None = None
+    width: int = 0
+    height: int = 0
+    fps_measured: float = 0.0
+    frames: int = 0
+    hints: tuple[Hint, ...] = ()  # what was asked of a webcam, and what it took
+
+
+class Camera:
+    """A running camera. Use it in a `with`, or call `start` and `close`."""
+
+    def __init__(
+        self,
+        source: Source,
+        wish: Wish | None = None,
+        *,
+        loop: bool = False,
+        open_capture: Callable[[Source, Wish], Capture] = open_capture,
+        clock: Callable[[], float] = time.monotonic,
+        frozen_s: float = FROZEN_S,
+        reopen_s: tuple[float, float] = REOPEN_S,
+        back_off_s: tuple[float, float] = BACK_OFF_S,
+    ) -> None:
+        """`loop` plays a file or folder again and again. Raises CameraError without OpenCV."""
+        require_opencv()
+        self.source = source
+        self.wish = wish or Wish()
+        self._loop = loop
+        self._open = open_capture
+        self._clock = clock
+        self._freeze = Freeze(frozen_s, reopen_s)
+        self._back_off_s = back_off_s
+        self._changed = threading.Condition()  # guards the four below
+        self._frame: Frame | None = None
+        self._status = CameraStatus()
+        self._times: deque[float] = deque(maxlen=31)
+        self._closed = False
+        self._hints: tuple[Hint, ...] = ()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+
+    def start(self) -> Self:
+        """Begin to grab."""
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop grabbing, let the device go, and wake whoever waits in `latest`."""
+        self._stop.set()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_S)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def latest(self, after: int, timeout_s: float) -> Frame | None:
+        """The newest frame with a number above `after`; None if none comes within `timeout_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._has(after), timeout_s)
+            return self._frame if self._has(after) else None
+
+    def _has(self, after: int) -> bool:
+        return self._frame is not None and self._frame.number > after
+
+    @property
+    def status(self) -> CameraStatus:
+        """How the camera is now: also when its driver hangs and the thread can't tell."""
+        with self._changed:
+            status, times = self._status, tuple(self._times)
+        if status.state != "live" or not self.source.live or not times:
+            return status
+        silence_s = self._clock() - times[-1]
+        if silence_s < STALLED_S:
+            return status
+        message = Message(Code.NO_PICTURE_FOR, n=round(silence_s))
+        return replace(status, state="lost", message=message)
+
+    def _run(self) -> None:
+        pause_s = self._back_off_s[0]
+        while not self._stop.is_set():
+            before = self._status.frames
+            problem = self._attend()
+            flowed = self._status.frames > before
+            if not self.source.live:
+                if problem or not flowed:
+                    nothing = Message(Code.GIVES_NO_PICTURE, camera=self.source.label)
+                    self._say("ended", problem or nothing)
+                    return
+                if not self._loop:
+                    self._say("ended", None)
+                    return
+                continue
+            self._say("lost", problem)
+            if flowed:
+                pause_s = self._back_off_s[0]
+            self._stop.wait(pause_s)
+            pause_s = min(pause_s * 2, self._back_off_s[1])
+
+    def _attend(self) -> Message | None:
+        """Open the source and publish its pictures until they stop: why, None at a clean end."""
+        try:
+            capture = self._open(self.source, self.wish)
+        except CameraError as error:
+            return error.message
+        except Exception as error:  # a driver's whim must not leave the door blind for good
+            return self._failed(Code.CANT_OPEN_WHY, error)
+        try:
+            return self._play(capture)
+        except Exception as error:  # its text may hold a URL with a password: only its kind is told
+            return self._failed(Code.CAMERA_FAILED, error)
+        finally:
+            capture.release()
+
+    def _failed(self, code: Code, error: Exception) -> Message:
+        return Message(code, camera=self.source.label, why=as_message(type(error).__name__))
+
+    def _play(self, capture: Capture) -> Message | None:
+        pace = None if self.source.live else Pace(capture, self._clock)
+        self._freeze.opened(self._clock())
+        stalled = True  # the first picture may take its time
+        while not self._stop.is_set():
+            asked_at = self._clock()
+            ok, picture = capture.read()
+            if not ok or picture is None or picture.ndim not in (2, 3) or not picture.size:
+                return Message(Code.NO_PICTURE) if self.source.live else None
+            if pace is not None:
+                self._stop.wait(pace.wait_s())
+            elif stalled := self._clock() - asked_at >= STALLED_S and not stalled:
+                continue  # as old as the wait: a decoder lets go of its last one when it gives up
+            elif self._freeze.holds(picture, now := self._clock()):
+                message = self._freeze.message
+                if self._freeze.is_hopeless(now):
+                    return message
+                self._say("lost", message)
+                continue  # the next one may differ: then all is well at once
+            if isinstance(capture, WebcamCapture):
+                self._hints = capture.hints
+            self._publish(picture)
+        return None
+
+    def _publish(self, picture: Picture) -> None:
+        now = self._clock()
+        height, width = picture.shape[:2]
+        with self._changed:
+            number = self._status.frames + 1
+            self._frame = Frame(number, picture, now)
+            self._times.append(now)
+            span_s = now - self._times[0]
+            fps = (len(self._times) - 1) / span_s if span_s > 0 else 0.0
+            self._status = CameraStatus(
+                "live", None, width, height, round(fps, 1), number, self._hints
+            )
+            self._changed.notify_all()
+
+    def _say(self, state: Literal["lost", "ended"], message: Message | None) -> None:
+        with self._changed:
+            self._times.clear()
+            self._status = replace(self._status, state=state, message=message, fps_measured=0.0)
+            self._changed.notify_all()
+
+
+class Pace:
+    """Holds a file's pictures back until their time."""
+
+    def __init__(self, capture: Capture, clock: Callable[[], float]) -> None:
+        self._stamps = Stamps(capture)
+        self._clock = clock
+        self._started_at: float | None = None
+
+    def wait_s(self) -> float:
+        """Seconds from now until the picture just read is due; 0 when it is late."""
+        position_s = self._stamps.next_ms() / 1000
+        if self._started_at is None:
+            self._started_at = self._clock()
+        return max(0.0, self._started_at + position_s - self._clock())
+
+
+def to_gray(picture: "np.ndarray[Any, Any]") -> Picture:
+    """A gray 8-bit picture from BGR, BGRA, gray or 16 bits. Raises ValueError for anything else."""
+    if picture.dtype == np.uint16:
+        picture = (picture >> 8).astype(np.uint8)
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
+        raise ValueError(f"no picture: {picture.dtype} of {picture.ndim} dimensions")
+    if picture.ndim == 2:
+        return picture
+    if picture.size == 0 or picture.shape[2] == 1:
+        return picture[:, :, 0] if picture.shape[2] else picture.reshape(picture.shape[0], 0)
+    codes = {3: cv2.COLOR_BGR2GRAY, 4: cv2.COLOR_BGRA2GRAY}
+    if picture.shape[2] not in codes:
+        raise ValueError(f"no picture: {picture.shape[2]} channels")
+    return np.asarray(cv2.cvtColor(picture, codes[picture.shape[2]]), np.uint8)

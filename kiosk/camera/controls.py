@@ -1,0 +1,153 @@
+"""What is asked of a webcam, and what it made of it: size, rate, format, exposure, gain, focus."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+from kiosk.config.settings import KioskSettings
+from kiosk.pictures import cv2
+
+Auto = Literal["auto"]
+
+V4L2 = "V4L2"
+V4L2_MANUAL = 1
+V4L2_AUTO = (3, 0)  # aperture priority, which webcams have; full automatic, for the few others
+EXPOSURES_PER_MS = 10  # V4L2 counts exposure in 0.1 ms
+CLOSE = 0.1  # a camera has steps of its own: what it took may differ by a tenth
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to ask of a live camera. It may give something else: sizes are read off the pictures.
+
+    None leaves a thing as the camera has it. A short exposure (5 ms) buys more reads of moving
+    badges than any decoder does, where the light allows it.
+    """
+
+    width: int = 1280
+    height: int = 720
+    fps: float = 30.0
+    exposure_ms: float | Auto | None = None
+    gain: float | None = None  # the camera's own units
+    focus: float | Auto | None = None  # the camera's own units; on most, 0 is far
+    photo_s: float = 2.0  # how long each photo of a folder is shown
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One thing that was asked of a webcam. `got` is "" where the camera does not tell."""
+
+    name: Literal["size", "fps", "format", "exposure", "gain", "focus"]
+    asked: str
+    got: str
+    taken: bool
+
+
+class Adjustable(Protocol):
+    """The part of cv2.VideoCapture that webcams are asked by."""
+
+    def read(self) -> tuple[bool, Any]: ...
+    def get(self, propId: int, /) -> float: ...
+    def set(self, propId: int, value: float, /) -> bool: ...
+    def release(self) -> None: ...
+    def getBackendName(self) -> str: ...
+
+
+def wish_of(settings: KioskSettings) -> Wish:
+    """What the kiosk's settings ask of its camera."""
+    return Wish(
+        width=settings.camera_width,
+        height=settings.camera_height,
+        fps=settings.camera_fps,
+        exposure_ms=settings.camera_exposure_ms,
+        gain=settings.camera_gain,
+        focus=settings.camera_focus,
+    )
+
+
+class WebcamCapture:
+    """A webcam that was asked; `hints` tells what it made of it."""
+
+    def __init__(self, capture: Adjustable, wish: Wish) -> None:
+        self._capture = capture
+        self._wish = wish
+        # The format first: uncompressed 1280 x 720 gives 10 pictures a second over USB 2, or none.
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wish.height)
+        capture.set(cv2.CAP_PROP_FPS, wish.fps)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self._shown = False
+        self.hints = _frame_hints(capture, wish) + _light_hints(capture, wish)
+
+    def read(self) -> tuple[bool, Any]:
+        """The next picture."""
+        ok, picture = self._capture.read()
+        if ok and not self._shown:
+            self._shown = True  # many webcams forget their exposure when the pictures begin
+            self.hints = _frame_hints(self._capture, self._wish)
+            self.hints += _light_hints(self._capture, self._wish)
+        return ok, picture
+
+    def get(self, propId: int, /) -> float:
+        return self._capture.get(propId)
+
+    def release(self) -> None:
+        self._capture.release()
+
+
+def _frame_hints(capture: Adjustable, wish: Wish) -> tuple[Hint, ...]:
+    width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    fps, code = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FOURCC))
+    fourcc = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24)) if code > 0 else ""
+    fourcc = fourcc if fourcc.isascii() and fourcc.isprintable() else ""
+    same_size = (int(width), int(height)) == (wish.width, wish.height)
+    return (
+        Hint("size", _size(wish.width, wish.height), _size(width, height), same_size),
+        Hint("fps", f"{wish.fps:g}", f"{fps:g}" if fps > 0 else "", _close(fps, wish.fps)),
+        Hint("format", "MJPG", fourcc, fourcc == "MJPG"),
+    )
+
+
+def _light_hints(capture: Adjustable, wish: Wish) -> tuple[Hint, ...]:
+    hints = []
+    if wish.exposure_ms is not None:
+        hints.append(_exposure(capture, wish.exposure_ms))
+    if wish.gain is not None:
+        hints.append(_value(capture, cv2.CAP_PROP_GAIN, "gain", wish.gain))
+    if wish.focus == "auto":
+        hints.append(Hint("focus", "auto", "", capture.set(cv2.CAP_PROP_AUTOFOCUS, 1)))
+    elif wish.focus is not None:
+        capture.set(cv2.CAP_PROP_AUTOFOCUS, 0)
+        hints.append(_value(capture, cv2.CAP_PROP_FOCUS, "focus", wish.focus))
+    return tuple(hints)
+
+
+def _exposure(capture: Adjustable, wanted: float | Auto) -> Hint:
+    asked = "auto" if wanted == "auto" else f"{wanted:g} ms"
+    if capture.getBackendName() != V4L2:  # the others count in units that differ by camera
+        return Hint("exposure", asked, "", False)
+    if wanted == "auto":
+        taken = any(capture.set(cv2.CAP_PROP_AUTO_EXPOSURE, mode) for mode in V4L2_AUTO)
+        return Hint("exposure", asked, "", taken)
+    capture.set(cv2.CAP_PROP_AUTO_EXPOSURE, V4L2_MANUAL)
+    hint = _value(capture, cv2.CAP_PROP_EXPOSURE, "exposure", wanted * EXPOSURES_PER_MS)
+    got = f"{capture.get(cv2.CAP_PROP_EXPOSURE) / EXPOSURES_PER_MS:g} ms" if hint.got else ""
+    return replace(hint, asked=asked, got=got)
+
+
+def _value(
+    capture: Adjustable, prop: int, name: Literal["exposure", "gain", "focus"], wanted: float
+) -> Hint:
+    accepted = capture.set(prop, wanted)
+    got = capture.get(prop)
+    known = accepted or got > 0  # a property that the camera does not have reads 0 or -1
+    taken = accepted and _close(got, wanted)
+    return Hint(name, f"{wanted:g}", f"{got:g}" if known else "", taken)
+
+
+def _close(got: float, wanted: float) -> bool:
+    return abs(got - wanted) <= max(1.0, wanted * CLOSE)
+
+
+def _size(width: float, height: float) -> str:
+    return f"{int(width)} × {int(height)}" if width > 0 and height > 0 else ""

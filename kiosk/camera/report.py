@@ -1,0 +1,77 @@
+"""What the camera and the reader make of the door, for the camera's test page: words and pictures.
+
+Made when asked for, in the page's thread: the door's own loop never waits for it.
+"""
+
+from dataclasses import dataclass
+
+from kiosk.camera.camera import Camera, CameraStatus, Frame
+from kiosk.camera.controls import Wish
+from kiosk.camera.preview import preview_jpeg
+from kiosk.camera.quality import Judgement, judge
+from kiosk.camera.sources import Kind
+from kiosk.camera.webcams import webcam_name
+
+Corners = tuple[tuple[int, int], ...]
+
+TEST_WIDTH = 960
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture that the reader looked at, and the codes that it read there, the taken first."""
+
+    frame: Frame
+    outlines: tuple[Corners, ...] = ()
+
+    def preview(self) -> bytes | None:
+        """For the staff's page: in colour, small, the taken code framed. None where it's empty."""
+        return preview_jpeg(self.frame.picture, self.outlines[:1])
+
+    def test_picture(self) -> bytes | None:
+        """As the reader saw it, with all its codes framed."""
+        return preview_jpeg(self.frame.gray, self.outlines, width=TEST_WIDTH)
+
+    def judged(self) -> Judgement:
+        return judge(self.frame.gray, self.outlines[0] if self.outlines else ())
+
+
+@dataclass(frozen=True)
+class CameraReport:
+    """How the eye does. `judged` is None before the first picture."""
+
+    kind: Kind
+    target: str  # which one of its kind: a number, a path, an address without its password
+    name: str  # what Linux calls it; "" where that is not known
+    asked: Wish | None  # None where nothing is asked: of files and streams
+    status: CameraStatus
+    judged: Judgement | None
+    looks_per_s: float
+    look_ms: float  # half of the last looks took no longer
+    codes: int  # in the last picture, read
+    shown: int  # of the last minute, codes in view
+    read: int  # of those
+
+
+def report(
+    camera: Camera,
+    view: View | None,
+    counts: tuple[int, int],
+    pace: tuple[float, float],
+) -> CameraReport:
+    """`counts` are (shown, read), `pace` is (looks a second, ms a look)."""
+    source = camera.source
+    webcam = source.kind is Kind.WEBCAM
+    return CameraReport(
+        kind=source.kind,
+        target=source.address,
+        name=webcam_name(source.target) if webcam else "",
+        asked=camera.wish if webcam else None,
+        status=camera.status,
+        judged=None if view is None else view.judged(),
+        looks_per_s=round(pace[0], 1),
+        look_ms=round(pace[1], 1),
+        codes=0 if view is None else len(view.outlines),
+        shown=counts[0],
+        read=counts[1],
+    )

@@ -1,0 +1,269 @@
+"""Where pictures come from: a webcam, a video file, a folder of photos, or a stream on the network.
+
+Each source opens as a `Capture`: the three methods of cv2.VideoCapture that the camera needs.
+"""
+
+import os
+import sys
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from kiosk.camera.controls import WebcamCapture, Wish
+from kiosk.camera.webcams import WEBCAMS, NoWebcamError, find_webcam, webcams_here
+from kiosk.pictures import CameraError, NoPictureError, cv2, require_opencv
+from kiosk.texts.messages import Code, Message
+
+Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]  # (height, width, 3) BGR, or gray
+
+PHOTO_SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .pgm .ppm .pnm".split())
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .avi .mov .mkv .webm .mjpeg .mjpg .mpg .mpeg .ts .wmv .3gp .ogv".split()
+)
+STREAM_SCHEMES = frozenset({"http", "https", "rtsp", "rtsps"})
+STREAM_TIMEOUT_MS = 5000
+PHOTO_BYTES_MAX = 256 << 20
+FOLDER_FPS = 10.0
+FPS_MAX = 240.0
+STAMP_STEP_MAX_MS = 10_000  # no time stamp may hold a picture back for longer
+
+_HELP = "give a webcam's number or name, a file, a folder, or a URL"
+
+
+class Kind(StrEnum):
+    WEBCAM = "webcam"
+    FILE = "file"
+    FOLDER = "folder"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source. `target` is a webcam's number, device or name, a path, or a URL."""
+
+    kind: Kind
+    target: str
+
+    @property
+    def live(self) -> bool:
+        """Whether pictures come as they happen; otherwise the camera paces them and they end."""
+        return self.kind in (Kind.WEBCAM, Kind.STREAM)
+
+    @property
+    def address(self) -> str:
+        """Which one of its kind it is: a URL without its user, password and query."""
+        if self.kind is not Kind.STREAM:
+            return self.target
+        url = urlsplit(self.target)
+        path, secret, _ = url.path.partition("=")
+        if secret:  # some cameras take /user=…&password=…, so that much of the path stays untold
+            path = f"{path.rpartition('/')[0]}/…"
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{path}"
+
+    @property
+    def label(self) -> Message:
+        """What to call it on a screen or in a log."""
+        if self.kind is Kind.STREAM:
+            return Message(Code.AS_IS, text=self.address)
+        return Message(_LABELS[self.kind], target=self.address)
+
+
+_LABELS = {Kind.WEBCAM: Code.WEBCAM, Kind.FILE: Code.FILE, Kind.FOLDER: Code.FOLDER}
+
+
+class Capture(Protocol):
+    """The part of cv2.VideoCapture that a camera uses."""
+
+    def read(self) -> tuple[bool, Any]: ...
+    def get(self, propId: int, /) -> float: ...
+    def release(self) -> None: ...
+
+
+def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
+    """The source that `text` names. Raises CameraError for one that can't be there."""
+    text = text.strip()
+    if not text:
+        raise CameraError("No camera is named", _HELP)
+    if text.isascii() and text.isdigit():
+        return Source(Kind.WEBCAM, str(int(text)))
+    if "://" in text:
+        return _parse_url(text)
+    if text.startswith("/dev/"):
+        return Source(Kind.WEBCAM, text)  # may be plugged in later
+    path = Path(text)
+    if path.is_dir():
+        if not photos_in(path):
+            raise CameraError(f"The folder {text} holds no photos", "put .jpg or .png files there")
+        return Source(Kind.FOLDER, text)
+    if path.exists():
+        return Source(Kind.FILE, text)
+    try:
+        find_webcam(text, webcams)
+    except NoWebcamError:
+        # With an @ it may be a URL that lacks its beginning, with a password in it.
+        called = "that" if "@" in text else text
+        raise CameraError(
+            f"No webcam and no file is called {called}", f"{_HELP}. {webcams_here(webcams)}"
+        ) from None
+    return Source(Kind.WEBCAM, text)
+
+
+def _parse_url(text: str) -> Source:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        raise CameraError("The camera's URL is malformed", "write http://HOST/PATH") from None
+    if url.scheme.lower() not in STREAM_SCHEMES:
+        raise CameraError(f"No camera speaks {url.scheme}://", "use http, https or rtsp")
+    if not url.hostname:
+        raise CameraError("The camera's URL names no host", "write http://HOST/PATH")
+    # Else a / or ? in a password would end it there, and the rest would be shown as the path.
+    if "@" in text.partition("://")[2][len(url.netloc) :]:
+        raise CameraError(
+            "The camera's URL has an @ after a /, ? or #",
+            "in a user or password write / as %2F, ? as %3F, # as %23, @ as %40",
+        )
+    # FFmpeg knows no RTSP://.
+    return Source(Kind.STREAM, url.scheme.lower() + text[len(url.scheme) :])
+
+
+def open_capture(source: Source, wish: Wish) -> Capture:
+    """Open `source`. Raises CameraError where it gives nothing now; a live one may later."""
+    require_opencv()
+    if source.kind is Kind.FOLDER:
+        return FolderCapture(Path(source.target), wish.photo_s)
+    if source.kind is Kind.WEBCAM:
+        capture = _open_webcam(source.target)
+    elif source.kind is Kind.STREAM:
+        capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, _stream_wishes())
+    else:
+        # The other backends take a name with digits for a series of photos, and write parts of a
+        # broken file on the terminal.
+        capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        capture.release()
+        problem = Message(Code.CANT_OPEN, camera=source.label)
+        raise CameraError(problem, Message(_REMEDIES[source.kind]))
+    return WebcamCapture(capture, wish) if source.kind is Kind.WEBCAM else capture
+
+
+_REMEDIES = {
+    Kind.WEBCAM: Code.CHECK_CABLE_AND_PROGRAMS,
+    Kind.STREAM: Code.CHECK_ADDRESS,
+    Kind.FILE: Code.IS_IT_A_VIDEO,
+}
+
+
+def _stream_wishes() -> list[int]:
+    """What a stream is opened with. RTSP goes over TCP where the camera can: OpenCV asks so."""
+    wishes = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+    wishes += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+    # Each further thread of the decoder keeps one more picture back.
+    return [*wishes, cv2.CAP_PROP_N_THREADS, 1]
+
+
+def _open_webcam(target: str) -> "cv2.VideoCapture":
+    if not (target.isdigit() or target.startswith("/dev/")):
+        try:
+            target = find_webcam(target).device  # its number may have changed while it was away
+        except NoWebcamError:
+            problem = Message(Code.NOT_PLUGGED_IN, camera=target)
+            raise CameraError(problem, Message(Code.CHECK_CABLE)) from None
+    # Named, or OpenCV would first try the device as a video file.
+    backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    return cv2.VideoCapture(int(target) if target.isdigit() else target, backend)
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The photos of a folder, by name."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+
+
+def read_photo(path: Path) -> Picture:
+    """The picture in a file, 8 bits, BGR or gray. Raises CameraError where there is none."""
+    require_opencv()
+    try:
+        size = os.stat(path).st_size
+        if size > PHOTO_BYTES_MAX:
+            raise NoPictureError(f"no video, and over {PHOTO_BYTES_MAX >> 20} MB for a photo")
+        data = np.fromfile(path, np.uint8)  # cv2.imread can't take every name on every system
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if size else None
+    except OSError as error:
+        raise CameraError(error.strerror or "the file can't be read") from None
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise NoPictureError("no photo or video that can be read")
+    return np.asarray(picture, np.uint8)
+
+
+class Stamps:
+    """When each picture of a file is due, by the file's time stamps or else its frame rate."""
+
+    def __init__(self, capture: Capture) -> None:
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        self._step_ms = 1000 / fps if 0 < fps <= FPS_MAX else 1000 / 30
+        self._capture = capture
+        self._stamp_ms: float | None = None
+        self._position_ms = 0.0
+
+    def next_ms(self) -> float:
+        """Position of the picture just read; 0 for the first. Call it once for each."""
+        before_ms, self._stamp_ms = self._stamp_ms, self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        if before_ms is not None:
+            step_ms = self._stamp_ms - before_ms
+            # Some containers stamp nothing, or nonsense.
+            self._position_ms += step_ms if 0 < step_ms <= STAMP_STEP_MAX_MS else self._step_ms
+        return self._position_ms
+
+
+def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
+    """(seconds from the start, picture) for each frame. Raises CameraError if there is none."""
+    capture = open_capture(Source(Kind.FILE, str(path)), Wish())
+    try:
+        stamps = Stamps(capture)
+        ok, picture = capture.read()
+        if not ok:
+            raise CameraError("no picture in this file can be read")
+        while ok:  # FRAME_COUNT can be nonsense: the end is where reading fails
+            yield stamps.next_ms() / 1000, picture
+            ok, picture = capture.read()
+    finally:
+        capture.release()
+
+
+class FolderCapture:
+    """A folder of photos as a slow video: each is shown for `photo_s` at 10 frames a second."""
+
+    def __init__(self, folder: Path, photo_s: float) -> None:
+        self._frames = _show(photos_in(folder), max(1, round(photo_s * FOLDER_FPS)))
+        self._count = 0
+
+    def read(self) -> tuple[bool, Any]:
+        picture = next(self._frames, None)
+        self._count += picture is not None
+        return picture is not None, picture
+
+    def get(self, propId: int, /) -> float:
+        """Position in ms, or frames a second; 0 for anything else, as OpenCV does."""
+        if propId == cv2.CAP_PROP_POS_MSEC:
+            return max(0, self._count - 1) * 1000 / FOLDER_FPS
+        return FOLDER_FPS if propId == cv2.CAP_PROP_FPS else 0.0
+
+    def release(self) -> None:
+        self._frames.close()
+
+
+def _show(photos: list[Path], times: int) -> "Generator[Picture, None, None]":
+    for photo in photos:
+        try:
+            picture = read_photo(photo)
+        except CameraError:
+            continue  # one broken photo must not end the show
+        for _ in range(times):
+            yield picture

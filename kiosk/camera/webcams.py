@@ -1,0 +1,84 @@
+"""Which webcams are plugged in, by the names that Linux gives them."""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from kiosk.pictures import CameraError
+from kiosk.texts.messages import Code, Message
+
+WEBCAMS = Path("/sys/class/video4linux")
+NONE_HERE = "No webcam is plugged in"
+BY_NUMBER = "Webcams have names on Linux alone: choose one by its number, from 0 on"
+
+
+class NoWebcamError(CameraError):
+    """No webcam that is plugged in has such a name."""
+
+
+class Webcam(NamedTuple):
+    """One webcam, e.g. ("/dev/video0", "HD Webcam C270")."""
+
+    device: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.device} ({self.name})"
+
+
+def list_webcams(webcams: Path = WEBCAMS) -> list[Webcam]:
+    """Each webcam that Linux knows, by number."""
+    found = []
+    for entry in sorted(webcams.glob("video*"), key=lambda e: (len(e.name), e.name)):
+        try:
+            name = (entry / "name").read_text("utf-8", "replace").strip()
+            first = (entry / "index").read_text("ascii", "replace").strip() == "0"
+        except OSError:
+            continue  # unplugged between the listing and the reading
+        if first:  # the later ones of a device carry no pictures
+            found.append(Webcam(f"/dev/{entry.name}", name))
+    return found
+
+
+def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
+    """The webcam with `text` in its name, in whatever case; a whole name goes before a part.
+
+    Raises CameraError, with those that there are, where there is none or more than one.
+    """
+    wanted, known = text.strip().casefold(), list_webcams(webcams)
+    whole = [webcam for webcam in known if webcam.name.casefold() == wanted]
+    matches = whole or [webcam for webcam in known if wanted in webcam.name.casefold()]
+    if not matches:
+        raise NoWebcamError(f"No webcam is called {text}", webcams_here(webcams))
+    if len(matches) > 1:
+        which = ", ".join(map(str, matches))
+        raise CameraError(
+            Message(Code.SEVERAL_WEBCAMS, n=len(matches), name=text),
+            Message(Code.USE_MORE_OF_THE_NAME, which=which),
+        )
+    return matches[0]
+
+
+def webcam_name(target: str, webcams: Path = WEBCAMS) -> str:
+    """The name of the webcam with this number or device; "" where none is known."""
+    device = f"/dev/video{target}" if target.isdigit() else target
+    return next((webcam.name for webcam in list_webcams(webcams) if webcam.device == device), "")
+
+
+def webcams_here(webcams: Path = WEBCAMS) -> str:
+    """What there is to choose from, in a sentence."""
+    known = ", ".join(map(str, list_webcams(webcams)))
+    if known:
+        return f"Webcams here: {known}"
+    return NONE_HERE if sys.platform == "linux" else BY_NUMBER
+
+
+def webcams_text(webcams: Path = WEBCAMS) -> str:
+    """The `cameras` command's answer: a line for each webcam, with its number."""
+    known = list_webcams(webcams)
+    if not known:
+        return webcams_here(webcams) + "."
+    return "\n".join(
+        f"{webcam.device.removeprefix('/dev/video'):>3}  {webcam.device}  {webcam.name}"
+        for webcam in known
+    )

@@ -1,0 +1,148 @@
+"""A kiosk that starts with its machine: systemd units of the user's own, with their places in them.
+
+Nothing here needs root, and nothing is started: the files are laid down, and the commands that
+switch them on are told.
+"""
+
+import os
+import shutil
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kiosk.config import settings
+from kiosk.screen.entrance import LINK_FILE, read_link
+
+KIOSK_UNIT = "hallkeeper-kiosk.service"
+SCREEN_UNIT = "hallkeeper-kiosk-screen.service"
+SCREEN_STARTER = "hallkeeper-kiosk-screen.desktop"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+PROFILE = ".local/share/hallkeeper-kiosk-screen"  # of that browser alone, under the user's home
+BROWSER_FLAGS = (
+    "--kiosk",
+    "--no-first-run",
+    "--noerrdialogs",
+    "--disable-session-crashed-bubble",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--password-store=basic",
+    "--autoplay-policy=no-user-gesture-required",
+)
+WAIT_S = 1.0
+
+
+class AutostartError(Exception):
+    """Nothing was written; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Autostart:
+    """The files by their path, and whether a browser was found for the screen."""
+
+    files: dict[Path, str]
+    has_screen: bool
+
+
+def plan(directory: Path, home: Path, browser: str | None = None) -> Autostart:
+    """What makes the kiosk in `directory` start with the session of the user at `home`.
+
+    `browser` is a Chromium to use in place of the one that is found. Raises AutostartError, or
+    ConfigError where there is no kiosk in the directory.
+    """
+    settings.load_identity(directory)
+    port = settings.load_settings(directory).port
+    if port == 0:
+        raise AutostartError(
+            f"{directory / settings.SETTINGS_FILE} lets the page's port be any (port = 0), so a "
+            "browser could not find it. Name one, such as port = 8421."
+        )
+    found = _browser(browser)
+    values = {
+        "PYTHON": _word(sys.executable),
+        "DIRECTORY": _word(str(directory.resolve())),
+        "BROWSER": _word(found or ""),
+        "PORT": str(port),
+    }
+    units = home / ".config" / "systemd" / "user"
+    files = {units / KIOSK_UNIT: _filled(KIOSK_UNIT, values)}
+    if found is not None:
+        files[units / SCREEN_UNIT] = _filled(SCREEN_UNIT, values)
+        starter = home / ".config" / "autostart" / SCREEN_STARTER
+        files[starter] = _filled(SCREEN_STARTER, values)
+    return Autostart(files, has_screen=found is not None)
+
+
+def write(autostart: Autostart, *, again: bool) -> None:
+    """Lay the files down. Raises AutostartError where others are there already, unless `again`."""
+    for path, text in autostart.files.items():
+        if not again and path.exists() and path.read_text("utf-8", "replace") != text:
+            raise AutostartError(
+                f"{path} is there already and says something else, perhaps for another kiosk. "
+                "Nothing was written. To replace it, add --again."
+            )
+    try:
+        for path, text in autostart.files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        raise AutostartError(f"{path} can't be written ({error.strerror}).") from None
+
+
+def show_screen(directory: Path, home: Path, browser: str | None = None) -> None:
+    """Become a browser that shows the kiosk's screen and nothing else, once the kiosk is there.
+
+    Raises AutostartError where there is no browser.
+    """
+    found = _browser(browser)
+    if found is None:
+        raise AutostartError(
+            f"No browser was found ({', '.join(BROWSERS)}). Install Chromium, or name one with "
+            "--browser."
+        )
+    while not _is_served(directory):
+        time.sleep(WAIT_S)
+    profile = f"--user-data-dir={home / PROFILE}"
+    os.execv(found, [found, *BROWSER_FLAGS, profile, read_link(directory)])
+
+
+def _is_served(directory: Path) -> bool:
+    """Whether the kiosk in `directory` answers at the address of its newest link."""
+    if not (directory / LINK_FILE).exists():
+        return False
+    address = urlsplit(read_link(directory))
+    try:
+        socket.create_connection((address.hostname or "", address.port or 80), WAIT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _browser(named: str | None) -> str | None:
+    if named is None:
+        return next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = shutil.which(named)
+    if found is None:
+        raise AutostartError(f"There is no browser called {named}. Name its command or its path.")
+    return found
+
+
+def _filled(name: str, values: dict[str, str]) -> str:
+    text = resources.files("kiosk.cli").joinpath("systemd", name).read_text("utf-8")
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    return text
+
+
+def _word(text: str) -> str:
+    """One word of a unit's command line, whatever is in it. Raises AutostartError."""
+    if not text.isprintable():
+        raise AutostartError(f"A path with control characters can't stand in a unit: {text!r}.")
+    for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        text = text.replace(sign, escaped)
+    return f'"{text}"'

@@ -1,0 +1,184 @@
+"""A kiosk becomes one of an event's: it shows its code until an admin has compared six words.
+
+Nothing in the directory changes before the admin has confirmed. What was there before is moved
+aside, never deleted: an earlier journal may hold scans that no server has.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from badges.credential.keys import PrivateKey
+from badges.wire import wire
+from badges.wire.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code, proof, six_words
+from kiosk.config import settings
+from kiosk.journal.journal import Journal
+from kiosk.sync.transport import Transport, TransportError
+
+POLL_S = 1.0
+PENDING_FILE = "enrolling.key"
+
+
+class EnrolError(Exception):
+    """This kiosk is not enrolled; the text says why and what to do. Nothing was changed."""
+
+
+def enrol(
+    directory: Path,
+    code_text: str,
+    *,
+    say: Callable[[str], None],
+    random: Callable[[int], bytes],
+    again: bool = False,
+    wait_s: float = 15 * 60,
+    poll_s: float = POLL_S,
+) -> settings.KioskIdentity:
+    """Enrol the kiosk in `directory`. `say` gets the six words, and whatever takes a while.
+
+    Raises EnrolError.
+    """
+    code = _parse(code_text)
+    _check_free(directory, again=again)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with settings.locked(directory):
+            key = _pending_key(directory, code, random)
+            say(
+                f"Six words: {six_words(key.public.raw, code.token)}\n"
+                "Compare them with the kiosk's page on the server. If they agree, an admin "
+                "confirms there."
+            )
+            answer = _wait_for_admin(code, key, wait_s=wait_s, poll_s=poll_s, say=say)
+            identity = _check(code, key, answer)
+            _settle(directory, identity, key, say)
+    except settings.ConfigError as error:
+        raise EnrolError(str(error)) from None
+    except OSError as error:
+        raise EnrolError(f"{directory} can't be written ({error.strerror}).") from None
+    return identity
+
+
+def _parse(text: str) -> EnrolmentCode:
+    try:
+        return parse_code(text)
+    except EnrolmentCodeError as error:
+        raise EnrolError(str(error)) from None
+
+
+def _check_free(directory: Path, *, again: bool) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise EnrolError(f"{directory} is a file; name a directory for the kiosk.")
+    if again or not (directory / settings.IDENTITY_FILE).exists():
+        return
+    try:
+        known = settings.load_identity(directory)
+    except settings.ConfigError as error:
+        raise EnrolError(str(error)) from None
+    raise EnrolError(
+        f"{directory} holds kiosk {known.kiosk} already. To enrol it anew, add --again: its "
+        "scans are kept beside the new ones. For a second kiosk name another --dir."
+    )
+
+
+def _pending_key(
+    directory: Path, code: EnrolmentCode, random: Callable[[int], bytes]
+) -> PrivateKey:
+    """The key for this code: the same one where an earlier attempt was cut short."""
+    path = directory / PENDING_FILE
+    mark = hashlib.sha256(code.token).hexdigest()
+    if path.exists():
+        known, _, seed = path.read_text(errors="replace").strip().partition(" ")
+        if known == mark and re.fullmatch("[0-9a-f]{64}", seed):
+            return PrivateKey(bytes.fromhex(seed))
+    key = PrivateKey(random(32))
+    settings.write_whole(path, f"{mark} {key.seed.hex()}\n".encode())
+    return key
+
+
+def _wait_for_admin(
+    code: EnrolmentCode,
+    key: PrivateKey,
+    *,
+    wait_s: float,
+    poll_s: float,
+    say: Callable[[str], None],
+) -> wire.EnrolAnswer:
+    request = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
+    transport = Transport(code)
+    deadline = time.monotonic() + wait_s
+    heard = False
+    try:
+        while True:
+            try:
+                answer = transport.post("/api/enrol", request, wire.EnrolAnswer)
+                if answer.confirmed:
+                    return answer
+                heard = True
+            except TransportError as error:
+                if error.permanent or not heard:
+                    raise EnrolError(_plain(error)) from None
+                say(f"{error} Trying again.")
+            if time.monotonic() + poll_s > deadline:
+                raise EnrolError(
+                    "Nobody has confirmed the six words in time. Ask the admin, and run the same "
+                    "command again: the code is good for 15 minutes."
+                )
+            time.sleep(poll_s)
+    finally:
+        transport.close()
+
+
+def _plain(error: TransportError) -> str:
+    if error.code == "wrong_server":
+        return f"{error} Check the code, and the network that this kiosk is in."
+    if error.code in ("wrong_code", "code_expired"):
+        return str(error)
+    return f"{error} Is the server running, and is this kiosk in its network?"
+
+
+def _check(
+    code: EnrolmentCode, key: PrivateKey, answer: wire.EnrolAnswer
+) -> settings.KioskIdentity:
+    try:
+        identity = settings.make_identity(
+            (code.host, code.port), code.spki_sha256, answer.root_key, answer.identity
+        )
+    except ValueError:
+        raise EnrolError("The server's answer is not signed by its event. Tell an admin.") from None
+    said = identity.identity
+    if said.public_key != key.public.raw or said.event_id != answer.event_id:
+        raise EnrolError("The server's answer is meant for another kiosk. Ask for a new code.")
+    return identity
+
+
+def _settle(
+    directory: Path, identity: settings.KioskIdentity, key: PrivateKey, say: Callable[[str], None]
+) -> None:
+    """Lay down the new kiosk, its identity last: until then there is none."""
+    aside = move_aside(directory)
+    if aside is not None:
+        say(f"What was here before is kept in {aside}.")
+    settings.save_key(directory, key)
+    journal = Journal(directory / settings.JOURNAL_FILE, identity.kiosk, identity.generation, key)
+    journal.close()
+    settings.save_identity(directory, identity)
+    (directory / PENDING_FILE).unlink()
+
+
+def move_aside(directory: Path) -> Path | None:
+    """Put an earlier kiosk's files into a directory of their own, the identity first."""
+    files = [directory / settings.IDENTITY_FILE, directory / settings.KEY_FILE]
+    for name in (settings.JOURNAL_FILE, settings.REPLICA_FILE):
+        files += sorted(directory.glob(f"{name}*"))
+    present = [path for path in files if path.exists()]
+    if not present:
+        return None
+    number = 1
+    while (aside := directory / f"earlier-{number}").exists():
+        number += 1
+    aside.mkdir(mode=0o700)
+    for path in present:
+        path.rename(aside / path.name)
+    return aside

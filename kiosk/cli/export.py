@@ -1,0 +1,183 @@
+"""A journal as one file, for a USB stick where the network never comes back; and its check.
+
+JSON lines: who wrote it, then each record as it was signed, with its link in the chain and its
+signature, then a seal over all of that. The check needs neither server nor network.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, BinaryIO, Protocol
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from badges.credential.keys import BadSignatureError, PrivateKey, PublicKey
+from badges.record import Count, Hash, Sequence, Signature, WireError, decode_record
+from badges.transparency.merkle import chain_next, chain_start
+from badges.wire.enrolment import Identity, open_identity
+from badges.wire.wire import HEAD_CONTEXT, GoneOuter, PlaceTotals
+from kiosk.config.settings import KioskIdentity
+from kiosk.journal.journal import Journal, Stored
+
+SEAL_CONTEXT = b"hallkeeper/export/v1\x00"
+PAGE = 500
+LINE_BYTES_MAX = 100_000_000
+
+
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+class ExportError(Exception):
+    """The file is not a whole, unchanged journal. `line` is the first at fault, from 1."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(f"line {line}: {problem}")
+        self.line = line
+        self.problem = problem
+
+
+class Opening(Struct, frozen=True, forbid_unknown_fields=True, tag="hallkeeper-journal/1"):
+    root_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    identity: bytes  # badges.wire.enrolment.sign_identity
+    scans: Count
+    incarnation: Count
+    places: list[PlaceTotals]
+
+
+class Line(Struct, frozen=True, forbid_unknown_fields=True, tag="scan"):
+    record: msgspec.Raw  # canonical, byte for byte
+    head: Hash
+    signature: Signature
+
+
+class Seal(Struct, frozen=True, forbid_unknown_fields=True, tag="seal"):
+    gone: list[Sequence]  # entries whose place was taken back before any server heard of them
+    signature: Signature  # over SEAL_CONTEXT, SHA-256 of all lines before, and of both lists
+    gone_outer: list[GoneOuter] | UnsetType = UNSET  # the same of halls around; left out: none
+
+
+_LINE: msgspec.json.Decoder[Opening | Line | Seal] = msgspec.json.Decoder(Opening | Line | Seal)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a file holds."""
+
+    identity: Identity
+    root: PublicKey
+    scans: int
+    gone: tuple[int, ...]
+
+
+def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out: BinaryIO) -> int:
+    """Write the whole journal; the number of scans.
+
+    A stick is a way to the server like any other: all that is written counts as offered (rule 3).
+    """
+    with journal.step() as step:
+        last = step.state.last_seq
+        step.mark_offered(last)
+        incarnation, accounts = step.state.incarnation, step.accounts()
+    places = [
+        PlaceTotals(key.hall_id, a.granted, a.returned, a.free, override=key.override)
+        for key, a in accounts.items()
+    ]
+    opening = Opening(identity.root.raw, identity.signed, last, incarnation, places)
+    digest = hashlib.sha256()
+    gone = journal.gone(1, last)
+    outer = [GoneOuter(*one) for one in journal.gone_outer(1, last)] or UNSET
+    _put(out, digest, opening)
+    for stored in _stored(journal, last):
+        _put(out, digest, Line(msgspec.Raw(stored.record), stored.head, stored.signature))
+    seal = Seal(gone, key.sign(_sealed(digest.digest(), gone, outer)), outer)
+    out.write(msgspec.json.encode(seal) + b"\n")
+    return last
+
+
+def read_export(path: Path) -> Exported:
+    """Check a file and say what is in it. Raises ExportError at the first line that is wrong."""
+    with path.open("rb") as file:
+        lines = _lines(file)
+        number, raw, opening = next(lines, (1, b"", None))
+        if not isinstance(opening, Opening):
+            raise ExportError(1, "this is not an exported journal")
+        root, identity = _identity(opening)
+        public = PublicKey(identity.public_key)
+        digest = hashlib.sha256(raw)
+        head, seq = chain_start(identity.kiosk, identity.generation), 0
+        for number, raw, line in lines:
+            if isinstance(line, Seal):
+                if seq != opening.scans:
+                    raise ExportError(number, f"{seq} scans of {opening.scans}")
+                sealed = _sealed(digest.digest(), line.gone, line.gone_outer)
+                _check(public, sealed, line.signature, number)
+                if next(lines, None) is not None:
+                    raise ExportError(number + 1, "something stands after the seal")
+                return Exported(identity, root, seq, tuple(line.gone))
+            if not isinstance(line, Line):
+                raise ExportError(number, "a second opening")
+            seq += 1
+            head = chain_next(head, bytes(line.record))
+            _check_scan(line, identity, seq, head, number)
+            _check(public, HEAD_CONTEXT + head, line.signature, number)
+            digest.update(raw)
+        raise ExportError(number + 1, "the seal is missing: the file is cut off")
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes, Opening | Line | Seal]]:
+    for number in itertools.count(1):
+        raw = file.readline(LINE_BYTES_MAX)
+        if not raw:
+            return
+        try:
+            yield number, raw, _LINE.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise ExportError(number, "malformed") from None
+
+
+def _identity(opening: Opening) -> tuple[PublicKey, Identity]:
+    root = PublicKey(opening.root_key)
+    try:
+        return root, open_identity(root, opening.identity)
+    except ValueError:
+        raise ExportError(1, "the kiosk's identity is not signed by the event") from None
+
+
+def _check_scan(line: Line, identity: Identity, seq: int, head: bytes, number: int) -> None:
+    try:
+        record = decode_record(bytes(line.record))
+    except WireError:
+        raise ExportError(number, "the record is malformed") from None
+    if (record.kiosk, record.generation, record.seq) != (identity.kiosk, identity.generation, seq):
+        raise ExportError(number, f"not the scan {seq} of this kiosk")
+    if head != line.head:
+        raise ExportError(number, f"scan {seq} is not the one that was written")
+
+
+def _check(public: PublicKey, message: bytes, signature: bytes, number: int) -> None:
+    try:
+        public.verify(message, signature)
+    except BadSignatureError:
+        raise ExportError(number, "this kiosk has not signed it") from None
+
+
+def _stored(journal: Journal, last: int) -> Iterator[Stored]:
+    after = 0
+    while page := journal.stored(after, min(PAGE, last - after)):
+        yield from page
+        after = page[-1].seq
+
+
+def _put(out: BinaryIO, digest: Digest, line: Struct) -> None:
+    raw = msgspec.json.encode(line) + b"\n"
+    digest.update(raw)
+    out.write(raw)
+
+
+def _sealed(digest: bytes, gone: list[int], outer: list[GoneOuter] | UnsetType) -> bytes:
+    told = b"" if isinstance(outer, UnsetType) else msgspec.json.encode(outer)
+    return SEAL_CONTEXT + digest + msgspec.json.encode(gone) + told

@@ -1,0 +1,308 @@
+"""`hallkeeper-kiosk`: enrol a kiosk, run it, look at it, carry its journal away."""
+
+import functools
+import json
+import logging
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from badges.i18n import CatalogueError
+from kiosk.camera.camera import Camera, CameraError, parse_source
+from kiosk.camera.controls import wish_of
+from kiosk.camera.webcams import webcams_text
+from kiosk.cli import autostart
+from kiosk.cli.enrol import EnrolError, enrol
+from kiosk.cli.export import ExportError, read_export, write_export
+from kiosk.cli.read import read_command
+from kiosk.cli.status import status_of, status_text
+from kiosk.config import settings as config
+from kiosk.config.disk import write_trouble
+from kiosk.eye import Eye
+from kiosk.journal.journal import Journal, JournalError
+from kiosk.run import Kiosk, Told
+from kiosk.screen import ScreenError, create_screen, serve_screen
+from kiosk.screen.camera_page import add_camera_page
+from kiosk.screen.entrance import Entrance, read_link
+from kiosk.texts import catalogue
+
+FACTS_WAIT_S = 10.0  # for a file's pictures, which do not come again
+SENT_WAIT_S = 60.0  # for a server that is away when a film ends
+
+F = TypeVar("F", bound=Callable[..., Any])
+directory_option = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=".",
+    show_default=True,
+    envvar="HALLKEEPER_KIOSK_DIR",
+    help="The kiosk's directory.",
+)
+
+
+def plain_errors(command: F) -> F:
+    """One plain sentence and exit status 1, in place of a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except (
+            autostart.AutostartError,
+            config.ConfigError,
+            JournalError,
+            EnrolError,
+            ExportError,
+            CameraError,
+            ScreenError,
+            CatalogueError,
+        ) as error:
+            raise click.ClickException(str(error)) from None
+        except (OSError, sqlite3.Error) as error:
+            said = write_trouble(error, options.get("directory", Path()))
+            if said is None:
+                raise
+            raise click.ClickException(str(said)) from None
+
+    return wrapped  # type: ignore[return-value]
+
+
+@click.group()
+def main() -> None:
+    """Run a door: read badges, answer at once, keep every scan."""
+    os.umask(0o077)  # what a kiosk writes is for its own user: journal, replica, link
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+
+
+main.add_command(read_command)
+
+
+@main.command("enrol")
+@directory_option
+@click.option("--code", required=True, help="The code on the kiosk's page; it begins with HKE1.")
+@click.option("--again", is_flag=True, help="Enrol anew; what is there is kept beside.")
+@click.option(
+    "--wait", default=900, show_default=True, type=click.IntRange(0, 86_400), help="Seconds."
+)
+@plain_errors
+def enrol_command(directory: Path, code: str, again: bool, wait: int) -> None:
+    """Make this machine one of an event's kiosks."""
+    identity = enrol(
+        directory,
+        code,
+        say=lambda text: click.echo(text, err=True),
+        random=os.urandom,
+        again=again,
+        wait_s=wait,
+    )
+    click.echo(f"Enrolled as {identity.kiosk}, generation {identity.generation}.")
+
+
+@main.command("run")
+@directory_option
+@click.option(
+    "--camera", help="Webcam's number or name, file, folder or stream; none: a hand scanner."
+)
+@click.option("--headless", is_flag=True, help="Without the staff's page.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Of the staff's page, on loopback.")
+@click.option("--direction", type=click.Choice(["entry", "exit"]), help="At a door for both.")
+@click.option("--language", help="Of the page, or two with a comma: zh,en.")
+@click.option("--json", "as_json", is_flag=True, help="Print each answer as one JSON line.")
+@click.option("--until-end", is_flag=True, help="Stop when a file camera has ended.")
+@click.option("--loop", is_flag=True, help="Begin a file camera again when it has ended.")
+@plain_errors
+def run_command(
+    directory: Path,
+    headless: bool,
+    language: str | None,
+    as_json: bool,
+    until_end: bool,
+    loop: bool,
+    **given: Any,
+) -> None:
+    """Run the door until it is told to stop (SIGTERM, Ctrl-C)."""
+    if loop and until_end:
+        raise click.UsageError("--loop has no end to stop at: leave it or --until-end out.")
+    languages = language.split(",") if language else None
+    settings = config.with_options(config.load_settings(directory), languages=languages, **given)
+    catalogue.add(directory / config.TRANSLATIONS)
+    camera = None
+    if settings.camera != "none":
+        camera = Camera(parse_source(settings.camera), wish_of(settings), loop=loop)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    kiosk = Kiosk(directory, settings, on_answer=lambda told: click.echo(_line(told, as_json)))
+    try:
+        _run(kiosk, camera, stop, None if headless else settings, until_end)
+        if until_end and not kiosk.wait_until_sent(SENT_WAIT_S, stop) and not stop.is_set():
+            raise click.ClickException(
+                "The film has ended, and the server did not take all scans. They are kept: run "
+                "this kiosk again, or `hallkeeper-kiosk export` its journal."
+            )
+    finally:
+        kiosk.close()
+
+
+def _run(
+    kiosk: Kiosk,
+    camera: Camera | None,
+    stop: threading.Event,
+    shown: config.KioskSettings | None,
+    until_end: bool,
+) -> None:
+    with ExitStack() as parts:
+        eye = None
+        if camera is not None:
+            eye = Eye(camera, kiosk, on_notice=lambda notice: kiosk.board.update(notice=notice))
+        if shown is not None:
+            preview = eye.preview if eye is not None else lambda: None
+            page = create_screen(
+                kiosk.board,
+                preview,
+                languages=shown.languages,
+                answer_s=shown.answer_s,
+                supervision=kiosk.supervision,
+                entrance=Entrance(kiosk.directory),
+            )
+            add_camera_page(page, eye)
+            served = parts.enter_context(serve_screen(page, port=shown.port))
+            click.echo(f"The screen, once for one browser: {served.link}", err=True)
+        if camera is None or eye is None:
+            while not stop.wait(0.25):
+                kiosk.show_status()
+            return
+        kiosk.camera_status, kiosk.read_rate = lambda: camera.status, eye.read_rate
+        if not camera.source.live:
+            kiosk.wait_for_facts(FACTS_WAIT_S)
+        parts.enter_context(camera)
+        eye.watch(stop, until_end=until_end)
+
+
+def _line(told: Told, as_json: bool) -> str:
+    answer = told.answer
+    took_ms = told.frame_to_answer_ms
+    if not as_json:
+        words = answer.explanation["en"]
+        return f"{answer.seq} {answer.direction} {words.word}: {words.reason}"
+    return json.dumps(
+        {
+            "at": answer.scanned_at,
+            "seq": answer.seq,
+            "decision": "admitted" if answer.admitted else "denied",
+            "reason": getattr(answer.decision, "reason", None),
+            "direction": answer.direction,
+            "serial": answer.serial,
+            "frame_to_answer_ms": None if took_ms is None else round(took_ms, 2),
+            "facts_age_ms": told.facts_age_ms,
+            "free_places": answer.free_places,
+        }
+    )
+
+
+@main.command("screen")
+@directory_option
+@click.option("--browser", help="A Chromium to use in place of the one that is found.")
+@plain_errors
+def screen_command(directory: Path, browser: str | None) -> None:
+    """Show the kiosk's screen, full screen, in a browser of its own; it waits for the kiosk."""
+    autostart.show_screen(directory, Path.home(), browser)
+
+
+@main.command("autostart")
+@directory_option
+@click.option("--browser", help="Chromium's command or path, where it is not found by itself.")
+@click.option("--again", is_flag=True, help="Replace the files of another kiosk.")
+@click.option("--print", "only_print", is_flag=True, help="Write nothing, show the files.")
+@plain_errors
+def autostart_command(directory: Path, browser: str | None, again: bool, only_print: bool) -> None:
+    """Let the kiosk and its screen start with this machine, by systemd units of your own."""
+    planned = autostart.plan(directory, Path.home(), browser)
+    if only_print:
+        click.echo("\n".join(f"# {path}\n{text}" for path, text in planned.files.items()))
+        return
+    autostart.write(planned, again=again)
+    for path in planned.files:
+        click.echo(f"Written: {path}")
+    if not planned.has_screen:
+        click.echo("No Chromium was found, so only the kiosk starts, without its screen.", err=True)
+    click.echo(
+        "Switch it on:\n"
+        "  systemctl --user daemon-reload\n"
+        f"  systemctl --user enable --now {autostart.KIOSK_UNIT}\n"
+        "  loginctl enable-linger\n"
+        "The screen comes with the next sign-in at the desktop. docs/kiosk.md tells the rest."
+    )
+
+
+@main.command("cameras")
+def cameras_command() -> None:
+    """List the webcams: any part of a name is enough for --camera."""
+    click.echo(webcams_text())
+
+
+@main.command("status")
+@directory_option
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@plain_errors
+def status_command(directory: Path, as_json: bool) -> None:
+    """Tell who this kiosk is, what waits to be sent, and how old its facts are."""
+    status = status_of(directory)
+    click.echo(json.dumps(status) if as_json else status_text(status))
+
+
+@main.command("link")
+@directory_option
+@plain_errors
+def link_command(directory: Path) -> None:
+    """Print the link that opens the running kiosk's screen, once for one browser."""
+    click.echo(read_link(directory))
+
+
+@main.command("export")
+@directory_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@plain_errors
+def export_command(directory: Path, file: Path) -> None:
+    """Write the whole journal to FILE, to carry it where the network does not go."""
+    identity, key = config.load_identity(directory), config.load_key(directory)
+    who = (identity.kiosk, identity.generation)
+    if file.exists():
+        raise click.ClickException(f"{file} exists; name another file.")
+    with Journal(
+        directory / config.JOURNAL_FILE, *who, key, must_exist=True, check=False
+    ) as journal:
+        try:
+            with file.open("xb") as out:
+                scans = write_export(journal, identity, key, out)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise click.ClickException(f"{file} can't be written ({error.strerror}).") from None
+    read_export(file)
+    click.echo(f"{scans} scans in {file}, each signed; read back and checked.")
+
+
+@main.command("verify")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@plain_errors
+def verify_command(file: Path) -> None:
+    """Check an exported journal: every link of its chain, every signature, and its end."""
+    found = read_export(file)
+    who = found.identity
+    click.echo(
+        f"{found.scans} scans of {who.kiosk} (generation {who.generation}) of event "
+        f"{who.event_id.hex()}: whole and unchanged. Event key: {found.root.raw.hex()}"
+    )
+
+
+if __name__ == "__main__":
+    main()

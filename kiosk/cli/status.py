@@ -1,0 +1,68 @@
+"""What `hallkeeper-kiosk status` tells of a kiosk, whether it runs or not."""
+
+from pathlib import Path
+from typing import Any
+
+from kiosk.config import settings
+from kiosk.health import disk_free_mb
+from kiosk.journal.journal import Journal
+from kiosk.replica.replica import Replica
+
+
+def status_of(directory: Path) -> dict[str, Any]:
+    """Everything in plain values. Raises ConfigError or JournalError."""
+    identity, key = settings.load_identity(directory), settings.load_key(directory)
+    who = (identity.kiosk, identity.generation)
+    with Journal(
+        directory / settings.JOURNAL_FILE, *who, key, must_exist=True, check=False
+    ) as journal:
+        state, accounts = journal.state(), journal.accounts()
+        evidence = journal.witness.evidence()
+    status = {
+        "kiosk": identity.kiosk,
+        "generation": identity.generation,
+        "event": identity.identity.event_id.hex(),
+        "server": f"{identity.host}:{identity.port}",
+        "scans": state.last_seq,
+        "acknowledged": state.acked,
+        "waiting": state.waiting,
+        "retired": state.fenced,
+        "free_places": {
+            str(key.hall_id): account.free for key, account in accounts.items() if not key.override
+        },
+        "log_alarms": [one.problem for one in evidence],
+        "disk_free_mb": disk_free_mb(directory),
+    }
+    return status | _facts(directory / settings.REPLICA_FILE, who, identity)
+
+
+def _facts(path: Path, who: tuple[str, int], identity: settings.KioskIdentity) -> dict[str, Any]:
+    if not path.exists():
+        return {"hall": None, "door": None, "facts_age_ms": None}
+    with Replica(path, *who, identity.root) as replica:
+        venue = replica.venue
+        return {
+            "hall": None if venue is None else dict(venue.hall_names),
+            "door": None if venue is None else dict(venue.door.names),
+            "facts_age_ms": replica.age_ms(),
+        }
+
+
+def status_text(status: dict[str, Any]) -> str:
+    """The same in lines for a person."""
+    age_ms = status["facts_age_ms"]
+    hall, door = (_first(status[name]) for name in ("hall", "door"))
+    lines = [
+        f"Kiosk      {status['kiosk']}, generation {status['generation']}"
+        + (" (retired)" if status["retired"] else ""),
+        f"Server     {status['server']}",
+        f"Door       {door or 'not known yet'}" + (f", {hall}" if hall else ""),
+        f"Scans      {status['scans']}, of which {status['waiting']} wait to be sent",
+        f"Places     {sum(status['free_places'].values())} free at this door",
+        f"Facts      {'none yet' if age_ms is None else f'{age_ms / 1000:.0f} s old'}",
+    ]
+    return "\n".join(lines + [f"ALARM      {alarm}" for alarm in status["log_alarms"]])
+
+
+def _first(names: dict[str, str] | None) -> str:
+    return next(iter(names.values()), "") if names else ""

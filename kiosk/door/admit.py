@@ -1,0 +1,283 @@
+"""From a code's text to an answer: open, look up, decide, commit, and only then answer.
+
+Everything that a decision rests on is read in the transaction that records it, so that nothing can
+change between the two. The order is the promise: what is shown green is on disk.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from badges.admission import Admitted, Denied, Direction, Flag, Reason, Scan, decide
+from badges.admission.facts import Exits, Facts, StayId
+from badges.credential.credential import (
+    Credential,
+    CredentialFlag,
+    ForgedError,
+    NotABadgeError,
+    OtherEventError,
+    open_credential,
+)
+from badges.credential.keys import KeyRing
+from badges.wire.supervisor import PersonFacts
+from badges.wire.wire import HolderName
+from kiosk.door.answer import Answer, make_answer
+from kiosk.door.facts import Known, credential_of, least_free
+from kiosk.door.repeats import Repeats
+from kiosk.journal.journal import Draft, Journal, OuterDraft
+from kiosk.replica.door_context import Venue
+from kiosk.replica.replica import Replica, monotonic_ms, now_ms
+from kiosk.sync.link import Skew, steady
+from kiosk.texts.messages import Code, Message
+
+PLACE_WAIT_S = 1.0  # at most; a place comes within 50 ms, a no as soon, unless a disk stalls
+QUIET_S = 0.1  # of it; after that staff are told that the door waits
+
+_UNREADABLE = {
+    NotABadgeError: Reason.NOT_A_BADGE,
+    OtherEventError: Reason.OTHER_EVENT,
+    ForgedError: Reason.FORGED,
+}
+
+
+class NotReadyError(Exception):
+    """This kiosk has never had facts from the server, and so can't tell whose badge it sees."""
+
+    def __init__(self) -> None:
+        self.message = Message(Code.NOT_READY)
+        super().__init__(str(self.message))
+
+
+@dataclass(frozen=True)
+class ByName:
+    """How somebody without a badge came to be known."""
+
+    holder: HolderName
+    user: str  # the supervisor, as records name them
+    user_name: str
+
+
+class Admitter:
+    """One door. `present` may be called from several threads."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        replica: Replica,
+        *,
+        ask_for_place: Callable[[int], bool] = lambda hall: False,
+        skew: Callable[[], Skew | None] = lambda: None,
+        is_offline: Callable[[], bool] = lambda: False,
+        on_asking: Callable[[bool], None] = lambda asking: None,
+        clock: Callable[[], int] = now_ms,
+        monotonic: Callable[[], int] = monotonic_ms,
+    ) -> None:
+        """`ask_for_place` asks the server for a place in a hall; False where that is no use now.
+
+        Where the hall trusts exits, those made while `is_offline` give their places back here.
+        `on_asking` is told when an answer waits for other doors, and when it does no more. `clock`
+        is the one that presentations are seen by, `monotonic` one that nobody sets, both in ms.
+        """
+        self._journal = journal
+        self._replica = replica
+        self._known = Known(replica)
+        self._ask_for_place = ask_for_place
+        self._skew = skew
+        self._is_offline = is_offline
+        self._on_asking = on_asking
+        self._repeats = Repeats(journal, clock=clock, monotonic=monotonic)
+
+    def present(self, text: str, *, at: int, direction: Direction | None = None) -> Answer:
+        """Answer one presentation, seen at `at` (Unix ms); the door's own direction by default.
+
+        Raises NotReadyError before the first snapshot, and JournalError where the answer can't be
+        put on disk; then nobody is admitted.
+        """
+        venue = self._venue()
+        badge = read_badge(venue.ring, text)
+        scan = Scan(badge, direction or own_direction(venue), at)
+        return self._repeat(scan, venue) or self._answer(scan, venue)
+
+    def admit_by_name(
+        self,
+        person: PersonFacts,
+        *,
+        user: str,
+        user_name: str,
+        at: int,
+        direction: Direction | None = None,
+    ) -> Answer:
+        """Answer for somebody whose badge is lost and whom a supervisor has looked up.
+
+        It is decided as if their badge were shown. Raises as `present`.
+        """
+        venue = self._venue()
+        scan = Scan(_badge_of(person), direction or own_direction(venue), at)
+        return self._answer(scan, venue, ByName(person.holder, user, user_name))
+
+    def _venue(self) -> Venue:
+        venue = self._replica.venue
+        if venue is None:
+            raise NotReadyError
+        return venue
+
+    def _answer(self, scan: Scan, venue: Venue, named: ByName | None = None) -> Answer:
+        none_before = {hall: self._journal.times_none(hall) for hall in venue.halls}
+        skew = self._skew()
+        answer = self._attempt(scan, venue, named, skew, last=False)
+        if not isinstance(answer, Answer):
+            with ExitStack() as after:
+                slow = self._slow({hall: none_before[hall] for hall in answer})
+                if slow:
+                    # What stands on the screen until then is not this answer.
+                    self._on_asking(True)
+                    after.callback(self._on_asking, False)
+                    self._wait(slow, PLACE_WAIT_S - QUIET_S)
+                answer = self._attempt(scan, venue, named, skew, last=True)
+            assert isinstance(answer, Answer)
+        return answer
+
+    def _wait(self, halls: Mapping[int, int], timeout_s: float) -> None:
+        """Until each has a place or has none to come, all within the time. `halls` has how often
+        the server had said so before.
+        """
+        deadline = time.monotonic() + timeout_s
+        for hall, none_before in halls.items():
+            left = max(0.0, deadline - time.monotonic())
+            self._journal.wait_for_place(hall, left, none_before)
+
+    def _slow(self, halls: Mapping[int, int]) -> dict[int, int]:
+        """Those of the halls for which neither a place comes in no time, nor the word that there is
+        none; none of them where such a word came for another: then waiting is of no use.
+        """
+        self._wait(halls, QUIET_S)
+        none_now = {hall: self._journal.times_none(hall) for hall in halls}
+        lacking = {h: n for h, n in halls.items() if not self._journal.has_place(h)}
+        return lacking if all(none_now[hall] == halls[hall] for hall in lacking) else {}
+
+    def _attempt(
+        self, scan: Scan, venue: Venue, named: ByName | None, before: Skew | None, *, last: bool
+    ) -> Answer | tuple[int, ...]:
+        """The answer, committed; or the halls of which a place has been asked for and may still
+        come.
+
+        `before` is what was known of the clock when the badge was seen.
+        """
+        skew = steady(before, self._skew())
+        with self._journal.step() as step:
+            facts = self._known.facts(scan, venue, step, by_name=named is not None)
+            decision = decide(scan, facts)
+            full = isinstance(decision, Denied) and decision.reason is Reason.HALL_FULL
+            if full and not last:
+                lacking = tuple(hall for hall in venue.halls if step.account(hall).free < 1)
+                if all([self._ask_for_place(hall) for hall in lacking]):
+                    return lacking
+            if named is not None and isinstance(decision, Admitted):
+                decision = replace(decision, flags=decision.flags | {Flag.LOOKED_UP})
+            draft = Draft(
+                direction=scan.direction,
+                door=venue.door.door,
+                hall=venue.hall.hall_id,
+                scanned_at=scan.scanned_at,
+                decision=decision,
+                badge=credential_of(scan),
+                by=named.user if named else None,
+                skew_ms=skew.ms if skew else None,
+                epoch=skew.epoch if skew else 0,
+                facts_age_ms=facts.facts_age_ms,
+            )
+            if scan.direction is Direction.EXIT:
+                draft = self._leaving(draft, venue, facts)
+            elif isinstance(decision, Admitted):
+                outer = tuple(OuterDraft(around.hall.hall_id) for around in facts.outer)
+                draft = replace(draft, outer=outer)
+            self._repeats.note_clock(step)
+            seq = step.append(draft).seq
+            free = least_free(venue, step)
+        if draft.badge is not None:
+            self._repeats.forget(draft.badge.serial)
+        return make_answer(
+            scan,
+            decision,
+            venue,
+            seq=seq,
+            free=free,
+            holder=named.holder if named else self._name(draft.badge),
+            by=named.user_name if named else "",
+        )
+
+    def _leaving(self, draft: Draft, venue: Venue, facts: Facts) -> Draft:
+        """An exit, with what its places are and whether they may come back here."""
+        offline = self._is_offline()
+        outer = (
+            OuterDraft(
+                around.hall.hall_id,
+                closes=None if around.presence is None else around.presence.stay,
+                override_place=around.presence is not None and around.presence.override,
+                trusting=around.hall.exits is Exits.TRUSTING and offline,
+            )
+            for around in facts.outer
+        )
+        return replace(
+            draft,
+            override_place=facts.presence is not None and facts.presence.override,
+            trusting=venue.hall.exits is Exits.TRUSTING and offline,
+            outer=tuple(outer),
+        )
+
+    def _repeat(self, scan: Scan, venue: Venue) -> Answer | None:
+        """The first answer, where it was on disk and the power failed before it was seen.
+
+        That it is given again is on disk before it is: a second failure must not give it twice.
+        """
+        badge = credential_of(scan)
+        record = self._repeats.find(scan, badge) if badge else None
+        if record is None or badge is None:
+            return None
+        with self._journal.step() as step:
+            free = least_free(venue, step)
+            entry = scan.direction is Direction.ENTRY
+            stands = not entry or self._known.is_open(record.seq, badge.serial, record.hall, step)
+            stands = stands and step.repeat(record.seq)
+        self._repeats.forget(badge.serial)
+        if not stands:
+            return None
+        closes = record.closes
+        decision = Admitted(
+            flags=frozenset({Flag(flag) for flag in record.flags} | {Flag.REPEATED}),
+            session_id=record.session,
+            closes=StayId(closes.kiosk, closes.generation, closes.seq) if closes else None,
+        )
+        return make_answer(
+            scan, decision, venue, seq=record.seq, free=free, holder=self._name(badge)
+        )
+
+    def _name(self, badge: Credential | None) -> HolderName | None:
+        return self._replica.name_of(badge.signature) if badge else None
+
+
+def read_badge(ring: KeyRing, text: str) -> Credential | Reason:
+    """The credential in `text`, verified, or why there is none."""
+    try:
+        return open_credential(ring, text)
+    except (NotABadgeError, OtherEventError, ForgedError) as error:
+        return _UNREADABLE[type(error)]
+
+
+def own_direction(venue: Venue) -> Direction:
+    """What a presentation at the door means when staff have not said."""
+    return Direction.EXIT if venue.door.mode == "exit" else Direction.ENTRY
+
+
+def _badge_of(person: PersonFacts) -> Credential:
+    """What the person's newest badge says, on the server's word; no key signed it."""
+    return Credential(
+        serial=person.serial,
+        issue=person.issue,
+        category=person.category,
+        valid_days=person.valid_days,
+        zones=person.zones,
+        key_id=0,
+        flags=CredentialFlag(person.flags & 0b11),
+    )

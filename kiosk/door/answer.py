@@ -1,0 +1,100 @@
+"""What a door tells its steward about one presentation: the decision, the holder, and the words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from badges.admission import Scan
+from badges.admission.facts import Admitted, Decision, Direction, Flag
+from badges.admission.phrases import Explanation, Language, Tone, explain, tone
+from badges.credential.credential import Credential
+from badges.wire.wire import CategoryFacts, HolderName
+from kiosk.replica.door_context import Venue, text_in
+from kiosk.texts.catalogue import each
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. It exists only once its record is on disk. Names and words are by language."""
+
+    decision: Decision
+    direction: Direction
+    scanned_at: int  # kiosk's clock, Unix ms
+    seq: int  # of the journal's record; a repeated answer has the first one's
+    serial: int | None  # None: no badge of this event
+    holder: HolderName | None  # None: no name is known here
+    category: CategoryFacts | None
+    free_places: int  # at this door, after this answer; the fewest of the halls that it leads into
+    door_names: Mapping[str, str] = field(default_factory=dict)
+    hall_names: Mapping[str, str] = field(default_factory=dict)
+    explanation: Mapping[str, Explanation] = field(default_factory=dict)
+    # Of which hall `free_places` are, where it is one around the door's own; else empty.
+    free_names: Mapping[str, str] = field(default_factory=dict)
+    act: Literal["scan", "override", "annul"] = "scan"
+    by: str = ""  # the supervisor's name, where one acted
+    badge: Credential | None = field(default=None, repr=False)  # what was decided on
+
+    @property
+    def admitted(self) -> bool:
+        return isinstance(self.decision, Admitted)
+
+    @property
+    def passes(self) -> bool:
+        """Whether somebody goes through the door now."""
+        return self.admitted and self.act != "annul"
+
+    @property
+    def repeated(self) -> bool:
+        """Whether this is an earlier answer, said again from the journal."""
+        return isinstance(self.decision, Admitted) and Flag.REPEATED in self.decision.flags
+
+    @property
+    def tone(self) -> Tone:
+        return tone(self.decision, self.direction)
+
+
+def make_answer(
+    scan: Scan,
+    decision: Decision,
+    venue: Venue,
+    *,
+    seq: int,
+    free: tuple[int, int],
+    holder: HolderName | None,
+    by: str = "",
+) -> Answer:
+    """The answer to a scan, in the decision's own words. `free` are places, and of which hall."""
+    badge = scan.badge if isinstance(scan.badge, Credential) else None
+    return Answer(
+        decision=decision,
+        direction=scan.direction,
+        scanned_at=scan.scanned_at,
+        seq=seq,
+        serial=badge.serial if badge else None,
+        holder=holder,
+        category=venue.categories.get(badge.category) if badge else None,
+        free_places=free[0],
+        free_names=venue.outer_names.get(free[1], {}),
+        door_names=venue.door.names,
+        hall_names=venue.hall_names,
+        explanation=each(lambda lang: explain_in(lang, scan, decision, venue)),
+        by=by,
+        badge=badge,
+    )
+
+
+def explain_in(language: Language, scan: Scan, decision: Decision, venue: Venue) -> Explanation:
+    """The decision in words, with the venue's names in that language."""
+    return explain(
+        decision,
+        scan.direction,
+        language=language,
+        time_zone=venue.time_zone,
+        at=scan.scanned_at,
+        categories={code: text_in(c.names, language) for code, c in venue.categories.items()},
+        category=scan.badge.category if isinstance(scan.badge, Credential) else None,
+        hall=text_in(venue.hall_names, language),
+        sessions={key: text_in(t, language) for key, t in venue.session_titles.items()},
+        doors={door: text_in(names, language) for door, names in venue.door_names.items()},
+        outer={hall: text_in(names, language) for hall, names in venue.outer_names.items()},
+    )

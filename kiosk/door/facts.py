@@ -1,0 +1,140 @@
+"""What a door knows of one presentation: the facts that its decision rests on.
+
+They are read in the transaction that records the decision, so that nothing changes in between.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from badges.admission import Facts, Scan
+from badges.admission.facts import Direction, Holder, Outer, Presence, StayId
+from badges.credential.credential import Credential
+from kiosk.journal.journal import Step
+from kiosk.replica.door_context import Venue
+from kiosk.replica.replica import Replica
+
+
+class Known:
+    """Of one kiosk: its journal's step first, what the server told second."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+
+    def facts(self, scan: Scan, venue: Venue, step: Step, *, by_name: bool = False) -> Facts:
+        """`by_name`: the server gave the badge's fields, and no key signed them."""
+        badge = credential_of(scan)
+        serial = None if badge is None else badge.serial
+        free = step.account(venue.hall.hall_id).free
+        shut = step.state.fenced or step.state.resting
+        facts = Facts(
+            calendar=venue.calendar,
+            hall=venue.hall,
+            sessions=venue.sessions_at(scan.scanned_at),
+            # Such a kiosk has given its places back; why it did is the better answer.
+            free_places=max(free, 1) if shut else free,
+            kiosk_retired=step.state.fenced,
+            door_resting=step.state.resting,
+            facts_age_ms=self._replica.age_ms(),
+        )
+        here, leaving = None, scan.direction is Direction.EXIT
+        if serial is not None:
+            here = self.presence(serial, venue.hall.hall_id, step, leaving=leaving)
+        if venue.outer:
+            like = None if here is None else here.stay
+            outer = []
+            for hall in venue.outer:
+                there = None
+                if serial is not None:
+                    there = self.presence(serial, hall.hall_id, step, like, leaving=leaving)
+                free = step.account(hall.hall_id).free
+                outer.append(Outer(hall, there, max(free, 1) if shut else free))
+            facts = replace(facts, outer=tuple(outer))
+        if badge is None:
+            return facts
+        return replace(
+            facts,
+            holder=self.holder(badge.serial, venue, step),
+            presence=here,
+            key_expired=not by_name and venue.key_expired(badge.key_id, scan.scanned_at),
+        )
+
+    def holder(self, serial: int, venue: Venue, step: Step) -> Holder:
+        highest, revoked = self._replica.holder(serial)
+        return Holder(
+            revoked=revoked,
+            highest_issue=max(highest, step.seen_issue(serial)),
+            copied_issue=self._replica.copied_issue(serial),
+            invited_to=venue.invited.get(serial, frozenset()),
+            refused_from=venue.refused.get(serial, frozenset()),
+        )
+
+    def presence(
+        self,
+        serial: int,
+        hall: int,
+        step: Step,
+        like: StayId | None = None,
+        *,
+        leaving: bool = False,
+    ) -> Presence | None:
+        """The stay that the holder is in: one that began here, else one that the server told of.
+
+        A stay that an exit here has named is over at once, whatever the server says yet. Among
+        several, that of the same entry as the stay `like`, in another hall, comes first.
+
+        One who is `leaving` also ends a stay whose holder was seen at another hall since: by this
+        badge somebody was still here, or came back without a scan.
+        """
+        first, moved = None, (False, True) if leaving else (False,)
+        for presence in self._presences(serial, hall, step, moved=moved):
+            if like is None or presence.stay == like:
+                return presence
+            first = first or presence
+        return first
+
+    def _presences(
+        self, serial: int, hall: int, step: Step, *, moved: Iterable[bool]
+    ) -> Iterator[Presence]:
+        """The stays that are not over. `moved` says in which order come those whose holder was seen
+        at another hall since (True), and the others (False).
+        """
+        for elsewhere in moved:
+            for own in step.own_stays(serial, hall):
+                seq = own.stay.seq
+                ended = self._replica.is_ended(seq, hall)
+                if not ended and self._replica.has_moved(seq, hall) is elsewhere:
+                    yield Presence(
+                        own.stay, since=own.since, door=str(own.door), override=own.override
+                    )
+            for presence in self._replica.stays(serial, hall, moved=elsewhere):
+                if not step.is_named(presence.stay, hall):
+                    yield presence
+
+    def is_open(self, seq: int, serial: int, hall: int, step: Step) -> bool:
+        """Whether the stay that entry `seq` here began has its place, wherever its holder is."""
+        open_here = {own.stay.seq for own in step.own_stays(serial, hall)}
+        return seq in open_here and not self._replica.is_ended(seq, hall)
+
+
+def least_free(venue: Venue, step: Step) -> tuple[int, int]:
+    """The fewest places that this door has in a hall that an entry here enters, and that hall."""
+    return min(
+        ((step.account(hall).free, hall) for hall in venue.halls), key=lambda found: found[0]
+    )
+
+
+def least_left(
+    venue: Venue, left: Mapping[int, tuple[int, int]]
+) -> tuple[int | None, int, int | None]:
+    """The fewest places left in a whole hall that an entry here enters, that hall, and when the
+    server told so; None where it never did. `left` has both by hall.
+    """
+    told = [(*left[hall], hall) for hall in venue.halls if hall in left]
+    if not told:
+        return None, venue.hall.hall_id, None
+    places, at, hall = min(told, key=lambda one: one[0])
+    return places, hall, at
+
+
+def credential_of(scan: Scan) -> Credential | None:
+    return scan.badge if isinstance(scan.badge, Credential) else None

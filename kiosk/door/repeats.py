@@ -1,0 +1,110 @@
+"""Answers of before a restart that may be given once more: the power failed before the light.
+
+The holder presents the badge again, and gets the answer that is on disk. An answer is given again
+once in all, on disk before the light, and only while its own scan is a few seconds old. The age
+counts only where the clock was not set since that scan: one that went back would make old answers
+young again, and somebody else with the same badge would get in on a place that is used.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from badges.admission import Scan
+from badges.credential.credential import Credential
+from badges.record import ScanRecord
+from kiosk.journal.journal import Journal, Step
+
+REPEAT_MS = 10_000
+REPEAT_RECORDS = 64  # of the newest, in which a repeated presentation is looked for
+SET_MS = 1_000  # by more than that against the clock that nobody sets, a clock was set
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """Which start of the machine this is; "" where the system does not say."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+class Repeats:
+    """The last scan of each holder before this process began, until there is a later one."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        clock: Callable[[], int],
+        monotonic: Callable[[], int],
+        boot: Callable[[], str] = boot_id,
+    ) -> None:
+        """`clock` gives Unix ms; `monotonic` gives ms since the machine's start, `boot` which."""
+        self._clock = clock
+        self._monotonic = monotonic
+        self._boot = boot()
+        self._started_at = monotonic()
+        self._ahead_ms = clock() - monotonic()
+        self._records: dict[int, ScanRecord] = {}
+        with journal.step() as step:
+            since = self._sure_since(step)
+            repeated = step.repeated()
+        if since is None:
+            return
+        for record in reversed(journal.newest(REPEAT_RECORDS)):
+            if record.seq <= since or record.serial is None:
+                continue
+            if record.scanned_at > clock():  # it was made at a time that has not come yet
+                self._records.clear()
+                return
+            self._records[record.serial] = record
+            if record.seq in repeated:
+                del self._records[record.serial]
+
+    def _sure_since(self, step: Step) -> int | None:
+        """Of scans after which sequence the age is known; None: of none.
+
+        After a start of the machine nobody can tell how long it was off: by less than it is on now,
+        no scan is younger.
+        """
+        known = step.clock()
+        if known is None:
+            return None
+        boot, ahead_ms, since = known
+        if boot and boot == self._boot:
+            return since if abs(self._ahead_ms - ahead_ms) <= SET_MS else None
+        return since if self._started_at <= REPEAT_MS else None
+
+    def note_clock(self, step: Step) -> None:
+        """Beside each scan: how the clock stands, where it was set since the last."""
+        ahead_ms = self._clock() - self._monotonic()
+        known = step.clock()
+        if known is None or known[0] != self._boot or abs(known[1] - ahead_ms) > SET_MS:
+            step.keep_clock(self._boot, ahead_ms)
+
+    def find(self, scan: Scan, badge: Credential) -> ScanRecord | None:
+        """The record whose answer this presentation may get again; tell `Step.repeat` then."""
+        if not self._records:
+            return None
+        since_start = self._monotonic() - self._started_at
+        set_by = self._clock() - self._monotonic() - self._ahead_ms
+        if since_start > REPEAT_MS or abs(set_by) > SET_MS:
+            self._records.clear()
+            return None
+        record = self._records.get(badge.serial)
+        return record if record and _is_same(record, scan, badge) else None
+
+    def forget(self, serial: int) -> None:
+        """There is a later scan, or the answer was given again."""
+        self._records.pop(serial, None)
+
+
+def _is_same(record: ScanRecord, scan: Scan, badge: Credential) -> bool:
+    """Whether the scan can be the presentation that `record` admitted."""
+    return (
+        record.act in ("scan", "override")
+        and record.decision == "admitted"
+        and record.direction == scan.direction
+        and record.issue == badge.issue
+        and 0 <= scan.scanned_at - record.scanned_at <= REPEAT_MS
+    )

@@ -1,0 +1,177 @@
+"""The loop at the door's eye: picture, code, presentation, answer; until it is told to stop."""
+
+import logging
+import statistics
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from kiosk.camera.camera import Camera, Frame
+from kiosk.camera.motion import Looks
+from kiosk.camera.report import CameraReport, View, report
+from kiosk.reader.presentation import Code as Seen
+from kiosk.reader.presentation import Nearest, Presentations, ReadRate, badges_in_view
+from kiosk.reader.reader import Reader, Sighting
+from kiosk.texts.messages import Code, Message
+
+log = logging.getLogger(__name__)
+
+FRAME_WAIT_S = 0.25
+NOTICE_S = 3.0  # how long a notice stays after what it tells of is over
+UNREADABLE_S = 10.0  # longer, and it is no badge that somebody holds up, but a poster
+LOOKS_KEPT = 60
+
+TWO_BADGES = Message(Code.TWO_BADGES)
+UNREADABLE = Message(Code.UNREADABLE)
+DARK = Message(Code.DARK)
+Notice = Message | None  # None: there is nothing to tell
+
+
+class Door(Protocol):
+    """What answers at this door."""
+
+    forget: Callable[[], None]
+
+    def present(self, text: str, captured_at: float | None = None) -> object: ...
+
+    def show_status(self) -> None: ...
+
+
+class Eye:
+    """One camera at one door. `preview`, `report` and the like may be asked from other threads."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        door: Door,
+        *,
+        status_s: float = 0.25,
+        on_notice: Callable[[Notice], None] = lambda notice: None,
+    ) -> None:
+        """`on_notice` gets a line on what is in view; None when it is over."""
+        self._camera = camera
+        self._door = door
+        self._reader = Reader()
+        self._looks = Looks()
+        self._presentations = Presentations()
+        self._nearest = Nearest()
+        self._rate = ReadRate()
+        self._notices = Notices(on_notice)
+        self._status_s = status_s
+        self._view: View | None = None
+        self._looked: deque[tuple[float, float]] = deque(maxlen=LOOKS_KEPT)  # at s, ms
+        door.forget = self._presentations.forget
+
+    def watch(self, stop: threading.Event, *, until_end: bool = False) -> None:
+        """Until `stop` is set, or a file camera has ended where that is an end."""
+        after, told_at = 0, 0.0
+        while not stop.is_set():
+            frame = self._camera.latest(after, FRAME_WAIT_S)
+            if frame is not None:
+                after = frame.number
+                self._look(frame)
+            elif until_end and self._camera.status.state == "ended":
+                return
+            if time.monotonic() - told_at >= self._status_s:
+                told_at = time.monotonic()
+                self._notices.pass_time(told_at)
+                self._door.show_status()
+
+    def _look(self, frame: Frame) -> None:
+        """The nearest code in the picture. Nothing in a picture may stop the door."""
+        try:
+            if not self._looks.is_due(frame.picture, frame.captured_at):
+                return
+            began = time.monotonic()
+            sightings = self._reader.read(frame.gray)
+            self._looked.append((began, (time.monotonic() - began) * 1000))
+            self._take(frame, sightings)
+        except Exception as error:  # the next picture may be a good one
+            log.error("a picture failed: %s", type(error).__name__)
+
+    def _take(self, frame: Frame, sightings: list[Sighting]) -> None:
+        at_s = frame.captured_at
+        codes = [Seen(sighting.text, sighting.area) for sighting in sightings]
+        taken = self._nearest.choose(codes, at_s)
+        chosen = [s for s in sightings if taken is not None and s.text == taken.text]
+        others = [s for s in sightings if s not in chosen]
+        self._view = View(frame, tuple(s.corners for s in chosen + others))
+        if taken is not None and self._presentations.present(taken.text, at_s):
+            self._door.present(taken.text, at_s)
+        # What follows is for staff: the answer is on disk.
+        self._rate.look(at_s, bool(codes) or self._located, {code.text for code in codes})
+        self._notices.see(self._notice(codes), time.monotonic(), read=bool(codes))
+
+    @property
+    def _located(self) -> bool:
+        """Whether the last picture had a code in it that the reader could not read."""
+        return bool(getattr(self._reader, "located", 0)) or self._reader.hint == "unreadable"
+
+    def _notice(self, codes: list[Seen]) -> Notice:
+        if badges_in_view(codes) > 1:
+            return TWO_BADGES
+        if codes:
+            return None
+        return {"unreadable": UNREADABLE, "dark": DARK}.get(self._reader.hint)
+
+    def preview(self) -> bytes | None:
+        """The newest picture as a JPEG, with a frame around the code."""
+        view = self._view
+        return None if view is None else view.preview()
+
+    def test_picture(self) -> bytes | None:
+        """The same for the camera's test page: as the reader saw it, with every code framed."""
+        view = self._view
+        return None if view is None else view.test_picture()
+
+    def read_rate(self) -> float | None:
+        """Of the codes in view in the last minute, the part read; None where there was none."""
+        return self._rate.rate(time.monotonic())
+
+    def report(self) -> CameraReport:
+        """How the camera and the reader do now."""
+        now = time.monotonic()
+        looked = [(at_s, ms) for at_s, ms in list(self._looked) if now - at_s <= 2.0]
+        span_s = looked[-1][0] - looked[0][0] if len(looked) > 1 else 0.0
+        per_s = (len(looked) - 1) / span_s if span_s > 0 else 0.0
+        look_ms = statistics.median(ms for _, ms in looked) if looked else 0.0
+        counts = self._rate.counts(now)
+        return report(self._camera, self._view, counts, (per_s, look_ms))
+
+
+class Notices:
+    """Which line stands on the screen, and for how long. Times are in seconds."""
+
+    def __init__(self, on_notice: Callable[[Notice], None]) -> None:
+        self._on_notice = on_notice
+        self._told: Notice = None  # what there is to tell
+        self._shown: Notice = None  # what is shown of it
+        self._since = 0.0
+        self._seen_at = 0.0
+
+    def see(self, notice: Notice, now: float, *, read: bool) -> None:
+        """What there is to tell of a picture; `read`: a code was read in it."""
+        if notice is not None and notice != self._told:
+            self._told, self._since = notice, now
+            self._show(notice)
+        if notice is not None:
+            self._seen_at = now
+        elif read and self._told != TWO_BADGES:
+            self._told = None  # it could be read after all
+            self._show(None)
+        self.pass_time(now)
+
+    def pass_time(self, now: float) -> None:
+        """Take down what is over, and what nobody heeds."""
+        if now - self._seen_at > NOTICE_S:
+            self._told = None
+            self._show(None)
+        elif self._told == UNREADABLE and now - self._since > UNREADABLE_S:
+            self._show(None)
+
+    def _show(self, notice: Notice) -> None:
+        if notice != self._shown:
+            self._shown = notice
+            self._on_notice(notice)

@@ -1,0 +1,289 @@
+"""The check at every start: the journal's tables say what its own scans say, and nothing else.
+
+Every scan is read once, in the order of its chain. Stays, entries and credits follow from the
+scans. What does not follow bears a seal. What the server granted bears the server's signature.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from badges.credential.keys import BadSignatureError, PublicKey
+from badges.places.pool import PoolKey
+from badges.places.signed import verify_order
+from badges.transparency.merkle import CHAIN_CONTEXT, chain_start
+from badges.wire.wire import HEAD_CONTEXT
+from kiosk.journal.schema import Connection
+from kiosk.journal.seal import Seal, seal_problem
+
+SIGNATURES_CHECKED = 1_000  # of the newest scans; each takes as long as the rest of ten scans
+OPEN, CLOSED, CREDITED = 1, 2, 3  # what a table says of a stay that began here
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose journal it has to be. `root` is the event's key, where it is known."""
+
+    kiosk: str
+    generation: int
+    public: PublicKey
+    root: PublicKey | None = None
+    event_id: bytes = b""
+
+
+class _Stay(msgspec.Struct, gc=False):
+    kiosk: str
+    generation: int
+    seq: int
+
+
+class _Outer(msgspec.Struct, gc=False):
+    hall: int
+    closes: _Stay | None = None
+    credited: bool = False
+    override_place: bool = False
+
+
+class _Line(msgspec.Struct, gc=False):
+    """Of a record what this check reads. The chain proves the rest to the byte."""
+
+    kiosk: str
+    generation: int
+    seq: int
+    direction: str
+    door: int
+    hall: int
+    scanned_at: int
+    decision: str
+    serial: int | None = None
+    issue: int | None = None
+    closes: _Stay | None = None
+    credited: bool = False
+    override_place: bool = False
+    outer: tuple[_Outer, ...] = ()
+
+
+_LINE = msgspec.json.Decoder(_Line)
+
+
+class Found(Exception):  # noqa: N818 - it is caught where it is made, and never leaves this file
+    """A fault; the text says which."""
+
+
+def problem(connection: Connection, owner: Owner, seal: Seal) -> str | None:
+    """What is wrong with the file or with what it holds; None where all is well."""
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        return str(verdict)
+    (count, last) = connection.execute(
+        "SELECT count(*), coalesce(max(seq), 0) FROM scan"
+    ).fetchone()
+    if count != last:
+        return f"it holds {count} of {last} scans"
+    (offered,) = connection.execute("SELECT offered FROM state").fetchone()
+    if offered > last:
+        return f"it holds {last} scans, and sent {offered}"
+    try:
+        Replay(connection, owner, last).check()
+    except Found as fault:
+        return str(fault)
+    return seal_problem(connection, seal) or _order_problem(connection, owner)
+
+
+class Replay:
+    """All scans once more, and what they make of the tables."""
+
+    def __init__(self, connection: Connection, owner: Owner, last: int) -> None:
+        self._connection = connection
+        self._owner = owner
+        self._me = (owner.kiosk, owner.generation)
+        self._last = last
+        # Of each stay that began here: its door's hall, what the table says of it there, and
+        # whether an exit ended it there (1), and had its place (2).
+        self._hall = array("q", bytes(8 * (last + 1)))
+        self._said = bytearray(last + 1)
+        self._closed = bytearray(last + 1)
+        # The same of the halls around, by entry and hall.
+        self._said_around: dict[tuple[int, int], int] = {}
+        self._closed_around: dict[tuple[int, int], int] = {}
+        self._entries: Counter[PoolKey] = Counter()
+        self._back: Counter[PoolKey] = Counter()  # places that exits took back
+        self._own_back: Counter[PoolKey] = Counter()  # of them, by stays that were never offered
+        self._named: set[tuple[str, int, int, int]] = set()
+        self._issues: dict[int, int] = {}
+
+    def check(self) -> None:
+        """Raises Found."""
+        stays = self._stays()
+        for record in self._records():
+            if record.decision == "admitted" and record.direction == "entry":
+                self._enter(record, stays)
+            if record.closes is not None:
+                pool = PoolKey(record.hall, record.override_place)
+                self._close(record.seq, pool, record.closes, credited=record.credited)
+            for one in record.outer:
+                if one.closes is not None:
+                    pool = PoolKey(one.hall, one.override_place)
+                    self._close(record.seq, pool, one.closes, credited=one.credited)
+            serial, issue = record.serial, record.issue or 0
+            if serial is not None and issue > self._issues.get(serial, 1):
+                self._issues[serial] = issue
+        if next(stays, None) is not None:
+            raise Found("it holds a stay that no scan began")
+        self._compare()
+
+    def _records(self) -> Iterator[_Line]:
+        """Each record, its link in the chain proven, and the newest signatures."""
+        head = chain_start(*self._me)
+        rows = self._connection.execute(
+            "SELECT seq, record, head, signature FROM scan ORDER BY seq"
+        )
+        for seq, raw, said, signature in rows:
+            try:
+                record = _LINE.decode(raw)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                raise Found(f"scan {seq} is malformed") from None
+            head = sha256(CHAIN_CONTEXT + head + raw).digest()  # chain_next, a million times
+            if head != said:
+                raise Found(f"scan {seq} is not the one that was written")
+            if (record.kiosk, record.generation, record.seq) != (*self._me, seq):
+                raise Found(f"scan {seq} is in another's place")
+            if seq > self._last - SIGNATURES_CHECKED:
+                self._check_signature(seq, head, signature)
+            yield record
+
+    def _check_signature(self, seq: int, head: bytes, signature: bytes) -> None:
+        try:
+            self._owner.public.verify(HEAD_CONTEXT + head, signature)
+        except BadSignatureError:
+            raise Found(f"scan {seq} was not signed by this kiosk") from None
+
+    def _stays(self) -> Iterator[Any]:
+        return iter(
+            self._connection.execute(
+                "SELECT seq, hall, serial, since, door, override, open, credited, around"
+                " FROM own_stay ORDER BY seq, around, hall"
+            )
+        )
+
+    def _enter(self, record: _Line, stays: Iterator[Any]) -> None:
+        """A stay in the door's hall, and one in each hall around that the entry counts in."""
+        self._hall[record.seq] = record.hall
+        self._said[record.seq] = self._begun(record, record.hall, record.override_place, stays)
+        for one in sorted(record.outer, key=lambda outer: outer.hall):
+            said = self._begun(record, one.hall, one.override_place, stays)
+            self._said_around[record.seq, one.hall] = said
+
+    def _begun(self, record: _Line, hall: int, override: bool, stays: Iterator[Any]) -> int:
+        """What the table says of the stay in the hall: the next of `stays`."""
+        row, around = next(stays, None), int(hall != record.hall)
+        fields = (record.seq, hall, record.serial, record.scanned_at, record.door, int(override))
+        if row is None or (*row[:6], row[8]) != (*fields, around):
+            raise Found(f"the stay that scan {record.seq} began is not the one that was written")
+        if (row[6], row[7]) not in ((1, 0), (0, 0), (0, 1)):
+            raise Found(f"the stay that scan {record.seq} began is neither open nor over")
+        self._entries[PoolKey(hall, override)] += 1
+        return OPEN if row[6] else CREDITED if row[7] else CLOSED
+
+    def _close(self, seq: int, pool: PoolKey, stay: _Stay, *, credited: bool) -> None:
+        """As Step.append does: a stay closes once in a hall, and its place comes back here at most
+        once. `seq` is of the exit.
+        """
+        if (stay.kiosk, stay.generation) != self._me:
+            self._named.add((stay.kiosk, stay.generation, stay.seq, pool.hall_id))
+        elif stay.seq < seq and self._end(stay.seq, pool.hall_id, 2 if credited else 1):
+            self._own_back[pool] += 1
+        if credited:
+            self._back[pool] += 1
+
+    def _end(self, seq: int, hall: int, how: int) -> bool:
+        """Note that an exit ended the stay in the hall, as `_closed` says; whether it is the first
+        to do so, and the table says that its place came back by that.
+        """
+        if (seq, hall) in self._said_around:
+            if (seq, hall) in self._closed_around:
+                return False
+            self._closed_around[seq, hall] = how
+            return self._said_around[seq, hall] == CREDITED
+        if not self._said[seq] or self._hall[seq] != hall or self._closed[seq]:
+            return False
+        self._closed[seq] = how
+        return self._said[seq] == CREDITED
+
+    def _compare(self) -> None:
+        for seq in range(1, self._last + 1):
+            if self._said[seq]:
+                _compare_end(seq, self._said[seq], self._closed[seq])
+        for key, said in self._said_around.items():
+            _compare_end(key[0], said, self._closed_around.get(key, 0))
+        self._compare_named()
+        self._same("seen_issue", "serial, issue", set(self._issues.items()))
+        self._compare_accounts()
+
+    def _compare_named(self) -> None:
+        """What was named before halls counted in each other stands there with hall 0."""
+        rows = self._connection.execute("SELECT kiosk, generation, seq, hall FROM named_stay")
+        found = {tuple(row) for row in rows}
+        before = {row[:3] for row in found if row[3] == 0}
+        lacking = {one for one in self._named - found if one[:3] not in before}
+        unsaid = {row for row in found - self._named if row[3] != 0}
+        if lacking or unsaid or not before <= {one[:3] for one in self._named}:
+            raise Found("its named_stay is not what its scans say")
+
+    def _same(self, table: str, columns: str, wanted: set[Any]) -> None:
+        found = {tuple(row) for row in self._connection.execute(f"SELECT {columns} FROM {table}")}
+        if found != wanted:
+            raise Found(f"its {table} is not what its scans say")
+
+    def _compare_accounts(self) -> None:
+        accounts = {
+            PoolKey(row[0], bool(row[1])): row[2:]
+            for row in self._connection.execute(
+                "SELECT hall, override, entries, credited, trusted FROM account"
+            )
+        }
+        for pool in {*accounts, *self._entries, *self._back}:
+            entries, credited, trusted = accounts.get(pool, (0, 0, 0))
+            own = self._own_back[pool]
+            said = (entries, credited, trusted)
+            if said != (self._entries[pool], own, self._back[pool] - own):
+                raise Found(f"its account with hall {pool.hall_id} is not what its scans say")
+
+
+def _compare_end(seq: int, said: int, closed: int) -> None:
+    if (said != OPEN) != (closed > 0):
+        raise Found(f"the stay that scan {seq} began is not over as its exit says")
+    if said == CREDITED and closed != 2:
+        raise Found(f"the place of scan {seq} came back here, and no exit says so")
+
+
+def _order_problem(connection: Connection, owner: Owner) -> str | None:
+    """An account that has more than the server granted, by the server's own signature.
+
+    An account of a journal from before there were signatures has none until the next exchange.
+    """
+    rows: Iterable[Any] = connection.execute(
+        "SELECT hall, override, granted, signed, signed_in, signature FROM account"
+    ).fetchall()
+    for hall, override, granted, signed, signed_in, signature in rows:
+        if not signature:
+            continue
+        if granted > signed:
+            return f"its account with hall {hall} has {granted} places; {signed} were granted"
+        if owner.root is None:
+            continue
+        pool = PoolKey(hall, bool(override))
+        kiosk = (owner.kiosk, owner.generation)
+        try:
+            verify_order(
+                owner.root, owner.event_id, kiosk, pool, signature, granted=signed,
+                incarnation=signed_in,
+            )  # fmt: skip
+        except BadSignatureError:
+            return f"its account with hall {hall} has places that the server never granted"
+    return None

@@ -1,0 +1,78 @@
+"""What the journal keeps of the server's entry log: the newest checkpoint, and proofs of deceit."""
+
+from dataclasses import dataclass, field
+
+from kiosk.journal.file import JournalFile
+
+EVIDENCE_MAX = 20
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """A verified checkpoint of the entry log."""
+
+    log_name: str
+    log_key: bytes = field(repr=False)
+    size: int
+    root: bytes
+    note: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Two signed notes that can't both be true, for whoever has to judge."""
+
+    noticed_at: int
+    problem: str
+    old_note: str
+    new_note: str
+
+
+class Witness:
+    def __init__(self, file: JournalFile) -> None:
+        self._file = file
+
+    def newest(self) -> Witnessed | None:
+        """What the next checkpoint must be consistent with."""
+        with self._file.transaction() as connection:
+            row = connection.execute(
+                "SELECT log_name, log_key, size, root, note FROM witnessed"
+            ).fetchone()
+        return Witnessed(*row) if row else None
+
+    def keep(self, newest: Witnessed) -> None:
+        with self._file.transaction() as connection:
+            values = (1, newest.log_name, newest.log_key, newest.size, newest.root, newest.note)
+            connection.execute(
+                "INSERT OR REPLACE INTO witnessed (one, log_name, log_key, size, root, note, seal)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*values, self._file.seal("witnessed", *values)),
+            )
+
+    def accuse(self, evidence: Evidence) -> None:
+        """Keep `evidence` for ever; the same two notes once, and no more than proves the case."""
+        with self._file.transaction() as connection:
+            known, count = connection.execute(
+                "SELECT coalesce(max(old_note = ? AND new_note = ?), 0), count(*) FROM evidence",
+                (evidence.old_note, evidence.new_note),
+            ).fetchone()
+            if not known and count < EVIDENCE_MAX:
+                values = (
+                    count + 1,
+                    evidence.noticed_at,
+                    evidence.problem,
+                    evidence.old_note,
+                    evidence.new_note,
+                )
+                connection.execute(
+                    "INSERT INTO evidence (number, noticed_at, problem, old_note, new_note, seal)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (*values, self._file.seal("evidence", *values)),
+                )
+
+    def evidence(self) -> list[Evidence]:
+        with self._file.transaction() as connection:
+            rows = connection.execute(
+                "SELECT noticed_at, problem, old_note, new_note FROM evidence ORDER BY number"
+            ).fetchall()
+        return [Evidence(*row) for row in rows]

@@ -1,0 +1,137 @@
+"""The journal's file: its settings, its check at every start, one transaction at a time."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kiosk.config.disk import write_trouble
+from kiosk.journal import check as journal_check
+from kiosk.journal import schema
+from kiosk.journal.check import Owner
+from kiosk.journal.errors import JournalDamagedError, JournalError, JournalMissingError
+from kiosk.journal.seal import Seal, seal_all
+from kiosk.texts.messages import Code, Message, as_message
+
+
+class JournalFile:
+    """A connection and a lock. Every read and write happens inside `transaction`."""
+
+    def __init__(
+        self,
+        path: Path,
+        owner: Owner,
+        seal: Seal,
+        *,
+        must_exist: bool,
+        check: bool,
+        connect: schema.Connect,
+    ) -> None:
+        """Raises JournalError, or a subclass."""
+        if must_exist and not path.exists():
+            raise JournalMissingError(path)
+        self.path = path
+        self.seal = seal
+        self._owner = owner
+        self._lock = threading.Lock()
+        self._connection = connect(path)
+        try:
+            self._open(check)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _open(self, check: bool) -> None:
+        try:
+            schema.configure(self._connection)
+            self._make_tables()
+            if check:
+                problem = journal_check.problem(self._connection, self._owner, self.seal)
+            else:
+                problem = None
+        except schema.SettingError as error:
+            raise JournalError(
+                f"{error} for {self.path.name}; without it a power cut could lose scans. "
+                "Is the disk a network share? Use a local one."
+            ) from None
+        except sqlite3.OperationalError as error:
+            said = write_trouble(error, self.path.parent)
+            raise JournalError(said or f"{self.path.name} can't be opened: {error}.") from None
+        except sqlite3.DatabaseError as error:
+            problem = str(error)
+        if problem is not None:
+            self._connection.close()
+            raise JournalDamagedError(problem, move_aside(self.path))
+
+    def _make_tables(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > schema.VERSION:
+            raise JournalError(
+                f"{self.path.name} was written by a newer Hallkeeper. Nothing was changed. "
+                "Use the newer version."
+            )
+        owner = (self._owner.kiosk, self._owner.generation)
+        if version == 0:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for statement in schema.TABLES:
+                self._connection.execute(statement)
+            self._connection.execute(
+                "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", owner
+            )
+            self._connection.execute("COMMIT")
+        found = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
+        if found is None:
+            raise sqlite3.DatabaseError("it does not say whose it is")
+        if found != owner:
+            raise JournalError(
+                f"{self.path.name} is the journal of {found[0]} (generation {found[1]}), and this "
+                f"is {owner[0]} (generation {owner[1]}). Nothing was changed."
+            )
+        for later in range(max(version, 1) + 1, schema.VERSION + 1):
+            self._connection.execute("BEGIN IMMEDIATE")
+            for statement in schema.CHANGES[later]:
+                self._connection.execute(statement)
+            if later == schema.SEALS_SINCE:
+                seal_all(self._connection, self.seal)
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def transaction(self) -> Iterator[schema.Connection]:
+        """BEGIN IMMEDIATE to COMMIT; whatever is raised rolls it back. Raises JournalError."""
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._roll_back()
+                said = write_trouble(error, self.path.parent)
+                why = as_message(str(error))
+                raise JournalError(said or Message(Code.JOURNAL_UNWRITABLE, why=why)) from error
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass  # the first error is the one to tell
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def move_aside(path: Path) -> Path:
+    """Rename the file and its companions, which are evidence; the new name of the first."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
+        number += 1
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside

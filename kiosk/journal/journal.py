@@ -1,0 +1,316 @@
+"""The kiosk's own scans, on disk before any light. Nothing in it is ever deleted.
+
+One commit holds a scan's record, its link in the hash chain, its signature, and what it did to the
+door's places and stays. State is read inside each transaction, so several threads and a second
+process may use one file.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from badges.admission.facts import StayId
+from badges.credential.keys import PrivateKey, PublicKey
+from badges.places.pool import Account, Order, PoolKey
+from badges.record import ScanRecord, decode_record
+from badges.wire.wire import HEAD_CONTEXT, Mark
+from kiosk.journal import schema
+from kiosk.journal.check import Owner
+from kiosk.journal.checkpoints import Evidence, Witness, Witnessed
+from kiosk.journal.errors import (
+    ForkError,
+    JournalDamagedError,
+    JournalError,
+    JournalMissingError,
+    OldServerError,
+)
+from kiosk.journal.file import JournalFile
+from kiosk.journal.orders import obey
+from kiosk.journal.seal import sealer
+from kiosk.journal.transaction import Step
+from kiosk.journal.values import Draft, Effect, Offer, OuterDraft, OwnStay, State, Stored, head_at
+
+__all__ = [
+    "Draft",
+    "Effect",
+    "Evidence",
+    "ForkError",
+    "Journal",
+    "JournalDamagedError",
+    "JournalError",
+    "JournalMissingError",
+    "Offer",
+    "OldServerError",
+    "OuterDraft",
+    "OwnStay",
+    "State",
+    "Step",
+    "Stored",
+    "Witnessed",
+]
+
+COUNTERS_RESERVED = 100  # request counters that one commit makes durable
+MARK_S = 30.0  # how often a mark alone is worth a commit
+
+
+class Journal:
+    """One kiosk's journal. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        path: Path,
+        kiosk: str,
+        generation: int,
+        key: PrivateKey,
+        *,
+        root: PublicKey | None = None,
+        event_id: bytes = b"",
+        must_exist: bool = False,
+        check: bool = True,
+        connect: schema.Connect = schema.connect,
+    ) -> None:
+        """Open or make the file; `check` it, as at every start. Raises JournalError.
+
+        `root` is the key of the event `event_id`: what the server grants must be signed by it.
+        """
+        owner = Owner(kiosk, generation, key.public, root, event_id)
+        self._owner = owner
+        self._file = JournalFile(
+            path, owner, sealer(key), must_exist=must_exist, check=check, connect=connect
+        )
+        self.path = path
+        self.kiosk = kiosk
+        self.generation = generation
+        self.witness = Witness(self._file)
+        self._key = key
+        self._places_came = threading.Condition()
+        self._none_came: Counter[int] = Counter()  # how often the server had none, by hall
+        self._counter_lock = threading.Lock()
+        self._counter = self._counter_end = 0
+        self._marked_at = float("-inf")  # monotonic
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go. Closing twice is harmless."""
+        self._file.close()
+
+    @contextmanager
+    def step(self) -> Iterator[Step]:
+        """A transaction: what was done in it is on disk on return. Raises JournalError."""
+        with self._file.transaction() as connection:
+            yield Step(connection, self._key, self._file.seal)
+
+    def state(self) -> State:
+        with self.step() as step:
+            return step.state
+
+    def accounts(self) -> dict[PoolKey, Account]:
+        """This kiosk's account with each pool that it ever had places of."""
+        with self.step() as step:
+            return step.accounts()
+
+    def offer(self, limit: int, first: int | None = None) -> Offer:
+        """The next batch: up to `limit` records from sequence `first` on, by default those that
+        the server has not acknowledged.
+
+        That they are offered is on disk when this returns, so before they are sent (rule 3).
+        """
+        with self._file.transaction() as connection:
+            step = Step(connection, self._key, self._file.seal)
+            first = first or step.state.acked + 1
+            last = min(step.state.last_seq, first + limit - 1)
+            step.mark_offered(last)
+            rows = connection.execute(
+                "SELECT record FROM scan WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
+            ).fetchall()
+            gone, gone_outer = _gone(connection, first, last)
+            head = head_at(connection, step.state, last)
+            state, accounts, grants = step.state, step.accounts(), step.grants()
+            mark = step.mark()
+        return Offer(
+            first_seq=first,
+            records=[row[0] for row in rows],
+            gone=gone,
+            head=head,
+            signature=self._key.sign(HEAD_CONTEXT + head),
+            state=state,
+            accounts=accounts,
+            grants=grants,
+            mark=mark,
+            gone_outer=tuple(gone_outer),
+        )
+
+    def gone(self, first: int, last: int) -> list[int]:
+        """Entries of these sequences whose place an exit here had taken back (rule 4)."""
+        with self._file.transaction() as connection:
+            return _gone(connection, first, last)[0]
+
+    def gone_outer(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The same, by entry and hall, of halls around the door's own."""
+        with self._file.transaction() as connection:
+            return _gone(connection, first, last)[1]
+
+    def acked(
+        self,
+        seq: int,
+        incarnation: int,
+        orders: Sequence[tuple[PoolKey, Order]] = (),
+        *,
+        fenced: bool = False,
+        mark: Mark | None = None,
+    ) -> Effect:
+        """Take the answer to a batch. Its `seq` counts even if lower: a restored server lacks more.
+
+        `mark` is the server's word of how far it has come; it is kept where this commit writes
+        anyway, and now and then. Raises ForkError or OldServerError, with nothing changed.
+        """
+        with self.step() as step:
+            if incarnation < step.state.incarnation:
+                raise OldServerError(incarnation, step.state.incarnation)
+            if seq > step.state.offered:
+                raise ForkError(seq, step.state.offered)
+            before = step.state
+            step.mark_acked(seq)
+            effect = obey(step, orders, incarnation, self._owner)
+            if mark is not None and self._is_due(step.state != before or effect.gained):
+                step.keep_mark(mark)
+            if fenced:
+                effect = replace(effect, gained=False, returned=step.fence() or effect.returned)
+        return self._tell(effect)
+
+    def _is_due(self, writes: bool) -> bool:
+        """Whether a mark is to be kept: with what this commit writes, or after `MARK_S`."""
+        now = time.monotonic()
+        if writes or now - self._marked_at >= MARK_S:
+            self._marked_at = now
+            return True
+        return False
+
+    def obey(self, orders: Sequence[tuple[PoolKey, Order]]) -> Effect:
+        """Take what is granted and give back what is recalled, hall by hall."""
+        with self.step() as step:
+            newest = max((order.incarnation for _, order in orders), default=0)
+            effect = obey(step, orders, newest, self._owner)
+        return self._tell(effect)
+
+    def fence(self) -> Effect:
+        """Admit nobody any more, and give every free place back."""
+        with self.step() as step:
+            effect = Effect(returned=step.fence())
+        return effect
+
+    def rest(self) -> Effect:
+        """Admit nobody until `resume`: the shift has ended. Free places go back."""
+        with self.step() as step:
+            return Effect(returned=step.rest())
+
+    def resume(self) -> None:
+        """The door is in use again; places come with the next order."""
+        with self.step() as step:
+            step.resume()
+
+    def no_place(self, hall: int) -> None:
+        """The server says that no place can come now: nobody need wait for one."""
+        with self._places_came:
+            self._none_came[hall] += 1
+            self._places_came.notify_all()
+
+    def times_none(self, hall: int) -> int:
+        """How often the server has said so; take it before asking, for `wait_for_place`."""
+        with self._places_came:
+            return self._none_came[hall]
+
+    def wait_for_place(
+        self, hall: int, timeout_s: float, none_before: int = 0, *, override: bool = False
+    ) -> bool:
+        """Whether there is a free place within `timeout_s`, or before the server says no again.
+
+        With `override` one beyond the capacity serves too, and only the time ends the wait.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._places_came:
+            while not self.has_place(hall, override=override):
+                left = deadline - time.monotonic()
+                refused = self._none_came[hall] > none_before and not override
+                if refused or left <= 0 or not self._places_came.wait(left):
+                    return self.has_place(hall, override=override)
+        return True
+
+    def has_place(self, hall: int, *, override: bool = False) -> bool:
+        """Whether there is a free place; with `override`, one beyond the capacity serves too."""
+        with self.step() as step:
+            pools = (False, True) if override else (False,)
+            return any(step.account(hall, override=pool).free > 0 for pool in pools)
+
+    def _tell(self, effect: Effect) -> Effect:
+        if effect.gained:
+            with self._places_came:
+                self._places_came.notify_all()
+        return effect
+
+    def next_counter(self, above: int = 0) -> int:
+        """A request counter above all before it, over restarts too, and above `above`.
+
+        A journal that was set back must be heard, or it would never be found out: its counters
+        begin at the clock, and where that was set back as well, above what the server has seen.
+        """
+        with self._counter_lock:
+            if self._counter == self._counter_end or self._counter < above:
+                with self.step() as step:
+                    at_least = max(above, time.time_ns() // 1_000_000)
+                    self._counter_end = step.reserve_counters(COUNTERS_RESERVED, at_least)
+                    self._counter = self._counter_end - COUNTERS_RESERVED
+            self._counter += 1
+            return self._counter
+
+    def own_open(self, up_to: int, hall: int) -> list[StayId]:
+        """Open stays in a hall that entries up to sequence `up_to` began."""
+        with self._file.transaction() as connection:
+            rows = connection.execute(
+                "SELECT seq FROM own_stay WHERE open = 1 AND seq <= ? AND hall = ?", (up_to, hall)
+            ).fetchall()
+        return [StayId(self.kiosk, self.generation, seq) for (seq,) in rows]
+
+    def newest(self, limit: int) -> list[ScanRecord]:
+        """The newest records, the newest first."""
+        with self._file.transaction() as connection:
+            rows = connection.execute(
+                "SELECT record FROM scan ORDER BY seq DESC LIMIT ?", (limit,)
+            ).fetchall()
+        return [decode_record(row[0]) for row in rows]
+
+    def stored(self, after: int, limit: int) -> list[Stored]:
+        """Records after sequence `after`, as they are on disk, the oldest first."""
+        with self._file.transaction() as connection:
+            rows = connection.execute(
+                "SELECT seq, record, head, signature FROM scan WHERE seq > ? ORDER BY seq LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        return [Stored(*row) for row in rows]
+
+    def tidy(self) -> None:
+        """Move what is in the write-ahead log to the file; scans go on meanwhile."""
+        with closing(schema.connect(self.path)) as connection:
+            schema.configure(connection)
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _gone(
+    connection: schema.Connection, first: int, last: int
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """By entry; and by entry and hall, of halls around the door's own."""
+    rows = connection.execute(
+        "SELECT seq, hall, around FROM own_stay WHERE credited = 1 AND seq BETWEEN ? AND ?"
+        " ORDER BY seq, hall",
+        (first, last),
+    ).fetchall()
+    return [seq for seq, _, around in rows if not around], [row[:2] for row in rows if row[2]]

@@ -1,0 +1,66 @@
+"""Seals: a short hash under a key of this kiosk on each row that its scans do not prove.
+
+A row that was altered on the disk, by decay or by hand, no longer fits its seal. Whoever has the
+kiosk's key can make seals, and is stopped by the server's signatures instead.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from badges.credential.keys import PrivateKey
+from kiosk.journal.schema import Connection
+
+SEAL_BYTES = 16
+
+# Which columns a seal stands for, by table. The first is the row's key.
+SEALED = {
+    "state": (
+        *("one", "kiosk", "generation", "acked", "offered", "counter", "incarnation"),
+        *("fenced", "resting"),
+    ),
+    "account": (
+        *("hall", "override", "granted", "returned", "entries", "credited", "trusted"),
+        *("signed", "signed_in", "signature"),
+    ),
+    "witnessed": ("one", "log_name", "log_key", "size", "root", "note"),
+    "evidence": ("number", "noticed_at", "problem", "old_note", "new_note"),
+    "repeated": ("seq",),
+    "clock": ("one", "boot", "ahead_ms", "since"),
+    "mark": ("one", "incarnation", "run", "cursor", "entries", "signature"),
+}
+
+Seal = Callable[..., bytes]  # (table, *values of its columns)
+
+
+def sealer(key: PrivateKey) -> Seal:
+    """Makes the seals of one kiosk's journal."""
+    own = hashlib.blake2b(key.seed, digest_size=32, person=b"hallkeeper/seal").digest()
+
+    def seal(table: str, *values: Any) -> bytes:
+        data = msgspec.msgpack.encode((table, *values))
+        return hashlib.blake2b(data, key=own, digest_size=SEAL_BYTES).digest()
+
+    return seal
+
+
+def seal_all(connection: Connection, seal: Seal) -> None:
+    """Seal every row as it stands: of a journal that was written before there were seals."""
+    for table, columns in SEALED.items():
+        names = ", ".join(columns)
+        for row in connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall():
+            connection.execute(
+                f"UPDATE {table} SET seal = ? WHERE rowid = ?", (seal(table, *row[1:]), row[0])
+            )
+
+
+def seal_problem(connection: Connection, seal: Seal) -> str | None:
+    """The first table of which a row does not fit its seal."""
+    for table, columns in SEALED.items():
+        rows = connection.execute(f"SELECT seal, {', '.join(columns)} FROM {table}").fetchall()
+        for made, *values in rows:
+            if seal(table, *values) != made:
+                return f"a row of its {table} is not the one that was written"
+    return None

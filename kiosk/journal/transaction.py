@@ -1,0 +1,340 @@
+"""A transaction on the journal: what it reads stays true until what it writes is on disk."""
+
+from dataclasses import replace
+
+import msgspec
+
+from badges.admission.facts import Admitted, Direction, StayId
+from badges.credential.keys import PrivateKey
+from badges.places.pool import Account, PoolKey, enter_all, may_credit, may_trust
+from badges.record import OuterHall, ScanRecord, StayRef, encode_record
+from badges.transparency.merkle import chain_next
+from badges.wire.wire import HEAD_CONTEXT, Mark
+from kiosk.journal.schema import Connection
+from kiosk.journal.seal import Seal
+from kiosk.journal.values import (
+    Draft,
+    OuterDraft,
+    OwnStay,
+    SignedGrant,
+    State,
+    head_at,
+    make_record,
+    read_state,
+)
+
+
+class Step:
+    """Made by `Journal.step`; of no use after it."""
+
+    def __init__(self, connection: Connection, key: PrivateKey, seal: Seal) -> None:
+        self._connection = connection
+        self._key = key
+        self._seal = seal
+        self.state = read_state(connection)
+
+    def account(self, hall: int, *, override: bool = False) -> Account:
+        """This kiosk's account with a hall; an empty one where there was never a place."""
+        row = self._connection.execute(
+            "SELECT granted, returned, entries, credited, trusted FROM account"
+            " WHERE hall = ? AND override = ?",
+            (hall, override),
+        ).fetchone()
+        granted, returned, entries, credited, trusted = row or (0, 0, 0, 0, 0)
+        state = self.state
+        return Account(
+            granted, returned, entries, credited, state.incarnation, state.fenced, trusted
+        )
+
+    def grant(self, hall: int, *, override: bool = False) -> SignedGrant:
+        """What the server has signed of the account's grants; nothing where it has not yet."""
+        row = self._connection.execute(
+            "SELECT signed, signed_in, signature FROM account WHERE hall = ? AND override = ?",
+            (hall, override),
+        ).fetchone()
+        return SignedGrant(*row) if row else SignedGrant()
+
+    def put_account(
+        self,
+        hall: int,
+        account: Account,
+        *,
+        override: bool = False,
+        grant: SignedGrant | None = None,
+    ) -> None:
+        """Write the account, with `grant` as the server's word for it; None leaves that as it is.
+
+        A kiosk that is fenced or rests gives back what it has free.
+        """
+        if account.fenced or self.state.resting:
+            account = account.rest()
+        grant = self.grant(hall, override=override) if grant is None else grant
+        values = (
+            hall,
+            int(override),
+            account.granted,
+            account.returned,
+            account.entries,
+            account.credited,
+            account.trusted,
+            grant.granted,
+            grant.incarnation,
+            grant.signature,
+        )
+        self._connection.execute(
+            "INSERT OR REPLACE INTO account"
+            " (hall, override, granted, returned, entries, credited, trusted,"
+            " signed, signed_in, signature, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, self._seal("account", *values)),
+        )
+
+    def accounts(self) -> dict[PoolKey, Account]:
+        """The account with each pool that this kiosk ever had places of."""
+        rows = self._connection.execute(
+            "SELECT hall, override FROM account ORDER BY hall, override"
+        ).fetchall()
+        keys = [PoolKey(hall, bool(override)) for hall, override in rows]
+        return {key: self.account(key.hall_id, override=key.override) for key in keys}
+
+    def grants(self) -> dict[PoolKey, SignedGrant]:
+        """What the server has signed, of each of those accounts."""
+        return {key: self.grant(key.hall_id, override=key.override) for key in self.accounts()}
+
+    def mark(self) -> Mark | None:
+        """How far the server had come, by the newest word of it that is kept here."""
+        row = self._connection.execute(
+            "SELECT incarnation, run, cursor, entries, signature FROM mark"
+        ).fetchone()
+        return Mark(*row) if row else None
+
+    def keep_mark(self, mark: Mark) -> None:
+        """Keep the server's newest word."""
+        values = (1, mark.incarnation, mark.run, mark.cursor, mark.entries, mark.signature)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO mark (one, incarnation, run, cursor, entries, signature, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*values, self._seal("mark", *values)),
+        )
+
+    def clock(self) -> tuple[str, int, int] | None:
+        """In which start of the machine, how many ms the clock was ahead of the one that nobody
+        sets, and after which sequence it was last set; None: never noted.
+        """
+        row = self._connection.execute("SELECT boot, ahead_ms, since FROM clock").fetchone()
+        return tuple(row) if row else None
+
+    def keep_clock(self, boot: str, ahead_ms: int) -> None:
+        """The clock was set since the last scan, or the machine was started."""
+        values = (1, boot, ahead_ms, self.state.last_seq)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO clock (one, boot, ahead_ms, since, seal)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (*values, self._seal("clock", *values)),
+        )
+
+    def repeated(self) -> set[int]:
+        """Scans whose answer was given once more."""
+        return {row[0] for row in self._connection.execute("SELECT seq FROM repeated")}
+
+    def repeat(self, seq: int) -> bool:
+        """Say that the answer of that scan is given once more; False where it was already."""
+        done = self._connection.execute(
+            "INSERT OR IGNORE INTO repeated (seq, seal) VALUES (?, ?) RETURNING seq",
+            (seq, self._seal("repeated", seq)),
+        ).fetchall()
+        return bool(done)
+
+    def own_stays(self, serial: int, hall: int) -> list[OwnStay]:
+        """The holder's stays in the hall that began here and are open, the newest first."""
+        rows = self._connection.execute(
+            "SELECT seq, since, door, override FROM own_stay"
+            " WHERE serial = ? AND hall = ? AND open = 1 ORDER BY seq DESC",
+            (serial, hall),
+        ).fetchall()
+        return [OwnStay(self._own(row[0]), row[1], row[2], bool(row[3])) for row in rows]
+
+    def is_named(self, stay: StayId, hall: int) -> bool:
+        """Whether an exit here has named this stay of another kiosk in the hall, and so closed
+        it.
+        """
+        row = self._connection.execute(
+            "SELECT 1 FROM named_stay WHERE kiosk = ? AND generation = ? AND seq = ?"
+            " AND hall IN (?, 0)",
+            (stay.kiosk, stay.generation, stay.seq, hall),
+        ).fetchone()
+        return row is not None
+
+    def seen_issue(self, serial: int) -> int:
+        """The highest issue of the holder's badges that was shown here; 1 where unknown."""
+        row = self._connection.execute(
+            "SELECT issue FROM seen_issue WHERE serial = ?", (serial,)
+        ).fetchone()
+        return row[0] if row else 1
+
+    def append(self, draft: Draft) -> ScanRecord:
+        """Record the scan, with its effect on places and stays in its hall and those around it.
+
+        Raises NoPlaceError for an entry without a free place in each of them; nothing is recorded
+        then.
+        """
+        seq = self.state.last_seq + 1
+        closes = draft.decision.closes if isinstance(draft.decision, Admitted) else None
+        record = make_record(draft, self.state, seq)
+        if closes is not None:
+            key = PoolKey(draft.hall, draft.override_place)
+            credited, override = self._close(closes, key, trusting=draft.trusting)
+            record = msgspec.structs.replace(record, credited=credited, override_place=override)
+        if any(one.closes is not None for one in draft.outer):
+            outer = tuple(self._close_outer(one) for one in draft.outer)
+            record = msgspec.structs.replace(record, outer=outer)
+        raw = encode_record(record)
+        head = chain_next(head_at(self._connection, self.state, seq - 1), raw)
+        self._connection.execute(
+            "INSERT INTO scan (seq, record, head, signature) VALUES (?, ?, ?, ?)",
+            (seq, raw, head, self._key.sign(HEAD_CONTEXT + head)),
+        )
+        if draft.direction is Direction.ENTRY and isinstance(draft.decision, Admitted):
+            self._open_stay(draft, seq)
+        if draft.badge is not None and draft.badge.issue > self.seen_issue(draft.badge.serial):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO seen_issue (serial, issue) VALUES (?, ?)",
+                (draft.badge.serial, draft.badge.issue),
+            )
+        self.state = replace(self.state, last_seq=seq)
+        return record
+
+    def mark_offered(self, seq: int) -> None:
+        """Records up to `seq` may reach the server from now on."""
+        if seq > self.state.offered:
+            self._change(replace(self.state, offered=seq))
+
+    def mark_acked(self, seq: int) -> None:
+        """Records up to `seq` are in the ledger, and no others."""
+        if seq != self.state.acked:
+            self._change(replace(self.state, acked=seq))
+
+    def raise_incarnation(self, incarnation: int) -> None:
+        """Of the server, for all halls at once: an order of an older one counts in none."""
+        if incarnation > self.state.incarnation:
+            self._change(replace(self.state, incarnation=incarnation))
+
+    def reserve_counters(self, count: int, at_least: int) -> int:
+        """The last of `count` request counters, above `at_least`, before reserving again."""
+        self._change(replace(self.state, counter=max(self.state.counter, at_least) + count))
+        return self.state.counter
+
+    def fence(self) -> bool:
+        """Stop for good; whether free places go back by it."""
+        if not self.state.fenced:
+            self._change(replace(self.state, fenced=True))
+        return self._give_back()
+
+    def rest(self) -> bool:
+        """Admit nobody for a while; whether free places go back by it."""
+        self._change(replace(self.state, resting=True))
+        return self._give_back()
+
+    def resume(self) -> None:
+        """The door is in use again."""
+        self._change(replace(self.state, resting=False))
+
+    def _give_back(self) -> bool:
+        free = {key: account for key, account in self.accounts().items() if account.free > 0}
+        for key, account in free.items():
+            self.put_account(key.hall_id, account, override=key.override)
+        return bool(free)
+
+    def _change(self, state: State) -> None:
+        self.state = state
+        values = (
+            state.acked,
+            state.offered,
+            state.counter,
+            state.incarnation,
+            int(state.fenced),
+            int(state.resting),
+        )
+        seal = self._seal("state", 1, state.kiosk, state.generation, *values)
+        self._connection.execute(
+            "UPDATE state SET acked = ?, offered = ?, counter = ?, incarnation = ?, fenced = ?,"
+            " resting = ?, seal = ?",
+            (*values, seal),
+        )
+
+    def _open_stay(self, draft: Draft, seq: int) -> None:
+        if draft.badge is None:
+            raise ValueError("an entry needs a badge")
+        keys = [PoolKey(draft.hall, draft.override_place)]
+        keys += [PoolKey(one.hall, one.override_place) for one in draft.outer]
+        accounts = {key: self.account(key.hall_id, override=key.override) for key in keys}
+        for key, account in enter_all(accounts).items():
+            self.put_account(key.hall_id, account, override=key.override)
+            self._connection.execute(
+                "INSERT INTO own_stay (seq, hall, serial, since, door, override, around)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (seq, key.hall_id, draft.badge.serial, draft.scanned_at, draft.door, key.override,
+                 key.hall_id != draft.hall),
+            )  # fmt: skip
+
+    def _close_outer(self, one: OuterDraft) -> OuterHall:
+        """What the exit does in a hall around the door's own."""
+        if one.closes is None:
+            return OuterHall(hall=one.hall)
+        key = PoolKey(one.hall, one.override_place)
+        credited, override = self._close(one.closes, key, trusting=one.trusting)
+        stay = one.closes
+        return OuterHall(
+            hall=one.hall,
+            closes=StayRef(stay.kiosk, stay.generation, stay.seq),
+            credited=credited,
+            override_place=override,
+        )
+
+    def _close(self, stay: StayId, key: PoolKey, *, trusting: bool) -> tuple[bool, bool]:
+        """Close the stay in the pool's hall, at once: whether its place came back to this kiosk
+        (rule 3), and whether that is one beyond the capacity.
+        """
+        own = (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation)
+        if not own:
+            closed = self.is_named(stay, key.hall_id)
+            self._connection.execute(
+                "INSERT OR IGNORE INTO named_stay (kiosk, generation, seq, hall)"
+                " VALUES (?, ?, ?, ?)",
+                (stay.kiosk, stay.generation, stay.seq, key.hall_id),
+            )
+            return self._trust(stay, key, closed=closed, trusting=trusting), key.override
+        row = self._connection.execute(
+            "SELECT override, open FROM own_stay WHERE seq = ? AND hall = ?",
+            (stay.seq, key.hall_id),
+        ).fetchone()
+        if row is None:
+            return False, False
+        key, closed = PoolKey(key.hall_id, bool(row[0])), not row[1]
+        credited = may_credit(
+            stay,
+            kiosk=self.state.kiosk,
+            generation=self.state.generation,
+            offered=self.state.offered,
+            closed=closed,
+        )
+        self._connection.execute(
+            "UPDATE own_stay SET open = 0, credited = ? WHERE seq = ? AND hall = ? AND open = 1",
+            (int(credited), stay.seq, key.hall_id),
+        )
+        if credited:
+            account = self.account(key.hall_id, override=key.override).credit()
+            self.put_account(key.hall_id, account, override=key.override)
+            return True, key.override
+        return self._trust(stay, key, closed=closed, trusting=trusting), key.override
+
+    def _trust(self, stay: StayId, key: PoolKey, *, closed: bool, trusting: bool) -> bool:
+        """In a trusting hall, while the server is away, take back the place of any stay."""
+        if not may_trust(stay, offline=trusting, closed=closed):
+            return False
+        account = self.account(key.hall_id, override=key.override).trust()
+        self.put_account(key.hall_id, account, override=key.override)
+        return True
+
+    def _own(self, seq: int) -> StayId:
+        return StayId(self.state.kiosk, self.state.generation, seq)

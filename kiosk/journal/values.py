@@ -1,0 +1,197 @@
+"""What the journal keeps, as values: its state, a scan to record, a stay, a record."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from msgspec import UNSET
+
+from badges.admission.facts import Admitted, Decision, Denied, Direction, StayId
+from badges.credential.credential import Credential
+from badges.places.pool import Account, PoolKey
+from badges.record import OuterHall, ScanRecord, StayRef
+from badges.transparency.merkle import chain_start
+from badges.wire.wire import Mark
+from kiosk.journal.schema import Connection
+
+
+@dataclass(frozen=True)
+class State:
+    """The journal in a few numbers."""
+
+    kiosk: str
+    generation: int
+    acked: int
+    offered: int
+    counter: int
+    incarnation: int
+    fenced: bool
+    resting: bool  # out of use: nobody is admitted until a supervisor says so
+    last_seq: int
+
+    @property
+    def waiting(self) -> int:
+        return self.last_seq - self.acked
+
+
+@dataclass(frozen=True)
+class OuterDraft:
+    """What a scan is to do in a hall around the door's own, besides."""
+
+    hall: int
+    closes: StayId | None = None
+    override_place: bool = False
+    trusting: bool = False
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A scan that was decided and is to be recorded."""
+
+    direction: Direction
+    door: int
+    hall: int
+    scanned_at: int
+    decision: Decision
+    badge: Credential | None = None
+    act: Literal["scan", "override", "annul"] = "scan"
+    by: str | None = None  # the supervisor, of an override or an annulment
+    note: str | None = None  # and the reason
+    override_place: bool = False  # an entry on a place beyond the capacity
+    trusting: bool = False  # an exit takes back the place of any stay: the server is away
+    skew_ms: int | None = None
+    epoch: int = 0  # of the server's time, in which it was measured
+    facts_age_ms: int | None = None
+    outer: tuple[OuterDraft, ...] = ()  # from the inside out
+
+
+@dataclass(frozen=True)
+class OwnStay:
+    """An open stay that an entry at this kiosk began."""
+
+    stay: StayId
+    since: int
+    door: int
+    override: bool = False  # on a place beyond the capacity
+
+
+@dataclass(frozen=True)
+class SignedGrant:
+    """The server's own word for what it granted of one pool. Without a signature: none yet."""
+
+    granted: int = 0
+    incarnation: int = 0
+    signature: bytes = b""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A batch for the server, and what the same moment says of this kiosk."""
+
+    first_seq: int
+    records: list[bytes]
+    gone: list[int]  # entries whose place an exit here had taken back (rule 4)
+    head: bytes  # of the chain, after the last of `records`
+    signature: bytes
+    state: State
+    accounts: dict[PoolKey, Account]
+    grants: dict[PoolKey, SignedGrant] = field(default_factory=dict)
+    mark: Mark | None = None
+    gone_outer: tuple[tuple[int, int], ...] = ()  # `gone` by entry and hall, of halls around
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What the server's word changed: places came, or went back; the server had been restored."""
+
+    gained: bool = False
+    returned: bool = False
+    restored: bool = False
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A scan as it is on disk."""
+
+    seq: int
+    record: bytes
+    head: bytes
+    signature: bytes
+
+
+def read_state(connection: Connection) -> State:
+    row = connection.execute(
+        "SELECT kiosk, generation, acked, offered, counter, incarnation, fenced, resting,"
+        " (SELECT coalesce(max(seq), 0) FROM scan) FROM state"
+    ).fetchone()
+    kiosk, generation, acked, offered, counter, incarnation, fenced, resting, last_seq = row
+    return State(
+        kiosk,
+        generation,
+        acked,
+        offered,
+        counter,
+        incarnation,
+        bool(fenced),
+        bool(resting),
+        last_seq,
+    )
+
+
+def head_at(connection: Connection, state: State, seq: int) -> bytes:
+    """The chain's hash after record `seq`; 0 is before the first."""
+    if seq == 0:
+        return chain_start(state.kiosk, state.generation)
+    row = connection.execute("SELECT head FROM scan WHERE seq = ?", (seq,)).fetchone()
+    head: bytes = row[0]
+    return head
+
+
+def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
+    """The journal's line for a draft; whether an exit is credited is not known yet."""
+    decision, badge = draft.decision, draft.badge
+    admitted = isinstance(decision, Admitted)
+    flags = decision.flags if isinstance(decision, Admitted) else frozenset()
+    closes = decision.closes if isinstance(decision, Admitted) else None
+    return ScanRecord(
+        kiosk=state.kiosk,
+        generation=state.generation,
+        seq=seq,
+        act=draft.act,
+        direction=draft.direction.value,
+        door=draft.door,
+        hall=draft.hall,
+        scanned_at=draft.scanned_at,
+        skew_ms=draft.skew_ms,
+        epoch=draft.epoch or UNSET,
+        facts_age_ms=draft.facts_age_ms,
+        decision="admitted" if admitted else "denied",
+        reason=None if isinstance(decision, Admitted) else decision.reason.value,
+        flags=tuple(sorted(flag.value for flag in flags)),
+        serial=badge.serial if badge else None,
+        issue=badge.issue if badge else None,
+        category=badge.category if badge else None,
+        session=decision.session_id,
+        closes=_ref(closes),
+        override_place=draft.override_place,
+        by=draft.by,
+        note=draft.note,
+        outer=_outer(draft) or UNSET,
+    )
+
+
+def _outer(draft: Draft) -> tuple[OuterHall, ...]:
+    if isinstance(draft.decision, Denied):
+        about = draft.decision.hall_id
+        return () if about is None else (OuterHall(hall=about),)
+    return tuple(
+        OuterHall(
+            hall=one.hall,
+            closes=_ref(one.closes),
+            override_place=one.override_place,
+        )
+        for one in draft.outer
+    )
+
+
+def _ref(stay: StayId | None) -> StayRef | None:
+    return None if stay is None else StayRef(stay.kiosk, stay.generation, stay.seq)

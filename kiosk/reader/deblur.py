@@ -1,0 +1,214 @@
+"""Finds how a picture of a code was blurred, by a hand's motion or a lens, and undoes it.
+
+A steady motion of L pixels multiplies the spectrum by sinc(L u), a lens out of focus by a jinc:
+both leave dark bands whose distance and direction tell the blur. The spectrum is compared with a
+bank of such patterns, and the best one is divided out (Wiener's filter). Frequencies are in cycles
+per pixel.
+"""
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Literal
+
+import numpy as np
+
+from kiosk.camera.sources import Picture
+from kiosk.pictures import cv2
+
+TILE = 96  # side of the pieces whose spectra are averaged
+STRIDE = 64
+BAND = (0.02, 0.25)  # below are light and shadow, above is noise
+LENGTHS_PX = tuple(3.5 * 1.09**step for step in range(26))  # 3.5 to 30
+RADII_PX = tuple(1.4 * 1.08**step for step in range(21))  # 1.4 to 6.5
+FLOOR = 0.01  # of a blur's pattern: dark bands are never quite dark
+NOISE = 40.0 * TILE  # power that noise of about 3 gray levels has in a tile
+NOISE_RATIO = 0.006  # noise to signal that the inverse filter assumes
+FIT_MIN = 0.45
+FLAT_MIN = 4.0  # standard deviation in gray levels under which there is nothing to see
+EDGE = 32  # pixels around the picture that let its borders fade
+JINC_STEPS = 64  # of the table, to 1
+GRID = 64  # sides of a transform are multiples of it, so that few patterns are kept
+
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Blur:
+    """`size_px` is the length of a motion or the radius of a lens's disc. `fit` is at most 1."""
+
+    kind: Literal["motion", "lens"]
+    size_px: float
+    degrees: float  # of a motion, counter-clockwise from the right; 0 for a lens
+    fit: float
+
+    def resembles(self, other: "Blur") -> bool:
+        """Whether undoing the one would undo the other."""
+        if self.kind != other.kind or abs(np.log(self.size_px / other.size_px)) > 0.1:
+            return False
+        apart = abs(self.degrees - other.degrees)
+        return min(apart, 180 - apart) * self.size_px < 100  # about 1.7 pixels at the end
+
+
+def deblurred(gray: Picture, exponent: float, choice: int = 0) -> Picture:
+    """The picture as light, without its likeliest blur (0) or the next (1); empty if it has none.
+
+    A blur adds light, and light is a power of a picture's levels: 2.2 by the standard, which few
+    cameras keep to; 1 where a program blurred the picture.
+    """
+    light = _light(exponent)[gray]
+    blurs = blurs_of(light, choice + 1)
+    return unblurred(light, blurs[choice]) if len(blurs) > choice else gray[:0]
+
+
+@cache
+def _light(exponent: float) -> Floats:
+    return np.asarray(255 * (np.arange(256) / 255) ** exponent, np.float32)
+
+
+def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
+    """The likeliest blurs of a picture that a code fills, the best first; none if it is sharp."""
+    spectrum = _log_spectrum(gray)
+    if spectrum is None:
+        return []
+    candidates, patterns, trend = _bank()
+    spectrum -= trend @ (trend.T @ spectrum)
+    norm = float(np.linalg.norm(spectrum))
+    if norm == 0:
+        return []
+    fits = np.einsum("ij,j->i", patterns, spectrum) / norm  # `@` would start threads
+    found: list[Blur] = []
+    for index in np.argsort(-fits)[:40]:
+        kind, size_px, degrees = candidates[index]
+        blur = Blur(kind, size_px, degrees, float(fits[index]))
+        if blur.fit < FIT_MIN or len(found) == limit:
+            break
+        if not any(blur.resembles(other) for other in found):
+            found.append(blur)
+    return found
+
+
+def unblurred(gray: Picture | Floats, blur: Blur) -> Picture:
+    """The picture as it was before `blur`, by Wiener's filter."""
+    height, width = gray.shape
+    high, wide = (-(-(side + 2 * EDGE) // GRID) * GRID for side in (height, width))
+    bottom, right = high - height - EDGE, wide - width - EDGE
+    floats = gray.astype(np.float32)
+    spectrum = cv2.dft(cv2.copyMakeBorder(floats, EDGE, bottom, EDGE, right, cv2.BORDER_REFLECT))
+    inverse = _inverse(blur.kind, blur.size_px, blur.degrees, (high, wide))
+    flags = cv2.DFT_INVERSE | cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
+    sharp = cv2.dft(cv2.multiply(spectrum, inverse), flags=flags)
+    part = sharp[EDGE : EDGE + height, EDGE : EDGE + width]
+    return np.asarray(np.clip(part, 0, 255), np.uint8)
+
+
+def _log_spectrum(gray: Picture | Floats) -> Floats | None:
+    """Log of the mean power of the picture's tiles within BAND; None where there is nothing."""
+    height, width = gray.shape
+    if min(height, width) < TILE // 2:
+        return None
+    picture = gray.astype(np.float32)
+    if min(height, width) < TILE:
+        down, across = max(0, TILE - height), max(0, TILE - width)
+        framed = cv2.copyMakeBorder(picture, 0, down, 0, across, cv2.BORDER_REFLECT)
+        picture = np.asarray(framed, np.float32)
+        height, width = picture.shape
+    tiles = np.stack(
+        [picture[y : y + TILE, x : x + TILE] for y in _starts(height) for x in _starts(width)]
+    )
+    tiles -= tiles.mean(axis=(1, 2), keepdims=True)
+    if float(tiles.std()) < FLAT_MIN:
+        return None
+    tiles *= _window()
+    power = np.mean(np.abs(np.fft.rfft2(tiles)) ** 2, axis=0)
+    return np.asarray(np.log(power[_in_band()] + NOISE), np.float32)
+
+
+def _starts(side: int) -> list[int]:
+    count = max(1, round((side - TILE) / STRIDE) + 1)
+    return [round(start) for start in np.linspace(0, side - TILE, count)]
+
+
+@cache
+def _window() -> Floats:
+    hann = np.hanning(TILE).astype(np.float32)
+    return np.outer(hann, hann)
+
+
+@cache
+def _frequencies() -> tuple[Floats, Floats]:
+    down = np.fft.fftfreq(TILE).astype(np.float32)[:, None]
+    across = np.fft.rfftfreq(TILE).astype(np.float32)[None, :]
+    shape = (TILE, TILE // 2 + 1)
+    return np.broadcast_to(across, shape), np.broadcast_to(down, shape)
+
+
+@cache
+def _in_band() -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+    across, down = _frequencies()
+    radius = np.hypot(across, down)
+    return (radius > BAND[0]) & (radius < BAND[1])
+
+
+Candidate = tuple[Literal["motion", "lens"], float, float]
+
+
+@cache
+def _bank() -> tuple[list[Candidate], Floats, Floats]:
+    """All blurs, their log patterns (unit length, without a trend), and the trends taken out."""
+    across, down = (part[_in_band()] for part in _frequencies())
+    radius = np.hypot(across, down)
+    trend, _ = np.linalg.qr(np.stack([np.ones_like(radius), np.log(radius), radius], axis=1))
+    candidates: list[Candidate] = [("lens", radius_px, 0.0) for radius_px in RADII_PX]
+    for length_px in LENGTHS_PX:
+        count = max(12, round(2.5 * length_px))
+        candidates += [("motion", length_px, 180.0 * turn / count) for turn in range(count)]
+    patterns = np.stack(
+        [np.log(_transfer(*blur, across, down) ** 2 + FLOOR) for blur in candidates]
+    )
+    patterns -= (patterns @ trend) @ trend.T
+    patterns /= np.linalg.norm(patterns, axis=1, keepdims=True)
+    return candidates, patterns.astype(np.float32), trend.astype(np.float32)
+
+
+def _transfer(kind: str, size_px: float, degrees: float, across: Floats, down: Floats) -> Floats:
+    """What a blur multiplies each frequency by."""
+    if kind == "motion":
+        angle = np.radians(degrees)
+        along = across * np.float32(np.cos(angle)) - down * np.float32(np.sin(angle))
+        return np.asarray(np.sinc(np.float32(size_px) * along), np.float32)
+    turns = np.float32(2 * np.pi * size_px) * np.hypot(across, down)
+    return _jinc_table()[(turns * JINC_STEPS).astype(np.int32)]
+
+
+@cache
+def _jinc_table() -> Floats:
+    """2 J1(x) / x from 0 on, by the polynomials of Abramowitz and Stegun, 9.4.4 and 9.4.6."""
+    longest = 2 * np.pi * max(RADII_PX) * np.hypot(0.5, 0.5)
+    x = (np.arange(int(longest * JINC_STEPS) + 2) + 0.5) / JINC_STEPS
+    polyval = np.polynomial.polynomial.polyval
+    near, far = x[x < 3], x[x >= 3]
+    size, phase = polyval(3 / far, _SIZE), far + polyval(3 / far, _PHASE)
+    parts = [2 * polyval((near / 3) ** 2, _NEAR), 2 * size * np.cos(phase) / far**1.5]
+    return np.concatenate(parts).astype(np.float32)
+
+
+_NEAR = (0.5, -0.56249985, 0.21093573, -0.03954289, 0.00443319, -0.00031761, 0.00001109)
+_SIZE = (0.79788456, 0.00000156, 0.01659667, 0.00017105, -0.00249511, 0.00113653, -0.00020033)
+_PHASE = (-2.35619449, 0.12499612, 0.0000565, -0.00637879, 0.00074348, 0.00079824, -0.00029166)
+
+
+@lru_cache(maxsize=8)
+def _packed_frequencies(shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Frequencies across and down where OpenCV's packed real transform has them."""
+    high, wide = shape
+    columns, rows = np.arange(wide), np.arange(high)
+    across = np.broadcast_to((columns + 1) // 2 / wide, shape).astype(np.float32)
+    down = np.broadcast_to(np.fft.fftfreq(high)[:, None], shape).astype(np.float32)
+    # The first and the last column are real transforms, packed once more from top to bottom.
+    down[:, 0] = down[:, -1] = (rows + 1) // 2 / high
+    return across, down
+
+
+def _inverse(kind: str, size_px: float, degrees: float, shape: tuple[int, int]) -> Floats:
+    transfer = _transfer(kind, size_px, degrees, *_packed_frequencies(shape))
+    return np.asarray(transfer / (transfer * transfer + np.float32(NOISE_RATIO)), np.float32)

@@ -1,0 +1,241 @@
+"""The ways to look at a picture for QR codes: pure functions, a picture in, what was found out.
+
+A look is a preparation of the picture (or of a crop of it) and an engine. Which one has its turn is
+the reader's business.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import zxingcpp
+
+from kiosk.camera.sources import Picture
+from kiosk.pictures import cv2
+from kiosk.reader.deblur import deblurred
+from kiosk.reader.finder_patterns import drawn, eyes_of, third_eyes
+
+try:
+    from pyzbar import pyzbar, pyzbar_error
+except ImportError:  # the wheel is there, the system's libzbar0 is not
+    pyzbar = None
+
+Point = tuple[float, float]
+Corners = tuple[Point, Point, Point, Point]
+
+# Not QRCode: it includes Micro QR, which is seen where there is none.
+_FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
+
+UNSHARP_SIGMA = 4.0
+UNSHARP_AMOUNT = 2.5
+AROUND_PX = 13  # twice: about 25 pixels, 3 to 10 modules
+GRAIN_SIGMA = 1.1
+EYES_DRAWN_MAX = 6  # places where a missing eye is tried
+LIGHT = 1.6  # between a picture's levels as they are (1) and the standard's light (2.2)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A symbol at four corners in pixels, clockwise; `text` is None where it could not be read."""
+
+    text: str | None
+    corners: Corners
+
+
+@dataclass(frozen=True)
+class Look:
+    """One way to look. `scale` is that of the prepared picture to the one it was made from."""
+
+    name: str
+    prepare: Callable[[Picture], Picture]
+    scale: float
+    find: Callable[[Picture], list[Found]]
+    engine: str
+    crop_px: int = 480  # a larger crop is reduced to it
+
+
+def find_zxing(gray: Picture) -> list[Found]:
+    """What zxing-cpp finds, with the symbols that it only located."""
+    return _zxing(gray, zxingcpp.Binarizer.LocalAverage)
+
+
+def find_zxing_global(gray: Picture) -> list[Found]:
+    """The same with one threshold for the whole picture."""
+    return _zxing(gray, zxingcpp.Binarizer.GlobalHistogram)
+
+
+def find_zxing_fixed(gray: Picture) -> list[Found]:
+    """The same in a picture that is black and white already."""
+    return _zxing(gray, zxingcpp.Binarizer.FixedThreshold)
+
+
+def _zxing(gray: Picture, binarizer: zxingcpp.Binarizer) -> list[Found]:
+    if not gray.size:
+        return []
+    barcodes = zxingcpp.read_barcodes(
+        np.ascontiguousarray(gray),
+        formats=_FORMATS,
+        try_rotate=False,  # does nothing for QR
+        try_downscale=True,
+        try_invert=True,
+        text_mode=zxingcpp.TextMode.Plain,
+        binarizer=binarizer,
+        return_errors=True,
+    )
+    return [found for barcode in barcodes if (found := _from_zxing(barcode)) is not None]
+
+
+def _from_zxing(barcode: zxingcpp.Barcode) -> Found | None:
+    place = barcode.position
+    corners = [place.top_left, place.top_right, place.bottom_right, place.bottom_left]
+    points = tuple((float(point.x), float(point.y)) for point in corners)
+    if not barcode.valid:
+        return Found(None, points)  # type: ignore[arg-type]
+    text = _text_of_symbol(barcode)
+    return Found(text, points) if text else None  # type: ignore[arg-type]
+
+
+def _text_of_symbol(barcode: zxingcpp.Barcode) -> str:
+    """Its text as UTF-8; else in the character set that it names, or that the engine can tell."""
+    told: bool = barcode.content_type == zxingcpp.ContentType.Text
+    try:
+        return barcode.bytes.decode("utf-8")
+    except UnicodeDecodeError:
+        return barcode.text if told else text_of(barcode.bytes)
+
+
+def text_of(data: bytes) -> str:
+    """A code's bytes as text: UTF-8 (a badge is ASCII), or else each byte as one character."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def find_zbar(gray: Picture) -> list[Found]:
+    """What zbar finds; nothing where it is not installed. Dark codes on light ground only."""
+    if pyzbar is None or not gray.size:
+        return []
+    try:
+        symbols = pyzbar.decode(gray, symbols=[pyzbar.ZBarSymbol.QRCODE])
+    except (ValueError, pyzbar_error.PyZbarError):
+        return []  # ValueError: a stranger's structured-append code is in view
+    return [found for symbol in symbols if (found := _from_zbar(symbol)) is not None]
+
+
+def _from_zbar(symbol: "pyzbar.Decoded") -> Found | None:
+    # It guesses at encodings, so anything but ASCII may be other bytes than the code holds.
+    if not symbol.data or not symbol.data.isascii():
+        return None
+    left, top, width, height = symbol.rect
+    points = [(p.x, p.y) for p in symbol.polygon]
+    if len(points) != 4:
+        points = [(left, top), (left, top + height)]
+        points += [(left + width, top + height), (left + width, top)]
+    corners = tuple((float(x), float(y)) for x, y in reversed(points))
+    return Found(symbol.data.decode("ascii"), corners)  # type: ignore[arg-type]
+
+
+def as_it_is(gray: Picture) -> Picture:
+    """No preparation."""
+    return gray
+
+
+def enlarge(gray: Picture, scale: float) -> Picture:
+    """Cubic enlargement: what reads modules under 2 pixels."""
+    if not gray.size:
+        return gray
+    return _picture(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
+
+
+def equalize(gray: Picture) -> Picture:
+    """Contrast evened out tile by tile (CLAHE): shadow, glare, low contrast."""
+    if not gray.size:
+        return gray
+    return _picture(cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(gray))
+
+
+def sharpen(gray: Picture) -> Picture:
+    """Unsharp mask: defocus and slight motion."""
+    if not gray.size:
+        return gray
+    soft = cv2.GaussianBlur(gray, (0, 0), UNSHARP_SIGMA)
+    return _picture(cv2.addWeighted(gray, 1 + UNSHARP_AMOUNT, soft, -UNSHARP_AMOUNT, 0))
+
+
+def threshold(gray: Picture, scale: float = 2.0) -> Picture:
+    """Black and white by the mean level around each pixel, enlarged: shadow, glare, defocus."""
+    if not gray.size:
+        return gray
+    window = (AROUND_PX, AROUND_PX)
+    around = _picture(cv2.blur(cv2.blur(gray, window), window))
+    return _picture(cv2.compare(enlarge(gray, scale), enlarge(around, scale), cv2.CMP_GE))
+
+
+def smooth(gray: Picture) -> Picture:
+    """Without the grain of a dark picture."""
+    return _picture(cv2.GaussianBlur(gray, (0, 0), GRAIN_SIGMA)) if gray.size else gray
+
+
+def find_with_a_drawn_eye(binary: Picture, limit: int = EYES_DRAWN_MAX) -> list[Found]:
+    """What is read once a missing eye is drawn where two others tell that it must be."""
+    for eye in islice(third_eyes(eyes_of(binary)), limit):
+        read = [found for found in find_zxing_fixed(drawn(binary, eye)) if found.text is not None]
+        if read:
+            return read
+    return []
+
+
+def shrink(gray: Picture, scale: float) -> Picture:
+    """Area-averaged reduction: takes noise away from large symbols."""
+    height, width = gray.shape
+    if min(height, width) * scale < 1:
+        return gray[:0]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return _picture(cv2.resize(gray, size, interpolation=cv2.INTER_AREA))
+
+
+def _picture(picture: "cv2.typing.MatLike") -> Picture:
+    return np.asarray(picture, np.uint8)
+
+
+def _half_smooth(gray: Picture) -> Picture:
+    """Half as large and black and white: dots grow together, scratches go."""
+    return threshold(smooth(shrink(gray, 0.5)), 1.0)
+
+
+FIRST_LOOK = Look("first", as_it_is, 1.0, find_zxing, "zxing")
+
+
+def _deblur(name: str, exponent: float, choice: int = 0) -> Look:
+    def prepare(gray: Picture) -> Picture:
+        return enlarge(deblurred(gray, exponent, choice), 2.0)
+
+    return Look(name, prepare, 2.0, find_zxing, "zxing", crop_px=384)
+
+
+# Without the blur of this very picture: for each picture anew, as no two are blurred alike.
+DEBLUR_LOOK = _deblur("deblur", LIGHT)
+
+# For a crop around a place where a code should be; those that read most come first.
+CROP_LOOKS = (
+    Look("threshold", threshold, 2.0, find_zxing_fixed, "zxing"),
+    Look("drawn eye", threshold, 2.0, find_with_a_drawn_eye, "zxing", crop_px=200),
+    Look("half", _half_smooth, 0.5, find_zxing_fixed, "zxing"),
+    Look("smooth threshold", lambda g: threshold(smooth(g)), 2.0, find_zxing_fixed, "zxing"),
+    Look("zbar", as_it_is, 1.0, find_zbar, "zbar"),
+    Look("even x2", lambda g: equalize(enlarge(g, 2.0)), 2.0, find_zxing, "zxing"),
+    Look("sharp x3", lambda g: sharpen(enlarge(g, 3.0)), 3.0, find_zxing, "zxing"),
+    Look("x2", lambda g: enlarge(g, 2.0), 2.0, find_zxing, "zxing"),
+    _deblur("deblur levels", 1.0),
+    _deblur("deblur next", LIGHT, 1),
+)
+
+# For the whole picture.
+FRAME_LOOKS = (
+    Look("frame even", equalize, 1.0, find_zxing, "zxing"),
+    Look("frame x1.5", lambda g: enlarge(g, 1.5), 1.5, find_zxing, "zxing"),
+    Look("frame threshold", lambda g: threshold(g, 1.0), 1.0, find_zxing_fixed, "zxing"),
+    Look("frame half", lambda g: shrink(g, 0.5), 0.5, find_zxing_global, "zxing"),
+)

@@ -1,0 +1,259 @@
+"""Reads a photo that waits for nobody: every size and preparation, then whatever finds more.
+
+What is done depends on the picture alone, never on the machine's speed: the same photo always gives
+the same codes. One in which nothing is read takes two or three seconds.
+"""
+
+from dataclasses import replace
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from kiosk.camera.camera import to_gray
+from kiosk.camera.sources import Picture
+from kiosk.pictures import cv2
+from kiosk.reader.finder_patterns import eyes_of, squares
+from kiosk.reader.passes import (
+    CROP_LOOKS,
+    DEBLUR_LOOK,
+    Corners,
+    Found,
+    enlarge,
+    find_with_a_drawn_eye,
+    find_zbar,
+    find_zxing,
+    find_zxing_fixed,
+    shrink,
+    smooth,
+    threshold,
+)
+from kiosk.reader.photo_passes import PHOTO_LOOKS, Find
+from kiosk.reader.reader import NO_BUDGET_MS, Reader, Sighting
+from kiosk.reader.regions import Crop, area_of, crop_at, place_of, reduced
+from kiosk.reader.unwarp import EDGE, flat, unbent
+
+SIDE_PX_MAX = 1920  # what is larger is looked at as it is once, and then at this size
+SCALES = (1.0, 0.7, 0.5, 0.35, 0.25, 1.5, 2.0, 3.0)
+PIXELS_MAX = 4_500_000  # of a picture made larger
+SIDE_PX_MIN = 40
+SHEET_LOOKS = ("smooth threshold", "as it is", "threshold", "unsharp", "sharp")
+EYES_DRAWN_MAX = 40  # places where a missing eye is tried
+CLOSE_MAX = 12  # places that were located beside what was read
+TILES = (2,)  # a side; for sheets of many codes
+TILE_OVERLAP = 0.3
+PLACES_MAX = 3  # that are laid flat
+ZBAR_PIXELS_MAX = 3_000_000  # it takes 30 ns for each
+
+
+class PhotoReader:
+    """One photo, and what was found in it so far."""
+
+    def __init__(self, picture: Picture) -> None:
+        """Raises ValueError for what is no picture."""
+        self.whole = to_gray(picture)
+        self._colours = cv2.split(picture)[:3] if picture.ndim == 3 and picture.size else ()
+        side = max(self.whole.shape, default=0)
+        self._scale = min(1.0, SIDE_PX_MAX / max(1, side))
+        self._gray = self.whole if self._scale == 1.0 else shrink(self.whole, self._scale)
+        self._sized: dict[float, Picture] = {1.0: self._gray}
+        self.sightings: list[Sighting] = []
+        self.located: list[Corners] = []  # symbols that were seen and not read
+
+    def read(self) -> list[Sighting]:
+        """All codes, the nearest (largest) first."""
+        if not self.whole.size:
+            return []
+        self._look(Crop(self.whole, 0, 0, 1.0), find_zxing, "first")
+        if self.whole is not self._gray:
+            self._look(self._crop(1.0), find_zxing, "reduced")
+        if self.sightings:
+            self._look_for_more()
+        else:
+            for stage in (
+                self._sizes,
+                self._turns,
+                self._eyes,
+                self._channels,
+                self._flat,
+                self._others,
+            ):
+                stage()
+                if self.sightings:
+                    break
+        return sorted(self.sightings, key=lambda sighting: -sighting.area)
+
+    def _look_for_more(self) -> None:
+        """Others beside what was read: closely where they were seen, or on a sheet of codes."""
+        for scale, name in ((1.0, "smooth threshold"), (0.5, "as it is"), (1.0, "even")):
+            self._look_in_size(scale, name)
+        if len({s.text for s in self.sightings}) > 1:
+            for scale, name in product((1.0, 0.5, 1.5), SHEET_LOOKS):
+                self._look_in_size(scale, name)
+            self._tiles()
+        for corners in self._unread()[:CLOSE_MAX]:
+            self._look_closely(corners)
+
+    def _look_closely(self, corners: Corners) -> None:
+        """At one place that an engine located."""
+        crop = crop_at(self.whole, place_of(corners))
+        for look in (DEBLUR_LOOK, *CROP_LOOKS):
+            if corners not in self._unread():
+                return
+            part = reduced(crop, look.crop_px)
+            prepared = Crop(
+                look.prepare(part.picture), part.left, part.top, part.scale * look.scale
+            )
+            self._look(prepared, look.find, look.name, look.engine)
+        self._look(Crop(flat(self.whole, corners), 0, 0, 1.0), partial(_at, corners), "flat")
+
+    def _sizes(self) -> None:
+        """Every preparation in every size, until one reads."""
+        for name, scale in product(PHOTO_LOOKS, SCALES):
+            self._look_in_size(scale, name)
+            if self.sightings:
+                self._look_for_more()
+                return
+
+    def _turns(self) -> None:
+        """All that a door's reader does, at several places."""
+        self._add(Reader().read(self._gray, NO_BUDGET_MS), Crop(self._gray, 0, 0, self._scale))
+
+    def _eyes(self) -> None:
+        """With a missing eye drawn."""
+        find = partial(find_with_a_drawn_eye, limit=EYES_DRAWN_MAX)
+        for scale in (1.0, 0.5, 0.25):
+            crop = self._crop(scale)
+            if crop.picture.size and not self.sightings:
+                self._look(replace(crop, picture=threshold(crop.picture, 1.0)), find, "drawn eye")
+
+    def _channels(self) -> None:
+        """Each colour by itself: two may be as light as each other in gray."""
+        for channel in self._colours:
+            gray = np.asarray(channel, np.uint8)
+            part = shrink(gray, self._scale) if self._scale < 1 else gray
+            self._look(Crop(part, 0, 0, self._scale), find_zxing, "colour")
+
+    def _flat(self) -> None:
+        """What was located, by an engine or by its three eyes, laid flat."""
+        for corners, edge in self._flat_places():
+            for laid in unbent(self.whole, corners, edge):
+                read = [f for f in find_zxing(laid) if f.text is not None]
+                if read:
+                    self._keep(Found(read[0].text, corners), "zxing", "flat")
+                    return
+
+    def _flat_places(self) -> list[tuple[Corners, float]]:
+        places: list[tuple[Corners, float]] = []
+        for scale in (0.25, 0.5, 1.0):
+            crop = self._crop(scale)
+            if crop.picture.size and len(places) < PLACES_MAX:
+                eyes = eyes_of(threshold(smooth(crop.picture), 1.0))
+                places += [(_mapped(_floats(c), crop), e) for c, e in squares(eyes)[:PLACES_MAX]]
+        located = [(corners, EDGE) for corners in self._unread()]
+        return places[:PLACES_MAX] + located[: PLACES_MAX - 1]
+
+    def _others(self) -> None:
+        """Other engines, and the other way round."""
+        for scale in (1.0, 0.5, 2.0, 0.35):
+            crop = self._crop(scale)
+            if 0 < crop.picture.size <= ZBAR_PIXELS_MAX:
+                self._look(crop, find_zbar, "zbar", "zbar")
+                self._look(crop, lambda g: find_zbar(255 - g), "zbar inverted", "zbar")
+        for corners in self._unread()[:PLACES_MAX]:
+            self._look(crop_at(self.whole, place_of(corners)), find_zbar, "zbar", "zbar")
+
+    def _tiles(self) -> None:
+        """Part by part, twice as large."""
+        height, width = self._gray.shape
+        for count in TILES:
+            high, wide = height / count, width / count
+            for row in range(count):
+                for column in range(count):
+                    top, left = (row - TILE_OVERLAP) * high, (column - TILE_OVERLAP) * wide
+                    bottom, right = (row + 1 + TILE_OVERLAP) * high, (column + 1.3) * wide
+                    top, left = max(0, int(top)), max(0, int(left))
+                    part = enlarge(self._gray[top : int(bottom), left : int(right)], 2.0)
+                    crop = Crop(
+                        part, int(left / self._scale), int(top / self._scale), 2.0 * self._scale
+                    )
+                    self._look(crop, find_zxing, "tile")
+                    fixed = replace(crop, picture=threshold(part, 1.0))
+                    self._look(fixed, find_zxing_fixed, "tile threshold")
+
+    def _crop(self, scale: float) -> Crop:
+        """The picture in a size; empty where that would be too large or too small."""
+        height, width = self._gray.shape
+        if min(height, width) * scale < SIDE_PX_MIN and scale < 1:
+            return Crop(self._gray[:0, :0], 0, 0, 1.0)
+        if scale > 1 and height * width * scale**2 > PIXELS_MAX:
+            return Crop(self._gray[:0, :0], 0, 0, 1.0)
+        if scale not in self._sized:
+            change = enlarge if scale > 1 else shrink
+            self._sized[scale] = change(self._gray, scale)
+        return Crop(self._sized[scale], 0, 0, scale * self._scale)
+
+    def _look_in_size(self, scale: float, name: str) -> None:
+        prepare, find = PHOTO_LOOKS[name]
+        crop = self._crop(scale)
+        if crop.picture.size:
+            self._look(replace(crop, picture=prepare(crop.picture)), find, f"{name} x{scale:g}")
+
+    def _look(self, crop: Crop, find: Find, look: str, engine: str = "zxing") -> None:
+        try:
+            found = find(crop.picture)
+        except (cv2.error, ValueError, RuntimeError, MemoryError):
+            return  # no picture, however odd, may end the reading of a folder
+        for symbol in found:
+            self._keep(Found(symbol.text, _mapped(symbol.corners, crop)), engine, look)
+
+    def _add(self, sightings: list[Sighting], crop: Crop) -> None:
+        for seen in sightings:
+            corners = _mapped(tuple((float(x), float(y)) for x, y in seen.corners), crop)  # type: ignore[arg-type]
+            self._keep(Found(seen.text, corners), seen.engine, seen.look)
+
+    def _keep(self, symbol: Found, engine: str, look: str) -> None:
+        """Once for each place and text."""
+        if symbol.text is None:
+            self.located.append(symbol.corners)
+            return
+        known = (s for s in self.sightings if s.text == symbol.text)
+        if any(_overlap(s.corners, symbol.corners) for s in known):
+            return
+        corners = tuple((round(x), round(y)) for x, y in symbol.corners)
+        area = area_of(symbol.corners)
+        self.sightings.append(Sighting(symbol.text, corners, area, engine, look))
+
+    def _unread(self) -> list[Corners]:
+        """Located places that nothing was read at, each once, the largest first."""
+        places: list[Corners] = []
+        for corners in sorted(self.located, key=area_of, reverse=True):
+            taken = [s.corners for s in self.sightings] + list(places)
+            if not any(_overlap(other, corners) for other in taken):
+                places.append(corners)
+        return places
+
+
+def _at(corners: Corners, laid: Picture) -> list[Found]:
+    """What is read in a symbol laid flat, where it is in the photo."""
+    return [Found(found.text, corners) for found in find_zxing(laid) if found.text is not None]
+
+
+def _mapped(corners: Corners, crop: Crop) -> Corners:
+    points = ((crop.left + x / crop.scale, crop.top + y / crop.scale) for x, y in corners)
+    return tuple(points)  # type: ignore[return-value]
+
+
+def _overlap(one: tuple[tuple[float, float], ...], other: Corners) -> bool:
+    """Whether the middle of one is in the other's reach, either way round."""
+    a, b = place_of(_floats(one)), place_of(other)
+    return max(abs(a.x - b.x), abs(a.y - b.y)) < max(a.side, b.side) / 2
+
+
+def _floats(corners: tuple[tuple[float, float], ...]) -> Corners:
+    return tuple((float(x), float(y)) for x, y in corners)  # type: ignore[return-value]
+
+
+def read_still(picture: Picture) -> list[Sighting]:
+    """All codes in a photo. Raises ValueError for what is no picture."""
+    return PhotoReader(picture).read()

@@ -1,0 +1,154 @@
+"""One presentation is one scan: which of the codes in view is taken, and when it is a new one.
+
+Pure: times are arguments, in seconds.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from badges.credential.credential import PREFIX
+
+
+@dataclass(frozen=True)
+class Code:
+    """A code in view: its text, and its area in square pixels."""
+
+    text: str
+    area: float
+
+    @property
+    def badge_like(self) -> bool:
+        """Whether it may be a badge of some event, and not a poster or a ticket."""
+        return self.text.startswith(PREFIX)
+
+
+class Presentations:
+    """Which sightings begin a new presentation."""
+
+    MEMORY_MAX = 256  # codes; a phone that flickers through others' codes must not fill the memory
+
+    def __init__(self, hold_s: float = 3.0) -> None:
+        """A code seen again within `hold_s` of when it was last seen is still the same one."""
+        self._hold_s = hold_s
+        self._seen_at: dict[str, float] = {}  # the one seen longest ago first
+
+    def present(self, text: str, at_s: float) -> bool:
+        """Whether `text`, in view at `at_s`, is newly presented, whatever was in view between.
+
+        Where time runs backwards by more than `hold_s`, everything is new.
+        """
+        seen_at = self._seen_at.pop(text, None)
+        self._seen_at[text] = at_s
+        if len(self._seen_at) > self.MEMORY_MAX:
+            del self._seen_at[next(iter(self._seen_at))]
+        return seen_at is None or abs(at_s - seen_at) > self._hold_s
+
+    def forget(self) -> None:
+        """Let the next sighting of any code count: the door or the direction has changed."""
+        self._seen_at.clear()
+
+
+class Nearest:
+    """Which code is taken where several are in view: the nearest (largest), badges before others.
+
+    Two at about the same distance must not take turns: the one that was taken is kept until another
+    is clearly nearer, or it has gone.
+    """
+
+    NEARER = 1.5  # times the area
+    LINGER_S = 0.5  # one that was not read for a moment has not gone
+    BESIDE_MAX = 16
+
+    def __init__(self) -> None:
+        self._taken: Code | None = None
+        self._seen_at = 0.0
+        self._beside: set[str] = set()  # what was in view together with the one taken
+
+    def choose(self, codes: Sequence[Code], at_s: float) -> Code | None:
+        """The one to take of `codes`; None where there is none, or it is to be waited for."""
+        badges = [code for code in codes if code.badge_like] or list(codes)
+        if not badges:
+            return None
+        first = max(badges, key=lambda code: code.area)
+        taken = self._taken
+        if taken is not None and first.text != taken.text:
+            kept = next((code for code in badges if code.text == taken.text), None)
+            if kept is not None and first.area <= self.NEARER * kept.area:
+                first = kept
+            elif kept is None and self._lingers(taken, first, at_s):
+                return None
+        if taken is None or first.text != taken.text or len(self._beside) > self.BESIDE_MAX:
+            self._beside = set()
+        self._beside |= {code.text for code in badges if code.text != first.text}
+        self._taken, self._seen_at = first, at_s
+        return first
+
+    def _lingers(self, taken: Code, other: Code, at_s: float) -> bool:
+        """Whether `taken`, not read now, still stands in front of the `other`."""
+        if other.text not in self._beside or abs(at_s - self._seen_at) > self.LINGER_S:
+            return False
+        return other.area <= self.NEARER * taken.area
+
+
+def badges_in_view(codes: Iterable[Code]) -> int:
+    """How many different badges; one that is seen on paper and on a phone counts once."""
+    return len({code.text for code in codes if code.badge_like})
+
+
+@dataclass
+class _Showing:
+    """Something that was located, until it was gone for a moment."""
+
+    last_at: float
+    looks: int = 0
+    texts: set[str] = field(default_factory=set)
+
+
+class ReadRate:
+    """Of the codes that were in view in the last minute, the part that was read.
+
+    A code counts once for as long as it is shown, and unread only where it stayed for some looks.
+    """
+
+    SPAN_S = 60.0
+    GONE_S = 0.5
+    UNREAD_LOOKS = 5  # a sixth of a second: less may be a pattern that looks like a code
+    ENDED_MAX = 1000
+
+    def __init__(self) -> None:
+        self._ended: deque[tuple[float, int, int]] = deque(maxlen=self.ENDED_MAX)
+        self._showing: _Showing | None = None
+
+    def look(self, at_s: float, located: bool, texts: Iterable[str] = ()) -> None:
+        """A picture was looked at; `located` tells whether a code was in it, read or not."""
+        texts = set(texts)
+        showing = self._showing
+        if showing is not None and abs(at_s - showing.last_at) > self.GONE_S:
+            self._ended.append((showing.last_at, *self._counts(showing)))
+            showing = self._showing = None
+        if not located and not texts:
+            return
+        if showing is None:
+            showing = self._showing = _Showing(at_s)
+        showing.last_at = at_s
+        showing.looks += 1
+        if len(showing.texts) < Presentations.MEMORY_MAX:
+            showing.texts |= texts
+
+    def counts(self, at_s: float) -> tuple[int, int]:
+        """(shown, read) in the minute before `at_s`."""
+        recent = [(s, r) for ended_at, s, r in list(self._ended) if at_s - ended_at <= self.SPAN_S]
+        showing = self._showing
+        if showing is not None and at_s - showing.last_at <= self.SPAN_S:
+            recent.append(self._counts(showing))
+        return sum(shown for shown, _ in recent), sum(read for _, read in recent)
+
+    def rate(self, at_s: float) -> float | None:
+        """The part, from 0 to 1; None where nothing was shown."""
+        shown, read = self.counts(at_s)
+        return round(read / shown, 3) if shown else None
+
+    def _counts(self, showing: _Showing) -> tuple[int, int]:
+        read = len(showing.texts)
+        return (read or int(showing.looks >= self.UNREAD_LOOKS)), read

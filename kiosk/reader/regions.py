@@ -1,0 +1,165 @@
+"""Where in a picture a code may be: a located symbol, something that moved, or the busiest texture.
+
+All of it works on a thumbnail of about 320 pixels, so that it costs well under a millisecond.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kiosk.camera.sources import Picture
+from kiosk.pictures import cv2
+from kiosk.reader.passes import Corners
+
+THUMB_WIDTH = 320
+CROP_PX_MAX = 480
+CROP_PX_MIN = 96
+MARGIN = 2.0  # side of a crop to that of the symbol in it
+WINDOW_PX = 25  # of the thumbnail: about a badge's code at arm's length
+PATCH_SHARE = 0.5  # of the densest texture, that bounds its patch
+PATCH_MARGIN = 0.8  # side of a code to that of its patch of texture, with some doubt
+TEXTURE_MIN = 5.0  # mean gradient both ways, in gray levels
+MOVED_MIN = 12  # gray levels
+MOVED_SHARE_MAX = 0.6  # above it the light or the camera moved, not a badge
+
+
+@dataclass(frozen=True)
+class Place:
+    """A square in a picture, in pixels: its middle and its side."""
+
+    x: float
+    y: float
+    side: float
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of a picture from (left, top), scaled by `scale`."""
+
+    picture: Picture
+    left: int
+    top: int
+    scale: float
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Share of a thumbnail that changed, and where (255); no mask if nothing or nearly all did."""
+
+    share: float
+    mask: Picture | None
+
+
+def place_of(corners: Corners) -> Place:
+    """The square around four corners."""
+    xs = [x for x, _ in corners]
+    ys = [y for _, y in corners]
+    side = max(max(xs) - min(xs), max(ys) - min(ys), 1.0)
+    return Place((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2, side)
+
+
+def area_of(corners: Corners) -> float:
+    """Area of a quadrangle in square pixels."""
+    following = corners[1:] + corners[:1]
+    doubled = sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))
+    return abs(doubled) / 2
+
+
+def crop_at(gray: Picture, place: Place) -> Crop:
+    """The crop around `place`, at most 480 pixels wide and high: larger ones are reduced."""
+    height, width = gray.shape
+    reach = max(place.side * MARGIN, CROP_PX_MIN) / 2
+    left, right = max(0, int(place.x - reach)), min(width, int(place.x + reach))
+    top, bottom = max(0, int(place.y - reach)), min(height, int(place.y + reach))
+    part = gray[top:bottom, left:right]
+    if not part.size:
+        return Crop(gray[:0, :0], 0, 0, 1.0)
+    scale = min(1.0, CROP_PX_MAX / max(part.shape))
+    if scale < 1.0:
+        part = _resized(part, scale)
+    return Crop(np.ascontiguousarray(part), left, top, scale)
+
+
+def reduced(crop: Crop, px_max: int) -> Crop:
+    """The same part of the picture, at most `px_max` pixels wide and high."""
+    shrink = px_max / max(1, *crop.picture.shape)
+    if shrink >= 1:
+        return crop
+    return Crop(_resized(crop.picture, shrink), crop.left, crop.top, crop.scale * shrink)
+
+
+def _resized(part: Picture, scale: float) -> Picture:
+    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def thumbnail(gray: Picture) -> tuple[Picture, float]:
+    """The picture at about 320 pixels wide, and how many of its pixels make one of those."""
+    step = max(1.0, gray.shape[1] / THUMB_WIDTH)
+    return (_resized(gray, 1 / step) if step > 1 else gray), step
+
+
+def motion(thumb: Picture, before: Picture | None) -> Motion:
+    """What changed since `before`, the thumbnail of an earlier frame."""
+    if before is None or before.shape != thumb.shape:
+        return Motion(1.0, None)
+    smooth = cv2.blur(cv2.absdiff(thumb, before), (3, 3))
+    changed = cv2.threshold(smooth, MOVED_MIN, 255, cv2.THRESH_BINARY)[1]
+    share = cv2.countNonZero(changed) / max(1, changed.size)
+    if not 0 < share <= MOVED_SHARE_MAX:
+        return Motion(share, None)
+    return Motion(share, np.asarray(cv2.dilate(changed, np.ones((9, 9), np.uint8)), np.uint8))
+
+
+def busiest(
+    thumb: Picture, step: float, mask: Picture | None = None, limit: int = 1
+) -> list[Place]:
+    """Where gradients both ways are densest (as in a code), within `mask`, the densest first."""
+    if min(thumb.shape) < 8:
+        return []
+    texture = np.asarray(_texture(thumb), np.float32)
+    if mask is not None:
+        texture = np.where(mask > 0, texture, 0)
+    places: list[Place] = []
+    while len(places) < limit:
+        _, strength, _, (x, y) = cv2.minMaxLoc(texture)
+        if strength < TEXTURE_MIN:
+            break
+        left, top, width, height = _patch(texture, x, y, strength * PATCH_SHARE)
+        rim = WINDOW_PX // 2
+        texture[max(0, top - rim) : top + height + rim, max(0, left - rim) : left + width + rim] = 0
+        side = max(width, height, WINDOW_PX) * step * PATCH_MARGIN
+        places.append(Place((left + width / 2) * step, (top + height / 2) * step, side))
+    return places
+
+
+def _patch(texture: "cv2.typing.MatLike", x: int, y: int, least: float) -> tuple[int, ...]:
+    """Left, top, width and height of the patch of texture around (x, y)."""
+    dense = np.asarray(texture >= least, np.uint8)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
+    return tuple(int(edge) for edge in boxes[labels[y, x]][:4])
+
+
+def _texture(thumb: Picture) -> "cv2.typing.MatLike":
+    """The weaker of the mean horizontal and vertical gradients around each pixel."""
+    gray = thumb.astype(np.int16)
+    across = np.zeros(thumb.shape, np.float32)
+    down = np.zeros(thumb.shape, np.float32)
+    across[:, 1:] = np.abs(np.diff(gray, axis=1))
+    down[1:, :] = np.abs(np.diff(gray, axis=0))
+    window = (WINDOW_PX, WINDOW_PX)
+    return cv2.min(cv2.blur(across, window), cv2.blur(down, window))
+
+
+def brightness(thumb: Picture) -> float:
+    """Mean gray level, 0 to 255."""
+    return float(thumb.mean()) if thumb.size else 0.0
+
+
+def sharpness(picture: Picture) -> float:
+    """How much of a picture's contrast is in its finest detail; compares like with like only."""
+    if min(picture.shape) < 8:
+        return 0.0
+    half = _resized(picture, 0.5)
+    contrast = float(half.std())
+    return float(cv2.Laplacian(half, cv2.CV_32F).std()) / max(contrast, 4.0)

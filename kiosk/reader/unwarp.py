@@ -1,0 +1,82 @@
+"""A located symbol laid flat: seen straight from the front, and as if unrolled from a cylinder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from kiosk.camera.sources import Picture
+from kiosk.pictures import cv2
+from kiosk.reader.passes import Corners
+
+EDGE = 0.14  # of the side, around the symbol: the quiet zone
+EDGE_MAX = 0.45
+BORDER_MODULES = 6.5  # from an eye's middle to the end of the quiet zone, nearly
+MODULE_PX = 5.0  # of the flat symbol
+SIDE_PX = (100, 480)
+REACHES = (20.0, 35.0, 50.0)  # half of what the symbol takes of a cylinder, in degrees
+TURNS = (0.0, -22.0, 22.0)  # how far its middle is turned away
+SAGS = (0.0, -0.03, 0.03, -0.06, 0.06, -0.1, 0.1)  # how far its lines hang, of its side
+
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Bend:
+    """Around an upright cylinder, or a lying one."""
+
+    upright: bool = True
+    reach: float = 0.0  # degrees, as the next
+    turn: float = 0.0
+    sag: float = 0.0
+
+
+FLAT = Bend()
+BENDS = tuple(
+    Bend(upright, reach, turn, sag)
+    for reach, sag, turn, upright in product(REACHES, SAGS, TURNS, (True, False))
+)
+
+
+def flat(gray: Picture, corners: Corners, bend: Bend = FLAT, edge: float = EDGE) -> Picture:
+    """What is between `corners`, and an edge around it, as a square; empty if there is nothing."""
+    points = np.array(corners, np.float32)
+    if cv2.contourArea(points) < 100:
+        return gray[:0, :0]
+    edge = min(edge, EDGE_MAX)
+    size = int(np.clip(MODULE_PX * BORDER_MODULES / edge, *SIDE_PX))
+    whole = int(size * (1 + 2 * edge))
+    line = ((np.arange(whole) + 0.5) / whole * (1 + 2 * edge) - edge).astype(np.float32)
+    along, hangs = _bent(line, bend)
+    if bend.upright:
+        u, v = np.broadcast_to(along, (whole, whole)), line[:, None] + hangs
+    else:
+        u, v = line + hangs[:, None], np.broadcast_to(along[:, None], (whole, whole))
+    unit = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+    matrix = cv2.getPerspectiveTransform(unit, points).astype(np.float32)
+    depth = matrix[2, 0] * u + matrix[2, 1] * v + matrix[2, 2]
+    x = (matrix[0, 0] * u + matrix[0, 1] * v + matrix[0, 2]) / depth
+    y = (matrix[1, 0] * u + matrix[1, 1] * v + matrix[1, 2]) / depth
+    laid = cv2.remap(gray, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(laid, np.uint8)
+
+
+def _bent(line: Floats, bend: Bend) -> tuple[Floats, Floats]:
+    """Where points along the paper are in the picture, and how far their lines hang there."""
+    if not bend.reach:
+        return line, np.zeros_like(line)
+    reach, turn = np.radians([bend.reach, bend.turn])
+    ends = turn - reach, turn + reach
+    angle = np.clip(turn + (2 * line - 1) * reach, -1.45, 1.45)
+    along = (np.sin(angle) - np.sin(ends[0])) / (np.sin(ends[1]) - np.sin(ends[0]))
+    straight = np.cos(ends[0]) + (np.cos(ends[1]) - np.cos(ends[0])) * line
+    hangs = (np.cos(angle) - straight) / (1 - np.cos(reach)) * bend.sag
+    return along.astype(np.float32), hangs.astype(np.float32)
+
+
+def unbent(gray: Picture, corners: Corners, edge: float = EDGE) -> Iterator[Picture]:
+    """The symbol laid flat in every way, the likeliest first."""
+    yield flat(gray, corners, FLAT, edge)
+    for bend in BENDS:
+        yield flat(gray, corners, bend, edge)

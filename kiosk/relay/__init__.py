@@ -1,0 +1,4 @@
+"""A relay for a turnstile or a lock: told after the commit, with a time limit.
+
+Begin with `relay.py`. It may use `config` and `texts`.
+"""

@@ -1,0 +1,121 @@
+"""What a snapshot says of the door, as the decision wants it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from badges.admission.facts import AntiPassback, Calendar, Exits, Hall, Session
+from badges.credential.keys import KeyRing, PublicKey, open_ring
+from badges.wire import wire
+
+
+@dataclass(frozen=True)
+class Venue:
+    """The door, its hall and the programme. Names are by language."""
+
+    event_names: Mapping[str, str]
+    time_zone: ZoneInfo
+    calendar: Calendar
+    ring: KeyRing
+    log_name: str
+    log_key: bytes
+    hall: Hall
+    hall_names: Mapping[str, str]
+    door: wire.DoorFacts
+    door_names: Mapping[str, Mapping[str, str]]  # of the halls' doors, by id as text
+    categories: Mapping[int, wire.CategoryFacts]
+    sessions: tuple[Session, ...]  # soonest first
+    session_titles: Mapping[int, Mapping[str, str]]
+    invited: Mapping[int, frozenset[int]]  # sessions by serial
+    refused: Mapping[int, frozenset[int]]  # sessions by serial
+    incarnation: int
+    capacity: int
+    supervisors: tuple[wire.SupervisorFacts, ...]
+    outer: tuple[Hall, ...] = ()  # halls around that the door leads into too, from the inside out
+    outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by hall
+
+    @property
+    def halls(self) -> tuple[int, ...]:
+        """Every hall in which an entry here counts, from the inside out."""
+        return (self.hall.hall_id, *(hall.hall_id for hall in self.outer))
+
+    def sessions_at(self, at: int) -> tuple[Session, ...]:
+        """The sessions that are not yet over."""
+        return tuple(session for session in self.sessions if session.closes_at > at)
+
+    def local_time(self, at: int) -> str:
+        """Hours and minutes on the venue's clocks."""
+        return datetime.fromtimestamp(at / 1000, self.time_zone).strftime("%H:%M")
+
+    def key_expired(self, key_id: int, at: int) -> bool:
+        key = self.ring.keys.get(key_id)
+        return key is None or not key.not_before <= at < key.not_after
+
+
+def read_venue(snapshot: wire.Snapshot, root: PublicKey) -> Venue:
+    """Raises ValueError: the ring is not `root`'s, or there is no such time zone."""
+    try:
+        zone = ZoneInfo(snapshot.time_zone)
+    except (ZoneInfoNotFoundError, OSError):
+        raise ValueError(f"no such time zone: {snapshot.time_zone[:60]!r}") from None
+    sessions = sorted(snapshot.sessions, key=lambda s: (s.opens_at, s.session))
+    return Venue(
+        event_names=snapshot.event_name,
+        time_zone=zone,
+        calendar=Calendar(tuple(snapshot.day_starts)),
+        ring=open_ring(root, snapshot.ring),
+        log_name=snapshot.log_name,
+        log_key=snapshot.log_key,
+        hall=_hall(snapshot.hall),
+        hall_names=snapshot.hall.names,
+        door=snapshot.door,
+        door_names=snapshot.doors,
+        categories={category.code: category for category in snapshot.categories},
+        sessions=tuple(_session(session) for session in sessions),
+        session_titles={session.session: session.titles for session in sessions},
+        invited=_by_serial((s.session, s.invited) for s in sessions),
+        refused=_by_serial((s.session, s.refused) for s in sessions),
+        incarnation=snapshot.incarnation,
+        capacity=snapshot.hall.capacity,
+        supervisors=tuple(snapshot.supervisors),
+        outer=tuple(_hall(one.hall) for one in snapshot.outer_facts),
+        outer_names={one.hall.hall: one.hall.names for one in snapshot.outer_facts},
+    )
+
+
+def _hall(facts: wire.HallFacts) -> Hall:
+    return Hall(
+        hall_id=facts.hall,
+        name=text_in(facts.names, "en"),
+        closed=facts.closed,
+        categories=frozenset(facts.categories),
+        zones=facts.zones,
+        sessions_only=facts.sessions_only,
+        anti_passback=AntiPassback(facts.anti_passback),
+        exits=Exits(facts.exits),
+        facts_age_max_ms=facts.facts_age_max_ms,
+    )
+
+
+def _session(facts: wire.SessionFacts) -> Session:
+    return Session(
+        session_id=facts.session,
+        title=text_in(facts.titles, "en"),
+        opens_at=facts.opens_at,
+        closes_at=facts.closes_at,
+        categories=frozenset(facts.categories),
+    )
+
+
+def _by_serial(lists: Iterable[tuple[int, list[int]]]) -> dict[int, frozenset[int]]:
+    found: dict[int, set[int]] = {}
+    for session, serials in lists:
+        for serial in serials:
+            found.setdefault(serial, set()).add(session)
+    return {serial: frozenset(sessions) for serial, sessions in found.items()}
+
+
+def text_in(names: Mapping[str, str], language: str) -> str:
+    """The name in `language`, else in any; "" where there is none."""
+    return names.get(language) or next(iter(names.values()), "")

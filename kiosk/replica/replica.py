@@ -1,0 +1,323 @@
+"""The kiosk's copy of the server's facts: what its door needs, how fresh it is, sealed names.
+
+One thread writes, any may read: readers see whole transactions and never wait for a writer.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from msgspec import UNSET
+
+from badges.admission.facts import Presence, StayId
+from badges.credential.credential import ForgedError, lookup_id, open_name
+from badges.credential.keys import PublicKey
+from badges.record import StayRef
+from badges.wire import wire
+from kiosk.replica import schema
+from kiosk.replica.door_context import Venue, read_venue
+
+_NO_OTHERS: Mapping[int, Collection[StayId]] = {}
+FRESH_SAVED_MS = 10_000  # how often the age is saved where nothing else is
+_PUT_HOLDER = (
+    "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
+    " VALUES (?, ?, ?, ?)"
+)
+
+
+def now_ms() -> int:
+    """The kiosk's clock: Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """A clock that nobody sets, and that goes on while the machine sleeps where it can."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(clock) // 1_000_000
+
+
+class Replica:
+    """Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        path: Path,
+        kiosk: str,
+        generation: int,
+        root: PublicKey,
+        *,
+        clock: Callable[[], int] = now_ms,
+        monotonic: Callable[[], int] = monotonic_ms,
+    ) -> None:
+        """`root` is the event's key, which must have signed the ring of badge keys."""
+        schema.prepare(path)
+        self._mine = (kiosk, generation)
+        self._root = root
+        self._clock = clock
+        self._monotonic = monotonic
+        self._writing = threading.Lock()
+        self._reading = threading.Lock()
+        self._writer = schema.connect(path)
+        self._reader = schema.connect(path)
+        self._venue = self._load_venue()
+        self._fresh_at: int | None = None  # monotonic
+        self._fresh_saved_at = 0  # monotonic
+        self._start_age()
+
+    def _load_venue(self) -> Venue | None:
+        row = self._reader.execute("SELECT body FROM snapshot").fetchone()
+        if row is None:
+            return None
+        try:
+            return read_venue(wire.decode(row[0], wire.Snapshot), self._root)
+        except ValueError:  # another version's, or another event's: the next snapshot replaces it
+            return None
+
+    def _start_age(self) -> None:
+        """After a restart the age goes on by the wall clock. A clock set back: never had any."""
+        (saved,) = self._reader.execute("SELECT fresh_at FROM progress").fetchone()
+        if saved is not None and self._clock() >= saved:
+            self._fresh_at = self._monotonic() - (self._clock() - saved)
+
+    def __enter__(self) -> "Replica":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go. Closing twice is harmless."""
+        with self._writing, self._reading:
+            self._writer.close()
+            self._reader.close()
+
+    @property
+    def venue(self) -> Venue | None:
+        """The door, its hall and the programme; None before the first snapshot."""
+        return self._venue
+
+    @property
+    def cursor(self) -> int:
+        """Of the last change that is in here."""
+        return int(self._one("SELECT cursor FROM progress")[0])
+
+    @property
+    def names_after(self) -> int:
+        """The row after which names are to be fetched."""
+        return int(self._one("SELECT names_after FROM progress")[0])
+
+    def load(
+        self,
+        snapshot: wire.Snapshot,
+        own_open: Collection[StayId] = (),
+        outer_open: Mapping[int, Collection[StayId]] = _NO_OTHERS,
+    ) -> None:
+        """Take the whole of it, names aside.
+
+        `own_open` are stays that began here, that the server had before it answered, and that are
+        not known to be over: those it no longer counts ended elsewhere. `outer_open` are such stays
+        in the halls around, by hall. Raises ValueError for a snapshot that can't be used, with
+        nothing changed.
+        """
+        venue = read_venue(snapshot, self._root)
+        outer = [msgspec.structs.replace(one, stays=[]) for one in snapshot.outer_facts] or UNSET
+        bare = msgspec.structs.replace(snapshot, holders=[], stays=[], outer=outer)
+        body = wire.encode(bare)
+        told = {snapshot.hall.hall: snapshot.stays}
+        told |= {one.hall.hall: one.stays for one in snapshot.outer_facts}
+        known = {snapshot.hall.hall: own_open, **outer_open}
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO snapshot (one, body) VALUES (1, ?)", (body,))
+            db.execute("DELETE FROM holder")
+            db.executemany(_PUT_HOLDER, (_holder_row(holder) for holder in snapshot.holders))
+            db.execute("DELETE FROM stay")
+            db.execute("DELETE FROM moved")
+            for hall, stays in told.items():
+                for facts in stays:
+                    self._open(db, facts, hall)
+                open_now = {_stay_id(facts.stay) for facts in stays}
+                db.executemany(
+                    "INSERT OR IGNORE INTO ended (seq, hall) VALUES (?, ?)",
+                    ((stay.seq, hall) for stay in known.get(hall, ()) if stay not in open_now),
+                )
+            db.execute("UPDATE progress SET cursor = ?", (snapshot.cursor,))
+        self._venue = venue
+        self.mark_fresh()
+
+    def apply(self, change: wire.Change, cursor: int) -> None:
+        """Take one change of the feed, with its place in it."""
+        with self._write() as db:
+            match change:
+                case wire.HolderChanged(holder):
+                    db.execute(_PUT_HOLDER, _holder_row(holder))
+                case wire.StayOpened(stay, hall) if self._is_here(hall):
+                    self._open(db, stay, hall)
+                case wire.StayClosed(stay, hall, counted=counted) if self._is_here(hall):
+                    (self._move_on if counted else self._end)(db, _stay_id(stay), hall)
+                case _:
+                    pass  # for the journal, or a reason to fetch something
+            db.execute("UPDATE progress SET cursor = ?", (cursor,))
+        self.mark_fresh()
+
+    def take_names(self, page: wire.NamesPage) -> None:
+        """Add a page of sealed names."""
+        with self._write() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO name (lookup, sealed) VALUES (?, ?)",
+                ((name.lookup, name.sealed) for name in page.names),
+            )
+            db.execute("UPDATE progress SET names_after = ?", (page.next,))
+
+    def fetch_names_again(self) -> None:
+        """From the first on: a restored server may number them otherwise."""
+        with self._write() as db:
+            db.execute("UPDATE progress SET names_after = 0")
+
+    def holder(self, serial: int) -> tuple[int, bool]:
+        """Highest issue (0 where nothing is known) and whether it is revoked."""
+        with self._reading:
+            row = self._reader.execute(
+                "SELECT highest_issue, revoked FROM holder WHERE serial = ?", (serial,)
+            ).fetchone()
+        return (row[0], bool(row[1])) if row else (0, False)
+
+    def copied_issue(self, serial: int) -> int:
+        """Badges up to this issue are likely copies; 0: none is."""
+        with self._reading:
+            row = self._reader.execute(
+                "SELECT copied_issue FROM holder WHERE serial = ?", (serial,)
+            ).fetchone()
+        return row[0] if row else 0
+
+    def stays(self, serial: int, hall: int, *, moved: bool = False) -> list[Presence]:
+        """The holder's open stays in the hall that began at other kiosks, the newest first.
+
+        With `moved` those whose holder was seen at another hall since, instead: only an exit from
+        the hall gives their places back.
+        """
+        with self._reading:
+            rows = self._reader.execute(
+                "SELECT kiosk, generation, seq, since, door, override FROM stay"
+                " WHERE serial = ? AND hall = ? AND moved = ? ORDER BY since DESC",
+                (serial, hall, moved),
+            ).fetchall()
+        return [
+            Presence(StayId(*row[:3]), since=row[3], door=str(row[4]), override=bool(row[5]))
+            for row in rows
+        ]
+
+    def is_ended(self, seq: int, hall: int) -> bool:
+        """Whether the stay in the hall that entry `seq` of this kiosk began has ended elsewhere."""
+        with self._reading:
+            row = self._reader.execute(
+                "SELECT 1 FROM ended WHERE seq = ? AND hall = ?", (seq, hall)
+            ).fetchone()
+        return row is not None
+
+    def has_moved(self, seq: int, hall: int) -> bool:
+        """Whether the holder of the stay in the hall that entry `seq` of this kiosk began, and that
+        has not ended, was seen at another hall since.
+        """
+        with self._reading:
+            row = self._reader.execute(
+                "SELECT 1 FROM moved WHERE seq = ? AND hall = ?", (seq, hall)
+            ).fetchone()
+        return row is not None
+
+    def name_of(self, signature: bytes) -> wire.HolderName | None:
+        """The holder's name, which only the badge with this signature opens."""
+        with self._reading:
+            row = self._reader.execute(
+                "SELECT sealed FROM name WHERE lookup = ?", (lookup_id(signature),)
+            ).fetchone()
+        if row is None:
+            return None
+        try:
+            return msgspec.json.decode(open_name(signature, row[0]), type=wire.HolderName)
+        except (ForgedError, msgspec.MsgspecError, ValueError):
+            return None  # no name is better than no answer
+
+    def mark_fresh(self) -> None:
+        """The server has just shown that all of this still stands."""
+        now = self._fresh_at = self._monotonic()
+        if now - self._fresh_saved_at >= FRESH_SAVED_MS:
+            self._fresh_saved_at = now
+            with self._write() as db:
+                db.execute("UPDATE progress SET fresh_at = ?", (self._clock(),))
+
+    def age_ms(self) -> int | None:
+        """How old all of this is at most; None: there was never anything."""
+        if self._venue is None or self._fresh_at is None:
+            return None
+        return max(0, self._monotonic() - self._fresh_at)
+
+    def _is_here(self, hall: int) -> bool:
+        return self._venue is not None and hall in self._venue.halls
+
+    def _open(self, db: sqlite3.Connection, facts: wire.StayFacts, hall: int) -> None:
+        stay = facts.stay
+        if (stay.kiosk, stay.generation) != self._mine:  # the journal knows its own better
+            db.execute(
+                "INSERT OR REPLACE INTO stay"
+                " (kiosk, generation, seq, serial, since, door, override, moved, hall)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(*_key(stay), facts.serial, facts.since, facts.door),
+                    *(facts.override, facts.moved, hall),
+                ),
+            )
+        elif facts.moved:
+            self._move_on(db, _stay_id(stay), hall)
+
+    def _move_on(self, db: sqlite3.Connection, stay: StayId, hall: int) -> None:
+        """Nobody is here by it, as far as entries go; its place is taken until an exit names it."""
+        if (stay.kiosk, stay.generation) == self._mine:
+            db.execute("INSERT OR IGNORE INTO moved (seq, hall) VALUES (?, ?)", (stay.seq, hall))
+        else:
+            db.execute(
+                "UPDATE stay SET moved = 1 WHERE kiosk = ? AND generation = ? AND seq = ?"
+                " AND hall = ?",
+                (*_key(stay), hall),
+            )
+
+    def _end(self, db: sqlite3.Connection, stay: StayId, hall: int) -> None:
+        if (stay.kiosk, stay.generation) == self._mine:
+            db.execute("INSERT OR IGNORE INTO ended (seq, hall) VALUES (?, ?)", (stay.seq, hall))
+        else:
+            db.execute(
+                "DELETE FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall = ?",
+                (*_key(stay), hall),
+            )
+
+    def _one(self, sql: str) -> tuple[int, ...]:
+        with self._reading:
+            row: tuple[int, ...] = self._reader.execute(sql).fetchone()
+        return row
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+
+def _holder_row(holder: wire.HolderFacts) -> tuple[int, int, int, int]:
+    return holder.serial, holder.highest_issue, int(holder.revoked), holder.copied_issue
+
+
+def _key(stay: StayId | StayRef) -> tuple[str, int, int]:
+    return stay.kiosk, stay.generation, stay.seq
+
+
+def _stay_id(stay: StayRef) -> StayId:
+    return StayId(*_key(stay))

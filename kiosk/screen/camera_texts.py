@@ -1,0 +1,68 @@
+"""What the camera's test page says, in English. What the camera says of itself are messages.
+
+`N_` marks what the catalogues translate; words in braces are put in by the page.
+"""
+
+from collections.abc import Mapping
+
+from badges.i18n import N_
+
+CAMERA: Mapping[str, str] = {
+    "title": N_("Camera test"),
+    "back": N_("Back to the door"),
+    "picture": N_("What the reader sees, mirrored; a frame stands around each code that it reads"),
+    "no_camera": N_("This kiosk has no camera: it reads by the hand scanner alone."),
+    "no_picture": N_("No picture yet"),
+    "camera": N_("Camera"),
+    "webcam": N_("webcam {target}"),
+    "file": N_("film {target}"),
+    "folder": N_("folder {target}"),
+    "stream": N_("stream {target}"),
+    "state": N_("State"),
+    "state_starting": N_("starting"),
+    "state_live": N_("works"),
+    "state_lost": N_("lost"),
+    "state_ended": N_("the video has ended"),
+    "light": N_("Light"),
+    "light_dark": N_("too dark: more light"),
+    "light_good": N_("good"),
+    "light_bright": N_("too bright: no lamp or window behind the badge, or a shorter exposure"),
+    "sharpness": N_("Sharpness"),
+    "sharpness_sharp": N_("sharp"),
+    "sharpness_soft": N_("a little soft: hold the badge still to see whether it is the focus"),
+    "sharpness_blurred": N_(
+        "blurred: more light or a shorter exposure; if it stays, set the focus"
+    ),
+    "sharpness_unknown": N_("hold up a badge to judge by"),
+    "sharpness_unclear": N_(
+        "nothing sharp in view: hold up a badge; if it stays so, more light, a shorter exposure, or"
+        " the focus"
+    ),
+    "edge": N_("an edge takes {n} pixels"),
+    "level": N_("mean level {n} of 255"),
+    "read_rate": N_("Read in the last minute"),
+    "rate": N_("{read} of {shown} codes: {n} %"),
+    "rate_none": N_("no code was shown"),
+    "codes": N_("Codes in view"),
+    "looks": N_("Looks"),
+    "looked": N_("{n} a second, {ms} ms each"),
+    "asked_and_got": N_("Asked of the camera, and got"),
+    "thing": N_("Setting"),
+    "asked": N_("Asked"),
+    "got": N_("Got"),
+    "not_taken": N_("not taken"),
+    "untold": N_("it does not say"),
+    "left": N_("left to the camera"),
+    "auto": N_("auto"),
+    "size": N_("Resolution"),
+    "fps": N_("Pictures a second"),
+    "format": N_("Format"),
+    "exposure": N_("Exposure"),
+    "gain": N_("Gain"),
+    "focus": N_("Focus"),
+    "measured": N_("{n} measured"),
+    "how": N_(
+        "Set in settings.toml: camera, camera_width, camera_height, camera_fps, camera_exposure_ms,"
+        " camera_gain, camera_focus."
+    ),
+}

@@ -1,0 +1,147 @@
+"""Everything that the page says of itself, in English. Answers bring their own words.
+
+Other languages stand in `kiosk/screen/translations`; `N_` marks what they translate. A key is what
+the page's scripts ask for; words in braces are put in by them.
+"""
+
+from collections.abc import Mapping
+
+from badges.i18n import N_
+
+WORDS: Mapping[str, str] = {
+    "idle": N_("Show your badge"),
+    "idle_reason": N_("Hold the code up to the camera"),
+    "idle_no_camera": N_("Scan the code with the hand scanner"),
+    "asking": N_("One moment"),
+    "asking_reason": N_("Asking the other doors for a place"),
+    "asking_next": N_("The answer comes within a second"),
+    "places_here": N_("places here"),
+    "places_here_of": N_("places here in {hall}"),
+    "places_hall": N_("places left in the hall"),
+    "places_hall_at": N_("places left in the hall at {time}"),
+    "places_hall_of": N_("places left in {hall}"),
+    "places_hall_of_at": N_("places left in {hall} at {time}"),
+    "answer_free": N_("{n} places left here"),
+    "answer_free_of": N_("{n} places left here in {hall}"),
+    "entry": N_("ENTRY"),
+    "exit": N_("EXIT"),
+    "turn_to_entry": N_("Direction: exit. Change to entry (F8)"),
+    "turn_to_exit": N_("Direction: entry. Change to exit (F8)"),
+    "sound_on": N_("Sound on"),
+    "sound_off": N_("Sound off"),
+    "sound_waits": N_("Sound: press a key"),
+    "sound_waits_why": N_("The browser keeps quiet until a key or click"),
+    "help": N_("Help"),
+    "close": N_("Close"),
+    "back": N_("Back"),
+    "last_scans": N_("Last scans"),
+    "no_scans": N_("No scans yet"),
+    "badge": N_("Badge {n}"),
+    "no_badge": N_("Not a badge"),
+    "online": N_("Online"),
+    "offline": N_("Offline"),
+    "offline_since": N_("Offline since {time}"),
+    "facts": N_("revocations {age} old"),
+    "no_facts": N_("no facts yet"),
+    "waiting": N_("{n} scans waiting"),
+    "waiting_one": N_("1 scan waiting"),
+    "waiting_none": N_("No scans waiting"),
+    "camera_none": N_("No camera"),
+    "camera_starting": N_("Camera starting"),
+    "camera_live": N_("Camera works"),
+    "camera_lost": N_("Camera lost"),
+    "camera_ended": N_("Video ended"),
+    "state_words": N_("{state}: {message}"),
+    "relay_works": N_("Relay works"),
+    "relay_failed": N_("Relay did not work"),
+    "relay_off": N_("Relay off: not used yet"),
+    "ahead": N_("Clock {n} s ahead of the server"),
+    "behind": N_("Clock {n} s behind the server"),
+    "battery": N_("Battery {n} %"),
+    "scanner_repaired": N_("Hand scanner: wrong keyboard layout, read all the same"),
+    "scanner_wrong": N_(
+        "The scanner's keyboard layout is wrong: set scanner and computer to English (US)."
+        " The badge was not checked."
+    ),
+    "retired": N_("This kiosk is retired: it admits nobody. Use another door."),
+    "refused": N_("Tell an admin: {why}"),
+    "not_taken": N_("The kiosk did not take that scan. Scan again."),
+    "not_turned": N_("The direction was not changed. Try again."),
+    "lost": N_("NO KIOSK"),
+    "lost_reason": N_("The screen lost the kiosk"),
+    "lost_next": N_("Admit nobody by this screen. It comes back by itself."),
+    "resting": N_("CLOSED"),
+    "resting_reason": N_("The shift at this door has ended; exits are still recorded"),
+    "resting_counts": N_(
+        "{admitted} admitted · {denied} denied · {exits} exits · {overrides} overrides"
+    ),
+    "resting_next": N_("A supervisor can resume it"),
+    "second": N_("{n} s"),
+    "minute": N_("{n} min"),
+    "hour": N_("{n} h"),
+    "day": N_("{n} d"),
+    "help_admit": N_("Let in"),
+    "help_look": N_("Let in, and read what to notice"),
+    "help_deny": N_("Do not let in; the reason and the next step stand below"),
+    "help_goodbye": N_("An exit was recorded; nobody is ever kept in"),
+    "help_keys": N_("F1 help · F2 language · F4 sound · F8 direction · F9 supervisor"),
+    "help_scanner": N_("A hand scanner works at any time; no field needs to be chosen"),
+    "by": N_("By {name}"),
+    "camera_page": N_("Test the camera"),
+}
+
+# The supervisor's panel. What was refused, and the reasons to choose from, come with their words.
+SUPERVISOR: Mapping[str, str] = {
+    "supervisor": N_("Supervisor"),
+    "no_supervisors": N_("No supervisor has a PIN yet. An admin sets PINs on the server."),
+    "who": N_("Who are you?"),
+    "pin_of": N_("PIN of {name}"),
+    "digit_back": N_("Delete the last digit"),
+    "unlock": N_("Unlock"),
+    "pin_waits": N_("Too many wrong PINs. Try again in {time}."),
+    "locks_in": N_("locks in {time}"),
+    "lock": N_("Lock"),
+    "override": N_("Admit in spite of denial"),
+    "override_short": N_("Supervisor: admit…"),
+    "override_none": N_("Nobody was denied in the last minute"),
+    "override_why": N_("Why is {who} admitted?"),
+    "override_do": N_("Admit"),
+    "annul": N_("Annul the last admission"),
+    "annul_none": N_("No admission here in the last 15 minutes"),
+    "annul_why": N_("Why is the admission of {who} annulled?"),
+    "annul_do": N_("Annul"),
+    "note": N_("Reason (no names; it stays in the log for ever)"),
+    "overtaken": N_("Another scan came in between. Choose again."),
+    "time_left": N_("{time} left"),
+    "find": N_("Find a person by name"),
+    "find_hint": N_("Name, organisation: at least two letters"),
+    "find_do": N_("Find"),
+    "find_none": N_("Nobody found"),
+    "find_more": N_("There are more: write more of the name"),
+    "find_confirm": N_("Admit this person without a badge?"),
+    "door": N_("Door and direction"),
+    "doors": N_("This kiosk stands at"),
+    "door_here": N_("here now"),
+    "door_do": N_("Change door"),
+    "direction_now": N_("Direction"),
+    "end_shift": N_("End the shift"),
+    "end_shift_ask": N_(
+        "Nobody will be admitted at this door until the shift is resumed. Its places go back to the"
+        " hall."
+    ),
+    "end_shift_do": N_("End the shift now"),
+    "resume": N_("Resume the shift"),
+    "not_done": N_("The kiosk did not answer. Try again."),
+    "keyboard": N_("Letters on the screen"),
+    "key_space": N_("Space"),
+    "key_back": N_("Delete"),
+    "somebody": N_("somebody without a badge"),
+}
+
+# For whoever reaches the page without its link.
+CLOSED = {
+    "closed": N_(
+        "This screen opens by its own link, once for each browser. The user who runs the kiosk"
+        " finds the newest one with: hallkeeper-kiosk link"
+    ),
+}

@@ -1,0 +1,260 @@
+"""A supervisor's word against the door's: admit in spite of a denial, or annul an admission.
+
+Both are new records beside the old ones, with the supervisor and the reason. An override needs a
+place like any entry: an ordinary one where the door has it free, else one between the hall's
+capacity and its fire limit.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from badges.admission import Admitted, Direction, Flag, Reason, Scan
+from badges.admission.facts import AntiPassback, Decision, StayId
+from badges.credential.credential import Credential, CredentialFlag
+from badges.record import ScanRecord
+from badges.wire.wire import HolderName
+from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
+from kiosk.door.answer import Answer, explain_in, make_answer
+from kiosk.door.facts import Known, least_free
+from kiosk.journal.journal import Draft, Journal, OuterDraft, Step
+from kiosk.replica.door_context import Venue
+from kiosk.replica.replica import Replica
+from kiosk.supervisor.texts import SupervisorError, annul_words, override_words
+from kiosk.sync.link import Skew
+from kiosk.texts.catalogue import each
+
+ANNUL_MS = 15 * 60_000
+LAST_RECORDS = 64  # of the newest, in which the last admission is looked for
+
+# Where there is nobody to admit, or the kiosk may admit nobody.
+NEVER = frozenset(
+    {
+        Reason.NOT_A_BADGE,
+        Reason.FORGED,
+        Reason.OTHER_EVENT,
+        Reason.KIOSK_RETIRED,
+        Reason.DOOR_RESTING,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Word:
+    """Who says so, and why."""
+
+    user: str  # as records name the supervisor
+    name: str
+    note: str
+
+
+class Overruling:
+    """Of one door. May be called from several threads."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        replica: Replica,
+        *,
+        ask_for_place: Callable[[int], bool] = lambda hall: False,
+        skew: Callable[[], Skew | None] = lambda: None,
+    ) -> None:
+        """`ask_for_place` asks the server for a place beyond the capacity."""
+        self._journal = journal
+        self._replica = replica
+        self._known = Known(replica)
+        self._ask_for_place = ask_for_place
+        self._skew = skew
+
+    def override(self, denied: Answer, word: Word, *, at: int) -> Answer:
+        """Admit whom `denied` refused. Raises SupervisorError, NotReadyError or JournalError."""
+        venue, badge = self._venue(), denied.badge
+        if badge is None:
+            raise SupervisorError("not_overridable")
+        admitted = self._enter(venue, badge, word, at)
+        if admitted is None and self._wait_for_places(venue):
+            admitted = self._enter(venue, badge, word, at)
+        if admitted is None:
+            raise SupervisorError("no_place")
+        decision, seq, free = admitted
+        scan = Scan(badge, Direction.ENTRY, at)
+        answer = make_answer(
+            scan, decision, venue, seq=seq, free=free, holder=denied.holder, by=word.name
+        )
+        words = each(
+            lambda lang: override_words(
+                lang, explain_in(lang, scan, decision, venue), answer.tone, word.name, word.note
+            )
+        )
+        return replace(answer, act="override", explanation=words)
+
+    def _wait_for_places(self, venue: Venue) -> bool:
+        """Whether the server could be asked for those that lack, in any hall that an entry here
+        enters. They have come by then, or do not come in time.
+        """
+        lacking = [h for h in venue.halls if not self._journal.has_place(h, override=True)]
+        if not all([self._ask_for_place(hall) for hall in lacking]):
+            return False
+        deadline = time.monotonic() + PLACE_WAIT_S
+        for hall in lacking:
+            left = max(0.0, deadline - time.monotonic())
+            self._journal.wait_for_place(hall, left, override=True)
+        return True
+
+    def _enter(
+        self, venue: Venue, badge: Credential, word: Word, at: int
+    ) -> tuple[Decision, int, tuple[int, int]] | None:
+        """The decision, its sequence and the places left, committed; None without a place in each
+        hall. An ordinary one serves where there is one, whatever another hall has.
+        """
+        skew = self._skew()
+        with self._journal.step() as step:
+            beyond = {hall: _pool(step, hall) for hall in venue.halls}
+            if None in beyond.values():
+                return None
+            decision = Admitted(flags=self._flags(badge, venue, step))
+            outer = (hall.hall_id for hall in venue.outer)
+            record = step.append(
+                Draft(
+                    direction=Direction.ENTRY,
+                    door=venue.door.door,
+                    hall=venue.hall.hall_id,
+                    scanned_at=at,
+                    decision=decision,
+                    badge=badge,
+                    act="override",
+                    by=word.user,
+                    note=word.note,
+                    override_place=bool(beyond[venue.hall.hall_id]),
+                    skew_ms=skew.ms if skew else None,
+                    epoch=skew.epoch if skew else 0,
+                    facts_age_ms=self._replica.age_ms(),
+                    outer=tuple(OuterDraft(h, override_place=bool(beyond[h])) for h in outer),
+                )
+            )
+            return decision, record.seq, least_free(venue, step)
+
+    def _flags(self, badge: Credential, venue: Venue, step: Step) -> frozenset[Flag]:
+        flags = set()
+        if badge.issue <= self._replica.copied_issue(badge.serial):
+            flags.add(Flag.LIKELY_COPY)
+        if self._known.presence(badge.serial, venue.hall.hall_id, step) is not None:
+            flags.add(Flag.PASSBACK)
+        for hall in venue.outer:
+            watched = hall.anti_passback is not AntiPassback.OFF
+            if watched and self._known.presence(badge.serial, hall.hall_id, step) is not None:
+                flags.add(Flag.PASSBACK)
+        if badge.flags & CredentialFlag.ATTENTION:
+            flags.add(Flag.ATTENTION)
+        if badge.flags & CredentialFlag.ESCORT:
+            flags.add(Flag.ESCORT)
+        return frozenset(flags)
+
+    def last_entry(self) -> ScanRecord | None:
+        """The last admission here, whether or not it is over."""
+        for record in self._journal.newest(LAST_RECORDS):
+            if record.direction == "entry" and record.decision == "admitted":
+                return record
+        return None
+
+    def may_annul(self, entry: ScanRecord, at: int) -> str:
+        """ "" where an admission here can be annulled, else the code of why not."""
+        if abs(at - entry.scanned_at) > ANNUL_MS:
+            return "too_late"
+        with self._journal.step() as step:
+            return "" if self._stands(entry, step) else "already_over"
+
+    def _stands(self, entry: ScanRecord, step: Step) -> bool:
+        assert entry.serial is not None
+        return self._known.is_open(entry.seq, entry.serial, entry.hall, step)
+
+    def annul(self, seq: int, word: Word, *, holder: HolderName | None, at: int) -> Answer:
+        """Say that the last admission, `seq`, did not happen: its place is free again.
+
+        Raises SupervisorError, NotReadyError or JournalError.
+        """
+        venue, entry = self._venue(), self.last_entry()
+        if entry is None:
+            raise SupervisorError("nothing_to_annul")
+        if entry.seq != seq:
+            raise SupervisorError("not_last")
+        refused = self.may_annul(entry, at)
+        if refused:
+            raise SupervisorError(refused)
+        badge, skew = _badge_of(entry), self._skew()
+        stay = StayId(entry.kiosk, entry.generation, entry.seq)
+        decision = Admitted(closes=stay)
+        with self._journal.step() as step:
+            if not self._stands(entry, step):
+                raise SupervisorError("already_over")
+            record = step.append(
+                Draft(
+                    direction=Direction.EXIT,
+                    door=entry.door,
+                    hall=entry.hall,
+                    scanned_at=at,
+                    decision=decision,
+                    badge=badge,
+                    act="annul",
+                    by=word.user,
+                    note=word.note,
+                    skew_ms=skew.ms if skew else None,
+                    epoch=skew.epoch if skew else 0,
+                    facts_age_ms=self._replica.age_ms(),
+                    outer=tuple(OuterDraft(one.hall, closes=stay) for one in entry.outer_halls),
+                )
+            )
+            free = least_free(venue, step)
+        return _annulled(venue, entry, badge, decision, record, free, word, holder)
+
+    def _venue(self) -> Venue:
+        venue = self._replica.venue
+        if venue is None:
+            raise NotReadyError
+        return venue
+
+
+def _pool(step: Step, hall: int) -> bool | None:
+    """Which place an override takes: False an ordinary one, True one beyond; None: there is none.
+
+    Raises SupervisorError where this kiosk may admit nobody.
+    """
+    if step.state.fenced:
+        raise SupervisorError("kiosk_retired")
+    if step.state.resting:
+        raise SupervisorError("resting")
+    if step.account(hall).free > 0:
+        return False
+    return True if step.account(hall, override=True).free > 0 else None
+
+
+def _badge_of(entry: ScanRecord) -> Credential:
+    """Whom an entry let in, as far as its record says."""
+    assert entry.serial is not None
+    return Credential(
+        serial=entry.serial,
+        issue=entry.issue or 1,
+        category=entry.category or 0,
+        valid_days=0,
+        zones=0,
+        key_id=0,
+    )
+
+
+def _annulled(
+    venue: Venue,
+    entry: ScanRecord,
+    badge: Credential,
+    decision: Decision,
+    record: ScanRecord,
+    free: tuple[int, int],
+    word: Word,
+    holder: HolderName | None,
+) -> Answer:
+    scan = Scan(badge, Direction.EXIT, record.scanned_at)
+    answer = make_answer(
+        scan, decision, venue, seq=record.seq, free=free, holder=holder, by=word.name
+    )
+    time = venue.local_time(entry.scanned_at)
+    words = each(lambda lang: annul_words(lang, time, word.name, word.note))
+    return replace(answer, act="annul", explanation=words)

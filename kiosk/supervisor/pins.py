@@ -1,0 +1,108 @@
+"""Supervisors' PINs: checked here against argon2id hashes, so with or without a network.
+
+A wrong try is on disk before it is looked at, and counts for the user and for the kiosk as a whole:
+pulling the plug wins no tries. docs/doors.md has what the hashes on a stolen kiosk are worth.
+"""
+
+import threading
+from collections.abc import Callable
+
+import argon2
+import msgspec
+
+from badges.wire.facts import SupervisorFacts
+from kiosk.supervisor.state_file import Kept, SupervisorFile, Tries
+from kiosk.supervisor.texts import SupervisorError
+
+USER_TRIES = 5
+KIOSK_TRIES = 10  # of all users together
+LOCK_MS = 60_000  # after the last try that was free; each wrong one after it doubles it
+LOCK_MS_MAX = 15 * 60_000
+_KIOSK = "kiosk"
+
+
+class Pins:
+    """Thread-safe; one PIN is checked at a time, on the caller's thread."""
+
+    def __init__(
+        self,
+        file: SupervisorFile,
+        *,
+        clock: Callable[[], int],
+        monotonic: Callable[[], int],
+    ) -> None:
+        """Both clocks are in ms."""
+        self._file = file
+        self._clock = clock
+        self._monotonic = monotonic
+        self._checking = threading.Lock()
+        self._hasher = argon2.PasswordHasher()
+        # While this process runs, a clock that is set shortens no lock.
+        self._ends = {
+            key: monotonic() + _left(key, tries, clock()) for key, tries in file.kept.tries.items()
+        }
+
+    def locked_until(self, user: int | None = None) -> int | None:
+        """Until when (Unix ms) no PIN of the user, or None: of anybody, is looked at."""
+        key = _KIOSK if user is None else str(user)
+        left = self._ends.get(key, 0) - self._monotonic()
+        # Whole seconds: what is shown must not change with each look.
+        return None if left <= 0 else (self._clock() + left + 999) // 1000 * 1000
+
+    def check(self, supervisor: SupervisorFacts, pin: str) -> None:
+        """Raises SupervisorError: `wrong_pin`, or `pin_locked` without a look at the PIN."""
+        with self._checking:
+            until = max(self.locked_until(supervisor.user) or 0, self.locked_until() or 0)
+            if until:
+                minutes = max(1, -(-(until - self._clock()) // 60_000))
+                raise SupervisorError("pin_locked", minutes=minutes, retry_at=until)
+            self._count(str(supervisor.user))
+            if not self._is_right(supervisor.pin_hash, pin):
+                raise SupervisorError("wrong_pin", tries=self._tries_left(supervisor.user))
+            self._forgive(str(supervisor.user))
+
+    def _is_right(self, pin_hash: str, pin: str) -> bool:
+        try:
+            return self._hasher.verify(pin_hash, pin)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+
+    def _count(self, user: str) -> None:
+        """One more wrong try, until it proves right."""
+        now, mono = self._clock(), self._monotonic()
+
+        def step(kept: Kept) -> Kept:
+            more = {key: Tries(_wrong(kept, key) + 1, now) for key in (user, _KIOSK)}
+            return msgspec.structs.replace(kept, tries=kept.tries | more)
+
+        kept = self._file.change(step)
+        self._ends |= {key: mono + _lock_ms(key, _wrong(kept, key)) for key in (user, _KIOSK)}
+
+    def _forgive(self, user: str) -> None:
+        def step(kept: Kept) -> Kept:
+            others = {k: t for k, t in kept.tries.items() if k not in (user, _KIOSK)}
+            return msgspec.structs.replace(kept, tries=others)
+
+        self._file.change(step)
+        for key in (user, _KIOSK):
+            self._ends.pop(key, None)
+
+    def _tries_left(self, user: int) -> int:
+        limits = ((str(user), USER_TRIES), (_KIOSK, KIOSK_TRIES))
+        return min(max(0, most - _wrong(self._file.kept, key)) for key, most in limits)
+
+
+def _wrong(kept: Kept, key: str) -> int:
+    tries = kept.tries.get(key)
+    return tries.count if tries else 0
+
+
+def _lock_ms(key: str, count: int) -> int:
+    over = count - (KIOSK_TRIES if key == _KIOSK else USER_TRIES)
+    return 0 if over < 0 else min(LOCK_MS_MAX, LOCK_MS << min(over, 10))
+
+
+def _left(key: str, tries: Tries, now: int) -> int:
+    """What is left of a lock after a restart, by the wall clock; a clock set back adds nothing."""
+    lock_ms = _lock_ms(key, tries.count)
+    return min(lock_ms, max(0, tries.at + lock_ms - now))

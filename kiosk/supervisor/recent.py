@@ -1,0 +1,91 @@
+"""What happened at this door a moment ago, and a supervisor may still overrule."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from badges.admission import Denied, Direction
+from badges.credential.badge_number import badge_number
+from badges.record import ScanRecord
+from badges.wire.wire import HolderName
+from kiosk.door.answer import Answer
+from kiosk.journal.journal import State
+from kiosk.supervisor.override import ANNUL_MS, NEVER, Overruling
+
+OVERRIDE_MS = 60_000  # after the denial
+
+
+class Recent:
+    """Thread-safe; `saw` is called with every answer that is given here."""
+
+    def __init__(
+        self, overruling: Overruling, *, clock: Callable[[], int], monotonic: Callable[[], int]
+    ) -> None:
+        self._overruling = overruling
+        self._clock = clock
+        self._monotonic = monotonic
+        self._guard = threading.Lock()
+        self._denied: tuple[Answer, int] | None = None  # the newest denial, and when (monotonic)
+        self._admitted: tuple[int, HolderName | None] = (0, None)  # the last one's name
+        self._last_entry: tuple[int, ScanRecord | None] = (-1, None)  # as of a sequence
+
+    def saw(self, answer: Answer) -> None:
+        with self._guard:
+            if isinstance(answer.decision, Denied):
+                self._denied = (answer, self._monotonic())
+            elif answer.direction is Direction.ENTRY:
+                self._admitted = (answer.seq, answer.holder)
+                if self._denied is not None and self._denied[0].serial == answer.serial:
+                    self._denied = None
+
+    def forget_denial(self) -> None:
+        with self._guard:
+            self._denied = None
+
+    def denial(self) -> tuple[Answer, Denied] | None:
+        """The newest denial, while it can be overridden."""
+        found = self._denied
+        if found is None or self._monotonic() - found[1] > OVERRIDE_MS:
+            return None
+        answer = found[0]
+        assert isinstance(answer.decision, Denied)
+        return answer, answer.decision
+
+    def name_of(self, seq: int) -> HolderName | None:
+        """Who entry `seq` let in, if it was the last one and no restart came between."""
+        last, holder = self._admitted
+        return holder if seq == last else None
+
+    def status(self, state: State) -> dict[str, Any]:
+        """Fields of the screen's status."""
+        return {"can_override": self._can_override(), "can_annul": self._can_annul(state)}
+
+    def _can_override(self) -> dict[str, Any] | None:
+        found = self.denial()
+        if found is None or found[0].badge is None or found[1].reason in NEVER:
+            return None
+        answer, denied = found
+        until = answer.scanned_at + OVERRIDE_MS
+        about = _about(answer.seq, answer.scanned_at, until, answer.serial, answer.holder)
+        return about | {"reason": denied.reason}
+
+    def _can_annul(self, state: State) -> dict[str, Any] | None:
+        if self._last_entry[0] != state.last_seq:
+            self._last_entry = (state.last_seq, self._overruling.last_entry())
+        entry = self._last_entry[1]
+        if entry is None or self._overruling.may_annul(entry, self._clock()):
+            return None
+        until = entry.scanned_at + ANNUL_MS
+        return _about(entry.seq, entry.scanned_at, until, entry.serial, self.name_of(entry.seq))
+
+
+def _about(
+    seq: int, at: int, until: int, serial: int | None, holder: HolderName | None
+) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "at": at,
+        "until": until,
+        "badge": None if serial is None else badge_number(serial),
+        "name": holder.name if holder else None,
+    }

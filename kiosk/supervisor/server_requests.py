@@ -1,0 +1,55 @@
+"""What a supervisor asks of the server: who somebody is, what doors there are, to move to another.
+
+Names on a kiosk are ciphertext that only their badges open, so without the server nobody can be
+looked up; and only the server moves a kiosk.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from msgspec import Struct
+
+from badges.wire import supervisor
+from kiosk.supervisor.texts import REFUSALS, SupervisorError
+from kiosk.sync.transport import Transport, TransportError
+
+T = TypeVar("T", bound=Struct)
+
+
+class ServerDesk:
+    """On a connection of its own: scans never wait for it."""
+
+    def __init__(self, transport: Transport, is_online: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._is_online = is_online
+
+    def look_up(self, words: str, by: str) -> supervisor.Found:
+        """People by name or organisation. Raises SupervisorError."""
+        asked = supervisor.LookUp(words, by)
+        return self._ask(lambda: self._transport.post("/api/people", asked, supervisor.Found))
+
+    def doors(self) -> list[supervisor.DoorChoice]:
+        """Every door of the event. Raises SupervisorError."""
+        found = self._ask(lambda: self._transport.get("/api/doors", supervisor.DoorChoices))
+        return found.doors
+
+    def move(self, door: int, by: str) -> None:
+        """This kiosk stands at that door from now on. Raises SupervisorError."""
+        asked = supervisor.MoveDoor(door, by)
+        self._ask(lambda: self._transport.post("/api/door", asked, supervisor.Moved))
+
+    def _ask(self, request: Callable[[], T]) -> T:
+        if not self._is_online():  # at once, rather than after a time-out
+            raise SupervisorError("no_server")
+        try:
+            return request()
+        except TransportError as error:
+            raise SupervisorError(_code(error)) from None
+
+
+def _code(error: TransportError) -> str:
+    if error.code in REFUSALS:
+        return error.code
+    if error.code == "retired":
+        return "kiosk_retired"
+    return "failed" if error.permanent else "no_server"

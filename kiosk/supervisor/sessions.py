@@ -1,0 +1,112 @@
+"""Who is unlocked at this kiosk: one supervisor, by a PIN, until the screen is idle for a while."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from badges.wire.facts import SupervisorFacts
+from kiosk.door.admit import NotReadyError
+from kiosk.replica.replica import Replica
+from kiosk.supervisor.pins import Pins
+from kiosk.supervisor.state_file import SupervisorFile
+from kiosk.supervisor.texts import SupervisorError
+
+IDLE_MS = 2 * 60_000
+
+
+@dataclass(frozen=True)
+class Session:
+    """Somebody's PIN was right a short while ago."""
+
+    supervisor: SupervisorFacts
+    until: int  # Unix ms, for the screen
+    ends: int  # monotonic ms
+
+    @property
+    def by(self) -> str:
+        """How records and the server name the supervisor."""
+        return f"user:{self.supervisor.user}"
+
+    @property
+    def name(self) -> str:
+        return self.supervisor.name
+
+    def shown(self) -> dict[str, Any]:
+        """As the screen knows it."""
+        return {"user": self.supervisor.user, "name": self.name, "until": self.until}
+
+
+class Sessions:
+    """Thread-safe. `on_end` is called when a session ends, however it does."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        file: SupervisorFile,
+        *,
+        clock: Callable[[], int],
+        monotonic: Callable[[], int],
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._replica = replica
+        self._clock = clock
+        self._monotonic = monotonic
+        self._on_end = on_end
+        self._pins = Pins(file, clock=clock, monotonic=monotonic)
+        self._guard = threading.Lock()
+        self._session: Session | None = None
+
+    def unlock(self, user: int, pin: str) -> Session:
+        """Raises SupervisorError or NotReadyError. Takes some 50 ms of a core."""
+        venue = self._replica.venue
+        if venue is None:
+            raise NotReadyError
+        supervisor = next((s for s in venue.supervisors if s.user == user), None)
+        if supervisor is None:
+            raise SupervisorError("not_a_supervisor")
+        self._pins.check(supervisor, pin)
+        self.lock()  # what a colleague had open is not this one's
+        with self._guard:
+            self._session = session = self._fresh(supervisor)
+        return session
+
+    def lock(self) -> None:
+        with self._guard:
+            self._session = None
+        self._on_end()
+
+    def require(self) -> Session:
+        """Raises SupervisorError where nobody is unlocked; else the idle time begins anew."""
+        session = self.live()
+        with self._guard:
+            if session is None or self._session is not session:
+                raise SupervisorError("not_unlocked")
+            self._session = session = self._fresh(session.supervisor)
+        return session
+
+    def live(self) -> Session | None:
+        """Who is unlocked; nobody after the idle time, or when the server has said otherwise."""
+        session, venue = self._session, self._replica.venue
+        if session is None:
+            return None
+        known = venue is not None and session.supervisor in venue.supervisors
+        if known and self._monotonic() < session.ends:
+            return session
+        self.lock()
+        return None
+
+    def status(self) -> dict[str, Any]:
+        """Fields of the screen's status."""
+        session, venue = self.live(), self._replica.venue
+        return {
+            "supervisors": tuple(
+                {"user": s.user, "name": s.name, "locked_until": self._pins.locked_until(s.user)}
+                for s in (venue.supervisors if venue else ())
+            ),
+            "supervisor": None if session is None else session.shown(),
+            "pin_locked_until": self._pins.locked_until(),
+        }
+
+    def _fresh(self, supervisor: SupervisorFacts) -> Session:
+        return Session(supervisor, self._clock() + IDLE_MS, self._monotonic() + IDLE_MS)

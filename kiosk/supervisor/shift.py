@@ -1,0 +1,90 @@
+"""A shift at a door: ended and begun by a supervisor, in figures that come from the journal."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from badges.record import ScanRecord, decode_record
+from kiosk.journal.journal import Journal, State
+from kiosk.supervisor.state_file import SupervisorFile
+
+PAGE = 2_000  # records
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What was recorded here since the shift began."""
+
+    admitted: int = 0  # also by name and by a supervisor's word
+    denied: int = 0
+    exits: int = 0
+    overrides: int = 0
+    annulled: int = 0
+    looked_up: int = 0  # admitted by name, without a badge
+
+
+def totals(journal: Journal, after: int) -> Totals:
+    """Of the records after sequence `after`."""
+    sums = dict.fromkeys(asdict(Totals()), 0)
+    while page := journal.stored(after, PAGE):
+        for stored in page:
+            for name in _counts_as(decode_record(stored.record)):
+                sums[name] += 1
+        after = page[-1].seq
+    return Totals(**sums)
+
+
+def _counts_as(record: ScanRecord) -> list[str]:
+    if record.act == "annul":
+        return ["annulled"]
+    if record.direction == "exit":
+        return ["exits"]
+    if record.decision == "denied":
+        return ["denied"]
+    names = ["admitted"]
+    if record.act == "override":
+        names.append("overrides")
+    if "looked_up" in record.flags:
+        names.append("looked_up")
+    return names
+
+
+class Shift:
+    """Of one door; what is not in the journal is in the supervisors' file."""
+
+    def __init__(self, journal: Journal, file: SupervisorFile) -> None:
+        self._journal = journal
+        self._file = file
+        self._totals = (-1, -1, Totals())  # after which sequence, up to which
+
+    def end(self, now: int) -> None:
+        """Admit nobody, and give free places back; harmless where that is so already."""
+        if not self._journal.state().resting:
+            self._change(shift_ended_at=now)
+            self._journal.rest()
+
+    def resume(self, now: int) -> None:
+        """A new shift; harmless where one is on."""
+        state = self._journal.state()
+        if state.resting:
+            self._journal.resume()
+            self._change(shift_after=state.last_seq, shift_since=now, shift_ended_at=None)
+
+    def status(self, state: State) -> dict[str, Any]:
+        """Fields of the screen's status."""
+        return {
+            "resting": state.resting,
+            "shift": self.figures(state) if state.resting else None,
+        }
+
+    def figures(self, state: State) -> dict[str, Any]:
+        kept = self._file.kept
+        after, up_to, found = self._totals
+        if (after, up_to) != (kept.shift_after, state.last_seq):
+            found = totals(self._journal, kept.shift_after)
+            self._totals = (kept.shift_after, state.last_seq, found)
+        return {"since": kept.shift_since, "ended_at": kept.shift_ended_at, **asdict(found)}
+
+    def _change(self, **changes: Any) -> None:
+        self._file.change(lambda kept: msgspec.structs.replace(kept, **changes))

@@ -1,0 +1,200 @@
+"""A supervisor at this door: unlocked by a PIN for a short while, and what that allows.
+
+Nothing here holds up a scan. Whatever is done is a record with the supervisor's name and reason.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from badges.admission import Direction
+from badges.wire.supervisor import DoorChoice, Found, PersonFacts
+from badges.wire.wire import CategoryFacts
+from kiosk.door.admit import Admitter
+from kiosk.door.answer import Answer
+from kiosk.journal.journal import Journal, State
+from kiosk.replica.replica import Replica, monotonic_ms, now_ms
+from kiosk.supervisor.override import NEVER, Overruling, Word
+from kiosk.supervisor.recent import Recent
+from kiosk.supervisor.server_requests import ServerDesk
+from kiosk.supervisor.sessions import Session, Sessions
+from kiosk.supervisor.shift import Shift
+from kiosk.supervisor.state_file import SupervisorFile
+from kiosk.supervisor.texts import ANNUL_REASONS, OTHER, OVERRIDE_REASONS, SupervisorError
+
+NOTE_CHARS_MAX = 200
+
+
+class Door(Protocol):
+    """The running kiosk, as far as a supervisor acts on it."""
+
+    journal: Journal
+    replica: Replica
+    admitter: Admitter
+    overruling: Overruling
+
+    def tell(self, answer: Answer) -> None:
+        """After the commit: screen, relay, server."""
+
+    def wished(self) -> Direction | None:
+        """What a presentation means, where staff have said."""
+
+    def turned(self, direction: Direction) -> bool:
+        """Change that; whether the door serves both directions."""
+
+    def moved(self) -> None:
+        """The server says that the kiosk stands at another door."""
+
+    def places_changed(self) -> None:
+        """Places went back, or are wanted again: the server must hear of it."""
+
+
+class Supervision:
+    """Of one door. Thread-safe. Its methods raise SupervisorError, and what the journal raises."""
+
+    def __init__(
+        self,
+        directory: Path,
+        door: Door,
+        server: ServerDesk,
+        *,
+        clock: Callable[[], int] = now_ms,
+        monotonic: Callable[[], int] = monotonic_ms,
+    ) -> None:
+        file = SupervisorFile(directory)
+        self._door = door
+        self._server = server
+        self._clock = clock
+        self._sessions = Sessions(
+            door.replica, file, clock=clock, monotonic=monotonic, on_end=self._forget_people
+        )
+        self._recent = Recent(door.overruling, clock=clock, monotonic=monotonic)
+        self._shift = Shift(door.journal, file)
+        self._found: dict[int, PersonFacts] = {}  # by the last look-up
+        self._acting = threading.Lock()  # one act at a time: a second click finds it done
+        self.saw = self._recent.saw  # to be called with every answer that is given here
+
+    def unlock(self, user: int, pin: str) -> Session:
+        return self._sessions.unlock(user, pin)
+
+    def lock(self) -> None:
+        self._sessions.lock()
+
+    def override(self, seq: int, reason: str, note: str) -> Answer:
+        """Admit whom the newest denial, `seq`, refused."""
+        with self._acting:
+            word = self._word(OVERRIDE_REASONS, reason, note)
+            found = self._recent.denial()
+            if found is None or found[0].seq != seq:
+                raise SupervisorError("nothing_to_override")
+            if found[1].reason in NEVER:
+                raise SupervisorError("not_overridable")
+            answer = self._door.overruling.override(found[0], word, at=self._clock())
+            self._recent.forget_denial()
+        self._door.tell(answer)
+        return answer
+
+    def annul(self, seq: int, reason: str, note: str) -> Answer:
+        """The last admission, `seq`, did not happen."""
+        with self._acting:
+            word = self._word(ANNUL_REASONS, reason, note)
+            holder = self._recent.name_of(seq)
+            answer = self._door.overruling.annul(seq, word, holder=holder, at=self._clock())
+        self._door.tell(answer)
+        return answer
+
+    def people(self, words: str) -> Found:
+        """Ask the server who that is."""
+        session = self._sessions.require()
+        found = self._server.look_up(words, session.by)
+        self._sessions.require()  # it may have ended meanwhile: then nobody's name is kept
+        self._found = {person.serial: person for person in found.people}
+        return found
+
+    def admit(self, serial: int) -> Answer:
+        """Answer for one of the people just found, as if they had shown a badge."""
+        with self._acting:
+            session = self._sessions.require()
+            person = self._found.pop(serial, None)
+            if person is None:
+                raise SupervisorError("look_up_first")
+            answer = self._door.admitter.admit_by_name(
+                person,
+                user=session.by,
+                user_name=session.name,
+                at=self._clock(),
+                direction=self._door.wished(),
+            )
+        self._door.tell(answer)
+        return answer
+
+    def turn(self, direction: Direction) -> None:
+        """At a door for both."""
+        self._sessions.require()
+        if not self._door.turned(direction):
+            raise SupervisorError("one_way")
+
+    @property
+    def own_door(self) -> int | None:
+        venue = self._door.replica.venue
+        return None if venue is None else venue.door.door
+
+    def category(self, code: int) -> CategoryFacts | None:
+        """A category as the screen shows it."""
+        venue = self._door.replica.venue
+        return None if venue is None else venue.categories.get(code)
+
+    def doors(self) -> list[DoorChoice]:
+        """Every door of the event, from the server."""
+        self._sessions.require()
+        return self._server.doors()
+
+    def move(self, door: int) -> None:
+        """Stand at another door from now on."""
+        session = self._sessions.require()
+        self._server.move(door, session.by)
+        self._recent.forget_denial()
+        self._door.moved()
+
+    def end_shift(self) -> dict[str, Any]:
+        """Admit nobody until `resume`, and give all places back. The shift in figures."""
+        with self._acting:
+            self._sessions.require()
+            self._shift.end(self._clock())
+        self._sessions.lock()
+        self._door.places_changed()
+        return self._shift.figures(self._door.journal.state())
+
+    def resume(self) -> None:
+        """The door is in use again: a new shift."""
+        with self._acting:
+            self._sessions.require()
+            self._shift.resume(self._clock())
+        self._door.places_changed()
+
+    def status(self, state: State) -> dict[str, Any]:
+        """What the screen shows of all this; fields of its status."""
+        return {
+            **self._sessions.status(),
+            **self._shift.status(state),
+            **self._recent.status(state),
+        }
+
+    def _word(self, reasons: Mapping[str, str], reason: str, note: str) -> Word:
+        session = self._sessions.require()
+        return Word(session.by, session.name, written(reasons, reason, note))
+
+    def _forget_people(self) -> None:
+        self._found = {}
+
+
+def written(reasons: Mapping[str, str], reason: str, note: str) -> str:
+    """What the record keeps of a reason. Raises SupervisorError."""
+    note = " ".join("".join(c if c.isprintable() else " " for c in note).split())
+    if reason not in reasons or (reason == OTHER and not note):
+        raise SupervisorError("reason_missing")
+    text = note if reason == OTHER else f"{reason}: {note}" if note else reason
+    if len(text) > NOTE_CHARS_MAX:
+        raise SupervisorError("note_too_long")
+    return text

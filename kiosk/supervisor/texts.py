@@ -1,0 +1,103 @@
+"""What a supervisor at a door is told: reasons to choose from, and refusals.
+
+English, marked by `N_` for the catalogues. In braces: name (of the supervisor), why, time, tries,
+minutes.
+"""
+
+from collections.abc import Mapping
+
+from badges.admission.phrases import Explanation, Language, Tone
+from badges.i18n import N_
+from kiosk.texts.catalogue import say
+
+OTHER = "other"  # the one reason that needs words of its own
+
+OVERRIDE_REASONS: Mapping[str, str] = {
+    "invited_by_host": N_("invited by the host"),
+    "badge_lost": N_("badge lost"),
+    "category_wrong": N_("wrong category on the badge"),
+    "vip": N_("VIP"),
+    OTHER: N_("another reason"),
+}
+ANNUL_REASONS: Mapping[str, str] = {
+    "nobody_passed": N_("nobody passed"),
+    "wrong_person": N_("the wrong person"),
+    "by_mistake": N_("scanned by mistake"),
+    OTHER: N_("another reason"),
+}
+
+_OVERRIDE = N_("Admitted by {name}: {why}")
+_BESIDE = N_("{first} · {second}")  # what staff should notice, and who admitted
+_ANNULLED = N_("ANNULLED")
+_ANNUL = N_("The entry of {time} does not count. {name}: {why}")
+_ANNUL_NEXT = N_("The holder may enter again")
+_WITH_NOTE = N_("{reason}: {note}")
+
+REFUSALS: Mapping[str, str] = {
+    "wrong_pin": N_("Wrong PIN. Tries left: {tries}."),
+    "pin_locked": N_("Too many wrong PINs. Try again in {minutes} min."),
+    "not_unlocked": N_("A supervisor must enter a PIN first."),
+    "nothing_to_override": N_("No denial is left to override. Show the badge again."),
+    "not_overridable": N_("This can't be overridden. Send the holder to the badge desk."),
+    "no_place": N_("No place up to the fire limit. Nobody can be admitted until somebody leaves."),
+    "resting": N_("The shift has ended. Resume it first."),
+    "kiosk_retired": N_("This kiosk is retired. Use another door."),
+    "nothing_to_annul": N_("There is no admission here to annul."),
+    "not_last": N_("Only the last admission at this door can be annulled."),
+    "already_over": N_("This admission was annulled already, or the holder has left."),
+    "too_late": N_("Only within 15 minutes. Record an exit instead."),
+    "reason_missing": N_("Choose a reason, or write one."),
+    "note_too_long": N_("The reason is longer than 200 characters."),
+    "no_server": N_("This needs the server, and it can't be reached now."),
+    "too_many": N_(
+        "Too many look-ups from this kiosk. Wait some minutes, or ask at the badge desk."
+    ),
+    "moved_often": N_("This kiosk was moved too often. Wait an hour, or ask an admin."),
+    "not_a_supervisor": N_("The server no longer knows you as a supervisor. Ask an admin."),
+    "look_up_first": N_("Look the person up again first."),
+    "one_way": N_("This door serves one direction only."),
+    "no_such_door": N_("There is no such door any more. Take the list again."),
+    "not_ready": N_("This kiosk has no facts from the server yet. Check the network."),
+    "bad_request": N_("This could not be read. Try again."),
+    "failed": N_("This could not be done. Nothing was changed. Tell an admin."),
+}
+
+
+class SupervisorError(Exception):
+    """A supervisor's wish is refused. `code` is one of `REFUSALS`; `fields` are its numbers."""
+
+    def __init__(self, code: str, **fields: int) -> None:
+        super().__init__(code)
+        self.code = code
+        self.fields = fields
+
+    def message(self, language: Language) -> str:
+        """In words."""
+        return say(language, REFUSALS[self.code], **self.fields)
+
+
+def why_in(reasons: Mapping[str, str], note: str, language: Language) -> str:
+    """A recorded reason in words: its key, a key with a note, or a note alone."""
+    key, _, more = note.partition(": ")
+    if key not in reasons:
+        return note
+    words = say(language, reasons[key])
+    return say(language, _WITH_NOTE, reason=words, note=more) if more else words
+
+
+def override_words(
+    language: Language, told: Explanation, tone: Tone, name: str, note: str
+) -> Explanation:
+    """The words of an override. `told` has what staff should notice of the holder besides."""
+    why = why_in(OVERRIDE_REASONS, note, language)
+    reason = say(language, _OVERRIDE, name=name, why=why)
+    if tone is Tone.LOOK:
+        reason = say(language, _BESIDE, first=told.reason, second=reason)
+    return Explanation(told.word, reason, told.next_step)
+
+
+def annul_words(language: Language, time: str, name: str, note: str) -> Explanation:
+    """The words of an annulment; `time` is that of the entry."""
+    why = why_in(ANNUL_REASONS, note, language)
+    reason = say(language, _ANNUL, time=time, name=name, why=why)
+    return Explanation(say(language, _ANNULLED), reason, say(language, _ANNUL_NEXT))

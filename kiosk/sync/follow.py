@@ -1,0 +1,237 @@
+"""The server's changes, as they happen: a snapshot first, then a stream that is picked up where it
+broke.
+
+One thread is the only writer of the replica. Where the stream does not get through but batches do,
+a snapshot now and then takes its place.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from badges.admission.facts import StayId
+from badges.record import WireError
+from badges.wire import wire
+from kiosk.journal.journal import Effect, Journal, JournalError, OldServerError
+from kiosk.journal.orders import pool_order
+from kiosk.replica.replica import Replica
+from kiosk.sync.link import Link
+from kiosk.sync.transport import SILENCE_S, Lines, Transport, TransportError
+
+log = logging.getLogger(__name__)
+
+BACK_OFF_S = (0.5, 5.0)
+POLL_S = 10.0  # between snapshots, where the stream does not get through
+SHORT_S = 1.0  # a stream that ends sooner is no reason to hurry
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change with its place in the feed."""
+
+    cursor: int
+    change: wire.Change
+
+
+def parse_events(lines: Iterable[str]) -> Iterator[Event | None]:
+    """Server-Sent Events (WHATWG HTML §9.2); None for a comment, which says "still here".
+
+    Raises WireError for what is no change.
+    """
+    cursor, data = "", []
+    for line in lines:
+        if line.startswith(":"):
+            yield None
+        elif line:
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if name == "id":
+                cursor = value
+            elif name == "data":
+                data.append(value)
+        elif data:
+            if not cursor.isdecimal() or len(cursor) > 15:
+                raise WireError("a change without its cursor")
+            yield Event(int(cursor), wire.decode_change("\n".join(data)))
+            cursor, data = "", []
+
+
+class Feed:
+    """Start it, close it. `hooks` tell the other thread what it has to know."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        replica: Replica,
+        transport: Transport,
+        link: Link,
+        *,
+        on_back: Callable[[], None] = lambda: None,
+        on_returned: Callable[[], None] = lambda: None,
+        on_restored: Callable[[], None] = lambda: None,
+        back_off_s: tuple[float, float] = BACK_OFF_S,
+        silence_s: float = SILENCE_S,
+        poll_s: float = POLL_S,
+    ) -> None:
+        """`on_back`: the server is heard again; `on_returned`: places went back and must be told;
+        `on_restored`: the server had been restored from a backup.
+        """
+        self._journal = journal
+        self._replica = replica
+        self._transport = transport
+        self._link = link
+        self._on_back = on_back
+        self._on_returned = on_returned
+        self._on_restored = on_restored
+        self._back_off_s = back_off_s
+        self._silence_s = silence_s
+        self._poll_s = poll_s
+        self._snapshot_wanted = True
+        self._snapshot_at = float("-inf")  # monotonic
+        self._stop = threading.Event()
+        self._lines_lock = threading.Lock()
+        self._lines: Lines | None = None
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, also in the middle of a silence."""
+        self._stop.set()
+        self._break_off()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def refresh(self) -> None:
+        """Take a new snapshot: what is known may have gaps."""
+        self._snapshot_wanted = True
+        self._break_off()
+
+    def _break_off(self) -> None:
+        with self._lines_lock:
+            if self._lines is not None:
+                self._lines.close()
+
+    def _run(self) -> None:
+        pause_s = self._back_off_s[0]
+        while not self._stop.is_set():
+            began, failure = time.monotonic(), ""
+            try:
+                self.follow()
+            except Exception as error:  # whatever it is, the door goes on and tries again
+                failure = self._explain(error)
+            self._link.feed(live=False, trouble=failure)
+            if time.monotonic() - began >= SHORT_S or (not failure and self._snapshot_wanted):
+                pause_s = self._back_off_s[0]
+            if failure or not self._snapshot_wanted:
+                self._stop.wait(pause_s * random.uniform(0.5, 1.0))
+                pause_s = min(pause_s * 2, self._back_off_s[1])
+
+    def _explain(self, error: Exception) -> str:
+        """What went wrong, for staff; and what the next attempt must do about it."""
+        code = error.code if isinstance(error, TransportError) else ""
+        if code == "retired":
+            self._tell(self._journal.fence())
+        polls = self._link.state.online and time.monotonic() - self._snapshot_at >= self._poll_s
+        if polls or code == "cursor_gone" or isinstance(error, WireError):
+            self._snapshot_wanted = True
+        if isinstance(error, TransportError | JournalError):
+            return str(error)
+        if isinstance(error, ValueError):
+            return f"The server's facts can't be used: {error}."
+        log.error("feed failed: %s", type(error).__name__)
+        return f"The feed failed ({type(error).__name__})."
+
+    def follow(self) -> None:
+        """Get up to date, and stay so until the stream ends or a snapshot is needed.
+
+        Raises TransportError, JournalError, or ValueError for what can't be used.
+        """
+        if self._snapshot_wanted or self._replica.venue is None:
+            self._take_snapshot()
+        self._take_names()
+        target = f"/api/feed?after={self._replica.cursor}"
+        with self._transport.stream(target, self._silence_s) as lines:
+            with self._lines_lock:
+                self._lines = lines
+            try:
+                self._listen(lines)
+            finally:
+                with self._lines_lock:
+                    self._lines = None
+
+    def _listen(self, lines: Lines) -> None:
+        live = False
+        for event in parse_events(lines):
+            if not live:
+                live = True
+                self._link.feed(live=True)
+                self._on_back()
+            if event is None:
+                self._replica.mark_fresh()
+            elif event.cursor > self._replica.cursor:
+                self._hear(event)
+            if self._snapshot_wanted or self._stop.is_set():
+                return
+
+    def _hear(self, event: Event) -> None:
+        """First what the journal must know: a change that is heard again does no harm."""
+        match event.change:
+            case wire.PlacesOrdered(order, generation) if generation == self._journal.generation:
+                self._link.places([order])
+                self._tell(self._journal.obey([pool_order(order)]))
+            case wire.KioskRetired(generation) if generation >= self._journal.generation:
+                self._tell(self._journal.fence())
+            case wire.VenueChanged():
+                self._snapshot_wanted = True
+                return  # the snapshot moves the cursor
+        self._replica.apply(event.change, event.cursor)
+        if isinstance(event.change, wire.NamesChanged):
+            self._take_names()
+
+    def _take_snapshot(self) -> None:
+        """Everything anew. Own stays that the server had before, and no longer counts, ended.
+
+        Of this door's halls alone: the kiosk may have stood at another one before.
+        """
+        self._snapshot_wanted = False
+        try:
+            before = self._journal.state()
+            snapshot = self._transport.get("/api/replica", wire.Snapshot)
+            if snapshot.incarnation < before.incarnation:
+                raise OldServerError(snapshot.incarnation, before.incarnation)
+            known: dict[int, list[StayId]] = {}
+            if snapshot.incarnation == before.incarnation:
+                halls = [snapshot.hall.hall, *(one.hall.hall for one in snapshot.outer_facts)]
+                known = {hall: self._own_open(before.acked, hall) for hall in halls}
+            self._replica.load(snapshot, known.pop(snapshot.hall.hall, ()), known)
+            self._snapshot_at = time.monotonic()
+            self._link.places(snapshot.orders)
+            self._tell(self._journal.obey([pool_order(order) for order in snapshot.orders]))
+            if snapshot.retired:
+                self._tell(self._journal.fence())
+        except BaseException:
+            self._snapshot_wanted = True
+            raise
+
+    def _own_open(self, acked: int, hall: int) -> list[StayId]:
+        own = self._journal.own_open(acked, hall)
+        return [stay for stay in own if not self._replica.is_ended(stay.seq, hall)]
+
+    def _take_names(self) -> None:
+        more = True
+        while more and not self._stop.is_set():
+            after = self._replica.names_after
+            page = self._transport.get(f"/api/names?after={after}", wire.NamesPage)
+            self._replica.take_names(page)
+            more = page.more and page.next > after
+
+    def _tell(self, effect: Effect) -> None:
+        if effect.restored:
+            self._on_restored()
+        if effect.returned:
+            self._on_returned()

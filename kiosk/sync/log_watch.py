@@ -1,0 +1,137 @@
+"""The kiosk as a witness of the entry log: what it has seen once must stay.
+
+Each answer brings the newest checkpoint, and a proof that the log which this kiosk knew is its
+beginning. A log that shrank or differs is told loudly, and both signed notes are kept.
+
+A server restored from a backup lost entries. It says so by giving its log a new name, with its
+incarnation at the end. The kiosk keeps the old log's last note beside the new one's first, for
+whoever has to judge what was lost, and watches on. Under one name nothing may ever go missing.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from badges.credential.keys import PublicKey
+from badges.transparency.merkle import Checkpoint, ProofError, open_checkpoint, verify_consistency
+from kiosk.journal.checkpoints import Evidence, Witness, Witnessed
+from kiosk.texts.messages import Code, Message, as_message
+
+log = logging.getLogger(__name__)
+
+SAVED_MS = 30_000  # how often a new checkpoint is put on disk
+RENAMED_MS = 60_000  # how long a log may bear a name that no snapshot has told yet
+
+
+class ShrankError(ProofError):
+    """Entries are missing at the log's end."""
+
+    def __init__(self, before: int, size: int) -> None:
+        self.message = Message(Code.LOG_SHRANK, before=before, n=size)
+        super().__init__(str(self.message))
+
+
+def line_of(name: str) -> tuple[str, int]:
+    """A log's name without the incarnation at its end, and that: 1 where there is none."""
+    stem, _, number = name.rpartition("/")
+    if stem and number.isascii() and number.isdigit() and len(number) <= 15:
+        return stem, int(number)
+    return name, 1
+
+
+def succeeds(name: str, earlier: str) -> bool:
+    """Whether `name` is of a server that was restored after the log `earlier` was kept."""
+    (stem, number), (earlier_stem, earlier_number) = line_of(name), line_of(earlier)
+    return stem == earlier_stem and number > earlier_number
+
+
+class Watch:
+    """One log, watched by one thread."""
+
+    def __init__(self, witness: Witness) -> None:
+        self._witness = witness
+        self._newest = self._saved = witness.newest()
+        self._saved_at: int | None = None
+        self._renamed_at: int | None = None
+        self.contradicted = ""  # the note of ours that the server's newest one contradicts
+
+    @property
+    def size(self) -> int:
+        """Of the log as last verified: the next proof begins there. 0: nothing verified yet."""
+        return self._newest.size if self._newest else 0
+
+    def check(
+        self, note: str, proof: Sequence[bytes], *, name: str, key: bytes, now: int
+    ) -> Message | None:
+        """Take the newest checkpoint; what is wrong with it, None where it is consistent.
+
+        `name` and `key` are the log's as the snapshot tells them. Right after a restore the note
+        may be ahead of that: it is not judged before the names agree, or until that takes long.
+        """
+        if succeeds(note.partition("\n")[0], name):
+            self._renamed_at = self._renamed_at or now
+            if abs(now - self._renamed_at) < RENAMED_MS:
+                return None
+        else:
+            self._renamed_at = None
+        before = self._newest
+        try:
+            checkpoint = open_checkpoint(PublicKey(key), name, note)
+            newest = Witnessed(name, key, checkpoint.size, checkpoint.root, note)
+            lost = _compare(before, checkpoint, proof, newest)
+        except ValueError as error:
+            why = error.message if isinstance(error, ShrankError) else as_message(str(error))
+            problem = Message(Code.OTHER_LOG, why=why)
+            self.contradicted = before.note if before else ""
+            self._witness.accuse(Evidence(now, str(problem), self.contradicted, note))
+            return problem
+        self.contradicted = ""
+        if lost and before is not None:
+            log.warning("%s", lost)
+            self._witness.accuse(Evidence(now, lost, before.note, note))
+        if before is None or before.log_name != name:
+            self._saved_at = None  # so that it is on disk at once
+        self._keep(newest, now)
+        return None
+
+    def _keep(self, newest: Witnessed, now: int) -> None:
+        self._newest = newest
+        if self._saved_at is None or abs(now - self._saved_at) >= SAVED_MS:
+            self._saved_at = now
+            self.save()
+
+    def save(self) -> None:
+        """Put the newest checkpoint on disk."""
+        if self._newest is not None and self._newest != self._saved:
+            self._witness.keep(self._newest)
+            self._saved = self._newest
+
+
+def _compare(
+    before: Witnessed | None, checkpoint: Checkpoint, proof: Sequence[bytes], newest: Witnessed
+) -> str:
+    """What a restored server says that it lost; "" where all is there. Raises ProofError."""
+    if checkpoint.origin != newest.log_name:
+        raise ProofError("it is another log's checkpoint")
+    if before is None:
+        return ""
+    same = before.log_name == newest.log_name
+    if before.log_key != newest.log_key or not (same or succeeds(newest.log_name, before.log_name)):
+        raise ProofError("its name or key has changed")
+    try:
+        _check_grown(before, checkpoint, proof)
+    except ProofError as error:
+        if same:
+            raise
+        return (
+            f"The server was restored from a backup, and its entry log lacks some of the "
+            f"{before.size} entries that this kiosk had seen ({error}). The last note of that log "
+            "is kept."
+        )
+    return ""
+
+
+def _check_grown(before: Witnessed, now: Checkpoint, proof: Sequence[bytes]) -> None:
+    if now.size < before.size:
+        raise ShrankError(before.size, now.size)
+    if before.size:
+        verify_consistency(before.size, before.root, now.size, now.root, proof)

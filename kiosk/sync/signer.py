@@ -1,0 +1,40 @@
+"""A kiosk's signature on each request, in place of anything that could be stolen and used again."""
+
+import base64
+from collections.abc import Callable
+
+from badges.credential.keys import PrivateKey
+from badges.wire.enrolment import RequestStamp, body_digest, signed_message
+
+COUNTER_MAX = 2**52  # half of what the server takes; the clock, in ms, gives 2**41
+
+
+class Signer:
+    """Signs requests, each with a counter above the last."""
+
+    def __init__(
+        self, kiosk: str, generation: int, key: PrivateKey, next_counter: Callable[[int], int]
+    ) -> None:
+        """`next_counter` gives one above its argument and above all that it gave before."""
+        self._kiosk = kiosk
+        self._generation = generation
+        self._key = key
+        self._next_counter = next_counter
+        self._seen = 0
+
+    def overtaken(self, counter: int) -> None:
+        """The server has seen `counter`: the next one must be above it."""
+        if counter < COUNTER_MAX:
+            self._seen = max(self._seen, counter)
+
+    def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        """What the server wants to see beside a request; `target` is path and query."""
+        stamp = RequestStamp(self._kiosk, self._generation, self._next_counter(self._seen))
+        digest = body_digest(body)
+        signature = self._key.sign(signed_message(stamp, method, target, digest))
+        return {
+            RequestStamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",
+            RequestStamp.COUNTER_HEADER: str(stamp.counter),
+            RequestStamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+            RequestStamp.DIGEST_HEADER: digest,
+        }

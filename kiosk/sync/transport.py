@@ -1,0 +1,287 @@
+"""The one way to the server: TLS 1.3, its certificate's key pinned, every request signed.
+
+Venue networks have no public names, so no authority vouches for the server: the hash of its key
+came with the enrolment code, and is compared before a byte of a request is sent.
+"""
+
+import hashlib
+import hmac
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from msgspec import Struct
+
+from badges.record import WireError
+from badges.wire import wire
+from kiosk.sync.errors import Server, TransportError
+from kiosk.sync.signer import Signer
+from kiosk.texts import messages
+
+CONNECT_S = 3.0
+ANSWER_S = 10.0
+SILENCE_S = 30.0  # of a feed, in which a comment comes at least every 15 s
+ANSWER_BYTES_MAX = 64_000_000
+LINE_BYTES_MAX = 1_000_000
+REPLAY_TRIES = 3
+
+__all__ = ["Lines", "Server", "Transport", "TransportError", "spki_sha256"]
+
+Message = TypeVar("Message", bound=Struct)
+
+
+class PinnedConnection(http.client.HTTPConnection):
+    """A connection to the one server whose certificate has the pinned key."""
+
+    def __init__(self, server: Server, answer_s: float) -> None:
+        super().__init__(server.host.strip("[]"), server.port, timeout=CONNECT_S)
+        self._server = server
+        self._answer_s = answer_s
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.host, self.port), CONNECT_S)
+        try:
+            self.sock = _context().wrap_socket(plain, server_hostname=self.host)
+            self._check_pin(self.sock)
+        except BaseException:
+            plain.close()
+            self.close()
+            raise
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.settimeout(self._answer_s)
+
+    def _check_pin(self, secured: ssl.SSLSocket) -> None:
+        certificate = secured.getpeercert(binary_form=True)
+        if certificate is None or not hmac.compare_digest(
+            spki_sha256(certificate), self._server.spki_sha256
+        ):
+            raise TransportError(
+                "wrong_server",
+                messages.Message(messages.Code.WRONG_SERVER, host=f"{self.host}:{self.port}"),
+                permanent=True,
+            )
+
+
+class Transport:
+    """Requests to one server. Several threads may use it; posts share one connection."""
+
+    def __init__(
+        self, server: Server, signer: Signer | None = None, *, answer_s: float = ANSWER_S
+    ) -> None:
+        """Without a `signer` requests bear no signature, as enrolment wants it."""
+        self._server = server
+        self._signer = signer
+        self._answer_s = answer_s
+        self._posting = threading.Lock()
+        self._kept: PinnedConnection | None = None
+
+    def close(self) -> None:
+        """Let the kept connection go; the next post makes a new one."""
+        with self._posting:
+            self._drop()
+
+    def abort(self) -> None:
+        """Break off the post that another thread is waiting for."""
+        kept = self._kept
+        if kept is not None and kept.sock is not None:
+            _shut(kept.sock)
+
+    def post(self, target: str, message: Struct, kind: type[Message]) -> Message:
+        """Send a message and return the answer. Raises TransportError."""
+        body = wire.encode(message)
+        with self._posting:
+            return self._decode(self._again("POST", target, body, self._post_once), kind)
+
+    def get(self, target: str, kind: type[Message]) -> Message:
+        """Ask for a message, on a connection of its own. Raises TransportError."""
+
+        def once(method: str, target: str, body: bytes) -> bytes:
+            connection = PinnedConnection(self._server, self._answer_s)
+            try:
+                response = self._send(connection, method, target, body)
+                return _checked(response.status, _read(response))
+            finally:
+                connection.close()
+
+        return self._decode(self._again("GET", target, b"", once), kind)
+
+    @contextmanager
+    def stream(self, target: str, silence_s: float = SILENCE_S) -> Iterator["Lines"]:
+        """Lines of an answer that goes on; TransportError after `silence_s` without one."""
+        connection = PinnedConnection(self._server, silence_s)
+        try:
+            with self._telling():
+                connection.connect()
+                secured = connection.sock  # the connection forgets it when the answer begins
+                response = self._send(connection, "GET", target, b"")
+                if response.status != 200:
+                    _checked(response.status, _read(response))
+            with response:
+                yield Lines(secured, response)
+        finally:
+            connection.close()
+
+    def _again(self, method: str, target: str, body: bytes, once: "Once") -> bytes:
+        """Once more with a higher counter where another thread's request overtook this one, or
+        where this disk is an old copy and its counters are behind what the server has seen.
+        """
+        for tries_left in reversed(range(REPLAY_TRIES)):
+            try:
+                with self._telling():
+                    return once(method, target, body)
+            except TransportError as error:
+                if error.code != "replayed" or not tries_left:
+                    raise
+                if self._signer is not None:
+                    self._signer.overtaken(error.counter)
+        raise AssertionError
+
+    def _post_once(self, method: str, target: str, body: bytes) -> bytes:
+        reused = self._kept is not None
+        try:
+            return self._post_kept(method, target, body)
+        except (http.client.HTTPException, OSError) as error:
+            # A server may drop a connection that was idle. What we post can be posted twice.
+            if not reused or isinstance(error, TimeoutError):
+                raise
+            return self._post_kept(method, target, body)
+
+    def _post_kept(self, method: str, target: str, body: bytes) -> bytes:
+        if self._kept is None:
+            self._kept = PinnedConnection(self._server, self._answer_s)
+        kept, done = self._kept, False
+        try:
+            response = self._send(kept, method, target, body)
+            answer = _read(response)
+            done = not response.will_close
+        finally:
+            if not done:
+                self._drop()
+        return _checked(response.status, answer)
+
+    def _send(
+        self, connection: PinnedConnection, method: str, target: str, body: bytes
+    ) -> http.client.HTTPResponse:
+        headers = {"Accept": "application/json, text/event-stream"}
+        if body:
+            headers["Content-Type"] = "application/json"
+        if self._signer is not None:
+            headers |= self._signer.headers(method, target, body)
+        connection.request(method, target, body or None, headers)
+        return connection.getresponse()
+
+    def _drop(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Whatever a network can do, as a TransportError in plain words."""
+        where = f"{self._server.host}:{self._server.port}"
+        try:
+            yield
+        except TransportError:
+            raise
+        except TimeoutError:
+            raise TransportError("timeout", f"The server at {where} does not answer.") from None
+        except ssl.SSLError as error:
+            text = f"No secure connection to {where} ({error.reason or 'TLS'})."
+            raise TransportError("tls", text) from None
+        except (http.client.HTTPException, OSError) as error:
+            text = f"The server at {where} can't be reached ({_reason(error)})."
+            raise TransportError("unreachable", text) from None
+
+    def _decode(self, answer: bytes, kind: type[Message]) -> Message:
+        try:
+            return wire.decode(answer, kind)
+        except WireError as error:
+            text = f"The server's answer is not what it should be: {error}."
+            raise TransportError("malformed_answer", text) from None
+
+
+Once = Callable[[str, str, bytes], bytes]
+
+
+class Lines:
+    """The lines of a stream. `close` from another thread ends it."""
+
+    def __init__(self, secured: socket.socket, response: http.client.HTTPResponse) -> None:
+        self._socket = secured
+        self._response = response
+
+    def __iter__(self) -> Iterator[str]:
+        """Each line without its end; ends where the server ends. Raises TransportError."""
+        while True:
+            try:
+                raw = self._response.readline(LINE_BYTES_MAX)
+            except TimeoutError:
+                raise TransportError("silent", "The server has fallen silent.") from None
+            except (http.client.HTTPException, OSError, ValueError) as error:
+                raise TransportError(
+                    "unreachable", f"The connection broke ({_reason(error)})."
+                ) from None
+            if not raw:
+                return
+            if not raw.endswith(b"\n"):
+                raise TransportError("malformed_answer", "The server sent an endless line.")
+            yield raw.decode("utf-8", "replace").rstrip("\r\n")
+
+    def close(self) -> None:
+        """Wake whoever waits for a line."""
+        _shut(self._socket)
+
+
+def _shut(connected: socket.socket) -> None:
+    try:
+        connected.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it is gone already
+
+
+def spki_sha256(certificate_der: bytes) -> bytes:
+    """SHA-256 of the certificate's public key (RFC 7469 §2.4)."""
+    public = x509.load_der_x509_certificate(certificate_der).public_key()
+    raw = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(raw).digest()
+
+
+@cache
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False  # the pin says more than any name
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    answer = response.read(ANSWER_BYTES_MAX + 1)
+    if len(answer) > ANSWER_BYTES_MAX:
+        raise TransportError("malformed_answer", "The server's answer is too long.")
+    return answer
+
+
+def _checked(status: int, answer: bytes) -> bytes:
+    """The answer, or the server's error as one of ours."""
+    if status == 200:
+        return answer
+    try:
+        error = wire.decode(answer, wire.ErrorAnswer).error
+    except WireError:
+        text = f"The server answered with status {status}, and not in its own words."
+        raise TransportError("malformed_answer", text) from None
+    raise TransportError(
+        error.code, error.message, permanent=not error.retry, counter=error.counter or 0
+    )
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

@@ -1,0 +1,293 @@
+"""Scans go up, answers come back: one thread that sends at once when there is something to send.
+
+An answer acknowledges, grants and recalls places, fences, measures the clock, and shows the entry
+log's newest checkpoint. Nothing that the server says makes a scan go away.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from badges.places.pool import Account, PoolKey
+from badges.wire import wire
+from kiosk.journal.journal import ForkError, Journal, JournalError, Offer, OldServerError
+from kiosk.journal.orders import pool_order
+from kiosk.journal.values import SignedGrant
+from kiosk.replica.replica import Replica
+from kiosk.sync.link import Link
+from kiosk.sync.log_watch import Watch
+from kiosk.sync.transport import Transport, TransportError
+from kiosk.texts.messages import as_message
+
+log = logging.getLogger(__name__)
+
+BATCH_SCANS = 50  # the server takes so many in one go while others wait
+HEARTBEAT_S = 2.0
+BACK_OFF_S = (0.5, 5.0)  # first and longest pause while the server can't be reached
+WANT_S = 3.0  # how long a wish for a place stands
+TIDY_S = 60.0
+
+
+@dataclass
+class Wish:
+    """Somebody stood at the door and there was no place. It ends with the place that comes: a
+    door that is asked to give it back, for another one, must not want it again.
+    """
+
+    until: float  # monotonic seconds
+    granted: int | None = None  # the total when the server was first told
+
+    def stands(self, account: Account, now: float) -> bool:
+        if self.granted is None:
+            self.granted = account.granted
+        return account.free == 0 and account.granted == self.granted and now < self.until
+
+
+class Sync:
+    """Start it, tell it of each committed scan, close it."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        replica: Replica,
+        transport: Transport,
+        link: Link,
+        *,
+        clock: Callable[[], int],
+        health: Callable[[], wire.Health] = wire.Health,
+        on_restored: Callable[[], None] = lambda: None,
+        heartbeat_s: float = HEARTBEAT_S,
+        back_off_s: tuple[float, float] = BACK_OFF_S,
+    ) -> None:
+        """`on_restored` is called when a restored server has again all that this kiosk knows."""
+        self._journal = journal
+        self._replica = replica
+        self._transport = transport
+        self._link = link
+        self._clock = clock
+        self._health = health
+        self._on_restored = on_restored
+        self._heartbeat_s = heartbeat_s
+        self._back_off_s = back_off_s
+        self._limit = BATCH_SCANS
+        self._watch = Watch(journal.witness)
+        self._mark: wire.Mark | None = None  # the newest that the server has shown
+        self._wants: dict[PoolKey, Wish] = {}
+        self._restored = False
+        self._tidied_at = time.monotonic()
+        self._changed = threading.Condition()
+        self._work = False  # there is something to send
+        self._retry = False  # the network is back: do not wait any longer
+        self._stop_at: float | None = None
+        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self, within_s: float = 2.0) -> bool:
+        """Send what waits, if that works within the time, and stop. Whether nothing waits."""
+        with self._changed:
+            self._stop_at = time.monotonic() + within_s
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(within_s)
+            if self._thread.is_alive():
+                self._transport.abort()
+                self._thread.join(1.0)
+        try:
+            self._watch.save()
+            return self._journal.state().waiting == 0
+        except JournalError:
+            return False
+
+    def wake(self) -> None:
+        """A scan was committed, or places went back: send it at once."""
+        with self._changed:
+            self._work = True
+            self._changed.notify_all()
+
+    def network_is_back(self) -> None:
+        """The feed has come back: try now."""
+        with self._changed:
+            self._retry = True
+            self._changed.notify_all()
+
+    def ask_for_place(self, hall: int, *, override: bool = False) -> bool:
+        """Ask the server for a place; False where it can't be asked."""
+        self._wants[PoolKey(hall, override)] = Wish(time.monotonic() + WANT_S)
+        self.wake()
+        return self._link.state.online
+
+    def restored(self) -> None:
+        """The feed or a snapshot told of a restored server."""
+        self._restored = True
+        self._replica.fetch_names_again()
+        self.wake()
+
+    def _run(self) -> None:
+        pause_s = self._back_off_s[0]
+        while not self._is_over():
+            try:
+                more = self.exchange()
+                self._tidy()
+            except Exception as error:  # a thread that died would never send another scan
+                if not isinstance(error, TransportError | JournalError):
+                    log.error("sync failed: %s", type(error).__name__)
+                if self._stop_at is not None:
+                    return  # it was tried once more
+                lasting = isinstance(error, TransportError) and error.permanent
+                pause_s = self._back_off_s[1] if lasting else pause_s
+                self._wait_offline(pause_s * random.uniform(0.5, 1.0))
+                pause_s = min(pause_s * 2, self._back_off_s[1])
+            else:
+                pause_s = self._back_off_s[0]
+                self._wait_online(0.0 if more else self._heartbeat_s)
+
+    def _tidy(self) -> None:
+        """Keep checkpoints out of the scans' commits."""
+        if time.monotonic() - self._tidied_at >= TIDY_S:
+            self._tidied_at = time.monotonic()
+            self._journal.tidy()
+
+    def _is_over(self) -> bool:
+        """Asked to stop, and there is no more time or nothing left to send."""
+        with self._changed:
+            if self._stop_at is None:
+                return False
+            if time.monotonic() >= self._stop_at:
+                return True
+        try:
+            return self._journal.state().waiting == 0
+        except JournalError:
+            return True
+
+    def _wait_online(self, timeout_s: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._work or self._stop_at is not None, timeout_s)
+            self._work = self._retry = False  # before the batch is made: later scans wake again
+
+    def _wait_offline(self, timeout_s: float) -> None:
+        """New scans wait too: a server that is away is not helped by more requests."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._retry or self._stop_at is not None, timeout_s)
+            self._work = self._retry = False
+
+    def exchange(self) -> bool:
+        """Send one batch, or a heartbeat. Whether to send another at once.
+
+        Raises TransportError or JournalError, with the link told.
+        """
+        try:
+            return self._exchange()
+        except TransportError as error:
+            self._link.failed(str(error), error.ailing)
+            if error.permanent:
+                self._link.refuse(error.message)
+            # The server has fenced it: its places may be some that it has used or returned already.
+            if error.code == "fork":
+                self._journal.fence()
+            raise
+        except (ForkError, OldServerError) as error:
+            self._link.refuse(error.message)
+            raise
+
+    def _exchange(self) -> bool:
+        offer = self._journal.offer(self._limit)
+        try:
+            return self._take(*self._post(offer), offer)
+        except TransportError as error:
+            if error.code == "too_large" and self._limit > 1:
+                self._limit //= 2
+                return True
+            if error.code != "gap":
+                raise
+        # It was restored from a backup. What it has, an empty batch from the start tells.
+        offer = self._journal.offer(0, first=1)
+        return self._take(*self._post(offer), offer)
+
+    def _post(self, offer: Offer) -> tuple[wire.ScanBatch, wire.ScanAnswer]:
+        now = time.monotonic()
+        mark = self._mark = wire.later_mark(offer.mark, self._mark)
+        batch = wire.ScanBatch(
+            records=[msgspec.Raw(record) for record in offer.records],
+            first_seq=offer.first_seq,
+            last_seq=offer.state.last_seq,
+            gone=offer.gone,
+            gone_outer=[wire.GoneOuter(*one) for one in offer.gone_outer] or UNSET,
+            head=offer.head,
+            signature=offer.signature,
+            incarnation=offer.state.incarnation,
+            places=[
+                wire.PlaceTotals(
+                    hall=key.hall_id,
+                    granted=account.granted,
+                    returned=account.returned,
+                    free=account.free,
+                    wants=key in self._wants and self._wants[key].stands(account, now),
+                    override=key.override,
+                    **_grant(offer.grants[key], told=mark is not None),
+                )
+                for key, account in offer.accounts.items()
+            ],
+            cursor=self._replica.cursor,
+            resting=offer.state.resting,
+            log_size=self._watch.size,
+            sent_at=self._clock(),
+            health=self._health(),
+            mark=UNSET if mark is None else mark,
+            note=self._watch.contradicted or UNSET,
+        )
+        return batch, self._transport.post("/api/scans", batch, wire.ScanAnswer)
+
+    def _take(self, batch: wire.ScanBatch, answer: wire.ScanAnswer, offer: Offer) -> bool:
+        self._link.measure(batch.sent_at, answer, self._clock())
+        self._link.places(answer.orders)
+        orders = [pool_order(order) for order in answer.orders]
+        self._mark = wire.later_mark(self._mark, answer.mark)
+        effect = self._journal.acked(
+            answer.acked_seq, answer.incarnation, orders, fenced=answer.fenced, mark=self._mark
+        )
+        for hall in answer.full:
+            self._journal.no_place(hall)
+        self._link.answered()
+        self._link.refuse(as_message(answer.refused) if answer.refused else None)
+        if effect.restored:
+            self.restored()
+        if answer.cursor <= self._replica.cursor:
+            self._replica.mark_fresh()
+        self._witness(answer)
+        state = self._journal.state()
+        if self._restored and state.waiting == 0:
+            self._restored = False
+            self._on_restored()
+        progress = answer.acked_seq > offer.state.acked or effect.restored
+        return effect.returned or (state.waiting > 0 and progress)
+
+    def _witness(self, answer: wire.ScanAnswer) -> None:
+        venue = self._replica.venue
+        if venue is None or not answer.checkpoint:
+            return
+        problem = self._watch.check(
+            answer.checkpoint,
+            answer.consistency,
+            name=venue.log_name,
+            key=venue.log_key,
+            now=self._clock(),
+        )
+        if problem and not self._link.state.log_alarm:
+            log.error("%s", problem)
+        self._link.alarm(problem)
+
+
+def _grant(grant: SignedGrant, *, told: bool) -> dict[str, Any]:
+    """The server's own word for a total, on the wire. `told`: this server gives such words."""
+    if not grant.signature or not told:
+        return {}
+    return {"signature": grant.signature, "signed_in": grant.incarnation}

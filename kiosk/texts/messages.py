@@ -1,0 +1,183 @@
+"""What a door tells its staff beside its answers: codes with fields, put in words at the edge.
+
+Each code has its English text, marked by `N_` for the catalogues. In braces: camera (webcam, file,
+folder or address), target, problem, remedy, which, name, host, why, directory, n (a number).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Union
+
+from badges.admission.phrases import Language
+from badges.i18n import N_
+from kiosk.texts import catalogue
+
+
+class Code(StrEnum):
+    """What is said. Its value is its English text."""
+
+    AS_IS = "{text}"  # from outside: no catalogue knows it
+
+    # The camera
+    NO_PICTURE = N_("no picture from the camera")
+    NO_PICTURE_FOR = N_("no picture for {n} s")
+    FROZEN = N_("picture frozen")
+    BLACK = N_("picture black: is the lens covered?")
+    CANT_OPEN = N_("{camera} can't be opened")
+    CANT_OPEN_WHY = N_("{camera} can't be opened ({why})")
+    CAMERA_FAILED = N_("{camera} failed ({why})")
+    GIVES_NO_PICTURE = N_("{camera} gives no picture")
+    NOT_PLUGGED_IN = N_("{camera} isn't plugged in")
+    SEVERAL_WEBCAMS = N_("{n} webcams are called {name}")
+    WEBCAM = N_("webcam {target}")
+    FILE = N_("file {target}")
+    FOLDER = N_("folder {target}")
+    REMEDY = N_("{problem}; {remedy}")
+    CHECK_CABLE = N_("check the cable")
+    CHECK_CABLE_AND_PROGRAMS = N_("check the cable, and that no other program uses it")
+    CHECK_ADDRESS = N_("check its address, user and password, and the network")
+    IS_IT_A_VIDEO = N_("is it a video?")
+    USE_MORE_OF_THE_NAME = N_("use more of the name, or one's device: {which}")
+
+    # What is in view
+    TWO_BADGES = N_("Two badges in view: the nearer one was read")
+    UNREADABLE = N_("A code is in view but cannot be read: hold it still, nearer, without glare")
+    DARK = N_("Too dark for the camera: more light")
+
+    # The relay
+    RELAY_TOO_SLOW = N_("The relay is too slow: a pulse was left out.")
+    RELAY_SILENT = N_("The relay at {host} does not answer.")
+    RELAY_STATUS = N_("The relay at {host} answered with status {n}.")
+    RELAY_AT_FAILED = N_("The relay at {host} failed ({why}).")
+    RELAY_DEVICE_FAILED = N_("The relay {name} failed ({why}).")
+    RELAY_FAILED = N_("The relay failed ({why}).")
+    PORT = N_("port")
+    TAKES_NOTHING = N_("takes nothing")
+
+    # The machine, its journal, a code without an answer
+    DISK_NEARLY_FULL = N_("The disk is nearly full: {n} MB left. Free some space.")
+    DISK_FULL = N_(
+        "The disk is full, so nothing can be recorded and nobody is admitted. Delete files that are"
+        " not Hallkeeper's from the disk of {directory}."
+    )
+    DISK_READ_ONLY = N_(
+        "The disk of {directory} can't be written: it is read-only. Nobody is admitted until that"
+        " is mended: a disk that fails is often made read-only by the system."
+    )
+    NOT_READY = N_(
+        "This kiosk has not heard from the server yet. It admits as soon as it has: check the"
+        " network."
+    )
+    UNANSWERED = N_("A code could not be answered ({why}).")
+    JOURNAL_UNWRITABLE = N_("The journal can't be written: {why}.")
+    FORKED = N_(
+        "The server has {acked} scans of this kiosk, and only {offered} were ever sent from this"
+        " disk: it was set back or copied. Its scans are kept. Enrol it again ({command})."
+    )
+
+    # The server
+    OLD_SERVER = N_(
+        "This server is number {incarnation} of its line, and number {known} has already answered."
+        " If this stays, two servers run for this event: stop the older one."
+    )
+    WRONG_SERVER = N_(
+        "What answers at {host} is not this kiosk's server: its certificate has another key."
+        " Nothing was sent to it."
+    )
+    NOT_ITS_JOURNAL = N_(
+        "This kiosk's journal is not the one that it sent before (a copied or restored disk?). Keep"
+        " its directory, and enrol it again."
+    )
+    RETIRED = N_("This kiosk has been retired. Enrol it again to use it.")
+    UNKNOWN_KIOSK = N_("This kiosk is not enrolled here. Enrol it again.")
+    BAD_SIGNATURE = N_("The server does not take this kiosk's signature. Enrol it again.")
+    SERVER_DISK_FULL = N_(
+        "The server's disk is full: it takes no scans, and this kiosk keeps them. Tell an admin."
+    )
+    SERVER_DISK = N_(
+        "The server's disk can't be written: it takes no scans, and this kiosk keeps them. Tell an"
+        " admin."
+    )
+    OTHER_LOG = N_("The server's entry log is not the one that this kiosk knew: {why}.")
+    LOG_SHRANK = N_("it had {before} entries and has {n}")
+
+
+class System(StrEnum):
+    """What the system, SQLite or a proof says, as far as the catalogues know it."""
+
+    NO_FILE = N_("No such file or directory")
+    NO_DEVICE = N_("No such device")
+    NO_ADDRESS = N_("No such device or address")
+    NOT_ALLOWED = N_("Permission denied")
+    IO_ERROR = N_("Input/output error")
+    BUSY = N_("Device or resource busy")
+    REFUSED = N_("Connection refused")
+    RESET = N_("Connection reset by peer")
+    NO_ROUTE = N_("No route to host")
+    NO_NETWORK = N_("Network is unreachable")
+    NO_NAME = N_("Name or service not known")
+    FULL = N_("database or disk is full")
+    DISK_ERROR = N_("disk I/O error")
+    READ_ONLY = N_("attempt to write a readonly database")
+    LOCKED = N_("database is locked")
+    MALFORMED = N_("database disk image is malformed")
+    CANT_OPEN = N_("unable to open database file")
+    NOTE_MALFORMED = N_("malformed")
+    NOTE_SIGNATURE = N_("signature")
+    NOT_SIGNED = N_("not signed by this key")
+    ANOTHER_LOG = N_("it is another log's checkpoint")
+    ANOTHER_NAME = N_("its name or key has changed")
+    ANOTHER_TREE = N_("the same size, another tree")
+    ANOTHER_ROOT = N_("another root")
+    TOO_SHORT = N_("too short")
+    TOO_LONG = N_("too long")
+    ANOTHER_LENGTH = N_("a hash of another length")
+
+
+Field = Union[str, int, "Message"]
+
+
+@dataclass(frozen=True, init=False)
+class Message:
+    """One thing to say. As a str it is English, for logs and the command line."""
+
+    code: Code | System
+    fields: Mapping[str, Field]
+
+    def __init__(self, code: Code | System, **fields: Field) -> None:
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "fields", fields)
+
+    def put(self, say: Callable[[str], str]) -> str:
+        """In words; `say` gives an English text in the language that is wanted."""
+        values = {
+            name: value.put(say) if isinstance(value, Message) else value
+            for name, value in self.fields.items()
+        }
+        return say(self.code.value).format(**values)
+
+    def __str__(self) -> str:
+        return self.put(str)
+
+
+def as_message(said: str | Message) -> Message:
+    """A text that is known in other languages as one of these, and any other as it is."""
+    if isinstance(said, Message):
+        return said
+    try:
+        return Message(System(said))
+    except ValueError:
+        return Message(Code.AS_IS, text=said)
+
+
+def why_of(error: Exception) -> Message:
+    """What the system says of an error. Of others the kind: their texts may hold secrets."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return as_message(said or type(error).__name__)
+
+
+def in_language(language: Language, *messages: Message) -> str:
+    """One after the other, in words."""
+    words = catalogue.CATALOGUES.get(language)
+    return " ".join(message.put(words.gettext) for message in messages)
