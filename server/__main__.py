@@ -1,5 +1,5 @@
 """`python -m server` is `hallkeeper`."""
 
-from server.cli import main
+from server.cli.main import main
 
 main(prog_name="hallkeeper")

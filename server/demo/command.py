@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from server.command_line import refuse
-from server.config import EventError
-from server.demo.people import CAST_SIZE
+from server.cli.console import refuse
+from server.demo.forum.people import CAST_SIZE
 from server.demo.processes import StageError
+from server.event.directory import EventError
 
 STOPPED = 130  # as shells count an end by Ctrl-C
 PEOPLE_MIN, PEOPLE_MAX = 2 * CAST_SIZE, 50_000

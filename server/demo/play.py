@@ -16,11 +16,8 @@ from typing import TypeAlias
 import click
 
 from badges.roster.reader import read_roster
-from server import issuing, roster, venue
-from server.config import Event, init_event
-from server.database import Database
-from server.demo.film import Shown, film_seconds, make_films
-from server.demo.forum import (
+from server.demo.film.film import Shown, film_seconds, make_films
+from server.demo.forum.forum import (
     DAYS,
     DOORS,
     EXPO,
@@ -30,13 +27,18 @@ from server.demo.forum import (
     SMALL_HALL,
     Forum,
 )
+from server.demo.forum.people import CATEGORY_WEIGHTS, roster_csv
 from server.demo.judge import Answer, HallRule, Outage, Verdict, judge
-from server.demo.link import Link
-from server.demo.people import CATEGORY_WEIGHTS, roster_csv
+from server.demo.network_link import Link
 from server.demo.processes import Children, StageError
 from server.demo.report import LiveTable
 from server.demo.script import Presentation, Script, make_script
 from server.demo.stage import Kiosk, Stage
+from server.event.directory import Event, init_event
+from server.people import issuing
+from server.setup import roster_import
+from server.storage.database import Database
+from server.venue import store
 
 RULES: Mapping[str, HallRule] = {
     SMALL_HALL: HallRule(SMALL_CAPACITY, DOORS[:2], hard_anti_passback=True),
@@ -55,14 +57,14 @@ def prepare(
     event, password = init_event(directory, settings, now=now, password_stays=True)
     data = roster_csv(forum.people)
     people = read_roster(data, "roster.csv", categories=tuple(CATEGORY_WEIGHTS), days=DAYS)
-    halls = venue.read_venue(forum.venue.encode(), "venue.toml", event.settings)
+    halls = store.read_venue(forum.venue.encode(), "venue.toml", event.settings)
     with Database(event.database_path) as database:
         database.write(
-            lambda db: roster.import_roster(
+            lambda db: roster_import.import_roster(
                 db, people, skip_bad=False, by=_BY, now=now, random=os.urandom
             )
         )
-        database.write(lambda db: venue.import_venue(db, halls, by=_BY, now=now))
+        database.write(lambda db: store.import_venue(db, halls, by=_BY, now=now))
         database.write(lambda db: issuing.issue_missing(db, event, now=now, by=_BY))
         script = database.write(lambda db: make_script(db, event, forum, os.urandom, now))
     return event, password, script

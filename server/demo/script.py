@@ -14,10 +14,10 @@ from badges.credential import base45
 from badges.credential.credential import PREFIX, Credential, issue_credential
 from badges.credential.keys import PrivateKey
 from badges.printing.card import Card
-from server import issuing
-from server.attendees import Attendee, find_attendees
-from server.config import Event
-from server.demo.forum import DOORS, EXPO, SMALL_HALL, Forum
+from server.demo.forum.forum import DOORS, EXPO, SMALL_HALL, Forum
+from server.event.directory import Event
+from server.people import issuing
+from server.people.attendees import Attendee, find_attendees
 
 # One word for each presentation: its kind, and a label where the same badge comes again. Between
 # the bars the west door is cut off. A copy comes 3 s or more after the original, at the other door.

@@ -11,19 +11,19 @@ from pathlib import Path
 import click
 
 from badges.printing.card import CardError, render_pdf
-from server import issuing
-from server.attendees import find_attendees
-from server.command_line import count, progress
-from server.config import FIRST_ADMIN, Event
-from server.database import Database
+from server.cli.console import count, progress
 from server.demo import play
-from server.demo.forum import DOORS, HALLS, NAME, SESSIONS, WEBCAM_DOOR, Forum, make_forum
+from server.demo.forum.forum import DOORS, HALLS, NAME, SESSIONS, WEBCAM_DOOR, Forum, make_forum
+from server.demo.forum.people import CAST_SIZE
 from server.demo.judge import Answer
-from server.demo.people import CAST_SIZE
 from server.demo.processes import Children
 from server.demo.report import as_json, summary
 from server.demo.script import Script
 from server.demo.stage import Kiosk, Stage, clock_ms
+from server.event.directory import FIRST_ADMIN, Event
+from server.people import issuing
+from server.people.attendees import find_attendees
+from server.storage.database import Database
 
 HOST = "127.0.0.1"
 LINK_S = 20.0

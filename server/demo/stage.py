@@ -14,12 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from server import entries, kiosks, venue
-from server.config import Event
-from server.database import Database
 from server.demo.judge import Answer, LedgerRow, Outage
-from server.demo.link import Link
+from server.demo.network_link import Link
 from server.demo.processes import Child, Children, wait_until
+from server.event.directory import Event
+from server.kiosks import registry
+from server.ledger import entries
+from server.storage.database import Database
+from server.venue import store
 
 START_S = 40.0
 ENROL_S = 40.0
@@ -75,7 +77,14 @@ class Stage:
 
     def serve(self) -> None:
         """Start the server and wait until it answers. Raises StageError."""
-        command = [sys.executable, "-m", "server.cli", "serve", "--event", str(self._event.path)]
+        command = [
+            sys.executable,
+            "-m",
+            "server.cli.main",
+            "serve",
+            "--event",
+            str(self._event.path),
+        ]
         server = self._children.start("server", command)
         answered = wait_until(lambda: self._answers() or not server.running, START_S)
         if not answered or not server.running:
@@ -84,7 +93,7 @@ class Stage:
     def enrol(self, kiosk: Kiosk) -> str:
         """Add a kiosk, let it enrol, compare the six words, confirm. Raises StageError."""
         code = self._database.write(
-            lambda db: kiosks.add_kiosk(
+            lambda db: registry.add_kiosk(
                 db,
                 self._event,
                 kiosk.name,
@@ -101,7 +110,7 @@ class Stage:
         if not wait_until(lambda: words in child.log(), ENROL_S):
             raise child.failed("does not show the six words that the server shows")
         self._database.write(
-            lambda db: kiosks.confirm(db, self._event, kiosk.name, by=_BY, now=clock_ms())
+            lambda db: registry.confirm(db, self._event, kiosk.name, by=_BY, now=clock_ms())
         )
         if child.wait(ENROL_S) != 0:
             raise child.failed("could not enrol")
@@ -152,7 +161,7 @@ class Stage:
         """Each hall in which somebody was seen elsewhere without a scanned exit, and what became of
         the place.
         """
-        halls = venue.halls(self._database.reader)
+        halls = store.halls(self._database.reader)
         return [
             f"{hall.code} ({hall.leaving}) kept {hall.moved_on}, freed {hall.unconfirmed_moves}"
             for hall in halls
@@ -174,7 +183,7 @@ class Stage:
         words: list[str] = []
 
         def proven() -> bool:
-            rows = kiosks.kiosks(self._database.reader)
+            rows = registry.kiosks(self._database.reader)
             words[:] = [row.words for row in rows if row.kiosk == kiosk.name and row.words]
             return bool(words) or not child.running
 

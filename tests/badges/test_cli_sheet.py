@@ -13,7 +13,7 @@ from badges.cli.main import main
 from badges.credential.keyfile import decode_keys
 from badges.printing import offline_sheet
 from badges.roster.reader import read_roster
-from server.categories import DEFAULT_CATEGORIES
+from server.venue.categories import DEFAULT_CATEGORIES
 
 ROSTER = """\
 id,given_name,family_name,organisation,country,category,days,zones,language

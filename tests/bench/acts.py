@@ -14,10 +14,13 @@ from tempfile import TemporaryDirectory
 
 from flask.testing import FlaskClient
 
-from server import accounts, act_list, auth, close_app, create_app, entry_log
-from server.act_words import WORDS
-from server.config import EventSettings, init_event
-from server.database import Database
+from server.entry_log import act_list, entry_log
+from server.entry_log.act_words import WORDS
+from server.event.directory import EventSettings, init_event
+from server.staff import users
+from server.storage.database import Database
+from server.web import auth
+from server.web.app import close_app, create_app
 
 LEAVES = 1_000_000
 TURNS = 40
@@ -81,7 +84,7 @@ def run() -> dict[str, object]:
             insert = "INSERT OR REPLACE INTO leaf VALUES (?, ?, ?, ?, ?)"
             database.write(lambda db: db.executemany(insert, leaves(LEAVES)) and None)
             app = create_app(event, database, now=lambda: START)
-            _, token = accounts.sign_in(database, "admin", password, now=START)
+            _, token = users.sign_in(database, "admin", password, now=START)
             client = app.test_client()
             client.set_cookie(auth.COOKIE, token, domain="localhost", secure=True)
             took = {

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from badges.places.pool import PoolKey
 from kiosk.sync.upload import BATCH_SCANS
-from server import places
+from server.occupancy import pools
 from tests.bench.doors import scan_steadily
 from tests.bench.load import Load, Timings, enrol_all, quantiles, used, venue
 from tests.bench.load_kiosk import Kiosk
@@ -36,8 +36,8 @@ def grant(site: Site, door: Door, count: int) -> None:
     key, kiosk = PoolKey(door.hall), (door.kiosk, door.generation)
 
     def step(db: sqlite3.Connection) -> None:
-        before = places.load(db, key)
-        places.save(db, key, before, before.grant(kiosk, count))
+        before = pools.load(db, key)
+        pools.save(db, key, before, before.grant(kiosk, count))
 
     site.write(step)
     door.granted = count

@@ -10,9 +10,12 @@ from badges.admission.facts import Calendar
 from badges.places.pool import PoolKey
 from badges.transparency.merkle import chain_start
 from badges.wire import wire
-from server import feed, kiosks, ledger, places
-from server.database import Database, connect
-from server.schema import migrate
+from server.feed import hub
+from server.kiosks import registry
+from server.ledger import ingest
+from server.occupancy import pools
+from server.storage.database import Database, connect
+from server.storage.migrations import migrate
 from tests.server.doors import Door
 
 NOW = 1_777_860_000_000
@@ -36,7 +39,7 @@ def build(db: sqlite3.Connection, door: Door) -> None:
         (HALL, LIMIT, LIMIT),
     )
     db.execute("INSERT INTO hall_category VALUES (?, 1)", (HALL,))
-    feed.publish(db, wire.VenueChanged())
+    hub.publish(db, wire.VenueChanged())
     db.executemany(
         "INSERT INTO attendee (serial, given_name, family_name, organisation, country, email,"
         " category, valid_days, zones, flags, language, created_at)"
@@ -50,9 +53,9 @@ def build(db: sqlite3.Connection, door: Door) -> None:
         (door.kiosk, door.door, door.key.public.raw, chain_start(door.kiosk, 1), NOW),
     )
     kiosk = (door.kiosk, 1)
-    places.enrol(db, HALL, kiosk)
-    before = places.load(db, PoolKey(HALL))
-    places.save(db, PoolKey(HALL), before, before.grant(kiosk, LIMIT))
+    pools.enrol(db, HALL, kiosk)
+    before = pools.load(db, PoolKey(HALL))
+    pools.save(db, PoolKey(HALL), before, before.grant(kiosk, LIMIT))
     door.granted = LIMIT
 
 
@@ -92,10 +95,10 @@ class LedgerSite:
         """As the API hands it on; what was taken is let go of."""
         door = self.door
 
-        def step(db: sqlite3.Connection) -> ledger.Ingested:
-            found = kiosks.sender(db, door.kiosk, door.generation)
+        def step(db: sqlite3.Connection) -> ingest.Ingested:
+            found = registry.sender(db, door.kiosk, door.generation)
             assert found is not None
-            return ledger.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
+            return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
 
         acked = self.database.write(step).acked_seq
         door.records[door.acked : acked] = [b""] * (acked - door.acked)

@@ -17,7 +17,7 @@ from pathlib import Path
 from badges.transparency.merkle import chain_start
 from badges.wire import wire
 from kiosk.sync.upload import HEARTBEAT_S
-from server import places
+from server.occupancy import pools
 from tests.bench.load_kiosk import Kiosk, signed_request
 from tests.server.doors import Door
 from tests.system.site import Site, now_ms
@@ -65,7 +65,7 @@ def enrol_all(site: Site, count: int) -> list[Door]:
                     now_ms(),
                 ),
             )
-            places.enrol(db, door.hall, (door.kiosk, 1))
+            pools.enrol(db, door.hall, (door.kiosk, 1))
 
     site.write(step)
     return doors

@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from server.attendees import add_attendee
-from server.config import EventSettings, init_event
-from server.database import Database
-from server.supervise import THREAD_IDLE_VARIABLE
+from server.cli.supervise import THREAD_IDLE_VARIABLE
+from server.event.directory import EventSettings, init_event
+from server.people.attendees import add_attendee
+from server.storage.database import Database
 from tests.server.test_serve import children, running, signed_in
 from tests.server.test_threads_ending import IDLE_S, files_of, night, threads_of
 

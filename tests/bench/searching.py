@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from server import schema, searching
-from server.attendees import find_attendees
-from server.categories import DEFAULT_CATEGORIES, put_category
-from server.database import connect
-from server.looking_up import look_up
+from server.people import search
+from server.people.attendees import find_attendees
+from server.people.lookup import look_up
+from server.storage import migrations
+from server.storage.database import connect
+from server.venue.categories import DEFAULT_CATEGORIES, put_category
 
 PEOPLE = 100_000
 REPEATS = 7
@@ -30,7 +31,7 @@ ASKED = (
 def fill(db: sqlite3.Connection) -> None:
     """An event's people and badges."""
     dice = random.Random(1)
-    schema.migrate(db)
+    migrations.migrate(db)
     for category in DEFAULT_CATEGORIES:
         put_category(db, category)
     rows = []
@@ -79,7 +80,7 @@ def run() -> dict[str, object]:
             fill(db)
             began = time.perf_counter()
             db.execute("BEGIN IMMEDIATE")
-            searching.fold(db)
+            search.fold(db)
             db.execute("COMMIT")
             return {
                 "people": PEOPLE,

@@ -1,16 +1,17 @@
-"""One hall under the product's own protocol (badges/places/pool.py) and policy (server/sharing.py).
+"""One hall under the product's own protocol (badges/places/pool.py) and policy
+(server/occupancy/sharing_policy.py).
 
 A message takes no time here; whether a link carries it is the day's matter. The steps are those of
-kiosk/journal/journal.py and server/ledger_step.py, for people who come once.
+kiosk/journal/journal.py and server/ledger/batch.py, for people who come once.
 """
 
 from dataclasses import dataclass, field
 
 from badges.admission.facts import StayId
 from badges.places.pool import Account, KioskKey, Pool, may_credit, may_trust
-from server import sharing
+from server.occupancy import sharing_policy
 
-LIVE_S = 30  # as in server/grants.py
+LIVE_S = 30  # as in server/occupancy/grants.py
 TRIPS_MAX = 4
 
 
@@ -134,7 +135,7 @@ class Hall:
         door.records.clear()
         door.gone.clear()
         self.pool = self.pool.hear_returned(door.key, returned)
-        door.rate = sharing.smoothed(door.rate, (now - door.rate_at) / 60, door.came)
+        door.rate = sharing_policy.smoothed(door.rate, (now - door.rate_at) / 60, door.came)
         door.rate_at, door.came = now, 0
 
     def _take(self, door: HallDoor, kind: str, stay: Stay, credited: bool, now: float) -> None:
@@ -143,7 +144,9 @@ class Hall:
             self.pool = self.pool.open_stay(door.key, gone=gone)
             stay.heard_at = now
         elif kind == "unnamed":
-            stay.left = True  # it ends the stay once both are here (server/unnamed.py)
+            stay.left = (
+                True  # it ends the stay once both are here (server/occupancy/unmatched_exits.py)
+            )
         elif not gone:
             if credited:
                 self.pool = self.pool.trust(door.key)
@@ -159,10 +162,10 @@ class Hall:
                 return
             self.obey(plan)
 
-    def plan(self, now: float, *, closed: bool = False) -> sharing.Plan:
-        return sharing.plan(self.views(now), self.pool.free, closed=closed)
+    def plan(self, now: float, *, closed: bool = False) -> sharing_policy.Plan:
+        return sharing_policy.plan(self.views(now), self.pool.free, closed=closed)
 
-    def obey(self, plan: sharing.Plan) -> None:
+    def obey(self, plan: sharing_policy.Plan) -> None:
         """Grant, send the orders, and hear from whom they reached what came back."""
         for key, places in plan.grants.items():
             self.pool = self.pool.grant(key, places)
@@ -177,13 +180,13 @@ class Hall:
                 door.said = door.account.free
                 self.pool = self.pool.hear_returned(door.key, door.account.returned)
 
-    def views(self, now: float) -> list[sharing.Door]:
+    def views(self, now: float) -> list[sharing_policy.Door]:
         return [
-            sharing.Door(
+            sharing_policy.Door(
                 kiosk=door.key,
                 held=max(0, self.pool.kiosks[door.key].held),
                 free=door.said,
-                rate=sharing.smoothed(door.rate, (now - door.rate_at) / 60, 0),
+                rate=sharing_policy.smoothed(door.rate, (now - door.rate_at) / 60, 0),
                 wants=door.wants,
                 live=now - door.heard_at <= LIVE_S,
                 silent_ms=round(1000 * (now - door.heard_at)),

@@ -11,12 +11,12 @@ import argon2
 import pytest
 
 from badges.roster.reader import Roster, read_roster
-from server import accounts
-from server.categories import DEFAULT_CATEGORIES
-from server.config import Event, EventSettings, init_event, load_event
-from server.database import Database
-from server.roster import import_roster
-from server.venue import Venue, import_venue, read_venue
+from server.event.directory import Event, EventSettings, init_event, load_event
+from server.setup.roster_import import import_roster
+from server.staff import users
+from server.storage.database import Database
+from server.venue.categories import DEFAULT_CATEGORIES
+from server.venue.store import Venue, import_venue, read_venue
 from tests.server.console import Console
 
 NOW = 1_777_860_000_000  # 2026-05-04 10:00 in Shanghai, the event's first morning
@@ -27,10 +27,10 @@ HOUR = 60 * MINUTE
 @pytest.fixture(scope="session", autouse=True)
 def cheap_passwords() -> Iterator[None]:
     """argon2 as cheap as it can be: real parameters cost 64 MiB and 50 ms for each password."""
-    kept = accounts.HASHER
-    accounts.HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    kept = users.HASHER
+    users.HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield
-    accounts.HASHER = kept
+    users.HASHER = kept
 
 
 @pytest.fixture(scope="session")

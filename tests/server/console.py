@@ -5,8 +5,8 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from server.cli import main
-from server.config import Event
+from server.cli.main import main
+from server.event.directory import Event
 
 
 class Console:

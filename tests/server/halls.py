@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from badges.admission.facts import Calendar
 from badges.transparency.merkle import chain_start
-from server import kiosks, ledger, places
-from server.database import Database
+from server.kiosks import registry
+from server.ledger import ingest
+from server.occupancy import pools
+from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
 from tests.server.doors import Door
 
@@ -24,16 +26,16 @@ class Site:
     other: Door
     room: Door
 
-    def send(self, door: Door, now: int = NOW, **changes) -> ledger.Ingested:
+    def send(self, door: Door, now: int = NOW, **changes) -> ingest.Ingested:
         batch = door.batch(now, **changes)
 
         def step(db):
-            sender, _ = kiosks.sender(db, door.kiosk, door.generation)
-            return ledger.ingest(db, sender, batch, calendar=CALENDAR, now=now)
+            sender, _ = registry.sender(db, door.kiosk, door.generation)
+            return ingest.ingest(db, sender, batch, calendar=CALENDAR, now=now)
 
         taken = self.database.write(step)
         door.acked = max(door.acked, taken.acked_seq)
-        orders = places.orders_for(self.database.reader, (door.kiosk, door.generation))
+        orders = pools.orders_for(self.database.reader, (door.kiosk, door.generation))
         assert taken.orders == orders, "the answer has what the database has"
         for order in orders:
             if order.hall == door.hall and not order.override:
@@ -43,8 +45,8 @@ class Site:
     def rows(self, sql: str) -> list[tuple]:
         return [tuple(row) for row in self.database.reader.execute(sql)]
 
-    def figures(self, hall: int) -> places.HallFigures:
-        return places.hall_figures(self.database.reader)[hall - 1]
+    def figures(self, hall: int) -> pools.HallFigures:
+        return pools.hall_figures(self.database.reader)[hall - 1]
 
 
 def build(db, doors: list[Door], capacity: int, fire_limit: int) -> None:
@@ -77,7 +79,7 @@ def build(db, doors: list[Door], capacity: int, fire_limit: int) -> None:
             " seen_at) VALUES (?, 1, ?, 'active', ?, ?, 0, ?)",
             (door.kiosk, door.door, door.key.public.raw, chain_start(door.kiosk, 1), NOW),
         )
-        places.enrol(db, door.hall, (door.kiosk, 1))
+        pools.enrol(db, door.hall, (door.kiosk, 1))
 
 
 def open_site(database: Database, fire_limit: int = 99) -> Site:

@@ -26,11 +26,13 @@ from kiosk.sync.link import Link
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import REPLAY_TRIES, Transport, TransportError, _checked
 from kiosk.sync.upload import Sync
-from server import BACKUPS, close_app, create_app, kiosks, places
-from server.acts import log_size
-from server.backup import Backups
-from server.config import Event, load_event
-from server.database import Database
+from server.backup.copy import Backups
+from server.backup.critical_state import log_size
+from server.event.directory import Event, load_event
+from server.kiosks import registry
+from server.occupancy import pools
+from server.storage.database import Database
+from server.web.app import BACKUPS, close_app, create_app
 from tests.server.conftest import NOW
 
 HALL = 1
@@ -193,13 +195,13 @@ class Forum:
         key = PrivateKey(name.encode().ljust(32, b"."))
 
         def step(db: sqlite3.Connection) -> None:
-            code = kiosks.add_kiosk(
+            code = registry.add_kiosk(
                 db, self.event, name, name, address=("localhost", 1), by="test", now=self.now,
                 random=os.urandom,
             )  # fmt: skip
             asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
-            kiosks.enrol(db, self.event, asked, self.now)
-            kiosks.confirm(db, self.event, name, by="test", now=self.now)
+            registry.enrol(db, self.event, asked, self.now)
+            registry.confirm(db, self.event, name, by="test", now=self.now)
 
         self.database.write(step)
         kiosk = self.kiosks[name] = Kiosk(self, name, key)
@@ -258,12 +260,12 @@ class Forum:
         )
 
     @property
-    def pool(self) -> places.Pool:
-        return places.load(self.database.reader, PoolKey(HALL))
+    def pool(self) -> pools.Pool:
+        return pools.load(self.database.reader, PoolKey(HALL))
 
     @property
     def incarnation(self) -> int:
-        return places.incarnation(self.database.reader)
+        return pools.incarnation(self.database.reader)
 
     def rows(self, sql: str) -> list[tuple]:
         return [tuple(row) for row in self.database.reader.execute(sql)]

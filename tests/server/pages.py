@@ -12,14 +12,19 @@ from werkzeug.test import TestResponse
 from badges.admission.facts import Calendar
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server import accounts, auth, close_app, create_app, issuing, kiosks, ledger
-from server.config import Event, day_starts
-from server.database import Database
+from server.event.directory import Event, day_starts
+from server.kiosks import registry
+from server.ledger import ingest
+from server.people import issuing
+from server.staff import users
+from server.storage.database import Database
+from server.web import auth
+from server.web.app import close_app, create_app
 from tests.server.conftest import NOW, serial_of
 from tests.server.doors import Door
 
 PASSWORD = "correct-horse-42"
-ROLES = accounts.ROLES
+ROLES = users.ROLES
 
 
 @dataclass
@@ -76,11 +81,11 @@ class Pages:
     def staff(self, role: str) -> Staff:
         """Signed in as a new user of that role."""
         name = f"{role}-{os.urandom(3).hex()}"
-        hashed = accounts.hash_password(PASSWORD)
+        hashed = users.hash_password(PASSWORD)
         self.database.write(
-            lambda db: accounts.add_user(db, name, role, hashed, by="test", now=self.now)
+            lambda db: users.add_user(db, name, role, hashed, by="test", now=self.now)
         )
-        _, token = accounts.sign_in(self.database, name, PASSWORD, now=self.now)
+        _, token = users.sign_in(self.database, name, PASSWORD, now=self.now)
         someone = self.stranger()
         someone.client.set_cookie(
             auth.COOKIE, token, domain="localhost", secure=True, httponly=True
@@ -104,7 +109,7 @@ class Pages:
         door = Door(name, door_id, hall_id)
         self.shown(door, door_code)
         self.database.write(
-            lambda db: kiosks.confirm(db, self.event, name, by="test", now=self.now)
+            lambda db: registry.confirm(db, self.event, name, by="test", now=self.now)
         )
         return door
 
@@ -112,14 +117,14 @@ class Pages:
         """The kiosk has shown its code; its six words."""
 
         def step(db) -> str:
-            code = kiosks.add_kiosk(
+            code = registry.add_kiosk(
                 db, self.event, door.kiosk, door_code, address=("localhost", 8443), by="test",
                 now=self.now, random=os.urandom,
             )  # fmt: skip
             signature = proof(door.key, code.token)
             asked = wire.EnrolRequest(code.token, door.key.public.raw, signature)
-            kiosks.enrol(db, self.event, asked, self.now)
-            return next(row.words for row in kiosks.kiosks(db) if row.kiosk == door.kiosk)
+            registry.enrol(db, self.event, asked, self.now)
+            return next(row.words for row in registry.kiosks(db) if row.kiosk == door.kiosk)
 
         return self.database.write(step)
 
@@ -129,10 +134,10 @@ class Pages:
         calendar = Calendar(day_starts(self.event.settings))
 
         def step(db) -> int:
-            sender, _ = kiosks.sender(db, door.kiosk, door.generation)
-            kiosks.count_request(db, sender.key, door.counter + 1, self.now)
-            kiosks.keep_health(db, sender.key, batch, self.now)
-            return ledger.ingest(db, sender, batch, calendar=calendar, now=self.now).acked_seq
+            sender, _ = registry.sender(db, door.kiosk, door.generation)
+            registry.count_request(db, sender.key, door.counter + 1, self.now)
+            registry.keep_health(db, sender.key, batch, self.now)
+            return ingest.ingest(db, sender, batch, calendar=calendar, now=self.now).acked_seq
 
         door.acked = self.database.write(step)
         door.counter += 1

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server import kiosks
-from server.acts import ACTS_FILE, Acts, Keeper, read_acts
-from server.config import Event
-from server.database import Database
-from server.restore import Restored
+from server.backup.critical_state import ACTS_FILE, Acts, Keeper, read_acts
+from server.backup.restore import Restored
+from server.event.directory import Event
+from server.kiosks import registry
+from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.doors import Door
 from tests.server.halls import Site, open_site
@@ -40,13 +40,13 @@ class Safe:
         """A kiosk at a door of the halls, proven and confirmed."""
         name = self.site.rows(f"SELECT code FROM door WHERE door_id = {door.door}")[0][0]
         code = self.write(
-            kiosks.add_kiosk, self.event, door.kiosk, name, address=("localhost", 1), by="test",
+            registry.add_kiosk, self.event, door.kiosk, name, address=("localhost", 1), by="test",
             now=NOW, random=os.urandom,
         )  # fmt: skip
         asked = wire.EnrolRequest(code.token, door.key.public.raw, proof(door.key, code.token))
-        self.write(kiosks.enrol, self.event, asked, NOW)
+        self.write(registry.enrol, self.event, asked, NOW)
         if confirm:
-            self.write(kiosks.confirm, self.event, door.kiosk, by="test", now=NOW)
+            self.write(registry.confirm, self.event, door.kiosk, by="test", now=NOW)
         return door
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from badges.roster.reader import Roster
 from badges.wire import wire
-from server import feed, roster, venue
-from server.config import Event
-from server.database import Database
-from server.roster import ImportResult
-from server.tables import tables
+from server.event.directory import Event
+from server.feed import hub
+from server.setup import roster_import
+from server.setup.roster_import import ImportResult
+from server.storage.database import Database
+from server.storage.tables import tables
+from server.venue import store
 from tests.server.conftest import NOW, roster_of, venue_of
 
 
@@ -25,18 +27,18 @@ def take(
 ) -> ImportResult:
     """Import a roster, with answers to what it leaves open."""
     read = roster_of(text) if isinstance(text, str) else text
-    said = roster.ImportAnswers(**answers)
+    said = roster_import.ImportAnswers(**answers)
     return database.write(
-        lambda db: roster.import_roster(
+        lambda db: roster_import.import_roster(
             db, read, skip_bad=skip_bad, by="test", now=NOW, random=random, answers=said
         )
     )
 
 
-def load(event: Event, database: Database, text: str) -> venue.ImportedVenue:
+def load(event: Event, database: Database, text: str) -> store.ImportedVenue:
     """Import a venue."""
     plan = venue_of(event, text)
-    return database.write(lambda db: venue.import_venue(db, plan, by="test", now=NOW))
+    return database.write(lambda db: store.import_venue(db, plan, by="test", now=NOW))
 
 
 def attendees(database: Database) -> list[dict]:
@@ -56,5 +58,5 @@ def dump(database: Database) -> list[str]:
 
 def changes(database: Database, after: int = 0) -> list[wire.Change]:
     """What kiosks were told after that cursor."""
-    found = feed.changes_after(database.reader, after)
+    found = hub.changes_after(database.reader, after)
     return [wire.decode_change(change.body) for change in found]

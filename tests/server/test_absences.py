@@ -2,8 +2,8 @@
 
 import pytest
 
-from server import absences
-from server.database import Database
+from server.ledger import outages
+from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.halls import ANNA, BORIS, Site, open_site
 
@@ -15,8 +15,8 @@ def site(database: Database) -> Site:
     return open_site(database)
 
 
-def report(site: Site) -> list[absences.Absence]:
-    return absences.absences(site.database.reader)
+def report(site: Site) -> list[outages.Absence]:
+    return outages.absences(site.database.reader)
 
 
 def test_scans_on_time_are_no_absence(site: Site) -> None:

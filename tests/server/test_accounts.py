@@ -1,23 +1,23 @@
 import argon2
 import pytest
 
-from server import accounts
-from server.accounts import AccountError, SessionEndedError, SignInError, User
-from server.database import Database
+from server.staff import users
+from server.staff.users import AccountError, SessionEndedError, SignInError, User
+from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 
 PASSWORD = "correct horse battery"
 
 
 def add(database: Database, name: str = "Alice", role: str = "badge_desk") -> User:
-    password_hash = accounts.hash_password(PASSWORD)
+    password_hash = users.hash_password(PASSWORD)
     return database.write(
-        lambda db: accounts.add_user(db, name, role, password_hash, by="user:1", now=NOW)
+        lambda db: users.add_user(db, name, role, password_hash, by="user:1", now=NOW)
     )
 
 
 def sign_in(database: Database, name: str = "Alice", password: str = PASSWORD) -> str:
-    return accounts.sign_in(database, name, password, now=NOW)[1]
+    return users.sign_in(database, name, password, now=NOW)[1]
 
 
 def stored(database: Database, column: str) -> list:
@@ -27,12 +27,12 @@ def stored(database: Database, column: str) -> list:
 
 def test_it_works(database: Database) -> None:
     alice = add(database)
-    user, token = accounts.sign_in(database, " alice ", PASSWORD, now=NOW)
+    user, token = users.sign_in(database, " alice ", PASSWORD, now=NOW)
     assert user == alice
-    assert accounts.session_user(database, token, now=NOW + MINUTE) == alice
-    database.write(lambda db: accounts.sign_out(db, token))
+    assert users.session_user(database, token, now=NOW + MINUTE) == alice
+    database.write(lambda db: users.sign_out(db, token))
     with pytest.raises(SessionEndedError):
-        accounts.session_user(database, token, now=NOW + MINUTE)
+        users.session_user(database, token, now=NOW + MINUTE)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_an_unknown_name_costs_as_much_as_a_wrong_password(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
-    monkeypatch.setattr(accounts.HASHER.__class__, "hash", lambda self, text: hashed.append(text))
+    monkeypatch.setattr(users.HASHER.__class__, "hash", lambda self, text: hashed.append(text))
     with pytest.raises(SignInError):
         sign_in(database, "Nobody", "some password")
     assert hashed == ["some password"]
@@ -84,7 +84,7 @@ def test_stronger_parameters_are_taken_up_at_sign_in(
     add(database)
     before = stored(database, "password_hash")
     stronger = argon2.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
-    monkeypatch.setattr(accounts, "HASHER", stronger)
+    monkeypatch.setattr(users, "HASHER", stronger)
     sign_in(database)
     after = stored(database, "password_hash")
     assert after != before
@@ -96,19 +96,19 @@ class TestSessions:
     def test_end_when_idle(self, database: Database) -> None:
         add(database)
         token = sign_in(database)
-        accounts.session_user(database, token, now=NOW + 12 * HOUR)
-        accounts.session_user(database, token, now=NOW + 23 * HOUR)  # kept alive by the last
+        users.session_user(database, token, now=NOW + 12 * HOUR)
+        users.session_user(database, token, now=NOW + 23 * HOUR)  # kept alive by the last
         other = sign_in(database)
         with pytest.raises(SessionEndedError):
-            accounts.session_user(database, other, now=NOW + 12 * HOUR + 1)
+            users.session_user(database, other, now=NOW + 12 * HOUR + 1)
 
     def test_end_after_a_day_however_busy(self, database: Database) -> None:
         add(database)
         token = sign_in(database)
         for hour in range(0, 25, 6):
-            accounts.session_user(database, token, now=NOW + hour * HOUR)
+            users.session_user(database, token, now=NOW + hour * HOUR)
         with pytest.raises(SessionEndedError):
-            accounts.session_user(database, token, now=NOW + 24 * HOUR + 1)
+            users.session_user(database, token, now=NOW + 24 * HOUR + 1)
 
     def test_are_touched_once_a_minute_at_most(self, database: Database) -> None:
         add(database)
@@ -116,24 +116,24 @@ class TestSessions:
         commits: list[int] = []
         database.on_commit(lambda _: commits.append(1))
         for second in range(0, 121, 10):
-            accounts.session_user(database, token, now=NOW + second * 1000)
+            users.session_user(database, token, now=NOW + second * 1000)
         assert len(commits) == 1
 
     def test_old_ones_are_swept_at_the_next_sign_in(self, database: Database) -> None:
         add(database)
         sign_in(database)
-        accounts.sign_in(database, "Alice", PASSWORD, now=NOW + 30 * HOUR)
+        users.sign_in(database, "Alice", PASSWORD, now=NOW + 30 * HOUR)
         assert database.reader.execute("SELECT COUNT(*) FROM web_session").fetchone()[0] == 1
 
     def test_end_with_a_new_password(self, database: Database) -> None:
         alice = add(database)
         token = sign_in(database)
-        fresh = accounts.hash_password("another long one")
+        fresh = users.hash_password("another long one")
         database.write(
-            lambda db: accounts.set_password(db, alice.user_id, fresh, by="user:1", now=NOW)
+            lambda db: users.set_password(db, alice.user_id, fresh, by="user:1", now=NOW)
         )
         with pytest.raises(SessionEndedError):
-            accounts.session_user(database, token, now=NOW)
+            users.session_user(database, token, now=NOW)
         with pytest.raises(SignInError):
             sign_in(database)
         sign_in(database, password="another long one")
@@ -141,26 +141,26 @@ class TestSessions:
     def test_end_when_the_user_is_disabled(self, database: Database) -> None:
         alice = add(database)
         token = sign_in(database)
-        database.write(lambda db: accounts.disable_user(db, alice.user_id, by="user:1", now=NOW))
+        database.write(lambda db: users.disable_user(db, alice.user_id, by="user:1", now=NOW))
         with pytest.raises(SessionEndedError):
-            accounts.session_user(database, token, now=NOW)
+            users.session_user(database, token, now=NOW)
         with pytest.raises(SignInError):
             sign_in(database)
-        database.write(lambda db: accounts.enable_user(db, alice.user_id, by="user:1", now=NOW))
+        database.write(lambda db: users.enable_user(db, alice.user_id, by="user:1", now=NOW))
         sign_in(database)
 
     def test_have_the_role_of_now(self, database: Database) -> None:
         alice = add(database)
         token = sign_in(database)
         database.write(
-            lambda db: accounts.set_role(db, alice.user_id, "steward", by="user:1", now=NOW)
+            lambda db: users.set_role(db, alice.user_id, "steward", by="user:1", now=NOW)
         )
-        assert accounts.session_user(database, token, now=NOW).role == "steward"
+        assert users.session_user(database, token, now=NOW).role == "steward"
 
     @pytest.mark.parametrize("token", ["", "00" * 32, "é", "x" * 100_000])
     def test_that_never_were(self, database: Database, token: str) -> None:
         with pytest.raises(SessionEndedError):
-            accounts.session_user(database, token, now=NOW)
+            users.session_user(database, token, now=NOW)
 
 
 class TestUsers:
@@ -177,33 +177,33 @@ class TestUsers:
     def test_that_can_not_be(self, database: Database, name: str, role: str, said: str) -> None:
         with pytest.raises(AccountError, match=said):
             add(database, name, role)
-        assert [user.name for user in accounts.users(database.reader)] == ["admin"]
+        assert [user.name for user in users.users(database.reader)] == ["admin"]
 
     @pytest.mark.parametrize("password", ["", "12345678901", "x" * 201])
     def test_passwords_have_a_length(self, password: str) -> None:
         with pytest.raises(AccountError, match="12 to 200 characters"):
-            accounts.hash_password(password)
+            users.hash_password(password)
 
     def test_made_passwords_are_long_and_plain(self) -> None:
-        made = {accounts.make_password() for _ in range(50)}
+        made = {users.make_password() for _ in range(50)}
         assert len(made) == 50
         assert all(len(one) == 19 and not set(one) & set("ilou") for one in made)
 
     def test_the_last_admin_stays(self, database: Database) -> None:
-        (admin,) = accounts.users(database.reader)
+        (admin,) = users.users(database.reader)
         for change in (
-            lambda db: accounts.disable_user(db, admin.user_id, by="user:1", now=NOW),
-            lambda db: accounts.set_role(db, admin.user_id, "steward", by="user:1", now=NOW),
+            lambda db: users.disable_user(db, admin.user_id, by="user:1", now=NOW),
+            lambda db: users.set_role(db, admin.user_id, "steward", by="user:1", now=NOW),
         ):
             with pytest.raises(AccountError, match="This is the last admin"):
                 database.write(change)
         add(database, "Bob", "admin")
-        database.write(lambda db: accounts.disable_user(db, admin.user_id, by="user:1", now=NOW))
-        assert accounts.user(database.reader, admin.user_id).disabled
+        database.write(lambda db: users.disable_user(db, admin.user_id, by="user:1", now=NOW))
+        assert users.user(database.reader, admin.user_id).disabled
 
     def test_nobody(self, database: Database) -> None:
         with pytest.raises(AccountError, match="no such user"):
-            accounts.user(database.reader, 99)
+            users.user(database.reader, 99)
 
     def test_the_log_has_numbers_not_names(self, database: Database) -> None:
         add(database)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from server import accounts, issuing, kiosks, safety
-from server.acts import ACTS_FILE, ActsError, Keeper, read_acts
-from server.config import Event
-from server.database import Database
+from server.backup.critical_state import ACTS_FILE, ActsError, Keeper, read_acts
+from server.event.directory import Event
+from server.kiosks import registry
+from server.occupancy import hall_control
+from server.people import issuing
+from server.staff import users
+from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.doors import Door
 from tests.server.halls import ANNA, SMALL
@@ -43,16 +46,16 @@ def test_it_works(safe: Safe) -> None:
 
 
 def test_each_kind_of_act(safe: Safe, event: Event) -> None:
-    safe.write(safety.set_capacity, SMALL, 4, by="test", now=NOW)
+    safe.write(hall_control.set_capacity, SMALL, 4, by="test", now=NOW)
     assert rows(safe, "hall", hall_id=SMALL, capacity=4)
-    safe.write(safety.set_closed, SMALL, True, by="test", now=NOW)
+    safe.write(hall_control.set_closed, SMALL, True, by="test", now=NOW)
     assert rows(safe, "hall", hall_id=SMALL, closed_at=NOW)
-    safe.write(kiosks.fence, "west", 1, by="test", now=NOW)
+    safe.write(registry.fence, "west", 1, by="test", now=NOW)
     assert rows(safe, "kiosk", kiosk="west", state="fenced")
     assert len(rows(safe, "place_account", kiosk="west", fenced=1)) == 2
-    safe.write(kiosks.retire, "east", by="test", now=NOW)
+    safe.write(registry.retire, "east", by="test", now=NOW)
     assert rows(safe, "kiosk", kiosk="east", state="retired")
-    safe.write(accounts.add_user, "Mei", "steward", "$argon2", by="test", now=NOW)
+    safe.write(users.add_user, "Mei", "steward", "$argon2", by="test", now=NOW)
     assert rows(safe, "user", name="Mei")
     safe.write(issuing.issue_missing, event, now=NOW, by="test")
     assert rows(safe, "badge") == []
@@ -70,17 +73,17 @@ def test_scans_and_heartbeats_cost_nothing(safe: Safe, monkeypatch: pytest.Monke
     safe.site.send(safe.site.west)
     safe.site.east.leave(NOW + 1, ANNA, safe.site.west.ref(safe.site.west.scan(NOW, 1)))
     safe.site.send(safe.site.east)
-    safe.write(kiosks.count_request, ("west", 1), 99, NOW)
+    safe.write(registry.count_request, ("west", 1), 99, NOW)
 
 
 def test_what_is_undone_is_not_kept(safe: Safe) -> None:
     def fail(db: sqlite3.Connection) -> None:
-        safety.set_capacity(db, SMALL, 1, by="test", now=NOW)
+        hall_control.set_capacity(db, SMALL, 1, by="test", now=NOW)
         raise UndoneError
 
     with pytest.raises(UndoneError):
         safe.database.write(fail)
-    safe.write(accounts.add_user, "Mei", "steward", "$argon2", by="test", now=NOW)
+    safe.write(users.add_user, "Mei", "steward", "$argon2", by="test", now=NOW)
     assert rows(safe, "hall", hall_id=SMALL, capacity=6)
 
 
@@ -92,7 +95,7 @@ class TestDiskGone:
 
     def test_no_kiosk_is_confirmed(self, safe: Safe, event: Event) -> None:
         with pytest.raises(ActsError, match="second disk did not take .*so it is not confirmed"):
-            safe.write(kiosks.confirm, event, "north", by="test", now=NOW)
+            safe.write(registry.confirm, event, "north", by="test", now=NOW)
         assert safe.site.rows("SELECT state FROM kiosk WHERE kiosk = 'north'") == [("proven",)]
         assert safe.site.rows("SELECT * FROM place_account WHERE kiosk = 'north'") == []
 
@@ -100,7 +103,7 @@ class TestDiskGone:
         """A scan is not refused because a kiosk could not be confirmed before it."""
 
         def confirm(db: sqlite3.Connection) -> None:
-            kiosks.confirm(db, event, "north", by="test", now=NOW)
+            registry.confirm(db, event, "north", by="test", now=NOW)
             raise UndoneError
 
         with pytest.raises(UndoneError):
@@ -109,7 +112,7 @@ class TestDiskGone:
         assert safe.site.send(safe.site.west).acked_seq == 1
 
     def test_a_hall_is_closed_all_the_same(self, safe: Safe) -> None:
-        safe.write(safety.set_closed, SMALL, True, by="test", now=NOW)
+        safe.write(hall_control.set_closed, SMALL, True, by="test", now=NOW)
         assert safe.site.rows("SELECT closed_at FROM hall WHERE hall_id = 1") == [(NOW,)]
         assert "No such file" in safe.keeper.trouble
         safe.second.with_name("away").rename(safe.second)
@@ -127,8 +130,8 @@ class TestOldCopy:
             closing(sqlite3.connect(old)) as copy,
         ):
             live.backup(copy)
-        safe.write(safety.set_capacity, SMALL, 4, by="test", now=NOW)
-        safe.write(safety.set_capacity, SMALL, 5, by="test", now=NOW)
+        safe.write(hall_control.set_capacity, SMALL, 4, by="test", now=NOW)
+        safe.write(hall_control.set_capacity, SMALL, 5, by="test", now=NOW)
         with Database(old) as database:
             with pytest.raises(ActsError, match="put back by hand.*hallkeeper restore"):
                 Keeper(safe.event.event_id, database, safe.second, lambda: NOW)
@@ -137,7 +140,7 @@ class TestOldCopy:
         """It was written, and then the commit did not come."""
 
         def crash(db: sqlite3.Connection) -> None:
-            safety.set_capacity(db, SMALL, 4, by="test", now=NOW)
+            hall_control.set_capacity(db, SMALL, 4, by="test", now=NOW)
             safe.keeper._check(db)
             raise UndoneError
 

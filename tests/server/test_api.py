@@ -14,11 +14,13 @@ from werkzeug.test import TestResponse
 from badges.credential.keys import PrivateKey, PublicKey
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, open_identity, proof, request_message, six_words
-from server import create_app, feed, kiosks
-from server.api import LONG_BATCH
-from server.clock import ServerClock
-from server.config import Event
-from server.database import Database
+from server.event.clock import ServerClock
+from server.event.directory import Event
+from server.feed import hub
+from server.kiosks import registry
+from server.storage.database import Database
+from server.web.api.scans import LONG_BATCH
+from server.web.app import create_app
 from tests.server.conftest import HOUR, NOW
 from tests.server.doors import Door
 
@@ -86,9 +88,9 @@ def kiosk(app: Flask, event: Event, database: Database) -> Kiosk:
     code = database.write(lambda db: add(db, event))
     first = client.post("/api/enrol", data=wire.encode(enrolment(door.key, code.token)))
     assert wire.decode(first.data, wire.EnrolAnswer) == wire.EnrolAnswer(confirmed=False)
-    (row,) = kiosks.kiosks(database.reader)
+    (row,) = registry.kiosks(database.reader)
     assert row.words == six_words(door.key.public.raw, code.token)
-    database.write(lambda db: kiosks.confirm(db, event, "west", by="user:1", now=NOW))
+    database.write(lambda db: registry.confirm(db, event, "west", by="user:1", now=NOW))
     second = client.post("/api/enrol", data=wire.encode(enrolment(door.key, code.token)))
     answer = wire.decode(second.data, wire.EnrolAnswer)
     identity = open_identity(PublicKey(answer.root_key), answer.identity)
@@ -98,7 +100,7 @@ def kiosk(app: Flask, event: Event, database: Database) -> Kiosk:
 
 
 def add(db, event: Event):
-    return kiosks.add_kiosk(
+    return registry.add_kiosk(
         db,
         event,
         "west",
@@ -187,7 +189,7 @@ def test_a_retired_kiosk_hands_in_its_journal_and_gets_nothing(
     kiosk: Kiosk, database: Database
 ) -> None:
     kiosk.door.scan(NOW, None, decision="denied", reason="forged")
-    database.write(lambda db: kiosks.retire(db, "west", by="user:1", now=NOW))
+    database.write(lambda db: registry.retire(db, "west", by="user:1", now=NOW))
     assert code_of(kiosk.get("/api/replica")) == "retired"
     answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
     assert (answer.acked_seq, answer.fenced) == (1, True)
@@ -233,25 +235,25 @@ def test_a_code_serves_one_key(app: Flask, event: Event, database: Database) -> 
 def test_a_code_ends_after_fifteen_minutes(event: Event, database: Database) -> None:
     code = database.write(lambda db: add(db, event))
     asked = enrolment(PrivateKey(bytes(32)), code.token)
-    late = NOW + kiosks.CODE_LIFE_MS
-    with pytest.raises(kiosks.EnrolError) as caught:
-        database.write(lambda db: kiosks.enrol(db, event, asked, late))
+    late = NOW + registry.CODE_LIFE_MS
+    with pytest.raises(registry.EnrolError) as caught:
+        database.write(lambda db: registry.enrol(db, event, asked, late))
     assert caught.value.code == "code_expired"
 
 
 def test_unproven_key(event: Event, database: Database) -> None:
     code = database.write(lambda db: add(db, event))
     asked = wire.EnrolRequest(code.token, PrivateKey(bytes(32)).public.raw, bytes(64))
-    with pytest.raises(kiosks.EnrolError):
-        database.write(lambda db: kiosks.enrol(db, event, asked, NOW))
-    assert kiosks.kiosks(database.reader)[0].state == "waiting"
+    with pytest.raises(registry.EnrolError):
+        database.write(lambda db: registry.enrol(db, event, asked, NOW))
+    assert registry.kiosks(database.reader)[0].state == "waiting"
 
 
 def test_an_open_feed_ends_when_its_kiosk_is_retired(kiosk: Kiosk, database: Database) -> None:
-    with kiosk.get(f"/api/feed?after={feed.cursor(database.reader)}") as opened:
+    with kiosk.get(f"/api/feed?after={hub.cursor(database.reader)}") as opened:
         lines = opened.iter_encoded()
         assert next(lines) == b": open\n\n"
-        database.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+        database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
         assert b"retired" in next(lines)
         assert list(lines) == []
     assert code_of(kiosk.get("/api/feed?after=0")) == "retired"

@@ -17,18 +17,12 @@ from badges.wire.supervisor import (
     MoveDoor,
     PersonFacts,
 )
-from server import (
-    accounts,
-    create_app,
-    issuing,
-    kiosks,
-    looking_up,
-    moving,
-    searching,
-    supervisors,
-)
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.kiosks import registry, relocation
+from server.people import issuing, lookup, search
+from server.staff import pins, users
+from server.storage.database import Database
+from server.web.app import create_app
 from tests.server.conftest import NOW, serial_of
 from tests.server.doors import Door
 from tests.server.test_api import Kiosk, code_of
@@ -59,21 +53,21 @@ def kiosk(app: Flask, event: Event, site: Database) -> Kiosk:
     door_id, hall_id = door_of(site, "main")
     door = Door("west", door_id, hall_id)
     site.write(lambda db: enrol(db, event, door))
-    site.write(lambda db: accounts.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW))
-    site.write(lambda db: supervisors.set_pin(db, 2, "a hash", by="test", now=NOW))
+    site.write(lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW))
+    site.write(lambda db: pins.set_pin(db, 2, "a hash", by="test", now=NOW))
     return Kiosk(app.test_client(), door)
 
 
 def enrol(db, event: Event, door: Door) -> None:
     address, random = ("localhost", 8443), lambda count: b"t" * count
-    code = kiosks.add_kiosk(
+    code = registry.add_kiosk(
         db, event, door.kiosk, "main", address=address, by="test", now=NOW, random=random
     )
     db.execute(
         "UPDATE kiosk SET state = 'proven', public_key = ?, words = 'six' WHERE token_hash = ?",
-        (door.key.public.raw, kiosks._token_hash(code.token)),
+        (door.key.public.raw, registry._token_hash(code.token)),
     )
-    kiosks.confirm(db, event, door.kiosk, by="test", now=NOW)
+    registry.confirm(db, event, door.kiosk, by="test", now=NOW)
 
 
 def door_of(database: Database, code: str) -> tuple[int, int]:
@@ -152,7 +146,7 @@ def test_twenty_at_most_and_that_there_are_more(kiosk: Kiosk, event: Event, site
             )
 
     site.write(crowd)
-    site.write(searching.fold)
+    site.write(search.fold)
     assert found(kiosk, "kim") == [], "without a badge nobody can be admitted at a door"
     site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     answer = wire.decode(people(kiosk, "kim").data, Found)
@@ -178,25 +172,25 @@ def test_only_for_a_supervisor_with_a_pin(kiosk: Kiosk, site: Database, by: str)
 
 
 def test_a_supervisor_whose_pin_was_taken_away(kiosk: Kiosk, site: Database) -> None:
-    site.write(lambda db: supervisors.remove_pin(db, 2, by="test", now=NOW))
+    site.write(lambda db: pins.remove_pin(db, 2, by="test", now=NOW))
     assert code_of(people(kiosk, "keller")) == "not_a_supervisor"
     assert code_of(post(kiosk, "/api/door", MoveDoor(1, MEI))) == "not_a_supervisor"
 
 
 def test_a_kiosk_asks_so_often_and_no_more(kiosk: Kiosk, clock: Clock, monkeypatch) -> None:
-    monkeypatch.setattr(looking_up, "LOOKUPS_MAX", 3)
+    monkeypatch.setattr(lookup, "LOOKUPS_MAX", 3)
     for _ in range(3):
         assert people(kiosk, "keller").status_code == 200
     answer = people(kiosk, "keller")
     assert (answer.status_code, code_of(answer)) == (429, "too_many")
-    clock.now += looking_up.WINDOW_MS
+    clock.now += lookup.WINDOW_MS
     assert people(kiosk, "keller").status_code == 200
 
 
 def test_nobody_asks_unsigned_or_retired(kiosk: Kiosk, site: Database) -> None:
     body = wire.encode(LookUp("keller", MEI))
     assert code_of(kiosk.client.post("/api/people", data=body)) == "bad_signature"
-    site.write(lambda db: kiosks.retire(db, "west", by="test", now=NOW))
+    site.write(lambda db: registry.retire(db, "west", by="test", now=NOW))
     for answer in (
         people(kiosk, "keller"),
         kiosk.get("/api/doors"),
@@ -278,11 +272,11 @@ class TestMoving:
     def test_so_often_and_no_more(self, kiosk: Kiosk, clock: Clock, there: int) -> None:
         """A stolen kiosk would go from hall to hall and gather the places of all."""
         main = kiosk.door.door
-        doors = [there, main] * (moving.MOVES_MAX // 2)
+        doors = [there, main] * (relocation.MOVES_MAX // 2)
         assert {post(kiosk, "/api/door", MoveDoor(d, MEI)).status_code for d in doors} == {200}
         answer = post(kiosk, "/api/door", MoveDoor(there, MEI))
         assert (answer.status_code, code_of(answer)) == (429, "moved_often")
-        clock.now += moving.WINDOW_MS
+        clock.now += relocation.WINDOW_MS
         assert post(kiosk, "/api/door", MoveDoor(there, MEI)).status_code == 200
 
     def test_what_it_sends_of_the_old_hall_is_still_taken(

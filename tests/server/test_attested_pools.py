@@ -10,8 +10,11 @@ import pytest
 from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
-from server import kiosks, places, safety, schema
-from server.database import Database, connect
+from server.kiosks import registry
+from server.occupancy import hall_control
+from server.occupancy import pools as places
+from server.storage import migrations
+from server.storage.database import Database, connect
 from tests.server.conftest import NOW
 from tests.server.doors import Door
 from tests.server.halls import SMALL, Site, open_site
@@ -92,7 +95,7 @@ class World:
     def fence(self, _: Kiosk) -> None:
         if not self.lost:
             self.lost = True
-            self._write(lambda db: kiosks.fence(db, *WEST, by="user:1", now=self.now))
+            self._write(lambda db: registry.fence(db, *WEST, by="user:1", now=self.now))
 
     def attest(self, _: Kiosk) -> None:
         """A true word."""
@@ -102,17 +105,17 @@ class World:
         acked = self.site.west.acked
         unknown = sum(r.kiosk == "west" and r.seq > acked for r, _ in self.inside.values())
         who = {"by": "user:1", "with_": "user:2", "now": self.now}
-        self._write(lambda db: safety.attest(db, SMALL, WEST, unknown, **who))
+        self._write(lambda db: hall_control.attest(db, SMALL, WEST, unknown, **who))
 
     def clear(self, _: Kiosk) -> None:
         if not self.inside:
             self.silent |= self.lost
-            self._write(lambda db: safety.clear(db, SMALL, by="user:1", now=self.now))
+            self._write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=self.now))
 
     def resize(self, _: Kiosk) -> None:
         wished = self.random.randint(0, FIRE_LIMIT)
         who = {"by": "user:1", "now": self.now}
-        self._write(lambda db: safety.set_capacity(db, SMALL, wished, **who))
+        self._write(lambda db: hall_control.set_capacity(db, SMALL, wished, **who))
 
     def _write(self, step) -> None:
         self.site.database.write(step)
@@ -129,7 +132,7 @@ class World:
 def test_nobody_is_inside_beyond_what_is_counted(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "event.sqlite"
     connection = connect(path)
-    schema.migrate(connection)
+    migrations.migrate(connection)
     connection.execute("INSERT INTO category VALUES (1, 'd', '{}', 'D', '#000000')")
     connection.close()
     with Database(path) as database:

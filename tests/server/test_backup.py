@@ -10,10 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from server import BACKUPS, close_app, wsgi
-from server.backup import KEEP, BackupError, Backups, backups, check_directory, make_backup, prune
-from server.config import Event, load_event
-from server.database import Database
+from server.backup.copy import (
+    KEEP,
+    BackupError,
+    Backups,
+    backups,
+    check_directory,
+    make_backup,
+    prune,
+)
+from server.event.directory import Event, load_event
+from server.storage.database import Database
+from server.web import wsgi
+from server.web.app import BACKUPS, close_app
 from tests.server.conftest import HOUR, NOW
 from tests.server.console import Console
 
@@ -153,7 +162,7 @@ class TestDirectory:
         def refuse(*_: object) -> None:
             raise OSError(30, "Read-only file system")
 
-        monkeypatch.setattr("server.files.write_new", refuse)
+        monkeypatch.setattr("server.storage.durable_files.write_new", refuse)
         with pytest.raises(BackupError, match="can't be written: Read-only"):
             check_directory(safe)
 
@@ -211,7 +220,7 @@ class TestServing:
     def test_a_disk_that_is_gone_is_told_and_waited_for(
         self, running: Backups, second: Path, monkeypatch
     ) -> None:
-        monkeypatch.setattr("server.backup.RETRY_S", 0.05)
+        monkeypatch.setattr("server.backup.copy.RETRY_S", 0.05)
         until(lambda: running.status.newest is not None)
         away = second.rename(second.with_name("away"))
         until(lambda: "no directory" in running.status.trouble)

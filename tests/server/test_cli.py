@@ -17,11 +17,12 @@ from badges.credential.badge_number import badge_number
 from badges.credential.keys import PrivateKey
 from badges.printing import fonts
 from badges.wire import enrolment, wire
-from server import accounts, kiosks
-from server.cli import machine_zone, main
-from server.config import load_event
-from server.database import Database
-from server.settings import EventSettings
+from server.cli.main import machine_zone, main
+from server.event.directory import load_event
+from server.event.settings import EventSettings
+from server.kiosks import registry
+from server.staff import users
+from server.storage.database import Database
 from tests.server.conftest import serial_of
 from tests.server.console import Console
 
@@ -35,7 +36,7 @@ def test_from_nothing_to_paper(tmp_path: Path) -> None:
     assert event.settings.time_zone == "Asia/Tokyo"
     password = made.output.partition("password  ")[2].split()[0]
     with Database(event.database_path) as database:
-        user, _ = accounts.sign_in(database, "admin", password, now=0)
+        user, _ = users.sign_in(database, "admin", password, now=0)
         assert user.must_change
     assert user.role == "admin"
     console = Console(tmp_path, event)
@@ -201,7 +202,7 @@ class TestBadges:
     def test_more_than_one_transaction(
         self, console: Console, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("server.cli_badges.ISSUE_AT_ONCE", 2)
+        monkeypatch.setattr("server.cli.badges.ISSUE_AT_ONCE", 2)
         console("import", console.file("r.csv", "name,category\nA,vip\nB,vip\nC,vip\n"))
         assert "Issued 3 badges." in console("issue").output
         acts = [body for (body,) in console.rows("SELECT body FROM leaf")]
@@ -216,8 +217,8 @@ class TestKiosks:
         proof = enrolment.proof(key, parsed.token)
         request = wire.EnrolRequest(parsed.token, key.public.raw, proof)
         with Database(console.event.database_path) as database:
-            now = kiosks.kiosks(database.reader)[0].token_expires_at - 1
-            database.write(lambda db: kiosks.enrol(db, console.event, request, now))
+            now = registry.kiosks(database.reader)[0].token_expires_at - 1
+            database.write(lambda db: registry.enrol(db, console.event, request, now))
         return enrolment.six_words(key.public.raw, parsed.token)
 
     def test_from_code_to_retired(self, filled: Console) -> None:
@@ -255,27 +256,27 @@ class TestUsers:
         password = console("user", "add", "Bob", "--role", "steward").output.split()[-1]
         assert console("user", "list").output == "admin  admin\nBob  steward\n"
         with Database(console.event.database_path) as database:
-            assert accounts.sign_in(database, "Bob", password, now=0)[0].role == "steward"
+            assert users.sign_in(database, "Bob", password, now=0)[0].role == "steward"
 
     def test_a_new_password(self, console: Console, admin_password: str) -> None:
         password = console("user", "password", "admin").output.split()[-1]
         with Database(console.event.database_path) as database:
-            with pytest.raises(accounts.SignInError):
-                accounts.sign_in(database, "admin", admin_password, now=0)
-            accounts.sign_in(database, "admin", password, now=0)
+            with pytest.raises(users.SignInError):
+                users.sign_in(database, "admin", admin_password, now=0)
+            users.sign_in(database, "admin", password, now=0)
         assert "there is no user 'Eve'" in console("user", "password", "Eve", status=2).output
 
     def test_passwords_made_here_are_first_ones(self, console: Console) -> None:
         console("user", "add", "Bob", "--role", "steward")
         console("user", "password", "admin")
         with Database(console.event.database_path) as database:
-            assert all(one.must_change for one in accounts.users(database.reader))
+            assert all(one.must_change for one in users.users(database.reader))
 
     def test_unlock(self, console: Console) -> None:
         said = console("user", "unlock", "ADMIN").output
         assert said == "admin may sign in from anywhere for 15 minutes.\n"
         with Database(console.event.database_path) as database:
-            assert accounts.user(database.reader, 1).unlocked_at
+            assert users.user(database.reader, 1).unlocked_at
         assert "there is no user 'Eve'" in console("user", "unlock", "Eve", status=2).output
 
     def test_twice(self, console: Console) -> None:
@@ -326,7 +327,7 @@ class TestEvents:
     def test_another_command_writing(
         self, filled: Console, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("server.database.BUSY_TIMEOUT_MS", 50)
+        monkeypatch.setattr("server.storage.database.BUSY_TIMEOUT_MS", 50)
         other = sqlite3.connect(filled.event.database_path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         result = filled("reissue", "A1", "--reason", "lost", status=1)
@@ -354,7 +355,7 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
 
 
 def test_as_a_module() -> None:
-    for module in ("server", "server.cli"):
+    for module in ("server", "server.cli.main"):
         command = [sys.executable, "-m", module, "--version"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout.startswith("hallkeeper, version ")

@@ -15,10 +15,10 @@ import openpyxl
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server import cli_import
-from server.backup import backups
-from server.database import Database
-from server.roster import ImportPlan, RosterChangedError
+from server.backup.copy import backups
+from server.cli import imports
+from server.setup.roster_import import ImportPlan, RosterChangedError
+from server.storage.database import Database
 from tests.server.conftest import ROSTER, VENUE, serial_of
 from tests.server.console import Console
 from tests.server.test_venue_file import SHEETS, with_value, workbook
@@ -274,7 +274,7 @@ class TestInterrupted:
         def interrupted(*_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(cli_import, "plan_import", interrupted)
+        monkeypatch.setattr(imports, "plan_import", interrupted)
         result = console("import", roster, status=130)
         assert "interrupted. Nothing was imported." in result.output
         assert console.people == 0
@@ -325,7 +325,7 @@ class TestInterrupted:
         monkeypatch.setattr(ImportPlan, "write", changed)
         result = console("import", roster, status=1)
         assert "others keep changing people or the venue; nothing was imported" in result.output
-        assert len(tries) == cli_import.PLANS_MOST
+        assert len(tries) == imports.PLANS_MOST
 
 
 class TestChangedBadges:

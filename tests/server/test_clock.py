@@ -3,9 +3,9 @@
 import pytest
 
 from badges.wire import wire
-from server import clock
-from server.clock import JUMP_MS, ServerClock
-from server.database import Database
+from server.event import clock
+from server.event.clock import JUMP_MS, ServerClock
+from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.halls import SMALL, Site, open_site
 

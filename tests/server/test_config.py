@@ -13,17 +13,24 @@ from cryptography import x509
 
 from badges.credential.credential import Credential, issue_credential, open_credential
 from badges.credential.keys import open_ring
-from server import accounts
-from server.config import Event, EventError, EventSettings, day_starts, init_event, load_event
-from server.database import Database
-from server.schema import NewerVersionError
+from server.event.directory import (
+    Event,
+    EventError,
+    EventSettings,
+    day_starts,
+    init_event,
+    load_event,
+)
+from server.staff import users
+from server.storage.database import Database
+from server.storage.migrations import NewerVersionError
 from tests.server.conftest import NOW
 
 HOUR = 3_600_000
 
 
 def test_it_works(event: Event, database: Database, admin_password: str) -> None:
-    user, _ = accounts.sign_in(database, "admin", admin_password, now=NOW)
+    user, _ = users.sign_in(database, "admin", admin_password, now=NOW)
     assert user.role == "admin"
     keys = [row[0] for row in database.reader.execute("SELECT code FROM category ORDER BY 1")]
     assert keys == ["delegate", "exhibitor", "press", "speaker", "staff", "vip", "visitor"]

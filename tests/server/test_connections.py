@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from server.connections import (
+from server.web.connections import (
     KNOWN_ADDRESS_MAX,
     SILENT_KNOWN_S,
     SILENT_STRANGER_S,
@@ -67,7 +67,7 @@ def test_real_connections_are_found_and_ended_by_their_silence(
             assert {one.address for one in found.values()} == {"127.0.0.1"}
             assert 0.25 < found[accepted[0].fileno()].silent_s < 5
             assert found[accepted[1].fileno()].silent_s < 0.2
-            monkeypatch.setattr("server.connections.SILENT_STRANGER_S", 0.25)
+            monkeypatch.setattr("server.web.connections.SILENT_STRANGER_S", 0.25)
             assert Guard(port, lambda address: False).sweep() == 2
             quiet.settimeout(5)
             assert quiet.recv(10) == b"", "ended"

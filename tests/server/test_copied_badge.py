@@ -5,8 +5,8 @@ import pytest
 from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
-from server import copies, places, presence, safety
-from server.database import Database
+from server.occupancy import copies, hall_control, pools, stays
+from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.doors import Door
 from tests.server.halls import ANNA, OTHER, SMALL, Site, open_site
@@ -91,7 +91,7 @@ def leave(site: Site, door: Door, at: int, closes: StayRef | None, serial: int =
 def moved(site: Site, hall: int) -> tuple[int, int, int]:
     """Inside as counted, of those moved on, and moves that nobody has confirmed."""
     figures = site.figures(hall)
-    assert figures.inside == places.load(site.database.reader, PoolKey(hall)).open_stays
+    assert figures.inside == pools.load(site.database.reader, PoolKey(hall)).open_stays
     return figures.inside, figures.moved_on, figures.unconfirmed_moves
 
 
@@ -99,8 +99,8 @@ def test_a_move_ends_the_presence_and_keeps_the_place(site: Site) -> None:
     enter(site, site.west, NOW)
     enter(site, site.other, NOW + HOUR)
     assert moved(site, SMALL) == (1, 1, 0)
-    assert [stay.hall_id for stay in presence.open_stays(site.database.reader, ANNA)] == [OTHER]
-    (stay,) = presence.in_hall(site.database.reader, SMALL)
+    assert [stay.hall_id for stay in stays.open_stays(site.database.reader, ANNA)] == [OTHER]
+    (stay,) = stays.in_hall(site.database.reader, SMALL)
     assert stay.moved
     told = changes(site.database)
     assert [one.counted for one in told if isinstance(one, wire.StayClosed)] == [True]
@@ -118,7 +118,7 @@ def test_a_scanned_exit_gives_the_place_back_once(site: Site, named: bool) -> No
         leave(site, site.east, NOW + HOUR + minute * MINUTE, ref if named else None)
         assert moved(site, SMALL) == (0, 0, 0)
         assert site.figures(SMALL).worst_case == before - 1
-    assert presence.in_hall(site.database.reader, SMALL) == []
+    assert stays.in_hall(site.database.reader, SMALL) == []
 
 
 def test_an_unnamed_exit_before_the_entry_gives_nothing_back(site: Site) -> None:
@@ -147,13 +147,15 @@ def test_an_open_stay_is_meant_before_one_that_a_move_ended(site: Site) -> None:
     enter(site, site.west, NOW + 2 * HOUR)
     leave(site, site.east, NOW + 3 * HOUR, None)
     assert moved(site, SMALL) == (1, 1, 0)
-    assert presence.open_stays(site.database.reader, ANNA) == []
+    assert stays.open_stays(site.database.reader, ANNA) == []
 
 
 def test_a_cleared_hall_has_the_places_of_those_who_moved_on(site: Site) -> None:
     enter(site, site.west, NOW)
     enter(site, site.other, NOW + HOUR)
-    ended = site.database.write(lambda db: safety.clear(db, SMALL, by="safety", now=NOW + HOUR))
+    ended = site.database.write(
+        lambda db: hall_control.clear(db, SMALL, by="safety", now=NOW + HOUR)
+    )
     assert ended == 1
     assert moved(site, SMALL) == (0, 0, 0)
     told = [one.counted for one in changes(site.database) if isinstance(one, wire.StayClosed)]
@@ -175,7 +177,9 @@ def test_a_cleared_hall_confirms_every_move(site: Site) -> None:
     infer(site)
     enter(site, site.west, NOW)
     enter(site, site.other, NOW + HOUR)
-    ended = site.database.write(lambda db: safety.clear(db, SMALL, by="safety", now=NOW + HOUR))
+    ended = site.database.write(
+        lambda db: hall_control.clear(db, SMALL, by="safety", now=NOW + HOUR)
+    )
     assert (ended, moved(site, SMALL)) == (0, (0, 0, 0))
 
 

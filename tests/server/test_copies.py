@@ -3,8 +3,9 @@
 import pytest
 
 from badges.wire import wire
-from server import copies, replicas
-from server.database import Database
+from server.kiosks import snapshot
+from server.occupancy import copies
+from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.doors import Door
 from tests.server.halls import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
@@ -127,7 +128,7 @@ def test_at_two_doors_at_once(site: Site, order: str) -> None:
     assert figures(site) == (1, 0)
     told = [one.holder for one in changes(site.database) if isinstance(one, wire.HolderChanged)]
     assert told == [wire.HolderFacts(ANNA, 0, False, 1)]
-    assert replicas._exceptions(site.database.reader) == told
+    assert snapshot._exceptions(site.database.reader) == told
 
 
 def test_at_two_doors_of_one_hall_at_once(site: Site) -> None:

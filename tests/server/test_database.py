@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from server import database as module
-from server.database import Database, DatabaseError, connect
+from server.storage import database as module
+from server.storage.database import Database, DatabaseError, connect
 
 
 @pytest.fixture

@@ -17,14 +17,14 @@ from urllib.parse import urljoin
 import pytest
 from click.testing import CliRunner
 
-from server import entries
-from server.cli import main
-from server.database import Database
-from server.demo.forum import DOORS
-from server.demo.link import Link
+from server.cli.main import main
+from server.demo.forum.forum import DOORS
+from server.demo.network_link import Link
 from server.demo.processes import Child, Children, StageError, wait_until
 from server.demo.show import Show
 from server.demo.stage import Kiosk, parse_answer
+from server.ledger import entries
+from server.storage.database import Database
 
 LINE = (
     '{"at": 5, "seq": 2, "decision": "denied", "reason": "forged", "direction": "entry",'
@@ -160,7 +160,7 @@ class Impatience:
 def test_ctrl_c_while_films_are_drawn(tmp_path: Path) -> None:
     options = ["demo", "--once", "--people", "300", "--dir", str(tmp_path / "demo")]
     with subprocess.Popen(
-        [sys.executable, "-m", "server.cli", *options],
+        [sys.executable, "-m", "server.cli.main", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

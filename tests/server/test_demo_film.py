@@ -9,10 +9,10 @@ import pytest
 import zxingcpp
 
 from badges.printing.card import Card, CardError
-from server.demo import props
-from server.demo.avi import MotionJpeg
-from server.demo.film import LEAD_S, Shown, Take, film_seconds, frame, make_film, make_films
-from server.demo.motion import (
+from server.demo.film import props
+from server.demo.film.avi import MotionJpeg
+from server.demo.film.film import LEAD_S, Shown, Take, film_seconds, frame, make_film, make_films
+from server.demo.film.motion import (
     ENTER_S,
     FPS,
     HOLD_S,
@@ -24,7 +24,7 @@ from server.demo.motion import (
     project,
     smear,
 )
-from server.demo.scene import HEIGHT, WIDTH, Scene
+from server.demo.film.scene import HEIGHT, WIDTH, Scene
 
 EVENT = "North Lake Forum"
 FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)

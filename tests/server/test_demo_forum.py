@@ -18,12 +18,8 @@ from badges.credential.credential import (
     open_credential,
 )
 from badges.roster.reader import read_roster
-from server import issuing, venue
-from server.attendees import attendee
-from server.config import Event, day_starts
-from server.copies import WALK_MS
-from server.database import Database
-from server.demo.forum import (
+from server.demo.film.motion import PRESENTATION_S
+from server.demo.forum.forum import (
     DAYS,
     DOORS,
     EXPO,
@@ -35,10 +31,15 @@ from server.demo.forum import (
     make_forum,
     noon_zone,
 )
-from server.demo.motion import PRESENTATION_S
-from server.demo.people import CAST_SIZE, CATEGORY_WEIGHTS, make_people, roster_csv
+from server.demo.forum.people import CAST_SIZE, CATEGORY_WEIGHTS, make_people, roster_csv
 from server.demo.play import prepare
 from server.demo.script import _REUSING, Presentation, Script
+from server.event.directory import Event, day_starts
+from server.occupancy.copies import WALK_MS
+from server.people import issuing
+from server.people.attendees import attendee
+from server.storage.database import Database
+from server.venue import store
 
 NOW = 1_777_860_000_000
 HOUR = 3_600_000
@@ -84,14 +85,14 @@ def test_the_same_seed_makes_the_same_forum() -> None:
 
 def test_it_has_the_shape_of_a_large_forum(made: Made) -> None:
     db = made.database.reader
-    sessions = venue.sessions(db)
-    assert len(venue.halls(db)) == HALLS == 55
+    sessions = store.sessions(db)
+    assert len(store.halls(db)) == HALLS == 55
     assert len(sessions) == SESSIONS == 150
     starts = day_starts(made.event.settings)
     days = {sum(start <= s.starts_at for start in starts) for s in sessions}
     assert days == set(range(1, DAYS + 1))
-    assert {d.code for d in venue.doors(db)} >= set(DOORS)
-    by_code = {h.code: h for h in venue.halls(db)}
+    assert {d.code for d in store.doors(db)} >= set(DOORS)
+    by_code = {h.code: h for h in store.halls(db)}
     assert by_code[SMALL_HALL].capacity == SMALL_CAPACITY
     assert {h.code for h in by_code.values() if h.parent_id == by_code[EXPO].hall_id} == {
         "EXPO-N",
@@ -100,8 +101,8 @@ def test_it_has_the_shape_of_a_large_forum(made: Made) -> None:
 
 
 def test_sessions_in_one_hall_do_not_overlap(made: Made) -> None:
-    by_hall: dict[int, list[venue.SessionRow]] = {}
-    for session in venue.sessions(made.database.reader):
+    by_hall: dict[int, list[store.SessionRow]] = {}
+    for session in store.sessions(made.database.reader):
         by_hall.setdefault(session.hall_id, []).append(session)
     for sessions in by_hall.values():
         for one, other in zip(sessions, sessions[1:], strict=False):
@@ -181,16 +182,16 @@ def test_only_badges_for_other_days_are_not_valid_today(made: Made) -> None:
 def test_the_programme_says_who_may_enter(made: Made) -> None:
     """By the stores' own facts, at the hour at which the demo plays."""
     db = made.database.reader
-    halls = {h.code: h for h in venue.halls(db)}
+    halls = {h.code: h for h in store.halls(db)}
     for one, badge in made.readable:
         if one.refused in ("revoked", "superseded", "not_valid_today"):
             continue
         hall = halls[one.hall]
-        allowed = {s.session_id for s in venue.programme_for(db, badge.serial)}
-        sessions = venue.sessions(db, hall.hall_id)
+        allowed = {s.session_id for s in store.programme_for(db, badge.serial)}
+        sessions = store.sessions(db, hall.hall_id)
         now = [s for s in sessions if s.opens_at <= NOW + HOUR // 2 < s.closes_at]
         later = [s for s in sessions if s.opens_at > NOW + HOUR]
-        refused = venue.session_facts(db, hall.hall_id, NOW)
+        refused = store.session_facts(db, hall.hall_id, NOW)
         barred = {s.session for s in refused if badge.serial in s.refused}
         enters = badge.category in hall.categories or any(
             s.session_id in allowed - barred for s in now

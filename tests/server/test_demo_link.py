@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.demo.link import Link
+from server.demo.network_link import Link
 
 
 class Echo:

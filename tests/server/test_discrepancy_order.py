@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.database import Database
+from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.halls import ANNA, Site, open_site
 

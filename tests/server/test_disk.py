@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from badges.wire import wire
-from server import disk
-from server.backup import make_backup
-from server.config import Event, EventError, EventSettings, init_event, load_event
-from server.database import Database, DiskError
-from server.disk import Room
-from server.restore import restore
+from server.backup.copy import make_backup
+from server.backup.restore import restore
+from server.event.directory import Event, EventError, EventSettings, init_event, load_event
+from server.storage import disk
+from server.storage.database import Database, DiskError
+from server.storage.disk import Room
 from tests.server.conftest import NOW
 from tests.server.pages import Pages
 from tests.server.small_disk import fill, remount, small_disk
@@ -270,7 +270,10 @@ class TestSmallDisk:
 def refused(*words: str) -> str:
     """What the command says, which ends with status 1 and without a traceback."""
     done = subprocess.run(
-        [sys.executable, "-m", "server.cli", *words], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "server.cli.main", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 1, (words, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr, done.stderr

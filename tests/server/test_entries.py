@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from server import accounts, csv_cells, entries, entries_csv
-from server.config import Event
-from server.database import Database
-from server.entries import Filter
+from server.event.directory import Event
+from server.ledger import entries, entries_csv
+from server.ledger.entries import Filter
+from server.staff import users
+from server.storage import csv_cells
+from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.pages import Pages
 
@@ -159,7 +161,7 @@ def overridden(pages: Pages, by: str, note: str) -> None:
 
 def test_an_override_has_its_supervisor_and_reason(pages: Pages) -> None:
     mei = pages.database.write(
-        lambda db: accounts.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
+        lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
     )
     overridden(pages, mei.by, "=his badge got wet")
     (found,) = entries.page(pages.database.reader, Filter(act="override")).entries

@@ -9,9 +9,9 @@ from threading import RLock
 import pytest
 
 from badges.wire import wire
-from server import feed
-from server.database import Database, connect
-from server.subscription import CursorGoneError, Subscription
+from server.feed import hub as feed
+from server.feed.subscription import CursorGoneError, Subscription
+from server.storage.database import Database, connect
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_cursor_out_of_reach(database: Database, hub: feed.Hub) -> None:
 def test_a_listener_that_does_not_read_is_sent_for_a_snapshot(
     database: Database, hub: feed.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.subscription.QUEUE_MAX", 2)
+    monkeypatch.setattr("server.feed.subscription.QUEUE_MAX", 2)
     slow = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
     for n in range(3):
         say(database, n)

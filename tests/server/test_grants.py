@@ -5,10 +5,10 @@ import json
 import pytest
 
 from badges.wire import wire
-from server import grants
-from server.database import Database
-from server.grants import SHARED_MS
-from server.sharing import MEMORY_MIN
+from server.occupancy import grants
+from server.occupancy.grants import SHARED_MS
+from server.occupancy.sharing_policy import MEMORY_MIN
+from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.halls import ANNA, SMALL, Site, open_site
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from server import guesses
-from server.guesses import BusyError, Guesses, Key, Lane, Limit, WaitError
+from server.staff import guesses
+from server.staff.guesses import BusyError, Guesses, Key, Lane, Limit, WaitError
 
 LIMIT = Limit(free=3, first_ms=1000, most_ms=4000)
 NOW = 1_000_000

@@ -16,10 +16,14 @@ from badges.credential.badge_number import badge_number
 from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
-from server import feed, kiosks, ledger, places, replicas, safety, schema
-from server.config import Event
-from server.database import Database, connect
-from server.ledger_step import AHEAD_MS
+from server.event.directory import Event
+from server.feed import hub
+from server.kiosks import registry, snapshot
+from server.ledger import ingest
+from server.ledger.batch import AHEAD_MS
+from server.occupancy import hall_control, pools
+from server.storage import migrations
+from server.storage.database import Database, connect
 from tests.server.conftest import NOW
 from tests.server.doors import Door
 from tests.server.halls import SMALL, Site, open_site
@@ -33,7 +37,7 @@ ACTS = ("enter", "enter", "enter", "leave", "sync", "lie", "lie", "fake", "fence
 @pytest.fixture
 def halls(tmp_path: Path) -> Iterator[Database]:
     connection = connect(tmp_path / "event.sqlite")
-    schema.migrate(connection)
+    migrations.migrate(connection)
     connection.execute("INSERT INTO category VALUES (1, 'd', '{}', 'D', '#000000')")
     connection.close()
     with Database(tmp_path / "event.sqlite") as opened:
@@ -45,7 +49,7 @@ def totals(granted: int, returned: int, *, override: bool = False) -> wire.Place
 
 
 def most_inside(site: Site, *, override: bool = False) -> int:
-    return places.load(site.database.reader, PoolKey(SMALL, override)).worst_case
+    return pools.load(site.database.reader, PoolKey(SMALL, override)).worst_case
 
 
 def test_more_cannot_come_back_than_was_given(halls: Database) -> None:
@@ -73,9 +77,9 @@ def test_entries_without_places_and_their_exits_make_no_room(halls: Database) ->
 def test_a_fenced_one_that_was_attested_gives_nothing_back_twice(halls: Database) -> None:
     site = open_site(halls)
     lost = ("west", 1)
-    halls.write(lambda db: kiosks.fence(db, *lost, by="user:1", now=NOW))
+    halls.write(lambda db: registry.fence(db, *lost, by="user:1", now=NOW))
     who = {"by": "user:1", "with_": "user:2", "now": NOW}
-    halls.write(lambda db: safety.attest(db, SMALL, lost, 0, **who))
+    halls.write(lambda db: hall_control.attest(db, SMALL, lost, 0, **who))
     site.send(site.west, places=[totals(HUGE, HUGE)])
     site.send(site.west, places=[totals(HUGE, HUGE + 100)])
     site.send(site.east, places=[wire.PlaceTotals(SMALL, site.east.granted, 0, 0, wants=True)])
@@ -107,7 +111,7 @@ def test_a_disk_that_has_forgotten_what_it_returned_is_found_out(halls: Database
     given = site.west.granted
     site.send(site.west, places=[totals(given, 2)])
     site.send(site.west, places=[totals(given, 2)])
-    with pytest.raises(ledger.ForkError):
+    with pytest.raises(ingest.ForkError):
         site.send(site.west, places=[totals(given, 0)])
 
 
@@ -126,7 +130,7 @@ def test_a_fenced_one_cannot_end_stays_that_began_since(halls: Database) -> None
     site = open_site(halls)
     known = site.east.ref(site.east.scan(NOW, 1))
     site.send(site.east)
-    halls.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+    halls.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
     since = site.east.ref(site.east.scan(NOW, 2))
     site.send(site.east)
     for serial, ref in ((1, known), (2, since)):
@@ -142,7 +146,7 @@ def test_entries_elsewhere_that_are_made_up_end_no_stay(halls: Database, fenced:
     site.east.scan(NOW, 1)
     site.send(site.east)
     if fenced:
-        halls.write(lambda db: kiosks.fence(db, "other", 1, by="user:1", now=NOW))
+        halls.write(lambda db: registry.fence(db, "other", 1, by="user:1", now=NOW))
     for serial in (1, 2):
         site.other.scan(NOW + (9_000 if fenced else 3_600_000), serial)
     site.send(site.other, NOW + 9_000)
@@ -155,7 +159,7 @@ def test_a_fenced_one_s_exits_of_whoever_it_is_end_no_stay(halls: Database) -> N
     site = open_site(halls)
     site.east.scan(NOW, 1)
     site.send(site.east)
-    halls.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+    halls.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
     for serial in (1, 2):
         site.west.leave(NOW + 9_000, serial, None)
     site.send(site.west, NOW + 9_000)
@@ -170,7 +174,7 @@ def slice_of(door: Door, first: int, last: int) -> dict[str, object]:
 
 
 def returned(site: Site) -> int:
-    return places.load(site.database.reader, PoolKey(SMALL)).kiosks["west", 1].returned
+    return pools.load(site.database.reader, PoolKey(SMALL)).kiosks["west", 1].returned
 
 
 def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Database) -> None:
@@ -183,10 +187,10 @@ def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Datab
         west.scan(0, serial, category=1, skew_ms=far, facts_age_ms=far)
         west.leave(far, serial, None, skew_ms=-far)
         pages.send(west, sent_at=far)
-        told = wire.encode(replicas.snapshot(site.reader, event, ("west-1", 1), west.door, NOW))
+        told = wire.encode(snapshot.snapshot(site.reader, event, ("west-1", 1), west.door, NOW))
         stays = wire.decode(told, wire.Snapshot).stays
         assert max(stay.since for stay in stays) <= NOW + AHEAD_MS
-        for change in feed.changes_after(site.reader, 0):
+        for change in hub.changes_after(site.reader, 0):
             wire.decode_change(change.body)
         admin = pages.staff("admin")
         for page in ("", "entries", "entries.csv", "absences/", f"people/{badge_number(serial)}"):
@@ -231,7 +235,7 @@ class World:
         gone = self.random.sample(range(1, 60), 5)
         incarnation = self.random.choice((1, 1, 2))
         more = {"gone": gone, "incarnation": incarnation}
-        with suppress(ledger.ForkError):  # fewer returned than before: that lie is seen through
+        with suppress(ingest.ForkError):  # fewer returned than before: that lie is seen through
             self.site.send(self.site.west, self.now, places=said, **more)
 
     def _number(self) -> int:
@@ -255,12 +259,12 @@ class World:
     def fence(self) -> None:
         if not self.fenced:
             self.fenced = True
-            self._write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=self.now))
+            self._write(lambda db: registry.fence(db, "west", 1, by="user:1", now=self.now))
 
     def attest(self) -> None:
         if self.fenced:
             who = {"by": "user:1", "with_": "user:2", "now": self.now}
-            self._write(lambda db: safety.attest(db, SMALL, ("west", 1), 0, **who))
+            self._write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **who))
 
     def _write(self, step) -> None:
         self.site.database.write(step)

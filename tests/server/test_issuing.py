@@ -7,11 +7,13 @@ from badges.credential.badge_number import badge_number
 from badges.credential.credential import CredentialFlag, lookup_id, open_credential, open_name
 from badges.printing.card import render_pdf
 from badges.wire import wire
-from server import feed, issuing, roster
-from server.config import Event
-from server.database import Database
-from server.issuing import Badge, IssuingError, NoBadgeError, PhoneTokenError
-from server.roster import UnknownAttendeeError
+from server.event.directory import Event
+from server.feed import hub
+from server.people import issuing
+from server.people.issuing import Badge, IssuingError, NoBadgeError, PhoneTokenError
+from server.setup import roster_import
+from server.setup.roster_import import UnknownAttendeeError
+from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
 from tests.server.stores import changes
 
@@ -48,19 +50,21 @@ def test_it_works(event: Event, issued: Database) -> None:
     assert (credential.valid_days, credential.zones) == (0b001, 0b01)
     assert credential.flags == CredentialFlag(0)
     assert (badge.issue, badge.issued_at) == (1, NOW)
-    assert roster.attendee(issued.reader, serial).issue == 1
+    assert roster_import.attendee(issued.reader, serial).issue == 1
 
 
 def test_flags_are_in_the_credential(event: Event, site: Database) -> None:
     serial = serial_of(site, "A1")
-    site.write(lambda db: roster.change_attendee(db, serial, {"flags": 2}, by="user:1", now=NOW))
+    site.write(
+        lambda db: roster_import.change_attendee(db, serial, {"flags": 2}, by="user:1", now=NOW)
+    )
     issue(event, site)
     badge = issuing.current_badge(site.reader, serial)
     assert open_credential(event.ring, badge.credential).flags == CredentialFlag.ESCORT
 
 
 def test_only_those_without_a_badge(event: Event, issued: Database) -> None:
-    start = feed.cursor(issued.reader)
+    start = hub.cursor(issued.reader)
     assert issue(event, issued) == 0
     assert changes(issued, start) == []
 
@@ -114,7 +118,9 @@ class TestNames:
     ) -> None:
         serial = serial_of(issued, "A1")
         change = {"family_name": "Voss"}
-        issued.write(lambda db: roster.change_attendee(db, serial, change, by="user:1", now=NOW))
+        issued.write(
+            lambda db: roster_import.change_attendee(db, serial, change, by="user:1", now=NOW)
+        )
         badge = reissue(event, issued, serial, "changed")
         (row,) = issuing.names_after(issued.reader, 4, 9).names
         signature = open_credential(event.ring, badge.credential).signature
@@ -125,7 +131,7 @@ class TestNames:
 class TestReissue:
     def test_it_works(self, event: Event, issued: Database) -> None:
         serial = serial_of(issued, "A1")
-        start = feed.cursor(issued.reader)
+        start = hub.cursor(issued.reader)
         badge = reissue(event, issued, serial)
         assert badge.issue == 2
         assert open_credential(event.ring, badge.credential).issue == 2
@@ -164,12 +170,12 @@ class TestReissue:
 class TestRevoke:
     def test_and_reinstate(self, issued: Database) -> None:
         serial = serial_of(issued, "A1")
-        start = feed.cursor(issued.reader)
+        start = hub.cursor(issued.reader)
         revoke(issued, serial)
-        assert roster.attendee(issued.reader, serial).revoked_at == NOW
+        assert roster_import.attendee(issued.reader, serial).revoked_at == NOW
         assert serial not in [b.serial for b in issuing.current_badges(issued.reader)]
         reinstate(issued, serial)
-        assert roster.attendee(issued.reader, serial).revoked_at is None
+        assert roster_import.attendee(issued.reader, serial).revoked_at is None
         assert changes(issued, start) == [
             wire.HolderChanged(wire.HolderFacts(serial, 1, True)),
             wire.HolderChanged(wire.HolderFacts(serial, 1, False)),

@@ -7,7 +7,7 @@ import pytest
 
 from badges.credential.keys import PrivateKey
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
-from server.lanes import (
+from server.web.lanes import (
     KIOSK_MAX,
     KNOWN_ADDRESS_MAX,
     KNOWN_ADDRESSES_MAX,

@@ -8,8 +8,10 @@ import pytest
 from badges.record import WireError
 from badges.transparency.merkle import leaf_hash
 from badges.wire import wire
-from server import entry_log, ledger, presence
-from server.database import Database
+from server.entry_log import entry_log
+from server.ledger import ingest
+from server.occupancy import stays
+from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.doors import Door
 from tests.server.halls import ANNA, BORIS, OTHER, SMALL, Site, open_site
@@ -24,7 +26,7 @@ def test_it_works(site: Site) -> None:
     site.west.scan(NOW, ANNA)
     assert site.send(site.west).acked_seq == 1
     assert site.rows("SELECT kiosk, seq, decision FROM scan") == [("west", 1, "admitted")]
-    assert [stay.serial for stay in presence.in_hall(site.database.reader, SMALL)] == [ANNA]
+    assert [stay.serial for stay in stays.in_hall(site.database.reader, SMALL)] == [ANNA]
     assert site.figures(SMALL).inside == 1
     assert site.figures(SMALL).worst_case == 6
 
@@ -50,7 +52,7 @@ def test_an_overlapping_batch_adds_only_what_is_new(site: Site) -> None:
 def test_a_gap_is_refused_with_where_to_begin(site: Site) -> None:
     site.west.scan(NOW, ANNA)
     site.west.scan(NOW, BORIS)
-    with pytest.raises(ledger.GapError) as caught:
+    with pytest.raises(ingest.GapError) as caught:
         site.send(site.west, first=2)
     assert caught.value.acked_seq == 0
     assert site.rows("SELECT * FROM scan") == []
@@ -70,7 +72,7 @@ def test_a_journal_that_does_not_add_up_is_a_fork(site: Site, tamper: str) -> No
         twin.scan(NOW, BORIS)
         changes = {"records": twin.batch(NOW).records}
     assert batch.records
-    with pytest.raises(ledger.ForkError):
+    with pytest.raises(ingest.ForkError):
         site.send(site.west, **changes)
     assert site.rows("SELECT * FROM scan") == []
 
@@ -108,7 +110,7 @@ def test_a_stay_that_was_over_when_first_offered_is_never_shown(site: Site) -> N
     site.west.entries -= 1
     site.send(site.west, gone=[1])
     assert site.figures(SMALL).inside == 0
-    assert presence.in_hall(site.database.reader, SMALL) == []
+    assert stays.in_hall(site.database.reader, SMALL) == []
     assert site.figures(SMALL).worst_case <= 6
 
 
@@ -203,7 +205,7 @@ def test_a_journal_that_has_gone_back_is_a_fork(site: Site) -> None:
     site.west.scan(NOW, ANNA)
     site.west.scan(NOW + 1, BORIS)
     site.send(site.west)
-    with pytest.raises(ledger.ForkError):
+    with pytest.raises(ingest.ForkError):
         site.send(site.west, first=2, last=1, last_seq=1)
 
 

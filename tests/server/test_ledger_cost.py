@@ -4,9 +4,10 @@ import sqlite3
 
 import pytest
 
-from server import kiosks, ledger
-from server.database import Database, connect
-from server.schema_changes import STAYS
+from server.kiosks import registry
+from server.ledger import ingest
+from server.storage.database import Database, connect
+from server.storage.schema_changes import STAYS
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.halls import ANNA, BORIS, CALENDAR, Site, open_site
 
@@ -101,12 +102,12 @@ def test_a_batch_reads_its_pools_once(site: Site) -> None:
     seen: list[str] = []
     batch = site.west.batch(NOW)
 
-    def step(db: sqlite3.Connection) -> ledger.Ingested:
-        found = kiosks.sender(db, "west", 1)
+    def step(db: sqlite3.Connection) -> ingest.Ingested:
+        found = registry.sender(db, "west", 1)
         assert found is not None
         db.set_trace_callback(seen.append)
         try:
-            return ledger.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
+            return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
         finally:
             db.set_trace_callback(None)
 

@@ -4,8 +4,9 @@ import pytest
 
 from badges.places.pool import PoolKey
 from badges.wire import wire
-from server import kiosks, places, presence, safety
-from server.database import Database
+from server.kiosks import registry
+from server.occupancy import hall_control, pools, stays
+from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.halls import ANNA, BORIS, OTHER, SMALL, Site, open_site
 
@@ -18,11 +19,11 @@ def site(database: Database) -> Site:
 
 
 def held(site: Site, kiosk: str = "west", *, override: bool = False):
-    return places.load(site.database.reader, PoolKey(SMALL, override)).kiosks[kiosk, 1]
+    return pools.load(site.database.reader, PoolKey(SMALL, override)).kiosks[kiosk, 1]
 
 
 def inside(site: Site, hall: int = SMALL) -> list[int]:
-    return sorted(stay.serial for stay in presence.in_hall(site.database.reader, hall))
+    return sorted(stay.serial for stay in stays.in_hall(site.database.reader, hall))
 
 
 class TestReturned:
@@ -97,7 +98,7 @@ class TestTrusted:
         site.west.leave(NOW + 1, ANNA, site.west.ref(entry))
         site.send(site.west)
         assert held(site).trusted == 0
-        assert places.load(site.database.reader, PoolKey(SMALL)).open_stays == 0
+        assert pools.load(site.database.reader, PoolKey(SMALL)).open_stays == 0
 
 
 class TestClearing:
@@ -107,14 +108,14 @@ class TestClearing:
         site.send(site.west)
         numbers = [row[0] for row in site.rows("SELECT number FROM scan ORDER BY number")]
         clear = {"by": "user:1", "now": NOW + MINUTE, "before": numbers[1]}
-        assert site.database.write(lambda db: safety.clear(db, SMALL, **clear)) == 1
+        assert site.database.write(lambda db: hall_control.clear(db, SMALL, **clear)) == 1
         assert inside(site) == [2, 3]
         assert site.figures(SMALL).inside == 2
 
     def test_without_a_number_all_end(self, site: Site) -> None:
         site.west.scan(NOW, 1)
         site.send(site.west)
-        ended = site.database.write(lambda db: safety.clear(db, SMALL, by="user:1", now=NOW))
+        ended = site.database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW))
         assert (ended, inside(site)) == (1, [])
 
 
@@ -152,30 +153,32 @@ class TestReclaimed:
         entry = site.west.scan(NOW, ANNA)
         site.send(site.west)
         assert entry.seq == 1
-        site.database.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+        site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
         who = {"by": "user:1", "with_": "user:2", "now": NOW}
-        site.database.write(lambda db: safety.attest(db, SMALL, ("west", 1), 1, **who))
+        site.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 1, **who))
         assert held(site).reclaimed > 0
         return site
 
     def test_in_the_hall_s_worst_case(self, attested: Site) -> None:
-        pool = places.load(attested.database.reader, PoolKey(SMALL))
+        pool = pools.load(attested.database.reader, PoolKey(SMALL))
         assert attested.figures(SMALL).worst_case == pool.worst_case
-        beyond = places.load(attested.database.reader, PoolKey(SMALL, override=True))
+        beyond = pools.load(attested.database.reader, PoolKey(SMALL, override=True))
         assert attested.figures(SMALL).overrides == beyond.worst_case - beyond.open_stays
 
     def test_in_the_kiosk_s_account(self, attested: Site) -> None:
         (account,) = (
-            one for one in safety.accounts(attested.database.reader, SMALL) if one.kiosk == "west"
+            one
+            for one in hall_control.accounts(attested.database.reader, SMALL)
+            if one.kiosk == "west"
         )
         assert (account.held, account.overrides) == (1, 1)
 
     def test_among_what_a_kiosk_holds(self, attested: Site) -> None:
-        (holding,) = kiosks.holdings(attested.database.reader)["west", 1]
+        (holding,) = registry.holdings(attested.database.reader)["west", 1]
         assert (holding.held, holding.overrides) == (1, 1)
 
     def test_nor_for_sharing(self, attested: Site) -> None:
-        pool = places.load(attested.database.reader, PoolKey(SMALL))
+        pool = pools.load(attested.database.reader, PoolKey(SMALL))
         assert pool.free == 6 - pool.worst_case
 
 
@@ -187,11 +190,11 @@ def test_a_trusted_place_is_in_every_figure(site: Site) -> None:
     site.send(site.west)
     found = held(site).held
     (account,) = (
-        one for one in safety.accounts(site.database.reader, SMALL) if one.kiosk == "west"
+        one for one in hall_control.accounts(site.database.reader, SMALL) if one.kiosk == "west"
     )
-    (holding,) = kiosks.holdings(site.database.reader)["west", 1]
+    (holding,) = registry.holdings(site.database.reader)["west", 1]
     assert (account.held, holding.held) == (found, found)
-    pool = places.load(site.database.reader, PoolKey(SMALL))
+    pool = pools.load(site.database.reader, PoolKey(SMALL))
     assert site.figures(SMALL).worst_case == pool.worst_case
 
 

@@ -4,8 +4,10 @@ import pytest
 
 from badges.places.pool import PoolKey
 from badges.record import StayRef
-from server import kiosks, ledger, places, presence, safety
-from server.database import Database
+from server.kiosks import registry
+from server.ledger import ingest
+from server.occupancy import hall_control, pools, stays
+from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.halls import ANNA, BORIS, SMALL, Site, open_site
 
@@ -18,7 +20,7 @@ def site(database: Database) -> Site:
 
 
 def pool(site: Site):
-    return places.load(site.database.reader, HALL)
+    return pools.load(site.database.reader, HALL)
 
 
 def restore(site: Site) -> None:
@@ -35,7 +37,7 @@ def test_an_exit_before_its_entry_closes_it_when_it_comes(site: Site) -> None:
     site.send(site.west)
     assert site.rows("SELECT closed_by, closed_at FROM stay") == [("exit", NOW + 5)]
     assert site.rows("SELECT * FROM early_exit") == []
-    assert (pool(site).open_stays, presence.in_hall(site.database.reader, SMALL)) == (0, [])
+    assert (pool(site).open_stays, stays.in_hall(site.database.reader, SMALL)) == (0, [])
     bodies = [body for (body,) in site.rows("SELECT body FROM change") if "stay_" in body]
     assert len(bodies) == 1
     assert "stay_closed" in bodies[0]
@@ -80,12 +82,14 @@ def test_an_own_exit_that_was_never_offered_is_no_trust(site: Site) -> None:
 
 
 def test_a_retired_kiosk_is_granted_nothing_and_can_be_attested(site: Site) -> None:
-    site.database.write(lambda db: kiosks.retire(db, "west", by="user:1", now=NOW))
+    site.database.write(lambda db: registry.retire(db, "west", by="user:1", now=NOW))
     held = pool(site).kiosks["west", 1]
     assert held.fenced
     assert held.held > 0
     site.database.write(
-        lambda db: safety.attest(db, SMALL, ("west", 1), 0, by="user:1", with_="user:2", now=NOW)
+        lambda db: hall_control.attest(
+            db, SMALL, ("west", 1), 0, by="user:1", with_="user:2", now=NOW
+        )
     )
     assert pool(site).kiosks["west", 1].held == 0
 
@@ -96,9 +100,11 @@ def test_what_was_attested_is_not_given_back_twice(site: Site) -> None:
     """
     entry = site.west.scan(NOW, ANNA)
     site.west.scan(NOW, BORIS)
-    site.database.write(lambda db: kiosks.fence(db, "west", 1, by="user:1", now=NOW))
+    site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
     site.database.write(
-        lambda db: safety.attest(db, SMALL, ("west", 1), 1, by="user:1", with_="user:2", now=NOW)
+        lambda db: hall_control.attest(
+            db, SMALL, ("west", 1), 1, by="user:1", with_="user:2", now=NOW
+        )
     )
     assert pool(site).kiosks["west", 1].held == 1
     site.send(site.west)
@@ -115,5 +121,5 @@ def test_what_was_attested_is_not_given_back_twice(site: Site) -> None:
 def test_a_fork_takes_nothing(site: Site) -> None:
     site.west.scan(NOW, ANNA)
     site.send(site.west)
-    with pytest.raises(ledger.ForkError):
+    with pytest.raises(ingest.ForkError):
         site.send(site.west, last_seq=0, records=[], first_seq=1)

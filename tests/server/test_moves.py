@@ -2,8 +2,8 @@
 
 import pytest
 
-from server.database import Database
-from server.presence import CLOCK_MARGIN_MS
+from server.occupancy.stays import CLOCK_MARGIN_MS
+from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.halls import ANNA, OTHER, ROOM, SMALL, Site, open_site
 

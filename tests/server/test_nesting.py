@@ -11,11 +11,14 @@ from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
 from badges.record import OuterHall, StayRef
 from badges.wire import wire
-from server import copies, nesting, places, presence, replicas, safety, schema
-from server.config import Event
-from server.database import Database, connect
-from server.venue_plan import VenueError
-from server.vouching import Voucher
+from server.event.directory import Event
+from server.kiosks import snapshot
+from server.kiosks.vouching import Voucher
+from server.occupancy import copies, hall_control, pools, stays
+from server.setup.venue_plan import VenueError
+from server.storage import migrations
+from server.storage.database import Database, connect
+from server.venue import nesting
 from tests.server.conftest import HOUR, MINUTE, NOW, VENUE
 from tests.server.console import Console
 from tests.server.halls import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
@@ -53,7 +56,7 @@ def site(database: Database) -> Site:
     """ROOM's door leads from outside OTHER."""
     found = open_site(database)
     database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
-    database.write(lambda db: places.enrol(db, OTHER, ("room", 1)))
+    database.write(lambda db: pools.enrol(db, OTHER, ("room", 1)))
     return found
 
 
@@ -70,8 +73,8 @@ def give(site: Site, kiosk: str, hall: int, count: int) -> None:
     def step(db: sqlite3.Connection) -> None:
         db.execute("UPDATE hall SET capacity = capacity + ? WHERE hall_id = ?", (count, hall))
         key = PoolKey(hall)
-        before = places.load(db, key)
-        places.save(db, key, before, before.grant((kiosk, 1), count))
+        before = pools.load(db, key)
+        pools.save(db, key, before, before.grant((kiosk, 1), count))
 
     site.database.write(step)
 
@@ -104,10 +107,10 @@ def test_a_repeated_batch_counts_once(site: Site) -> None:
 
 def test_a_place_of_the_hall_around_is_handed_over(site: Site) -> None:
     give(site, "room", OTHER, 1)
-    before = places.load(site.database.reader, PoolKey(OTHER)).worst_case
+    before = pools.load(site.database.reader, PoolKey(OTHER)).worst_case
     site.room.scan(NOW, ANNA, outer=OUTER)
     site.send(site.room)
-    pool = places.load(site.database.reader, PoolKey(OTHER))
+    pool = pools.load(site.database.reader, PoolKey(OTHER))
     assert (pool.kiosks["room", 1].handed_over, pool.worst_case) == (1, before)
 
 
@@ -197,7 +200,7 @@ def test_an_entry_that_does_not_say_it_counts_in_the_hall_around_all_the_same(si
     site.room.scan(NOW, ANNA)
     site.send(site.room)
     assert counts(site) == (1, 1)
-    pool = places.load(site.database.reader, PoolKey(OTHER))
+    pool = pools.load(site.database.reader, PoolKey(OTHER))
     assert pool.kiosks["room", 1].handed_over == 0
 
 
@@ -207,8 +210,8 @@ def test_those_counted_in_can_be_a_debt(site: Site) -> None:
     site.send(site.other)
     site.room.scan(NOW, 7)
     site.send(site.room)
-    assert places.load(site.database.reader, PoolKey(OTHER)).free == -1
-    other = places.load(site.database.reader, PoolKey(OTHER)).kiosks["other", 1]
+    assert pools.load(site.database.reader, PoolKey(OTHER)).free == -1
+    other = pools.load(site.database.reader, PoolKey(OTHER)).kiosks["other", 1]
     assert other.held == 0
 
 
@@ -296,7 +299,7 @@ def test_an_event_of_before_counts_who_is_inside(tmp_path: Path) -> None:
     """Its doors count as leading from outside until somebody says otherwise."""
     connection = connect(tmp_path / "event.db")
     before = sqlite_utils.Database(connection)
-    schema.migrations.apply(before, stop_before="m018_door_from")
+    migrations.migrations.apply(before, stop_before="m018_door_from")
     for hall, parent in ((1, "NULL"), (2, "1"), (3, "2")):
         connection.execute(
             "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
@@ -325,10 +328,10 @@ def test_an_event_of_before_counts_who_is_inside(tmp_path: Path) -> None:
     )
     connection.execute("INSERT INTO early_exit VALUES ('k9', 1, 7, 5, 'exit')")
     connection.execute("INSERT INTO unnamed_exit (number, serial, hall_id, at) VALUES (0, 8, 2, 5)")
-    schema.migrate(connection)
+    migrations.migrate(connection)
     inside = connection.execute("SELECT hall_id, open_stays FROM hall").fetchall()
     assert [tuple(row) for row in inside] == [(1, 3), (2, 2), (3, 1)]
-    assert [stay.serial for stay in presence.open_in(connection, 1, override=False)] == [1, 2, 3]
+    assert [stay.serial for stay in stays.open_in(connection, 1, override=False)] == [1, 2, 3]
     accounts = connection.execute(
         "SELECT hall_id, kiosk, SUM(granted) FROM place_account GROUP BY hall_id, kiosk"
     ).fetchall()
@@ -350,7 +353,7 @@ _EARLY = b'{"record":{"closes":{"generation":1,"kiosk":"k9","seq":7}},"type":"sc
 
 def test_an_event_of_before_without_nested_halls_is_as_it_was(tmp_path: Path) -> None:
     connection = connect(tmp_path / "event.db")
-    schema.migrate(connection)
+    migrations.migrate(connection)
     for table in ("change", "stay", "place_account", "door_from"):
         assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == 0
     connection.close()
@@ -373,7 +376,7 @@ def test_moves_between_rooms_of_one_hall_stay_in_it(site: Site) -> None:
 def moved(site: Site, hall: int) -> tuple[int, int, int]:
     """Inside as counted, of those moved on, and moves that nobody has confirmed."""
     figures = site.figures(hall)
-    assert figures.inside == places.load(site.database.reader, PoolKey(hall)).open_stays
+    assert figures.inside == pools.load(site.database.reader, PoolKey(hall)).open_stays
     return figures.inside, figures.moved_on, figures.unconfirmed_moves
 
 
@@ -414,7 +417,9 @@ def test_each_hall_has_its_own_way_with_moves(site: Site) -> None:
 
 def test_counting_the_hall_around_as_empty_ends_moves_of_both(site: Site) -> None:
     move(site)
-    ended = site.database.write(lambda db: safety.clear(db, OTHER, by="test", now=NOW + 2 * HOUR))
+    ended = site.database.write(
+        lambda db: hall_control.clear(db, OTHER, by="test", now=NOW + 2 * HOUR)
+    )
     assert ended == 1
     assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
 
@@ -453,7 +458,7 @@ def test_two_rooms_of_one_hall_tell_a_copy_too(site: Site) -> None:
     """That the hall around counts both entries hides nothing."""
     lies_in = f"UPDATE hall SET parent_id = {OTHER} WHERE hall_id = {SMALL}"
     site.database.write(lambda db: db.execute(lies_in) and None)
-    site.database.write(lambda db: places.enrol(db, OTHER, ("west", 1)))
+    site.database.write(lambda db: pools.enrol(db, OTHER, ("west", 1)))
     for turn in range(4):
         door, now = (site.west, site.room)[turn % 2], NOW + turn * 10_000
         door.scan(now, ANNA, outer=OUTER)
@@ -466,7 +471,7 @@ def test_orders_of_the_hall_around_are_signed(site: Site, event: Event) -> None:
     voucher = Voucher(event.root_key, event.event_id, "0" * 32)
     give(site, "room", OTHER, 2)
     kiosk = ("room", 1)
-    found = site.database.write(lambda db: replicas.snapshot(db, event, kiosk, 4, NOW, voucher))
+    found = site.database.write(lambda db: snapshot.snapshot(db, event, kiosk, 4, NOW, voucher))
     assert {order.hall for order in found.orders} == {ROOM, OTHER}
     for order in found.orders:
         verify_order(
@@ -478,7 +483,7 @@ def test_orders_of_the_hall_around_are_signed(site: Site, event: Event) -> None:
 def test_what_moves_did_before_is_kept_when_an_event_is_brought_up(tmp_path: Path) -> None:
     """With the triggers and the indexes; whose place is still counted may be in the hall around."""
     connection = connect(tmp_path / "event.db")
-    schema.migrations.apply(sqlite_utils.Database(connection), stop_before="m018_door_from")
+    migrations.migrations.apply(sqlite_utils.Database(connection), stop_before="m018_door_from")
     for hall, parent in ((1, "NULL"), (2, "1")):
         connection.execute(
             "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
@@ -498,7 +503,7 @@ def test_what_moves_did_before_is_kept_when_an_event_is_brought_up(tmp_path: Pat
         )
     query = "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'stay' AND type <> 'table'"
     made = {tuple(row) for row in connection.execute(query) if row[1]}
-    schema.migrate(connection)
+    migrations.migrate(connection)
     assert {tuple(row) for row in connection.execute(query) if row[1]} == made
     figures = "SELECT hall_id, open_stays, moved_on, unconfirmed_moves FROM hall ORDER BY hall_id"
     assert [tuple(row) for row in connection.execute(figures)] == [(1, 2, 0, 0), (2, 0, 1, 1)]

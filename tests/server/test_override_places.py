@@ -4,8 +4,9 @@ import pytest
 
 from badges.places.pool import PoolKey
 from badges.wire import wire
-from server import places, safety
-from server.database import Database
+from server.occupancy import hall_control
+from server.occupancy import pools as places
+from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.halls import ANNA, BORIS, SMALL, Site, open_site
 
@@ -65,7 +66,7 @@ def test_an_annulment_ends_the_stay(site: Site) -> None:
 
 def test_a_lower_capacity_never_lets_both_pools_pass_the_limit(site: Site) -> None:
     """All six ordinary places are out: the override pool must wait till they are back."""
-    site.database.write(lambda db: safety.set_capacity(db, SMALL, 2, by="user:1", now=NOW))
+    site.database.write(lambda db: hall_control.set_capacity(db, SMALL, 2, by="user:1", now=NOW))
     for _ in range(3):
         for door in ("west", "east"):
             site.send(getattr(site, door), places=totals(site, door))
@@ -75,7 +76,9 @@ def test_a_lower_capacity_never_lets_both_pools_pass_the_limit(site: Site) -> No
 
 
 def test_a_raised_capacity_waits_for_the_override_places(site: Site) -> None:
-    site.database.write(lambda db: safety.set_capacity(db, SMALL, LIMIT, by="user:1", now=NOW))
+    site.database.write(
+        lambda db: hall_control.set_capacity(db, SMALL, LIMIT, by="user:1", now=NOW)
+    )
     for _ in range(3):
         for door in (site.west, site.east):
             site.send(door)
@@ -99,7 +102,7 @@ def test_an_override_place_after_a_move_elsewhere(site: Site, leaving: str, kept
 
 
 def test_closing_the_hall_calls_override_places_back_too(site: Site) -> None:
-    site.database.write(lambda db: safety.set_closed(db, SMALL, True, by="user:1", now=NOW))
+    site.database.write(lambda db: hall_control.set_closed(db, SMALL, True, by="user:1", now=NOW))
     recalls = [
         body for (body,) in site.rows("SELECT body FROM change") if '"override":true' in body
     ]
@@ -116,7 +119,7 @@ def test_what_doors_hear_is_left_in_the_hall_is_what_they_can_give(site: Site) -
         site.west.scan(NOW, serial, act="override", override_place=True, by="user:1")
         site.west.entries -= 1  # of the ordinary account
     site.send(site.west, places=totals(site, "west", used=2))
-    site.database.write(lambda db: safety.set_capacity(db, SMALL, LIMIT, by="test", now=NOW))
+    site.database.write(lambda db: hall_control.set_capacity(db, SMALL, LIMIT, by="test", now=NOW))
     taken = site.send(site.east)
     (left,) = [one.left for one in taken.orders if one.hall == SMALL and not one.override]
     pools = places.Pools(site.database.reader)

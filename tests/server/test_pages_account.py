@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from server import accounts, auth
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.staff import users
+from server.storage.database import Database
+from server.web import auth
 from tests.server.conftest import MINUTE
 from tests.server.pages import PASSWORD, ROLES, Pages, Staff, acts
 
@@ -54,7 +55,7 @@ class TestFirstPassword:
             answer = lin.get(target)
             assert (answer.status_code, answer.location) == (303, "/admin/account/"), target
         assert lin.post("/admin/users/add", {"name": "X", "role": "admin"}).status_code == 303
-        assert "X" not in {one.name for one in accounts.users(pages.database.reader)}
+        assert "X" not in {one.name for one in users.users(pages.database.reader)}
         assert lin.get("/", follow_redirects=True).request.path == "/admin/account/"
         assert "Choose one of your own to go on" in lin.get("/admin/account/").text
 
@@ -62,8 +63,8 @@ class TestFirstPassword:
         shown, lin = new_user(pages)
         assert change(lin, shown).status_code == 303
         assert lin.get("/admin/people/").status_code == 200
-        with pytest.raises(accounts.SignInError):
-            accounts.sign_in(pages.database, "Lin", shown, now=pages.now)
+        with pytest.raises(users.SignInError):
+            users.sign_in(pages.database, "Lin", shown, now=pages.now)
         assert acts(pages)[-1] == "password_changed"
 
     def test_can_not_be_kept(self, pages: Pages) -> None:
@@ -74,7 +75,7 @@ class TestFirstPassword:
     def test_by_a_new_one_of_an_admin_too(self, pages: Pages) -> None:
         shown, lin = new_user(pages)
         change(lin, shown)
-        user = next(one for one in accounts.users(pages.database.reader) if one.name == "Lin")
+        user = next(one for one in users.users(pages.database.reader) if one.name == "Lin")
         page = pages.staff("admin").post(f"/admin/users/{user.user_id}/password")
         again = re.search(r'<p class="code">([^<]+)</p>', page.text)
         assert again
@@ -123,7 +124,7 @@ class TestPassword:
         assert answer.status_code == 400
         assert said in answer.text
         assert chosen not in answer.text
-        accounts.sign_in(pages.database, "Lin", shown, now=pages.now)
+        users.sign_in(pages.database, "Lin", shown, now=pages.now)
 
     def test_needs_the_present_one_and_guesses_are_counted(self, pages: Pages) -> None:
         shown, lin = new_user(pages)
@@ -137,9 +138,9 @@ class TestPassword:
         shown, lin = new_user(pages)
         long = "一座灯塔 🦀 " + "x9 Ünïcode? " * 15
         assert change(lin, shown, long).status_code == 303
-        accounts.sign_in(pages.database, "Lin", long, now=pages.now)
-        with pytest.raises(accounts.SignInError):
-            accounts.sign_in(pages.database, "Lin", long + "x" * 200, now=pages.now)
+        users.sign_in(pages.database, "Lin", long, now=pages.now)
+        with pytest.raises(users.SignInError):
+            users.sign_in(pages.database, "Lin", long + "x" * 200, now=pages.now)
 
 
 def test_sessions_are_listed_and_ended_by_their_user(pages: Pages) -> None:
@@ -166,12 +167,12 @@ class TestConfirming:
     ) -> None:
         admin = pages.staff("admin")
         pages.now += 15 * MINUTE
-        before = acts(pages), accounts.users(pages.database.reader)
+        before = acts(pages), users.users(pages.database.reader)
         answer = admin.post(
             f"/admin/users/{act}", {"name": "Eve", "role": "admin", "pin": "402917"}
         )
         assert answer.location == "/admin/account/confirm?next=/admin/users/"
-        assert (acts(pages), accounts.users(pages.database.reader)) == before
+        assert (acts(pages), users.users(pages.database.reader)) == before
 
     def test_the_password_once_more_is_enough(self, pages: Pages) -> None:
         admin = pages.staff("admin")
@@ -193,6 +194,6 @@ class TestConfirming:
 
 def test_an_admin_signs_somebody_out_everywhere(pages: Pages) -> None:
     shown, lin = new_user(pages)
-    user = next(one for one in accounts.users(pages.database.reader) if one.name == "Lin")
+    user = next(one for one in users.users(pages.database.reader) if one.name == "Lin")
     pages.staff("admin").post(f"/admin/users/{user.user_id}/sign-out")
     assert lin.get("/admin/account/").location.startswith("/admin/sign-in")

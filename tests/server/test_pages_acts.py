@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server import accounts, act_list, act_words, entry_log, safety
-from server.act_list import Filter
-from server.config import Event
-from server.database import Database
+from server.entry_log import act_list, act_words, entry_log
+from server.entry_log.act_list import Filter
+from server.event.directory import Event
+from server.occupancy import hall_control
+from server.staff import users
+from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.pages import PASSWORD, Pages, acts, assert_only
 
@@ -43,7 +45,7 @@ def act(pages: Pages, by: str, name: str, **subject: str | int) -> None:
 
 def test_it_works(pages: Pages) -> None:
     pages.database.write(
-        lambda db: safety.set_capacity(db, 2, 90, by="user:1", now=pages.now + MINUTE)
+        lambda db: hall_control.set_capacity(db, 2, 90, by="user:1", now=pages.now + MINUTE)
     )
     pages.now += HOUR
     answer = pages.staff("auditor").get("/admin/acts?what=capacity_set")
@@ -88,7 +90,7 @@ def test_in_words(
 def test_every_act_has_words() -> None:
     """An act is told by its name where it has none; it shall have some."""
     named = set()
-    for path in (Path(act_words.__file__).parent).rglob("*.py"):
+    for path in Path(act_words.__file__).parent.parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
@@ -110,8 +112,8 @@ class TestWhatIsLogged:
     def test_signing_in_and_out(self, pages: Pages) -> None:
         lin = pages.stranger()
         pages.database.write(
-            lambda db: accounts.add_user(
-                db, "Lin", "admin", accounts.hash_password(PASSWORD), by="test", now=NOW
+            lambda db: users.add_user(
+                db, "Lin", "admin", users.hash_password(PASSWORD), by="test", now=NOW
             )
         )
         lin.post("/admin/sign-in", {"name": "Lin", "password": "wrong"})

@@ -10,9 +10,10 @@ import pytest
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server import kiosks, security
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.kiosks import registry
+from server.storage.database import Database
+from server.web import security
 from tests.server.conftest import NOW
 from tests.server.pages import ROLES, Pages
 
@@ -68,14 +69,14 @@ class TestForms:
         answer = self.add(pages, admin, token)
         assert answer.status_code == 400
         assert "This form is too old" in answer.text
-        assert kiosks.kiosks(pages.database.reader) == []
+        assert registry.kiosks(pages.database.reader) == []
 
     def test_one_of_the_same_shift_works(self, pages: Pages, later) -> None:
         admin = pages.staff("admin")
         token = admin.form_token()
         later(self.LIFE_S - 60)
         assert self.add(pages, admin, token).status_code < 400
-        assert len(kiosks.kiosks(pages.database.reader)) == 1
+        assert len(registry.kiosks(pages.database.reader)) == 1
 
     def test_another_person_s_token_is_none(self, pages: Pages) -> None:
         token = pages.staff("admin").form_token()
@@ -90,30 +91,30 @@ def shown(event: Event, database: Database) -> wire.EnrolRequest:
     key = PrivateKey(bytes(32))
 
     def add(db):
-        return kiosks.add_kiosk(
+        return registry.add_kiosk(
             db, event, "west", "main", address=("localhost", 8443), by="user:1", now=NOW,
             random=os.urandom,
         )  # fmt: skip
 
     code = database.write(add)
     asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
-    database.write(lambda db: kiosks.enrol(db, event, asked, NOW + 1))
-    assert kiosks.kiosks(database.reader)[0].state == "proven"
+    database.write(lambda db: registry.enrol(db, event, asked, NOW + 1))
+    assert registry.kiosks(database.reader)[0].state == "proven"
     return asked
 
 
 def test_a_code_that_was_shown_ends_in_time_all_the_same(event: Event, site: Database) -> None:
     """Who has shown the code, and was not confirmed, may not come back with it hours later."""
-    asked, end = shown(event, site), NOW + kiosks.CODE_LIFE_MS
-    assert not site.write(lambda db: kiosks.enrol(db, event, asked, end - 1)).confirmed
-    with pytest.raises(kiosks.EnrolError) as caught:
-        site.write(lambda db: kiosks.enrol(db, event, asked, end))
+    asked, end = shown(event, site), NOW + registry.CODE_LIFE_MS
+    assert not site.write(lambda db: registry.enrol(db, event, asked, end - 1)).confirmed
+    with pytest.raises(registry.EnrolError) as caught:
+        site.write(lambda db: registry.enrol(db, event, asked, end))
     assert caught.value.code == "code_expired"
 
 
 def test_a_confirmed_kiosk_may_ask_for_its_identity_later(event: Event, site: Database) -> None:
     """Its answer may have been lost: the code ends for strangers, not for it."""
     asked = shown(event, site)
-    site.write(lambda db: kiosks.confirm(db, event, "west", by="user:1", now=NOW))
-    late = NOW + 2 * kiosks.CODE_LIFE_MS
-    assert site.write(lambda db: kiosks.enrol(db, event, asked, late)).confirmed
+    site.write(lambda db: registry.confirm(db, event, "west", by="user:1", now=NOW))
+    late = NOW + 2 * registry.CODE_LIFE_MS
+    assert site.write(lambda db: registry.enrol(db, event, asked, late)).confirmed

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server import accounts
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.staff import users
+from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.pages import Pages, assert_only
 
@@ -46,7 +46,7 @@ def test_it_works(pages: Pages) -> None:
 def test_an_override_shows_who_and_why(pages: Pages) -> None:
     """In Entries and on the person's page, with what a reason may hold escaped."""
     mei = pages.database.write(
-        lambda db: accounts.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
+        lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
     )
     green = pages.kiosk("green-1", "green-door")
     pages.send(green)
@@ -118,7 +118,7 @@ def test_a_field_that_means_nothing_is_said(pages: Pages, query: str, problem: s
 
 
 def test_turning_pages_shows_each_scan_once(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    from server import entries
+    from server.ledger import entries
 
     original = entries.page
     monkeypatch.setattr(entries, "page", lambda *args, **more: original(*args, **more, rows=2))

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import argon2
 import pytest
 
-from server import accounts
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.staff import users
+from server.storage.database import Database
 from tests.server.pages import Pages, Staff
 
 HOME = "10.0.0.1"
@@ -61,8 +61,8 @@ class Counting:
 
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    made = Counting(accounts.HASHER)
-    monkeypatch.setattr(accounts, "HASHER", made)
+    made = Counting(users.HASHER)
+    monkeypatch.setattr(users, "HASHER", made)
     return made
 
 
@@ -125,8 +125,8 @@ def test_an_address_that_others_signed_in_from_is_a_stranger_to_this_account(
     pages: Pages, admin_password: str
 ) -> None:
     pages.database.write(
-        lambda db: accounts.add_user(
-            db, "Lin", "steward", accounts.hash_password(admin_password), by="test", now=pages.now
+        lambda db: users.add_user(
+            db, "Lin", "steward", users.hash_password(admin_password), by="test", now=pages.now
         )
     )
     assert guess(pages.stranger(), admin_password, HOME, name="Lin") == 303
@@ -165,10 +165,8 @@ class TestKnown:
     ) -> None:
         laptop = pages.stranger()
         guess(laptop, admin_password, HOME)
-        hashed = accounts.hash_password(admin_password)
-        pages.database.write(
-            lambda db: accounts.set_password(db, 1, hashed, by="test", now=pages.now)
-        )
+        hashed = users.hash_password(admin_password)
+        pages.database.write(lambda db: users.set_password(db, 1, hashed, by="test", now=pages.now))
         pages.now += 15 * 60_000
         crowd(pages, 12)
         assert guess(laptop, admin_password, HOME) == 429
@@ -250,19 +248,19 @@ class TestUnlock:
 
     def test_while_they_go_on_guessing(self, pages: Pages, admin_password: str) -> None:
         crowd(pages, 12)
-        pages.database.write(lambda db: accounts.unlock(db, 1, by="test", now=pages.now))
+        pages.database.write(lambda db: users.unlock(db, 1, by="test", now=pages.now))
         pages.now += 1000
         crowd(pages, 20)
         assert guess(pages.stranger(), admin_password, "10.9.9.9") == 303
 
     def test_ends(self, pages: Pages, admin_password: str) -> None:
-        pages.database.write(lambda db: accounts.unlock(db, 1, by="test", now=pages.now))
+        pages.database.write(lambda db: users.unlock(db, 1, by="test", now=pages.now))
         pages.now += 15 * 60_000
         crowd(pages, 12)
         assert guess(pages.stranger(), admin_password, "10.9.9.9") == 429
 
     def test_guesses_at_an_unlocked_account_are_counted(self, pages: Pages) -> None:
-        pages.database.write(lambda db: accounts.unlock(db, 1, by="test", now=pages.now))
+        pages.database.write(lambda db: users.unlock(db, 1, by="test", now=pages.now))
         pages.now += 1000
         someone = pages.stranger()
         found = [guess(someone, "a-wrong-password", "10.9.9.9") for _ in range(12)]

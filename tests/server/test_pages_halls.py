@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from badges.wire import wire
-from server import accounts, kiosks, places
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.kiosks import registry
+from server.occupancy import pools
+from server.staff import users
+from server.storage.database import Database
 from tests.server.conftest import MINUTE
 from tests.server.pages import PASSWORD, Pages, acts, assert_only
 
@@ -58,7 +60,7 @@ def test_the_capacity_up_to_the_limit(pages: Pages) -> None:
             f"/admin/halls/{hall}/capacity", {"capacity": wrong}, follow_redirects=True
         )
         assert "Nothing was changed" in page.text
-    figures = next(f for f in places.hall_figures(pages.database.reader) if f.hall_id == hall)
+    figures = next(f for f in pools.hall_figures(pages.database.reader) if f.hall_id == hall)
     assert figures.capacity == 40
 
 
@@ -91,10 +93,10 @@ def test_who_came_in_after_somebody_looked_stays_counted(pages: Pages) -> None:
 def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
     west = pages.kiosk("west-1", "h1-west")
     pages.send(west)
-    pages.database.write(lambda db: kiosks.fence(db, "west-1", 1, by="test", now=pages.now))
-    hashed = accounts.hash_password(PASSWORD)
+    pages.database.write(lambda db: registry.fence(db, "west-1", 1, by="test", now=pages.now))
+    hashed = users.hash_password(PASSWORD)
     pages.database.write(
-        lambda db: accounts.add_user(db, "Second", "supervisor", hashed, by="test", now=pages.now)
+        lambda db: users.add_user(db, "Second", "supervisor", hashed, by="test", now=pages.now)
     )
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/attest"
     fields = {"kiosk": "west-1", "generation": 1, "inside": 3, "name": "Second"}
@@ -110,7 +112,7 @@ def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
     said = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
     assert "at most 3 counted as inside" in said
     assert acts(pages)[-1] == "kiosk_attested"
-    figures = next(f for f in places.hall_figures(pages.database.reader) if f.hall_id == west.hall)
+    figures = next(f for f in pools.hall_figures(pages.database.reader) if f.hall_id == west.hall)
     assert figures.unspent == 3
 
 
@@ -125,7 +127,7 @@ def test_a_lost_kiosk_that_a_restored_server_waits_for_can_be_attested(pages: Pa
     west = pages.kiosk("west-1", "h1-west")
     forget = "UPDATE place_account SET granted = 0, returned = 0, awaited = 1"
     pages.database.write(lambda db: db.execute(forget) and None)
-    pages.database.write(lambda db: kiosks.fence(db, "west-1", 1, by="test", now=pages.now))
+    pages.database.write(lambda db: registry.fence(db, "west-1", 1, by="test", now=pages.now))
     page = pages.staff("admin").get(f"/admin/halls/{west.hall}").text
     assert f'action="/admin/halls/{west.hall}/attest"' in page
     assert 'name="inside" type="number" min="0" required' in page

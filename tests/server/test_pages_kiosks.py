@@ -9,10 +9,10 @@ import pytest
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import parse_code, proof
-from server import kiosks
-from server.cli_kiosk import _places, _waiting
-from server.config import Event
-from server.database import Database
+from server.cli.kiosks import _places, _waiting
+from server.event.directory import Event
+from server.kiosks import registry
+from server.storage.database import Database
 from tests.server.conftest import MINUTE
 from tests.server.doors import Door
 from tests.server.pages import Pages, Staff, acts, assert_only
@@ -25,7 +25,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def state_of(pages: Pages, kiosk: str, generation: int = 1) -> str:
-    rows = kiosks.kiosks(pages.database.reader)
+    rows = registry.kiosks(pages.database.reader)
     return next(row.state for row in rows if (row.kiosk, row.generation) == (kiosk, generation))
 
 
@@ -44,8 +44,8 @@ def add(someone: Staff, kiosk: str = "west-1", door: str = "h1-west"):
 
 def listed(pages: Pages, kiosk: str) -> str:
     """What `hallkeeper kiosk list` says of a kiosk's places and scans."""
-    row = next(row for row in kiosks.kiosks(pages.database.reader) if row.kiosk == kiosk)
-    held = kiosks.holdings(pages.database.reader).get((row.kiosk, row.generation), [])
+    row = next(row for row in registry.kiosks(pages.database.reader) if row.kiosk == kiosk)
+    held = registry.holdings(pages.database.reader).get((row.kiosk, row.generation), [])
     return f"{_places(row, held)}; {_waiting(row, pages.now)}"
 
 
@@ -68,16 +68,16 @@ def test_what_a_kiosk_holds_and_has_not_sent(pages: Pages) -> None:
     pages.send(door, health=health)
     held = f"holds {door.granted - 3} places and 20 override places"
     assert listed(pages, "west") == f"{held}; 0 scans waiting, as of 0 s ago"
-    before = kiosks.holdings(pages.database.reader)
-    pages.database.write(lambda db: kiosks.retire(db, "west", by="test", now=pages.now))
-    assert kiosks.holdings(pages.database.reader) == before  # until its journal is in
+    before = registry.holdings(pages.database.reader)
+    pages.database.write(lambda db: registry.retire(db, "west", by="test", now=pages.now))
+    assert registry.holdings(pages.database.reader) == before  # until its journal is in
 
 
 def test_override_places_and_places_of_another_hall(pages: Pages) -> None:
     pages.kiosk("west", "h1-west")
     green = pages.database.reader.execute("SELECT hall_id FROM hall WHERE code = 'green'")
     (green_id,) = green.fetchone()
-    row = kiosks.kiosks(pages.database.reader)[0]
+    row = registry.kiosks(pages.database.reader)[0]
 
     def hold(db, hall_id: int, override: int, granted: int, free: int) -> None:
         db.execute(
@@ -155,7 +155,7 @@ def test_a_wrong_name_or_door_is_said(pages: Pages, kiosk: str, door: str, probl
     answer = add(pages.staff("admin"), kiosk, door)
     assert answer.status_code == 400
     assert problem in answer.text
-    assert kiosks.kiosks(pages.database.reader) == []
+    assert registry.kiosks(pages.database.reader) == []
 
 
 def test_words_must_be_compared(pages: Pages) -> None:

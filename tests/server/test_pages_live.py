@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from server import accounts
-from server.admin import live
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.staff import users
+from server.storage.database import Database
+from server.web.admin import live
 from tests.server.pages import Pages, Staff
 
 
@@ -115,8 +115,8 @@ def test_a_feed_ends_with_its_session(pages: Pages, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(live, "LOOK_S", 0.1)
     with Feed(pages.staff("steward")) as feed:
         feed.parts()
-        user = next(one for one in accounts.users(pages.database.reader) if one.role == "steward")
-        pages.database.write(lambda db: accounts.end_sessions(db, user.user_id))
+        user = next(one for one in users.users(pages.database.reader) if one.role == "steward")
+        pages.database.write(lambda db: users.end_sessions(db, user.user_id))
         with pytest.raises(EOFError):
             feed.parts()
 

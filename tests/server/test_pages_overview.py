@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from badges.wire import wire
-from server.admin.overview import nested
-from server.clock import Epoch
-from server.config import Event
-from server.database import Database
-from server.places import HallFigures
+from server.event.clock import Epoch
+from server.event.directory import Event
+from server.occupancy.pools import HallFigures
+from server.storage.database import Database
+from server.web.admin.overview import nested
 from tests.server.conftest import MINUTE
 from tests.server.pages import Pages, assert_only
 

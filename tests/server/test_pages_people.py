@@ -8,9 +8,10 @@ import pytest
 
 from badges.credential.badge_number import badge_number
 from badges.credential.credential import open_credential
-from server import issuing, roster
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.people import issuing
+from server.setup import roster_import
+from server.storage.database import Database
 from tests.server.conftest import MINUTE
 from tests.server.pages import Pages, acts, assert_only
 
@@ -72,7 +73,7 @@ def test_a_badge_number_or_a_name_in_any_script_finds(pages: Pages) -> None:
 
 
 def test_pages_of_the_list(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.admin.people.PAGE_ROWS", 3)
+    monkeypatch.setattr("server.web.admin.people.PAGE_ROWS", 3)
     desk = pages.staff("badge_desk")
     first, second = (desk.get(f"/admin/people/?page={page}").text for page in (1, 2))
     numbers = [set(re.findall(r"/admin/people/(\w{5})", text)) for text in (first, second)]
@@ -207,13 +208,13 @@ def test_revoking_and_reinstating(pages: Pages) -> None:
     target = address(pages, "A3", "/revoke")
     answer = admin.post(target, confirmed("conduct"), follow_redirects=True)
     assert "is revoked at every door" in answer.text
-    assert roster.attendee(pages.database.reader, serial).revoked_at == pages.now
+    assert roster_import.attendee(pages.database.reader, serial).revoked_at == pages.now
     again = admin.post(target, confirmed("conduct"), follow_redirects=True)
     assert "revoked already" in again.text
     target = address(pages, "A3", "/reinstate")
     answer = admin.post(target, confirmed("mistake"), follow_redirects=True)
     assert "stands again" in answer.text
-    assert roster.attendee(pages.database.reader, serial).revoked_at is None
+    assert roster_import.attendee(pages.database.reader, serial).revoked_at is None
     assert acts(pages)[-2:] == ["badge_revoked", "badge_reinstated"]
 
 

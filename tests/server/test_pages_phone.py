@@ -9,9 +9,9 @@ import zxingcpp
 from PIL import Image
 
 from badges.credential.credential import open_credential
-from server import issuing
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.people import issuing
+from server.storage.database import Database
 from tests.server.pages import Pages
 
 

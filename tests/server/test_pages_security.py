@@ -11,9 +11,10 @@ from flask import Flask, session
 from flask.sessions import NullSession
 
 from badges.wire import wire
-from server import accounts, auth, lanes
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.staff import users
+from server.storage.database import Database
+from server.web import auth, lanes
 from tests.server.pages import ROLES, Pages
 
 OPEN = {
@@ -89,7 +90,7 @@ def test_a_view_that_names_no_role_is_refused_to_admins_too(pages: Pages) -> Non
 def test_roles_are_spelt_as_accounts_spells_them() -> None:
     with pytest.raises(ValueError, match="no such role: stewart"):
         auth.allow("stewart")
-    assert set(ROLES) == set(accounts.ROLES)
+    assert set(ROLES) == set(users.ROLES)
 
 
 def test_who_is_refused_is_in_the_error_log(pages: Pages, caplog: pytest.LogCaptureFixture) -> None:

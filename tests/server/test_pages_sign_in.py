@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 from itsdangerous import TimestampSigner
 
-from server import accounts, auth
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.staff import users
+from server.storage.database import Database
+from server.web import auth
 from tests.server.conftest import HOUR
 from tests.server.pages import PASSWORD, Pages, Staff
 
@@ -44,10 +45,8 @@ def test_a_wrong_password_is_refused_like_an_unknown_name(pages: Pages) -> None:
 def test_a_disabled_user_is_refused_and_their_session_ends(pages: Pages) -> None:
     steward = pages.staff("steward")
     assert steward.get("/admin/").status_code == 200
-    user = next(one for one in accounts.users(pages.database.reader) if one.role == "steward")
-    pages.database.write(
-        lambda db: accounts.disable_user(db, user.user_id, by="test", now=pages.now)
-    )
+    user = next(one for one in users.users(pages.database.reader) if one.role == "steward")
+    pages.database.write(lambda db: users.disable_user(db, user.user_id, by="test", now=pages.now))
     assert steward.get("/admin/").status_code == 303
     assert sign_in(pages.stranger(), PASSWORD, name=user.name).status_code == 401
 
@@ -114,7 +113,7 @@ def test_forms_end_with_the_session_they_were_made_in(pages: Pages, admin_passwo
     answer = someone.post("/admin/users/add", {"csrf_token": token, "name": "Eve", "role": "admin"})
     assert answer.status_code == 400
     assert "This form is too old" in answer.text
-    assert [one.name for one in accounts.users(pages.database.reader)] == ["admin"]
+    assert [one.name for one in users.users(pages.database.reader)] == ["admin"]
 
 
 @pytest.mark.parametrize(("hours", "status"), [(11.9, 303), (12.1, 400)])

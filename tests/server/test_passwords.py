@@ -2,8 +2,8 @@
 
 import pytest
 
-from server import accounts, passwords
-from server.passwords import PoorPasswordError, check
+from server.staff import passwords, users
+from server.staff.passwords import PoorPasswordError, check
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_longest_costs_little() -> None:
 
 def test_passwords_that_we_make_are_good() -> None:
     for _ in range(200):
-        check(accounts.make_password())
+        check(users.make_password())
 
 
 def test_at_least_64_characters_are_taken() -> None:

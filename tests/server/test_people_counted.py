@@ -14,9 +14,9 @@ import pytest
 
 from badges.record import StayRef
 from badges.wire import wire
-from server import presence
-from server.database import Database
-from server.ledger_step import Step
+from server.ledger.batch import Step
+from server.occupancy import stays as presence
+from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.doors import Door
 from tests.server.halls import OTHER, SMALL, Site, open_site

@@ -6,9 +6,10 @@ import pytest
 
 from badges.record import StayRef
 from badges.wire import wire
-from server import ledger, presence
-from server.database import Database
-from server.presence import Stay
+from server.ledger import ingest
+from server.occupancy import stays
+from server.occupancy.stays import Stay
+from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.halls import ANNA, BORIS, OTHER, SMALL, Site, open_site
 
@@ -38,15 +39,15 @@ def five(site: Site) -> Site:
 
     def add(db) -> None:
         for ref, hall in (ONE, *OTHERS):
-            presence.add(db, replace(STAY, ref=ref, hall_id=hall))
+            stays.add(db, replace(STAY, ref=ref, hall_id=hall))
 
     write(site, add)
     return site
 
 
 def test_a_stay_comes_back_as_it_was_kept(site: Site) -> None:
-    write(site, lambda db: presence.add(db, STAY))
-    assert presence.open_stays(site.database.reader, ANNA) == [STAY]
+    write(site, lambda db: stays.add(db, STAY))
+    assert stays.open_stays(site.database.reader, ANNA) == [STAY]
 
 
 def changed(site: Site) -> list[tuple]:
@@ -58,50 +59,50 @@ def changed(site: Site) -> list[tuple]:
 
 @pytest.mark.parametrize("counted", [True, False])
 def test_one_stay_ends_and_no_other(five: Site, counted: bool) -> None:
-    closed = write(five, lambda db: presence.close(db, *ONE, "exit", NOW + 1))
+    closed = write(five, lambda db: stays.close(db, *ONE, "exit", NOW + 1))
     assert closed is not None
     assert changed(five) == [("west", 1, 9, SMALL)]
-    assert write(five, lambda db: presence.close(db, *ONE, "exit", NOW + 2)) is None
+    assert write(five, lambda db: stays.close(db, *ONE, "exit", NOW + 2)) is None
     moved = OTHERS[0]
-    write(five, lambda db: presence.move_on(db, *moved, NOW + 1, counted=counted))
+    write(five, lambda db: stays.move_on(db, *moved, NOW + 1, counted=counted))
     assert len(changed(five)) == 2
-    found = write(five, lambda db: presence.close(db, *moved, "exit", NOW + 5))
+    found = write(five, lambda db: stays.close(db, *moved, "exit", NOW + 5))
     assert (found is not None) is counted, "its place comes back where the move freed none"
-    assert write(five, lambda db: presence.close(db, *moved, "exit", NOW + 6)) is None
+    assert write(five, lambda db: stays.close(db, *moved, "exit", NOW + 6)) is None
 
 
 def test_what_was_gone_is_told_of_that_stay_alone(site: Site) -> None:
     def add(db) -> None:
-        presence.add(db, STAY, gone_at=NOW + 1)
+        stays.add(db, STAY, gone_at=NOW + 1)
         for ref, hall in OTHERS:
-            presence.add(db, replace(STAY, ref=ref, hall_id=hall))
-        presence.ended(db, *ONE, NOW + 7)
+            stays.add(db, replace(STAY, ref=ref, hall_id=hall))
+        stays.ended(db, *ONE, NOW + 7)
         for ref, hall in OTHERS:
-            presence.ended(db, ref, hall, NOW + 8)
+            stays.ended(db, ref, hall, NOW + 8)
 
     write(site, add)
     reader = site.database.reader
-    assert presence.is_gone(reader, *ONE)
-    assert not any(presence.is_gone(reader, *other) for other in OTHERS)
-    assert not presence.is_gone(reader, StayRef("room", 1, 1), SMALL)
+    assert stays.is_gone(reader, *ONE)
+    assert not any(stays.is_gone(reader, *other) for other in OTHERS)
+    assert not stays.is_gone(reader, StayRef("room", 1, 1), SMALL)
     assert site.rows("SELECT closed_at FROM stay WHERE closed_at IS NOT NULL") == [(NOW + 7,)]
 
 
 def test_an_early_exit_is_told_once_and_to_its_own_entry(site: Site) -> None:
     def remember(db) -> None:
         for number, (ref, hall) in enumerate((ONE, *OTHERS)):
-            assert presence.remember_early(db, ref, hall, "exit", NOW + number)
+            assert stays.remember_early(db, ref, hall, "exit", NOW + number)
 
     write(site, remember)
-    assert write(site, lambda db: presence.early_exit(db, *ONE)) == ("exit", NOW)
-    assert write(site, lambda db: presence.early_exit(db, *ONE)) is None
+    assert write(site, lambda db: stays.early_exit(db, *ONE)) == ("exit", NOW)
+    assert write(site, lambda db: stays.early_exit(db, *ONE)) is None
     assert site.rows("SELECT COUNT(*) FROM early_exit") == [(4,)]
 
 
 def test_only_of_an_entry_that_is_not_here(five: Site) -> None:
     for ref, hall in (ONE, *OTHERS):
-        assert not write(five, lambda db, r=ref, h=hall: presence.remember_early(db, r, h, "x", 1))
-    assert not write(five, lambda db: presence.has_early_exits(db))
+        assert not write(five, lambda db, r=ref, h=hall: stays.remember_early(db, r, h, "x", 1))
+    assert not write(five, lambda db: stays.has_early_exits(db))
 
 
 @pytest.mark.parametrize(
@@ -124,8 +125,8 @@ def test_an_entry_while_a_stay_lasted_lies_between_its_ends(
     ref = site.west.ref(first)
     write(site, lambda db: db.execute("UPDATE stay SET closed_at = NULL") and None)
     if closed_at is not None:
-        write(site, lambda db: presence.close(db, ref, SMALL, "exit", closed_at))
-    scans = presence.entered_during(site.database.reader, ref, SMALL)
+        write(site, lambda db: stays.close(db, ref, SMALL, "exit", closed_at))
+    scans = stays.entered_during(site.database.reader, ref, SMALL)
     assert (len(scans) == 1) is found
 
 
@@ -140,7 +141,7 @@ def test_a_batch_that_waits_for_its_turn_may_say_old_totals(
         site.west.scan(NOW + number, BORIS, decision="denied", reason="already_inside")
     old = [wire.PlaceTotals(SMALL, site.west.granted, 0, 0)]
     if forked:
-        with pytest.raises(ledger.ForkError):
+        with pytest.raises(ingest.ForkError):
             site.send(site.west, places=old)
     else:
         site.send(site.west, places=old)

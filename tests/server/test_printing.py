@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from badges.printing.card import CardError
-from server import drawing
-from server.drawing import Drawing
+from server.people import drawing
+from server.people.drawing import Drawing
 from tests.server.console import Console
 from tests.server.test_serve import await_gone, children
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.config import Event
-from server.database import Database
+from server.event.directory import Event
+from server.storage.database import Database
 from tests.server.pages import Pages
 
 

@@ -8,12 +8,16 @@ import pytest
 
 from badges.places.pool import PoolKey
 from badges.wire import wire
-from server import accounts, issuing, kiosks, ledger, places, safety
-from server.acts import ACTS_FILE, ActsError
-from server.backup import make_backup
-from server.config import Event
-from server.database import Database
-from server.restore import RestoreError, awaited, restore
+from server.backup.copy import make_backup
+from server.backup.critical_state import ACTS_FILE, ActsError
+from server.backup.restore import RestoreError, awaited, restore
+from server.event.directory import Event
+from server.kiosks import registry
+from server.ledger import ingest
+from server.occupancy import hall_control, pools
+from server.people import issuing
+from server.staff import users
+from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.doors import Door
 from tests.server.halls import ANNA, BORIS, OTHER, ROOM, SMALL, Site
@@ -42,7 +46,7 @@ def new(tmp_path: Path) -> Path:
 ALL = [(SMALL, "east", 1), (SMALL, "west", 1), (OTHER, "other", 1), (ROOM, "room", 1)]
 
 
-def echo(site: Site, door: Door) -> ledger.Ingested:
+def echo(site: Site, door: Door) -> ingest.Ingested:
     """What a door sends once it has heard of the restored server: all that it lacks, and totals of
     both pools.
     """
@@ -58,31 +62,31 @@ def test_it_works(safe: Safe, copy: Path, new: Path) -> None:
         safe.site.west.scan(NOW, serial)
     safe.site.send(safe.site.west)
     safe.site.send(safe.site.west)
-    before = places.load(safe.database.reader, PoolKey(SMALL))
+    before = pools.load(safe.database.reader, PoolKey(SMALL))
     assert (before.open_stays, before.worst_case) == (3, 6)
     done = restore(copy, new, now=LATER)
     assert doors(done.awaited) == ALL
     assert (done.event.incarnation, done.acts_at, done.moved_to) == (NEXT, None, None)
     with opened(done, safe.site) as again:
-        pool = places.load(again.database.reader, PoolKey(SMALL))
+        pool = pools.load(again.database.reader, PoolKey(SMALL))
         assert pool.open_stays == 0
         assert pool.awaited == {("west", 1), ("east", 1)}
         echo(again, again.west)
-        pool = places.load(again.database.reader, PoolKey(SMALL))
+        pool = pools.load(again.database.reader, PoolKey(SMALL))
         assert pool.grant(("west", 1), 1) == pool
         assert doors(awaited(again.database.reader)) == [ALL[0], *ALL[2:]]
         echo(again, again.east)
-        after = places.load(again.database.reader, PoolKey(SMALL))
+        after = pools.load(again.database.reader, PoolKey(SMALL))
         assert (after.open_stays, after.worst_case, after.awaited) == (3, 6, frozenset())
         assert [row[0] for row in again.rows("SELECT seq FROM scan ORDER BY seq")] == [1, 2, 3]
 
 
 def test_the_pools_are_those_of_the_protocol(safe: Safe, copy: Path, new: Path) -> None:
     keys = [PoolKey(hall, o) for hall in (SMALL, OTHER, ROOM) for o in (False, True)]
-    wanted = [places.load(safe.database.reader, key).restored(NEXT) for key in keys]
+    wanted = [pools.load(safe.database.reader, key).restored(NEXT) for key in keys]
     done = restore(copy, new, now=LATER)
     with opened(done, safe.site) as again:
-        assert [places.load(again.database.reader, key) for key in keys] == wanted
+        assert [pools.load(again.database.reader, key) for key in keys] == wanted
 
 
 class TestActs:
@@ -100,17 +104,17 @@ class TestActs:
         with opened(done, safe.site) as again:
             echo(again, again.west)
             echo(again, again.east)
-            pool = places.load(again.database.reader, PoolKey(SMALL))
+            pool = pools.load(again.database.reader, PoolKey(SMALL))
             assert pool.awaited == {("north", 1)}
             echo(again, north)
-            pool = places.load(again.database.reader, PoolKey(SMALL))
+            pool = pools.load(again.database.reader, PoolKey(SMALL))
             assert pool.awaited == frozenset()
             assert pool.open_stays == 2
 
     def test_one_that_had_only_shown_its_code(self, safe: Safe, new: Path) -> None:
         safe.enrol(Door("north", 1, SMALL), confirm=False)
         copy = make_backup(safe.event, safe.second, NOW).path
-        safe.write(kiosks.confirm, safe.event, "north", by="test", now=NOW)
+        safe.write(registry.confirm, safe.event, "north", by="test", now=NOW)
         done = restore(copy, new, now=LATER)
         assert (SMALL, "north", 1) in doors(done.awaited)
         with opened(done, safe.site) as again:
@@ -118,46 +122,46 @@ class TestActs:
 
     def test_one_fenced_since_is_waited_for(self, safe: Safe, copy: Path, new: Path) -> None:
         """Between the backup and the fence it may have been granted places."""
-        safe.write(kiosks.fence, "west", 1, by="test", now=NOW)
+        safe.write(registry.fence, "west", 1, by="test", now=NOW)
         done = restore(copy, new, now=LATER)
         assert (SMALL, "west", 1) in doors(done.awaited)
         with opened(done, safe.site) as again:
             echo(again, again.east)
-            pool = places.load(again.database.reader, PoolKey(SMALL))
+            pool = pools.load(again.database.reader, PoolKey(SMALL))
             assert pool.kiosks["west", 1].fenced
             assert pool.awaited == {("west", 1)}
             both = {"by": "user:1", "with_": "user:2", "now": LATER}
-            again.database.write(lambda db: safety.attest(db, SMALL, ("west", 1), 0, **both))
-            assert places.load(again.database.reader, PoolKey(SMALL)).awaited == frozenset()
+            again.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **both))
+            assert pools.load(again.database.reader, PoolKey(SMALL)).awaited == frozenset()
 
     def test_one_fenced_before_is_not(self, safe: Safe, new: Path) -> None:
         """Nothing was granted to it since: the backup knows all that it can hold."""
-        safe.write(kiosks.fence, "west", 1, by="test", now=NOW)
-        safe.write(kiosks.retire, "other", by="test", now=NOW)
+        safe.write(registry.fence, "west", 1, by="test", now=NOW)
+        safe.write(registry.retire, "other", by="test", now=NOW)
         copy = make_backup(safe.event, safe.second, NOW).path
         assert doors(restore(copy, new, now=LATER).awaited) == [ALL[0], ALL[3]]
 
     def test_an_attestation_since_is_forgotten(self, safe: Safe, new: Path) -> None:
         """Its places count as used until somebody says again that they are not."""
         safe.site.west.scan(NOW, ANNA)
-        safe.write(kiosks.fence, "west", 1, by="test", now=NOW)
+        safe.write(registry.fence, "west", 1, by="test", now=NOW)
         copy = make_backup(safe.event, safe.second, NOW).path
-        held = places.load(safe.database.reader, PoolKey(SMALL)).kiosks["west", 1].held
+        held = pools.load(safe.database.reader, PoolKey(SMALL)).kiosks["west", 1].held
         both = {"by": "user:1", "with_": "user:2", "now": NOW}
-        safe.database.write(lambda db: safety.attest(db, SMALL, ("west", 1), 0, **both))
+        safe.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **both))
         done = restore(copy, new, now=LATER)
         with opened(done, safe.site) as again:
-            pool = places.load(again.database.reader, PoolKey(SMALL))
+            pool = pools.load(again.database.reader, PoolKey(SMALL))
             assert pool.kiosks["west", 1].held == held > 0
 
     def test_halls_and_people(self, safe: Safe, event: Event, new: Path) -> None:
         safe.write(issuing.issue_missing, event, now=NOW, by="test")
         copy = make_backup(event, safe.second, NOW).path
-        safe.write(safety.set_capacity, SMALL, 2, by="test", now=NOW)
-        safe.write(safety.set_closed, OTHER, True, by="test", now=NOW)
+        safe.write(hall_control.set_capacity, SMALL, 2, by="test", now=NOW)
+        safe.write(hall_control.set_closed, OTHER, True, by="test", now=NOW)
         safe.write(issuing.reissue, event, ANNA, reason="lost", now=NOW, by="test")
         safe.write(issuing.revoke, BORIS, reason="lost", now=NOW, by="test")
-        safe.write(accounts.add_user, "Mei", "steward", "$argon2", by="test", now=NOW)
+        safe.write(users.add_user, "Mei", "steward", "$argon2", by="test", now=NOW)
         done = restore(copy, new, now=LATER)
         assert done.gained == {"hall": 2, "user": 1, "badge": 1, "attendee": 1}
         with opened(done, safe.site) as again:
@@ -189,7 +193,7 @@ class TestActs:
 
     def test_acts_older_than_the_backup_change_nothing(self, safe: Safe, new: Path) -> None:
         old = (safe.second / ACTS_FILE).read_bytes()
-        safe.write(safety.set_capacity, SMALL, 2, by="test", now=NOW)
+        safe.write(hall_control.set_capacity, SMALL, 2, by="test", now=NOW)
         copy = make_backup(safe.event, safe.second, NOW).path
         (safe.second / ACTS_FILE).write_bytes(old)
         done = restore(copy, new, now=LATER)

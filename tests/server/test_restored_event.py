@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from badges.transparency.merkle import Tree, leaf_hash
-from server import feed, safety
-from server.acts import ACTS_FILE, Keeper
-from server.backup import make_backup
-from server.config import Event, load_event
-from server.database import Database
-from server.restore import RestoreError, restore
-from server.serve import only_server
-from server.subscription import CursorGoneError
+from server.backup.copy import make_backup
+from server.backup.critical_state import ACTS_FILE, Keeper
+from server.backup.restore import RestoreError, restore
+from server.cli.serve import only_server
+from server.event.directory import Event, load_event
+from server.feed import hub
+from server.feed.subscription import CursorGoneError
+from server.occupancy import hall_control
+from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.console import Console
 from tests.server.doors import Door
@@ -74,16 +75,16 @@ class TestLine:
     ) -> None:
         """A kiosk with the old server's cursor takes a snapshot, and has confirmed nothing."""
         for _ in range(20):
-            safe.write(safety.set_capacity, SMALL, 5, by="test", now=NOW)
-        seen = feed.cursor(safe.database.reader)
+            safe.write(hall_control.set_capacity, SMALL, 5, by="test", now=NOW)
+        seen = hub.cursor(safe.database.reader)
         done = restore(copy, new, now=LATER)
         with opened(done, safe.site) as again:
             db = again.database.reader
-            assert feed.cursor(db) > seen
+            assert hub.cursor(db) > seen
             with pytest.raises(CursorGoneError):
-                feed.changes_after(db, seen)
-            assert feed.changes_after(db, feed.cursor(db)) == []
-            assert not any(one.confirmed for one in safety.accounts(db, SMALL))
+                hub.changes_after(db, seen)
+            assert hub.changes_after(db, hub.cursor(db)) == []
+            assert not any(one.confirmed for one in hall_control.accounts(db, SMALL))
 
     def test_everybody_signs_in_again(self, safe: Safe, new: Path) -> None:
         safe.database.write(
@@ -134,7 +135,7 @@ class TestTarget:
 
     def test_a_copy_that_was_made_by_hand(self, safe: Safe, new: Path) -> None:
         """With the write-ahead log beside it, in which the newest commits may be."""
-        safe.write(safety.set_capacity, SMALL, 2, by="test", now=NOW)
+        safe.write(hall_control.set_capacity, SMALL, 2, by="test", now=NOW)
         taken = Path(shutil.copytree(safe.event.path, new.with_name("taken")))
         assert (taken / "hallkeeper.db-wal").stat().st_size > 0
         done = restore(taken, new, now=LATER, acts_file=safe.second / ACTS_FILE)

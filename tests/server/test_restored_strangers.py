@@ -12,13 +12,15 @@ import pytest
 
 from badges.places.pool import PoolKey
 from badges.wire import wire
-from server import attendees, issuing, kiosks, moving, places, replicas, safety
-from server.acts import ACTS_FILE, Keeper, read_acts
-from server.backup import make_backup
-from server.cli_backup import report
-from server.config import Event
-from server.database import Database
-from server.restore import restore
+from server.backup.copy import make_backup
+from server.backup.critical_state import ACTS_FILE, Keeper, read_acts
+from server.backup.restore import restore
+from server.cli.backup import report
+from server.event.directory import Event
+from server.kiosks import registry, relocation, snapshot
+from server.occupancy import hall_control, pools
+from server.people import attendees, issuing
+from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.doors import Door
 from tests.server.halls import OTHER, ROOM, SMALL, Site
@@ -49,7 +51,7 @@ def register(safe: Safe) -> int:
 
 def void(site: Site, event: Event) -> dict[int, tuple[int, bool]]:
     """Whom doors are told of, by serial."""
-    facts = replicas.snapshot(site.database.reader, event, ("west", 1), 1, LATER).holders
+    facts = snapshot.snapshot(site.database.reader, event, ("west", 1), 1, LATER).holders
     return {one.serial: (one.highest_issue, one.revoked) for one in facts}
 
 
@@ -120,8 +122,8 @@ def echo(site: Site, door: Door, *more: wire.PlaceTotals) -> None:
     site.send(door, LATER, incarnation=NEXT, places=[*totals, *more])
 
 
-def pool(site: Site, hall: int) -> places.Pool:
-    return places.load(site.database.reader, PoolKey(hall))
+def pool(site: Site, hall: int) -> pools.Pool:
+    return pools.load(site.database.reader, PoolKey(hall))
 
 
 class TestMoved:
@@ -130,7 +132,7 @@ class TestMoved:
     @pytest.fixture
     def restored(self, safe: Safe, copy: Path, tmp_path: Path):
         away = Path(shutil.copytree(copy, tmp_path / "usb" / copy.name))
-        safe.write(moving.move, ("west", 1), 3, by="test", now=NOW)
+        safe.write(relocation.move, ("west", 1), 3, by="test", now=NOW)
         return restore(away, tmp_path / "new", now=LATER, without_acts=True)
 
     def test_its_places_there_are_counted(self, restored, safe: Safe) -> None:
@@ -152,13 +154,13 @@ class TestMoved:
         with opened(restored, safe.site) as again:
             for door in (again.east, again.other, again.room):
                 echo(again, door)
-            again.database.write(lambda db: kiosks.fence(db, "west", 1, by="test", now=LATER))
+            again.database.write(lambda db: registry.fence(db, "west", 1, by="test", now=LATER))
             assert pool(again, OTHER).awaited == {("west", 1)}
-            again.database.write(lambda db: safety.attest(db, SMALL, ("west", 1), 0, **who))
+            again.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **who))
             assert pool(again, OTHER).awaited == frozenset()
 
     def test_with_acts_it_is_known_there(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
-        safe.write(moving.move, ("west", 1), 3, by="test", now=NOW)
+        safe.write(relocation.move, ("west", 1), 3, by="test", now=NOW)
         done = restore(copy, tmp_path / "new", now=LATER)
         with opened(done, safe.site) as again:
             assert ("west", 1) in pool(again, OTHER).awaited
@@ -174,10 +176,10 @@ def test_a_generation_that_was_forgotten_is_not_given_again(
     with opened(done, safe.site) as again:
         for _ in range(2):
             again.database.write(
-                lambda db: kiosks.add_kiosk(
+                lambda db: registry.add_kiosk(
                     db, done.event, "west", "west", address=("localhost", 1), by="test", now=LATER,
                     random=os.urandom,
                 )
             )  # fmt: skip
-        generations = [row.generation for row in kiosks.kiosks(again.database.reader)]
-    assert max(generations) == 2 + kiosks.AFTER_RESTORE
+        generations = [row.generation for row in registry.kiosks(again.database.reader)]
+    assert max(generations) == 2 + registry.AFTER_RESTORE

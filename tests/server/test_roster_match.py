@@ -6,17 +6,18 @@ import sqlite3
 import pytest
 
 from badges.roster.reader import Finding, RosterAnswers, read_roster
-from server import issuing, roster
-from server.config import Event
-from server.database import Database
-from server.roster import (
+from server.event.directory import Event
+from server.people import issuing
+from server.setup import roster_import
+from server.setup.roster_import import (
     ImportAnswers,
     ImportResult,
     RosterChangedError,
     RosterRefusedError,
     plan_import,
 )
-from server.venue_plan import VenueError
+from server.setup.venue_plan import VenueError
+from server.storage.database import Database
 from tests.server.conftest import NOW, ROSTER, VENUE, roster_of, serial_of
 from tests.server.stores import attendees, dump, load, take
 
@@ -34,7 +35,7 @@ def asked(database: Database, text: str, **answers: object) -> dict[str, Finding
     return {one.kind: one for one in caught.value.findings if one.open}
 
 
-def sharing(text: str) -> roster.Roster:
+def sharing(text: str) -> roster_import.Roster:
     """A roster whose people may share an address."""
     shared = RosterAnswers(shared_emails=True)
     return read_roster(text.encode(), "r.csv", categories=["vip"], answers=shared)
@@ -53,7 +54,7 @@ class TestRenames:
         """The badge of one person must not become another's."""
         ids = RosterAnswers(row_numbers="ids")
 
-        def numbered(*people: str) -> roster.Roster:
+        def numbered(*people: str) -> roster_import.Roster:
             rows = [f"{n},{name},vip" for n, name in enumerate(people, 1)]
             text = "\n".join(["编号,name,category", *rows])
             return read_roster(text.encode(), "r.csv", categories=["vip"], answers=ids)
@@ -212,7 +213,9 @@ class TestMissing:
 
     def test_walk_ins_were_never_on_a_roster(self, site: Database) -> None:
         gia = {"given_name": "Gia", "category": 7}
-        site.write(lambda db: roster.add_attendee(db, gia, by="u", now=NOW, random=os.urandom))
+        site.write(
+            lambda db: roster_import.add_attendee(db, gia, by="u", now=NOW, random=os.urandom)
+        )
         assert take(site, ROSTER, missing="revoke").revoked == 0
 
     def test_with_bad_rows_nobody_is_revoked(self, site: Database) -> None:
@@ -257,15 +260,15 @@ class TestPlanning:
             os.urandom,
         )  # fmt: skip
         if harmless:
-            site.write(lambda db: roster.entry_log.act(db, "u", "signed_in", {}, NOW))
+            site.write(lambda db: roster_import.entry_log.act(db, "u", "signed_in", {}, NOW))
             site.write(lambda db: plan.write(db, "test"))
             return
         change = {"organisation": "Elsewhere"}
         serial = serial_of(site, "A1")
-        site.write(lambda db: roster.change_attendee(db, serial, change, by="u", now=NOW))
+        site.write(lambda db: roster_import.change_attendee(db, serial, change, by="u", now=NOW))
         with pytest.raises(RosterChangedError):
             site.write(lambda db: plan.write(db, "test"))
-        assert roster.attendee(site.reader, serial).organisation == "Elsewhere"
+        assert roster_import.attendee(site.reader, serial).organisation == "Elsewhere"
 
     def test_a_plan_with_questions_can_not_be_written(self, site: Database) -> None:
         read = roster_of(ROSTER.replace("Anna", "Eve"))

@@ -6,11 +6,14 @@ import pytest
 
 from badges.roster.reader import Problem, read_roster
 from badges.wire import wire
-from server import feed, issuing, roster, venue
-from server.categories import DEFAULT_CATEGORIES
-from server.config import Event
-from server.database import Database
-from server.roster import ImportResult, RosterRefusedError
+from server.event.directory import Event
+from server.feed import hub
+from server.people import issuing
+from server.setup import roster_import
+from server.setup.roster_import import ImportResult, RosterRefusedError
+from server.storage.database import Database
+from server.venue import store
+from server.venue.categories import DEFAULT_CATEGORIES
 from tests.server.conftest import NOW, ROSTER, roster_of, serial_of
 from tests.server.stores import attendees, take
 
@@ -25,8 +28,8 @@ def test_it_works(site: Database) -> None:
     assert (boris["valid_days"], boris["zones"]) == (0b001, 0b01)
     assert chen["valid_days"] == 0b011
     assert all(0 < row["serial"] < 2**24 and row["created_at"] == NOW for row in attendees(site))
-    assert roster.attendee(site.reader, wang["serial"]).name == "王小明"
-    assert roster.attendee(site.reader, anna["serial"]).name == "Anna Keller"
+    assert roster_import.attendee(site.reader, wang["serial"]).name == "王小明"
+    assert roster_import.attendee(site.reader, anna["serial"]).name == "Anna Keller"
 
 
 def test_the_same_file_again_changes_nothing(site: Database) -> None:
@@ -43,7 +46,7 @@ def test_a_changed_row_keeps_its_serial(event: Event, site: Database) -> None:
     result = take(site, text, renames="accept")
     assert (result.added, result.updated, result.unchanged) == (0, 2, 2)
     assert result.needs_reissue == ()  # nobody has a badge
-    assert roster.attendee(site.reader, serial).family_name == "Keller-Voss"
+    assert roster_import.attendee(site.reader, serial).family_name == "Keller-Voss"
 
 
 @pytest.mark.parametrize(
@@ -106,14 +109,14 @@ def test_days_and_zones_are_always_the_files(site: Database) -> None:
 
 
 def test_invitations(site: Database) -> None:
-    start = feed.cursor(site.reader)
+    start = hub.cursor(site.reader)
     assert take(site, ROSTER.replace("delegate,,,,", "delegate,,,press,")).unchanged == 4
-    press = venue.session_facts(site.reader, 2, NOW)[1]
+    press = store.session_facts(site.reader, 2, NOW)[1]
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A4")}
-    changed = feed.changes_after(site.reader, start)
+    changed = hub.changes_after(site.reader, start)
     assert [wire.decode_change(one.body) for one in changed] == [wire.VenueChanged()]
     take(site, ROSTER)  # an invitation is taken back on the session's page, not by a roster
-    assert len(venue.session_facts(site.reader, 2, NOW)[1].invited) == 2
+    assert len(store.session_facts(site.reader, 2, NOW)[1].invited) == 2
 
 
 class TestRefused:
@@ -176,7 +179,7 @@ class TestRefused:
         text = ROSTER.replace("Harbour", "Port") + "A5,Eve,Hill,,US,,vip,,,press,en\n"
 
         def step(db: sqlite3.Connection) -> None:
-            roster.import_roster(
+            roster_import.import_roster(
                 db, roster_of(text), skip_bad=False, by="test", now=NOW, random=os.urandom
             )
             assert db.in_transaction
@@ -198,7 +201,9 @@ def test_serials_are_never_zero_nor_given_twice(database: Database) -> None:
 
 def test_the_log_says_nothing_personal(site: Database) -> None:
     gia = {"given_name": "Gia", "family_name": "Rossi", "category": 7}
-    site.write(lambda db: roster.add_attendee(db, gia, by="user:2", now=NOW, random=os.urandom))
+    site.write(
+        lambda db: roster_import.add_attendee(db, gia, by="user:2", now=NOW, random=os.urandom)
+    )
     bodies = b"".join(row[0] for row in site.reader.execute("SELECT body FROM leaf"))
     assert b"roster_imported" in bodies
     for word in ("Anna", "Keller", "example.org", "Rossi", "Harbour", "A1", "王"):

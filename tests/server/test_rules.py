@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from server import rules, safety, venue
-from server.database import Database, connect
+from server.occupancy import hall_control
+from server.storage.database import Database, connect
+from server.venue import rules, store
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.halls import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
 
@@ -86,7 +87,7 @@ def test_people_coming_and_going_leave_them_as_they_are(site: Site) -> None:
     site.send(site.west)
     site.west.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
     site.send(site.west)
-    site.database.write(lambda db: safety.set_capacity(db, SMALL, 3, by="safety", now=NOW))
+    site.database.write(lambda db: hall_control.set_capacity(db, SMALL, 3, by="safety", now=NOW))
     assert kept(site) is before
 
 
@@ -170,7 +171,7 @@ def test_the_ledger_judges_by_a_session_until_it_is_removed(site: Site) -> None:
     site.west.scan(NOW, ANNA)
     site.send(site.west)
     assert site.rows(REASONS) == []
-    site.database.write(lambda db: venue.remove_session(db, 7, by="admin", now=NOW))
+    site.database.write(lambda db: store.remove_session(db, 7, by="admin", now=NOW))
     site.west.scan(NOW + 1, BORIS)
     site.send(site.west)
     assert site.rows(REASONS) == [("hall_closed",)]

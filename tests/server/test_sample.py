@@ -12,9 +12,9 @@ import pypdfium2
 import pytest
 from click.testing import CliRunner, Result
 
-from server.cli import main
-from server.sample import NAMES, sample_files
-from server.venue_file import columns
+from server.cli.main import main
+from server.setup.sample import NAMES, sample_files
+from server.setup.venue_file import columns
 
 DOCS = Path(__file__).parents[2] / "docs" / "venue-file.md"
 PAIRS = [(kind, key) for kind, keys in columns().items() for key in keys]

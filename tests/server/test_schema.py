@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
-from server import schema
-from server.database import connect
-from server.schema import NewerVersionError, migrate
+from server.storage import migrations
+from server.storage.database import connect
+from server.storage.migrations import NewerVersionError, migrate
 
 # The tables as each step leaves them. A released step is mended by a new one, never by a new hash.
 FROZEN = {
@@ -51,8 +51,8 @@ def tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 def test_released_migrations_never_change(database: sqlite3.Connection) -> None:
     found = {}
-    for name, following in zip(schema.NAMES, (*schema.NAMES[1:], None), strict=True):
-        schema.migrations.apply(sqlite_utils.Database(database), stop_before=following)
+    for name, following in zip(migrations.NAMES, (*migrations.NAMES[1:], None), strict=True):
+        migrations.migrations.apply(sqlite_utils.Database(database), stop_before=following)
         made = "\n".join(" ".join((sql or "").split()) for _, sql in tables(database))
         found[name] = hashlib.sha256(made.encode()).hexdigest()[:16]
     assert found == FROZEN
@@ -61,7 +61,7 @@ def test_released_migrations_never_change(database: sqlite3.Connection) -> None:
 def test_every_migration_is_known_and_in_order(database: sqlite3.Connection) -> None:
     migrate(database)
     applied = database.execute("SELECT name FROM _sqlite_migrations ORDER BY rowid").fetchall()
-    assert tuple(row[0] for row in applied) == schema.NAMES == tuple(FROZEN)
+    assert tuple(row[0] for row in applied) == migrations.NAMES == tuple(FROZEN)
 
 
 def test_migrating_again_changes_nothing(database: sqlite3.Connection) -> None:
@@ -139,7 +139,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
 
 
 def test_scans_that_wait_are_known_after_an_upgrade(database: sqlite3.Connection) -> None:
-    schema.migrations.apply(sqlite_utils.Database(database), stop_before="m011_kiosk_reported")
+    migrations.migrations.apply(sqlite_utils.Database(database), stop_before="m011_kiosk_reported")
     database.execute(
         "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
         " anti_passback, exits) VALUES (1, 'h', '{}', 9, 9, 1, 0, 'hard', 'strict')"
@@ -190,7 +190,7 @@ def test_moves_of_an_older_event_are_unconfirmed_and_its_halls_count_scans(
     database: sqlite3.Connection,
 ) -> None:
     """They gave places back; who they were is not asked again."""
-    schema.migrations.apply(sqlite_utils.Database(database), stop_before="m015_leaving")
+    migrations.migrations.apply(sqlite_utils.Database(database), stop_before="m015_leaving")
     database.execute(
         "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
         " anti_passback, exits) VALUES (1, 'h', '{}', 9, 9, 1, 0, 'hard', 'strict')"

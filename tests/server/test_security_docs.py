@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from server import accounts, act_words, auth, guesses, passwords, security, signing_in
-from server.config import Event
-from server.database import Database
+from server.entry_log import act_words
+from server.event.directory import Event
+from server.staff import guesses, passwords, signing_in, users
+from server.storage.database import Database
+from server.web import auth, security
 from tests.server.pages import Pages
 
 ROOT = Path(__file__).parent.parent.parent
@@ -73,9 +75,9 @@ def test_other_figures_are_those_of_the_code() -> None:
         f"within {signing_in.KNOWN_MS // 86_400_000} days, the {signing_in.KNOWN_MAX} newest",
         f"for {signing_in.UNLOCKED_MS // 60_000} minutes only the first row counts",
         f"have {passwords.CHARS_MIN} to {passwords.CHARS_MAX} characters of any kind",
-        f"ends {accounts.IDLE_MS // 3_600_000} hours after the last use and"
-        f" {accounts.ABSOLUTE_MS // 3_600_000} hours after the sign-in",
-        f"typed their password within {accounts.CONFIRMED_MS // 60_000} minutes",
+        f"ends {users.IDLE_MS // 3_600_000} hours after the last use and"
+        f" {users.ABSOLUTE_MS // 3_600_000} hours after the sign-in",
+        f"typed their password within {users.CONFIRMED_MS // 60_000} minutes",
         f"and after {security.FORM_LIFE_S // 3600} hours",
         f"{guesses.NOTES_MAX} an hour at most",
         ", ".join(passwords.CONTEXT),

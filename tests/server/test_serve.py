@@ -22,11 +22,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from server import accounts, close_app, wsgi
-from server.config import Event
-from server.database import Database
-from server.serve import AlreadyServingError, announcement, only_server, serve
-from server.settings import EventError
+from server.cli.serve import AlreadyServingError, announcement, only_server, serve
+from server.event.directory import Event
+from server.event.settings import EventError
+from server.staff import users
+from server.storage.database import Database
+from server.web import wsgi
+from server.web.app import close_app
 
 pytestmark = pytest.mark.system
 SCRIPT = """
@@ -130,7 +132,7 @@ def signed_in(event: Event, password: str) -> str:
     """A cookie of the first admin."""
     with Database(event.database_path) as database:
         now = time.time_ns() // 1_000_000
-        _, token = accounts.sign_in(database, "admin", password, now=now)
+        _, token = users.sign_in(database, "admin", password, now=now)
     return f"__Host-hallkeeper={token}"
 
 

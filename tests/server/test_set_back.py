@@ -18,9 +18,13 @@ from badges.record import StayRef
 from badges.transparency.merkle import Checkpoint, sign_checkpoint
 from badges.wire import wire
 from kiosk.sync.transport import TransportError
-from server import BACKUPS, feed, kiosks, places, safety, set_back
-from server.backup import BackupError, make_backup
-from server.config import Event
+from server.backup import set_back
+from server.backup.copy import BackupError, make_backup
+from server.event.directory import Event
+from server.feed import hub
+from server.kiosks import registry
+from server.occupancy import hall_control, pools
+from server.web.app import BACKUPS
 from tests.server.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, Kiosk
 from tests.server.pages import Pages
 
@@ -102,7 +106,7 @@ class TestSigns:
 
     def capacity(self, forum: Forum, capacity: int) -> None:
         forum.database.write(
-            lambda db: safety.set_capacity(db, HALL, capacity, by="test", now=forum.now)
+            lambda db: hall_control.set_capacity(db, HALL, capacity, by="test", now=forum.now)
         )
 
     def test_a_mark(self, forum: Forum, west: Kiosk, put_back: Callable[[Path], None]) -> None:
@@ -110,7 +114,7 @@ class TestSigns:
         kept, before = forum.copy(), forum.incarnation
         size = forum.app.extensions["hallkeeper"].log.size()
         forum.database.write(
-            lambda db: feed.publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1))
+            lambda db: hub.publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1))
         )
         west.exchange()
         assert forum.app.extensions["hallkeeper"].log.size() == size, "the log tells nothing"
@@ -126,7 +130,7 @@ class TestSigns:
         forum.put_back(kept)
         for capacity in (1, 2, 3, 4, 5):
             self.capacity(forum, capacity)
-        assert feed.cursor(forum.database.reader) > west.sync._mark.cursor
+        assert hub.cursor(forum.database.reader) > west.sync._mark.cursor
         west.exchange()
         self.went_on(forum, before, "mark")
 
@@ -138,8 +142,8 @@ class TestSigns:
         given = west.account.granted
 
         def grant(db: sqlite3.Connection) -> None:
-            pool = places.load(db, PoolKey(HALL))
-            places.save(db, PoolKey(HALL), pool, pool.grant(("west", 1), 1))
+            pool = pools.load(db, PoolKey(HALL))
+            pools.save(db, PoolKey(HALL), pool, pool.grant(("west", 1), 1))
 
         forum.database.write(grant)
         west.refresh()
@@ -356,7 +360,7 @@ class TestSecondDisk:
         """
         west, east = forum.enrol("west"), forum.enrol("east")
         kept = forum.copy()
-        forum.database.write(lambda db: kiosks.fence(db, "east", 1, by="test", now=forum.now))
+        forum.database.write(lambda db: registry.fence(db, "east", 1, by="test", now=forum.now))
         west.exchange()
         forum.put_back(kept)
         assert not forum.pool.kiosks["east", 1].fenced

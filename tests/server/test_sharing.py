@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.sharing import (
+from server.occupancy.sharing_policy import (
     FEW,
     FLOOR,
     MEMORY_MIN,

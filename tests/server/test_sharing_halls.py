@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.sharing import SILENT_MS, Door, plan
+from server.occupancy.sharing_policy import SILENT_MS, Door, plan
 from tests.bench.sharing_cost import live_through
 from tests.bench.sharing_day import Day, Person, day
 from tests.bench.sharing_hall import LIVE_S, Hall

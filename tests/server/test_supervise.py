@@ -21,9 +21,9 @@ import pytest
 
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
-from server import supervise
-from server.config import Event
-from server.database import Database
+from server.cli import supervise
+from server.event.directory import Event
+from server.storage.database import Database
 from tests.server.doors import Door
 from tests.server.pages import Pages
 from tests.server.test_serve import Server, await_gone, children, free_port

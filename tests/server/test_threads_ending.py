@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from server.config import Event
-from server.database import Database
-from server.supervise import THREAD_IDLE_VARIABLE
+from server.cli.supervise import THREAD_IDLE_VARIABLE
+from server.event.directory import Event
+from server.storage.database import Database
 from tests.server.test_serve import Server, children, running, signed_in
 
 pytestmark = pytest.mark.system

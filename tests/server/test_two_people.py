@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from server import accounts
-from server.config import Event
-from server.database import Database
-from server.two_people import TIE_MS, apart_from
+from server.event.directory import Event
+from server.staff import users
+from server.staff.dual_control import TIE_MS, apart_from
+from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.pages import PASSWORD, Pages
 
@@ -21,9 +21,7 @@ class Staff:
         self.database = database
 
     def add(self, name: str, by: str = "command-line", at: int = NOW) -> str:
-        made = self.database.write(
-            lambda db: accounts.add_user(db, name, "admin", "", by=by, now=at)
-        )
+        made = self.database.write(lambda db: users.add_user(db, name, "admin", "", by=by, now=at))
         return made.by
 
     def do(self, act: Callable[..., None], of: str, *more: str, by: str, at: int = NOW) -> None:
@@ -41,7 +39,7 @@ def staff(database: Database) -> Staff:
 
 def test_accounts_of_the_command_line_are_two(staff: Staff) -> None:
     anna, boris = staff.add("Anna"), staff.add("Boris")
-    staff.do(accounts.set_password, boris, "", by="command-line")
+    staff.do(users.set_password, boris, "", by="command-line")
     assert staff.apart_from(anna, boris) is None
     assert staff.apart_from(anna, anna) is not None
 
@@ -56,7 +54,7 @@ def test_who_was_made_by_the_other_is_not_the_second_for_a_day(staff: Staff) -> 
 
 @pytest.mark.parametrize(
     ("act", "more"),
-    [(accounts.set_password, ("",)), (accounts.enable_user, ()), (accounts.set_role, ("admin",))],
+    [(users.set_password, ("",)), (users.enable_user, ()), (users.set_role, ("admin",))],
 )
 def test_what_opens_an_account_ties_it(
     staff: Staff, act: Callable[..., None], more: tuple[str, ...]
@@ -70,7 +68,7 @@ def test_what_opens_an_account_ties_it(
 
 def test_what_shuts_an_account_does_not(staff: Staff) -> None:
     anna, boris = staff.add("Anna"), staff.add("Boris")
-    staff.do(accounts.disable_user, boris, by=anna)
+    staff.do(users.disable_user, boris, by=anna)
     assert staff.apart_from(anna, boris) is None
 
 
@@ -92,7 +90,7 @@ def test_the_page_says_from_when_on(event: Event, site: Database) -> None:
         admin.post("/admin/kiosks/west-1/fence", {**generation, "confirm": "yes"})
         said = admin.post("/admin/users/add", {"name": "Second", "role": "supervisor"}).text
         assert "shown this once" in said
-        hashed = accounts.hash_password(PASSWORD)  # as whoever saw it can
+        hashed = users.hash_password(PASSWORD)  # as whoever saw it can
         set_hash = "UPDATE user SET password_hash = ?, must_change = 0 WHERE name = 'Second'"
         site.write(lambda db: db.execute(set_hash, (hashed,)) and None)
         word = {**generation, "stopped": "yes", "inside": 0, "name": "Second"}

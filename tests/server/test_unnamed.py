@@ -3,8 +3,8 @@
 import pytest
 
 from badges.places.pool import PoolKey
-from server import places, presence
-from server.database import Database
+from server.occupancy import pools, stays
+from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.halls import ANNA, BORIS, SMALL, Site, open_site
 
@@ -15,7 +15,7 @@ def site(database: Database) -> Site:
 
 
 def inside(site: Site) -> list[int]:
-    return [stay.serial for stay in presence.in_hall(site.database.reader, SMALL)]
+    return [stay.serial for stay in stays.in_hall(site.database.reader, SMALL)]
 
 
 @pytest.mark.parametrize("first", ["entry", "exit"])
@@ -25,7 +25,7 @@ def test_an_exit_at_a_door_that_did_not_know_ends_the_stay(site: Site, first: st
     for door in (site.west, site.east) if first == "entry" else (site.east, site.west):
         site.send(door)
     assert inside(site) == []
-    assert places.load(site.database.reader, PoolKey(SMALL)).open_stays == 0
+    assert pools.load(site.database.reader, PoolKey(SMALL)).open_stays == 0
     assert site.rows("SELECT closed_by, closed_at FROM stay") == [("exit", NOW + MINUTE)]
     assert site.rows("SELECT kind FROM leaf WHERE kind = 'inferred_exit'") == [("inferred_exit",)]
     assert site.rows("SELECT * FROM unnamed_exit") == []
@@ -92,7 +92,7 @@ def test_a_second_scan_of_one_s_exit_puts_no_copy_out(site: Site) -> None:
 
 def test_the_clocks_margin(site: Site) -> None:
     site.west.scan(NOW, ANNA)
-    site.east.leave(NOW + presence.CLOCK_MARGIN_MS, ANNA, None)
+    site.east.leave(NOW + stays.CLOCK_MARGIN_MS, ANNA, None)
     for door in (site.west, site.east):
         site.send(door)
     assert inside(site) == [ANNA]

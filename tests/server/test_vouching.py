@@ -9,10 +9,13 @@ from badges.credential.keys import BadSignatureError
 from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
 from badges.wire import wire
-from server import create_app, feed, places, replicas
-from server.config import Event
-from server.database import Database
-from server.vouching import Voucher
+from server.event.directory import Event
+from server.feed import hub as feed
+from server.kiosks import snapshot
+from server.kiosks.vouching import Voucher
+from server.occupancy import pools
+from server.storage.database import Database
+from server.web.app import create_app
 from tests.server.conftest import NOW
 from tests.server.halls import SMALL, Site, open_site
 
@@ -43,7 +46,7 @@ def test_an_order_on_the_feed(halls: Site, event: Event, database: Database) -> 
     try:
         before = feed.cursor(database.reader)
         live = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
-        order = places.orders_for(database.reader, WEST)[0]
+        order = pools.orders_for(database.reader, WEST)[0]
         database.write(lambda db: feed.publish(db, wire.PlacesOrdered(order, 1), kiosk="west"))
         missed = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
         for subscription in (live, missed):
@@ -60,7 +63,7 @@ def test_an_order_on_the_feed(halls: Site, event: Event, database: Database) -> 
 def test_the_orders_of_a_snapshot(
     halls: Site, event: Event, database: Database, voucher: Voucher
 ) -> None:
-    found = database.write(lambda db: replicas.snapshot(db, event, WEST, 1, NOW, voucher))
+    found = database.write(lambda db: snapshot.snapshot(db, event, WEST, 1, NOW, voucher))
     assert {order.override for order in found.orders} == {False, True}
     for order in found.orders:
         check(event, order)

@@ -7,7 +7,7 @@ from flask import Flask, Response
 from werkzeug.test import create_environ
 from werkzeug.wsgi import ClosingIterator
 
-from server.wsgi import WHOLE_BYTES_MAX, in_one_piece
+from server.web.wsgi import WHOLE_BYTES_MAX, in_one_piece
 
 closed: list[str] = []
 

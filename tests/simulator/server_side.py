@@ -1,4 +1,6 @@
-"""The server: ledger, stays and feed in memory, in the order of steps of server/ledger.py."""
+"""The server: ledger, stays and feed in memory, in the order of steps of
+server/ledger/ingest.py.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +28,7 @@ from tests.simulator.rules import Rules
 OPEN, CLOSED, GONE, EARLY = "open", "closed", "gone", "early"
 COUNTED, FREED = "counted", "freed"  # ended by a move, and no exit has confirmed it
 FOREVER = 1 << 60
-WALK_MS = 60_000  # as in server/copies.py
+WALK_MS = 60_000  # as in server/occupancy/copies.py
 WINDOW_MS = 600_000
 
 
@@ -108,7 +110,9 @@ class Server:
         self.runs[run] = self.progress
 
     def shows_more(self, batch: Batch) -> bool:
-        """Whether the kiosk has what this server signed and does not know (server/set_back.py)."""
+        """Whether the kiosk has what this server signed and does not know
+        (server/backup/set_back.py).
+        """
         here, mark = self.pool.incarnation, batch.mark
         if mark is not None and self.rules.believes_marks:
             if mark.incarnation > here:
@@ -309,7 +313,7 @@ class Server:
         return stay
 
     def _leave_unnamed(self, record: Record) -> None:
-        """An exit at a door that did not know the stay (server/unnamed.py)."""
+        """An exit at a door that did not know the stay (server/occupancy/unmatched_exits.py)."""
         if not record.sure and self.rules.infers_from_sure_clocks:
             return
         stay = self._meant(record)
@@ -404,7 +408,9 @@ class Server:
         return is_hasty and rules.hasty_frees_nothing
 
     def _suspect(self, badge: int, at: int) -> None:
-        """The second hasty move within a while (server/copies.py, the part that frees places)."""
+        """The second hasty move within a while (server/occupancy/copies.py, the part that frees
+        places).
+        """
         before = self.hasty.get(badge, ())
         self.hasty[badge] = (*before, at)
         if badge not in self.copied and any(abs(at - one) <= WINDOW_MS for one in before):

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from badges.admission import Direction
 from badges.credential.keys import PublicKey
-from server import issuing, kiosks, moving, places, safety
+from server.kiosks import registry, relocation
+from server.occupancy import hall_control, pools
+from server.people import issuing
 from tests.swarm import checks
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.clocks import Time
@@ -325,7 +327,7 @@ class Day:
         now = self.site.clock.wall()
         state = self._state_of(door)
         if state == "active":
-            self._write(lambda db: kiosks.fence(db, *door.key, by="test", now=now))
+            self._write(lambda db: registry.fence(db, *door.key, by="test", now=now))
         self.doors.remove(door)
         self.gone.append(door)
         door.lost = self.random.random() < 0.5
@@ -365,10 +367,10 @@ class Day:
     def _attest_in(self, hall: int, door: Door, inside: int) -> None:
         now = self.site.clock.wall()
         key = door.key
-        known = places.accounts_of(self.site.database.reader, key)
+        known = pools.accounts_of(self.site.database.reader, key)
         if any(one.hall_id == hall for one in known):
             self._write(
-                lambda db: safety.attest(
+                lambda db: hall_control.attest(
                     db, hall, key, inside, by="user:1", with_="user:2", now=now
                 )
             )
@@ -379,18 +381,20 @@ class Day:
         for person in self.truth.inside(hall):
             person.inside = set()
         now = self.site.clock.wall()
-        self._write(lambda db: safety.clear(db, hall, by="test", now=now))
+        self._write(lambda db: hall_control.clear(db, hall, by="test", now=now))
 
     def _close_hall(self) -> None:
         hall = self.random.choice(list(self.halls.values())).hall_id
         now, closed = self.site.clock.wall(), self.random.random() < 0.3
-        self._write(lambda db: safety.set_closed(db, hall, closed, by="test", now=now))
+        self._write(lambda db: hall_control.set_closed(db, hall, closed, by="test", now=now))
 
     def _capacity(self) -> None:
         """Never above what the day began with, so that the checks know the bound."""
         hall = self.random.choice(list(self.halls.values()))
         now, wanted = self.site.clock.wall(), self.random.randint(1, hall.bound)
-        self._write(lambda db: safety.set_capacity(db, hall.hall_id, wanted, by="test", now=now))
+        self._write(
+            lambda db: hall_control.set_capacity(db, hall.hall_id, wanted, by="test", now=now)
+        )
 
     def _override(self) -> None:
         """A supervisor admits whom the door refused."""
@@ -448,7 +452,7 @@ class Day:
         if self._state_of(door) != "active" or door.weather.cut:
             return
         now, door_id = self.site.clock.wall(), self.door_ids[plan.code]
-        self._write(lambda db: moving.move(db, door.key, door_id, by="test", now=now))
+        self._write(lambda db: relocation.move(db, door.key, door_id, by="test", now=now))
         door.feed.refresh()
         door.talk()
 

@@ -15,8 +15,10 @@ from badges.places.pool import Pool
 from badges.wire import wire
 from kiosk.door import repeats
 from kiosk.journal import journal, transaction
-from server import ledger_step, presence, restore, set_back
-from server.ledger_step import Step as ServerStep
+from server.backup import restore, set_back
+from server.ledger import batch
+from server.ledger.batch import Step as ServerStep
+from server.occupancy import stays
 
 Change = tuple[object, str, object]  # of what, which name, and what stands there instead
 
@@ -39,11 +41,11 @@ def mutated(name: str | None) -> Iterator[None]:
 
 
 def _move_frees(
-    step: ServerStep, stay: presence.Stay, cause: dict[str, object] | None, to: presence.Stay
+    step: ServerStep, stay: stays.Stay, cause: dict[str, object] | None, to: stays.Stay
 ) -> None:
     """Whoever enters elsewhere has left, whatever the hall says."""
     step._inferred_leaf(stay, "move", cause, to.opened_at)
-    moved = presence.move_on(step.db, stay.ref, stay.hall_id, to.opened_at, counted=False)
+    moved = stays.move_on(step.db, stay.ref, stay.hall_id, to.opened_at, counted=False)
     if moved is not None:
         step._settle(moved)
 
@@ -54,7 +56,7 @@ def _credits_offered(stay: StayId | None, **more: Any) -> bool:
     return own and not more["closed"]
 
 
-def _closes_again(db: Any, ref: Any, hall_id: int, by: str, at: int) -> presence.Stay | None:
+def _closes_again(db: Any, ref: Any, hall_id: int, by: str, at: int) -> stays.Stay | None:
     """A stay that is over is closed once more, and its place comes back twice."""
     found = _CLOSE(db, ref, hall_id, by, at)
     if found is None:
@@ -67,7 +69,7 @@ def _closes_again(db: Any, ref: Any, hall_id: int, by: str, at: int) -> presence
     return found
 
 
-_CLOSE = presence.close
+_CLOSE = stays.close
 
 
 def _restored_at_once(pool: Pool, incarnation: int) -> Pool:
@@ -82,7 +84,7 @@ MUTANTS = (
     ),
     Mutant(
         "oneepoch", "times of before and after the server's clock was set are compared", "clocks",
-        lambda: [(ledger_step, "_epoch", lambda record: 0)],
+        lambda: [(batch, "_epoch", lambda record: 0)],
     ),
     Mutant(
         "putback", "a database that was put back by hand is believed", "server disk",
@@ -112,7 +114,7 @@ MUTANTS = (
     ),
     Mutant(
         "twice", "a stay may close twice", "copies",
-        lambda: [(presence, "close", _closes_again)],
+        lambda: [(stays, "close", _closes_again)],
     ),
     Mutant(
         "inneronly", "an entry into an inner hall takes no place of the halls around it", "nested",

@@ -15,15 +15,19 @@ from flask.testing import FlaskClient
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server import BACKUPS, accounts, api, close_app, create_app, issuing, kiosks
-from server.acts import ACTS_FILE, ActsError
-from server.backup import BackupError, Backups, make_backup
-from server.clock import ServerClock
-from server.config import Event, EventSettings, init_event, load_event
-from server.database import Database
-from server.restore import restore
-from server.roster import import_roster
-from server.venue import import_venue, read_venue
+from server.backup.copy import BackupError, Backups, make_backup
+from server.backup.critical_state import ACTS_FILE, ActsError
+from server.backup.restore import restore
+from server.event.clock import ServerClock
+from server.event.directory import Event, EventSettings, init_event, load_event
+from server.kiosks import registry
+from server.people import issuing
+from server.setup.roster_import import import_roster
+from server.staff import users
+from server.storage.database import Database
+from server.venue.store import import_venue, read_venue
+from server.web.api import scans
+from server.web.app import BACKUPS, close_app, create_app
 from tests.server.conftest import roster_of
 from tests.swarm.clocks import Clock, Time
 
@@ -102,7 +106,7 @@ def kiosk_key(name: str, generation: int) -> PrivateKey:
 
 def make_template(path: Path) -> None:
     """An event with halls, doors, people, badges, and a kiosk enrolled at each door."""
-    accounts.HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    users.HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     (path / "second").mkdir(parents=True)
     draw = random.Random(1).randbytes  # the same serials in every process
     event, _ = init_event(path / "event", SETTINGS, now=START - 3_600_000, random=draw)
@@ -122,7 +126,7 @@ def enrol(event: Event, database: Database, kiosk: str, door: str, now: int) -> 
     """Enrol a kiosk anew; its generation."""
 
     def step(db):
-        code = kiosks.add_kiosk(
+        code = registry.add_kiosk(
             db, event, kiosk, door, address=("localhost", 8443), by="test", now=now,
             random=lambda size: f"{kiosk} {now}".encode().rjust(size, b"t")[-size:],
         )  # fmt: skip
@@ -131,8 +135,8 @@ def enrol(event: Event, database: Database, kiosk: str, door: str, now: int) -> 
         ).fetchone()
         key = kiosk_key(kiosk, generation)
         asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
-        kiosks.enrol(db, event, asked, now)
-        kiosks.confirm(db, event, kiosk, by="test", now=now)
+        registry.enrol(db, event, asked, now)
+        registry.confirm(db, event, kiosk, by="test", now=now)
         return generation
 
     return int(database.write(step))
@@ -159,7 +163,7 @@ class Site:
 
     def start(self) -> None:
         """Raises ActsError or BackupError where the second disk betrays an old database."""
-        api.KEEP_ALIVE_S = 0.0
+        scans.KEEP_ALIVE_S = 0.0
         self.event = load_event(self.directory)
         self.database = Database(self.event.database_path)
         clock = ServerClock(

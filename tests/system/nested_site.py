@@ -25,11 +25,17 @@ from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
 from kiosk.sync.transport import TransportError
 from kiosk.sync.upload import Sync
-from server import feed, issuing, kiosks, ledger, nesting, places, replicas, roster, venue
-from server.config import Event, EventSettings, day_starts, init_event
-from server.database import Database
-from server.subscription import CursorGoneError, Subscription
-from server.vouching import Voucher
+from server.event.directory import Event, EventSettings, day_starts, init_event
+from server.feed import hub
+from server.feed.subscription import CursorGoneError, Subscription
+from server.kiosks import registry, snapshot
+from server.kiosks.vouching import Voucher
+from server.ledger import ingest
+from server.occupancy import pools
+from server.people import issuing
+from server.setup import roster_import
+from server.storage.database import Database
+from server.venue import nesting, store
 from tests.server.conftest import HOUR, NOW, roster_of
 
 WORD = Word("7", "Petra", "invited by the minister")
@@ -60,7 +66,7 @@ class Nested:
         people_of = roster_of("\n".join(lines) + "\n")
 
         def fill(db) -> None:
-            roster.import_roster(
+            roster_import.import_roster(
                 db, people_of, skip_bad=False, by="test", now=NOW, random=os.urandom
             )
             issuing.issue_missing(db, self.event, now=NOW, by="test")
@@ -72,9 +78,9 @@ class Nested:
         )
         self.badges = [row[0] for row in rows]
 
-    def load(self, halls: str) -> venue.ImportedVenue:
-        plan = venue.read_venue(halls.encode(), "venue.toml", self.event.settings)
-        return self.database.write(lambda db: venue.import_venue(db, plan, by="test", now=self.now))
+    def load(self, halls: str) -> store.ImportedVenue:
+        plan = store.read_venue(halls.encode(), "venue.toml", self.event.settings)
+        return self.database.write(lambda db: store.import_venue(db, plan, by="test", now=self.now))
 
     def enrol(self, name: str, door: str) -> "NestedDoor":
         made = NestedDoor(self, name, door)
@@ -88,13 +94,13 @@ class Nested:
     def figures(self, code: str) -> tuple[int, int]:
         """How many are inside by the ledger, and the most that can be."""
         hall = self.hall(code)
-        one = next(f for f in places.hall_figures(self.database.reader) if f.hall_id == hall)
+        one = next(f for f in pools.hall_figures(self.database.reader) if f.hall_id == hall)
         return one.inside, one.worst_case
 
     def overrides(self, code: str) -> int:
         """Places beyond the capacity that doors hold, perhaps used unseen."""
         hall = self.hall(code)
-        figures = places.hall_figures(self.database.reader)
+        figures = pools.hall_figures(self.database.reader)
         return next(one.overrides for one in figures if one.hall_id == hall)
 
     def quiet(self) -> None:
@@ -125,15 +131,15 @@ class NestedDoor:
 
     def _enrol(self, db, event: Event, door: str) -> None:
         now = self.site.now
-        code = kiosks.add_kiosk(
+        code = registry.add_kiosk(
             db, event, self.name, door, address=("localhost", 1), by="test", now=now,
             random=os.urandom,
         )  # fmt: skip
         public = self.key.public.raw
         request = wire.EnrolRequest(code.token, public, proof(self.key, code.token))
-        kiosks.enrol(db, event, request, now)
-        kiosks.confirm(db, event, self.name, by="test", now=now)
-        identity = kiosks.enrol(db, event, request, now).identity
+        registry.enrol(db, event, request, now)
+        registry.confirm(db, event, self.name, by="test", now=now)
+        identity = registry.enrol(db, event, request, now).identity
         self.generation = open_identity(event.root_key.public, identity).generation
 
     def start(self) -> None:
@@ -219,10 +225,10 @@ class NestedDoor:
         calendar = Calendar(tuple(day_starts(site.event.settings)))
 
         def step(db) -> wire.ScanAnswer:
-            sender, _ = kiosks.sender(db, self.name, self.generation)
-            kiosks.keep_health(db, sender.key, batch, site.now)
+            sender, _ = registry.sender(db, self.name, self.generation)
+            registry.keep_health(db, sender.key, batch, site.now)
             db.execute("UPDATE kiosk SET seen_at = ? WHERE kiosk = ?", (site.now, self.name))
-            taken = ledger.ingest(db, sender, batch, calendar=calendar, now=site.now)
+            taken = ingest.ingest(db, sender, batch, calendar=calendar, now=site.now)
             return wire.ScanAnswer(
                 acked_seq=taken.acked_seq,
                 incarnation=taken.incarnation,
@@ -230,7 +236,7 @@ class NestedDoor:
                 orders=site.voucher.orders(sender.key, taken.orders),
                 received_at=site.now,
                 answered_at=site.now,
-                cursor=feed.cursor(db),
+                cursor=hub.cursor(db),
                 checkpoint="",
                 consistency=[],
                 full=list(taken.full),
@@ -238,7 +244,7 @@ class NestedDoor:
 
         try:
             return wire.decode(wire.encode(site.database.write(step)), wire.ScanAnswer)
-        except ledger.GapError as error:
+        except ingest.GapError as error:
             raise TransportError("gap", str(error)) from None
 
     def get(self, target: str, kind: type):
@@ -249,7 +255,7 @@ class NestedDoor:
 
         def step(db) -> wire.Snapshot:
             site = self.site
-            return replicas.snapshot(db, site.event, key, self._door(db), site.now, site.voucher)
+            return snapshot.snapshot(db, site.event, key, self._door(db), site.now, site.voucher)
 
         return wire.decode(wire.encode(self.site.database.write(step)), wire.Snapshot)
 
@@ -259,11 +265,11 @@ class NestedDoor:
         reader = self.site.database.reader
         door = self._door(reader)
         outer = nesting.outer_of(reader, door)
-        hall = venue.door_hall(reader, door)
+        hall = store.door_hall(reader, door)
         listening = Subscription(hall, self.name, self.generation, outer)
         try:
             after, sign = int(target.partition("=")[2]), self.site.voucher.change
-            events = feed.changes_after(reader, after, sign=sign)
+            events = hub.changes_after(reader, after, sign=sign)
         except CursorGoneError:
             raise TransportError("cursor_gone", "Take a snapshot.") from None
         yield Lines([one.sent for one in events if listening.concerns(one)])

@@ -20,10 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from badges.wire.enrolment import EnrolmentCode
-from server import config, issuing, kiosks, roster, venue
-from server.config import Event, EventSettings
-from server.database import Database
-from server.demo.forum import noon_zone
+from server.demo.forum.forum import noon_zone
+from server.event import directory as config
+from server.event.directory import Event, EventSettings
+from server.kiosks import registry
+from server.people import issuing
+from server.setup import roster_import
+from server.storage.database import Database
+from server.venue import store
 
 READY_S = 30.0
 CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
@@ -141,7 +145,7 @@ class Site:
         self._fill(venue_toml, people)
         self.server = Process(
             "server",
-            self._command("server", "server.cli", "serve", "--event", str(self.event.path)),
+            self._command("server", "server.cli.main", "serve", "--event", str(self.event.path)),
             path / "server.log",
         )
         self.kiosks: dict[str, Process] = {}
@@ -152,15 +156,15 @@ class Site:
     def _fill(self, venue_toml: str, people: int) -> None:
         from badges.roster.reader import RosterAnswers, read_roster
 
-        plan = venue.read_venue(venue_toml.encode(), "venue.toml", self.event.settings)
-        self.write(lambda db: venue.import_venue(db, plan, by="test", now=now_ms()))
+        plan = store.read_venue(venue_toml.encode(), "venue.toml", self.event.settings)
+        self.write(lambda db: store.import_venue(db, plan, by="test", now=now_ms()))
         lines = ["id,given name,family name,email,category"]
         lines += [f"{n},Guest,Number {n},g{n}@example.org,delegate" for n in range(people)]
         answers = RosterAnswers(row_numbers="ids")
         text = "\n".join(lines).encode()
         rows = read_roster(text, "roster.csv", categories=CATEGORIES, answers=answers)
         self.write(
-            lambda db: roster.import_roster(
+            lambda db: roster_import.import_roster(
                 db, rows, skip_bad=False, by="test", now=now_ms(), random=os.urandom
             )
         )
@@ -202,7 +206,7 @@ class Site:
     def enrol(self, name: str, door: str, port: int | None = None) -> None:
         """Enrol a kiosk as an admin and a steward would; `port`: through a relay."""
         code = self.database.write(
-            lambda db: kiosks.add_kiosk(
+            lambda db: registry.add_kiosk(
                 db,
                 self.event,
                 name,
@@ -220,12 +224,12 @@ class Site:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         wait_for("the six words", lambda: self._proven(name))
-        self.write(lambda db: kiosks.confirm(db, self.event, name, by="test", now=now_ms()))
+        self.write(lambda db: registry.confirm(db, self.event, name, by="test", now=now_ms()))
         said, _ = enrolling.communicate(timeout=READY_S)
         assert enrolling.returncode == 0, said
 
     def _proven(self, name: str) -> bool:
-        return any(k.kiosk == name and k.words for k in kiosks.kiosks(self.database.reader))
+        return any(k.kiosk == name and k.words for k in registry.kiosks(self.database.reader))
 
     def run(self, name: str, camera: Path, *options: str) -> Process:
         """A kiosk without a screen, looking at a video."""

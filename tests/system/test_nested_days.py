@@ -14,7 +14,8 @@ import pytest
 
 from badges.admission import Denied, Reason
 from kiosk.supervisor.texts import SupervisorError
-from server import moving, safety
+from server.kiosks import relocation
+from server.occupancy import hall_control
 from tests.system.nested_site import WORD, Nested, NestedDoor
 from tests.system.test_nested_halls import VENUE
 
@@ -98,7 +99,7 @@ class Day:
         (door,) = self.site.database.reader.execute(query, (code,)).fetchone()
         key = (kiosk.name, kiosk.generation)
         self.site.database.write(
-            lambda db: moving.move(db, key, door, by="test", now=self.site.now)
+            lambda db: relocation.move(db, key, door, by="test", now=self.site.now)
         )
 
     def overrule(self) -> None:
@@ -134,7 +135,9 @@ class Day:
         code = self.random.choice((EXPO, ROOM))
         hall, now = self.site.hall(code), self.site.now
         size = self.random.randint(4, 6)
-        self.site.database.write(lambda db: safety.set_capacity(db, hall, size, by="test", now=now))
+        self.site.database.write(
+            lambda db: hall_control.set_capacity(db, hall, size, by="test", now=now)
+        )
 
     def check(self) -> None:
         for hall in (EXPO, ROOM):

@@ -10,7 +10,8 @@ import pytest
 
 from badges.admission import Denied
 from kiosk.supervisor.texts import SupervisorError
-from server import moving, safety
+from server.kiosks import relocation
+from server.occupancy import hall_control
 from tests.kiosk.door import reason
 from tests.system.nested_site import WORD, Nested, NestedDoor
 
@@ -283,7 +284,7 @@ def test_a_kiosk_that_moves_gets_the_new_door_s_halls(site: Nested) -> None:
     inner = site.database.reader.execute("SELECT door_id FROM door WHERE code = 'inner'")
     door = inner.fetchone()[0]
     key = (street.name, street.generation)
-    site.database.write(lambda db: moving.move(db, key, door, by="test", now=site.now))
+    site.database.write(lambda db: relocation.move(db, key, door, by="test", now=site.now))
     site.quiet()
     assert street.replica.venue is not None
     assert street.replica.venue.halls == (site.hall("ROOM"),)
@@ -302,7 +303,7 @@ def test_a_place_taken_back_at_a_moved_kiosk_is_taken_back_in_the_room_alone(sit
     street.up = False
     assert street.enter(0).admitted
     free = street.free("ROOM"), street.free("EXPO")
-    site.database.write(lambda db: moving.move(db, key, door, by="test", now=site.now))
+    site.database.write(lambda db: relocation.move(db, key, door, by="test", now=site.now))
     street.up = True
     street.feed._snapshot_wanted = True
     street.feed.follow()  # and no batch yet
@@ -322,7 +323,9 @@ def test_a_hall_counted_as_empty_is_so_with_the_halls_inside_it(site: Nested) ->
     admit(site, inner, range(2, 4))
     assert (site.figures("ROOM")[0], site.figures("EXPO")[0]) == (4, 4)
     hall = site.hall("EXPO")
-    assert site.database.write(lambda db: safety.clear(db, hall, by="test", now=site.now)) == 4
+    assert (
+        site.database.write(lambda db: hall_control.clear(db, hall, by="test", now=site.now)) == 4
+    )
     assert (site.figures("ROOM")[0], site.figures("EXPO")[0]) == (0, 0)
     site.quiet()
     assert street.enter(0).admitted
@@ -331,7 +334,7 @@ def test_a_hall_counted_as_empty_is_so_with_the_halls_inside_it(site: Nested) ->
 def test_a_closed_hall_around_shuts_the_room_s_street_door(site: Nested) -> None:
     street, inner = enrol(site, "street", "inner")
     hall = site.hall("EXPO")
-    site.database.write(lambda db: safety.set_closed(db, hall, True, by="test", now=site.now))
+    site.database.write(lambda db: hall_control.set_closed(db, hall, True, by="test", now=site.now))
     site.quiet()
     answer = street.enter(0)
     assert reason(answer) == "hall_closed"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server.demo.film import Shown, make_films
+from server.demo.film.film import Shown, make_films
 from tests.system.site import Process, Site, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]

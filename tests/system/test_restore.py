@@ -16,11 +16,11 @@ import pytest
 
 from badges.places.pool import PoolKey
 from kiosk.cli.status import status_of
-from server import places, safety
-from server.acts import Keeper
-from server.backup import backups
-from server.config import load_event
-from server.database import Database
+from server.backup.copy import backups
+from server.backup.critical_state import Keeper
+from server.event.directory import load_event
+from server.occupancy import hall_control, pools
+from server.storage.database import Database
 from tests.system.hand_scanner import HandScanner, open_screen
 from tests.system.ledger_checks import Journals, Watch, check_ledger, check_places
 from tests.system.site import Site, free_port, now_ms, site, wait_for
@@ -124,14 +124,14 @@ def keep(place: Site, second: Path) -> None:
 
 def hallkeeper(*words: str) -> str:
     """The command, as it is typed."""
-    command = [sys.executable, "-m", "server.cli", *words]
+    command = [sys.executable, "-m", "server.cli.main", *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def pool(place: Site) -> places.Pool:
-    return places.load(place.database.reader, HALL)
+def pool(place: Site) -> pools.Pool:
+    return pools.load(place.database.reader, HALL)
 
 
 def granted(place: Site, name: str) -> int:
@@ -247,7 +247,7 @@ def test_a_kiosk_whose_disk_was_set_back(place: Site, doors: Doors) -> None:
     doors.open("west")
     assert not doors.enter("west", 4), "the lost journal's places are counted as used"
     lost, both = ("west", 1), {"by": "user:1", "with_": "user:2", "now": now_ms()}
-    place.write(lambda db: safety.attest(db, HALL.hall_id, lost, 0, **both))
+    place.write(lambda db: hall_control.attest(db, HALL.hall_id, lost, 0, **both))
     doors.get_in("west", 4)
     assert state(place, 2) == "active"
     inside = "SELECT count(*) FROM stay WHERE closed_at IS NULL"

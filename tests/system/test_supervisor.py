@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from server import accounts, supervisors
+from server.staff import pins, users
 from tests.system.hand_scanner import HandScanner
 from tests.system.site import Site, free_port, now_ms, site, wait_for
 
@@ -96,11 +96,9 @@ class Desk(HandScanner):
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Site]:
     with site(tmp_path, VENUE, people=20) as made:
-        pin = supervisors.hash_pin(PIN)
-        made.write(
-            lambda db: accounts.add_user(db, "Mei", "supervisor", "x", by="test", now=now_ms())
-        )
-        made.write(lambda db: supervisors.set_pin(db, MEI, pin, by="test", now=now_ms()))
+        pin = pins.hash_pin(PIN)
+        made.write(lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=now_ms()))
+        made.write(lambda db: pins.set_pin(db, MEI, pin, by="test", now=now_ms()))
         made.start_server()
         made.enrol("west", "west")
         made.enrol("east", "east")

@@ -1,0 +1,311 @@
+"""Backups: the event's whole directory, as it is at one moment, on a second disk every 5 minutes.
+
+A backup is a directory that is an event: database, settings, and keys, without which no kiosk and
+no badge would know the restored server. It appears under its name once it is whole and on disk.
+Writers go on meanwhile. What must not be lost in between is kept by `acts`.
+"""
+
+import logging
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from server.backup.critical_state import Acts, ActsError, Keeper, log_size
+from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
+from server.event.settings import EventError
+from server.feed import hub
+from server.occupancy import pools
+from server.storage import database, durable_files
+from server.storage.database import Database, DatabaseError
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 300.0
+RETRY_S = 20.0  # after one that failed, and while acts are not on the second disk
+KEEP = 12  # the newest; of those before, the last of each day (UTC) is kept for ever
+STEP_PAGES = 128
+PAUSE_S = 0.005  # between steps: the disk is the doors'
+SYNC_EVERY = 64  # steps: the last flush of a large copy would stall everybody
+_NAME = "%Y%m%d-%H%M%SZ"
+_MAKING = "making-"
+
+Progress = Callable[[int, int], None]  # pages done, of how many
+
+
+class BackupError(EventError):
+    """The backup was not made; the text says why and what to do. Earlier ones are as they were."""
+
+
+class _StoppedError(Exception):
+    """The server stops: what was being made is left out."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    path: Path
+    made_at: int  # Unix ms
+
+
+@dataclass(frozen=True)
+class Status:
+    """How it stands with the second disk. Texts are for staff: "" while all is well."""
+
+    directory: Path
+    newest: Backup | None = None
+    trouble: str = ""  # why the last backup was not made
+    acts_trouble: str = ""  # why the last acts are on one disk alone
+    warning: str = ""  # the second disk is the first
+
+
+def backups(directory: Path) -> list[Backup]:
+    """Whole ones, the oldest first."""
+    found = []
+    for path in directory.iterdir():
+        made_at = _made_at(path)
+        if made_at is not None and (path / SETTINGS_FILE).is_file():
+            found.append(Backup(path, made_at))
+    return sorted(found, key=lambda one: (one.made_at, one.path.name))
+
+
+def _made_at(path: Path) -> int | None:
+    try:
+        made = datetime.strptime(f"{path.name.partition('-copy')[0]}+0000", f"{_NAME}%z")
+    except ValueError:
+        return None
+    return int(made.timestamp()) * 1000
+
+
+def check_directory(event: Event) -> str:
+    """Raises BackupError where backups can't be made; else a warning for staff, or ""."""
+    directory = event.backup_path
+    if directory is None:
+        return (
+            "No backups are made: the loss of this disk would be the loss of the event. Name a "
+            "directory on a second disk as backup_dir in event.toml."
+        )
+    if not directory.is_dir():
+        raise BackupError(
+            f"backup_dir: there is no directory {directory}. Is the second disk mounted? Make the "
+            "directory there, or take backup_dir out of event.toml."
+        )
+    probe = directory / f"{_MAKING}probe-{os.getpid()}"
+    try:
+        probe.unlink(missing_ok=True)
+        durable_files.write_new(probe, b"")
+        probe.unlink()
+    except OSError as error:
+        raise BackupError(f"backup_dir: {directory} can't be written: {error.strerror}.") from None
+    if directory.stat().st_dev == event.path.stat().st_dev:
+        return (
+            f"backup_dir: {directory} is on the same disk as the event, which would be lost with "
+            "it. Is the second disk mounted?"
+        )
+    return ""
+
+
+def make_backup(
+    event: Event,
+    directory: Path,
+    now: int,
+    *,
+    progress: Progress = lambda done, of: None,
+    pause_s: float = PAUSE_S,
+) -> Backup:
+    """Copy the event into a new directory in `directory`. Raises BackupError."""
+    name = datetime.fromtimestamp(now // 1000, UTC).strftime(_NAME)
+    making = directory / f"{_MAKING}{name}-{os.getpid()}"
+    try:
+        _check_room(event, directory)
+        making.mkdir(mode=0o700)
+        _copy_files(event, making)
+        _copy_database(event.database_path, making / DATABASE_FILE, progress, pause_s)
+        durable_files.sync_directory(making)
+        final = directory / name
+        if final.exists():  # two within a second
+            final = durable_files.free_name(directory, f"{name}-copy")
+        making.rename(final)
+        durable_files.sync_directory(directory)
+    except (OSError, sqlite3.Error, DatabaseError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise BackupError(f"no backup was made in {directory}: {why}.") from None
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return Backup(final, now // 1000 * 1000)
+
+
+def _check_room(event: Event, directory: Path) -> None:
+    wal = event.database_path.with_name(f"{DATABASE_FILE}-wal")
+    needed = event.database_path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+    free = shutil.disk_usage(directory).free
+    if free < needed * 1.1:
+        raise BackupError(
+            f"no backup was made in {directory}: it needs {needed / 1e6:.0f} MB, and "
+            f"{free / 1e6:.0f} MB are free. Delete old backups, or take a larger disk."
+        )
+
+
+def _copy_files(event: Event, making: Path) -> None:
+    durable_files.write_new(making / SETTINGS_FILE, (event.path / SETTINGS_FILE).read_bytes())
+    keys = making / "keys"
+    keys.mkdir(mode=0o700)
+    for path in sorted((event.path / "keys").iterdir()):
+        if path.is_file():
+            durable_files.write_new(keys / path.name, path.read_bytes())
+    durable_files.sync_directory(keys)
+
+
+def _copy_database(source: Path, target: Path, progress: Progress, pause_s: float) -> None:
+    """One moment's state: the open transaction keeps it, whatever is written meanwhile.
+
+    Without it SQLite would begin again with every write, and at a busy door never end.
+    """
+    durable_files.write_new(target, b"")
+    steps = 0
+
+    def step(status: int, remaining: int, total: int) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % SYNC_EVERY == 0:
+            durable_files.sync(target)
+        progress(total - remaining, total)
+        time.sleep(pause_s)
+
+    with closing(database.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
+        copy.execute("PRAGMA synchronous = OFF")  # nobody reads it before it is flushed, below
+        live.execute("BEGIN")
+        live.execute("SELECT COUNT(*) FROM setting").fetchone()
+        live.backup(copy, pages=STEP_PAGES, progress=step)
+        live.execute("ROLLBACK")
+        copy.execute("PRAGMA journal_mode = DELETE")
+        (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(f"the copy is damaged ({verdict}); is the disk failing?")
+    durable_files.sync(target)
+
+
+def prune(directory: Path, keep: int = KEEP) -> None:
+    """Delete all but the newest `keep` and the last of each day; and what was never finished."""
+    old = backups(directory)[:-keep]
+    last_of_day = {one.made_at // 86_400_000: one for one in old}
+    for one in old:
+        if last_of_day[one.made_at // 86_400_000] is not one:
+            shutil.rmtree(one.path)
+    for path in directory.glob(f"{_MAKING}*"):
+        if not _alive(path.name.rpartition("-")[2]):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _check_age(directory: Path, opened: Database) -> None:
+    """Raises BackupError where the newest backup is of a later state than the database."""
+    newest = next(reversed(backups(directory)), None)
+    if newest is None:
+        return
+    try:
+        with closing(
+            sqlite3.connect(f"file:{newest.path / DATABASE_FILE}?mode=ro", uri=True)
+        ) as db:
+            there = _state(db)
+    except sqlite3.Error:
+        return  # a backup that can't be read says nothing of the database
+    if there > _state(opened.reader):
+        raise BackupError(
+            f"this database is older than the backup {newest.path}: it is a copy that was put back "
+            "by hand. Doors may hold places that it does not know of. Use `hallkeeper restore`, "
+            "which asks them."
+        )
+
+
+def _state(db: sqlite3.Connection) -> tuple[int, int, int]:
+    """Later states of one event's line of servers compare higher."""
+    return pools.incarnation(db), hub.cursor(db), log_size(db)
+
+
+class Backups:
+    """Makes them while the server runs, on a thread of its own, and keeps the acts."""
+
+    def __init__(
+        self, event: Event, opened: Database, clock: Callable[[], int], every_s: float = EVERY_S
+    ) -> None:
+        """`event` has a backup directory. Raises BackupError or ActsError."""
+        check_directory(event)
+        directory = event.backup_path
+        assert directory is not None
+        self._event = event
+        self._clock = clock
+        self._every_s = every_s
+        self._directory = directory
+        self._keeper = Keeper(event.event_id, opened, directory, clock)
+        _check_age(directory, opened)
+        self._status = Status(directory, next(reversed(backups(directory)), None))
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="backup", daemon=True)
+
+    @property
+    def status(self) -> Status:
+        return replace(self._status, acts_trouble=self._keeper.trouble)
+
+    def kept_acts(self) -> list[Acts]:
+        """The acts on the second disk, also such as the database may lack."""
+        return self._keeper.kept()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, also in the middle of one."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                if time.monotonic() >= due:
+                    due = time.monotonic() + (self._every_s if self._back_up() else RETRY_S)
+                if self._keeper.trouble:
+                    self._keeper.keep()
+            except _StoppedError:
+                return
+            except Exception as error:  # the next one may succeed; it must be tried
+                log.error("backup failed: %s", type(error).__name__)
+                self._status = replace(self._status, trouble=f"failed ({type(error).__name__})")
+                due = time.monotonic() + RETRY_S
+            waits_s = max(0.0, due - time.monotonic())
+            self._stop.wait(min(waits_s, RETRY_S) if self._keeper.trouble else waits_s)
+
+    def _back_up(self) -> bool:
+        """Whether one was made."""
+        try:
+            warning = check_directory(self._event)
+            self._keeper.keep()
+            newest = make_backup(self._event, self._directory, self._clock(), progress=self._go_on)
+            prune(self._directory)
+        except (BackupError, ActsError, OSError) as error:
+            if not self._status.trouble:
+                log.error("%s", error)
+            self._status = replace(self._status, trouble=str(error))
+            return False
+        self._status = replace(self._status, newest=newest, trouble="", warning=warning)
+        return True
+
+    def _go_on(self, done: int, of: int) -> None:
+        if self._stop.is_set():
+            raise _StoppedError

@@ -1,0 +1,293 @@
+"""Acts that a restored server must not have forgotten, on the second disk before they are answered.
+
+Backups are minutes apart. A kiosk that was confirmed since the last one holds places of which a
+restored server would know nothing; so kiosks, halls, users, revocations and reissues are written
+whole to one small file beside the backups, in the step that changes them. Scans and heartbeats
+touch none of it: triggers on the writer's own connection tell which steps do.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from server.event.settings import EventError
+from server.occupancy import pools
+from server.storage.database import Database
+from server.storage.durable_files import write_whole
+
+log = logging.getLogger(__name__)
+
+ACTS_FILE = "acts.sqlite"
+UNSURE_FILE = "acts-unsure.sqlite"  # see `_keep_unsure`
+FORMAT = 1
+_BYTES_MAX = 500_000_000
+
+
+class ActsError(EventError):
+    """The file of acts can't be used, or an act can't be kept; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A table whose rows are kept, with all columns but `without`, or the key and `only` some."""
+
+    table: str
+    key: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    where: str = "1"
+
+    def columns(self, db: sqlite3.Connection) -> list[str]:
+        if self.only:
+            return [*self.key, *self.only]
+        known = [row[1] for row in db.execute(f"PRAGMA table_info({self.table})")]
+        return [name for name in known if name not in self.without]
+
+
+KEPT = (
+    Kept(
+        "hall",
+        ("hall_id",),
+        without=(
+            *("open_stays", "open_overrides", "change_cursor", "shared_until"),
+            *("moved_on", "unconfirmed_moves"),
+        ),
+    ),
+    Kept("door", ("door_id",)),
+    Kept("door_from", ("door_id",)),
+    Kept(
+        "kiosk",
+        ("kiosk", "generation"),
+        without=(
+            *("token_tries", "counter", "acked_seq", "head", "log_size"),
+            *("cursor", "resting", "seen_at", "health", "word", "last_seq", "reported_at"),
+        ),
+    ),
+    Kept("place_account", ("hall_id", "override", "kiosk", "generation"), only=("fenced",)),
+    Kept("user", ("user_id",)),
+    Kept("badge", ("serial", "issue"), where="issue > 1"),
+    Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
+    Kept("unknown_holder", ("serial",)),
+)
+_SINCE = {"unknown_holder", "door_from"}  # files of earlier versions lack it
+# Of `attendee` and `badge`, rows that come by the thousand are not acts of this kind.
+_INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Of which state of an event something is. `committed` leaves were on disk by then for sure."""
+
+    event_id: bytes
+    incarnation: int
+    log_size: int
+    committed: int
+    at: int  # Unix ms
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Later states compare higher."""
+        return self.incarnation, self.log_size
+
+
+@dataclass(frozen=True)
+class Acts:
+    """What a file of acts holds: rows by table, each by column."""
+
+    moment: Moment
+    rows: dict[str, list[dict[str, Any]]]
+
+
+class Keeper:
+    """Keeps the acts of one process's writes. `trouble`: why the last could not be kept."""
+
+    def __init__(
+        self, event_id: bytes, database: Database, directory: Path, clock: Callable[[], int]
+    ) -> None:
+        """Raises ActsError, also where the database is older than what was kept."""
+        self.trouble = ""
+        self._event_id = event_id
+        self._database = database
+        self._path = directory / ACTS_FILE
+        self._clock = clock
+        with database.reading() as db:
+            _check_age(self._path, self._moment(db))
+            _keep_unsure(self._path, self._moment(db))
+        database.write(self._watch)
+        database.check_steps(self._check)
+
+    def keep(self) -> None:
+        """Write the file where it does not say what is so; `trouble` tells where that failed."""
+        self._database.write(self._try)
+
+    def kept(self) -> list[Acts]:
+        """What the second disk has of this event's acts, also such as the database may lack."""
+        found = []
+        for path in (self._path, self._path.with_name(UNSURE_FILE)):
+            with suppress(ActsError):
+                found.append(read_acts(path))
+        return [one for one in found if one.moment.event_id == self._event_id]
+
+    def _watch(self, db: sqlite3.Connection) -> None:
+        # By this step; grave: must be kept, or the step is undone. A table goes back with a step.
+        db.execute("CREATE TEMP TABLE act_changed (grave)")
+        for kept in KEPT:
+            columns = [name for name in kept.columns(db) if name not in kept.key]
+            differs = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in columns)
+            # A kiosk that works must be known to a restored server: it holds places.
+            grave = "NEW.state = 'active'" if kept.table == "kiosk" else "0"
+            _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", differs, grave)
+            when = _INSERTS.get(kept.table, "1")
+            if when is not None:
+                _trigger(db, kept.table, "INSERT", when, grave)
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        """After each step, in its transaction. Raises ActsError where it must not stand."""
+        (grave,) = db.execute("SELECT MAX(grave) FROM temp.act_changed").fetchone()
+        if grave is None:
+            return
+        self._try(db)
+        if self.trouble and grave:
+            raise ActsError(
+                f"{self.trouble} A kiosk that is on one disk alone could be forgotten with places "
+                "in its hands, so it is not confirmed. Mend the second disk, or take backup_dir "
+                "out of event.toml and start the server again."
+            )
+
+    def _try(self, db: sqlite3.Connection) -> None:
+        db.execute("DELETE FROM temp.act_changed")
+        try:
+            self._write(db)
+        except (OSError, ActsError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            if not self.trouble:
+                log.error("acts are not kept on the second disk: %s", why)
+            self.trouble = f"The second disk did not take {self._path} ({why})."
+        else:
+            self.trouble = ""
+
+    def _write(self, db: sqlite3.Connection) -> None:
+        moment, rows = self._moment(db), {kept.table: _rows(db, kept) for kept in KEPT}
+        with suppress(ActsError):  # what can't be read is written anew
+            there = read_acts(self._path)
+            if (there.rows, there.moment.incarnation) == (rows, moment.incarnation):
+                return
+        write_whole(self._path, _file(moment, rows))
+
+    def _moment(self, db: sqlite3.Connection) -> Moment:
+        with self._database.reading() as other:
+            committed = log_size(other)
+        size = log_size(db)
+        return Moment(self._event_id, pools.incarnation(db), size, committed, self._clock())
+
+
+def log_size(db: sqlite3.Connection) -> int:
+    """How many leaves the entry log has."""
+    (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
+    return int(size)
+
+
+def _trigger(db: sqlite3.Connection, table: str, event: str, when: str, grave: str) -> None:
+    name = f"act_{table}_{event.split()[0].lower()}"
+    db.execute(
+        f"CREATE TEMP TRIGGER {name} AFTER {event} ON main.{table}"
+        f" WHEN {when} BEGIN INSERT INTO act_changed VALUES ({grave}); END"
+    )
+
+
+def _check_age(path: Path, database: Moment) -> None:
+    """A database that lacks what was on disk when an act was kept is an old copy."""
+    if not path.exists():
+        return
+    kept = read_acts(path).moment
+    if kept.event_id != database.event_id:
+        raise ActsError(
+            f"{path} is of another event. Name another directory in backup_dir: each event has "
+            "its own."
+        )
+    if (kept.incarnation, kept.committed) > (database.incarnation, database.log_size):
+        raise ActsError(
+            f"this database is older than {path}: it is a copy that was put back by hand. Doors "
+            "may hold places that it does not know of. Use `hallkeeper restore`, which asks them."
+        )
+
+
+def _keep_unsure(path: Path, database: Moment) -> None:
+    """Keep acts that this database may lack, before they are written anew.
+
+    The last act was on the second disk before its own commit. If the server died in between, it was
+    never answered. If the database was put back to just before it, it was, and kiosks will tell.
+    """
+    unsure = path.with_name(UNSURE_FILE)
+    with suppress(OSError):
+        if path.exists() and read_acts(path).moment.order > database.order:
+            write_whole(unsure, path.read_bytes())
+        else:
+            unsure.unlink(missing_ok=True)
+
+
+def _rows(db: sqlite3.Connection, kept: Kept) -> list[dict[str, Any]]:
+    columns = kept.columns(db)
+    names, order = ", ".join(columns), ", ".join(kept.key)
+    found = db.execute(f"SELECT {names} FROM {kept.table} WHERE {kept.where} ORDER BY {order}")
+    return [dict(zip(columns, row, strict=True)) for row in found]
+
+
+def _file(moment: Moment, rows: dict[str, list[dict[str, Any]]]) -> bytes:
+    """The file's bytes: a small SQLite database without types, so that any version reads it."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        made.execute(f"PRAGMA user_version = {FORMAT}")
+        head = (moment.event_id, moment.incarnation, moment.log_size, moment.committed, moment.at)
+        _fill(made, "moment", ["event_id", "incarnation", "log_size", "committed", "at"], [head])
+        for table, found in rows.items():
+            columns = list(found[0]) if found else ["no_rows"]
+            _fill(made, table, columns, [tuple(row.values()) for row in found])
+        return made.serialize()
+
+
+def _fill(
+    made: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    made.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
+    marks = ", ".join("?" * len(columns))
+    made.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+
+
+def read_acts(path: Path) -> Acts:
+    """What the file holds. Raises ActsError for one that can't be read or is damaged."""
+    try:
+        if path.stat().st_size > _BYTES_MAX:
+            raise ActsError(f"{path} is too large to be what it is called.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ActsError(f"{path} can't be read: {error.strerror}.") from None
+    try:
+        with closing(sqlite3.connect(":memory:")) as made:
+            made.deserialize(data or b"empty")
+            (version,) = made.execute("PRAGMA user_version").fetchone()
+            if version > FORMAT:
+                raise ActsError(f"{path} was written by a newer Hallkeeper. Use the newer version.")
+            (verdict,) = made.execute("PRAGMA integrity_check(1)").fetchone()
+            if version != FORMAT or verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+            moment = Moment(*made.execute("SELECT * FROM moment").fetchone())
+            there = {row[0] for row in made.execute("SELECT name FROM sqlite_schema")}
+            none = _SINCE - there
+            return Acts(
+                moment, {t.table: [] if t.table in none else _read(made, t.table) for t in KEPT}
+            )
+    except (sqlite3.Error, TypeError, ValueError):
+        raise ActsError(
+            f"{path} is damaged. Move it away to go on without it; where the server's own disk is "
+            "well, a new one is made at its next start."
+        ) from None
+
+
+def _read(made: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
+    cursor = made.execute(f"SELECT * FROM {table}")
+    columns = [column[0] for column in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in cursor]

@@ -1,0 +1,267 @@
+"""A server from its backup: what the backup lacks comes from the kiosks' journals and the acts.
+
+The restored server is another of its line, with a higher incarnation. It grants no place in a hall
+until each kiosk that may hold places there has told its own total (docs/design/places.md, rule 8).
+Its entry log is another log. It begins as the old one, and says where it left it.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from badges.transparency.merkle import Tree
+from badges.wire import wire
+from server.backup import critical_state, restore_critical
+from server.entry_log import entry_log
+from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
+from server.event.settings import EventError
+from server.occupancy import pools
+from server.storage import database, disk, durable_files
+from server.storage.database import DatabaseError
+
+BY = "command-line"
+CURSORS_PER_S = 1_000  # more than a feed ever has: after a restore it begins above the old one
+_STAGE = ".restoring"
+_LOCK = "serving.lock"
+
+
+class RestoreError(EventError):
+    """Nothing was restored and nothing changed; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A kiosk without whose word its hall gives out no places. Names are JSON by language."""
+
+    hall_id: int
+    hall_names: str
+    kiosk: str
+    generation: int
+    state: str
+    door_names: str
+
+
+@dataclass(frozen=True)
+class Restored:
+    event: Event
+    log_size: int  # of the entry log in the backup
+    acts_at: int | None  # when the newest act was kept that the backup lacks; None: it lacks none
+    gained: dict[str, int]  # rows from the acts that the backup had not, or otherwise, by table
+    skipped: int  # rows that fit nothing here
+    awaited: list[Awaited]
+    moved_to: Path | None  # what was in the directory before
+    without_acts: bool = False
+
+
+def restore(
+    backup: Path,
+    target: Path,
+    *,
+    now: int,
+    acts_file: Path | None = None,
+    without_acts: bool = False,
+    over: bool = False,
+) -> Restored:
+    """Make the event in `target` from a backup. `over`: move aside what is there, never delete it.
+
+    Raises RestoreError or ActsError, with nothing changed.
+    """
+    if not (backup / SETTINGS_FILE).is_file() or not (backup / DATABASE_FILE).is_file():
+        raise RestoreError(f"{backup} is no backup: it has no {SETTINGS_FILE} or {DATABASE_FILE}.")
+    _check_target(target, over)
+    stage = target / _STAGE
+    made = not target.exists()
+    try:
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(parents=True, mode=0o700)
+        _copy(backup, stage)
+        _check_whole(stage / DATABASE_FILE, backup)
+        event = load_event(stage)
+        kept = None if without_acts else _acts_for(event, backup, target, acts_file)
+        with closing(database.connect(event.database_path)) as db:
+            found = _renew(db, event, kept, now)
+        durable_files.sync(event.database_path)
+        aside = _settle(stage, target)
+    except (OSError, sqlite3.Error, DatabaseError) as error:
+        told = disk.trouble(error, target)
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise RestoreError(str(told or f"{target} can't be written: {why}.")) from None
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        if made and target.is_dir() and not any(target.iterdir()):
+            target.rmdir()
+    return Restored(load_event(target), *found, aside, without_acts)
+
+
+def _check_target(target: Path, over: bool) -> None:
+    if target.exists() and not target.is_dir():
+        raise RestoreError(f"{target} is a file. Name a new or an empty directory.")
+    there = {path.name for path in target.iterdir()} if target.exists() else set()
+    if there - {_STAGE, _LOCK} and not over:
+        raise RestoreError(
+            f"{target} is not empty. With --replace, what is there is moved aside (not deleted) "
+            "and the backup takes its place."
+        )
+
+
+def _copy(backup: Path, stage: Path) -> None:
+    """All that makes an event, for its owner's eyes alone."""
+    (stage / "keys").mkdir(mode=0o700)
+    sources = [backup / SETTINGS_FILE, *sorted((backup / "keys").glob("*"))]
+    for path in sources:
+        durable_files.write_new(stage / path.relative_to(backup), path.read_bytes())
+    for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal"):  # the latter: a copy made by hand
+        if (backup / name).exists():
+            durable_files.write_new(stage / name, b"")
+            shutil.copyfile(backup / name, stage / name)
+
+
+def _check_whole(path: Path, backup: Path) -> None:
+    try:
+        with closing(sqlite3.connect(path)) as db:
+            (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+            astray = db.execute("PRAGMA foreign_key_check").fetchone()
+    except sqlite3.DatabaseError as error:
+        found = disk.trouble(error, path)
+        if found is not None:  # the backup is as it was
+            raise found from None
+        verdict, astray = str(error), None
+    if verdict != "ok" or astray is not None:
+        why = verdict if astray is None else f"rows of {astray[0]} belong to nothing"
+        said = " ".join(str(why).split())  # SQLite says some of it in two lines
+        raise RestoreError(f"{backup / DATABASE_FILE} is damaged ({said}). Take an earlier backup.")
+
+
+def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> critical_state.Acts:
+    """The newest acts of this event that can be found. Raises RestoreError where there are none."""
+    places_to_look = [backup.absolute().parent / critical_state.ACTS_FILE]
+    if event.settings.backup_dir is not None:
+        places_to_look.append(target / event.settings.backup_dir / critical_state.ACTS_FILE)
+    if named is not None:
+        places_to_look = [named]
+    found = [critical_state.read_acts(path) for path in places_to_look if named or path.is_file()]
+    own = [one for one in found if one.moment.event_id == event.event_id]
+    if not own:
+        where = " or ".join(str(path) for path in dict.fromkeys(places_to_look))
+        raise RestoreError(
+            f"there is no file of this event's acts ({where}). Without it a kiosk that was "
+            "confirmed after the backup would be unknown, and its hall could be overfilled. Name "
+            "the file with --acts; or, if no kiosk was added since, say --without-acts."
+        )
+    return max(own, key=lambda one: one.moment.order)
+
+
+def _renew(
+    db: sqlite3.Connection, event: Event, kept: critical_state.Acts | None, now: int
+) -> tuple[int, int | None, dict[str, int], int, list[Awaited]]:
+    """Make the copied database the next of its line, in one transaction."""
+    old = (event.incarnation, critical_state.log_size(db))
+    used = max(event.incarnation, kept.moment.incarnation if kept else 0)
+    incarnation = max(used + 1, now // 1000)
+    newer = kept if kept is not None and kept.moment.order > old else None
+    db.execute("BEGIN IMMEDIATE")
+    subject: dict[str, str | int | None] = {"incarnation": incarnation}
+    subject["acts_at"] = newer.moment.at if newer else None
+    acts_since = [newer] if newer else []
+    gained, skipped = next_of_line(
+        db, event.log_name, incarnation, acts_since, subject, by=BY, now=now
+    )
+    if kept is None:
+        pools.await_all_everywhere(db)
+    db.execute("COMMIT")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return old[1], newer.moment.at if newer else None, gained, skipped, awaited(db)
+
+
+def next_of_line(
+    db: sqlite3.Connection,
+    log_name: str,
+    incarnation: int,
+    newer: Sequence[critical_state.Acts],
+    subject: dict[str, str | int | None],
+    *,
+    by: str,
+    now: int,
+) -> tuple[dict[str, int], int]:
+    """Make this database the next server's of its line: it may have forgotten grants (rule 8).
+
+    `newer` are acts that it may lack, the oldest first. `log_name` is the entry log's until now.
+    `subject` is told with the act. Returns which rows the acts brought, and how many fit nothing.
+    """
+    left: dict[str, str | int | None] = {"log_name": log_name}
+    left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)", (str(incarnation),))
+    _await_kiosks(db)  # first: one that the acts know as fenced may have been granted places
+    gained: dict[str, int] = {}
+    skipped = 0
+    for one in newer:
+        brought, failed = restore_critical.merge(db, one.rows)
+        gained |= brought
+        skipped += failed
+    _forget_what_is_over(db, incarnation)
+    entry_log.act(db, by, "restored", subject | left, now)
+    return gained, skipped
+
+
+def _await_kiosks(db: sqlite3.Connection) -> None:
+    """Pool.restored, for all pools at once: who may have been granted places since the backup.
+
+    To who was retired or fenced in the backup already, nothing was granted any more.
+    """
+    db.execute(
+        "UPDATE place_account SET awaited = 1 WHERE NOT fenced AND (kiosk, generation) IN"
+        " (SELECT kiosk, generation FROM kiosk WHERE state = 'active')"
+    )
+
+
+def _forget_what_is_over(db: sqlite3.Connection, incarnation: int) -> None:
+    """Sessions of pages, for some may have been ended since; and the old server's feed.
+
+    The new feed begins where no kiosk has been, so that each takes a snapshot first, and none is
+    thought to know what it does not.
+    """
+    db.execute("DELETE FROM web_session")
+    (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
+    cursor = max(newest + CURSORS_PER_S, incarnation * CURSORS_PER_S)
+    db.execute("DELETE FROM change")
+    body = wire.encode_change(wire.VenueChanged())
+    db.execute("INSERT INTO change (cursor, body) VALUES (?, ?)", (cursor, body))
+    db.execute("UPDATE hall SET change_cursor = ?", (cursor,))
+    db.execute("UPDATE kiosk SET cursor = 0, log_size = 0")
+
+
+def _root(db: sqlite3.Connection) -> str:
+    tree = Tree()
+    for (digest,) in db.execute("SELECT hash FROM leaf ORDER BY number"):
+        tree.append(digest)
+    return tree.root().hex()
+
+
+def awaited(db: sqlite3.Connection) -> list[Awaited]:
+    """Kiosks whose word a restored server's halls wait for, hall by hall."""
+    rows = db.execute(
+        "SELECT DISTINCT a.hall_id, h.names, a.kiosk, a.generation, k.state, d.names"
+        " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN hall h USING (hall_id)"
+        " JOIN door d USING (door_id) WHERE a.awaited ORDER BY h.code, a.kiosk, a.generation"
+    )
+    return [Awaited(*row) for row in rows]
+
+
+def _settle(stage: Path, target: Path) -> Path | None:
+    """Put what is there aside, and the restored event in its place: its settings last."""
+    aside = None
+    named = [target / SETTINGS_FILE, target / "keys", *sorted(target.glob(f"{DATABASE_FILE}*"))]
+    old = [path for path in named if path.exists()]
+    if old:
+        aside = durable_files.free_name(target, "earlier")
+        aside.mkdir(mode=0o700)
+        for path in old:
+            path.rename(aside / path.name)
+        durable_files.sync_directory(target)
+    for name in ("keys", DATABASE_FILE, SETTINGS_FILE):
+        (stage / name).rename(target / name)
+        durable_files.sync_directory(target)
+    return aside

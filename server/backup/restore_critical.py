@@ -1,0 +1,106 @@
+"""The acts' rows into a restored database: what was done after its backup, as far as it was
+kept.
+"""
+
+import sqlite3
+from typing import Any
+
+from badges.transparency.merkle import chain_start
+from server.backup import critical_state
+
+_OF_HOLDERS = frozenset({"badge", "attendee", "unknown_holder"})
+_REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee")
+
+
+def merge(
+    db: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]]
+) -> tuple[dict[str, int], int]:
+    """Take the acts' rows: how many the backup had not so, by table; how many fit nothing.
+
+    Attestations and clearings are not among them. What the ledger forgot must be attested again,
+    and meanwhile those places count as used.
+    """
+    gained: dict[str, int] = {}
+    skipped = 0
+    unknown = _unknown_holders(db)
+    for kept in critical_state.KEPT:
+        columns = kept.columns(db)
+        waiting = [{n: v for n, v in row.items() if n in columns} for row in rows[kept.table]]
+        taken, failed = _take_all(db, kept, waiting)
+        while failed and len(failed) < len(waiting):  # a hall may stand before the one around it
+            waiting = failed
+            more, failed = _take_all(db, kept, waiting)
+            taken += more
+        skipped += len(failed)
+        if taken:
+            gained[kept.table] = taken
+    if _unknown_holders(db) > unknown:
+        gained["unknown_holder"] = _unknown_holders(db) - unknown
+    for kiosk, generation in db.execute(
+        "SELECT kiosk, generation FROM kiosk WHERE head IS NULL AND identity IS NOT NULL"
+    ).fetchall():
+        db.execute(
+            "UPDATE kiosk SET head = ? WHERE kiosk = ? AND generation = ?",
+            (chain_start(kiosk, generation), kiosk, generation),
+        )
+    return gained, skipped
+
+
+def _take_all(
+    db: sqlite3.Connection, kept: critical_state.Kept, rows: list[dict[str, Any]]
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many rows were new or otherwise, and those that fit nothing."""
+    taken, failed = 0, []
+    for row in rows:
+        try:
+            taken += _take(db, kept, row)
+        except sqlite3.IntegrityError:  # the one statement is undone
+            failed.append(row)
+    return taken, failed
+
+
+def _take(db: sqlite3.Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
+    """Whether the row was new or otherwise."""
+    if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
+        _keep_unknown(db, row)
+        return False
+    if kept.table == "unknown_holder":  # whom this backup does know
+        kept, row = _REVOKED, {"serial": row["serial"], "revoked_at": row["revoked_at"]}
+        if row["revoked_at"] is None:
+            return False
+    where = " AND ".join(f"{name} = :{name}" for name in kept.key)
+    others = [name for name in row if name not in kept.key]
+    differs = " OR ".join(f"{name} IS NOT :{name}" for name in others)
+    known = db.execute(f"SELECT {differs} FROM {kept.table} WHERE {where}", row).fetchone()
+    if known is None:
+        if kept.table == "place_account":  # what it holds is unknown, whatever became of it since
+            row = {**row, "awaited": 1}
+        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+        db.execute(f"INSERT INTO {kept.table} ({names}) VALUES ({marks})", row)
+        return True
+    if known[0]:
+        sets = ", ".join(f"{name} = :{name}" for name in others)
+        db.execute(f"UPDATE {kept.table} SET {sets} WHERE {where}", row)
+    return bool(known[0])
+
+
+def _is_known(db: sqlite3.Connection, serial: int) -> bool:
+    query = "SELECT 1 FROM attendee WHERE serial = ?"
+    return db.execute(query, (serial,)).fetchone() is not None
+
+
+def _keep_unknown(db: sqlite3.Connection, row: dict[str, Any]) -> None:
+    """The roster is not among the acts, so whoever came after the backup is on none. Their badges
+    are out there all the same: what was revoked or replaced stays so, by serial.
+    """
+    db.execute(
+        "INSERT INTO unknown_holder VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " highest_issue = MAX(highest_issue, excluded.highest_issue),"
+        " revoked_at = COALESCE(excluded.revoked_at, revoked_at)",
+        (row["serial"], row.get("issue", row.get("highest_issue", 1)), row.get("revoked_at")),
+    )
+
+
+def _unknown_holders(db: sqlite3.Connection) -> int:
+    (count,) = db.execute("SELECT COUNT(*) FROM unknown_holder").fetchone()
+    return int(count)

@@ -1,0 +1,270 @@
+"""A database that was put back to an older state, by hand or with a snapshot of the machine.
+
+Such a server has forgotten places that it granted, and would grant them again. Its kiosks know
+better: they keep what it signed. So it takes the step that a restore takes (docs/design/places.md,
+rule 8). It becomes the
+next server of its line, and grants nothing in a hall before the doors there have been heard.
+
+A kiosk is believed for what the server has signed: for a mark beyond what this database knows, for
+a grant above what it knows, for a checkpoint of the log that this log contradicts. What a kiosk
+only says is believed once, and only of a kiosk that was never given such words: it has run since
+before there were any. Any other kiosk that claims a grant and can't show it lies, or its journal
+was altered, and it is fenced.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from badges.credential.keys import BadSignatureError
+from badges.places.pool import PoolKey
+from badges.places.signed import mark_message, verify_order
+from badges.transparency.merkle import NoteError, open_checkpoint
+from badges.wire import wire
+from server.backup import critical_state, restore
+from server.entry_log import entry_log
+from server.event.directory import Event
+from server.feed import hub
+from server.ledger.ingest import ForkError, Sender
+from server.occupancy import pools
+
+log = logging.getLogger(__name__)
+
+BY = "server"
+_SETTING = "set_back"  # when it was noticed, Unix ms
+
+
+class SetBackError(Exception):
+    """The database is older than what it has signed, or so a kiosk says."""
+
+    def __init__(self, sign: str, incarnation: int, *, proven: bool) -> None:
+        """`sign` is what betrays it; `incarnation` the highest that is known to be in use."""
+        super().__init__(sign)
+        self.sign = sign
+        self.incarnation = incarnation
+        self.proven = proven
+
+
+class _Known(NamedTuple):
+    """What the server knows of an account."""
+
+    granted: int = 0
+    awaited: bool = False
+
+
+NOTHING = _Known()
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What staff must know: when it was noticed (Unix ms), and whom halls wait for."""
+
+    at: int
+    awaited: Sequence[restore.Awaited]
+
+
+def judge(
+    db: sqlite3.Connection,
+    event: Event,
+    entries: entry_log.Log,
+    sender: Sender,
+    batch: wire.ScanBatch,
+) -> None:
+    """Raises SetBackError where the batch shows that the database was put back; ForkError where it
+    claims what the server would have signed, and shows no signature.
+    """
+    here = pools.incarnation(db)
+    known = _word_of(db, sender)
+    if not isinstance(batch.mark, wire.Mark) and known == "none":
+        _judge_unsigned(db, entries, sender, batch, here)
+        return
+    if isinstance(batch.mark, wire.Mark):
+        _judge_mark(db, event, batch.mark, here, known_kiosk=known == "marked")
+        if known != "marked":
+            _keep_word(db, sender, "marked")
+    if isinstance(batch.note, str):
+        _judge_note(event, entries, batch.note, here)
+    _judge_grants(db, event, sender, batch, here)
+
+
+def _judge_mark(
+    db: sqlite3.Connection, event: Event, mark: wire.Mark, here: int, *, known_kiosk: bool
+) -> None:
+    fits = mark.incarnation < here or (mark.incarnation == here and _came_so_far(db, mark))
+    if fits and known_kiosk:
+        return
+    message = mark_message(event.event_id, mark.incarnation, mark.run, mark.cursor, mark.entries)
+    try:
+        event.root_key.public.verify(message, mark.signature)
+    except BadSignatureError:
+        raise ForkError from None
+    if not fits:
+        raise SetBackError("mark", mark.incarnation, proven=True)
+
+
+def _came_so_far(db: sqlite3.Connection, mark: wire.Mark) -> bool:
+    """Whether this database knows the run, and has come as far in it."""
+    row = db.execute(
+        "SELECT n.since_cursor, n.since_entries FROM server_run r LEFT JOIN server_run n"
+        " ON n.rowid = r.rowid + 1 WHERE r.run = ?",
+        (mark.run,),
+    ).fetchone()
+    if row is None:
+        return False
+    cursor, entries = row if row[0] is not None else (hub.cursor(db), entry_log.size(db))
+    return bool(mark.cursor <= cursor and mark.entries <= entries)
+
+
+def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> None:
+    """A checkpoint of this very log, or of a later one of its line, that is not of this log."""
+    name = note.partition("\n")[0]
+    stem = f"hallkeeper/{event.uuid}"
+    number = name.removeprefix(f"{stem}/")
+    if name != stem and not (number.isascii() and number.isdigit() and len(number) <= 15):
+        return
+    incarnation = 1 if name == stem else int(number)
+    if incarnation < here:
+        return
+    try:
+        checkpoint = open_checkpoint(event.log_key.public, name, note)
+    except NoteError:
+        raise ForkError from None
+    if incarnation > here or not entries.has(checkpoint.size, checkpoint.root):
+        raise SetBackError("entry log", incarnation, proven=True)
+
+
+def _judge_grants(
+    db: sqlite3.Connection, event: Event, sender: Sender, batch: wire.ScanBatch, here: int
+) -> None:
+    known = _accounts(db, sender)
+    for totals in batch.places:
+        key = PoolKey(totals.hall, totals.override)
+        signed_in = 0 if totals.signed_in is UNSET else totals.signed_in
+        more = signed_in == here and totals.granted > known.get(key, NOTHING).granted
+        if signed_in > here or more:
+            _check_grant(event, sender, totals, key, signed_in)
+            raise SetBackError("grant", signed_in, proven=True)
+    if sender.state == "active" and _claims(known, batch, here):
+        raise ForkError
+
+
+def _check_grant(
+    event: Event, sender: Sender, totals: wire.PlaceTotals, key: PoolKey, signed_in: int
+) -> None:
+    signature = b"" if totals.signature is UNSET else totals.signature
+    try:
+        verify_order(
+            event.root_key.public, event.event_id, sender.key, key, signature,
+            granted=totals.granted, incarnation=signed_in,
+        )  # fmt: skip
+    except BadSignatureError:
+        raise ForkError from None
+
+
+def _claims(known: Mapping[PoolKey, _Known], batch: wire.ScanBatch, here: int) -> bool:
+    """Whether it says, in the server's own incarnation or a later one, that it was granted more
+    than is known. After a restore it may, until it has been heard.
+    """
+    if batch.incarnation > here:
+        return True
+    if batch.incarnation < here or _is_awaited(known):
+        return False
+    return any(
+        totals.granted > known.get(PoolKey(totals.hall, totals.override), NOTHING).granted
+        for totals in batch.places
+    )
+
+
+def _judge_unsigned(
+    db: sqlite3.Connection,
+    entries: entry_log.Log,
+    sender: Sender,
+    batch: wire.ScanBatch,
+    here: int,
+) -> None:
+    """Of a kiosk that was never given the server's word. One that was believed has it by now."""
+    if sender.state != "active":
+        return
+    known = _accounts(db, sender)
+    gap = batch.first_seq - 1 > sender.acked_seq or batch.log_size > entries.size()
+    since_restore = batch.incarnation < here or _is_awaited(known)
+    if _claims(known, batch, here) or (gap and not since_restore):
+        raise SetBackError("word", here, proven=False)
+
+
+def _accounts(db: sqlite3.Connection, sender: Sender) -> dict[PoolKey, _Known]:
+    rows = db.execute(
+        "SELECT hall_id, override, granted, awaited FROM place_account"
+        " WHERE kiosk = ? AND generation = ?",
+        sender.key,
+    )
+    return {PoolKey(row[0], bool(row[1])): _Known(row[2], bool(row[3])) for row in rows}
+
+
+def _is_awaited(known: Mapping[PoolKey, _Known]) -> bool:
+    return any(one.awaited for one in known.values())
+
+
+def _word_of(db: sqlite3.Connection, sender: Sender) -> str:
+    sql = "SELECT word FROM kiosk WHERE kiosk = ? AND generation = ?"
+    return str(db.execute(sql, sender.key).fetchone()[0])
+
+
+def _keep_word(db: sqlite3.Connection, sender: Sender, word: str) -> None:
+    db.execute("UPDATE kiosk SET word = ? WHERE kiosk = ? AND generation = ?", (word, *sender.key))
+
+
+def renew(
+    db: sqlite3.Connection,
+    event: Event,
+    entries: entry_log.Log,
+    sender: Sender,
+    batch: wire.ScanBatch,
+    kept: Sequence[critical_state.Acts],
+    now: int,
+) -> int | None:
+    """Become the next server of the line, in the writer's transaction. Returns the incarnation;
+    None where another request has shown the same and it is done. Raises ForkError, as `judge`.
+
+    `kept` are the acts of the second disk, also such as this database may not have; empty: there is
+    none, so a kiosk may hold places in halls where it is not known to have been.
+    """
+    try:
+        judge(db, event, entries, sender, batch)
+        return None
+    except SetBackError as error:
+        found = error
+    before = (pools.incarnation(db), critical_state.log_size(db))
+    incarnation = max(before[0] + 1, found.incarnation + 1, now // 1000)
+    newer = [one for one in kept if one.moment.order > before]
+    newer.sort(key=lambda one: one.moment.order)
+    subject: dict[str, str | int | None] = {
+        "incarnation": incarnation,
+        "kiosk": sender.kiosk,
+        "generation": sender.generation,
+        "sign": found.sign,
+    }
+    restore.next_of_line(db, event.log_name, incarnation, newer, subject, by=BY, now=now)
+    if not kept:
+        pools.await_all_everywhere(db)
+    if not found.proven:
+        _keep_word(db, sender, "believed")
+    db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_SETTING, str(now)))
+    log.error(
+        "This database is older than what kiosk %s has of this server (%s): it was put back. No "
+        "places are given out in a hall before its doors have been heard. The page Overview names "
+        "those that are awaited; fence one that is lost, and attest on the hall's page.",
+        sender.kiosk,
+        found.sign,
+    )
+    return incarnation
+
+
+def notice(db: sqlite3.Connection) -> Notice | None:
+    """That the database was put back; None: it never was, as far as anybody showed."""
+    row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
+    return None if row is None else Notice(int(row[0]), restore.awaited(db))

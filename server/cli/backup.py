@@ -1,0 +1,159 @@
+"""`hallkeeper backup` and `hallkeeper restore`: a copy of the event now, and a server from one."""
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from server.backup.copy import check_directory, make_backup, prune
+from server.backup.restore import Restored
+from server.backup.restore import restore as restore_event
+from server.cli.console import count, event_option, progress, refuse, wall_clock
+from server.event.directory import load_event
+from server.storage.localized import names_of, text_in
+
+_STEPS = 100  # of the progress bar
+
+_TABLES = {
+    "hall": ("hall", "halls"),
+    "door": ("door", "doors"),
+    "kiosk": ("kiosk", "kiosks"),
+    "user": ("user", "users"),
+    "badge": ("reissued badge", "reissued badges"),
+    "attendee": ("revocation", "revocations"),
+    "unknown_holder": ("void badge of somebody unknown", "void badges of people unknown"),
+}
+
+
+@click.command(short_help="Copy the event, keys and all, while it is served.")
+@click.argument("to", metavar="[TO]", type=click.Path(path_type=Path), required=False)
+@event_option
+def backup(to: Path | None, event_dir: Path) -> None:
+    """Copy the event into a new directory in TO; in its backup_dir, where TO is not given.
+
+    The copy is of one moment, whatever is written meanwhile. It holds the event's keys: keep it as
+    private as the event itself, for whoever has it can make badges.
+    """
+    event = load_event(event_dir)
+    into = to or event.backup_path
+    if into is None:
+        raise refuse("name a directory on another disk: hallkeeper backup TO")
+    if to is None:
+        warning = check_directory(event)
+        if warning:
+            click.echo(f"Warning: {warning}", err=True)
+    elif not to.is_dir():
+        raise refuse(f"there is no directory {to}.")
+    with progress("Copying", _STEPS) as tell:
+        made = make_backup(
+            event, into, wall_clock(), progress=lambda done, of: tell(done * _STEPS // max(1, of))
+        )
+    if to is None:
+        prune(into)
+    click.echo(f"Copied the event to {made.path}.")
+
+
+@click.command(short_help="Make the event's server again from a backup.")
+@click.argument(
+    "source", metavar="BACKUP", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@event_option
+@click.option("--replace", "over", is_flag=True, help="Move aside the event that is there.")
+@click.option(
+    "--acts",
+    "acts_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file acts.sqlite, where it is not beside BACKUP.",
+)
+@click.option("--without-acts", is_flag=True, help="No kiosk was added since the backup.")
+def restore(
+    source: Path, event_dir: Path, over: bool, acts_file: Path | None, without_acts: bool
+) -> None:
+    """Make the event in DIR from BACKUP, a directory that `hallkeeper backup` or the server made.
+
+    The server that was lost must not run any more. Doors send again all that the backup lacks; a
+    hall gives out no place until every door that may hold some has been heard.
+    """
+    with ExitStack() as held:
+        if over and event_dir.is_dir():
+            from server.cli.serve import only_server  # granian alone takes a while to load
+
+            held.enter_context(only_server(event_dir))
+        done = restore_event(
+            source,
+            event_dir,
+            now=wall_clock(),
+            acts_file=acts_file,
+            without_acts=without_acts,
+            over=over,
+        )
+    for line in report(done, source):
+        click.echo(line)
+
+
+def report(done: Restored, source: Path) -> list[str]:
+    """What was done, what happens next, and what is lost."""
+    settings = done.event.settings
+    lines = [
+        f"Restored the event {' / '.join(settings.name.values())!r} in {done.event.path} from"
+        f" {source}.",
+        f"  Its entry log has {count(done.log_size, 'entry', 'entries')}; this is server number"
+        f" {done.event.incarnation} of its line.",
+    ]
+    lines += [f"  {line}" for line in _gains(done)]
+    if done.moved_to is not None:
+        lines.append(f"  What was here before is kept in {done.moved_to}.")
+    lines += ["", *_awaited(done), "", "Now start it, under the address that the kiosks know:"]
+    lines.append(f"  hallkeeper serve --event {done.event.path}    # {settings.public_address}")
+    lines += ["", *_LOST]
+    return lines
+
+
+def _gains(done: Restored) -> list[str]:
+    if done.acts_at is None:
+        return ["The acts on the second disk held nothing that the backup lacks."]
+    at = datetime.fromtimestamp(done.acts_at / 1000, UTC)
+    what = [
+        count(number, *_TABLES[table])
+        for table, number in done.gained.items()
+        if table in _TABLES
+    ]  # fmt: skip
+    lines = [
+        f"From the acts on the second disk, as of {at:%Y-%m-%d %H:%M:%S} UTC:"
+        f" {', '.join(what) or 'nothing that the backup lacks'}."
+    ]
+    if done.skipped:
+        lines.append(
+            f"{count(done.skipped, 'row')} of them fit nothing in the backup and were left out."
+        )
+    return lines
+
+
+def _awaited(done: Restored) -> list[str]:
+    if not done.awaited:
+        return ["No kiosk can hold places that this server does not know of."]
+    lines = ["A hall gives out no place before these kiosks have been heard (doors go on with the"]
+    lines.append("places that they hold):")
+    if done.without_acts:
+        lines = ["No hall gives out a place before all these kiosks have been heard, for each may"]
+        lines.append("have been moved (doors go on with the places that they hold):")
+    for hall_id in dict.fromkeys(one.hall_id for one in done.awaited):
+        here = [one for one in done.awaited if one.hall_id == hall_id]
+        kiosks = ", ".join(
+            f"{one.kiosk} ({text_in(names_of(one.door_names), 'en')}"
+            f"{'' if one.state == 'active' else ', ' + one.state})"
+            for one in here
+        )
+        lines.append(f"  {text_in(names_of(here[0].hall_names), 'en')}: {kiosks}")
+    lines.append("One that is lost: fence it on the page Kiosks, and attest on the hall's page.")
+    if done.without_acts:
+        lines.append("One that was moved since the backup stands where it stood: move it again.")
+    return lines
+
+
+_LOST = [
+    "Scans come back from the doors by themselves. Not so what was done here after the backup:",
+    "rows of the roster, badges of new attendees, sessions, attestations and clearings of halls.",
+    "Everybody must sign in again.",
+]

@@ -1,0 +1,341 @@
+"""`hallkeeper import` and `import-venue`: a roster or a venue, all of it or nothing."""
+
+import gc
+import json
+import os
+import sqlite3
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from badges.cli.console import read_file
+from badges.printing.glyphs import undrawable
+from badges.roster.reader import Roster, RosterAnswers, RosterLimits, read_roster
+from server.backup.copy import BackupError, make_backup
+from server.cli.changed import find_changed, replace_changed, say_changed
+from server.cli.console import (
+    BY,
+    count,
+    event_option,
+    file_path,
+    interrupts_noted,
+    opened,
+    progress,
+    refuse,
+    wall_clock,
+)
+from server.event.directory import Event
+from server.people import issuing
+from server.setup.import_report import Summary
+from server.setup.roster_import import ImportAnswers, ImportPlan, RosterChangedError, plan_import
+from server.setup.venue_advice import advice
+from server.setup.venue_file import FILE_BYTES_MAX
+from server.storage.database import Database
+from server.venue import store
+
+MAPPING_BYTES_MAX = 100_000
+PLANS_MOST = 3  # others may change the roster meanwhile
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# What a roster may leave open: option, its choices, and help.
+_ANSWERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("--row-numbers", ("ids", "ignore"), "Ids that only number the rows."),
+    ("--hidden-rows", ("take", "leave"), "Rows that are hidden or filtered away."),
+    ("--merged", ("fill", "blank"), "Cells that are merged with the one above."),
+    ("--cancelled", ("leave", "take"), "Rows of cancelled orders."),
+    ("--pending", ("leave", "take"), "Rows of orders that are not yet confirmed."),
+    ("--renames", ("accept", "skip"), "People who would have another name."),
+    ("--doubles", ("same", "new"), "New people with the name of somebody who has no row."),
+    ("--missing", ("keep", "revoke"), "People who are in the event and not in the file."),
+)
+
+
+def _answer_options(command: F) -> F:
+    for option, choices, text in reversed(_ANSWERS):
+        command = click.option(option, type=click.Choice(choices), help=text)(command)
+    return command
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What was typed."""
+
+    path: Path
+    mapping: dict[str, str] | None
+    encoding: str | None
+    skip_bad: bool
+    reissue: bool
+    dry_run: bool
+    as_json: bool
+    of_file: RosterAnswers
+    of_people: ImportAnswers
+
+
+class _Interrupted(click.ClickException):
+    """Ctrl-C, and what had been done by then."""
+
+    exit_code = 130
+
+
+@click.command("import", short_help="Import attendees from CSV or XLSX.")
+@click.argument("roster_path", metavar="ROSTER", type=file_path)
+@event_option
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole summary as JSON.")
+@click.option("--skip-bad", is_flag=True, help="Import the good rows and leave out the bad ones.")
+@click.option(
+    "--mapping",
+    "mapping_path",
+    type=file_path,
+    metavar="FILE",
+    help='TOML that names the file\'s columns, as in: given_name = "First Name".',
+)
+@click.option("--encoding", help="Of a CSV file, where it is not found by itself.")
+@click.option("--sheet", metavar="NAME", help="The sheet of a workbook that is read.")
+@_answer_options
+@click.option("--shared-emails", is_flag=True, help="People may share an e-mail address.")
+@click.option("--reissue", is_flag=True, help="Replace badges that no longer say what is so.")
+def import_people(
+    roster_path: Path,
+    event_dir: Path,
+    dry_run: bool,
+    as_json: bool,
+    skip_bad: bool,
+    mapping_path: Path | None,
+    encoding: str | None,
+    reissue: bool,
+    **answers: Any,
+) -> None:
+    """Take the attendees of ROSTER, a CSV or XLSX file, into the event.
+
+    A row with the external id, else the e-mail and name, of somebody who is there already changes
+    them. Badge numbers stay. If any row is bad, every bad row is named and nothing is imported. The
+    same where the file would rename, double or drop people, or leaves rows open: each question
+    names the options that answer it.
+    """
+    of_people = {name: answers[name] for name in ("renames", "doubles", "missing")}
+    of_file = {name: value for name, value in answers.items() if name not in of_people}
+    shared = answers["shared_emails"]
+    wanted = _Wanted(
+        path=roster_path,
+        mapping=_mapping(mapping_path) if mapping_path else None,
+        encoding=encoding,
+        skip_bad=skip_bad,
+        reissue=reissue,
+        dry_run=dry_run,
+        as_json=as_json,
+        of_file=RosterAnswers(**of_file),
+        of_people=ImportAnswers(**of_people, shared_emails=shared),
+    )
+    try:
+        with opened(event_dir) as (event, database), _no_collector():
+            done = _import(event, database, wanted)
+    except KeyboardInterrupt:
+        raise _Interrupted("interrupted. Nothing was imported.") from None
+    if done:
+        raise _Interrupted(done)
+
+
+def _mapping(path: Path) -> dict[str, str]:
+    try:
+        mapping = tomllib.loads(read_file(path, MAPPING_BYTES_MAX).decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise refuse(f"{path} is not TOML: {error}.") from None
+    for column, title in mapping.items():
+        if not isinstance(title, str):
+            raise refuse(f'{path}: write {column} = "the column\'s title in the file".')
+    return mapping
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Without the search for cycles, of which rows have none: it would take a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _import(event: Event, database: Database, wanted: _Wanted) -> str:
+    """Import, and say so. What to say at an interrupt that came too late to stop it, else ""."""
+    data = read_file(wanted.path, RosterLimits().file_bytes)
+    roster = _read(database, event, data, wanted)
+    interrupted = False
+    for trial in range(1, PLANS_MOST + 1):
+        plan = _plan(database, roster, wanted)
+        summary = Summary(plan.result, roster, plan.refused, wanted.dry_run)
+        if plan.refused or wanted.dry_run:
+            break
+        _back_up(event, plan, wanted)
+        try:
+            interrupted = _write(database, plan)
+            break
+        except RosterChangedError:
+            if trial == PLANS_MOST:
+                raise click.ClickException(
+                    "others keep changing people or the venue; nothing was imported. Try again."
+                ) from None
+    _say(summary, wanted)
+    if wanted.dry_run:
+        return ""
+    done = f"interrupted. Already imported: {summary.counts()}"
+    if interrupted:
+        return done
+    try:
+        _say_badges(event, database, wanted)
+    except KeyboardInterrupt:
+        return f"{done} Whose badges are to be replaced: hallkeeper issue --changed --dry-run"
+    return ""
+
+
+def _read(database: Database, event: Event, data: bytes, wanted: _Wanted) -> Roster:
+    db = database.reader
+    with progress("Reading", 1) as tell:
+        roster = read_roster(
+            data,
+            wanted.path.name,
+            categories={one.key: [*one.names.values(), one.letter] for one in store.categories(db)},
+            mapping=wanted.mapping,
+            encoding=wanted.encoding,
+            days=event.settings.days,
+            zones=list(store.zones(db)),
+            sessions=[session.code for session in store.sessions(db)],
+            language="",
+            answers=wanted.of_file,
+            progress=lambda done, of: tell(done, of),
+        )
+    boxes = undrawable(roster.rows)
+    return replace(roster, findings=(*roster.findings, boxes)) if boxes else roster
+
+
+def _plan(database: Database, roster: Roster, wanted: _Wanted) -> ImportPlan:
+    """Outside of any transaction that others would wait for."""
+    with progress("Comparing", len(roster.rows)) as tell:
+        return plan_import(
+            database.reader,
+            roster,
+            wanted.of_people,
+            wanted.skip_bad,
+            wall_clock(),
+            os.urandom,
+            tell,
+        )
+
+
+def _write(database: Database, plan: ImportPlan) -> bool:
+    """Write all of it; whether an interrupt came when it was on disk already.
+
+    One that comes before takes everything back, and is raised as KeyboardInterrupt.
+    """
+    with interrupts_noted() as noted:
+        database.write(lambda db: _write_step(db, plan, noted))
+    return noted.is_set()
+
+
+def _write_step(db: sqlite3.Connection, plan: ImportPlan, noted: threading.Event) -> None:
+    plan.write(db, BY)
+    if noted.is_set():
+        raise KeyboardInterrupt
+
+
+def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
+    """Before anybody is changed: a backup to go back to, where a second disk is named."""
+    if not plan.changes_people or wanted.as_json and event.backup_path is None:
+        return
+    if event.backup_path is None:
+        click.echo(
+            "No backup was made before this import: event.toml names no backup_dir. To undo it,"
+            " import the earlier file again.",
+            err=True,
+        )
+        return
+    try:
+        made = make_backup(event, event.backup_path, wall_clock())
+    except BackupError as error:
+        click.echo(f"Warning: {error}", err=True)
+    else:
+        click.echo(f"The event as it was before this import: {made.path}", err=True)
+
+
+def _say(summary: Summary, wanted: _Wanted) -> None:
+    """The summary; raised as an error where nothing was imported because of it."""
+    if wanted.as_json:
+        click.echo(json.dumps(summary.json(), ensure_ascii=False, indent=2))
+        if summary.refused:
+            raise click.exceptions.Exit(1)
+        return
+    if not summary.refused:
+        for line in summary.skipped():
+            click.echo(line, err=True)
+    for line in summary.notes():
+        click.echo(line, err=True)
+    if summary.refused:
+        raise click.ClickException(summary.refusal(wanted.skip_bad))
+    click.echo(summary.counts())
+    if wanted.dry_run:
+        click.echo("Nothing was imported: this was a dry run.")
+
+
+def _say_badges(event: Event, database: Database, wanted: _Wanted) -> None:
+    """Whose badge is to be replaced or issued, after this import and those before it."""
+    holders = find_changed(event, database)
+    if holders and wanted.reissue:
+        replace_changed(event, database, holders, err=wanted.as_json)
+    elif holders and not wanted.as_json:
+        say_changed(holders)
+    missing = issuing.missing_badges(database.reader)
+    if missing and not wanted.as_json:
+        click.echo(f"{count(missing, 'attendee')} without a badge. Next: hallkeeper issue")
+
+
+@click.command("import-venue", short_help="Import halls, doors and sessions.")
+@click.argument("venue_path", metavar="FILE", type=file_path)
+@event_option
+@click.option(
+    "--remove-sessions", is_flag=True, help="Remove the sessions that FILE no longer has."
+)
+def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> None:
+    """Take halls, doors, sessions, zones and categories from FILE, in TOML or XLSX, into the event.
+
+    What is there already is changed, by its code; what FILE lacks stays. If anything is wrong, all
+    of it is named and nothing is imported. What may be meant, such as a hall without a door, is
+    imported with a warning. docs/venue-file.md has every column; `hallkeeper sample` writes a file
+    to begin with.
+    """
+    data = read_file(venue_path, FILE_BYTES_MAX)
+    with opened(event_dir) as (event, database):
+        plan = store.read_venue(data, venue_path.name, event.settings)
+
+        def step(db: sqlite3.Connection) -> tuple[store.ImportedVenue, list[str]]:
+            result = store.import_venue(db, plan, by=BY, now=wall_clock())
+            gone = result.absent.get("sessions", []) if remove_sessions else []
+            for session in store.sessions(db):
+                if session.code in gone:
+                    store.remove_session(db, session.session_id, by=BY, now=wall_clock())
+            return result, advice(db, plan, event.settings)
+
+        result, warnings = database.write(step)
+    for what, counts in (
+        ("Added", result.added),
+        ("Updated", result.updated),
+        ("Unchanged", result.unchanged),
+    ):
+        if counts:
+            click.echo(f"{what}: {', '.join(f'{kind} {n:,}' for kind, n in counts.items())}")
+    for kind, codes in result.absent.items():
+        if codes and kind != "categories":
+            removed = kind == "sessions" and remove_sessions
+            verb = "Removed" if removed else f"Not in {venue_path.name}, and kept"
+            click.echo(f"{verb}: {kind} {', '.join(codes)}")
+    for said in (*plan.notes, *warnings):
+        click.echo(f"Warning: {said}.", err=True)

@@ -1,0 +1,207 @@
+"""`hallkeeper kiosk` and `hallkeeper user`: the devices at the doors, and who may use the pages."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from server.cli.console import BY, Commands, count, event_option, opened, refuse, wall_clock
+from server.event.directory import Event
+from server.kiosks import registry
+from server.staff import users
+from server.storage.database import Database
+from server.storage.localized import names_of, text_in
+
+
+@click.group(cls=Commands)
+def kiosk() -> None:
+    """Add, confirm and retire the kiosks at the doors."""
+
+
+@kiosk.command()
+@click.argument("name", metavar="KIOSK")
+@click.argument("door", metavar="DOOR")
+@event_option
+def add(name: str, door: str, event_dir: Path) -> None:
+    """Make KIOSK at DOOR (a code of the venue), and the code that enrols a device as it.
+
+    The code is good once, for 15 minutes. On the device:
+
+        hallkeeper-kiosk enrol --dir DIR --code CODE
+    """
+    with opened(event_dir) as (event, database):
+        address = (event.settings.public_host, event.settings.port)
+        code = database.write(
+            lambda db: registry.add_kiosk(
+                db, event, name, door, address=address, by=BY, now=wall_clock(), random=os.urandom
+            )
+        )
+    click.echo(code.text())
+    click.echo(
+        f"Enter this on the device within 15 minutes. Then: hallkeeper kiosk confirm {name}",
+        err=True,
+    )
+
+
+@kiosk.command("list")
+@event_option
+def list_kiosks(event_dir: Path) -> None:
+    """Every kiosk with its door and its state, when it was last heard, the places that it holds,
+    and the scans that it has not sent yet.
+
+    Places that are held count as people in the hall until the kiosk says what became of them. They
+    and the scans are as it last reported, which it does every two seconds while it is in touch.
+    """
+    with opened(event_dir) as (_, database):
+        rows = registry.kiosks(database.reader)
+        holdings = registry.holdings(database.reader)
+    if not rows:
+        click.echo("There are no kiosks. Add one: hallkeeper kiosk add KIOSK DOOR")
+    now = wall_clock()
+    for row in rows:
+        hall = text_in(names_of(row.hall_names), "en")
+        seen = "never heard" if row.seen_at is None else f"heard {_ago(now - row.seen_at)} ago"
+        words = f", words: {row.words}" if row.state == "proven" else ""
+        click.echo(
+            f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {row.state}, {seen}{words}"
+        )
+        held = holdings.get((row.kiosk, row.generation), [])
+        if held or row.waiting or row.state == "active":
+            click.echo(f"    {_places(row, held)}; {_waiting(row, now)}")
+
+
+def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:
+    """The places that a kiosk holds; with the hall where it is not its door's."""
+    told = []
+    for one in held:
+        there = "" if one.hall_id == row.hall_id else f" in {one.hall_code}"
+        used = one.held - one.free
+        told.append(f"holds {count(one.held, 'place')}{f' ({used} used)' if used > 0 else ''}")
+        told[-1] += f" and {count(one.overrides, 'override place')}" if one.overrides else ""
+        told[-1] += there
+    return ", ".join(told) or "holds no places"
+
+
+def _waiting(row: registry.KioskRow, now: int) -> str:
+    if row.reported_at is None:
+        return "has reported nothing yet"
+    return f"{count(row.waiting, 'scan')} waiting, as of {_ago(now - row.reported_at)} ago"
+
+
+@kiosk.command()
+@click.argument("name", metavar="KIOSK")
+@event_option
+@click.option("--yes", is_flag=True, help="The six words have been compared already.")
+def confirm(name: str, event_dir: Path, yes: bool) -> None:
+    """Let KIOSK work, once its screen shows the same six words as this command."""
+    with opened(event_dir) as (event, database):
+        words = _words(database, name)
+        click.echo(f"The screen of {name} must show:  {words}")
+        if not yes:
+            click.confirm("Does it?", abort=True)
+        _confirm_same(event, database, name, words)
+    click.echo(f"{name} may admit people now.")
+
+
+def _words(database: Database, name: str) -> str:
+    for row in registry.kiosks(database.reader):
+        if row.kiosk == name and row.state == "proven" and row.words:
+            return row.words
+    raise registry.KioskError(
+        f"no device has shown the code of kiosk {name!r} yet; enter the code there first"
+    )
+
+
+def _confirm_same(event: Event, database: Database, name: str, words: str) -> None:
+    """Confirm the device whose words were compared, not one that took its turn meanwhile."""
+    if _words(database, name) != words:
+        raise registry.KioskError(f"another device has shown a code of {name!r}; compare again")
+    database.write(lambda db: registry.confirm(db, event, name, by=BY, now=wall_clock()))
+
+
+@kiosk.command()
+@click.argument("name", metavar="KIOSK")
+@event_option
+def retire(name: str, event_dir: Path) -> None:
+    """End the work of KIOSK: it admits nobody once it hears of it, and hands in its journal."""
+    with opened(event_dir) as (_, database):
+        database.write(lambda db: registry.retire(db, name, by=BY, now=wall_clock()))
+    click.echo(f"{name} is retired. Its places come back when it has handed in its journal.")
+
+
+def _ago(length_ms: int) -> str:
+    seconds = max(0, length_ms) // 1000
+    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds // unit_s} {unit}"
+    return f"{seconds} s"
+
+
+@click.group(cls=Commands)
+def user() -> None:
+    """Add and list the people who may sign in to the pages."""
+
+
+@user.command("add")
+@click.argument("name")
+@event_option
+@click.option(
+    "--role", type=click.Choice(users.ROLES), required=True, help="What they may see and do."
+)
+def add_user(name: str, event_dir: Path, role: str) -> None:
+    """Add the user NAME; the password is made here and shown once."""
+    password = users.make_password()
+    password_hash = users.hash_password(password)
+    with opened(event_dir) as (_, database):
+        database.write(
+            lambda db: users.add_user(
+                db, name, role, password_hash, by=BY, now=wall_clock(), first=True
+            )
+        )
+    click.echo(f"{name} signs in with this password, and then chooses another: {password}")
+
+
+@user.command("list")
+@event_option
+def list_users(event_dir: Path) -> None:
+    """Every user with their role."""
+    with opened(event_dir) as (_, database):
+        for one in users.users(database.reader):
+            click.echo(f"{one.name}  {one.role}{'  disabled' if one.disabled else ''}")
+
+
+@user.command("password")
+@click.argument("name")
+@event_option
+def new_password(name: str, event_dir: Path) -> None:
+    """Give the user NAME a new password, shown once; their sessions end."""
+    password = users.make_password()
+    password_hash = users.hash_password(password)
+    with opened(event_dir) as (_, database):
+        one = _user(database, name)
+        database.write(
+            lambda db: users.set_password(
+                db, one.user_id, password_hash, by=BY, now=wall_clock(), first=True
+            )
+        )
+    click.echo(f"{one.name} signs in with this password, and then chooses another: {password}")
+
+
+@user.command()
+@click.argument("name")
+@event_option
+def unlock(name: str, event_dir: Path) -> None:
+    """Let the user NAME sign in from anywhere for 15 minutes, however often others have guessed."""
+    with opened(event_dir) as (_, database):
+        one = _user(database, name)
+        database.write(lambda db: users.unlock(db, one.user_id, by=BY, now=wall_clock()))
+    click.echo(f"{one.name} may sign in from anywhere for 15 minutes.")
+
+
+def _user(database: Database, name: str) -> users.User:
+    known = {one.name.casefold(): one for one in users.users(database.reader)}
+    found = known.get(name.casefold())
+    if found is None:
+        raise refuse(f"there is no user {name!r}; there are {', '.join(known)}.")
+    return found

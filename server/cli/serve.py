@@ -1,0 +1,213 @@
+"""`hallkeeper serve`: granian in front of the app, one server per event directory.
+
+The supervisor (server/cli/supervise.py) holds the event's lock and the signals; its one worker has
+the app. Feeds are held open for hours, so a stop does not wait for them: kiosks connect again by
+themselves.
+"""
+
+import contextlib
+import fcntl
+import gc
+import os
+import resource
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
+
+from server.backup.copy import check_directory
+from server.cli.supervise import REFUSED, Supervisor, beat
+from server.event.directory import Event, EventError, load_event
+from server.storage import database, disk
+from server.storage.database import DatabaseError
+from server.storage.migrations import NewerVersionError
+from server.web.connections import Guard
+from server.web.wsgi import in_one_piece, open_app
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from flask import Flask
+
+LOCK_NAME = "serving.lock"
+BLOCKING_THREADS = 700  # a held feed takes one: 300 kiosks, staff's live pages, and the requests
+CONNECTIONS = 8192  # far more than strangers may hold: see server/web/connections.py
+HEADERS_MS = 10_000  # for a request's headers to come
+THREAD_IDLE_S = 600  # the longest that granian takes
+STOP_S = 2  # for requests in flight; the feeds that remain are cut
+FILES_WANTED = 16_384  # sockets, and two files for each reader of the database
+PARENT_CHECK_S = 0.5
+
+
+class AlreadyServingError(EventError):
+    """Another server has this event open."""
+
+
+def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> None:
+    """Serve the event until Ctrl-C or SIGTERM.
+
+    Raises EventError where it can't start, or where its worker fails again and again.
+    """
+    event = load_event(event_dir)
+    host = host or event.settings.host
+    port = event.settings.port if port is None else port
+    # The lock comes first: the port of an event that is served is taken too, by that server.
+    with only_server(event_dir):
+        _check_address(host, port)
+        for warning in (check_directory(event), disk.room(event.path).warning):
+            if warning:
+                click.echo(f"Warning: {warning}", err=True)
+        _raise_file_limit()
+        server = _granian(event, host, port)
+        server.on_startup(lambda: _announce(event, host, port))
+        server.on_shutdown(lambda: _fold_journal(event))
+        loader = partial(_load, os.getpid(), str(event_dir), port)
+        server.serve(target_loader=loader, wrap_loader=False)
+    if server.failed:
+        raise EventError(server.failed)
+    click.echo("Stopped.")
+
+
+@contextlib.contextmanager
+def only_server(event_dir: Path) -> Iterator[None]:
+    """Hold the event's lock. Raises AlreadyServingError while another process holds it."""
+    path = event_dir / LOCK_NAME
+    try:
+        opened = path.open("a+")
+    except OSError as error:
+        found = disk.trouble(error, path)
+        raise EventError(str(found or f"{path} can't be written: {error.strerror}.")) from None
+    with opened as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            holder = lock.read(20).strip()
+            who = f"process {holder}" if holder.isdigit() else "another process"
+            raise AlreadyServingError(
+                f"this event is already being served by {who}. Stop that one first (Ctrl-C, or "
+                f"`kill {holder}`); two servers would give out a hall's places twice."
+                if holder.isdigit()
+                else f"this event is already being served by {who}. Stop that one first."
+            ) from None
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without its name
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+        yield
+
+
+def _granian(event: Event, host: str, port: int) -> Supervisor:
+    return Supervisor(
+        target="hallkeeper",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=BLOCKING_THREADS,
+        blocking_threads_idle_timeout=THREAD_IDLE_S,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_MS),
+        websockets=False,
+        log_enabled=False,
+        log_access=False,
+        ssl_cert=event.certificate_path,
+        ssl_key=event.certificate_key_path,
+        ssl_protocol_min=SSLProtocols.tls13,
+        workers_kill_timeout=STOP_S,
+    )
+
+
+def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask":
+    """In the worker: the app with its heartbeat, and a watch on the supervisor, so that no worker
+    outlives it.
+    """
+    threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
+    try:
+        app = open_app(Path(event_dir), port)
+    except (EventError, DatabaseError, NewerVersionError) as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(REFUSED) from None
+    beat(app, app.extensions["hallkeeper"].database, beats)
+    Guard(port, app.extensions["hallkeeper"].lanes.is_known).start()
+    app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    gc.collect()
+    gc.freeze()  # what is loaded stays: to look through it again took 60 ms, and all waited
+    return app
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_S)
+    os._exit(1)  # as after a power cut: what was acknowledged is on disk
+
+
+def _announce(event: Event, host: str, port: int) -> None:
+    here = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    for line in announcement(event, here, port):
+        click.echo(line)
+
+
+def announcement(event: Event, host: str, port: int) -> list[str]:
+    """What `serve` prints: where it is, how to tell that it is the right server, how to stop it."""
+    here = f"[{host}]" if ":" in host else host
+    names = dict.fromkeys((event.settings.public_host, here))
+    return [
+        f"Serving {' / '.join(event.settings.name.values())}",
+        *(f"  https://{name}:{port}/" for name in names),
+        "  The certificate is the event's own; browsers warn once. Its fingerprints (SHA-256):",
+        f"  certificate  {_pairs(_certificate_digest(event.certificate_path))}",
+        f"  public key   {_pairs(event.spki_sha256.hex())}",
+        "Stop with Ctrl-C.",
+    ]
+
+
+def _certificate_digest(path: Path) -> str:
+    return x509.load_pem_x509_certificate(path.read_bytes()).fingerprint(hashes.SHA256()).hex()
+
+
+def _pairs(digest: str) -> str:
+    """As browsers show it: AB:CD:…"""
+    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)).upper()
+
+
+def _check_address(host: str, port: int) -> None:
+    """Say plainly what granian would only die of. Raises EventError."""
+    if not 1 <= port <= 65535:
+        raise EventError(f"port {port} is not between 1 and 65535")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        reason = error.strerror or "it is not an address of this machine"
+        raise EventError(
+            f"can't listen on {host} port {port}: {reason}. Choose another with --host and --port."
+        ) from None
+
+
+def _raise_file_limit() -> None:
+    """Many systems allow 1024 open files, which 300 held feeds and their readers would exceed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _fold_journal(event: Event) -> None:
+    """The last to close folds SQLite's write-ahead log in: one file again, easy to copy."""
+    with contextlib.suppress(sqlite3.Error, DatabaseError):  # it is only for convenience
+        database.connect(event.database_path).close()

@@ -1,0 +1,199 @@
+"""The supervisor of `hallkeeper serve`: it starts the worker again where that has failed or hangs.
+
+A worker that died says by its exit status why. One that lives but does nothing is found by its
+heartbeat, which goes through the app and the writer's thread. To systemd, whose unit ships as
+server/cli/systemd/hallkeeper.service, the supervisor vouches for the worker's answers, never for
+its own life alone.
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+from flask import Flask
+from granian.server.mp import MPServer, WorkerProcess
+
+from server.storage import disk
+from server.storage.database import Database, DatabaseError
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 2.0
+LOOK_S = 0.5
+HANG_S = 30.0  # without a heartbeat; longer than a write waits for another process's import
+START_S = 120.0  # for the first heartbeat: a large event takes a while to open
+QUICK_S = 60.0  # a worker that failed sooner may fail again at once
+FAILURES_MAX = 6  # quick ones, one after the other
+PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # before each new worker
+REFUSED = 3  # the worker's exit status where it has said why it can't start
+# For tests alone: seconds, instead of HANG_S and of how long threads wait for work.
+HANG_VARIABLE = "HALLKEEPER_TEST_HANG_S"
+THREAD_IDLE_VARIABLE = "HALLKEEPER_TEST_THREAD_IDLE_S"
+
+
+class Supervisor(MPServer):  # granian has few types: hence what mypy is told to overlook
+    """Granian with one worker, which is replaced where it fails. `failed` says why it gave up."""
+
+    failed = ""
+
+    def startup(self, spawn_target: Any, target_loader: Any) -> None:
+        idle = os.environ.get(THREAD_IDLE_VARIABLE)
+        if idle:  # less than granian takes at its front door
+            self.blocking_threads_idle_timeout = int(idle)
+        self._hang_s = float(os.environ.get(HANG_VARIABLE, HANG_S))
+        self._quick_failures = 0
+        self._ready = False
+        super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+
+    def _spawn_worker(  # type: ignore[override]
+        self, idx: int, target: Any, callback_loader: Any
+    ) -> WorkerProcess:
+        self._beats, sender = multiprocessing.Pipe(duplex=False)
+        self._started_at = time.monotonic()
+        self._beat_at: float | None = None
+        loader = partial(callback_loader, sender)
+        worker: WorkerProcess = super()._spawn_worker(idx, target, loader)
+        return worker
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        """Until a signal, or until the worker has failed too often.
+
+        This takes the place of granian's own loop, which starts the new worker beside the old one,
+        and ends without a reason.
+        """
+        while not self._wait(LOOK_S):
+            self._listen()
+            worker: Any = self.wrks[0]
+            if self.reload_signal:
+                self.reload_signal = False
+                worker.terminate()
+                worker.join(self.workers_kill_timeout)
+                worker.kill()
+                worker.join()
+                self._replace(spawn_target, target_loader)
+            elif not worker.is_alive():
+                if not self._after_failure(said(worker.inner.exitcode)):
+                    return
+                self._replace(spawn_target, target_loader)
+            elif self._hangs():
+                limit_s = self._hang_s if self._beat_at else START_S
+                log.error("The server's worker has not answered for %.0f s: it is ended.", limit_s)
+                worker.inner.kill()
+                worker.inner.join()
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait; whether the server shall stop."""
+        self.main_loop_interrupt.wait(seconds)
+        if not self.interrupt_signal:
+            self.main_loop_interrupt.clear()
+        return bool(self.interrupt_signal)
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while self._beats.poll():
+                self._beats.recv_bytes()
+                self._beat_at = time.monotonic()
+        if self._beat_at is None or time.monotonic() - self._beat_at > self._hang_s:
+            return
+        if not self._ready:
+            self._ready = True
+            notify("READY=1\nSTATUS=Serving")
+        notify("WATCHDOG=1")
+
+    def _hangs(self) -> bool:
+        if self._beat_at is None:
+            return time.monotonic() - self._started_at > START_S
+        return time.monotonic() - self._beat_at > self._hang_s
+
+    def _after_failure(self, why: str) -> bool:
+        """Log it and pause; whether to go on."""
+        lived_s = time.monotonic() - self._started_at
+        self._quick_failures = self._quick_failures + 1 if lived_s < QUICK_S else 1
+        if not self._ready:  # it never served, and would say the same again
+            self.failed = f"the server's worker could not start: it {why}"
+            return False
+        if self._quick_failures >= FAILURES_MAX:
+            self.failed = (
+                f"the server's worker has failed {FAILURES_MAX} times within a minute of its "
+                f"start; the last one {why}. What was acknowledged is on disk. Look at the lines "
+                "above, mend the cause, and start the server again."
+            )
+            return False
+        pause_s = PAUSES_S[min(self._quick_failures, len(PAUSES_S)) - 1]
+        log.error(
+            "The server's worker %s after %.0f s. What was acknowledged is on disk. Starting "
+            "another%s.", why, lived_s, f" in {pause_s:.0f} s" if pause_s else ""
+        )  # fmt: skip
+        return not self._wait(pause_s) if pause_s else True
+
+    def _replace(self, spawn_target: Any, target_loader: Any) -> None:
+        self.interrupt_children.clear()
+        self._beats.close()
+        worker: Any = self._spawn_worker(0, spawn_target, target_loader)
+        worker.start()
+        self.wrks[0] = worker
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        notify("STOPPING=1")
+        self.interrupt_children.clear()  # `failed` says it
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+
+def said(exitcode: int | None) -> str:
+    """What became of a process, by its exit status."""
+    if exitcode is None:
+        return "was lost"
+    if exitcode >= 0:
+        return f"ended by itself with status {exitcode}"
+    try:
+        name = signal.Signals(-exitcode).name
+    except ValueError:
+        name = f"signal {-exitcode}"
+    more = ", perhaps for lack of memory" if -exitcode == signal.SIGKILL else ""
+    return f"was killed by {name}{more}"
+
+
+def beat(app: Flask, database: Database, sender: Connection, every_s: float = BEAT_S) -> None:
+    """In the worker: from now on, tell the supervisor that the app answers and the writer works.
+
+    What they answer does not matter: no new worker would mend a full disk.
+    """
+    client = app.test_client(use_cookies=False)
+    room = disk.Watch(database.path)
+
+    def run() -> None:
+        while True:
+            try:
+                client.get("/admin/sign-in")
+                with contextlib.suppress(sqlite3.Error, DatabaseError):
+                    database.write(lambda db: None)
+                sender.send_bytes(b".")
+                room.look()
+            except OSError:
+                return  # the supervisor is gone
+            except Exception as error:
+                log.error("the heartbeat failed: %s", type(error).__name__)
+            time.sleep(every_s)
+
+    threading.Thread(target=run, name="heartbeat", daemon=True).start()
+
+
+def notify(state: str) -> None:
+    """Tell systemd, where it started us and asked for it (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return
+    if address.startswith("@"):  # a name that is in no directory
+        address = f"\0{address[1:]}"
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect(address)
+        sender.sendall(state.encode())

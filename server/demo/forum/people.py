@@ -1,0 +1,112 @@
+"""The made-up roster: thousands of people by a seed, as the CSV file that the real import reads.
+
+Nobody here exists: names are drawn from short lists, given and family names apart. The first people
+of the roster have parts in the demo's films.
+"""
+
+import csv
+import io
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.demo.forum import names
+
+# How many of 100 people have each category.
+CATEGORY_WEIGHTS = {
+    "delegate": 55,
+    "speaker": 6,
+    "exhibitor": 14,
+    "press": 5,
+    "staff": 5,
+    "vip": 3,
+    "visitor": 12,
+}
+COLUMNS = (
+    "external_id", "given_name", "family_name", "organisation", "country", "email", "category",
+    "days", "language",
+)  # fmt: skip
+
+# Who is needed at the doors: part, category, event days, how many. `script` says who they are.
+CAST = (
+    ("seat", "delegate", "all", 40),
+    ("seat", "speaker", "all", 8),
+    ("visitor", "visitor", "all", 6),
+    ("invited", "visitor", "1-2", 2),
+    ("refused", "delegate", "all", 2),
+    ("wrongday", "delegate", "2-6", 4),
+    ("revoked", "speaker", "all", 4),
+    ("lost", "delegate", "all", 4),
+    ("guest", "exhibitor", "all", 24),
+    ("mover", "delegate", "all", 2),
+    ("shared", "delegate", "all", 1),
+    ("early", "press", "all", 4),
+    ("vip", "vip", "all", 2),
+    ("talker", "speaker", "all", 2),
+)
+CAST_SIZE = sum(part[3] for part in CAST)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One line of the roster, and the person's part in the films ("" for most)."""
+
+    external_id: str
+    given_name: str
+    family_name: str
+    organisation: str
+    country: str
+    category: str
+    language: str
+    days: str
+    part: str = ""
+
+    @property
+    def email(self) -> str:
+        """An address in a domain that is kept free for examples (RFC 2606)."""
+        return f"{self.external_id.lower()}@forum.example"
+
+
+def make_people(seed: int, count: int) -> list[Person]:
+    """`count` people, the same for the same seed, and the beginning of any longer roster."""
+    dice = random.Random(f"people {seed}")
+    parts = [part for part in CAST for _ in range(part[3])]
+    return [
+        _person(dice, number, *(parts[number - 1][:3] if number <= len(parts) else ("", "", "")))
+        for number in range(1, count + 1)
+    ]
+
+
+def roster_csv(people: Sequence[Person]) -> bytes:
+    """The roster as a spreadsheet would save it."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows([[getattr(person, column) for column in COLUMNS] for person in people])
+    return text.getvalue().encode()
+
+
+def _person(dice: random.Random, number: int, part: str, category: str, days: str) -> Person:
+    """Somebody; category and days by the dice, unless the part says them."""
+    origin = dice.choices(names.ORIGINS, [one.weight for one in names.ORIGINS])[0]
+    drawn = dice.choices(list(CATEGORY_WEIGHTS), list(CATEGORY_WEIGHTS.values()))[0]
+    category = category or drawn
+    if not days:  # visitors come for a day or two, the others for the whole forum
+        days = dice.choice(("all", "1", "1-2", "2,3", "6")) if category == "visitor" else "all"
+    return Person(
+        external_id=f"F{number:05d}",
+        given_name=dice.choice(origin.given),
+        family_name=dice.choice(origin.family),
+        organisation=_organisation(dice, origin.language),
+        country=dice.choice(origin.countries),
+        category=category,
+        language=origin.language,
+        days=days,
+        part=part,
+    )
+
+
+def _organisation(dice: random.Random, language: str) -> str:
+    if language == "zh":
+        return "".join(dice.choice(part) for part in names.ORGANISATIONS_ZH)
+    return " ".join(dice.choice(part) for part in names.ORGANISATIONS)

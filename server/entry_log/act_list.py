@@ -1,0 +1,164 @@
+"""Acts of the entry log to look at: who did what when, and as CSV.
+
+They stand in the order of the server's clock, and of the log where that says the same. Pages are
+keyed by both, so that turning to the thousandth costs what turning to the first does.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from server.entry_log.act_words import Names, Subject, label, subject_text
+from server.storage.csv_cells import csv_chunks
+from server.web.display import Clock
+
+PAGE_ROWS = 50
+CHUNK_ROWS = 2000
+COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
+# As the indexes of m013_acts have them, word for word.
+_ACT = "json_extract(CAST(body AS TEXT), '$.act')"
+_BY = "json_extract(CAST(body AS TEXT), '$.by')"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which acts; None: any. `since` inclusive, `until` exclusive, by the server's clock (ms)."""
+
+    by: str | None = None
+    act: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def index(self) -> str:
+        """The index that serves it, however many acts there are."""
+        if self.by is None:
+            return "leaf_act_at" if self.act is None else "leaf_act"
+        return "leaf_act_by" if self.act is None else "leaf_act_by_act"
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where a page ends: an act's time (Unix ms) and its number in the entry log."""
+
+    at: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.at}-{self.number}"
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act, as its leaf has it."""
+
+    number: int
+    at: int
+    by: str
+    act: str
+    subject: Subject
+
+    @property
+    def edge(self) -> Edge:
+        return Edge(self.at, self.number)
+
+    @property
+    def serial(self) -> int | None:
+        """Whom it was about, where that is an attendee."""
+        found = self.subject.get("serial")
+        return found if isinstance(found, int) else None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Newest first. `older` and `newer` are the edges to go on from; None: nothing there."""
+
+    acts: list[Act]
+    older: Edge | None
+    newer: Edge | None
+
+
+def page(
+    db: sqlite3.Connection,
+    wanted: Filter,
+    *,
+    before: Edge | None = None,
+    after: Edge | None = None,
+    rows: int = PAGE_ROWS,
+) -> Page:
+    """The page that ends just before the act `before`, or begins just after `after`."""
+    upwards = after is not None and before is None
+    edge = after if upwards else before
+    found = _acts(db, wanted, edge, rows + 1, upwards=upwards)
+    more = len(found) > rows
+    found = found[:rows]
+    if upwards:
+        found.reverse()
+    behind = more if upwards else before is not None
+    ahead = after is not None if upwards else more
+    return Page(
+        found,
+        older=found[-1].edge if found and ahead else None,
+        newer=found[0].edge if found and behind else None,
+    )
+
+
+def csv_lines(db: sqlite3.Connection, wanted: Filter, time_zone: str) -> Iterator[str]:
+    """Yield the filtered acts as CSV, oldest first, in words and as the entry log has them.
+
+    Acts that are done meanwhile are left out. Attendees appear by badge number alone.
+    """
+    return csv_chunks(COLUMNS, _chunks(db, wanted, Clock(ZoneInfo(time_zone))))
+
+
+def _chunks(
+    db: sqlite3.Connection, wanted: Filter, clock: Clock
+) -> Iterator[list[tuple[object, ...]]]:
+    names = Names(db)
+    (end,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM leaf").fetchone()
+    last: Edge | None = Edge(-1, -1)
+    while last is not None:
+        found = _acts(db, wanted, last, CHUNK_ROWS, upwards=True)
+        last = found[-1].edge if len(found) == CHUNK_ROWS else None
+        yield [_cells(one, names, clock) for one in found if one.number <= end]
+
+
+def _cells(one: Act, names: Names, clock: Clock) -> tuple[object, ...]:
+    return (
+        one.number,
+        clock.machine(one.at),
+        names.who(one.by),
+        label(one.act),
+        names.about(one.act, one.subject),
+        one.by,
+        one.act,
+        subject_text(one.subject),
+    )
+
+
+def _acts(
+    db: sqlite3.Connection, wanted: Filter, edge: Edge | None, rows: int, *, upwards: bool
+) -> list[Act]:
+    sign, order = (">", "ASC") if upwards else ("<", "DESC")
+    given: list[tuple[str, tuple[str | int, ...] | None]] = [
+        (f"{_BY} = ?", None if wanted.by is None else (wanted.by,)),
+        (f"{_ACT} = ?", None if wanted.act is None else (wanted.act,)),
+        ("at >= ?", None if wanted.since is None else (wanted.since,)),
+        ("at < ?", None if wanted.until is None else (wanted.until,)),
+        (f"(at, number) {sign} (?, ?)", None if edge is None else (edge.at, edge.number)),
+    ]
+    used = [(text, values) for text, values in given if values is not None]
+    conditions = " AND ".join(("kind = 'act'", *(text for text, _ in used)))
+    found = db.execute(
+        f"SELECT number, at, body FROM leaf INDEXED BY {wanted.index} WHERE {conditions}"
+        f" ORDER BY at {order}, number {order} LIMIT ?",
+        (*(value for _, values in used for value in values), rows),
+    )
+    return [_act(*row) for row in found]
+
+
+def _act(number: int, at: int, body: bytes) -> Act:
+    told = json.loads(body)
+    return Act(number, at, told["by"], told["act"], told["subject"])

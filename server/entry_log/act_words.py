@@ -1,0 +1,156 @@
+"""What acts of the entry log say, in plain English: what was done, and what about.
+
+A leaf has ids alone. Their names are looked up when they are read, so that a name can be erased.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from badges.credential.badge_number import SERIAL_MAX, badge_number
+from server.storage.localized import names_of, text_in
+
+COMMAND_LINE = "command-line"
+NOBODY = "nobody"
+WHO = {COMMAND_LINE: "The server's command line", NOBODY: "Nobody signed in"}
+
+Subject = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What was done, and pieces of what about: each is said where the act has all its fields."""
+
+    label: str
+    about: tuple[str, ...] = ()
+
+
+_OF_USER = ("{user}",)
+_OF_KIOSK = ("{kiosk}, generation {generation}",)
+_OF_BADGE = ("Badge {serial}", "({reason})")
+_CALLER, _UNLISTED = "by address {caller}", "({unlisted} more not listed)"
+
+WORDS: Mapping[str, Words] = {
+    "signed_in": Words("Signed in", (_CALLER, "after {refused_before} refused tries")),
+    "signed_out": Words("Signed out"),
+    "sign_in_refused": Words("Sign-in refused", ("{user}", _CALLER, _UNLISTED)),
+    "sign_in_slowed": Words(
+        "Guesses at a password slowed down",
+        ("{user}", _CALLER, "after {tries} tries", _UNLISTED),
+    ),
+    "time_epoch": Words("The server's clock was set", ("by {by_ms} ms",)),
+    "badge_no_copy": Words("Said that a badge is no copy", ("Badge {serial}, issue {issue}",)),
+    "password_changed": Words("Changed their own password"),
+    "password_set": Words("Gave a new password", _OF_USER),
+    "sessions_ended": Words("Ended sessions", ("{user}:", "{count}")),
+    "user_added": Words("Added a user", ("{user}", "as {role}")),
+    "user_disabled": Words("Shut a user out", _OF_USER),
+    "user_enabled": Words("Let a user in again", _OF_USER),
+    "user_unlocked": Words("Unlocked a user", _OF_USER),
+    "role_set": Words("Set a role", ("{user}:", "{role}")),
+    "pin_set": Words("Set a PIN for the doors", _OF_USER),
+    "pin_removed": Words("Removed a PIN", _OF_USER),
+    "attendee_added": Words("Registered an attendee", ("Badge {serial}",)),
+    "attendee_changed": Words("Changed an attendee", ("Badge {serial}:", "{columns}")),
+    "people_looked_up": Words(
+        "Looked people up at a door", ("{kiosk}, generation {generation}:", "{answers} found")
+    ),
+    "people_searched": Words("Searched the attendees", ("{answers} found",)),
+    "roster_imported": Words(
+        "Imported attendees",
+        ("{added} added,", "{updated} changed,", "{skipped} skipped,", "{invited} invited"),
+    ),
+    "venue_imported": Words(
+        "Imported the venue", ("{halls} halls,", "{doors} doors,", "{sessions} sessions")
+    ),
+    "session_removed": Words("Removed a session", ("{session}",)),
+    "badges_issued": Words("Issued badges", ("{count}",)),
+    "badge_reissued": Words("Replaced a badge", ("Badge {serial}, issue {issue}", "({reason})")),
+    "badge_revoked": Words("Revoked a badge", _OF_BADGE),
+    "badge_reinstated": Words("Reinstated a badge", _OF_BADGE),
+    "badges_printed": Words("Printed badges", ("{count}", "Badge {serial}")),
+    "hall_closed": Words("Closed a hall", ("{hall}",)),
+    "hall_opened": Words("Opened a hall again", ("{hall}",)),
+    "capacity_set": Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),
+    "hall_cleared": Words("Counted a hall as empty", ("{hall}:", "{stays} stays ended")),
+    "kiosk.add": Words("Added a kiosk", (*_OF_KIOSK, "at {door}")),
+    "kiosk.confirm": Words("Confirmed a kiosk", _OF_KIOSK),
+    "kiosk.retire": Words("Retired a kiosk", _OF_KIOSK),
+    "kiosk.fence": Words("Fenced a kiosk", _OF_KIOSK),
+    "kiosk_moved": Words("Moved a kiosk", (*_OF_KIOSK, "to {door}", "(before: {from})")),
+    "kiosk_attested": Words(
+        "Attested a lost kiosk's places", ("{hall}:", *_OF_KIOSK, "together with {with}")
+    ),
+    "entries_exported": Words("Exported entries as CSV", ("of {hall}", "at {door}")),
+    "acts_exported": Words("Exported acts as CSV"),
+    "restored": Words("Restored the server from a backup", ("server number {incarnation}",)),
+}
+
+
+def label(act: str) -> str:
+    """What was done. An act that has no words of its own is told by its name."""
+    known = WORDS.get(act)
+    return known.label if known else act.replace("_", " ").replace(".", " ").capitalize()
+
+
+class Names:
+    """What the ids of acts are called now."""
+
+    def __init__(self, db: sqlite3.Connection, language: str = "en") -> None:
+        self._users = {row[0]: row[1] for row in db.execute("SELECT user_id, name FROM user")}
+        self._by_field = {
+            "hall": _names(db, "SELECT hall_id, names FROM hall", language),
+            "door": _names(db, "SELECT door_id, names FROM door", language),
+            "session": _names(db, "SELECT session_id, titles FROM session", language),
+        }
+        self._by_field["from"] = self._by_field["door"]
+
+    def who(self, by: str) -> str:
+        """The actor, as the entry log has it."""
+        return WHO.get(by) or self._account(by) or by
+
+    def about(self, act: str, subject: Subject) -> str:
+        """What the act was about, in one line."""
+        known = WORDS.get(act)
+        given = {key: value for key, value in subject.items() if value is not None}
+        values = {key: self._value(key, value) for key, value in given.items()}
+        if known is None:
+            return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items())
+        pieces = (piece for piece in known.about if _fields(piece) <= values.keys())
+        return " ".join(piece.format_map(values) for piece in pieces).rstrip(" ,:")
+
+    def _account(self, by: str) -> str | None:
+        kind, _, number = by.partition(":")
+        known = number.isascii() and number.isdigit() and number == str(int(number))
+        return self._users.get(int(number)) if kind == "user" and known else None
+
+    def _value(self, field: str, value: str | int) -> str:
+        if field == "user":
+            name = self._users.get(value) if isinstance(value, int) else None
+            return name or f"account {value}"
+        if field == "with":
+            return self.who(str(value))
+        if field == "serial" and isinstance(value, int) and 0 <= value <= SERIAL_MAX:
+            return badge_number(value)
+        if field in self._by_field and isinstance(value, int):
+            return self._by_field[field].get(value) or f"{field} {value}"
+        return f"{value:,}" if isinstance(value, int) else value.replace("_", " ")
+
+
+def _names(db: sqlite3.Connection, query: str, language: str) -> dict[int, str]:
+    return {row[0]: text_in(names_of(row[1]), language) for row in db.execute(query)}
+
+
+def _fields(piece: str) -> set[str]:
+    return set(_names_in(piece))
+
+
+def _names_in(piece: str) -> Iterator[str]:
+    for part in piece.split("{")[1:]:
+        yield part.partition("}")[0]
+
+
+def subject_text(subject: Subject) -> str:
+    """The ids themselves, for machines."""
+    return json.dumps(dict(subject), sort_keys=True, ensure_ascii=False)

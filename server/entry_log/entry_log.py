@@ -1,0 +1,131 @@
+"""The entry log: every scan and every admin act as a leaf of an RFC 9162 Merkle tree, in the order
+of commitment.
+
+A leaf is written in the transaction of what it records. The tree over the leaves is derived, and
+kept in memory; a checkpoint states its size and root under the event's log key (C2SP tlog-
+checkpoint).
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping
+
+from badges.credential.keys import PrivateKey
+from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from server.storage.database import Database
+
+
+def size(db: sqlite3.Connection) -> int:
+    """How many leaves there are, and so the number of the next."""
+    return int(db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()[0])
+
+
+def append(db: sqlite3.Connection, kind: str, body: bytes, now: int) -> int:
+    """Add a leaf and return its number, from 0."""
+    number = size(db)
+    extend(db, [(number, kind, body)], now)
+    return number
+
+
+def extend(db: sqlite3.Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -> None:
+    """Add leaves, each numbered (from `size`), of a kind, with its body."""
+    db.executemany(
+        "INSERT INTO leaf (number, kind, at, hash, body) VALUES (?, ?, ?, ?, ?)",
+        ((number, kind, now, leaf_hash(body), body) for number, kind, body in leaves),
+    )
+
+
+def act(
+    db: sqlite3.Connection, by: str, act: str, subject: Mapping[str, str | int | None], now: int
+) -> int:
+    """Add an admin act. `subject` has ids, never anything personal: leaves outlive erasure."""
+    body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
+    return append(db, "act", body, now)
+
+
+def acts(
+    db: sqlite3.Connection,
+    by: str,
+    act: str,
+    subjects: Iterable[Mapping[str, str | int | None]],
+    now: int,
+) -> None:
+    """Add the same act on many subjects, as `act` does on one."""
+    bodies = (
+        canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
+        for subject in subjects
+    )
+    first = size(db)
+    extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
+
+
+def newest_act(db: sqlite3.Connection, act: str, kiosk: tuple[str, int]) -> int | None:
+    """The number of the newest such act on a kiosk (name, generation); None: there is none here."""
+    body = "CAST(body AS TEXT)"
+    (number,) = db.execute(  # the index of acts has no scans, and must be told so
+        "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+        f" AND json_extract({body}, '$.act') = ?"
+        f" AND json_extract({body}, '$.subject.kiosk') = ?"
+        f" AND json_extract({body}, '$.subject.generation') = ?",
+        (act, *kiosk),
+    ).fetchone()
+    return None if number is None else int(number)
+
+
+def canonical(value: object) -> bytes:
+    """Keys sorted, no spaces, UTF-8: the same bytes as badges.record's."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Log:
+    """The tree over the committed leaves, and checkpoints of it. Safe to use from many threads."""
+
+    def __init__(self, database: Database, name: str, key: PrivateKey) -> None:
+        self._database = database
+        self._name = name
+        self._key = key
+        self._tree = Tree()
+        self._note = ""
+        self._lock = threading.Lock()
+
+    def checkpoint(self, known: int) -> tuple[str, list[bytes]]:
+        """The signed checkpoint of now, and the proof that the log of `known` leaves is its prefix.
+
+        The proof is empty where `known` is 0, the present size, or more than there is.
+        """
+        with self._lock:
+            self._catch_up()
+            if not self._note:
+                checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
+                self._note = sign_checkpoint(self._key, self._name, checkpoint)
+            if not 0 < known < self._tree.size:
+                return self._note, []
+            return self._note, self._tree.consistency(known, self._tree.size)
+
+    def size(self) -> int:
+        """How many leaves are committed."""
+        with self._lock:
+            self._catch_up()
+            return self._tree.size
+
+    def has(self, size: int, root: bytes) -> bool:
+        """Whether the first `size` leaves are those of `root`: else another log was shown."""
+        with self._lock:
+            self._catch_up()
+            return size <= self._tree.size and self._tree.root(size) == root
+
+    def rename(self, name: str) -> None:
+        """It is another log from now on, which begins with the leaves of this one."""
+        with self._lock:
+            self._name, self._note = name, ""
+
+    def _catch_up(self) -> None:
+        size = self._tree.size
+        with self._database.reading() as db:
+            for (digest,) in db.execute(
+                "SELECT hash FROM leaf WHERE number >= ? ORDER BY number", (size,)
+            ):
+                self._tree.append(digest)
+        if self._tree.size > size:
+            self._note = ""

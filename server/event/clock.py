@@ -1,0 +1,112 @@
+"""The server's own clock, and what it can't tell: that it was set.
+
+Kiosks measure their clocks against this one, and the ledger orders entries by what they measured.
+If it is set, what was measured before and what is measured since can't be compared. So the server's
+time has epochs: as long as the clock goes on with the one that nobody sets (which begins with the
+machine), it is one; after that it is another, with a number of its own. Also over restarts.
+"""
+
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from server.entry_log import entry_log
+from server.storage.database import Database
+
+JUMP_MS = 200  # by no more the clock is corrected in steps within one epoch, all of them together
+TOLD_MS = 24 * 3_600_000  # so long the overview tells of it
+_SETTING = "clock"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NUMBERS = 2**31  # drawn: a restored server must not take a number that was in use
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """Of the server's time. `ahead` is the wall clock less the one that nobody sets, in ms."""
+
+    number: int
+    ahead: int
+    boot: str  # of the machine; "" where it has no name
+    since: int  # Unix ms, by the clock as it was then
+    by_ms: int | None = None  # the clock was set by so much; None: the machine was started since
+
+
+class ServerClock:
+    """Of one process. `wall` and `steady` give ms; `steady` by a clock that nobody sets."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        wall: Callable[[], int] | None = None,
+        steady: Callable[[], int] | None = None,
+        boot: Callable[[], str] | None = None,
+    ) -> None:
+        self._database = database
+        self._wall = wall or _wall_ms
+        self._steady = steady or _steady_ms
+        self._boot = boot or _boot_id
+        self._epoch: Epoch | None = None
+        self._lock = threading.Lock()
+
+    def epoch(self) -> int:
+        """The present epoch's number, on disk. Never call it from a step of the database."""
+        with self._lock:
+            if self._epoch is None or self._was_set(self._epoch):
+                self._epoch = self._database.write(self._begin)
+            return self._epoch.number
+
+    def _ahead(self) -> int:
+        return self._wall() - self._steady()
+
+    def _was_set(self, epoch: Epoch) -> bool:
+        return abs(self._ahead() - epoch.ahead) > JUMP_MS
+
+    def _begin(self, db: sqlite3.Connection) -> Epoch:
+        known = newest(db)
+        if known is not None and not self._was_set(known):
+            return known
+        ahead, boot, now = self._ahead(), self._boot(), self._wall()
+        same_boot = known is not None and boot == known.boot != ""
+        by_ms = ahead - known.ahead if known is not None and same_boot else None
+        begun = Epoch(1 + secrets.randbelow(_NUMBERS), ahead, boot, now, by_ms)
+        text = msgspec.json.encode(begun).decode()
+        db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_SETTING, text))
+        if known is not None:
+            entry_log.act(db, "server", "time_epoch", {"number": begun.number, "by_ms": by_ms}, now)
+        return begun
+
+
+def newest(db: sqlite3.Connection) -> Epoch | None:
+    """The epoch that the server was last in; None before its first."""
+    row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
+    return None if row is None else msgspec.json.decode(row[0], type=Epoch)
+
+
+def was_set(db: sqlite3.Connection, now: int) -> Epoch | None:
+    """The epoch that began because the clock was set, where staff should still be told."""
+    epoch = newest(db)
+    if epoch is None or epoch.by_ms is None or not 0 <= now - epoch.since < TOLD_MS:
+        return None
+    return epoch
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _steady_ms() -> int:
+    """It goes on while the machine sleeps, where it can."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(clock) // 1_000_000
+
+
+def _boot_id() -> str:
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return ""

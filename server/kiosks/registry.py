@@ -1,0 +1,324 @@
+"""Kiosks: added by an admin, enrolled by a one-time code, confirmed by six words, retired or fenced
+for good.
+
+Each enrolment is a new generation with a key of its own; what an earlier one sends later is still
+its own journal.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from badges.credential.keys import BadSignatureError, PublicKey
+from badges.places.pool import KioskKey
+from badges.record import KioskId
+from badges.transparency.merkle import chain_start
+from badges.wire import wire
+from badges.wire.enrolment import (
+    TOKEN_BYTES,
+    EnrolmentCode,
+    Identity,
+    check_proof,
+    sign_identity,
+    six_words,
+)
+from server.entry_log import entry_log
+from server.event.directory import Event
+from server.feed import hub
+from server.ledger.ingest import Sender
+from server.occupancy import pools
+from server.venue import nesting
+
+CODE_LIFE_MS = 15 * 60 * 1000
+AFTER_RESTORE = 1_000  # generations above it no server before the restore has given
+KIOSK_NAME = msgspec.json.Decoder(KioskId)
+
+
+class KioskError(ValueError):
+    """What an admin asked of a kiosk can't be done; the text says why and what to do."""
+
+
+class EnrolError(ValueError):
+    """An enrolment is refused. `code` is `wrong_code` or `code_expired`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class KioskRow:
+    """One kiosk in one generation."""
+
+    kiosk: str
+    generation: int
+    door_id: int
+    door_code: str
+    door_names: str  # JSON by language
+    hall_id: int
+    hall_names: str  # JSON by language
+    state: str
+    words: str | None
+    token_expires_at: int | None
+    acked_seq: int
+    seen_at: int | None
+    health: wire.Health | None
+    waiting: int  # scans in its journal that are not in the ledger, by its last batch
+    reported_at: int | None  # when that batch came; None: never
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Places of one hall that a kiosk may use, or has used for scans not yet in the ledger."""
+
+    hall_id: int
+    hall_code: str
+    held: int
+    free: int  # of these, as it last said; the others are used
+    overrides: int  # places beyond the capacity that it holds besides
+
+
+def add_kiosk(
+    db: sqlite3.Connection,
+    event: Event,
+    kiosk: str,
+    door_code: str,
+    *,
+    address: tuple[str, int],
+    by: str,
+    now: int,
+    random: Callable[[int], bytes],
+) -> EnrolmentCode:
+    """Make a kiosk at a door and its one-time code, good for 15 minutes; or a new code for it.
+
+    A kiosk that is enrolled already gets a new generation; the present one goes on until the new
+    one is confirmed.
+    """
+    try:
+        KIOSK_NAME.decode(msgspec.json.encode(kiosk))
+    except msgspec.ValidationError:
+        raise KioskError(
+            f"{kiosk!r} is no name for a kiosk: use small letters, digits and hyphens, 32 at most"
+        ) from None
+    door = db.execute("SELECT door_id FROM door WHERE code = ?", (door_code,)).fetchone()
+    if door is None:
+        known = ", ".join(r[0] for r in db.execute("SELECT code FROM door ORDER BY code LIMIT 12"))
+        raise KioskError(f"there is no door {door_code!r}; known doors: {known or 'none'}")
+    db.execute("DELETE FROM kiosk WHERE kiosk = ? AND state IN ('waiting', 'proven')", (kiosk,))
+    (generation,) = db.execute(
+        "SELECT COALESCE(MAX(generation), 0) + 1 FROM kiosk WHERE kiosk = ?", (kiosk,)
+    ).fetchone()
+    if generation < AFTER_RESTORE and pools.was_restored_without_acts(db):
+        generation += AFTER_RESTORE  # one that is forgotten may be at work, and have stays
+    token = random(TOKEN_BYTES)
+    db.execute(
+        "INSERT INTO kiosk (kiosk, generation, door_id, state, token_hash, token_expires_at,"
+        " created_at) VALUES (?, ?, ?, 'waiting', ?, ?, ?)",
+        (kiosk, generation, door["door_id"], _token_hash(token), now + CODE_LIFE_MS, now),
+    )
+    subject = {"kiosk": kiosk, "generation": generation, "door": door["door_id"]}
+    entry_log.act(db, by, "kiosk.add", subject, now)
+    return EnrolmentCode(address[0], address[1], event.spki_sha256, token)
+
+
+def enrol(
+    db: sqlite3.Connection, event: Event, request: wire.EnrolRequest, now: int
+) -> wire.EnrolAnswer:
+    """A kiosk shows its code and key, again and again until the admin has confirmed.
+
+    Raises EnrolError. A code serves the first key that was shown with it, and no other.
+    """
+    row = db.execute(
+        "SELECT * FROM kiosk WHERE token_hash = ?", (_token_hash(request.token),)
+    ).fetchone()
+    if row is None:
+        raise EnrolError("wrong_code", "No kiosk waits for this code. Ask for a new one.")
+    if row["token_expires_at"] <= now and row["state"] in ("waiting", "proven"):
+        raise EnrolError("code_expired", "This code was good for 15 minutes. Ask for a new one.")
+    if row["public_key"] is not None and row["public_key"] != request.public_key:
+        raise EnrolError("wrong_code", "Another device has used this code. Ask for a new one.")
+    try:
+        check_proof(PublicKey(request.public_key), request.token, request.signature)
+    except BadSignatureError:
+        raise EnrolError("wrong_code", "The kiosk could not prove its key.") from None
+    if row["state"] == "waiting":
+        db.execute(
+            "UPDATE kiosk SET state = 'proven', public_key = ?, words = ? WHERE token_hash = ?",
+            (request.public_key, six_words(request.public_key, request.token), row["token_hash"]),
+        )
+    if row["state"] in ("waiting", "proven"):
+        return wire.EnrolAnswer(confirmed=False)
+    return wire.EnrolAnswer(
+        confirmed=True,
+        identity=row["identity"],
+        root_key=event.root_key.public.raw,
+        event_id=event.event_id,
+    )
+
+
+def confirm(db: sqlite3.Connection, event: Event, kiosk: str, *, by: str, now: int) -> None:
+    """The admin has compared the six words: the kiosk becomes one of the event's.
+
+    An earlier generation at work is retired: its places stay counted until it has returned them.
+    """
+    row = db.execute(
+        "SELECT * FROM kiosk WHERE kiosk = ? AND state = 'proven'", (kiosk,)
+    ).fetchone()
+    if row is None:
+        raise KioskError(f"kiosk {kiosk!r} has not shown its code yet; enter the code there first")
+    for old in db.execute(
+        "SELECT generation FROM kiosk WHERE kiosk = ? AND state = 'active'", (kiosk,)
+    ).fetchall():
+        _stop(db, kiosk, old["generation"], "retired", by, now)
+    generation = row["generation"]
+    identity = Identity(event.event_id, kiosk, generation, row["public_key"], now)
+    changed = db.execute(
+        "UPDATE kiosk SET state = 'active', identity = ?, head = ?"
+        " WHERE kiosk = ? AND generation = ? AND state = 'proven'",
+        (
+            sign_identity(event.root_key, identity),
+            chain_start(kiosk, generation),
+            kiosk,
+            generation,
+        ),
+    ).rowcount
+    assert changed == 1
+    for hall_id in nesting.halls_of(db, row["door_id"]):
+        pools.enrol(db, hall_id, (kiosk, generation))
+    subject = {"kiosk": kiosk, "generation": generation, "key": row["public_key"].hex()}
+    entry_log.act(db, by, "kiosk.confirm", subject, now)
+
+
+def retire(db: sqlite3.Connection, kiosk: str, *, by: str, now: int) -> None:
+    """End a kiosk's work: it admits nobody from when it hears of it, and hands in its journal."""
+    rows = db.execute(
+        "SELECT generation FROM kiosk WHERE kiosk = ? AND state IN ('active', 'waiting', 'proven')",
+        (kiosk,),
+    ).fetchall()
+    if not rows:
+        raise KioskError(f"there is no kiosk {kiosk!r} at work")
+    for row in rows:
+        _stop(db, kiosk, row["generation"], "retired", by, now)
+
+
+def fence(db: sqlite3.Connection, kiosk: str, generation: int, *, by: str, now: int) -> None:
+    """A lost kiosk: nothing more is granted to it; its places stay counted as possibly used."""
+    _stop(db, kiosk, generation, "fenced", by, now)
+
+
+def fence_forked(db: sqlite3.Connection, key: KioskKey, now: int) -> None:
+    """Its journal is not the one that it sent before: nothing more is granted to it
+    (docs/design/places.md, rule 9).
+    """
+    with suppress(KioskError):
+        fence(db, *key, by="server", now=now)
+
+
+def kiosks(db: sqlite3.Connection) -> list[KioskRow]:
+    """All kiosks, the newest generation of each first."""
+    rows = db.execute(
+        "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
+        " h.hall_id, h.names AS hall_names, k.state, k.words, k.token_expires_at, k.acked_seq,"
+        " k.seen_at, k.health, MAX(0, k.last_seq - k.acked_seq) AS waiting, k.reported_at"
+        " FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
+        " ORDER BY k.kiosk, k.generation DESC"
+    )
+    return [KioskRow(**{**dict(row), "health": _health(row["health"])}) for row in rows]
+
+
+def holdings(db: sqlite3.Connection) -> dict[KioskKey, list[Holding]]:
+    """Where each kiosk holds places, in the order of the halls' codes."""
+    found: dict[KioskKey, list[Holding]] = {}
+    for row in db.execute(
+        "SELECT a.kiosk, a.generation, a.hall_id, h.code, SUM(IIF(a.override, 0, a.held)) AS held,"
+        " SUM(IIF(a.override, 0, a.free)) AS free, SUM(IIF(a.override, a.held, 0)) AS overrides"
+        " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
+        "  FROM place_account) a JOIN hall h USING (hall_id)"
+        " GROUP BY a.kiosk, a.generation, a.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"
+    ):
+        found.setdefault((row[0], row[1]), []).append(Holding(*row[2:]))
+    return found
+
+
+def sender(db: sqlite3.Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
+    """The kiosk as one that sends, its door, and its last counter; None where it is not
+    enrolled.
+    """
+    row = db.execute(
+        "SELECT public_key, state, acked_seq, head, door_id FROM kiosk"
+        " WHERE kiosk = ? AND generation = ? AND state IN ('active', 'retired', 'fenced')"
+        " AND head IS NOT NULL",
+        (kiosk, generation),
+    ).fetchone()
+    if row is None:
+        return None
+    found = Sender(
+        kiosk, generation, row["public_key"], row["state"], row["acked_seq"], row["head"]
+    )
+    return found, row["door_id"]
+
+
+def count_request(db: sqlite3.Connection, key: tuple[str, int], counter: int, now: int) -> bool:
+    """Keep a request's counter; False where it has not risen: the request is a replay."""
+    changed = db.execute(
+        "UPDATE kiosk SET counter = ?, seen_at = ?"
+        " WHERE kiosk = ? AND generation = ? AND counter < ?",
+        (counter, now, *key, counter),
+    ).rowcount
+    return changed == 1
+
+
+def last_request(db: sqlite3.Connection, key: tuple[str, int]) -> int:
+    """The highest counter of the kiosk's requests so far."""
+    sql = "SELECT counter FROM kiosk WHERE kiosk = ? AND generation = ?"
+    (counter,) = db.execute(sql, key).fetchone()
+    return int(counter)
+
+
+def keep_health(
+    db: sqlite3.Connection, key: tuple[str, int], batch: wire.ScanBatch, now: int
+) -> None:
+    """What the kiosk says of itself: its health, how long its journal is, and how far it follows
+    log and feed.
+    """
+    db.execute(
+        "UPDATE kiosk SET health = ?, log_size = MAX(log_size, ?), cursor = ?, resting = ?,"
+        " last_seq = ?, reported_at = ?"
+        " WHERE kiosk = ? AND generation = ?",
+        (
+            wire.encode(batch.health).decode(),
+            batch.log_size,
+            batch.cursor,
+            batch.resting,
+            batch.last_seq,
+            now,
+            *key,
+        ),
+    )
+
+
+def _health(text: str | None) -> wire.Health | None:
+    return None if text is None else wire.decode(text.encode(), wire.Health)
+
+
+def _stop(
+    db: sqlite3.Connection, kiosk: str, generation: int, state: str, by: str, now: int
+) -> None:
+    changed = db.execute(
+        "UPDATE kiosk SET state = ? WHERE kiosk = ? AND generation = ? AND state <> ?",
+        (state, kiosk, generation, state),
+    ).rowcount
+    if changed != 1:
+        raise KioskError(f"kiosk {kiosk!r} in generation {generation} is {state} already")
+    pools.fence(db, (kiosk, generation))
+    hub.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
+    subject: dict[str, str | int | None] = {"kiosk": kiosk, "generation": generation}
+    entry_log.act(db, by, f"kiosk.{'fence' if state == 'fenced' else 'retire'}", subject, now)
+
+
+def _token_hash(token: bytes) -> bytes:
+    return hashlib.sha256(b"hallkeeper/token/v1\x00" + token).digest()

@@ -1,0 +1,56 @@
+"""A kiosk moves to another door: a supervisor carried it there, and nobody need enrol it again.
+
+Its places in the old hall are called back; what it sends of there stays valid.
+"""
+
+import sqlite3
+
+from badges.places.pool import KioskKey
+from badges.wire import wire
+from badges.wire.supervisor import DoorChoice
+from server.entry_log import entry_log
+from server.feed import hub
+from server.occupancy import grants, pools
+from server.storage.localized import names_of
+from server.venue import nesting
+
+MOVES_MAX = 10  # of one kiosk within `WINDOW_MS`: a stolen one must not gather every hall's places
+WINDOW_MS = 60 * 60_000
+
+
+class NoSuchDoorError(ValueError):
+    """There is no such door in the event."""
+
+
+def choices(db: sqlite3.Connection) -> list[DoorChoice]:
+    """Every door, hall by hall."""
+    rows = db.execute(
+        "SELECT d.door_id, d.names, h.names AS hall_names, d.mode"
+        " FROM door d JOIN hall h USING (hall_id) ORDER BY h.code, d.code"
+    )
+    return [DoorChoice(row[0], names_of(row[1]), names_of(row[2]), row[3]) for row in rows]
+
+
+def move(db: sqlite3.Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:
+    """The kiosk stands at that door from now on; harmless where it does already.
+
+    The kiosk hears of it and takes a new snapshot, and with that the new hall's feed. Raises
+    NoSuchDoorError.
+    """
+    name, generation = kiosk
+    (old_door,) = db.execute(
+        "SELECT door_id FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
+    ).fetchone()
+    found = db.execute("SELECT hall_id FROM door WHERE door_id = ?", (door_id,)).fetchone()
+    if found is None:
+        raise NoSuchDoorError(f"door {door_id}")
+    if old_door == door_id:
+        return
+    db.execute("UPDATE kiosk SET door_id = ? WHERE kiosk = ? AND generation = ?", (door_id, *kiosk))
+    for hall_id in nesting.halls_of(db, door_id):
+        pools.enrol(db, hall_id, kiosk)
+    hub.publish(db, wire.VenueChanged(), kiosk=name)
+    subject = {"kiosk": name, "generation": generation, "door": door_id, "from": old_door}
+    entry_log.act(db, by, "kiosk_moved", subject, now)
+    for hall_id in {*nesting.halls_of(db, old_door), *nesting.halls_of(db, door_id)}:
+        grants.share(db, hall_id, now)

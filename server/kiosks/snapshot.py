@@ -1,0 +1,92 @@
+"""What one kiosk's door needs to know, as one snapshot at one place of the feed."""
+
+import json
+import sqlite3
+from collections.abc import Collection
+
+import msgspec
+from msgspec import UNSET
+
+from badges.wire import wire
+from server.event.directory import Event, day_starts
+from server.feed import hub
+from server.kiosks.vouching import Voucher
+from server.occupancy import copies, pools, stays
+from server.staff import pins
+from server.venue import nesting, store
+
+
+def snapshot(
+    db: sqlite3.Connection,
+    event: Event,
+    kiosk: tuple[str, int],
+    door_id: int,
+    now: int,
+    voucher: Voucher | None = None,
+) -> wire.Snapshot:
+    """All facts for the kiosk (name, generation) at `door_id`. `db` must be in a transaction.
+
+    `voucher` signs the orders of places.
+
+    Of 100,000 holders only the exceptions travel: those reissued or revoked.
+    """
+    hall_id = store.door_hall(db, door_id)
+    outer, orders = nesting.outer_of(db, door_id), pools.orders_for(db, kiosk)
+    (state,) = db.execute(
+        "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
+    ).fetchone()
+    return wire.Snapshot(
+        cursor=hub.cursor(db),
+        answered_at=now,
+        incarnation=pools.incarnation(db),
+        event_name=event.settings.name,
+        time_zone=event.settings.time_zone,
+        day_starts=list(day_starts(event.settings)),
+        ring=event.signed_ring,
+        log_name=event.log_name,
+        log_key=event.log_key.public.raw,
+        categories=store.category_facts(db),
+        hall=store.hall_facts(db, hall_id),
+        door=store.door_facts(db, door_id),
+        doors=_doors(db, (hall_id, *outer)),
+        sessions=store.session_facts(db, hall_id, now),
+        holders=_exceptions(db),
+        stays=stays.in_hall(db, hall_id),
+        orders=orders if voucher is None else voucher.orders(kiosk, orders),
+        supervisors=pins.supervisors(db),
+        retired=state != "active",
+        outer=[_outer(db, hall, door_id) for hall in outer] or UNSET,
+    )
+
+
+def _outer(db: sqlite3.Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
+    """A hall around the door's own. Whoever came in by that hall's own door is refused at no door
+    of which nobody has said that it leads from outside (server/venue/rules.py).
+    """
+    facts = store.hall_facts(db, hall_id)
+    if door_id in nesting.unsaid(db):
+        facts = msgspec.structs.replace(facts, anti_passback="off")
+    return wire.OuterFacts(facts, stays.in_hall(db, hall_id))
+
+
+def _doors(db: sqlite3.Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
+    """Of the halls, and of halls inside those around the door's own."""
+    parents = nesting.parents_of(db) if len(halls) > 1 else {}
+    wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
+    rows = db.execute("SELECT door_id, names, hall_id FROM door ORDER BY door_id")
+    return {str(row[0]): json.loads(row[1]) for row in rows if row[2] in wanted}
+
+
+def _exceptions(db: sqlite3.Connection) -> list[wire.HolderFacts]:
+    """Also of badges whose holders a restored server does not know."""
+    rows = db.execute(
+        "SELECT a.serial, MAX(b.issue), a.revoked_at IS NOT NULL"
+        " FROM badge b JOIN attendee a USING (serial) GROUP BY a.serial"
+        " HAVING MAX(b.issue) > 1 OR a.revoked_at IS NOT NULL"
+        " UNION ALL SELECT serial, highest_issue, revoked_at IS NOT NULL FROM unknown_holder"
+    )
+    found = {row[0]: wire.HolderFacts(row[0], row[1], bool(row[2])) for row in rows}
+    copied = db.execute("SELECT serial FROM likely_copy WHERE cleared_at IS NULL").fetchall()
+    return list(
+        (found | {serial: copies.holder_facts(db, serial) for (serial,) in copied}).values()
+    )

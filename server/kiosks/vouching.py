@@ -1,0 +1,82 @@
+"""What the server signs for its kiosks: each total of places, and how far it has come.
+
+A kiosk keeps these words. They show a journal that was altered on its disk, and a server that runs
+on an old copy of its database. A signature takes 30 µs, so what was signed once is kept.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from badges.credential.keys import PrivateKey
+from badges.places.pool import KioskKey, PoolKey
+from badges.places.signed import mark_message, sign_order
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.feed import hub
+
+KEPT = 20_000  # signatures; more than all accounts of an event
+_ORDER = '{"type":"places"'
+
+
+class Voucher:
+    """Signs with the event's root key. Safe to use from many threads."""
+
+    def __init__(self, root: PrivateKey, event_id: bytes, run: str) -> None:
+        """`run` is this start of the server (see `begin_run`)."""
+        self._root = root
+        self._event_id = event_id
+        self._run = run
+        self._lock = threading.Lock()
+        self._orders: dict[tuple[KioskKey, PoolKey, int, int], bytes] = {}
+        self._mark: wire.Mark | None = None
+
+    def order(self, kiosk: KioskKey, order: wire.PlaceOrder) -> wire.PlaceOrder:
+        """The order, with the server's signature under its total."""
+        pool = PoolKey(order.hall, order.override)
+        key = (kiosk, pool, order.granted, order.incarnation)
+        signature = self._orders.get(key)
+        if signature is None:
+            signature = sign_order(
+                self._root, self._event_id, kiosk, pool, granted=order.granted,
+                incarnation=order.incarnation,
+            )  # fmt: skip
+            with self._lock:
+                if len(self._orders) >= KEPT:
+                    self._orders.clear()
+                self._orders[key] = signature
+        return replace(order, signature=signature)
+
+    def orders(self, kiosk: KioskKey, orders: list[wire.PlaceOrder]) -> list[wire.PlaceOrder]:
+        return [self.order(kiosk, order) for order in orders]
+
+    def change(self, kiosk: str | None, body: str) -> str:
+        """A change of the feed, signed where it is an order of places."""
+        if kiosk is None or not body.startswith(_ORDER):
+            return body
+        change = wire.decode_change(body)
+        assert isinstance(change, wire.PlacesOrdered)
+        order = self.order((kiosk, change.generation), change.order)
+        return wire.encode_change(wire.PlacesOrdered(order, change.generation))
+
+    def mark(self, incarnation: int, cursor: int, entries: int) -> wire.Mark:
+        """How far feed and entry log have come; what they count must be on disk."""
+        with self._lock:
+            mark = self._mark
+            came = (incarnation, cursor, entries)
+            if mark is not None and (mark.incarnation, mark.cursor, mark.entries) == came:
+                return mark
+            message = mark_message(self._event_id, incarnation, self._run, cursor, entries)
+            mark = wire.Mark(incarnation, self._run, cursor, entries, self._root.sign(message))
+            self._mark = mark
+            return mark
+
+
+def begin_run(db: sqlite3.Connection, now: int, random: Callable[[int], bytes]) -> str:
+    """Note that the server starts, and where in the feed. Returns the name of this run."""
+    run = random(16).hex()
+    values = (run, hub.cursor(db), entry_log.size(db), now)
+    db.execute("INSERT INTO server_run VALUES (?, ?, ?, ?)", values)
+    return run

@@ -1,0 +1,4 @@
+"""The ledger: every scan of every kiosk, once, with all that follows from it in the same commit.
+
+Begin with `ingest.py`. It may use `kiosks`, `occupancy`, `people`, `venue` and what lies below.
+"""

@@ -1,0 +1,331 @@
+"""One record after another into the ledger: its leaf, its row, its stay, its place, its
+discrepancy, and what the doors concerned hear of it.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Container, Sequence
+
+import msgspec
+
+from badges.admission import Reason
+from badges.admission.facts import Calendar
+from badges.places.pool import PoolKey
+from badges.record import OuterHall, ScanRecord, StayRef
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.ledger import discrepancies
+from server.ledger.rows import Line, Rows
+from server.occupancy import copies, stays, unmatched_exits
+from server.occupancy.kiosk_accounts import Accounts
+from server.occupancy.stays import CLOCK_MARGIN_MS, Span
+from server.venue.rules import rules
+
+AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its error
+
+
+class Step:
+    """One batch on its way into the ledger. What it adds is written by `judge_again`; the places
+    that it moves are those of `accounts`.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        accounts: Accounts,
+        calendar: Calendar,
+        now: int,
+        *,
+        quarantined: bool,
+    ) -> None:
+        """`accounts` are the kiosk's; `quarantined` marks its scans: it was fenced as lost."""
+        self.db = db
+        self.sender = accounts.kiosk
+        self.now = now
+        self.came: Counter[int] = Counter()  # people that came to the door, by hall
+        self._quarantined = quarantined
+        self._fenced: int | None = None  # the act's leaf, once it was looked for
+        self._accounts = accounts
+        self._pools = accounts.pools
+        self._rows = Rows(db, now, quarantined=quarantined)
+        self._rules = rules(db)
+        self._judge = discrepancies.Judge(db, self._rules, calendar)
+        restored = accounts.pools.incarnation > 1  # else no exit came before its entry
+        self._early = restored and stays.has_early_exits(db)
+        self._entered: list[stays.Stay] = []
+        self._followed: set[StayRef] = set()  # stays whose holder is known to have entered later
+
+    def judge_again(self) -> None:
+        """With all records of the batch: how long each stay lasted is known, or it is open."""
+        self._rows.write()
+        self._judge.write(self.now)
+        serials = Counter(stay.serial for stay in self._entered if not stay.around)
+        for stay in self._entered:
+            if serials[stay.serial] > 1 or stay.ref in self._followed:
+                self._judge.judge_again(stay, self.now)
+
+    def take(self, line: Line, *, gone: bool, gone_outer: Container[int] = ()) -> None:
+        """Take one record. `gone`: its stay was over before the kiosk offered it
+        (docs/design/places.md, rule 4). `gone_outer`: those of the halls around in which it was.
+        """
+        record = line.record
+        number = self._rows.scan(line, skew_ms=None if self._is_ahead(record) else record.skew_ms)
+        admitted = record.decision == "admitted"
+        if record.act == "annul" or record.direction == "exit":
+            self._exit(number, record, record.hall, record)
+            for one in record.outer_halls:
+                self._exit(number, record, one.hall, one)
+        elif record.serial is not None:
+            since = min(record.scanned_at, _server_time(record, self.now))
+            others = stays.since(self.db, record.serial, since - copies.WINDOW_MS)
+            if admitted:
+                self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
+            self._judge.judge(number, record, others)
+        if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
+            self.came[record.hall] += 1
+            for hall in self._rules.outer_ids(record.door):
+                self.came[hall] += 1
+
+    def _clock_known(self, record: ScanRecord) -> bool:
+        """Whether others' stays may end by the time of this record: not by a fenced kiosk's, nor by
+        one that comes before it was made.
+        """
+        known = record.skew_ms is not None and not self._is_ahead(record)
+        return known and not self._quarantined
+
+    def _is_ahead(self, record: ScanRecord) -> bool:
+        return record.scanned_at - (record.skew_ms or 0) > self.now + AHEAD_MS
+
+    def _enter(
+        self,
+        number: int,
+        record: ScanRecord,
+        others: Sequence[Span],
+        *,
+        gone: bool,
+        gone_outer: Container[int],
+    ) -> None:
+        """`others` are the holder's other stays, as far as they matter to this one."""
+        key = PoolKey(record.hall, record.override_place)
+        own, over = self._open(record, key, others, gone=gone)
+        self._suspect(number, own, others)
+        for one in record.outer_halls:
+            key = PoolKey(one.hall, one.override_place)
+            stay, ended = self._open(record, key, others, gone=one.hall in gone_outer)
+            self._left_later(stay, others, over=ended)
+        if not gone:
+            for key in self._uncounted(record):
+                stay, ended = self._open(record, key, others, gone=False, counted=False)
+                self._left_later(stay, others, over=ended)
+        self._move(own, others, over=over)
+
+    def _uncounted(self, record: ScanRecord) -> Sequence[PoolKey]:
+        """Of halls around that the door leads into, by what is known here, and of which the record
+        says nothing: the kiosk had not heard. Whoever came in is in them all the same.
+        """
+        outer = self._rules.outer_ids(record.door)
+        if not outer:
+            return ()
+        said = {record.hall, *(one.hall for one in record.outer_halls)}
+        around = self._rules.lineage.get(record.hall, frozenset())
+        return [PoolKey(hall) for hall in outer if hall in around and hall not in said]
+
+    def _open(
+        self,
+        record: ScanRecord,
+        key: PoolKey,
+        others: Sequence[Span],
+        *,
+        gone: bool,
+        counted: bool = True,
+    ) -> tuple[stays.Stay, bool]:
+        """Open the stay in one of the halls, on a place of the kiosk's or, not `counted` by it, on
+        none. The stay, and whether it is over by now.
+        """
+        assert record.serial is not None
+        if counted:
+            self._pools[key] = self._accounts.own(key).open_stay(self.sender, gone=gone)
+        else:
+            self._pools[key] = self._accounts.pool(key).count_in()
+        ref = StayRef(*self.sender, record.seq)
+        at = _server_time(record, self.now)
+        stay = stays.Stay(
+            ref, key.hall_id, record.door, record.serial, at,
+            clock_known=self._clock_known(record), override=key.override,
+            issue=record.issue or 0, epoch=_epoch(record), around=key.hall_id != record.hall,
+        )  # fmt: skip
+        stays.add(self.db, stay, gone_at=at if gone else None)
+        self._entered.append(stay)
+        if any(other.hall_id == stay.hall_id and other.opened_at > at for other, _ in others):
+            self._followed.add(ref)
+        early = stays.early_exit(self.db, ref, key.hall_id) if self._early else None
+        over = gone or early is not None
+        if early is not None and not gone:
+            self._settle(stays.close(self.db, ref, key.hall_id, *early))
+        if not over:
+            self._rows.change(key.hall_id, wire.StayOpened(stays.facts(stay), key.hall_id))
+            ended = unmatched_exits.exit_of(self.db, stay) if stay.clock_known else None
+            if ended is not None:
+                self._close_inferred(stay, "exit", {"exit": ended[0]}, ended[1])
+                over = True
+        return stay, over
+
+    def _suspect(self, number: int, stay: stays.Stay, others: Sequence[Span]) -> None:
+        """Look for what shows that several people use the badge."""
+        found = copies.find(stay, others, self._rules)
+        if found is None:
+            return
+        if found.sure and copies.suspect(self.db, stay, found, number, self.now):
+            self._judge.note(number, copies.LIKELY_COPY, found.other)
+        elif copies.is_hasty(self._rules, stay, found.other):
+            self._judge.note(number, copies.FAST_MOVE, found.other)
+
+    def _exit(
+        self, number: int, record: ScanRecord, hall: int, said: ScanRecord | OuterHall
+    ) -> None:
+        """What the record says of one of the halls."""
+        if said.closes is not None:
+            key = PoolKey(hall, said.override_place)
+            self._leave(record, key, said.closes, credited=said.credited)
+        elif record.serial is not None and self._clock_known(record):
+            self._leave_unnamed(number, record, record.serial, hall)
+
+    def _leave(self, record: ScanRecord, key: PoolKey, ref: StayRef, *, credited: bool) -> None:
+        """An exit or an annulment: it closes the stay that it names in one of the halls, once, in
+        whatever order they arrive.
+        """
+        by, at = "annul" if record.act == "annul" else "exit", _server_time(record, self.now)
+        own = (ref.kiosk, ref.generation) == self.sender
+        hall = key.hall_id
+        if credited and not (own and stays.is_gone(self.db, ref, hall)):
+            self._pools[key] = self._accounts.own(key).trust(self.sender)
+        if self._cannot_know(ref):
+            return
+        closed = stays.close(self.db, ref, hall, by, at)
+        if closed is None:
+            stays.ended(self.db, ref, hall, at)
+            if self._pools.incarnation > 1:  # else the stay would be here, or is made up
+                self._early |= stays.remember_early(self.db, ref, hall, by, at)
+        self._settle(closed)
+
+    def _cannot_know(self, ref: StayRef) -> bool:
+        """Whether a fenced kiosk names another door's stay that began since: it hears of none."""
+        if not self._quarantined or (ref.kiosk, ref.generation) == self.sender:
+            return False
+        entry = self.db.execute(
+            "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?",
+            (ref.kiosk, ref.generation, ref.seq),
+        ).fetchone()
+        if self._fenced is None:
+            self._fenced = entry_log.newest_act(self.db, "kiosk.fence", self.sender)
+        return entry is not None and self._fenced is not None and entry[0] > self._fenced
+
+    def _leave_unnamed(self, number: int, record: ScanRecord, serial: int, hall: int) -> None:
+        at = _server_time(record, self.now)
+        epoch = _epoch(record)
+        stay = unmatched_exits.meant(self.db, serial, hall, at, epoch)
+        if stay is None:
+            self._rows.write()  # the scan that it names
+            unmatched_exits.remember(self.db, number, serial, hall, at, epoch)
+        else:
+            self._close_inferred(stay, "exit", {"exit": number}, at)
+
+    def _move(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
+        """People do not scan out: an entry elsewhere ends a holder's presence, in whichever order
+        they arrive; also one whose own stay is `over` by now.
+
+        Only where it is sure which entry came first: both kiosks had measured their clocks, by one
+        that was not set in between, and the times lie apart. Otherwise the stay stays open, which
+        errs on the safe side.
+        """
+        if not stay.clock_known:
+            return
+        others = [span for span in others if span[0].epoch == stay.epoch]
+        around = self._rules.lineage[stay.hall_id]
+        still_open = [other for other, closed_at in others if closed_at is None]
+        for other in sorted(still_open, key=lambda one: one.opened_at):
+            earlier = other.opened_at < stay.opened_at - CLOCK_MARGIN_MS
+            if other.hall_id not in around and other.clock_known and earlier:
+                cause = msgspec.to_builtins(stay.ref)
+                self._move_on(other, cause, stay)
+        self._left_later(stay, others, over=over)
+
+    def _left_later(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
+        """Of a stay whose record came after that of a later entry elsewhere."""
+        if over or not stay.clock_known:
+            return
+        others = [span for span in others if span[0].epoch == stay.epoch]
+        within = self._rules.surroundings[stay.hall_id]
+        to = stays.moved_on(others, stay.opened_at + CLOCK_MARGIN_MS, within)
+        if to is not None:
+            self._move_on(stay, None, to)
+
+    def _move_on(self, stay: stays.Stay, cause: dict[str, object] | None, to: stays.Stay) -> None:
+        """The holder was seen elsewhere. That frees the place only where the hall counts so, and
+        nothing hints at a copied badge: then somebody may be inside still.
+        """
+        counted = (
+            stay.hall_id not in self._rules.inferred
+            or copies.is_hasty(self._rules, stay, to)
+            or copies.is_likely(self.db, stay.serial, stay.issue)
+        )
+        self._inferred_leaf(stay, "move", cause, to.opened_at, counted=counted)
+        moved = stays.move_on(self.db, stay.ref, stay.hall_id, to.opened_at, counted=counted)
+        if moved is not None and counted:
+            change = wire.StayClosed(moved.ref, moved.hall_id, moved.serial, counted=True)
+            self._rows.change(moved.hall_id, change)
+        elif moved is not None:
+            self._settle(moved)
+
+    def _close_inferred(
+        self, stay: stays.Stay, by: str, cause: dict[str, object] | None, at: int
+    ) -> None:
+        """End a stay that no exit names. `cause` is the exit's leaf."""
+        self._inferred_leaf(stay, by, cause, at)
+        self._settle(stays.close(self.db, stay.ref, stay.hall_id, by, at))
+
+    def _inferred_leaf(
+        self,
+        stay: stays.Stay,
+        by: str,
+        cause: dict[str, object] | None,
+        at: int,
+        *,
+        counted: bool = False,
+    ) -> None:
+        """`cause` is the entry elsewhere, or the exit's leaf; `counted`: the place stays taken. The
+        hall is told where it is one around the door's own.
+        """
+        body: dict[str, object] = {
+            "at": at,
+            "by": by,
+            "cause": cause,
+            "closes": msgspec.to_builtins(stay.ref),
+            "type": "inferred_exit",
+        }
+        if counted:
+            body["counted"] = True
+        if stay.around:
+            body["hall"] = stay.hall_id
+        self._rows.leaf("inferred_exit", entry_log.canonical(body))
+
+    def _settle(self, closed: stays.Stay | None) -> None:
+        """A stay that was open here is closed: its place is the pool's again."""
+        if closed is None:
+            return
+        key = PoolKey(closed.hall_id, closed.override)
+        self._pools[key] = self._accounts.pool(key).close_stay(closed.stay_id)
+        change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
+        self._rows.change(closed.hall_id, change)
+
+
+def _epoch(record: ScanRecord) -> int:
+    """Of the server's time, by which the kiosk knew its own error; 0: it did not say."""
+    return 0 if record.epoch is msgspec.UNSET else record.epoch
+
+
+def _server_time(record: ScanRecord, now: int) -> int:
+    """When it happened by the server's clock, as far as the kiosk knew its own error; a time that
+    can't be told to the other doors is none.
+    """
+    return max(0, min(record.scanned_at - (record.skew_ms or 0), now + AHEAD_MS))

@@ -1,0 +1,179 @@
+"""Discrepancies: the server replays each decision with what it knows, and notes where it would have
+differed.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from badges.admission import Facts, Reason, Scan, decide
+from badges.admission.facts import Calendar, Direction, Holder, Outer, Presence
+from badges.admission.replay import discrepancy
+from badges.credential.credential import Credential, CredentialFlag
+from badges.record import ScanRecord, WireError
+from server.occupancy import stays
+from server.venue.rules import Rules
+
+UNKNOWN_SERIAL = "unknown_serial"  # validly signed, yet on no roster here: look at the keys
+
+
+class Judge:
+    """Replays records of one transaction."""
+
+    def __init__(self, db: sqlite3.Connection, rules: Rules, calendar: Calendar) -> None:
+        self._db = db
+        self._rules = rules
+        self._calendar = calendar
+        self._found: list[tuple[int, str, stays.Stay | None]] = []
+
+    def judge(self, number: int, record: ScanRecord, others: Iterable[stays.Span]) -> None:
+        """Note a discrepancy of the scan `number`, if the server's answer differs; for `write`.
+
+        `others` are the holder's other stays, as far as they may have lasted until then.
+        """
+        if record.serial is None or record.direction != "entry" or record.act != "scan":
+            return
+        inside: dict[int, stays.Stay] = {}
+        for hall in (record.hall, *self._rules.outer_ids(record.door)):
+            stay = stays.overlapping(others, hall, record.scanned_at)
+            if stay is not None:
+                inside[hall] = stay
+        person = self._person(record.serial)
+        if person is None:
+            difference: str | None = UNKNOWN_SERIAL
+        else:
+            facts = self._facts(record, person, inside)
+            badge = _badge(record, person)
+            scan = Scan(badge, Direction.ENTRY, record.scanned_at)
+            difference = discrepancy(record, decide(scan, facts))
+        if difference is not None:
+            involved = difference in (Reason.ALREADY_INSIDE, "passback")
+            other = next(iter(inside.values()), None) if involved else None
+            self.note(number, difference, other if involved else None)
+
+    def note(self, number: int, reason: str, other: stays.Stay | None) -> None:
+        """Keep what was found, once for each scan; for `write`."""
+        if (number, reason) not in [found[:2] for found in self._found]:
+            self._found.append((number, reason, other))
+
+    def write(self, now: int) -> None:
+        """What was found, once the scans are written that it names."""
+        for number, reason, other in self._found:
+            add(self._db, number, reason, other, now)
+        self._found = []
+
+    def judge_again(self, stay: stays.Stay, now: int) -> None:
+        """A stay came late: who entered by the same badge meanwhile, and is not listed yet."""
+        for number in stays.entered_during(self._db, stay.ref, stay.hall_id):
+            known = self._db.execute(
+                "SELECT 1 FROM discrepancy WHERE number = ? AND reason IN (?, 'passback')",
+                (number, Reason.ALREADY_INSIDE),
+            ).fetchone()
+            (body,) = self._db.execute(
+                "SELECT body FROM leaf WHERE number = ?", (number,)
+            ).fetchone()
+            record = msgspec.convert(json.loads(body)["record"], ScanRecord)
+            person = self._person(stay.serial)
+            if known or person is None or record.act != "scan":
+                continue
+            scan = Scan(_badge(record, person), Direction.ENTRY, record.scanned_at)
+            facts = self._facts(record, person, {stay.hall_id: stay})
+            difference = discrepancy(record, decide(scan, facts))
+            if difference in (Reason.ALREADY_INSIDE, "passback"):
+                add(self._db, number, difference, stay, now)
+
+    def _person(self, serial: int) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._db.execute(
+            "SELECT a.category, a.valid_days, a.zones, a.flags, a.revoked_at,"
+            " (SELECT MAX(issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
+            " (SELECT MAX(issued_at) FROM badge b WHERE b.serial = a.serial) AS issued_at,"
+            " c.issue AS copied_issue, c.noticed_at AS copied_at, c.cleared_at"
+            " FROM attendee a LEFT JOIN likely_copy c USING (serial) WHERE a.serial = ?",
+            (serial,),
+        ).fetchone()
+        return row
+
+    def _facts(
+        self, record: ScanRecord, person: sqlite3.Row, inside: Mapping[int, stays.Stay]
+    ) -> Facts:
+        """`inside` are the holder's stays at that time, by hall."""
+        at = record.scanned_at
+        issued_by_then = person["issued_at"] is not None and person["issued_at"] <= at
+        hall = self._rules.halls.get(record.hall)
+        if hall is None:
+            raise WireError("scan record: no such hall")
+        sessions = self._rules.sessions(record.hall, at)
+        guests = self._guest(record.serial or 0) if sessions else {}
+        return Facts(
+            calendar=self._calendar,
+            hall=hall,
+            sessions=sessions,
+            holder=Holder(
+                revoked=person["revoked_at"] is not None and person["revoked_at"] <= at,
+                highest_issue=person["issue"] if issued_by_then else 0,
+                copied_issue=_copied_issue(person, at),
+                invited_to=frozenset(one for one, invited in guests.items() if invited),
+                refused_from=frozenset(one for one, invited in guests.items() if not invited),
+            ),
+            presence=_presence(inside.get(record.hall)),
+            outer=self._outer(record.door, inside),
+            free_places=1,  # the door's own affair: badges/places/pool.py
+            facts_age_ms=0,
+        )
+
+    def _outer(self, door: int, inside: Mapping[int, stays.Stay]) -> tuple[Outer, ...]:
+        """The halls around the door's own that it leads into."""
+        outer = self._rules.outer.get(door)
+        if outer is None:
+            return ()
+        return tuple(Outer(one, _presence(inside.get(one.hall_id)), 1) for one in outer)
+
+    def _guest(self, serial: int) -> dict[int, bool]:
+        """The sessions that name the holder, and whether they invite or refuse."""
+        rows = self._db.execute(
+            "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
+        )
+        return {row[0]: bool(row[1]) for row in rows}
+
+
+def _presence(stay: stays.Stay | None) -> Presence | None:
+    return None if stay is None else Presence(stay.stay_id)
+
+
+def add(
+    db: sqlite3.Connection, number: int, reason: str, other: stays.Stay | None, now: int
+) -> None:
+    """Note that the server would have answered the scan `number` otherwise."""
+    other_number = None
+    if other is not None:
+        row = db.execute(
+            "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?",
+            (other.ref.kiosk, other.ref.generation, other.ref.seq),
+        ).fetchone()
+        other_number = row[0] if row else None
+    db.execute(
+        "INSERT INTO discrepancy (number, other_number, reason, noticed_at) VALUES (?, ?, ?, ?)",
+        (number, other_number, reason, now),
+    )
+
+
+def _copied_issue(person: sqlite3.Row, at: int) -> int:
+    """Up to which issue the badges were likely copies at `at`."""
+    copied_at, cleared_at = person["copied_at"], person["cleared_at"]
+    if copied_at is None or copied_at > at or (cleared_at is not None and cleared_at <= at):
+        return 0
+    return int(person["copied_issue"])
+
+
+def _badge(record: ScanRecord, person: sqlite3.Row) -> Credential:
+    return Credential(
+        serial=record.serial or 0,
+        issue=record.issue or 1,
+        category=person["category"],
+        valid_days=person["valid_days"],
+        zones=person["zones"],
+        key_id=0,
+        flags=CredentialFlag(person["flags"]),
+    )

@@ -1,0 +1,237 @@
+"""Entries to look at: scans by hall, door, person, answer and time; and discrepancies.
+
+Pages are keyed by the ledger's number, so that turning to the thousandth costs what turning to the
+first does. `entries_csv` writes them out.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from badges.admission.facts import Reason
+from server.people.attendees import whole_name
+from server.storage.localized import names_of
+
+PAGE_ROWS = 50
+REASONS = tuple(str(reason) for reason in Reason)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which scans; None: any. `since` inclusive, `until` exclusive, by the door's clock (ms).
+
+    `act` is `override` or `annul`, what a supervisor did. Plain scans are not asked for by it.
+    """
+
+    hall_id: int | None = None
+    door_id: int | None = None
+    serial: int | None = None
+    decision: str | None = None
+    reason: str | None = None
+    act: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One scan, with the names that its ids have now; `name` is empty for an unknown serial.
+
+    `by` is the supervisor's account by name, and `note` the reason that they typed. Both are empty
+    where none acted.
+    """
+
+    number: int
+    kiosk: str
+    generation: int
+    seq: int
+    act: str
+    direction: str
+    door_id: int
+    door_names: dict[str, str]
+    hall_id: int
+    hall_names: dict[str, str]
+    serial: int | None
+    issue: int | None
+    category: int | None
+    category_names: dict[str, str]
+    session_id: int | None
+    session_titles: dict[str, str]
+    decision: str
+    reason: str | None
+    flags: str
+    scanned_at: int
+    received_at: int
+    skew_ms: int | None
+    facts_age_ms: int | None
+    quarantined: bool
+    by: str
+    note: str
+    name: str
+    organisation: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Newest first. `older` and `newer` are the numbers to go on from; None: nothing there."""
+
+    entries: list[Entry]
+    older: int | None
+    newer: int | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A scan as a discrepancy tells of it: at which door, when, by which kiosk."""
+
+    number: int
+    door_names: dict[str, str]
+    hall_names: dict[str, str]
+    kiosk: str
+    scanned_at: int
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """The server would have answered the scan `at` otherwise: with `reason`, or `admitted`.
+
+    `decision` and `door_reason` are the door's answer; `other` is the scan that the server knows.
+    """
+
+    discrepancy_id: int
+    reason: str
+    noticed_at: int
+    serial: int | None
+    decision: str
+    door_reason: str | None
+    at: Place
+    other: Place | None
+
+
+SELECT_ENTRY = (
+    "SELECT s.number, s.kiosk, s.generation, s.seq, s.act, s.direction, s.door_id,"
+    " d.names AS door_names, s.hall_id, h.names AS hall_names, s.serial, s.issue, s.category,"
+    " c.names AS category_names, s.session_id, x.titles AS session_titles, s.decision, s.reason,"
+    " s.flags, s.scanned_at, s.received_at, s.skew_ms, s.facts_age_ms, s.quarantined,"
+    # An id that is no account's is shown as the kiosk sent it.
+    " COALESCE(u.name, s.supervisor, '') AS \"by\", COALESCE(s.note, '') AS note,"
+    " COALESCE(a.given_name, '') AS given_name, COALESCE(a.family_name, '') AS family_name,"
+    " COALESCE(a.organisation, '') AS organisation"
+    " FROM scan s LEFT JOIN door d USING (door_id) LEFT JOIN hall h ON h.hall_id = s.hall_id"
+    " LEFT JOIN category c ON c.category = s.category"
+    " LEFT JOIN session x ON x.session_id = s.session_id"
+    " LEFT JOIN attendee a ON a.serial = s.serial"
+    " LEFT JOIN user u ON u.user_id = CAST(SUBSTR(s.supervisor, 6) AS INTEGER)"
+    " AND s.supervisor = 'user:' || u.user_id"
+)
+_CONDITIONS = {
+    "hall_id": "s.hall_id = ?",
+    "door_id": "s.door_id = ?",
+    "serial": "s.serial = ?",
+    "decision": "s.decision = ?",
+    "reason": "s.reason = ?",
+    # The index of what supervisors did has no plain scans, and must be told so.
+    "act": "s.act <> 'scan' AND s.act = ?",
+    "since": "s.scanned_at >= ?",
+    "until": "s.scanned_at < ?",
+}
+
+
+def page(
+    db: sqlite3.Connection,
+    wanted: Filter,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    rows: int = PAGE_ROWS,
+) -> Page:
+    """The page that ends just before the number `before`, or begins just after `after`."""
+    upwards = after is not None and before is None
+    edge = ("s.number > ?", after) if upwards else ("s.number < ?", before)
+    order = "ASC" if upwards else "DESC"
+    conditions, values = where(wanted, edge)
+    found = db.execute(
+        f"{SELECT_ENTRY}{conditions} ORDER BY s.number {order} LIMIT ?", (*values, rows + 1)
+    )
+    entries = [entry_of(row) for row in found]
+    more = len(entries) > rows
+    entries = entries[:rows]
+    if upwards:
+        entries.reverse()
+    behind = before is not None if not upwards else more
+    ahead = more if not upwards else after is not None
+    return Page(
+        entries,
+        older=entries[-1].number if entries and ahead else None,
+        newer=entries[0].number if entries and behind else None,
+    )
+
+
+def latest(db: sqlite3.Connection, rows: int) -> list[Entry]:
+    """The newest scans of all, newest first."""
+    return page(db, Filter(), rows=rows).entries
+
+
+def newest_number(db: sqlite3.Connection) -> int:
+    """The newest scan's number; -1 where there is none."""
+    (number,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM scan").fetchone()
+    return int(number)
+
+
+def discrepancies(db: sqlite3.Connection, limit: int = 100) -> list[Discrepancy]:
+    """The newest first."""
+    rows = db.execute(
+        "SELECT n.discrepancy_id, n.reason, n.noticed_at, s.serial, s.decision, s.reason,"
+        f" {_place('s', 'sd', 'sh')}, {_place('o', 'od', 'oh')}"
+        " FROM discrepancy n JOIN scan s ON s.number = n.number"
+        " LEFT JOIN door sd ON sd.door_id = s.door_id"
+        " LEFT JOIN hall sh ON sh.hall_id = s.hall_id"
+        " LEFT JOIN scan o ON o.number = n.other_number"
+        " LEFT JOIN door od ON od.door_id = o.door_id"
+        " LEFT JOIN hall oh ON oh.hall_id = o.hall_id"
+        " ORDER BY n.discrepancy_id DESC LIMIT ?",
+        (limit,),
+    )
+    return [_discrepancy(tuple(row)) for row in rows]
+
+
+def discrepancy_count(db: sqlite3.Connection) -> int:
+    (count,) = db.execute("SELECT COUNT(*) FROM discrepancy").fetchone()
+    return int(count)
+
+
+def where(wanted: Filter, *edges: tuple[str, int | None]) -> tuple[str, list[int | str]]:
+    """The SQL conditions and their values; those of `edges` come last."""
+    given = [(text, getattr(wanted, name)) for name, text in _CONDITIONS.items()]
+    used = [(text, value) for text, value in (*given, *edges) if value is not None]
+    text = " AND ".join(text for text, _ in used)
+    return (f" WHERE {text}" if text else ""), [value for _, value in used]
+
+
+@lru_cache(4096)
+def _names(text: str | None) -> dict[str, str]:
+    """Few names stand in many scans; what is returned is shared and never changed."""
+    return names_of(text) if text else {}
+
+
+def entry_of(row: sqlite3.Row) -> Entry:
+    values = dict(row)
+    for key in ("door_names", "hall_names", "category_names", "session_titles"):
+        values[key] = _names(values[key])
+    values["name"] = whole_name(values.pop("given_name"), values.pop("family_name"))
+    values["quarantined"] = bool(values["quarantined"])
+    return Entry(**values)
+
+
+def _place(scan: str, door: str, hall: str) -> str:
+    return f"{scan}.number, {door}.names, {hall}.names, {scan}.kiosk, {scan}.scanned_at"
+
+
+def _place_of(number: int, door: str | None, hall: str | None, kiosk: str, at: int) -> Place:
+    return Place(number, _names(door), _names(hall), kiosk, at)
+
+
+def _discrepancy(row: tuple[Any, ...]) -> Discrepancy:
+    other = None if row[11] is None else _place_of(*row[11:])
+    return Discrepancy(*(*row[:6], _place_of(*row[6:11]), other))

@@ -1,0 +1,153 @@
+"""The ledger: every scan of every kiosk, once, in the order of arrival, with all that follows from
+it.
+
+One batch is one step of a transaction: the journal's chain is checked, each record becomes a leaf
+of the entry log, stays open and close, places move, what the server would have answered otherwise
+becomes a discrepancy, and the doors concerned hear of it. A repeated batch changes nothing.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from msgspec import UnsetType
+
+from badges.admission.facts import Calendar
+from badges.credential.keys import BadSignatureError, PublicKey
+from badges.places.pool import KioskKey
+from badges.record import WireError, decode_record
+from badges.transparency.merkle import chain_next
+from badges.wire import wire
+from server.ledger import outages
+from server.ledger.batch import Step
+from server.ledger.rows import Line
+from server.occupancy import grants
+from server.occupancy import pools as places
+from server.occupancy.kiosk_accounts import Accounts
+
+IN_ORDER = 20  # scans; a batch of more waits for its turn, and what the kiosk sends next may not
+
+
+class ForkError(Exception):
+    """The kiosk's journal, or what it says that it returned, is not what it sent before: a copied
+    or restored disk.
+    """
+
+
+class GapError(Exception):
+    """The batch begins after `acked_seq` + 1; send from there."""
+
+    def __init__(self, acked_seq: int) -> None:
+        super().__init__(f"records are missing: send from sequence {acked_seq + 1}")
+        self.acked_seq = acked_seq
+
+
+@dataclass(frozen=True)
+class Sender:
+    """The kiosk that sends, as the server knows it."""
+
+    kiosk: str
+    generation: int
+    public_key: bytes
+    state: str
+    acked_seq: int
+    head: bytes  # of the chain after `acked_seq`
+
+    @property
+    def key(self) -> KioskKey:
+        return (self.kiosk, self.generation)
+
+
+@dataclass(frozen=True)
+class Ingested:
+    acked_seq: int
+    full: tuple[int, ...]  # halls in which the kiosk wants a place and none can come now
+    orders: list[wire.PlaceOrder]  # of each of its pools
+    incarnation: int  # of the server
+
+
+def ingest(
+    db: sqlite3.Connection,
+    sender: Sender,
+    batch: wire.ScanBatch,
+    *,
+    calendar: Calendar,
+    now: int,
+) -> Ingested:
+    """Take a batch. Raises ForkError, GapError or WireError; the caller's step then undoes all."""
+    fresh = _verified(sender, batch)
+    accounts = Accounts(db, sender.key)
+    for totals in batch.places:
+        if len(batch.records) <= IN_ORDER and accounts.has_forgotten(totals):
+            raise ForkError
+        accounts.hear(totals, batch.incarnation)
+    came: Mapping[int, int] = {}
+    if fresh:
+        step = Step(db, accounts, calendar, now, quarantined=sender.state == "fenced")
+        gone, gone_outer = set(batch.gone), _gone_outer(batch)
+        for line in fresh:
+            seq = line.record.seq
+            step.take(line, gone=seq in gone, gone_outer=gone_outer.get(seq, ()))
+        step.judge_again()
+        came = step.came
+    acked = fresh[-1].record.seq if fresh else sender.acked_seq
+    if acked >= batch.last_seq:  # what it returned may have come back by records still to come
+        for totals in batch.places:
+            accounts.hear_returned(totals)
+    accounts.save()
+    grants.heard(db, sender.key, batch.places, came, now)
+    if fresh:
+        db.execute(
+            "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?",
+            (acked, fresh[-1].chain, *sender.key),
+        )
+        outages.note(db, sender.key, [line.record for line in fresh], now)
+    pools = accounts.pools
+    empty = {t.hall for t in batch.places if t.wants or not (t.free or t.override)}
+    wanting = {t.hall for t in batch.places if t.wants and not t.override}
+    full = {
+        hall
+        for hall in pools.halls
+        if sender.key in grants.share(db, hall, now, pools, asked=hall in empty)
+    }
+    orders = places.orders_for(db, sender.key, pools)
+    full_here = tuple(sorted(wanting & full))
+    return Ingested(acked, full_here, orders, pools.incarnation)
+
+
+def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
+    """Halls by entry."""
+    found: dict[int, list[int]] = {}
+    if not isinstance(batch.gone_outer, UnsetType):
+        for one in batch.gone_outer:
+            found.setdefault(one.seq, []).append(one.hall)
+    return found
+
+
+def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
+    """The records that are new."""
+    if batch.last_seq < sender.acked_seq:
+        raise ForkError
+    known = sender.acked_seq - batch.first_seq + 1
+    if known < 0:
+        raise GapError(sender.acked_seq)
+    head = sender.head
+    fresh = []
+    for seq, sent in enumerate(batch.records[known:], sender.acked_seq + 1):
+        raw = bytes(sent)
+        record = decode_record(raw)
+        if (record.kiosk, record.generation) != sender.key or record.seq != seq:
+            raise WireError(f"scan record {seq}: of another kiosk or out of order")
+        head = chain_next(head, raw)
+        fresh.append(Line(record, raw, head))
+    if known > len(batch.records):
+        return []  # an old batch, once more; its head is behind ours
+    if head != batch.head:
+        raise ForkError
+    if not fresh:
+        return []  # the head is one that it has signed before
+    try:
+        PublicKey(sender.public_key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
+    except BadSignatureError:
+        raise ForkError from None
+    return fresh

@@ -1,0 +1,190 @@
+"""Likely copies: badges that were at two doors faster than anybody walks.
+
+A badge that is photographed opens doors for several people. What gives them away is time: one
+badge at two doors at once, faster from hall to hall than people walk, or to and fro between two
+halls. Each kiosk then refuses it (or flags it, where the hall is not that strict), and its moves
+free no place, until a new issue replaces it or staff say that it is no copy.
+
+One hasty walk is no proof, unless the venue file says how long the way takes: people take the wrong
+door and turn round. It frees nothing and is listed; the second within ten minutes is a likely copy.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.feed import hub
+from server.occupancy.stays import Span, Stay
+from server.venue.rules import Rules
+
+WALK_MS = 60_000  # from one hall's door to another's, where the venue file does not say
+AT_ONCE_MS = 3_000  # nobody shows a badge, is answered, and shows it at another door within that
+WINDOW_MS = 10 * 60_000  # in which hasty moves, and moves to and fro, are counted
+HASTY_MAX = 1  # in it
+TURNS_MAX = 2  # moves on end between the same two halls, in it: there, and back
+
+FAST_MOVE, LIKELY_COPY = "fast_move", "likely_copy"  # as discrepancies say it
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is odd about an entry: `other` is the entry that it can hardly follow, or precede."""
+
+    other: Stay
+    sure: bool  # enough to refuse the badge
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A badge that is a likely copy, or was until `cleared_at`."""
+
+    serial: int
+    issue: int  # and every earlier one
+    number: int  # of the scan that told
+    noticed_at: int
+    cleared_at: int | None
+
+
+class NoSuspicionError(ValueError):
+    """The badge is no likely copy, or is none any more."""
+
+
+def walk_ms(rules: Rules, one: int, other: int) -> int:
+    """The least time from a door of one hall to a door of another, as far as it is known."""
+    said = [rules.walks[hall] for hall in (one, other) if hall in rules.walks]
+    return max(said, default=WALK_MS)
+
+
+def is_hasty(rules: Rules, one: Stay, other: Stay) -> bool:
+    """Whether the two entries, into different halls, lie nearer in time than people walk."""
+    apart = abs(one.opened_at - other.opened_at)
+    return apart < walk_ms(rules, one.hall_id, other.hall_id)
+
+
+def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
+    """What is odd about `entered`, given the holder's other stays; the surest of it.
+
+    Only stays by the same issue count, and only where both kiosks knew the time, in one epoch.
+    """
+    if not entered.clock_known:
+        return None
+    # One entry may open stays in several halls: that in the door's own stands for it.
+    trail: list[Span] = [(entered, None)]
+    trail += [
+        (stay, ended)
+        for stay, ended in others
+        if stay.clock_known
+        and not stay.around
+        and (stay.issue, stay.epoch) == (entered.issue, entered.epoch)
+        and abs(stay.opened_at - entered.opened_at) <= WINDOW_MS
+    ]
+    if len(trail) == 1:
+        return None
+    trail.sort(key=lambda span: span[0].opened_at)
+    other = _at_once(entered, trail, rules)
+    if other is not None:
+        return Finding(other, sure=True)
+    moves = [(one[0], two[0]) for one, two in pairwise(trail) if _is_move(one, two[0], rules)]
+    hasty = [move for move in moves if is_hasty(rules, *move)]
+    told = [move for move in hasty if {stay.hall_id for stay in move} & rules.walks.keys()]
+    sure = bool(told) or len(hasty) > HASTY_MAX or _to_and_fro(moves)
+    suspect = told or hasty or (moves if sure else [])
+    mine = [move for move in suspect if entered in move]
+    if not mine:
+        return None
+    before, after = mine[-1]
+    return Finding(before if after == entered else after, sure=sure)
+
+
+def _at_once(entered: Stay, trail: list[Span], rules: Rules) -> Stay | None:
+    """Who was at another door at the same time; a room's own door may be a step behind the hall's
+    around it.
+    """
+    for stay, _ in trail:
+        same_hall = stay.hall_id == entered.hall_id
+        near = stay.hall_id in rules.surroundings[entered.hall_id] and not same_hall
+        within = min(AT_ONCE_MS, walk_ms(rules, stay.hall_id, entered.hall_id))
+        if stay.door_id != entered.door_id and not near:
+            if abs(stay.opened_at - entered.opened_at) < within:
+                return stay
+    return None
+
+
+def _is_move(one: Span, then: Stay, rules: Rules) -> bool:
+    """Whether the holder went from one hall to another one without a scanned exit."""
+    stay, ended = one
+    if then.hall_id in rules.surroundings[stay.hall_id]:
+        return False
+    left = ended is not None and stay.after_move is None and ended <= then.opened_at
+    return not left
+
+
+def _to_and_fro(moves: list[tuple[Stay, Stay]]) -> bool:
+    turns = 0
+    last: tuple[Stay, Stay] | None = None
+    for move in moves:
+        on_end = last is not None and last[1] == move[0] and last[0].hall_id == move[1].hall_id
+        turns = turns + 1 if on_end else 1
+        if turns > TURNS_MAX:
+            return True
+        last = move
+    return False
+
+
+def suspicion(db: sqlite3.Connection, serial: int) -> Suspicion | None:
+    """The newest suspicion of a badge of this holder, also one that was cleared."""
+    row = db.execute(
+        "SELECT serial, issue, number, noticed_at, cleared_at FROM likely_copy WHERE serial = ?",
+        (serial,),
+    ).fetchone()
+    return None if row is None else Suspicion(*row)
+
+
+def is_likely(db: sqlite3.Connection, serial: int, issue: int) -> bool:
+    """Whether the badge is a likely copy now."""
+    known = suspicion(db, serial)
+    return known is not None and known.cleared_at is None and issue <= known.issue
+
+
+def suspect(db: sqlite3.Connection, entered: Stay, finding: Finding, number: int, now: int) -> bool:
+    """Take a sure finding: every door hears of it. False where it changes nothing: the badge is a
+    likely copy already, or staff have said that its holder walks so fast.
+    """
+    known = suspicion(db, entered.serial)
+    if known is not None and entered.issue <= known.issue:
+        at_once = abs(entered.opened_at - finding.other.opened_at) < AT_ONCE_MS
+        if known.cleared_at is None or (known.issue == entered.issue and not at_once):
+            return False
+    db.execute(
+        "INSERT OR REPLACE INTO likely_copy (serial, issue, number, noticed_at)"
+        " VALUES (?, ?, ?, ?)",
+        (entered.serial, entered.issue, number, now),
+    )
+    hub.publish(db, wire.HolderChanged(holder_facts(db, entered.serial)))
+    return True
+
+
+def clear(db: sqlite3.Connection, serial: int, *, by: str, now: int) -> None:
+    """Staff's word: they have seen the holder, and there is one badge. Raises NoSuspicionError."""
+    known = suspicion(db, serial)
+    if known is None or known.cleared_at is not None:
+        raise NoSuspicionError("This badge is no likely copy, or is none any more.")
+    db.execute("UPDATE likely_copy SET cleared_at = ? WHERE serial = ?", (now, serial))
+    entry_log.act(db, by, "badge_no_copy", {"serial": serial, "issue": known.issue}, now)
+    hub.publish(db, wire.HolderChanged(holder_facts(db, serial)))
+
+
+def holder_facts(db: sqlite3.Connection, serial: int) -> wire.HolderFacts:
+    """What doors must know of a holder beyond the badge; also of one on no roster here."""
+    row = db.execute(
+        "SELECT MAX((SELECT IFNULL(MAX(issue), 0) FROM badge WHERE serial = ?1),"
+        "  IFNULL((SELECT highest_issue FROM unknown_holder WHERE serial = ?1), 0)),"
+        " EXISTS (SELECT 1 FROM attendee WHERE serial = ?1 AND revoked_at IS NOT NULL)"
+        "  OR EXISTS (SELECT 1 FROM unknown_holder WHERE serial = ?1 AND revoked_at IS NOT NULL),"
+        " IFNULL((SELECT issue FROM likely_copy WHERE serial = ?1 AND cleared_at IS NULL), 0)",
+        (serial,),
+    ).fetchone()
+    return wire.HolderFacts(serial, row[0], bool(row[1]), row[2])

@@ -1,0 +1,185 @@
+"""Who is granted places: the sharing policy at work on what the database knows of a hall's doors.
+
+Sharing may be poor without harm: only the protocol keeps the promise (badges/places/pool.py). Every
+order is published in the transaction that grants it.
+"""
+
+import sqlite3
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+from badges.places.pool import KioskKey, Pool, PoolKey, within_limit
+from badges.wire import wire
+from server.feed import hub
+from server.occupancy import pools as places
+from server.occupancy import sharing_policy
+from server.venue.rules import rules
+
+WANT_MS = 3_000  # how long a kiosk's wish for a place is remembered
+LIVE_MS = 30_000  # a kiosk unheard for longer gets nothing new
+SHARED_MS = 1_000  # for so long a share stands in a hall where nobody waits for a place
+RATE_MS = 10_000  # who comes is taken to have come since the rate was kept, so it is kept as often
+
+_ACCOUNTS = (
+    "SELECT a.override, a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, a.fenced,"
+    " k.seen_at, k.resting, k.door_id, d.hall_id = a.hall_id AS at_home, d.mode <> 'exit' AS admits"
+    " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
+    " WHERE a.hall_id = ? AND k.state = 'active' ORDER BY a.override, a.kiosk, a.generation"
+)
+
+
+def heard(
+    db: sqlite3.Connection,
+    kiosk: KioskKey,
+    said: Sequence[wire.PlaceTotals],
+    came: Mapping[int, int],
+    now: int,
+) -> None:
+    """Keep what a kiosk says of its need, and how many people `came` to it, by hall; for sharing
+    alone.
+    """
+    known = {
+        (row[0], bool(row[1])): row[2:]
+        for row in db.execute(
+            "SELECT hall_id, override, free, wanted_at, rate, rate_at FROM place_account"
+            " WHERE kiosk = ? AND generation = ?",
+            kiosk,
+        )
+    }
+    changed = []
+    for totals in said:
+        key = PoolKey(totals.hall, totals.override)
+        if key not in known:
+            continue
+        free, wanted_at, rate, rate_at = known[key]
+        people = 0 if totals.override else came.get(totals.hall, 0)
+        stale = not 0 <= now - rate_at < RATE_MS
+        if people or totals.wants or totals.free != free or wanted_at is not None or stale:
+            rate = sharing_policy.smoothed(rate, (now - rate_at) / 60_000, people)
+            wanted_at = now if totals.wants else None
+            changed.append((totals.free, wanted_at, rate, now, *key, *kiosk))
+    db.executemany(
+        "UPDATE place_account SET free = ?, wanted_at = ?, rate = ?, rate_at = ?"
+        " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
+        changed,
+    )
+
+
+def share(
+    db: sqlite3.Connection,
+    hall_id: int,
+    now: int,
+    pools: places.Pools | None = None,
+    *,
+    asked: bool = True,
+) -> frozenset[KioskKey]:
+    """Grant and recall by the policy, in both pools, and publish each order.
+
+    Returns the kiosks that asked for an ordinary place and for which none can come now. `pools` are
+    what this transaction has of them already. Unless it was `asked` for, a hall in which nobody
+    waits is shared once in a while: hundreds of scans and heartbeats move little in that time.
+    """
+    pools = places.Pools(db) if pools is None else pools
+    hall = pools.hall(hall_id)
+    if not asked and 0 < hall["shared_until"] - now <= SHARED_MS:
+        return frozenset()
+    usual, beyond = PoolKey(hall_id), PoolKey(hall_id, override=True)
+    ordinary, override = within_limit(pools[usual], pools[beyond], hall["fire_limit"])
+    closed = hall["closed_at"] is not None
+    accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
+    leads_here = _leads_here(db, hall_id, accounts)
+    first = _share(db, usual, ordinary, pools, accounts, leads_here, closed=closed, now=now)
+    # A closed hall's override places come back too: nobody gets in, by no one's word.
+    second = _share(db, beyond, override, pools, accounts, leads_here, closed=closed, now=now)
+    until = now + SHARED_MS if first.settled and second.settled else 0
+    if until != hall["shared_until"]:
+        db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
+    return first.hopeless
+
+
+def _share(
+    db: sqlite3.Connection,
+    key: PoolKey,
+    before: Pool,
+    pools: places.Pools,
+    accounts: Sequence[sqlite3.Row],
+    leads_here: Container[int],
+    *,
+    closed: bool,
+    now: int,
+) -> sharing_policy.Plan:
+    """`before` is the pool of `pools`, with what the limit leaves of its capacity; `accounts` are
+    those of the hall, and `leads_here` doors of other halls that lead into it.
+    """
+    mine = [row for row in accounts if row["override"] == key.override]
+    doors, elsewhere = _doors(mine, before, now, leads_here)
+    plan = sharing_policy.plan(doors, before.free, closed=closed, spread=key.override)
+    pool = before
+    for kiosk, count in plan.grants.items():
+        pool = pool.grant(kiosk, count)
+    recalls = dict(plan.recalls)
+    for kiosk in elsewhere:
+        recalls[kiosk] = max(0, pool.kiosks[kiosk].held)
+    if pool != before:
+        pools[key] = pool.resized(pools[key].capacity)
+        pools.save()
+        _remember(db, key, before, pool)
+    for kiosk in {*recalls, *plan.grants}:
+        recall = recalls.get(kiosk, 0)
+        if recall or pool.kiosks[kiosk] != before.kiosks[kiosk]:
+            name, generation = kiosk
+            order = places.order(key, pool, kiosk, recall)
+            hub.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
+    return plan
+
+
+def _remember(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -> None:
+    """Who was granted places has them, until it says otherwise: they may be called back at once."""
+    for kiosk, held in after.kiosks.items():
+        given = held.granted - before.kiosks[kiosk].granted
+        if given:
+            db.execute(
+                "UPDATE place_account SET free = free + ?, wanted_at = NULL"
+                " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
+                (given, *key, *kiosk),
+            )
+
+
+def _leads_here(
+    db: sqlite3.Connection, hall_id: int, accounts: Iterable[sqlite3.Row]
+) -> frozenset[int]:
+    """Of those kiosks' doors, the ones of halls inside this one that lead into it as well."""
+    doors = {row["door_id"] for row in accounts if not row["at_home"]}
+    if not doors:
+        return frozenset()
+    known = rules(db)
+    return frozenset(door for door in doors if hall_id in known.outer_ids(door))
+
+
+def _doors(
+    accounts: Iterable[sqlite3.Row], pool: Pool, now: int, leads_here: Container[int]
+) -> tuple[list[sharing_policy.Door], list[KioskKey]]:
+    """Kiosks that may be granted places: at work, at a door into this hall that admits. And those
+    at work that hold places here and can't use them: moved, or at an exit.
+    """
+    doors, elsewhere = [], []
+    for row in accounts:
+        kiosk = (row["kiosk"], row["generation"])
+        here = row["at_home"] or row["door_id"] in leads_here
+        if not (here and row["admits"]):
+            if row["free"] > 0:
+                elsewhere.append(kiosk)
+        elif not row["fenced"] and not row["resting"]:
+            doors.append(_door(kiosk, row, pool, now))
+    return doors, elsewhere
+
+
+def _door(kiosk: KioskKey, row: sqlite3.Row, pool: Pool, now: int) -> sharing_policy.Door:
+    return sharing_policy.Door(
+        kiosk=kiosk,
+        held=max(0, pool.kiosks[kiosk].held),
+        free=row["free"],
+        rate=sharing_policy.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, 0),
+        wants=row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS,
+        live=row["seen_at"] is not None and row["seen_at"] >= now - LIVE_MS,
+        silent_ms=max(0, now - (row["seen_at"] or 0)),
+    )

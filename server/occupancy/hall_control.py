@@ -1,0 +1,181 @@
+"""The safety officer's acts: close a hall, change its capacity, clear it, and say what became of
+a lost kiosk's places.
+
+Each takes effect at every door that hears of it; `unconfirmed` names those that have not.
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from badges.places.pool import KioskKey, PlacesError, PoolKey
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.feed import hub
+from server.occupancy import grants, pools, stays
+from server.setup.venue_plan import VenueError
+from server.staff import dual_control
+from server.venue import nesting, store
+
+
+class NotTwoError(Exception):
+    """The two accounts may be one person's, until `until` (Unix ms)."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__("the two accounts may be one person's")
+        self.until = until
+
+
+@dataclass(frozen=True)
+class Account:
+    """A kiosk's account with a hall, as staff see it. `held` places may be in use unseen."""
+
+    kiosk: str
+    generation: int
+    door_id: int
+    door_names: str  # JSON by language
+    state: str
+    seen_at: int | None
+    confirmed: bool  # it has applied the hall's last closing, opening or capacity
+    free: int  # as it last said
+    held: int
+    overrides: int  # places beyond the capacity that it holds
+    awaited: bool  # a restored server waits to hear it
+
+
+def set_closed(db: sqlite3.Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
+    """Shut a hall whatever its programme says, or open it again. Raises UnknownHallError.
+
+    Closing calls every place back; nobody inside is put out.
+    """
+    store.hall(db, hall_id)
+    db.execute(
+        "UPDATE hall SET closed_at = ? WHERE hall_id = ?", (now if closed else None, hall_id)
+    )
+    _changed(db, hall_id, now)
+    entry_log.act(db, by, "hall_closed" if closed else "hall_opened", {"hall": hall_id}, now)
+
+
+def set_capacity(db: sqlite3.Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
+    """The organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
+
+    A lower one than there are people inside puts nobody out: nobody more gets in, and what the
+    doors hold above it is called back.
+    """
+    row = store.hall(db, hall_id)
+    if not 0 <= capacity <= row.fire_limit:
+        raise VenueError([f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit."])
+    db.execute("UPDATE hall SET capacity = ? WHERE hall_id = ?", (capacity, hall_id))
+    _changed(db, hall_id, now)
+    subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}
+    entry_log.act(db, by, "capacity_set", subject, now)
+
+
+def clear(
+    db: sqlite3.Connection, hall_id: int, *, by: str, now: int, before: int | None = None
+) -> int:
+    """Staff's word that the hall is empty, and so every hall inside it: every stay known here ends,
+    no move is unconfirmed any more, and fenced kiosks hold no place of it. Returns how many places
+    came back by stays in the hall itself. Raises UnknownHallError.
+
+    Whom doors that have not been heard admitted meanwhile stays counted; and, with `before`, who
+    came by a scan of that number or a later one, perhaps after somebody had looked.
+    """
+    store.hall(db, hall_id)
+    ended = _clear(db, hall_id, by=by, now=now, before=before)
+    for inner in nesting.inside(nesting.parents_of(db), hall_id):
+        _clear(db, inner, by=by, now=now, before=before)
+    return ended
+
+
+def _clear(db: sqlite3.Connection, hall_id: int, *, by: str, now: int, before: int | None) -> int:
+    ended = 0
+    for override in (False, True):
+        key = PoolKey(hall_id, override)
+        found = pool = pools.load(db, key)
+        for stay in stays.open_in(db, hall_id, override=override, before=before):
+            if stays.close(db, stay.ref, hall_id, "cleared", now) is None:
+                continue  # a move gave its place back; now it is sure that it could
+            pool = pool.close_stay(stay.stay_id)
+            change = wire.StayClosed(stay.ref, hall_id, stay.serial)
+            hub.publish(db, change, hall_id=hall_id)
+            ended += 1
+        for kiosk, held in pool.kiosks.items():
+            if held.fenced:
+                pool = pool.attest(kiosk, 0, seq=_last_seq(db, kiosk))
+        pools.save(db, key, found, pool)
+    entry_log.act(db, by, "hall_cleared", {"hall": hall_id, "stays": ended}, now)
+    grants.share(db, hall_id, now)
+    return ended
+
+
+def attest(
+    db: sqlite3.Connection, hall_id: int, kiosk: KioskKey, inside: int, *, by: str, with_: str,
+    now: int,
+) -> None:  # fmt: skip
+    """Two people's word: of those whom a fenced kiosk let in and the ledger does not know of, at
+    most `inside` are in the hall. The rest of its places come back. Raises PlacesError, or
+    NotTwoError where the accounts may be one person's.
+
+    Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
+    may have held more than is known here: then it stands as it was said
+    (docs/design/places.md, rule 8).
+    """
+    if inside < 0:
+        raise PlacesError("The number of people is 0 or more.")
+    two_from = dual_control.apart_from(db, by, with_, now)
+    if two_from is not None:
+        raise NotTwoError(two_from)
+    for override in (False, True):
+        key = PoolKey(hall_id, override)
+        before = pools.load(db, key)
+        if kiosk not in before.kiosks:
+            raise PlacesError("This kiosk never had places in that hall.")
+        known = max(0, before.kiosks[kiosk].held)
+        word = inside if kiosk in before.awaited else min(inside, known)
+        pools.save(db, key, before, before.attest(kiosk, word, seq=_last_seq(db, kiosk)))
+    subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}
+    subject |= {"kiosk": kiosk[0], "generation": kiosk[1]}
+    entry_log.act(db, by, "kiosk_attested", subject, now)
+    grants.share(db, hall_id, now)
+
+
+def accounts(db: sqlite3.Connection, hall_id: int) -> list[Account]:
+    """Every kiosk with an account in the hall: those at work first, at its doors and at doors of
+    halls inside it that lead into it, then those that still hold.
+    """
+    outer = nesting.outer_by_door(db, nesting.parents_of(db))
+    leading = [door for door, around in outer.items() if hall_id in around]
+    rows = db.execute(
+        "SELECT a.kiosk, a.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
+        " k.cursor >= h.change_cursor AS confirmed, SUM(IIF(a.override, 0, a.free)) AS free,"
+        " SUM(IIF(a.override, 0, a.held)) AS held, SUM(IIF(a.override, a.held, 0)) AS overrides,"
+        " MAX(a.awaited) AS awaited"
+        " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
+        "  FROM place_account WHERE hall_id = ?) a"
+        " JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
+        " JOIN hall h ON h.hall_id = a.hall_id"
+        " GROUP BY a.kiosk, a.generation"
+        " HAVING (k.state = 'active' AND (d.hall_id = a.hall_id OR k.door_id IN"
+        "  (SELECT value FROM json_each(?)))) OR MAX(a.held) > 0"
+        " OR MAX(a.awaited) > 0 ORDER BY k.state <> 'active', a.kiosk, a.generation",
+        (hall_id, json.dumps(leading)),
+    )
+    return [
+        Account(**{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])})
+        for r in rows
+    ]
+
+
+def _changed(db: sqlite3.Connection, hall_id: int, now: int) -> None:
+    """Tell the hall's doors, keep from where on in the feed they know it, and move the places."""
+    hub.publish(db, wire.VenueChanged(), hall_id=hall_id)
+    db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (hub.cursor(db), hall_id))
+    grants.share(db, hall_id, now)
+
+
+def _last_seq(db: sqlite3.Connection, kiosk: KioskKey) -> int:
+    row = db.execute(
+        "SELECT acked_seq FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
+    ).fetchone()
+    return int(row[0])

@@ -1,0 +1,55 @@
+"""One kiosk's accounts with the pools that its batch moves, and what it says of them."""
+
+import sqlite3
+
+from badges.places.pool import KioskKey, Pool, PoolKey
+from badges.record import WireError
+from badges.wire import wire
+from server.occupancy import pools
+
+
+class Accounts:
+    """The kiosk's, for one transaction. Every step raises WireError for a hall that is not there,
+    or one in which the kiosk has no account.
+    """
+
+    def __init__(self, db: sqlite3.Connection, kiosk: KioskKey) -> None:
+        self.kiosk = kiosk
+        self.pools = pools.Pools(db)
+        self._db = db
+
+    def hear(self, totals: wire.PlaceTotals, incarnation: int) -> None:
+        """The kiosk's total of grants, before its records."""
+        key = PoolKey(totals.hall, totals.override)
+        pool = self.own(key)
+        self.pools[key] = pool.hear(self.kiosk, granted=totals.granted, incarnation=incarnation)
+
+    def has_forgotten(self, totals: wire.PlaceTotals) -> bool:
+        """Whether the kiosk says that it returned fewer places than before."""
+        pool = self.own(PoolKey(totals.hall, totals.override))
+        return totals.returned < pool.kiosks[self.kiosk].returned
+
+    def hear_returned(self, totals: wire.PlaceTotals) -> None:
+        """The kiosk's total of returned places, after its records."""
+        key = PoolKey(totals.hall, totals.override)
+        self.pools[key] = self.own(key).hear_returned(self.kiosk, totals.returned)
+
+    def pool(self, key: PoolKey) -> Pool:
+        """The pool as it stands in this step."""
+        try:
+            return self.pools[key]
+        except pools.UnknownHallError:
+            raise WireError("scan record: no such hall") from None
+
+    def own(self, key: PoolKey) -> Pool:
+        """The pool, in which the kiosk has an account."""
+        pool = self.pool(key)
+        if self.kiosk not in pool.kiosks:
+            if not pools.was_restored_without_acts(self._db):
+                raise WireError("this kiosk has no places in that hall")
+            pool = self.pools[key] = pool.enrol(self.kiosk)
+        return pool
+
+    def save(self) -> None:
+        """Write what was moved."""
+        self.pools.save()

@@ -1,0 +1,299 @@
+"""Where people are: stays, opened by an entry record and closed once, by what names them."""
+
+import sqlite3
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from badges.admission.facts import StayId
+from badges.record import StayRef
+from badges.wire import wire
+
+# By so much two measured clocks may differ: by half of a kiosk's longest round trip and a jump that
+# it does not notice, of each of the two, and by one that the server does not notice.
+CLOCK_MARGIN_MS = 900
+COUNTED, FREED = "counted", "freed"  # the place of a stay that a move ended
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One entry of a holder into a hall; open until something names it."""
+
+    ref: StayRef
+    hall_id: int
+    door_id: int
+    serial: int
+    opened_at: int  # by the server's clock, as far as the kiosk knew its own error
+    clock_known: bool  # whether the kiosk had measured that error
+    override: bool = False  # it uses a place beyond the capacity
+    issue: int = 0  # of the badge; 0: not known
+    epoch: int = 0  # of the server's time: only times of one epoch tell what came first
+    around: bool = False  # in a hall around that of the door by which it began
+    after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
+
+    @property
+    def stay_id(self) -> StayId:
+        """As the protocol of places names it."""
+        return StayId(self.ref.kiosk, self.ref.generation, self.ref.seq)
+
+
+Span = tuple[Stay, int | None]  # a stay, and when it ended
+
+_STORED = (
+    "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override, issue,"
+    " epoch, around"
+)
+_COLUMNS = f"{_STORED}, after_move"
+# As in the index (server/storage/schema_changes.py). A stay may end before it begins: by two
+# clocks.
+_OVER_AT = "MAX(opened_at, IFNULL(closed_at, 9223372036854775807))"
+
+
+def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> None:
+    """Record a stay; `gone_at`: it was over before the server heard of it."""
+    db.execute(
+        f"INSERT INTO stay ({_STORED}, closed_at, closed_by, gone)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            stay.ref.kiosk,
+            stay.ref.generation,
+            stay.ref.seq,
+            stay.hall_id,
+            stay.door_id,
+            stay.serial,
+            stay.opened_at,
+            stay.clock_known,
+            stay.override,
+            stay.issue,
+            stay.epoch,
+            stay.around,
+            gone_at,
+            None if gone_at is None else "exit",
+            gone_at is not None,
+        ),
+    )
+
+
+def close(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
+    """Close a stay in a hall and return it, where its place comes back; None where it is unknown,
+    was closed before, or gave its place back by a move. Of the last, the move is confirmed.
+    """
+    row = db.execute(
+        "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
+        f" AND seq = ? AND hall_id = ? AND closed_at IS NULL RETURNING {_COLUMNS}",
+        (at, by, ref.kiosk, ref.generation, ref.seq, hall_id),
+    ).fetchone()
+    return _confirm_move(db, ref, hall_id, by) if row is None else _stay(row)
+
+
+def _confirm_move(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str) -> Stay | None:
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?"
+        " AND hall_id = ? AND after_move IS NOT NULL",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
+    ).fetchone()
+    if row is None:
+        return None
+    db.execute(
+        "UPDATE stay SET after_move = NULL, closed_by = ?"
+        " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+        (by, ref.kiosk, ref.generation, ref.seq, hall_id),
+    )
+    stay = _stay(row)
+    return stay if stay.after_move == COUNTED else None
+
+
+def move_on(
+    db: sqlite3.Connection, ref: StayRef, hall_id: int, at: int, *, counted: bool
+) -> Stay | None:
+    """End the presence in a hall of a holder who was seen elsewhere, and return the stay; None
+    where it was over. While `counted`, its place stays taken: an exit, or staff's word, closes it
+    later.
+    """
+    row = db.execute(
+        "UPDATE stay SET closed_at = ?, closed_by = 'move', after_move = ? WHERE kiosk = ?"
+        " AND generation = ? AND seq = ? AND hall_id = ? AND closed_at IS NULL"
+        f" RETURNING {_COLUMNS}",
+        (at, COUNTED if counted else FREED, ref.kiosk, ref.generation, ref.seq, hall_id),
+    ).fetchone()
+    return None if row is None else _stay(row)
+
+
+def remember_early(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, at: int) -> bool:
+    """Keep an exit that names a stay whose entry is not here yet; False where the stay is known.
+
+    Only after a restore from a backup: a door has the exit, and another one has the entry.
+    """
+    known = db.execute(
+        "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
+    ).fetchone()
+    if known is None:
+        db.execute(
+            "INSERT OR IGNORE INTO early_exit"
+            " (kiosk, generation, seq, hall_id, closed_at, closed_by) VALUES (?, ?, ?, ?, ?, ?)",
+            (ref.kiosk, ref.generation, ref.seq, hall_id, at, by),
+        )
+    return known is None
+
+
+def ended(db: sqlite3.Connection, ref: StayRef, hall_id: int, at: int) -> None:
+    """The exit of a stay that was over before its entry was offered: now its end is known."""
+    db.execute(
+        "UPDATE stay SET closed_at = ?"
+        " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ? AND gone = 1",
+        (at, ref.kiosk, ref.generation, ref.seq, hall_id),
+    )
+
+
+def entered_during(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> list[int]:
+    """Scans by which the holder entered the hall again while that stay in it lasted.
+
+    They may have come here before it did, from a door that was not cut off.
+    """
+    rows = db.execute(
+        "SELECT x.number FROM stay s JOIN stay o ON o.serial = s.serial AND o.hall_id = s.hall_id"
+        f" AND {_OVER_AT.replace('opened', 'o.opened').replace('closed', 'o.closed')} > s.opened_at"
+        " AND o.opened_at > s.opened_at AND (s.closed_at IS NULL OR o.opened_at < s.closed_at)"
+        " JOIN scan x ON x.kiosk = o.kiosk AND x.generation = o.generation AND x.seq = o.seq"
+        " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ? AND s.hall_id = ?",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
+    )
+    return [row[0] for row in rows]
+
+
+def has_early_exits(db: sqlite3.Connection) -> bool:
+    """Whether any exit waits for its entry; none does but after a restore."""
+    return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
+
+
+def early_exit(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
+    """By what and when the stay ended before its entry came here, or None; told once."""
+    row = db.execute(
+        "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
+        " RETURNING closed_by, closed_at",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def is_gone(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> bool:
+    """Whether the kiosk itself had taken the stay's place back before it offered the entry."""
+    row = db.execute(
+        "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+        (ref.kiosk, ref.generation, ref.seq, hall_id),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def open_stays(db: sqlite3.Connection, serial: int) -> list[Stay]:
+    """The holder's open stays, oldest first."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND closed_at IS NULL ORDER BY opened_at",
+        (serial,),
+    )
+    return [_stay(row) for row in rows]
+
+
+def stays_of(db: sqlite3.Connection, serial: int, hall_id: int) -> list[Span]:
+    """Every stay of the holder in the hall, each with when it ended."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
+        (serial, hall_id),
+    )
+    return [(_stay(row), row["closed_at"]) for row in rows]
+
+
+def since(db: sqlite3.Connection, serial: int, at: int) -> list[Span]:
+    """The holder's stays that were not over at `at`, also those that began later."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND {_OVER_AT} > ?",
+        (serial, at),
+    )
+    return [(_stay(row), row["closed_at"]) for row in rows]
+
+
+def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
+    """The first of them that the holder was in, in this hall, at `at`."""
+    found = [
+        stay
+        for stay, closed_at in stays
+        if stay.hall_id == hall_id
+        and stay.opened_at <= at
+        and (closed_at is None or closed_at > at)
+    ]
+    return min(found, key=lambda stay: stay.opened_at, default=None)
+
+
+def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Stay | None:
+    """The holder's first entry after `at` into a hall outside `staying_in`, or None.
+
+    Entries by a kiosk that had not measured its clock do not count: their time is a guess.
+    """
+    entries = (
+        stay
+        for stay, _ in stays
+        if stay.opened_at > at and stay.clock_known and stay.hall_id not in staying_in
+    )
+    return min(entries, key=lambda stay: stay.opened_at, default=None)
+
+
+def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
+    """Stays of a hall that take a place, as its doors hear of them."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL"
+        f" UNION ALL SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND after_move = 'counted'",
+        (hall_id, hall_id),
+    )
+    return [facts(_stay(row)) for row in rows]
+
+
+def open_in(
+    db: sqlite3.Connection, hall_id: int, *, override: bool, before: int | None = None
+) -> list[Stay]:
+    """Stays of one of the hall's pools that are open or that a move ended, so that nothing has
+    confirmed that they are over; `before`: of scans below that number alone.
+    """
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND override = ?"
+        " AND (closed_at IS NULL OR after_move IS NOT NULL) AND (? IS NULL OR EXISTS"
+        " (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
+        " AND s.seq = stay.seq AND s.number < ?))",
+        (hall_id, override, before, before),
+    )
+    return [_stay(row) for row in rows]
+
+
+def uncounted(db: sqlite3.Connection, door_id: int, hall_id: int) -> list[Stay]:
+    """Stays that began at the door and do not count in that hall around it, as they would if they
+    did; on ordinary places. They are open, or a move ended them and their place is still counted.
+    """
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM stay s WHERE door_id = ? AND NOT around"
+        " AND (closed_at IS NULL OR after_move = 'counted') AND hall_id <> ?"
+        " AND NOT EXISTS (SELECT 1 FROM stay o WHERE o.kiosk = s.kiosk"
+        " AND o.generation = s.generation AND o.seq = s.seq AND o.hall_id = ?)",
+        (door_id, hall_id, hall_id),
+    )
+    return [
+        replace(_stay(row), hall_id=hall_id, override=False, around=True, after_move=None)
+        for row in rows
+    ]
+
+
+def facts(stay: Stay) -> wire.StayFacts:
+    return wire.StayFacts(
+        stay.ref,
+        stay.serial,
+        stay.opened_at,
+        stay.door_id,
+        stay.override,
+        moved=stay.after_move == COUNTED,
+    )
+
+
+def _stay(row: sqlite3.Row) -> Stay:
+    ref = StayRef(row[0], row[1], row[2])
+    known, override, around = bool(row[7]), bool(row[8]), bool(row[11])
+    return Stay(
+        ref, row[3], row[4], row[5], row[6], known, override, row[9], row[10], around, row[12]
+    )

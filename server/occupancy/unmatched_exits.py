@@ -1,0 +1,63 @@
+"""Exits at doors that did not know the stay: each ends the one stay that it can mean, if any.
+
+A door without the server knows of no entry elsewhere, so people's exits there name nothing. Such an
+exit means a stay of the same holder in the same hall that began before it, and only where there is
+no other that it could mean. Both clocks must have been measured, in one epoch of the server's time;
+whichever record comes first.
+"""
+
+import sqlite3
+
+from server.occupancy import stays as presence
+from server.occupancy.stays import CLOCK_MARGIN_MS, Stay
+
+
+def meant(
+    db: sqlite3.Connection, serial: int, hall_id: int, at: int, epoch: int = 0
+) -> Stay | None:
+    """The stay that an exit at `at` ends: open, begun before, and the only one of that time. Where
+    none is open, the newest such that a move ended and that no exit has confirmed.
+    """
+    stays = presence.stays_of(db, serial, hall_id)
+    if not all(stay.clock_known and stay.epoch == epoch for stay, _ in stays):
+        return None
+    before = at - CLOCK_MARGIN_MS
+    still_open = [stay for stay, closed_at in stays if closed_at is None]
+    moved = [stay for stay, _ in stays if stay.after_move and stay.opened_at < before]
+    if len(still_open) > 1 or not (still_open or moved):
+        return None
+    found = still_open[0] if still_open else max(moved, key=lambda stay: stay.opened_at)
+    if found.opened_at >= before:
+        return None
+    overlapping = any(
+        stay.opened_at < at and closed_at is not None and closed_at > found.opened_at
+        for stay, closed_at in stays
+        if stay.ref != found.ref
+    )
+    return None if overlapping else found
+
+
+def remember(
+    db: sqlite3.Connection, number: int, serial: int, hall_id: int, at: int, epoch: int = 0
+) -> None:
+    """Keep the exit: its entry may still come, from a door that is away."""
+    db.execute(
+        "INSERT INTO unnamed_exit (number, serial, hall_id, at, epoch) VALUES (?, ?, ?, ?, ?)",
+        (number, serial, hall_id, at, epoch),
+    )
+
+
+def exit_of(db: sqlite3.Connection, stay: Stay) -> tuple[int, int] | None:
+    """The remembered exit that ends the stay just opened: its number and time; told once."""
+    for number, at in db.execute(
+        "SELECT number, at FROM unnamed_exit WHERE serial = ? AND hall_id = ? AND at > ?"
+        " AND epoch = ? ORDER BY at",
+        (stay.serial, stay.hall_id, stay.opened_at + CLOCK_MARGIN_MS, stay.epoch),
+    ).fetchall():
+        found = meant(db, stay.serial, stay.hall_id, at, stay.epoch)
+        if found is not None and found.ref == stay.ref:
+            db.execute(
+                "DELETE FROM unnamed_exit WHERE number = ? AND hall_id = ?", (number, stay.hall_id)
+            )
+            return number, at
+    return None

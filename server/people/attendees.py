@@ -1,0 +1,255 @@
+"""The attendees of an event, one by one: found, looked at, registered at the desk, changed.
+
+A badge carries what its attendee was when it was issued: changes of `CARRIED` need a reissue.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
+from badges.roster import cells
+from server.entry_log import entry_log
+from server.people import search
+from server.storage.tables import tables
+
+CARRIED = frozenset(
+    {
+        "given_name", "family_name", "organisation", "country",
+        "category", "valid_days", "zones", "flags",
+    }
+)  # fmt: skip
+CHANGEABLE = CARRIED | {"external_id", "email", "language"}
+ALL_ZONES = 0xFFFFFFFF
+_EAST_ASIAN = re.compile(
+    r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
+)
+_BITS = {"category": 0xFF, "valid_days": 0xFFFF, "zones": ALL_ZONES, "flags": 0b11}
+_READERS: Mapping[str, Callable[[str], str]] = {
+    "email": cells.email,
+    "external_id": cells.external_id,
+    "country": cells.country,
+    "language": cells.language,
+}
+
+Random = Callable[[int], bytes]
+
+
+# Rows in the order of `Attendee`'s fields.
+SELECT = (
+    "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.country,"
+    " a.email, a.category, a.valid_days, a.zones, a.flags, a.language, a.created_at, a.revoked_at,"
+    " COALESCE((SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial), 0) FROM attendee a"
+)
+
+
+class UnknownAttendeeError(ValueError):
+    """There is no such attendee."""
+
+
+class AttendeeError(ValueError):
+    """The attendee can't be added or changed so; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Attendee:
+    """A person on the roster. `issue` is the newest badge's, 0 where there is none."""
+
+    serial: int
+    external_id: str | None
+    given_name: str  # the whole name, where no family name is given
+    family_name: str
+    organisation: str
+    country: str
+    email: str
+    category: int
+    valid_days: int
+    zones: int
+    flags: int
+    language: str
+    created_at: int
+    revoked_at: int | None
+    issue: int = 0
+
+    @property
+    def name(self) -> str:
+        """The whole name in its own order."""
+        return whole_name(self.given_name, self.family_name)
+
+    @property
+    def number(self) -> str:
+        """The badge number."""
+        return badge_number(self.serial)
+
+
+def whole_name(given_name: str, family_name: str) -> str:
+    """Both names; in Han, kana or hangul the family name first, without a space."""
+    if _EAST_ASIAN.fullmatch(given_name) and _EAST_ASIAN.fullmatch(family_name):
+        return family_name + given_name
+    return f"{given_name} {family_name}".strip()
+
+
+def attendee(db: sqlite3.Connection, serial: int) -> Attendee:
+    """Raises UnknownAttendeeError."""
+    row = db.execute(f"{SELECT} WHERE a.serial = ?", (serial,)).fetchone()
+    if row is None:
+        raise UnknownAttendeeError("There is no attendee with this badge number.")
+    return Attendee(*row)
+
+
+def find_by_label(db: sqlite3.Connection, label: str) -> int:
+    """The serial of who has this external id, else this badge number.
+
+    Raises UnknownAttendeeError.
+    """
+    row = db.execute("SELECT serial FROM attendee WHERE external_id = ?", (label,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    try:
+        return attendee(db, parse_badge_number(label)).serial
+    except ValueError:
+        raise UnknownAttendeeError(
+            f"There is no attendee with the badge number or external id {label[:64]!r}."
+        ) from None
+
+
+def find_attendees(
+    db: sqlite3.Connection, text: str, limit: int = 50, offset: int = 0
+) -> tuple[list[Attendee], int]:
+    """Attendees in whom every word of `text` is found, by name; and how many there are in all.
+
+    Words are looked for in names, organisation, e-mail and external id, whatever their case and
+    accents; a badge number finds its attendee. An empty text finds everybody.
+    """
+    words = search.words(text)
+    values: list[Any] = [*words]
+    found = search.by_anything(words) or "TRUE"
+    try:
+        values.append(parse_badge_number(text))
+        found = f"({found}) OR serial = ?"
+    except ValueError:
+        pass
+    order = "ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?"
+    if not values:
+        (total,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
+        rows = db.execute(f"{SELECT} {order}", (limit, offset)).fetchall()
+        return [Attendee(*row) for row in rows], total
+    # Looked through once, for the count and for the page.
+    serials = [
+        row[0] for row in db.execute(f"SELECT serial FROM attendee_search WHERE {found}", values)
+    ]
+    rows = db.execute(
+        f"{SELECT} WHERE a.serial IN (SELECT value FROM json_each(?)) {order}",
+        (json.dumps(serials), limit, offset),
+    ).fetchall()
+    return [Attendee(*row) for row in rows], len(serials)
+
+
+def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
+    """A serial that nobody has; never 0. Random, so that badge numbers tell nothing."""
+    while True:
+        serial = int.from_bytes(random(3), "big")
+        if serial and not is_taken(serial):
+            return serial
+
+
+def add_attendee(
+    db: sqlite3.Connection, values: Mapping[str, Any], *, by: str, now: int, random: Random
+) -> Attendee:
+    """Register one attendee, as the badge desk does. Raises AttendeeError.
+
+    `values` has columns of `CHANGEABLE`; a name and a category are needed.
+    """
+    row = {
+        "external_id": None, "given_name": "", "family_name": "", "organisation": "",
+        "country": "", "email": "", "valid_days": 0xFFFF, "zones": ALL_ZONES, "flags": 0,
+        "language": "en",
+    } | _checked(values)  # fmt: skip
+    if "category" not in row or not (row["given_name"] or row["family_name"]):
+        raise AttendeeError("An attendee needs a name and a category.")
+    (count,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
+    if count > SERIAL_MAX // 2:
+        raise AttendeeError("The event has more attendees than badge numbers can tell apart.")
+    _refuse_known_email(db, row["email"], 0)
+    serial = draw_serial(lambda one: _is_taken(db, one), random)
+    row |= {"serial": serial, "created_at": now, "revoked_at": None}
+    try:
+        tables(db).table("attendee").insert(row)
+    except sqlite3.IntegrityError as error:
+        raise _refusal(error) from None
+    search.fold(db)
+    entry_log.act(db, by, "attendee_added", {"serial": serial}, now)
+    return attendee(db, serial)
+
+
+def change_attendee(
+    db: sqlite3.Connection, serial: int, values: Mapping[str, Any], *, by: str, now: int
+) -> bool:
+    """Change columns of `CHANGEABLE`; whether an issued badge no longer says what is so.
+
+    Raises UnknownAttendeeError or AttendeeError.
+    """
+    before = attendee(db, serial)
+    changed = {
+        column: value
+        for column, value in _checked(values).items()
+        if getattr(before, column) != value
+    }
+    if not changed:
+        return False
+    _refuse_known_email(db, changed.get("email", ""), serial)
+    try:
+        tables(db).table("attendee").update(serial, changed)
+    except sqlite3.IntegrityError as error:
+        raise _refusal(error) from None
+    search.fold(db)
+    after = attendee(db, serial)
+    if not after.name:
+        raise AttendeeError("An attendee needs a name.")
+    columns = ",".join(sorted(changed))
+    entry_log.act(db, by, "attendee_changed", {"serial": serial, "columns": columns}, now)
+    return before.issue > 0 and bool(CARRIED & changed.keys())
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they may stand in the database. Raises AttendeeError."""
+    checked: dict[str, Any] = {}
+    for column, value in values.items():
+        if column not in CHANGEABLE:
+            raise AttendeeError(f"{column} can't be set.")
+        if column in _BITS:
+            if type(value) is not int or not 0 <= value <= _BITS[column]:
+                raise AttendeeError(f"{column} is a whole number from 0 to {_BITS[column]}.")
+            checked[column] = value
+            continue
+        try:
+            text = cells.clean(column, value or "")
+            read = _READERS.get(column)
+            checked[column] = read(text) if read and text else text
+        except cells.CellError as error:
+            raise AttendeeError(f"{column}: {error}.") from None
+    if checked.get("external_id") == "":
+        checked["external_id"] = None
+    return checked
+
+
+def _refuse_known_email(db: sqlite3.Connection, email: str, own: int) -> None:
+    """At the desk an address that is known is a person who is known. A roster may share one."""
+    query = "SELECT 1 FROM attendee WHERE email = ? COLLATE NOCASE AND email <> '' AND serial <> ?"
+    if db.execute(query, (email, own)).fetchone() is not None:
+        raise AttendeeError("Another attendee has this e-mail address.")
+
+
+def _refusal(error: sqlite3.IntegrityError) -> AttendeeError:
+    """What a constraint of the database means to people."""
+    if "external_id" in str(error):
+        return AttendeeError("Another attendee has this external id.")
+    return AttendeeError("There is no such category.")
+
+
+def _is_taken(db: sqlite3.Connection, serial: int) -> bool:
+    query = "SELECT 1 FROM attendee WHERE serial = ? UNION SELECT 1 FROM unknown_holder"
+    return db.execute(f"{query} WHERE serial = ?", (serial, serial)).fetchone() is not None

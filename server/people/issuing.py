@@ -1,0 +1,361 @@
+"""Badges: issued, replaced and revoked; what is printed and shown of them.
+
+A badge's name is sealed for its holder's badge alone, once per issue: kiosks carry the sealed names
+of everybody and can read none without the badge in front of them.
+"""
+
+import re
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from badges.credential import base45
+from badges.credential.badge_number import badge_number
+from badges.credential.credential import (
+    PREFIX,
+    Credential,
+    CredentialFlag,
+    issue_credential,
+    lookup_id,
+    open_name,
+    seal_name,
+)
+from badges.credential.keys import SIGNATURE_BYTES
+from badges.printing.card import Card
+from badges.roster.reader import country_name
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.event.directory import Event
+from server.feed import hub
+from server.occupancy import copies
+from server.people import attendees
+from server.people.attendees import Attendee
+from server.people.phone_token import PhoneTokenError, open_phone_token, phone_token
+from server.storage.localized import text_in
+from server.storage.tables import tables
+from server.venue import store
+
+__all__ = ["PhoneTokenError", "open_phone_token", "phone_token"]
+
+ISSUE_MAX = 255
+_REASON = re.compile(r"[a-z_]{1,32}")
+
+Progress = Callable[[int, int], None]  # done, of how many
+
+
+class IssuingError(ValueError):
+    """The badge can't be issued, replaced or revoked so; the text says what to do."""
+
+
+class NoBadgeError(IssuingError):
+    """The attendee has no badge yet."""
+
+
+@dataclass(frozen=True)
+class Badge:
+    """One issue of an attendee's badge; `credential` is the text of its QR."""
+
+    serial: int
+    issue: int
+    credential: str
+    issued_at: int
+    names_row: int
+
+
+def issue_missing(
+    db: sqlite3.Connection,
+    event: Event,
+    *,
+    now: int,
+    by: str,
+    progress: Progress | None = None,
+    limit: int | None = None,
+) -> int:
+    """Badges for those who have none and are not revoked, at most `limit`; how many were issued."""
+    missing = _without_badge(db, limit)
+    if not missing:
+        return 0
+    row = _newest_names_row(db)
+    badges = []
+    for done, holder in enumerate(missing, 1):
+        badges.append(_make(event, holder, 1, row + done, now))
+        if progress and (done % 100 == 0 or done == len(missing)):
+            progress(done, len(missing))
+    tables(db).table("badge").insert_all(badges, batch_size=1000)
+    hub.publish(db, wire.NamesChanged())
+    entry_log.act(db, by, "badges_issued", {"count": len(missing)}, now)
+    return len(missing)
+
+
+def missing_badges(db: sqlite3.Connection) -> int:
+    """How many attendees `issue_missing` would issue a badge for."""
+    (count,) = db.execute(f"SELECT COUNT(*) FROM attendee a WHERE {_WITHOUT_BADGE}").fetchone()
+    return int(count)
+
+
+def reissue(
+    db: sqlite3.Connection, event: Event, serial: int, *, reason: str, now: int, by: str
+) -> Badge:
+    """The next issue, which voids the earlier ones; the first one for who has none.
+
+    Raises UnknownAttendeeError or IssuingError.
+    """
+    _check_reason(reason)
+    holder = attendees.attendee(db, serial)
+    if holder.revoked_at is not None:
+        raise IssuingError("This badge is revoked: reinstate the attendee first.")
+    if holder.issue >= ISSUE_MAX:
+        raise IssuingError(
+            f"This attendee has had {ISSUE_MAX} badges, the most there are: register them anew."
+        )
+    row = _newest_names_row(db) + 1
+    tables(db).table("badge").insert(_make(event, holder, holder.issue + 1, row, now))
+    _publish_holder(db, serial)
+    hub.publish(db, wire.NamesChanged())
+    subject: dict[str, str | int | None] = {
+        "serial": serial,
+        "issue": holder.issue + 1,
+        "reason": reason,
+    }
+    entry_log.act(db, by, "badge_reissued", subject, now)
+    return current_badge(db, serial)
+
+
+def revoke(db: sqlite3.Connection, serial: int, *, reason: str, now: int, by: str) -> None:
+    """No badge of the attendee opens a door from when doors hear of it.
+
+    Raises UnknownAttendeeError, or IssuingError where it is revoked already.
+    """
+    _check_reason(reason)
+    _set_revoked(db, serial, now)
+    entry_log.act(db, by, "badge_revoked", {"serial": serial, "reason": reason}, now)
+
+
+def revoke_many(
+    db: sqlite3.Connection, serials: Sequence[int], *, reason: str, now: int, by: str
+) -> None:
+    """Revoke many at once, each with its act. Those who are revoked already stay so."""
+    _check_reason(reason)
+    standing = [
+        (serial, issue)
+        for serial in serials
+        for (issue,) in db.execute(
+            "SELECT (SELECT IFNULL(MAX(issue), 0) FROM badge b WHERE b.serial = a.serial)"
+            " FROM attendee a WHERE serial = ? AND revoked_at IS NULL",
+            (serial,),
+        )
+    ]
+    db.executemany(
+        "UPDATE attendee SET revoked_at = ? WHERE serial = ?",
+        ((now, serial) for serial, _ in standing),
+    )
+    hub.publish_all(
+        db,
+        (wire.HolderChanged(wire.HolderFacts(serial, issue, True)) for serial, issue in standing),
+    )
+    subjects: list[dict[str, str | int | None]] = [
+        {"serial": serial, "reason": reason} for serial, _ in standing
+    ]
+    entry_log.acts(db, by, "badge_revoked", subjects, now)
+
+
+def reinstate(db: sqlite3.Connection, serial: int, *, reason: str, now: int, by: str) -> None:
+    """Undo a revocation: the newest badge opens doors again."""
+    _check_reason(reason)
+    _set_revoked(db, serial, None)
+    entry_log.act(db, by, "badge_reinstated", {"serial": serial, "reason": reason}, now)
+
+
+def note_printed(db: sqlite3.Connection, count: int, *, by: str, now: int) -> None:
+    """Write into the entry log that badges, and with them names, were made into files."""
+    entry_log.act(db, by, "badges_printed", {"count": count}, now)
+
+
+def changed_badges(db: sqlite3.Connection, event: Event) -> list[Attendee]:
+    """Whose newest badge, or the name that doors show for it, says what is no longer so.
+
+    Those who are revoked are left out. Looks at no more badges than were changed since they were
+    issued.
+    """
+    rows = db.execute(
+        f"{attendees.SELECT} JOIN changed_holder USING (serial) WHERE a.revoked_at IS NULL"
+        " ORDER BY a.family_name, a.given_name, a.serial"
+    ).fetchall()
+    holders = [Attendee(*row) for row in rows]
+    return [one for one in holders if one.issue and not _says_what_is_so(db, event, one)]
+
+
+def _says_what_is_so(db: sqlite3.Connection, event: Event, holder: Attendee) -> bool:
+    """Whether the badge would be made anew just so, but for its key and its number."""
+    text, sealed = db.execute(
+        "SELECT credential, sealed FROM badge WHERE serial = ? AND issue = ?",
+        (holder.serial, holder.issue),
+    ).fetchone()
+    raw = base45.decode(text.removeprefix(PREFIX))
+    fields, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
+    if fields != _credential(holder, holder.issue, fields[1]).pack(event.event_id):
+        return False
+    return open_name(signature, sealed) == msgspec.json.encode(_holder_name(holder))
+
+
+def unchanged_badges(db: sqlite3.Connection, changed: Collection[int]) -> list[int]:
+    """Of the serials that `changed_badges` looked at, those that it found to be right."""
+    rows = db.execute(
+        "SELECT serial FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
+    )
+    return [serial for (serial,) in rows if serial not in changed]
+
+
+def forget_unchanged(db: sqlite3.Connection, event: Event, serials: Sequence[int]) -> None:
+    """Let `changed_badges` look no more at these holders, where their badges still are right."""
+    for serial in serials:
+        holder = attendees.attendee(db, serial)
+        if not holder.issue or _says_what_is_so(db, event, holder):
+            db.execute("DELETE FROM changed_holder WHERE serial = ?", (serial,))
+
+
+def current_badge(db: sqlite3.Connection, serial: int) -> Badge:
+    """The newest issue. Raises UnknownAttendeeError or NoBadgeError."""
+    row = db.execute(
+        f"{_SELECT} WHERE serial = ? ORDER BY issue DESC LIMIT 1", (serial,)
+    ).fetchone()
+    if row is None:
+        attendees.attendee(db, serial)
+        raise NoBadgeError("This attendee has no badge yet: issue one first.")
+    return Badge(*row)
+
+
+def badges_of(db: sqlite3.Connection, serial: int) -> list[Badge]:
+    """Every issue of an attendee's badge, oldest first."""
+    rows = db.execute(f"{_SELECT} WHERE serial = ? ORDER BY issue", (serial,))
+    return [Badge(*row) for row in rows]
+
+
+def current_badges(db: sqlite3.Connection, serials: Sequence[int] | None = None) -> list[Badge]:
+    """The newest badge of each attendee who is not revoked, in the order of their names.
+
+    `serials` in their own order instead; raises as `current_badge` does.
+    """
+    if serials is not None:
+        return [current_badge(db, serial) for serial in serials]
+    rows = db.execute(
+        f"{_SELECT} JOIN attendee a USING (serial) WHERE a.revoked_at IS NULL"
+        " AND issue = (SELECT MAX(n.issue) FROM badge n WHERE n.serial = badge.serial)"
+        " ORDER BY a.family_name, a.given_name, serial"
+    )
+    return [Badge(*row) for row in rows]
+
+
+def card(db: sqlite3.Connection, event: Event, badge: Badge) -> Card:
+    """What is printed of a badge. Raises UnknownAttendeeError."""
+    holder = attendees.attendee(db, badge.serial)
+    category = next(one for one in store.categories(db) if one.code == holder.category)
+    names = category.names
+    return Card(
+        text=badge.credential,
+        given_name=holder.given_name,
+        family_name=holder.family_name,
+        organisation=holder.organisation,
+        country=country_name(holder.country),
+        category_name=" ".join(dict.fromkeys((text_in(names, "en"), text_in(names, "zh")))),
+        category_letter=category.letter,
+        category_colour=category.colour,
+        badge_number=badge_number(badge.serial),
+        zones=_zones(db, holder.zones),
+        language=holder.language,
+    )
+
+
+def names_after(db: sqlite3.Connection, after: int, limit: int) -> wire.NamesPage:
+    """Sealed names of badges after names row `after`, at most `limit` of them."""
+    rows = db.execute(
+        "SELECT names_row, lookup, sealed FROM badge WHERE names_row > ? ORDER BY names_row"
+        " LIMIT ?",
+        (after, limit + 1),
+    ).fetchall()
+    shown = rows[:limit]
+    names = [wire.SealedName(row["lookup"], row["sealed"]) for row in shown]
+    return wire.NamesPage(names, shown[-1][0] if shown else after, len(rows) > limit)
+
+
+_SELECT = "SELECT serial, issue, credential, issued_at, names_row FROM badge"
+_WITHOUT_BADGE = (
+    "a.revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
+)
+
+
+def _without_badge(db: sqlite3.Connection, limit: int | None) -> list[Attendee]:
+    rows = db.execute(
+        f"{attendees.SELECT} WHERE {_WITHOUT_BADGE} ORDER BY a.serial LIMIT ?",
+        (-1 if limit is None else limit,),
+    )
+    return [Attendee(*row) for row in rows]
+
+
+def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:
+    """A row of `badge`: signed, and with the name sealed for it."""
+    key_id = event.issuing_key_id
+    credential = _credential(holder, issue, key_id)
+    text = issue_credential(event.badge_keys[key_id], event.event_id, credential)
+    signature = base45.decode(text.removeprefix(PREFIX))[-SIGNATURE_BYTES:]
+    return {
+        "serial": holder.serial,
+        "issue": issue,
+        "credential": text,
+        "lookup": lookup_id(signature),
+        "sealed": seal_name(signature, msgspec.json.encode(_holder_name(holder))),
+        "issued_at": now,
+        "names_row": names_row,
+    }
+
+
+def _credential(holder: Attendee, issue: int, key_id: int) -> Credential:
+    return Credential(
+        serial=holder.serial,
+        issue=issue,
+        category=holder.category,
+        valid_days=holder.valid_days,
+        zones=holder.zones,
+        key_id=key_id,
+        flags=CredentialFlag(holder.flags),
+    )
+
+
+def _holder_name(holder: Attendee) -> wire.HolderName:
+    return wire.HolderName(holder.name, holder.organisation, country_name(holder.country))
+
+
+def _newest_names_row(db: sqlite3.Connection) -> int:
+    (newest,) = db.execute("SELECT COALESCE(MAX(names_row), 0) FROM badge").fetchone()
+    return int(newest)
+
+
+def _set_revoked(db: sqlite3.Connection, serial: int, at: int | None) -> None:
+    before = attendees.attendee(db, serial)
+    if (before.revoked_at is None) == (at is None):
+        raise IssuingError(f"This badge is {'not ' if at is None else ''}revoked already.")
+    db.execute("UPDATE attendee SET revoked_at = ? WHERE serial = ?", (at, serial))
+    _publish_holder(db, serial)
+
+
+def _publish_holder(db: sqlite3.Connection, serial: int) -> None:
+    hub.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
+
+
+def _zones(db: sqlite3.Connection, bits: int) -> tuple[str, ...]:
+    """Codes of the zones that are open to a holder; none where all are."""
+    known = store.zones(db)
+    granted = tuple(code for code, bit in known.items() if bits >> bit & 1)
+    return () if len(granted) == len(known) else granted
+
+
+def _check_reason(reason: str) -> None:
+    """A reason is a word of a list, never a text: the entry log outlives what is personal."""
+    if not _REASON.fullmatch(reason):
+        raise IssuingError(
+            "A reason is one word in small letters, such as lost: notes about people have no place "
+            "in the entry log."
+        )

@@ -1,0 +1,60 @@
+"""Who somebody is whose badge is lost: a supervisor at a door asks, by name or organisation.
+
+That somebody asked goes into the entry log, with how many answers there were; what they asked for
+is kept nowhere.
+"""
+
+import sqlite3
+
+from badges.places.pool import KioskKey
+from badges.wire.supervisor import PEOPLE_MAX, Found, PersonFacts
+from badges.wire.wire import HolderName
+from server.entry_log import entry_log
+from server.people import search
+from server.people.attendees import whole_name
+
+LOOKUPS_MAX = 30  # by one kiosk within `WINDOW_MS`
+WINDOW_MS = 10 * 60_000
+
+
+def look_up(db: sqlite3.Connection, text: str) -> Found:
+    """People with a badge in whose name and organisation every word of `text` is found, whatever
+    its case, its accents and the order.
+    """
+    words = search.words(text)
+    if not words:
+        return Found([], more=False)
+    rows = db.execute(
+        "WITH found AS MATERIALIZED"
+        f" (SELECT serial FROM attendee_search WHERE {search.by_name(words)})"
+        " SELECT a.serial, (SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial),"
+        " a.category, a.valid_days, a.zones, a.flags, a.given_name, a.family_name, a.organisation,"
+        " a.country FROM found CROSS JOIN attendee a USING (serial)"
+        " WHERE EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
+        " ORDER BY a.family_name, a.given_name, a.serial LIMIT ?",
+        (*words, PEOPLE_MAX + 1),
+    ).fetchall()
+    return Found([_person(row) for row in rows[:PEOPLE_MAX]], more=len(rows) > PEOPLE_MAX)
+
+
+def note(db: sqlite3.Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) -> None:
+    """That a supervisor asked, and got so many answers."""
+    name, generation = kiosk
+    subject: dict[str, str | int | None] = {
+        "kiosk": name,
+        "generation": generation,
+        "answers": answers,
+    }
+    entry_log.act(db, by, "people_looked_up", subject, now)
+
+
+def _person(row: sqlite3.Row) -> PersonFacts:
+    return PersonFacts(
+        serial=row[0],
+        issue=row[1],
+        category=row[2],
+        valid_days=row[3],
+        zones=row[4],
+        flags=row[5],
+        holder=HolderName(whole_name(row[6], row[7]), row[8], row[9]),
+    )

@@ -1,0 +1,358 @@
+"""Takes a roster over into the event: all of it, or with every problem and question named, nothing.
+
+A row is the attendee with its external id, else with its e-mail and name, else with the same name
+and organisation where neither side has an id or e-mail. An empty cell leaves a text as it was.
+Category, days and zones are always the file's. What would change who somebody is, or drop or double
+them, is asked first: `server.setup.roster_match` finds it.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from badges.roster.reader import Finding, Problem, Roster, RosterRow
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.feed import hub
+from server.people import issuing, search
+from server.people.attendees import (
+    ALL_ZONES,
+    CARRIED,
+    Attendee,
+    AttendeeError,
+    UnknownAttendeeError,
+    add_attendee,
+    attendee,
+    change_attendee,
+    draw_serial,
+    find_attendees,
+    whole_name,
+)
+from server.setup.roster_match import ImportAnswers, Match, Person, load_people
+
+__all__ = [
+    "Attendee", "AttendeeError", "ImportAnswers", "ImportPlan", "ImportResult",
+    "RosterChangedError", "RosterRefusedError", "UnknownAttendeeError", "add_attendee", "attendee",
+    "change_attendee", "find_attendees", "import_roster", "plan_import", "whole_name",
+]  # fmt: skip
+
+ALL_DAYS = 0xFFFF
+LANGUAGE = "en"  # of attendees of whom the roster does not say
+PROGRESS_ROWS = 1000
+_CACHE_KB = 100_000  # ids and addresses come in no order: their indexes are touched all over
+# Acts that leave people, their badges and an import's codes as they are. Any other act between
+# planning and writing means that the plan may no longer be right.
+_HARMLESS = frozenset(
+    {
+        "signed_in", "people_looked_up", "capacity_set", "hall_cleared", "hall_closed",
+        "hall_opened", "kiosk_attested", "kiosk_moved", "password_set", "pin_removed", "pin_set",
+        "role_set", "user_added", "user_disabled", "user_enabled",
+    }
+)  # fmt: skip
+_COLUMNS = (
+    "external_id", "given_name", "family_name", "organisation", "country", "email", "category",
+    "valid_days", "zones", "language",
+)  # fmt: skip
+_KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}
+
+Random = Callable[[int], bytes]
+Progress = Callable[[int], None]
+
+
+class RosterRefusedError(ValueError):
+    """The roster has problems or leaves questions open, and nothing was imported."""
+
+    def __init__(self, result: "ImportResult") -> None:
+        self.problems = result.problems
+        self.findings = result.findings
+        self.result = result
+        asked = sum(finding.open for finding in result.findings)
+        super().__init__(
+            f"the roster has {result.problem_count:,} problems and {asked} open questions;"
+            " nothing was imported"
+        )
+
+
+class RosterChangedError(ValueError):
+    """Somebody changed people or the venue since the import was planned; nothing was imported."""
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """How many rows were taken and how; whose badge no longer says what the roster says."""
+
+    added: int
+    updated: int
+    unchanged: int
+    skipped: int
+    needs_reissue: tuple[int, ...] = ()  # serials
+    problems: tuple[Problem, ...] = ()  # of the skipped rows; the first ones of very many
+    findings: tuple[Finding, ...] = ()
+    revoked: int = 0
+    problem_count: int = 0
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """What must be answered before anything is imported."""
+        return tuple(finding for finding in self.findings if finding.open)
+
+
+def import_roster(
+    db: sqlite3.Connection,
+    roster: Roster,
+    *,
+    skip_bad: bool,
+    by: str,
+    now: int,
+    random: Random,
+    answers: ImportAnswers | None = None,
+) -> ImportResult:
+    """Plan and write in one. Raises RosterRefusedError, with nothing changed.
+
+    `db` is in a transaction, which keeps others waiting while a long roster is planned.
+    """
+    plan = plan_import(db, roster, answers or ImportAnswers(), skip_bad, now, random)
+    plan.write(db, by)
+    return plan.result
+
+
+def plan_import(
+    db: sqlite3.Connection,
+    roster: Roster,
+    answers: ImportAnswers,
+    skip_bad: bool,
+    now: int,
+    random: Random,
+    progress: Progress | None = None,
+) -> "ImportPlan":
+    """What an import would write, and all that is to be said first. Writes nothing.
+
+    `skip_bad` leaves out the rows with a problem. `progress` hears how many rows are done.
+    """
+    own = not db.in_transaction
+    if own:
+        db.execute("BEGIN")  # one state of the event, whatever is written meanwhile
+    try:
+        return _Planner(db, roster, answers, random, now).plan(skip_bad, progress)
+    finally:
+        if own:
+            db.execute("ROLLBACK")
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What an import will write, and what came of it. `result.open` and `refused` stand first."""
+
+    result: ImportResult
+    refused: bool
+    acts: int  # in the entry log when this was planned
+    now: int
+    added: list[tuple[Any, ...]]
+    updated: dict[tuple[str, ...], list[tuple[Any, ...]]]  # by changed columns: values and serial
+    invited: list[tuple[int, int]]  # session, serial
+    revoke: list[int]
+
+    @property
+    def changes_people(self) -> bool:
+        """Whether somebody who is there already is changed or revoked."""
+        return bool(self.updated or self.revoke)
+
+    def write(self, db: sqlite3.Connection, by: str) -> None:
+        """Write all of it. Raises RosterRefusedError or RosterChangedError."""
+        if self.refused:
+            raise RosterRefusedError(self.result)
+        if _acts_since(db, self.acts) - _HARMLESS:
+            raise RosterChangedError
+        (cache,) = db.execute("PRAGMA cache_size").fetchone()
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+        try:
+            self._write(db, by)
+        finally:
+            db.execute(f"PRAGMA cache_size = {cache}")
+
+    def _write(self, db: sqlite3.Connection, by: str) -> None:
+        for columns, rows in self.updated.items():
+            if "external_id" in columns:  # which may move from one of them to another
+                ids = [row[-1:] for row in rows]
+                db.executemany("UPDATE attendee SET external_id = NULL WHERE serial = ?", ids)
+        for columns, rows in self.updated.items():
+            sets = ", ".join(f"{column} = ?" for column in columns)
+            db.executemany(f"UPDATE attendee SET {sets} WHERE serial = ?", rows)
+        inserted = ("serial", *_COLUMNS, "flags", "created_at", "revoked_at")
+        db.executemany(
+            f"INSERT INTO attendee ({', '.join(inserted)}) VALUES ({_marks(len(inserted))})",
+            self.added,
+        )
+        search.fold(db)
+        invited = db.executemany(
+            "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
+            " ON CONFLICT DO NOTHING",
+            self.invited,
+        ).rowcount
+        if invited > 0:
+            hub.publish(db, wire.VenueChanged())
+        if self.revoke:
+            issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
+        if self.added or self.updated or self.revoke or invited > 0:
+            counts = {
+                "added": self.result.added,
+                "updated": self.result.updated,
+                "skipped": self.result.skipped,
+                "invited": max(0, invited),
+            }
+            entry_log.act(db, by, "roster_imported", counts, self.now)
+
+
+def _acts_since(db: sqlite3.Connection, number: int) -> set[str]:
+    """The kinds of admin acts since the log had acts up to `number`."""
+    rows = db.execute(
+        "SELECT DISTINCT json_extract(CAST(body AS TEXT), '$.act') FROM leaf"
+        " WHERE kind = 'act' AND kind <> 'scan' AND number > ?",
+        (number,),
+    )
+    return {str(row[0]) for row in rows}
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+class _Planner:
+    """Finds row by row what an import will write."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        roster: Roster,
+        answers: ImportAnswers,
+        random: Random,
+        now: int,
+    ) -> None:
+        self._roster = roster
+        self._answers = answers
+        self._random = random
+        self._now = now
+        self._categories = _codes(db, "category", "category")
+        self._zones = _codes(db, "zone", "bit")
+        self._sessions = _codes(db, "session", "session_id")
+        (self._acts,) = db.execute(
+            "SELECT COALESCE(MAX(number), -1) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+        ).fetchone()
+        self._people = load_people(db)
+        self._taken = set(self._people) | {
+            row[0] for row in db.execute("SELECT serial FROM unknown_holder")
+        }
+        self._match = Match(self._people, answers)
+        self._problems: list[Problem] = []
+        self._added: list[tuple[Any, ...]] = []
+        self._updated: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+        self._unchanged = 0
+        self._invited: list[tuple[int, int]] = []
+        self._needs_reissue: set[int] = set()
+
+    def plan(self, skip_bad: bool, progress: Progress | None) -> ImportPlan:
+        rows = [row for row in self._roster.rows if self._is_known_here(row)]
+        matched = self._match.rows(rows)
+        for done, (row, serial) in enumerate(matched, 1):
+            self._take(row, serial)
+            if progress and (done % PROGRESS_ROWS == 0 or done == len(matched)):
+                progress(done)
+        self._problems += self._match.problems
+        bad = self._roster.bad_lines | {p.line for p in self._problems if p.line is not None}
+        count = self._roster.problem_count + len(self._problems)
+        gone = self._match.gone(len(bad))
+        result = ImportResult(
+            added=len(self._added),
+            updated=sum(map(len, self._updated.values())),
+            unchanged=self._unchanged,
+            skipped=len(bad) + self._match.left_out,
+            needs_reissue=tuple(sorted(self._needs_reissue)),
+            problems=(*self._roster.problems, *self._problems),
+            findings=(*self._roster.findings, *self._match.findings(len(bad))),
+            revoked=len(gone),
+            problem_count=count,
+        )
+        refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
+        self._added.sort()  # the table's own order: quicker to write
+        return ImportPlan(
+            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone
+        )
+
+    def _take(self, row: RosterRow, person: Person | None) -> None:
+        values = self._values(row)
+        if person is None:
+            serial = self._add(values)
+        else:
+            serial = person.serial
+            self._update(person, values)
+        self._invited += [(self._sessions[code], serial) for code in row.invitations]
+
+    def _is_known_here(self, row: RosterRow) -> bool:
+        """Whether the event has all the codes of the row. What it lacks becomes a problem."""
+        before = len(self._problems)
+        for column, codes, known in (
+            ("category", (row.category,), self._categories),
+            ("zones", row.zones, self._zones),
+            ("invitations", row.invitations, self._sessions),
+        ):
+            for code in codes:
+                if code not in known:
+                    message = f"{code!r} is not known in this event"
+                    self._problems.append(Problem(row.line, column, message))
+        return len(self._problems) == before
+
+    def _values(self, row: RosterRow) -> tuple[Any, ...]:
+        """In the order of `_COLUMNS`."""
+        return (
+            row.external_id or None,
+            row.given_name,
+            row.family_name,
+            row.organisation,
+            row.country,
+            row.email,
+            self._categories[row.category],
+            _bits(day - 1 for day in row.days) if row.days else ALL_DAYS,
+            _bits(self._zones[code] for code in row.zones) if row.zones else ALL_ZONES,
+            row.language,
+        )
+
+    def _add(self, values: tuple[Any, ...]) -> int:
+        serial = draw_serial(self._taken.__contains__, self._random)
+        self._taken.add(serial)
+        if not values[-1]:
+            values = (*values[:-1], LANGUAGE)
+        self._added.append((serial, *values, 0, self._now, None))
+        return serial
+
+    def _update(self, person: Person, values: tuple[Any, ...]) -> None:
+        before = person.values
+        if before == values:
+            self._unchanged += 1
+            return
+        after = {
+            column: value if value or column not in _KEPT_WHERE_EMPTY else old
+            for column, value, old in zip(_COLUMNS, values, before, strict=True)
+        }
+        if (after["given_name"], after["family_name"]) != before[1:3]:
+            after["family_name"] = values[2]  # a name changes as a whole
+        old = zip(_COLUMNS, before, strict=True)
+        changed = tuple(column for column, value in old if after[column] != value)
+        if not changed:
+            self._unchanged += 1
+            return
+        row = (*(after[column] for column in changed), person.serial)
+        self._updated.setdefault(changed, []).append(row)
+        if person.issue and CARRIED.intersection(changed):
+            self._needs_reissue.add(person.serial)
+
+
+def _codes(db: sqlite3.Connection, table: str, key: str) -> dict[str, int]:
+    return dict(db.execute(f"SELECT code, {key} FROM {table}").fetchall())
+
+
+def _bits(numbers: Iterable[int]) -> int:
+    bits = 0
+    for number in numbers:
+        bits |= 1 << number
+    return bits

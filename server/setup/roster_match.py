@@ -1,0 +1,414 @@
+"""Whom the rows of a roster are about, and what must be asked before they are taken.
+
+Certain matches are made first, over the whole file, so that no row takes for itself an attendee who
+has a row of their own further down. What is left may be a new person, or a known one under another
+name, address or id: that is for the organiser to say.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from badges.credential.badge_number import badge_number
+from badges.roster import cells
+from badges.roster.problems import shown
+from badges.roster.reader import Finding, Problem, RosterRow
+from badges.roster.same_name import name_key
+from server.people.attendees import whole_name
+
+
+@dataclass(frozen=True)
+class ImportAnswers:
+    """What the organiser says about people who are here already. None: not yet, so it is asked."""
+
+    renames: Literal["accept", "skip"] | None = None
+    doubles: Literal["same", "new"] | None = None
+    missing: Literal["keep", "revoke"] | None = None
+    shared_emails: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An attendee as the event has them before the import."""
+
+    serial: int
+    values: tuple[Any, ...]  # external id, names, organisation, country, e-mail and so on
+    revoked_at: int | None
+    issue: int  # 0: no badge
+    at_desk: bool  # registered there: never on a roster before
+
+    @property
+    def external_id(self) -> str:
+        return self.values[0] or ""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        return self.values[1], self.values[2]
+
+    @property
+    def email(self) -> str:
+        return str(self.values[5])
+
+
+def load_people(db: sqlite3.Connection) -> dict[int, Person]:
+    """Everybody, by serial."""
+    desk = {
+        row[0]
+        for row in db.execute(
+            "SELECT json_extract(CAST(body AS TEXT), '$.subject.serial') FROM leaf"
+            " WHERE kind = 'act' AND kind <> 'scan'"
+            " AND json_extract(CAST(body AS TEXT), '$.act') = 'attendee_added'"
+        )
+    }
+    issues = dict(db.execute("SELECT serial, MAX(issue) FROM badge GROUP BY serial").fetchall())
+    return {
+        row[0]: Person(row[0], tuple(row)[2:], row[1], issues.get(row[0], 0), row[0] in desk)
+        for row in db.execute(
+            "SELECT serial, revoked_at, external_id, given_name, family_name, organisation,"
+            " country, email, category, valid_days, zones, language FROM attendee ORDER BY serial"
+        )
+    }
+
+
+class Match:
+    """Finds the attendee of each row, and collects what is to be said."""
+
+    def __init__(self, people: dict[int, Person], answers: ImportAnswers) -> None:
+        self._people = people
+        self._answers = answers
+        self._by_id: dict[str, Person] = {}
+        self._by_email: dict[str, list[Person]] = {}
+        self._nameless: dict[tuple[str, str], list[Person]] = {}  # without id and e-mail
+        for person in people.values():
+            if person.external_id:
+                self._by_id.setdefault(_id_key(person.external_id), person)
+            if person.email:
+                self._by_email.setdefault(person.email.casefold(), []).append(person)
+            if not person.external_id and not person.email:
+                key = (name_key(*person.names), _plain(person.values[3]))
+                self._nameless.setdefault(key, []).append(person)
+        self._claimed: dict[int, RosterRow] = {}  # by serial
+        self._asked_about: set[int] = set()  # serials: not to be counted as gone as well
+        self._free_by_name: dict[str, list[Person]] = {}
+        self._new_by_email: dict[str, list[RosterRow]] = {}
+        self._new_names: Counter[tuple[str, str, str]] = Counter()
+        self._renames: list[tuple[RosterRow, Person]] = []
+        self._spellings: list[tuple[RosterRow, Person]] = []
+        self._other_names: list[tuple[RosterRow, list[Person]]] = []
+        self._doubles: list[str] = []
+        self._revoked: list[tuple[RosterRow, Person]] = []
+        self.problems: list[Problem] = []
+        self.left_out = 0  # rows, by the answers
+
+    def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
+        """Each row that is to be taken, with its attendee, or None for somebody new."""
+        found: dict[int, Person | None] = {}  # by the row's place
+        rest = []
+        for place, row in enumerate(rows):
+            person = self._certain(row)
+            if person is None:
+                rest.append(place)
+            elif self._claim(row, person):
+                found[place] = person
+        self._index_names(rest)
+        for place in rest:
+            taken, person = self._decide(rows[place])
+            if taken and (person is None or self._claim(rows[place], person)):
+                found[place] = person
+        return [(rows[place], found[place]) for place in sorted(found)]
+
+    def _certain(self, row: RosterRow) -> Person | None:
+        """By id, by e-mail and name, or by name and organisation where there is nothing else."""
+        if row.external_id:
+            person = self._by_id.get(_id_key(row.external_id))
+            if person is not None:
+                return person
+        if row.email:
+            same = [one for one in self._mates(row) if _same_name(row, one)]
+            return next((one for one in same if one.serial not in self._claimed), None)
+        if row.external_id or not self._nameless:
+            return None
+        key = (name_key(row.given_name, row.family_name), _plain(row.organisation))
+        people = self._nameless.get(key)
+        return people.pop(0) if people else None
+
+    def _mates(self, row: RosterRow) -> list[Person]:
+        """Who has the row's e-mail, and could be whom it is about: not who has another id."""
+        people = self._by_email.get(row.email.casefold(), []) if row.email else []
+        return [one for one in people if not (row.external_id and one.external_id)]
+
+    def _claim(self, row: RosterRow, person: Person) -> bool:
+        """Whether the row is taken for this attendee. Notes what it changes about who they are."""
+        first = self._claimed.setdefault(person.serial, row)
+        if first is not row:
+            message = f"is the attendee of line {first.line} too. Keep one"
+            column = "email" if row.email else "external_id"
+            self.problems.append(Problem(row.line, column, message))
+            return False
+        if person.revoked_at is not None:
+            self._revoked.append((row, person))
+        if _names_after(row, person) == person.names:
+            return True
+        if _same_name(row, person):
+            self._spellings.append((row, person))
+            return True
+        self._renames.append((row, person))
+        if self._answers.renames == "skip":
+            self.left_out += 1
+            return False
+        return True
+
+    def _index_names(self, rest: Sequence[int]) -> None:
+        """Who has no row yet, by name: whom a new row could be about under another address."""
+        if not rest:
+            return
+        for person in self._people.values():
+            if person.serial not in self._claimed:
+                self._free_by_name.setdefault(name_key(*person.names), []).append(person)
+
+    def _decide(self, row: RosterRow) -> tuple[bool, Person | None]:
+        """Whether a row without a certain match is taken, and for whom; None: somebody new."""
+        for person in self._mates(row):
+            first = self._claimed.get(person.serial)
+            if first is not None and _row_key(first) == _row_key(row):
+                return True, person  # which `_claim` refuses as the second row of one person
+        free = [one for one in self._mates(row) if one.serial not in self._claimed]
+        if free and not self._answers.shared_emails:
+            if len(free) == 1 and self._answers.renames is not None:
+                return True, free[0]
+            self._other_names.append((row, free))
+            self._asked_about.update(one.serial for one in free)
+            return False, None
+        if self._is_doubled(row):
+            return self._answers.doubles == "new", None
+        double = self._double_of(row)
+        if double is not None and self._answers.doubles == "same":
+            return True, double
+        if double is not None and self._answers.doubles is None:
+            self._asked_about.add(double.serial)
+        self._new_names[row.given_name, row.family_name, row.organisation] += 1
+        return True, None
+
+    def _is_doubled(self, row: RosterRow) -> bool:
+        """Whether an earlier row has the same e-mail and name under another id."""
+        if not row.email:
+            return False
+        others = self._new_by_email.setdefault(row.email.casefold(), [])
+        key = _row_key(row) if others else ""
+        first = next((one for one in others if _row_key(one) == key), None)
+        if first is None:
+            others.append(row)
+            return False
+        self._doubles.append(
+            f"line {row.line}: {_row_name(row)} stands in line {first.line} too, under another id"
+        )
+        if self._answers.doubles == "same":
+            self.left_out += 1
+        return True
+
+    def _double_of(self, row: RosterRow) -> Person | None:
+        """Somebody without a row who has the name, and nothing that says it is another person."""
+        people = self._free_by_name.get(_row_key(row), []) if self._free_by_name else []
+        for person in people:
+            theirs, own = _plain(person.values[3]), _plain(row.organisation)
+            known = person.serial in self._claimed or person.serial in self._asked_about
+            if not known and (theirs == own or not theirs or not own):
+                self._doubles.append(
+                    f"line {row.line}: {_row_name(row)}{_ways(row.external_id, row.email)} has the"
+                    f" name of {_described(person)}"
+                )
+                return person
+        return None
+
+    def gone(self, bad: int) -> list[int]:
+        """The serials of those to be revoked, because the file has them no longer."""
+        if self._answers.missing != "revoke" or bad:
+            return []
+        return [person.serial for person in self._missing()]
+
+    def _missing(self) -> list[Person]:
+        known = self._claimed.keys() | self._asked_about
+        return [
+            person
+            for person in self._people.values()
+            if person.serial not in known and person.revoked_at is None and not person.at_desk
+        ]
+
+    def findings(self, bad: int) -> list[Finding]:
+        """What is to be said; `bad` is how many rows have a problem."""
+        found = [
+            self._renames_finding(),
+            self._other_names_finding(),
+            self._doubles_finding(),
+            self._missing_finding(bad),
+            *self._notes(),
+        ]
+        return [finding for finding in found if finding is not None]
+
+    def _renames_finding(self) -> Finding | None:
+        if not self._renames:
+            return None
+        holders = {name_key(*person.names): person for person in self._people.values()}
+        examples = []
+        shuffled = 0
+        for row, person in self._renames:
+            other = holders.get(_row_key(row))
+            shuffled += other is not None
+            known_as = f", the name of {_described(other)}" if other else ""
+            examples.append(f"line {row.line}: {_described(person)} → {_row_name(row)}{known_as}")
+        issued = sum(person.issue > 0 for _, person in self._renames)
+        warning = (
+            f". {shuffled:,} of them get the name of somebody else here: have the ids moved?"
+            if shuffled
+            else ""
+        )
+        done = {"accept": ", taken", "skip": ", these rows left out"}.get(
+            self._answers.renames or "", ""
+        )
+        return Finding(
+            "renames",
+            len(examples),
+            f"people who would have another name: {len(examples):,}, of whom {issued:,} have a"
+            f" badge{done}{warning}",
+            tuple(examples),
+            ()
+            if self._answers.renames
+            else (
+                "--renames accept: these are the same people under a new name",
+                "--renames skip: leave these rows out",
+            ),
+        )
+
+    def _other_names_finding(self) -> Finding | None:
+        if not self._other_names:
+            return None
+        return Finding(
+            "same_email",
+            len(self._other_names),
+            "rows with the e-mail of somebody here who has another name:"
+            f" {len(self._other_names):,}",
+            tuple(
+                f"line {row.line}: {_row_name(row)} has the e-mail of"
+                f" {' and of '.join(map(_described, people[:3]))}"
+                for row, people in self._other_names
+            ),
+            (
+                "--shared-emails: they are other people, who share the address",
+                "--renames accept: they are the same people under a new name",
+                "--renames skip: leave these rows out",
+            ),
+        )
+
+    def _doubles_finding(self) -> Finding | None:
+        if not self._doubles:
+            return None
+        done = {"same": ", taken as the same", "new": ", taken as other people"}.get(
+            self._answers.doubles or "", ""
+        )
+        return Finding(
+            "doubles",
+            len(self._doubles),
+            f"people who may stand here twice: {len(self._doubles):,}{done}",
+            tuple(self._doubles),
+            ()
+            if self._answers.doubles
+            else (
+                "--doubles same: they are the same people, with another address or id",
+                "--doubles new: they are other people of the same name, with badges of their own",
+            ),
+        )
+
+    def _missing_finding(self, bad: int) -> Finding | None:
+        missing = self._missing()
+        if not missing:
+            return None
+        answer = self._answers.missing
+        message = f"people who are in the event and not in this file: {len(missing):,}"
+        answers: tuple[str, ...] = (
+            "--missing keep: they stay as they are, as with a file of late registrations",
+            "--missing revoke: they come no longer, and their badges open no door",
+        )
+        if answer == "revoke" and bad:
+            message += f". With {bad:,} bad rows it can't be told who is gone: mend these first"
+            answers = answers[:1]
+        elif answer:
+            message += {"keep": ", kept", "revoke": ", revoked"}[answer]
+            answers = ()
+        return Finding("missing", len(missing), message, tuple(map(_described, missing)), answers)
+
+    def _notes(self) -> Iterable[Finding]:
+        """What needs no answer."""
+        if self._spellings:
+            yield Finding(
+                "spellings",
+                len(self._spellings),
+                f"names written otherwise (case, width, spaces, order): {len(self._spellings):,}",
+                tuple(
+                    f"line {row.line}: {_described(person)} → {_row_name(row)}"
+                    for row, person in self._spellings
+                ),
+            )
+        twice = {names: count for names, count in self._new_names.items() if count > 1}
+        if twice:
+            yield Finding(
+                "namesakes",
+                sum(twice.values()),
+                "new people with the same name and organisation as another new one:"
+                f" {sum(twice.values()):,}. Each gets a badge",
+                tuple(
+                    f"{shown(whole_name(given, family))}, {shown(organisation)}: {count:,} times"
+                    for (given, family, organisation), count in twice.items()
+                ),
+            )
+        if self._revoked:
+            yield Finding(
+                "revoked",
+                len(self._revoked),
+                "people in this file whose badges are revoked, and stay so:"
+                f" {len(self._revoked):,}",
+                tuple(f"line {row.line}: {_described(person)}" for row, person in self._revoked),
+            )
+
+
+def _id_key(external_id: str) -> str:
+    return cells.narrow(external_id).casefold()
+
+
+def _row_key(row: RosterRow) -> str:
+    return name_key(row.given_name, row.family_name)
+
+
+def _plain(text: str) -> str:
+    return name_key(text, "")
+
+
+def _same_name(row: RosterRow, person: Person) -> bool:
+    names = _names_after(row, person)
+    return names == person.names or name_key(*names) == name_key(*person.names)
+
+
+def _names_after(row: RosterRow, person: Person) -> tuple[str, str]:
+    """A given name as it was, without a family name, leaves the whole name as it was."""
+    if row.given_name == person.names[0] and not row.family_name:
+        return person.names
+    return row.given_name, row.family_name
+
+
+def _row_name(row: RosterRow) -> str:
+    return shown(whole_name(row.given_name, row.family_name), 80)
+
+
+def _described(person: Person) -> str:
+    badge = f"badge {badge_number(person.serial)}" if person.issue else "no badge yet"
+    revoked = ", revoked" if person.revoked_at is not None else ""
+    who = f"{shown(whole_name(*person.names), 80)}{_ways(person.external_id, person.email)}"
+    return f"{who} ({badge}{revoked})"
+
+
+def _ways(external_id: str, email: str) -> str:
+    """By what somebody is known."""
+    known = [f"id {shown(external_id)}"] if external_id else []
+    known += [email] if email and not external_id else []
+    return f", {', '.join(known)}" if known else ""

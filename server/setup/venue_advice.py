@@ -1,0 +1,134 @@
+"""What may be meant in a venue, and is more often a slip: said, and taken over all the same.
+
+Read from the event as an import leaves it, so that doors and halls of several files count together.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from server.event.directory import day_starts
+from server.event.settings import EventSettings
+from server.setup.venue_plan import Venue
+from server.venue import nesting
+
+TOLD_MAX = 5  # sessions at the same time as one other
+
+
+def advice(db: sqlite3.Connection, venue: Venue, settings: EventSettings) -> list[str]:
+    """A sentence for each such thing, with the row of `venue`'s file where it has one."""
+    found = _Advice(db, venue, settings)
+    checks: tuple[Callable[[], Iterable[str]], ...] = (
+        found.halls_without_a_way,
+        found.limits_above_the_parents,
+        found.nested_doors_that_say_nothing,
+        found.sessions_at_once,
+        found.sessions_past_the_end,
+    )
+    return [sentence for check in checks for sentence in check()]
+
+
+class _Advice:
+    def __init__(self, db: sqlite3.Connection, venue: Venue, settings: EventSettings) -> None:
+        self.db = db
+        self.venue = venue
+        self.settings = settings
+        self.zone = ZoneInfo(settings.time_zone)
+
+    def halls_without_a_way(self) -> Iterator[str]:
+        """In or out."""
+        for code, leaving, doors, entries, exits in self.db.execute(
+            "SELECT h.code, h.leaving, COUNT(d.door_id), SUM(d.mode <> 'exit'),"
+            " SUM(d.mode <> 'entry')"
+            " FROM hall h LEFT JOIN door d USING (hall_id) GROUP BY h.hall_id ORDER BY h.code"
+        ):
+            place = self.venue.place("hall", code)
+            if not doors:
+                yield f"{place}: has no door, so that no kiosk can let anybody in"
+            elif not entries:
+                yield f"{place}: its doors are for exit alone, so that nobody gets in"
+            elif not exits and leaving == "scanned":
+                yield (
+                    f"{place}: it counts who left by scanned exits alone, and no door there scans "
+                    "any. Places come back only when staff count the hall as empty on its page. "
+                    'Give it a door with mode = "exit" or "both"; or write leaving = "inferred": '
+                    "then entering another hall counts as leaving, and is shown as uncertain"
+                )
+
+    def limits_above_the_parents(self) -> Iterator[str]:
+        for code, limit, parent, around in self.db.execute(
+            "SELECT h.code, h.fire_limit, p.code, p.fire_limit FROM hall h JOIN hall p"
+            " ON p.hall_id = h.parent_id WHERE h.fire_limit > p.fire_limit ORDER BY h.code"
+        ):
+            yield (
+                f"{self.venue.place('hall', code)}: fire_limit {limit} is above that of its parent "
+                f"{parent}, which is {around}"
+            )
+
+    def nested_doors_that_say_nothing(self) -> Iterator[str]:
+        """They count as leading from outside, which is the safe side."""
+        halls = dict(self.db.execute("SELECT hall_id, code FROM hall").fetchall())
+        own = {row[0] for row in self.db.execute("SELECT hall_id FROM door WHERE mode <> 'exit'")}
+        unsaid, doors = nesting.unsaid(self.db), defaultdict(list)
+        paths = nesting.outer_by_door(self.db, nesting.parents_of(self.db))
+        for door, hall, code in self.db.execute(
+            "SELECT door_id, hall_id, code FROM door ORDER BY code"
+        ):
+            if door in unsaid and door in paths:
+                doors[hall].append(code)
+        for hall, codes in sorted(doors.items(), key=lambda found: halls[found[0]]):
+            outer = nesting.outer_halls(hall, nesting.parents_of(self.db), None)
+            yield self._unsaid(halls[hall], codes, [halls[one] for one in outer],
+                               [halls[one] for one in outer if one in own])  # fmt: skip
+
+    def _unsaid(self, hall: str, doors: list[str], outer: list[str], own: list[str]) -> str:
+        """`outer` are the halls around, and those of them that have doors of their `own`."""
+        more = f" and {len(doors) - TOLD_MAX} more" if len(doors) > TOLD_MAX else ""
+        which = f"its doors {', '.join(doors[:TOLD_MAX])}{more} do not say where they lead from"
+        if len(doors) == 1:
+            which = f"its door {doors[0]} does not say where it leads from"
+        twice = (
+            f"; who has come in by a door of {' or '.join(own)} counts twice there" if own else ""
+        )
+        return (
+            f"{self.venue.place('hall', hall)}: {which}, so that who enters there takes a place in "
+            f'{" and ".join(outer)} too{twice}. Write from = "outside", or from = "{outer[0]}"'
+        )
+
+    def sessions_at_once(self) -> Iterator[str]:
+        """In one hall a door takes whoever may come to either."""
+        rows = self.db.execute(
+            "SELECT a.code, a.starts_at, h.code, b.code, b.starts_at, b.ends_at FROM session a"
+            " JOIN session b ON b.hall_id = a.hall_id AND b.starts_at < a.ends_at"
+            " AND (a.starts_at, a.session_id) > (b.starts_at, b.session_id)"
+            " AND b.ends_at > a.starts_at JOIN hall h ON h.hall_id = a.hall_id"
+            " ORDER BY a.starts_at, a.code, b.starts_at"
+        ).fetchall()
+        for (code, hall), pairs in groupby(rows, key=lambda row: (row[0], row[2])):
+            others = [
+                f"{other} ({self._clock(starts)} to {self._clock(ends)})"
+                for *_, other, starts, ends in pairs
+            ]
+            more = f" and {len(others) - TOLD_MAX} more" if len(others) > TOLD_MAX else ""
+            yield (
+                f"{self.venue.place('session', code)}: is in hall {hall} at the same time as "
+                f"{', '.join(others[:TOLD_MAX])}{more}; the doors admit to both"
+            )
+
+    def sessions_past_the_end(self) -> Iterator[str]:
+        """No badge is valid then."""
+        end = day_starts(self.settings)[-1]
+        for code, ends in self.db.execute(
+            "SELECT code, ends_at FROM session WHERE ends_at > ? ORDER BY starts_at, code", (end,)
+        ):
+            yield (
+                f"{self.venue.place('session', code)}: ends {self._clock(ends)}, after the event's "
+                f"last day: from {self._clock(end)} on nobody is let in"
+            )
+
+    def _clock(self, at: int) -> str:
+        local = datetime.fromtimestamp(at / 1000, UTC).astimezone(self.zone)
+        return local.strftime("%Y-%m-%d %H:%M")

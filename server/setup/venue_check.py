@@ -1,0 +1,230 @@
+"""What a venue file speaks of must be in the file or the event: all that is not, named at once."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+
+from server.setup.venue_plan import CategoryChoice, Venue
+
+
+class VenueCheck:
+    """A venue beside the event that is to take it over."""
+
+    def __init__(self, db: sqlite3.Connection, venue: Venue) -> None:
+        self.db = db
+        self.venue = venue
+        self.halls = self._codes("hall") | {plan.code for plan in venue.halls}
+        self.zones = self._codes("zone") | {plan.code for plan in venue.zones}
+        stored = dict(db.execute("SELECT code, category FROM category").fetchall())
+        self.stored_categories: dict[str, int] = stored
+        self.categories = {*stored, *stored.values()}
+        self.categories |= {one for plan in venue.categories for one in (plan.key, plan.code)}
+
+    def problems(self) -> list[str]:
+        """Each fault in a sentence."""
+        checks: tuple[Callable[[], Iterable[str]], ...] = (
+            self._twins,
+            self._category_numbers,
+            self._zone_bits,
+            self._hall_references,
+            self._circles,
+            self._larger_than_around,
+            self._door_references,
+            self._moved_doors,
+            self._doors_from,
+            self._session_references,
+            self._rules_without_effect,
+            self._guests,
+        )
+        return [problem for check in checks for problem in check()]
+
+    def _codes(self, table: str) -> set[str]:
+        return {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
+
+    def _twins(self) -> Iterator[str]:
+        """Codes that differ by capitals alone would be told apart by nobody."""
+        filed = {
+            "hall": [plan.code for plan in self.venue.halls],
+            "door": [plan.code for plan in self.venue.doors],
+            "session": [plan.code for plan in self.venue.sessions],
+        }
+        for table, codes in filed.items():
+            stored = self._codes(table)
+            twins = {code.casefold(): code for code in stored}
+            for code in codes:
+                twin = twins.get(code.casefold(), code)
+                if code not in stored and twin != code:
+                    place = self.venue.place(table, code)
+                    yield f"{place}: is written {twin} in this event; write it alike"
+
+    def _category_numbers(self) -> Iterator[str]:
+        """Badges carry the number, so a key keeps it."""
+        letters = {
+            row[1]: row[0] for row in self.db.execute("SELECT category, letter FROM category")
+        }
+        filed = {plan.code for plan in self.venue.categories}
+        for plan in self.venue.categories:
+            place = self.venue.place("category", plan.key)
+            number = self.stored_categories.get(plan.key, plan.code)
+            if number != plan.code:
+                yield (
+                    f"{place}: is number {number} in this event, and badges carry the "
+                    f"number: write code = {number}"
+                )
+            other = letters.get(plan.letter)
+            if other is not None and other != plan.code and other not in filed:
+                yield f"{place}: letter {plan.letter} is category {other}'s"
+
+    def _zone_bits(self) -> Iterator[str]:
+        bits = dict(self.db.execute("SELECT code, bit FROM zone").fetchall())
+        taken = {bit: code for code, bit in bits.items()}
+        for plan in self.venue.zones:
+            place = self.venue.place("zone", plan.code)
+            if bits.get(plan.code, plan.bit) != plan.bit:
+                yield f"{place}: is bit {bits[plan.code]}, which badges carry; keep it"
+            elif taken.get(plan.bit, plan.code) != plan.code:
+                yield f"{place}: bit {plan.bit} is zone {taken[plan.bit]}'s"
+
+    def _hall_references(self) -> Iterator[str]:
+        for plan in self.venue.halls:
+            place = self.venue.place("hall", plan.code)
+            if plan.parent is not None and plan.parent not in self.halls:
+                yield f"{place}: there is no hall {plan.parent} to be its parent"
+            for code in plan.zones:
+                if code not in self.zones:
+                    yield f"{place}: there is no zone {code}"
+            yield from self._unknown_categories(place, plan.categories)
+
+    def _parents(self) -> dict[str, str | None]:
+        """The hall around each hall that is in one, by code, as the file leaves them."""
+        rows = self.db.execute(
+            "SELECT h.code, p.code FROM hall h JOIN hall p ON p.hall_id = h.parent_id"
+        )
+        parents: dict[str, str | None] = dict(rows.fetchall())
+        return parents | {plan.code: plan.parent for plan in self.venue.halls}
+
+    def _doors_from(self) -> Iterator[str]:
+        """A door begins outside, or inside a hall around the one that it leads into."""
+        rows = self.db.execute(
+            "SELECT d.code, h.code, f.code FROM door d JOIN hall h USING (hall_id)"
+            " JOIN door_from USING (door_id) JOIN hall f ON f.hall_id = from_id"
+        )
+        wanted: dict[str, tuple[str, str | None]] = {row[0]: (row[1], row[2]) for row in rows}
+        wanted |= {plan.code: (plan.hall, plan.come_from) for plan in self.venue.doors}
+        parents = self._parents()
+        for door, (hall, come_from) in sorted(wanted.items()):
+            around, above = [], parents.get(hall)
+            while above is not None and above not in around:
+                around.append(above)
+                above = parents.get(above)
+            if come_from and come_from not in around:
+                remedy = f"from is {', '.join(around)} or outside" if around else "leave from out"
+                yield f"door {door}: hall {hall} does not lie in {come_from}: {remedy}"
+
+    def _circles(self) -> Iterator[str]:
+        parents = self._parents()
+        for plan in self.venue.halls:
+            around, met = parents.get(plan.code), {plan.code}
+            while around is not None and around not in met:
+                met.add(around)
+                around = parents.get(around)
+            if around == plan.code:
+                place = self.venue.place("hall", plan.code)
+                yield f"{place}: is inside itself, by way of its parents"
+
+    def _larger_than_around(self) -> Iterator[str]:
+        """Whoever is in a hall is in the halls around it too."""
+        rows = self.db.execute(
+            "SELECT h.code, h.capacity, p.code FROM hall h LEFT JOIN hall p"
+            " ON p.hall_id = h.parent_id"
+        )
+        halls = {row[0]: (row[1], row[2]) for row in rows}
+        halls |= {plan.code: (plan.capacity, plan.parent) for plan in self.venue.halls}
+        filed = {plan.code for plan in self.venue.halls}
+        for code, (capacity, parent) in halls.items():
+            around = halls[parent][0] if parent in halls else capacity
+            if capacity > around and not filed.isdisjoint((code, parent)):
+                yield (
+                    f"{self.venue.place('hall', code)}: capacity {capacity} is above that of its "
+                    f"parent, {self.venue.place('hall', str(parent))}, which is {around}"
+                )
+
+    def _door_references(self) -> Iterator[str]:
+        for plan in self.venue.doors:
+            if plan.hall not in self.halls:
+                yield f"{self.venue.place('door', plan.code)}: there is no hall {plan.hall}"
+
+    def _moved_doors(self) -> Iterator[str]:
+        """A kiosk holds places of the hall that its door opened when it was enrolled."""
+        rows = self.db.execute(
+            "SELECT d.code, h.code, k.kiosk FROM door d JOIN hall h USING (hall_id)"
+            " JOIN kiosk k USING (door_id) WHERE k.state IN ('proven', 'active')"
+        )
+        used = {row[0]: (row[1], row[2]) for row in rows}
+        for plan in self.venue.doors:
+            hall, kiosk = used.get(plan.code, (plan.hall, ""))
+            if hall != plan.hall:
+                place = self.venue.place("door", plan.code)
+                yield (
+                    f"{place}: kiosk {kiosk} is at work there for hall {hall}; retire it "
+                    "before the door moves to another hall"
+                )
+
+    def _session_references(self) -> Iterator[str]:
+        for plan in self.venue.sessions:
+            place = self.venue.place("session", plan.code)
+            if plan.hall not in self.halls:
+                yield f"{place}: there is no hall {plan.hall}"
+            yield from self._unknown_categories(place, plan.categories)
+            for name in sorted({*plan.invited} & {*plan.refused}):
+                yield f"{place}: one attendee is both invited and refused ({_hidden(name)})"
+
+    def _unknown_categories(self, place: str, choice: CategoryChoice) -> Iterator[str]:
+        for one in choice or ():
+            if one not in self.categories:
+                known = ", ".join(
+                    sorted(str(key) for key in self.categories if isinstance(key, str))
+                )
+                yield f"{place}: there is no category {one}; there are {known}"
+
+    def _rules_without_effect(self) -> Iterator[str]:
+        """A session can't be narrower than a hall that lets everybody in at any time."""
+        open_halls = {plan.code for plan in self.venue.halls if plan.categories is None}
+        for plan in self.venue.sessions:
+            if plan.hall in open_halls and plan.categories is not None:
+                place = self.venue.place("session", plan.code)
+                yield (
+                    f"{place}: its categories would mean nothing, since hall "
+                    f"{plan.hall} lets every category in: give the hall sessions_only = true, or "
+                    "the categories that may always enter"
+                )
+
+    def _guests(self) -> Iterator[str]:
+        for plan in self.venue.sessions:
+            known = {name: self._known(name) for name in (*plan.invited, *plan.refused)}
+            for name, people in known.items():
+                if people > 1:
+                    yield (
+                        f"session {plan.code}: {_hidden(name)} is the address of {people} people: "
+                        "name each by external id"
+                    )
+            unknown = [name for name, people in known.items() if not people]
+            if unknown:
+                more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+                named = ", ".join(map(_hidden, unknown[:5])) + more
+                place = self.venue.place("session", plan.code)
+                yield f"{place}: not on the roster: {named}. Import the roster first"
+
+    def _known(self, name: str) -> int:
+        """How many people have this external id or e-mail address."""
+        row = self.db.execute(
+            "SELECT COUNT(*) FROM attendee WHERE external_id = ?1"
+            " OR (email = ?1 COLLATE NOCASE AND email <> '')",
+            (name,),
+        ).fetchone()
+        return int(row[0])
+
+
+def _hidden(name: str) -> str:
+    """An external id as it is; an e-mail address by its first letter and its domain."""
+    local, at, domain = name.partition("@")
+    return f"{local[:1]}…@{domain}" if at else name

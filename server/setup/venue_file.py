@@ -1,0 +1,269 @@
+"""Reads a venue file: categories, zones, halls, doors and sessions, as TOML or as a workbook.
+
+Every fault of a file is found in one reading. Whether codes of other things are known is for
+`venue_import` to say, which knows the event.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from server.event.directory import day_starts
+from server.event.settings import EventSettings, unknown_key
+from server.setup import venue_fields as values
+from server.setup.venue_fields import Field, ValueRefusedError
+from server.setup.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, VenueError, ZonePlan
+from server.setup.venue_xlsx import Entry, Found, is_workbook, read_workbook
+from server.venue.categories import CategoryPlan
+
+FILE_BYTES_MAX = 10_000_000
+ENTRIES_MAX = 20_000  # of one kind
+CAPACITY_MAX = 1_000_000
+OPENS_BEFORE_MIN = 30
+WALK_MAX_S = 3600
+_DAY_MIN = 24 * 60
+_MINUTE_MS = 60_000
+_ALL_ZONES_MAX = 31
+
+P = TypeVar("P")
+
+_NAMED = {"name": Field(values.text, True), "name_zh": Field(values.text)}
+_TITLED = {"title": Field(values.text, True), "title_zh": Field(values.text)}
+_MINUTES = Field(values.whole(0, _DAY_MIN))
+_CODE = Field(values.code, True)
+
+
+def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
+    """Every key that a venue file may have, by kind."""
+    time = Field(values.local_time(zone), True)
+    return {
+        "category": {
+            "code": Field(values.whole(0, 255), True),
+            "key": Field(values.key, True),
+            "letter": Field(values.letter, True),
+            "colour": Field(values.colour, True),
+            **_NAMED,
+        },
+        "zone": {"bit": Field(values.whole(0, _ALL_ZONES_MAX), True), "code": _CODE},
+        "hall": {
+            "code": _CODE,
+            "capacity": Field(values.whole(0, CAPACITY_MAX), True),
+            "fire_limit": Field(values.whole(0, CAPACITY_MAX)),
+            "parent": Field(values.code),
+            "categories": Field(values.category_choice),
+            "zones": Field(values.listed(values.code)),
+            "sessions_only": Field(values.yes_or_no),
+            "anti_passback": Field(values.choice("off", "soft", "hard")),
+            "exits": Field(values.choice("strict", "trusting")),
+            "leaving": Field(values.choice("scanned", "inferred")),
+            "walk_s": Field(values.whole(0, WALK_MAX_S)),
+            "facts_age_max_min": Field(values.whole(1, 7 * _DAY_MIN)),
+            **_NAMED,
+        },
+        "door": {
+            "code": _CODE,
+            "hall": _CODE,
+            "mode": Field(values.choice("entry", "exit", "both")),
+            "from": Field(values.come_from),
+            **_NAMED,
+        },
+        "session": {
+            "code": _CODE,
+            "hall": _CODE,
+            "starts": time,
+            "ends": time,
+            "opens_before_min": _MINUTES,
+            "closes_after_min": _MINUTES,
+            "categories": Field(values.category_choice),
+            "invited": Field(values.listed(values.attendee)),
+            "refused": Field(values.listed(values.attendee)),
+            **_TITLED,
+        },
+    }
+
+
+def columns() -> dict[str, dict[str, Field]]:
+    """Every kind of thing that a venue file may have, and every key of each, in order."""
+    return _fields(ZoneInfo("UTC"))
+
+
+def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
+    """The venue in a TOML or XLSX file called `name`; local times are in the event's zone.
+
+    Raises VenueError with every problem.
+    """
+    if len(data) > FILE_BYTES_MAX:
+        raise VenueError([f"{name} has over {FILE_BYTES_MAX:,} bytes: that is no venue file"])
+    fields = _fields(ZoneInfo(settings.time_zone))
+    known = tuple(fields)
+    workbook = is_workbook(data)
+    read = read_workbook(data, name, known) if workbook else Found(_toml(data, name, known))
+    entries = read.entries
+    reader = _Reader(fields, settings, list(read.problems))
+    for kind, found in entries.items():
+        if len(found) > ENTRIES_MAX:
+            raise VenueError([f"{name} has over {ENTRIES_MAX:,} of [[{kind}]]"])
+    venue = Venue(
+        categories=reader.all("category", entries, _category),
+        zones=reader.all("zone", entries, _zone),
+        halls=reader.all("hall", entries, reader.hall),
+        doors=reader.all("door", entries, _door),
+        sessions=reader.all("session", entries, reader.session),
+        notes=tuple(read.notes),
+        rows=reader.rows if workbook else {},
+    )
+    if not any(entries.values()):
+        reader.problems.append(f"{name} has none of {', '.join(f'[[{kind}]]' for kind in known)}")
+    if reader.problems:
+        raise VenueError(reader.problems)
+    return venue
+
+
+def _toml(data: bytes, name: str, known: tuple[str, ...]) -> dict[str, list[Entry]]:
+    try:
+        document = tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise VenueError([f"{name} is not UTF-8 text: save it as UTF-8"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise VenueError([f"{name} is not TOML: {error}"]) from None
+    problems = []
+    found: dict[str, list[Entry]] = {}
+    for kind, tables in document.items():
+        if kind not in known:
+            problems.append(f"{name}: {unknown_key(kind, known)}")
+        elif not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+            problems.append(f"{name}: write each {kind} under its own [[{kind}]]")
+        else:
+            found[kind] = [Entry(_toml_place(kind, n, one), one) for n, one in enumerate(tables, 1)]
+    if problems:
+        raise VenueError(problems)
+    return found
+
+
+def _toml_place(kind: str, number: int, table: Mapping[str, Any]) -> str:
+    code = table.get("code")
+    named = f" ({str(code)[:32]})" if isinstance(code, (str, int)) else ""
+    return f"{kind} {number}{named}"
+
+
+@dataclass
+class _Reader:
+    """Turns entries into plans and collects what is wrong with them."""
+
+    fields: Mapping[str, Mapping[str, Field]]
+    settings: EventSettings
+    problems: list[str]
+    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and code
+
+    def all(
+        self,
+        kind: str,
+        entries: Mapping[str, list[Entry]],
+        make: Callable[[Mapping[str, Any]], P],
+    ) -> tuple[P, ...]:
+        """The plans of one kind."""
+        made = []
+        met: dict[str, str] = {}
+        for entry in entries.get(kind, ()):
+            before = len(self.problems)
+            found = self._values(kind, entry)
+            self.rows[kind, str(found.get("key", found.get("code")))] = entry.place
+            self.problems += self._repeated(entry.place, found, met)
+            if len(self.problems) > before or entry.unread:
+                continue
+            try:
+                made.append(make(found))
+            except ValueRefusedError as error:
+                self.problems.append(f"{entry.place}: {error}")
+        return tuple(made)
+
+    def _values(self, kind: str, entry: Entry) -> dict[str, Any]:
+        fields = self.fields[kind]
+        found = {}
+        for key, value in entry.values.items():
+            if key not in fields:
+                self.problems.append(f"{entry.place}: {unknown_key(key, tuple(fields))}")
+                continue
+            try:
+                found[key] = fields[key].read(value)
+            except ValueRefusedError as error:
+                self.problems.append(f"{entry.place}: {key} {error}")
+        for key, one in fields.items():
+            if one.required and key not in entry.values and key not in entry.unread:
+                self.problems.append(f"{entry.place}: {key} is missing")
+        return found
+
+    def _repeated(self, place: str, found: Mapping[str, Any], met: dict[str, str]) -> Iterator[str]:
+        for key in ("code", "key", "bit", "letter"):
+            if key in found:
+                known = f"{key} {str(found[key]).casefold()}"
+                first = met.setdefault(known, place)
+                if first != place:
+                    yield f"{place}: the same {key} as {first}"
+
+    def hall(self, found: Mapping[str, Any]) -> HallPlan:
+        capacity = found["capacity"]
+        fire_limit = found.get("fire_limit", capacity)
+        if fire_limit < capacity:
+            raise ValueRefusedError(f"capacity {capacity} is above fire_limit {fire_limit}")
+        sessions_only = found.get("sessions_only", False)
+        age_min = found.get("facts_age_max_min")
+        return HallPlan(
+            code=found["code"],
+            names=_names(found, "name"),
+            parent=found.get("parent"),
+            capacity=capacity,
+            fire_limit=fire_limit,
+            categories=found.get("categories", () if sessions_only else None),
+            zones=found.get("zones", ()),
+            sessions_only=sessions_only,
+            anti_passback=found.get("anti_passback", "hard"),
+            exits=found.get("exits", "strict"),
+            leaving=found.get("leaving", "scanned"),
+            walk_s=found.get("walk_s"),
+            facts_age_max_ms=None if age_min is None else age_min * _MINUTE_MS,
+        )
+
+    def session(self, found: Mapping[str, Any]) -> SessionPlan:
+        starts, ends = found["starts"], found["ends"]
+        if ends <= starts:
+            raise ValueRefusedError("ends is not after starts")
+        days = day_starts(self.settings)
+        if not days[0] <= starts < days[-1]:
+            last = f"{self.settings.days} days from {self.settings.first_day}"
+            raise ValueRefusedError(f"starts outside the event, which is {last}")
+        if "invited" in found and "categories" not in found:
+            raise ValueRefusedError("say who may come besides the invited: categories = [] or more")
+        return SessionPlan(
+            code=found["code"],
+            hall=found["hall"],
+            titles=_names(found, "title"),
+            starts_at=starts,
+            ends_at=ends,
+            opens_at=starts - found.get("opens_before_min", OPENS_BEFORE_MIN) * _MINUTE_MS,
+            closes_at=ends + found.get("closes_after_min", 0) * _MINUTE_MS,
+            categories=found.get("categories"),
+            invited=found.get("invited", ()),
+            refused=found.get("refused", ()),
+        )
+
+
+def _category(found: Mapping[str, Any]) -> CategoryPlan:
+    names = _names(found, "name")
+    return CategoryPlan(found["code"], found["key"], names, found["letter"], found["colour"])
+
+
+def _zone(found: Mapping[str, Any]) -> ZonePlan:
+    return ZonePlan(found["bit"], found["code"])
+
+
+def _door(found: Mapping[str, Any]) -> DoorPlan:
+    mode, come_from = found.get("mode", "both"), found.get("from")
+    return DoorPlan(found["code"], found["hall"], _names(found, "name"), mode, come_from)
+
+
+def _names(found: Mapping[str, Any], key: str) -> dict[str, str]:
+    names = {"en": found[key], "zh": found.get(f"{key}_zh", "")}
+    return {language: text for language, text in names.items() if text}

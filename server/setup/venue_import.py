@@ -1,0 +1,232 @@
+"""Takes a venue over into the event: all of it, or with every problem named, nothing.
+
+What the file has is added or changed, by code. What it no longer has stays: scans speak of it.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.feed import hub
+from server.occupancy import grants, nesting_accounts
+from server.setup.venue_check import VenueCheck
+from server.setup.venue_plan import CategoryChoice, HallPlan, SessionPlan, Venue, VenueError
+from server.storage.localized import names_text
+from server.storage.tables import tables
+from server.venue.categories import put_category
+
+ALL_ZONES = 0xFFFFFFFF
+
+Progress = Callable[[int, int], None]  # done, of how many
+
+
+@dataclass
+class ImportedVenue:
+    """How many things of each kind were added, changed, and the same; what the file lacks."""
+
+    added: dict[str, int] = field(default_factory=dict)
+    updated: dict[str, int] = field(default_factory=dict)
+    unchanged: dict[str, int] = field(default_factory=dict)
+    absent: dict[str, list[str]] = field(default_factory=dict)  # codes, of kinds in the file
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.added or self.updated)
+
+
+def import_venue(db: sqlite3.Connection, venue: Venue, *, by: str, now: int) -> ImportedVenue:
+    """Add and change what `venue` has. Raises VenueError, with nothing changed.
+
+    `db` is in a transaction. Kiosks hear of it only if something changed.
+    """
+    problems = VenueCheck(db, venue).problems()
+    if problems:
+        raise VenueError(problems)
+    step, before = _Import(db), nesting_accounts.paths(db)
+    step.categories(venue)
+    step.zones(venue)
+    step.halls(venue.halls)
+    step.doors(venue)
+    step.sessions(venue.sessions)
+    if step.result.changed:
+        hub.publish(db, wire.VenueChanged())
+        nesting_accounts.settle(db, before)
+        counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
+        entry_log.act(db, by, "venue_imported", counts, now)
+        for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
+            grants.share(db, hall_id, now)  # a lower capacity is called back at once
+    return step.result
+
+
+_KINDS = ("categories", "zones", "halls", "doors", "sessions")
+
+
+class _Import:
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.tables = tables(db)
+        self.result = ImportedVenue()
+        self._categories: dict[str | int, int] = {}
+
+    def categories(self, venue: Venue) -> None:
+        for plan in venue.categories:
+            before = self._row("category", "category", plan.code)
+            put_category(self.db, plan)
+            self._count("categories", before, self._row("category", "category", plan.code))
+        self._absent("categories", "category", [plan.key for plan in venue.categories])
+        for number, key in self.db.execute("SELECT category, code FROM category"):
+            self._categories |= {number: number, key: number}
+
+    def zones(self, venue: Venue) -> None:
+        for plan in venue.zones:
+            self._put("zones", "zone", {"bit": plan.bit, "code": plan.code})
+        self._absent("zones", "zone", [plan.code for plan in venue.zones])
+
+    def halls(self, plans: Iterable[HallPlan]) -> None:
+        """First without parents, so that a hall may stand before the one around it."""
+        bits = self._ids("zone", "bit")
+        plans = list(plans)
+        stood = {plan.code: self._whole_hall(plan.code) for plan in plans}
+        for plan in plans:
+            zones = sum(1 << bits[code] for code in plan.zones) if plan.zones else ALL_ZONES
+            self.tables.table("hall").upsert(_hall_values(plan, zones), pk="code")
+        ids = self._ids("hall", "hall_id")
+        for plan in plans:
+            parent_id = ids[plan.parent] if plan.parent else None
+            self.db.execute("UPDATE hall SET parent_id = ? WHERE code = ?", (parent_id, plan.code))
+            self._admit("hall_category", "hall_id", ids[plan.code], plan.categories)
+            self._count("halls", stood[plan.code], self._whole_hall(plan.code))
+        self._absent("halls", "hall", [plan.code for plan in plans])
+
+    def doors(self, venue: Venue) -> None:
+        halls = self._ids("hall", "hall_id")
+        for plan in venue.doors:
+            row = {
+                "code": plan.code,
+                "hall_id": halls[plan.hall],
+                "names": names_text(plan.names),
+                "mode": plan.mode,
+            }
+            before = self._whole_door(plan.code)
+            self.tables.table("door").upsert(row, pk="code")
+            self.db.execute(
+                "INSERT OR REPLACE INTO door_from (door_id, said, from_id)"
+                " SELECT door_id, ?, ? FROM door WHERE code = ?",
+                (plan.come_from is not None, halls.get(plan.come_from or ""), plan.code),
+            )
+            self._count("doors", before, self._whole_door(plan.code))
+        self._absent("doors", "door", [plan.code for plan in venue.doors])
+
+    def sessions(self, plans: Iterable[SessionPlan]) -> None:
+        halls = self._ids("hall", "hall_id")
+        plans = list(plans)
+        for plan in plans:
+            before = self._whole_session(plan.code)
+            self.tables.table("session").upsert(_session_values(plan, halls[plan.hall]), pk="code")
+            (session_id,) = self.db.execute(
+                "SELECT session_id FROM session WHERE code = ?", (plan.code,)
+            ).fetchone()
+            self._admit("session_category", "session_id", session_id, plan.categories)
+            put_guests(self.db, session_id, plan.invited, invited=True)
+            put_guests(self.db, session_id, plan.refused, invited=False)
+            self._count("sessions", before, self._whole_session(plan.code))
+        self._absent("sessions", "session", [plan.code for plan in plans])
+
+    def _put(self, kind: str, table: str, values: dict[str, Any]) -> None:
+        before = self._row(table, "code", values["code"])
+        self.tables.table(table).upsert(values, pk="code")
+        self._count(kind, before, self._row(table, "code", values["code"]))
+
+    def _admit(self, table: str, key: str, number: int, choice: CategoryChoice) -> None:
+        """Exactly the chosen categories; None is every one."""
+        chosen = set(self._categories.values())
+        if choice is not None:
+            chosen = {self._categories[one] for one in choice}
+        self.db.execute(f"DELETE FROM {table} WHERE {key} = ?", (number,))
+        self.tables.table(table).insert_all(
+            {key: number, "category": one} for one in sorted(chosen)
+        )
+
+    def _count(self, kind: str, before: object, after: object) -> None:
+        result = self.result
+        counts = result.unchanged if before == after else result.updated
+        if before is None:
+            counts = result.added
+        counts[kind] = counts.get(kind, 0) + 1
+
+    def _absent(self, kind: str, table: str, codes: list[str]) -> None:
+        if codes:
+            known = {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
+            self.result.absent[kind] = sorted(known.difference(codes))
+
+    def _ids(self, table: str, key: str) -> Mapping[str, int]:
+        return dict(self.db.execute(f"SELECT code, {key} FROM {table}").fetchall())
+
+    def _row(self, table: str, key: str, value: object) -> tuple[Any, ...] | None:
+        row = self.db.execute(f"SELECT * FROM {table} WHERE {key} = ?", (value,)).fetchone()
+        return None if row is None else tuple(row)
+
+    def _whole_hall(self, code: str) -> object:
+        row = self._row("hall", "code", code)
+        return row and (row, *_pairs(self.db, "hall_category", "hall_id", row[0]))
+
+    def _whole_door(self, code: str) -> object:
+        row = self._row("door", "code", code)
+        return row and (row, self._row("door_from", "door_id", row[0]) or (row[0], 0, None))
+
+    def _whole_session(self, code: str) -> object:
+        row = self._row("session", "code", code)
+        if row is None:
+            return None
+        admitted = _pairs(self.db, "session_category", "session_id", row[0])
+        return (row, *admitted, *_pairs(self.db, "session_guest", "session_id", row[0]))
+
+
+def _pairs(db: sqlite3.Connection, table: str, key: str, number: int) -> Iterator[tuple[Any, ...]]:
+    rows = db.execute(f"SELECT * FROM {table} WHERE {key} = ? ORDER BY 1, 2", (number,))
+    return (tuple(row) for row in rows)
+
+
+def _hall_values(plan: HallPlan, zones: int) -> dict[str, Any]:
+    return {
+        "code": plan.code,
+        "names": names_text(plan.names),
+        "fire_limit": plan.fire_limit,
+        "capacity": plan.capacity,
+        "zones": zones,
+        "sessions_only": int(plan.sessions_only),
+        "anti_passback": plan.anti_passback,
+        "exits": plan.exits,
+        "leaving": plan.leaving,
+        "walk_s": plan.walk_s,
+        "facts_age_max_ms": plan.facts_age_max_ms,
+    }
+
+
+def _session_values(plan: SessionPlan, hall_id: int) -> dict[str, Any]:
+    return {
+        "code": plan.code,
+        "hall_id": hall_id,
+        "titles": names_text(plan.titles),
+        "starts_at": plan.starts_at,
+        "ends_at": plan.ends_at,
+        "opens_at": plan.opens_at,
+        "closes_at": plan.closes_at,
+    }
+
+
+def put_guests(
+    db: sqlite3.Connection, session_id: int, names: Iterable[str], *, invited: bool
+) -> None:
+    """Invite attendees to a session, or refuse them; each by external id or e-mail."""
+    for name in names:
+        db.execute(
+            "INSERT INTO session_guest (session_id, serial, invited)"
+            " SELECT ?1, serial, ?3 FROM attendee WHERE external_id = ?2"
+            " OR (email = ?2 COLLATE NOCASE AND email <> '')"
+            " ON CONFLICT (session_id, serial) DO UPDATE SET invited = excluded.invited",
+            (session_id, name, int(invited)),
+        )

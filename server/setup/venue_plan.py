@@ -1,0 +1,92 @@
+"""A venue as its file says it: plain values, checked one by one but not yet against the event."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from server.venue.categories import CategoryPlan
+
+PROBLEMS_MAX = 200
+
+CategoryChoice = tuple[str | int, ...] | None  # keys or numbers; None: every category
+
+
+class VenueError(ValueError):
+    """The venue can't be taken over; `problems` has each fault with its place and its remedy."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        kept = list(problems[:PROBLEMS_MAX])
+        if len(problems) > PROBLEMS_MAX:
+            kept.append(f"… and {len(problems) - PROBLEMS_MAX} more")
+        super().__init__("\n".join(kept))
+        self.problems = tuple(kept)
+
+
+@dataclass(frozen=True)
+class ZonePlan:
+    """A zone group: a bit of every credential that opens halls to a door without a network."""
+
+    bit: int
+    code: str
+
+
+@dataclass(frozen=True)
+class HallPlan:
+    code: str
+    names: dict[str, str]
+    parent: str | None
+    capacity: int
+    fire_limit: int
+    categories: CategoryChoice
+    zones: tuple[str, ...]  # empty: any
+    sessions_only: bool
+    anti_passback: str
+    exits: str
+    leaving: str
+    walk_s: int | None
+    facts_age_max_ms: int | None
+
+
+@dataclass(frozen=True)
+class DoorPlan:
+    code: str
+    hall: str
+    names: dict[str, str]
+    mode: str
+    # Code of the hall around its own inside which the door begins; "" outside; None: not said.
+    come_from: str | None = None
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """A session. `invited` and `refused` name attendees by external id or e-mail."""
+
+    code: str
+    hall: str
+    titles: dict[str, str]
+    starts_at: int
+    ends_at: int
+    opens_at: int
+    closes_at: int
+    categories: CategoryChoice
+    invited: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Venue:
+    """What a venue file holds."""
+
+    categories: tuple[CategoryPlan, ...] = ()
+    zones: tuple[ZonePlan, ...] = ()
+    halls: tuple[HallPlan, ...] = ()
+    doors: tuple[DoorPlan, ...] = ()
+    sessions: tuple[SessionPlan, ...] = ()
+    notes: tuple[str, ...] = ()  # what whoever wrote the file should know
+    rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def place(self, kind: str, code: str) -> str:
+        """Where the file has a thing of this kind and code, for a message: `sheet doors, row 3,
+        door west`, or the kind and the code alone where the file has no rows.
+        """
+        row = self.rows.get((kind, code))
+        return f"{row}, {kind} {code}" if row else f"{kind} {code}"

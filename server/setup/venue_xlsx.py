@@ -1,0 +1,184 @@
+"""A venue as a workbook: one sheet for each kind, the keys in its first row, one thing in a row."""
+
+import io
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import openpyxl
+from openpyxl.utils import get_column_letter
+
+from badges.roster.xlsx_lines import cell_text
+from server.setup.venue_plan import VenueError
+
+UNPACKED_BYTES_MAX = 100_000_000
+ROWS_MAX = 50_000
+COLUMNS_MAX = 50
+_SHEETS = {
+    "category": "categories", "zone": "zones", "hall": "halls", "door": "doors",
+    "session": "sessions",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing of a venue file as it stands there, and where."""
+
+    place: str
+    values: dict[str, Any]
+    unread: frozenset[str] = frozenset()  # keys that are there, with a problem told already
+
+
+@dataclass
+class Found:
+    """What a file has of each kind, what is wrong with it, and what its owner should know."""
+
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell's text; `flaw` says why it can't be read, `note` what was taken for a formula."""
+
+    text: str
+    flaw: str = ""
+    note: str = ""
+
+
+def is_workbook(data: bytes) -> bool:
+    return data.startswith(b"PK\x03\x04")
+
+
+def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
+    """The entries of each kind. Raises VenueError where no sheet can be read."""
+    damaged = VenueError([f"{name} is damaged: open it in the spreadsheet and save it again"])
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, OverflowError):
+        raise damaged from None
+    if unpacked > UNPACKED_BYTES_MAX:
+        raise VenueError([f"{name} unpacks to over {UNPACKED_BYTES_MAX:,} bytes"])
+    try:
+        sheets = _sheets(data)
+    except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, …
+        raise damaged from None
+    kinds = {_SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
+    found, first = Found(), dict[str, str]()
+    for title, rows in sheets.items():
+        kind = kinds.get(title.casefold())
+        if kind is None:
+            found.problems.append(f"{name}: sheet {title[:31]!r} is none of {', '.join(kinds)}")
+        elif kind in first:
+            found.problems.append(
+                f"{name}: sheets {first[kind]!r} and {title!r} are both for {_SHEETS[kind]}: put "
+                "their rows into one"
+            )
+        else:
+            first[kind] = title
+            found.entries[kind] = list(_entries(title, rows, found))
+    if len(first) < len(sheets):
+        raise VenueError(found.problems)
+    return found
+
+
+def _sheets(data: bytes) -> dict[str, list[tuple[_Cell, ...]]]:
+    """The cells of each visible sheet. What formulas last gave is read only where there are any."""
+    values: dict[str, list[tuple[Any, ...]]] = {}
+    with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
+        found = {}
+        for sheet in book.worksheets:
+            if sheet.sheet_state != "visible":
+                continue
+            rows = list(_rows(sheet))
+            if any(cell.data_type == "f" for row in rows for cell in row):
+                values = values or _values(data)
+            found[sheet.title] = [
+                tuple(_cell(cell, column, number, values.get(sheet.title, [])) for column, cell
+                      in enumerate(row))
+                for number, row in enumerate(rows)
+            ]  # fmt: skip
+        return found
+
+
+def _rows(sheet: Any) -> Iterable[tuple[Any, ...]]:
+    sheet.reset_dimensions()  # a file may claim any size
+    rows: Iterable[tuple[Any, ...]] = sheet.iter_rows(max_row=ROWS_MAX, max_col=COLUMNS_MAX)
+    return rows
+
+
+def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
+    """What the spreadsheet last showed in each cell, formulas too."""
+    with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)) as book:
+        return {
+            sheet.title: [tuple(cell.value for cell in row) for row in _rows(sheet)]
+            for sheet in book.worksheets
+        }
+
+
+def _cell(cell: Any, column: int, row: int, values: list[tuple[Any, ...]]) -> _Cell:
+    """The cell at an index of column and row. A formula counts as what it last gave."""
+    where = f"{get_column_letter(column + 1)}{row + 1}"
+    if cell.data_type != "f":
+        text = cell_text(cell.value)
+        if cell.data_type == "e":
+            return _Cell("", f"cell {where} holds {text}, an error of the spreadsheet: mend it")
+        return _Cell(text)
+    cached = values[row][column] if row < len(values) and column < len(values[row]) else None
+    text = cell_text(cached)
+    if not text.strip():
+        return _Cell(
+            "",
+            f"cell {where} is a formula without a value: open the file in the spreadsheet and save "
+            "it again, or write the value itself",
+        )
+    if text.startswith("#"):
+        return _Cell(
+            "", f"cell {where} is a formula that gives {text[:40]}: write the value itself"
+        )
+    return _Cell(text, note=f"cell {where} is a formula; its value was taken: {text[:40]}")
+
+
+def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], found: Found) -> Iterator[Entry]:
+    numbered = (
+        (number, row)
+        for number, row in enumerate(rows, 1)
+        if any(cell.text.strip() or cell.flaw for cell in row)
+    )
+    _, header = next(numbered, (1, ()))
+    columns = _columns(title, header, found)
+    for number, row in numbered:
+        place = f"sheet {title}, row {number}"
+        found.problems += [f"{place}: {cell.flaw}" for cell in row if cell.flaw]
+        found.notes += [f"{place}: {cell.note}" for cell in row if cell.note]
+        filled = [(columns.get(at, ""), cell) for at, cell in enumerate(row) if at in columns]
+        filled += [
+            ("(a column without a title)", cell) for cell in row[len(header) :] if cell.text.strip()
+        ]
+        yield Entry(
+            place,
+            {key: cell.text.strip() for key, cell in filled if cell.text.strip()},
+            frozenset(key for key, cell in filled if cell.flaw),
+        )
+
+
+def _columns(title: str, header: tuple[_Cell, ...], found: Found) -> dict[int, str]:
+    """The key of each column by its index, without second columns of one key."""
+    columns: dict[int, str] = {}
+    first: dict[str, int] = {}
+    for at, cell in enumerate(header):
+        key = "_".join(cell.text.casefold().replace("-", " ").replace("_", " ").split())
+        if cell.flaw:
+            found.problems.append(f"sheet {title}: {cell.flaw}")
+        elif key in first:
+            both = " and ".join(get_column_letter(index + 1) for index in (first[key], at))
+            found.problems.append(f"sheet {title}: columns {both} are both {key!r}: keep one")
+        else:
+            columns[at] = key or "(a column without a title)"
+            if key:
+                first[key] = at
+    return columns

@@ -1,0 +1,60 @@
+"""Supervisors at the doors: their PINs, as kiosks check them without the server.
+
+A kiosk holds argon2id hashes alone. Six digits are a million guesses: a stolen kiosk may be made to
+find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
+"""
+
+import sqlite3
+
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.feed import hub
+from server.staff.users import HASHER, AccountError, user
+
+PIN_DIGITS = (6, 12)
+ROLES = ("supervisor", "admin")
+_ROW = "0123456789012345678909876543210987654321"
+
+
+def hash_pin(pin: str) -> str:
+    """Raises AccountError for a PIN that is too short, too long, or the first that one tries."""
+    low, high = PIN_DIGITS
+    if not (pin.isascii() and pin.isdigit() and low <= len(pin) <= high):
+        raise AccountError(f"A PIN has {low} to {high} digits.")
+    if len(set(pin)) < 3 or pin in _ROW:
+        raise AccountError("This PIN is among the first that anybody tries; choose another.")
+    return HASHER.hash(pin)
+
+
+def set_pin(db: sqlite3.Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
+    """Let a user act at the doors; kiosks hear of it. Raises AccountError."""
+    found = user(db, user_id)
+    if found.role not in ROLES or found.disabled:
+        raise AccountError("Only supervisors and admins have a PIN; change the role first.")
+    db.execute("UPDATE user SET pin_hash = ? WHERE user_id = ?", (pin_hash, user_id))
+    hub.publish(db, wire.VenueChanged())
+    entry_log.act(db, by, "pin_set", {"user": user_id}, now)
+
+
+def remove_pin(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+    """End a user's word at the doors. Raises AccountError where there is no such user."""
+    user(db, user_id)
+    db.execute("UPDATE user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
+    hub.publish(db, wire.VenueChanged())
+    entry_log.act(db, by, "pin_removed", {"user": user_id}, now)
+
+
+def supervisors(db: sqlite3.Connection) -> list[wire.SupervisorFacts]:
+    """Who may act at a door, by name."""
+    rows = db.execute(
+        "SELECT user_id, name, pin_hash FROM user WHERE pin_hash IS NOT NULL"
+        " AND disabled_at IS NULL AND role IN (?, ?) ORDER BY name",
+        ROLES,
+    )
+    return [wire.SupervisorFacts(*row) for row in rows]
+
+
+def has_pin(db: sqlite3.Connection) -> frozenset[int]:
+    """The users with a PIN."""
+    rows = db.execute("SELECT user_id FROM user WHERE pin_hash IS NOT NULL")
+    return frozenset(row[0] for row in rows)

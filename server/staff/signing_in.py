@@ -1,0 +1,191 @@
+"""Signing in: a guess is counted, then looked at, and what came of it goes into the entry log.
+
+Whoever signed in before, from a browser or an address that the account knows, has an allowance of
+their own, so that strangers who guess at an account can't keep its user out (docs/security.md).
+"""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from server.entry_log import entry_log
+from server.staff import users
+from server.staff.guesses import BusyError, Guesses, Key, Limit, WaitError
+from server.staff.users import SignInError, User
+from server.storage.database import Database
+
+__all__ = ["Attempt", "BusyError", "SignedIn", "WaitError", "sign_in", "strangers_wait"]
+
+MINUTE = 60_000
+HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # one name, from one place
+ADDRESS = Limit(free=60, first_ms=30_000, most_ms=15 * MINUTE)  # all names, from one address
+ACCOUNT = Limit(free=30, first_ms=10_000, most_ms=5 * MINUTE)  # one name, from all strangers
+UNLOCKED_MS = 15 * MINUTE  # how long an unlocked account may be entered past strangers' guesses
+KNOWN_MS = 30 * 24 * 60 * MINUTE
+KNOWN_MAX = 20  # browsers and addresses of one account
+DEVICE_BYTES = 16
+NOBODY = "nobody"  # who the entry log says tried: a name that was typed proves nothing
+
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a browser sent. `address` is a keyed hash in hexadecimal digits, never the address.
+
+    `device` is the token that an earlier success left in the browser, and `session` the token of
+    the session that it has now. Both may be empty.
+    """
+
+    name: str
+    password: str
+    address: str
+    device: str = ""
+    session: str = ""
+
+    @property
+    def tag(self) -> str:
+        """Tell addresses apart in the entry log without saying which they are."""
+        return self.address[:8]
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    user: User
+    token: str  # of the new session
+    device: str  # to be kept in the browser
+
+
+def sign_in(
+    database: Database,
+    guesses: Guesses,
+    attempt: Attempt,
+    *,
+    now: int,
+    random: Random = os.urandom,
+) -> SignedIn:
+    """Open a session, and end the one that the browser had.
+
+    Raises SignInError for a wrong name or password, WaitError after too many of them, and BusyError
+    where too many are being looked at.
+    """
+    found = users.stored(database, attempt.name)
+    keys, void_until, favoured = _keys(database, attempt, found, now)
+    tries = guesses.charge(keys, now, void_until=void_until)
+    lane = guesses.known if favoured else guesses.strangers
+    try:
+        with lane.turn(attempt.address):
+            right = users.fits(found, attempt.password)
+    except BusyError:
+        guesses.refund(keys, right=False)
+        raise
+    if found is None or not right or found.user.disabled:
+        _note_refusal(database, guesses, attempt, found.user if found else None, keys, tries, now)
+        raise SignInError
+    guesses.refund(keys, right=True)
+    token, device = random(users.TOKEN_BYTES).hex(), attempt.device
+    marks = _known(database, found.user.user_id, now)
+    if _device_mark(device) not in marks:
+        device = random(DEVICE_BYTES).hex()
+    renewed = users.renewed(found, attempt.password)
+
+    def step(db: sqlite3.Connection) -> None:
+        users.sign_out(db, attempt.session)
+        users.open_session(db, found, renewed, token, now)
+        for mark in (_device_mark(device), _address_mark(attempt.address)):
+            _remember(db, found.user.user_id, mark, now)
+        subject: dict[str, str | int | None] = {"user": found.user.user_id, "caller": attempt.tag}
+        if tries[0] > 1:
+            subject["refused_before"] = tries[0] - 1
+        entry_log.act(db, found.user.by, "signed_in", subject, now)
+
+    database.write(step)
+    return SignedIn(found.user, token, device)
+
+
+def strangers_wait(guesses: Guesses, user: User, now: int) -> int | None:
+    """Until when strangers have to wait who guess at the account; None where they don't."""
+    return guesses.waits_until(_account_key(user.name), now, void_until=user.unlocked_at)
+
+
+def _keys(
+    database: Database, attempt: Attempt, found: users.Stored | None, now: int
+) -> tuple[list[Key], int | None, bool]:
+    """What the guess counts for, which counts are void, and whether it is no stranger's."""
+    name, address = _name(attempt.name), attempt.address
+    here = Key(f"{name} at {address}", HERE, own=True)
+    strange = [here, Key(f"from {address}", ADDRESS), Key(_account_key(attempt.name), ACCOUNT)]
+    if found is None:
+        return strange, None, False
+    known = _known(database, found.user.user_id, now)
+    for mark in (_device_mark(attempt.device), _address_mark(address)):
+        if mark in known:
+            key = Key(f"{name} known {mark.hex()}", HERE, own=True)
+            return [key], found.user.unlocked_at, True
+    unlocked_at = found.user.unlocked_at
+    if unlocked_at is not None and 0 <= now - unlocked_at < UNLOCKED_MS:
+        return [here], unlocked_at, True
+    return strange, unlocked_at, False
+
+
+def _note_refusal(
+    database: Database,
+    guesses: Guesses,
+    attempt: Attempt,
+    user: User | None,
+    keys: list[Key],
+    tries: list[int],
+    now: int,
+) -> None:
+    """Note the first refusal of each row of them, and whenever guesses have to wait from now on."""
+    slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
+    if tries[0] != 1 and not slowed:
+        return
+    unlisted = guesses.take_note(now)
+    if unlisted is None:
+        return
+    subject: dict[str, str | int | None] = {
+        "user": user.user_id if user else None,
+        "caller": attempt.tag,
+        "tries": max((key.limit.free for key in slowed), default=1),
+    }
+    if unlisted:
+        subject["unlisted"] = unlisted
+    name = "sign_in_slowed" if slowed else "sign_in_refused"
+    database.write(lambda db: entry_log.act(db, NOBODY, name, subject, now))
+
+
+def _known(database: Database, user_id: int, now: int) -> frozenset[bytes]:
+    rows = database.reader.execute(
+        "SELECT mark FROM known_device WHERE user_id = ? AND seen_at > ?",
+        (user_id, now - KNOWN_MS),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def _remember(db: sqlite3.Connection, user_id: int, mark: bytes, now: int) -> None:
+    db.execute("INSERT OR REPLACE INTO known_device VALUES (?, ?, ?)", (user_id, mark, now))
+    db.execute(
+        "DELETE FROM known_device WHERE user_id = ? AND mark NOT IN"
+        " (SELECT mark FROM known_device WHERE user_id = ? ORDER BY seen_at DESC LIMIT ?)",
+        (user_id, user_id, KNOWN_MAX),
+    )
+
+
+def _device_mark(token: str) -> bytes:
+    return hashlib.sha256(b"hallkeeper/device/v1\x00" + token.encode()).digest()
+
+
+def _address_mark(address: str) -> bytes:
+    return hashlib.sha256(b"hallkeeper/address/v1\x00" + address.encode()).digest()
+
+
+def _name(text: str) -> str:
+    plain = users.name_key(text).casefold()
+    return hashlib.sha256(plain.encode(errors="surrogatepass")).hexdigest()
+
+
+def _account_key(name: str) -> str:
+    return f"all at {_name(name)}"

@@ -1,0 +1,425 @@
+"""Who may use the server's pages: users, passwords (argon2id), roles, and sessions to end at once.
+
+A session is a random token in a cookie; only its hash is stored. Work with argon2 happens on the
+caller's thread, never on the one that writes.
+"""
+
+import hashlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import argon2
+
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.feed import hub
+from server.staff import passwords
+from server.storage.database import Database, DiskError
+
+ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
+IDLE_MS = 12 * 3_600_000
+ABSOLUTE_MS = 24 * 3_600_000
+TOUCH_MS = 60_000  # how exactly `seen_at` is kept
+CONFIRMED_MS = 15 * 60_000  # how long a session may change accounts after the password was typed
+TOKEN_BYTES = 32
+NAME_CHARS_MAX = 60
+
+HASHER = argon2.PasswordHasher()  # RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes
+# One hash takes 64 MiB: a crowd of guesses must not take the machine's memory.
+_HASHING = threading.BoundedSemaphore(2)
+_COLUMNS = "user_id, name, role, disabled_at, must_change, unlocked_at"
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+Random = Callable[[int], bytes]
+
+
+class AccountError(ValueError):
+    """The account can't be made or changed so; the text says what to do."""
+
+
+class SignInError(Exception):
+    """No such user, a wrong password, or a disabled user: never said which."""
+
+
+class SessionEndedError(Exception):
+    """There is no such session, or it has ended."""
+
+
+@dataclass(frozen=True)
+class User:
+    user_id: int
+    name: str
+    role: str
+    disabled: bool = False
+    must_change: bool = False  # the password was made by somebody else
+    unlocked_at: int | None = None
+
+    @property
+    def by(self) -> str:
+        """How the entry log names this user."""
+        return f"user:{self.user_id}"
+
+
+def make_password(random: Random = os.urandom) -> str:
+    """80 bits as four groups of four characters that can't be confused."""
+    text = "".join(_ALPHABET[byte & 31] for byte in random(16))
+    return "-".join(text[i : i + 4] for i in range(0, 16, 4))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An account with its password's hash."""
+
+    user: User
+    password_hash: str
+
+
+@dataclass(frozen=True)
+class WebSession:
+    """A session as its user sees it: since when, when it was last used, whether it is this one."""
+
+    created_at: int
+    seen_at: int
+    here: bool
+
+
+def hash_password(password: str) -> str:
+    """Hash a password, which `passwords.check` has looked at where somebody chose it.
+
+    Raises AccountError for one that is too short or too long.
+    """
+    if not passwords.CHARS_MIN <= len(password) <= passwords.CHARS_MAX:
+        raise AccountError(
+            f"A password has {passwords.CHARS_MIN} to {passwords.CHARS_MAX} characters."
+        )
+    with _HASHING:
+        return HASHER.hash(password)
+
+
+def add_user(
+    db: sqlite3.Connection,
+    name: str,
+    role: str,
+    password_hash: str,
+    *,
+    by: str,
+    now: int,
+    first: bool = False,
+) -> User:
+    """Add a user. `password_hash` is `hash_password`'s, and `first` says that the user must choose
+    another at the first sign-in. Raises AccountError.
+    """
+    name = name.strip()
+    if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
+        raise AccountError(f"A user's name has 1 to {NAME_CHARS_MAX} printable characters.")
+    _check_role(role)
+    try:
+        (user_id,) = db.execute(
+            "INSERT INTO user (name, password_hash, role, created_at, must_change)"
+            " VALUES (?, ?, ?, ?, ?) RETURNING user_id",
+            (name, password_hash, role, now, first),
+        ).fetchone()
+    except sqlite3.IntegrityError:
+        raise AccountError(f"There is already a user called {name}.") from None
+    entry_log.act(db, by, "user_added", {"user": user_id, "role": role}, now)
+    return User(user_id, name, role, must_change=first)
+
+
+def users(db: sqlite3.Connection) -> list[User]:
+    """All users, by name."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM user ORDER BY name")
+    return [_user(row) for row in rows]
+
+
+def user(db: sqlite3.Connection, user_id: int) -> User:
+    """Raises AccountError where there is none."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM user WHERE user_id = ?", (user_id,)).fetchone()
+    if row is None:
+        raise AccountError("There is no such user.")
+    return _user(row)
+
+
+def set_password(
+    db: sqlite3.Connection,
+    user_id: int,
+    password_hash: str,
+    *,
+    by: str,
+    now: int,
+    first: bool = False,
+) -> None:
+    """Give a user a new password, which they must change at the next sign-in if it is a `first`.
+
+    Their sessions end, no browser is known any more, and guesses of before count no longer.
+    """
+    user(db, user_id)
+    db.execute(
+        "UPDATE user SET password_hash = ?, must_change = ?, unlocked_at = ? WHERE user_id = ?",
+        (password_hash, first, now, user_id),
+    )
+    end_sessions(db, user_id)
+    db.execute("DELETE FROM known_device WHERE user_id = ?", (user_id,))
+    entry_log.act(db, by, "password_set", {"user": user_id}, now)
+
+
+def change_password(
+    db: sqlite3.Connection, before: Stored, password_hash: str, token: str, *, now: int
+) -> None:
+    """Take the password that a user has chosen: all their sessions end, and one of `token` begins.
+
+    Raises AccountError where the password was changed meanwhile.
+    """
+    user_id = before.user.user_id
+    changed = db.execute(
+        "UPDATE user SET password_hash = ?, must_change = 0"
+        " WHERE user_id = ? AND password_hash = ? AND disabled_at IS NULL",
+        (password_hash, user_id, before.password_hash),
+    ).rowcount
+    if changed != 1:
+        raise AccountError("The password was changed meanwhile; sign in with the new one.")
+    end_sessions(db, user_id)
+    open_session(db, before, password_hash, token, now)
+    entry_log.act(db, before.user.by, "password_changed", {"user": user_id}, now)
+
+
+def unlock(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+    """Let a user sign in for a while from anywhere, however often strangers have guessed."""
+    user(db, user_id)
+    db.execute("UPDATE user SET unlocked_at = ? WHERE user_id = ?", (now, user_id))
+    entry_log.act(db, by, "user_unlocked", {"user": user_id}, now)
+
+
+def set_role(db: sqlite3.Connection, user_id: int, role: str, *, by: str, now: int) -> None:
+    """Raises AccountError where the last admin would be lost."""
+    _check_role(role)
+    before = user(db, user_id)
+    if role != "admin":
+        _keep_an_admin(db, before)
+    db.execute("UPDATE user SET role = ? WHERE user_id = ?", (role, user_id))
+    _tell_doors(db, user_id)
+    entry_log.act(db, by, "role_set", {"user": user_id, "role": role}, now)
+
+
+def disable_user(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+    """Shut a user out, here and at the doors, whose PIN is gone for good; the user's sessions end.
+
+    Raises AccountError for the last admin.
+    """
+    _keep_an_admin(db, user(db, user_id))
+    _tell_doors(db, user_id)
+    db.execute("UPDATE user SET disabled_at = ?, pin_hash = NULL WHERE user_id = ?", (now, user_id))
+    end_sessions(db, user_id)
+    entry_log.act(db, by, "user_disabled", {"user": user_id}, now)
+
+
+def enable_user(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+    """Let a disabled user in again."""
+    user(db, user_id)
+    db.execute("UPDATE user SET disabled_at = NULL WHERE user_id = ?", (user_id,))
+    entry_log.act(db, by, "user_enabled", {"user": user_id}, now)
+
+
+def sign_in(
+    database: Database, name: str, password: str, *, now: int, random: Random = os.urandom
+) -> tuple[User, str]:
+    """Open a session without counting guesses: the user, and the session's token.
+
+    Pages use `signing_in`, which counts. Raises SignInError.
+    """
+    found = _verified(database, name, password)
+    token = random(TOKEN_BYTES).hex()
+    fresh = renewed(found, password)
+
+    def step(db: sqlite3.Connection) -> None:
+        open_session(db, found, fresh, token, now)
+        entry_log.act(db, found.user.by, "signed_in", {"user": found.user.user_id}, now)
+
+    database.write(step)
+    return found.user, token
+
+
+def open_session(
+    db: sqlite3.Connection, found: Stored, password_hash: str, token: str, now: int
+) -> None:
+    """Begin a session of a user whose password was right, and sweep those that are over.
+
+    `password_hash` takes the place of the stored one where that is older.
+    """
+    if password_hash != found.password_hash:
+        db.execute(
+            "UPDATE user SET password_hash = ? WHERE user_id = ? AND password_hash = ?",
+            (password_hash, found.user.user_id, found.password_hash),
+        )
+    db.execute(
+        "INSERT INTO web_session (token_hash, user_id, created_at, seen_at, confirmed_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (_token_hash(token), found.user.user_id, now, now, now),
+    )
+    db.execute(
+        "DELETE FROM web_session WHERE seen_at < ? OR created_at < ?",
+        (now - IDLE_MS, now - ABSOLUTE_MS),
+    )
+
+
+def verify(database: Database, name: str, password: str) -> User:
+    """The user whose password this is, without a session. Raises SignInError."""
+    return _verified(database, name, password).user
+
+
+def stored(database: Database, name: str) -> Stored | None:
+    """The account of that name, whatever its case."""
+    row = database.reader.execute(
+        f"SELECT {_COLUMNS}, password_hash FROM user WHERE name = ?", (name_key(name),)
+    ).fetchone()
+    return None if row is None else Stored(_user(row), row["password_hash"])
+
+
+def name_key(name: str) -> str:
+    """A name as accounts are looked for by."""
+    return name.strip()[:NAME_CHARS_MAX]
+
+
+def fits(found: Stored | None, password: str) -> bool:
+    """Whether the password is the account's. It takes as long where there is no account."""
+    with _HASHING:
+        try:
+            if found is None:
+                HASHER.hash(password)
+                return False
+            return HASHER.verify(found.password_hash, password)
+        except (argon2.exceptions.Argon2Error, argon2.exceptions.InvalidHashError):
+            return False
+
+
+def renewed(found: Stored, password: str) -> str:
+    """The hash to keep of a right password: by today's parameters."""
+    if not HASHER.check_needs_rehash(found.password_hash):
+        return found.password_hash
+    with _HASHING:
+        return HASHER.hash(password)
+
+
+def session_user(database: Database, token: str, *, now: int) -> User:
+    """The user of a live session, which lives on by being used. Raises SessionEndedError."""
+    row = database.reader.execute(
+        f"SELECT {_COLUMNS}, s.created_at, s.seen_at"
+        " FROM web_session AS s JOIN user USING (user_id) WHERE token_hash = ?",
+        (_token_hash(token),),
+    ).fetchone()
+    if row is None or row["disabled_at"] is not None:
+        raise SessionEndedError
+    if now - row["seen_at"] > IDLE_MS or now - row["created_at"] > ABSOLUTE_MS:
+        raise SessionEndedError
+    if now - row["seen_at"] > TOUCH_MS:
+        touch = "UPDATE web_session SET seen_at = ? WHERE token_hash = ?"
+        with suppress(DiskError):  # whoever is signed in can still look what is wrong
+            database.write(lambda db: db.execute(touch, (now, _token_hash(token))) and None)
+    return _user(row)
+
+
+def sign_out(db: sqlite3.Connection, token: str) -> None:
+    """End one session."""
+    db.execute("DELETE FROM web_session WHERE token_hash = ?", (_token_hash(token),))
+
+
+def leave(db: sqlite3.Connection, token: str, who: User | None, *, now: int) -> None:
+    """End one session because its user says so; `who` is None where it had ended already."""
+    sign_out(db, token)
+    if who is not None:
+        entry_log.act(db, who.by, "signed_out", {"user": who.user_id}, now)
+
+
+def end_sessions(db: sqlite3.Connection, user_id: int) -> int:
+    """End all sessions of a user; how many."""
+    return db.execute("DELETE FROM web_session WHERE user_id = ?", (user_id,)).rowcount
+
+
+def sessions(db: sqlite3.Connection, user_id: int, token: str, *, now: int) -> list[WebSession]:
+    """The live sessions of a user, the newest first; `token` is the one that asks."""
+    rows = db.execute(
+        "SELECT created_at, seen_at, token_hash FROM web_session WHERE user_id = ?"
+        " AND seen_at >= ? AND created_at >= ? ORDER BY seen_at DESC",
+        (user_id, now - IDLE_MS, now - ABSOLUTE_MS),
+    )
+    here = _token_hash(token)
+    return [WebSession(row[0], row[1], row[2] == here) for row in rows]
+
+
+def end_other_sessions(db: sqlite3.Connection, user: User, token: str, *, now: int) -> int:
+    """End all sessions of a user but that of `token`; how many."""
+    ended = db.execute(
+        "DELETE FROM web_session WHERE user_id = ? AND token_hash <> ?",
+        (user.user_id, _token_hash(token)),
+    ).rowcount
+    entry_log.act(db, user.by, "sessions_ended", {"user": user.user_id, "count": ended}, now)
+    return ended
+
+
+def sign_everywhere_out(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+    """End all sessions of a user, by an admin's word. Raises AccountError."""
+    user(db, user_id)
+    ended = end_sessions(db, user_id)
+    entry_log.act(db, by, "sessions_ended", {"user": user_id, "count": ended}, now)
+
+
+def is_confirmed(db: sqlite3.Connection, token: str, *, now: int) -> bool:
+    """Whether the session's user has typed their password lately."""
+    row = db.execute(
+        "SELECT confirmed_at FROM web_session WHERE token_hash = ?", (_token_hash(token),)
+    ).fetchone()
+    return row is not None and 0 <= now - row[0] < CONFIRMED_MS
+
+
+def confirm(db: sqlite3.Connection, token: str, new_token: str, *, now: int) -> None:
+    """The session's user has typed their password again: the session goes on under a new token."""
+    db.execute(
+        "UPDATE web_session SET token_hash = ?, confirmed_at = ? WHERE token_hash = ?",
+        (_token_hash(new_token), now, _token_hash(token)),
+    )
+
+
+def _verified(database: Database, name: str, password: str) -> Stored:
+    found = stored(database, name)
+    if not fits(found, password) or found is None or found.user.disabled:
+        raise SignInError
+    return found
+
+
+def _user(row: sqlite3.Row) -> User:
+    return User(
+        row["user_id"],
+        row["name"],
+        row["role"],
+        row["disabled_at"] is not None,
+        bool(row["must_change"]),
+        row["unlocked_at"],
+    )
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise AccountError(f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
+
+
+def _keep_an_admin(db: sqlite3.Connection, leaving: User) -> None:
+    (others,) = db.execute(
+        "SELECT COUNT(*) FROM user WHERE role = 'admin' AND disabled_at IS NULL AND user_id <> ?",
+        (leaving.user_id,),
+    ).fetchone()
+    if leaving.role == "admin" and not leaving.disabled and not others:
+        raise AccountError("This is the last admin; make another one first.")
+
+
+def _tell_doors(db: sqlite3.Connection, user_id: int) -> None:
+    """Where the user has a PIN, kiosks must hear whether it still counts."""
+    query = "SELECT 1 FROM user WHERE user_id = ? AND pin_hash IS NOT NULL"
+    if db.execute(query, (user_id,)).fetchone():
+        hub.publish(db, wire.VenueChanged())
+
+
+def _token_hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,207 @@
+"""The tables of an event, as migrations that never change once released.
+
+Tables are singular and STRICT; `…_at` is Unix milliseconds in UTC. tests/server/test_schema.py
+holds the hash of each released migration.
+"""
+
+import sqlite3
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+from server.storage.schema_changes import (
+    ACTS,
+    CHANGED_HOLDERS,
+    COUNTED_AROUND,
+    DOOR_FROM,
+    EPOCHS,
+    KIOSK_REPORTED,
+    LEAVING,
+    LIKELY_COPIES,
+    RULES_VERSION,
+    SEARCH,
+    SERVER_RUNS,
+    SHARED_EMAILS,
+    SHARED_UNTIL,
+    SIGN_IN,
+    STAY_HALLS,
+    STAYS,
+    UNKNOWN_HOLDERS,
+    UNNAMED_KEY,
+)
+from server.storage.schema_tables import LEDGER, PEOPLE, VENUE
+
+migrations = Migrations("hallkeeper")
+
+
+class NewerVersionError(Exception):
+    """The event belongs to a newer Hallkeeper; `migration` is the first that this one lacks."""
+
+    def __init__(self, migration: str) -> None:
+        super().__init__(
+            f"this event was made by a newer Hallkeeper (it has the step {migration!r}, which this "
+            "version does not know). Nothing was changed. Use the newer version."
+        )
+        self.migration = migration
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to this version. Raises NewerVersionError, with nothing changed."""
+    db = sqlite_utils.Database(connection)
+    for step in migrations.applied(db):
+        if step.name not in NAMES:
+            raise NewerVersionError(step.name)
+    migrations.apply(db)
+
+
+@migrations()
+def m001_people(db: sqlite_utils.Database) -> None:
+    _run(db, PEOPLE)
+
+
+@migrations()
+def m002_venue(db: sqlite_utils.Database) -> None:
+    _run(db, VENUE)
+
+
+@migrations()
+def m003_ledger(db: sqlite_utils.Database) -> None:
+    _run(db, LEDGER)
+
+
+@migrations()
+def m004_stays(db: sqlite_utils.Database) -> None:
+    _run(db, STAYS)
+
+
+@migrations()
+def m005_rules_version(db: sqlite_utils.Database) -> None:
+    _run(db, RULES_VERSION)
+
+
+@migrations()
+def m006_unknown_holders(db: sqlite_utils.Database) -> None:
+    _run(db, UNKNOWN_HOLDERS)
+
+
+@migrations()
+def m007_shared_until(db: sqlite_utils.Database) -> None:
+    _run(db, SHARED_UNTIL)
+
+
+@migrations()
+def m008_search(db: sqlite_utils.Database) -> None:
+    _run(db, SEARCH)
+
+
+@migrations()
+def m009_shared_emails(db: sqlite_utils.Database) -> None:
+    _run(db, SHARED_EMAILS)
+
+
+@migrations()
+def m010_changed_holders(db: sqlite_utils.Database) -> None:
+    _run(db, CHANGED_HOLDERS)
+
+
+@migrations()
+def m011_kiosk_reported(db: sqlite_utils.Database) -> None:
+    _run(db, KIOSK_REPORTED)
+
+
+@migrations()
+def m012_sign_in(db: sqlite_utils.Database) -> None:
+    _run(db, SIGN_IN)
+
+
+@migrations()
+def m013_acts(db: sqlite_utils.Database) -> None:
+    _run(db, ACTS)
+
+
+@migrations()
+def m014_server_runs(db: sqlite_utils.Database) -> None:
+    _run(db, SERVER_RUNS)
+
+
+@migrations()
+def m015_leaving(db: sqlite_utils.Database) -> None:
+    _run(db, LEAVING)
+
+
+@migrations()
+def m016_likely_copies(db: sqlite_utils.Database) -> None:
+    _run(db, LIKELY_COPIES)
+
+
+@migrations()
+def m017_epochs(db: sqlite_utils.Database) -> None:
+    _run(db, EPOCHS)
+
+
+@migrations()
+def m018_door_from(db: sqlite_utils.Database) -> None:
+    _run(db, DOOR_FROM)
+
+
+@migrations()
+def m019_stay_halls(db: sqlite_utils.Database) -> None:
+    for table, old, new, rows in STAY_HALLS:
+        _rebuild(db, table, old, new, rows or f"SELECT * FROM {table}")
+    db.execute(UNNAMED_KEY)
+
+
+@migrations()
+def m020_counted_around(db: sqlite_utils.Database) -> None:
+    _run(db, COUNTED_AROUND)
+
+
+NAMES = (
+    "m001_people",
+    "m002_venue",
+    "m003_ledger",
+    "m004_stays",
+    "m005_rules_version",
+    "m006_unknown_holders",
+    "m007_shared_until",
+    "m008_search",
+    "m009_shared_emails",
+    "m010_changed_holders",
+    "m011_kiosk_reported",
+    "m012_sign_in",
+    "m013_acts",
+    "m014_server_runs",
+    "m015_leaving",
+    "m016_likely_copies",
+    "m017_epochs",
+    "m018_door_from",
+    "m019_stay_halls",
+    "m020_counted_around",
+)
+
+
+def _run(db: sqlite_utils.Database, script: str) -> None:
+    """Statement by statement: `executescript` would commit the migration's own transaction."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+def _rebuild(db: sqlite_utils.Database, table: str, old: str, new: str, rows: str) -> None:
+    """Make a table anew with `new` in the place of `old`, and what it held by the query `rows`: the
+    columns that it had, whichever those are, and after them those that are new. Its indexes and
+    triggers are as they were.
+    """
+    query = "SELECT sql FROM sqlite_schema WHERE tbl_name = ? AND type = ? AND sql IS NOT NULL"
+    ((made,),) = db.execute(query, (table, "table")).fetchall()
+    kept = [sql for kind in ("index", "trigger") for (sql,) in db.execute(query, (table, kind))]
+    _, _, body = made.partition("(")
+    if old not in body:
+        raise ValueError(f"table {table} is not as this step expects it")
+    db.execute(f"CREATE TABLE {table}_new ({body.replace(old, new)}")
+    held = [column[0] for column in db.execute(f"{rows} LIMIT 0").description]
+    db.execute(f"INSERT INTO {table}_new ({', '.join(held)}) {rows}")
+    db.execute(f"DROP TABLE {table}")
+    db.execute(f"ALTER TABLE {table}_new RENAME TO {table}")
+    for sql in kept:
+        db.execute(sql)

@@ -1,0 +1,137 @@
+"""The venue's rules, as the server replays decisions by them: read once, and kept as long as they
+stand.
+
+Triggers move `rules_version` with every change of what is read here, whoever makes it
+(server/storage/schema_changes.py); each version is a new random value. So what was read under a
+version is what stands under it, in whichever transaction, also after one was rolled back.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from badges.admission.facts import AntiPassback, Exits, Hall, Session
+from server.venue import nesting
+
+SESSIONS_MAX = 8  # that a decision looks at: those that admit now, and the next ones
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Halls with who may enter them, how they nest, and their programmes."""
+
+    version: str | None
+    halls: Mapping[int, Hall]
+    lineage: Mapping[int, frozenset[int]]  # of each hall: itself and every hall around it
+    surroundings: Mapping[int, frozenset[int]]  # and every hall inside it
+    programmes: Mapping[int, tuple[Session, ...]]  # by hall, soonest first
+    inferred: frozenset[int] = frozenset()  # halls in which a move counts as leaving
+    walks: Mapping[int, int] = field(default_factory=dict)  # ms to any other hall, where it is said
+    # Of doors that lead into more than one hall: those around its own, from the inside out. Their
+    # anti-passback is off where nobody has said where the door leads from.
+    outer: Mapping[int, tuple[Hall, ...]] = field(default_factory=dict)
+
+    def outer_ids(self, door_id: int) -> tuple[int, ...]:
+        """The halls around the door's own that an entry there enters too."""
+        outer = self.outer.get(door_id)
+        return () if outer is None else tuple(hall.hall_id for hall in outer)
+
+    def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
+        """The hall's sessions that are not over at `at`, soonest first."""
+        coming = (one for one in self.programmes.get(hall_id, ()) if one.closes_at > at)
+        return tuple(islice(coming, SESSIONS_MAX))
+
+
+_kept: Rules | None = None
+
+
+def rules(db: sqlite3.Connection) -> Rules:
+    """The rules as this transaction sees them; `db` must be in one."""
+    global _kept
+    row = db.execute("SELECT value FROM setting WHERE key = 'rules_version'").fetchone()
+    version = None if row is None else row[0]
+    kept = _kept
+    if kept is None or version is None or kept.version != version:
+        kept = _kept = _read(db, version)
+    return kept
+
+
+def _read(db: sqlite3.Connection, version: str | None) -> Rules:
+    rows = db.execute(
+        "SELECT hall_id, parent_id, code, zones, sessions_only, anti_passback, exits, leaving,"
+        " walk_s FROM hall"
+    ).fetchall()
+    admitted = _categories(db, "SELECT hall_id, category FROM hall_category")
+    halls = {
+        row["hall_id"]: Hall(
+            hall_id=row["hall_id"],
+            name=row["code"],
+            categories=admitted[row["hall_id"]],
+            zones=row["zones"],
+            sessions_only=bool(row["sessions_only"]),
+            anti_passback=AntiPassback(row["anti_passback"]),
+            exits=Exits(row["exits"]),
+        )
+        for row in rows
+    }
+    parents = {row["hall_id"]: row["parent_id"] for row in rows}
+    lineage = _lineage(parents)
+    surroundings = {
+        hall: around.union(one for one, above in lineage.items() if hall in above)
+        for hall, around in lineage.items()
+    }
+    unsaid = nesting.unsaid(db)
+    outer = {
+        door: tuple(_watched(halls[hall], door not in unsaid) for hall in around)
+        for door, around in nesting.outer_by_door(db, parents).items()
+    }
+    return Rules(
+        version,
+        halls,
+        lineage,
+        surroundings,
+        _programmes(db),
+        inferred=frozenset(row["hall_id"] for row in rows if row["leaving"] == "inferred"),
+        walks={row["hall_id"]: row["walk_s"] * 1000 for row in rows if row["walk_s"] is not None},
+        outer=outer,
+    )
+
+
+def _watched(hall: Hall, said: bool) -> Hall:
+    """A hall around a door's own. Whoever came in by that hall's own door is refused at no door of
+    which nobody has said that it leads from outside.
+    """
+    return hall if said else replace(hall, anti_passback=AntiPassback.OFF)
+
+
+def _lineage(parents: Mapping[int, int | None]) -> dict[int, frozenset[int]]:
+    found: dict[int, frozenset[int]] = {}
+    for hall in parents:
+        around: set[int] = set()
+        above: int | None = hall
+        while above is not None and above not in around:
+            around.add(above)
+            above = parents.get(above)
+        found[hall] = frozenset(around)
+    return found
+
+
+def _programmes(db: sqlite3.Connection) -> dict[int, tuple[Session, ...]]:
+    admitted = _categories(db, "SELECT session_id, category FROM session_category")
+    found: dict[int, list[Session]] = defaultdict(list)
+    for session_id, hall_id, code, opens_at, closes_at in db.execute(
+        "SELECT session_id, hall_id, code, opens_at, closes_at FROM session"
+        " ORDER BY opens_at, session_id"
+    ):
+        session = Session(session_id, code, opens_at, closes_at, admitted[session_id])
+        found[hall_id].append(session)
+    return {hall_id: tuple(sessions) for hall_id, sessions in found.items()}
+
+
+def _categories(db: sqlite3.Connection, query: str) -> defaultdict[int, frozenset[int]]:
+    found: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
+    for owner, category in db.execute(query):
+        found[owner] |= {category}
+    return found

@@ -1,0 +1,257 @@
+"""The venue as the database has it: categories, halls, sessions, doors; for pages and for kiosks.
+
+A venue comes from a file (`venue_file`, `venue_import`); a few things change on the day, here.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from badges.wire import wire
+from server.entry_log import entry_log
+from server.feed import hub
+from server.occupancy.pools import UnknownHallError
+from server.setup.venue_file import read_venue
+from server.setup.venue_import import ImportedVenue, import_venue
+from server.setup.venue_plan import Venue, VenueError
+from server.storage.localized import names_of
+from server.venue.categories import CategoryPlan
+
+__all__ = [
+    "ImportedVenue", "Venue", "VenueError", "import_venue", "read_venue",
+]  # fmt: skip
+
+
+class UnknownDoorError(ValueError):
+    """There is no such door in the event."""
+
+
+class UnknownSessionError(ValueError):
+    """There is no such session in the event."""
+
+
+@dataclass(frozen=True)
+class HallRow:
+    """A hall with its policy. `zones` is a bit set; `categories` are who may enter at any time."""
+
+    hall_id: int
+    code: str
+    names: dict[str, str]
+    parent_id: int | None
+    capacity: int
+    fire_limit: int
+    zones: int
+    sessions_only: bool
+    anti_passback: str
+    exits: str
+    facts_age_max_ms: int | None
+    closed_at: int | None
+    open_stays: int
+    open_overrides: int  # people inside on places beyond the capacity
+    change_cursor: int  # of the feed: doors that have applied it know the present policy
+    shared_until: int  # its places need no new share before, as long as nobody asks
+    leaving: str  # how it counts who left: by scanned exits alone, or inferred from moves as well
+    walk_s: int | None  # nobody gets from here to another hall, or back, in less; None: not said
+    moved_on: int  # of `open_stays` and `open_overrides`: seen at another hall since
+    unconfirmed_moves: int  # places that moves gave back and no exit confirmed
+    categories: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """A session; it admits from `opens_at` to `closes_at`. `categories` empty: by invitation."""
+
+    session_id: int
+    code: str
+    hall_id: int
+    titles: dict[str, str]
+    starts_at: int
+    ends_at: int
+    opens_at: int
+    closes_at: int
+    categories: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DoorRow:
+    door_id: int
+    code: str
+    hall_id: int
+    names: dict[str, str]
+    mode: str
+    said: bool = False  # whether anybody said where it leads from
+    from_id: int | None = None  # the hall around its own in which it begins; None: outside
+
+
+def categories(db: sqlite3.Connection) -> list[CategoryPlan]:
+    """All categories, by number."""
+    rows = db.execute("SELECT category, code, names, letter, colour FROM category ORDER BY 1")
+    return [CategoryPlan(row[0], row[1], names_of(row[2]), row[3], row[4]) for row in rows]
+
+
+def zones(db: sqlite3.Connection) -> dict[str, int]:
+    """The bit of each zone group, by code."""
+    return dict(db.execute("SELECT code, bit FROM zone ORDER BY bit").fetchall())
+
+
+def halls(db: sqlite3.Connection) -> list[HallRow]:
+    """All halls, by code."""
+    return [_hall(db, row) for row in db.execute("SELECT * FROM hall ORDER BY code").fetchall()]
+
+
+def hall(db: sqlite3.Connection, hall_id: int) -> HallRow:
+    """Raises UnknownHallError."""
+    row = db.execute("SELECT * FROM hall WHERE hall_id = ?", (hall_id,)).fetchone()
+    if row is None:
+        raise UnknownHallError(f"hall {hall_id}")
+    return _hall(db, row)
+
+
+def doors(db: sqlite3.Connection) -> list[DoorRow]:
+    """All doors, by code."""
+    return [_door(row) for row in db.execute(f"{_DOORS} ORDER BY code")]
+
+
+def door(db: sqlite3.Connection, door_id: int) -> DoorRow:
+    """Raises UnknownDoorError."""
+    row = db.execute(f"{_DOORS} WHERE door_id = ?", (door_id,)).fetchone()
+    if row is None:
+        raise UnknownDoorError(f"door {door_id}")
+    return _door(row)
+
+
+def door_hall(db: sqlite3.Connection, door_id: int) -> int:
+    """The hall that the door opens. Raises UnknownDoorError."""
+    return door(db, door_id).hall_id
+
+
+def sessions(
+    db: sqlite3.Connection, hall_id: int | None = None, after: int | None = None
+) -> list[SessionRow]:
+    """Sessions, soonest first; of one hall, or those that still admit after an instant."""
+    rows = db.execute(
+        "SELECT * FROM session WHERE (?1 IS NULL OR hall_id = ?1)"
+        " AND (?2 IS NULL OR closes_at > ?2) ORDER BY starts_at, code",
+        (hall_id, after),
+    ).fetchall()
+    admitted = _session_categories(db)
+    return [_session(row, admitted) for row in rows]
+
+
+def programme_for(db: sqlite3.Connection, serial: int) -> list[SessionRow]:
+    """The sessions that the attendee may enter, by category or invitation; soonest first."""
+    rows = db.execute(
+        "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?1"
+        " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = ?1"
+        " WHERE g.invited = 1 OR (g.invited IS NULL AND EXISTS (SELECT 1 FROM session_category c"
+        "  WHERE c.session_id = s.session_id AND c.category = a.category))"
+        " ORDER BY s.starts_at, s.code",
+        (serial,),
+    ).fetchall()
+    admitted = _session_categories(db)
+    return [_session(row, admitted) for row in rows]
+
+
+def category_facts(db: sqlite3.Connection) -> list[wire.CategoryFacts]:
+    """Categories as kiosks show them."""
+    return [
+        wire.CategoryFacts(one.code, one.key, one.names, one.letter, one.colour)
+        for one in categories(db)
+    ]
+
+
+def hall_facts(db: sqlite3.Connection, hall_id: int) -> wire.HallFacts:
+    """A hall as its doors know it. Raises UnknownHallError."""
+    row = hall(db, hall_id)
+    facts: dict[str, Any] = {
+        "hall": row.hall_id,
+        "names": row.names,
+        "closed": row.closed_at is not None,
+        "categories": list(row.categories),
+        "zones": row.zones,
+        "sessions_only": row.sessions_only,
+        "anti_passback": row.anti_passback,
+        "exits": row.exits,
+        "facts_age_max_ms": row.facts_age_max_ms,
+        "capacity": row.capacity,
+    }
+    return wire.HallFacts(**facts)
+
+
+def door_facts(db: sqlite3.Connection, door_id: int) -> wire.DoorFacts:
+    """Raises UnknownDoorError."""
+    row = door(db, door_id)
+    facts: dict[str, Any] = {"door": row.door_id, "names": row.names, "mode": row.mode}
+    return wire.DoorFacts(**facts)
+
+
+def session_facts(db: sqlite3.Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
+    """The hall's sessions that are not over, soonest first, with their guests' serials."""
+    rows = sorted(sessions(db, hall_id, now), key=lambda row: (row.opens_at, row.session_id))
+    guests: dict[tuple[int, int], list[int]] = {}
+    for session_id, serial, invited in db.execute(
+        "SELECT g.session_id, g.serial, g.invited FROM session_guest g JOIN session s"
+        " USING (session_id) WHERE s.hall_id = ? AND s.closes_at > ? ORDER BY g.serial",
+        (hall_id, now),
+    ):
+        guests.setdefault((session_id, invited), []).append(serial)
+    return [
+        wire.SessionFacts(
+            session=row.session_id,
+            titles=row.titles,
+            opens_at=row.opens_at,
+            closes_at=row.closes_at,
+            categories=list(row.categories),
+            invited=guests.get((row.session_id, 1), []),
+            refused=guests.get((row.session_id, 0), []),
+        )
+        for row in rows
+    ]
+
+
+def remove_session(db: sqlite3.Connection, session_id: int, *, by: str, now: int) -> None:
+    """Take a session off the programme. Raises UnknownSessionError."""
+    row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise UnknownSessionError(f"session {session_id}")
+    for table in ("session_guest", "session_category", "session"):
+        db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
+    hub.publish(db, wire.VenueChanged(), hall_id=row[0])
+    entry_log.act(db, by, "session_removed", {"session": session_id}, now)
+
+
+def _hall(db: sqlite3.Connection, row: sqlite3.Row) -> HallRow:
+    admitted = db.execute(
+        "SELECT category FROM hall_category WHERE hall_id = ? ORDER BY 1", (row["hall_id"],)
+    )
+    values = {key: row[key] for key in row.keys() if key != "names"}
+    values["sessions_only"] = bool(row["sessions_only"])
+    return HallRow(
+        **values, names=names_of(row["names"]), categories=tuple(found[0] for found in admitted)
+    )
+
+
+_DOORS = (
+    "SELECT door.*, IFNULL(said, 0) AS said, from_id FROM door LEFT JOIN door_from USING (door_id)"
+)
+
+
+def _door(row: sqlite3.Row) -> DoorRow:
+    values = {key: row[key] for key in row.keys() if key != "names"}
+    values["said"] = bool(values["said"])
+    return DoorRow(**values, names=names_of(row["names"]))
+
+
+def _session_categories(db: sqlite3.Connection) -> Callable[[int], tuple[int, ...]]:
+    found: dict[int, list[int]] = {}
+    for session_id, category in db.execute("SELECT * FROM session_category ORDER BY 1, 2"):
+        found.setdefault(session_id, []).append(category)
+    return lambda session_id: tuple(found.get(session_id, ()))
+
+
+def _session(row: sqlite3.Row, admitted: Callable[[int], tuple[int, ...]]) -> SessionRow:
+    values = {key: row[key] for key in row.keys() if key != "titles"}
+    return SessionRow(
+        **values, titles=names_of(row["titles"]), categories=admitted(row["session_id"])
+    )

@@ -1,0 +1,53 @@
+"""Staff's pages, rendered on the server. `auth.allow` on each view says for whom it is."""
+
+from flask import Blueprint, redirect, url_for
+from werkzeug.wrappers import Response
+
+from server.web import auth
+from server.web.admin import (
+    absences,
+    account,
+    acts,
+    entries,
+    halls,
+    kiosks,
+    live,
+    overview,
+    people,
+    sign_in,
+    users,
+    venue,
+)
+
+blueprint = Blueprint("admin", __name__)
+for part in (
+    overview, live, people, entries, kiosks, halls, absences, venue, users, sign_in, account,
+    acts,
+):  # fmt: skip
+    blueprint.register_blueprint(part.blueprint)
+
+PAGES = (
+    ("admin.overview.show", "Overview"),
+    ("admin.people.search", "Attendees"),
+    ("admin.entries.show", "Entries"),
+    ("admin.acts.show", "Acts"),
+    ("admin.kiosks.show", "Kiosks"),
+    ("admin.absences.show", "Absences"),
+    ("admin.venue.show", "Venue"),
+    ("admin.users.show", "Users"),
+)
+
+
+@blueprint.app_context_processor
+def _pages() -> dict[str, object]:
+    return {"pages": PAGES}
+
+
+@blueprint.get("/")
+@auth.allow_everybody
+def home() -> Response:
+    """The first page that the user may open, or the sign-in."""
+    for endpoint, _ in PAGES:
+        if auth.may_open(endpoint):
+            return redirect(url_for(endpoint))
+    return redirect(url_for("admin.sign_in.form"))

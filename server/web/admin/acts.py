@@ -1,0 +1,110 @@
+"""Acts: who did what, when and what about, by the entry log. For admins and auditors."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, render_template, request
+from werkzeug.datastructures import MultiDict
+
+from server.entry_log import act_list, act_words, entry_log
+from server.staff import users
+from server.web import auth
+from server.web.admin.forms import Asked, whole
+from server.web.display import Clock
+from server.web.services import services
+
+blueprint = Blueprint("acts", __name__, url_prefix="/admin")
+
+_MOMENT = "A date and time, such as 2026-05-04 13:45."
+_CHOOSE = "Choose one of the list."
+
+
+@blueprint.get("/acts")
+@auth.allow("auditor")
+def show() -> tuple[str, int]:
+    db = services().database.reader
+    asked = _asked(request.args)
+    page = act_list.Page([], None, None)
+    if not asked.problems:
+        page = act_list.page(
+            db,
+            asked.wanted,
+            before=request.args.get("before", type=_edge),
+            after=request.args.get("after", type=_edge),
+        )
+    kinds = sorted((words.label, act) for act, words in act_words.WORDS.items())
+    shown = render_template(
+        "acts.html",
+        asked=asked,
+        page=page,
+        names=act_words.Names(db),
+        label=act_words.label,
+        people=users.users(db),
+        others=act_words.WHO,
+        kinds=kinds,
+    )
+    return shown, 400 if asked.problems else 200
+
+
+@blueprint.get("/acts.csv")
+@auth.allow("auditor")
+def export() -> Response:
+    asked = _asked(request.args)
+    if asked.problems:
+        abort(400)
+    here, by = services(), auth.actor()
+    here.database.write(lambda db: entry_log.act(db, by, "acts_exported", {}, here.now()))
+
+    def lines() -> Iterator[str]:
+        with here.database.reading() as db:
+            yield from act_list.csv_lines(db, asked.wanted, here.event.settings.time_zone)
+
+    return Response(
+        lines(),
+        mimetype="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="acts.csv"'},
+    )
+
+
+def _asked(given: MultiDict[str, str]) -> Asked[act_list.Filter]:
+    """The filter that the fields mean; a field that means nothing is a problem, not ignored."""
+    clock: Clock = current_app.extensions["hallkeeper_clock"]
+    readers: dict[str, tuple[str, Any, str]] = {
+        "who": ("by", _who, _CHOOSE),
+        "what": ("act", _what, _CHOOSE),
+        "from": ("since", clock.parse, _MOMENT),
+        "to": ("until", clock.parse, _MOMENT),
+    }
+    fields, found, problems = {}, {}, {}
+    for name, (key, reader, problem) in readers.items():
+        text = given.get(name, "").strip()[:60]
+        if not text:
+            continue
+        fields[name] = text
+        try:
+            found[key] = reader(text)
+        except ValueError:
+            problems[name] = problem
+    if not problems and "since" in found and "until" in found and found["until"] <= found["since"]:
+        problems["to"] = "This is not after the beginning."
+    return Asked(fields, act_list.Filter(**found), problems)
+
+
+def _who(text: str) -> str:
+    if text in act_words.WHO:
+        return text
+    kind, _, number = text.partition(":")
+    if kind != "user":
+        raise ValueError("not on the list")
+    return f"user:{whole(number)}"
+
+
+def _what(text: str) -> str:
+    if text not in act_words.WORDS:
+        raise ValueError("not on the list")
+    return text
+
+
+def _edge(text: str) -> act_list.Edge:
+    at, _, number = text.partition("-")
+    return act_list.Edge(whole(at), whole(number))

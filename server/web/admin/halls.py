@@ -1,0 +1,188 @@
+"""One hall: how full it is by each door's account, and the safety officer's acts on it."""
+
+import sqlite3
+from collections.abc import Callable
+
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response
+
+from badges.places.pool import PlacesError, PoolKey
+from server.ledger import entries
+from server.occupancy import hall_control, pools
+from server.occupancy.pools import UnknownHallError
+from server.setup.venue_plan import VenueError
+from server.staff import users
+from server.staff.guesses import BusyError
+from server.venue import nesting, store
+from server.web import auth
+from server.web.admin.forms import whole
+from server.web.admin.sign_in import caller, guesses
+from server.web.display import Clock
+from server.web.security import limiter
+from server.web.services import services
+
+blueprint = Blueprint("halls", __name__, url_prefix="/admin/halls")
+
+
+@blueprint.get("/<int:hall_id>")
+@auth.allow("supervisor", "auditor")
+def show(hall_id: int) -> str:
+    here = services()
+    db, now = here.database.reader, here.now()
+    hall = _hall(db, hall_id)
+    doors = hall_control.accounts(db, hall_id)
+    return render_template(
+        "hall.html",
+        hall=hall,
+        figures=next(one for one in pools.hall_figures(db) if one.hall_id == hall_id),
+        doors=doors,
+        unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
+        awaited=sorted({kiosk for kiosk, _ in pools.load(db, PoolKey(hall_id)).awaited}),
+        stopped=[one for one in doors if one.state != "active"],
+        inner=_inner(db, hall_id),
+        now=now,
+        next_scan=entries.newest_number(db) + 1,
+    )
+
+
+@blueprint.post("/<int:hall_id>/close")
+@auth.allow("supervisor")
+def close(hall_id: int) -> Response:
+    """At once, and without a question: to open it again is as quick."""
+    here, by = services(), auth.actor()
+    return _do(
+        hall_id,
+        lambda db: hall_control.set_closed(db, hall_id, True, by=by, now=here.now()),
+        "The hall is closed: nobody more gets in. Below are the doors that have not confirmed yet.",
+    )
+
+
+@blueprint.post("/<int:hall_id>/open")
+@auth.allow("supervisor")
+def reopen(hall_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        hall_id,
+        lambda db: hall_control.set_closed(db, hall_id, False, by=by, now=here.now()),
+        "The hall is open again, as its programme says.",
+    )
+
+
+@blueprint.post("/<int:hall_id>/capacity")
+@auth.allow()
+def capacity(hall_id: int) -> Response:
+    here, by = services(), auth.actor()
+    wished = request.form.get("capacity", type=whole)
+    if wished is None:
+        flash("Nothing was changed: the capacity is a whole number.", "bad")
+        return _back(hall_id)
+    return _do(
+        hall_id,
+        lambda db: hall_control.set_capacity(db, hall_id, wished, by=by, now=here.now()),
+        f"The capacity is {wished:,}. What doors hold above it is called back.",
+    )
+
+
+@blueprint.post("/<int:hall_id>/clear")
+@auth.allow()
+def clear(hall_id: int) -> Response:
+    """Somebody has looked: there is nobody in the hall."""
+    if request.form.get("confirm") != "yes":
+        flash("Nothing was changed: tick the box to confirm that the hall is empty.", "bad")
+        return _back(hall_id)
+    here, by = services(), auth.actor()
+    before = request.form.get("before", type=whole)
+    return _do(
+        hall_id,
+        lambda db: hall_control.clear(db, hall_id, by=by, now=here.now(), before=before),
+        "The hall counts as empty. Who came in since the page was opened stays counted, and whom "
+        "doors without a network have let in.",
+    )
+
+
+@blueprint.post("/<int:hall_id>/attest")
+@limiter.limit("10 per 5 minutes", key_func=auth.actor)  # no way to guess the second's password
+@auth.allow()
+def attest(hall_id: int) -> Response:
+    """Two people's word on a lost kiosk's places: who is signed in, and another admin or
+    supervisor with their own password.
+    """
+    if request.form.get("stopped") != "yes":
+        flash("Nothing was changed: tick the box, the kiosk must let nobody in any more.", "bad")
+        return _back(hall_id)
+    here, by = services(), auth.actor()
+    form = request.form
+    inside, generation = form.get("inside", type=whole), form.get("generation", type=whole)
+    if inside is None or generation is None:
+        flash("Nothing was changed: say how many people may be inside, as a number.", "bad")
+        return _back(hall_id)
+    kiosk = (form.get("kiosk", "")[:64], generation)
+    try:
+        with guesses().known.turn(caller()):
+            second = users.verify(
+                here.database, form.get("name", "")[:200], form.get("password", "")
+            )
+    except BusyError:
+        abort(503)
+    except users.SignInError:
+        flash("Nothing was changed: the second person's name or password is wrong.", "bad")
+        return _back(hall_id)
+    if second.must_change:
+        flash("Nothing was changed: the second person has not chosen a password yet.", "bad")
+        return _back(hall_id)
+    if second.by == by or second.role not in ("supervisor", "admin"):
+        flash("Nothing was changed: the second person is another supervisor or admin.", "bad")
+        return _back(hall_id)
+    return _do(
+        hall_id,
+        lambda db: hall_control.attest(
+            db, hall_id, kiosk, inside, by=by, with_=second.by, now=here.now()
+        ),
+        f"{kiosk[0]}: at most {inside} counted as inside; its other places are free again.",
+    )
+
+
+def _do(hall_id: int, step: Callable[[sqlite3.Connection], object], said: str) -> Response:
+    try:
+        services().database.write(step)
+    except UnknownHallError:
+        abort(404)
+    except (VenueError, PlacesError) as error:
+        flash(f"Nothing was changed: {error}", "bad")
+    except hall_control.NotTwoError as error:
+        clock: Clock = current_app.extensions["hallkeeper_clock"]
+        flash(
+            "Nothing was changed: one of the two accounts was made, let in again, or given its "
+            "role or password by the other, or both by the same admin, within a day. They count as "
+            f"two people from {clock.moment(error.until)}. Ask somebody else, or make an account "
+            "on the server: hallkeeper user add.",
+            "bad",
+        )
+    else:
+        flash(said, "good")
+    return _back(hall_id)
+
+
+def _back(hall_id: int) -> Response:
+    return redirect(url_for("admin.halls.show", hall_id=hall_id), 303)
+
+
+def _inner(db: sqlite3.Connection, hall_id: int) -> list[store.HallRow]:
+    """The halls inside it."""
+    return [store.hall(db, one) for one in nesting.inside(nesting.parents_of(db), hall_id)]
+
+
+def _hall(db: sqlite3.Connection, hall_id: int) -> store.HallRow:
+    try:
+        return store.hall(db, hall_id)
+    except UnknownHallError:
+        abort(404)

@@ -1,0 +1,154 @@
+"""Kiosks: how they are, adding one by a one-time code, the six words, the end of one."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from badges.printing.qr import symbol_svg
+from server.backup import critical_state
+from server.kiosks import registry
+from server.venue import store
+from server.web import auth
+from server.web.admin import kiosk_health
+from server.web.admin.forms import whole
+from server.web.services import services
+
+blueprint = Blueprint("kiosks", __name__, url_prefix="/admin/kiosks")
+
+
+@blueprint.get("/")
+@auth.allow("auditor")
+def show() -> str:
+    return _list()
+
+
+@blueprint.post("/add")
+@auth.allow()
+def add() -> tuple[str, int]:
+    """Make a kiosk, and show its code this once: only a hash of it is kept."""
+    here, by = services(), auth.actor()
+    kiosk = request.form.get("kiosk", "").strip()[:64]
+    door = request.form.get("door", "")
+    settings = here.event.settings
+    try:
+        code = here.database.write(
+            lambda db: registry.add_kiosk(
+                db,
+                here.event,
+                kiosk,
+                door,
+                address=(settings.public_host, settings.port),
+                by=by,
+                now=here.now(),
+                random=os.urandom,
+            )
+        )
+    except registry.KioskError as error:
+        return _list(problem=str(error), kiosk=kiosk, door=door), 400
+    text = code.text()
+    row = _newest(kiosk)
+    return render_template("kiosk_code.html", row=row, code=text, symbol=symbol_svg(text)), 201
+
+
+@blueprint.get("/<kiosk>/words")
+@auth.allow("auditor")
+def words(kiosk: str) -> str:
+    """The part of the code's page that changes: nothing yet, then the six words."""
+    return render_template("parts/words.html", row=_newest(kiosk))
+
+
+@blueprint.post("/<kiosk>/confirm")
+@auth.allow()
+def confirm(kiosk: str) -> Response:
+    here, by = services(), auth.actor()
+    if request.form.get("same") != "yes":
+        flash("Nothing was changed: compare the six words, then tick the box.", "bad")
+        return _back()
+    seen = (request.form.get("generation", type=whole), request.form.get("words", ""))
+
+    def step(db: sqlite3.Connection) -> None:
+        row = _row(db, kiosk)
+        if (row.generation, row.words) != seen:
+            abort(409)  # another device has shown a newer code since this page was made
+        registry.confirm(db, here.event, kiosk, by=by, now=here.now())
+
+    return _do(step, f"{kiosk} is at work.")
+
+
+@blueprint.post("/<kiosk>/retire")
+@auth.allow()
+def retire(kiosk: str) -> Response:
+    here, by = services(), auth.actor()
+    return _ending(
+        lambda db: registry.retire(db, kiosk, by=by, now=here.now()),
+        f"{kiosk} is retired: it admits nobody from when it hears of it.",
+    )
+
+
+@blueprint.post("/<kiosk>/fence")
+@auth.allow()
+def fence(kiosk: str) -> Response:
+    """A kiosk that is lost or stolen."""
+    here, by = services(), auth.actor()
+    generation = request.form.get("generation", 0, type=whole)
+    return _ending(
+        lambda db: registry.fence(db, kiosk, generation, by=by, now=here.now()),
+        f"{kiosk} is fenced: nothing more is given to it, and its places stay counted as used.",
+    )
+
+
+def _ending(step: Callable[[sqlite3.Connection], None], said: str) -> Response:
+    if request.form.get("confirm") != "yes":
+        flash("Nothing was changed: tick the box to confirm.", "bad")
+        return _back()
+    return _do(step, said)
+
+
+def _do(step: Callable[[sqlite3.Connection], None], said: str) -> Response:
+    try:
+        services().database.write(step)
+    except (registry.KioskError, critical_state.ActsError) as error:
+        flash(str(error), "bad")
+    else:
+        flash(said, "good")
+    return _back()
+
+
+def _back() -> Response:
+    return redirect(url_for("admin.kiosks.show"), 303)
+
+
+def _row(db: sqlite3.Connection, kiosk: str) -> registry.KioskRow:
+    """The kiosk in its newest generation."""
+    for row in registry.kiosks(db):
+        if row.kiosk == kiosk:
+            return row
+    raise registry.KioskError(f"there is no kiosk {kiosk!r}")
+
+
+def _newest(kiosk: str) -> registry.KioskRow:
+    try:
+        return _row(services().database.reader, kiosk)
+    except registry.KioskError:
+        abort(404)
+
+
+def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
+    here = services()
+    db, now = here.database.reader, here.now()
+    rows = registry.kiosks(db)
+    working = kiosk_health.at_work(rows)
+    return render_template(
+        "kiosks.html",
+        working=[(row, kiosk_health.troubles(row, now)) for row in working],
+        ended=[row for row in rows if row not in working],
+        doors=store.doors(db),
+        halls={hall.hall_id: hall.names for hall in store.halls(db)},
+        problem=problem,
+        kiosk=kiosk,
+        door=door,
+        now=now,
+    )

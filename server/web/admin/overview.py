@@ -1,0 +1,126 @@
+"""The overview: halls against their capacities, latest entries, kiosks, discrepancies.
+
+`live` keeps it fresh.
+"""
+
+from pathlib import Path
+
+from flask import Blueprint, current_app, render_template, url_for
+from markupsafe import Markup
+
+from server.backup import copy, set_back
+from server.event import clock
+from server.kiosks import registry
+from server.ledger import entries
+from server.occupancy import pools
+from server.storage import disk
+from server.web import auth
+from server.web.admin import kiosk_health
+from server.web.app import BACKUPS
+from server.web.services import services
+
+blueprint = Blueprint("overview", __name__, url_prefix="/admin")
+
+LATEST_ROWS = 12
+DISCREPANCY_ROWS = 8
+TROUBLED_ROWS = 8
+ROLES = ("steward", "supervisor", "auditor")
+
+
+@blueprint.get("/")
+@auth.allow(*ROLES)
+def show() -> str:
+    db = services().database.reader
+    halls = pools.hall_figures(db)
+    shown = {part: Markup(html) for part, html in parts().items()}
+    return render_template(
+        "overview.html",
+        halls=nested(halls),
+        parts=shown,
+        second_disk=_second_disk(),
+        set_back=set_back.notice(db),
+        clock_set=clock.was_set(db, services().now()),
+    )
+
+
+def parts() -> dict[str, str]:
+    """Every part of the page that changes, by its id, as HTML for the user who asks."""
+    here = services()
+    db = here.database.reader
+    shown = {f"hall-{hall.hall_id}": html for hall, html in _halls(pools.hall_figures(db))}
+    shown["latest"] = render_template("parts/latest.html", entries=entries.latest(db, LATEST_ROWS))
+    shown["discrepancies"] = render_template(
+        "parts/discrepancies.html",
+        discrepancies=entries.discrepancies(db, DISCREPANCY_ROWS),
+        count=entries.discrepancy_count(db),
+    )
+    shown["disk"] = render_template("parts/disk.html", warning=_disk_warning(here.database.path))
+    shown["kiosks"] = _kiosks(kiosk_health.at_work(registry.kiosks(db)), here.now())
+    return shown
+
+
+def _disk_warning(path: Path) -> str:
+    try:
+        return disk.room(path).warning
+    except OSError:
+        return ""
+
+
+def _second_disk() -> copy.Status | None:
+    """How it stands with backups; None: there is no second disk."""
+    backups = current_app.extensions.get(BACKUPS)
+    return None if backups is None else backups.status
+
+
+def nested(halls: list[pools.HallFigures]) -> list[pools.HallFigures]:
+    """Each hall before the halls within it."""
+    known = {hall.hall_id for hall in halls}
+    ordered: list[pools.HallFigures] = []
+
+    def add(parent: int | None) -> None:
+        for hall in halls:
+            if hall.parent_id == parent:
+                ordered.append(hall)
+                add(hall.hall_id)
+
+    add(None)
+    assert len(ordered) == len(known)
+    return ordered
+
+
+def _halls(halls: list[pools.HallFigures]) -> list[tuple[pools.HallFigures, str]]:
+    names = {hall.hall_id: hall.names for hall in halls}
+    linked = auth.may_open("admin.entries.show")
+    opened = auth.may_open("admin.halls.show")
+    return [
+        (
+            hall,
+            render_template(
+                "parts/hall.html",
+                hall=hall,
+                parent=names.get(hall.parent_id) if hall.parent_id else None,
+                entries_link=linked and url_for("admin.entries.show", hall=hall.hall_id),
+                hall_link=opened and url_for("admin.halls.show", hall_id=hall.hall_id),
+            ),
+        )
+        for hall in halls
+    ]
+
+
+def _kiosks(rows: list[registry.KioskRow], now: int) -> str:
+    troubled = [(row, found) for row in rows if (found := kiosk_health.troubles(row, now))]
+    troubled.sort(key=lambda item: not any(trouble.grave for trouble in item[1]))
+    active = [row for row in rows if row.state == "active"]
+    tally = {
+        "all": len(rows),
+        "active": len(active),
+        "live": sum(kiosk_health.heard_lately(row, now) for row in active),
+        "waiting": sum(row.state == "proven" for row in rows),
+    }
+    return render_template(
+        "parts/kiosks.html",
+        tally=tally,
+        troubled=troubled[:TROUBLED_ROWS],
+        hidden=len(troubled[TROUBLED_ROWS:]),
+        kiosks_link=auth.may_open("admin.kiosks.show") and url_for("admin.kiosks.show"),
+    )

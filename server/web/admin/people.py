@@ -1,0 +1,240 @@
+"""Attendees: find one, see their badge and scans, print the card, replace, revoke."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.credential.badge_number import badge_number, parse_badge_number
+from badges.printing import card as cards
+from badges.printing.qr import symbol_svg
+from badges.roster.reader import country_name
+from server.entry_log import entry_log
+from server.ledger import entries
+from server.occupancy import copies, stays
+from server.people import issuing
+from server.setup import roster_import
+from server.venue import store
+from server.venue.categories import CategoryPlan
+from server.web import auth
+from server.web.admin.forms import whole
+from server.web.display import main_name
+from server.web.services import services
+
+blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
+
+PAGE_ROWS = 50
+PAGES_MAX = 10_000
+SCAN_ROWS = 50
+REISSUE_REASONS = {
+    "first": "First badge",
+    "lost": "Lost",
+    "damaged": "Damaged or unreadable",
+    "changed": "Name or organisation changed",
+    "stolen": "Stolen, or in the wrong hands",
+}
+REVOKE_REASONS = {
+    "withdrawn": "Registration withdrawn",
+    "conduct": "Conduct",
+    "mistake": "Registered by mistake",
+    "security": "Security",
+}
+REINSTATE_REASONS = {"mistake": "Revoked by mistake", "settled": "The matter is settled"}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where a list of pages stands."""
+
+    page: int
+    total: int
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // PAGE_ROWS))
+
+
+@blueprint.get("/")
+@auth.allow("badge_desk", "auditor")
+def search() -> str:
+    text = request.args.get("q", "").strip()[:200]
+    page = min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX)
+    db = services().database.reader
+    found, total = roster_import.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    if text:
+        _note("people_searched", {"answers": total})
+    return render_template(
+        "people.html", found=found, text=text, turn=Turn(page, total), categories=_categories()
+    )
+
+
+@blueprint.get("/<number>")
+@auth.allow("badge_desk", "auditor")
+def person(number: str) -> str:
+    attendee = _attendee(number)
+    here = services()
+    db = here.database.reader
+    badge = _badge(attendee.serial)
+    may_link = badge is not None and auth.may_open("admin.people.card")
+    link = _phone_link(badge) if badge and may_link else ""
+    return render_template(
+        "person.html",
+        person=attendee,
+        badge=badge,
+        country=country_name(attendee.country),
+        category=_categories().get(attendee.category),
+        programme=store.programme_for(db, attendee.serial),
+        hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
+        stays=stays.open_stays(db, attendee.serial),
+        suspicion=copies.suspicion(db, attendee.serial),
+        scans=entries.page(db, entries.Filter(serial=attendee.serial), rows=SCAN_ROWS),
+        link=link,
+        link_symbol=symbol_svg(link, level="L") if link else "",
+        reissue_reasons={key: REISSUE_REASONS[key] for key in REISSUE_REASONS if key != "first"},
+        revoke_reasons=REVOKE_REASONS,
+        reinstate_reasons=REINSTATE_REASONS,
+    )
+
+
+@blueprint.get("/<number>/card.pdf")
+@auth.allow("badge_desk")
+def card(number: str) -> AnyResponse:
+    attendee = _attendee(number)
+    badge = _badge(attendee.serial) or abort(404)
+    here = services()
+    one = issuing.card(here.database.reader, here.event, badge)
+    try:
+        pdf = cards.render_pdf([one], event_name=main_name(here.event.settings.name))
+    except cards.CardError as error:
+        flash(f"The card can't be drawn: {error}", "bad")
+        return _back(number)
+    _note("badges_printed", {"serial": attendee.serial})
+    name = f'inline; filename="badge-{badge_number(attendee.serial)}.pdf"'
+    return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": name})
+
+
+@blueprint.post("/<number>/reissue")
+@auth.allow("badge_desk")
+def reissue(number: str) -> AnyResponse:
+    serial = _attendee(number).serial
+    reason = _confirmed(REISSUE_REASONS)
+    if reason is None:
+        return _unconfirmed(number)
+    here, by = services(), auth.actor()
+    seen = request.form.get("issue", type=whole)
+
+    def step(db: sqlite3.Connection) -> int:
+        if roster_import.attendee(db, serial).issue != seen:
+            raise OvertakenError
+        return issuing.reissue(db, here.event, serial, reason=reason, now=here.now(), by=by).issue
+
+    try:
+        issue = here.database.write(step)
+    except OvertakenError:
+        abort(409)
+    except issuing.IssuingError as error:
+        flash(str(error), "bad")
+    else:
+        earlier = f"; every earlier badge of {number} is void" if issue > 1 else ""
+        flash(f"Issue {issue} is valid now{earlier}.", "good")
+    return _back(number)
+
+
+@blueprint.post("/<number>/no-copy")
+@auth.allow("badge_desk")
+def no_copy(number: str) -> AnyResponse:
+    """Staff have the holder and the only badge before them."""
+    serial = _attendee(number).serial
+    if request.form.get("confirm") != "yes":
+        flash("Nothing was changed: tick the box.", "bad")
+        return _back(number)
+    here, by = services(), auth.actor()
+    try:
+        here.database.write(lambda db: copies.clear(db, serial, by=by, now=here.now()))
+    except copies.NoSuspicionError as error:
+        flash(str(error), "bad")
+    else:
+        flash(f"Every door admits the badge of {number} again.", "good")
+    return _back(number)
+
+
+@blueprint.post("/<number>/revoke")
+@auth.allow()
+def revoke(number: str) -> AnyResponse:
+    return _stand(number, issuing.revoke, REVOKE_REASONS, f"{number} is revoked at every door.")
+
+
+@blueprint.post("/<number>/reinstate")
+@auth.allow()
+def reinstate(number: str) -> AnyResponse:
+    said = f"{number} stands again."
+    return _stand(number, issuing.reinstate, REINSTATE_REASONS, said)
+
+
+class OvertakenError(Exception):
+    """Somebody else replaced the badge meanwhile."""
+
+
+def _stand(
+    number: str, change: Callable[..., None], reasons: Mapping[str, str], said: str
+) -> AnyResponse:
+    serial = _attendee(number).serial
+    reason = _confirmed(reasons)
+    if reason is None:
+        return _unconfirmed(number)
+    here, by = services(), auth.actor()
+    try:
+        here.database.write(lambda db: change(db, serial, reason=reason, now=here.now(), by=by))
+    except issuing.IssuingError as error:
+        flash(str(error), "bad")
+    else:
+        flash(said, "good")
+    return _back(number)
+
+
+def _note(act: str, subject: Mapping[str, str | int | None]) -> None:
+    """Write into the entry log that somebody saw people's data; what they asked for is not kept."""
+    here, by = services(), auth.actor()
+    here.database.write(lambda db: entry_log.act(db, by, act, subject, here.now()))
+
+
+def _confirmed(reasons: Mapping[str, str]) -> str | None:
+    """The chosen reason, if the box was ticked."""
+    reason = request.form.get("reason", "")
+    return reason if reason in reasons and request.form.get("confirm") == "yes" else None
+
+
+def _unconfirmed(number: str) -> AnyResponse:
+    flash("Nothing was changed: choose a reason and tick the box.", "bad")
+    return _back(number)
+
+
+def _back(number: str) -> AnyResponse:
+    return redirect(url_for("admin.people.person", number=number), 303)
+
+
+def _attendee(number: str) -> roster_import.Attendee:
+    try:
+        serial = parse_badge_number(number)
+        return roster_import.attendee(services().database.reader, serial)
+    except ValueError:  # no such number, or nobody has it
+        abort(404)
+
+
+def _badge(serial: int) -> issuing.Badge | None:
+    try:
+        return issuing.current_badge(services().database.reader, serial)
+    except issuing.NoBadgeError:
+        return None
+
+
+def _categories() -> dict[int, CategoryPlan]:
+    return {one.code: one for one in store.categories(services().database.reader)}
+
+
+def _phone_link(badge: issuing.Badge) -> str:
+    event = services().event
+    token = issuing.phone_token(event, badge.serial, badge.issue)
+    return event.settings.public_address + url_for("phone.badge", token=token)

@@ -1,0 +1,126 @@
+"""Signing in and out. Guesses are counted before a password is looked at (`signing_in`)."""
+
+import hmac
+import ipaddress
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from werkzeug.wrappers import Response as AnyResponse
+
+from server.staff import signing_in, users
+from server.staff.guesses import Guesses
+from server.web import auth, security
+from server.web.display import span
+from server.web.services import services
+
+blueprint = Blueprint("sign_in", __name__, url_prefix="/admin")
+REFUSED = 401
+_GUESSES = "hallkeeper_guesses"
+_IPV6_NET = 64  # a device may have as many addresses of its network as it likes
+
+
+@blueprint.record_once
+def _count_guesses(state: Any) -> None:
+    state.app.extensions[_GUESSES] = Guesses()
+
+
+def guesses() -> Guesses:
+    """The running app's counts."""
+    found: Guesses = current_app.extensions[_GUESSES]
+    return found
+
+
+@blueprint.get("/sign-in")
+@auth.allow_everybody
+def form() -> str | AnyResponse:
+    if auth.user() is not None:
+        return redirect(url_for("admin.home"))
+    return render_template("sign_in.html", problem="", name="")
+
+
+@blueprint.post("/sign-in")
+@auth.allow_everybody
+def enter() -> AnyResponse:
+    here = services()
+    name, now = request.form.get("name", ""), here.now()
+    attempt = signing_in.Attempt(
+        name,
+        request.form.get("password", ""),
+        caller(),
+        device=request.cookies.get(auth.DEVICE_COOKIE, ""),
+        session=auth.token(),
+    )
+    try:
+        done = signing_in.sign_in(here.database, guesses(), attempt, now=now)
+    except users.SignInError:
+        current_app.logger.warning("a sign-in was refused")
+        return _refused("Name and password do not match an account here.", REFUSED)
+    except signing_in.WaitError as error:
+        wait_ms = max(1000, error.until - now)
+        answer = _refused(
+            f"Too many attempts. Try again in {span(wait_ms)}. If somebody else guesses, use the"
+            " browser that you signed in with before, or ask another admin to unlock you.",
+            429,
+        )
+        answer.headers["Retry-After"] = str(-(-wait_ms // 1000))
+        return answer
+    except signing_in.BusyError:
+        abort(503)
+    session.clear()  # a new form token for a new session
+    response = redirect(own_page(request.args.get("next", "")), 303)
+    auth.keep_session(response, done.token)
+    auth.keep_device(response, done.device)
+    return response
+
+
+@blueprint.post("/sign-out")
+@auth.allow_everybody
+def leave() -> AnyResponse:
+    token, who = auth.token(), auth.user()
+    if token:
+        here = services()
+        here.database.write(lambda db: users.leave(db, token, who, now=here.now()))
+    session.clear()
+    response = redirect(url_for("admin.sign_in.form"), 303)
+    auth.drop_session(response)
+    # What was shown is not to be found again by going back.
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+def caller() -> str:
+    """The address that asks, as a keyed hash: the entry log outlives what may be kept of people."""
+    text = request.remote_addr or "unknown"
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        pass
+    else:
+        if isinstance(address, ipaddress.IPv6Address):
+            # One socket for both kinds tells IPv4 addresses so, all within one such network.
+            mapped = address.ipv4_mapped
+            text = str(mapped or ipaddress.ip_network((address, _IPV6_NET), strict=False))
+    key = security.derived_key(services().event.phone_secret, b"hallkeeper/addresses/v1")
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+def own_page(target: str) -> str:
+    """`target` if it is a page of ours: never another site's address."""
+    if target.startswith("/admin/") and "\\" not in target and target.isprintable():
+        return target
+    return url_for("admin.home")
+
+
+def _refused(problem: str, status: int) -> Response:
+    name = request.form.get("name", "")[:60]
+    return Response(render_template("sign_in.html", problem=problem, name=name), status)

@@ -1,0 +1,174 @@
+"""Users: who may use these pages, in which role, and who may act at the doors with a PIN."""
+
+import sqlite3
+from collections.abc import Callable
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from server.staff import pins, signing_in, users
+from server.web import auth
+from server.web.admin.sign_in import guesses
+from server.web.services import services
+
+blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
+
+
+@blueprint.get("/")
+@auth.allow()
+def show() -> str:
+    return _list()
+
+
+@blueprint.post("/add")
+@auth.allow()
+@auth.confirmed
+def add() -> str:
+    """Make a user, and show the first password this once."""
+    here, by = services(), auth.actor()
+    name, role = request.form.get("name", "")[:200], request.form.get("role", "")
+    password = users.make_password()
+    hashed = users.hash_password(password)
+    try:
+        made = here.database.write(
+            lambda db: users.add_user(db, name, role, hashed, by=by, now=here.now(), first=True)
+        )
+    except users.AccountError as error:
+        flash(f"Nothing was changed: {error}", "bad")
+        return _list()
+    return _list(shown=(made.name, password))
+
+
+@blueprint.post("/<int:user_id>/password")
+@auth.allow()
+@auth.confirmed
+def password(user_id: int) -> str:
+    """A new password, shown this once; the user's sessions end."""
+    here, by = services(), auth.actor()
+    fresh = users.make_password()
+    hashed = users.hash_password(fresh)
+    try:
+        found = users.user(here.database.reader, user_id)
+        here.database.write(
+            lambda db: users.set_password(db, user_id, hashed, by=by, now=here.now(), first=True)
+        )
+    except users.AccountError as error:
+        flash(f"Nothing was changed: {error}", "bad")
+        return _list()
+    return _list(shown=(found.name, fresh))
+
+
+@blueprint.post("/<int:user_id>/role")
+@auth.allow()
+@auth.confirmed
+def role(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    wished = request.form.get("role", "")
+    return _do(
+        lambda db: users.set_role(db, user_id, wished, by=by, now=here.now()),
+        "The role is changed.",
+    )
+
+
+@blueprint.post("/<int:user_id>/disable")
+@auth.allow()
+@auth.confirmed
+def disable(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: users.disable_user(db, user_id, by=by, now=here.now()),
+        "The user is shut out, here and at the doors.",
+    )
+
+
+@blueprint.post("/<int:user_id>/enable")
+@auth.allow()
+@auth.confirmed
+def enable(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: users.enable_user(db, user_id, by=by, now=here.now()),
+        "The user may sign in again.",
+    )
+
+
+@blueprint.post("/<int:user_id>/unlock")
+@auth.allow()
+@auth.confirmed
+def unlock(user_id: int) -> Response:
+    """Past the waiting that strangers' guesses have caused."""
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: users.unlock(db, user_id, by=by, now=here.now()),
+        "The user may sign in from anywhere for a quarter of an hour, whoever guesses meanwhile.",
+    )
+
+
+@blueprint.post("/<int:user_id>/sign-out")
+@auth.allow()
+@auth.confirmed
+def sign_out(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: users.sign_everywhere_out(db, user_id, by=by, now=here.now()),
+        "The user is signed out everywhere.",
+    )
+
+
+@blueprint.post("/<int:user_id>/pin")
+@auth.allow()
+@auth.confirmed
+def pin(user_id: int) -> Response:
+    """For the doors; the supervisor types it where nobody looks."""
+    here, by = services(), auth.actor()
+    try:
+        hashed = pins.hash_pin(request.form.get("pin", "")[:40])
+    except users.AccountError as error:
+        flash(f"Nothing was changed: {error}", "bad")
+        return _back()
+    return _do(
+        lambda db: pins.set_pin(db, user_id, hashed, by=by, now=here.now()),
+        "The PIN holds at every door that has heard of it.",
+    )
+
+
+@blueprint.post("/<int:user_id>/no-pin")
+@auth.allow()
+@auth.confirmed
+def no_pin(user_id: int) -> Response:
+    here, by = services(), auth.actor()
+    return _do(
+        lambda db: pins.remove_pin(db, user_id, by=by, now=here.now()),
+        "The PIN is removed at every door that has heard of it.",
+    )
+
+
+def _do(step: Callable[[sqlite3.Connection], None], said: str) -> Response:
+    try:
+        services().database.write(step)
+    except users.AccountError as error:
+        flash(f"Nothing was changed: {error}", "bad")
+    else:
+        flash(said, "good")
+    return _back()
+
+
+def _back() -> Response:
+    return redirect(url_for("admin.users.show"), 303)
+
+
+def _list(shown: tuple[str, str] | None = None) -> str:
+    here = services()
+    db, now = here.database.reader, here.now()
+    known = users.users(db)
+    waits = {one.user_id: signing_in.strangers_wait(guesses(), one, now) for one in known}
+    return render_template(
+        "users.html",
+        users=known,
+        guessed_at={user_id: until for user_id, until in waits.items() if until is not None},
+        with_pin=pins.has_pin(db),
+        may_pin=pins.ROLES,
+        pin_digits=pins.PIN_DIGITS,
+        roles=users.ROLES,
+        shown=shown,
+    )

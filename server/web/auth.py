@@ -1,0 +1,195 @@
+"""Who may see which page. A view that names no roles is refused to everybody.
+
+Staff's sessions live in the database (`accounts`), so that signing out, disabling a user or a
+change of role works at once; the cookie carries nothing but a random id.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Flask, abort, current_app, g, redirect, request, session, url_for
+from werkzeug.wrappers import Response
+
+from server.staff import signing_in, users
+from server.web.services import address, services
+
+COOKIE = "__Host-hallkeeper"
+DEVICE_COOKIE = "__Host-hallkeeper-device"
+EVERYBODY = "everybody"
+# Kiosks prove themselves with a signature on each request, not with a session.
+_OWN_PROOF = frozenset({"api"})
+_FORMS_OF = "of"  # in the form cookie: the session that it belongs to
+
+View = TypeVar("View", bound=Callable[..., object])
+
+
+def allow(*roles: str) -> Callable[[View], View]:
+    """Mark a view as meant for `roles`; admins may always. Stands nearest to the function."""
+    unknown = set(roles) - set(users.ROLES)
+    if unknown:
+        raise ValueError(f"no such role: {', '.join(sorted(unknown))}")
+
+    def mark(view: View) -> View:
+        view.__dict__["allowed"] = frozenset({*roles, "admin"})
+        return view
+
+    return mark
+
+
+def allow_everybody(view: View) -> View:
+    """Mark a view as open to people who have not signed in."""
+    view.__dict__["allowed"] = frozenset({EVERYBODY})
+    return view
+
+
+def with_first_password(view: View) -> View:
+    """Mark a view as open to users who have not chosen a password of their own yet."""
+    view.__dict__["with_first_password"] = True
+    return view
+
+
+def confirmed(view: View) -> View:
+    """Mark a view as meant for users who have typed their password within a quarter of an hour."""
+    view.__dict__["confirmed"] = True
+    return view
+
+
+def allowed_roles(endpoint: str) -> frozenset[str]:
+    """Empty where the view says nothing: nobody."""
+    view = current_app.view_functions.get(endpoint)
+    roles: frozenset[str] = getattr(view, "allowed", frozenset())
+    return roles
+
+
+def allowed_here() -> frozenset[str]:
+    """The roles of the view that runs."""
+    return allowed_roles(request.endpoint or "")
+
+
+def may_open(endpoint: str) -> bool:
+    """Whether the user who asks may open that page: for links, so that nobody is sent to a 403."""
+    roles, who = allowed_roles(endpoint), user()
+    return EVERYBODY in roles or (who is not None and who.role in roles)
+
+
+def user() -> users.User | None:
+    """Who is signed in."""
+    if "user" not in g:
+        g.user = _session_user(token())
+    found: users.User | None = g.user
+    return found
+
+
+def actor() -> str:
+    """The signed-in user as the entry log names them."""
+    who = user()
+    if who is None:
+        abort(401)
+    return who.by
+
+
+def guard(app: Flask) -> None:
+    """Ask before every view whether the caller may."""
+    app.view_functions["static"].__dict__["allowed"] = frozenset({EVERYBODY})
+    app.before_request(_check)
+
+
+def token() -> str:
+    """The token of the session that asks; empty where there is none."""
+    return request.cookies.get(COOKIE, "")
+
+
+def keep_session(response: Response, token: str) -> None:
+    """Give the browser a session, and a form cookie that ends with it."""
+    bind_forms(token)
+    response.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="Lax", path="/")
+
+
+def keep_device(response: Response, token: str) -> None:
+    """Let the browser be known again by whoever signed in with it."""
+    response.set_cookie(
+        DEVICE_COOKIE, token, max_age=signing_in.KNOWN_MS // 1000, secure=True, httponly=True,
+        samesite="Lax", path="/",
+    )  # fmt: skip
+
+
+def drop_session(response: Response) -> None:
+    response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="Lax", path="/")
+
+
+def bind_forms(token: str) -> None:
+    """Let the form cookie, and with it every form's token, belong to the session of `token`."""
+    session[_FORMS_OF] = _mark(token)
+
+
+def check_forms() -> None:
+    """Forget a form cookie of another session: forms end with the session they were made in."""
+    if session and session.get(_FORMS_OF, _mark("")) != _mark(token()):
+        session.clear()
+
+
+def keep_forms() -> None:
+    """Bind a form cookie that this answer begins."""
+    if session.modified and session and _FORMS_OF not in session:
+        bind_forms(token())
+
+
+def _mark(token: str) -> str:
+    return hashlib.sha256(b"hallkeeper/forms/v1\x00" + token.encode()).hexdigest()[:32]
+
+
+def _check() -> Response | None:
+    if request.endpoint is None or request.blueprint in _OWN_PROOF:
+        return None
+    roles = allowed_roles(request.endpoint)
+    if EVERYBODY in roles:
+        return None
+    who = user()
+    if who is None:
+        return _ask_to_sign_in()
+    services().lanes.remember(address())
+    view = current_app.view_functions[request.endpoint]
+    if who.must_change and not hasattr(view, "with_first_password"):
+        return _instead(url_for("admin.account.show"))
+    if who.role not in roles:
+        current_app.logger.warning("%s may not open %s", who.by, request.endpoint)
+        abort(403)
+    if hasattr(view, "confirmed") and not _is_confirmed():
+        return _instead(url_for("admin.account.confirm_form", next=_page_of_form()))
+    return None
+
+
+def _instead(target: str) -> Response:
+    """Another page first. What a form held is lost, and nothing was done."""
+    if request.accept_mimetypes.best == "text/event-stream":
+        return abort(403)
+    return redirect(target, 303)
+
+
+def _page_of_form() -> str:
+    """The page that the form stood on."""
+    assert request.blueprint is not None
+    return url_for(f"{request.blueprint}.show")
+
+
+def _is_confirmed() -> bool:
+    here = services()
+    return users.is_confirmed(here.database.reader, token(), now=here.now())
+
+
+def _session_user(token: str) -> users.User | None:
+    if not token:
+        return None
+    here = services()
+    try:
+        return users.session_user(here.database, token, now=here.now())
+    except users.SessionEndedError:
+        return None
+
+
+def _ask_to_sign_in() -> Response:
+    if request.method != "GET" or request.accept_mimetypes.best == "text/event-stream":
+        return abort(401)
+    target = request.full_path.rstrip("?")
+    return redirect(url_for("admin.sign_in.form", next=target), 303)

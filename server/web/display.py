@@ -1,0 +1,221 @@
+"""How values look to people: instants in the venue's zone, names in two languages, words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from badges.credential.badge_number import badge_number
+from server.event.directory import Event
+from server.ledger.entries import Entry
+from server.occupancy.pools import HallFigures
+from server.storage.localized import names_of, text_in
+from server.web import auth, security
+
+Names = Mapping[str, str]
+LATE_MS = 60_000
+SKEW_MS = 2_000
+LAST_MS = 253_370_764_800_000  # 9999-01-01, the last year that a calendar here knows
+
+DECISIONS = {"admitted": "Admitted", "denied": "Denied"}
+ACTS = {"scan": "Scan", "override": "Override", "annul": "Annulment"}
+BY_SUPERVISORS = {act: words for act, words in ACTS.items() if act != "scan"}
+REASONS = {
+    "not_a_badge": "Not a badge",
+    "forged": "Forged",
+    "other_event": "Another event's badge",
+    "revoked": "Revoked",
+    "superseded": "Replaced by a newer badge",
+    "likely_copy": "Likely a copied badge",
+    "not_valid_today": "Not valid today",
+    "expired": "Expired",
+    "not_entitled": "Not entitled",
+    "hall_closed": "Hall closed",
+    "already_inside": "Already inside",
+    "hall_full": "Hall full",
+    "kiosk_retired": "Kiosk retired",
+    "door_resting": "Door closed: shift ended",
+    "facts_too_old": "Door's facts too old",
+    # Of discrepancies alone:
+    "admitted": "Would have been admitted",
+    "passback": "Entered twice",
+    "fast_move": "Faster than people walk",
+    "unknown_serial": "On no roster here",
+}
+FLAGS = {
+    "likely_copy": "likely a copied badge",
+    "passback": "entered again without an exit",
+    "no_entry": "exit without an entry",
+    "unverified": "exit, badge not verified",
+    "attention": "needs attention",
+    "escort": "escort",
+    "repeated": "repeated",
+    "looked_up": "found by name, without a badge",
+}
+ROLES = {
+    "steward": "Steward",
+    "supervisor": "Supervisor",
+    "badge_desk": "Badge desk",
+    "admin": "Admin",
+    "auditor": "Auditor",
+}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Instants (Unix ms) as the venue's clocks show them."""
+
+    zone: ZoneInfo
+
+    def local(self, at: int) -> datetime:
+        """Whatever a kiosk with a wrong clock, or in wrong hands, says."""
+        return datetime.fromtimestamp(min(max(at, 0), LAST_MS) / 1000, self.zone)
+
+    def time(self, at: int) -> str:
+        return self.local(at).strftime("%H:%M:%S")
+
+    def minute(self, at: int) -> str:
+        return self.local(at).strftime("%H:%M")
+
+    def day(self, at: int) -> str:
+        return self.local(at).strftime("%a %d %b")
+
+    def moment(self, at: int) -> str:
+        return self.local(at).strftime("%a %d %b %H:%M:%S")
+
+    def machine(self, at: int) -> str:
+        """ISO 8601 with the zone's offset, to the millisecond."""
+        return self.local(at).isoformat(timespec="milliseconds")
+
+    def parse(self, text: str) -> int:
+        """The instant of a local date and time as forms send it. Raises ValueError."""
+        local = datetime.fromisoformat(text)
+        if local.tzinfo is not None or not 1970 < local.year < 2200:
+            raise ValueError("not a local time of an event")
+        return int(local.replace(tzinfo=self.zone).astimezone(UTC).timestamp() * 1000)
+
+
+def both_names(names: str | Names) -> dict[str, str]:
+    """Names by language, from the database's JSON or as they are."""
+    found = names_of(names) if isinstance(names, str) else names
+    return {language: text for language, text in found.items() if text}
+
+
+def main_name(names: str | Names) -> str:
+    """English if there is any, else whatever there is."""
+    return text_in(both_names(names), "en") or "?"
+
+
+def other_name(names: str | Names) -> tuple[str, str] | None:
+    """(language, text) of the name to set beside the main one, where it differs."""
+    main = main_name(names)
+    for language, text in both_names(names).items():
+        if text != main:
+            return language, text
+    return None
+
+
+def reason_words(reason: str | None) -> str:
+    return "" if reason is None else REASONS.get(reason, reason.replace("_", " ").capitalize())
+
+
+def ago(then: int | None, now: int) -> str:
+    """How long since, coarsely: what staff need at a glance."""
+    if then is None:
+        return "never"
+    return span(max(0, now - then)) + " ago"
+
+
+def span(length_ms: int) -> str:
+    """A duration in the largest unit that fits."""
+    seconds = abs(length_ms) // 1000
+    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds // unit_s} {unit}"
+    return f"{seconds} s"
+
+
+@dataclass(frozen=True)
+class State:
+    """A state in a word, with a sign, so that colour (`kind`) is never alone."""
+
+    kind: str
+    sign: str
+    words: str
+
+
+def hall_state(hall: HallFigures) -> State:
+    """How full a hall is, by who is inside; unspent places are said beside it."""
+    if hall.inside > hall.capacity:
+        return State("bad", "▲", "Over capacity")
+    if hall.closed:
+        return State("quiet", "—", "Closed")
+    if hall.inside == hall.capacity:
+        return State("bad", "■", "Full")
+    if hall.inside * 10 >= hall.capacity * 9:
+        return State("warn", "◆", "Nearly full")
+    return State("good", "●", "Open")
+
+
+def remarks(entry: Entry) -> str:
+    """What is unusual about a scan."""
+    found = [FLAGS.get(flag, flag.replace("_", " ")) for flag in entry.flags.split()]
+    if entry.quarantined:
+        found.append("from a fenced kiosk")
+    late_ms = entry.received_at - (entry.scanned_at - (entry.skew_ms or 0))
+    if late_ms >= LATE_MS:
+        found.append(f"arrived {span(late_ms)} later")
+    if entry.facts_age_ms is not None and entry.facts_age_ms >= LATE_MS:
+        found.append(f"decided on what was known {span(entry.facts_age_ms)} before")
+    if entry.skew_ms is not None and abs(entry.skew_ms) >= SKEW_MS:
+        found.append(
+            f"door's clock {span(entry.skew_ms)} {'ahead' if entry.skew_ms > 0 else 'behind'}"
+        )
+    if entry.session_titles:
+        found.insert(0, main_name(entry.session_titles))
+    return "; ".join(found)
+
+
+def ink_on(colour: str) -> str:
+    """White, or near-black where white would read badly on `colour` (#rrggbb; WCAG 2.2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#ffffff" if 1.05 / (luminance + 0.05) >= 4.5 else "#111111"
+
+
+def register(app: Flask, event: Event) -> None:
+    """Make this module's functions known to templates."""
+    clock = Clock(ZoneInfo(event.settings.time_zone))
+    app.extensions["hallkeeper_clock"] = clock
+    env = app.jinja_env
+    env.trim_blocks = env.lstrip_blocks = True
+    env.filters.update(
+        main_name=main_name,
+        other_name=other_name,
+        reason=reason_words,
+        span=span,
+        badge_number=badge_number,
+        hall_state=hall_state,
+        remarks=remarks,
+        ink_on=ink_on,
+        thousands=lambda number: f"{number:,}",
+    )
+    env.globals.update(
+        clock=clock,
+        ago=ago,
+        event_name=both_names(event.settings.name),
+        decisions=DECISIONS,
+        acts=ACTS,
+        by_supervisors=BY_SUPERVISORS,
+        role_words=ROLES,
+        user=auth.user,
+        may_open=auth.may_open,
+        style_nonce=security.style_nonce,
+    )
+    # Macros need nothing but globals, so that one module serves every page and part.
+    env.globals["show"] = env.get_template("show.html").module

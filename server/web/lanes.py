@@ -1,0 +1,142 @@
+"""Who may hold one of the server's threads while the body of a request is on its way.
+
+A request holds a thread from its headers to its answer, so a body that comes slowly holds one for
+as long as its sender likes. A kiosk proves itself by its headers alone (the digest of the body is
+signed) and has a lane of its own, which strangers can't fill. Addresses that have proven themselves
+before, by a kiosk's signature or by somebody who signed in, share a second lane. Everybody else
+shares a small third one. `server/web/connections.py` ends bodies that take too long.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from badges.credential.keys import BadSignatureError, PublicKey
+from badges.places.pool import KioskKey
+from badges.wire.enrolment import RequestStamp, signed_message
+
+KIOSK_MAX = 8  # bodies of one kiosk at a time: it sends one after the other
+KNOWN_MAX = 200  # bodies of all known addresses together
+KNOWN_ADDRESS_MAX = 100  # of one of them: a venue's kiosks and staff may share an address
+STRANGERS_MAX = 64
+STRANGER_ADDRESS_MAX = 8
+KNOWN_S = 12 * 3600  # how long an address stays known
+KNOWN_ADDRESSES_MAX = 10_000  # the oldest are forgotten first
+
+
+class Headers(Protocol):
+    """What is asked of a request's headers."""
+
+    def get(self, key: str, default: str, /) -> str: ...
+    def __getitem__(self, key: str, /) -> str: ...
+
+
+class BusyError(Exception):
+    """The lane is full. The same request may be taken later."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A kiosk's signature over a request, with what it says of the body."""
+
+    stamp: RequestStamp
+    message: bytes  # what was signed
+    digest: str  # SHA-256 of the body, in hexadecimal digits
+    key: bytes  # the public key that verified it
+
+    def fits(self, body: bytes) -> bool:
+        """Whether `body` is the one that was signed for."""
+        return hmac.compare_digest(hashlib.sha256(body).hexdigest(), self.digest)
+
+
+class Lanes:
+    """Thread-safe. `monotonic` gives seconds by a clock that nobody sets."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        # The lock guards everything below.
+        self._lock = threading.Lock()
+        self._held: Counter[object] = Counter()  # bodies on their way, by lane and by holder
+        self._known: dict[str, float] = {}  # address: until when it is known
+        self._keys: dict[KioskKey, bytes] = {}
+
+    def remember_kiosk(self, kiosk: KioskKey, public_key: bytes, address: str) -> None:
+        """A request with this kiosk's signature was verified against the database."""
+        with self._lock:
+            self._keys[kiosk] = public_key
+        self.remember(address)
+
+    def remember(self, address: str) -> None:
+        """Somebody has proven who they are from this address."""
+        now = self._monotonic()
+        with self._lock:
+            self._known.pop(address, None)  # so that the newest stand last
+            self._known[address] = now + KNOWN_S
+            if len(self._known) > KNOWN_ADDRESSES_MAX:
+                self._known.pop(next(iter(self._known)))
+
+    def is_known(self, address: str) -> bool:
+        with self._lock:
+            return self._known.get(address, 0.0) > self._monotonic()
+
+    def prove(self, headers: Headers, method: str, target: str) -> Proof | None:
+        """A kiosk's proof by its headers alone; None where there is none that holds.
+
+        A kiosk that has not been verified since the server started proves nothing yet: its first
+        request is taken as a stranger's.
+        """
+        stamp = read_stamp(headers)
+        digest = headers.get(RequestStamp.DIGEST_HEADER, "")
+        key = None if stamp is None else self._keys.get(stamp.key)
+        if stamp is None or key is None or len(digest) != 64:
+            return None
+        message = signed_message(stamp, method, target, digest)
+        try:
+            signature = base64.b64decode(headers[RequestStamp.SIGNATURE_HEADER], validate=True)
+            PublicKey(key).verify(message, signature)
+        except (KeyError, ValueError, binascii.Error, BadSignatureError):
+            return None
+        return Proof(stamp, message, digest, key)
+
+    @contextmanager
+    def hold(self, address: str, kiosk: KioskKey | None = None) -> Iterator[None]:
+        """Hold a place in the sender's lane while its body is read. Raises BusyError."""
+        if kiosk is not None:
+            limits: list[tuple[object, int]] = [(kiosk, KIOSK_MAX)]
+        elif self.is_known(address):
+            limits = [("known", KNOWN_MAX), (address, KNOWN_ADDRESS_MAX)]
+        else:
+            limits = [("strangers", STRANGERS_MAX), (address, STRANGER_ADDRESS_MAX)]
+        with self._lock:
+            if any(self._held[holder] >= most for holder, most in limits):
+                raise BusyError
+            self._held.update(holder for holder, _ in limits)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.subtract(holder for holder, _ in limits)
+                for holder, _ in limits:
+                    if not self._held[holder]:
+                        del self._held[holder]
+
+
+def read_stamp(headers: Headers) -> RequestStamp | None:
+    """Who says to send the request, unverified; None where nobody does."""
+    try:
+        kiosk, _, generation = headers[RequestStamp.KIOSK_HEADER].partition("/")
+        counter = int(headers[RequestStamp.COUNTER_HEADER][:20])
+        stamp = RequestStamp(kiosk[:64], int(generation[:20]), counter)
+    except (KeyError, ValueError):
+        return None
+    if not 0 <= stamp.counter < 2**53 or not 0 <= stamp.generation < 2**53:
+        return None
+    return stamp

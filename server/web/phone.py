@@ -1,0 +1,60 @@
+"""An attendee's badge on their phone, behind a link with a secret.
+
+One page that needs nothing else once it is open.
+"""
+
+import sqlite3
+from itertools import groupby
+
+from flask import Blueprint, Response, abort, current_app, render_template
+from markupsafe import Markup
+
+from badges.printing.qr import symbol_svg
+from server.people import issuing
+from server.setup import roster_import
+from server.venue import store
+from server.web import auth
+from server.web.display import Clock
+from server.web.services import services
+
+blueprint = Blueprint("phone", __name__)
+
+# The phone may show what it has while there is no network; a door decides by the code alone.
+CACHE = "private, max-age=300, stale-if-error=604800"
+
+
+@blueprint.get("/b/<token>")
+@auth.allow_everybody
+def badge(token: str) -> Response:
+    here = services()
+    db = here.database.reader
+    current = _open(db, token)
+    person = roster_import.attendee(db, current.serial)
+    clock: Clock = current_app.extensions["hallkeeper_clock"]
+    programme = store.programme_for(db, current.serial)
+    days = groupby(programme, key=lambda row: clock.day(row.starts_at))
+    page = render_template(
+        "phone.html",
+        person=person,
+        badge=current,
+        symbol=Markup(symbol_svg(current.credential)),
+        category={one.code: one for one in store.categories(db)}.get(person.category),
+        days=[(day, list(rows)) for day, rows in days],
+        hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
+    )
+    headers = {"Cache-Control": CACHE, "Referrer-Policy": "no-referrer"}
+    return Response(page, headers=headers)
+
+
+def _open(db: sqlite3.Connection, token: str) -> issuing.Badge:
+    """The badge that the link is for; 404 for any other text, 410 once it has been replaced."""
+    event = services().event
+    try:
+        serial, issue = issuing.open_phone_token(event, token)
+        current = issuing.current_badge(db, serial)
+        person = roster_import.attendee(db, serial)
+    except (issuing.PhoneTokenError, issuing.NoBadgeError, roster_import.UnknownAttendeeError):
+        abort(404)
+    if current.issue != issue or person.revoked_at is not None:
+        abort(410)
+    return current

@@ -1,0 +1,217 @@
+"""What every answer carries and every request must keep to: headers, sizes, CSRF, errors.
+
+Pages have no inline script or style but the phone page, which brings its own style under a nonce,
+so that it needs no second request.
+"""
+
+import hashlib
+import hmac
+import secrets
+
+from flask import Flask, Request, Response, abort, current_app, g, render_template, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_limiter import Limiter
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
+
+from badges.wire import wire
+from server.event.directory import Event
+from server.storage import disk
+from server.web import auth
+from server.web.lanes import BusyError
+from server.web.services import address, services
+
+FORM_BYTES_MAX = 64 * 1024
+FORM_LIFE_S = 12 * 3600
+HSTS_S = 365 * 24 * 3600
+_POLICY = (
+    "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; "
+    "style-src "
+)
+
+csrf = CSRFProtect()
+limiter = Limiter(key_func=lambda: address(), storage_uri="memory://", enabled=True)
+
+
+class _RowNumber(IntegerConverter):
+    """A number in an address. SQLite keeps none above 63 bits, so nothing can have such a one."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=2**63 - 1)
+
+
+class _FormCookies(SecureCookieSessionInterface):
+    """For pages alone: a kiosk sends hundreds of requests a second and has no forms."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if of_api() else super().open_session(app, request)
+
+
+def protect(app: Flask, event: Event) -> None:
+    """Put the whole app under the rules of this module."""
+    app.session_interface = _FormCookies()
+    app.url_map.converters["int"] = _RowNumber
+    app.config.update(
+        # Flask's own cookie holds nothing but a form token and the next page's notice.
+        SECRET_KEY=derived_key(event.phone_secret, b"hallkeeper/forms/v1"),
+        SESSION_COOKIE_NAME="__Host-hallkeeper-form",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=wire.BODY_BYTES_MAX,
+        MAX_FORM_MEMORY_SIZE=FORM_BYTES_MAX,
+        MAX_FORM_PARTS=100,
+        WTF_CSRF_TIME_LIMIT=FORM_LIFE_S,
+        RATELIMIT_HEADERS_ENABLED=False,
+    )
+    app.before_request(_limit_forms)  # before CSRF, which reads the form
+    app.before_request(_read_body)
+    app.before_request(_check_forms)
+    app.after_request(_keep_forms)
+    csrf.init_app(app)
+    limiter.init_app(app)
+    app.after_request(_add_headers)
+    app.register_error_handler(Exception, _error)
+
+
+def derived_key(secret: bytes, purpose: bytes) -> bytes:
+    """A key for one purpose alone."""
+    return hmac.digest(secret, purpose, hashlib.sha256)
+
+
+def style_nonce() -> str:
+    """The nonce that lets this answer's own <style> through."""
+    if "style_nonce" not in g:
+        g.style_nonce = secrets.token_urlsafe(16)
+    nonce: str = g.style_nonce
+    return nonce
+
+
+@limiter.request_filter  # no view there has limits of that kind
+def of_api() -> bool:
+    return request.path.startswith("/api/")
+
+
+def _has_forms() -> bool:
+    return not request.path.startswith(("/api/", "/static/", "/b/"))
+
+
+def _check_forms() -> None:
+    if _has_forms():
+        auth.check_forms()
+
+
+def _keep_forms(response: Response) -> Response:
+    if _has_forms():
+        auth.keep_forms()
+    return response
+
+
+def _limit_forms() -> None:
+    if not of_api():
+        request.max_content_length = FORM_BYTES_MAX
+
+
+def _read_body() -> None:
+    """Have the whole body before anything is done; views find it where it always is."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    lanes = services().lanes
+    proof = None
+    if of_api():
+        target = request.full_path if request.query_string else request.path
+        proof = lanes.prove(request.headers, request.method, target)
+    try:
+        with lanes.hold(address(), None if proof is None else proof.stamp.key):
+            body = request.get_data()
+    except BusyError:
+        abort(503)
+    if len(body) < (request.content_length or 0):
+        abort(400)  # it broke off
+    if proof is not None and proof.fits(body):
+        g.kiosk_proof = proof
+
+
+def _add_headers(response: Response) -> Response:
+    style = f"'nonce-{g.style_nonce}'" if "style_nonce" in g else "'self'"
+    defaults = {
+        "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",
+        "Content-Security-Policy": _POLICY + style,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",  # CSRF checks it on our own forms
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    }
+    for name, value in defaults.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+# What went wrong, and what to do now. Never what was asked for, nor by whom.
+_WORDS = {
+    400: ("That request could not be read", "Go back, check what you entered, and try again."),
+    401: ("Please sign in", "Your session has ended. Sign in and try again."),
+    403: ("Not for your role", "Your account may not do this. Ask an admin if you need it."),
+    404: ("Nothing here", "The address is wrong, or what it led to is gone."),
+    405: ("Not possible here", "Go back and use the page's own buttons."),
+    409: ("Overtaken", "Somebody else changed this meanwhile. Go back, reload, and look again."),
+    410: ("No longer valid", "This link has been replaced. Ask at the badge desk for a new one."),
+    413: ("Too large", "What you sent is larger than this page takes."),
+    429: ("Too many attempts", "Wait a few minutes, then try again."),
+    500: ("Something went wrong on our side", "Nothing was changed. Try again, or tell an admin."),
+    503: ("Too busy", "Nothing was changed. Wait a moment, then try again."),
+    507: (
+        "The server's disk takes nothing more",
+        "Nothing was changed, and nothing is lost that was acknowledged before. Tell an admin: the "
+        "server's log says whether the disk is full, read-only or failing. It goes on by itself "
+        "once there is room.",
+    ),
+}
+_CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
+
+
+def _error(error: Exception) -> Response:
+    """One error as HTML for people or `{"error": …}` for kiosks, with nothing personal in it."""
+    status = error.code if isinstance(error, HTTPException) and error.code else 500
+    full = disk.trouble(error, services().database.path) if status == 500 else None
+    if full is not None:
+        status = 507 if full.code == "disk_full" else 503  # RFC 4918 §11.5
+    elif status == 500:
+        _log_failure(error)
+    title, remedy = _WORDS.get(507 if full else status, _WORDS[400 if status < 500 else 500])
+    if isinstance(error, CSRFError):
+        current_app.logger.warning(
+            "a form without a token that stands reached %s", request.endpoint
+        )
+        title, remedy = "This form is too old", "Go back, reload the page, and send it again."
+    if of_api():
+        code = full.code if full else _CODES.get(status, "failed")
+        body = wire.ErrorBody(code, f"{title}. {remedy}", status >= 500)
+        response = Response(
+            wire.encode(wire.ErrorAnswer(body)), status, mimetype="application/json"
+        )
+    else:
+        response = Response(render_template("error.html", title=title, remedy=remedy), status)
+    if isinstance(error, HTTPException):
+        for name, value in error.get_headers():
+            if name in ("Allow", "Retry-After", "Location"):
+                response.headers[name] = value
+    return response
+
+
+def _log_failure(error: Exception) -> None:
+    """Where it failed, without the exception's text: that may quote what somebody sent."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    current_app.logger.error(
+        "%s while answering %s: %s", type(error).__name__, request.endpoint, " ".join(frames[-6:])
+    )

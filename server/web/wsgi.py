@@ -1,0 +1,84 @@
+"""The app for a WSGI server: of the event that HALLKEEPER_EVENT names, or that `serve` opens."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from server.backup.copy import Backups
+from server.event.directory import EventError, load_event
+from server.storage.database import Database
+from server.web.app import BACKUPS, close_app, create_app
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from flask import Flask
+
+WHOLE_BYTES_MAX = 1_000_000  # a longer answer is not brought together in memory
+VARIABLE = "HALLKEEPER_EVENT"
+
+
+def open_app(event_dir: Path, port: int | None = None) -> "Flask":
+    """The app of the event in `event_dir`, with its database open. Raises EventError.
+
+    `port` is the one listened on, where it is not the event's own: enrolment codes and phone links
+    must name it.
+    """
+    event = load_event(event_dir)
+    if port is not None:
+        event = replace(event, settings=replace(event.settings, port=port))
+    database = Database(event.database_path)
+    try:
+        app = create_app(event, database)
+        try:
+            if event.backup_path is not None:
+                started = Backups(event, database, app.extensions["hallkeeper"].now)
+                app.extensions[BACKUPS] = started
+                started.start()
+        except BaseException:
+            close_app(app)
+            raise
+    except BaseException:
+        database.close()
+        raise
+    return app
+
+
+def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
+    """The same app, whose short answers are lists of one piece.
+
+    Granian sends a list by one call, and asks for anything else piece by piece, as it must for a
+    feed.
+    """
+
+    def run(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        length = -1
+
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], object]:
+            nonlocal length
+            told = [value for name, value in headers if name.lower() == "content-length"]
+            length = int(told[0]) if told else -1
+            return start_response(status, headers, exc_info)
+
+        pieces = app(environ, start)
+        if not 0 <= length <= WHOLE_BYTES_MAX:
+            return pieces
+        try:
+            return [b"".join(pieces)]
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+
+    return run
+
+
+def load() -> "Flask":
+    """The app of the event that the environment names. Raises EventError."""
+    named = os.environ.get(VARIABLE)
+    if not named:
+        raise EventError(f"{VARIABLE} is not set: name the event's directory in it")
+    return open_app(Path(named))

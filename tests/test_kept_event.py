@@ -1,0 +1,95 @@
+"""An event's directory that earlier code wrote opens, migrates, serves, and keeps its entry log."""
+
+import json
+import sqlite3
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from badges.credential.keys import PrivateKey
+from server.event.directory import load_event
+from server.web import auth
+from tests.server.in_process import Forum, Kiosk
+
+KEPT = Path(__file__).parent / "kept"
+TOLD = json.loads((KEPT / "event-2026-11.json").read_text(encoding="utf-8"))
+LAST_SCAN = 1_777_865_800_000  # Unix ms; later than everything in it
+
+
+class KeptForum(Forum):
+    """The forum that the directory holds, with nothing added."""
+
+    def _build(self, db: sqlite3.Connection) -> None:
+        pass
+
+
+@pytest.fixture
+def forum(tmp_path: Path) -> Iterator[KeptForum]:
+    with tarfile.open(KEPT / "event-2026-11.tar.xz") as kept:
+        kept.extractall(tmp_path, filter="data")
+    opened = KeptForum(load_event(tmp_path / "event"), tmp_path, now=LAST_SCAN)
+    yield opened
+    opened.close()
+
+
+def kiosk_of(forum: KeptForum, name: str) -> Kiosk:
+    kiosk = forum.kiosks[name] = Kiosk(forum, name, PrivateKey(name.encode().ljust(32, b".")))
+    return kiosk
+
+
+def root_at(forum: KeptForum, size: int) -> str:
+    with closing(sqlite3.connect(forum.event.database_path)) as db:
+        leaves = db.execute("SELECT COUNT(*) FROM leaf").fetchone()[0]
+    note, _ = forum.app.extensions["hallkeeper"].log.checkpoint(0)
+    assert leaves == size
+    return note.split("\n")[2]
+
+
+def test_its_entry_log_keeps_its_root(forum: KeptForum) -> None:
+    assert root_at(forum, TOLD["size"]) == TOLD["root"]
+
+
+def test_its_scans_and_people_are_there(forum: KeptForum) -> None:
+    counts = "SELECT decision, direction, COUNT(*) FROM scan GROUP BY 1, 2 ORDER BY 1, 2"
+    assert [list(row) for row in forum.rows(counts)] == TOLD["scans"]
+    assert forum.rows("SELECT COUNT(*) FROM attendee") == [(TOLD["people"],)]
+    inside = forum.rows("SELECT COUNT(*) FROM stay WHERE closed_by IS NULL")
+    assert inside == [(TOLD["open_stays"],)]
+
+
+def test_its_pages_are_served(forum: KeptForum) -> None:
+    client = forum.app.test_client()
+    page = client.get("/admin/sign-in", base_url="https://localhost").text
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    fields = {"csrf_token": token, "name": "admin", "password": TOLD["password"]}
+    answer = client.post(
+        "/admin/sign-in", data=fields, base_url="https://localhost",
+        headers={"Referer": "https://localhost/"},
+    )  # fmt: skip
+    assert answer.status_code == 303, answer.text
+    assert client.get_cookie(auth.COOKIE, "localhost") is not None
+    for target in ("/admin/", "/admin/entries", "/admin/people/", "/admin/kiosks/"):
+        page = client.get(target, base_url="https://localhost")
+        assert page.status_code == 200, target
+    acts = client.get("/admin/acts", base_url="https://localhost").text
+    for label in ("Added a kiosk", "Closed a hall", "Fenced a kiosk"):
+        assert label in acts
+
+
+def test_a_kiosk_of_then_goes_on_with_its_journal(forum: KeptForum) -> None:
+    main = kiosk_of(forum, "main")
+    told = TOLD["kiosks"]["main"]
+    state = main.journal.state()
+    assert (state.last_seq, state.waiting) == (told["last_seq"], told["waiting"])
+    main.exchange()
+    assert main.journal.state().waiting == 0
+    root_at(forum, TOLD["size"] + told["waiting"])
+    seqs = "SELECT COUNT(*), MAX(seq) FROM scan WHERE kiosk = 'main'"
+    assert forum.rows(seqs) == [(told["last_seq"], told["last_seq"])]
+
+
+def test_a_kiosk_that_was_fenced_stays_fenced(forum: KeptForum) -> None:
+    assert kiosk_of(forum, "green-door").journal.state().fenced
