@@ -12,7 +12,7 @@ import pytest
 from badges.credential.keys import PrivateKey
 from server.event.directory import load_event
 from server.web import auth
-from tests.server.in_process import Forum, Kiosk
+from tests.server.support.in_process import Forum, Kiosk
 
 KEPT = Path(__file__).parent / "kept"
 TOLD = json.loads((KEPT / "event-2026-11.json").read_text(encoding="utf-8"))

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.bench import mutants
-from tests.bench.mutants_made import Source
+from tests.bench.mutation import mutants
+from tests.bench.mutation.made import Source
 
 ROOT = Path(__file__).parent.parent
 CODE = '''\

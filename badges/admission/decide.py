@@ -1,8 +1,8 @@
 """The decision, as a flat list of checks from what the holder can't change to what passes by
 itself.
 
-The first check that fails is the answer. Laws (tests/badges/test_laws.py): total and repeatable;
-revoking never opens a door; fewer places never open a door; an exit is never refused.
+The first check that fails is the answer. Laws (tests/badges/admission/test_laws.py): total and
+repeatable; revoking never opens a door; fewer places never open a door; an exit is never refused.
 """
 
 from collections.abc import Callable

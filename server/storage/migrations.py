@@ -1,7 +1,7 @@
 """The tables of an event, as migrations that never change once released.
 
-Tables are singular and STRICT; `…_at` is Unix milliseconds in UTC. tests/server/test_schema.py
-holds the hash of each released migration.
+Tables are singular and STRICT; `…_at` is Unix milliseconds in UTC.
+tests/server/storage/test_migrations.py holds the hash of each released migration.
 """
 
 import sqlite3

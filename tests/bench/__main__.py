@@ -15,15 +15,15 @@ from tests.bench import (
     eyes,
     growth,
     ingest,
-    mutants,
     night,
     searching,
-    sharing_cost,
     simulator,
     slow,
     swarm,
 )
 from tests.bench.eyes import memory, photo_run
+from tests.bench.mutation import mutants
+from tests.bench.sharing import cost
 
 BENCHES: dict[str, Callable[[], object]] = {
     "eyes": eyes.run,
@@ -32,7 +32,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "slow": slow.run,
     "swarm": swarm.run,
     "backlog": backlog.run,
-    "sharing": sharing_cost.run,
+    "sharing": cost.run,
     "simulator": simulator.run,
     "growth": growth.run,
     "night": night.run,

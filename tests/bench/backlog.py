@@ -17,10 +17,10 @@ from badges.places.pool import PoolKey
 from kiosk.sync.upload import BATCH_SCANS
 from server.occupancy import pools
 from tests.bench.doors import scan_steadily
-from tests.bench.load import Load, Timings, enrol_all, quantiles, used, venue
-from tests.bench.load_kiosk import Kiosk
-from tests.server.doors import Door
-from tests.system.site import Site, now_ms
+from tests.bench.load.kiosk import Kiosk
+from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue
+from tests.server.support.fake_door import Door
+from tests.system.support.site import Site, now_ms
 
 OTHERS = 60
 RATE = 100.0

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench.disk import DiskProbe
-from tests.bench.load import Load, Timings, enrol_all, quantiles, used, venue
-from tests.system.site import Site
+from tests.bench.load.disk import DiskProbe
+from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue
+from tests.system.support.site import Site
 
 KIOSKS = (10, 60, 150, 300)
 RATE = 150.0

@@ -12,7 +12,7 @@ from badges.credential.keys import PrivateKey
 from badges.transparency.merkle import open_checkpoint
 from server.entry_log.entry_log import Log
 from server.feed import hub
-from tests.bench.ledger_site import LedgerSite
+from tests.bench.load.ledger_site import LedgerSite
 
 SIZES = (1_000, 100_000, 1_000_000)
 FILL = 1_000

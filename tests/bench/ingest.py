@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from server.storage.database import connect
-from tests.bench.ledger_site import LedgerSite
+from tests.bench.load.ledger_site import LedgerSite
 
 BATCHES = (1, 10, 100, 1000)
 SCANS = 10_000

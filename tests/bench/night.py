@@ -16,8 +16,8 @@ from server.cli.supervise import THREAD_IDLE_VARIABLE
 from server.event.directory import EventSettings, init_event
 from server.people.attendees import add_attendee
 from server.storage.database import Database
-from tests.server.test_serve import children, running, signed_in
-from tests.server.test_threads_ending import IDLE_S, files_of, night, threads_of
+from tests.server.cli.test_serve import children, running, signed_in
+from tests.server.storage.test_threads_ending import IDLE_S, files_of, night, threads_of
 
 CYCLES = 200
 SETTLED_S = 20  # until the last feeds' threads have noticed that nobody listens

@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.doors import PEOPLE, RATE, run_load
-from tests.bench.load import Load, enrol_all, quantiles, used, venue
-from tests.system.site import Site
+from tests.bench.load.load import Load, enrol_all, quantiles, used, venue
+from tests.system.support.site import Site
 
 KIOSKS = 60
 CONNECTIONS = 3_000  # with unfinished headers, from one address

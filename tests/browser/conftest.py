@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.door import Door
+from tests.browser.live_door import Door
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")

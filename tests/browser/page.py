@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.kiosk.keyboards import character, keys_of
+from tests.kiosk.screen.keyboards import character, keys_of
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install selenium")
 

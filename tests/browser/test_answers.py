@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 from badges.admission import Direction
-from tests.browser.door import LOOKED_AT, NAMED, Door, flagged, press
+from tests.browser.live_door import LOOKED_AT, NAMED, Door, flagged, press
 from tests.browser.page import SIZES, Page
-from tests.kiosk.door import badge, key_of
+from tests.kiosk.support.door_fixture import badge, key_of
 
 serials = itertools.count(0x100)
 FORGER = key_of("forger")

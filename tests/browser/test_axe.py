@@ -6,10 +6,10 @@ import json
 import pytest
 
 from badges.admission import Direction
-from tests.browser.door import LOOKED_AT, NAMED, Door, flagged, press
+from tests.browser.live_door import LOOKED_AT, NAMED, Door, flagged, press
 from tests.browser.page import SIZES, Page
 from tests.browser.test_supervisor import deny, unlock
-from tests.kiosk.door import badge
+from tests.kiosk.support.door_fixture import badge
 
 serials = itertools.count(0x900)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

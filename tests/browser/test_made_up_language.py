@@ -9,12 +9,12 @@ import pytest
 from badges.admission import Direction
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message
-from tests.browser.door import LOOKED_AT, NAMED, Door, flagged, press
+from tests.browser.live_door import LOOKED_AT, NAMED, Door, flagged, press
 from tests.browser.page import SMALL, Page
 from tests.browser.test_supervisor import deny, unlock
-from tests.kiosk import made_up
-from tests.kiosk.door import badge
-from tests.kiosk.made_up import LANGUAGE, left_out
+from tests.kiosk.support.door_fixture import badge
+from tests.kiosk.texts import pseudo_language
+from tests.kiosk.texts.pseudo_language import LANGUAGE, left_out
 
 serials = itertools.count(0xC00)
 ESCAPE, ENTER = "\ue00c", "\ue007"
@@ -42,8 +42,8 @@ return out.map((text) => text.trim()).filter(Boolean);
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     with pytest.MonkeyPatch.context() as patch:
-        made_up.alone(patch)
-        catalogue.add(made_up.add_files(tmp_path_factory.mktemp("translations")))
+        pseudo_language.alone(patch)
+        catalogue.add(pseudo_language.add_files(tmp_path_factory.mktemp("translations")))
         with Door(tmp_path_factory.mktemp("door"), languages=(LANGUAGE,), answer_s=30) as door:
             yield door
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.door import Door
+from tests.browser.live_door import Door
 from tests.browser.page import Page
-from tests.kiosk.door import badge
-from tests.kiosk.supervised import PIN
+from tests.kiosk.support.door_fixture import badge
+from tests.kiosk.support.supervised import PIN
 
 serials = itertools.count(0x300)
 F9, ESCAPE, TAB, ENTER = "\ue039", "\ue00c", "\ue004", "\ue007"

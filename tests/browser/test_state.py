@@ -16,10 +16,10 @@ from kiosk.eye import Eye
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
 from kiosk.texts.messages import Code, Message, in_language
-from tests.browser.door import Door, Event
+from tests.browser.live_door import Door, Event
 from tests.browser.page import SIZES, SMALL, Page
-from tests.kiosk.door import badge, enrolled
-from tests.kiosk.pictures import hall, held_up, symbol
+from tests.kiosk.support.door_fixture import badge, enrolled
+from tests.kiosk.support.pictures import hall, held_up, symbol
 
 serials = itertools.count(0x700)
 

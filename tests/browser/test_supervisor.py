@@ -5,10 +5,10 @@ import itertools
 import pytest
 
 from badges.admission import Direction
-from tests.browser.door import Door, press
+from tests.browser.live_door import Door, press
 from tests.browser.page import LARGE, SIZES, SMALL, Page
-from tests.kiosk.door import badge
-from tests.kiosk.supervised import PIN
+from tests.kiosk.support.door_fixture import badge
+from tests.kiosk.support.supervised import PIN
 
 serials = itertools.count(0x500)
 F9, ESCAPE, TAB, ENTER, SPACE = "\ue039", "\ue00c", "\ue004", "\ue007", "\ue00d"

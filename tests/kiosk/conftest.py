@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kiosk.door import Clock, Door
-from tests.kiosk.fake_event import FakeEvent
-from tests.kiosk.online import Online
+from tests.kiosk.support.door_fixture import Clock, Door
+from tests.kiosk.support.fake_event import FakeEvent
+from tests.kiosk.support.online import Online
 
 
 @pytest.fixture

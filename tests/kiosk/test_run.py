@@ -22,8 +22,16 @@ from kiosk.relay.relay import RelayError
 from kiosk.run import Kiosk, Told
 from kiosk.sync.errors import TransportError
 from kiosk.texts.messages import Code, Message, in_language
-from tests.kiosk.door import DOOR, HALL, badge, enrolled, hall_facts, orders, snapshot
-from tests.kiosk.pictures import hall, held_up, symbol
+from tests.kiosk.support.door_fixture import (
+    DOOR,
+    HALL,
+    badge,
+    enrolled,
+    hall_facts,
+    orders,
+    snapshot,
+)
+from tests.kiosk.support.pictures import hall, held_up, symbol
 
 DAY_MS = 86_400_000
 

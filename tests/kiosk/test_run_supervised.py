@@ -14,7 +14,7 @@ from kiosk.run import Kiosk
 from kiosk.supervisor.server_requests import ServerDesk
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import Transport
-from tests.kiosk.door import (
+from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
     HALL,
@@ -27,8 +27,8 @@ from tests.kiosk.door import (
     reason,
     snapshot,
 )
-from tests.kiosk.fake_server import FakeServer, Request, error_reply, json_reply, serving
-from tests.kiosk.supervised import MEI, PERSON, PIN, SUPERVISORS, refused
+from tests.kiosk.support.fake_server import FakeServer, Request, error_reply, json_reply, serving
+from tests.kiosk.support.supervised import MEI, PERSON, PIN, SUPERVISORS, refused
 
 DAY_MS = 86_400_000
 

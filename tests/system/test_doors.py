@@ -9,7 +9,7 @@ from server.demo.film.film import Shown, make_film
 from server.demo.network_link import Link
 from server.ledger import entries
 from server.people import issuing
-from tests.system.site import Site, now_ms, site, wait_for
+from tests.system.support.site import Site, now_ms, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 

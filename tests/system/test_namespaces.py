@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.cli.status import status_of
-from tests.system.faults import happen, make_faults
-from tests.system.hand_scanner import Answer, HandScanner
-from tests.system.ledger_checks import (
+from tests.system.support.faults import happen, make_faults
+from tests.system.support.hand_scanner import Answer, HandScanner
+from tests.system.support.ledger_checks import (
     Journals,
     Watch,
     check_clocks,
@@ -29,8 +29,8 @@ from tests.system.ledger_checks import (
     check_places,
     most_inside,
 )
-from tests.system.namespaces import SERVER, Cable, Network, why_none
-from tests.system.site import Ground, Site, site, wait_for
+from tests.system.support.namespaces import SERVER, Cable, Network, why_none
+from tests.system.support.site import Ground, Site, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 

@@ -12,8 +12,8 @@ from badges.admission import Denied
 from kiosk.supervisor.texts import SupervisorError
 from server.kiosks import relocation
 from server.occupancy import hall_control
-from tests.kiosk.door import reason
-from tests.system.nested_site import WORD, Nested, NestedDoor
+from tests.kiosk.support.door_fixture import reason
+from tests.system.support.nested_site import WORD, Nested, NestedDoor
 
 VENUE = """
 [[hall]]

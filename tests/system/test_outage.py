@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from server.demo.film.film import Shown, make_films
-from tests.system.site import Process, Site, site, wait_for
+from tests.system.support.site import Process, Site, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 

@@ -12,7 +12,7 @@ import pypdfium2
 import pytest
 from pyzbar import pyzbar
 
-from tests.system.site import Site, site
+from tests.system.support.site import Site, site
 from tests.system.test_doors import VENUE
 
 pytestmark = pytest.mark.system

@@ -21,9 +21,9 @@ from server.backup.critical_state import Keeper
 from server.event.directory import load_event
 from server.occupancy import hall_control, pools
 from server.storage.database import Database
-from tests.system.hand_scanner import HandScanner, open_screen
-from tests.system.ledger_checks import Journals, Watch, check_ledger, check_places
-from tests.system.site import Site, free_port, now_ms, site, wait_for
+from tests.system.support.hand_scanner import HandScanner, open_screen
+from tests.system.support.ledger_checks import Journals, Watch, check_ledger, check_places
+from tests.system.support.site import Site, free_port, now_ms, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 

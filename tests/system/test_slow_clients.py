@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.bench.doors import scan_steadily
-from tests.bench.load import Load, Timings, enrol_all, venue
+from tests.bench.load.load import Load, Timings, enrol_all, venue
 from tests.bench.slow import attack
-from tests.system.site import Site, wait_for
+from tests.system.support.site import Site, wait_for
 
 pytestmark = pytest.mark.system
 KIOSKS, CONNECTIONS, BODIES = 60, 3_000, 700

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from server.staff import pins, users
-from tests.system.hand_scanner import HandScanner
-from tests.system.site import Site, free_port, now_ms, site, wait_for
+from tests.system.support.hand_scanner import HandScanner
+from tests.system.support.site import Site, free_port, now_ms, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 

@@ -7,7 +7,7 @@ import cv2
 
 from kiosk.reader.passes import find_zbar, find_zxing
 from kiosk.reader.reader import Reader
-from tests.bench.eyes.cards import Gray
+from tests.bench.eyes.pictures.cards import Gray
 
 Read = Callable[[Gray], list[str]]
 OURS, ZXING, PYZBAR, OPENCV = "ours", "zxing-cpp", "pyzbar", "OpenCV"

@@ -18,10 +18,10 @@ from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
 from kiosk.run import Kiosk, Told
 from kiosk.screen import create_screen, serve_screen
-from tests.bench.eyes.cards import Card, Gray
-from tests.bench.eyes.films import FPS
-from tests.bench.eyes.scene import Pose, hall, place, put
-from tests.kiosk.door import NOON, badge, enrolled, hall_facts, orders, snapshot
+from tests.bench.eyes.pictures.cards import Card, Gray
+from tests.bench.eyes.pictures.films import FPS
+from tests.bench.eyes.pictures.scene import Pose, hall, place, put
+from tests.kiosk.support.door_fixture import NOON, badge, enrolled, hall_facts, orders, snapshot
 
 PLACES = 5000
 

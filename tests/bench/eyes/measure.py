@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tests.bench.eyes.cards import Gray
 from tests.bench.eyes.engines import ENGINES, OURS, SLOW, Read
-from tests.bench.eyes.films import FPS, KINDS, Film, film
-from tests.bench.eyes.stills import DIFFICULTIES, FULL_HD, HD, Still, still
+from tests.bench.eyes.pictures.cards import Gray
+from tests.bench.eyes.pictures.films import FPS, KINDS, Film, film
+from tests.bench.eyes.pictures.stills import DIFFICULTIES, FULL_HD, HD, Still, still
 
 HOLD_FRAMES = 8  # a badge held still for a quarter of a second
 SLOW_PART = 3  # slow engines get every third picture

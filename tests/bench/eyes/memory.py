@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.eyes.kiosks import Tape, badge_view, empty_views, jpegs, open_kiosk, watch
+from tests.bench.eyes.pictures.stills import HD
 from tests.bench.eyes.pipeline import _scratch
-from tests.bench.eyes.stills import HD
 
 BUILD = Path("build/bench")
 SETTLE_PART = 0.2  # of the time, in which caches fill

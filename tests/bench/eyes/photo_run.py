@@ -12,11 +12,11 @@ from typing import Any
 
 from kiosk.reader.photo import read_still
 from kiosk.reader.reader import Reader
-from tests.bench.eyes.cards import Gray
 from tests.bench.eyes.engines import opencv, pyzbar, zxing
 from tests.bench.eyes.measure import HOLD_FRAMES, percentiles
-from tests.bench.eyes.photo_kinds import KINDS
-from tests.bench.eyes.photos import Photo, photo
+from tests.bench.eyes.pictures.cards import Gray
+from tests.bench.eyes.pictures.photo_kinds import KINDS
+from tests.bench.eyes.pictures.photos import Photo, photo
 
 FIRST_NUMBER = 100  # those before it were looked at while the looks were chosen
 EACH = 4

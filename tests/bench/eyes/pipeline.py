@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from kiosk.run import Told
-from tests.bench.eyes.films import FPS
 from tests.bench.eyes.kiosks import Tape, badge_view, empty_views, jpegs, open_kiosk, watch
 from tests.bench.eyes.measure import percentiles
-from tests.bench.eyes.stills import HD
+from tests.bench.eyes.pictures.films import FPS
+from tests.bench.eyes.pictures.stills import HD
 
 FRAMES_EACH = 3  # in which a badge is in view
 

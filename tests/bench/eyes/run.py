@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.bench.eyes import measure, pipeline, table
-from tests.bench.eyes.stills import FULL_HD, HD
+from tests.bench.eyes.pictures.stills import FULL_HD, HD
 
 BUILD = Path("build/bench")
 FSYNC_BYTES = 8192  # about what a scan's commit writes

@@ -1,0 +1,191 @@
+"""The order of the checks, one by one, and which side of each border a case lies on."""
+
+from dataclasses import replace
+
+import pytest
+
+from badges.admission import Denied, Reason
+from badges.admission.decide import event_day
+from badges.admission.facts import Holder
+from tests.badges.admission.test_decide import (
+    BADGE,
+    DAY,
+    FACTS,
+    HALL,
+    INSIDE,
+    LATER,
+    MIDNIGHT,
+    NOON,
+    PRESS,
+    SESSION,
+    SPEAKER,
+    badge,
+    enter,
+    hall,
+)
+
+# All that can stand against an entry at once.
+EVERYTHING = replace(
+    FACTS,
+    hall=replace(HALL, closed=True, zones=0b10, facts_age_max_ms=1),
+    holder=Holder(revoked=True, highest_issue=9),
+    presence=INSIDE,
+    free_places=0,
+    key_expired=True,
+    kiosk_retired=True,
+    door_resting=True,
+    facts_age_ms=None,
+)
+# What each check answers, in their order, and what takes its reason away.
+IN_ORDER = [
+    (Reason.REVOKED, lambda facts: replace(facts, holder=Holder(highest_issue=9))),
+    (Reason.SUPERSEDED, lambda facts: replace(facts, holder=Holder())),
+    (Reason.NOT_VALID_TODAY, lambda facts: replace(facts, calendar=FACTS.calendar)),
+    (Reason.EXPIRED, lambda facts: replace(facts, key_expired=False)),
+    (Reason.NOT_ENTITLED, lambda facts: replace(facts, hall=replace(facts.hall, zones=0b1))),
+    (Reason.HALL_CLOSED, lambda facts: replace(facts, hall=replace(facts.hall, closed=False))),
+    (Reason.ALREADY_INSIDE, lambda facts: replace(facts, presence=None)),
+    (Reason.HALL_FULL, lambda facts: replace(facts, free_places=1)),
+    (Reason.KIOSK_RETIRED, lambda facts: replace(facts, kiosk_retired=False)),
+    (Reason.DOOR_RESTING, lambda facts: replace(facts, door_resting=False)),
+    (Reason.FACTS_TOO_OLD, lambda facts: replace(facts, facts_age_ms=0)),
+]
+
+
+def test_each_answer_stands_before_all_that_come_later() -> None:
+    known = replace(EVERYTHING, calendar=replace(FACTS.calendar, day_starts=(MIDNIGHT + DAY,) * 2))
+    for reason, without in IN_ORDER:
+        found = enter(known)
+        assert isinstance(found, Denied)
+        assert found.reason is reason
+        known = without(known)
+    assert not isinstance(enter(known), Denied)
+
+
+def test_full_comes_after_already_inside() -> None:
+    """Who is inside should hear that, and not wait for a place."""
+    known = replace(FACTS, presence=INSIDE, free_places=0)
+    assert enter(known).reason is Reason.ALREADY_INSIDE
+
+
+@pytest.mark.parametrize("zones", [0b01, 0b10, 0b11, 0b111])
+def test_any_zone_of_the_hall_is_enough(zones: int) -> None:
+    assert not isinstance(enter(hall(zones=0b11), badge(zones=zones)), Denied)
+
+
+def test_one_zone_of_several_is_enough() -> None:
+    assert not isinstance(enter(hall(zones=0b10), badge(zones=0b11)), Denied)
+    assert enter(hall(zones=0b100), badge(zones=0b11)).reason is Reason.NOT_ENTITLED
+
+
+def test_another_zone_s_holder_hears_who_is_admitted() -> None:
+    known = hall(zones=0b10, categories=frozenset({SPEAKER}))
+    assert enter(known) == Denied(Reason.NOT_ENTITLED, categories=frozenset({SPEAKER}))
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (MIDNIGHT - 1, None),
+        (MIDNIGHT, 0),
+        (MIDNIGHT + DAY - 1, 0),
+        (MIDNIGHT + DAY, 1),
+        (MIDNIGHT + 2 * DAY - 1, 1),
+        (MIDNIGHT + 2 * DAY, None),
+    ],
+)
+def test_midnight_belongs_to_the_day_that_begins(at: int, day: int | None) -> None:
+    assert event_day(FACTS.calendar.day_starts, at) == day
+
+
+@pytest.mark.parametrize(("valid_days", "at"), [(0b01, MIDNIGHT), (0b10, MIDNIGHT + DAY)])
+def test_a_badge_is_good_from_its_day_s_first_moment(valid_days: int, at: int) -> None:
+    known = replace(hall(categories=frozenset({BADGE.category}), sessions_only=False), sessions=())
+    mine = badge(valid_days=valid_days)
+    assert not isinstance(enter(known, mine, at=at), Denied)
+    assert enter(known, mine, at=at - 1).reason is Reason.NOT_VALID_TODAY
+    assert enter(known, mine, at=at + DAY).reason is Reason.NOT_VALID_TODAY
+
+
+@pytest.mark.parametrize(
+    ("at", "admitted"),
+    [
+        (SESSION.opens_at - 1, False),
+        (SESSION.opens_at, True),
+        (SESSION.closes_at - 1, True),
+        (SESSION.closes_at, False),
+    ],
+)
+def test_a_session_admits_from_its_opening_to_before_its_closing(at: int, admitted: bool) -> None:
+    assert isinstance(enter(replace(FACTS, sessions=(SESSION,)), at=at), Denied) is not admitted
+
+
+def test_the_session_that_opens_next_is_told_until_it_opens() -> None:
+    only = replace(FACTS, sessions=(LATER,))
+    before = enter(only, at=LATER.opens_at - 1)
+    assert before == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
+    assert not isinstance(enter(only, at=LATER.opens_at), Denied)
+
+
+def test_a_session_that_is_over_is_not_the_nearest() -> None:
+    """A speaker comes when the opening has just closed: the answer is about the next session."""
+    found = enter(badge=badge(category=SPEAKER), at=SESSION.closes_at)
+    assert found == Denied(
+        Reason.NOT_ENTITLED, session_id=6, categories=frozenset({BADGE.category, PRESS})
+    )
+
+
+def test_an_invitation_to_a_later_session_is_worth_waiting_for() -> None:
+    known = replace(FACTS, holder=Holder(invited_to=frozenset({6})), sessions=(LATER,))
+    found = enter(known, badge(category=SPEAKER))
+    assert found == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
+
+
+def test_a_hall_without_a_rule_of_its_own_is_shut_between_sessions() -> None:
+    """It is not for sessions alone, yet admits nobody besides."""
+    known = replace(hall(sessions_only=False), sessions=(LATER,))
+    found = enter(known)
+    assert found == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
+
+
+def test_one_place_is_enough_and_a_debt_is_none() -> None:
+    assert not isinstance(enter(replace(FACTS, free_places=1)), Denied)
+    for places in (0, -1):
+        assert enter(replace(FACTS, free_places=places)).reason is Reason.HALL_FULL
+
+
+def test_the_first_session_that_admits_is_the_one_recorded() -> None:
+    both = replace(
+        FACTS, sessions=(SESSION, replace(LATER, opens_at=NOON, closes_at=LATER.closes_at))
+    )
+    assert enter(both).session_id == 5
+    assert enter(replace(both, holder=Holder(refused_from=frozenset({5})))).session_id == 6
+
+
+def test_the_issue_that_is_known_is_not_superseded() -> None:
+    known = replace(FACTS, holder=Holder(highest_issue=BADGE.issue))
+    assert not isinstance(enter(known), Denied)
+
+
+def test_a_hall_for_others_forbids_and_a_hall_for_nobody_is_shut() -> None:
+    """With nothing left on the programme."""
+    others = replace(hall(categories=frozenset({SPEAKER})), sessions=())
+    assert enter(others) == Denied(Reason.NOT_ENTITLED, categories=frozenset({SPEAKER}))
+    by_name = replace(hall(sessions_only=False), sessions=())
+    assert enter(by_name) == Denied(Reason.NOT_ENTITLED)
+    assert enter(replace(FACTS, sessions=())) == Denied(Reason.HALL_CLOSED)
+
+
+def test_who_the_hall_admits_gets_in_beside_a_session_of_others() -> None:
+    mine = hall(categories=frozenset({SPEAKER}), sessions_only=False)
+    assert not isinstance(enter(mine, badge(category=SPEAKER)), Denied)
+    assert enter(mine, badge(category=PRESS)).reason is Reason.NOT_ENTITLED
+    refused = replace(mine, holder=Holder(refused_from=frozenset({5})))
+    assert enter(refused, badge(category=SPEAKER)).reason is Reason.NOT_ENTITLED
+    elsewhere = replace(mine, holder=Holder(refused_from=frozenset({6})))
+    assert not isinstance(enter(elsewhere, badge(category=SPEAKER)), Denied)
+
+
+def test_a_hall_for_sessions_alone_is_shut_between_them_to_its_own_categories_too() -> None:
+    mine = replace(hall(categories=frozenset({BADGE.category})), sessions=(LATER,))
+    assert enter(mine) == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)

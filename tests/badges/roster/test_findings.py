@@ -1,0 +1,225 @@
+"""What a roster leaves open is asked, and what was read otherwise than it stands is said."""
+
+import pytest
+
+from badges.roster.reader import Finding, Roster, RosterAnswers
+from badges.roster.same_name import name_key
+from tests.badges.roster.rosters import messages, read, read_cell
+
+
+def finding(roster: Roster, kind: str) -> Finding:
+    (found,) = [one for one in roster.findings if one.kind == kind]
+    return found
+
+
+def kinds(roster: Roster) -> dict[str, bool]:
+    """Whether each finding is open."""
+    return {one.kind: one.open for one in roster.findings}
+
+
+class TestRowNumbers:
+    @pytest.mark.parametrize("title", ["序号", "No.", "#", "Nr.", "№", "Ｎｏ．"])
+    def test_a_column_that_counts_rows_is_no_id(self, title):
+        roster = read(f"{title},name,category\n1,Anna,press\n2,Bo,press\n")
+        assert [row.external_id for row in roster.rows] == ["", ""]
+        assert kinds(roster) == {"row_number_column": False}
+        assert f"'{title}' numbers the rows" in roster.findings[0].message
+
+    @pytest.mark.parametrize(
+        "ids",
+        [
+            ["1", "2", "3"],
+            ["001", "002", "003"],
+            ["0", "1", "2"],
+            ["3", "1", "2"],
+            ["１", "２", "３"],
+            ["2", "3", "4"],  # the numbers of the lines
+            ["1", "", "2"],
+        ],
+        ids=" ".join,
+    )
+    def test_ids_that_only_number_the_rows_are_asked_about(self, ids):
+        text = "编号,name,category\n" + "".join(f"{one},A{one},press\n" for one in ids)
+        found = finding(read(text), "row_numbers")
+        assert found.open
+        assert "'编号' only numbers the rows" in found.message
+        ignored = read(text, answers=RosterAnswers(row_numbers="ignore"))
+        assert [row.external_id for row in ignored.rows] == ["", "", ""]
+        assert kinds(ignored) == {"row_numbers": False}
+        taken = read(text, answers=RosterAnswers(row_numbers="ids"))
+        assert [bool(row.external_id) for row in taken.rows] == [bool(one) for one in ids]
+        assert kinds(taken)["row_numbers"] is False
+
+    def test_a_mapping_does_not_make_them_ids(self):
+        roster = read(
+            "序号,name,category\n1,Anna,press\n2,Bo,press\n", mapping={"external_id": "序号"}
+        )
+        assert finding(roster, "row_numbers").open
+
+    @pytest.mark.parametrize("ids", [["7", "9"], ["1001", "1002"], ["1", "2", "4"], ["A1", "A2"]])
+    def test_real_ids(self, ids):
+        text = "id,name,category\n" + "".join(f"{one},A,press\n" for one in ids)
+        assert read(text).findings == ()
+
+
+class TestOrders:
+    @pytest.mark.parametrize(
+        ("title", "status", "kind"),
+        [
+            ("Order Status", "Canceled", "cancelled"),
+            ("Status", "canceled (paid fee)", "cancelled"),
+            ("Attendee Status", "Not Attending", "cancelled"),
+            ("Registration state", "Withdrawn", "cancelled"),
+            ("订单状态", "已退款", "cancelled"),
+            ("审核状态", "审核未通过", "cancelled"),
+            ("Canceled", "yes", "cancelled"),
+            ("是否取消", "是", "cancelled"),
+            ("Order status", "Pending", "pending"),
+            ("支付状态", "待支付", "pending"),
+            ("Status", "On waitlist", "pending"),
+        ],
+    )
+    def test_orders_that_do_not_stand(self, title, status, kind):
+        text = f"name,category,{title}\nAnna,press,\nBo,press,{status}\nCy,press,{status}\n"
+        roster = read(text)
+        found = finding(roster, kind)
+        assert (found.open, found.count) == (True, 2)
+        assert found.examples == (f"'{status}' in 2 rows, first in line 3",)
+        assert found.answers[0].startswith(f"--{kind} leave")
+        left = read(text, answers=RosterAnswers(**{kind: "leave"}))
+        assert [row.given_name for row in left.rows] == ["Anna"]
+        assert kinds(left) == {kind: False}
+        taken = read(text, answers=RosterAnswers(**{kind: "take"}))
+        assert len(taken.rows) == 3
+        assert kinds(taken) == {kind: False}
+
+    @pytest.mark.parametrize("status", ["Paid", "confirmed", "Attending", "已支付", "审核通过", ""])
+    def test_orders_that_stand(self, status):
+        assert read(f"name,category,status\nAnna,press,{status}\n").findings == ()
+
+    def test_words_that_are_not_known_are_named(self):
+        roster = read("name,category,status\nAnna,press,zugestellt\n")
+        assert len(roster.rows) == 1
+        found = finding(roster, "status_unknown")
+        assert not found.open
+        assert found.examples == ("'zugestellt' in 1 row, first in line 2",)
+
+    def test_one_of_several_columns_is_enough(self):
+        text = "name,category,order status,payment status\nAnna,press,paid,refunded\n"
+        assert finding(read(text), "cancelled").count == 1
+
+    def test_a_mapped_status_is_the_only_one(self):
+        text = "name,category,status,Zustand\nAnna,press,cancelled,ok\n"
+        assert kinds(read(text, mapping={"status": "Zustand"})) == {}
+
+    def test_whoever_cancelled_and_came_back_stands_once(self):
+        text = "name,category,email,status\nAnna,press,a@x.org,cancelled\nAnna,press,a@x.org,paid\n"
+        roster = read(text, answers=RosterAnswers(cancelled="leave"))
+        assert [row.line for row in roster.rows] == [3]
+        assert roster.problems == ()
+
+
+class TestSharedEmails:
+    TEXT = "name,category,email\nAnna,press,office@x.org\nBo,press,Office@x.org\nCy,press,\n"
+
+    def test_they_are_asked_about(self):
+        found = finding(read(self.TEXT), "shared_emails")
+        assert (found.open, found.count) == (True, 2)
+        assert found.examples == ("'office@x.org' in lines 2, 3",)
+
+    def test_and_taken(self):
+        roster = read(self.TEXT, answers=RosterAnswers(shared_emails=True))
+        assert len(roster.rows) == 3
+        assert kinds(roster) == {"shared_emails": False}
+
+    def test_with_ids_there_is_no_question(self):
+        text = "id,name,category,email\nR1,Anna,press,o@x.org\nR2,Bo,press,o@x.org\n"
+        assert read(text).findings == ()
+
+    def test_one_id_is_not_enough(self):
+        text = "id,name,category,email\nR1,Anna,press,o@x.org\n,Bo,press,o@x.org\n"
+        assert finding(read(text), "shared_emails").open
+
+    @pytest.mark.parametrize("name", ["Anna Lee", "anna  LEE", "Lee Anna", "Ａｎｎａ Lee"])
+    def test_one_person_in_two_rows_stays_a_problem(self, name):
+        roster = read(f"name,category,email\nAnna Lee,press,a@x.org\n{name},press,a@x.org\n")
+        assert messages(roster) == "line 3, email: the same as in line 2. Keep one"
+
+
+class TestNarrowed:
+    def test_wide_letters_and_digits(self):
+        text = "id,name,category,email\nＡ－１,Ａnna,ＰＲＥＳＳ,ａｎｎａ＠ｘ．ｏｒｇ\n"
+        roster = read(text)
+        (row,) = roster.rows
+        assert (row.external_id, row.email, row.category) == ("A-1", "anna@x.org", "press")
+        assert row.given_name == "Ａnna"  # a name is as its holder writes it
+        found = finding(roster, "narrowed")
+        assert (found.open, found.count) == (False, 2)
+        assert found.examples[0] == "line 2, external_id: 'Ａ－１' is 'A-1'"
+
+    def test_two_ways_to_write_one_id_are_one_id(self):
+        roster = read("id,name,category\nA1,Anna,press\nＡ１,Bo,press\n")
+        assert messages(roster) == "line 3, external_id: the same as in line 2. Keep one"
+
+    def test_wide_days_and_codes(self):
+        assert read_cell("days", "１－２").rows[0].days == (1, 2)
+        assert read_cell("zones", "ＶＩＰ", zones={"VIP"}).rows[0].zones == ("VIP",)
+        assert read_cell("country", "ｃｎ").rows[0].country == "CN"
+
+
+class TestCategories:
+    KNOWN = {
+        "delegate": ["Delegate", "代表", "D"],
+        "press": ["Press", "媒体", "P"],
+        "staff": ["Staff", "工作人员", "P"],
+    }
+
+    @pytest.mark.parametrize(
+        "cell", ["delegate", "Delegate", "代表", "d", "代表 Delegate", "代表/Delegate", "Ｄ"]
+    )
+    def test_by_any_of_its_names(self, cell):
+        roster = read_cell("category", cell, categories=self.KNOWN)
+        assert [row.category for row in roster.rows] == ["delegate"]
+
+    @pytest.mark.parametrize(
+        ("cell", "said"),
+        [
+            ("P", "'P' could be press or staff. Write the code"),
+            ("嘉宾", "'嘉宾' is no category. Use one of delegate, press, staff"),
+            ("代表 Press", "is no category"),
+        ],
+    )
+    def test_what_is_no_category(self, cell, said):
+        assert said in messages(read_cell("category", cell, categories=self.KNOWN))
+
+
+class TestTitleAbove:
+    def test_lines_above_the_titles_are_passed_over(self):
+        roster = read(
+            "2026 论坛参会名单,,\n（共两人）,,\n姓名,类别,单位\n王小明,press,港\n李雷,press,\n"
+        )
+        assert [(row.given_name, row.line) for row in roster.rows] == [("王小明", 4), ("李雷", 5)]
+        assert finding(roster, "header_line").message.startswith("the titles are in line 3")
+
+    def test_without_titles_the_first_line_is_named(self):
+        roster = read("List,,\nA,B,C\nAnna,press,x\n")
+        assert "no column for names" in messages(roster)
+        assert "'List'" in messages(roster)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("Anna", "Lee"), ("ANNA  LEE", ""), True),
+        (("Anna", "Lee"), ("Lee", "Anna"), True),
+        (("Jean-Luc", "O'Neil"), ("Jean Luc", "O Neil"), True),
+        (("小明", "王"), ("王小明", ""), True),
+        (("小明", "王"), ("王 小明", ""), True),
+        (("小明", "王"), ("明小", "王"), False),
+        (("王明", ""), ("明王", ""), False),
+        (("Anna", "Lee"), ("Anne", "Lee"), False),
+        (("Zoë", ""), ("Zoe", ""), False),
+    ],
+)
+def test_names_that_are_the_same(one, other, same):
+    assert (name_key(*one) == name_key(*other)) is same

@@ -1,0 +1,251 @@
+"""XLSX: read as the same roster in CSV would be, and no workbook can hurt the reader."""
+
+import datetime as dt
+import io
+import time
+import zipfile
+
+import openpyxl
+import pytest
+from openpyxl.worksheet.formula import ArrayFormula
+
+from badges.roster.reader import RosterAnswers, RosterError
+from badges.roster.xlsx_lines import cell_text
+from tests.badges.roster.rosters import messages, read
+
+MIDNIGHT = dt.datetime(2026, 1, 3)  # noqa: DTZ001 - a spreadsheet knows no zones
+
+
+def workbook(*rows: list[object], hidden_first: bool = False) -> bytes:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    if hidden_first:
+        sheet.sheet_state = "hidden"
+        sheet = book.create_sheet("Roster")
+    for row in rows:
+        sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    book.close()
+    return out.getvalue()
+
+
+def test_xlsx_reads_as_csv_does():
+    header = ["ID", "First name", "姓", "Company", "Category", "Days", None]
+    data = workbook(
+        [], header, [1001.0, "Anna", "Li", None, "Speaker", 2], [], [7, "Bo", "X", "Y", "press"]
+    )
+    roster = read(data)
+    assert roster.problems == ()
+    assert [(row.line, row.external_id, row.days) for row in roster.rows] == [
+        (3, "1001", (2,)),
+        (5, "7", None),
+    ]
+
+
+def test_xlsx_skips_hidden_sheets():
+    data = workbook(["name", "category"], ["Anna", "press"], hidden_first=True)
+    assert len(read(data).rows) == 1
+
+
+def test_xlsx_formulas_dates_and_errors_are_problems():
+    data = workbook(
+        ["name", "category", "days", "id"],
+        ['=HYPERLINK("x")', "press"],
+        [ArrayFormula("A3:A3", "=A1"), "press"],
+        ["Anna", "press", MIDNIGHT],
+        ["Bo", "press", None, 110101199001011234],
+        ["#REF!", "press"],
+        ["Cy", "press", None, None, "extra"],
+    )
+    roster = read(data)
+    assert [(problem.line, problem.column) for problem in roster.problems] == [
+        (2, "name"),
+        (3, "name"),
+        (4, "days"),
+        (5, "external_id"),
+        (6, "name"),
+        (7, None),
+    ]
+    assert roster.rows == ()
+    assert "'2026-01-03' does not name" in messages(roster)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (1001.0, "1001"),
+        (0.1 + 0.2, "0.3"),
+        (True, "true"),
+        (10**15, "1.00000000000000E+15"),
+        (MIDNIGHT, "2026-01-03"),
+        (MIDNIGHT.replace(hour=9, minute=30), "2026-01-03T09:30:00"),
+        (dt.time(9, 30), "09:30:00"),
+        (dt.timedelta(hours=26), "1 day, 2:00:00"),
+    ],
+)
+def test_cell_text(value, text):
+    assert cell_text(value) == text
+
+
+def repacked(data: bytes, **replaced: bytes) -> bytes:
+    """The workbook with some of its parts replaced, by the last word of their path."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for entry in old.namelist():
+            stem = entry.rsplit("/")[-1].removesuffix(".xml")
+            new.writestr(entry, replaced.get(stem, old.read(entry)))
+    return out.getvalue()
+
+
+def test_xlsx_bombs_and_damage():
+    good = workbook(["name", "category"], ["Anna", "press"])
+    with pytest.raises(RosterError, match="unpacks to 200,0.*the limits are"):
+        read(repacked(good, sheet1=bytes(200_000_000)))
+    laughs = "".join(f'<!ENTITY e{i + 1} "{f"&e{i};" * 10}">' for i in range(12))
+    bomb = f'<!DOCTYPE x [<!ENTITY e0 "ha">{laughs}]><worksheet>&e12;</worksheet>'
+    with pytest.raises(RosterError, match="is damaged"):
+        read(repacked(good, sheet1=bomb.encode()))
+    with pytest.raises(RosterError, match="is damaged"):
+        read(good[:-200])
+    with pytest.raises(RosterError, match="is damaged"):
+        read(repacked(good, workbook=b"<x"))
+
+
+def test_xlsx_that_claims_to_be_huge():
+    rows = (
+        '<dimension ref="A1:XFD1048576"/><sheetData>'
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>name</t></is></c>'
+        '<c r="B1" t="inlineStr"><is><t>category</t></is></c></row>'
+        '<row r="1048576"><c r="A1048576" t="inlineStr"><is><t>Anna</t></is></c>'
+        '<c r="B1048576" t="inlineStr"><is><t>press</t></is></c></row></sheetData>'
+    )
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    sheet = f'<worksheet xmlns="{space}">{rows}</worksheet>'.encode()
+    start = time.process_time()
+    roster = read(repacked(workbook(["x"]), sheet1=sheet))
+    assert [row.line for row in roster.rows] == [1_048_576]
+    assert time.process_time() - start < 10
+
+
+def test_zip_that_is_no_workbook():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    with pytest.raises(RosterError, match="not an XLSX workbook: save it"):
+        read(out.getvalue())
+
+
+class TestWhatASheetHides:
+    HEADER = ("name", "category", "company", "email")
+
+    def book(self) -> openpyxl.Workbook:
+        book = openpyxl.Workbook()
+        book.active.title = "Delegates"
+        for row in (
+            self.HEADER,
+            ["Anna", "press", "Port", None],
+            ["Bo", "press", None, None],
+            ["Cy", "press", None, None],
+            ["Di", "press", "Dock", None],
+        ):
+            book.active.append(row)
+        return book
+
+    def test_nothing_hidden_is_nothing_said(self):
+        assert read(saved(self.book())).findings == ()
+
+    def test_another_sheet(self):
+        book = self.book()
+        for title, rows in (("Speakers", 2), ("Empty", 0), ("old", 1)):
+            sheet = book.create_sheet(title)
+            for row in [self.HEADER, ["Eve", "speaker"]][:rows]:
+                sheet.append(row)
+        book["old"].sheet_state = "hidden"
+        data = saved(book)
+        (found,) = read(data).findings
+        assert (found.kind, found.open, found.count) == ("other_sheets", True, 2)
+        assert "only 'Delegates' is read (5 rows)" in found.message
+        assert found.examples == ("'Speakers', 2 rows", "'old', 1 rows, hidden")
+        roster = read(data, answers=RosterAnswers(sheet="speakers"))
+        assert [row.given_name for row in roster.rows] == ["Eve"]
+        assert [one.open for one in roster.findings] == [False]
+        with pytest.raises(RosterError, match=r"no sheet 'Guests': name one of 'Delegates', 'Spe"):
+            read(data, answers=RosterAnswers(sheet="Guests"))
+
+    def test_a_sheet_of_a_csv_file(self):
+        with pytest.raises(RosterError, match="is no workbook"):
+            read("name,category\n", answers=RosterAnswers(sheet="A"))
+
+    def test_an_empty_first_sheet_is_passed_over(self):
+        book = self.book()
+        book.create_sheet("Cover", 0)
+        assert len(read(saved(book)).rows) == 4
+
+    def test_hidden_and_filtered_rows(self):
+        book = self.book()
+        book.active.row_dimensions[3].hidden = True
+        book.active.row_dimensions[5].hidden = True
+        book.active.row_dimensions[9].hidden = True  # with nothing in it
+        data = saved(book)
+        (found,) = read(data).findings
+        assert (found.kind, found.open, found.count) == ("hidden_rows", True, 2)
+        assert found.examples == ("line 3", "line 5")
+        left = read(data, answers=RosterAnswers(hidden_rows="leave"))
+        assert [row.given_name for row in left.rows] == ["Anna", "Cy"]
+        taken = read(data, answers=RosterAnswers(hidden_rows="take"))
+        assert len(taken.rows) == 4
+        assert [one.open for one in (*left.findings, *taken.findings)] == [False, False]
+
+    def test_merged_organisations(self):
+        book = self.book()
+        book.active.merge_cells("C2:C4")
+        data = saved(book)
+        (found,) = read(data).findings
+        assert (found.kind, found.open, found.count) == ("merged", True, 2)
+        assert found.examples == ("organisation in 2 rows, first in line 3",)
+        filled = read(data, answers=RosterAnswers(merged="fill"))
+        assert [row.organisation for row in filled.rows] == ["Port", "Port", "Port", "Dock"]
+        blank = read(data, answers=RosterAnswers(merged="blank"))
+        assert [row.organisation for row in blank.rows] == ["Port", "", "", "Dock"]
+        assert [one.open for one in (*filled.findings, *blank.findings)] == [False, False]
+
+    def test_a_merged_name_is_one_persons(self):
+        book = self.book()
+        book.active["A3"] = None
+        book.active.merge_cells("A2:A3")
+        roster = read(saved(book), answers=RosterAnswers(merged="fill"))
+        assert "line 3, given_name: no name" in messages(roster)
+
+    def test_a_merged_title_above_the_titles(self):
+        book = self.book()
+        book.active.insert_rows(1)
+        book.active["A1"] = "2026 Forum"
+        book.active.merge_cells("A1:D1")
+        roster = read(saved(book))
+        assert [(row.given_name, row.line) for row in roster.rows][0] == ("Anna", 3)
+        assert [one.kind for one in roster.findings] == ["header_line"]
+        assert roster.problems == ()
+
+    def test_merged_cells_that_would_fill_the_memory(self):
+        book = self.book()
+        for _ in range(1_200):
+            book.active.append(["x", "press"])
+        good = saved(book)
+        ranges = '<mergeCell ref="C2:C1048576"/>' * 1_000
+        with zipfile.ZipFile(io.BytesIO(good)) as archive:
+            sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+        sheet = sheet.replace("</sheetData>", f"</sheetData><mergeCells>{ranges}</mergeCells>")
+        with pytest.raises(RosterError, match="over 1,000,000 cells are merged"):
+            read(repacked(good, sheet1=sheet.encode()))
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    book.close()
+    return out.getvalue()

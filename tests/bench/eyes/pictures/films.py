@@ -1,0 +1,153 @@
+"""Films of one badge that moves: each frame drawn anew, with the blur of that very moment."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from tests.bench.eyes.pictures import spoil
+from tests.bench.eyes.pictures.cards import Card, Gray, credential
+from tests.bench.eyes.pictures.scene import Pose, Shown, hall, place, put
+from tests.bench.eyes.pictures.stills import HD, SENSOR_NOISE, Rng
+
+FPS = 30
+EMPTY_FRAMES = 6  # of the hall alone, before the badge comes
+MODULES_MIN = 2.0  # pixels: a smaller code is in full view for nobody
+SHARP_MODULES = 0.6  # a blur below it is none
+MARGIN = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """Where the badge is in one frame, and how far it moves while the shutter is open."""
+
+    pose: Pose
+    blur_px: float
+    blur_degrees: float
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """Frames at 30 a second, and the truth about each (None: the hall alone)."""
+
+    kind: str
+    text: str
+    frames: list[Gray]
+    shown: list[Shown | None]
+
+    @property
+    def first_full_view(self) -> int:
+        """The first frame with all of the code in view, at 2 pixels a module or more."""
+        return next(
+            number
+            for number, shown in enumerate(self.shown)
+            if shown is not None and shown.whole and shown.module_px >= MODULES_MIN
+        )
+
+    @property
+    def sharp_frames(self) -> int:
+        whole = [shown for shown in self.shown if shown is not None and shown.whole]
+        return sum(shown.blur_modules < SHARP_MODULES for shown in whole)
+
+
+def _path(rng: Rng, count: int, size: tuple[int, int]) -> list[Pose]:
+    """From far and from one side to a hand's hold near the middle, fast and then slower."""
+    width, height = size
+    hold = Pose(
+        x=width * rng.uniform(0.38, 0.62),
+        y=height * rng.uniform(0.42, 0.58),
+        module_px=rng.uniform(3.0, 5.5) * width / 1280,
+        roll=rng.normal(0, 8),
+        yaw=rng.uniform(-25, 25),
+        pitch=rng.uniform(-25, 25),
+    )
+    side, rise = rng.choice([-1, 1]), rng.uniform(0.0, 0.35)
+    poses = []
+    for number in range(count):
+        left = (1 - number / (count - 1)) ** 2.2  # of the way
+        poses.append(
+            replace(
+                hold,
+                x=float(hold.x + side * left * width * 0.3),
+                y=float(hold.y + left * height * rise),
+                module_px=float(hold.module_px * (1 - 0.62 * left)),
+                roll=float(hold.roll + left * side * 20),
+            )
+        )
+    return poses
+
+
+def _moments(poses: list[Pose], rng: Rng, shutter: float) -> list[Moment]:
+    """`shutter` is the part of the time between two frames for which it is open."""
+    moments = []
+    for before, pose in zip([poses[0], *poses], poses, strict=False):
+        dx, dy = pose.x - before.x, pose.y - before.y
+        shake = rng.normal(0, 1.2, 2)  # a hand's, in pixels a frame
+        dx, dy = dx + shake[0], dy + shake[1]
+        degrees = float(np.degrees(np.arctan2(-dy, dx)))
+        moments.append(Moment(pose, float(np.hypot(dx, dy)) * shutter, degrees))
+    return moments
+
+
+def approach(rng: Rng, size: tuple[int, int]) -> list[Moment]:
+    """A badge is brought to the camera within a second, and held."""
+    poses = _path(rng, 24, size)
+    return _moments(poses + [poses[-1]] * 8, rng, rng.uniform(0.3, 0.9))
+
+
+def passing(rng: Rng, size: tuple[int, int]) -> list[Moment]:
+    """A badge is waved past, never still: 1.2 to 4 modules of blur in every frame."""
+    pose = _path(rng, 2, size)[-1]
+    speed, degrees = size[0] * rng.uniform(0.010, 0.018), rng.uniform(-20, 20)
+    moments = []
+    for number in range(24):
+        away = (number - 12) * speed
+        here = replace(
+            pose,
+            x=float(size[0] / 2 + away * np.cos(np.radians(degrees))),
+            y=float(size[1] / 2 - away * np.sin(np.radians(degrees))),
+        )
+        blur = rng.uniform(1.2, 4.0) * pose.module_px
+        moments.append(Moment(here, float(blur), float(degrees + rng.normal(0, 5))))
+    return moments
+
+
+def two_sharp(rng: Rng, size: tuple[int, int]) -> list[Moment]:
+    """Brought near and taken away again: sharp in two frames only, 3 to 8 modules of blur else."""
+    poses = _path(rng, 18, size)
+    poses = poses + poses[::-1][2:]
+    turning = {16, 17}
+    if rng.random() < 0.5:  # not one after the other
+        turning = {14, 18}
+    moments = []
+    for number, moment in enumerate(_moments(poses, rng, 0.5)):
+        modules = rng.uniform(0, 0.5) if number in turning else rng.uniform(3, 8)
+        moments.append(replace(moment, blur_px=float(modules * moment.pose.module_px)))
+    return moments
+
+
+KINDS = {"brought and held": approach, "waved past": passing, "two sharp frames": two_sharp}
+
+
+def film(kind: str, number: int, size: tuple[int, int] = HD) -> Film:
+    """Always the same one for the same arguments."""
+    rng = np.random.default_rng((list(KINDS).index(kind), number, size[0], 4))
+    text = credential(int(rng.integers(1, 100_000)))
+    card = Card(text, str(rng.choice(["badge", "badge", "badge", "phone", "dark phone"])))
+    behind = cv2.GaussianBlur(hall(size, number % 4), (0, 0), spoil.LENS_SIGMA_PX)
+    moments = KINDS[kind](rng, size)
+    frames = [_sensed(behind, rng) for _ in range(EMPTY_FRAMES)]
+    shown: list[Shown | None] = [None] * EMPTY_FRAMES
+    for moment in moments:
+        layer = place(card, moment.pose, size, MARGIN)
+        layer = spoil.moved(layer, moment.blur_px, moment.blur_degrees)
+        layer = spoil.blurred(layer, spoil.soft_kernel())
+        view = behind.copy()
+        put(view, layer)
+        frames.append(_sensed(view, rng))
+        shown.append(layer.shown)
+    return Film(kind, text, frames, shown)
+
+
+def _sensed(view: Gray, rng: Rng) -> Gray:
+    return spoil.finished(spoil.noisy(view, SENSOR_NOISE, rng))

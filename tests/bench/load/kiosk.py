@@ -1,0 +1,76 @@
+"""A kiosk of the load: what it sends and takes is what a real one does, heartbeats and places
+included.
+"""
+
+import asyncio
+import base64
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from badges.places.pool import Account, PoolKey
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, body_digest, request_message
+from kiosk.journal.orders import pool_order
+from tests.server.support.fake_door import Door
+from tests.system.support.site import now_ms
+
+HEALTH = wire.Health(version="1", frames_per_second=30.0, read_rate=0.9, disk_free_mb=20_000)
+
+
+def signed_request(door: Door, method: str, target: str, body: bytes) -> bytes:
+    door.counter += 1
+    stamp = RequestStamp(door.kiosk, 1, door.counter)
+    signature = base64.b64encode(door.key.sign(request_message(stamp, method, target, body)))
+    return (
+        f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n"
+        f"{stamp.KIOSK_HEADER}: {door.kiosk}/1\r\n{stamp.COUNTER_HEADER}: {stamp.counter}\r\n"
+        f"{stamp.SIGNATURE_HEADER}: {signature.decode()}\r\n"
+        f"{stamp.DIGEST_HEADER}: {body_digest(body)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+@dataclass
+class Kiosk:
+    """A door with its connection; its requests follow one another, as its counters must."""
+
+    door: Door
+    link: list = field(default_factory=list)  # reader and writer, once connected
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    sent_at: float = 0.0  # the last batch or heartbeat, by the monotonic clock
+    _log_size: int = 0
+    _accounts: dict[PoolKey, Account] = field(init=False)
+
+    def __post_init__(self) -> None:
+        hall = self.door.hall
+        self._accounts = {PoolKey(hall, override): Account() for override in (False, True)}
+
+    def scan(self, serial: int) -> int:
+        """Admit somebody; the record's sequence. There must be a place."""
+        key = PoolKey(self.door.hall)
+        self._accounts[key] = self._accounts[key].enter()
+        return self.door.scan(now_ms(), serial).seq
+
+    def batch(self) -> wire.ScanBatch:
+        """What was not acknowledged, with what it says of itself; nothing new: a heartbeat."""
+        self.sent_at = time.monotonic()
+        totals = [
+            wire.PlaceTotals(
+                key.hall_id, account.granted, account.returned, account.free, override=key.override
+            )
+            for key, account in self._accounts.items()
+        ]
+        return self.door.batch(now_ms(), places=totals, log_size=self._log_size, health=HEALTH)
+
+    def take(self, answer: wire.ScanAnswer) -> bool:
+        """Whether to send another at once."""
+        self.door.acked = answer.acked_seq
+        self._log_size = int(answer.checkpoint.split("\n", 2)[1])
+        return self.obey(answer.orders)
+
+    def obey(self, orders: Iterable[wire.PlaceOrder]) -> bool:
+        """Whether places went back, of which the server is to hear at once."""
+        before = self._accounts.copy()
+        for key, order in map(pool_order, orders):
+            self._accounts[key] = self._accounts[key].obey(order)
+        return any(self._accounts[key].returned > before[key].returned for key in before)

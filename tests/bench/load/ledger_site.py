@@ -1,0 +1,118 @@
+"""A ledger without a network: one hall, doors with the places that they need, batches sent
+straight to the writer.
+"""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from badges.admission.facts import Calendar
+from badges.places.pool import PoolKey
+from badges.transparency.merkle import chain_start
+from badges.wire import wire
+from server.feed import hub
+from server.kiosks import registry
+from server.ledger import ingest
+from server.occupancy import pools
+from server.storage.database import Database, connect
+from server.storage.migrations import migrate
+from tests.server.support.fake_door import Door
+
+NOW = 1_777_860_000_000
+DAY = 86_400_000
+CALENDAR = Calendar((NOW - DAY, NOW + DAY))
+PEOPLE = 20_000
+HALL = 1
+LIMIT = 9_000_000
+STAY_MS = 60_000
+STEP_MS = 10  # between two people; all of them take longer than a stay, so nobody is in twice
+
+
+def build(db: sqlite3.Connection, door: Door) -> None:
+    db.execute(
+        "INSERT INTO category (category, code, names, letter, colour)"
+        " VALUES (1, 'delegate', '{}', 'D', '#003366')"
+    )
+    db.execute(
+        "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+        " anti_passback, exits) VALUES (?, 'H1', '{}', ?, ?, 1, 0, 'hard', 'strict')",
+        (HALL, LIMIT, LIMIT),
+    )
+    db.execute("INSERT INTO hall_category VALUES (?, 1)", (HALL,))
+    hub.publish(db, wire.VenueChanged())
+    db.executemany(
+        "INSERT INTO attendee (serial, given_name, family_name, organisation, country, email,"
+        " category, valid_days, zones, flags, language, created_at)"
+        " VALUES (?, 'A', 'B', '', '', '', 1, 3, 1, 0, 'en', 0)",
+        ((serial,) for serial in range(PEOPLE)),
+    )
+    db.execute("INSERT INTO door VALUES (?, ?, ?, '{}', 'both')", (door.door, "west", HALL))
+    db.execute(
+        "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, head, created_at,"
+        " seen_at) VALUES (?, 1, ?, 'active', ?, ?, 0, ?)",
+        (door.kiosk, door.door, door.key.public.raw, chain_start(door.kiosk, 1), NOW),
+    )
+    kiosk = (door.kiosk, 1)
+    pools.enrol(db, HALL, kiosk)
+    before = pools.load(db, PoolKey(HALL))
+    pools.save(db, PoolKey(HALL), before, before.grant(kiosk, LIMIT))
+    door.granted = LIMIT
+
+
+class LedgerSite:
+    """One door that scans people in and out, and the ledger that takes it. Close it."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "event.db"
+        connection = connect(path)
+        migrate(connection)
+        connection.close()
+        self.database = Database(path)
+        self.door = Door("west", 1, HALL)
+        self.database.write(lambda db: build(db, self.door))
+        self._steps = 0
+
+    def close(self) -> None:
+        self.database.close()
+
+    def scan(self, count: int) -> None:
+        """People in and out again, each with a minute inside."""
+        for _ in range(count // 2):
+            self._steps += 1
+            at, serial = NOW + self._steps * STEP_MS, self._steps % PEOPLE
+            entry = self.door.scan(at, serial)
+            self.door.leave(at + STAY_MS, serial, self.door.ref(entry))
+
+    def batches(self, scans: int) -> list[wire.ScanBatch]:
+        """All that was not sent, signed."""
+        ends = range(self.door.acked, len(self.door.records), scans)
+        return [
+            self.door.batch(NOW, first + 1, min(len(self.door.records), first + scans))
+            for first in ends
+        ]
+
+    def send(self, batch: wire.ScanBatch) -> None:
+        """As the API hands it on; what was taken is let go of."""
+        door = self.door
+
+        def step(db: sqlite3.Connection) -> ingest.Ingested:
+            found = registry.sender(db, door.kiosk, door.generation)
+            assert found is not None
+            return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
+
+        acked = self.database.write(step).acked_seq
+        door.records[door.acked : acked] = [b""] * (acked - door.acked)
+        door.heads[door.acked : acked] = [b""] * (acked - door.acked)
+        door.acked = acked
+
+    def measure(self, count: int, scans: int) -> tuple[float, float]:
+        """Microseconds for each of `count` scans in batches of `scans`: on the clock, and of CPU
+        (the doors' signatures apart).
+        """
+        self.scan(count)
+        batches = self.batches(scans)
+        wall, cpu = time.perf_counter(), time.process_time()
+        for batch in batches:
+            self.send(batch)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        return wall / count * 1e6, cpu / count * 1e6

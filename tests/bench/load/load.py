@@ -1,0 +1,229 @@
+"""Kiosks on one event loop against one real server: feeds held open, scans posted with TLS and
+signatures.
+
+The load's own process shares the machine's cores with the server.
+"""
+
+import asyncio
+import os
+import re
+import resource
+import sqlite3
+import ssl
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from badges.transparency.merkle import chain_start
+from badges.wire import wire
+from kiosk.sync.upload import HEARTBEAT_S
+from server.occupancy import pools
+from tests.bench.load.kiosk import Kiosk, signed_request
+from tests.server.support.fake_door import Door
+from tests.system.support.site import Site, now_ms
+
+HALLS = 55
+DOORS_EACH = 6
+CONNECTS_AT_ONCE = 20
+_STAY = re.compile(rb'"kiosk":"([^"]+)","generation":\d+,"seq":(\d+)')
+
+
+def venue(capacity: int = 2_000) -> str:
+    """55 halls, each with as many doors as a forum's largest share needs."""
+    parts = []
+    for hall in range(HALLS):
+        parts.append(
+            f'[[hall]]\ncode = "h{hall}"\nname = "Hall {hall}"\n'
+            f"capacity = {capacity}\nfire_limit = {capacity + capacity // 10}\n"
+            'categories = ["delegate"]\nanti_passback = "off"\n'
+        )
+        parts += [
+            f'[[door]]\ncode = "h{hall}-{n}"\nhall = "h{hall}"\nname = "D{n}"\nmode = "both"\n'
+            for n in range(DOORS_EACH)
+        ]
+    return "".join(parts)
+
+
+def enrol_all(site: Site, count: int) -> list[Door]:
+    """Kiosks as if they had been enrolled, spread over the halls; two to a hall at the least."""
+    rows = site.query("SELECT door_id, hall_id FROM door ORDER BY door_id")
+    halls = min(HALLS, count // 2)
+    rows = [row for row in rows if row[1] in sorted({hall for _, hall in rows})[:halls]]
+    by_hall = sorted(rows, key=lambda row: (row[0] % DOORS_EACH, row[1]))[:count]
+    doors = [Door(f"k{n}", door, hall) for n, (door, hall) in enumerate(by_hall)]
+
+    def step(db: sqlite3.Connection) -> None:
+        for door in doors:
+            db.execute(
+                "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, head,"
+                " created_at, seen_at) VALUES (?, 1, ?, 'active', ?, ?, 0, ?)",
+                (
+                    door.kiosk,
+                    door.door,
+                    door.key.public.raw,
+                    chain_start(door.kiosk, 1),
+                    now_ms(),
+                ),
+            )
+            pools.enrol(db, door.hall, (door.kiosk, 1))
+
+    site.write(step)
+    return doors
+
+
+@dataclass
+class Timings:
+    """What one stretch of time saw, in ms."""
+
+    acks_ms: list[float] = field(default_factory=list)
+    delays_ms: list[float] = field(default_factory=list)
+
+
+class Load:
+    """The kiosks' side. `timings` is where what happens now is kept; None: nowhere."""
+
+    def __init__(self, port: int, doors: list[Door], cursor: int) -> None:
+        self.port = port
+        self.kiosks = [Kiosk(door) for door in doors]
+        self.cursor = cursor
+        self.timings: Timings | None = None
+        self._sent_at: dict[tuple[str, int], float] = {}
+        self.batches = 0
+        self._tasks: list[asyncio.Task] = []
+        self._open_feeds = 0
+        self._context = ssl.create_default_context()
+        self._context.check_hostname = False
+        self._context.verify_mode = ssl.CERT_NONE
+
+    async def open(self) -> None:
+        """Hold every feed, take the first places, and go on with heartbeats."""
+        ready = asyncio.Semaphore(CONNECTS_AT_ONCE)
+        feeds = [asyncio.create_task(self._listen(kiosk, ready)) for kiosk in self.kiosks]
+        self._tasks = feeds
+        while self._open_feeds < len(self.kiosks):  # a kiosk's counters must arrive in order
+            for feed in feeds:
+                if feed.done():
+                    feed.result()
+            await asyncio.sleep(0.05)
+        for kiosk in self.kiosks:
+            await self._tell(kiosk)
+        self._tasks += [asyncio.create_task(self._beat(kiosk)) for kiosk in self.kiosks]
+
+    async def close(self) -> None:
+        """Raises what went wrong in the meantime."""
+        for task in self._tasks:
+            task.cancel()
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        for kiosk in self.kiosks:
+            for writer in kiosk.link[1:]:
+                writer.close()
+        for error in ended:
+            if not isinstance(error, asyncio.CancelledError | None):
+                raise error
+
+    async def scan(self, kiosk: Kiosk, serial: int) -> None:
+        """One scan, sent at once."""
+        async with kiosk.lock:
+            timings = self.timings
+            start = time.perf_counter()
+            self._sent_at[kiosk.door.kiosk, kiosk.scan(serial)] = start
+            again = await self.post(kiosk, kiosk.batch())
+            if timings is not None:
+                timings.acks_ms.append((time.perf_counter() - start) * 1000)
+        if again:
+            await self._tell(kiosk)
+
+    async def post(self, kiosk: Kiosk, batch: wire.ScanBatch) -> bool:
+        """Send a batch and take the answer. Whether the kiosk sends another at once."""
+        if not kiosk.link:
+            kiosk.link.extend(await self._connect())
+        reader, writer = kiosk.link
+        writer.write(signed_request(kiosk.door, "POST", "/api/scans", wire.encode(batch)))
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line.split(b":")[1])
+            for line in head.lower().split(b"\r\n")
+            if line.startswith(b"content-length")
+        )
+        raw = await reader.readexactly(length)
+        assert b" 200 " in head[:20], raw
+        self.batches += 1
+        return kiosk.take(wire.decode(raw, wire.ScanAnswer))
+
+    async def _tell(self, kiosk: Kiosk) -> None:
+        """Heartbeats for as long as places go back."""
+        again = True
+        while again:
+            async with kiosk.lock:
+                again = await self.post(kiosk, kiosk.batch())
+
+    async def _beat(self, kiosk: Kiosk) -> None:
+        """A heartbeat whenever nothing else was sent for as long."""
+        while True:
+            left = kiosk.sent_at + HEARTBEAT_S - time.monotonic()
+            if left > 0:
+                await asyncio.sleep(left)
+            else:
+                await self._tell(kiosk)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port, ssl=self._context)
+
+    async def _listen(self, kiosk: Kiosk, ready: asyncio.Semaphore) -> None:
+        async with ready:
+            reader, writer = await self._connect()
+            target = f"/api/feed?after={self.cursor}"
+            writer.write(signed_request(kiosk.door, "GET", target, b""))
+            await reader.readuntil(b": open")
+            self._open_feeds += 1
+        told: set[asyncio.Task] = set()
+        try:
+            while line := await reader.readline():
+                if b'"stay_opened"' in line:
+                    self._heard(line, kiosk.door)
+                elif b'"places"' in line:
+                    change = wire.decode_change(line.removeprefix(b"data:").strip())
+                    assert isinstance(change, wire.PlacesOrdered)
+                    if kiosk.obey([change.order]):
+                        task = asyncio.create_task(self._tell(kiosk))
+                        told.add(task)
+                        task.add_done_callback(told.discard)
+        finally:
+            writer.close()
+
+    def _heard(self, line: bytes, door: Door) -> None:
+        at = time.perf_counter()
+        found = _STAY.search(line)  # all of it as JSON would cost the server its cores
+        assert found is not None, line
+        kiosk = found[1].decode()
+        sent = self._sent_at.get((kiosk, int(found[2])))
+        if kiosk != door.kiosk and self.timings is not None and sent is not None:
+            self.timings.delays_ms.append((at - sent) * 1000)
+
+
+def quantiles(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    if not ordered:
+        return {}
+    shares = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
+    return {
+        name: round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 1)
+        for name, share in shares
+    }
+
+
+def used(pid: int) -> tuple[float, float]:
+    """CPU seconds and resident megabytes of a process and its children."""
+    pids = [pid, *_children(pid)]
+    ticks = os.sysconf("SC_CLK_TCK")
+    cpu, pages = 0.0, 0
+    for one in pids:
+        fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+        cpu += (int(fields[11]) + int(fields[12])) / ticks
+        pages += int(Path(f"/proc/{one}/statm").read_text().split()[1])
+    return cpu, pages * resource.getpagesize() / 1e6
+
+
+def _children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]

@@ -1,0 +1,115 @@
+"""Small wrong changes of the code that keeps the promises: do the tests notice each of them?
+
+A change that can't be told from the right code by any behaviour stands with the reason in
+equivalent.toml. `MUTANTS="badges/places/pool.py server"` chooses files or packages,
+`MUTANTS_SHARE=20` tries that many percent of each file's, by a fixed draw.
+"""
+
+import json
+import os
+import random
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from tests.bench.mutation.made import Mutant, Source
+from tests.bench.mutation.tried import KILLED, Found, attempt, ready
+
+ROOT = Path(__file__).parents[3]
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+OUT = ROOT / "build" / "bench"
+BADGES = (
+    "badges/places/pool.py", "badges/admission/decide.py", "badges/credential/credential.py",
+    "badges/transparency/merkle.py",
+)  # fmt: skip
+KIOSK = (
+    "kiosk/door/admit.py", "kiosk/door/facts.py", "kiosk/door/repeats.py",
+    "kiosk/journal/journal.py", "kiosk/journal/transaction.py", "kiosk/sync/upload.py",
+    "kiosk/replica/replica.py", "kiosk/sync/signer.py",
+)  # fmt: skip
+SERVER = (
+    "server/ledger/ingest.py", "server/ledger/batch.py", "server/occupancy/stays.py",
+    "server/occupancy/unmatched_exits.py", "server/occupancy/pools.py",
+    "server/occupancy/kiosk_accounts.py", "server/occupancy/grants.py",
+    "server/storage/database.py", "server/web/lanes.py", "server/web/api/scans.py",
+    "server/web/auth.py", "server/web/security.py", "badges/places/signed.py",
+)  # fmt: skip
+# The tests of each package that are about these files, and take seconds rather than minutes.
+TESTS = {
+    "badges": ("admission", "credential", "places", "transparency"),
+    "kiosk": ("config", "door", "journal", "replica", "supervisor", "sync"),
+    "server": ("backup", "event", "feed", "kiosks", "ledger", "occupancy", "storage", "web"),
+}
+LEFT_OUT = ("test_power_cut.py", "test_threads_ending.py")
+
+
+def tests_of(package: str) -> list[str]:
+    """The test files of a package that try its mutants."""
+    rooms = [ROOT / "tests" / package / room for room in TESTS[package]]
+    found = sorted(path for room in rooms for path in room.rglob("test_*.py"))
+    return [path.relative_to(ROOT).as_posix() for path in found if path.name not in LEFT_OUT]
+
+
+def equivalents() -> dict[str, str]:
+    """Names of mutants that behave as the right code does, each with the reason."""
+    rows = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get("equivalent", [])
+    return {f"{row['where']}: {row['change']}": row["why"] for row in rows}
+
+
+def sampled(mutants: list[Mutant], percent: int) -> list[Mutant]:
+    """A share of them that is the same each time."""
+    count = max(1, round(len(mutants) * percent / 100)) if mutants else 0
+    chosen = random.Random(mutants[0].file if mutants else "").sample(range(len(mutants)), count)
+    return [mutants[index] for index in sorted(chosen)]
+
+
+def row(file: str, tried: list[Mutant], found: Found, same: dict[str, str]) -> dict[str, object]:
+    """A file's line in the table. `percent` is of those that a test could notice."""
+    names = [mutant.name for mutant in tried]
+    killed = sum(found[name] == KILLED for name in names)
+    alike = sum(found[name] != KILLED and name in same for name in names)
+    lives = [
+        f"{mutant.line}: {mutant.name}"
+        for mutant in tried
+        if found[mutant.name] != KILLED and mutant.name not in same
+    ]
+    share = 100 * (killed + alike) / len(names) if names else 100.0
+    return {
+        "file": file, "mutants": len(names), "killed": killed, "equivalent": alike,
+        "survived": len(lives), "percent": round(share, 1), "survivors": lives,
+    }  # fmt: skip
+
+
+def run() -> dict[str, object]:
+    """One row for each file; survivors by name in build/bench/mutants.json."""
+    wanted = tuple(os.environ.get("MUTANTS", "").split()) or ("badges", "kiosk", "server")
+    percent = int(os.environ.get("MUTANTS_SHARE", "100"))
+    OUT.mkdir(parents=True, exist_ok=True)
+    os.environ["MUTANTS_LOG"] = str(OUT / "mutants.log")
+    same = equivalents()
+    rows = []
+    ready()
+    for package, every in (("badges", BADGES), ("kiosk", KIOSK), ("server", SERVER)):
+        files = [file for file in every if file.startswith(wanted)]
+        if not files:
+            continue
+        sources = {file: Source(ROOT, file) for file in files}
+        made = {file: source.mutants for file, source in sources.items()}
+        stale = sorted(
+            name
+            for name in same
+            if name.split()[0] in made
+            and not any(name == one.name for one in made[name.split()[0]])
+        )
+        for name in stale:
+            sys.stderr.write(f"not made any more, so strike it out: {name}\n")
+        tried = {file: sampled(mutants, percent) for file, mutants in made.items()}
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["MUTANTS_TMP"] = home
+            every_one = [mutant for mutants in tried.values() for mutant in mutants]
+            found = attempt(sources, every_one, tests_of(package))
+        rows += [row(file, tried[file], found, same) for file in files]
+        (OUT / "mutants.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False))
+    table = [{key: value for key, value in one.items() if key != "survivors"} for one in rows]
+    return {"mutants": table, "percent_tried": percent}

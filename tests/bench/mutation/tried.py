@@ -1,0 +1,361 @@
+"""Mutants tried by the tests: whether any of those that run the changed function then fails.
+
+A test run is collected once. One forked child finds out which test calls which functions and how
+long it takes. Then each mutant gets a child of its own, which puts the changed code into the
+functions that are there already and runs the quickest tests first, until one fails. What runs at
+import (constants, defaults) needs a child that imports all again.
+"""
+
+import gc
+import importlib
+import json
+import os
+import re
+import resource
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType, ModuleType
+
+import _pytest.main
+import pytest
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
+
+from tests.bench.mutation.made import MODULE, Mutant, Source
+
+CHILDREN = 2
+CPU_S = 15.0  # besides eight times what the tests took; then the mutant hangs
+WALL_S = 90.0  # besides eight times, too: it waits for what does not come
+LIVES, FAILED, ELSEWHERE = 0, 1, 98  # how a child ends; ELSEWHERE: its code can't be put in
+KILLED, SURVIVED = "killed", "survived"
+HEAVY = (
+    "flask", "flask_wtf", "flask_limiter", "flask_babel", "waitress", "nacl.bindings", "argon2",
+    "cryptography.x509", "sqlite_utils", "hypothesis.stateful", "cv2", "zxingcpp", "apsw",
+)  # fmt: skip
+QUIET = ["-q", "-s", "-p", "no:cacheprovider", "-o", "timeout=0", "-o", "addopts=",
+         "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fmt: skip
+
+Found = dict[str, str]  # what became of each mutant, by its name
+Calls = dict[str, tuple[float, list[str]]]  # of each test: seconds, and "file function" called
+
+
+def in_child(work: Callable[[], int], limit_s: float | None = None) -> int:
+    """Start `work` in a forked child with a temporary directory of its own; its process id."""
+    child = os.fork()
+    if child:
+        return child
+    code = 99
+    try:
+        home = tempfile.mkdtemp(prefix="mutant-", dir=os.environ["MUTANTS_TMP"])
+        tempfile.tempdir = os.environ["PYTEST_DEBUG_TEMPROOT"] = home
+        told = os.environ["MUTANTS_LOG"] if limit_s is None else os.devnull
+        out = os.open(told, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        for stream in (1, 2):
+            os.dup2(out, stream)
+        if limit_s is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit_s), int(limit_s) + 1))
+        code = work()
+    except Exception:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        shutil.rmtree(home, ignore_errors=True)
+        os._exit(code)
+
+
+class Children:
+    """A few at a time, each with a deadline. `done` is told how each ended: LIVES is a survivor."""
+
+    def __init__(self, done: Callable[[str, int], None]) -> None:
+        self._done = done
+        self._running: dict[int, tuple[str, float]] = {}
+
+    def start(self, name: str, work: Callable[[], int], expected_s: float) -> None:
+        while len(self._running) >= CHILDREN:
+            self._look()
+        child = in_child(work, CPU_S + 8 * expected_s)
+        self._running[child] = (name, time.monotonic() + WALL_S + 8 * expected_s)
+
+    def finish(self) -> None:
+        while self._running:
+            self._look()
+
+    def end(self) -> None:
+        """Leave none behind where this process is interrupted."""
+        for child in self._running:
+            os.kill(child, 9)
+
+    def _look(self) -> None:
+        for child, (name, deadline) in list(self._running.items()):
+            if time.monotonic() > deadline:
+                os.kill(child, 9)
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                del self._running[child]
+                self._done(name, os.waitstatus_to_exitcode(status))
+        time.sleep(0.02)
+
+
+class Watcher:
+    """Notes which functions of the files each test calls."""
+
+    def __init__(self, paths: dict[str, str]) -> None:
+        self._paths = paths
+        self.calls: Calls = {}
+        self.failed: set[str] = set()
+        self._now: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.add(report.nodeid)
+
+    def _called(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename in self._paths:
+            outer = frame.f_code.co_qualname.split(".<locals>")[0]
+            self._now.add(f"{self._paths[frame.f_code.co_filename]} {outer}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._now = set()
+        began = time.process_time()
+        threading.setprofile(self._called)
+        sys.setprofile(self._called)
+        try:
+            return (yield)
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)
+            took = time.process_time() - began
+            self.calls[item.nodeid] = (took, sorted(self._now))
+
+
+class Living:
+    """The functions of the files that are in memory, and where each of them stands."""
+
+    def __init__(self, paths: Collection[str]) -> None:
+        gc.unfreeze()  # what is frozen is not listed
+        self._found: dict[tuple[str, str], list[FunctionType]] = {}
+        for one in gc.get_objects():
+            if isinstance(one, FunctionType) and one.__code__.co_filename in paths:
+                scope = one.__code__.co_qualname.split(".<locals>")[0]
+                self._found.setdefault((one.__code__.co_filename, scope), []).append(one)
+        gc.freeze()
+
+    def patch(self, path: str, scope: str, code: CodeType) -> bool:
+        """Give them their code in `code`; False where they can't take it."""
+        new = {(one.co_qualname, one.co_firstlineno): one for one in _codes(code)}
+        found = False
+        for function in self._found.get((path, scope), []):
+            key = function.__code__.co_qualname, function.__code__.co_firstlineno
+            if key in new:
+                try:
+                    function.__code__ = new[key]
+                except ValueError:  # it closes over other names
+                    return False
+                found = True
+        return found
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+class Trial:
+    """The run that is collected once: `wanted` mutants of `sources` by the tests in it."""
+
+    def __init__(self, sources: dict[str, Source], wanted: Sequence[Mutant], found: Found) -> None:
+        self._sources = sources
+        self._wanted = wanted
+        self.found = found
+        self.later: list[str] = []  # those that need a fresh import
+        self.calls: Calls = {}
+        self._living = Living(())
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.calls = self._watched(session)
+        self._living = Living({source.path for source in self._sources.values()})
+        children = Children(self._done)
+        try:
+            for number, mutant in enumerate(self._wanted):
+                if number % 50 == 0:
+                    say(f"{number} of {len(self._wanted)} begun")
+                self._start(children, session, mutant)
+            children.finish()
+        finally:
+            children.end()
+        say(f"{len(self.found)} killed in place, {len(self.later)} to try by a fresh import")
+        return True
+
+    def _start(self, children: Children, session: pytest.Session, mutant: Mutant) -> None:
+        tests = self.tests_of(f"{mutant.file} {mutant.scope}")
+        if mutant.scope.startswith(MODULE) or not tests:
+            self.later.append(mutant.name)
+        else:
+            took = sum(self.calls[test][0] for test in tests)
+            children.start(mutant.name, self._work(session, mutant, tests), took)
+
+    def _done(self, name: str, code: int) -> None:
+        """A survivor is tried again by a fresh import: its tests may ask at their own import."""
+        if code in (LIVES, ELSEWHERE):
+            self.later.append(name)
+        else:
+            self.found[name] = KILLED
+
+    def tests_of(self, function: str) -> list[str]:
+        """The tests that call it, the quickest first."""
+        calling = [test for test, (_, called) in self.calls.items() if function in called]
+        return sorted(calling, key=lambda test: self.calls[test][0])
+
+    def _watched(self, session: pytest.Session) -> Calls:
+        path = Path(os.environ["MUTANTS_TMP"]) / "calls.json"
+
+        def work() -> int:
+            watcher = Watcher({source.path: file for file, source in self._sources.items()})
+            session.config.pluginmanager.register(watcher)
+            _pytest.main.pytest_runtestloop(session)
+            path.write_text(json.dumps([watcher.calls, sorted(watcher.failed)]))
+            return LIVES
+
+        os.waitpid(in_child(work), 0)
+        calls, failed = json.loads(path.read_text())
+        for test in failed:
+            say(f"left out, for it fails without any change when it is watched: {test}")
+        return {
+            test: (took, called) for test, (took, called) in calls.items() if test not in failed
+        }
+
+    def _work(self, session: pytest.Session, mutant: Mutant, tests: list[str]) -> Callable[[], int]:
+        def work() -> int:
+            source = self._sources[mutant.file]
+            if not self._living.patch(source.path, mutant.scope, source.compiled(mutant)):
+                return ELSEWHERE
+            items = {item.nodeid: item for item in session.items}
+            session.items = [items[test] for test in tests]
+            return _run(session)
+
+        return work
+
+
+def _run(session: pytest.Session) -> int:
+    session.config.option.maxfail = 1
+    session.testsfailed = 0
+    with suppress(session.Failed, session.Interrupted):
+        _pytest.main.pytest_runtestloop(session)
+    return FAILED if session.testsfailed else LIVES
+
+
+class _Changed(MetaPathFinder, Loader):
+    """Imports one file with a change in it."""
+
+    def __init__(self, source: Source, mutant: Mutant) -> None:
+        self._module = mutant.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        self._path = source.path
+        self._code = source.compiled(mutant)
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        if name != self._module:
+            return None
+        return spec_from_file_location(name, self._path, loader=self)
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self._code, module.__dict__)
+
+
+class _Chosen:
+    """Runs the tests that pass without a change alone, and those that call the file first."""
+
+    def __init__(self, order: list[str], passing: Collection[str]) -> None:
+        self.order = {test: place for place, test in enumerate(order)}
+        self._passing = passing
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.nodeid in self._passing]
+        items.sort(key=lambda item: self.order.get(item.nodeid, len(self.order)))
+
+
+def note(found: Found, name: str, code: int) -> None:
+    found[name] = SURVIVED if code == LIVES else KILLED
+    if code == LIVES:
+        say(f"{found[name]}: {name}")
+
+
+def say(line: str) -> None:
+    with open(os.environ["MUTANTS_LOG"], "a", encoding="utf-8") as log:
+        log.write(line + "\n")
+
+
+def ready() -> None:
+    """What every child needs is imported once; Hypothesis neither shrinks nor remembers."""
+    for name in HEAVY:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    hypothesis_settings.register_profile(
+        "mutants", phases=[Phase.explicit, Phase.generate], database=None, derandomize=True,
+        deadline=None,
+    )  # fmt: skip
+    hypothesis_settings.load_profile("mutants")
+
+
+def attempt(sources: dict[str, Source], wanted: list[Mutant], tests: list[str]) -> Found:
+    """Try the wanted mutants of the files by these tests, and say what became of each."""
+    home = os.environ["MUTANTS_TMP"]
+    path = Path(home) / "found.json"
+
+    def work() -> int:
+        trial = Trial(sources, wanted, {})
+        pytest.main([*QUIET, *tests], plugins=[trial])
+        path.write_text(json.dumps([trial.found, trial.later, trial.calls]))
+        return 0
+
+    os.waitpid(in_child(work), 0)
+    found, left, calls = json.loads(path.read_text())
+    children = Children(partial(note, found))
+    by_name = {mutant.name: mutant for mutant in wanted}
+    for name in left:
+        mutant = by_name[name]
+        mine = {
+            test: took
+            for test, (took, called) in calls.items()
+            if any(one.startswith(f"{mutant.file} ") for one in called)
+        }
+        asking = [file for file in tests if _names(file, mutant.file)]
+        took = sum(
+            calls[test][0] for test in calls if test in mine or test.startswith(tuple(asking))
+        )
+        order = sorted(mine, key=lambda test: mine[test])
+        work = _fresh(sources[mutant.file], mutant, asking, _Chosen(order, calls.keys()))
+        children.start(name, work, took + 5)
+    children.finish()
+    return found
+
+
+def _names(test_file: str, file: str) -> bool:
+    """Whether the tests speak of the module: they may ask it while they are imported."""
+    return bool(re.search(rf"\b{Path(file).stem}\b", Path(test_file).read_text(encoding="utf-8")))
+
+
+def _fresh(source: Source, mutant: Mutant, asking: list[str], chosen: _Chosen) -> Callable[[], int]:
+    def work() -> int:
+        sys.meta_path.insert(0, _Changed(source, mutant))
+        files = sorted({test.split("::")[0] for test in chosen.order} | set(asking))
+        failed = pytest.main([*QUIET, "-x", *files], plugins=[chosen])
+        return FAILED if failed else LIVES
+
+    return work

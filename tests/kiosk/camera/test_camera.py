@@ -1,0 +1,167 @@
+"""The camera's thread: pacing, newest first, and a source that goes and comes."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from kiosk.camera.camera import Camera, CameraError, CameraStatus, Wish, parse_source
+from kiosk.texts.messages import as_message
+from tests.kiosk.camera.webcams import QUICK, WEBCAM, FakeCapture, Plug, changing, wait_for
+from tests.kiosk.support.pictures import plain, write_photos, write_video
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "door.avi")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "photos")
+
+
+# Files and folders
+
+
+def test_a_video_is_paced_by_its_time_stamps_and_ends(video: Path) -> None:
+    began = time.monotonic()
+    with Camera(parse_source(str(video))) as camera:
+        status = wait_for(camera, lambda s: s.state == "ended")
+        assert 0.35 < time.monotonic() - began < 3
+        assert (status.frames, status.width, status.height) == (20, 64, 48)
+        assert status.message is None
+        last = camera.latest(0, 0)
+        assert last is not None
+        assert last.number == 20
+        assert abs(int(last.picture.mean()) - 190) < 5
+        assert camera.latest(20, 0.01) is None
+
+
+def test_each_frame_comes_once_in_order(video: Path) -> None:
+    numbers, after = [], 0
+    with Camera(parse_source(str(video))) as camera:
+        while (frame := camera.latest(after, 0.5)) is not None:
+            numbers.append(after := frame.number)
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 20
+    assert len(numbers) > 10
+
+
+def test_a_slow_taker_gets_the_newest(video: Path) -> None:
+    with Camera(parse_source(str(video))) as camera:
+        first = camera.latest(0, 5)
+        assert first is not None
+        time.sleep(0.2)
+        later = camera.latest(first.number, 1)
+        assert later is not None
+        assert later.number > first.number + 3
+        assert later.captured_at - first.captured_at > 0.1
+
+
+def test_a_loop_goes_on(video: Path) -> None:
+    with Camera(parse_source(str(video)), loop=True) as camera:
+        status = wait_for(camera, lambda s: s.frames > 25)
+    assert status.state == "live"
+
+
+def test_a_folder_shows_each_photo_for_its_time(photos: Path) -> None:
+    with Camera(parse_source(str(photos)), Wish(photo_s=0.3)) as camera:
+        first = camera.latest(0, 5)
+        status = wait_for(camera, lambda s: s.state == "ended")
+        last = camera.latest(0, 0)
+    assert first is not None
+    assert last is not None
+    assert status.frames == 6  # 2 photos, 0.3 s at 10 a second; the broken one is passed over
+    assert (int(first.picture.mean()), int(last.picture.mean())) == (50, 150)
+    assert 0.45 < last.captured_at - first.captured_at < 2
+
+
+def test_a_file_that_is_no_video_ends_with_a_message(tmp_path: Path) -> None:
+    path = tmp_path / "door.mp4"
+    path.write_bytes(b"no video" * 1000)
+    with Camera(parse_source(str(path))) as camera:
+        status = wait_for(camera, lambda s: s.state == "ended")
+    assert "door.mp4 can't be opened; is it a video?" in str(status.message)
+
+
+# Live cameras
+
+
+def test_it_grabs_and_measures(video: Path) -> None:
+    plug = Plug(changing())
+    with Camera(WEBCAM, open_capture=plug) as camera:
+        frame = camera.latest(0, 5)
+        assert frame is not None
+        assert frame.gray.shape == (48, 64)
+        assert frame.gray is frame.gray
+        status = wait_for(camera, lambda s: s.frames > 50)
+        assert (status.state, status.width, status.height) == ("live", 64, 48)
+        assert 50 < status.fps_measured < 1000
+    assert plug.opened[0].released
+
+
+def test_a_lost_camera_comes_back_by_itself() -> None:
+    plug = Plug(
+        iter([plain(1), plain(2)]),
+        CameraError("unplugged"),
+        OSError("a driver's whim"),
+        changing(),
+    )
+    seen: list[str] = []
+    with Camera(WEBCAM, open_capture=plug, back_off_s=QUICK) as camera:
+        wait_for(camera, lambda s: seen.append(str(s.message)) or s.frames > 10)  # type: ignore[func-returns-value]
+        assert camera.status.state == "live"
+        assert camera.status.message is None
+    assert {"no picture from the camera", "unplugged"} <= set(seen)
+    assert "webcam 0 can't be opened (OSError)" in seen
+    assert plug.opened[0].released
+
+
+def test_attempts_are_spaced_out() -> None:
+    plug = Plug()
+    with Camera(WEBCAM, open_capture=plug, back_off_s=(0.02, 0.08)) as camera:
+        wait_for(camera, lambda _: len(plug.tried_at) > 5)
+        assert camera.status == CameraStatus("lost", as_message("still unplugged"))
+    pauses = np.diff(plug.tried_at)
+    assert all(pauses[:5] > [0.019, 0.039, 0.079, 0.079, 0.079])
+    assert all(pauses[:5] < [0.2, 0.2, 0.3, 0.3, 0.3])
+
+
+def test_a_driver_that_fails_while_reading_is_survived() -> None:
+    class Failing(FakeCapture):
+        def read(self) -> tuple[bool, Any]:
+            raise cv2.error("rtsp://user:secret@host")
+
+    captures = [Failing(iter(())), FakeCapture(changing())]
+    with Camera(WEBCAM, open_capture=lambda *_: captures.pop(0), back_off_s=(0.2, 1)) as camera:
+        lost = wait_for(camera, lambda s: s.state == "lost")
+        assert str(lost.message) == "webcam 0 failed (error)"
+        wait_for(camera, lambda s: s.state == "live")
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((0, 0), np.uint8), np.zeros(5, np.uint8)], ids=["empty", "flat"]
+)
+def test_a_picture_that_is_none_is_a_lost_camera(bad: np.ndarray) -> None:
+    with Camera(WEBCAM, open_capture=Plug(iter([plain(1), bad])), back_off_s=(9, 9)) as camera:
+        assert wait_for(camera, lambda s: s.state == "lost").frames == 1
+
+
+def test_close_wakes_a_waiter_and_ends_the_thread() -> None:
+    threads = threading.active_count()
+    camera = Camera(WEBCAM, open_capture=Plug(), back_off_s=(30, 30)).start()
+    got: list[object] = ["nothing yet"]
+    waiter = threading.Thread(target=lambda: got.append(camera.latest(0, 30)))
+    waiter.start()
+    began = time.monotonic()
+    camera.close()
+    waiter.join(5)
+    assert got[-1] is None
+    assert time.monotonic() - began < 2
+    assert threading.active_count() == threads
+    camera.close()

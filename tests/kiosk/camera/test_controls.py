@@ -1,0 +1,181 @@
+"""What is asked of a webcam and what it took, with drivers that obey, differ, refuse and forget."""
+
+from typing import Any
+
+import cv2
+import pytest
+
+from kiosk.camera.camera import Camera, Source
+from kiosk.camera.controls import Hint, WebcamCapture, Wish, wish_of
+from kiosk.camera.sources import Kind
+from kiosk.config.settings import KioskSettings
+from tests.kiosk.support.pictures import noisy, plain
+
+MJPG = cv2.VideoWriter.fourcc(*"MJPG")
+YUYV = cv2.VideoWriter.fourcc(*"YUYV")
+
+
+class Webcam:
+    """A driver: keeps what it is told, but for what it `refuses` or `fixes` at a value."""
+
+    def __init__(
+        self,
+        *,
+        refuses: tuple[int, ...] = (),
+        fixes: dict[int, float] | None = None,
+        backend: str = "V4L2",
+        forgets: bool = False,
+    ) -> None:
+        self.values: dict[int, float] = {}
+        self.told: list[tuple[int, float]] = []
+        self.refuses, self.fixes, self.backend = refuses, fixes or {}, backend
+        self.forgets = forgets
+        self.released = False
+        self.count = 0
+
+    def set(self, prop: int, value: float) -> bool:
+        self.told.append((prop, value))
+        if prop in self.refuses:
+            return False
+        self.values[prop] = self.fixes.get(prop, value)
+        return True
+
+    def get(self, prop: int) -> float:
+        return self.values.get(prop, -1.0)
+
+    def read(self) -> tuple[bool, Any]:
+        if self.forgets and not self.count:
+            self.values.pop(cv2.CAP_PROP_EXPOSURE, None)
+        self.count += 1
+        return True, noisy(plain(100 + self.count % 7), 4)
+
+    def release(self) -> None:
+        self.released = True
+
+    def getBackendName(self) -> str:
+        return self.backend
+
+
+def hints(webcam: Webcam, **wish: Any) -> dict[str, Hint]:
+    return {hint.name: hint for hint in WebcamCapture(webcam, Wish(**wish)).hints}
+
+
+def test_it_asks_for_mjpg_first_then_size_and_rate() -> None:
+    webcam = Webcam()
+    told = hints(webcam, width=1920, height=1080, fps=60.0)
+    assert webcam.told[0] == (cv2.CAP_PROP_FOURCC, MJPG)
+    assert webcam.values[cv2.CAP_PROP_FRAME_WIDTH] == 1920
+    assert told == {
+        "size": Hint("size", "1920 × 1080", "1920 × 1080", True),
+        "fps": Hint("fps", "60", "60", True),
+        "format": Hint("format", "MJPG", "MJPG", True),
+    }
+
+
+def test_what_it_gives_instead_is_told() -> None:
+    fixes: dict[int, float] = {
+        cv2.CAP_PROP_FRAME_WIDTH: 640,
+        cv2.CAP_PROP_FRAME_HEIGHT: 480,
+        cv2.CAP_PROP_FPS: 15,
+        cv2.CAP_PROP_FOURCC: YUYV,
+    }
+    told = hints(Webcam(fixes=fixes))
+    assert told["size"] == Hint("size", "1280 × 720", "640 × 480", False)
+    assert told["fps"] == Hint("fps", "30", "15", False)
+    assert told["format"] == Hint("format", "MJPG", "YUYV", False)
+
+
+def test_a_driver_that_tells_nothing() -> None:
+    class Silent(Webcam):
+        def get(self, prop: int) -> float:
+            return 0.0
+
+    told = hints(Silent())
+    assert [hint.got for hint in told.values()] == ["", "", ""]
+    assert not any(hint.taken for hint in told.values())
+
+
+def test_exposure_gain_and_focus_are_asked_in_the_drivers_units() -> None:
+    webcam = Webcam()
+    told = hints(webcam, exposure_ms=5, gain=64, focus=0)
+    assert webcam.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 1  # V4L2: manual
+    assert webcam.values[cv2.CAP_PROP_EXPOSURE] == 50
+    assert webcam.values[cv2.CAP_PROP_AUTOFOCUS] == 0
+    assert told["exposure"] == Hint("exposure", "5 ms", "5 ms", True)
+    assert told["gain"] == Hint("gain", "64", "64", True)
+    assert told["focus"] == Hint("focus", "0", "0", True)
+
+
+def test_automatic_is_asked_too_because_a_webcam_keeps_what_it_was_told() -> None:
+    webcam = Webcam(refuses=())
+    told = hints(webcam, exposure_ms="auto", focus="auto")
+    assert webcam.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 3
+    assert webcam.values[cv2.CAP_PROP_AUTOFOCUS] == 1
+    assert told["exposure"] == Hint("exposure", "auto", "", True)
+    assert told["focus"] == Hint("focus", "auto", "", True)
+    assert cv2.CAP_PROP_EXPOSURE not in webcam.values
+
+
+def test_nothing_is_asked_that_nobody_wished() -> None:
+    webcam = Webcam()
+    hints(webcam)
+    asked = {prop for prop, _ in webcam.told}
+    assert not asked & {
+        cv2.CAP_PROP_AUTO_EXPOSURE, cv2.CAP_PROP_EXPOSURE, cv2.CAP_PROP_GAIN,
+        cv2.CAP_PROP_AUTOFOCUS, cv2.CAP_PROP_FOCUS,
+    }  # fmt: skip
+
+
+REFUSED: dict[str, tuple[Webcam, str]] = {
+    "refused": (Webcam(refuses=(cv2.CAP_PROP_EXPOSURE,)), ""),
+    "something else": (Webcam(fixes={cv2.CAP_PROP_EXPOSURE: 312}), "31.2 ms"),
+    "another system's units": (Webcam(backend="MSMF"), ""),
+}
+
+
+@pytest.mark.parametrize(("webcam", "got"), REFUSED.values(), ids=REFUSED.keys())
+def test_an_exposure_that_is_not_taken_is_told(webcam: Webcam, got: str) -> None:
+    assert hints(webcam, exposure_ms=5.0)["exposure"] == Hint("exposure", "5 ms", got, False)
+
+
+def test_a_focus_or_gain_that_the_camera_does_not_have() -> None:
+    webcam = Webcam(refuses=(cv2.CAP_PROP_FOCUS, cv2.CAP_PROP_AUTOFOCUS, cv2.CAP_PROP_GAIN))
+    told = hints(webcam, gain=10, focus=20)
+    assert told["gain"] == Hint("gain", "10", "", False)
+    assert told["focus"] == Hint("focus", "20", "", False)
+    assert hints(webcam, focus="auto")["focus"] == Hint("focus", "auto", "", False)
+
+
+def test_a_webcam_that_forgets_when_its_pictures_begin_is_asked_again() -> None:
+    webcam = Webcam(forgets=True)
+    capture = WebcamCapture(webcam, Wish(exposure_ms=8))
+    capture.read()
+    capture.read()
+    assert webcam.values[cv2.CAP_PROP_EXPOSURE] == 80
+    assert [value for prop, value in webcam.told if prop == cv2.CAP_PROP_EXPOSURE] == [80, 80]
+    assert capture.hints[-1].taken
+    capture.release()
+    assert webcam.released
+
+
+def test_the_cameras_status_tells_what_was_taken() -> None:
+    webcam, wish = Webcam(), Wish(exposure_ms=8)
+    source = Source(Kind.WEBCAM, "0")
+    with Camera(source, wish, open_capture=lambda _, w: WebcamCapture(webcam, w)) as camera:
+        assert camera.latest(0, 5) is not None
+        told = {hint.name: hint for hint in camera.status.hints}
+    assert told["exposure"] == Hint("exposure", "8 ms", "8 ms", True)
+    assert told["size"].taken
+
+
+def test_the_settings_are_the_wish() -> None:
+    settings = KioskSettings(
+        camera_width=1920,
+        camera_height=1080,
+        camera_fps=60,
+        camera_exposure_ms=6.5,
+        camera_gain=3,
+        camera_focus="auto",
+    )
+    assert wish_of(settings) == Wish(1920, 1080, 60, 6.5, 3, "auto")
+    assert wish_of(KioskSettings()) == Wish()

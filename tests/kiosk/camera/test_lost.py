@@ -1,0 +1,204 @@
+"""Cameras that die, hang and freeze: noticed in time, and picked up again by themselves."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from kiosk.camera.camera import Camera, CameraStatus, Wish, parse_source
+from kiosk.camera.freeze import FROZEN_S, Freeze
+from kiosk.texts.messages import Code, Message
+from tests.kiosk.camera.streams import NetworkCamera
+from tests.kiosk.camera.webcams import QUICK, WEBCAM, FakeCapture, Plug, changing, wait_for
+from tests.kiosk.support.pictures import plain
+
+NOTICED_S = 2.0
+AGAIN_S = (0.1, 0.2)
+
+
+FROZEN = Message(Code.FROZEN)
+
+
+def still(level: int = 90) -> Iterator[np.ndarray]:
+    return iter([plain(level)] * 1000)
+
+
+def test_a_frozen_picture_is_noticed_and_the_camera_opened_again() -> None:
+    plug = Plug(still(), still(), changing())
+    with Camera(
+        WEBCAM, open_capture=plug, frozen_s=0.1, reopen_s=AGAIN_S, back_off_s=(0.1, 0.1)
+    ) as camera:
+        assert camera.latest(0, 5) is not None
+        assert camera.status.state == "live"
+        assert wait_for(camera, lambda s: s.state == "lost").message == FROZEN
+        wait_for(camera, lambda _: len(plug.opened) == 2)
+        assert camera.status.message == FROZEN  # the same picture is no good sign
+        assert wait_for(camera, lambda s: s.state == "live").message is None
+    assert len(plug.opened) == 3
+
+
+def test_a_frozen_picture_that_moves_again_is_live_at_once_without_opening_anew() -> None:
+    def pictures() -> Iterator[np.ndarray]:
+        yield from changing_for(5)
+        yield from [plain(90)] * 150
+        yield from changing()
+
+    plug = Plug(pictures())
+    seen: list[Message | None] = []
+    with Camera(WEBCAM, open_capture=plug, frozen_s=0.05, reopen_s=(9, 9)) as camera:
+        wait_for(camera, lambda s: seen.append(s.message) or s.message is not None)  # type: ignore[func-returns-value]
+        shown = camera.status.frames
+        status = wait_for(camera, lambda s: s.state == "live" and s.frames > shown + 20)
+    assert seen[-1] == FROZEN
+    assert status.message is None
+    assert len(plug.opened) == 1
+
+
+def changing_for(count: int) -> Iterator[np.ndarray]:
+    return (plain(number) for number in range(count))
+
+
+def test_frozen_pictures_are_not_handed_on() -> None:
+    with Camera(WEBCAM, open_capture=Plug(still()), frozen_s=0.05, reopen_s=(9, 9)) as camera:
+        wait_for(camera, lambda s: s.state == "lost")
+        last = camera.status.frames
+        assert camera.latest(last, 0.1) is None
+
+
+def test_a_covered_lens_is_called_so() -> None:
+    with Camera(WEBCAM, open_capture=Plug(still(3)), frozen_s=0.05) as camera:
+        status = wait_for(camera, lambda s: s.state == "lost")
+    assert str(status.message) == "picture black: is the lens covered?"
+
+
+def test_one_pixel_that_changes_is_no_frozen_picture() -> None:
+    def nearly_still() -> Iterator[np.ndarray]:
+        for number in range(5000):
+            still = plain(1)
+            still[47, 63, 2] = number % 2
+            yield still
+
+    with Camera(WEBCAM, open_capture=Plug(nearly_still()), frozen_s=0.05) as camera:
+        assert wait_for(camera, lambda s: s.frames > 200).state == "live"
+
+
+def test_a_still_film_is_what_it_is(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "badge.png"), plain(90))
+    source = parse_source(str(tmp_path))
+    with Camera(source, Wish(photo_s=0.8), frozen_s=0.1, loop=True) as camera:
+        began = time.monotonic()
+        while time.monotonic() - began < 1.0:
+            assert camera.status.state != "lost"
+            time.sleep(0.01)
+        assert camera.status.frames > 8
+
+
+def test_a_camera_that_stays_frozen_is_opened_ever_more_rarely() -> None:
+    freeze, opened_at, at_s = Freeze(FROZEN_S, (3.0, 60.0)), [0.0], 0.0
+    picture = plain(90)
+    while at_s < 300:
+        at_s += 1.0
+        if freeze.holds(picture, at_s) and freeze.is_hopeless(at_s):
+            opened_at.append(at_s)
+            freeze.opened(at_s)
+    pauses = np.diff(opened_at)
+    assert list(pauses[1:]) == [6, 12, 24, 48, 60, 60, 60]
+    assert not freeze.holds(plain(91), at_s)
+
+
+def test_a_driver_that_hangs_is_lost_within_two_seconds() -> None:
+    hang = threading.Event()
+    now = [100.0]
+
+    class Hanging(FakeCapture):
+        def read(self) -> tuple[bool, Any]:
+            if camera.status.frames:
+                hang.wait(10)
+            return super().read()
+
+    camera = Camera(
+        WEBCAM, open_capture=lambda *_: Hanging(changing()), clock=lambda: now[0], frozen_s=1e9
+    )
+    with camera:
+        wait_for(camera, lambda s: s.state == "live")
+        now[0] += 1.0
+        assert camera.status.state == "live"
+        now[0] += 0.5
+        assert camera.status.state == "lost"
+        assert str(camera.status.message) == "no picture for 2 s"
+        hang.set()
+        wait_for(camera, lambda s: s.state == "live")
+
+
+# A camera on the network
+
+
+def test_an_mjpeg_stream_gives_pictures() -> None:
+    with NetworkCamera() as network, Camera(parse_source(network.url), back_off_s=QUICK) as camera:
+        status = wait_for(camera, lambda s: s.frames > 10)
+    assert (status.state, status.width, status.height) == ("live", 160, 120)
+
+
+def test_a_stream_that_dies_and_lives_is_noticed_and_picked_up_again() -> None:
+    with NetworkCamera() as network, Camera(parse_source(network.url)) as camera:
+        wait_for(camera, lambda s: s.frames > 10)
+        lost = noticed(camera, network.die)
+        assert str(lost.message) == "no picture from the camera"
+        time.sleep(0.5)
+        assert camera.status.state == "lost"
+        before = camera.status.frames
+        network.live()
+        status = wait_for(camera, lambda s: s.state == "live" and s.frames > before)
+    assert status.message is None
+
+
+def test_a_stream_that_hangs_is_noticed_and_goes_on() -> None:
+    with NetworkCamera() as network, Camera(parse_source(network.url)) as camera:
+        wait_for(camera, lambda s: s.frames > 10)
+        lost = noticed(camera, network.flowing.clear)
+        assert str(lost.message).startswith("no picture for ")
+        network.flowing.set()
+        before = camera.status.frames
+        wait_for(camera, lambda s: s.state == "live" and s.frames > before)
+
+
+def test_a_stream_that_repeats_its_last_picture_is_noticed_and_goes_on() -> None:
+    with NetworkCamera() as network, Camera(parse_source(network.url)) as camera:
+        wait_for(camera, lambda s: s.frames > 10)
+        moving, frozen = network.picture, network.picture(1)
+        lost = noticed(camera, lambda: setattr(network, "picture", lambda number: frozen))
+        assert str(lost.message) == "picture frozen"
+        network.picture = moving
+        wait_for(camera, lambda s: s.state == "live")
+
+
+def noticed(camera: Camera, happen: Any) -> CameraStatus:
+    """The status once it is lost, which must be within two seconds of what happens."""
+    happen()
+    began = time.monotonic()
+    status = wait_for(camera, lambda s: s.state == "lost")
+    assert time.monotonic() - began < NOTICED_S
+    return status
+
+
+def test_a_stream_that_is_away_at_first_is_taken_once_it_is_there() -> None:
+    network = NetworkCamera()
+    network.die()
+    with Camera(parse_source(network.url), back_off_s=(0.05, 0.1)) as camera:
+        assert "can't be opened" in str(wait_for(camera, lambda s: s.state == "lost").message)
+        network.live()
+        try:
+            wait_for(camera, lambda s: s.state == "live")
+        finally:
+            network.die()
+
+
+def test_pictures_count_on_over_reconnections() -> None:
+    plug = Plug(changing_for(3), changing())
+    with Camera(WEBCAM, open_capture=plug, back_off_s=QUICK) as camera:
+        assert wait_for(camera, lambda s: s.frames > 5).state == "live"
+    assert len(plug.opened) == 2

@@ -1,0 +1,73 @@
+"""Which pictures are looked at: every one while something moves, 15 a second while nothing does."""
+
+import numpy as np
+import pytest
+
+from kiosk.camera.motion import IDLE_AFTER_S, Looks, moved, thinned
+from tests.kiosk.support.pictures import TEXT, hall, held_up, symbol
+
+FRAME_S = 1 / 30
+
+
+def with_noise(view: np.ndarray, sigma: float, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, sigma, view.shape)
+    return np.clip(view + noise, 0, 255).astype(np.uint8)
+
+
+def looked_at(looks: Looks, views: list[np.ndarray], from_s: float) -> list[bool]:
+    return [looks.is_due(view, from_s + at * FRAME_S) for at, view in enumerate(views)]
+
+
+def idle() -> Looks:
+    """After four seconds of nobody."""
+    looks = Looks()
+    looked_at(looks, [hall()] * 120, 0.0)
+    return looks
+
+
+def test_every_picture_at_first_and_fifteen_a_second_when_nothing_moves() -> None:
+    looked = looked_at(Looks(), [hall()] * 240, 0.0)
+    busy = round(IDLE_AFTER_S / FRAME_S)
+    assert all(looked[:busy])
+    assert 14 * 5 <= sum(looked[90:]) <= 15 * 5 + 1
+    assert sum(looked[200:230]) in (14, 15)
+
+
+def test_every_picture_as_soon_as_something_moves() -> None:
+    looks = idle()
+    moving = [held_up(symbol(TEXT), 2.5, x=300 + 8 * step) for step in range(6)]
+    assert looked_at(looks, moving, 4.0) == [True] * 6
+    assert all(looked_at(looks, [hall()] * 30, 4.2))  # and for a while after
+
+
+@pytest.mark.parametrize("sigma", [1, 3, 6, 10, 15])
+def test_noise_is_no_motion(sigma: float) -> None:
+    views = [thinned(with_noise(hall(), sigma, seed)) for seed in range(12)]
+    assert not any(moved(one, other) for one, other in zip(views, views[1:], strict=False))
+
+
+@pytest.mark.parametrize("sigma", [1, 6, 15])
+def test_a_small_code_that_comes_is_motion_in_any_noise(sigma: float) -> None:
+    before = thinned(with_noise(hall(), sigma, 1))
+    after = thinned(with_noise(held_up(symbol(TEXT), 1.5), sigma, 2))
+    assert moved(after, before)
+
+
+def test_a_light_that_goes_on_is_motion() -> None:
+    assert moved(thinned(hall() // 2 + 90), thinned(hall() // 2))
+
+
+def test_odd_pictures_are_looked_at() -> None:
+    looks = idle()
+    assert looks.is_due(np.zeros((0, 0, 3), np.uint8), 4.0)
+    assert looks.is_due(np.full((48, 64, 4), 9, np.uint8), 4.01)
+
+
+def test_colour_is_as_good_as_gray() -> None:
+    colour = np.repeat(hall()[:, :, None], 3, axis=2)
+    assert np.array_equal(thinned(colour), thinned(hall()))
+
+
+def test_pictures_that_come_slowly_are_all_looked_at() -> None:
+    looks = idle()
+    assert all(looks.is_due(hall(), 4.1 + at / 10) for at in range(50))

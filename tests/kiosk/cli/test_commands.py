@@ -1,0 +1,285 @@
+"""`hallkeeper-kiosk` as it is typed: a door in a process of its own, and plain errors."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import pytest
+from click.testing import CliRunner, Result
+
+from badges.admission import Admitted, Direction
+from badges.credential.keys import BadgeKey, KeyRing, sign_ring
+from badges.wire.enrolment import EnrolmentCode
+from kiosk.cli.main import main
+from kiosk.config.settings import locked
+from kiosk.journal.journal import Draft, Journal
+from kiosk.replica.replica import Replica
+from tests.kiosk.support.door_fixture import (
+    DOOR,
+    GENERATION,
+    HALL,
+    KIOSK,
+    KIOSK_KEY,
+    NOON,
+    RING,
+    ROOT,
+    badge,
+    credential,
+    enrolled,
+    orders,
+    snapshot,
+)
+from tests.kiosk.support.fake_event import FakeEvent
+from tests.kiosk.support.pictures import hall, held_up, symbol
+
+NOW = time.time_ns() // 1_000_000
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def event(tmp_path: Path):
+    event = FakeEvent(tmp_path)
+    event.facts["day_starts"] = [NOW - HOUR_MS, NOW + 24 * HOUR_MS]
+    event.facts["ring"] = ring_of_today()
+    event.grant(5)
+    yield event
+    event.close()
+
+
+def ring_of_today() -> bytes:
+    key = BadgeKey(RING.keys[1].public, NOW - HOUR_MS, NOW + 24 * HOUR_MS)
+    return sign_ring(ROOT, KeyRing(RING.event_id, {1: key}))
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Two badges held up one after the other, for half a second each, and then nobody."""
+    path = tmp_path / "door.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
+    for serial in (1, 2):
+        picture = held_up(symbol(badge(serial)), 4)
+        for _ in range(5):
+            writer.write(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
+    for _ in range(3):
+        writer.write(cv2.cvtColor(hall(), cv2.COLOR_GRAY2BGR))
+    writer.release()
+    return path
+
+
+@contextmanager
+def running(directory: Path, *options: str):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kiosk", "run", "--dir", str(directory), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        for stream in (process.stdout, process.stderr):
+            stream.close()
+        process.wait()
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def enrolled_at(event: FakeEvent, directory: Path) -> Path:
+    return enrolled(directory, port=event.port, pin=event.spki_sha256)
+
+
+def test_it_works(event: FakeEvent, video: Path, tmp_path: Path) -> None:
+    """A door from its first facts to the last scan in the ledger."""
+    directory = enrolled_at(event, tmp_path / "door")
+    options = ("--headless", "--json", "--until-end", "--camera", str(video))
+    with running(directory, *options) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["serial"] for line in lines] == [1, 2]
+    first = lines[0]
+    assert set(first) == {
+        "at", "seq", "decision", "reason", "direction", "serial", "frame_to_answer_ms",
+        "facts_age_ms", "free_places",
+    }  # fmt: skip
+    assert (first["decision"], first["reason"], first["direction"]) == ("admitted", None, "entry")
+    assert (first["seq"], first["free_places"]) == (1, 4)
+    assert 0 < first["frame_to_answer_ms"] < 5_000
+    assert [record.serial for record in event.scans()] == [1, 2]
+
+
+def test_sigterm_ends_it_cleanly_and_the_page_is_served(
+    event: FakeEvent, video: Path, tmp_path: Path
+) -> None:
+    directory = enrolled_at(event, tmp_path / "door")
+    with running(directory, "--port", "0", "--camera", str(video)) as process:
+        assert process.stdout.readline().startswith("1 entry ")
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert time.monotonic() - began < 6
+    assert err.startswith("The screen, once for one browser: http://127.0.0.1:")
+    assert len(err.splitlines()) == 1
+    assert len(event.scans()) >= 1
+
+
+def test_a_looped_film_begins_again(event: FakeEvent, video: Path, tmp_path: Path) -> None:
+    """The film has ended for longer than a code in view is one presentation (3 s)."""
+    directory = enrolled_at(event, tmp_path / "door")
+    quiet = tmp_path / "quiet.avi"
+    still = cv2.VideoWriter(str(quiet), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
+    badge_frame = cv2.cvtColor(held_up(symbol(badge(1)), 4), cv2.COLOR_GRAY2BGR)
+    nobody = cv2.cvtColor(hall(), cv2.COLOR_GRAY2BGR)
+    for number in range(45):
+        still.write(badge_frame if number < 5 else nobody)
+    still.release()
+    with running(directory, "--headless", "--json", "--loop", "--camera", str(quiet)) as process:
+        lines = [json.loads(process.stdout.readline()) for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert [line["serial"] for line in lines] == [1, 1, 1]
+
+
+def test_a_loop_has_no_end_to_stop_at(tmp_path: Path) -> None:
+    result = run("run", "--dir", tmp_path, "--loop", "--until-end")
+    assert result.exit_code == 2
+    assert "--loop has no end to stop at" in result.output
+
+
+def test_offline_it_admits_from_what_it_holds(
+    event: FakeEvent, video: Path, tmp_path: Path
+) -> None:
+    directory = enrolled_at(event, tmp_path / "door")
+    event.close()
+    with Replica(directory / "replica.db", KIOSK, GENERATION, ROOT.public) as replica:
+        replica.load(snapshot(**event.facts))
+    with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:
+        journal.obey(orders((1, 0, 1)))
+    options = ("--headless", "--json", "--camera", str(video))
+    with running(directory, *options) as process:
+        lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert [line["reason"] for line in lines] == [None, "hall_full"]
+    with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:
+        assert journal.state().waiting == 2
+
+
+class TestErrors:
+    """One sentence, status 1, no traceback."""
+
+    def expect(self, result: Result, *words: str) -> None:
+        assert result.exit_code == 1
+        assert result.output.startswith("Error: ")
+        assert "Traceback" not in result.output
+        for word in words:
+            assert word in result.output
+
+    @pytest.mark.parametrize("command", [["run"], ["status"], ["export", "out"]], ids=str)
+    def test_not_enrolled(self, tmp_path: Path, command: list[str]) -> None:
+        name, *rest = command
+        self.expect(run(name, "--dir", tmp_path, *rest), "no kiosk", "hallkeeper-kiosk enrol")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_no_such_camera(self, tmp_path: Path) -> None:
+        enrolled(tmp_path)
+        self.expect(run("run", "--dir", tmp_path, "--camera", "/no/such.mp4"), "/no/such.mp4")
+
+    def test_a_misspelt_setting(self, tmp_path: Path) -> None:
+        enrolled(tmp_path)
+        (tmp_path / "settings.toml").write_text("camra = '0'")
+        self.expect(run("run", "--dir", tmp_path), "camra", "camera")
+
+    def test_two_at_once(self, tmp_path: Path) -> None:
+        enrolled(tmp_path)
+        with locked(tmp_path):
+            self.expect(run("run", "--dir", tmp_path, "--camera", "none"), "running")
+
+    def test_a_lost_journal(self, tmp_path: Path) -> None:
+        enrolled(tmp_path)
+        (tmp_path / "journal.db").unlink()
+        self.expect(run("run", "--dir", tmp_path, "--camera", "none"), "--again")
+
+    def test_a_damaged_journal_is_kept(self, tmp_path: Path) -> None:
+        enrolled(tmp_path)
+        (tmp_path / "journal.db").write_bytes(b"rust" * 5_000)
+        self.expect(run("run", "--dir", tmp_path, "--camera", "none"), "damaged", "enrol --again")
+        assert (tmp_path / "journal.db.bad-1").read_bytes() == b"rust" * 5_000
+        self.expect(run("run", "--dir", tmp_path, "--camera", "none"), "--again")
+
+    def test_a_bad_code(self, tmp_path: Path) -> None:
+        self.expect(run("enrol", "--dir", tmp_path, "--code", "nonsense"), "HKE1")
+
+    def test_a_server_that_is_away(self, tmp_path: Path) -> None:
+        code = EnrolmentCode("127.0.0.1", 1, bytes(32), bytes(16)).text()
+        result = run("enrol", "--dir", tmp_path / "door", "--code", code)
+        assert "Six words: " in result.output
+        assert result.exit_code == 1
+        assert "Is the server running" in result.output
+
+
+def scanned(directory: Path) -> Path:
+    enrolled(directory)
+    with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:
+        journal.obey(orders((5, 0, 1)))
+        for serial in range(3):
+            draft = Draft(Direction.ENTRY, DOOR, HALL, NOON, Admitted(), credential(serial))
+            with journal.step() as step:
+                step.append(draft)
+        journal.offer(2)
+        journal.acked(2, 1)
+    return directory
+
+
+def test_status(tmp_path: Path) -> None:
+    scanned(tmp_path)
+    status = json.loads(run("status", "--dir", tmp_path, "--json").output)
+    assert (status["kiosk"], status["generation"]) == (KIOSK, GENERATION)
+    assert (status["scans"], status["acknowledged"], status["waiting"]) == (3, 2, 1)
+    assert status["free_places"] == {str(HALL): 2}
+    assert (status["hall"], status["facts_age_ms"]) == (None, None)
+    text = run("status", "--dir", tmp_path).output
+    assert "3, of which 1 wait to be sent" in text
+    assert "none yet" in text
+
+
+def test_status_of_a_running_kiosk_with_facts(tmp_path: Path) -> None:
+    scanned(tmp_path)
+    with (
+        locked(tmp_path),
+        Replica(tmp_path / "replica.db", KIOSK, GENERATION, ROOT.public) as replica,
+    ):
+        replica.load(snapshot())
+        text = run("status", "--dir", tmp_path).output
+    assert "North, Hall 7" in text
+    assert "0 s old" in text
+
+
+def test_export_and_verify(tmp_path: Path) -> None:
+    scanned(tmp_path)
+    out = tmp_path / "stick.jsonl"
+    result = run("export", "--dir", tmp_path, out)
+    assert (result.exit_code, result.output.split()[0]) == (0, "3")
+    result = run("verify", out)
+    assert result.exit_code == 0
+    assert "3 scans of north-1 (generation 3)" in result.output
+    assert run("export", "--dir", tmp_path, out).exit_code == 1, "nothing is overwritten"
+    out.write_bytes(out.read_bytes().replace(b'"direction":"entry"', b'"direction":"exit"', 1))
+    result = run("verify", out)
+    assert result.exit_code == 1
+    assert "line 2" in result.output

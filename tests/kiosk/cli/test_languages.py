@@ -1,0 +1,61 @@
+"""`hallkeeper-kiosk run` in a language of the kiosk's own: two files, and a setting."""
+
+import html
+import re
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.kiosk.cli.test_commands import run, running
+from tests.kiosk.support.door_fixture import enrolled
+from tests.kiosk.texts import pseudo_language
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    made = enrolled(tmp_path / "door")
+    at = made / "translations/fr/LC_MESSAGES"
+    at.mkdir(parents=True)
+    (at / "kiosk.po").write_text('msgid "Show your badge"\nmsgstr "Montrez votre badge"\n')
+    (at / "badges.po").write_text('msgid "ADMIT"\nmsgstr "ENTREZ"\n')
+    return made
+
+
+@pytest.fixture(autouse=True)
+def catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that run within the test add no language to other tests."""
+    pseudo_language.alone(monkeypatch)
+
+
+def page(directory: Path, *options: str) -> str:
+    with running(directory, "--camera", "none", "--port", "0", *options) as process:
+        link = process.stderr.readline().strip().rpartition(" ")[2]
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(link, timeout=10) as answer:
+            return html.unescape(answer.read().decode())
+
+
+def test_it_works_by_an_option_and_by_a_setting(directory: Path) -> None:
+    for_once = page(directory, "--language", "fr,zh")
+    (directory / "settings.toml").write_text('languages = ["fr", "zh"]')
+
+    for text in (for_once, page(directory)):
+        assert '<html lang="fr" dir="ltr">' in text
+        assert re.findall(r'"language": ?"(\w+)"', text) == ["fr", "zh"]
+        assert "Montrez votre badge" in text
+
+
+def test_unknown_language_is_told_plainly(directory: Path) -> None:
+    result = run("run", "--dir", directory, "--camera", "none", "--port", "0", "--language", "xx")
+    assert result.exit_code == 1
+    assert result.output == "Error: There is no language 'xx' here. Known: en, fr, zh.\n"
+
+
+def test_spoilt_file_is_told_plainly(directory: Path) -> None:
+    spoilt = directory / "translations/fr/LC_MESSAGES/badges.po"
+    spoilt.write_text('msgid "{hall} is closed"\nmsgstr "{salle} est fermée"')
+    result = run("run", "--dir", directory, "--camera", "none", "--port", "0")
+    assert result.exit_code == 1
+    assert f"{spoilt}, line 1: " in result.output
+    assert "Traceback" not in result.output

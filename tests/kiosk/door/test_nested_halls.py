@@ -1,0 +1,250 @@
+"""A door that leads into a room and the hall around it: both places in one commit, or neither."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from badges.admission import Direction, Flag
+from badges.admission.facts import Admitted, StayId
+from badges.places.pool import NoPlaceError, Order, PoolKey
+from badges.record import OuterHall
+from badges.wire import wire
+from kiosk.journal import schema
+from kiosk.journal.journal import Draft, Journal, OuterDraft
+from kiosk.supervisor.override import Overruling, Word
+from tests.kiosk.support.door_fixture import (
+    DOOR,
+    GENERATION,
+    HALL,
+    KIOSK,
+    KIOSK_KEY,
+    NOON,
+    Clock,
+    Door,
+    badge,
+    credential,
+    hall_facts,
+    reason,
+    snapshot,
+    stay_of,
+)
+
+AROUND, SERIAL = 3, 1001
+NAMES = {"en": "Exhibition", "zh": "展览"}
+
+
+def around(*stays: wire.StayFacts, **changes: object) -> list[wire.OuterFacts]:
+    facts: dict[str, object] = {"hall": AROUND, "names": NAMES, **changes}
+    return [wire.OuterFacts(hall_facts(**facts), list(stays))]
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    made = Door(tmp_path, Clock())
+    made.load(outer=around())
+    yield made
+    made.close()
+
+
+def grant(door: Door, places: int, hall: int, *, override: bool = False) -> None:
+    door.journal.obey([(PoolKey(hall, override), Order(places, 0, 1))])
+
+
+def free(door: Door) -> tuple[int, int]:
+    accounts = door.journal.accounts()
+    return tuple(accounts[PoolKey(h)].free if PoolKey(h) in accounts else 0 for h in (HALL, AROUND))
+
+
+def test_an_entry_takes_a_place_of_both(door: Door) -> None:
+    grant(door, 5, HALL)
+    grant(door, 2, AROUND)
+    answer = door.present(badge(SERIAL))
+    assert answer.admitted
+    assert free(door) == (4, 1)
+    assert (answer.free_places, answer.free_names) == (1, NAMES)
+    (record,) = door.journal.newest(1)
+    assert record.outer_halls == (OuterHall(hall=AROUND),)
+
+
+@pytest.mark.parametrize(("room", "hall"), [(5, 0), (0, 5), (0, 0)])
+def test_without_a_place_of_each_nobody_gets_in(door: Door, room: int, hall: int) -> None:
+    grant(door, room, HALL)
+    grant(door, hall, AROUND)
+    answer = door.present(badge(SERIAL))
+    assert reason(answer) == "hall_full"
+    assert answer.decision.hall_id == (AROUND if room else None)
+    assert free(door) == (room, hall)
+    assert door.asked == [h for h, places in ((HALL, room), (AROUND, hall)) if not places]
+
+
+def test_a_journal_commits_both_or_neither(door: Door) -> None:
+    grant(door, 5, HALL)
+    draft = Draft(
+        direction=Direction.ENTRY,
+        door=DOOR,
+        hall=HALL,
+        scanned_at=NOON,
+        decision=Admitted(),
+        badge=credential(SERIAL),
+        outer=(OuterDraft(AROUND),),
+    )
+    with pytest.raises(NoPlaceError), door.journal.step() as step:
+        step.append(draft)
+    assert free(door) == (5, 0)
+    assert door.journal.state().last_seq == 0
+
+
+def test_an_exit_before_anything_was_sent_gives_back_both(door: Door) -> None:
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    door.present(badge(SERIAL))
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    assert free(door) == (5, 5)
+    own = wire.StayRef(KIOSK, GENERATION, 1)
+    (record,) = door.journal.newest(1)
+    assert (record.closes, record.credited) == (own, True)
+    assert record.outer_halls == (OuterHall(hall=AROUND, closes=own, credited=True),)
+    offer = door.journal.offer(10)
+    assert (offer.gone, offer.gone_outer) == ([1], ((1, AROUND),))
+
+
+def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: Door) -> None:
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    door.present(badge(SERIAL))
+    door.journal.offer(10)
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    assert free(door) == (4, 4)
+    assert door.journal.offer(10).gone_outer == ()
+
+
+def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door: Door) -> None:
+    """Two copies of a badge are inside: the exit ends both stays of one entry."""
+    early, late = stay_of("south-1", 4, SERIAL), stay_of("south-1", 9, SERIAL)
+    door.load(stays=[early], outer=around(late, early))
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    assert record.closes == record.outer_halls[0].closes == early.stay
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    assert (record.closes, record.outer_halls[0].closes) == (None, late.stay)
+
+
+def test_the_feed_tells_of_each_hall(door: Door) -> None:
+    facts = stay_of("south-1", 4, SERIAL)
+    door.replica.apply(wire.StayOpened(facts, AROUND), 11)
+    assert door.replica.stays(SERIAL, HALL) == []
+    assert [one.stay.seq for one in door.replica.stays(SERIAL, AROUND)] == [4]
+    door.replica.apply(wire.StayClosed(facts.stay, AROUND, SERIAL), 12)
+    assert door.replica.stays(SERIAL, AROUND) == []
+    door.replica.apply(wire.StayClosed(wire.StayRef(KIOSK, GENERATION, 8), AROUND, SERIAL), 13)
+    assert (door.replica.is_ended(8, AROUND), door.replica.is_ended(8, HALL)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"), [("hard", "already_inside"), ("soft", None), ("off", None)]
+)
+def test_each_hall_has_its_own_anti_passback(door: Door, policy: str, said: str | None) -> None:
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    door.load(outer=around(stay_of("south-1", 4, SERIAL), anti_passback=policy))
+    answer = door.present(badge(SERIAL))
+    if said is None:
+        assert ["passback"] * (policy == "soft") == [flag.value for flag in answer.decision.flags]
+    else:
+        assert (reason(answer), answer.decision.hall_id) == (said, AROUND)
+
+
+@pytest.mark.parametrize(("exits", "back"), [("strict", 0), ("trusting", 1)])
+def test_each_hall_has_its_own_way_with_exits(door: Door, exits: str, back: int) -> None:
+    stay = stay_of("south-1", 4, SERIAL)
+    door.load(stays=[stay], outer=around(stay, exits=exits))
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    assert free(door) == (0, back)
+
+
+def test_an_own_stay_in_the_hall_around_that_ended_elsewhere_is_over(door: Door) -> None:
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    door.present(badge(SERIAL))
+    own = [StayId(KIOSK, GENERATION, 1)]
+    assert door.journal.own_open(1, AROUND) == own
+    door.replica.load(snapshot(outer=around()), own, {AROUND: own})
+    assert door.replica.is_ended(1, AROUND)
+
+
+def test_who_was_seen_elsewhere_since_is_not_inside_and_can_leave(door: Door) -> None:
+    """By hall: the server told that the place of each is still counted."""
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    door.present(badge(SERIAL))
+    door.journal.offer(10)
+    own = wire.StayRef(KIOSK, GENERATION, 1)
+    other = stay_of("south-1", 4, SERIAL + 1)
+    for hall in (HALL, AROUND):
+        door.replica.apply(wire.StayClosed(own, hall, SERIAL, counted=True), 11)
+        door.replica.apply(wire.StayOpened(other, hall), 12)
+    door.replica.apply(wire.StayClosed(other.stay, AROUND, SERIAL + 1, counted=True), 13)
+    assert door.replica.stays(SERIAL + 1, AROUND) == []
+    assert len(door.replica.stays(SERIAL + 1, HALL)) == 1
+    assert (door.replica.has_moved(1, HALL), door.replica.has_moved(1, AROUND)) == (True, True)
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    assert record.closes == record.outer_halls[0].closes == own
+    door.present(badge(SERIAL + 1), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    assert record.closes == record.outer_halls[0].closes == other.stay
+    assert door.present(badge(SERIAL)).admitted
+
+
+def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: Door) -> None:
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 1, False, 1)), 11)
+    denied = door.present(badge(SERIAL))
+    assert reason(denied) == "likely_copy"
+    word = Word("7", "Petra", "known to her")
+    answer = Overruling(door.journal, door.replica).override(denied, word, at=NOON)
+    assert Flag.LIKELY_COPY in answer.decision.flags
+    assert free(door) == (4, 4)
+
+
+def test_a_restart_keeps_what_the_door_leads_into(door: Door) -> None:
+    door.restart()
+    assert door.replica.venue is not None
+    assert door.replica.venue.halls == (HALL, AROUND)
+    assert door.replica.venue.outer_names == {AROUND: NAMES}
+
+
+def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
+    """With its open stays, and those that it had named."""
+    path = tmp_path / "journal.db"
+    connection = schema.connect(path)
+    for statement in schema.TABLES:
+        connection.execute(statement)
+    connection.execute(
+        "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", (KIOSK, GENERATION)
+    )
+    connection.close()
+    old = sqlite3.connect(path)
+    old.execute("INSERT INTO named_stay VALUES ('south-1', 1, 4)")
+    old.execute("INSERT INTO scan VALUES (1, x'7b7d', zeroblob(32), zeroblob(64))")
+    old.execute(
+        "INSERT INTO own_stay (seq, hall, serial, since, door) VALUES (1, ?, ?, 5, ?)",
+        (HALL, SERIAL, DOOR),
+    )
+    old.commit()
+    old.close()
+    with Journal(path, KIOSK, GENERATION, KIOSK_KEY, check=False) as journal:
+        with journal.step() as step:
+            assert [one.stay.seq for one in step.own_stays(SERIAL, HALL)] == [1]
+            assert step.own_stays(SERIAL, AROUND) == []
+            named = StayId("south-1", 1, 4)
+            assert step.is_named(named, HALL)
+            assert step.is_named(named, AROUND)
+            assert not step.is_named(StayId("south-1", 1, 5), HALL)
+    again = sqlite3.connect(path)
+    assert again.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+    again.close()

@@ -1,0 +1,424 @@
+"""A journal that was altered on its disk, by decay or by hand, in every column of every table.
+
+Each alteration must be noticed at the next start, or be proven harmless. What is noticed is kept
+aside and told; it is never deleted.
+"""
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from badges.admission import Admitted, Denied, Direction, Reason
+from badges.admission.facts import StayId
+from badges.places.pool import Order, PoolKey
+from badges.places.signed import mark_message, sign_order
+from badges.wire import wire
+from kiosk.journal import check, schema
+from kiosk.journal.journal import (
+    Draft,
+    Evidence,
+    Journal,
+    JournalDamagedError,
+    JournalError,
+    OuterDraft,
+    Witnessed,
+)
+from kiosk.journal.seal import SEALED, sealer
+from tests.kiosk.support.door_fixture import (
+    DOOR,
+    EVENT_ID,
+    GENERATION,
+    HALL,
+    KIOSK,
+    KIOSK_KEY,
+    NOON,
+    ROOT,
+    credential,
+    orders,
+)
+from tests.kiosk.support.journals import enter, leave, own
+
+ME = (KIOSK, GENERATION)
+AROUND, STREET = 31, 32  # halls around: one in the other
+ALTERATIONS = 800  # in all, every column of every table in turn
+CHECKED = 6  # signatures, in place of a thousand
+
+
+def opened(path: Path, **options: Any) -> Journal:
+    return Journal(path, *ME, KIOSK_KEY, root=ROOT.public, event_id=EVENT_ID, **options)
+
+
+def order(
+    granted: int, recall: int = 0, *, override: bool = False, hall: int = HALL
+) -> tuple[PoolKey, Order]:
+    pool = PoolKey(hall, override)
+    signature = sign_order(ROOT, EVENT_ID, ME, pool, granted=granted, incarnation=1)
+    return pool, Order(granted, recall, 1, signature)
+
+
+def mark(cursor: int) -> wire.Mark:
+    run = "ab" * 16
+    signature = ROOT.sign(mark_message(EVENT_ID, 1, run, cursor, 9))
+    return wire.Mark(1, run, cursor, 9, signature)
+
+
+def scan(journal: Journal, direction: Direction, serial: int, **fields: Any) -> int:
+    closes = fields.pop("closes", None)
+    badge = credential(serial, issue=fields.pop("issue", 1))
+    with journal.step() as step:
+        return step.append(
+            Draft(direction, DOOR, HALL, NOON, Admitted(closes=closes), badge, **fields)
+        ).seq
+
+
+def live(journal: Journal, *, nested: bool = True) -> None:
+    """A bit of everything that a journal can hold."""
+    journal.obey([order(20), order(4, override=True)])
+    entries = [enter(journal, serial) for serial in range(6)]
+    leave(journal, 0, own(entries[0]))  # credited: it was never offered
+    journal.offer(50)
+    leave(journal, 1, own(entries[1]))
+    scan(journal, Direction.EXIT, 2, closes=own(entries[2]), trusting=True)
+    leave(journal, 9, StayId("south-1", 2, 5))
+    leave(journal, 11, None)
+    scan(journal, Direction.EXIT, 8, closes=StayId("south-1", 2, 6), trusting=True)
+    scan(journal, Direction.ENTRY, 7, issue=3)
+    scan(journal, Direction.ENTRY, 10, override_place=True, act="override", by="user:1", note="x")
+    if nested:
+        live_around(journal)
+    journal.offer(4)
+    journal.acked(7, 1, [order(22, 3)], mark=mark(40))
+    with journal.step() as step:
+        step.repeat(3)
+        step.keep_clock("boot", 77)
+    journal.next_counter()
+    journal.witness.keep(Witnessed("hallkeeper/test", bytes(32), 9, bytes(32), "note\n"))
+    for number in (1, 2):
+        journal.witness.accuse(Evidence(NOON, f"problem {number}", "old", f"new {number}"))
+
+
+def live_around(journal: Journal) -> None:
+    """Entries that count in several halls, and what exits and annulments do in each."""
+    journal.obey(
+        [order(9, hall=AROUND), order(9, hall=STREET), order(2, override=True, hall=STREET)]
+    )
+    around = (OuterDraft(STREET), OuterDraft(AROUND))
+    first = [scan(journal, Direction.ENTRY, 20 + n, outer=around) for n in range(4)]
+    scan(
+        journal, Direction.ENTRY, 30, act="override", by="user:1", note="x",
+        outer=(OuterDraft(AROUND), OuterDraft(STREET, override_place=True)),
+    )  # fmt: skip
+    ends = [own(seq) for seq in first]
+    back = [tuple(OuterDraft(hall, closes=end) for hall in (AROUND, STREET)) for end in ends]
+    scan(journal, Direction.EXIT, 20, closes=ends[0], outer=back[0])  # credited in each
+    scan(journal, Direction.EXIT, 21, closes=ends[1])
+    journal.offer(50)
+    trusting = (OuterDraft(AROUND, closes=ends[1], trusting=True),)
+    scan(journal, Direction.EXIT, 21, outer=trusting)
+    scan(journal, Direction.EXIT, 22, outer=back[2])
+    other = StayId("south-1", 2, 7)
+    scan(
+        journal, Direction.EXIT, 33, closes=other,
+        outer=(OuterDraft(AROUND, closes=other), OuterDraft(STREET)),
+    )  # fmt: skip
+    with journal.step() as step:
+        full = Denied(Reason.HALL_FULL, hall_id=AROUND)
+        step.append(Draft(Direction.ENTRY, DOOR, HALL, NOON, full, credential(34)))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("written") / "journal.db"
+    with opened(path) as journal:
+        live(journal)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def few_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "SIGNATURES_CHECKED", CHECKED)
+
+
+def altered(value: Any, rng: random.Random) -> Any:
+    """Another value of the same kind."""
+    if isinstance(value, int):
+        return value + rng.choice((-1, 1, 2, 1_000, -value - 1, 1 - 2 * value))
+    raw = bytearray(value.encode() if isinstance(value, str) else value)
+    at = rng.randrange(len(raw)) if raw else 0
+    if raw and rng.random() < 0.8:
+        raw[at] ^= 1 << rng.randrange(5)
+    elif raw and rng.random() < 0.5:
+        del raw[at]
+    else:
+        raw.insert(at, 65)
+    return raw.decode("latin-1") if isinstance(value, str) else bytes(raw)
+
+
+# How a row is named, of tables without a number for each.
+KEYS = {
+    "named_stay": "kiosk || ' ' || generation || ' ' || seq || ' ' || hall",
+    "own_stay": "seq || ' ' || hall",
+}
+
+
+def columns(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Each table with each of its columns, and how its rows are named."""
+    with closing(sqlite3.connect(path)) as db:
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type='table'")]
+        for table in tables:
+            info = db.execute(f"PRAGMA table_info({table})").fetchall()
+            key = KEYS.get(table, "rowid")
+            for column in info:
+                yield table, column[1], key
+
+
+def alter(path: Path, table: str, column: str, key: str, rng: random.Random) -> tuple[Any, Any]:
+    """Alter one value in one row, whatever the table's constraints say. The row, the old value."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        rows = db.execute(f"SELECT {key}, {column} FROM {table}").fetchall()
+        assert rows, f"nothing in {table}: it would not be tried"
+        for _ in range(50):
+            row, value = rng.choice(rows)
+            new = altered(value, rng)
+            if new == value:
+                continue
+            try:
+                db.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (new, row))
+            except sqlite3.IntegrityError:  # another row has that key
+                continue
+            return row, value
+        pytest.fail(f"{table}.{column} could not be altered")
+
+
+def is_harmless(table: str, column: str, row: int, path: Path, whole: Path) -> bool:
+    """An old scan's signature: the kiosk makes each that it sends anew, from the proven chain; and
+    who exports the journal is told.
+    """
+    if (table, column) != ("scan", "signature"):
+        return False
+    with opened(path) as one, opened(whole) as other:
+        assert row <= one.state().last_seq - CHECKED
+        for first in range(1, one.state().last_seq + 1):
+            mine, theirs = one.offer(3, first=first), other.offer(3, first=first)
+            assert (mine.records, mine.head, mine.signature) == (
+                theirs.records,
+                theirs.head,
+                theirs.signature,
+            )
+    return True
+
+
+def refusal(path: Path) -> JournalError | None:
+    """Why the journal does not open."""
+    try:
+        opened(path).close()
+    except JournalError as error:
+        return error
+    return None
+
+
+def test_each_alteration_is_noticed_or_harmless(written: Path, tmp_path: Path) -> None:
+    every = list(columns(written))
+    assert {table for table, _, _ in every} >= {*SEALED, "scan", "own_stay", "named_stay"}
+    noticed: dict[tuple[str, str], int] = {}
+    missed = []
+    whole = Path(shutil.copy(written, tmp_path / "whole.db"))
+    for seed in range(ALTERATIONS):
+        table, column, key = every[seed % len(every)]
+        path = Path(shutil.copy(written, tmp_path / "journal.db"))
+        row, old = alter(path, table, column, key, random.Random(seed))
+        before = path.read_bytes()
+        error = refusal(path)
+        if error is None:
+            if not is_harmless(table, column, row, path, whole):
+                missed.append((seed, table, column, row, old))
+            continue
+        noticed[table, column] = noticed.get((table, column), 0) + 1
+        if isinstance(error, JournalDamagedError):
+            assert "enrol --again" in str(error)
+            assert error.moved_to.read_bytes() == before, "what is there is evidence"
+            error.moved_to.unlink()
+        else:  # whose it is was altered, and nothing is moved
+            assert table == "state"
+            assert "is the journal of" in str(error)
+    assert missed == []
+    assert noticed.keys() == {(table, column) for table, column, _ in every}
+
+
+@pytest.mark.parametrize(
+    "table", ["scan", "own_stay", "account", "named_stay", "seen_issue", "state"]
+)
+def test_a_row_that_is_gone_is_noticed(written: Path, tmp_path: Path, table: str) -> None:
+    """The newest scan too, but for a refusal that was never sent: that changed nothing here."""
+    path = Path(shutil.copy(written, tmp_path / "journal.db"))
+    key = KEYS.get(table, "rowid")
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        rows = [row[0] for row in db.execute(f"SELECT {key} FROM {table}")]
+        if table == "scan":
+            rows.pop()  # that refusal
+    for row in rows:
+        shutil.copy(written, path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute(f"DELETE FROM {table} WHERE {key} = ?", (row,))
+        with pytest.raises(JournalDamagedError):
+            opened(path)
+
+
+def test_a_refusal_that_was_sent_and_is_gone_is_noticed(tmp_path: Path) -> None:
+    """It changed nothing here; that it was offered tells of it."""
+    path = tmp_path / "journal.db"
+    with opened(path) as journal:
+        journal.obey([order(20)])
+        enter(journal, 1)
+        leave(journal, 11, None)
+        journal.offer(5)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DELETE FROM scan WHERE seq = 2")
+    with pytest.raises(JournalDamagedError, match="holds 1 scans, and sent 2"):
+        opened(path)
+
+
+class TestByHand:
+    """Somebody with the kiosk's key, who makes the seals right again."""
+
+    def give(self, path: Path, **fields: Any) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            sets = ", ".join(f"{name} = ?" for name in fields)
+            db.execute(
+                f"UPDATE account SET {sets} WHERE override = 0 AND hall = {HALL}",
+                tuple(fields.values()),
+            )
+            names = ", ".join(SEALED["account"])
+            (row,) = db.execute(
+                f"SELECT {names} FROM account WHERE override = 0 AND hall = {HALL}"
+            ).fetchall()
+            seal = sealer(KIOSK_KEY)("account", *row)
+            db.execute(f"UPDATE account SET seal = ? WHERE override = 0 AND hall = {HALL}", (seal,))
+
+    def test_a_thousand_places_more(self, written: Path, tmp_path: Path) -> None:
+        path = Path(shutil.copy(written, tmp_path / "journal.db"))
+        self.give(path, granted=1_022)
+        with pytest.raises(JournalDamagedError, match="has 1022 places; 22 were granted"):
+            opened(path)
+
+    def test_and_the_total_that_was_signed(self, written: Path, tmp_path: Path) -> None:
+        path = Path(shutil.copy(written, tmp_path / "journal.db"))
+        self.give(path, granted=1_022, signed=1_022)
+        with pytest.raises(JournalDamagedError, match="the server never granted"):
+            opened(path)
+
+    def test_another_kiosk_s_signature(self, written: Path, tmp_path: Path) -> None:
+        path = Path(shutil.copy(written, tmp_path / "journal.db"))
+        signature = sign_order(
+            ROOT, EVENT_ID, ("south-1", 1), PoolKey(HALL), granted=1_022, incarnation=1
+        )
+        self.give(path, granted=1_022, signed=1_022, signature=signature)
+        with pytest.raises(JournalDamagedError, match="the server never granted"):
+            opened(path)
+
+
+class TestOrders:
+    def test_one_that_nobody_signed_is_dropped(self, tmp_path: Path) -> None:
+        with opened(tmp_path / "journal.db") as journal:
+            key, good = order(5)
+            journal.obey([(key, good), (key, Order(9, 0, 1, good.signature))])
+            assert journal.accounts()[key].granted == 5
+
+    def test_one_without_a_signature_is_an_older_server_s(self, tmp_path: Path) -> None:
+        """What it grants has no proof, and the journal opens."""
+        with opened(tmp_path / "journal.db") as journal:
+            journal.obey([order(5)])
+            journal.obey(orders((9, 0, 1)))
+        with opened(tmp_path / "journal.db") as journal:
+            assert journal.accounts()[PoolKey(HALL)].granted == 9
+            assert journal.offer(1).grants[PoolKey(HALL)].signature == b""
+            journal.obey([order(9)])
+            assert journal.offer(1).grants[PoolKey(HALL)].granted == 9
+
+    def test_a_late_one_does_not_take_the_place_of_a_newer(self, tmp_path: Path) -> None:
+        with opened(tmp_path / "journal.db") as journal:
+            journal.obey([order(7)])
+            journal.obey([order(5)])
+        with opened(tmp_path / "journal.db") as journal:
+            assert journal.offer(1).grants[PoolKey(HALL)].granted == 7
+
+
+def test_a_journal_of_today_opens(tmp_path: Path) -> None:
+    """One that was written before there were seals and signatures."""
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for statement in schema.TABLES:
+            db.execute(statement)
+        db.execute("INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", ME)
+        db.execute("INSERT INTO account VALUES (?, 0, 12, 2, 0, 0, 0)", (HALL,))
+    with opened(path) as journal:
+        assert journal.accounts()[PoolKey(HALL)].free == 10
+        journal.acked(0, 1, [order(12)], mark=mark(1))
+    with opened(path) as journal:
+        assert journal.offer(1).grants[PoolKey(HALL)].granted == 12
+        assert journal.offer(1).mark == mark(1)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal of version 2, which knew of no halls around, with all that it could hold."""
+    path = tmp_path_factory.mktemp("before") / "journal.db"
+    with opened(path) as journal:
+        live(journal, nested=False)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        made = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+        for statement in (*schema.TABLES, *schema.CHANGES[2]):
+            name = statement.split("(")[0].split()[-1]
+            if "CREATE TABLE" not in statement or name not in ("own_stay", "named_stay"):
+                continue
+            db.execute(f"ALTER TABLE {name} RENAME TO newer")
+            db.execute(statement)
+            fields = [row[1] for row in db.execute(f"PRAGMA table_info({name})")]
+            db.execute(f"INSERT INTO {name} SELECT {', '.join(fields)} FROM newer")
+            db.execute("DROP TABLE newer")
+        db.execute(made["own_stay_open"])
+        db.execute("PRAGMA user_version = 2")
+    return path
+
+
+def test_a_journal_of_the_version_before_opens_and_goes_on(before: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(before, tmp_path / "journal.db"))
+    with opened(path) as journal, journal.step() as step:
+        named = StayId("south-1", 2, 5)
+        assert step.is_named(named, HALL)
+        assert step.is_named(named, AROUND)
+        assert [one.stay for one in step.own_stays(3, HALL)] == [own(4)]
+    with opened(path) as journal:
+        live_around(journal)
+        leave(journal, 3, own(4))
+    opened(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE named_stay SET seq = seq + 100",
+        "DELETE FROM named_stay WHERE seq = 5",
+        "UPDATE own_stay SET open = 1, credited = 0 WHERE seq = 1",
+        "UPDATE own_stay SET hall = hall + 1 WHERE seq = 3",
+    ],
+)
+def test_what_was_altered_before_it_was_brought_up_is_noticed(
+    before: Path, tmp_path: Path, statement: str
+) -> None:
+    path = Path(shutil.copy(before, tmp_path / "journal.db"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        assert db.execute(statement).rowcount > 0
+    with pytest.raises(JournalDamagedError):
+        opened(path)

@@ -1,0 +1,92 @@
+"""The eyes bench tells the truth: what it draws can be read, and what it counts is so."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from badges.printing.qr import symbol
+from tests.bench.eyes import measure, memory
+from tests.bench.eyes.engines import ENGINES, OURS, ZXING
+from tests.bench.eyes.pictures.cards import CHARACTERS, credential, filler
+from tests.bench.eyes.pictures.films import KINDS, Film, film
+from tests.bench.eyes.pictures.stills import DIFFICULTIES, FULL_HD, still
+from tests.bench.eyes.run import QUICK, run
+
+
+def test_versions_4_to_8() -> None:
+    assert symbol(credential(7)).version == 5
+    assert {v: symbol(filler(v, 1)).version for v in CHARACTERS} == {v: v for v in CHARACTERS}
+
+
+@pytest.mark.parametrize("difficulty", DIFFICULTIES)
+def test_a_still_is_always_the_same_and_its_code_in_view(difficulty: str) -> None:
+    one, other = still(difficulty, 3), still(difficulty, 3)
+    assert np.array_equal(one.gray, other.gray)
+    assert not np.array_equal(one.gray, still(difficulty, 4).gray)
+    assert all(shown.whole for shown in one.shown)
+    for shown in one.shown:
+        (left, top), (right, bottom) = np.min(shown.corners, 0), np.max(shown.corners, 0)
+        assert one.gray[int(top) : int(bottom), int(left) : int(right)].std() > 4
+
+
+def test_easy_stills_are_read_where_the_truth_says() -> None:
+    for size in ((1280, 720), FULL_HD):
+        picture = still("plain", 0, size)
+        assert ENGINES[ZXING]()(picture.gray) == [picture.shown[0].text]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_film_has_its_truth(kind: str) -> None:
+    shown = film(kind, 0)
+    assert len(shown.frames) == len(shown.shown)
+    assert shown.shown[0] is None
+    assert shown.first_full_view >= 6
+    if kind == "two sharp frames":
+        assert shown.sharp_frames == 2
+    if kind == "waved past":
+        assert shown.sharp_frames == 0
+
+
+def test_two_sharp_frames_are_enough() -> None:
+    for number in range(3):
+        shown = film("two sharp frames", number)
+        door = measure.Door()
+        assert door.play(shown, ENGINES[OURS](door.clock)) is not None
+
+
+def test_a_slow_engine_misses_frames() -> None:
+    shown = Film("", "text", [np.full((1, 1), n, np.uint8) for n in range(20)], [])
+    shown.shown.extend(film("waved past", 0).shown[10:30])
+    door, seen = measure.Door(), []
+
+    def slow(gray: np.ndarray) -> list[str]:
+        seen.append(int(gray[0, 0]))
+        door._film_s += 0.1
+        return []
+
+    assert door.play(shown, slow) is None
+    assert len(seen) <= 7
+    assert seen == sorted(set(seen))
+
+
+def test_quick_run_writes_all(tmp_path: Path) -> None:
+    plot = importlib.util.find_spec("matplotlib") is not None
+    report = run(QUICK, tmp_path, plot=plot)
+    assert json.loads((tmp_path / "eyes.json").read_text()) == report
+    assert report["wrong_reads"] == []
+    assert set(report["stills"]) == set(report["films"]) == set(ENGINES)
+    assert [part["scans"] for part in report["pipeline"]["frame_to_commit"]] == [4, 4]
+    text = (tmp_path / "eyes.txt").read_text()
+    assert all(name in text for name in (*ENGINES, *DIFFICULTIES, *KINDS))
+    assert (tmp_path / "eyes.png").exists() == plot
+    assert not list(tmp_path.glob("tmp*"))
+
+
+def test_memory_is_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "BUILD", tmp_path)
+    report = memory.run(0.02)
+    assert len(report["resident_mb"]) > 5
+    assert report["scans"] > 0

@@ -1,0 +1,112 @@
+"""Hand scanners on wrong keyboard layouts: read anew where that is certain, and never "forged"."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from kiosk.screen.hand_scanner import LAYOUTS, WrongLayoutError, read_typed
+from tests.kiosk.screen.keyboards import character, keys_of
+from tests.kiosk.screen.screen_fixture import Face, opened, post
+from tests.kiosk.support.door_fixture import badge
+
+BADGE = badge(0x123456)
+ALL = badge(0x00CAFE)  # together they have every character of the alphabet
+
+
+def typed(text: str, scanner: str, computer: str, caps: bool = False) -> tuple[str, list[str]]:
+    """What the browser tells of a scanner's keys on that computer."""
+    keys = keys_of(text, scanner)
+    said = "".join(
+        key if len(key := character(code, shift, computer)) == 1 else "\ufffd"
+        for code, shift in keys
+    )
+    return (said.swapcase() if caps else said), [("^" if s else "") + code for code, s in keys]
+
+
+@pytest.mark.parametrize("caps", [False, True])
+@pytest.mark.parametrize("computer", LAYOUTS)
+@pytest.mark.parametrize("scanner", LAYOUTS)
+@pytest.mark.parametrize("text", [BADGE, ALL])
+def test_every_pair_of_layouts(text: str, scanner: str, computer: str, caps: bool) -> None:
+    said, keys = typed(text, scanner, computer, caps)
+
+    meant, repaired = read_typed(said, keys)
+
+    assert meant == text
+    assert repaired == (said != text)
+    if scanner != computer:
+        assert said != text
+
+
+def test_every_character_has_its_key_on_every_layout() -> None:
+    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+    for layout in LAYOUTS:
+        said, keys = typed(alphabet, layout, layout)
+        assert said == alphabet
+        assert len(set(keys)) == len(alphabet)
+
+
+def test_lower_case_is_read() -> None:
+    assert read_typed(BADGE.lower()) == (BADGE, True)
+
+
+@pytest.mark.parametrize("text", [BADGE, "https://example.org/", "4006381333931", "HK", "hk123"])
+def test_what_is_typed_rightly_stays(text: str) -> None:
+    assert read_typed(text) == (text, False)
+
+
+def test_broken_badge_stays_for_the_kiosk_to_judge() -> None:
+    broken = BADGE[:-1]
+    assert read_typed(broken, typed(broken, "US", "US")[1]) == (broken, False)
+
+
+@pytest.mark.parametrize("computer", ["DE", "FR"])
+def test_wrong_layout_without_the_keys_is_explained(computer: str) -> None:
+    """Some browsers do not tell which key it was."""
+    said, _ = typed(BADGE, "US", computer)
+
+    with pytest.raises(WrongLayoutError):
+        read_typed(said)
+
+
+def test_input_method_hides_the_characters_but_not_the_keys() -> None:
+    _, keys = typed(BADGE, "US", "US")
+    assert read_typed("\ufffd" * len(keys), keys) == (BADGE, True)
+    with pytest.raises(WrongLayoutError):
+        read_typed("\ufffd" * len(keys), [*keys[:2], *("IntlRo" for _ in keys[2:])])
+
+
+@pytest.fixture
+def face() -> Face:
+    return Face()
+
+
+@pytest.fixture
+def client(face: Face) -> FlaskClient:
+    return opened(face.app)
+
+
+def test_page_hands_on_what_was_meant(face: Face, client: FlaskClient) -> None:
+    said, keys = typed(BADGE, "US", "DE")
+    answered = post(client, "/text", {"text": said, "keys": keys}, face.own())
+
+    assert answered.status_code == 200  # 204: as typed
+    assert face.typed == [BADGE]
+
+
+def test_page_is_told_of_a_wrong_layout_and_nothing_is_judged(
+    face: Face, client: FlaskClient
+) -> None:
+    said, _ = typed(BADGE, "US", "FR")
+    refused = post(client, "/text", {"text": said}, face.own())
+
+    assert refused.status_code == 422
+    assert refused.get_json()["error"]["code"] == "scanner_layout"
+    assert face.typed == []
+
+
+@pytest.mark.parametrize("keys", [["KeyH"] * 161, ["K" * 25], "KeyH", [7]])
+def test_malformed_keys_are_told_so(face: Face, client: FlaskClient, keys: object) -> None:
+    refused = post(client, "/text", {"text": "HK", "keys": keys}, face.own())
+
+    assert refused.status_code == 400
+    assert face.typed == []

@@ -1,0 +1,243 @@
+"""The steward's page: what it shows, in which words and colours, and what it takes."""
+
+import json
+import re
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+import kiosk.screen as screen_package
+from badges.admission import Admitted, Denied, Direction, Flag, Reason
+from badges.admission.phrases import Explanation
+from badges.credential.badge_number import badge_number
+from badges.wire.wire import CategoryFacts, HolderName
+from kiosk.door.answer import Answer
+from kiosk.screen.board import Board
+from kiosk.screen.feed import Feeds, encode_state, stream
+from kiosk.screen.texts import SUPERVISOR, WORDS
+from kiosk.texts.messages import as_message
+from tests.kiosk.screen.screen_fixture import CODE, JPEG, NOW, Face, opened, post
+
+STATIC = Path(screen_package.__file__).parent / "static"
+TEMPLATES = STATIC.parent / "templates"
+HELPED = (
+    "admit", "look", "deny", "goodbye", "keys", "scanner",
+    "none", "starting", "live", "lost", "ended",
+)  # fmt: skip
+HOSTILE = '<script>alert(1)</script> "&\n\ndata: {}'
+
+
+@pytest.fixture
+def face() -> Face:
+    return Face()
+
+
+@pytest.fixture
+def client(face: Face) -> FlaskClient:
+    return opened(face.app)
+
+
+def answer(**changes: Any) -> Answer:
+    values: dict[str, Any] = {
+        "decision": Admitted(flags=frozenset({Flag.ESCORT})),
+        "direction": Direction.ENTRY,
+        "scanned_at": NOW,
+        "seq": 1,
+        "serial": 0x123456,
+        "holder": HolderName("欧阳娜娜", "清华大学", "CN"),
+        "category": CategoryFacts(2, "speaker", {"en": "Speaker"}, "S", "#7a2fb8"),
+        "free_places": 4,
+        "explanation": {"en": Explanation("LOOK", "Enters only with an escort", "")},
+    }
+    return Answer(**values | changes)
+
+
+def told(board: Board) -> Any:
+    return json.loads(encode_state(board.state, "page", NOW))
+
+
+def test_it_works(client: FlaskClient, face: Face) -> None:
+    page = client.get("/")
+
+    assert page.status_code == 200
+    assert f'name="hallkeeper-token" content="{face.token}"' in page.text
+    assert '<html lang="zh-Hans" dir="ltr">' in page.text
+    assert 'aria-live="assertive"' in page.text
+
+
+def test_page_runs_its_own_files_alone(client: FlaskClient) -> None:
+    page = client.get("/")
+    policy = page.headers["Content-Security-Policy"]
+
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["Cache-Control"] == "no-store"
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|javascript:", page.text)
+    for path in re.findall(r'(?:src|href)="(/[^"]*)"', page.text):
+        with client.get(path) as file:
+            assert file.status_code == 200, path
+
+
+def test_scripts_load_and_put_texts_in_as_texts() -> None:
+    for script in STATIC.glob("*.js"):
+        source = script.read_text()
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(", source)
+        for name in re.findall(r'from "\./([^"]+)"', source):
+            assert (STATIC / name).is_file(), f"{script.name} imports {name}"
+
+
+def test_page_has_every_part_that_the_scripts_paint() -> None:
+    page = (TEMPLATES / "screen.html").read_text() + (TEMPLATES / "shapes.svg").read_text()
+    known = set(re.findall(r'\bid="([^"]+)"', page))
+    for script in STATIC.glob("*.js"):
+        wanted = set(re.findall(r'\b(?:at|setText|setState)\("([a-z-]+)"', script.read_text()))
+        assert wanted <= known, script.name
+
+
+def test_every_word_that_is_asked_for_is_there() -> None:
+    known = WORDS.keys() | SUPERVISOR.keys()
+    sources = "".join(
+        file.read_text() for file in (*STATIC.glob("*.js"), TEMPLATES / "screen.html")
+    )
+    used = set(re.findall(r'(?:\bsay\(|data-say=|word: |title: )"(\w+)"', sources))
+    assert len(used) > 60
+    assert used <= known
+    unused = {key for key in known if f'"{key}"' not in sources}
+    made = {f"{act}_{part}" for act in ("override", "annul") for part in ("none", "why", "do")}
+    assert unused <= made | {f"{key}_{tone}" for key in ("help", "camera") for tone in HELPED}
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast of two #rrggbb colours."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_colours_are_readable_and_differ_in_lightness() -> None:
+    css = (STATIC / "screen.css").read_text()
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", css))
+
+    for tone in ("admit", "deny", "look", "goodbye"):
+        assert contrast(colours[tone], colours[f"on-{tone}"]) >= 4.5, tone
+    for ground in ("ground", "panel"):
+        assert contrast(colours[ground], colours["text"]) >= 4.5
+        assert contrast(colours[ground], colours["quiet"]) >= 4.5
+    assert contrast(colours["admit"], colours["deny"]) >= 4.5  # told apart without any colour
+    assert contrast(colours["look"], colours["deny"]) >= 4.5
+
+
+def test_state_tells_the_answer(face: Face) -> None:
+    face.board.update(hall_names={"en": "Hall 7"}, online=True, scans_waiting=3, skew_ms=-2500)
+    face.board.show(answer())
+    face.board.show(answer(decision=Denied(Reason.FORGED), serial=None, holder=None, category=None))
+    state = told(face.board)
+
+    denied, look = state["answers"]
+    assert state["status"]["hall_names"] == {"en": "Hall 7"}
+    assert state["status"]["free_places"] == 4
+    assert state["status"]["skew_ms"] == -2500
+    assert (denied["number"], denied["tone"], denied["badge"]) == (2, "deny", None)
+    assert (look["number"], look["tone"]) == (1, "look")
+    assert look["badge"] == badge_number(0x123456)
+    assert look["holder"] == {"name": "欧阳娜娜", "organisation": "清华大学", "country": "CN"}
+    assert look["category"]["colour"] == "#7a2fb8"
+    assert look["words"]["en"] == {
+        "word": "LOOK",
+        "reason": "Enters only with an escort",
+        "next_step": "",
+    }
+
+
+def test_hostile_names_stay_one_line_of_json(face: Face) -> None:
+    face.board.update(hall_names={"en": HOSTILE}, camera_message=as_message(HOSTILE))
+    face.board.show(answer(holder=HolderName(HOSTILE * 100)))
+
+    raw = encode_state(face.board.state, "page", NOW)
+
+    assert b"\n" not in raw
+    assert b"\r" not in raw
+    assert json.loads(raw)["answers"][0]["holder"]["name"] == HOSTILE * 100
+
+
+def test_feed_sends_each_change_and_beats_in_between(face: Face) -> None:
+    events = stream(face.board, Feeds(), "page", lambda: NOW, beat_s=0.01)
+
+    assert next(events).startswith(b"retry: ")
+    assert json.loads(next(events).removeprefix(b"data: "))["answers"] == []
+    assert next(events) == b"event: beat\ndata: alive\n\n"
+    face.board.show(answer())
+    assert json.loads(next(events).removeprefix(b"data: "))["answers"][0]["number"] == 1
+    events.close()
+
+
+def open_feed(face: Face, feeds: Feeds) -> Generator[bytes, None, None]:
+    events = stream(face.board, feeds, "page", lambda: NOW, beat_s=0.01)
+    next(events)
+    return events
+
+
+def test_one_feed_too_many_ends_the_oldest(face: Face) -> None:
+    feeds = Feeds(feeds_max=2)
+    first, second, third = (open_feed(face, feeds) for _ in range(3))
+
+    assert list(first) == []
+    assert next(second)
+    assert next(third)
+
+
+def test_feed_that_left_makes_room(face: Face) -> None:
+    feeds = Feeds(feeds_max=2)
+    first, second = (open_feed(face, feeds) for _ in range(2))
+
+    second.close()
+    open_feed(face, feeds)
+
+    assert next(first)
+
+
+def test_picture_is_made_at_most_ten_times_a_second(client: FlaskClient, face: Face) -> None:
+    pictures = [client.get("/picture.jpg") for _ in range(5)]
+
+    assert {picture.data for picture in pictures} == {JPEG}
+    assert pictures[0].mimetype == "image/jpeg"
+    assert pictures[0].headers["Cache-Control"] == "no-store"
+    assert face.pictures == 1
+
+
+def test_no_picture_is_no_error(client: FlaskClient, face: Face) -> None:
+    face.picture = None
+
+    assert client.get("/picture.jpg").status_code == 204
+
+
+def test_typed_code_is_handed_on(client: FlaskClient, face: Face) -> None:
+    assert post(client, "/text", {"text": CODE}, face.own()).status_code == 204
+    assert face.typed == [CODE]
+
+
+def test_direction_is_turned(client: FlaskClient, face: Face) -> None:
+    face.board.update(mode="both")
+
+    assert post(client, "/direction", {"direction": "exit"}, face.own()).status_code == 204
+    assert face.turned == [Direction.EXIT]
+
+
+def test_direction_of_a_one_way_door_stays(client: FlaskClient, face: Face) -> None:
+    refused = post(client, "/direction", {"direction": "exit"}, face.own())
+
+    assert refused.status_code == 409
+    assert refused.get_json()["error"]["code"] == "one_way"
+    assert face.turned == []

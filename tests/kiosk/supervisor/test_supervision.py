@@ -1,0 +1,290 @@
+"""A supervisor at the door: unlocking, looking people up, moving, and the shift's end."""
+
+import pytest
+
+from badges.admission import Admitted, Direction, Flag
+from badges.admission.phrases import Tone
+from badges.wire import wire
+from badges.wire.supervisor import Found
+from kiosk.door.admit import NotReadyError
+from kiosk.supervisor.sessions import IDLE_MS
+from tests.kiosk.support.door_fixture import HALL, PRESS, Clock, Door, badge, reason, snapshot
+from tests.kiosk.support.supervised import (
+    LOST,
+    MEI,
+    OMAR,
+    PERSON,
+    PIN,
+    SUPERVISORS,
+    Supervised,
+    load,
+    refused,
+)
+
+SERIAL = 0x00ABCD
+
+
+@pytest.fixture
+def here(door: Door) -> Supervised:
+    """Offline, with ten places, and locked."""
+    load(door)
+    return Supervised(door)
+
+
+class TestSession:
+    def test_it_works(self, here: Supervised) -> None:
+        status = here.status()
+        assert [s["name"] for s in status["supervisors"]] == ["Mei Lin", "Omar"]
+        assert status["supervisor"] is None
+        session = here.supervision.unlock(MEI, PIN)
+        until = here.door.clock.wall + IDLE_MS
+        assert session.shown() == {"user": MEI, "name": "Mei Lin", "until": until}
+        assert here.status()["supervisor"] == session.shown()
+
+    def test_it_ends_when_nothing_is_done(self, here: Supervised) -> None:
+        here.unlock()
+        here.door.clock.pass_ms(IDLE_MS - 1)
+        here.supervision.doors()
+        here.door.clock.pass_ms(IDLE_MS - 1)
+        assert here.status()["supervisor"]["user"] == MEI, "each act begins the time anew"
+        here.door.clock.pass_ms(1)
+        assert here.status()["supervisor"] is None
+        assert refused(here.supervision.doors) == "not_unlocked"
+
+    def test_a_clock_that_is_set_back_does_not_keep_it_open(self, here: Supervised) -> None:
+        here.unlock()
+        here.door.clock.wall -= 3_600_000
+        here.door.clock.monotonic += IDLE_MS
+        assert here.status()["supervisor"] is None
+
+    def test_it_ends_by_a_word_and_at_a_restart(self, here: Supervised) -> None:
+        here.unlock()
+        here.supervision.lock()
+        assert refused(here.supervision.doors) == "not_unlocked"
+        here.unlock()
+        here.restart()
+        assert refused(here.supervision.doors) == "not_unlocked"
+
+    @pytest.mark.parametrize("left", [[], [SUPERVISORS[1]]])
+    def test_it_ends_when_the_server_takes_the_pin_away(self, here: Supervised, left) -> None:
+        here.unlock()
+        load(here.door, supervisors=left)
+        assert refused(here.supervision.doors) == "not_unlocked"
+        assert refused(here.supervision.unlock, MEI, PIN) == "not_a_supervisor"
+
+    def test_it_ends_when_the_pin_is_another(self, here: Supervised) -> None:
+        here.unlock()
+        other = wire.SupervisorFacts(MEI, "Mei Lin", SUPERVISORS[1].pin_hash)
+        load(here.door, supervisors=[other])
+        assert refused(here.supervision.doors) == "not_unlocked"
+
+    def test_without_a_pin_nothing_can_be_done(self, here: Supervised) -> None:
+        denied = here.present(badge(SERIAL, category=PRESS))
+        supervision = here.supervision
+        acts = [
+            lambda: supervision.override(denied.seq, "vip", ""),
+            lambda: supervision.annul(denied.seq, "by_mistake", ""),
+            lambda: supervision.people("lost"),
+            lambda: supervision.admit(LOST),
+            lambda: supervision.turn(Direction.EXIT),
+            supervision.doors,
+            lambda: supervision.move(71),
+            supervision.end_shift,
+            supervision.resume,
+        ]
+        assert [refused(act) for act in acts] == ["not_unlocked"] * len(acts)
+        assert here.server.asked == []
+        assert not here.journal.state().resting
+
+    def test_before_the_first_facts(self, tmp_path, clock: Clock) -> None:
+        door = Door(tmp_path, clock)
+        with pytest.raises(NotReadyError):
+            Supervised(door).unlock()
+        door.close()
+
+
+class TestLookUp:
+    def test_it_works(self, here: Supervised) -> None:
+        here.unlock()
+        assert here.supervision.people("lost acme").people == [PERSON]
+        assert here.server.asked == [("people", "lost acme", f"user:{MEI}")]
+        answer = here.supervision.admit(LOST)
+        assert answer.decision == Admitted(flags=frozenset({Flag.LOOKED_UP}))
+        assert (answer.holder, answer.by, answer.tone) == (PERSON.holder, "Mei Lin", Tone.LOOK)
+        record = here.last()
+        assert (record.act, record.by, record.flags) == ("scan", f"user:{MEI}", ("looked_up",))
+        assert (record.serial, record.issue, record.category) == (LOST, 1, PERSON.category)
+        assert here.door.free() == 9
+        assert here.told == [answer]
+
+    def test_denied_stays_denied_and_may_be_overridden(self, here: Supervised) -> None:
+        here.door.replica.apply(wire.HolderChanged(wire.HolderFacts(LOST, 1, True)), 11)
+        here.unlock()
+        here.supervision.people("lost")
+        denied = here.supervision.admit(LOST)
+        assert reason(denied) == "revoked"
+        assert here.last().by == f"user:{MEI}"
+        told = here.status()["can_override"]
+        assert (told["seq"], told["name"], told["reason"]) == (
+            denied.seq,
+            "Lost Badge",
+            "revoked",
+        )
+        assert here.supervision.override(denied.seq, "other", "mistake at the desk").admitted
+
+    def test_whoever_is_inside_already(self, here: Supervised) -> None:
+        here.present(badge(LOST))
+        here.unlock()
+        here.supervision.people("lost")
+        assert reason(here.supervision.admit(LOST)) == "already_inside"
+
+    def test_an_exit_without_a_badge(self, here: Supervised) -> None:
+        entry = here.present(badge(LOST))
+        here.direction = Direction.EXIT
+        here.unlock()
+        here.supervision.people("lost")
+        assert here.supervision.admit(LOST).decision.closes.seq == entry.seq
+
+    def test_only_those_just_found_and_each_once(self, here: Supervised) -> None:
+        here.unlock()
+        assert refused(here.supervision.admit, LOST) == "look_up_first"
+        here.supervision.people("lost")
+        here.supervision.admit(LOST)
+        assert refused(here.supervision.admit, LOST) == "look_up_first"
+
+    def test_names_are_forgotten_with_the_session(self, here: Supervised) -> None:
+        here.unlock()
+        here.supervision.people("lost")
+        here.unlock(OMAR, "270461")
+        assert refused(here.supervision.admit, LOST) == "look_up_first"
+
+    def test_names_that_come_after_the_session_are_not_kept(
+        self, here: Supervised, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def slow(words: str, by: str) -> Found:
+            here.supervision.lock()
+            return Found([PERSON], more=False)
+
+        monkeypatch.setattr(here.server, "look_up", slow)
+        here.unlock()
+        assert refused(here.supervision.people, "lost") == "not_unlocked"
+        here.unlock(OMAR, "270461")
+        assert refused(here.supervision.admit, LOST) == "look_up_first"
+
+    @pytest.mark.parametrize("code", ["no_server", "too_many", "not_a_supervisor"])
+    def test_it_says_why_not(self, here: Supervised, code: str) -> None:
+        here.unlock()
+        here.server.refuse = code
+        assert refused(here.supervision.people, "lost") == code
+
+
+class TestStanding:
+    def test_direction(self, here: Supervised) -> None:
+        here.unlock()
+        here.supervision.turn(Direction.EXIT)
+        assert here.direction is Direction.EXIT
+        here.one_way = True
+        assert refused(here.supervision.turn, Direction.ENTRY) == "one_way"
+
+    def test_another_door(self, here: Supervised) -> None:
+        here.unlock()
+        here.present(badge(SERIAL, category=PRESS))
+        here.supervision.move(71)
+        assert here.server.asked == [("door", 71, f"user:{MEI}")]
+        assert here.moves == 1
+        assert here.status()["can_override"] is None, "that was another hall's affair"
+
+    def test_not_without_the_server(self, here: Supervised) -> None:
+        here.unlock()
+        here.server.refuse = "no_server"
+        assert refused(here.supervision.move, 71) == "no_server"
+        assert here.moves == 0
+
+    def test_own_stays_in_the_old_hall_are_not_taken_for_ended(self, here: Supervised) -> None:
+        """The new hall's snapshot has none of them, and the kiosk may come back."""
+        here.present(badge(SERIAL))
+        own = here.journal.own_open(1, HALL)
+        assert [stay.seq for stay in own] == [1]
+        assert here.journal.own_open(1, HALL + 1) == []
+        there = wire.HallFacts(**{**_fields(snapshot().hall), "hall": HALL + 1})
+        here.door.replica.load(snapshot(hall=there), here.journal.own_open(1, HALL + 1))
+        load(here.door)
+        assert reason(here.present(badge(SERIAL))) == "already_inside"
+
+
+def _fields(struct) -> dict:
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+class TestShift:
+    def test_it_works(self, here: Supervised) -> None:
+        here.unlock()
+        here.present(badge(SERIAL))
+        here.present(badge(SERIAL), direction=Direction.EXIT)
+        denied = here.present(badge(SERIAL, category=PRESS))
+        entry = here.supervision.override(denied.seq, "vip", "")
+        here.supervision.annul(entry.seq, "by_mistake", "")
+        here.supervision.people("lost")
+        here.supervision.admit(LOST)
+        shift = here.supervision.end_shift()
+        assert shift == {
+            "since": None,
+            "ended_at": here.door.clock.wall,
+            "admitted": 3,
+            "denied": 1,
+            "exits": 1,
+            "overrides": 1,
+            "annulled": 1,
+            "looked_up": 1,
+        }
+        status = here.status()
+        assert (status["resting"], status["shift"], status["supervisor"]) == (True, shift, None)
+        assert here.door.free() == 0, "all places went back"
+        assert here.wakes == 1, "and the server hears of it at once"
+
+    def test_nobody_is_admitted_and_everybody_may_leave(self, here: Supervised) -> None:
+        here.present(badge(SERIAL))
+        here.unlock()
+        here.supervision.end_shift()
+        here.door.grant(15)
+        denied = here.present(badge(SERIAL + 1))
+        assert reason(denied) == "door_resting"
+        assert denied.explanation["en"].reason == "This door is closed: its shift has ended"
+        assert here.door.asked == [], "no place is asked for"
+        left = here.present(badge(SERIAL), direction=Direction.EXIT)
+        assert left.admitted
+        assert here.door.free() == 0, "its place goes back too"
+        here.unlock()
+        assert refused(here.supervision.override, denied.seq, "vip", "") == "not_overridable"
+        assert here.status()["shift"]["exits"] == 1
+
+    def test_an_override_of_an_earlier_denial(self, here: Supervised) -> None:
+        denied = here.present(badge(SERIAL, category=PRESS))
+        here.unlock()
+        here.supervision.end_shift()
+        here.unlock()
+        assert refused(here.supervision.override, denied.seq, "vip", "") == "resting"
+
+    def test_it_lasts_over_a_restart_and_ends_by_a_pin(self, here: Supervised) -> None:
+        here.present(badge(SERIAL))
+        here.unlock()
+        shift = here.supervision.end_shift()
+        here.restart()
+        assert here.status()["shift"] == shift
+        assert reason(here.present(badge(SERIAL + 1))) == "door_resting"
+        here.door.clock.pass_ms(60_000)
+        here.unlock()
+        here.supervision.resume()
+        assert not here.status()["resting"]
+        here.door.grant(20)
+        assert here.present(badge(SERIAL + 2)).admitted
+        ended = here.supervision.end_shift()
+        assert (ended["since"], ended["admitted"]) == (here.door.clock.wall, 1), "a new shift"
+
+    def test_twice_is_once(self, here: Supervised) -> None:
+        here.unlock()
+        here.supervision.resume()
+        first = here.supervision.end_shift()
+        here.door.clock.pass_ms(1000)
+        here.unlock()
+        assert here.supervision.end_shift() == first

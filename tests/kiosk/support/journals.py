@@ -1,0 +1,42 @@
+"""What the tests of the journal share: one entry, one exit."""
+
+from pathlib import Path
+
+from badges.admission import Admitted, Direction
+from badges.admission.facts import StayId
+from badges.places.pool import Account, PoolKey
+from kiosk.journal.journal import Draft, Journal
+from tests.kiosk.support.door_fixture import (
+    DOOR,
+    GENERATION,
+    HALL,
+    KIOSK,
+    KIOSK_KEY,
+    NOON,
+    credential,
+)
+
+
+def open_journal(directory: Path, **options: object) -> Journal:
+    return Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY, **options)
+
+
+def enter(journal: Journal, serial: int) -> int:
+    draft = Draft(Direction.ENTRY, DOOR, HALL, NOON, Admitted(), credential(serial))
+    with journal.step() as step:
+        return step.append(draft).seq
+
+
+def leave(journal: Journal, serial: int, stay: StayId | None) -> bool:
+    decision = Admitted(closes=stay)
+    draft = Draft(Direction.EXIT, DOOR, HALL, NOON, decision, credential(serial))
+    with journal.step() as step:
+        return step.append(draft).credited
+
+
+def own(seq: int) -> StayId:
+    return StayId(KIOSK, GENERATION, seq)
+
+
+def account(journal: Journal) -> Account:
+    return journal.accounts()[PoolKey(HALL)]

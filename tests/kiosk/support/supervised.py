@@ -1,0 +1,148 @@
+"""A door with a supervisor: PINs, a server to ask, and all that was told."""
+
+import argon2
+import pytest
+
+from badges.admission import Direction
+from badges.places.pool import PoolKey
+from badges.record import ScanRecord, decode_record
+from badges.wire import wire
+from badges.wire.supervisor import DoorChoice, Found, PersonFacts
+from kiosk.door.answer import Answer
+from kiosk.supervisor.override import Overruling
+from kiosk.supervisor.supervision import Supervision
+from kiosk.supervisor.texts import SupervisorError
+from kiosk.sync.link import Skew
+from tests.kiosk.support.door_fixture import DELEGATE, HALL, Door, records_of
+
+CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+MEI, OMAR = 3, 4
+PIN = "493817"
+SUPERVISORS = [
+    wire.SupervisorFacts(MEI, "Mei Lin", CHEAP.hash(PIN)),
+    wire.SupervisorFacts(OMAR, "Omar", CHEAP.hash("270461")),
+]
+LOST = 0x00BEEF
+PERSON = PersonFacts(
+    serial=LOST,
+    issue=1,
+    category=DELEGATE,
+    valid_days=0b11,
+    zones=0b1,
+    flags=0,
+    holder=wire.HolderName("Lost Badge", "ACME", "DE"),
+)
+
+
+class Server:
+    """What a supervisor asks; `refuse` is a code to answer with."""
+
+    def __init__(self) -> None:
+        self.refuse = ""
+        self.people = [PERSON]
+        self.asked: list[tuple] = []
+
+    def _answer(self, *asked: object) -> None:
+        self.asked.append(asked)
+        if self.refuse:
+            raise SupervisorError(self.refuse)
+
+    def look_up(self, words: str, by: str) -> Found:
+        self._answer("people", words, by)
+        return Found(self.people, more=False)
+
+    def doors(self) -> list[DoorChoice]:
+        self._answer("doors")
+        return [DoorChoice(70, {"en": "North"}, {"en": "Hall 7"}, "both")]
+
+    def move(self, door: int, by: str) -> None:
+        self._answer("door", door, by)
+
+
+class Supervised:
+    """The door as the supervisor's part of a kiosk sees it."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.server = Server()
+        self.told: list[Answer] = []
+        self.direction = Direction.ENTRY
+        self.one_way = False
+        self.moves = self.wakes = 0
+        self.asked: list[int] = []
+        self.on_ask = lambda: False  # whether the server can be asked for an override place
+        self.start()
+
+    def start(self) -> None:
+        """Anew on what is on disk."""
+        self.journal, self.replica = self.door.journal, self.door.replica
+        self.admitter = self.door.admitter
+        self.overruling = Overruling(
+            self.journal, self.replica, ask_for_place=self._ask, skew=lambda: Skew(42)
+        )
+        clock = self.door.clock
+        self.supervision = Supervision(
+            self.door.directory,
+            self,
+            self.server,
+            clock=lambda: clock.wall,
+            monotonic=lambda: clock.monotonic,
+        )
+
+    def restart(self) -> None:
+        self.door.restart()
+        self.start()
+
+    def _ask(self, hall: int) -> bool:
+        self.asked.append(hall)
+        return self.on_ask()
+
+    def tell(self, answer: Answer) -> None:
+        self.supervision.saw(answer)
+        self.told.append(answer)
+
+    def wished(self) -> Direction:
+        return self.direction
+
+    def turned(self, direction: Direction) -> bool:
+        if not self.one_way:
+            self.direction = direction
+        return not self.one_way
+
+    def moved(self) -> None:
+        self.moves += 1
+
+    def places_changed(self) -> None:
+        self.wakes += 1
+
+    def present(self, text: str, **options: object) -> Answer:
+        """Show a badge, as the kiosk does."""
+        answer = self.door.present(text, **options)
+        self.tell(answer)
+        return answer
+
+    def unlock(self, user: int = MEI, pin: str = PIN) -> None:
+        self.supervision.unlock(user, pin)
+
+    def status(self) -> dict:
+        return self.supervision.status(self.journal.state())
+
+    def full(self) -> None:
+        """No ordinary place is left here."""
+        granted = self.journal.accounts()[PoolKey(HALL)].granted
+        self.door.grant(granted, recall=granted)
+
+    def last(self) -> ScanRecord:
+        return decode_record(records_of(self.journal)[-1])
+
+
+def load(door: Door, **changes: object) -> None:
+    door.load(**{"supervisors": SUPERVISORS, **changes})
+
+
+def refused(act, *args: object) -> str:
+    """The code with which an act is refused."""
+    with pytest.raises(SupervisorError) as caught:
+        act(*args)
+    assert all(caught.value.message(language) for language in ("en", "zh"))
+    return caught.value.code

@@ -1,0 +1,101 @@
+"""The feed: changes as they happen, over real sockets, and what takes its place."""
+
+import time
+
+import pytest
+
+from badges.admission import Reason
+from badges.record import WireError
+from badges.wire import wire
+from kiosk.sync.follow import Event, parse_events
+from tests.kiosk.support.door_fixture import HALL, NOON, hall_facts, stay_of
+from tests.kiosk.support.fake_event import FakeEvent
+from tests.kiosk.support.online import Online
+
+SERIAL = 77
+
+
+class TestFeed:
+    def test_changes_reach_the_door(self, online: Online, event: FakeEvent) -> None:
+        event.publish(wire.StayOpened(stay_of("south-1", 4, SERIAL), HALL))
+        online.until(lambda: online.door.replica.stays(SERIAL, HALL))
+        assert online.present(SERIAL).decision.reason is Reason.ALREADY_INSIDE
+
+    def test_a_changed_venue_is_fetched(self, online: Online, event: FakeEvent) -> None:
+        event.facts["hall"] = hall_facts(closed=True)
+        event.publish(wire.VenueChanged())
+        online.until(lambda: online.door.replica.venue.hall.closed)
+        online.until(lambda: online.link.state.feed_live)
+
+    def test_a_broken_feed_is_picked_up_where_it_broke(
+        self, online: Online, event: FakeEvent
+    ) -> None:
+        snapshots = sum(request.target == "/api/replica" for request in event.requests)
+        event._server.drop_connections()
+        event.publish(wire.HolderChanged(wire.HolderFacts(SERIAL, 2, True)))
+        online.until(lambda: online.door.replica.holder(SERIAL) == (2, True))
+        after = sum(request.target == "/api/replica" for request in event.requests)
+        assert after == snapshots
+
+    def test_what_the_feed_has_forgotten_comes_as_a_snapshot(
+        self, online: Online, event: FakeEvent
+    ) -> None:
+        event.facts["holders"] = [wire.HolderFacts(SERIAL, 2, True)]
+        with event.lock:
+            event.cursor += 100
+            event.changes.clear()
+        event._server.drop_connections()
+        online.until(lambda: online.door.replica.holder(SERIAL) == (2, True))
+
+    def test_a_stay_that_ended_while_the_feed_was_away(
+        self, online: Online, event: FakeEvent
+    ) -> None:
+        online.present(SERIAL)
+        online.settled()
+        with event.lock:
+            event.books.stays.clear()
+            event.cursor += 100
+            event.changes.clear()
+        event._server.drop_connections()
+        online.until(lambda: online.door.replica.is_ended(1, HALL))
+        assert online.present(SERIAL).admitted
+
+    def test_a_silent_feed_is_replaced_by_snapshots(self, online: Online, event: FakeEvent) -> None:
+        """Something between swallows streams: batches get through, changes do not."""
+        event.mute_feed = True
+        event._server.drop_connections()
+        event.facts["holders"] = [wire.HolderFacts(SERIAL, 2, True)]
+        online.until(lambda: online.door.replica.holder(SERIAL) == (2, True), timeout_s=12)
+        assert not online.link.state.feed_live
+
+    def test_facts_stay_fresh_while_nothing_changes(self, online: Online, event: FakeEvent) -> None:
+        online.door.clock.pass_ms(60_000)
+        online.until(lambda: online.door.replica.age_ms() == 0)
+
+    def test_and_age_while_nothing_comes(self, online: Online, event: FakeEvent) -> None:
+        event.close()
+        online.until(lambda: not online.link.state.online and not online.link.state.feed_live)
+        online.door.clock.pass_ms(60_000)
+        time.sleep(0.3)
+        assert online.door.replica.age_ms() == 60_000
+        assert online.link.state.offline_since == NOON
+
+
+class TestEvents:
+    def test_are_parsed(self) -> None:
+        change = wire.encode_change(wire.NamesChanged())
+        lines = [": open", "", "id: 5", f"data: {change}", "", "retry: 3", "", f"data:{change}"]
+        assert list(parse_events(lines)) == [None, Event(5, wire.NamesChanged())]
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            ["data: {}", ""],
+            ["id: 1", "data: {}", ""],
+            ["id: -1", 'data: {"type": "names"}', ""],
+            ["id: 1", 'data: {"type": "unheard of"}', ""],
+        ],
+    )
+    def test_and_nonsense_is_refused(self, lines: list[str]) -> None:
+        with pytest.raises(WireError):
+            list(parse_events(lines))

@@ -1,0 +1,188 @@
+"""How often a door speaks to the server: no more than it must, and at once where that is of use."""
+
+import time
+from itertools import pairwise
+
+import pytest
+
+from badges.wire import wire
+from kiosk.sync import upload as syncing
+from kiosk.sync.transport import TransportError
+from kiosk.sync.upload import Sync
+from tests.kiosk.support.door_fixture import NOON, badge
+from tests.kiosk.support.online import Online
+
+
+class Pace:
+    """A door whose exchanges are counted; each ends as `end` says."""
+
+    def __init__(self, sync: Sync) -> None:
+        self.sync = sync
+        self.times: list[float] = []
+        self.error: Exception | None = None
+        self.more = False
+        sync.exchange = self._exchange  # type: ignore[method-assign]
+
+    def _exchange(self) -> bool:
+        self.times.append(time.monotonic())
+        if self.error is not None:
+            raise self.error
+        return self.more
+
+    @property
+    def gaps(self) -> list[float]:
+        return [after - before for before, after in pairwise(self.times)]
+
+    def until(self, count: int, within_s: float) -> bool:
+        deadline = time.monotonic() + within_s
+        while len(self.times) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return len(self.times) >= count
+
+
+@pytest.fixture
+def pace(fresh: Online) -> Pace:
+    return Pace(fresh.sync)
+
+
+def away(*, permanent: bool = False) -> TransportError:
+    return TransportError("unreachable", "nobody there", permanent=permanent)
+
+
+def test_a_door_that_is_away_pauses_longer_and_longer(pace: Pace) -> None:
+    """Each pause is half to all of what stands, and that doubles up to the longest."""
+    pace.error = away()
+    pace.sync._back_off_s = (0.1, 0.4)
+    pace.sync.start()
+    assert pace.until(5, 20.0)
+    for gap, least in zip(pace.gaps, (0.05, 0.1, 0.2, 0.2), strict=False):
+        assert gap >= least - 0.005, pace.gaps
+
+
+def test_what_will_not_help_is_asked_with_the_longest_pause(pace: Pace) -> None:
+    pace.error = away(permanent=True)
+    pace.sync._back_off_s = (0.01, 1.0)
+    pace.sync.start()
+    assert pace.until(2, 20.0)
+    assert pace.gaps[0] >= 0.495
+
+
+def test_a_network_that_is_back_is_tried_at_once(pace: Pace) -> None:
+    pace.error = away()
+    pace.sync._back_off_s = (60.0, 60.0)
+    pace.sync.start()
+    assert pace.until(1, 20.0)
+    time.sleep(0.2)
+    pace.sync.wake()
+    time.sleep(0.3)
+    assert len(pace.times) == 1, "a new scan is no reason to ask a server that is away"
+    pace.sync.network_is_back()
+    assert pace.until(2, 10.0)
+    time.sleep(0.3)
+    assert len(pace.times) == 2, "once for each"
+
+
+def test_a_door_with_nothing_to_say_waits_for_its_heartbeat(pace: Pace) -> None:
+    pace.sync._heartbeat_s = 60.0
+    pace.sync.start()
+    assert pace.until(1, 20.0)
+    time.sleep(0.3)
+    assert len(pace.times) == 1
+    pace.sync.wake()
+    assert pace.until(2, 10.0)
+    time.sleep(0.3)
+    assert len(pace.times) == 2, "a scan wakes it once"
+
+
+def test_more_is_sent_without_a_pause(pace: Pace) -> None:
+    pace.more = True
+    pace.sync._heartbeat_s = 60.0
+    pace.sync.start()
+    assert pace.until(20, 10.0)
+
+
+def test_after_a_success_the_pauses_begin_anew(pace: Pace) -> None:
+    pace.error = away()
+    pace.sync._back_off_s, pace.sync._heartbeat_s = (0.05, 30.0), 60.0
+    pace.sync.start()
+    assert pace.until(5, 20.0)
+    pace.error = None
+    pace.sync.network_is_back()
+    assert pace.until(6, 10.0)
+    pace.error = away()
+    pace.sync.wake()
+    assert pace.until(9, 10.0), "0.05, 0.1 and 0.2 s"
+
+
+def test_the_journal_is_tidied_once_in_a_while(pace: Pace, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[float] = []
+    monkeypatch.setattr(pace.sync._journal, "tidy", lambda: done.append(time.monotonic()))
+    pace.sync._tidy()
+    assert done == []
+    pace.sync._tidied_at -= syncing.TIDY_S
+    pace.sync._tidy()
+    pace.sync._tidy()
+    assert len(done) == 1
+
+
+def test_one_that_is_over_has_no_time_or_nothing_to_send(pace: Pace) -> None:
+    sync = pace.sync
+    assert not sync._is_over(), "nobody asked it to stop"
+    sync._stop_at = time.monotonic() + 60
+    assert sync._is_over(), "nothing waits"
+    sync._journal.close()
+    assert sync._is_over(), "a journal that can't be read sends nothing"
+
+
+class Refusing:
+    """A transport whose every request ends with the same error."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.sent: list[wire.ScanBatch] = []
+
+    def post(self, path: str, batch: wire.ScanBatch, answer: object) -> None:
+        self.sent.append(batch)
+        raise TransportError(self.code, "no")
+
+
+@pytest.fixture
+def full(fresh: Online) -> Online:
+    """With two scans that wait."""
+    fresh.door.load()
+    fresh.door.grant(5)
+    for serial in (1, 2):
+        fresh.admitter.present(badge(serial), at=NOON)
+    return fresh
+
+
+def refused(online: Online, code: str) -> Refusing:
+    transport = Refusing(code)
+    online.sync._transport = transport  # type: ignore[assignment]
+    return transport
+
+
+def test_a_request_that_failed_is_not_followed_by_another(full: Online) -> None:
+    transport = refused(full, "unreachable")
+    with pytest.raises(TransportError):
+        full.sync.exchange()
+    assert [len(batch.records) for batch in transport.sent] == [2]
+
+
+def test_after_a_gap_the_door_asks_from_the_start_without_scans(full: Online) -> None:
+    transport = refused(full, "gap")
+    with pytest.raises(TransportError):
+        full.sync.exchange()
+    assert [(batch.first_seq, len(batch.records)) for batch in transport.sent] == [(1, 2), (1, 0)]
+
+
+def test_what_is_too_large_is_halved_down_to_one_scan(full: Online) -> None:
+    transport = refused(full, "too_large")
+    full.sync._limit = 5
+    assert full.sync.exchange()
+    assert full.sync._limit == 2
+    assert full.sync.exchange()
+    assert full.sync._limit == 1
+    with pytest.raises(TransportError):
+        full.sync.exchange()
+    assert [len(batch.records) for batch in transport.sent] == [2, 2, 1]

@@ -1,0 +1,83 @@
+"""Who waits for a place: told at once that it came, or that none can come."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from badges.places.pool import Order, PoolKey
+from tests.kiosk.support.door_fixture import HALL, Door
+
+PATIENCE_S = 20.0  # whoever waits longer was not told
+
+
+def waited(door: Door, then: Callable[[], object], none_before: int = 0, **options) -> bool:
+    """What somebody hears who waits when `then` happens."""
+    found: list[bool] = []
+
+    def wait() -> None:
+        found.append(door.journal.wait_for_place(HALL, PATIENCE_S, none_before, **options))
+
+    thread = threading.Thread(target=wait)
+    began = time.monotonic()
+    thread.start()
+    time.sleep(0.1)
+    then()
+    thread.join(PATIENCE_S + 5)
+    assert time.monotonic() - began < PATIENCE_S - 5
+    return found[0]
+
+
+@pytest.fixture
+def full(door: Door) -> Door:
+    door.grant(10, recall=10)
+    assert door.free() == 0
+    return door
+
+
+def test_the_word_that_none_can_come_ends_the_wait(full: Door) -> None:
+    assert waited(full, lambda: full.journal.no_place(HALL)) is False
+    assert full.journal.times_none(HALL) == 1
+
+
+def test_a_place_ends_it(full: Door) -> None:
+    assert waited(full, lambda: full.grant(11)) is True
+
+
+def test_an_earlier_word_ends_no_later_wait(full: Door) -> None:
+    full.journal.no_place(HALL)
+    assert waited(full, lambda: full.grant(11), full.journal.times_none(HALL)) is True
+
+
+def test_a_word_that_came_before_the_wait_ends_it(full: Door) -> None:
+    before = full.journal.times_none(HALL)
+    full.journal.no_place(HALL)
+    assert waited(full, lambda: None, before) is False
+
+
+def test_another_hall_s_word_is_none(full: Door) -> None:
+    def both() -> None:
+        full.journal.no_place(HALL + 1)
+        full.grant(11)
+
+    assert waited(full, both) is True
+
+
+def test_with_an_override_only_a_place_counts(full: Door) -> None:
+    def both() -> None:
+        full.journal.no_place(HALL)
+        time.sleep(0.1)
+        full.journal.obey([(PoolKey(HALL, override=True), Order(1, 0, 1))])
+
+    assert waited(full, both, override=True) is True
+
+
+def test_a_free_place_is_not_waited_for(door: Door) -> None:
+    assert waited(door, lambda: None) is True
+
+
+def test_the_wait_ends_by_itself(full: Door) -> None:
+    began = time.monotonic()
+    assert full.journal.wait_for_place(HALL, 0.2) is False
+    assert time.monotonic() - began >= 0.2

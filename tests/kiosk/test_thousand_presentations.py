@@ -1,0 +1,83 @@
+"""A thousand presentations in a row before a real camera thread: a thousand scans, none twice."""
+
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from badges.record import decode_record
+from kiosk.camera.camera import Camera, Source, Wish
+from kiosk.camera.sources import Kind, Picture
+from kiosk.eye import Eye
+from kiosk.run import Told
+from tests.bench.eyes.kiosks import open_kiosk
+from tests.kiosk.support.door_fixture import badge
+from tests.kiosk.support.pictures import symbol
+
+PRESENTATIONS = 1000
+LINGER = 2  # more frames in which a badge that was answered stays in view
+WAIT_S = 10.0
+
+
+class Queue:
+    """A camera before which each badge is held until it is answered, and a moment longer."""
+
+    def __init__(self) -> None:
+        self.answered = threading.Semaphore(0)
+        self.ended = threading.Event()
+        self.serial = 0
+        self.left = 0
+        self.view = np.zeros(0, np.uint8)
+        self.noise = 0
+
+    def read(self) -> tuple[bool, Picture]:
+        if self.left == 0:
+            self._next()
+        elif self.left == LINGER:
+            assert self.answered.acquire(timeout=WAIT_S)
+        self.left -= 1
+        self.noise ^= 1  # a live camera never gives the same picture twice
+        self.view[0, 0] = self.noise
+        return True, self.view.copy()
+
+    def _next(self) -> None:
+        if self.serial == PRESENTATIONS:
+            self.ended.set()
+            self.left = -1
+            return
+        self.serial += 1
+        self.left = LINGER + 1
+        card = symbol(badge(self.serial), 3)
+        self.view = cv2.copyMakeBorder(card, 60, 60, 120, 120, cv2.BORDER_CONSTANT, value=120)
+
+    def get(self, propId: int, /) -> float:
+        return 0.0
+
+    def release(self) -> None:
+        pass
+
+
+def test_a_thousand_presentations_are_a_thousand_scans(tmp_path: Path) -> None:
+    queue, told = Queue(), []
+    stop = threading.Event()
+
+    def answered(one: Told) -> None:
+        told.append(one.answer.serial)
+        queue.answered.release()
+
+    with (
+        open_kiosk(tmp_path / "door", answered) as kiosk,
+        Camera(Source(Kind.WEBCAM, "0"), Wish(), open_capture=lambda *_: queue) as camera,
+    ):
+        eye = Eye(camera, kiosk)
+        watcher = threading.Thread(target=eye.watch, args=(stop,))
+        watcher.start()
+        assert queue.ended.wait(120)
+        stop.set()
+        watcher.join()
+        records = [decode_record(s.record) for s in kiosk.journal.stored(0, 2 * PRESENTATIONS)]
+    everyone = list(range(1, PRESENTATIONS + 1))
+    assert [record.serial for record in records] == everyone
+    assert told == everyone
+    assert {record.decision for record in records} == {"admitted"}

@@ -1,0 +1,361 @@
+"""The console as an admin uses it: what is said, what is left, and the exit status."""
+
+import csv
+import os
+import sqlite3
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+import pypdfium2
+import pytest
+from click.testing import CliRunner
+
+from badges.credential.badge_number import badge_number
+from badges.credential.keys import PrivateKey
+from badges.printing import fonts
+from badges.wire import enrolment, wire
+from server.cli.main import machine_zone, main
+from server.event.directory import load_event
+from server.event.settings import EventSettings
+from server.kiosks import registry
+from server.staff import users
+from server.storage.database import Database
+from tests.server.conftest import serial_of
+from tests.server.support.console import Console
+
+
+def test_from_nothing_to_paper(tmp_path: Path) -> None:
+    made = CliRunner().invoke(main, ["init", str(tmp_path / "forum"), "--time-zone", "Asia/Tokyo"])
+    assert made.exit_code == 0, made.output
+    assert "shown once" in made.output
+    event = load_event(tmp_path / "forum")
+    assert event.settings.name == {"en": "forum"}
+    assert event.settings.time_zone == "Asia/Tokyo"
+    password = made.output.partition("password  ")[2].split()[0]
+    with Database(event.database_path) as database:
+        user, _ = users.sign_in(database, "admin", password, now=0)
+        assert user.must_change
+    assert user.role == "admin"
+    console = Console(tmp_path, event)
+    roster = console.file("r.csv", "name,category\nAnna Keller,vip\n王小明,speaker\n")
+    assert "Added 2, updated 0, unchanged 0, skipped 0." in console("import", roster).output
+    assert "Issued 2 badges." in console("issue").output
+    assert "Nobody is without a badge" in console("issue").output
+    out = tmp_path / "badges.pdf"
+    assert "2 badges in" in console("print", "--out", str(out)).output
+    with pypdfium2.PdfDocument(out) as document:
+        assert len(document) == 2
+
+
+class TestInit:
+    def test_every_option(self, tmp_path: Path) -> None:
+        arguments = (
+            "init x --name Forum --name-zh 论坛 --time-zone Europe/Rome --first-day 2027-01-05"
+            " --days 4 --public-host door.example --port 9000"
+        ).split()
+        arguments[1] = str(tmp_path / "x")
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+        settings = load_event(tmp_path / "x").settings
+        assert settings.name == {"en": "Forum", "zh": "论坛"}
+        assert (str(settings.first_day), settings.days) == ("2027-01-05", 4)
+        assert settings.public_address == "https://door.example:9000"
+
+    def test_a_directory_that_is_not_empty(self, console: Console) -> None:
+        result = console("init", str(console.path), status=1)
+        assert "is not empty. Name a new or an empty directory; nothing was changed." in (
+            result.output
+        )
+
+    @pytest.mark.parametrize(
+        ("option", "value", "said"),
+        [
+            ("--days", "17", "days: how many days the event has, 1 to 16."),
+            ("--time-zone", "Mars/Base", "time_zone: a time zone by its IANA name"),
+            ("--port", "0", "port: a port from 1 to 65535."),
+            ("--public-host", "https://a", "public_host: a host name or an address"),
+        ],
+    )
+    def test_what_can_not_be(self, tmp_path: Path, option: str, value: str, said: str) -> None:
+        result = CliRunner().invoke(main, ["init", str(tmp_path / "e"), option, value])
+        assert result.exit_code == 1
+        assert said in result.output
+        assert not (tmp_path / "e").exists()
+
+    def test_the_machines_zone_is_one(self) -> None:
+        assert EventSettings({"en": "x"}, machine_zone(), date(2026, 5, 4), 1).time_zone
+
+
+class TestBadges:
+    def test_print_some(self, filled: Console) -> None:
+        with Database(filled.event.database_path) as database:
+            number = badge_number(serial_of(database, "A3"))
+        out = filled.path / "some.pdf"
+        filled("print", "--out", str(out), "--attendee", number, "--attendee", "A1,A2")
+        with pypdfium2.PdfDocument(out) as document:
+            assert len(document) == 3
+
+    def test_print_without_badges(self, console: Console) -> None:
+        out = str(console.path / "b.pdf")
+        assert "run `hallkeeper issue`" in console("print", "--out", out, status=1).output
+
+    def test_print_many_in_parts(self, filled: Console) -> None:
+        result = filled("print", "--out", str(filled.path / "b.pdf"), "--per-file", "3")
+        assert f"{filled.path / 'b-1.pdf'}: 3 of 4 badges\n" in result.stderr
+        pages = []
+        for part in (1, 2):
+            with pypdfium2.PdfDocument(filled.path / f"b-{part}.pdf") as document:
+                pages.append(len(document))
+        assert pages == [3, 1]
+
+    def test_nobody_else_may_read_what_is_printed(self, filled: Console) -> None:
+        out = filled.path / "b.pdf"
+        out.write_bytes(b"an earlier print")
+        out.chmod(0o644)
+        filled("print", "--out", str(out))
+        assert out.stat().st_mode & 0o777 == 0o600
+        assert out.read_bytes().startswith(b"%PDF")
+
+    def test_what_can_not_be_written_leaves_nothing(self, filled: Console) -> None:
+        out = filled.path / "no" / "b.pdf"
+        result = filled("print", "--out", str(out), status=2)
+        assert f"{out} can't be written: No such file or directory." in result.output
+
+    def test_a_template_that_is_none(self, filled: Console) -> None:
+        out = filled.path / "b.pdf"
+        template = filled.file("mine.typ", "#let (")
+        result = filled("print", "--out", str(out), "--template", template, status=1)
+        assert "Error: the template: " in result.output
+        assert not out.exists()
+
+    def test_names_that_no_font_draws(self, filled: Console) -> None:
+        people = "id,name,category\nB1,Ann \U00016ea0,vip\n,\U00016ea1\U00016ea0,vip\n"
+        filled("import", filled.file("r.csv", people), "--missing", "keep")
+        filled("issue")
+        out = filled.path / "b.pdf"
+        result = filled("print", "--out", str(out), "--per-file", "2", status=1)
+        assert "nothing was printed:" in result.output
+        assert "\n  'Ann " in result.output
+        assert "' (id B1), badge " in result.output
+        assert "(U+16EA1)" in result.output
+        assert result.output.count("Install fonts that have them, on Debian fonts-noto-core") == 2
+        assert "or print the other 4 badges with --skip-unprintable." in result.output
+        assert not list(filled.path.glob("*.pdf"))
+
+    def test_the_others_are_printed(self, filled: Console) -> None:
+        filled(
+            "import",
+            filled.file("r.csv", "id,name,category\nB1,Ann \U00016ea0,vip\n"),
+            "--missing",
+            "keep",
+        )
+        filled("issue")
+        out = filled.path / "b.pdf"
+        result = filled("print", "--out", str(out), "--skip-unprintable")
+        assert "Left out 'Ann " in result.stderr
+        assert "' (id B1), badge " in result.stderr
+        assert "(U+16EA0). Install fonts that have them, on Debian fonts-noto-core" in result.stderr
+        assert "Left out 1 badge that no font can draw." in result.stderr
+        assert f"4 badges in {out}." in result.stdout
+        with pypdfium2.PdfDocument(out) as document:
+            assert len(document) == 4
+
+    def test_nobody_can_be_printed(self, filled: Console) -> None:
+        filled(
+            "import",
+            filled.file("r.csv", "id,name,category\nB1,\U00016ea0,vip\n"),
+            "--missing",
+            "keep",
+        )
+        filled("issue")
+        arguments = ("--out", str(filled.path / "b.pdf"), "--attendee", "B1", "--skip-unprintable")
+        result = filled("print", *arguments, status=1)
+        assert "nothing was printed:" in result.output
+        assert "--skip-unprintable" not in result.output
+
+    def test_an_event_whose_name_no_font_draws(
+        self, filled: Console, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn_by = fonts._family
+        monkeypatch.setattr(fonts, "_family", lambda c, r: None if c == "☃" else drawn_by(c, r))
+        settings = filled.event.path / "event.toml"
+        text = settings.read_text("utf-8").replace("Harbour Forum", "Harbour ☃")
+        settings.write_text(text, "utf-8")
+        out = str(filled.path / "b.pdf")
+        result = filled("print", "--out", out, "--skip-unprintable", status=1)
+        assert "the event's name: no installed font draws" in result.output
+
+    @pytest.mark.parametrize("label", ["A9", "00000", "x" * 1000])
+    def test_nobody(self, filled: Console, label: str) -> None:
+        result = filled("print", "--out", str(filled.path / "b.pdf"), "--attendee", label, status=1)
+        assert "There is no attendee with the badge number or external id" in result.output
+
+    def test_reissue(self, filled: Console) -> None:
+        assert "Replaced 2 badges." in filled("reissue", "A1", "A2", "--reason", "lost").output
+        query = "SELECT COUNT(*) FROM badge WHERE issue = 2"
+        assert filled.rows(query) == [(2,)]
+        filled("reissue", "A1", "A9", "--reason", "lost", status=1)
+        assert filled.rows(query) == [(2,)]
+
+    def test_more_than_one_transaction(
+        self, console: Console, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("server.cli.badges.ISSUE_AT_ONCE", 2)
+        console("import", console.file("r.csv", "name,category\nA,vip\nB,vip\nC,vip\n"))
+        assert "Issued 3 badges." in console("issue").output
+        acts = [body for (body,) in console.rows("SELECT body FROM leaf")]
+        assert sum(b"badges_issued" in body for body in acts) == 2
+
+
+class TestKiosks:
+    def prove(self, console: Console, code: str) -> str:
+        """Show the code as a device does; its six words."""
+        parsed = enrolment.parse_code(code)
+        key = PrivateKey(os.urandom(32))
+        proof = enrolment.proof(key, parsed.token)
+        request = wire.EnrolRequest(parsed.token, key.public.raw, proof)
+        with Database(console.event.database_path) as database:
+            now = registry.kiosks(database.reader)[0].token_expires_at - 1
+            database.write(lambda db: registry.enrol(db, console.event, request, now))
+        return enrolment.six_words(key.public.raw, parsed.token)
+
+    def test_from_code_to_retired(self, filled: Console) -> None:
+        code = filled("kiosk", "add", "west", "h1-west").stdout.strip()
+        assert enrolment.parse_code(code).spki_sha256 == filled.event.spki_sha256
+        assert "waiting" in filled("kiosk", "list").output
+        assert "enter the code there first" in filled("kiosk", "confirm", "west", status=1).output
+        words = self.prove(filled, code)
+        assert words in filled("kiosk", "list").output
+        refused = filled("kiosk", "confirm", "west", typed="n\n", status=1)
+        assert words in refused.output
+        assert "proven" in filled("kiosk", "list").output
+        assert "may admit people now" in filled("kiosk", "confirm", "west", typed="y\n").output
+        assert "west/1  h1-west (Hall 1)  active, never heard" in filled("kiosk", "list").output
+        filled("kiosk", "retire", "west")
+        assert "retired" in filled("kiosk", "list").output
+
+    def test_none(self, console: Console) -> None:
+        assert "There are no kiosks." in console("kiosk", "list").output
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("add", "west", "nowhere"), "there is no door 'nowhere'; known doors: green-door"),
+            (("add", "West!", "h1-west"), "is no name for a kiosk"),
+            (("retire", "west"), "there is no kiosk 'west' at work"),
+        ],
+    )
+    def test_what_can_not_be(self, filled: Console, arguments: tuple[str, ...], said: str) -> None:
+        assert said in filled("kiosk", *arguments, status=1).output
+
+
+class TestUsers:
+    def test_add_and_list(self, console: Console) -> None:
+        password = console("user", "add", "Bob", "--role", "steward").output.split()[-1]
+        assert console("user", "list").output == "admin  admin\nBob  steward\n"
+        with Database(console.event.database_path) as database:
+            assert users.sign_in(database, "Bob", password, now=0)[0].role == "steward"
+
+    def test_a_new_password(self, console: Console, admin_password: str) -> None:
+        password = console("user", "password", "admin").output.split()[-1]
+        with Database(console.event.database_path) as database:
+            with pytest.raises(users.SignInError):
+                users.sign_in(database, "admin", admin_password, now=0)
+            users.sign_in(database, "admin", password, now=0)
+        assert "there is no user 'Eve'" in console("user", "password", "Eve", status=2).output
+
+    def test_passwords_made_here_are_first_ones(self, console: Console) -> None:
+        console("user", "add", "Bob", "--role", "steward")
+        console("user", "password", "admin")
+        with Database(console.event.database_path) as database:
+            assert all(one.must_change for one in users.users(database.reader))
+
+    def test_unlock(self, console: Console) -> None:
+        said = console("user", "unlock", "ADMIN").output
+        assert said == "admin may sign in from anywhere for 15 minutes.\n"
+        with Database(console.event.database_path) as database:
+            assert users.user(database.reader, 1).unlocked_at
+        assert "there is no user 'Eve'" in console("user", "unlock", "Eve", status=2).output
+
+    def test_twice(self, console: Console) -> None:
+        result = console("user", "add", "ADMIN", "--role", "admin", status=1)
+        assert "There is already a user called ADMIN." in result.output
+
+
+class TestEntries:
+    def test_a_file(self, filled: Console) -> None:
+        out = filled.path / "entries.csv"
+        assert filled("entries", "--csv", str(out), "--hall", "h1").output == f"Wrote {out}.\n"
+        with out.open(encoding="utf-8-sig", newline="") as file:
+            assert next(csv.reader(file))[:2] == ["number", "scanned_at"]
+
+    def test_standard_output(self, filled: Console) -> None:
+        assert "number,scanned_at" in filled("entries", "--csv", "-").output
+
+    def test_what_is_not_there(self, filled: Console) -> None:
+        result = filled("entries", "--csv", "-", "--door", "x", status=2)
+        assert "there is no door 'x'; there are green-door, h1-west, main." in result.output
+        result = filled("entries", "--csv", str(filled.path / "no" / "e.csv"), status=2)
+        assert "can't be written" in result.output
+
+
+class TestEvents:
+    @pytest.mark.parametrize("command", ["issue", "kiosk list", "user list", "entries --csv -"])
+    def test_no_event(self, tmp_path: Path, command: str) -> None:
+        arguments = [*command.split(), "--event", str(tmp_path)]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 1
+        assert "is not an event's directory" in result.output
+
+    def test_a_newer_version(self, console: Console) -> None:
+        with sqlite3.connect(console.event.database_path) as connection:
+            connection.execute(
+                "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+                " VALUES ('hallkeeper', 'm999_later', '')"
+            )
+        connection.close()
+        result = console("issue", status=1)
+        assert "this event was made by a newer Hallkeeper" in result.output
+
+    def test_a_misspelt_key(self, console: Console) -> None:
+        settings = console.event.path / "event.toml"
+        settings.write_text(settings.read_text("utf-8").replace("port", "prot"), "utf-8")
+        assert "unknown key 'prot'; did you mean 'port'?" in console("issue", status=1).output
+
+    def test_another_command_writing(
+        self, filled: Console, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("server.storage.database.BUSY_TIMEOUT_MS", 50)
+        other = sqlite3.connect(filled.event.database_path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        result = filled("reissue", "A1", "--reason", "lost", status=1)
+        other.execute("ROLLBACK")
+        other.close()
+        assert "another command is writing to this event; nothing was changed." in result.output
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = []
+    for name, command in group.commands.items():
+        found.append((*path, name))
+        if isinstance(command, click.Group):
+            found += commands(command, (*path, name))
+    return found
+
+
+@pytest.mark.parametrize("path", [c for c in commands(main) if c != ("demo",)])
+def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "Usage: main" in result.output
+    if "[OPTIONS]" in result.output and path not in {("kiosk",), ("user",), ("init",), ("sample",)}:
+        assert "--event DIR" in result.output
+
+
+def test_as_a_module() -> None:
+    for module in ("server", "server.cli.main"):
+        command = [sys.executable, "-m", module, "--version"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("hallkeeper, version ")

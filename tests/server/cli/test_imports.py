@@ -1,0 +1,503 @@
+"""`hallkeeper import` and `import-venue`: all or nothing, and every problem named."""
+
+import io
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from badges.credential.badge_number import badge_number
+from server.backup.copy import backups
+from server.cli import imports
+from server.setup.roster_import import ImportPlan, RosterChangedError
+from server.storage.database import Database
+from tests.server.conftest import ROSTER, VENUE, serial_of
+from tests.server.setup.test_venue_file import SHEETS, with_value, workbook
+from tests.server.support.console import Console
+
+
+class TestImport:
+    def test_an_encoding_that_must_be_named(self, console: Console) -> None:
+        roster = console.file("r.csv", "name,category,姓名\n王小明,speaker,x\n".encode("gb18030"))
+        assert "is read as gb18030" in console("import", roster, "--dry-run").output
+        roster = console.file("r.csv", "name,category,备\n王小明,speaker,x\n".encode("gb18030"))
+        assert "name its encoding, such as gb18030" in console("import", roster, status=1).output
+        console("import", roster, "--encoding", "gb18030")
+        assert console.rows("SELECT given_name FROM attendee") == [("王小明",)]
+
+    def test_three_bad_rows_of_ten_thousand(self, console: Console) -> None:
+        rows = ["id,name,email,category"]
+        rows += [f"R{n},Guest {n},g{n}@example.org,delegate" for n in range(10_000)]
+        rows[7] = rows[7].replace("delegate", "dellegate")
+        rows[79] = rows[79].replace("@", "")
+        rows[9000] = rows[9000].replace("Guest", "=cmd()")
+        roster = console.file("big.csv", "\n".join(rows))
+        result = console("import", roster, status=1)
+        assert "nothing was imported" in result.output
+        assert "line 8, category: 'dellegate' is no category. Use one of delegate" in result.output
+        assert "line 80, email: is not an e-mail address" in result.output
+        assert "line 9001, name: starts with '='" in result.output
+        assert "import the other 9,997 rows with --skip-bad" in result.output
+        assert console.people == 0
+        result = console("import", roster, "--skip-bad")
+        assert "Added 9,997, updated 0, unchanged 0, skipped 3." in result.output
+        assert "Skipped line 80, email" in result.output
+        assert console.people == 9_997
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+    def test_encodings_that_spreadsheets_write(self, console: Console, encoding: str) -> None:
+        text = "姓名,类别\n王小明,speaker\n李雷,vip\n"
+        console("import", console.file("r.csv", text.encode(encoding)))
+        assert console.rows("SELECT given_name FROM attendee ORDER BY category") == [
+            ("王小明",),
+            ("李雷",),
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "is empty"),
+            ("name,category\n" + "x" * 100_000 + ",vip\n", "line 2, name: has 100,000 characters"),
+            ("name,email,category\nA,a@b.org,vip\na,A@b.org,vip\n", "the same as in line 2"),
+            ("name,category\n@SUM(A1),vip\n", "line 2, name: starts with '@'"),
+            ("nickname,category\nA,vip\n", "no column for names (given_name or name)"),
+            ("name,category\nA,vip,x,y\n", "line 2: has 4 cells where the header has 2"),
+            ("name,category,days\nA,vip,4\n", "does not name event days from 1 to 3"),
+            ("name,category,zones\nA,vip,attic\n", "'attic' is no zone of this event"),
+            ("name,category,invitations\nA,vip,gala\n", "'gala' is no session of this event"),
+        ],
+    )
+    def test_rosters_that_can_not_be(self, console: Console, text: str, said: str) -> None:
+        result = console("import", console.file("r.csv", text), status=1)
+        assert said in result.output
+        assert console.people == 0
+
+    def test_a_workbook(self, console: Console) -> None:
+        book = openpyxl.Workbook()
+        for row in (["Name", "Type"], ["Anna Keller", "VIP"], ["Bo", "press"]):
+            book.active.append(row)
+        out = io.BytesIO()
+        book.save(out)
+        assert "Added 2" in console("import", console.file("r.xlsx", out.getvalue())).output
+
+    def test_a_mapping(self, console: Console) -> None:
+        roster = console.file("r.csv", "Who,As\nAnna,vip\n")
+        mapping = console.file("m.toml", 'name = "Who"\ncategory = "As"\n')
+        assert "Added 1" in console("import", roster, "--mapping", mapping).output
+
+    @pytest.mark.parametrize(
+        ("mapping", "said", "status"),
+        [
+            ("name = Who", "is not TOML", 2),
+            ("name = 3", "the column's title in the file", 2),
+            ('nome = "Who"', "the mapping names 'nome': use one of", 1),
+            ('name = "Whom"', "the mapping looks for 'Whom', and none of the columns", 1),
+        ],
+    )
+    def test_mappings_that_can_not_be(
+        self, console: Console, mapping: str, said: str, status: int
+    ) -> None:
+        roster = console.file("r.csv", "Who,category\nAnna,vip\n")
+        path = console.file("m.toml", mapping)
+        assert said in console("import", roster, "--mapping", path, status=status).output
+
+    def test_unused_columns_are_named(self, console: Console) -> None:
+        roster = console.file("r.csv", "name,category,shoe size\nAnna,vip,39\n")
+        assert "Columns that were not used: shoe size" in console("import", roster).output
+
+    def test_badges_that_are_out_of_date(self, filled: Console) -> None:
+        changed = filled.file("r.csv", ROSTER.replace("Keller", "Voss"))
+        with Database(filled.event.database_path) as database:
+            number = badge_number(serial_of(database, "A1"))
+        result = filled("import", changed, "--renames", "accept")
+        assert f"1 badge says what was so before: {number}" in result.output
+        again = filled.file("again.csv", ROSTER)
+        result = filled("import", again, "--renames", "accept", "--reissue")
+        assert "Replaced" not in result.output  # it says again what is so
+        result = filled("import", changed, "--renames", "accept", "--reissue")
+        assert f"Replaced 1 badge, to be printed again: {number}" in result.output
+        assert filled.rows("SELECT MAX(issue) FROM badge") == [(2,)]
+
+    def test_no_such_file(self, console: Console) -> None:
+        assert "does not exist" in console("import", "nowhere.csv", status=2).output
+
+
+class TestQuestions:
+    """What a file leaves open stops the import, and each question names the options for it."""
+
+    def test_a_changed_name(self, filled: Console) -> None:
+        changed = filled.file("changed.csv", ROSTER.replace("Anna,Keller", "Eve,Hill"))
+        result = filled("import", changed, status=1)
+        assert "nothing was imported. Answer these first, each with an option:" in result.output
+        assert "line 2: 'Anna Keller', id 'A1' (badge " in result.output
+        assert "→ 'Eve Hill'" in result.output
+        assert "--renames accept: these are the same people under a new name" in result.output
+        assert filled.rows("SELECT given_name FROM attendee WHERE external_id = 'A1'") == [
+            ("Anna",)
+        ]
+        assert "updated 1" in filled("import", changed, "--renames", "accept").output
+
+    def test_people_who_are_gone(self, filled: Console) -> None:
+        fewer = filled.file("fewer.csv", ROSTER.rpartition("A4")[0])
+        result = filled("import", fewer, status=1)
+        assert "people who are in the event and not in this file: 1" in result.output
+        assert "'Chen Lee', id 'A4' (badge " in result.output
+        assert "revoked 1." in filled("import", fewer, "--missing", "revoke").output
+        assert filled.rows("SELECT COUNT(*) FROM attendee WHERE revoked_at > 0") == [(1,)]
+
+    def test_every_question_of_a_workbook_at_once(self, filled: Console) -> None:
+        book = openpyxl.Workbook()
+        sheet = book.active
+        for row in (
+            ["序号", "姓名", "单位", "邮箱", "类别", "订单状态"],
+            [1, "王小明", "海事大学", "xiaoming@example.org", "演讲嘉宾", "已支付"],
+            [2, "李雷", None, "office@example.org", "代表", "已支付"],
+            [3, "韩梅梅", None, "office@example.org", "代表", "待支付"],
+            [4, "张三", None, "zhang@example.org", "代表", "已取消"],
+            [5, "Zoe", "Dock", "zoe@example.org", "D", ""],
+        ):
+            sheet.append(row)
+        sheet.merge_cells("C2:C4")
+        sheet.row_dimensions[6].hidden = True
+        book.create_sheet("Speakers").append(["Name"])
+        out = io.BytesIO()
+        book.save(out)
+        path = filled.file("r.xlsx", out.getvalue())
+        result = filled("import", path, status=1)
+        for option in ("--sheet 'Sheet'", "--hidden-rows leave", "--merged fill", "--missing keep"):
+            assert option in result.output
+        assert "--cancelled leave" in result.output
+        assert "--pending leave" in result.output
+        assert "'序号' numbers the rows, and is not taken for an id" in result.output
+        words = (
+            "--sheet Sheet --hidden-rows take --merged fill --missing keep --cancelled leave"
+            " --pending take"
+        ).split()
+        result = filled("import", path, *words, status=1)
+        assert "--shared-emails: people are known by e-mail and name together" in result.output
+        result = filled("import", path, *words, "--shared-emails")
+        assert "Added 3, updated 1, unchanged 0, skipped 0." in result.output
+        assert filled.rows("SELECT organisation FROM attendee WHERE given_name = '韩梅梅'") == [
+            ("海事大学",)
+        ]
+
+    def test_how_many_more_is_counted_right(self, console: Console) -> None:
+        rows = "\n".join(f"A{n},nobody" for n in range(2_000))
+        result = console("import", console.file("r.csv", f"name,category\n{rows}\n"), status=1)
+        assert "… and 1,900 more" in result.output
+        good = f"name,category\n{rows}\nBo,vip\n"
+        result = console("import", console.file("r.csv", good), "--skip-bad")
+        assert "… and 1,900 more" in result.output
+        assert "Added 1, updated 0, unchanged 0, skipped 2,000." in result.output
+
+    def test_characters_that_no_font_draws(self, console: Console) -> None:
+        text = "name,organisation,category\nAnna \U00016ea0,,vip\nBo,Port,vip\n"
+        result = console("import", console.file("r.csv", text))
+        assert (
+            "characters that no installed font draws: 1. Before printing install" in result.output
+        )
+        assert "line 2, 'Anna �': '�' (U+16EA0)" in result.output
+        assert console.people == 2
+
+    def test_a_dry_run_changes_nothing(self, filled: Console) -> None:
+        changed = filled.file("changed.csv", ROSTER.replace("Port", "Dock").replace("A4", "B4"))
+        before = filled.rows("SELECT COUNT(*) FROM leaf"), filled.rows("SELECT * FROM attendee")
+        assert "--doubles same" in filled("import", changed, "--dry-run", status=1).output
+        result = filled("import", changed, "--dry-run", "--doubles", "same")
+        assert "Would have added 0, updated 1, unchanged 3, skipped 0." in result.output
+        assert "Nothing was imported: this was a dry run." in result.output
+        after = filled.rows("SELECT COUNT(*) FROM leaf"), filled.rows("SELECT * FROM attendee")
+        assert before == after
+
+    def test_as_json(self, filled: Console) -> None:
+        changed = filled.file("changed.csv", ROSTER.replace("Anna,Keller", "Eve,Hill"))
+        said = json.loads(filled("import", changed, "--json", status=1).stdout)
+        assert (said["imported"], said["updated"], said["problems"]) == (False, 1, [])
+        (found,) = said["findings"]
+        assert (found["kind"], found["count"], len(found["answers"])) == ("renames", 1, 2)
+        result = filled("import", changed, "--json", "--renames", "accept", "--reissue")
+        said = json.loads(result.stdout)
+        assert (said["imported"], len(said["badges_out_of_date"])) == (True, 1)
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("--renames maybe", "'maybe' is not one of 'accept', 'skip'"),
+            ("--missing delete", "'delete' is not one of 'keep', 'revoke'"),
+        ],
+    )
+    def test_answers_that_there_are_not(self, filled: Console, words: str, said: str) -> None:
+        roster = filled.file("r.csv", ROSTER)
+        assert said in filled("import", roster, *words.split(), status=2).output
+
+
+class TestUndo:
+    def test_a_backup_before_people_are_changed(self, filled: Console, tmp_path: Path) -> None:
+        changed = filled.file("r.csv", ROSTER.replace("Harbour", "Port"))
+        second = tmp_path / "second"
+        second.mkdir()
+        settings = filled.event.path / "event.toml"
+        settings.write_text(f'backup_dir = "{second}"\n{settings.read_text()}')
+        result = filled("import", changed)
+        assert "The event as it was before this import: " in result.output
+        (made,) = backups(second)
+        copy = sqlite3.connect(made.path / "hallkeeper.db")
+        query = "SELECT organisation FROM attendee WHERE external_id = 'A1'"
+        assert copy.execute(query).fetchall() == [("Harbour Pilots",)]
+        copy.close()
+        filled("import", changed)
+        assert len(backups(second)) == 1  # nobody was changed
+
+    def test_without_a_second_disk_that_is_said(self, filled: Console) -> None:
+        changed = filled.file("r.csv", ROSTER.replace("Harbour", "Port"))
+        assert "No backup was made before this import" in filled("import", changed).output
+
+
+class TestInterrupted:
+    """Ctrl-C at any moment: all or nothing, and which of the two."""
+
+    @pytest.fixture
+    def roster(self, console: Console) -> str:
+        return console.file("r.csv", ROSTER.replace("public", "").replace("press,en", ",en"))
+
+    def test_while_it_is_compared(
+        self, console: Console, roster: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(imports, "plan_import", interrupted)
+        result = console("import", roster, status=130)
+        assert "interrupted. Nothing was imported." in result.output
+        assert console.people == 0
+
+    @pytest.mark.parametrize("late", [False, True], ids=["before the commit", "after it"])
+    def test_while_it_is_written(
+        self, console: Console, roster: str, monkeypatch: pytest.MonkeyPatch, late: bool
+    ) -> None:
+        """The signal comes from outside, while the writer's thread is at work."""
+        plain = Database.write
+
+        def write(database: Database, step: Callable[[sqlite3.Connection], Any]) -> Any:
+            def interrupted(db: sqlite3.Connection) -> Any:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(2)  # until the main thread has heard of it, on a busy machine too
+                return step(db)
+
+            result = plain(database, step if late else interrupted)
+            if late:
+                os.kill(os.getpid(), signal.SIGINT)
+            return result
+
+        monkeypatch.setattr(Database, "write", write)
+        result = console("import", roster, status=130)
+        if late:
+            assert "interrupted. Already imported: Added 4," in result.output
+            assert console.people == 4
+        else:
+            assert "interrupted. Nothing was imported." in result.output
+            assert console.people == 0
+
+    def test_afterwards_a_signal_ends_the_program_again(
+        self, console: Console, roster: str
+    ) -> None:
+        before = signal.getsignal(signal.SIGINT)
+        console("import", roster)
+        assert signal.getsignal(signal.SIGINT) is before
+
+    def test_others_who_keep_changing_people(
+        self, console: Console, roster: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tries = []
+
+        def changed(*_: object) -> None:
+            tries.append(1)
+            raise RosterChangedError
+
+        monkeypatch.setattr(ImportPlan, "write", changed)
+        result = console("import", roster, status=1)
+        assert "others keep changing people or the venue; nothing was imported" in result.output
+        assert len(tries) == imports.PLANS_MOST
+
+
+class TestChangedBadges:
+    """After a plain import a card has the new name, and the door the old one."""
+
+    def change(self, filled: Console, old: str, new: str, *words: str) -> str:
+        path = filled.file("changed.csv", ROSTER.replace(old, new))
+        return filled("import", path, "--renames", "accept", *words).output
+
+    def issues(self, filled: Console) -> dict[str, int]:
+        query = "SELECT external_id, MAX(issue) FROM badge JOIN attendee USING (serial) GROUP BY 1"
+        return dict(filled.rows(query))
+
+    def test_it_is_said_and_mended(self, filled: Console) -> None:
+        output = self.change(filled, "Keller", "Voss")
+        assert "1 badge says what was so before: " in output
+        assert "Anna Voss, id A1" in output
+        assert "doors go by the old badge and show its name" in output
+        assert "To replace them: hallkeeper issue --changed" in output
+        dry = filled("issue", "--changed", "--dry-run").output
+        assert "Anna Voss, id A1" in dry
+        assert self.issues(filled)["A1"] == 1
+        assert "Replaced 1 badge, to be printed again: " in filled("issue", "--changed").output
+        assert self.issues(filled) == {"A1": 2, "A2": 1, "A3": 1, "A4": 1}
+        assert "Every badge says what is so" in filled("issue", "--changed").output
+
+    def test_a_reissue_later_replaces_those_of_earlier_imports_too(self, filled: Console) -> None:
+        self.change(filled, "Keller", "Voss")
+        both = filled.file("both.csv", ROSTER.replace("Keller", "Voss").replace("Novak", "Horvat"))
+        output = filled("import", both, "--renames", "accept", "--reissue").output
+        assert "Replaced 2 badges" in output
+        assert self.issues(filled) == {"A1": 2, "A2": 1, "A3": 2, "A4": 1}
+        again = filled("import", both, "--reissue").output
+        assert "Replaced" not in again
+
+    def test_a_reissue_after_an_import_without_one(self, filled: Console) -> None:
+        self.change(filled, "Keller", "Voss")
+        assert "Replaced 1 badge" in self.change(filled, "Keller", "Voss", "--reissue")
+
+    def test_what_was_changed_back_is_right(self, filled: Console) -> None:
+        self.change(filled, "Keller", "Voss")
+        self.change(filled, "Keller", "Keller")
+        assert "Every badge says what is so" in filled("issue", "--changed").output
+        assert filled.rows("SELECT COUNT(*) FROM changed_holder") == [(0,)]
+
+    @pytest.mark.parametrize(
+        ("old", "new", "changed"),
+        [
+            ("Harbour Pilots", "Port", True),
+            (",DE,", ",AT,", True),
+            ("anna@example.org,delegate,", "anna@example.org,vip,", True),
+            ("anna@example.org,delegate,,", "anna@example.org,delegate,1,", True),
+            ("anna@example.org", "keller@example.org", False),
+        ],
+    )
+    def test_what_a_badge_and_a_door_say(
+        self, filled: Console, old: str, new: str, changed: bool
+    ) -> None:
+        assert ("says what was so before" in self.change(filled, old, new)) is changed
+
+    def test_plain_issue_tells_of_them(self, filled: Console) -> None:
+        self.change(filled, "Keller", "Voss")
+        assert "To replace them: hallkeeper issue --changed" in filled("issue").output
+
+    def test_one_that_can_not_be_replaced_is_not_in_the_way(self, filled: Console) -> None:
+        text = ROSTER.replace("Keller", "Voss").replace("Novak", "Horvat")
+        filled("import", filled.file("both.csv", text), "--renames", "accept")
+        with closing(sqlite3.connect(filled.event.database_path)) as db, db:
+            db.execute("UPDATE badge SET issue = 255 WHERE serial ="
+                       " (SELECT serial FROM attendee WHERE external_id = 'A1')")  # fmt: skip
+        output = filled("issue", "--changed").output
+        assert "Not replaced " in output
+        assert "Replaced 1 badge" in output
+
+    def test_a_dry_run_of_plain_issue(self, filled: Console) -> None:
+        assert "--dry-run goes with --changed" in filled("issue", "--dry-run", status=2).output
+
+    def test_an_event_of_an_earlier_version(self, filled: Console) -> None:
+        """Changes from before the update are found too, and looked at once."""
+        self.change(filled, "Keller", "Voss")
+        with closing(sqlite3.connect(filled.event.database_path)) as db, db:
+            db.execute("DELETE FROM changed_holder")
+            db.execute("INSERT INTO changed_holder SELECT DISTINCT serial FROM badge")
+        assert "1 badge says" in filled("issue", "--changed", "--dry-run").output
+        assert filled.rows("SELECT COUNT(*) FROM changed_holder") == [(1,)]
+
+
+class TestImportVenue:
+    def test_it_works(self, console: Console) -> None:
+        path = console.file("venue.toml", VENUE)
+        result = console("import-venue", path)
+        assert result.stdout == "Added: zones 2, halls 3, doors 3, sessions 2\n"
+        assert result.stderr == (
+            "Warning: hall green: it counts who left by scanned exits alone, and no door there "
+            "scans any. Places come back only when staff count the hall as empty on its page. Give "
+            'it a door with mode = "exit" or "both"; or write leaving = "inferred": then entering '
+            "another hall counts as leaving, and is shown as uncertain.\n"
+        )
+        assert "Unchanged: zones 2" in console("import-venue", path).output
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            ('mode = "entry"', 'mode = "exit"'),
+            ("capacity = 10\n", 'capacity = 10\nleaving = "inferred"\n'),
+        ],
+    )
+    def test_a_hall_that_can_count_who_left(
+        self, console: Console, change: tuple[str, str]
+    ) -> None:
+        path = console.file("venue.toml", VENUE.replace(*change))
+        assert "counts who left" not in console("import-venue", path).output
+
+    def test_problems(self, console: Console) -> None:
+        text = VENUE.replace("capacity = 500", "capactiy = 500")
+        result = console("import-venue", console.file("venue.toml", text), status=1)
+        assert "hall 1 (site): unknown key 'capactiy'; did you mean 'capacity'?" in result.output
+        assert console.rows("SELECT COUNT(*) FROM hall") == [(0,)]
+
+    def test_sessions_that_went(self, filled: Console) -> None:
+        shorter = filled.file("v.toml", VENUE[: VENUE.index('[[session]]\ncode = "press"')])
+        assert "Not in v.toml, and kept: sessions press" in filled("import-venue", shorter).output
+        result = filled("import-venue", shorter, "--remove-sessions")
+        assert "Removed: sessions press" in result.output
+        assert filled.rows("SELECT code FROM session") == [("opening",)]
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ('"main"\nhall = "site"', '"main"\nhall = "h1"', "hall site: has no door"),
+            ('mode = "entry"', 'mode = "exit"', "hall green: its doors are for exit alone"),
+            ("fire_limit = 120", "fire_limit = 501", "hall h1: fire_limit 501 is above that of"),
+            (
+                'starts = "2026-05-04 13:00"', 'starts = "2026-05-04 11:59"',
+                "session press: is in hall h1 at the same time as opening (2026-05-04 11:00 to "
+                "2026-05-04 12:00); the doors admit to both",
+            ),
+            (
+                'ends = "2026-05-04 14:00"', 'ends = "2026-05-07 00:30"',
+                "session press: ends 2026-05-07 00:30, after the event's last day: from "
+                "2026-05-07 00:00 on nobody is let in",
+            ),
+        ],
+    )  # fmt: skip
+    def test_what_may_be_meant(self, console: Console, old: str, new: str, said: str) -> None:
+        assert old in VENUE
+        path = console.file("venue.toml", VENUE.replace(old, new))
+        result = console("import-venue", path)
+        assert f"Warning: {said}" in result.stderr
+        assert console.rows("SELECT COUNT(*) FROM session") == [(2,)]
+
+    def test_sessions_one_after_the_other(self, console: Console) -> None:
+        text = VENUE.replace('starts = "2026-05-04 13:00"', 'starts = "2026-05-04 12:00"')
+        result = console("import-venue", console.file("venue.toml", text))
+        assert "at the same time" not in result.stderr
+
+    def test_a_session_that_is_removed_is_in_nobodys_way(self, filled: Console) -> None:
+        later = VENUE.replace('code = "press"\nhall', 'code = "talk"\nhall')
+        path = filled.file("v.toml", later)
+        assert "at the same time as press" in filled("import-venue", path).stderr
+        again = filled("import-venue", path, "--remove-sessions")
+        assert "at the same time" not in again.stderr
+
+    def test_values_of_formulas_are_said(self, console: Console) -> None:
+        book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
+        book["Halls"]["C2"] = "=60+40"
+        out = io.BytesIO()
+        book.save(out)
+        path = console.file("v.xlsx", with_value(out.getvalue(), "60+40", "100"))
+        result = console("import-venue", path)
+        assert (
+            "Warning: sheet Halls, row 2: cell C2 is a formula; its value was taken: 100."
+            in result.stderr
+        )
+        assert console.rows("SELECT capacity FROM hall WHERE code = 'h1'") == [(100,)]

@@ -1,0 +1,345 @@
+"""A worker that dies, hangs or can't start: who notices, what the log says, and what is lost."""
+
+import base64
+import configparser
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, request_message
+from server.cli import supervise
+from server.event.directory import Event
+from server.storage.database import Database
+from tests.server.cli.test_serve import Server, await_gone, children, free_port
+from tests.server.support.fake_door import Door
+from tests.server.support.pages import Pages
+
+UNIT = Path(supervise.__file__).parent / "systemd" / "hallkeeper.service"
+SCRIPT = """
+import sys
+from pathlib import Path
+from server import serve, supervise
+from server.settings import EventError
+
+def refuse(*_):
+    raise EventError("the second disk is gone")
+
+def die(*_):
+    import os, signal
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+{change}
+try:
+    serve.serve(Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2]))
+except EventError as error:
+    sys.exit(f"Error: {{error}}")
+"""
+BACK_S = 15  # by then it must serve again, on a busy machine
+
+
+@dataclass
+class Supervised(Server):
+    log: Path = field(kw_only=True)
+
+    @property
+    def worker(self) -> int:
+        return children(self.process.pid)[-1]
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def await_new(self, old: int) -> None:
+        """Until another worker answers."""
+
+        def answers() -> bool:
+            now = children(self.process.pid)
+            if not now or now[-1] == old:
+                return False
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return self.get("/").status == 302
+            return False
+
+        wait_for(answers, BACK_S, self.said)
+
+
+def wait_for(so: Callable[[], bool], seconds: float, tell: Callable[[], str]) -> None:
+    deadline = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < deadline, tell()
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def supervised(
+    event: Event, tmp_path: Path, change: str = "", **environment: str
+) -> Iterator[Supervised]:
+    log, port = tmp_path / "server.log", free_port()
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT.format(change=change), str(event.path), str(port)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **environment},
+        )
+    server = Supervised(process, event, port, log=log)
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def served(server: Supervised) -> None:
+    def answers() -> bool:
+        assert server.process.poll() is None, server.said()
+        with contextlib.suppress(OSError):
+            return server.get("/").status == 302
+        return False
+
+    wait_for(answers, 20, server.said)
+
+
+def send(server: Supervised, door: Door) -> None:
+    """The door's new scans by HTTP; `acked` is what the server answered."""
+    body = wire.encode(door.batch(time.time_ns() // 1_000_000))
+    door.counter += 1
+    stamp = RequestStamp(door.kiosk, door.generation, door.counter)
+    signature = door.key.sign(request_message(stamp, "POST", "/api/scans", body))
+    headers = {
+        stamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",
+        stamp.COUNTER_HEADER: str(stamp.counter),
+        stamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+    }
+    connection = server.connect()
+    with contextlib.closing(connection):
+        connection.request("POST", "/api/scans", body=body, headers=headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        assert answer.status == 200, said
+        door.acked = wire.decode(said, wire.ScanAnswer).acked_seq
+
+
+def keep_sending(server: Supervised, door: Door, serial: int, stop: threading.Event) -> None:
+    """Scan after scan, each sent until it is acknowledged."""
+    while not stop.is_set() or door.acked < len(door.records):
+        if door.acked == len(door.records):
+            door.scan(int(time.time() * 1000), serial, decision="denied", reason="already_inside")
+        try:
+            send(server, door)
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.02)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("killed_by", "times"), [(signal.SIGKILL, 1), (signal.SIGSEGV, 2)], ids=["killed", "crashed"]
+)
+def test_a_worker_that_dies_is_replaced(
+    event: Event, site: Database, tmp_path: Path, killed_by: signal.Signals, times: int
+) -> None:
+    with Pages(event, site, now=time.time_ns() // 1_000_000) as pages:
+        pages.issue()
+        door = pages.kiosk("main-1", "main")
+        serial = pages.serial("A1")
+    with supervised(event, tmp_path) as server:
+        served(server)
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                sending = pool.submit(keep_sending, server, door, serial, stop)
+                for _ in range(times):
+                    before = door.acked
+                    wait_for(lambda: door.acked > before + 5, 20, server.said)  # noqa: B023
+                    old = server.worker
+                    os.kill(old, killed_by)
+                    acked = door.acked  # what was answered by then, or on its way
+                    server.await_new(old)
+                    (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
+                    assert count >= acked
+            finally:
+                stop.set()
+            sending.result(30)
+        (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
+        assert count == door.acked == len(door.records)
+        assert server.process.poll() is None
+        said = server.said()
+    assert said.count(f"was killed by {killed_by.name}") == times, said
+    assert "What was acknowledged is on disk" in said
+
+
+@pytest.mark.system
+def test_a_worker_that_hangs_is_replaced_and_systemd_hears_how_it_stands(
+    event: Event, tmp_path: Path
+) -> None:
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.settimeout(20)
+        hang = {supervise.HANG_VARIABLE: "5", "NOTIFY_SOCKET": str(address)}
+        with supervised(event, tmp_path, **hang) as server:
+            assert systemd.recv(100) == b"READY=1\nSTATUS=Serving"
+            assert systemd.recv(100) == b"WATCHDOG=1"
+            assert server.get("/").status == 302, "ready before it answers"
+            old = server.worker
+            os.kill(old, signal.SIGSTOP)
+            server.await_new(old)
+            await_gone([old], 1)
+            assert "has not answered for 5 s" in server.said()
+            assert "was killed by SIGKILL" in server.said()
+            systemd.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    systemd.recv(100)
+            systemd.settimeout(10)
+            assert systemd.recv(100) == b"WATCHDOG=1"
+            server.process.terminate()
+            assert server.process.wait(10) == 0
+            heard = b""
+            while heard != b"STOPPING=1":
+                heard = systemd.recv(100)
+
+
+@pytest.mark.system
+def test_nobody_vouches_for_a_worker_that_hangs(event: Event, tmp_path: Path) -> None:
+    address = f"\0hallkeeper-test-{os.getpid()}-{free_port()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(20)
+        named = {"NOTIFY_SOCKET": f"@{address[1:]}", supervise.HANG_VARIABLE: "4"}
+        # The new worker never answers.
+        late = "import time; supervise.Supervisor._replace = lambda *_: time.sleep(60)"
+        with supervised(event, tmp_path, late, **named) as server:
+            assert systemd.recv(100).startswith(b"READY=1")
+            os.kill(server.worker, signal.SIGSTOP)
+            wait_for(lambda: "has not answered" in server.said(), 15, server.said)
+            systemd.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    systemd.recv(100)
+            systemd.settimeout(3)
+            with pytest.raises(TimeoutError):
+                systemd.recv(100)
+
+
+@pytest.mark.system
+def test_a_worker_that_fails_again_and_again_ends_the_server(event: Event, tmp_path: Path) -> None:
+    change = "supervise.PAUSES_S = (0.0, 0.2)"
+    with supervised(event, tmp_path, change) as server:
+        served(server)
+        for _ in range(supervise.FAILURES_MAX):
+            old = server.worker
+            os.kill(old, signal.SIGKILL)
+            wait_for(lambda old=old: old not in children(server.process.pid), 10, server.said)
+            wait_for(
+                lambda: server.process.poll() is not None or children(server.process.pid) != [],
+                10,
+                server.said,
+            )
+        assert server.process.wait(20) == 1
+        said = server.said()
+    assert f"has failed {supervise.FAILURES_MAX} times within a minute" in said
+    assert "in 0 s" in said, "no pause was made"
+    assert "Traceback" not in said
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("serve.open_app = refuse", "Error: the second disk is gone"),
+        ("serve.open_app = die", "was killed by SIGSEGV"),
+    ],
+)
+def test_a_server_that_never_served_says_why_and_ends(
+    event: Event, tmp_path: Path, change: str, why: str
+) -> None:
+    with supervised(event, tmp_path, change) as server:
+        assert server.process.wait(20) == 1
+        said = server.said()
+    assert why in said
+    assert "could not start" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.system
+def test_hup_starts_the_worker_anew_never_two_at_once(event: Event, tmp_path: Path) -> None:
+    with supervised(event, tmp_path) as server:
+        served(server)
+        old = server.worker
+        server.process.send_signal(signal.SIGHUP)
+        seen = 0
+
+        def replaced() -> bool:
+            nonlocal seen
+            now = children(server.process.pid)
+            seen = max(seen, len(now))
+            return bool(now) and old not in now
+
+        wait_for(replaced, BACK_S, server.said)
+        assert seen == 1, "two workers would give out a hall's places twice"
+        server.await_new(old)
+
+
+@pytest.mark.parametrize(
+    ("exitcode", "words"),
+    [
+        (None, "was lost"),
+        (0, "ended by itself with status 0"),
+        (1, "ended by itself with status 1"),
+        (-signal.SIGSEGV, "was killed by SIGSEGV"),
+        (-signal.SIGKILL, "was killed by SIGKILL, perhaps for lack of memory"),
+        (-99, "was killed by signal 99"),
+    ],
+)
+def test_what_became_of_a_worker(exitcode: int | None, words: str) -> None:
+    assert supervise.said(exitcode) == words
+
+
+def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    supervise.notify("READY=1")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere/at/all")
+    supervise.notify("READY=1")
+
+
+def test_the_unit_vouches_by_the_watchdog_and_restarts() -> None:
+    unit = configparser.RawConfigParser()
+    unit.optionxform = str  # type: ignore[method-assign,assignment]
+    unit.read(UNIT)
+    service = unit["Service"]
+    assert (service["Type"], service["Restart"]) == ("notify", "on-failure")
+    assert float(service["WatchdogSec"]) > supervise.START_S + supervise.HANG_S
+    assert float(service["TimeoutStartSec"]) > supervise.START_S
+    assert service["ExecStart"].endswith("/hallkeeper serve")
+    assert service["ProtectSystem"] == "strict"
+    assert "/srv/hallkeeper" in service["ReadWritePaths"]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    """With this machine's places and user, so that nothing but the unit is judged."""
+    text = UNIT.read_text().replace("=hallkeeper\n", "=root\n")
+    text = text.replace("/opt/hallkeeper/.venv/bin/hallkeeper", sys.executable)
+    copy = tmp_path / UNIT.name
+    copy.write_text(text)
+    verdict = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True
+    )
+    assert verdict.returncode == 0, verdict.stderr
+    assert UNIT.name not in verdict.stderr, verdict.stderr

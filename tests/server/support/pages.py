@@ -1,0 +1,169 @@
+"""What the tests of pages share: the app at a fixed time, staff of every role, kiosks."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from badges.admission.facts import Calendar
+from badges.wire import wire
+from badges.wire.enrolment import proof
+from server.event.directory import Event, day_starts
+from server.kiosks import registry
+from server.ledger import ingest
+from server.people import issuing
+from server.staff import users
+from server.storage.database import Database
+from server.web import auth
+from server.web.app import close_app, create_app
+from tests.server.conftest import NOW, serial_of
+from tests.server.support.fake_door import Door
+
+PASSWORD = "correct-horse-42"
+ROLES = users.ROLES
+
+
+@dataclass
+class Staff:
+    """Somebody with a browser: keeps cookies, sends form tokens and where they come from."""
+
+    client: FlaskClient
+
+    def get(self, target: str, **more) -> TestResponse:
+        return self.client.get(target, base_url="https://localhost", **more)
+
+    def post(self, target: str, fields: dict[str, object] | None = None, **more) -> TestResponse:
+        values = {"csrf_token": self.form_token(), **(fields or {})}
+        return self.client.post(
+            target,
+            data=values,
+            base_url="https://localhost",
+            headers={"Referer": "https://localhost/"},
+            **more,
+        )
+
+    def form_token(self) -> str:
+        page = self.get("/", follow_redirects=True).text
+        found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert found, "the page has no form"
+        return found[1]
+
+
+@dataclass
+class Pages:
+    """The app of one event. `now` may be moved."""
+
+    event: Event
+    database: Database
+    now: int = NOW
+    app: Flask = field(init=False)
+
+    def __enter__(self) -> "Pages":
+        self.app = create_app(self.event, self.database, now=lambda: self.now)
+        self.app.testing = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        close_app(self.app)
+
+    def stranger(self) -> Staff:
+        return Staff(self.app.test_client())
+
+    def staff(self, role: str) -> Staff:
+        """Signed in as a new user of that role."""
+        name = f"{role}-{os.urandom(3).hex()}"
+        hashed = users.hash_password(PASSWORD)
+        self.database.write(
+            lambda db: users.add_user(db, name, role, hashed, by="test", now=self.now)
+        )
+        _, token = users.sign_in(self.database, name, PASSWORD, now=self.now)
+        someone = self.stranger()
+        someone.client.set_cookie(
+            auth.COOKIE, token, domain="localhost", secure=True, httponly=True
+        )
+        return someone
+
+    def issue(self) -> None:
+        """A badge for everybody."""
+        self.database.write(
+            lambda db: issuing.issue_missing(db, self.event, now=self.now, by="test")
+        )
+
+    def serial(self, external_id: str) -> int:
+        return serial_of(self.database, external_id)
+
+    def kiosk(self, name: str, door_code: str) -> Door:
+        """A kiosk at work, as a door that keeps a journal."""
+        door_id, hall_id = self.database.reader.execute(
+            "SELECT door_id, hall_id FROM door WHERE code = ?", (door_code,)
+        ).fetchone()
+        door = Door(name, door_id, hall_id)
+        self.shown(door, door_code)
+        self.database.write(
+            lambda db: registry.confirm(db, self.event, name, by="test", now=self.now)
+        )
+        return door
+
+    def shown(self, door: Door, door_code: str) -> str:
+        """The kiosk has shown its code; its six words."""
+
+        def step(db) -> str:
+            code = registry.add_kiosk(
+                db, self.event, door.kiosk, door_code, address=("localhost", 8443), by="test",
+                now=self.now, random=os.urandom,
+            )  # fmt: skip
+            signature = proof(door.key, code.token)
+            asked = wire.EnrolRequest(code.token, door.key.public.raw, signature)
+            registry.enrol(db, self.event, asked, self.now)
+            return next(row.words for row in registry.kiosks(db) if row.kiosk == door.kiosk)
+
+        return self.database.write(step)
+
+    def send(self, door: Door, **changes) -> None:
+        """The door's new scans reach the ledger."""
+        batch = door.batch(self.now, **changes)
+        calendar = Calendar(day_starts(self.event.settings))
+
+        def step(db) -> int:
+            sender, _ = registry.sender(db, door.kiosk, door.generation)
+            registry.count_request(db, sender.key, door.counter + 1, self.now)
+            registry.keep_health(db, sender.key, batch, self.now)
+            return ingest.ingest(db, sender, batch, calendar=calendar, now=self.now).acked_seq
+
+        door.acked = self.database.write(step)
+        door.counter += 1
+        door.granted = self.database.reader.execute(
+            "SELECT granted FROM place_account WHERE hall_id = ? AND kiosk = ? AND generation = ?",
+            (door.hall, door.kiosk, door.generation),
+        ).fetchone()[0]
+
+
+def assert_only(pages: Pages, target: str, *roles: str, method: str = "GET") -> None:
+    """Nobody but `roles` and admins gets in; strangers are asked to sign in."""
+    allowed = {*roles, "admin"}
+    for role in ROLES:
+        someone = pages.staff(role)
+        answer = someone.get(target) if method == "GET" else someone.post(target)
+        assert (answer.status_code == 403) == (role not in allowed), f"{role}: {answer.status}"
+    stranger = pages.stranger()
+    if method == "GET":
+        answer = stranger.get(target)
+        assert answer.status_code == 303
+        assert answer.location.startswith("/admin/sign-in?next=")
+    else:
+        assert stranger.post(target).status_code == 401
+
+
+def acts(pages: Pages) -> list[str]:
+    """What the entry log says was done, oldest first."""
+    query = "SELECT json_extract(body, '$.act') FROM leaf WHERE kind = 'act' ORDER BY number"
+    return [row[0] for row in pages.database.reader.execute(query)]

@@ -1,0 +1,95 @@
+"""Two halls with their doors, as tests of the ledger need them, without a venue file."""
+
+from dataclasses import dataclass
+
+from badges.admission.facts import Calendar
+from badges.transparency.merkle import chain_start
+from server.kiosks import registry
+from server.ledger import ingest
+from server.occupancy import pools
+from server.storage.database import Database
+from tests.server.conftest import HOUR, NOW
+from tests.server.support.fake_door import Door
+
+CALENDAR = Calendar((NOW - 10 * HOUR, NOW + 14 * HOUR))
+SMALL, OTHER, ROOM = 1, 2, 3  # ROOM is inside OTHER
+ANNA, BORIS = 101, 102
+
+
+@dataclass
+class Site:
+    """Two halls, one room in the second; a door or two each; two attendees with badges."""
+
+    database: Database
+    west: Door
+    east: Door
+    other: Door
+    room: Door
+
+    def send(self, door: Door, now: int = NOW, **changes) -> ingest.Ingested:
+        batch = door.batch(now, **changes)
+
+        def step(db):
+            sender, _ = registry.sender(db, door.kiosk, door.generation)
+            return ingest.ingest(db, sender, batch, calendar=CALENDAR, now=now)
+
+        taken = self.database.write(step)
+        door.acked = max(door.acked, taken.acked_seq)
+        orders = pools.orders_for(self.database.reader, (door.kiosk, door.generation))
+        assert taken.orders == orders, "the answer has what the database has"
+        for order in orders:
+            if order.hall == door.hall and not order.override:
+                door.granted = max(door.granted, order.granted)
+        return taken
+
+    def rows(self, sql: str) -> list[tuple]:
+        return [tuple(row) for row in self.database.reader.execute(sql)]
+
+    def figures(self, hall: int) -> pools.HallFigures:
+        return pools.hall_figures(self.database.reader)[hall - 1]
+
+
+def build(db, doors: list[Door], capacity: int, fire_limit: int) -> None:
+    for hall, parent in ((SMALL, None), (OTHER, None), (ROOM, OTHER)):
+        db.execute(
+            "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
+            " sessions_only, anti_passback, exits) VALUES (?, ?, '{}', ?, ?, ?, 1, 0, 'hard',"
+            " 'strict')",
+            (hall, f"H{hall}", parent, fire_limit, capacity),
+        )
+        db.execute("INSERT INTO hall_category VALUES (?, 1)", (hall,))
+    for serial in (ANNA, BORIS, *range(1, 21)):
+        db.execute(
+            "INSERT INTO attendee (serial, given_name, family_name, organisation, country, email,"
+            " category, valid_days, zones, flags, language, created_at)"
+            " VALUES (?, 'A', 'B', '', '', '', 1, 1, 1, 0, 'en', 0)",
+            (serial,),
+        )
+    for door in doors:
+        db.execute(
+            "INSERT INTO door VALUES (?, ?, ?, '{}', 'both')", (door.door, door.kiosk, door.hall)
+        )
+        # ROOM's door leads from OTHER, as long as a test does not say otherwise.
+        db.execute(
+            "INSERT INTO door_from VALUES (?, 1, ?)",
+            (door.door, OTHER if door.hall == ROOM else None),
+        )
+        db.execute(
+            "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, head, created_at,"
+            " seen_at) VALUES (?, 1, ?, 'active', ?, ?, 0, ?)",
+            (door.kiosk, door.door, door.key.public.raw, chain_start(door.kiosk, 1), NOW),
+        )
+        pools.enrol(db, door.hall, (door.kiosk, 1))
+
+
+def open_site(database: Database, fire_limit: int = 99) -> Site:
+    """Capacity 6 in each hall, with places at every door."""
+    doors = [Door("west", 1, SMALL), Door("east", 2, SMALL), Door("other", 3, OTHER)]
+    doors.append(Door("room", 4, ROOM))
+    database.write(lambda db: build(db, doors, 6, fire_limit))
+    found = Site(database, *doors)
+    for door in doors:
+        found.send(door)
+    for door in doors:
+        found.send(door)
+    return found

@@ -1,0 +1,280 @@
+"""The acts page and its CSV; that what staff do is in the entry log, and in words."""
+
+import ast
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from badges.credential.badge_number import badge_number
+from server.entry_log import act_list, act_words, entry_log
+from server.entry_log.act_list import Filter
+from server.event.directory import Event
+from server.occupancy import hall_control
+from server.staff import users
+from server.storage.database import Database
+from tests.server.conftest import HOUR, MINUTE, NOW
+from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        yield opened
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the table as they are read."""
+    found = re.findall(r'<tr role="row">(.*?)</tr>', text, re.S)[1:]
+    return [
+        [
+            re.sub(r"<[^>]+>", "", cell).strip()
+            for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)
+        ]
+        for row in found
+    ]
+
+
+def act(pages: Pages, by: str, name: str, **subject: str | int) -> None:
+    pages.database.write(lambda db: entry_log.act(db, by, name, subject, pages.now))
+
+
+def test_it_works(pages: Pages) -> None:
+    pages.database.write(
+        lambda db: hall_control.set_capacity(db, 2, 90, by="user:1", now=pages.now + MINUTE)
+    )
+    pages.now += HOUR
+    answer = pages.staff("auditor").get("/admin/acts?what=capacity_set")
+    (row,) = rows(answer.text)
+    assert row[:4] == ["Mon 04 May 10:01:00", "admin", "Set a capacity", "Hall 1: 90 (before: 100)"]
+
+
+def test_who_may(pages: Pages) -> None:
+    assert_only(pages, "/admin/acts", "auditor")
+    assert_only(pages, "/admin/acts.csv", "auditor")
+
+
+@pytest.mark.parametrize(
+    ("by", "name", "subject", "said"),
+    [
+        ("user:1", "badge_revoked", {"serial": 77, "reason": "conduct"},
+         ["admin", "Revoked a badge", f"Badge {badge_number(77)} (conduct)"]),
+        ("command-line", "kiosk.add", {"kiosk": "west", "generation": 2, "door": 2},
+         ["The server&#39;s command line", "Added a kiosk", "west, generation 2 at Hall 1 west"]),
+        ("user:999", "kiosk_moved", {"kiosk": "west", "generation": 1, "door": 1, "from": 2},
+         ["user:999", "Moved a kiosk",
+          "west, generation 1 to Main entrance (before: Hall 1 west)"]),
+        ("user:1", "kiosk_attested", {"hall": 9, "kiosk": "w", "generation": 1, "with": "user:1"},
+         ["admin", "Attested a lost kiosk&#39;s places",
+          "hall 9: w, generation 1 together with admin"]),
+        ("nobody", "sign_in_slowed", {"user": 1, "caller": "00ff00ff", "tries": 10},
+         ["Nobody signed in", "Guesses at a password slowed down",
+          "admin by address 00ff00ff after 10 tries"]),
+        ("user:1", "some.new_act", {"user": 1, "what": "<b>"},
+         ["admin", "Some new act", "user admin, what &lt;b&gt;"]),
+        ("user:01", "signed_out", {}, ["user:01", "Signed out", ""]),
+    ],
+)  # fmt: skip
+def test_in_words(
+    pages: Pages, by: str, name: str, subject: dict[str, str | int], said: list[str]
+) -> None:
+    auditor = pages.staff("auditor")
+    act(pages, by, name, **subject)
+    assert rows(auditor.get("/admin/acts").text)[0][1:4] == said
+
+
+def test_every_act_has_words() -> None:
+    """An act is told by its name where it has none; it shall have some."""
+    named = set()
+    for path in Path(act_words.__file__).parent.parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            function = ast.unparse(node.func)
+            if function == "entry_log.act":
+                named |= {n.value for n in ast.walk(node.args[2]) if _is_text(n)}
+            elif function == "_note" and path.name == "people.py":
+                named.add(ast.literal_eval(node.args[0]))
+    named -= {"fenced", "fence", "retire", "kiosk."}  # pieces of kiosk.fence and kiosk.retire
+    named |= {"kiosk.fence", "kiosk.retire", "sign_in_slowed", "sign_in_refused"}
+    assert named == set(act_words.WORDS)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+class TestWhatIsLogged:
+    def test_signing_in_and_out(self, pages: Pages) -> None:
+        lin = pages.stranger()
+        pages.database.write(
+            lambda db: users.add_user(
+                db, "Lin", "admin", users.hash_password(PASSWORD), by="test", now=NOW
+            )
+        )
+        lin.post("/admin/sign-in", {"name": "Lin", "password": "wrong"})
+        lin.post("/admin/sign-in", {"name": "Lin", "password": PASSWORD})
+        lin.post("/admin/sign-out")
+        assert acts(pages)[-3:] == ["sign_in_refused", "signed_in", "signed_out"]
+
+    @pytest.mark.parametrize(
+        ("target", "expected"),
+        [
+            ("/admin/entries.csv?hall=2", "entries_exported"),
+            ("/admin/acts.csv", "acts_exported"),
+            ("/admin/people/?q=keller", "people_searched"),
+            ("/admin/people/{A1}/card.pdf", "badges_printed"),
+        ],
+    )
+    def test_who_takes_people_s_data_away(self, pages: Pages, target: str, expected: str) -> None:
+        pages.issue()
+        admin = pages.staff("admin")
+        number = badge_number(pages.serial("A1"))
+        assert admin.get(target.replace("{A1}", number)).status_code == 200
+        (body,) = pages.database.reader.execute(
+            "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        told = json.loads(body)
+        assert told["act"] == expected
+        assert told["by"].startswith("user:")
+        assert "keller" not in bytes(body).decode().casefold()
+
+    def test_looking_at_a_list_is_no_act(self, pages: Pages) -> None:
+        admin = pages.staff("admin")
+        before = acts(pages)
+        for target in ("/admin/people/", "/admin/entries", "/admin/acts", "/admin/users/"):
+            assert admin.get(target).status_code == 200
+        assert acts(pages) == before
+
+
+class TestPaging:
+    @pytest.fixture
+    def many(self, pages: Pages) -> Pages:
+        """Thirty acts of two people, some at the same instant, one as if the clock went back."""
+        for number in range(30):
+            pages.now = NOW + HOUR + (number // 3) * MINUTE - (2 * HOUR if number == 20 else 0)
+            act(
+                pages,
+                f"user:{1 + number % 2}",
+                "hall_closed" if number % 5 else "hall_opened",
+                n=number,
+            )
+        return pages
+
+    @pytest.mark.parametrize("rows", [1, 3, 7, 29, 50])
+    @pytest.mark.parametrize(
+        "wanted",
+        [
+            Filter(),
+            Filter(by="user:1"),
+            Filter(act="hall_closed"),
+            Filter(by="user:2", act="hall_closed"),
+            Filter(since=NOW + HOUR + 2 * MINUTE, until=NOW + HOUR + 7 * MINUTE),
+        ],
+    )
+    def test_forth_and_back_show_every_act_once(
+        self, many: Pages, wanted: Filter, rows: int
+    ) -> None:
+        db = many.database.reader
+        everything = [one.edge for one in act_list.page(db, wanted, rows=1000).acts]
+        assert len(everything) >= 10
+        assert everything == sorted(everything, key=lambda e: (e.at, e.number), reverse=True)
+        turn = act_list.page(db, wanted, rows=rows)
+        assert turn.newer is None
+        seen = [one.edge for one in turn.acts]
+        while turn.older is not None:
+            turn = act_list.page(db, wanted, before=turn.older, rows=rows)
+            assert turn.newer is not None
+            seen += [one.edge for one in turn.acts]
+        assert seen == everything
+        back = [one.edge for one in reversed(turn.acts)]
+        while turn.newer is not None:
+            turn = act_list.page(db, wanted, after=turn.newer, rows=rows)
+            back += [one.edge for one in reversed(turn.acts)]
+        assert back == everything[::-1]
+
+    def test_the_page_turns(self, many: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+        auditor = many.staff("auditor")
+        original = act_list.page
+        monkeypatch.setattr(act_list, "page", lambda *a, **more: original(*a, **more, rows=10))
+        first = auditor.get("/admin/acts?what=hall_closed").text
+        link = re.search(r'rel="next" href="([^"]+)"', first)
+        assert link
+        second = auditor.get(link[1].replace("&amp;", "&")).text
+        assert len(rows(first)) == len(rows(second)) == 10
+        assert 'rel="prev"' in second
+        assert "what=hall_closed" in link[1]
+
+    @pytest.mark.parametrize(
+        ("wanted", "index"),
+        [
+            (Filter(), "leaf_act_at"),
+            (Filter(since=0, until=NOW), "leaf_act_at"),
+            (Filter(by="user:1"), "leaf_act_by"),
+            (Filter(act="signed_in", since=0), "leaf_act"),
+            (Filter(by="user:1", act="signed_in"), "leaf_act_by_act"),
+        ],
+    )
+    def test_no_page_looks_through_all_leaves_or_sorts(
+        self, many: Pages, wanted: Filter, index: str
+    ) -> None:
+        plans: list[str] = []
+
+        class Explaining:
+            def execute(self, query: str, values: tuple) -> list:
+                found = many.database.reader.execute(f"EXPLAIN QUERY PLAN {query}", values)
+                plans.extend(row[3] for row in found)
+                return []
+
+        act_list.page(Explaining(), wanted, before=act_list.Edge(NOW, 7))
+        assert len(plans) == 1, plans
+        assert plans[0].startswith(f"SEARCH leaf USING INDEX {index} ("), plans
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["who=user", "who=user:x", "who=kiosk:1", "what=nothing", "from=yesterday", "to=1",
+     "from=2026-05-05T10:00&to=2026-05-04T10:00"],
+)  # fmt: skip
+def test_a_field_that_means_nothing_is_said(pages: Pages, query: str) -> None:
+    auditor = pages.staff("auditor")
+    answer = auditor.get(f"/admin/acts?{query}")
+    assert answer.status_code == 400
+    assert "Mend the fields in red" in answer.text
+    assert auditor.get(f"/admin/acts.csv?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("edge", ["", "x", "1", "1-", "-1-2", "99999999999999999999-1", "1-2-3"])
+def test_an_edge_that_means_nothing_is_the_first_page(pages: Pages, edge: str) -> None:
+    assert pages.staff("auditor").get(f"/admin/acts?before={edge}").status_code == 200
+
+
+def test_the_csv_has_words_and_ids(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(act_list, "CHUNK_ROWS", 2)
+    auditor = pages.staff("auditor")
+    pages.database.write(
+        lambda db: db.execute("UPDATE user SET name = '＝1+1' WHERE user_id = 1") and None
+    )
+    act(pages, "user:1", "pin_set", user=1)
+    answer = auditor.get("/admin/acts.csv")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="acts.csv"'
+    found = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"), newline="")))
+    assert [int(row["number"]) for row in found] == sorted(int(row["number"]) for row in found)
+    last = found[-1]
+    assert last["act"] == "acts_exported", "the export itself is among them"
+    assert found[-2] | {"number": ""} == {
+        "number": "",
+        "at": "2026-05-04T10:00:00.000+08:00",
+        "who": "'＝1+1",
+        "what": "Set a PIN for the doors",
+        "about": "'＝1+1",
+        "by": "user:1",
+        "act": "pin_set",
+        "subject": '{"user": 1}',
+    }
+    only = auditor.get("/admin/acts.csv?what=pin_set").text
+    assert only.count("\n") == 2

@@ -1,0 +1,316 @@
+"""Guessing at passwords: from one place, from many, all at once; and who is kept out by it."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import argon2
+import pytest
+
+from server.event.directory import Event
+from server.staff import users
+from server.storage.database import Database
+from tests.server.support.pages import Pages, Staff
+
+HOME = "10.0.0.1"
+
+
+@pytest.fixture
+def pages(event: Event, database: Database) -> Iterator[Pages]:
+    with Pages(event, database) as opened:
+        yield opened
+
+
+def guess(someone: Staff, password: str, address: str = HOME, name: str = "admin") -> int:
+    fields = {"name": name, "password": password}
+    answer = someone.post("/admin/sign-in", fields, environ_overrides={"REMOTE_ADDR": address})
+    return answer.status_code
+
+
+def crowd(pages: Pages, addresses: int, each: int = 10) -> None:
+    """Strangers guess at the admin's password, each from an address of their own."""
+    for number in range(addresses):
+        stranger = pages.stranger()
+        for _ in range(each):
+            guess(stranger, "a-wrong-password", f"10.1.{number}.1")
+
+
+class Counting:
+    """argon2 that takes a while, and tells how often and how much at once it was asked."""
+
+    def __init__(self, hasher: argon2.PasswordHasher) -> None:
+        self.hasher, self.asked, self.now, self.most = hasher, 0, 0, 0
+        self.lock = threading.Lock()
+
+    def __getattr__(self, name: str):
+        return getattr(self.hasher, name)
+
+    def verify(self, stored: str, password: str) -> bool:
+        with self.lock:
+            self.asked += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            time.sleep(0.02)
+            return self.hasher.verify(stored, password)
+        finally:
+            with self.lock:
+                self.now -= 1
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    made = Counting(users.HASHER)
+    monkeypatch.setattr(users, "HASHER", made)
+    return made
+
+
+def test_forty_guesses_at_once_are_counted_before_they_are_looked_at(
+    pages: Pages, counting: Counting
+) -> None:
+    crew = [pages.stranger() for _ in range(40)]
+    for someone in crew:
+        someone.form_token()
+    with ThreadPoolExecutor(40) as pool:
+        found = list(pool.map(lambda one: guess(one, "a-wrong-password"), crew))
+    assert counting.asked <= 10
+    assert counting.most == 1, "one at a time for each address"
+    assert set(found) <= {401, 429, 503}
+    assert found.count(401) == counting.asked
+
+
+def test_guesses_from_many_addresses_at_once_hold_one_argon2(
+    pages: Pages, counting: Counting
+) -> None:
+    crew = [pages.stranger() for _ in range(24)]
+    for someone in crew:
+        someone.form_token()
+    with ThreadPoolExecutor(24) as pool:
+        list(pool.map(lambda n: guess(crew[n], "wrong password", f"10.2.0.{n}"), range(24)))
+    assert counting.most == 1
+
+
+def test_strangers_do_not_keep_out_an_address_that_signed_in_before(
+    pages: Pages, admin_password: str
+) -> None:
+    assert guess(pages.stranger(), admin_password, HOME) == 303
+    crowd(pages, 12)
+    assert guess(pages.stranger(), admin_password, HOME) == 303
+
+
+def test_strangers_do_not_keep_out_a_browser_that_signed_in_before(
+    pages: Pages, admin_password: str
+) -> None:
+    laptop = pages.stranger()
+    assert guess(laptop, admin_password, HOME) == 303
+    laptop.post("/admin/sign-out")
+    crowd(pages, 12)
+    assert guess(laptop, admin_password, "10.9.9.9") == 303, "from wherever it is carried"
+
+
+def test_strangers_of_one_network_do_not_keep_out_a_known_browser_there(
+    pages: Pages, admin_password: str
+) -> None:
+    laptop = pages.stranger()
+    guess(laptop, admin_password, HOME)
+    laptop.post("/admin/sign-out")
+    for _ in range(30):
+        guess(pages.stranger(), "a-wrong-password", HOME)
+    assert guess(pages.stranger(), admin_password, HOME) == 429
+    assert guess(laptop, admin_password, HOME) == 303
+
+
+def test_an_address_that_others_signed_in_from_is_a_stranger_to_this_account(
+    pages: Pages, admin_password: str
+) -> None:
+    pages.database.write(
+        lambda db: users.add_user(
+            db, "Lin", "steward", users.hash_password(admin_password), by="test", now=pages.now
+        )
+    )
+    assert guess(pages.stranger(), admin_password, HOME, name="Lin") == 303
+    crowd(pages, 12)
+    assert guess(pages.stranger(), admin_password, HOME) == 429
+
+
+class TestKnown:
+    """What an account knows does not stay known for ever, nor does all of it."""
+
+    def test_ends_after_thirty_days(self, pages: Pages, admin_password: str) -> None:
+        laptop = pages.stranger()
+        guess(laptop, admin_password, HOME)
+        pages.now += 30 * 24 * 60 * 60_000
+        crowd(pages, 12)
+        assert guess(laptop, admin_password, HOME) == 429
+
+    def test_is_kept_up_by_signing_in(self, pages: Pages, admin_password: str) -> None:
+        laptop = pages.stranger()
+        for _ in range(3):
+            guess(laptop, admin_password, HOME)
+            pages.now += 20 * 24 * 60 * 60_000
+        crowd(pages, 12)
+        assert guess(laptop, admin_password, "10.9.9.9") == 303
+
+    def test_the_newest_twenty_are(self, pages: Pages, admin_password: str) -> None:
+        for number in range(15):  # a browser and an address each
+            pages.now += 1
+            assert guess(pages.stranger(), admin_password, f"10.6.0.{number}") == 303
+        crowd(pages, 12)
+        assert guess(pages.stranger(), admin_password, "10.6.0.14") == 303
+        assert guess(pages.stranger(), admin_password, "10.6.0.0") == 429
+
+    def test_ends_with_a_password_that_an_admin_sets(
+        self, pages: Pages, admin_password: str
+    ) -> None:
+        laptop = pages.stranger()
+        guess(laptop, admin_password, HOME)
+        hashed = users.hash_password(admin_password)
+        pages.database.write(lambda db: users.set_password(db, 1, hashed, by="test", now=pages.now))
+        pages.now += 15 * 60_000
+        crowd(pages, 12)
+        assert guess(laptop, admin_password, HOME) == 429
+
+    def test_a_made_up_token_is_none(self, pages: Pages) -> None:
+        crowd(pages, 12)
+        someone = pages.stranger()
+        for token in ("", "00" * 16, "é", "x" * 3000):
+            someone.client.set_cookie("__Host-hallkeeper-device", token, domain="localhost")
+            assert guess(someone, "a-wrong-password", "10.9.9.9") == 429
+
+
+def test_waiting_grows_and_ends(pages: Pages, admin_password: str) -> None:
+    someone = pages.stranger()
+    waits = []
+    for _ in range(18):
+        fields = {"name": "admin", "password": "a-wrong-password"}
+        while (answer := someone.post("/admin/sign-in", fields)).status_code == 429:
+            waits.append(int(answer.headers["Retry-After"]))
+            pages.now += waits[-1] * 1000
+    assert waits == [30, 60, 120, 240, 480, 900, 900, 900]
+    assert someone.post("/admin/sign-in", fields).status_code == 429
+    pages.now += 15 * 60_000
+    assert guess(someone, admin_password) == 303
+    assert guess(someone, "a-wrong-password") == 401, "and begins anew"
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait_longer(
+    pages: Pages, admin_password: str
+) -> None:
+    someone = pages.stranger()
+    for _ in range(10):
+        guess(someone, "a-wrong-password")
+    pages.now -= 24 * 60 * 60_000
+    assert guess(someone, admin_password) == 429
+    pages.now += 15 * 60_000
+    assert guess(someone, admin_password) == 303
+
+
+def test_names_are_guessed_at_from_one_address_only_so_often(pages: Pages) -> None:
+    someone = pages.stranger()
+    found = [guess(someone, "a-wrong-password", name=f"user{n}") for n in range(70)]
+    assert found == [401] * 60 + [429] * 10
+
+
+def test_unknown_names_wait_like_known_ones(pages: Pages) -> None:
+    known, unknown = pages.stranger(), pages.stranger()
+    for n in range(12):
+        one = guess(known, "a-wrong-password", "10.3.0.1")
+        assert one == guess(unknown, "a-wrong-password", "10.3.0.2", name="nobody"), n
+
+
+def test_an_address_of_ipv6_is_its_network(pages: Pages) -> None:
+    someone = pages.stranger()
+    found = [guess(someone, "a-wrong-password", f"2001:db8::{n:x}") for n in range(1, 13)]
+    assert found == [401] * 10 + [429] * 2
+    assert guess(someone, "a-wrong-password", "2001:db8:0:1::1") == 401
+
+
+def test_an_address_of_ipv4_is_one_however_it_is_told(pages: Pages) -> None:
+    someone = pages.stranger()
+    found = [guess(someone, "a-wrong-password", f"::ffff:10.0.0.{n}") for n in range(1, 13)]
+    assert found == [401] * 12, "each its own"
+    for _ in range(9):
+        guess(someone, "a-wrong-password", "10.0.0.1")
+    assert guess(someone, "a-wrong-password", "::ffff:10.0.0.1") == 429
+
+
+class TestUnlock:
+    def test_on_the_page_of_another_admin(self, pages: Pages, admin_password: str) -> None:
+        other = pages.staff("admin")
+        crowd(pages, 12)
+        assert guess(pages.stranger(), admin_password, "10.9.9.9") == 429
+        assert "Guessed at: new browsers wait until" in other.get("/admin/users/").text
+        said = other.post("/admin/users/1/unlock", follow_redirects=True).text
+        assert "may sign in from anywhere" in said
+        assert "Guessed at" not in said
+        assert guess(pages.stranger(), admin_password, "10.9.9.9") == 303
+
+    def test_while_they_go_on_guessing(self, pages: Pages, admin_password: str) -> None:
+        crowd(pages, 12)
+        pages.database.write(lambda db: users.unlock(db, 1, by="test", now=pages.now))
+        pages.now += 1000
+        crowd(pages, 20)
+        assert guess(pages.stranger(), admin_password, "10.9.9.9") == 303
+
+    def test_ends(self, pages: Pages, admin_password: str) -> None:
+        pages.database.write(lambda db: users.unlock(db, 1, by="test", now=pages.now))
+        pages.now += 15 * 60_000
+        crowd(pages, 12)
+        assert guess(pages.stranger(), admin_password, "10.9.9.9") == 429
+
+    def test_guesses_at_an_unlocked_account_are_counted(self, pages: Pages) -> None:
+        pages.database.write(lambda db: users.unlock(db, 1, by="test", now=pages.now))
+        pages.now += 1000
+        someone = pages.stranger()
+        found = [guess(someone, "a-wrong-password", "10.9.9.9") for _ in range(12)]
+        assert found == [401] * 10 + [429] * 2
+
+
+class TestLog:
+    def test_refusals_and_waits_are_in_the_entry_log(self, pages: Pages, admin_password) -> None:
+        someone = pages.stranger()
+        for _ in range(12):
+            guess(someone, "a-wrong-password")
+        found = noted(pages)
+        assert [one["act"] for one in found] == ["sign_in_refused", "sign_in_slowed"]
+        assert [one["by"] for one in found] == ["nobody", "nobody"]
+        assert [one["subject"]["user"] for one in found] == [1, 1]
+        assert found[1]["subject"]["tries"] == 10
+
+    def test_neither_address_nor_what_was_typed_is(self, pages: Pages) -> None:
+        guess(pages.stranger(), "a-wrong-password", "192.0.2.77", name="Typed Instead")
+        text = "".join(
+            bytes(row[0]).decode() for row in pages.database.reader.execute("SELECT body FROM leaf")
+        )
+        assert "192.0.2.77" not in text
+        assert "Typed" not in text
+        assert "a-wrong" not in text
+        (one,) = noted(pages)
+        assert one["subject"]["user"] is None
+        assert len(one["subject"]["caller"]) == 8
+
+    def test_a_flood_does_not_fill_it(self, pages: Pages) -> None:
+        for number in range(260):
+            guess(
+                pages.stranger(), "wrong", f"10.4.{number // 250}.{number % 250}", name=f"u{number}"
+            )
+        assert len(noted(pages)) == 200
+        pages.now += 60 * 60_000
+        guess(pages.stranger(), "wrong", "10.5.0.1", name="last")
+        assert noted(pages)[-1]["subject"]["unlisted"] == 60
+
+    def test_a_success_after_refusals_says_so(self, pages: Pages, admin_password: str) -> None:
+        someone = pages.stranger()
+        for password in ("a-wrong-password", "a-wrong-password", admin_password):
+            guess(someone, password)
+        (signed_in,) = [one for one in noted(pages) if one["act"] == "signed_in"]
+        assert signed_in["subject"]["refused_before"] == 2
+
+
+def noted(pages: Pages) -> list[dict]:
+    import json
+
+    rows = pages.database.reader.execute("SELECT body FROM leaf WHERE kind = 'act' ORDER BY number")
+    acts = [json.loads(row[0]) for row in rows]
+    return [one for one in acts if one["act"].startswith("sign")]

@@ -1,0 +1,149 @@
+"""The overview's feed of changed parts."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from server.event.directory import Event
+from server.staff import users
+from server.storage.database import Database
+from server.web.admin import live
+from tests.server.support.pages import Pages, Staff
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+
+
+class Feed:
+    """A feed that is read message by message."""
+
+    def __init__(self, someone: Staff) -> None:
+        self.answer = someone.get("/admin/live")
+        assert self.answer.status_code == 200
+        assert self.answer.mimetype == "text/event-stream"
+        self.stream = self.answer.iter_encoded()
+
+    def __enter__(self) -> "Feed":
+        assert next(self.stream) == b"retry: 1000\n\n"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.answer.close()
+
+    def parts(self) -> dict[str, str]:
+        """The next parts that changed."""
+        for message in self.stream:
+            if message.startswith(b"data: "):
+                return json.loads(message.removeprefix(b"data: "))
+        raise EOFError
+
+
+def test_it_works(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    with Feed(pages.staff("steward")) as feed:
+        first = feed.parts()
+        halls = {"hall-1", "hall-2", "hall-3"}
+        assert {*halls, "latest", "kiosks", "discrepancies", "disk"} == set(first)
+        main.scan(pages.now, pages.serial("A1"))
+        began = time.monotonic()
+        pages.send(main)
+        changed = feed.parts()
+        assert time.monotonic() - began < 2 * live.PACE_S
+    site = f"hall-{main.hall}"
+    assert set(changed) == {site, "latest"}  # what stayed the same is not sent again
+    assert "1 <span>of 500</span>" in changed[site]
+
+
+def test_who_may(pages: Pages) -> None:
+    assert pages.staff("badge_desk").get("/admin/live").status_code == 403
+    for role in ("steward", "supervisor", "auditor", "admin"):
+        with Feed(pages.staff(role)) as feed:
+            assert "latest" in feed.parts()
+
+
+def test_a_stranger_is_told_to_stop_trying(pages: Pages) -> None:
+    answer = pages.stranger().get("/admin/live", headers={"Accept": "text/event-stream"})
+    assert answer.status_code == 401
+
+
+def test_a_burst_is_one_change(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    with Feed(pages.staff("steward")) as feed:
+        feed.parts()
+        for name in ("A1", "A2", "A3", "A4"):
+            main.scan(pages.now, pages.serial(name))
+            pages.send(main)
+        changed = feed.parts()
+        if "4 <span>of" not in changed[f"hall-{main.hall}"]:
+            changed = feed.parts()
+        assert "4 <span>of" in changed[f"hall-{main.hall}"]
+
+
+def test_a_denied_scan_shows_too_though_no_door_needs_to_hear_of_it(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 0.1)
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    with Feed(pages.staff("steward")) as feed:
+        feed.parts()
+        main.scan(pages.now, None, decision="denied", reason="not_a_badge")
+        pages.send(main)
+        assert "Not a badge" in feed.parts()["latest"]
+
+
+def test_parts_are_rendered_once_for_all_of_a_role(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered = []
+    original = live.overview.parts
+    monkeypatch.setattr(live.overview, "parts", lambda: rendered.append(1) or original())
+    with Feed(pages.staff("steward")) as one, Feed(pages.staff("steward")) as two:
+        assert one.parts() == two.parts()
+    assert len(rendered) == 1
+
+
+def test_a_feed_ends_with_its_session(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 0.1)
+    with Feed(pages.staff("steward")) as feed:
+        feed.parts()
+        user = next(one for one in users.users(pages.database.reader) if one.role == "steward")
+        pages.database.write(lambda db: users.end_sessions(db, user.user_id))
+        with pytest.raises(EOFError):
+            feed.parts()
+
+
+def test_a_closed_feed_is_forgotten(pages: Pages) -> None:
+    hub = pages.app.extensions["hallkeeper"].hub
+    with Feed(pages.staff("steward")) as feed:
+        feed.parts()
+        assert hub.listeners == 1
+    assert hub.listeners == 0
+
+
+def test_stopping_the_app_ends_its_feeds(event: Event, site: Database) -> None:
+    with Pages(event, site) as pages:
+        answer = pages.staff("steward").get("/admin/live")
+        stream = answer.iter_encoded()
+        next(stream)
+        assert next(stream).startswith(b"data: ")
+    assert list(stream) == []
+    answer.close()
+
+
+def test_staff_have_so_many_feeds(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "FEEDS_MAX", 2)
+    steward = pages.staff("steward")
+    with Feed(steward), Feed(steward) as second:
+        assert steward.get("/admin/live").status_code == 503
+        second.answer.close()
+        with Feed(steward):
+            pass

@@ -1,0 +1,296 @@
+"""The kiosks' interface: who may call, what is replayed, what is too large, and one
+kiosk's life.
+"""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from badges.credential.keys import PrivateKey, PublicKey
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, open_identity, proof, request_message, six_words
+from server.event.clock import ServerClock
+from server.event.directory import Event
+from server.feed import hub
+from server.kiosks import registry
+from server.storage.database import Database
+from server.web.api.scans import LONG_BATCH
+from server.web.app import create_app
+from tests.server.conftest import HOUR, NOW
+from tests.server.support.fake_door import Door
+
+HALL, DOOR = 1, 1
+
+
+class Kiosk:
+    """A client that signs as a kiosk does."""
+
+    def __init__(self, client: FlaskClient, door: Door) -> None:
+        self.client = client
+        self.door = door
+
+    def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        self.door.counter += 1
+        stamp = RequestStamp(self.door.kiosk, self.door.generation, self.door.counter)
+        signature = self.door.key.sign(request_message(stamp, method, target, body))
+        return {
+            stamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",
+            stamp.COUNTER_HEADER: str(stamp.counter),
+            stamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+        }
+
+    def get(self, target: str) -> TestResponse:
+        return self.client.get(target, headers=self.headers("GET", target, b""))
+
+    def post(self, batch: wire.ScanBatch) -> TestResponse:
+        body = wire.encode(batch)
+        return self.client.post(
+            "/api/scans", data=body, headers=self.headers("POST", "/api/scans", body)
+        )
+
+
+def code_of(answer: TestResponse) -> str:
+    return wire.decode(answer.data, wire.ErrorAnswer).error.code
+
+
+@pytest.fixture(autouse=True)
+def site(database: Database) -> None:
+    """A hall of nine and a door."""
+
+    def build(db) -> None:
+        db.execute(
+            "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+            " anti_passback, exits) VALUES (1, 'H1', '{\"en\": \"Hall\"}', 9, 9, 1, 0, 'hard',"
+            " 'strict')"
+        )
+        db.execute("INSERT INTO door VALUES (1, 'H1-west', 1, '{\"en\": \"West\"}', 'both')")
+
+    database.write(build)
+
+
+@pytest.fixture
+def app(event: Event, database: Database) -> Iterator[Flask]:
+    made = create_app(event, database, now=lambda: NOW)
+    yield made
+    made.extensions["hallkeeper"].hub.close()
+
+
+@pytest.fixture
+def kiosk(app: Flask, event: Event, database: Database) -> Kiosk:
+    """A kiosk that was enrolled the whole way."""
+    door = Door("west", DOOR, HALL)
+    client = app.test_client()
+    code = database.write(lambda db: add(db, event))
+    first = client.post("/api/enrol", data=wire.encode(enrolment(door.key, code.token)))
+    assert wire.decode(first.data, wire.EnrolAnswer) == wire.EnrolAnswer(confirmed=False)
+    (row,) = registry.kiosks(database.reader)
+    assert row.words == six_words(door.key.public.raw, code.token)
+    database.write(lambda db: registry.confirm(db, event, "west", by="user:1", now=NOW))
+    second = client.post("/api/enrol", data=wire.encode(enrolment(door.key, code.token)))
+    answer = wire.decode(second.data, wire.EnrolAnswer)
+    identity = open_identity(PublicKey(answer.root_key), answer.identity)
+    assert (identity.kiosk, identity.generation) == ("west", 1)
+    assert identity.public_key == door.key.public.raw
+    return Kiosk(client, door)
+
+
+def add(db, event: Event):
+    return registry.add_kiosk(
+        db,
+        event,
+        "west",
+        "H1-west",
+        address=("localhost", 8443),
+        by="user:1",
+        now=NOW,
+        random=lambda count: b"t" * count,
+    )
+
+
+def enrolment(key: PrivateKey, token: bytes) -> wire.EnrolRequest:
+    return wire.EnrolRequest(token, key.public.raw, proof(key, token))
+
+
+def test_it_works(kiosk: Kiosk) -> None:
+    snapshot = wire.decode(kiosk.get("/api/replica").data, wire.Snapshot)
+    assert snapshot.hall.hall == HALL
+    kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
+    assert (answer.acked_seq, answer.fenced) == (1, False)
+    assert [(order.hall, order.granted, order.override) for order in answer.orders] == [
+        (HALL, 9, False),
+        (HALL, 0, True),
+    ]
+    assert wire.decode(kiosk.get("/api/names?after=0").data, wire.NamesPage).names == []
+
+
+def test_a_door_that_rests_is_granted_nothing_by_the_batch_that_says_so(kiosk: Kiosk) -> None:
+    kiosk.post(kiosk.door.batch(NOW))
+    kiosk.door.granted = kiosk.door.returned = 9
+    answer = wire.decode(kiosk.post(kiosk.door.batch(NOW, resting=True)).data, wire.ScanAnswer)
+    assert [(order.granted, order.override) for order in answer.orders] == [(9, False), (0, True)]
+
+
+def test_a_kiosk_that_stood_at_many_doors_is_heard(kiosk: Kiosk) -> None:
+    stood = [wire.PlaceTotals(hall, 0, 0, 0) for hall in range(1, 100)]
+    answer = kiosk.post(kiosk.door.batch(NOW, places=stood))
+    assert b"no such hall" in answer.data  # it was read: there is but one hall here
+
+
+def test_an_unsigned_request_is_refused(app: Flask) -> None:
+    answer = app.test_client().get("/api/replica")
+    assert (answer.status_code, code_of(answer)) == (401, "bad_signature")
+
+
+def test_a_kiosk_that_is_not_enrolled_is_refused(app: Flask) -> None:
+    stranger = Kiosk(app.test_client(), Door("east", DOOR, HALL))
+    assert code_of(stranger.get("/api/replica")) == "unknown_kiosk"
+
+
+def test_another_key_is_refused(kiosk: Kiosk) -> None:
+    kiosk.door.key = PrivateKey(bytes(32))
+    assert code_of(kiosk.get("/api/replica")) == "bad_signature"
+
+
+@pytest.mark.parametrize("scans", [1, LONG_BATCH + 1], ids=["a batch", "a backlog"])
+def test_a_replayed_request_is_refused_and_changes_nothing(
+    kiosk: Kiosk, app: Flask, scans: int
+) -> None:
+    for _ in range(scans):
+        kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    body = wire.encode(kiosk.door.batch(NOW))
+    headers = kiosk.headers("POST", "/api/scans", body)
+    client = app.test_client()
+    assert client.post("/api/scans", data=body, headers=headers).status_code == 200
+    again = client.post("/api/scans", data=body, headers=headers)
+    assert (again.status_code, code_of(again)) == (409, "replayed")
+    said = wire.decode(again.data, wire.ErrorAnswer).error
+    assert said.counter == int(headers[RequestStamp.COUNTER_HEADER])
+    reader = app.extensions["hallkeeper"].database.reader
+    assert reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == scans
+
+
+def test_a_signature_covers_the_body_and_the_path(kiosk: Kiosk, app: Flask) -> None:
+    body = wire.encode(kiosk.door.batch(NOW))
+    headers = kiosk.headers("POST", "/api/scans", body + b" ")
+    assert code_of(app.test_client().post("/api/scans", data=body, headers=headers)) == (
+        "bad_signature"
+    )
+    headers = kiosk.headers("GET", "/api/names?after=0", b"")
+    assert code_of(app.test_client().get("/api/names?after=5", headers=headers)) == "bad_signature"
+
+
+def test_a_retired_kiosk_hands_in_its_journal_and_gets_nothing(
+    kiosk: Kiosk, database: Database
+) -> None:
+    kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    database.write(lambda db: registry.retire(db, "west", by="user:1", now=NOW))
+    assert code_of(kiosk.get("/api/replica")) == "retired"
+    answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
+    assert (answer.acked_seq, answer.fenced) == (1, True)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"records": 1}', b"\xff\xfe", b"{" * 50_000])
+def test_a_malformed_batch_is_refused_in_plain_words(kiosk: Kiosk, body: bytes) -> None:
+    headers = kiosk.headers("POST", "/api/scans", body)
+    answer = kiosk.client.post("/api/scans", data=body, headers=headers)
+    assert (answer.status_code, code_of(answer)) == (400, "malformed")
+
+
+def test_a_body_of_100_megabytes_is_refused(kiosk: Kiosk) -> None:
+    body = bytes(100_000_000)
+    headers = kiosk.headers("POST", "/api/scans", b"")
+    answer = kiosk.client.post("/api/scans", data=body, headers=headers)
+    assert (answer.status_code, code_of(answer)) == (413, "too_large")
+
+
+def test_a_cursor_that_never_was(kiosk: Kiosk) -> None:
+    answer = kiosk.get("/api/feed?after=999999")
+    assert (answer.status_code, code_of(answer)) == (409, "cursor_gone")
+
+
+def test_a_number_that_is_none(kiosk: Kiosk) -> None:
+    assert code_of(kiosk.get("/api/names?after=-1")) == "malformed"
+
+
+def test_a_wrong_code(app: Flask) -> None:
+    asked = enrolment(Door("west", 1, 1).key, bytes(16))
+    answer = app.test_client().post("/api/enrol", data=wire.encode(asked))
+    assert (answer.status_code, code_of(answer)) == (401, "wrong_code")
+
+
+def test_a_code_serves_one_key(app: Flask, event: Event, database: Database) -> None:
+    code = database.write(lambda db: add(db, event))
+    client = app.test_client()
+    client.post("/api/enrol", data=wire.encode(enrolment(PrivateKey(bytes(32)), code.token)))
+    other = enrolment(PrivateKey(bytes(31) + b"1"), code.token)
+    assert code_of(client.post("/api/enrol", data=wire.encode(other))) == "wrong_code"
+
+
+def test_a_code_ends_after_fifteen_minutes(event: Event, database: Database) -> None:
+    code = database.write(lambda db: add(db, event))
+    asked = enrolment(PrivateKey(bytes(32)), code.token)
+    late = NOW + registry.CODE_LIFE_MS
+    with pytest.raises(registry.EnrolError) as caught:
+        database.write(lambda db: registry.enrol(db, event, asked, late))
+    assert caught.value.code == "code_expired"
+
+
+def test_unproven_key(event: Event, database: Database) -> None:
+    code = database.write(lambda db: add(db, event))
+    asked = wire.EnrolRequest(code.token, PrivateKey(bytes(32)).public.raw, bytes(64))
+    with pytest.raises(registry.EnrolError):
+        database.write(lambda db: registry.enrol(db, event, asked, NOW))
+    assert registry.kiosks(database.reader)[0].state == "waiting"
+
+
+def test_an_open_feed_ends_when_its_kiosk_is_retired(kiosk: Kiosk, database: Database) -> None:
+    with kiosk.get(f"/api/feed?after={hub.cursor(database.reader)}") as opened:
+        lines = opened.iter_encoded()
+        assert next(lines) == b": open\n\n"
+        database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
+        assert b"retired" in next(lines)
+        assert list(lines) == []
+    assert code_of(kiosk.get("/api/feed?after=0")) == "retired"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"[" * 100_000, id="open"),
+        pytest.param(b'{"records":' + b"[" * 50_000 + b"]" * 50_000 + b"}", id="closed"),
+        pytest.param(b'{"records":[' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"]}", id="raw"),
+    ],
+)
+def test_json_that_is_nested_deeply_is_malformed(kiosk: Kiosk, body: bytes) -> None:
+    headers = kiosk.headers("POST", "/api/scans", body)
+    answer = kiosk.client.post("/api/scans", data=body, headers=headers)
+    assert (answer.status_code, code_of(answer)) == (400, "malformed")
+
+
+def test_a_deeply_nested_record_is_malformed(kiosk: Kiosk) -> None:
+    kiosk.door.records.append(b"[" * 20_000 + b"]" * 20_000)
+    kiosk.door.heads.append(bytes(32))
+    answer = kiosk.post(kiosk.door.batch(NOW))
+    assert (answer.status_code, code_of(answer)) == (400, "malformed")
+
+
+def test_kiosks_hear_of_another_epoch_of_time(app: Flask, kiosk: Kiosk, database: Database) -> None:
+    """The server's clock is set while the kiosk is away."""
+    clocks = {"wall": NOW, "steady": 0}
+    clock = ServerClock(database, wall=lambda: clocks["wall"], steady=lambda: clocks["steady"])
+    here = app.extensions["hallkeeper"]
+    app.extensions["hallkeeper"] = replace(here, clock=clock, now=lambda: clocks["wall"])
+    told = []
+    for by in (0, HOUR, 0):
+        clocks["wall"] += by
+        answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
+        told.append(answer.epoch)
+        assert answer.received_at == answer.answered_at == clocks["wall"]
+    assert told[0] not in (0, told[1])
+    assert told[1] == told[2]

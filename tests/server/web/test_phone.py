@@ -1,0 +1,132 @@
+"""An attendee's badge on a phone."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from badges.credential.credential import open_credential
+from server.event.directory import Event
+from server.people import issuing
+from server.storage.database import Database
+from tests.server.support.pages import Pages
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+
+
+def link(pages: Pages, external_id: str) -> str:
+    badge = issuing.current_badge(pages.database.reader, pages.serial(external_id))
+    return f"/b/{issuing.phone_token(pages.event, badge.serial, badge.issue)}"
+
+
+def decoded(page: str) -> str:
+    """The text of the page's QR symbol, drawn from its SVG and read again."""
+    side = int(re.search(r'viewBox="0 0 (\d+) ', page)[1])
+    picture = Image.new("L", (side, side), 255)
+    for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1", page):
+        picture.paste(0, (int(x), int(y), int(x) + int(width), int(y) + 1))
+    found = zxingcpp.read_barcodes(picture.resize((side * 6, side * 6), Image.Resampling.NEAREST))
+    assert len(found) == 1
+    return found[0].text
+
+
+def test_it_works(pages: Pages) -> None:
+    answer = pages.stranger().get(link(pages, "A2"))
+    assert answer.status_code == 200
+    for text in ("王小明", "海事大学", "Speaker", "演讲嘉宾", "Opening", "开幕式", "11:00–12:00"):
+        assert text in answer.text
+    credential = open_credential(pages.event.ring, decoded(answer.text))
+    assert credential.serial == pages.serial("A2")
+
+
+def test_the_programme_is_this_attendees(pages: Pages) -> None:
+    stranger = pages.stranger()
+    assert "Press hour" in stranger.get(link(pages, "A3")).text  # press
+    assert "Press hour" in stranger.get(link(pages, "A4")).text  # invited by name
+    assert "Press hour" not in stranger.get(link(pages, "A1")).text
+
+
+def test_the_page_needs_nothing_else(pages: Pages) -> None:
+    """No address but the SVG's name space, and the policy lets its own style through."""
+    answer = pages.stranger().get(link(pages, "A1"))
+    addresses = set(
+        re.findall(r"""(?:src|href|url|action)\s*[=(]\s*["']?([^"')\s>]+)""", answer.text)
+    )
+    assert addresses == {"data:,"}
+    assert "<script" not in answer.text
+    nonce = re.search(r'<style nonce="([^"]+)">', answer.text)
+    assert nonce
+    assert f"style-src 'nonce-{nonce[1]}'" in answer.headers["Content-Security-Policy"]
+    assert answer.text.count("<style") == 1
+    assert " style=" not in answer.text
+
+
+def test_nobody_between_keeps_it(pages: Pages) -> None:
+    headers = pages.stranger().get(link(pages, "A1")).headers
+    assert headers["Cache-Control"].startswith("private")
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "Set-Cookie" not in headers
+
+
+def test_only_what_the_attendee_needs_is_shown(pages: Pages) -> None:
+    text = pages.stranger().get(link(pages, "A1")).text
+    assert "anna@example.org" not in text
+    assert ">A1<" not in text
+
+
+@pytest.mark.parametrize("token", ["x", "A" * 27, "A" * 4000, "%00", "王", "-" * 27])
+def test_an_unknown_link_is_not_found(pages: Pages, token: str) -> None:
+    answer = pages.stranger().get(f"/b/{token}")
+    assert answer.status_code == 404
+    assert "Nothing here" in answer.text
+
+
+def test_every_changed_letter_is_not_found(pages: Pages) -> None:
+    target, stranger = link(pages, "A1"), pages.stranger()
+    for at in range(3, len(target) - 1):
+        changed = "A" if target[at] != "A" else "B"
+        answer = stranger.get(target[:at] + changed + target[at + 1 :])
+        assert answer.status_code == 404
+
+
+def test_a_replaced_badge_is_gone_without_a_name(pages: Pages) -> None:
+    before, serial = link(pages, "A1"), pages.serial("A1")
+    pages.database.write(
+        lambda db: issuing.reissue(db, pages.event, serial, reason="lost", now=pages.now, by="test")
+    )
+    answer = pages.stranger().get(before)
+    assert answer.status_code == 410
+    assert "Ask at the badge desk" in answer.text
+    assert "Keller" not in answer.text
+    assert pages.stranger().get(link(pages, "A1")).status_code == 200
+
+
+def test_a_revoked_badge_is_gone(pages: Pages) -> None:
+    target, serial = link(pages, "A1"), pages.serial("A1")
+    pages.database.write(
+        lambda db: issuing.revoke(db, serial, reason="conduct", now=pages.now, by="test")
+    )
+    assert pages.stranger().get(target).status_code == 410
+
+
+def test_another_events_link_is_not_found(pages: Pages) -> None:
+    other = replace(pages.event, phone_secret=bytes(32))
+    token = issuing.phone_token(other, pages.serial("A1"), 1)
+    assert pages.stranger().get(f"/b/{token}").status_code == 404
+
+
+def test_names_are_set_as_text(pages: Pages) -> None:
+    name = "<img src=x onerror=alert(1)>"
+    change = "UPDATE attendee SET given_name = ? WHERE external_id = 'A1'"
+    pages.database.write(lambda db: db.execute(change, (name,)) and None)
+    text = pages.stranger().get(link(pages, "A1")).text
+    assert "<img" not in text
+    assert "&lt;img src=x" in text

@@ -1,0 +1,57 @@
+"""What a request borrows to read with, it gives back before its answer's body is on its way."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from server.event.directory import Event
+from server.storage.database import Database
+from tests.server.support.pages import Pages
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+
+
+def lent(pages: Pages) -> int:
+    return pages.database.readers[0]
+
+
+def test_pages_give_theirs_back(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    for target in ("/admin/", "/admin/people/?q=anna", "/admin/entries", "/admin/nowhere"):
+        admin.get(target)
+        assert lent(pages) == 0, target
+
+
+def test_a_held_feed_keeps_none(pages: Pages) -> None:
+    stewards = [pages.staff("steward").get("/admin/live") for _ in range(3)]
+    streams = [one.iter_encoded() for one in stewards]
+    for stream in streams:
+        assert next(stream) == b"retry: 1000\n\n"
+        assert b"latest" in next(stream)
+    assert lent(pages) == 0
+    for one in stewards:
+        one.close()
+
+
+def test_a_long_answer_has_its_own_until_it_ends(pages: Pages) -> None:
+    door = pages.kiosk("main-1", "main")
+    door.scan(pages.now, pages.serial("A1"))
+    pages.send(door)
+    auditor = pages.staff("auditor")
+    answer = auditor.get("/admin/entries.csv")
+    parts = answer.iter_encoded()
+    assert next(parts)
+    assert lent(pages) == 1
+    auditor.get("/admin/entries")  # another request on the same thread takes nothing from it
+    assert b"main-1" in b"".join(parts)
+    assert lent(pages) == 0
+    answer.close()
+    broken_off = auditor.get("/admin/entries.csv")
+    next(broken_off.iter_encoded())
+    broken_off.close()
+    assert lent(pages) == 0

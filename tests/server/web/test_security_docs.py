@@ -1,0 +1,89 @@
+"""docs/security.md says what the code does: roles, limits, and each requirement once."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from server.entry_log import act_words
+from server.event.directory import Event
+from server.staff import guesses, passwords, signing_in, users
+from server.storage.database import Database
+from server.web import auth, security
+from tests.server.support.pages import Pages
+
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+
+# The requirements of levels 1 and 2 in ASVS 5.0.0, by section: how many, but for those listed.
+SECTIONS = {
+    "3.2": [1, 2], "3.3": [1, 2, 3, 4], "3.4": [1, 2, 3, 4, 5, 6], "3.5": [1, 2, 3, 4, 5],
+    "3.7": [1, 2],
+    "6.1": [1, 2, 3], "6.2": list(range(1, 13)), "6.3": [1, 2, 3, 4], "6.4": [1, 2, 3, 4],
+    "6.5": [1, 2, 3, 4, 5], "6.6": [1, 2, 3], "6.8": [1, 2, 3, 4],
+    "7.1": [1, 2, 3], "7.2": [1, 2, 3, 4], "7.3": [1, 2], "7.4": [1, 2, 3, 4, 5], "7.5": [1, 2],
+    "7.6": [1, 2],
+    "8.1": [1, 2], "8.2": [1, 2, 3], "8.3": [1], "8.4": [1],
+    "14.1": [1, 2], "14.2": [1, 2, 3, 4], "14.3": [1, 2, 3],
+    "16.1": [1], "16.2": [1, 2, 3, 4, 5], "16.3": [1, 2, 3, 4], "16.4": [1, 2, 3],
+    "16.5": [1, 2, 3],
+}  # fmt: skip
+
+
+def test_every_requirement_has_a_state() -> None:
+    rows = re.findall(r"^\| (\d+\.\d+\.\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", TEXT, re.M)
+    assert [row[0] for row in rows] == [
+        f"{key}.{n}" for key, all_ in SECTIONS.items() for n in all_
+    ]
+    assert {row[2] for row in rows} == {"met", "partly", "not met yet", "n/a"}
+
+
+def test_files_that_it_names_are_there() -> None:
+    named = set(re.findall(r"`((?:server|tests|badges|docs)/[\w/.]+)`", TEXT))
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_roles_are_those_of_the_views(event: Event, database: Database) -> None:
+    said = {}
+    for what, who in re.findall(r"^\| (`[A-Z]+ /[^|]*) \| ([^|]+) \|$", TEXT, re.M):
+        roles = {"admin"} if who == "admin alone" else {*who.split(", "), "admin"}
+        roles = {auth.EVERYBODY} if who == auth.EVERYBODY else roles
+        for one in re.findall(r"`([^`]+)`", what):
+            assert one not in said, f"{one} stands twice"
+            said[one] = roles
+    with Pages(event, database) as pages, pages.app.test_request_context():
+        real = {
+            f"{method} {rule.rule}": set(auth.allowed_roles(rule.endpoint))
+            for rule in pages.app.url_map.iter_rules()
+            if not rule.rule.startswith("/api/")
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        }
+    assert said == real
+
+
+@pytest.mark.parametrize("limit", [signing_in.HERE, signing_in.ADDRESS, signing_in.ACCOUNT])
+def test_limits_are_those_of_the_code(limit: guesses.Limit) -> None:
+    row = f"| {limit.free} | {limit.first_ms // 1000} s | {limit.most_ms // 60_000} min |"
+    assert row in TEXT
+
+
+def test_other_figures_are_those_of_the_code() -> None:
+    for said in (
+        f"A lane has {guesses.WAITING_MAX} that wait, {guesses.WAITING_HERE_MAX} of one address,"
+        f" for {guesses.WAIT_S:.0f} s at most",
+        f"within {signing_in.KNOWN_MS // 86_400_000} days, the {signing_in.KNOWN_MAX} newest",
+        f"for {signing_in.UNLOCKED_MS // 60_000} minutes only the first row counts",
+        f"have {passwords.CHARS_MIN} to {passwords.CHARS_MAX} characters of any kind",
+        f"ends {users.IDLE_MS // 3_600_000} hours after the last use and"
+        f" {users.ABSOLUTE_MS // 3_600_000} hours after the sign-in",
+        f"typed their password within {users.CONFIRMED_MS // 60_000} minutes",
+        f"and after {security.FORM_LIFE_S // 3600} hours",
+        f"{guesses.NOTES_MAX} an hour at most",
+        ", ".join(passwords.CONTEXT),
+    ):
+        assert said in " ".join(TEXT.split()), said
+    assert passwords.PIECES_MIN == 6
+    assert "six pieces or more" in " ".join(TEXT.split())
+    assert guesses.FORGET_MS == guesses.NOTES_MS == 3_600_000
+    assert act_words.WHO.keys() == {"command-line", signing_in.NOBODY}

@@ -1,0 +1,125 @@
+"""A hand scanner at a kiosk: types badges into the staff's page, and turns the door's direction."""
+
+import contextlib
+import http.client
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from socket import socket
+from typing import Self
+
+from kiosk.screen.entrance import LINK_FILE
+from tests.system.support.site import Process, wait_for
+
+ANSWER_S = 10.0
+_TOKEN = re.compile(r'name="hallkeeper-token" content="([^"]+)"')
+
+Connect = Callable[[tuple[str, int], float], socket]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the kiosk said, and between which monotonic seconds."""
+
+    said: dict
+    asked_at: float
+    answered_at: float
+
+    @property
+    def admitted(self) -> bool:
+        return self.said["decision"] == "admitted"
+
+    @property
+    def reason(self) -> str | None:
+        return self.said["reason"]
+
+    @property
+    def took_s(self) -> float:
+        return self.answered_at - self.asked_at
+
+
+class _Page(http.client.HTTPConnection):
+    """The staff's page, reached from within the kiosk's own network."""
+
+    def __init__(self, port: int, connect: Connect) -> None:
+        super().__init__("127.0.0.1", port, timeout=ANSWER_S)
+        self._connect = connect
+
+    def connect(self) -> None:
+        self.sock = self._connect((self.host, self.port), ANSWER_S)
+
+
+def open_screen(kiosk: Process, page: http.client.HTTPConnection) -> str:
+    """The cookie of a browser that has opened the kiosk's link. Raises OSError while there is none.
+
+    The link may be of a kiosk that ran before: then the caller tries again.
+    """
+    link = (kiosk.log.parent / kiosk.name / LINK_FILE).read_text().strip()
+    page.request("GET", link[link.index("/open") :])
+    response = page.getresponse()
+    response.read()
+    if response.status != 303:
+        raise OSError("the link is not this kiosk's")
+    return response.getheader("Set-Cookie", "").partition(";")[0]
+
+
+class HandScanner:
+    """For one thread."""
+
+    def __init__(self, kiosk: Process, port: int, connect: Connect) -> None:
+        self.kiosk = kiosk
+        self._direction = ""
+        self._cookie = ""
+        self._page = _Page(port, connect)
+        wait_for(f"the page of {kiosk.name}", self._open)
+
+    def _open(self) -> bool:
+        assert self.kiosk.alive, self.kiosk.log.read_text()
+        self._page.close()
+        with contextlib.suppress(OSError):
+            self._cookie = open_screen(self.kiosk, self._page)
+            status, page = self._request("GET", "/")
+            assert status == 200, page
+            self._token = _TOKEN.search(page)[1]
+            return True
+        return False
+
+    def close(self) -> None:
+        self._page.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def turn(self, direction: str) -> bool:
+        """Whether the door has it; not before the kiosk knows its door, or where it has one."""
+        if direction != self._direction:
+            status, _ = self._request("POST", "/direction", {"direction": direction})
+            self._direction = direction if status == 204 else ""
+        return direction == self._direction
+
+    def present(self, text: str, direction: str) -> Answer:
+        """Show a badge, and wait for the kiosk's answer."""
+        assert self.turn(direction), f"{self.kiosk.name} does not serve {direction}"
+        known = len(self.kiosk.answers)
+        asked_at = time.monotonic()
+        status, said = self._request("POST", "/text", {"text": text})
+        answered_at = time.monotonic()
+        assert status == 204, said
+        while len(self.kiosk.answers) == known:  # it is printed before the page answers
+            assert time.monotonic() < answered_at + ANSWER_S, f"{self.kiosk.name} says nothing"
+            time.sleep(0.0005)
+        return Answer(self.kiosk.answers[known], asked_at, answered_at)
+
+    def _request(self, method: str, path: str, body: object = None) -> tuple[int, str]:
+        headers = {"Content-Type": "application/json", "Cookie": self._cookie}
+        if method == "POST":
+            headers["X-Hallkeeper-Token"] = self._token
+            headers["Origin"] = f"http://127.0.0.1:{self._page.port}"
+        self._page.request(method, path, json.dumps(body) if body else None, headers)
+        response = self._page.getresponse()
+        return response.status, response.read().decode()
