@@ -235,7 +235,6 @@ def test_nothing_cites_what_is_elsewhere() -> None:
     assert found == []
 
 
-@pytest.mark.skipif(not (ROOT / "tests/badges/admission").exists(), reason="tests move next")
 @every_page
 def test_files_and_names_that_a_page_has_are_there(path: Path) -> None:
     text = path.read_text("utf-8")
