@@ -61,8 +61,8 @@ def test_answers() -> None:
 RUN = """\
 import json
 from pathlib import Path
-from tests.bench.mutants_made import Source
-from tests.bench.mutants_tried import attempt, ready
+from tests.bench.mutation.made import Source
+from tests.bench.mutation.tried import attempt, ready
 
 ready()
 source = Source(Path.cwd(), "halls.py")

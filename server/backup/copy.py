@@ -23,6 +23,7 @@ from server.event.settings import EventError
 from server.feed import hub
 from server.occupancy import pools
 from server.storage import database, durable_files
+from server.storage.connection import Connection
 from server.storage.database import Database, DatabaseError
 
 log = logging.getLogger(__name__)
@@ -232,7 +233,7 @@ def _check_age(directory: Path, opened: Database) -> None:
         )
 
 
-def _state(db: sqlite3.Connection) -> tuple[int, int, int]:
+def _state(db: Connection) -> tuple[int, int, int]:
     """Later states of one event's line of servers compare higher."""
     return pools.incarnation(db), hub.cursor(db), log_size(db)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from server.event.settings import EventError
 from server.occupancy import pools
+from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.durable_files import write_whole
 
@@ -41,7 +42,7 @@ class Kept:
     only: tuple[str, ...] = ()
     where: str = "1"
 
-    def columns(self, db: sqlite3.Connection) -> list[str]:
+    def columns(self, db: Connection) -> list[str]:
         if self.only:
             return [*self.key, *self.only]
         known = [row[1] for row in db.execute(f"PRAGMA table_info({self.table})")]
@@ -132,7 +133,7 @@ class Keeper:
                 found.append(read_acts(path))
         return [one for one in found if one.moment.event_id == self._event_id]
 
-    def _watch(self, db: sqlite3.Connection) -> None:
+    def _watch(self, db: Connection) -> None:
         # By this step; grave: must be kept, or the step is undone. A table goes back with a step.
         db.execute("CREATE TEMP TABLE act_changed (grave)")
         for kept in KEPT:
@@ -145,7 +146,7 @@ class Keeper:
             if when is not None:
                 _trigger(db, kept.table, "INSERT", when, grave)
 
-    def _check(self, db: sqlite3.Connection) -> None:
+    def _check(self, db: Connection) -> None:
         """After each step, in its transaction. Raises ActsError where it must not stand."""
         (grave,) = db.execute("SELECT MAX(grave) FROM temp.act_changed").fetchone()
         if grave is None:
@@ -158,7 +159,7 @@ class Keeper:
                 "out of event.toml and start the server again."
             )
 
-    def _try(self, db: sqlite3.Connection) -> None:
+    def _try(self, db: Connection) -> None:
         db.execute("DELETE FROM temp.act_changed")
         try:
             self._write(db)
@@ -170,7 +171,7 @@ class Keeper:
         else:
             self.trouble = ""
 
-    def _write(self, db: sqlite3.Connection) -> None:
+    def _write(self, db: Connection) -> None:
         moment, rows = self._moment(db), {kept.table: _rows(db, kept) for kept in KEPT}
         with suppress(ActsError):  # what can't be read is written anew
             there = read_acts(self._path)
@@ -178,20 +179,20 @@ class Keeper:
                 return
         write_whole(self._path, _file(moment, rows))
 
-    def _moment(self, db: sqlite3.Connection) -> Moment:
+    def _moment(self, db: Connection) -> Moment:
         with self._database.reading() as other:
             committed = log_size(other)
         size = log_size(db)
         return Moment(self._event_id, pools.incarnation(db), size, committed, self._clock())
 
 
-def log_size(db: sqlite3.Connection) -> int:
+def log_size(db: Connection) -> int:
     """How many leaves the entry log has."""
     (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
     return int(size)
 
 
-def _trigger(db: sqlite3.Connection, table: str, event: str, when: str, grave: str) -> None:
+def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> None:
     name = f"act_{table}_{event.split()[0].lower()}"
     db.execute(
         f"CREATE TEMP TRIGGER {name} AFTER {event} ON main.{table}"
@@ -230,7 +231,7 @@ def _keep_unsure(path: Path, database: Moment) -> None:
             unsure.unlink(missing_ok=True)
 
 
-def _rows(db: sqlite3.Connection, kept: Kept) -> list[dict[str, Any]]:
+def _rows(db: Connection, kept: Kept) -> list[dict[str, Any]]:
     columns = kept.columns(db)
     names, order = ", ".join(columns), ", ".join(kept.key)
     found = db.execute(f"SELECT {names} FROM {kept.table} WHERE {kept.where} ORDER BY {order}")
@@ -250,7 +251,7 @@ def _file(moment: Moment, rows: dict[str, list[dict[str, Any]]]) -> bytes:
 
 
 def _fill(
-    made: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    made: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
     made.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
     marks = ", ".join("?" * len(columns))
@@ -287,7 +288,7 @@ def read_acts(path: Path) -> Acts:
         ) from None
 
 
-def _read(made: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
+def _read(made: Connection, table: str) -> list[dict[str, Any]]:
     cursor = made.execute(f"SELECT * FROM {table}")
     columns = [column[0] for column in cursor.description]
     return [dict(zip(columns, row, strict=True)) for row in cursor]

@@ -20,6 +20,7 @@ from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_eve
 from server.event.settings import EventError
 from server.occupancy import pools
 from server.storage import database, disk, durable_files
+from server.storage.connection import Connection
 from server.storage.database import DatabaseError
 
 BY = "command-line"
@@ -155,7 +156,7 @@ def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> c
 
 
 def _renew(
-    db: sqlite3.Connection, event: Event, kept: critical_state.Acts | None, now: int
+    db: Connection, event: Event, kept: critical_state.Acts | None, now: int
 ) -> tuple[int, int | None, dict[str, int], int, list[Awaited]]:
     """Make the copied database the next of its line, in one transaction."""
     old = (event.incarnation, critical_state.log_size(db))
@@ -177,7 +178,7 @@ def _renew(
 
 
 def next_of_line(
-    db: sqlite3.Connection,
+    db: Connection,
     log_name: str,
     incarnation: int,
     newer: Sequence[critical_state.Acts],
@@ -206,7 +207,7 @@ def next_of_line(
     return gained, skipped
 
 
-def _await_kiosks(db: sqlite3.Connection) -> None:
+def _await_kiosks(db: Connection) -> None:
     """Pool.restored, for all pools at once: who may have been granted places since the backup.
 
     To who was retired or fenced in the backup already, nothing was granted any more.
@@ -217,7 +218,7 @@ def _await_kiosks(db: sqlite3.Connection) -> None:
     )
 
 
-def _forget_what_is_over(db: sqlite3.Connection, incarnation: int) -> None:
+def _forget_what_is_over(db: Connection, incarnation: int) -> None:
     """Sessions of pages, for some may have been ended since; and the old server's feed.
 
     The new feed begins where no kiosk has been, so that each takes a snapshot first, and none is
@@ -233,14 +234,14 @@ def _forget_what_is_over(db: sqlite3.Connection, incarnation: int) -> None:
     db.execute("UPDATE kiosk SET cursor = 0, log_size = 0")
 
 
-def _root(db: sqlite3.Connection) -> str:
+def _root(db: Connection) -> str:
     tree = Tree()
     for (digest,) in db.execute("SELECT hash FROM leaf ORDER BY number"):
         tree.append(digest)
     return tree.root().hex()
 
 
-def awaited(db: sqlite3.Connection) -> list[Awaited]:
+def awaited(db: Connection) -> list[Awaited]:
     """Kiosks whose word a restored server's halls wait for, hall by hall."""
     rows = db.execute(
         "SELECT DISTINCT a.hall_id, h.names, a.kiosk, a.generation, k.state, d.names"

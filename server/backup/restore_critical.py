@@ -7,14 +7,13 @@ from typing import Any
 
 from badges.transparency.merkle import chain_start
 from server.backup import critical_state
+from server.storage.connection import Connection
 
 _OF_HOLDERS = frozenset({"badge", "attendee", "unknown_holder"})
 _REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee")
 
 
-def merge(
-    db: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]]
-) -> tuple[dict[str, int], int]:
+def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[str, int], int]:
     """Take the acts' rows: how many the backup had not so, by table; how many fit nothing.
 
     Attestations and clearings are not among them. What the ledger forgot must be attested again,
@@ -47,7 +46,7 @@ def merge(
 
 
 def _take_all(
-    db: sqlite3.Connection, kept: critical_state.Kept, rows: list[dict[str, Any]]
+    db: Connection, kept: critical_state.Kept, rows: list[dict[str, Any]]
 ) -> tuple[int, list[dict[str, Any]]]:
     """How many rows were new or otherwise, and those that fit nothing."""
     taken, failed = 0, []
@@ -59,7 +58,7 @@ def _take_all(
     return taken, failed
 
 
-def _take(db: sqlite3.Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
+def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
     """Whether the row was new or otherwise."""
     if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
         _keep_unknown(db, row)
@@ -84,12 +83,12 @@ def _take(db: sqlite3.Connection, kept: critical_state.Kept, row: dict[str, Any]
     return bool(known[0])
 
 
-def _is_known(db: sqlite3.Connection, serial: int) -> bool:
+def _is_known(db: Connection, serial: int) -> bool:
     query = "SELECT 1 FROM attendee WHERE serial = ?"
     return db.execute(query, (serial,)).fetchone() is not None
 
 
-def _keep_unknown(db: sqlite3.Connection, row: dict[str, Any]) -> None:
+def _keep_unknown(db: Connection, row: dict[str, Any]) -> None:
     """The roster is not among the acts, so whoever came after the backup is on none. Their badges
     are out there all the same: what was revoked or replaced stays so, by serial.
     """
@@ -101,6 +100,6 @@ def _keep_unknown(db: sqlite3.Connection, row: dict[str, Any]) -> None:
     )
 
 
-def _unknown_holders(db: sqlite3.Connection) -> int:
+def _unknown_holders(db: Connection) -> int:
     (count,) = db.execute("SELECT COUNT(*) FROM unknown_holder").fetchone()
     return int(count)

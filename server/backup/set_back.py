@@ -13,7 +13,6 @@ was altered, and it is fenced.
 """
 
 import logging
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -31,6 +30,7 @@ from server.event.directory import Event
 from server.feed import hub
 from server.ledger.ingest import ForkError, Sender
 from server.occupancy import pools
+from server.storage.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Notice:
 
 
 def judge(
-    db: sqlite3.Connection,
+    db: Connection,
     event: Event,
     entries: entry_log.Log,
     sender: Sender,
@@ -92,7 +92,7 @@ def judge(
 
 
 def _judge_mark(
-    db: sqlite3.Connection, event: Event, mark: wire.Mark, here: int, *, known_kiosk: bool
+    db: Connection, event: Event, mark: wire.Mark, here: int, *, known_kiosk: bool
 ) -> None:
     fits = mark.incarnation < here or (mark.incarnation == here and _came_so_far(db, mark))
     if fits and known_kiosk:
@@ -106,7 +106,7 @@ def _judge_mark(
         raise SetBackError("mark", mark.incarnation, proven=True)
 
 
-def _came_so_far(db: sqlite3.Connection, mark: wire.Mark) -> bool:
+def _came_so_far(db: Connection, mark: wire.Mark) -> bool:
     """Whether this database knows the run, and has come as far in it."""
     row = db.execute(
         "SELECT n.since_cursor, n.since_entries FROM server_run r LEFT JOIN server_run n"
@@ -138,7 +138,7 @@ def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> N
 
 
 def _judge_grants(
-    db: sqlite3.Connection, event: Event, sender: Sender, batch: wire.ScanBatch, here: int
+    db: Connection, event: Event, sender: Sender, batch: wire.ScanBatch, here: int
 ) -> None:
     known = _accounts(db, sender)
     for totals in batch.places:
@@ -180,7 +180,7 @@ def _claims(known: Mapping[PoolKey, _Known], batch: wire.ScanBatch, here: int) -
 
 
 def _judge_unsigned(
-    db: sqlite3.Connection,
+    db: Connection,
     entries: entry_log.Log,
     sender: Sender,
     batch: wire.ScanBatch,
@@ -196,7 +196,7 @@ def _judge_unsigned(
         raise SetBackError("word", here, proven=False)
 
 
-def _accounts(db: sqlite3.Connection, sender: Sender) -> dict[PoolKey, _Known]:
+def _accounts(db: Connection, sender: Sender) -> dict[PoolKey, _Known]:
     rows = db.execute(
         "SELECT hall_id, override, granted, awaited FROM place_account"
         " WHERE kiosk = ? AND generation = ?",
@@ -209,17 +209,17 @@ def _is_awaited(known: Mapping[PoolKey, _Known]) -> bool:
     return any(one.awaited for one in known.values())
 
 
-def _word_of(db: sqlite3.Connection, sender: Sender) -> str:
+def _word_of(db: Connection, sender: Sender) -> str:
     sql = "SELECT word FROM kiosk WHERE kiosk = ? AND generation = ?"
     return str(db.execute(sql, sender.key).fetchone()[0])
 
 
-def _keep_word(db: sqlite3.Connection, sender: Sender, word: str) -> None:
+def _keep_word(db: Connection, sender: Sender, word: str) -> None:
     db.execute("UPDATE kiosk SET word = ? WHERE kiosk = ? AND generation = ?", (word, *sender.key))
 
 
 def renew(
-    db: sqlite3.Connection,
+    db: Connection,
     event: Event,
     entries: entry_log.Log,
     sender: Sender,
@@ -264,7 +264,7 @@ def renew(
     return incarnation
 
 
-def notice(db: sqlite3.Connection) -> Notice | None:
+def notice(db: Connection) -> Notice | None:
     """That the database was put back; None: it never was, as far as anybody showed."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else Notice(int(row[0]), restore.awaited(db))

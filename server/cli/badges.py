@@ -1,6 +1,5 @@
 """`hallkeeper issue`, `reissue` and `print`: badges from the roster to paper."""
 
-import sqlite3
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -29,6 +28,7 @@ from server.people import issuing
 from server.people.attendees import find_by_label
 from server.people.drawing import Drawing
 from server.people.issuing import Badge
+from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.localized import text_in
 
@@ -58,7 +58,7 @@ def issue(event_dir: Path, changed: bool, dry_run: bool) -> None:
     with opened(event_dir) as (event, database):
         missing = issuing.missing_badges(database.reader)
 
-        def step(db: sqlite3.Connection) -> int:
+        def step(db: Connection) -> int:
             return issuing.issue_missing(db, event, now=wall_clock(), by=BY, limit=ISSUE_AT_ONCE)
 
         done = 0
@@ -89,7 +89,7 @@ def reissue(attendees: tuple[str, ...], event_dir: Path, reason: str) -> None:
     with opened(event_dir) as (event, database):
         serials = _serials(database, attendees)
 
-        def step(db: sqlite3.Connection) -> None:
+        def step(db: Connection) -> None:
             for serial in serials:
                 issuing.reissue(db, event, serial, reason=reason, now=wall_clock(), by=BY)
 

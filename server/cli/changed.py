@@ -4,7 +4,6 @@ A name is sealed for doors once for each issue of a badge. After a change of the
 is printed has the new name, and the door shows the old one, until the badge is replaced.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from server.cli.console import BY, count, opened, progress, wall_clock
 from server.event.directory import Event
 from server.people import issuing
 from server.people.attendees import Attendee
+from server.storage.connection import Connection
 from server.storage.database import Database
 
 CHANGED_SHOWN = 20
@@ -72,7 +72,7 @@ def replace_changed(
     """
     failed: list[str] = []
 
-    def step(db: sqlite3.Connection, part: Sequence[Attendee]) -> list[Attendee]:
+    def step(db: Connection, part: Sequence[Attendee]) -> list[Attendee]:
         replaced = []
         for holder in part:
             try:

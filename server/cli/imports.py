@@ -3,7 +3,6 @@
 import gc
 import json
 import os
-import sqlite3
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -36,6 +35,7 @@ from server.setup.import_report import Summary
 from server.setup.roster_import import ImportAnswers, ImportPlan, RosterChangedError, plan_import
 from server.setup.venue_advice import advice
 from server.setup.venue_file import FILE_BYTES_MAX
+from server.storage.connection import Connection
 from server.storage.database import Database
 from server.venue import store
 
@@ -242,7 +242,7 @@ def _write(database: Database, plan: ImportPlan) -> bool:
     return noted.is_set()
 
 
-def _write_step(db: sqlite3.Connection, plan: ImportPlan, noted: threading.Event) -> None:
+def _write_step(db: Connection, plan: ImportPlan, noted: threading.Event) -> None:
     plan.write(db, BY)
     if noted.is_set():
         raise KeyboardInterrupt
@@ -316,7 +316,7 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
     with opened(event_dir) as (event, database):
         plan = store.read_venue(data, venue_path.name, event.settings)
 
-        def step(db: sqlite3.Connection) -> tuple[store.ImportedVenue, list[str]]:
+        def step(db: Connection) -> tuple[store.ImportedVenue, list[str]]:
             result = store.import_venue(db, plan, by=BY, now=wall_clock())
             gone = result.absent.get("sessions", []) if remove_sessions else []
             for session in store.sessions(db):

@@ -5,7 +5,6 @@ is `judge`'s to work out. Neither asks the code that decides at the doors.
 """
 
 import random
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from server.demo.forum.forum import DOORS, EXPO, SMALL_HALL, Forum
 from server.event.directory import Event
 from server.people import issuing
 from server.people.attendees import Attendee, find_attendees
+from server.storage.connection import Connection
 
 # One word for each presentation: its kind, and a label where the same badge comes again. Between
 # the bars the west door is cut off. A copy comes 3 s or more after the original, at the other door.
@@ -135,7 +135,7 @@ def cut_points(text: str) -> tuple[int, int]:
 
 
 def make_script(
-    db: sqlite3.Connection, event: Event, forum: Forum, random_bytes: Callable[[int], bytes],
+    db: Connection, event: Event, forum: Forum, random_bytes: Callable[[int], bytes],
     now: int,
 ) -> Script:  # fmt: skip
     """Cast the roster's people, revoke and reissue what the script wants so, and write it down.
@@ -170,7 +170,7 @@ class _Cast:
     """Gives every presentation its code, and prepares the event for it."""
 
     def __init__(
-        self, db: sqlite3.Connection, event: Event, forum: Forum,
+        self, db: Connection, event: Event, forum: Forum,
         random_bytes: Callable[[int], bytes], now: int,
     ) -> None:  # fmt: skip
         self._db, self._event, self._now = db, event, now

@@ -5,12 +5,12 @@ keyed by both, so that turning to the thousandth costs what turning to the first
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from server.entry_log.act_words import Names, Subject, label, subject_text
+from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
 from server.web.display import Clock
 
@@ -81,7 +81,7 @@ class Page:
 
 
 def page(
-    db: sqlite3.Connection,
+    db: Connection,
     wanted: Filter,
     *,
     before: Edge | None = None,
@@ -105,7 +105,7 @@ def page(
     )
 
 
-def csv_lines(db: sqlite3.Connection, wanted: Filter, time_zone: str) -> Iterator[str]:
+def csv_lines(db: Connection, wanted: Filter, time_zone: str) -> Iterator[str]:
     """Yield the filtered acts as CSV, oldest first, in words and as the entry log has them.
 
     Acts that are done meanwhile are left out. Attendees appear by badge number alone.
@@ -113,9 +113,7 @@ def csv_lines(db: sqlite3.Connection, wanted: Filter, time_zone: str) -> Iterato
     return csv_chunks(COLUMNS, _chunks(db, wanted, Clock(ZoneInfo(time_zone))))
 
 
-def _chunks(
-    db: sqlite3.Connection, wanted: Filter, clock: Clock
-) -> Iterator[list[tuple[object, ...]]]:
+def _chunks(db: Connection, wanted: Filter, clock: Clock) -> Iterator[list[tuple[object, ...]]]:
     names = Names(db)
     (end,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM leaf").fetchone()
     last: Edge | None = Edge(-1, -1)
@@ -139,7 +137,7 @@ def _cells(one: Act, names: Names, clock: Clock) -> tuple[object, ...]:
 
 
 def _acts(
-    db: sqlite3.Connection, wanted: Filter, edge: Edge | None, rows: int, *, upwards: bool
+    db: Connection, wanted: Filter, edge: Edge | None, rows: int, *, upwards: bool
 ) -> list[Act]:
     sign, order = (">", "ASC") if upwards else ("<", "DESC")
     given: list[tuple[str, tuple[str | int, ...] | None]] = [

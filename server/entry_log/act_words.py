@@ -4,11 +4,11 @@ A leaf has ids alone. Their names are looked up when they are read, so that a na
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from badges.credential.badge_number import SERIAL_MAX, badge_number
+from server.storage.connection import Connection
 from server.storage.localized import names_of, text_in
 
 COMMAND_LINE = "command-line"
@@ -97,7 +97,7 @@ def label(act: str) -> str:
 class Names:
     """What the ids of acts are called now."""
 
-    def __init__(self, db: sqlite3.Connection, language: str = "en") -> None:
+    def __init__(self, db: Connection, language: str = "en") -> None:
         self._users = {row[0]: row[1] for row in db.execute("SELECT user_id, name FROM user")}
         self._by_field = {
             "hall": _names(db, "SELECT hall_id, names FROM hall", language),
@@ -138,7 +138,7 @@ class Names:
         return f"{value:,}" if isinstance(value, int) else value.replace("_", " ")
 
 
-def _names(db: sqlite3.Connection, query: str, language: str) -> dict[int, str]:
+def _names(db: Connection, query: str, language: str) -> dict[int, str]:
     return {row[0]: text_in(names_of(row[1]), language) for row in db.execute(query)}
 
 

@@ -7,28 +7,28 @@ checkpoint).
 """
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 
 from badges.credential.keys import PrivateKey
 from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from server.storage.connection import Connection
 from server.storage.database import Database
 
 
-def size(db: sqlite3.Connection) -> int:
+def size(db: Connection) -> int:
     """How many leaves there are, and so the number of the next."""
     return int(db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()[0])
 
 
-def append(db: sqlite3.Connection, kind: str, body: bytes, now: int) -> int:
+def append(db: Connection, kind: str, body: bytes, now: int) -> int:
     """Add a leaf and return its number, from 0."""
     number = size(db)
     extend(db, [(number, kind, body)], now)
     return number
 
 
-def extend(db: sqlite3.Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -> None:
+def extend(db: Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -> None:
     """Add leaves, each numbered (from `size`), of a kind, with its body."""
     db.executemany(
         "INSERT INTO leaf (number, kind, at, hash, body) VALUES (?, ?, ?, ?, ?)",
@@ -37,7 +37,7 @@ def extend(db: sqlite3.Connection, leaves: Iterable[tuple[int, str, bytes]], now
 
 
 def act(
-    db: sqlite3.Connection, by: str, act: str, subject: Mapping[str, str | int | None], now: int
+    db: Connection, by: str, act: str, subject: Mapping[str, str | int | None], now: int
 ) -> int:
     """Add an admin act. `subject` has ids, never anything personal: leaves outlive erasure."""
     body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
@@ -45,7 +45,7 @@ def act(
 
 
 def acts(
-    db: sqlite3.Connection,
+    db: Connection,
     by: str,
     act: str,
     subjects: Iterable[Mapping[str, str | int | None]],
@@ -60,7 +60,7 @@ def acts(
     extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
 
 
-def newest_act(db: sqlite3.Connection, act: str, kiosk: tuple[str, int]) -> int | None:
+def newest_act(db: Connection, act: str, kiosk: tuple[str, int]) -> int | None:
     """The number of the newest such act on a kiosk (name, generation); None: there is none here."""
     body = "CAST(body AS TEXT)"
     (number,) = db.execute(  # the index of acts has no scans, and must be told so

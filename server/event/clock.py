@@ -7,7 +7,6 @@ machine), it is one; after that it is another, with a number of its own. Also ov
 """
 
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from server.entry_log import entry_log
+from server.storage.connection import Connection
 from server.storage.database import Database
 
 JUMP_MS = 200  # by no more the clock is corrected in steps within one epoch, all of them together
@@ -66,7 +66,7 @@ class ServerClock:
     def _was_set(self, epoch: Epoch) -> bool:
         return abs(self._ahead() - epoch.ahead) > JUMP_MS
 
-    def _begin(self, db: sqlite3.Connection) -> Epoch:
+    def _begin(self, db: Connection) -> Epoch:
         known = newest(db)
         if known is not None and not self._was_set(known):
             return known
@@ -81,13 +81,13 @@ class ServerClock:
         return begun
 
 
-def newest(db: sqlite3.Connection) -> Epoch | None:
+def newest(db: Connection) -> Epoch | None:
     """The epoch that the server was last in; None before its first."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else msgspec.json.decode(row[0], type=Epoch)
 
 
-def was_set(db: sqlite3.Connection, now: int) -> Epoch | None:
+def was_set(db: Connection, now: int) -> Epoch | None:
     """The epoch that began because the clock was set, where staff should still be told."""
     epoch = newest(db)
     if epoch is None or epoch.by_ms is None or not 0 <= now - epoch.since < TOLD_MS:

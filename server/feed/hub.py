@@ -9,13 +9,13 @@ it.
 import contextlib
 import logging
 import queue
-import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 
 from badges.wire import wire
 from server.feed.subscription import CursorGoneError, Event, Subscription
+from server.storage.connection import Connection
 from server.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ TRIM_EVERY = 1_000  # changes; more at once would hold the others' commits up
 
 
 def publish(
-    db: sqlite3.Connection,
+    db: Connection,
     change: wire.Change,
     *,
     hall_id: int | None = None,
@@ -41,7 +41,7 @@ def publish(
     )
 
 
-def publish_to_halls(db: sqlite3.Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
+def publish_to_halls(db: Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
     """Store changes in their order, each for the kiosks of one hall."""
     db.executemany(
         "INSERT INTO change (hall_id, body) VALUES (?, ?)",
@@ -49,7 +49,7 @@ def publish_to_halls(db: sqlite3.Connection, changes: Iterable[tuple[int, wire.C
     )
 
 
-def publish_all(db: sqlite3.Connection, changes: Iterable[wire.Change]) -> None:
+def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
     """Store changes in their order, each for all kiosks."""
     db.executemany(
         "INSERT INTO change (body) VALUES (?)",
@@ -57,7 +57,7 @@ def publish_all(db: sqlite3.Connection, changes: Iterable[wire.Change]) -> None:
     )
 
 
-def cursor(db: sqlite3.Connection) -> int:
+def cursor(db: Connection) -> int:
     """The newest change's cursor; 0 where there is none."""
     (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
     return int(newest)
@@ -71,7 +71,7 @@ def _as_it_is(kiosk: str | None, body: str) -> str:
 
 
 def changes_after(
-    db: sqlite3.Connection, after: int, limit: int = MISSED_MAX, sign: Sign = _as_it_is
+    db: Connection, after: int, limit: int = MISSED_MAX, sign: Sign = _as_it_is
 ) -> list[Event]:
     """Changes after `after`, oldest first. Raises CursorGoneError: too many, or none to be had."""
     (oldest, newest) = db.execute(
@@ -82,12 +82,12 @@ def changes_after(
     return _read(db, after, limit, sign)
 
 
-def trim(db: sqlite3.Connection, keep: int = KEEP_CHANGES) -> None:
+def trim(db: Connection, keep: int = KEEP_CHANGES) -> None:
     """Forget the oldest changes; a kiosk that was away longer takes a snapshot."""
     db.execute("DELETE FROM change WHERE cursor <= ?", (cursor(db) - keep,))
 
 
-def _read(db: sqlite3.Connection, after: int, limit: int, sign: Sign) -> list[Event]:
+def _read(db: Connection, after: int, limit: int, sign: Sign) -> list[Event]:
     rows = db.execute(
         "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
         (after, limit),
@@ -171,7 +171,7 @@ class Hub:
         for key in subscription.keys:
             self._concerned[key].discard(subscription)
 
-    def _committed(self, db: sqlite3.Connection) -> None:
+    def _committed(self, db: Connection) -> None:
         """On the writer's thread, which waits for nobody: somebody may be reading what they missed
         under the lock.
         """

@@ -6,7 +6,6 @@ its own journal.
 """
 
 import hashlib
-import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from server.event.directory import Event
 from server.feed import hub
 from server.ledger.ingest import Sender
 from server.occupancy import pools
+from server.storage.connection import Connection
 from server.venue import nesting
 
 CODE_LIFE_MS = 15 * 60 * 1000
@@ -83,7 +83,7 @@ class Holding:
 
 
 def add_kiosk(
-    db: sqlite3.Connection,
+    db: Connection,
     event: Event,
     kiosk: str,
     door_code: str,
@@ -125,9 +125,7 @@ def add_kiosk(
     return EnrolmentCode(address[0], address[1], event.spki_sha256, token)
 
 
-def enrol(
-    db: sqlite3.Connection, event: Event, request: wire.EnrolRequest, now: int
-) -> wire.EnrolAnswer:
+def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) -> wire.EnrolAnswer:
     """A kiosk shows its code and key, again and again until the admin has confirmed.
 
     Raises EnrolError. A code serves the first key that was shown with it, and no other.
@@ -160,7 +158,7 @@ def enrol(
     )
 
 
-def confirm(db: sqlite3.Connection, event: Event, kiosk: str, *, by: str, now: int) -> None:
+def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> None:
     """The admin has compared the six words: the kiosk becomes one of the event's.
 
     An earlier generation at work is retired: its places stay counted until it has returned them.
@@ -193,7 +191,7 @@ def confirm(db: sqlite3.Connection, event: Event, kiosk: str, *, by: str, now: i
     entry_log.act(db, by, "kiosk.confirm", subject, now)
 
 
-def retire(db: sqlite3.Connection, kiosk: str, *, by: str, now: int) -> None:
+def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
     """End a kiosk's work: it admits nobody from when it hears of it, and hands in its journal."""
     rows = db.execute(
         "SELECT generation FROM kiosk WHERE kiosk = ? AND state IN ('active', 'waiting', 'proven')",
@@ -205,12 +203,12 @@ def retire(db: sqlite3.Connection, kiosk: str, *, by: str, now: int) -> None:
         _stop(db, kiosk, row["generation"], "retired", by, now)
 
 
-def fence(db: sqlite3.Connection, kiosk: str, generation: int, *, by: str, now: int) -> None:
+def fence(db: Connection, kiosk: str, generation: int, *, by: str, now: int) -> None:
     """A lost kiosk: nothing more is granted to it; its places stay counted as possibly used."""
     _stop(db, kiosk, generation, "fenced", by, now)
 
 
-def fence_forked(db: sqlite3.Connection, key: KioskKey, now: int) -> None:
+def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
     """Its journal is not the one that it sent before: nothing more is granted to it
     (docs/design/places.md, rule 9).
     """
@@ -218,7 +216,7 @@ def fence_forked(db: sqlite3.Connection, key: KioskKey, now: int) -> None:
         fence(db, *key, by="server", now=now)
 
 
-def kiosks(db: sqlite3.Connection) -> list[KioskRow]:
+def kiosks(db: Connection) -> list[KioskRow]:
     """All kiosks, the newest generation of each first."""
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
@@ -230,7 +228,7 @@ def kiosks(db: sqlite3.Connection) -> list[KioskRow]:
     return [KioskRow(**{**dict(row), "health": _health(row["health"])}) for row in rows]
 
 
-def holdings(db: sqlite3.Connection) -> dict[KioskKey, list[Holding]]:
+def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
     """Where each kiosk holds places, in the order of the halls' codes."""
     found: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
@@ -244,7 +242,7 @@ def holdings(db: sqlite3.Connection) -> dict[KioskKey, list[Holding]]:
     return found
 
 
-def sender(db: sqlite3.Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
+def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
     """The kiosk as one that sends, its door, and its last counter; None where it is not
     enrolled.
     """
@@ -262,7 +260,7 @@ def sender(db: sqlite3.Connection, kiosk: str, generation: int) -> tuple[Sender,
     return found, row["door_id"]
 
 
-def count_request(db: sqlite3.Connection, key: tuple[str, int], counter: int, now: int) -> bool:
+def count_request(db: Connection, key: tuple[str, int], counter: int, now: int) -> bool:
     """Keep a request's counter; False where it has not risen: the request is a replay."""
     changed = db.execute(
         "UPDATE kiosk SET counter = ?, seen_at = ?"
@@ -272,16 +270,14 @@ def count_request(db: sqlite3.Connection, key: tuple[str, int], counter: int, no
     return changed == 1
 
 
-def last_request(db: sqlite3.Connection, key: tuple[str, int]) -> int:
+def last_request(db: Connection, key: tuple[str, int]) -> int:
     """The highest counter of the kiosk's requests so far."""
     sql = "SELECT counter FROM kiosk WHERE kiosk = ? AND generation = ?"
     (counter,) = db.execute(sql, key).fetchone()
     return int(counter)
 
 
-def keep_health(
-    db: sqlite3.Connection, key: tuple[str, int], batch: wire.ScanBatch, now: int
-) -> None:
+def keep_health(db: Connection, key: tuple[str, int], batch: wire.ScanBatch, now: int) -> None:
     """What the kiosk says of itself: its health, how long its journal is, and how far it follows
     log and feed.
     """
@@ -305,9 +301,7 @@ def _health(text: str | None) -> wire.Health | None:
     return None if text is None else wire.decode(text.encode(), wire.Health)
 
 
-def _stop(
-    db: sqlite3.Connection, kiosk: str, generation: int, state: str, by: str, now: int
-) -> None:
+def _stop(db: Connection, kiosk: str, generation: int, state: str, by: str, now: int) -> None:
     changed = db.execute(
         "UPDATE kiosk SET state = ? WHERE kiosk = ? AND generation = ? AND state <> ?",
         (state, kiosk, generation, state),

@@ -3,14 +3,13 @@
 Its places in the old hall are called back; what it sends of there stays valid.
 """
 
-import sqlite3
-
 from badges.places.pool import KioskKey
 from badges.wire import wire
 from badges.wire.supervisor import DoorChoice
 from server.entry_log import entry_log
 from server.feed import hub
 from server.occupancy import grants, pools
+from server.storage.connection import Connection
 from server.storage.localized import names_of
 from server.venue import nesting
 
@@ -22,7 +21,7 @@ class NoSuchDoorError(ValueError):
     """There is no such door in the event."""
 
 
-def choices(db: sqlite3.Connection) -> list[DoorChoice]:
+def choices(db: Connection) -> list[DoorChoice]:
     """Every door, hall by hall."""
     rows = db.execute(
         "SELECT d.door_id, d.names, h.names AS hall_names, d.mode"
@@ -31,7 +30,7 @@ def choices(db: sqlite3.Connection) -> list[DoorChoice]:
     return [DoorChoice(row[0], names_of(row[1]), names_of(row[2]), row[3]) for row in rows]
 
 
-def move(db: sqlite3.Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:
+def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:
     """The kiosk stands at that door from now on; harmless where it does already.
 
     The kiosk hears of it and takes a new snapshot, and with that the new hall's feed. Raises

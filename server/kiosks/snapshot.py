@@ -1,7 +1,6 @@
 """What one kiosk's door needs to know, as one snapshot at one place of the feed."""
 
 import json
-import sqlite3
 from collections.abc import Collection
 
 import msgspec
@@ -13,11 +12,12 @@ from server.feed import hub
 from server.kiosks.vouching import Voucher
 from server.occupancy import copies, pools, stays
 from server.staff import pins
+from server.storage.connection import Connection
 from server.venue import nesting, store
 
 
 def snapshot(
-    db: sqlite3.Connection,
+    db: Connection,
     event: Event,
     kiosk: tuple[str, int],
     door_id: int,
@@ -59,7 +59,7 @@ def snapshot(
     )
 
 
-def _outer(db: sqlite3.Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
+def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
     """A hall around the door's own. Whoever came in by that hall's own door is refused at no door
     of which nobody has said that it leads from outside (server/venue/rules.py).
     """
@@ -69,7 +69,7 @@ def _outer(db: sqlite3.Connection, hall_id: int, door_id: int) -> wire.OuterFact
     return wire.OuterFacts(facts, stays.in_hall(db, hall_id))
 
 
-def _doors(db: sqlite3.Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
+def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
     """Of the halls, and of halls inside those around the door's own."""
     parents = nesting.parents_of(db) if len(halls) > 1 else {}
     wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
@@ -77,7 +77,7 @@ def _doors(db: sqlite3.Connection, halls: Collection[int]) -> dict[str, dict[str
     return {str(row[0]): json.loads(row[1]) for row in rows if row[2] in wanted}
 
 
-def _exceptions(db: sqlite3.Connection) -> list[wire.HolderFacts]:
+def _exceptions(db: Connection) -> list[wire.HolderFacts]:
     """Also of badges whose holders a restored server does not know."""
     rows = db.execute(
         "SELECT a.serial, MAX(b.issue), a.revoked_at IS NOT NULL"

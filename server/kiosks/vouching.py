@@ -4,7 +4,6 @@ A kiosk keeps these words. They show a journal that was altered on its disk, and
 on an old copy of its database. A signature takes 30 µs, so what was signed once is kept.
 """
 
-import sqlite3
 import threading
 from collections.abc import Callable
 
@@ -16,6 +15,7 @@ from badges.places.signed import mark_message, sign_order
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import hub
+from server.storage.connection import Connection
 
 KEPT = 20_000  # signatures; more than all accounts of an event
 _ORDER = '{"type":"places"'
@@ -74,7 +74,7 @@ class Voucher:
             return mark
 
 
-def begin_run(db: sqlite3.Connection, now: int, random: Callable[[int], bytes]) -> str:
+def begin_run(db: Connection, now: int, random: Callable[[int], bytes]) -> str:
     """Note that the server starts, and where in the feed. Returns the name of this run."""
     run = random(16).hex()
     values = (run, hub.cursor(db), entry_log.size(db), now)

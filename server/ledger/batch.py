@@ -2,7 +2,6 @@
 discrepancy, and what the doors concerned hear of it.
 """
 
-import sqlite3
 from collections import Counter
 from collections.abc import Container, Sequence
 
@@ -19,6 +18,7 @@ from server.ledger.rows import Line, Rows
 from server.occupancy import copies, stays, unmatched_exits
 from server.occupancy.kiosk_accounts import Accounts
 from server.occupancy.stays import CLOCK_MARGIN_MS, Span
+from server.storage.connection import Connection
 from server.venue.rules import rules
 
 AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its error
@@ -31,7 +31,7 @@ class Step:
 
     def __init__(
         self,
-        db: sqlite3.Connection,
+        db: Connection,
         accounts: Accounts,
         calendar: Calendar,
         now: int,

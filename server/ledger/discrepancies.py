@@ -3,7 +3,6 @@ differed.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -14,6 +13,7 @@ from badges.admission.replay import discrepancy
 from badges.credential.credential import Credential, CredentialFlag
 from badges.record import ScanRecord, WireError
 from server.occupancy import stays
+from server.storage.connection import Connection, Row
 from server.venue.rules import Rules
 
 UNKNOWN_SERIAL = "unknown_serial"  # validly signed, yet on no roster here: look at the keys
@@ -22,7 +22,7 @@ UNKNOWN_SERIAL = "unknown_serial"  # validly signed, yet on no roster here: look
 class Judge:
     """Replays records of one transaction."""
 
-    def __init__(self, db: sqlite3.Connection, rules: Rules, calendar: Calendar) -> None:
+    def __init__(self, db: Connection, rules: Rules, calendar: Calendar) -> None:
         self._db = db
         self._rules = rules
         self._calendar = calendar
@@ -84,8 +84,8 @@ class Judge:
             if difference in (Reason.ALREADY_INSIDE, "passback"):
                 add(self._db, number, difference, stay, now)
 
-    def _person(self, serial: int) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._db.execute(
+    def _person(self, serial: int) -> Row | None:
+        row: Row | None = self._db.execute(
             "SELECT a.category, a.valid_days, a.zones, a.flags, a.revoked_at,"
             " (SELECT MAX(issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
             " (SELECT MAX(issued_at) FROM badge b WHERE b.serial = a.serial) AS issued_at,"
@@ -95,9 +95,7 @@ class Judge:
         ).fetchone()
         return row
 
-    def _facts(
-        self, record: ScanRecord, person: sqlite3.Row, inside: Mapping[int, stays.Stay]
-    ) -> Facts:
+    def _facts(self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]) -> Facts:
         """`inside` are the holder's stays at that time, by hall."""
         at = record.scanned_at
         issued_by_then = person["issued_at"] is not None and person["issued_at"] <= at
@@ -142,9 +140,7 @@ def _presence(stay: stays.Stay | None) -> Presence | None:
     return None if stay is None else Presence(stay.stay_id)
 
 
-def add(
-    db: sqlite3.Connection, number: int, reason: str, other: stays.Stay | None, now: int
-) -> None:
+def add(db: Connection, number: int, reason: str, other: stays.Stay | None, now: int) -> None:
     """Note that the server would have answered the scan `number` otherwise."""
     other_number = None
     if other is not None:
@@ -159,7 +155,7 @@ def add(
     )
 
 
-def _copied_issue(person: sqlite3.Row, at: int) -> int:
+def _copied_issue(person: Row, at: int) -> int:
     """Up to which issue the badges were likely copies at `at`."""
     copied_at, cleared_at = person["copied_at"], person["cleared_at"]
     if copied_at is None or copied_at > at or (cleared_at is not None and cleared_at <= at):
@@ -167,7 +163,7 @@ def _copied_issue(person: sqlite3.Row, at: int) -> int:
     return int(person["copied_issue"])
 
 
-def _badge(record: ScanRecord, person: sqlite3.Row) -> Credential:
+def _badge(record: ScanRecord, person: Row) -> Credential:
     return Credential(
         serial=record.serial or 0,
         issue=record.issue or 1,

@@ -4,13 +4,13 @@ Pages are keyed by the ledger's number, so that turning to the thousandth costs 
 first does. `entries_csv` writes them out.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from badges.admission.facts import Reason
 from server.people.attendees import whole_name
+from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
 PAGE_ROWS = 50
@@ -139,7 +139,7 @@ _CONDITIONS = {
 
 
 def page(
-    db: sqlite3.Connection,
+    db: Connection,
     wanted: Filter,
     *,
     before: int | None = None,
@@ -168,18 +168,18 @@ def page(
     )
 
 
-def latest(db: sqlite3.Connection, rows: int) -> list[Entry]:
+def latest(db: Connection, rows: int) -> list[Entry]:
     """The newest scans of all, newest first."""
     return page(db, Filter(), rows=rows).entries
 
 
-def newest_number(db: sqlite3.Connection) -> int:
+def newest_number(db: Connection) -> int:
     """The newest scan's number; -1 where there is none."""
     (number,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM scan").fetchone()
     return int(number)
 
 
-def discrepancies(db: sqlite3.Connection, limit: int = 100) -> list[Discrepancy]:
+def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
     """The newest first."""
     rows = db.execute(
         "SELECT n.discrepancy_id, n.reason, n.noticed_at, s.serial, s.decision, s.reason,"
@@ -196,7 +196,7 @@ def discrepancies(db: sqlite3.Connection, limit: int = 100) -> list[Discrepancy]
     return [_discrepancy(tuple(row)) for row in rows]
 
 
-def discrepancy_count(db: sqlite3.Connection) -> int:
+def discrepancy_count(db: Connection) -> int:
     (count,) = db.execute("SELECT COUNT(*) FROM discrepancy").fetchone()
     return int(count)
 
@@ -215,7 +215,7 @@ def _names(text: str | None) -> dict[str, str]:
     return names_of(text) if text else {}
 
 
-def entry_of(row: sqlite3.Row) -> Entry:
+def entry_of(row: Row) -> Entry:
     values = dict(row)
     for key in ("door_names", "hall_names", "category_names", "session_titles"):
         values[key] = _names(values[key])

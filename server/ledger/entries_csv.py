@@ -1,11 +1,11 @@
 """Entries as CSV: times with their offset, attendees by badge number alone."""
 
-import sqlite3
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from badges.credential.badge_number import badge_number
 from server.ledger.entries import SELECT_ENTRY, Entry, Filter, entry_of, newest_number, where
+from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
 from server.web.display import Clock
 
@@ -37,7 +37,7 @@ COLUMNS = (
 
 
 def csv_lines(
-    db: sqlite3.Connection, wanted: Filter, time_zone: str, *, language: str = "en"
+    db: Connection, wanted: Filter, time_zone: str, *, language: str = "en"
 ) -> Iterator[str]:
     """Yield the filtered scans as CSV, oldest first.
 
@@ -48,7 +48,7 @@ def csv_lines(
 
 
 def _chunks(
-    db: sqlite3.Connection, wanted: Filter, zone: ZoneInfo, language: str
+    db: Connection, wanted: Filter, zone: ZoneInfo, language: str
 ) -> Iterator[list[tuple[object, ...]]]:
     last, end = -1, newest_number(db)
     while True:

@@ -6,7 +6,6 @@ of the entry log, stays open and close, places move, what the server would have 
 becomes a discrepancy, and the doors concerned hear of it. A repeated batch changes nothing.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,6 +23,7 @@ from server.ledger.rows import Line
 from server.occupancy import grants
 from server.occupancy import pools as places
 from server.occupancy.kiosk_accounts import Accounts
+from server.storage.connection import Connection
 
 IN_ORDER = 20  # scans; a batch of more waits for its turn, and what the kiosk sends next may not
 
@@ -67,7 +67,7 @@ class Ingested:
 
 
 def ingest(
-    db: sqlite3.Connection,
+    db: Connection,
     sender: Sender,
     batch: wire.ScanBatch,
     *,

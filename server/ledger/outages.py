@@ -3,12 +3,12 @@
 Noted by itself as the scans arrive, from their age; the report is for staff to read.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from badges.places.pool import KioskKey
 from badges.record import ScanRecord
+from server.storage.connection import Connection
 
 AWAY_MS = 10_000  # a scan that comes later than this was made without the server
 SAME_MS = 60_000  # what arrives within this of the last batch belongs to the same absence
@@ -35,7 +35,7 @@ class Absence:
     discrepancies: dict[str, int]  # by reason
 
 
-def note(db: sqlite3.Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int) -> None:
+def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int) -> None:
     """Begin or extend the kiosk's absence, where the batch holds scans that waited."""
     late = [record for record in fresh if now - _made_at(record) > AWAY_MS]
     if not late:
@@ -55,7 +55,7 @@ def note(db: sqlite3.Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], n
         )
 
 
-def absences(db: sqlite3.Connection, limit: int = 100) -> list[Absence]:
+def absences(db: Connection, limit: int = 100) -> list[Absence]:
     """The newest absences, each with its report."""
     rows = db.execute(
         "SELECT a.absence_id, a.kiosk, a.generation, d.names AS door_names,"
@@ -77,7 +77,7 @@ def absences(db: sqlite3.Connection, limit: int = 100) -> list[Absence]:
     ]
 
 
-def _discrepancies(db: sqlite3.Connection, absence_id: int) -> dict[str, int]:
+def _discrepancies(db: Connection, absence_id: int) -> dict[str, int]:
     rows = db.execute(
         "SELECT d.reason, COUNT(*) FROM absence a JOIN scan s ON s.kiosk = a.kiosk"
         " AND s.generation = a.generation AND s.seq BETWEEN a.first_seq AND a.last_seq"

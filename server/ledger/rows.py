@@ -2,7 +2,6 @@
 statement for many rows costs a fraction of many statements.
 """
 
-import sqlite3
 from typing import NamedTuple
 
 import msgspec
@@ -11,6 +10,7 @@ from badges.record import ScanRecord
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import hub
+from server.storage.connection import Connection
 
 
 class Line(NamedTuple):
@@ -33,7 +33,7 @@ class ScanLeaf(msgspec.Struct):
 class Rows:
     """Leaves, scans and changes of one step. Only this one numbers leaves meanwhile."""
 
-    def __init__(self, db: sqlite3.Connection, now: int, *, quarantined: bool) -> None:
+    def __init__(self, db: Connection, now: int, *, quarantined: bool) -> None:
         self._db = db
         self._now = now
         self._quarantined = quarantined

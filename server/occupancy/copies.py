@@ -9,7 +9,6 @@ One hasty walk is no proof, unless the venue file says how long the way takes: p
 door and turn round. It frees nothing and is listed; the second within ten minutes is a likely copy.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +17,7 @@ from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import hub
 from server.occupancy.stays import Span, Stay
+from server.storage.connection import Connection
 from server.venue.rules import Rules
 
 WALK_MS = 60_000  # from one hall's door to another's, where the venue file does not say
@@ -134,7 +134,7 @@ def _to_and_fro(moves: list[tuple[Stay, Stay]]) -> bool:
     return False
 
 
-def suspicion(db: sqlite3.Connection, serial: int) -> Suspicion | None:
+def suspicion(db: Connection, serial: int) -> Suspicion | None:
     """The newest suspicion of a badge of this holder, also one that was cleared."""
     row = db.execute(
         "SELECT serial, issue, number, noticed_at, cleared_at FROM likely_copy WHERE serial = ?",
@@ -143,13 +143,13 @@ def suspicion(db: sqlite3.Connection, serial: int) -> Suspicion | None:
     return None if row is None else Suspicion(*row)
 
 
-def is_likely(db: sqlite3.Connection, serial: int, issue: int) -> bool:
+def is_likely(db: Connection, serial: int, issue: int) -> bool:
     """Whether the badge is a likely copy now."""
     known = suspicion(db, serial)
     return known is not None and known.cleared_at is None and issue <= known.issue
 
 
-def suspect(db: sqlite3.Connection, entered: Stay, finding: Finding, number: int, now: int) -> bool:
+def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: int) -> bool:
     """Take a sure finding: every door hears of it. False where it changes nothing: the badge is a
     likely copy already, or staff have said that its holder walks so fast.
     """
@@ -167,7 +167,7 @@ def suspect(db: sqlite3.Connection, entered: Stay, finding: Finding, number: int
     return True
 
 
-def clear(db: sqlite3.Connection, serial: int, *, by: str, now: int) -> None:
+def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
     """Staff's word: they have seen the holder, and there is one badge. Raises NoSuspicionError."""
     known = suspicion(db, serial)
     if known is None or known.cleared_at is not None:
@@ -177,7 +177,7 @@ def clear(db: sqlite3.Connection, serial: int, *, by: str, now: int) -> None:
     hub.publish(db, wire.HolderChanged(holder_facts(db, serial)))
 
 
-def holder_facts(db: sqlite3.Connection, serial: int) -> wire.HolderFacts:
+def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
     """What doors must know of a holder beyond the badge; also of one on no roster here."""
     row = db.execute(
         "SELECT MAX((SELECT IFNULL(MAX(issue), 0) FROM badge WHERE serial = ?1),"

@@ -4,7 +4,6 @@ Sharing may be poor without harm: only the protocol keeps the promise (badges/pl
 order is published in the transaction that grants it.
 """
 
-import sqlite3
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from badges.places.pool import KioskKey, Pool, PoolKey, within_limit
@@ -12,6 +11,7 @@ from badges.wire import wire
 from server.feed import hub
 from server.occupancy import pools as places
 from server.occupancy import sharing_policy
+from server.storage.connection import Connection, Row
 from server.venue.rules import rules
 
 WANT_MS = 3_000  # how long a kiosk's wish for a place is remembered
@@ -28,7 +28,7 @@ _ACCOUNTS = (
 
 
 def heard(
-    db: sqlite3.Connection,
+    db: Connection,
     kiosk: KioskKey,
     said: Sequence[wire.PlaceTotals],
     came: Mapping[int, int],
@@ -65,7 +65,7 @@ def heard(
 
 
 def share(
-    db: sqlite3.Connection,
+    db: Connection,
     hall_id: int,
     now: int,
     pools: places.Pools | None = None,
@@ -97,11 +97,11 @@ def share(
 
 
 def _share(
-    db: sqlite3.Connection,
+    db: Connection,
     key: PoolKey,
     before: Pool,
     pools: places.Pools,
-    accounts: Sequence[sqlite3.Row],
+    accounts: Sequence[Row],
     leads_here: Container[int],
     *,
     closed: bool,
@@ -132,7 +132,7 @@ def _share(
     return plan
 
 
-def _remember(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -> None:
+def _remember(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
     """Who was granted places has them, until it says otherwise: they may be called back at once."""
     for kiosk, held in after.kiosks.items():
         given = held.granted - before.kiosks[kiosk].granted
@@ -144,9 +144,7 @@ def _remember(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -
             )
 
 
-def _leads_here(
-    db: sqlite3.Connection, hall_id: int, accounts: Iterable[sqlite3.Row]
-) -> frozenset[int]:
+def _leads_here(db: Connection, hall_id: int, accounts: Iterable[Row]) -> frozenset[int]:
     """Of those kiosks' doors, the ones of halls inside this one that lead into it as well."""
     doors = {row["door_id"] for row in accounts if not row["at_home"]}
     if not doors:
@@ -156,7 +154,7 @@ def _leads_here(
 
 
 def _doors(
-    accounts: Iterable[sqlite3.Row], pool: Pool, now: int, leads_here: Container[int]
+    accounts: Iterable[Row], pool: Pool, now: int, leads_here: Container[int]
 ) -> tuple[list[sharing_policy.Door], list[KioskKey]]:
     """Kiosks that may be granted places: at work, at a door into this hall that admits. And those
     at work that hold places here and can't use them: moved, or at an exit.
@@ -173,7 +171,7 @@ def _doors(
     return doors, elsewhere
 
 
-def _door(kiosk: KioskKey, row: sqlite3.Row, pool: Pool, now: int) -> sharing_policy.Door:
+def _door(kiosk: KioskKey, row: Row, pool: Pool, now: int) -> sharing_policy.Door:
     return sharing_policy.Door(
         kiosk=kiosk,
         held=max(0, pool.kiosks[kiosk].held),

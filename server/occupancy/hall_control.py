@@ -5,7 +5,6 @@ Each takes effect at every door that hears of it; `unconfirmed` names those that
 """
 
 import json
-import sqlite3
 from dataclasses import dataclass
 
 from badges.places.pool import KioskKey, PlacesError, PoolKey
@@ -15,6 +14,7 @@ from server.feed import hub
 from server.occupancy import grants, pools, stays
 from server.setup.venue_plan import VenueError
 from server.staff import dual_control
+from server.storage.connection import Connection
 from server.venue import nesting, store
 
 
@@ -43,7 +43,7 @@ class Account:
     awaited: bool  # a restored server waits to hear it
 
 
-def set_closed(db: sqlite3.Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
+def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
     """Shut a hall whatever its programme says, or open it again. Raises UnknownHallError.
 
     Closing calls every place back; nobody inside is put out.
@@ -56,7 +56,7 @@ def set_closed(db: sqlite3.Connection, hall_id: int, closed: bool, *, by: str, n
     entry_log.act(db, by, "hall_closed" if closed else "hall_opened", {"hall": hall_id}, now)
 
 
-def set_capacity(db: sqlite3.Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
+def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
     """The organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
 
     A lower one than there are people inside puts nobody out: nobody more gets in, and what the
@@ -71,9 +71,7 @@ def set_capacity(db: sqlite3.Connection, hall_id: int, capacity: int, *, by: str
     entry_log.act(db, by, "capacity_set", subject, now)
 
 
-def clear(
-    db: sqlite3.Connection, hall_id: int, *, by: str, now: int, before: int | None = None
-) -> int:
+def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None = None) -> int:
     """Staff's word that the hall is empty, and so every hall inside it: every stay known here ends,
     no move is unconfirmed any more, and fenced kiosks hold no place of it. Returns how many places
     came back by stays in the hall itself. Raises UnknownHallError.
@@ -88,7 +86,7 @@ def clear(
     return ended
 
 
-def _clear(db: sqlite3.Connection, hall_id: int, *, by: str, now: int, before: int | None) -> int:
+def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None) -> int:
     ended = 0
     for override in (False, True):
         key = PoolKey(hall_id, override)
@@ -110,7 +108,7 @@ def _clear(db: sqlite3.Connection, hall_id: int, *, by: str, now: int, before: i
 
 
 def attest(
-    db: sqlite3.Connection, hall_id: int, kiosk: KioskKey, inside: int, *, by: str, with_: str,
+    db: Connection, hall_id: int, kiosk: KioskKey, inside: int, *, by: str, with_: str,
     now: int,
 ) -> None:  # fmt: skip
     """Two people's word: of those whom a fenced kiosk let in and the ledger does not know of, at
@@ -140,7 +138,7 @@ def attest(
     grants.share(db, hall_id, now)
 
 
-def accounts(db: sqlite3.Connection, hall_id: int) -> list[Account]:
+def accounts(db: Connection, hall_id: int) -> list[Account]:
     """Every kiosk with an account in the hall: those at work first, at its doors and at doors of
     halls inside it that lead into it, then those that still hold.
     """
@@ -167,14 +165,14 @@ def accounts(db: sqlite3.Connection, hall_id: int) -> list[Account]:
     ]
 
 
-def _changed(db: sqlite3.Connection, hall_id: int, now: int) -> None:
+def _changed(db: Connection, hall_id: int, now: int) -> None:
     """Tell the hall's doors, keep from where on in the feed they know it, and move the places."""
     hub.publish(db, wire.VenueChanged(), hall_id=hall_id)
     db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (hub.cursor(db), hall_id))
     grants.share(db, hall_id, now)
 
 
-def _last_seq(db: sqlite3.Connection, kiosk: KioskKey) -> int:
+def _last_seq(db: Connection, kiosk: KioskKey) -> int:
     row = db.execute(
         "SELECT acked_seq FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()

@@ -1,11 +1,10 @@
 """One kiosk's accounts with the pools that its batch moves, and what it says of them."""
 
-import sqlite3
-
 from badges.places.pool import KioskKey, Pool, PoolKey
 from badges.record import WireError
 from badges.wire import wire
 from server.occupancy import pools
+from server.storage.connection import Connection
 
 
 class Accounts:
@@ -13,7 +12,7 @@ class Accounts:
     or one in which the kiosk has no account.
     """
 
-    def __init__(self, db: sqlite3.Connection, kiosk: KioskKey) -> None:
+    def __init__(self, db: Connection, kiosk: KioskKey) -> None:
         self.kiosk = kiosk
         self.pools = pools.Pools(db)
         self._db = db

@@ -2,24 +2,24 @@
 and whoever is inside counts in every hall that they are in.
 """
 
-import sqlite3
 from collections.abc import Mapping
 
 from badges.places.pool import PoolKey
 from badges.wire import wire
 from server.feed import hub
 from server.occupancy import pools, stays
+from server.storage.connection import Connection
 from server.venue import nesting
 
 Paths = Mapping[int, tuple[int, ...]]  # by door: halls around its own that it leads into
 
 
-def paths(db: sqlite3.Connection) -> Paths:
+def paths(db: Connection) -> Paths:
     """As they stand, to be given to `settle` after the change."""
     return nesting.outer_by_door(db, nesting.parents_of(db))
 
 
-def settle(db: sqlite3.Connection, before: Paths) -> None:
+def settle(db: Connection, before: Paths) -> None:
     """Open accounts, count people in, and keep from where in the feed on doors know it.
 
     Nobody is counted out: whoever is counted twice by a door that leads elsewhere than was said
@@ -39,7 +39,7 @@ def settle(db: sqlite3.Connection, before: Paths) -> None:
     )
 
 
-def _enrol(db: sqlite3.Connection, door: int, hall: int) -> None:
+def _enrol(db: Connection, door: int, hall: int) -> None:
     rows = db.execute(
         "SELECT kiosk, generation FROM kiosk WHERE door_id = ? AND state = 'active'", (door,)
     ).fetchall()
@@ -47,7 +47,7 @@ def _enrol(db: sqlite3.Connection, door: int, hall: int) -> None:
         pools.enrol(db, hall, (kiosk, generation))
 
 
-def _count_in(db: sqlite3.Connection, door: int, hall: int) -> None:
+def _count_in(db: Connection, door: int, hall: int) -> None:
     """Whoever came in by that door is in that hall too (Pool.count_in)."""
     key = PoolKey(hall)
     before = pool = pools.load(db, key)

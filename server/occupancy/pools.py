@@ -6,7 +6,6 @@ fire limit. The protocol is badges/places/pool.py; this file keeps its state. Wh
 `grants`' affair.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 
 from badges.places.pool import Held, KioskKey, Pool, PoolKey, within_limit
 from badges.wire import wire
+from server.storage.connection import Connection, Row
 
 
 class UnknownHallError(ValueError):
@@ -45,7 +45,7 @@ class HallFigures:
         return self.worst_case - self.inside
 
 
-def incarnation(db: sqlite3.Connection) -> int:
+def incarnation(db: Connection) -> int:
     """The server's incarnation: a higher one after each restore from a backup."""
     return int(_settings(db).get("incarnation", 1))
 
@@ -53,7 +53,7 @@ def incarnation(db: sqlite3.Connection) -> int:
 _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
 
 
-def was_restored_without_acts(db: sqlite3.Connection) -> bool:
+def was_restored_without_acts(db: Connection) -> bool:
     """Then a kiosk may hold places in halls where it has no account here, for it may have been
     moved since the backup: no hall gives out any before all are heard, and accounts that they
     tell of are opened.
@@ -61,17 +61,17 @@ def was_restored_without_acts(db: sqlite3.Connection) -> bool:
     return "without_acts" in _settings(db)
 
 
-def _settings(db: sqlite3.Connection) -> dict[str, str]:
+def _settings(db: Connection) -> dict[str, str]:
     sql = "SELECT key, value FROM setting WHERE key IN ('incarnation', 'without_acts')"
     return dict(db.execute(sql).fetchall())
 
 
-def await_all_everywhere(db: sqlite3.Connection) -> None:
+def await_all_everywhere(db: Connection) -> None:
     """See `was_restored_without_acts`."""
     db.execute("INSERT OR REPLACE INTO setting VALUES ('without_acts', '1')")
 
 
-def load(db: sqlite3.Connection, key: PoolKey) -> Pool:
+def load(db: Connection, key: PoolKey) -> Pool:
     """The pool, with the hall's capacity or, of override places, what lies above it.
 
     Raises UnknownHallError.
@@ -79,7 +79,7 @@ def load(db: sqlite3.Connection, key: PoolKey) -> Pool:
     return Pools(db)[key]
 
 
-def save(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -> None:
+def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
     """Write what differs between the two."""
     if after.open_stays != before.open_stays:
         column = "open_overrides" if key.override else "open_stays"
@@ -117,11 +117,11 @@ def save(db: sqlite3.Connection, key: PoolKey, before: Pool, after: Pool) -> Non
 class Pools:
     """The pools that one transaction moves: each read once, and written with what became of it."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         self._db = db
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
-        self._rows: dict[int, tuple[sqlite3.Row, list[list[Any]]]] = {}  # by hall
+        self._rows: dict[int, tuple[Row, list[list[Any]]]] = {}  # by hall
         self._settings: dict[str, str] | None = None
 
     def __getitem__(self, key: PoolKey) -> Pool:
@@ -155,7 +155,7 @@ class Pools:
             self._settings = _settings(self._db)
         return self._settings
 
-    def hall(self, hall_id: int) -> sqlite3.Row:
+    def hall(self, hall_id: int) -> Row:
         """Its `fire_limit`, `closed_at` and `shared_until`. Raises UnknownHallError."""
         return self._row(hall_id)[0]
 
@@ -183,7 +183,7 @@ class Pools:
             awaited=frozenset(awaited),
         )
 
-    def _row(self, hall_id: int) -> tuple[sqlite3.Row, list[list[Any]]]:
+    def _row(self, hall_id: int) -> tuple[Row, list[list[Any]]]:
         """The hall, and its accounts with both pools: who moves one mostly looks at the other.
 
         All accounts as one row: for each row SQLite lets other threads run, and this one waits.
@@ -213,7 +213,7 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
 
 
 def orders_for(
-    db: sqlite3.Connection, kiosk: KioskKey, pools: Pools | None = None
+    db: Connection, kiosk: KioskKey, pools: Pools | None = None
 ) -> list[wire.PlaceOrder]:
     """What the kiosk has been granted of each pool, with no recall."""
     pools = Pools(db) if pools is None else pools
@@ -227,7 +227,7 @@ def limited(pools: Pools, key: PoolKey) -> Pool:
     return within_limit(pools[usual], pools[beyond], limit)[key.override]
 
 
-def accounts_of(db: sqlite3.Connection, kiosk: KioskKey) -> list[PoolKey]:
+def accounts_of(db: Connection, kiosk: KioskKey) -> list[PoolKey]:
     """The pools that the kiosk has an account with."""
     rows = db.execute(
         "SELECT hall_id, override FROM place_account WHERE kiosk = ? AND generation = ?"
@@ -237,14 +237,14 @@ def accounts_of(db: sqlite3.Connection, kiosk: KioskKey) -> list[PoolKey]:
     return [PoolKey(row[0], bool(row[1])) for row in rows]
 
 
-def enrol(db: sqlite3.Connection, hall_id: int, kiosk: KioskKey) -> None:
+def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
     """Open the kiosk's accounts with both pools of a hall."""
     for key in (PoolKey(hall_id), PoolKey(hall_id, override=True)):
         before = load(db, key)
         save(db, key, before, before.enrol(kiosk))
 
 
-def fence(db: sqlite3.Connection, kiosk: KioskKey) -> None:
+def fence(db: Connection, kiosk: KioskKey) -> None:
     """No more grants to the kiosk, anywhere; what it holds stays counted
     (docs/design/places.md, rule 7).
     """
@@ -253,7 +253,7 @@ def fence(db: sqlite3.Connection, kiosk: KioskKey) -> None:
         save(db, key, before, before.fence(kiosk))
 
 
-def hall_figures(db: sqlite3.Connection) -> list[HallFigures]:
+def hall_figures(db: Connection) -> list[HallFigures]:
     """All halls, by number."""
     rows = db.execute(
         "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"

@@ -1,12 +1,12 @@
 """Where people are: stays, opened by an entry record and closed once, by what names them."""
 
-import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from badges.admission.facts import StayId
 from badges.record import StayRef
 from badges.wire import wire
+from server.storage.connection import Connection, Row
 
 # By so much two measured clocks may differ: by half of a kiosk's longest round trip and a jump that
 # it does not notice, of each of the two, and by one that the server does not notice.
@@ -48,7 +48,7 @@ _COLUMNS = f"{_STORED}, after_move"
 _OVER_AT = "MAX(opened_at, IFNULL(closed_at, 9223372036854775807))"
 
 
-def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> None:
+def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
     """Record a stay; `gone_at`: it was over before the server heard of it."""
     db.execute(
         f"INSERT INTO stay ({_STORED}, closed_at, closed_by, gone)"
@@ -73,7 +73,7 @@ def add(db: sqlite3.Connection, stay: Stay, *, gone_at: int | None = None) -> No
     )
 
 
-def close(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
+def close(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
     """Close a stay in a hall and return it, where its place comes back; None where it is unknown,
     was closed before, or gave its place back by a move. Of the last, the move is confirmed.
     """
@@ -85,7 +85,7 @@ def close(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, at: int) 
     return _confirm_move(db, ref, hall_id, by) if row is None else _stay(row)
 
 
-def _confirm_move(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str) -> Stay | None:
+def _confirm_move(db: Connection, ref: StayRef, hall_id: int, by: str) -> Stay | None:
     row = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE kiosk = ? AND generation = ? AND seq = ?"
         " AND hall_id = ? AND after_move IS NOT NULL",
@@ -102,9 +102,7 @@ def _confirm_move(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str) -
     return stay if stay.after_move == COUNTED else None
 
 
-def move_on(
-    db: sqlite3.Connection, ref: StayRef, hall_id: int, at: int, *, counted: bool
-) -> Stay | None:
+def move_on(db: Connection, ref: StayRef, hall_id: int, at: int, *, counted: bool) -> Stay | None:
     """End the presence in a hall of a holder who was seen elsewhere, and return the stay; None
     where it was over. While `counted`, its place stays taken: an exit, or staff's word, closes it
     later.
@@ -118,7 +116,7 @@ def move_on(
     return None if row is None else _stay(row)
 
 
-def remember_early(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, at: int) -> bool:
+def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> bool:
     """Keep an exit that names a stay whose entry is not here yet; False where the stay is known.
 
     Only after a restore from a backup: a door has the exit, and another one has the entry.
@@ -136,7 +134,7 @@ def remember_early(db: sqlite3.Connection, ref: StayRef, hall_id: int, by: str, 
     return known is None
 
 
-def ended(db: sqlite3.Connection, ref: StayRef, hall_id: int, at: int) -> None:
+def ended(db: Connection, ref: StayRef, hall_id: int, at: int) -> None:
     """The exit of a stay that was over before its entry was offered: now its end is known."""
     db.execute(
         "UPDATE stay SET closed_at = ?"
@@ -145,7 +143,7 @@ def ended(db: sqlite3.Connection, ref: StayRef, hall_id: int, at: int) -> None:
     )
 
 
-def entered_during(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> list[int]:
+def entered_during(db: Connection, ref: StayRef, hall_id: int) -> list[int]:
     """Scans by which the holder entered the hall again while that stay in it lasted.
 
     They may have come here before it did, from a door that was not cut off.
@@ -161,12 +159,12 @@ def entered_during(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> list[i
     return [row[0] for row in rows]
 
 
-def has_early_exits(db: sqlite3.Connection) -> bool:
+def has_early_exits(db: Connection) -> bool:
     """Whether any exit waits for its entry; none does but after a restore."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
 
 
-def early_exit(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
+def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
     """By what and when the stay ended before its entry came here, or None; told once."""
     row = db.execute(
         "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
@@ -176,7 +174,7 @@ def early_exit(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> tuple[str,
     return None if row is None else (row[0], row[1])
 
 
-def is_gone(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> bool:
+def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
     """Whether the kiosk itself had taken the stay's place back before it offered the entry."""
     row = db.execute(
         "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
@@ -185,7 +183,7 @@ def is_gone(db: sqlite3.Connection, ref: StayRef, hall_id: int) -> bool:
     return row is not None and bool(row[0])
 
 
-def open_stays(db: sqlite3.Connection, serial: int) -> list[Stay]:
+def open_stays(db: Connection, serial: int) -> list[Stay]:
     """The holder's open stays, oldest first."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND closed_at IS NULL ORDER BY opened_at",
@@ -194,7 +192,7 @@ def open_stays(db: sqlite3.Connection, serial: int) -> list[Stay]:
     return [_stay(row) for row in rows]
 
 
-def stays_of(db: sqlite3.Connection, serial: int, hall_id: int) -> list[Span]:
+def stays_of(db: Connection, serial: int, hall_id: int) -> list[Span]:
     """Every stay of the holder in the hall, each with when it ended."""
     rows = db.execute(
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
@@ -203,7 +201,7 @@ def stays_of(db: sqlite3.Connection, serial: int, hall_id: int) -> list[Span]:
     return [(_stay(row), row["closed_at"]) for row in rows]
 
 
-def since(db: sqlite3.Connection, serial: int, at: int) -> list[Span]:
+def since(db: Connection, serial: int, at: int) -> list[Span]:
     """The holder's stays that were not over at `at`, also those that began later."""
     rows = db.execute(
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND {_OVER_AT} > ?",
@@ -237,7 +235,7 @@ def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Sta
     return min(entries, key=lambda stay: stay.opened_at, default=None)
 
 
-def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
+def in_hall(db: Connection, hall_id: int) -> list[wire.StayFacts]:
     """Stays of a hall that take a place, as its doors hear of them."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL"
@@ -248,7 +246,7 @@ def in_hall(db: sqlite3.Connection, hall_id: int) -> list[wire.StayFacts]:
 
 
 def open_in(
-    db: sqlite3.Connection, hall_id: int, *, override: bool, before: int | None = None
+    db: Connection, hall_id: int, *, override: bool, before: int | None = None
 ) -> list[Stay]:
     """Stays of one of the hall's pools that are open or that a move ended, so that nothing has
     confirmed that they are over; `before`: of scans below that number alone.
@@ -263,7 +261,7 @@ def open_in(
     return [_stay(row) for row in rows]
 
 
-def uncounted(db: sqlite3.Connection, door_id: int, hall_id: int) -> list[Stay]:
+def uncounted(db: Connection, door_id: int, hall_id: int) -> list[Stay]:
     """Stays that began at the door and do not count in that hall around it, as they would if they
     did; on ordinary places. They are open, or a move ended them and their place is still counted.
     """
@@ -291,7 +289,7 @@ def facts(stay: Stay) -> wire.StayFacts:
     )
 
 
-def _stay(row: sqlite3.Row) -> Stay:
+def _stay(row: Row) -> Stay:
     ref = StayRef(row[0], row[1], row[2])
     known, override, around = bool(row[7]), bool(row[8]), bool(row[11])
     return Stay(

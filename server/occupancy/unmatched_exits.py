@@ -6,15 +6,12 @@ no other that it could mean. Both clocks must have been measured, in one epoch o
 whichever record comes first.
 """
 
-import sqlite3
-
 from server.occupancy import stays as presence
 from server.occupancy.stays import CLOCK_MARGIN_MS, Stay
+from server.storage.connection import Connection
 
 
-def meant(
-    db: sqlite3.Connection, serial: int, hall_id: int, at: int, epoch: int = 0
-) -> Stay | None:
+def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int = 0) -> Stay | None:
     """The stay that an exit at `at` ends: open, begun before, and the only one of that time. Where
     none is open, the newest such that a move ended and that no exit has confirmed.
     """
@@ -38,7 +35,7 @@ def meant(
 
 
 def remember(
-    db: sqlite3.Connection, number: int, serial: int, hall_id: int, at: int, epoch: int = 0
+    db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int = 0
 ) -> None:
     """Keep the exit: its entry may still come, from a door that is away."""
     db.execute(
@@ -47,7 +44,7 @@ def remember(
     )
 
 
-def exit_of(db: sqlite3.Connection, stay: Stay) -> tuple[int, int] | None:
+def exit_of(db: Connection, stay: Stay) -> tuple[int, int] | None:
     """The remembered exit that ends the stay just opened: its number and time; told once."""
     for number, at in db.execute(
         "SELECT number, at FROM unnamed_exit WHERE serial = ? AND hall_id = ? AND at > ?"

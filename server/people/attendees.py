@@ -14,6 +14,7 @@ from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge
 from badges.roster import cells
 from server.entry_log import entry_log
 from server.people import search
+from server.storage.connection import Connection
 from server.storage.tables import tables
 
 CARRIED = frozenset(
@@ -92,7 +93,7 @@ def whole_name(given_name: str, family_name: str) -> str:
     return f"{given_name} {family_name}".strip()
 
 
-def attendee(db: sqlite3.Connection, serial: int) -> Attendee:
+def attendee(db: Connection, serial: int) -> Attendee:
     """Raises UnknownAttendeeError."""
     row = db.execute(f"{SELECT} WHERE a.serial = ?", (serial,)).fetchone()
     if row is None:
@@ -100,7 +101,7 @@ def attendee(db: sqlite3.Connection, serial: int) -> Attendee:
     return Attendee(*row)
 
 
-def find_by_label(db: sqlite3.Connection, label: str) -> int:
+def find_by_label(db: Connection, label: str) -> int:
     """The serial of who has this external id, else this badge number.
 
     Raises UnknownAttendeeError.
@@ -117,7 +118,7 @@ def find_by_label(db: sqlite3.Connection, label: str) -> int:
 
 
 def find_attendees(
-    db: sqlite3.Connection, text: str, limit: int = 50, offset: int = 0
+    db: Connection, text: str, limit: int = 50, offset: int = 0
 ) -> tuple[list[Attendee], int]:
     """Attendees in whom every word of `text` is found, by name; and how many there are in all.
 
@@ -157,7 +158,7 @@ def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
 
 
 def add_attendee(
-    db: sqlite3.Connection, values: Mapping[str, Any], *, by: str, now: int, random: Random
+    db: Connection, values: Mapping[str, Any], *, by: str, now: int, random: Random
 ) -> Attendee:
     """Register one attendee, as the badge desk does. Raises AttendeeError.
 
@@ -186,7 +187,7 @@ def add_attendee(
 
 
 def change_attendee(
-    db: sqlite3.Connection, serial: int, values: Mapping[str, Any], *, by: str, now: int
+    db: Connection, serial: int, values: Mapping[str, Any], *, by: str, now: int
 ) -> bool:
     """Change columns of `CHANGEABLE`; whether an issued badge no longer says what is so.
 
@@ -236,7 +237,7 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _refuse_known_email(db: sqlite3.Connection, email: str, own: int) -> None:
+def _refuse_known_email(db: Connection, email: str, own: int) -> None:
     """At the desk an address that is known is a person who is known. A roster may share one."""
     query = "SELECT 1 FROM attendee WHERE email = ? COLLATE NOCASE AND email <> '' AND serial <> ?"
     if db.execute(query, (email, own)).fetchone() is not None:
@@ -250,6 +251,6 @@ def _refusal(error: sqlite3.IntegrityError) -> AttendeeError:
     return AttendeeError("There is no such category.")
 
 
-def _is_taken(db: sqlite3.Connection, serial: int) -> bool:
+def _is_taken(db: Connection, serial: int) -> bool:
     query = "SELECT 1 FROM attendee WHERE serial = ? UNION SELECT 1 FROM unknown_holder"
     return db.execute(f"{query} WHERE serial = ?", (serial, serial)).fetchone() is not None

@@ -5,7 +5,6 @@ of everybody and can read none without the badge in front of them.
 """
 
 import re
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +33,7 @@ from server.occupancy import copies
 from server.people import attendees
 from server.people.attendees import Attendee
 from server.people.phone_token import PhoneTokenError, open_phone_token, phone_token
+from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.storage.tables import tables
 from server.venue import store
@@ -66,7 +66,7 @@ class Badge:
 
 
 def issue_missing(
-    db: sqlite3.Connection,
+    db: Connection,
     event: Event,
     *,
     now: int,
@@ -90,15 +90,13 @@ def issue_missing(
     return len(missing)
 
 
-def missing_badges(db: sqlite3.Connection) -> int:
+def missing_badges(db: Connection) -> int:
     """How many attendees `issue_missing` would issue a badge for."""
     (count,) = db.execute(f"SELECT COUNT(*) FROM attendee a WHERE {_WITHOUT_BADGE}").fetchone()
     return int(count)
 
 
-def reissue(
-    db: sqlite3.Connection, event: Event, serial: int, *, reason: str, now: int, by: str
-) -> Badge:
+def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int, by: str) -> Badge:
     """The next issue, which voids the earlier ones; the first one for who has none.
 
     Raises UnknownAttendeeError or IssuingError.
@@ -124,7 +122,7 @@ def reissue(
     return current_badge(db, serial)
 
 
-def revoke(db: sqlite3.Connection, serial: int, *, reason: str, now: int, by: str) -> None:
+def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
     """No badge of the attendee opens a door from when doors hear of it.
 
     Raises UnknownAttendeeError, or IssuingError where it is revoked already.
@@ -134,9 +132,7 @@ def revoke(db: sqlite3.Connection, serial: int, *, reason: str, now: int, by: st
     entry_log.act(db, by, "badge_revoked", {"serial": serial, "reason": reason}, now)
 
 
-def revoke_many(
-    db: sqlite3.Connection, serials: Sequence[int], *, reason: str, now: int, by: str
-) -> None:
+def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int, by: str) -> None:
     """Revoke many at once, each with its act. Those who are revoked already stay so."""
     _check_reason(reason)
     standing = [
@@ -162,19 +158,19 @@ def revoke_many(
     entry_log.acts(db, by, "badge_revoked", subjects, now)
 
 
-def reinstate(db: sqlite3.Connection, serial: int, *, reason: str, now: int, by: str) -> None:
+def reinstate(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
     """Undo a revocation: the newest badge opens doors again."""
     _check_reason(reason)
     _set_revoked(db, serial, None)
     entry_log.act(db, by, "badge_reinstated", {"serial": serial, "reason": reason}, now)
 
 
-def note_printed(db: sqlite3.Connection, count: int, *, by: str, now: int) -> None:
+def note_printed(db: Connection, count: int, *, by: str, now: int) -> None:
     """Write into the entry log that badges, and with them names, were made into files."""
     entry_log.act(db, by, "badges_printed", {"count": count}, now)
 
 
-def changed_badges(db: sqlite3.Connection, event: Event) -> list[Attendee]:
+def changed_badges(db: Connection, event: Event) -> list[Attendee]:
     """Whose newest badge, or the name that doors show for it, says what is no longer so.
 
     Those who are revoked are left out. Looks at no more badges than were changed since they were
@@ -188,7 +184,7 @@ def changed_badges(db: sqlite3.Connection, event: Event) -> list[Attendee]:
     return [one for one in holders if one.issue and not _says_what_is_so(db, event, one)]
 
 
-def _says_what_is_so(db: sqlite3.Connection, event: Event, holder: Attendee) -> bool:
+def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
     """Whether the badge would be made anew just so, but for its key and its number."""
     text, sealed = db.execute(
         "SELECT credential, sealed FROM badge WHERE serial = ? AND issue = ?",
@@ -201,7 +197,7 @@ def _says_what_is_so(db: sqlite3.Connection, event: Event, holder: Attendee) -> 
     return open_name(signature, sealed) == msgspec.json.encode(_holder_name(holder))
 
 
-def unchanged_badges(db: sqlite3.Connection, changed: Collection[int]) -> list[int]:
+def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
     """Of the serials that `changed_badges` looked at, those that it found to be right."""
     rows = db.execute(
         "SELECT serial FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
@@ -209,7 +205,7 @@ def unchanged_badges(db: sqlite3.Connection, changed: Collection[int]) -> list[i
     return [serial for (serial,) in rows if serial not in changed]
 
 
-def forget_unchanged(db: sqlite3.Connection, event: Event, serials: Sequence[int]) -> None:
+def forget_unchanged(db: Connection, event: Event, serials: Sequence[int]) -> None:
     """Let `changed_badges` look no more at these holders, where their badges still are right."""
     for serial in serials:
         holder = attendees.attendee(db, serial)
@@ -217,7 +213,7 @@ def forget_unchanged(db: sqlite3.Connection, event: Event, serials: Sequence[int
             db.execute("DELETE FROM changed_holder WHERE serial = ?", (serial,))
 
 
-def current_badge(db: sqlite3.Connection, serial: int) -> Badge:
+def current_badge(db: Connection, serial: int) -> Badge:
     """The newest issue. Raises UnknownAttendeeError or NoBadgeError."""
     row = db.execute(
         f"{_SELECT} WHERE serial = ? ORDER BY issue DESC LIMIT 1", (serial,)
@@ -228,13 +224,13 @@ def current_badge(db: sqlite3.Connection, serial: int) -> Badge:
     return Badge(*row)
 
 
-def badges_of(db: sqlite3.Connection, serial: int) -> list[Badge]:
+def badges_of(db: Connection, serial: int) -> list[Badge]:
     """Every issue of an attendee's badge, oldest first."""
     rows = db.execute(f"{_SELECT} WHERE serial = ? ORDER BY issue", (serial,))
     return [Badge(*row) for row in rows]
 
 
-def current_badges(db: sqlite3.Connection, serials: Sequence[int] | None = None) -> list[Badge]:
+def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list[Badge]:
     """The newest badge of each attendee who is not revoked, in the order of their names.
 
     `serials` in their own order instead; raises as `current_badge` does.
@@ -249,7 +245,7 @@ def current_badges(db: sqlite3.Connection, serials: Sequence[int] | None = None)
     return [Badge(*row) for row in rows]
 
 
-def card(db: sqlite3.Connection, event: Event, badge: Badge) -> Card:
+def card(db: Connection, event: Event, badge: Badge) -> Card:
     """What is printed of a badge. Raises UnknownAttendeeError."""
     holder = attendees.attendee(db, badge.serial)
     category = next(one for one in store.categories(db) if one.code == holder.category)
@@ -269,7 +265,7 @@ def card(db: sqlite3.Connection, event: Event, badge: Badge) -> Card:
     )
 
 
-def names_after(db: sqlite3.Connection, after: int, limit: int) -> wire.NamesPage:
+def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
     """Sealed names of badges after names row `after`, at most `limit` of them."""
     rows = db.execute(
         "SELECT names_row, lookup, sealed FROM badge WHERE names_row > ? ORDER BY names_row"
@@ -287,7 +283,7 @@ _WITHOUT_BADGE = (
 )
 
 
-def _without_badge(db: sqlite3.Connection, limit: int | None) -> list[Attendee]:
+def _without_badge(db: Connection, limit: int | None) -> list[Attendee]:
     rows = db.execute(
         f"{attendees.SELECT} WHERE {_WITHOUT_BADGE} ORDER BY a.serial LIMIT ?",
         (-1 if limit is None else limit,),
@@ -328,12 +324,12 @@ def _holder_name(holder: Attendee) -> wire.HolderName:
     return wire.HolderName(holder.name, holder.organisation, country_name(holder.country))
 
 
-def _newest_names_row(db: sqlite3.Connection) -> int:
+def _newest_names_row(db: Connection) -> int:
     (newest,) = db.execute("SELECT COALESCE(MAX(names_row), 0) FROM badge").fetchone()
     return int(newest)
 
 
-def _set_revoked(db: sqlite3.Connection, serial: int, at: int | None) -> None:
+def _set_revoked(db: Connection, serial: int, at: int | None) -> None:
     before = attendees.attendee(db, serial)
     if (before.revoked_at is None) == (at is None):
         raise IssuingError(f"This badge is {'not ' if at is None else ''}revoked already.")
@@ -341,11 +337,11 @@ def _set_revoked(db: sqlite3.Connection, serial: int, at: int | None) -> None:
     _publish_holder(db, serial)
 
 
-def _publish_holder(db: sqlite3.Connection, serial: int) -> None:
+def _publish_holder(db: Connection, serial: int) -> None:
     hub.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
 
 
-def _zones(db: sqlite3.Connection, bits: int) -> tuple[str, ...]:
+def _zones(db: Connection, bits: int) -> tuple[str, ...]:
     """Codes of the zones that are open to a holder; none where all are."""
     known = store.zones(db)
     granted = tuple(code for code, bit in known.items() if bits >> bit & 1)

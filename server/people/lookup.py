@@ -4,20 +4,19 @@ That somebody asked goes into the entry log, with how many answers there were; w
 is kept nowhere.
 """
 
-import sqlite3
-
 from badges.places.pool import KioskKey
 from badges.wire.supervisor import PEOPLE_MAX, Found, PersonFacts
 from badges.wire.wire import HolderName
 from server.entry_log import entry_log
 from server.people import search
 from server.people.attendees import whole_name
+from server.storage.connection import Connection, Row
 
 LOOKUPS_MAX = 30  # by one kiosk within `WINDOW_MS`
 WINDOW_MS = 10 * 60_000
 
 
-def look_up(db: sqlite3.Connection, text: str) -> Found:
+def look_up(db: Connection, text: str) -> Found:
     """People with a badge in whose name and organisation every word of `text` is found, whatever
     its case, its accents and the order.
     """
@@ -37,7 +36,7 @@ def look_up(db: sqlite3.Connection, text: str) -> Found:
     return Found([_person(row) for row in rows[:PEOPLE_MAX]], more=len(rows) > PEOPLE_MAX)
 
 
-def note(db: sqlite3.Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) -> None:
+def note(db: Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) -> None:
     """That a supervisor asked, and got so many answers."""
     name, generation = kiosk
     subject: dict[str, str | int | None] = {
@@ -48,7 +47,7 @@ def note(db: sqlite3.Connection, kiosk: KioskKey, answers: int, *, by: str, now:
     entry_log.act(db, by, "people_looked_up", subject, now)
 
 
-def _person(row: sqlite3.Row) -> PersonFacts:
+def _person(row: Row) -> PersonFacts:
     return PersonFacts(
         serial=row[0],
         issue=row[1],

@@ -7,8 +7,9 @@ and more than doubles the file. Triggers note whose words have changed, and whoe
 calls `fold`.
 """
 
-import sqlite3
 import unicodedata
+
+from server.storage.connection import Connection
 
 SEARCH_CHARS_MAX = 100
 
@@ -33,7 +34,7 @@ def words(text: str) -> list[str]:
     return list(dict.fromkeys(folded(text[:SEARCH_CHARS_MAX]).split()))
 
 
-def fold(db: sqlite3.Connection) -> None:
+def fold(db: Connection) -> None:
     """Keep the folded words of everybody who is new or has changed, in the caller's transaction."""
     due = db.execute(
         f"SELECT a.serial, {_NAMES}, {_CONTACT} FROM search_due JOIN attendee a USING (serial)"
@@ -47,7 +48,7 @@ def fold(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM search_due")
 
 
-def is_due(db: sqlite3.Connection) -> bool:
+def is_due(db: Connection) -> bool:
     """Whether somebody's words are still to be folded."""
     return db.execute("SELECT 1 FROM search_due LIMIT 1").fetchone() is not None
 

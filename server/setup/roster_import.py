@@ -6,7 +6,6 @@ Category, days and zones are always the file's. What would change who somebody i
 them, is asked first: `server.setup.roster_match` finds it.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ from server.people.attendees import (
     whole_name,
 )
 from server.setup.roster_match import ImportAnswers, Match, Person, load_people
+from server.storage.connection import Connection
 
 __all__ = [
     "Attendee", "AttendeeError", "ImportAnswers", "ImportPlan", "ImportResult",
@@ -99,7 +99,7 @@ class ImportResult:
 
 
 def import_roster(
-    db: sqlite3.Connection,
+    db: Connection,
     roster: Roster,
     *,
     skip_bad: bool,
@@ -118,7 +118,7 @@ def import_roster(
 
 
 def plan_import(
-    db: sqlite3.Connection,
+    db: Connection,
     roster: Roster,
     answers: ImportAnswers,
     skip_bad: bool,
@@ -158,7 +158,7 @@ class ImportPlan:
         """Whether somebody who is there already is changed or revoked."""
         return bool(self.updated or self.revoke)
 
-    def write(self, db: sqlite3.Connection, by: str) -> None:
+    def write(self, db: Connection, by: str) -> None:
         """Write all of it. Raises RosterRefusedError or RosterChangedError."""
         if self.refused:
             raise RosterRefusedError(self.result)
@@ -171,7 +171,7 @@ class ImportPlan:
         finally:
             db.execute(f"PRAGMA cache_size = {cache}")
 
-    def _write(self, db: sqlite3.Connection, by: str) -> None:
+    def _write(self, db: Connection, by: str) -> None:
         for columns, rows in self.updated.items():
             if "external_id" in columns:  # which may move from one of them to another
                 ids = [row[-1:] for row in rows]
@@ -204,7 +204,7 @@ class ImportPlan:
             entry_log.act(db, by, "roster_imported", counts, self.now)
 
 
-def _acts_since(db: sqlite3.Connection, number: int) -> set[str]:
+def _acts_since(db: Connection, number: int) -> set[str]:
     """The kinds of admin acts since the log had acts up to `number`."""
     rows = db.execute(
         "SELECT DISTINCT json_extract(CAST(body AS TEXT), '$.act') FROM leaf"
@@ -223,7 +223,7 @@ class _Planner:
 
     def __init__(
         self,
-        db: sqlite3.Connection,
+        db: Connection,
         roster: Roster,
         answers: ImportAnswers,
         random: Random,
@@ -347,7 +347,7 @@ class _Planner:
             self._needs_reissue.add(person.serial)
 
 
-def _codes(db: sqlite3.Connection, table: str, key: str) -> dict[str, int]:
+def _codes(db: Connection, table: str, key: str) -> dict[str, int]:
     return dict(db.execute(f"SELECT code, {key} FROM {table}").fetchall())
 
 

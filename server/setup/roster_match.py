@@ -5,7 +5,6 @@ has a row of their own further down. What is left may be a new person, or a know
 name, address or id: that is for the organiser to say.
 """
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from badges.roster.problems import shown
 from badges.roster.reader import Finding, Problem, RosterRow
 from badges.roster.same_name import name_key
 from server.people.attendees import whole_name
+from server.storage.connection import Connection
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Person:
         return str(self.values[5])
 
 
-def load_people(db: sqlite3.Connection) -> dict[int, Person]:
+def load_people(db: Connection) -> dict[int, Person]:
     """Everybody, by serial."""
     desk = {
         row[0]

@@ -3,7 +3,6 @@
 Read from the event as an import leaves it, so that doors and halls of several files count together.
 """
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -13,12 +12,13 @@ from zoneinfo import ZoneInfo
 from server.event.directory import day_starts
 from server.event.settings import EventSettings
 from server.setup.venue_plan import Venue
+from server.storage.connection import Connection
 from server.venue import nesting
 
 TOLD_MAX = 5  # sessions at the same time as one other
 
 
-def advice(db: sqlite3.Connection, venue: Venue, settings: EventSettings) -> list[str]:
+def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
     """A sentence for each such thing, with the row of `venue`'s file where it has one."""
     found = _Advice(db, venue, settings)
     checks: tuple[Callable[[], Iterable[str]], ...] = (
@@ -32,7 +32,7 @@ def advice(db: sqlite3.Connection, venue: Venue, settings: EventSettings) -> lis
 
 
 class _Advice:
-    def __init__(self, db: sqlite3.Connection, venue: Venue, settings: EventSettings) -> None:
+    def __init__(self, db: Connection, venue: Venue, settings: EventSettings) -> None:
         self.db = db
         self.venue = venue
         self.settings = settings

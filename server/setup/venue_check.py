@@ -1,15 +1,15 @@
 """What a venue file speaks of must be in the file or the event: all that is not, named at once."""
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
 from server.setup.venue_plan import CategoryChoice, Venue
+from server.storage.connection import Connection
 
 
 class VenueCheck:
     """A venue beside the event that is to take it over."""
 
-    def __init__(self, db: sqlite3.Connection, venue: Venue) -> None:
+    def __init__(self, db: Connection, venue: Venue) -> None:
         self.db = db
         self.venue = venue
         self.halls = self._codes("hall") | {plan.code for plan in venue.halls}

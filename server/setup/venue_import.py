@@ -3,7 +3,6 @@
 What the file has is added or changed, by code. What it no longer has stays: scans speak of it.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from server.feed import hub
 from server.occupancy import grants, nesting_accounts
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import CategoryChoice, HallPlan, SessionPlan, Venue, VenueError
+from server.storage.connection import Connection
 from server.storage.localized import names_text
 from server.storage.tables import tables
 from server.venue.categories import put_category
@@ -37,7 +37,7 @@ class ImportedVenue:
         return bool(self.added or self.updated)
 
 
-def import_venue(db: sqlite3.Connection, venue: Venue, *, by: str, now: int) -> ImportedVenue:
+def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> ImportedVenue:
     """Add and change what `venue` has. Raises VenueError, with nothing changed.
 
     `db` is in a transaction. Kiosks hear of it only if something changed.
@@ -65,7 +65,7 @@ _KINDS = ("categories", "zones", "halls", "doors", "sessions")
 
 
 class _Import:
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         self.db = db
         self.tables = tables(db)
         self.result = ImportedVenue()
@@ -185,7 +185,7 @@ class _Import:
         return (row, *admitted, *_pairs(self.db, "session_guest", "session_id", row[0]))
 
 
-def _pairs(db: sqlite3.Connection, table: str, key: str, number: int) -> Iterator[tuple[Any, ...]]:
+def _pairs(db: Connection, table: str, key: str, number: int) -> Iterator[tuple[Any, ...]]:
     rows = db.execute(f"SELECT * FROM {table} WHERE {key} = ? ORDER BY 1, 2", (number,))
     return (tuple(row) for row in rows)
 
@@ -218,9 +218,7 @@ def _session_values(plan: SessionPlan, hall_id: int) -> dict[str, Any]:
     }
 
 
-def put_guests(
-    db: sqlite3.Connection, session_id: int, names: Iterable[str], *, invited: bool
-) -> None:
+def put_guests(db: Connection, session_id: int, names: Iterable[str], *, invited: bool) -> None:
     """Invite attendees to a session, or refuse them; each by external id or e-mail."""
     for name in names:
         db.execute(

@@ -6,14 +6,15 @@ accounts lie between. What is done on the command line ties nobody: that needs t
 """
 
 import json
-import sqlite3
+
+from server.storage.connection import Connection
 
 TIE_MS = 24 * 3_600_000
 # Acts after which `by` may have the account of `user`.
 _TIES = frozenset({"user_added", "user_enabled", "role_set", "password_set"})
 
 
-def apart_from(db: sqlite3.Connection, first: str, second: str, now: int) -> int | None:
+def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
     """From when on two accounts (`user:1`) count as two people's; None where they do now."""
     if first == second:
         return now + TIE_MS
@@ -31,7 +32,7 @@ def apart_from(db: sqlite3.Connection, first: str, second: str, now: int) -> int
     return None
 
 
-def _ties(db: sqlite3.Connection, now: int) -> list[tuple[int, str, str]]:
+def _ties(db: Connection, now: int) -> list[tuple[int, str, str]]:
     """The last day's, the newest first: when, by whom, on whose account."""
     rows = db.execute(  # the index of acts has no scans, and must be told so
         "SELECT at, body FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND at > ?",

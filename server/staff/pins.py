@@ -4,12 +4,11 @@ A kiosk holds argon2id hashes alone. Six digits are a million guesses: a stolen 
 find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
 """
 
-import sqlite3
-
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import hub
 from server.staff.users import HASHER, AccountError, user
+from server.storage.connection import Connection
 
 PIN_DIGITS = (6, 12)
 ROLES = ("supervisor", "admin")
@@ -26,7 +25,7 @@ def hash_pin(pin: str) -> str:
     return HASHER.hash(pin)
 
 
-def set_pin(db: sqlite3.Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
+def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
     """Let a user act at the doors; kiosks hear of it. Raises AccountError."""
     found = user(db, user_id)
     if found.role not in ROLES or found.disabled:
@@ -36,7 +35,7 @@ def set_pin(db: sqlite3.Connection, user_id: int, pin_hash: str, *, by: str, now
     entry_log.act(db, by, "pin_set", {"user": user_id}, now)
 
 
-def remove_pin(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """End a user's word at the doors. Raises AccountError where there is no such user."""
     user(db, user_id)
     db.execute("UPDATE user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
@@ -44,7 +43,7 @@ def remove_pin(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> No
     entry_log.act(db, by, "pin_removed", {"user": user_id}, now)
 
 
-def supervisors(db: sqlite3.Connection) -> list[wire.SupervisorFacts]:
+def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
     """Who may act at a door, by name."""
     rows = db.execute(
         "SELECT user_id, name, pin_hash FROM user WHERE pin_hash IS NOT NULL"
@@ -54,7 +53,7 @@ def supervisors(db: sqlite3.Connection) -> list[wire.SupervisorFacts]:
     return [wire.SupervisorFacts(*row) for row in rows]
 
 
-def has_pin(db: sqlite3.Connection) -> frozenset[int]:
+def has_pin(db: Connection) -> frozenset[int]:
     """The users with a PIN."""
     rows = db.execute("SELECT user_id FROM user WHERE pin_hash IS NOT NULL")
     return frozenset(row[0] for row in rows)

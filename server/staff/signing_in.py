@@ -6,7 +6,6 @@ their own, so that strangers who guess at an account can't keep its user out (do
 
 import hashlib
 import os
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from server.entry_log import entry_log
 from server.staff import users
 from server.staff.guesses import BusyError, Guesses, Key, Limit, WaitError
 from server.staff.users import SignInError, User
+from server.storage.connection import Connection
 from server.storage.database import Database
 
 __all__ = ["Attempt", "BusyError", "SignedIn", "WaitError", "sign_in", "strangers_wait"]
@@ -91,7 +91,7 @@ def sign_in(
         device = random(DEVICE_BYTES).hex()
     renewed = users.renewed(found, attempt.password)
 
-    def step(db: sqlite3.Connection) -> None:
+    def step(db: Connection) -> None:
         users.sign_out(db, attempt.session)
         users.open_session(db, found, renewed, token, now)
         for mark in (_device_mark(device), _address_mark(attempt.address)):
@@ -165,7 +165,7 @@ def _known(database: Database, user_id: int, now: int) -> frozenset[bytes]:
     return frozenset(row[0] for row in rows)
 
 
-def _remember(db: sqlite3.Connection, user_id: int, mark: bytes, now: int) -> None:
+def _remember(db: Connection, user_id: int, mark: bytes, now: int) -> None:
     db.execute("INSERT OR REPLACE INTO known_device VALUES (?, ?, ?)", (user_id, mark, now))
     db.execute(
         "DELETE FROM known_device WHERE user_id = ? AND mark NOT IN"

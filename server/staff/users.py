@@ -18,6 +18,7 @@ from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import hub
 from server.staff import passwords
+from server.storage.connection import Connection, Row
 from server.storage.database import Database, DiskError
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
@@ -101,7 +102,7 @@ def hash_password(password: str) -> str:
 
 
 def add_user(
-    db: sqlite3.Connection,
+    db: Connection,
     name: str,
     role: str,
     password_hash: str,
@@ -129,13 +130,13 @@ def add_user(
     return User(user_id, name, role, must_change=first)
 
 
-def users(db: sqlite3.Connection) -> list[User]:
+def users(db: Connection) -> list[User]:
     """All users, by name."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM user ORDER BY name")
     return [_user(row) for row in rows]
 
 
-def user(db: sqlite3.Connection, user_id: int) -> User:
+def user(db: Connection, user_id: int) -> User:
     """Raises AccountError where there is none."""
     row = db.execute(f"SELECT {_COLUMNS} FROM user WHERE user_id = ?", (user_id,)).fetchone()
     if row is None:
@@ -144,7 +145,7 @@ def user(db: sqlite3.Connection, user_id: int) -> User:
 
 
 def set_password(
-    db: sqlite3.Connection,
+    db: Connection,
     user_id: int,
     password_hash: str,
     *,
@@ -167,7 +168,7 @@ def set_password(
 
 
 def change_password(
-    db: sqlite3.Connection, before: Stored, password_hash: str, token: str, *, now: int
+    db: Connection, before: Stored, password_hash: str, token: str, *, now: int
 ) -> None:
     """Take the password that a user has chosen: all their sessions end, and one of `token` begins.
 
@@ -186,14 +187,14 @@ def change_password(
     entry_log.act(db, before.user.by, "password_changed", {"user": user_id}, now)
 
 
-def unlock(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """Let a user sign in for a while from anywhere, however often strangers have guessed."""
     user(db, user_id)
     db.execute("UPDATE user SET unlocked_at = ? WHERE user_id = ?", (now, user_id))
     entry_log.act(db, by, "user_unlocked", {"user": user_id}, now)
 
 
-def set_role(db: sqlite3.Connection, user_id: int, role: str, *, by: str, now: int) -> None:
+def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> None:
     """Raises AccountError where the last admin would be lost."""
     _check_role(role)
     before = user(db, user_id)
@@ -204,7 +205,7 @@ def set_role(db: sqlite3.Connection, user_id: int, role: str, *, by: str, now: i
     entry_log.act(db, by, "role_set", {"user": user_id, "role": role}, now)
 
 
-def disable_user(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+def disable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """Shut a user out, here and at the doors, whose PIN is gone for good; the user's sessions end.
 
     Raises AccountError for the last admin.
@@ -216,7 +217,7 @@ def disable_user(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> 
     entry_log.act(db, by, "user_disabled", {"user": user_id}, now)
 
 
-def enable_user(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+def enable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """Let a disabled user in again."""
     user(db, user_id)
     db.execute("UPDATE user SET disabled_at = NULL WHERE user_id = ?", (user_id,))
@@ -234,7 +235,7 @@ def sign_in(
     token = random(TOKEN_BYTES).hex()
     fresh = renewed(found, password)
 
-    def step(db: sqlite3.Connection) -> None:
+    def step(db: Connection) -> None:
         open_session(db, found, fresh, token, now)
         entry_log.act(db, found.user.by, "signed_in", {"user": found.user.user_id}, now)
 
@@ -242,9 +243,7 @@ def sign_in(
     return found.user, token
 
 
-def open_session(
-    db: sqlite3.Connection, found: Stored, password_hash: str, token: str, now: int
-) -> None:
+def open_session(db: Connection, found: Stored, password_hash: str, token: str, now: int) -> None:
     """Begin a session of a user whose password was right, and sweep those that are over.
 
     `password_hash` takes the place of the stored one where that is older.
@@ -321,24 +320,24 @@ def session_user(database: Database, token: str, *, now: int) -> User:
     return _user(row)
 
 
-def sign_out(db: sqlite3.Connection, token: str) -> None:
+def sign_out(db: Connection, token: str) -> None:
     """End one session."""
     db.execute("DELETE FROM web_session WHERE token_hash = ?", (_token_hash(token),))
 
 
-def leave(db: sqlite3.Connection, token: str, who: User | None, *, now: int) -> None:
+def leave(db: Connection, token: str, who: User | None, *, now: int) -> None:
     """End one session because its user says so; `who` is None where it had ended already."""
     sign_out(db, token)
     if who is not None:
         entry_log.act(db, who.by, "signed_out", {"user": who.user_id}, now)
 
 
-def end_sessions(db: sqlite3.Connection, user_id: int) -> int:
+def end_sessions(db: Connection, user_id: int) -> int:
     """End all sessions of a user; how many."""
     return db.execute("DELETE FROM web_session WHERE user_id = ?", (user_id,)).rowcount
 
 
-def sessions(db: sqlite3.Connection, user_id: int, token: str, *, now: int) -> list[WebSession]:
+def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebSession]:
     """The live sessions of a user, the newest first; `token` is the one that asks."""
     rows = db.execute(
         "SELECT created_at, seen_at, token_hash FROM web_session WHERE user_id = ?"
@@ -349,7 +348,7 @@ def sessions(db: sqlite3.Connection, user_id: int, token: str, *, now: int) -> l
     return [WebSession(row[0], row[1], row[2] == here) for row in rows]
 
 
-def end_other_sessions(db: sqlite3.Connection, user: User, token: str, *, now: int) -> int:
+def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
     """End all sessions of a user but that of `token`; how many."""
     ended = db.execute(
         "DELETE FROM web_session WHERE user_id = ? AND token_hash <> ?",
@@ -359,14 +358,14 @@ def end_other_sessions(db: sqlite3.Connection, user: User, token: str, *, now: i
     return ended
 
 
-def sign_everywhere_out(db: sqlite3.Connection, user_id: int, *, by: str, now: int) -> None:
+def sign_everywhere_out(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """End all sessions of a user, by an admin's word. Raises AccountError."""
     user(db, user_id)
     ended = end_sessions(db, user_id)
     entry_log.act(db, by, "sessions_ended", {"user": user_id, "count": ended}, now)
 
 
-def is_confirmed(db: sqlite3.Connection, token: str, *, now: int) -> bool:
+def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
     """Whether the session's user has typed their password lately."""
     row = db.execute(
         "SELECT confirmed_at FROM web_session WHERE token_hash = ?", (_token_hash(token),)
@@ -374,7 +373,7 @@ def is_confirmed(db: sqlite3.Connection, token: str, *, now: int) -> bool:
     return row is not None and 0 <= now - row[0] < CONFIRMED_MS
 
 
-def confirm(db: sqlite3.Connection, token: str, new_token: str, *, now: int) -> None:
+def confirm(db: Connection, token: str, new_token: str, *, now: int) -> None:
     """The session's user has typed their password again: the session goes on under a new token."""
     db.execute(
         "UPDATE web_session SET token_hash = ?, confirmed_at = ? WHERE token_hash = ?",
@@ -389,7 +388,7 @@ def _verified(database: Database, name: str, password: str) -> Stored:
     return found
 
 
-def _user(row: sqlite3.Row) -> User:
+def _user(row: Row) -> User:
     return User(
         row["user_id"],
         row["name"],
@@ -405,7 +404,7 @@ def _check_role(role: str) -> None:
         raise AccountError(f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
 
 
-def _keep_an_admin(db: sqlite3.Connection, leaving: User) -> None:
+def _keep_an_admin(db: Connection, leaving: User) -> None:
     (others,) = db.execute(
         "SELECT COUNT(*) FROM user WHERE role = 'admin' AND disabled_at IS NULL AND user_id <> ?",
         (leaving.user_id,),
@@ -414,7 +413,7 @@ def _keep_an_admin(db: sqlite3.Connection, leaving: User) -> None:
         raise AccountError("This is the last admin; make another one first.")
 
 
-def _tell_doors(db: sqlite3.Connection, user_id: int) -> None:
+def _tell_doors(db: Connection, user_id: int) -> None:
     """Where the user has a PIN, kiosks must hear whether it still counts."""
     query = "SELECT 1 FROM user WHERE user_id = ? AND pin_hash IS NOT NULL"
     if db.execute(query, (user_id,)).fetchone():

@@ -7,7 +7,10 @@ import sqlite3
 
 import sqlite_utils
 
+from server.storage.connection import Connection
 
-def tables(db: sqlite3.Connection) -> sqlite_utils.Database:
+
+def tables(db: Connection) -> sqlite_utils.Database:
     """`db` through sqlite-utils, without plugins that others may have installed."""
+    assert isinstance(db, sqlite3.Connection)
     return sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)

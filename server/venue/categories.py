@@ -1,13 +1,12 @@
 """How a category is stored. The ones that every event begins with are badges/categories.py."""
 
-import sqlite3
-
 from badges.categories import DEFAULT_CATEGORIES as DEFAULT_CATEGORIES
 from badges.categories import CategoryPlan as CategoryPlan
+from server.storage.connection import Connection
 from server.storage.localized import names_text
 
 
-def put_category(db: sqlite3.Connection, plan: CategoryPlan) -> None:
+def put_category(db: Connection, plan: CategoryPlan) -> None:
     """Add a category, or change the one with this code number."""
     db.execute(
         "INSERT INTO category (category, code, names, letter, colour) VALUES (?, ?, ?, ?, ?)"

@@ -5,8 +5,9 @@ Where a door leads from is a fact of the building, in the venue file. Nothing he
 known of a holder, for a badge may be copied.
 """
 
-import sqlite3
 from collections.abc import Mapping
+
+from server.storage.connection import Connection
 
 
 def outer_halls(
@@ -25,7 +26,7 @@ def outer_halls(
     return tuple(around[: around.index(come_from)] if come_from in around else around)
 
 
-def parents_of(db: sqlite3.Connection) -> dict[int, int | None]:
+def parents_of(db: Connection) -> dict[int, int | None]:
     """The hall around each hall."""
     return dict(db.execute("SELECT hall_id, parent_id FROM hall").fetchall())
 
@@ -35,9 +36,7 @@ def inside(parents: Mapping[int, int | None], hall: int) -> list[int]:
     return sorted(one for one in parents if hall in outer_halls(one, parents, None))
 
 
-def outer_by_door(
-    db: sqlite3.Connection, parents: Mapping[int, int | None]
-) -> dict[int, tuple[int, ...]]:
+def outer_by_door(db: Connection, parents: Mapping[int, int | None]) -> dict[int, tuple[int, ...]]:
     """`outer_halls` of each door that leads into any."""
     rows = db.execute(
         "SELECT d.door_id, d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
@@ -46,7 +45,7 @@ def outer_by_door(
     return {door: outer for door, outer in found.items() if outer}
 
 
-def outer_of(db: sqlite3.Connection, door_id: int) -> tuple[int, ...]:
+def outer_of(db: Connection, door_id: int) -> tuple[int, ...]:
     """`outer_halls` of one door; empty where there is no such door."""
     row = db.execute(
         "SELECT d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
@@ -56,13 +55,13 @@ def outer_of(db: sqlite3.Connection, door_id: int) -> tuple[int, ...]:
     return () if row is None else outer_halls(row[0], parents_of(db), row[1])
 
 
-def halls_of(db: sqlite3.Connection, door_id: int) -> tuple[int, ...]:
+def halls_of(db: Connection, door_id: int) -> tuple[int, ...]:
     """Every hall in which an entry at the door counts, its own first."""
     row = db.execute("SELECT hall_id FROM door WHERE door_id = ?", (door_id,)).fetchone()
     return () if row is None else (row[0], *outer_of(db, door_id))
 
 
-def unsaid(db: sqlite3.Connection) -> frozenset[int]:
+def unsaid(db: Connection) -> frozenset[int]:
     """Doors of which nobody has said where they lead from. They count as leading from outside."""
     rows = db.execute(
         "SELECT d.door_id FROM door d LEFT JOIN door_from f USING (door_id) WHERE f.said IS NOT 1"

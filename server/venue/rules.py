@@ -6,13 +6,13 @@ Triggers move `rules_version` with every change of what is read here, whoever ma
 version is what stands under it, in whichever transaction, also after one was rolled back.
 """
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from badges.admission.facts import AntiPassback, Exits, Hall, Session
+from server.storage.connection import Connection
 from server.venue import nesting
 
 SESSIONS_MAX = 8  # that a decision looks at: those that admit now, and the next ones
@@ -47,7 +47,7 @@ class Rules:
 _kept: Rules | None = None
 
 
-def rules(db: sqlite3.Connection) -> Rules:
+def rules(db: Connection) -> Rules:
     """The rules as this transaction sees them; `db` must be in one."""
     global _kept
     row = db.execute("SELECT value FROM setting WHERE key = 'rules_version'").fetchone()
@@ -58,7 +58,7 @@ def rules(db: sqlite3.Connection) -> Rules:
     return kept
 
 
-def _read(db: sqlite3.Connection, version: str | None) -> Rules:
+def _read(db: Connection, version: str | None) -> Rules:
     rows = db.execute(
         "SELECT hall_id, parent_id, code, zones, sessions_only, anti_passback, exits, leaving,"
         " walk_s FROM hall"
@@ -118,7 +118,7 @@ def _lineage(parents: Mapping[int, int | None]) -> dict[int, frozenset[int]]:
     return found
 
 
-def _programmes(db: sqlite3.Connection) -> dict[int, tuple[Session, ...]]:
+def _programmes(db: Connection) -> dict[int, tuple[Session, ...]]:
     admitted = _categories(db, "SELECT session_id, category FROM session_category")
     found: dict[int, list[Session]] = defaultdict(list)
     for session_id, hall_id, code, opens_at, closes_at in db.execute(
@@ -130,7 +130,7 @@ def _programmes(db: sqlite3.Connection) -> dict[int, tuple[Session, ...]]:
     return {hall_id: tuple(sessions) for hall_id, sessions in found.items()}
 
 
-def _categories(db: sqlite3.Connection, query: str) -> defaultdict[int, frozenset[int]]:
+def _categories(db: Connection, query: str) -> defaultdict[int, frozenset[int]]:
     found: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
     for owner, category in db.execute(query):
         found[owner] |= {category}

@@ -3,7 +3,6 @@
 A venue comes from a file (`venue_file`, `venue_import`); a few things change on the day, here.
 """
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from server.occupancy.pools import UnknownHallError
 from server.setup.venue_file import read_venue
 from server.setup.venue_import import ImportedVenue, import_venue
 from server.setup.venue_plan import Venue, VenueError
+from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 from server.venue.categories import CategoryPlan
 
@@ -84,23 +84,23 @@ class DoorRow:
     from_id: int | None = None  # the hall around its own in which it begins; None: outside
 
 
-def categories(db: sqlite3.Connection) -> list[CategoryPlan]:
+def categories(db: Connection) -> list[CategoryPlan]:
     """All categories, by number."""
     rows = db.execute("SELECT category, code, names, letter, colour FROM category ORDER BY 1")
     return [CategoryPlan(row[0], row[1], names_of(row[2]), row[3], row[4]) for row in rows]
 
 
-def zones(db: sqlite3.Connection) -> dict[str, int]:
+def zones(db: Connection) -> dict[str, int]:
     """The bit of each zone group, by code."""
     return dict(db.execute("SELECT code, bit FROM zone ORDER BY bit").fetchall())
 
 
-def halls(db: sqlite3.Connection) -> list[HallRow]:
+def halls(db: Connection) -> list[HallRow]:
     """All halls, by code."""
     return [_hall(db, row) for row in db.execute("SELECT * FROM hall ORDER BY code").fetchall()]
 
 
-def hall(db: sqlite3.Connection, hall_id: int) -> HallRow:
+def hall(db: Connection, hall_id: int) -> HallRow:
     """Raises UnknownHallError."""
     row = db.execute("SELECT * FROM hall WHERE hall_id = ?", (hall_id,)).fetchone()
     if row is None:
@@ -108,12 +108,12 @@ def hall(db: sqlite3.Connection, hall_id: int) -> HallRow:
     return _hall(db, row)
 
 
-def doors(db: sqlite3.Connection) -> list[DoorRow]:
+def doors(db: Connection) -> list[DoorRow]:
     """All doors, by code."""
     return [_door(row) for row in db.execute(f"{_DOORS} ORDER BY code")]
 
 
-def door(db: sqlite3.Connection, door_id: int) -> DoorRow:
+def door(db: Connection, door_id: int) -> DoorRow:
     """Raises UnknownDoorError."""
     row = db.execute(f"{_DOORS} WHERE door_id = ?", (door_id,)).fetchone()
     if row is None:
@@ -121,13 +121,13 @@ def door(db: sqlite3.Connection, door_id: int) -> DoorRow:
     return _door(row)
 
 
-def door_hall(db: sqlite3.Connection, door_id: int) -> int:
+def door_hall(db: Connection, door_id: int) -> int:
     """The hall that the door opens. Raises UnknownDoorError."""
     return door(db, door_id).hall_id
 
 
 def sessions(
-    db: sqlite3.Connection, hall_id: int | None = None, after: int | None = None
+    db: Connection, hall_id: int | None = None, after: int | None = None
 ) -> list[SessionRow]:
     """Sessions, soonest first; of one hall, or those that still admit after an instant."""
     rows = db.execute(
@@ -139,7 +139,7 @@ def sessions(
     return [_session(row, admitted) for row in rows]
 
 
-def programme_for(db: sqlite3.Connection, serial: int) -> list[SessionRow]:
+def programme_for(db: Connection, serial: int) -> list[SessionRow]:
     """The sessions that the attendee may enter, by category or invitation; soonest first."""
     rows = db.execute(
         "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?1"
@@ -153,7 +153,7 @@ def programme_for(db: sqlite3.Connection, serial: int) -> list[SessionRow]:
     return [_session(row, admitted) for row in rows]
 
 
-def category_facts(db: sqlite3.Connection) -> list[wire.CategoryFacts]:
+def category_facts(db: Connection) -> list[wire.CategoryFacts]:
     """Categories as kiosks show them."""
     return [
         wire.CategoryFacts(one.code, one.key, one.names, one.letter, one.colour)
@@ -161,7 +161,7 @@ def category_facts(db: sqlite3.Connection) -> list[wire.CategoryFacts]:
     ]
 
 
-def hall_facts(db: sqlite3.Connection, hall_id: int) -> wire.HallFacts:
+def hall_facts(db: Connection, hall_id: int) -> wire.HallFacts:
     """A hall as its doors know it. Raises UnknownHallError."""
     row = hall(db, hall_id)
     facts: dict[str, Any] = {
@@ -179,14 +179,14 @@ def hall_facts(db: sqlite3.Connection, hall_id: int) -> wire.HallFacts:
     return wire.HallFacts(**facts)
 
 
-def door_facts(db: sqlite3.Connection, door_id: int) -> wire.DoorFacts:
+def door_facts(db: Connection, door_id: int) -> wire.DoorFacts:
     """Raises UnknownDoorError."""
     row = door(db, door_id)
     facts: dict[str, Any] = {"door": row.door_id, "names": row.names, "mode": row.mode}
     return wire.DoorFacts(**facts)
 
 
-def session_facts(db: sqlite3.Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
+def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
     """The hall's sessions that are not over, soonest first, with their guests' serials."""
     rows = sorted(sessions(db, hall_id, now), key=lambda row: (row.opens_at, row.session_id))
     guests: dict[tuple[int, int], list[int]] = {}
@@ -210,7 +210,7 @@ def session_facts(db: sqlite3.Connection, hall_id: int, now: int) -> list[wire.S
     ]
 
 
-def remove_session(db: sqlite3.Connection, session_id: int, *, by: str, now: int) -> None:
+def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> None:
     """Take a session off the programme. Raises UnknownSessionError."""
     row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
     if row is None:
@@ -221,7 +221,7 @@ def remove_session(db: sqlite3.Connection, session_id: int, *, by: str, now: int
     entry_log.act(db, by, "session_removed", {"session": session_id}, now)
 
 
-def _hall(db: sqlite3.Connection, row: sqlite3.Row) -> HallRow:
+def _hall(db: Connection, row: Row) -> HallRow:
     admitted = db.execute(
         "SELECT category FROM hall_category WHERE hall_id = ? ORDER BY 1", (row["hall_id"],)
     )
@@ -237,20 +237,20 @@ _DOORS = (
 )
 
 
-def _door(row: sqlite3.Row) -> DoorRow:
+def _door(row: Row) -> DoorRow:
     values = {key: row[key] for key in row.keys() if key != "names"}
     values["said"] = bool(values["said"])
     return DoorRow(**values, names=names_of(row["names"]))
 
 
-def _session_categories(db: sqlite3.Connection) -> Callable[[int], tuple[int, ...]]:
+def _session_categories(db: Connection) -> Callable[[int], tuple[int, ...]]:
     found: dict[int, list[int]] = {}
     for session_id, category in db.execute("SELECT * FROM session_category ORDER BY 1, 2"):
         found.setdefault(session_id, []).append(category)
     return lambda session_id: tuple(found.get(session_id, ()))
 
 
-def _session(row: sqlite3.Row, admitted: Callable[[int], tuple[int, ...]]) -> SessionRow:
+def _session(row: Row, admitted: Callable[[int], tuple[int, ...]]) -> SessionRow:
     values = {key: row[key] for key in row.keys() if key != "titles"}
     return SessionRow(
         **values, titles=names_of(row["titles"]), categories=admitted(row["session_id"])

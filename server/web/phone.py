@@ -3,7 +3,6 @@
 One page that needs nothing else once it is open.
 """
 
-import sqlite3
 from itertools import groupby
 
 from flask import Blueprint, Response, abort, current_app, render_template
@@ -12,6 +11,7 @@ from markupsafe import Markup
 from badges.printing.qr import symbol_svg
 from server.people import issuing
 from server.setup import roster_import
+from server.storage.connection import Connection
 from server.venue import store
 from server.web import auth
 from server.web.display import Clock
@@ -46,7 +46,7 @@ def badge(token: str) -> Response:
     return Response(page, headers=headers)
 
 
-def _open(db: sqlite3.Connection, token: str) -> issuing.Badge:
+def _open(db: Connection, token: str) -> issuing.Badge:
     """The badge that the link is for; 404 for any other text, 410 once it has been replaced."""
     event = services().event
     try:

@@ -1,6 +1,5 @@
 """One hall: how full it is by each door's account, and the safety officer's acts on it."""
 
-import sqlite3
 from collections.abc import Callable
 
 from flask import (
@@ -22,6 +21,7 @@ from server.occupancy.pools import UnknownHallError
 from server.setup.venue_plan import VenueError
 from server.staff import users
 from server.staff.guesses import BusyError
+from server.storage.connection import Connection
 from server.venue import nesting, store
 from server.web import auth
 from server.web.admin.forms import whole
@@ -151,7 +151,7 @@ def attest(hall_id: int) -> Response:
     )
 
 
-def _do(hall_id: int, step: Callable[[sqlite3.Connection], object], said: str) -> Response:
+def _do(hall_id: int, step: Callable[[Connection], object], said: str) -> Response:
     try:
         services().database.write(step)
     except UnknownHallError:
@@ -176,12 +176,12 @@ def _back(hall_id: int) -> Response:
     return redirect(url_for("admin.halls.show", hall_id=hall_id), 303)
 
 
-def _inner(db: sqlite3.Connection, hall_id: int) -> list[store.HallRow]:
+def _inner(db: Connection, hall_id: int) -> list[store.HallRow]:
     """The halls inside it."""
     return [store.hall(db, one) for one in nesting.inside(nesting.parents_of(db), hall_id)]
 
 
-def _hall(db: sqlite3.Connection, hall_id: int) -> store.HallRow:
+def _hall(db: Connection, hall_id: int) -> store.HallRow:
     try:
         return store.hall(db, hall_id)
     except UnknownHallError:

@@ -1,7 +1,6 @@
 """Kiosks: how they are, adding one by a one-time code, the six words, the end of one."""
 
 import os
-import sqlite3
 from collections.abc import Callable
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -10,6 +9,7 @@ from werkzeug.wrappers import Response
 from badges.printing.qr import symbol_svg
 from server.backup import critical_state
 from server.kiosks import registry
+from server.storage.connection import Connection
 from server.venue import store
 from server.web import auth
 from server.web.admin import kiosk_health
@@ -69,7 +69,7 @@ def confirm(kiosk: str) -> Response:
         return _back()
     seen = (request.form.get("generation", type=whole), request.form.get("words", ""))
 
-    def step(db: sqlite3.Connection) -> None:
+    def step(db: Connection) -> None:
         row = _row(db, kiosk)
         if (row.generation, row.words) != seen:
             abort(409)  # another device has shown a newer code since this page was made
@@ -100,14 +100,14 @@ def fence(kiosk: str) -> Response:
     )
 
 
-def _ending(step: Callable[[sqlite3.Connection], None], said: str) -> Response:
+def _ending(step: Callable[[Connection], None], said: str) -> Response:
     if request.form.get("confirm") != "yes":
         flash("Nothing was changed: tick the box to confirm.", "bad")
         return _back()
     return _do(step, said)
 
 
-def _do(step: Callable[[sqlite3.Connection], None], said: str) -> Response:
+def _do(step: Callable[[Connection], None], said: str) -> Response:
     try:
         services().database.write(step)
     except (registry.KioskError, critical_state.ActsError) as error:
@@ -121,7 +121,7 @@ def _back() -> Response:
     return redirect(url_for("admin.kiosks.show"), 303)
 
 
-def _row(db: sqlite3.Connection, kiosk: str) -> registry.KioskRow:
+def _row(db: Connection, kiosk: str) -> registry.KioskRow:
     """The kiosk in its newest generation."""
     for row in registry.kiosks(db):
         if row.kiosk == kiosk:

@@ -1,6 +1,5 @@
 """Attendees: find one, see their badge and scans, print the card, replace, revoke."""
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from server.ledger import entries
 from server.occupancy import copies, stays
 from server.people import issuing
 from server.setup import roster_import
+from server.storage.connection import Connection
 from server.venue import store
 from server.venue.categories import CategoryPlan
 from server.web import auth
@@ -125,7 +125,7 @@ def reissue(number: str) -> AnyResponse:
     here, by = services(), auth.actor()
     seen = request.form.get("issue", type=whole)
 
-    def step(db: sqlite3.Connection) -> int:
+    def step(db: Connection) -> int:
         if roster_import.attendee(db, serial).issue != seen:
             raise OvertakenError
         return issuing.reissue(db, here.event, serial, reason=reason, now=here.now(), by=by).issue

@@ -1,12 +1,12 @@
 """Users: who may use these pages, in which role, and who may act at the doors with a PIN."""
 
-import sqlite3
 from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from server.staff import pins, signing_in, users
+from server.storage.connection import Connection
 from server.web import auth
 from server.web.admin.sign_in import guesses
 from server.web.services import services
@@ -143,7 +143,7 @@ def no_pin(user_id: int) -> Response:
     )
 
 
-def _do(step: Callable[[sqlite3.Connection], None], said: str) -> Response:
+def _do(step: Callable[[Connection], None], said: str) -> Response:
     try:
         services().database.write(step)
     except users.AccountError as error:

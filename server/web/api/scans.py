@@ -7,7 +7,6 @@ logged can be used again. Messages are badges.wire; errors have its one shape.
 
 import base64
 import binascii
-import sqlite3
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, current_app, g, request
@@ -24,6 +23,7 @@ from server.feed.subscription import CursorGoneError
 from server.kiosks import registry, snapshot
 from server.ledger import ingest
 from server.people import issuing
+from server.storage.connection import Connection
 from server.venue import nesting, store
 from server.web.app import BACKUPS
 from server.web.lanes import Lanes, Proof, read_stamp
@@ -103,7 +103,7 @@ def replica() -> Response:
     here = services()
     signed = read_signature()
 
-    def step(db: sqlite3.Connection) -> wire.Snapshot:
+    def step(db: Connection) -> wire.Snapshot:
         now = here.now()
         caller = verified(db, signed, now, at_work=True)
         return snapshot.snapshot(
@@ -169,7 +169,7 @@ def scans() -> Response:
     if long:  # counted in its turn: the kiosk's next request may overtake it
         here.database.write(lambda db: verified(db, signed, here.now()))
 
-    def step(db: sqlite3.Connection) -> tuple[ingest.Sender, ingest.Ingested, tuple[int, int]]:
+    def step(db: Connection) -> tuple[ingest.Sender, ingest.Ingested, tuple[int, int]]:
         now = here.now()
         caller = _known(db, signed) if long else verified(db, signed, now)
         set_back.judge(db, here.event, here.log, caller.sender, batch)
@@ -218,7 +218,7 @@ def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> S
     backups = current_app.extensions.get(BACKUPS)
     kept = [] if backups is None else backups.kept_acts()
 
-    def step(db: sqlite3.Connection) -> int | None:
+    def step(db: Connection) -> int | None:
         sender = _known(db, signed).sender
         return set_back.renew(db, here.event, here.log, sender, batch, kept, here.now())
 
@@ -244,7 +244,7 @@ def read_signature(body: bytes = b"") -> Signed:
     return Signed(stamp, message, signature, None, address(), here)
 
 
-def verified(db: sqlite3.Connection, signed: Signed, now: int, *, at_work: bool = False) -> Caller:
+def verified(db: Connection, signed: Signed, now: int, *, at_work: bool = False) -> Caller:
     """The kiosk whose signature the request bears; its counter is kept. Raises ApiError."""
     caller = _known(db, signed)
     sender = caller.sender
@@ -262,7 +262,7 @@ def verified(db: sqlite3.Connection, signed: Signed, now: int, *, at_work: bool 
     return caller
 
 
-def _known(db: sqlite3.Connection, signed: Signed) -> Caller:
+def _known(db: Connection, signed: Signed) -> Caller:
     """The kiosk that the request names. Raises ApiError."""
     known = registry.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if known is None:
@@ -270,7 +270,7 @@ def _known(db: sqlite3.Connection, signed: Signed) -> Caller:
     return Caller(*known)
 
 
-def _as_before(db: sqlite3.Connection, caller: Caller) -> bool:
+def _as_before(db: Connection, caller: Caller) -> bool:
     """Whether the kiosk still is at work, at the same door."""
     now = registry.sender(db, *caller.sender.key)
     return now is not None and now[0].state == "active" and now[1] == caller.door_id

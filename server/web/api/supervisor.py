@@ -4,8 +4,6 @@ The kiosk signs, and says whose PIN it has checked; the server checks that there
 supervisor, keeps to a budget, and writes each into the entry log.
 """
 
-import sqlite3
-
 from flask import Response, current_app, request
 
 from badges.places.pool import KioskKey
@@ -13,6 +11,7 @@ from badges.wire import supervisor, wire
 from server.kiosks import relocation
 from server.people import lookup
 from server.staff import pins
+from server.storage.connection import Connection
 from server.web.api.budget import Budget
 from server.web.api.scans import ApiError, Signed, answer_json, blueprint, read_signature, verified
 from server.web.services import services
@@ -30,7 +29,7 @@ def people() -> Response:
     asked, signed = wire.decode(body, supervisor.LookUp), read_signature(body)
     budget = _budget(_LOOKUPS, lookup.LOOKUPS_MAX, lookup.WINDOW_MS)
 
-    def allow(db: sqlite3.Connection) -> tuple[KioskKey, bool]:
+    def allow(db: Connection) -> tuple[KioskKey, bool]:
         kiosk = _supervised(db, signed, asked.by, here.now())
         return kiosk, budget.take(kiosk, here.now())
 
@@ -60,7 +59,7 @@ def door() -> Response:
     asked, signed = wire.decode(body, supervisor.MoveDoor), read_signature(body)
     budget = _budget(_MOVES, relocation.MOVES_MAX, relocation.WINDOW_MS)
 
-    def step(db: sqlite3.Connection) -> None:
+    def step(db: Connection) -> None:
         kiosk = _supervised(db, signed, asked.by, here.now())
         if not budget.take(kiosk, here.now()):
             raise ApiError(429, "moved_often", "This kiosk was moved too often; wait an hour.")
@@ -73,7 +72,7 @@ def door() -> Response:
     return answer_json(supervisor.Moved(asked.door))
 
 
-def _supervised(db: sqlite3.Connection, signed: Signed, by: str, now: int) -> KioskKey:
+def _supervised(db: Connection, signed: Signed, by: str, now: int) -> KioskKey:
     """The kiosk that signed, at work, for a supervisor with a PIN. Raises ApiError."""
     caller = verified(db, signed, now, at_work=True)
     if by not in {f"user:{one.user}" for one in pins.supervisors(db)}:
