@@ -24,7 +24,7 @@ VERBS = frozenset(
     attach await back bar be become begin bind block book bound bring build call cancel carry
     catch change charge check choose clean clear click close collect combine come commit compare
     compile complete compute confirm connect consist contain continue convert copy correct count
-    cover create credit cut deal decide declare decode decrypt delete deliver deny derive
+    cover create credit cut deal decide define declare decode decrypt delete deliver deny derive
     describe destroy detach detect determine disable discard dispatch divide do draw drop emit
     enable encode encrypt end enrol enter erase escape estimate evaluate expect explain export
     express extend extract fail fence fetch fill filter find finish fit flatten flush fold
