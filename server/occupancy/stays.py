@@ -43,7 +43,7 @@ _STORED = (
     " epoch, around"
 )
 _COLUMNS = f"{_STORED}, after_move"
-# As in the index (server/storage/schema_changes.py). A stay may end before it begins: by two
+# As in the index (server/storage/schema.py). A stay may end before it begins: by two
 # clocks.
 _OVER_AT = "MAX(opened_at, IFNULL(closed_at, 9223372036854775807))"
 
