@@ -16,6 +16,7 @@ from typing import Any
 
 from server.event.settings import EventError
 from server.occupancy import pools
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.durable_files import write_whole
@@ -138,7 +139,7 @@ class Keeper:
         db.execute("CREATE TEMP TABLE act_changed (grave)")
         for kept in KEPT:
             columns = [name for name in kept.columns(db) if name not in kept.key]
-            differs = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in columns)
+            differs = " OR ".join(dialect.differs(f"NEW.{name}", f"OLD.{name}") for name in columns)
             # A kiosk that works must be known to a restored server: it holds places.
             grave = "NEW.state = 'active'" if kept.table == "kiosk" else "0"
             _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", differs, grave)

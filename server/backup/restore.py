@@ -22,6 +22,7 @@ from server.occupancy import pools
 from server.storage import database, disk, durable_files
 from server.storage.connection import Connection
 from server.storage.database import DatabaseError
+from server.storage.tables import keep_setting
 
 BY = "command-line"
 CURSORS_PER_S = 1_000  # more than a feed ever has: after a restore it begins above the old one
@@ -194,7 +195,7 @@ def next_of_line(
     """
     left: dict[str, str | int | None] = {"log_name": log_name}
     left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)", (str(incarnation),))
+    keep_setting(db, "incarnation", str(incarnation))
     _await_kiosks(db)  # first: one that the acts know as fenced may have been granted places
     gained: dict[str, int] = {}
     skipped = 0

@@ -29,6 +29,7 @@ from server.people.attendees import (
     whole_name,
 )
 from server.setup.roster_match import ImportAnswers, Match, Person, load_people
+from server.storage import dialect
 from server.storage.connection import Connection
 
 __all__ = [
@@ -207,7 +208,7 @@ class ImportPlan:
 def _acts_since(db: Connection, number: int) -> set[str]:
     """The kinds of admin acts since the log had acts up to `number`."""
     rows = db.execute(
-        "SELECT DISTINCT json_extract(CAST(body AS TEXT), '$.act') FROM leaf"
+        f"SELECT DISTINCT {dialect.in_json('body', 'act')} FROM leaf"
         " WHERE kind = 'act' AND kind <> 'scan' AND number > ?",
         (number,),
     )
