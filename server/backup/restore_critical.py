@@ -2,13 +2,13 @@
 kept.
 """
 
-import sqlite3
 from typing import Any
 
 from badges.transparency.merkle import chain_start
 from server.backup import critical_state
 from server.storage import dialect
 from server.storage.connection import Connection
+from server.storage.errors import ConstraintError
 
 _OF_HOLDERS = frozenset({"badge", "attendee", "unknown_holder"})
 _REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee")
@@ -54,7 +54,7 @@ def _take_all(
     for row in rows:
         try:
             taken += _take(db, kept, row)
-        except sqlite3.IntegrityError:  # the one statement is undone
+        except ConstraintError:  # the one statement is undone
             failed.append(row)
     return taken, failed
 

@@ -4,7 +4,6 @@ A badge carries what its attendee was when it was issued: changes of `CARRIED` n
 """
 
 import re
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge
 from badges.roster import cells
 from server.entry_log import entry_log
 from server.people import search
-from server.storage import dialect
+from server.storage import dialect, errors
 from server.storage.connection import Connection
 from server.storage.tables import tables
 
@@ -179,7 +178,7 @@ def add_attendee(
     row |= {"serial": serial, "created_at": now, "revoked_at": None}
     try:
         tables(db).table("attendee").insert(row)
-    except sqlite3.IntegrityError as error:
+    except errors.ConstraintError as error:
         raise _refusal(error) from None
     search.fold(db)
     entry_log.act(db, by, "attendee_added", {"serial": serial}, now)
@@ -204,7 +203,7 @@ def change_attendee(
     _refuse_known_email(db, changed.get("email", ""), serial)
     try:
         tables(db).table("attendee").update(serial, changed)
-    except sqlite3.IntegrityError as error:
+    except errors.ConstraintError as error:
         raise _refusal(error) from None
     search.fold(db)
     after = attendee(db, serial)
@@ -245,9 +244,9 @@ def _refuse_known_email(db: Connection, email: str, own: int) -> None:
         raise AttendeeError("Another attendee has this e-mail address.")
 
 
-def _refusal(error: sqlite3.IntegrityError) -> AttendeeError:
+def _refusal(error: errors.ConstraintError) -> AttendeeError:
     """What a constraint of the database means to people."""
-    if "external_id" in str(error):
+    if errors.is_about(error, "external_id"):
         return AttendeeError("Another attendee has this external id.")
     return AttendeeError("There is no such category.")
 

@@ -77,6 +77,17 @@ def by_index(name: str) -> str:
     return f"INDEXED BY {name}"
 
 
+def temporary_trigger(name: str, table: str, event: str, when: str, statement: str) -> str:
+    """Write the statement that makes a trigger of this connection alone.
+
+    After each `event` on a row of the table for which `when` holds, `statement` is executed.
+    """
+    return (
+        f"CREATE TEMP TRIGGER {name} AFTER {event} ON main.{table}"
+        f" WHEN {when} BEGIN {statement}; END"
+    )
+
+
 def insertion_order(table: str) -> str:
     """Write the number of a row of a table from which none is deleted: one more for each row."""
     return f"{table}.rowid"

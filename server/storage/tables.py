@@ -17,6 +17,11 @@ def tables(db: Connection) -> sqlite_utils.Database:
     return sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
 
 
+def columns_of(db: Connection, table: str) -> list[str]:
+    """Return the names of a table's columns, in their order."""
+    return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+
+
 def keep_setting(db: Connection, key: str, value: str) -> None:
     """Set a row of the table `setting`, whether it is there or not."""
     db.execute(
