@@ -30,6 +30,7 @@ from server.event.directory import Event
 from server.feed import hub
 from server.ledger.ingest import Sender
 from server.occupancy import pools
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.venue import nesting
 
@@ -218,10 +219,11 @@ def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
 
 def kiosks(db: Connection) -> list[KioskRow]:
     """All kiosks, the newest generation of each first."""
+    waiting = dialect.greatest("0", "k.last_seq - k.acked_seq")
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
         " h.hall_id, h.names AS hall_names, k.state, k.words, k.token_expires_at, k.acked_seq,"
-        " k.seen_at, k.health, MAX(0, k.last_seq - k.acked_seq) AS waiting, k.reported_at"
+        f" k.seen_at, k.health, {waiting} AS waiting, k.reported_at"
         " FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
         " ORDER BY k.kiosk, k.generation DESC"
     )
@@ -232,8 +234,10 @@ def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
     """Where each kiosk holds places, in the order of the halls' codes."""
     found: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
-        "SELECT a.kiosk, a.generation, a.hall_id, h.code, SUM(IIF(a.override, 0, a.held)) AS held,"
-        " SUM(IIF(a.override, 0, a.free)) AS free, SUM(IIF(a.override, a.held, 0)) AS overrides"
+        "SELECT a.kiosk, a.generation, a.hall_id, h.code,"
+        " SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS held,"
+        " SUM(CASE a.override WHEN 0 THEN a.free ELSE 0 END) AS free,"
+        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides"
         " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
         "  FROM place_account) a JOIN hall h USING (hall_id)"
         " GROUP BY a.kiosk, a.generation, a.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"
@@ -277,14 +281,18 @@ def last_request(db: Connection, key: tuple[str, int]) -> int:
     return int(counter)
 
 
+_KEEP_HEALTH = (
+    f"UPDATE kiosk SET health = ?, log_size = {dialect.greatest('log_size', '?')}, cursor = ?,"
+    " resting = ?, last_seq = ?, reported_at = ? WHERE kiosk = ? AND generation = ?"
+)
+
+
 def keep_health(db: Connection, key: tuple[str, int], batch: wire.ScanBatch, now: int) -> None:
     """What the kiosk says of itself: its health, how long its journal is, and how far it follows
     log and feed.
     """
     db.execute(
-        "UPDATE kiosk SET health = ?, log_size = MAX(log_size, ?), cursor = ?, resting = ?,"
-        " last_seq = ?, reported_at = ?"
-        " WHERE kiosk = ? AND generation = ?",
+        _KEEP_HEALTH,
         (
             wire.encode(batch.health).decode(),
             batch.log_size,

@@ -13,7 +13,9 @@ import msgspec
 
 from badges.places.pool import Held, KioskKey, Pool, PoolKey, within_limit
 from badges.wire import wire
+from server.storage import dialect
 from server.storage.connection import Connection, Row
+from server.storage.tables import keep_setting
 
 
 class UnknownHallError(ValueError):
@@ -68,7 +70,7 @@ def _settings(db: Connection) -> dict[str, str]:
 
 def await_all_everywhere(db: Connection) -> None:
     """See `was_restored_without_acts`."""
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('without_acts', '1')")
+    keep_setting(db, "without_acts", "1")
 
 
 def load(db: Connection, key: PoolKey) -> Pool:
@@ -112,6 +114,18 @@ def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
                 awaited,
             ),
         )
+
+
+# A hall and its accounts with both pools, as one row.
+_ACCOUNTS = dialect.rows_as_json(
+    "override, kiosk, generation, awaited, granted, returned, handed_over, reclaimed, fenced,"
+    " trusted, attested",
+    "place_account WHERE hall_id = hall.hall_id",
+)
+_HALL = (
+    "SELECT capacity, fire_limit, open_stays, open_overrides, closed_at, shared_until,"
+    f" {_ACCOUNTS} AS accounts FROM hall WHERE hall_id = ?"
+)
 
 
 class Pools:
@@ -184,19 +198,9 @@ class Pools:
         )
 
     def _row(self, hall_id: int) -> tuple[Row, list[list[Any]]]:
-        """The hall, and its accounts with both pools: who moves one mostly looks at the other.
-
-        All accounts as one row: for each row SQLite lets other threads run, and this one waits.
-        """
+        """The hall, and its accounts with both pools: who moves one mostly looks at the other."""
         if hall_id not in self._rows:
-            hall = self._db.execute(
-                "SELECT capacity, fire_limit, open_stays, open_overrides, closed_at, shared_until,"
-                " (SELECT json_group_array(json_array(override, kiosk, generation, awaited,"
-                "  granted, returned, handed_over, reclaimed, fenced, trusted, attested))"
-                "  FROM place_account WHERE hall_id = hall.hall_id) AS accounts"
-                " FROM hall WHERE hall_id = ?",
-                (hall_id,),
-            ).fetchone()
+            hall = self._db.execute(_HALL, (hall_id,)).fetchone()
             if hall is None:
                 raise UnknownHallError(f"hall {hall_id}")
             self._rows[hall_id] = hall, msgspec.json.decode(hall["accounts"])
@@ -258,8 +262,9 @@ def hall_figures(db: Connection) -> list[HallFigures]:
     rows = db.execute(
         "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"
         " h.open_stays + h.open_overrides AS inside,"
-        " h.open_stays + h.open_overrides + SUM(IIF(a.override, 0, a.held)) AS worst_case,"
-        " SUM(IIF(a.override, a.held, 0)) AS overrides,"
+        " h.open_stays + h.open_overrides"
+        "  + SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS worst_case,"
+        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides,"
         " h.closed_at IS NOT NULL AS closed, h.moved_on, h.unconfirmed_moves"
         " FROM hall h LEFT JOIN (SELECT hall_id, override,"
         "  granted - returned - handed_over - reclaimed + trusted AS held FROM place_account"

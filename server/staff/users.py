@@ -6,7 +6,6 @@ caller's thread, never on the one that writes.
 
 import hashlib
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +19,7 @@ from server.feed import hub
 from server.staff import passwords
 from server.storage.connection import Connection, Row
 from server.storage.database import Database, DiskError
+from server.storage.errors import ConstraintError
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
 IDLE_MS = 12 * 3_600_000
@@ -124,7 +124,7 @@ def add_user(
             " VALUES (?, ?, ?, ?, ?) RETURNING user_id",
             (name, password_hash, role, now, first),
         ).fetchone()
-    except sqlite3.IntegrityError:
+    except ConstraintError:
         raise AccountError(f"There is already a user called {name}.") from None
     entry_log.act(db, by, "user_added", {"user": user_id, "role": role}, now)
     return User(user_id, name, role, must_change=first)
