@@ -50,6 +50,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        # The long ones first: many short ones are easier to share out at the end.
+        items.sort(key=is_quick)
     if not config.getoption("--quick"):
         return
     chosen = [item for item in items if is_quick(item)]
