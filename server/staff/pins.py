@@ -7,7 +7,8 @@ find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import hub
-from server.staff.users import HASHER, AccountError, user
+from server.staff import users
+from server.staff.users import AccountError, user
 from server.storage.connection import Connection
 
 PIN_DIGITS = (6, 12)
@@ -22,7 +23,7 @@ def hash_pin(pin: str) -> str:
         raise AccountError(f"A PIN has {low} to {high} digits.")
     if len(set(pin)) < 3 or pin in _ROW:
         raise AccountError("This PIN is among the first that anybody tries; choose another.")
-    return HASHER.hash(pin)
+    return users.HASHER.hash(pin)
 
 
 def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
