@@ -27,7 +27,7 @@ from badges.wire.enrolment import (
 )
 from server.entry_log import entry_log
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.ledger.ingest import Sender
 from server.occupancy import pools
 from server.storage.connection import Connection
@@ -307,7 +307,7 @@ def _stop(db: Connection, kiosk: str, generation: int, state: str, by: str, now:
     if changed != 1:
         raise KioskError(f"kiosk {kiosk!r} in generation {generation} is {state} already")
     pools.fence(db, (kiosk, generation))
-    hub.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
+    changes.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
     subject: dict[str, str | int | None] = {"kiosk": kiosk, "generation": generation}
     entry_log.act(db, by, f"kiosk.{'fence' if state == 'fenced' else 'retire'}", subject, now)
 

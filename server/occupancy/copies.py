@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.feed import changes
 from server.occupancy.stays import Span, Stay
 from server.storage.connection import Connection
 from server.venue.rules import Rules
@@ -163,7 +163,7 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
         " VALUES (?, ?, ?, ?)",
         (entered.serial, entered.issue, number, now),
     )
-    hub.publish(db, wire.HolderChanged(holder_facts(db, entered.serial)))
+    changes.publish(db, wire.HolderChanged(holder_facts(db, entered.serial)))
     return True
 
 
@@ -174,7 +174,7 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
         raise NoSuspicionError("This badge is no likely copy, or is none any more.")
     db.execute("UPDATE likely_copy SET cleared_at = ? WHERE serial = ?", (now, serial))
     entry_log.act(db, by, "badge_no_copy", {"serial": serial, "issue": known.issue}, now)
-    hub.publish(db, wire.HolderChanged(holder_facts(db, serial)))
+    changes.publish(db, wire.HolderChanged(holder_facts(db, serial)))
 
 
 def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from badges.places.pool import KioskKey, PlacesError, PoolKey
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.feed import changes
 from server.occupancy import grants, pools, stays
 from server.setup.venue_plan import VenueError
 from server.staff import dual_control
@@ -96,7 +96,7 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
                 continue  # a move gave its place back; now it is sure that it could
             pool = pool.close_stay(stay.stay_id)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
-            hub.publish(db, change, hall_id=hall_id)
+            changes.publish(db, change, hall_id=hall_id)
             ended += 1
         for kiosk, held in pool.kiosks.items():
             if held.fenced:
@@ -166,8 +166,8 @@ def accounts(db: Connection, hall_id: int) -> list[Account]:
 
 def _changed(db: Connection, hall_id: int, now: int) -> None:
     """Tell the hall's doors, keep from where on in the feed they know it, and move the places."""
-    hub.publish(db, wire.VenueChanged(), hall_id=hall_id)
-    db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (hub.cursor(db), hall_id))
+    changes.publish(db, wire.VenueChanged(), hall_id=hall_id)
+    db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (changes.cursor(db), hall_id))
     grants.share(db, hall_id, now)
 
 

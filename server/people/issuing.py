@@ -28,7 +28,7 @@ from badges.roster.reader import country_name
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.occupancy import copies
 from server.people import attendees
 from server.people.attendees import Attendee
@@ -85,7 +85,7 @@ def issue_missing(
         if progress and (done % 100 == 0 or done == len(missing)):
             progress(done, len(missing))
     tables(db).table("badge").insert_all(badges, batch_size=1000)
-    hub.publish(db, wire.NamesChanged())
+    changes.publish(db, wire.NamesChanged())
     entry_log.act(db, by, "badges_issued", {"count": len(missing)}, now)
     return len(missing)
 
@@ -112,7 +112,7 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
     row = _newest_names_row(db) + 1
     tables(db).table("badge").insert(_make(event, holder, holder.issue + 1, row, now))
     _publish_holder(db, serial)
-    hub.publish(db, wire.NamesChanged())
+    changes.publish(db, wire.NamesChanged())
     subject: dict[str, str | int | None] = {
         "serial": serial,
         "issue": holder.issue + 1,
@@ -148,7 +148,7 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
         "UPDATE attendee SET revoked_at = ? WHERE serial = ?",
         ((now, serial) for serial, _ in standing),
     )
-    hub.publish_all(
+    changes.publish_all(
         db,
         (wire.HolderChanged(wire.HolderFacts(serial, issue, True)) for serial, issue in standing),
     )
@@ -338,7 +338,7 @@ def _set_revoked(db: Connection, serial: int, at: int | None) -> None:
 
 
 def _publish_holder(db: Connection, serial: int) -> None:
-    hub.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
+    changes.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
 
 
 def _zones(db: Connection, bits: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from badges.roster.reader import Finding, Problem, Roster, RosterRow
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.feed import changes
 from server.people import issuing, search
 from server.people.attendees import (
     ALL_ZONES,
@@ -191,7 +191,7 @@ class ImportPlan:
             self.invited,
         ).rowcount
         if invited > 0:
-            hub.publish(db, wire.VenueChanged())
+            changes.publish(db, wire.VenueChanged())
         if self.revoke:
             issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
         if self.added or self.updated or self.revoke or invited > 0:

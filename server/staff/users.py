@@ -16,7 +16,7 @@ import argon2
 
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.feed import changes
 from server.staff import passwords
 from server.storage.connection import Connection, Row
 from server.storage.database import Database, DiskError
@@ -417,7 +417,7 @@ def _tell_doors(db: Connection, user_id: int) -> None:
     """Where the user has a PIN, kiosks must hear whether it still counts."""
     query = "SELECT 1 FROM user WHERE user_id = ? AND pin_hash IS NOT NULL"
     if db.execute(query, (user_id,)).fetchone():
-        hub.publish(db, wire.VenueChanged())
+        changes.publish(db, wire.VenueChanged())
 
 
 def _token_hash(token: str) -> bytes:

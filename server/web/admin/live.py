@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, copy_current_request_context, current_app
 
-from server.feed import hub
+from server.feed import changes
 from server.feed.subscription import CursorGoneError, Subscription
 from server.web import auth
 from server.web.admin import overview
@@ -62,7 +62,7 @@ def stream() -> Response:
 
     if here.hub.staff_listeners >= FEEDS_MAX:
         abort(503)
-    newest = hub.cursor(here.database.reader)
+    newest = changes.cursor(here.database.reader)
     subscription = here.hub.subscribe(newest, hall_id=None, kiosk=None)
     response = Response(_events(look, subscription), mimetype="text/event-stream")
     response.call_on_close(lambda: here.hub.unsubscribe(subscription))

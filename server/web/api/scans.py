@@ -18,7 +18,8 @@ from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
 from server.backup import set_back
 from server.entry_log import entry_log
-from server.feed import hub
+from server.feed import sse
+from server.feed.changes import cursor
 from server.feed.subscription import CursorGoneError
 from server.kiosks import registry, snapshot
 from server.ledger import ingest
@@ -145,7 +146,7 @@ def changes() -> Response:
     if not _as_before(here.database.reader, caller):  # whose word went out just before
         subscription.end()
     return Response(
-        hub.Stream(here.hub, subscription, KEEP_ALIVE_S),
+        sse.Stream(here.hub, subscription, KEEP_ALIVE_S),
         mimetype="text/event-stream",
         headers={"Cache-Control": "no-store"},
         direct_passthrough=True,  # as it is: each layer around it would run at each delivery
@@ -176,7 +177,7 @@ def scans() -> Response:
         # First: a door that rests gets nothing.
         registry.keep_health(db, caller.sender.key, batch, now)
         taken = ingest.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
-        return caller.sender, taken, (hub.cursor(db), entry_log.size(db))
+        return caller.sender, taken, (cursor(db), entry_log.size(db))
 
     try:
         try:

@@ -13,7 +13,7 @@ from server.backup.critical_state import ACTS_FILE, Keeper
 from server.backup.restore import RestoreError, restore
 from server.cli.serve import only_server
 from server.event.directory import Event, load_event
-from server.feed import hub
+from server.feed import changes
 from server.feed.subscription import CursorGoneError
 from server.occupancy import hall_control
 from server.storage.database import Database
@@ -76,14 +76,14 @@ class TestLine:
         """A kiosk with the old server's cursor takes a snapshot, and has confirmed nothing."""
         for _ in range(20):
             safe.write(hall_control.set_capacity, SMALL, 5, by="test", now=NOW)
-        seen = hub.cursor(safe.database.reader)
+        seen = changes.cursor(safe.database.reader)
         done = restore(copy, new, now=LATER)
         with opened(done, safe.site) as again:
             db = again.database.reader
-            assert hub.cursor(db) > seen
+            assert changes.cursor(db) > seen
             with pytest.raises(CursorGoneError):
-                hub.changes_after(db, seen)
-            assert hub.changes_after(db, hub.cursor(db)) == []
+                changes.changes_after(db, seen)
+            assert changes.changes_after(db, changes.cursor(db)) == []
             assert not any(one.confirmed for one in hall_control.accounts(db, SMALL))
 
     def test_everybody_signs_in_again(self, safe: Safe, new: Path) -> None:

@@ -21,7 +21,7 @@ from kiosk.sync.transport import TransportError
 from server.backup import set_back
 from server.backup.copy import BackupError, make_backup
 from server.event.directory import Event
-from server.feed import hub
+from server.feed.changes import cursor, publish
 from server.kiosks import registry
 from server.occupancy import hall_control, pools
 from server.web.app import BACKUPS
@@ -113,9 +113,7 @@ class TestSigns:
         """Of something that left no other trace with this kiosk: another was granted places."""
         kept, before = forum.copy(), forum.incarnation
         size = forum.app.extensions["hallkeeper"].log.size()
-        forum.database.write(
-            lambda db: hub.publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1))
-        )
+        forum.database.write(lambda db: publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1)))
         west.exchange()
         assert forum.app.extensions["hallkeeper"].log.size() == size, "the log tells nothing"
         put_back(kept)
@@ -130,7 +128,7 @@ class TestSigns:
         forum.put_back(kept)
         for capacity in (1, 2, 3, 4, 5):
             self.capacity(forum, capacity)
-        assert hub.cursor(forum.database.reader) > west.sync._mark.cursor
+        assert cursor(forum.database.reader) > west.sync._mark.cursor
         west.exchange()
         self.went_on(forum, before, "mark")
 

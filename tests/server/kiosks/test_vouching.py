@@ -10,7 +10,7 @@ from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub as feed
+from server.feed.changes import cursor, publish
 from server.kiosks import snapshot
 from server.kiosks.vouching import Voucher
 from server.occupancy import pools
@@ -44,10 +44,10 @@ def test_an_order_on_the_feed(halls: Site, event: Event, database: Database) -> 
     app = create_app(event, database, now=lambda: NOW)
     hub = app.extensions["hallkeeper"].hub
     try:
-        before = feed.cursor(database.reader)
+        before = cursor(database.reader)
         live = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
         order = pools.orders_for(database.reader, WEST)[0]
-        database.write(lambda db: feed.publish(db, wire.PlacesOrdered(order, 1), kiosk="west"))
+        database.write(lambda db: publish(db, wire.PlacesOrdered(order, 1), kiosk="west"))
         missed = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
         for subscription in (live, missed):
             told = subscription.take(5.0)

@@ -16,7 +16,7 @@ from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, open_identity, proof, request_message, six_words
 from server.event.clock import ServerClock
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.kiosks import registry
 from server.storage.database import Database
 from server.web.api.scans import LONG_BATCH
@@ -250,7 +250,7 @@ def test_unproven_key(event: Event, database: Database) -> None:
 
 
 def test_an_open_feed_ends_when_its_kiosk_is_retired(kiosk: Kiosk, database: Database) -> None:
-    with kiosk.get(f"/api/feed?after={hub.cursor(database.reader)}") as opened:
+    with kiosk.get(f"/api/feed?after={changes.cursor(database.reader)}") as opened:
         lines = opened.iter_encoded()
         assert next(lines) == b": open\n\n"
         database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
