@@ -15,9 +15,10 @@ from server.cli.imports import import_people, import_venue
 from server.cli.kiosks import kiosk, user
 from server.cli.sample import sample
 from server.entry_log import entry_log
-from server.event.directory import FIRST_ADMIN, EventSettings, init_event
+from server.event.settings import EventSettings
 from server.ledger import entries_csv
 from server.ledger.entries import Filter
+from server.setup.new_event import FIRST_ADMIN, init_event
 from server.venue import store
 
 

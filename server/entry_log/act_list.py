@@ -5,14 +5,12 @@ keyed by both, so that turning to the thousandth costs what turning to the first
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from server.entry_log.act_words import Names, Subject, label, subject_text
 from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
-from server.web.display import Clock
 
 PAGE_ROWS = 50
 CHUNK_ROWS = 2000
@@ -20,6 +18,8 @@ COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
 # As the indexes of m013_acts have them, word for word.
 _ACT = "json_extract(CAST(body AS TEXT), '$.act')"
 _BY = "json_extract(CAST(body AS TEXT), '$.by')"
+
+Instant = Callable[[int], str]  # an instant (Unix ms) as text for machines
 
 
 @dataclass(frozen=True)
@@ -105,28 +105,29 @@ def page(
     )
 
 
-def csv_lines(db: Connection, wanted: Filter, time_zone: str) -> Iterator[str]:
+def csv_lines(db: Connection, wanted: Filter, instant: Instant) -> Iterator[str]:
     """Yield the filtered acts as CSV, oldest first, in words and as the entry log has them.
 
-    Acts that are done meanwhile are left out. Attendees appear by badge number alone.
+    Acts that are done meanwhile are left out. Attendees appear by badge number alone. `instant`
+    writes when an act was done.
     """
-    return csv_chunks(COLUMNS, _chunks(db, wanted, Clock(ZoneInfo(time_zone))))
+    return csv_chunks(COLUMNS, _chunks(db, wanted, instant))
 
 
-def _chunks(db: Connection, wanted: Filter, clock: Clock) -> Iterator[list[tuple[object, ...]]]:
+def _chunks(db: Connection, wanted: Filter, instant: Instant) -> Iterator[list[tuple[object, ...]]]:
     names = Names(db)
     (end,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM leaf").fetchone()
     last: Edge | None = Edge(-1, -1)
     while last is not None:
         found = _acts(db, wanted, last, CHUNK_ROWS, upwards=True)
         last = found[-1].edge if len(found) == CHUNK_ROWS else None
-        yield [_cells(one, names, clock) for one in found if one.number <= end]
+        yield [_cells(one, names, instant) for one in found if one.number <= end]
 
 
-def _cells(one: Act, names: Names, clock: Clock) -> tuple[object, ...]:
+def _cells(one: Act, names: Names, instant: Instant) -> tuple[object, ...]:
     return (
         one.number,
-        clock.machine(one.at),
+        instant(one.at),
         names.who(one.by),
         label(one.act),
         names.about(one.act, one.subject),

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import UNSET
 
 from badges.wire import wire
-from server.event.directory import Event, day_starts
+from server.event.calendar import day_starts
+from server.event.directory import Event
 from server.feed import changes
 from server.kiosks.vouching import Voucher
 from server.occupancy import copies, pools, stays

@@ -30,8 +30,8 @@ def create_app(
 
     from badges.admission.facts import Calendar
     from server.entry_log.entry_log import Log
+    from server.event.calendar import day_starts
     from server.event.clock import ServerClock
-    from server.event.directory import day_starts
     from server.feed.hub import Hub
     from server.kiosks.vouching import Voucher, begin_run
     from server.web import admin, auth, display, phone, security

@@ -9,12 +9,12 @@ from flask import Blueprint, Response, abort, current_app, render_template
 from markupsafe import Markup
 
 from badges.printing.qr import symbol_svg
+from server.event.calendar import Clock
 from server.people import issuing
 from server.setup import roster_import
 from server.storage.connection import Connection
 from server.venue import store
 from server.web import auth
-from server.web.display import Clock
 from server.web.services import services
 
 blueprint = Blueprint("phone", __name__)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from server.backup.copy import Backups
-from server.event.directory import EventError, load_event
+from server.event.directory import load_event
+from server.event.settings import EventError
 from server.storage.database import Database
 from server.web.app import BACKUPS, close_app, create_app
 

@@ -19,9 +19,11 @@ from server.backup.copy import BackupError, Backups, make_backup
 from server.backup.critical_state import ACTS_FILE, ActsError
 from server.backup.restore import restore
 from server.event.clock import ServerClock
-from server.event.directory import Event, EventSettings, init_event, load_event
+from server.event.directory import Event, load_event
+from server.event.settings import EventSettings
 from server.kiosks import registry
 from server.people import issuing
+from server.setup.new_event import init_event
 from server.setup.roster_import import import_roster
 from server.staff import users
 from server.storage.database import Database

@@ -7,10 +7,10 @@ from flask import Blueprint, Response, abort, current_app, render_template, requ
 from werkzeug.datastructures import MultiDict
 
 from server.entry_log import act_list, act_words, entry_log
+from server.event.calendar import Clock
 from server.staff import users
 from server.web import auth
 from server.web.admin.forms import Asked, whole
-from server.web.display import Clock
 from server.web.services import services
 
 blueprint = Blueprint("acts", __name__, url_prefix="/admin")
@@ -52,12 +52,13 @@ def export() -> Response:
     asked = _asked(request.args)
     if asked.problems:
         abort(400)
+    clock: Clock = current_app.extensions["hallkeeper_clock"]
     here, by = services(), auth.actor()
     here.database.write(lambda db: entry_log.act(db, by, "acts_exported", {}, here.now()))
 
     def lines() -> Iterator[str]:
         with here.database.reading() as db:
-            yield from act_list.csv_lines(db, asked.wanted, here.event.settings.time_zone)
+            yield from act_list.csv_lines(db, asked.wanted, clock.machine)
 
     return Response(
         lines(),

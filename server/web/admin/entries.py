@@ -8,11 +8,12 @@ from werkzeug.datastructures import MultiDict
 
 from badges.credential.badge_number import parse_badge_number
 from server.entry_log import entry_log
+from server.event.calendar import Clock
 from server.ledger import entries, entries_csv
 from server.venue import store
 from server.web import auth
 from server.web.admin.forms import Asked, whole
-from server.web.display import BY_SUPERVISORS, DECISIONS, REASONS, Clock
+from server.web.display import BY_SUPERVISORS, DECISIONS, REASONS
 from server.web.services import services
 
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")

@@ -15,6 +15,7 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from badges.places.pool import PlacesError, PoolKey
+from server.event.calendar import Clock
 from server.ledger import entries
 from server.occupancy import hall_control, pools
 from server.occupancy.pools import UnknownHallError
@@ -26,7 +27,6 @@ from server.venue import nesting, store
 from server.web import auth
 from server.web.admin.forms import whole
 from server.web.admin.sign_in import caller, guesses
-from server.web.display import Clock
 from server.web.security import limiter
 from server.web.services import services
 

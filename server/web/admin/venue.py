@@ -4,9 +4,9 @@ from itertools import groupby
 
 from flask import Blueprint, current_app, render_template
 
+from server.event.calendar import Clock
 from server.venue import store
 from server.web import auth
-from server.web.display import Clock
 from server.web.services import services
 
 blueprint = Blueprint("venue", __name__, url_prefix="/admin/venue")

@@ -11,8 +11,8 @@ from badges.transparency.merkle import Tree, leaf_hash
 from server.backup.copy import make_backup
 from server.backup.critical_state import ACTS_FILE, Keeper
 from server.backup.restore import RestoreError, restore
-from server.cli.serve import only_server
 from server.event.directory import Event, load_event
+from server.event.lock import only_server
 from server.feed import changes
 from server.feed.subscription import CursorGoneError
 from server.occupancy import hall_control

@@ -22,8 +22,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from server.cli.serve import AlreadyServingError, announcement, only_server, serve
+from server.cli.serve import announcement, serve
 from server.event.directory import Event
+from server.event.lock import AlreadyServingError, only_server
 from server.event.settings import EventError
 from server.staff import users
 from server.storage.database import Database

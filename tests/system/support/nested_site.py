@@ -25,7 +25,9 @@ from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
 from kiosk.sync.transport import TransportError
 from kiosk.sync.upload import Sync
-from server.event.directory import Event, EventSettings, day_starts, init_event
+from server.event.calendar import day_starts
+from server.event.directory import Event
+from server.event.settings import EventSettings
 from server.feed import changes
 from server.feed.subscription import CursorGoneError, Subscription
 from server.kiosks import registry, snapshot
@@ -34,6 +36,7 @@ from server.ledger import ingest
 from server.occupancy import pools
 from server.people import issuing
 from server.setup import roster_import
+from server.setup.new_event import init_event
 from server.storage.database import Database
 from server.venue import nesting, store
 from tests.server.conftest import HOUR, NOW, roster_of
