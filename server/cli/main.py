@@ -12,8 +12,9 @@ from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
 from server.cli.imports import import_people, import_venue
-from server.cli.kiosks import kiosk, user
+from server.cli.kiosks import kiosk
 from server.cli.sample import sample
+from server.cli.users import user
 from server.entry_log import entry_log
 from server.event.settings import EventSettings
 from server.ledger import entries_csv
