@@ -32,6 +32,7 @@ from server.storage import database, disk
 from server.storage.database import DatabaseError
 from server.storage.migrations import NewerVersionError
 from server.web.connections import Guard
+from server.web.services import services_of
 from server.web.wsgi import in_one_piece, open_app
 
 if TYPE_CHECKING:
@@ -106,8 +107,9 @@ def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask
     except (EventError, DatabaseError, NewerVersionError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(REFUSED) from None
-    beat(app, app.extensions["hallkeeper"].database, beats)
-    Guard(port, app.extensions["hallkeeper"].lanes.is_known).start()
+    here = services_of(app)
+    beat(app, here.database, beats)
+    Guard(port, here.lanes.is_known).start()
     app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through it again took 60 ms, and all waited

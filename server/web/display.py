@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from flask import Flask
 
@@ -153,10 +152,8 @@ def ink_on(colour: str) -> str:
     return "#ffffff" if 1.05 / (luminance + 0.05) >= 4.5 else "#111111"
 
 
-def register(app: Flask, event: Event) -> None:
-    """Make this module's functions known to templates."""
-    clock = Clock(ZoneInfo(event.settings.time_zone))
-    app.extensions["hallkeeper_clock"] = clock
+def register(app: Flask, event: Event, clock: Clock) -> None:
+    """Make this module's functions known to templates, which show instants by `clock`."""
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
     env.filters.update(

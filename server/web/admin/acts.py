@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from server.entry_log import act_list, act_words, entry_log
-from server.event.calendar import Clock
 from server.staff import users
 from server.web import auth
 from server.web.admin.forms import Asked, whole
@@ -52,7 +51,7 @@ def export() -> Response:
     asked = _asked(request.args)
     if asked.problems:
         abort(400)
-    clock: Clock = current_app.extensions["hallkeeper_clock"]
+    clock = services().venue_clock
     here, by = services(), auth.actor()
     here.database.write(lambda db: entry_log.act(db, by, "acts_exported", {}, here.now()))
 
@@ -69,7 +68,7 @@ def export() -> Response:
 
 def _asked(given: MultiDict[str, str]) -> Asked[act_list.Filter]:
     """The filter that the fields mean; a field that means nothing is a problem, not ignored."""
-    clock: Clock = current_app.extensions["hallkeeper_clock"]
+    clock = services().venue_clock
     readers: dict[str, tuple[str, Any, str]] = {
         "who": ("by", _who, _CHOOSE),
         "what": ("act", _what, _CHOOSE),

@@ -1,15 +1,17 @@
-"""The entries page and its CSV: who was where, when, by which door's word."""
+"""Entries and their CSV: who was where, when, by which door's word. Also absences: what happened at
+doors while they were without the server.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from badges.credential.badge_number import parse_badge_number
 from server.entry_log import entry_log
 from server.event.calendar import Clock
-from server.ledger import entries, entries_csv
+from server.ledger import entries, entries_csv, outages
 from server.venue import store
 from server.web import auth
 from server.web.admin.forms import Asked, whole
@@ -17,12 +19,13 @@ from server.web.display import BY_SUPERVISORS, DECISIONS, REASONS
 from server.web.services import services
 
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")
+absences = Blueprint("absences", __name__, url_prefix="/admin/absences")
 
 
 @blueprint.get("/entries")
 @auth.allow("auditor")
 def show() -> tuple[str, int]:
-    asked = read_filter(request.args, current_app.extensions["hallkeeper_clock"])
+    asked = read_filter(request.args, services().venue_clock)
     db = services().database.reader
     page = entries.Page([], None, None)
     if not asked.problems:
@@ -46,7 +49,7 @@ def show() -> tuple[str, int]:
 @blueprint.get("/entries.csv")
 @auth.allow("auditor")
 def export() -> Response:
-    asked = read_filter(request.args, current_app.extensions["hallkeeper_clock"])
+    asked = read_filter(request.args, services().venue_clock)
     if asked.problems:
         abort(400)
     here, by = services(), auth.actor()
@@ -61,6 +64,15 @@ def export() -> Response:
         lines(),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="entries.csv"'},
+    )
+
+
+@absences.get("/", endpoint="show")
+@auth.allow("supervisor", "auditor")
+def show_absences() -> str:
+    here = services()
+    return render_template(
+        "absences.html", absences=outages.absences(here.database.reader), now=here.now()
     )
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from flask import (
     Blueprint,
     abort,
-    current_app,
     flash,
     redirect,
     render_template,
@@ -15,7 +14,6 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from badges.places.pool import PlacesError, PoolKey
-from server.event.calendar import Clock
 from server.ledger import entries
 from server.occupancy import hall_control, pools
 from server.occupancy.pools import UnknownHallError
@@ -26,7 +24,7 @@ from server.storage.connection import Connection
 from server.venue import nesting, store
 from server.web import auth
 from server.web.admin.forms import whole
-from server.web.admin.sign_in import caller, guesses
+from server.web.admin.sign_in import caller
 from server.web.security import limiter
 from server.web.services import services
 
@@ -127,7 +125,7 @@ def attest(hall_id: int) -> Response:
         return _back(hall_id)
     kiosk = (form.get("kiosk", "")[:64], generation)
     try:
-        with guesses().known.turn(caller()):
+        with here.guesses.known.turn(caller()):
             second = users.verify(
                 here.database, form.get("name", "")[:200], form.get("password", "")
             )
@@ -159,7 +157,7 @@ def _do(hall_id: int, step: Callable[[Connection], object], said: str) -> Respon
     except (VenueError, PlacesError) as error:
         flash(f"Nothing was changed: {error}", "bad")
     except hall_control.NotTwoError as error:
-        clock: Clock = current_app.extensions["hallkeeper_clock"]
+        clock = services().venue_clock
         flash(
             "Nothing was changed: one of the two accounts was made, let in again, or given its "
             "role or password by the other, or both by the same admin, within a day. They count as "

@@ -8,7 +8,6 @@ from werkzeug.wrappers import Response
 from server.staff import pins, signing_in, users
 from server.storage.connection import Connection
 from server.web import auth
-from server.web.admin.sign_in import guesses
 from server.web.services import services
 
 blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
@@ -161,7 +160,7 @@ def _list(shown: tuple[str, str] | None = None) -> str:
     here = services()
     db, now = here.database.reader, here.now()
     known = users.users(db)
-    waits = {one.user_id: signing_in.strangers_wait(guesses(), one, now) for one in known}
+    waits = {one.user_id: signing_in.strangers_wait(here.guesses, one, now) for one in known}
     return render_template(
         "users.html",
         users=known,

@@ -16,6 +16,7 @@ from server.kiosks.vouching import Voucher
 from server.occupancy import pools
 from server.storage.database import Database
 from server.web.app import create_app
+from server.web.services import services_of
 from tests.server.conftest import NOW
 from tests.server.support.site import SMALL, Site, open_site
 
@@ -42,7 +43,7 @@ def check(event: Event, order: wire.PlaceOrder, kiosk: tuple[str, int] = WEST) -
 
 def test_an_order_on_the_feed(halls: Site, event: Event, database: Database) -> None:
     app = create_app(event, database, now=lambda: NOW)
-    hub = app.extensions["hallkeeper"].hub
+    hub = services_of(app).hub
     try:
         before = cursor(database.reader)
         live = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
