@@ -16,6 +16,7 @@ from server.cli.kiosks import kiosk
 from server.cli.sample import sample
 from server.cli.users import user
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.event.settings import EventSettings
 from server.ledger import entries_csv
 from server.ledger.entries import Filter
@@ -141,7 +142,8 @@ def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: s
         )
         lines = entries_csv.csv_lines(db, wanted, event.settings.time_zone)
         subject = {"hall": wanted.hall_id, "door": wanted.door_id}
-        database.write(lambda db: entry_log.act(db, BY, "entries_exported", subject, wall_clock()))
+        exported = Act.ENTRIES_EXPORTED
+        database.write(lambda db: entry_log.act(db, BY, exported, subject, wall_clock()))
         if str(csv_path) == "-":
             sys.stdout.writelines(lines)
             return

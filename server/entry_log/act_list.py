@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from server.entry_log.act_names import Act
 from server.entry_log.act_words import Names, Subject, label, subject_text
 from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
@@ -27,7 +28,7 @@ class Filter:
     """Which acts; None: any. `since` inclusive, `until` exclusive, by the server's clock (ms)."""
 
     by: str | None = None
-    act: str | None = None
+    act: Act | None = None
     since: int | None = None
     until: int | None = None
 
@@ -51,8 +52,8 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Act:
-    """One act, as its leaf has it."""
+class LoggedAct:
+    """One act, as its leaf has it: under the name that it had then."""
 
     number: int
     at: int
@@ -75,7 +76,7 @@ class Act:
 class Page:
     """Newest first. `older` and `newer` are the edges to go on from; None: nothing there."""
 
-    acts: list[Act]
+    acts: list[LoggedAct]
     older: Edge | None
     newer: Edge | None
 
@@ -124,7 +125,7 @@ def _chunks(db: Connection, wanted: Filter, instant: Instant) -> Iterator[list[t
         yield [_cells(one, names, instant) for one in found if one.number <= end]
 
 
-def _cells(one: Act, names: Names, instant: Instant) -> tuple[object, ...]:
+def _cells(one: LoggedAct, names: Names, instant: Instant) -> tuple[object, ...]:
     return (
         one.number,
         instant(one.at),
@@ -139,11 +140,12 @@ def _cells(one: Act, names: Names, instant: Instant) -> tuple[object, ...]:
 
 def _acts(
     db: Connection, wanted: Filter, edge: Edge | None, rows: int, *, upwards: bool
-) -> list[Act]:
+) -> list[LoggedAct]:
     sign, order = (">", "ASC") if upwards else ("<", "DESC")
+    names = () if wanted.act is None else wanted.act.written_as
     given: list[tuple[str, tuple[str | int, ...] | None]] = [
         (f"{_BY} = ?", None if wanted.by is None else (wanted.by,)),
-        (f"{_ACT} = ?", None if wanted.act is None else (wanted.act,)),
+        (f"{_ACT} IN ({', '.join('?' * len(names))})", names or None),
         ("at >= ?", None if wanted.since is None else (wanted.since,)),
         ("at < ?", None if wanted.until is None else (wanted.until,)),
         (f"(at, number) {sign} (?, ?)", None if edge is None else (edge.at, edge.number)),
@@ -158,6 +160,6 @@ def _acts(
     return [_act(*row) for row in found]
 
 
-def _act(number: int, at: int, body: bytes) -> Act:
+def _act(number: int, at: int, body: bytes) -> LoggedAct:
     told = json.loads(body)
-    return Act(number, at, told["by"], told["act"], told["subject"])
+    return LoggedAct(number, at, told["by"], told["act"], told["subject"])

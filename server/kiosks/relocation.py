@@ -7,6 +7,7 @@ from badges.places.pool import KioskKey
 from badges.wire import wire
 from badges.wire.supervisor import DoorChoice
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.feed import changes
 from server.occupancy import grants, pools
 from server.storage.connection import Connection
@@ -50,6 +51,6 @@ def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) ->
         pools.enrol(db, hall_id, kiosk)
     changes.publish(db, wire.VenueChanged(), kiosk=name)
     subject = {"kiosk": name, "generation": generation, "door": door_id, "from": old_door}
-    entry_log.act(db, by, "kiosk_moved", subject, now)
+    entry_log.act(db, by, Act.KIOSK_MOVED, subject, now)
     for hall_id in {*nesting.halls_of(db, old_door), *nesting.halls_of(db, door_id)}:
         grants.share(db, hall_id, now)

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from badges.wire import wire
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.feed import changes
 from server.occupancy.stays import Span, Stay
 from server.storage.connection import Connection
@@ -173,7 +174,7 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
     if known is None or known.cleared_at is not None:
         raise NoSuspicionError("This badge is no likely copy, or is none any more.")
     db.execute("UPDATE likely_copy SET cleared_at = ? WHERE serial = ?", (now, serial))
-    entry_log.act(db, by, "badge_no_copy", {"serial": serial, "issue": known.issue}, now)
+    entry_log.act(db, by, Act.COPY_DENIED, {"serial": serial, "issue": known.issue}, now)
     changes.publish(db, wire.HolderChanged(holder_facts(db, serial)))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
 from badges.roster import cells
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.people import search
 from server.storage.connection import Connection
 from server.storage.tables import tables
@@ -182,7 +183,7 @@ def add_attendee(
     except sqlite3.IntegrityError as error:
         raise _refusal(error) from None
     search.fold(db)
-    entry_log.act(db, by, "attendee_added", {"serial": serial}, now)
+    entry_log.act(db, by, Act.ATTENDEE_ADDED, {"serial": serial}, now)
     return attendee(db, serial)
 
 
@@ -211,7 +212,7 @@ def change_attendee(
     if not after.name:
         raise AttendeeError("An attendee needs a name.")
     columns = ",".join(sorted(changed))
-    entry_log.act(db, by, "attendee_changed", {"serial": serial, "columns": columns}, now)
+    entry_log.act(db, by, Act.ATTENDEE_CHANGED, {"serial": serial, "columns": columns}, now)
     return before.issue > 0 and bool(CARRIED & changed.keys())
 
 

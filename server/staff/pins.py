@@ -6,6 +6,7 @@ find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
 
 from badges.wire import wire
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.feed import changes
 from server.staff.users import HASHER, AccountError, user
 from server.storage.connection import Connection
@@ -32,7 +33,7 @@ def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -
         raise AccountError("Only supervisors and admins have a PIN; change the role first.")
     db.execute("UPDATE user SET pin_hash = ? WHERE user_id = ?", (pin_hash, user_id))
     changes.publish(db, wire.VenueChanged())
-    entry_log.act(db, by, "pin_set", {"user": user_id}, now)
+    entry_log.act(db, by, Act.PIN_SET, {"user": user_id}, now)
 
 
 def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
@@ -40,7 +41,7 @@ def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
     user(db, user_id)
     db.execute("UPDATE user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
     changes.publish(db, wire.VenueChanged())
-    entry_log.act(db, by, "pin_removed", {"user": user_id}, now)
+    entry_log.act(db, by, Act.PIN_REMOVED, {"user": user_id}, now)
 
 
 def supervisors(db: Connection) -> list[wire.SupervisorFacts]:

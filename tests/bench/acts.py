@@ -45,7 +45,7 @@ QUERIES = (
 
 def leaves(count: int) -> Iterator[tuple[int, str, int, bytes, bytes]]:
     draw = random.Random(1)
-    kinds = sorted(set(WORDS) - {"restored"})
+    kinds = sorted(set(WORDS) - {"server_restored"})
     for number in range(count):
         at = START + number * 40
         if number % 10:

@@ -6,9 +6,10 @@ from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from server.entry_log import act_list, act_words, entry_log
+from server.entry_log.act_names import Act
 from server.staff import users
 from server.web import auth
-from server.web.admin.forms import Asked, Field, one_of, read_filter, whole
+from server.web.admin.forms import Asked, Field, read_filter, whole
 from server.web.services import services
 
 blueprint = Blueprint("acts", __name__, url_prefix="/admin")
@@ -52,7 +53,7 @@ def export() -> Response:
         abort(400)
     clock = services().venue_clock
     here, by = services(), auth.actor()
-    here.database.write(lambda db: entry_log.act(db, by, "acts_exported", {}, here.now()))
+    here.database.write(lambda db: entry_log.act(db, by, Act.ACTS_EXPORTED, {}, here.now()))
 
     def lines() -> Iterator[str]:
         with here.database.reading() as db:
@@ -69,7 +70,7 @@ def _asked(given: MultiDict[str, str]) -> Asked[act_list.Filter]:
     clock = services().venue_clock
     fields = {
         "who": Field("by", _who, _CHOOSE),
-        "what": Field("act", one_of(act_words.WORDS), _CHOOSE),
+        "what": Field("act", Act, _CHOOSE),
         "from": Field("since", clock.parse, _MOMENT),
         "to": Field("until", clock.parse, _MOMENT),
     }

@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from badges.credential.badge_number import parse_badge_number
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.ledger import entries, entries_csv, outages
 from server.venue import store
 from server.web import auth
@@ -55,7 +56,7 @@ def export() -> Response:
         abort(400)
     here, by = services(), auth.actor()
     subject = {"hall": asked.wanted.hall_id, "door": asked.wanted.door_id}
-    here.database.write(lambda db: entry_log.act(db, by, "entries_exported", subject, here.now()))
+    here.database.write(lambda db: entry_log.act(db, by, Act.ENTRIES_EXPORTED, subject, here.now()))
 
     def lines() -> Iterator[str]:
         with here.database.reading() as db:

@@ -11,6 +11,7 @@ from badges.printing import card as cards
 from badges.printing.qr import symbol_svg
 from badges.roster.reader import country_name
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.ledger import entries
 from server.occupancy import copies, stays
 from server.people import issuing
@@ -65,7 +66,7 @@ def search() -> str:
     db = services().database.reader
     found, total = roster_import.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
     if text:
-        _note("people_searched", {"answers": total})
+        _note(Act.PEOPLE_SEARCHED, {"answers": total})
     return render_template(
         "people.html", found=found, text=text, turn=Turn(page, total), categories=_categories()
     )
@@ -110,7 +111,7 @@ def card(number: str) -> AnyResponse:
         pdf = cards.render_pdf([one], event_name=main_name(here.event.settings.name))
     except cards.CardError as error:
         return forms.turn_back(f"The card can't be drawn: {error}", _back(number))
-    _note("badges_printed", {"serial": attendee.serial})
+    _note(Act.BADGES_PRINTED, {"serial": attendee.serial})
     name = f'inline; filename="badge-{badge_number(attendee.serial)}.pdf"'
     return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": name})
 
@@ -183,7 +184,7 @@ def _stand(
     )
 
 
-def _note(act: str, subject: Mapping[str, str | int | None]) -> None:
+def _note(act: Act, subject: Mapping[str, str | int | None]) -> None:
     """Write into the entry log that somebody saw people's data; what they asked for is not kept."""
     here, by = services(), auth.actor()
     here.database.write(lambda db: entry_log.act(db, by, act, subject, here.now()))

@@ -67,7 +67,7 @@ class TestLine:
             tree.append(leaf_hash(body))
         act = leaves[size][0].decode()
         assert len(leaves) == size + 1
-        for said in ('"act":"restored"', tree.root().hex(), f'"incarnation":{NEXT}'):
+        for said in ('"act":"server_restored"', tree.root().hex(), f'"incarnation":{NEXT}'):
             assert said in act
 
     def test_the_feed_begins_where_no_kiosk_has_been(
