@@ -21,8 +21,7 @@ from server.backup.critical_state import Acts, ActsError, Keeper, log_size
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
 from server.event.settings import EventError
 from server.feed import hub
-from server.occupancy import pools
-from server.storage import database, durable_files
+from server.storage import database, durable_files, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database, DatabaseError
 
@@ -235,7 +234,7 @@ def _check_age(directory: Path, opened: Database) -> None:
 
 def _state(db: Connection) -> tuple[int, int, int]:
     """Later states of one event's line of servers compare higher."""
-    return pools.incarnation(db), hub.cursor(db), log_size(db)
+    return event_state.incarnation(db), hub.cursor(db), log_size(db)
 
 
 class Backups:

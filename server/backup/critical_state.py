@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from server.event.settings import EventError
-from server.occupancy import pools
+from server.storage import event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.durable_files import write_whole
@@ -183,7 +183,7 @@ class Keeper:
         with self._database.reading() as other:
             committed = log_size(other)
         size = log_size(db)
-        return Moment(self._event_id, pools.incarnation(db), size, committed, self._clock())
+        return Moment(self._event_id, event_state.incarnation(db), size, committed, self._clock())
 
 
 def log_size(db: Connection) -> int:

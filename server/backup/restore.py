@@ -18,8 +18,7 @@ from server.backup import critical_state, restore_critical
 from server.entry_log import entry_log
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.event.settings import EventError
-from server.occupancy import pools
-from server.storage import database, disk, durable_files
+from server.storage import database, disk, durable_files, event_state
 from server.storage.connection import Connection
 from server.storage.database import DatabaseError
 
@@ -171,7 +170,7 @@ def _renew(
         db, event.log_name, incarnation, acts_since, subject, by=BY, now=now
     )
     if kept is None:
-        pools.await_all_everywhere(db)
+        event_state.await_all_everywhere(db)
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return old[1], newer.moment.at if newer else None, gained, skipped, awaited(db)

@@ -27,8 +27,8 @@ from server.backup import critical_state, restore
 from server.entry_log import entry_log
 from server.event.directory import Event
 from server.feed import hub
-from server.ledger.ingest import ForkError, Sender
-from server.occupancy import pools
+from server.kiosks.contact import ForkError, Sender
+from server.storage import event_state
 from server.storage.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def judge(
     """Raises SetBackError where the batch shows that the database was put back; ForkError where it
     claims what the server would have signed, and shows no signature.
     """
-    here = pools.incarnation(db)
+    here = event_state.incarnation(db)
     known = _word_of(db, sender)
     if not isinstance(batch.mark, wire.Mark) and known == "none":
         _judge_unsigned(db, entries, sender, batch, here)
@@ -237,7 +237,7 @@ def renew(
         return None
     except SetBackError as error:
         found = error
-    before = (pools.incarnation(db), critical_state.log_size(db))
+    before = (event_state.incarnation(db), critical_state.log_size(db))
     incarnation = max(before[0] + 1, found.incarnation + 1, now // 1000)
     newer = [one for one in kept if one.moment.order > before]
     newer.sort(key=lambda one: one.moment.order)
@@ -249,7 +249,7 @@ def renew(
     }
     restore.next_of_line(db, event.log_name, incarnation, newer, subject, by=BY, now=now)
     if not kept:
-        pools.await_all_everywhere(db)
+        event_state.await_all_everywhere(db)
     if not found.proven:
         _keep_word(db, sender, "believed")
     db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_SETTING, str(now)))

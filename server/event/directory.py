@@ -14,17 +14,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from badges.categories import DEFAULT_CATEGORIES
 from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
 from server.event.certificate import make_certificate, spki_sha256
 from server.event.settings import EventError as EventError
 from server.event.settings import EventSettings as EventSettings
 from server.event.settings import parse_settings, settings_text
-from server.occupancy import pools
 from server.people import search
 from server.staff import users
-from server.storage import disk, migrations
+from server.storage import disk, event_state, migrations
 from server.storage.database import DatabaseError, connect
-from server.venue.categories import DEFAULT_CATEGORIES, put_category
+from server.venue.categories import put_category
 
 SETTINGS_FILE = "event.toml"
 DATABASE_FILE = "hallkeeper.db"
@@ -259,7 +259,7 @@ def _migrate(path: Path) -> int:
                 connection.execute("BEGIN IMMEDIATE")
                 search.fold(connection)
                 connection.execute("COMMIT")
-            return pools.incarnation(connection)
+            return event_state.incarnation(connection)
         finally:
             connection.close()
     except (sqlite3.Error, DatabaseError) as error:

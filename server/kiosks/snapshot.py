@@ -12,8 +12,9 @@ from server.feed import hub
 from server.kiosks.vouching import Voucher
 from server.occupancy import copies, pools, stays
 from server.staff import pins
+from server.storage import event_state
 from server.storage.connection import Connection
-from server.venue import nesting, store
+from server.venue import kiosk_facts, nesting, store
 
 
 def snapshot(
@@ -38,18 +39,18 @@ def snapshot(
     return wire.Snapshot(
         cursor=hub.cursor(db),
         answered_at=now,
-        incarnation=pools.incarnation(db),
+        incarnation=event_state.incarnation(db),
         event_name=event.settings.name,
         time_zone=event.settings.time_zone,
         day_starts=list(day_starts(event.settings)),
         ring=event.signed_ring,
         log_name=event.log_name,
         log_key=event.log_key.public.raw,
-        categories=store.category_facts(db),
-        hall=store.hall_facts(db, hall_id),
-        door=store.door_facts(db, door_id),
+        categories=kiosk_facts.category_facts(db),
+        hall=kiosk_facts.hall_facts(db, hall_id),
+        door=kiosk_facts.door_facts(db, door_id),
         doors=_doors(db, (hall_id, *outer)),
-        sessions=store.session_facts(db, hall_id, now),
+        sessions=kiosk_facts.session_facts(db, hall_id, now),
         holders=_exceptions(db),
         stays=stays.in_hall(db, hall_id),
         orders=orders if voucher is None else voucher.orders(kiosk, orders),
@@ -63,7 +64,7 @@ def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
     """A hall around the door's own. Whoever came in by that hall's own door is refused at no door
     of which nobody has said that it leads from outside (server/venue/rules.py).
     """
-    facts = store.hall_facts(db, hall_id)
+    facts = kiosk_facts.hall_facts(db, hall_id)
     if door_id in nesting.unsaid(db):
         facts = msgspec.structs.replace(facts, anti_passback="off")
     return wire.OuterFacts(facts, stays.in_hall(db, hall_id))

@@ -13,10 +13,10 @@ from msgspec import UnsetType
 
 from badges.admission.facts import Calendar
 from badges.credential.keys import BadSignatureError, PublicKey
-from badges.places.pool import KioskKey
 from badges.record import WireError, decode_record
 from badges.transparency.merkle import chain_next
 from badges.wire import wire
+from server.kiosks.contact import ForkError, Sender
 from server.ledger import outages
 from server.ledger.batch import Step
 from server.ledger.rows import Line
@@ -28,34 +28,12 @@ from server.storage.connection import Connection
 IN_ORDER = 20  # scans; a batch of more waits for its turn, and what the kiosk sends next may not
 
 
-class ForkError(Exception):
-    """The kiosk's journal, or what it says that it returned, is not what it sent before: a copied
-    or restored disk.
-    """
-
-
 class GapError(Exception):
     """The batch begins after `acked_seq` + 1; send from there."""
 
     def __init__(self, acked_seq: int) -> None:
         super().__init__(f"records are missing: send from sequence {acked_seq + 1}")
         self.acked_seq = acked_seq
-
-
-@dataclass(frozen=True)
-class Sender:
-    """The kiosk that sends, as the server knows it."""
-
-    kiosk: str
-    generation: int
-    public_key: bytes
-    state: str
-    acked_seq: int
-    head: bytes  # of the chain after `acked_seq`
-
-    @property
-    def key(self) -> KioskKey:
-        return (self.kiosk, self.generation)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import hub
 from server.occupancy import grants, pools, stays
-from server.setup.venue_plan import VenueError
 from server.staff import dual_control
 from server.storage.connection import Connection
 from server.venue import nesting, store
+
+
+class CapacityError(ValueError):
+    """The capacity is not one that the hall may have; the text names the hall and its limit."""
 
 
 class NotTwoError(Exception):
@@ -57,14 +60,14 @@ def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int)
 
 
 def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
-    """The organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
+    """The organiser's capacity, up to the fire limit. Raises CapacityError, UnknownHallError.
 
     A lower one than there are people inside puts nobody out: nobody more gets in, and what the
     doors hold above it is called back.
     """
     row = store.hall(db, hall_id)
     if not 0 <= capacity <= row.fire_limit:
-        raise VenueError([f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit."])
+        raise CapacityError(f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit.")
     db.execute("UPDATE hall SET capacity = ? WHERE hall_id = ?", (capacity, hall_id))
     _changed(db, hall_id, now)
     subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}

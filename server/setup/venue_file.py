@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from badges.categories import CategoryPlan
 from server.event.directory import day_starts
 from server.event.settings import EventSettings, unknown_key
 from server.setup import venue_fields as values
 from server.setup.venue_fields import Field, ValueRefusedError
 from server.setup.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, VenueError, ZonePlan
 from server.setup.venue_xlsx import Entry, Found, is_workbook, read_workbook
-from server.venue.categories import CategoryPlan
 
 FILE_BYTES_MAX = 10_000_000
 ENTRIES_MAX = 20_000  # of one kind

@@ -10,7 +10,7 @@ from flask import Flask
 from badges.credential.badge_number import badge_number
 from server.event.directory import Event
 from server.ledger.entries import Entry
-from server.occupancy.pools import HallFigures
+from server.occupancy.figures import HallFigures
 from server.storage.localized import names_of, text_in
 from server.web import auth, security
 

@@ -23,9 +23,10 @@ from server.event.directory import Event, EventSettings, init_event, load_event
 from server.kiosks import registry
 from server.people import issuing
 from server.setup.roster_import import import_roster
+from server.setup.venue_file import read_venue
+from server.setup.venue_import import import_venue
 from server.staff import users
 from server.storage.database import Database
-from server.venue.store import import_venue, read_venue
 from server.web.api import scans
 from server.web.app import BACKUPS, close_app, create_app
 from tests.server.conftest import roster_of

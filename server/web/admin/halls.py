@@ -16,13 +16,12 @@ from werkzeug.wrappers import Response
 
 from badges.places.pool import PlacesError, PoolKey
 from server.ledger import entries
-from server.occupancy import hall_control, pools
-from server.occupancy.pools import UnknownHallError
-from server.setup.venue_plan import VenueError
+from server.occupancy import figures, hall_control, pools
 from server.staff import users
 from server.staff.guesses import BusyError
 from server.storage.connection import Connection
 from server.venue import nesting, store
+from server.venue.store import UnknownHallError
 from server.web import auth
 from server.web.admin.forms import whole
 from server.web.admin.sign_in import caller, guesses
@@ -43,7 +42,7 @@ def show(hall_id: int) -> str:
     return render_template(
         "hall.html",
         hall=hall,
-        figures=next(one for one in pools.hall_figures(db) if one.hall_id == hall_id),
+        figures=next(one for one in figures.hall_figures(db) if one.hall_id == hall_id),
         doors=doors,
         unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
         awaited=sorted({kiosk for kiosk, _ in pools.load(db, PoolKey(hall_id)).awaited}),
@@ -156,7 +155,7 @@ def _do(hall_id: int, step: Callable[[Connection], object], said: str) -> Respon
         services().database.write(step)
     except UnknownHallError:
         abort(404)
-    except (VenueError, PlacesError) as error:
+    except (hall_control.CapacityError, PlacesError) as error:
         flash(f"Nothing was changed: {error}", "bad")
     except hall_control.NotTwoError as error:
         clock: Clock = current_app.extensions["hallkeeper_clock"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.printing import card as cards
 from badges.printing.qr import symbol_svg
@@ -17,7 +18,6 @@ from server.people import issuing
 from server.setup import roster_import
 from server.storage.connection import Connection
 from server.venue import store
-from server.venue.categories import CategoryPlan
 from server.web import auth
 from server.web.admin.forms import whole
 from server.web.display import main_name

@@ -20,7 +20,7 @@ from server.backup import set_back
 from server.entry_log import entry_log
 from server.feed import hub
 from server.feed.subscription import CursorGoneError
-from server.kiosks import registry, snapshot
+from server.kiosks import contact, registry, snapshot
 from server.ledger import ingest
 from server.people import issuing
 from server.storage.connection import Connection
@@ -71,7 +71,7 @@ class Signed:
 class Caller:
     """The kiosk that signed the request."""
 
-    sender: ingest.Sender
+    sender: contact.Sender
     door_id: int
 
 
@@ -169,12 +169,12 @@ def scans() -> Response:
     if long:  # counted in its turn: the kiosk's next request may overtake it
         here.database.write(lambda db: verified(db, signed, here.now()))
 
-    def step(db: Connection) -> tuple[ingest.Sender, ingest.Ingested, tuple[int, int]]:
+    def step(db: Connection) -> tuple[contact.Sender, ingest.Ingested, tuple[int, int]]:
         now = here.now()
         caller = _known(db, signed) if long else verified(db, signed, now)
         set_back.judge(db, here.event, here.log, caller.sender, batch)
         # First: a door that rests gets nothing.
-        registry.keep_health(db, caller.sender.key, batch, now)
+        contact.keep_health(db, caller.sender.key, batch, now)
         taken = ingest.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
         return caller.sender, taken, (hub.cursor(db), entry_log.size(db))
 
@@ -186,7 +186,7 @@ def scans() -> Response:
             sender, taken, came = here.database.write(step, long=long)
     except ingest.GapError as error:
         raise ApiError(409, "gap", str(error), retry=True) from None
-    except ingest.ForkError:
+    except contact.ForkError:
         here.database.write(lambda db: registry.fence_forked(db, signed.stamp.key, here.now()))
         raise ApiError(
             409,
@@ -254,8 +254,8 @@ def verified(db: Connection, signed: Signed, now: int, *, at_work: bool = False)
         except BadSignatureError:
             raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
     signed.lanes.remember_kiosk(sender.key, sender.public_key, signed.address)
-    if not registry.count_request(db, sender.key, signed.stamp.counter, now):
-        seen = registry.last_request(db, sender.key)
+    if not contact.count_request(db, sender.key, signed.stamp.counter, now):
+        seen = contact.last_request(db, sender.key)
         raise ApiError(409, "replayed", "This request was made before.", retry=True, counter=seen)
     if at_work and sender.state != "active":
         raise ApiError(403, "retired", "This kiosk has been retired. Enrol it again to use it.")
@@ -264,7 +264,7 @@ def verified(db: Connection, signed: Signed, now: int, *, at_work: bool = False)
 
 def _known(db: Connection, signed: Signed) -> Caller:
     """The kiosk that the request names. Raises ApiError."""
-    known = registry.sender(db, signed.stamp.kiosk, signed.stamp.generation)
+    known = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if known is None:
         raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
     return Caller(*known)
@@ -272,7 +272,7 @@ def _known(db: Connection, signed: Signed) -> Caller:
 
 def _as_before(db: Connection, caller: Caller) -> bool:
     """Whether the kiosk still is at work, at the same door."""
-    now = registry.sender(db, *caller.sender.key)
+    now = contact.sender(db, *caller.sender.key)
     return now is not None and now[0].state == "active" and now[1] == caller.door_id
 
 

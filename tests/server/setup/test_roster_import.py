@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from badges.categories import DEFAULT_CATEGORIES
 from badges.roster.reader import Problem, read_roster
 from badges.wire import wire
 from server.event.directory import Event
@@ -12,8 +13,7 @@ from server.people import issuing
 from server.setup import roster_import
 from server.setup.roster_import import ImportResult, RosterRefusedError
 from server.storage.database import Database
-from server.venue import store
-from server.venue.categories import DEFAULT_CATEGORIES
+from server.venue import kiosk_facts
 from tests.server.conftest import NOW, ROSTER, roster_of, serial_of
 from tests.server.support.stores import attendees, take
 
@@ -111,12 +111,12 @@ def test_days_and_zones_are_always_the_files(site: Database) -> None:
 def test_invitations(site: Database) -> None:
     start = hub.cursor(site.reader)
     assert take(site, ROSTER.replace("delegate,,,,", "delegate,,,press,")).unchanged == 4
-    press = store.session_facts(site.reader, 2, NOW)[1]
+    press = kiosk_facts.session_facts(site.reader, 2, NOW)[1]
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A4")}
     changed = hub.changes_after(site.reader, start)
     assert [wire.decode_change(one.body) for one in changed] == [wire.VenueChanged()]
     take(site, ROSTER)  # an invitation is taken back on the session's page, not by a roster
-    assert len(store.session_facts(site.reader, 2, NOW)[1].invited) == 2
+    assert len(kiosk_facts.session_facts(site.reader, 2, NOW)[1].invited) == 2
 
 
 class TestRefused:

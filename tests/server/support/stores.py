@@ -9,11 +9,10 @@ from badges.roster.reader import Roster
 from badges.wire import wire
 from server.event.directory import Event
 from server.feed import hub
-from server.setup import roster_import
+from server.setup import roster_import, venue_import
 from server.setup.roster_import import ImportResult
 from server.storage.database import Database
 from server.storage.tables import tables
-from server.venue import store
 from tests.server.conftest import NOW, roster_of, venue_of
 
 
@@ -35,10 +34,10 @@ def take(
     )
 
 
-def load(event: Event, database: Database, text: str) -> store.ImportedVenue:
+def load(event: Event, database: Database, text: str) -> venue_import.ImportedVenue:
     """Import a venue."""
     plan = venue_of(event, text)
-    return database.write(lambda db: store.import_venue(db, plan, by="test", now=NOW))
+    return database.write(lambda db: venue_import.import_venue(db, plan, by="test", now=NOW))
 
 
 def attendees(database: Database) -> list[dict]:

@@ -8,7 +8,7 @@ import pytest
 from badges.wire import wire
 from server.event.directory import Event
 from server.kiosks import registry
-from server.occupancy import pools
+from server.occupancy import figures
 from server.staff import users
 from server.storage.database import Database
 from tests.server.conftest import MINUTE
@@ -60,8 +60,8 @@ def test_the_capacity_up_to_the_limit(pages: Pages) -> None:
             f"/admin/halls/{hall}/capacity", {"capacity": wrong}, follow_redirects=True
         )
         assert "Nothing was changed" in page.text
-    figures = next(f for f in pools.hall_figures(pages.database.reader) if f.hall_id == hall)
-    assert figures.capacity == 40
+    shown = next(f for f in figures.hall_figures(pages.database.reader) if f.hall_id == hall)
+    assert shown.capacity == 40
 
 
 def test_clearing_needs_the_box(pages: Pages) -> None:
@@ -112,8 +112,8 @@ def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
     said = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
     assert "at most 3 counted as inside" in said
     assert acts(pages)[-1] == "kiosk_attested"
-    figures = next(f for f in pools.hall_figures(pages.database.reader) if f.hall_id == west.hall)
-    assert figures.unspent == 3
+    shown = next(f for f in figures.hall_figures(pages.database.reader) if f.hall_id == west.hall)
+    assert shown.unspent == 3
 
 
 def test_a_second_password_is_not_guessed(pages: Pages) -> None:
