@@ -33,7 +33,8 @@ from server.cli.import_report import Summary
 from server.event.directory import Event
 from server.people import issuing
 from server.setup import venue_file, venue_import
-from server.setup.roster_import import ImportAnswers, ImportPlan, RosterChangedError, plan_import
+from server.setup.roster_import import ImportPlan, RosterChangedError, plan_import
+from server.setup.roster_match import ImportAnswers
 from server.setup.venue_advice import advice
 from server.setup.venue_file import FILE_BYTES_MAX
 from server.storage.connection import Connection

@@ -32,13 +32,10 @@ from server.feed import hub
 from server.occupancy import copies
 from server.people import attendees
 from server.people.attendees import Attendee
-from server.people.phone_token import PhoneTokenError, open_phone_token, phone_token
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.storage.tables import tables
 from server.venue import store
-
-__all__ = ["PhoneTokenError", "open_phone_token", "phone_token"]
 
 ISSUE_MAX = 255
 _REASON = re.compile(r"[a-z_]{1,32}")

@@ -18,24 +18,10 @@ from server.people import issuing, search
 from server.people.attendees import (
     ALL_ZONES,
     CARRIED,
-    Attendee,
-    AttendeeError,
-    UnknownAttendeeError,
-    add_attendee,
-    attendee,
-    change_attendee,
     draw_serial,
-    find_attendees,
-    whole_name,
 )
 from server.setup.roster_match import ImportAnswers, Match, Person, load_people
 from server.storage.connection import Connection
-
-__all__ = [
-    "Attendee", "AttendeeError", "ImportAnswers", "ImportPlan", "ImportResult",
-    "RosterChangedError", "RosterRefusedError", "UnknownAttendeeError", "add_attendee", "attendee",
-    "change_attendee", "find_attendees", "import_roster", "plan_import", "whole_name",
-]  # fmt: skip
 
 ALL_DAYS = 0xFFFF
 LANGUAGE = "en"  # of attendees of whom the roster does not say

@@ -14,8 +14,8 @@ from badges.roster.reader import country_name
 from server.entry_log import entry_log
 from server.ledger import entries
 from server.occupancy import copies, stays
-from server.people import issuing
-from server.setup import roster_import
+from server.people import attendees, issuing
+from server.people.phone_token import phone_token
 from server.storage.connection import Connection
 from server.venue import store
 from server.web import auth
@@ -62,7 +62,7 @@ def search() -> str:
     text = request.args.get("q", "").strip()[:200]
     page = min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX)
     db = services().database.reader
-    found, total = roster_import.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    found, total = attendees.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
     if text:
         _note("people_searched", {"answers": total})
     return render_template(
@@ -126,7 +126,7 @@ def reissue(number: str) -> AnyResponse:
     seen = request.form.get("issue", type=whole)
 
     def step(db: Connection) -> int:
-        if roster_import.attendee(db, serial).issue != seen:
+        if attendees.attendee(db, serial).issue != seen:
             raise OvertakenError
         return issuing.reissue(db, here.event, serial, reason=reason, now=here.now(), by=by).issue
 
@@ -215,10 +215,10 @@ def _back(number: str) -> AnyResponse:
     return redirect(url_for("admin.people.person", number=number), 303)
 
 
-def _attendee(number: str) -> roster_import.Attendee:
+def _attendee(number: str) -> attendees.Attendee:
     try:
         serial = parse_badge_number(number)
-        return roster_import.attendee(services().database.reader, serial)
+        return attendees.attendee(services().database.reader, serial)
     except ValueError:  # no such number, or nobody has it
         abort(404)
 
@@ -236,5 +236,5 @@ def _categories() -> dict[int, CategoryPlan]:
 
 def _phone_link(badge: issuing.Badge) -> str:
     event = services().event
-    token = issuing.phone_token(event, badge.serial, badge.issue)
+    token = phone_token(event, badge.serial, badge.issue)
     return event.settings.public_address + url_for("phone.badge", token=token)

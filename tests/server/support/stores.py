@@ -9,7 +9,7 @@ from badges.roster.reader import Roster
 from badges.wire import wire
 from server.event.directory import Event
 from server.feed import hub
-from server.setup import roster_import, venue_import
+from server.setup import roster_import, roster_match, venue_import
 from server.setup.roster_import import ImportResult
 from server.storage.database import Database
 from server.storage.tables import tables
@@ -26,7 +26,7 @@ def take(
 ) -> ImportResult:
     """Import a roster, with answers to what it leaves open."""
     read = roster_of(text) if isinstance(text, str) else text
-    said = roster_import.ImportAnswers(**answers)
+    said = roster_match.ImportAnswers(**answers)
     return database.write(
         lambda db: roster_import.import_roster(
             db, read, skip_bad=skip_bad, by="test", now=NOW, random=random, answers=said
