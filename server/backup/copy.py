@@ -23,7 +23,8 @@ from server.event.settings import EventError
 from server.feed import hub
 from server.storage import database, durable_files, event_state
 from server.storage.connection import Connection
-from server.storage.database import Database, DatabaseError
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_eve
 from server.event.settings import EventError
 from server.storage import database, disk, durable_files, event_state
 from server.storage.connection import Connection
-from server.storage.database import DatabaseError
+from server.storage.disk import DatabaseError
 
 BY = "command-line"
 CURSORS_PER_S = 1_000  # more than a feed ever has: after a restore it begins above the old one

@@ -29,7 +29,7 @@ from server.backup.copy import check_directory
 from server.cli.supervise import REFUSED, Supervisor, beat
 from server.event.directory import Event, EventError, load_event
 from server.storage import database, disk
-from server.storage.database import DatabaseError
+from server.storage.disk import DatabaseError
 from server.storage.migrations import NewerVersionError
 from server.web.connections import Guard
 from server.web.wsgi import in_one_piece, open_app

@@ -23,7 +23,8 @@ from flask import Flask
 from granian.server.mp import MPServer, WorkerProcess
 
 from server.storage import disk
-from server.storage.database import Database, DatabaseError
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
 
 log = logging.getLogger(__name__)
 

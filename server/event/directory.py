@@ -23,7 +23,8 @@ from server.event.settings import parse_settings, settings_text
 from server.people import search
 from server.staff import users
 from server.storage import disk, event_state, migrations
-from server.storage.database import DatabaseError, connect
+from server.storage.database import connect
+from server.storage.disk import DatabaseError
 from server.venue.categories import put_category
 
 SETTINGS_FILE = "event.toml"

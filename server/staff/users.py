@@ -19,7 +19,8 @@ from server.entry_log import entry_log
 from server.feed import hub
 from server.staff import passwords
 from server.storage.connection import Connection, Row
-from server.storage.database import Database, DiskError
+from server.storage.database import Database
+from server.storage.disk import DiskError
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
 IDLE_MS = 12 * 3_600_000

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from server.storage import disk
-from server.storage.disk import DatabaseError as DatabaseError
-from server.storage.disk import DiskError as DiskError
+from server.storage.disk import DatabaseError
 
 log = logging.getLogger(__name__)
 

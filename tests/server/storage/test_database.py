@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from server.storage import database as module
-from server.storage.database import Database, DatabaseError, connect
+from server.storage.database import Database, connect
+from server.storage.disk import DatabaseError
 
 
 @pytest.fixture
