@@ -20,8 +20,7 @@ from server.kiosks.contact import ForkError, Sender
 from server.ledger import outages
 from server.ledger.batch import Step
 from server.ledger.rows import Line
-from server.occupancy import grants
-from server.occupancy import pools as places
+from server.occupancy import grants, pools
 from server.occupancy.kiosk_accounts import Accounts
 from server.storage.connection import Connection
 
@@ -80,17 +79,16 @@ def ingest(
             (acked, fresh[-1].chain, *sender.key),
         )
         outages.note(db, sender.key, [line.record for line in fresh], now)
-    pools = accounts.pools
     empty = {t.hall for t in batch.places if t.wants or not (t.free or t.override)}
     wanting = {t.hall for t in batch.places if t.wants and not t.override}
     full = {
         hall
-        for hall in pools.halls
-        if sender.key in grants.share(db, hall, now, pools, asked=hall in empty)
+        for hall in accounts.pools.halls
+        if sender.key in grants.share(db, hall, now, accounts.pools, asked=hall in empty)
     }
-    orders = places.orders_for(db, sender.key, pools)
+    orders = pools.orders_for(db, sender.key, accounts.pools)
     full_here = tuple(sorted(wanting & full))
-    return Ingested(acked, full_here, orders, pools.incarnation)
+    return Ingested(acked, full_here, orders, accounts.pools.incarnation)
 
 
 def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
