@@ -48,8 +48,17 @@ class Accounts:
         if self.kiosk not in pool.kiosks:
             if not event_state.was_restored_without_acts(self._db):
                 raise WireError("this kiosk has no places in that hall")
-            pool = self.pools[key] = pool.enrol(self.kiosk)
+            pool = pool.enrol(self.kiosk)
+            if not self._is_at_work():
+                pool = pool.fence(self.kiosk)
+            self.pools[key] = pool
         return pool
+
+    def _is_at_work(self) -> bool:
+        """Whether the kiosk is neither retired nor fenced, as its other accounts say already."""
+        sql = "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?"
+        row = self._db.execute(sql, self.kiosk).fetchone()
+        return row is not None and row["state"] == "active"
 
     def save(self) -> None:
         """Write what was moved."""
