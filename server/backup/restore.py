@@ -18,6 +18,7 @@ from server.backup import critical_state, restore_critical
 from server.entry_log import entry_log
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.event.settings import EventError
+from server.occupancy import pools
 from server.storage import database, disk, durable_files, event_state
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
@@ -194,7 +195,8 @@ def next_of_line(
     left: dict[str, str | int | None] = {"log_name": log_name}
     left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
     db.execute("INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)", (str(incarnation),))
-    _await_kiosks(db)  # first: one that the acts know as fenced may have been granted places
+    # Before the acts: a kiosk that they know as fenced may have been granted places until then.
+    pools.await_all(db, incarnation)
     gained: dict[str, int] = {}
     skipped = 0
     for one in newer:
@@ -204,17 +206,6 @@ def next_of_line(
     _forget_what_is_over(db, incarnation)
     entry_log.act(db, by, "restored", subject | left, now)
     return gained, skipped
-
-
-def _await_kiosks(db: Connection) -> None:
-    """Pool.restored, for all pools at once: who may have been granted places since the backup.
-
-    To who was retired or fenced in the backup already, nothing was granted any more.
-    """
-    db.execute(
-        "UPDATE place_account SET awaited = 1 WHERE NOT fenced AND (kiosk, generation) IN"
-        " (SELECT kiosk, generation FROM kiosk WHERE state = 'active')"
-    )
 
 
 def _forget_what_is_over(db: Connection, incarnation: int) -> None:

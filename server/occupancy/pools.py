@@ -169,6 +169,19 @@ def orders_for(
     return [order(key, limited(pools, key), kiosk) for key in accounts_of(db, kiosk)]
 
 
+def await_all(db: Connection, incarnation: int) -> None:
+    """Take the step that follows a restore (`Pool.restored`, rule 8) in both pools of every hall.
+
+    `incarnation` is the restored server's, above every one that was ever in use.
+    """
+    pools = Pools(db)
+    for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
+        for override in (False, True):
+            key = PoolKey(hall_id, override)
+            pools[key] = pools[key].restored(incarnation)
+    pools.save()
+
+
 def limited(pools: Pools, key: PoolKey) -> Pool:
     """The pool with what the hall's other pool leaves it of the fire limit."""
     usual, beyond = PoolKey(key.hall_id), PoolKey(key.hall_id, override=True)
