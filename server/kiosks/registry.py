@@ -232,7 +232,7 @@ def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
     for row in db.execute(
         "SELECT a.kiosk, a.generation, a.hall_id, h.code, SUM(IIF(a.override, 0, a.held)) AS held,"
         " SUM(IIF(a.override, 0, a.free)) AS free, SUM(IIF(a.override, a.held, 0)) AS overrides"
-        " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
+        f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account) a JOIN hall h USING (hall_id)"
         " GROUP BY a.kiosk, a.generation, a.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"
     ):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from server.occupancy import pools
 from server.storage.connection import Connection
 
 
@@ -39,7 +40,7 @@ def hall_figures(db: Connection) -> list[HallFigures]:
         " SUM(IIF(a.override, a.held, 0)) AS overrides,"
         " h.closed_at IS NOT NULL AS closed, h.moved_on, h.unconfirmed_moves"
         " FROM hall h LEFT JOIN (SELECT hall_id, override,"
-        "  granted - returned - handed_over - reclaimed + trusted AS held FROM place_account"
+        f"  {pools.HELD} AS held FROM place_account"
         "  UNION ALL SELECT hall_id, 0, 0 FROM hall) a USING (hall_id) GROUP BY h.hall_id"
     )
     return [HallFigures(**{**dict(row), "closed": bool(row["closed"])}) for row in rows]

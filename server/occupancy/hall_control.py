@@ -151,7 +151,7 @@ def accounts(db: Connection, hall_id: int) -> list[Account]:
         " k.cursor >= h.change_cursor AS confirmed, SUM(IIF(a.override, 0, a.free)) AS free,"
         " SUM(IIF(a.override, 0, a.held)) AS held, SUM(IIF(a.override, a.held, 0)) AS overrides,"
         " MAX(a.awaited) AS awaited"
-        " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
+        f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account WHERE hall_id = ?) a"
         " JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
         " JOIN hall h ON h.hall_id = a.hall_id"

@@ -16,6 +16,9 @@ from server.storage.connection import Connection, Row
 from server.storage.event_state import EventState, event_state
 from server.venue.store import UnknownHallError
 
+# `Held.held` of a row of `place_account`, for statements that add up many.
+HELD = "granted - returned - handed_over - reclaimed + trusted"
+
 
 def load(db: Connection, key: PoolKey) -> Pool:
     """The pool, with the hall's capacity or, of override places, what lies above it.
