@@ -202,7 +202,10 @@ def _accounts(db: Connection, sender: Sender) -> dict[PoolKey, _Known]:
         " WHERE kiosk = ? AND generation = ?",
         sender.key,
     )
-    return {PoolKey(row[0], bool(row[1])): _Known(row[2], bool(row[3])) for row in rows}
+    return {
+        PoolKey(row["hall_id"], bool(row["override"])): _Known(row["granted"], bool(row["awaited"]))
+        for row in rows
+    }
 
 
 def _is_awaited(known: Mapping[PoolKey, _Known]) -> bool:

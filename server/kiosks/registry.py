@@ -230,13 +230,16 @@ def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
     """Where each kiosk holds places, in the order of the halls' codes."""
     found: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
-        "SELECT a.kiosk, a.generation, a.hall_id, h.code, SUM(IIF(a.override, 0, a.held)) AS held,"
+        "SELECT a.kiosk, a.generation, a.hall_id, h.code AS hall_code,"
+        " SUM(IIF(a.override, 0, a.held)) AS held,"
         " SUM(IIF(a.override, 0, a.free)) AS free, SUM(IIF(a.override, a.held, 0)) AS overrides"
         f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account) a JOIN hall h USING (hall_id)"
         " GROUP BY a.kiosk, a.generation, a.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"
     ):
-        found.setdefault((row[0], row[1]), []).append(Holding(*row[2:]))
+        values = dict(row)
+        kiosk = (values.pop("kiosk"), values.pop("generation"))
+        found.setdefault(kiosk, []).append(Holding(**values))
     return found
 
 

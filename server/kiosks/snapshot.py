@@ -75,18 +75,23 @@ def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
     parents = nesting.parents_of(db) if len(halls) > 1 else {}
     wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
     rows = db.execute("SELECT door_id, names, hall_id FROM door ORDER BY door_id")
-    return {str(row[0]): json.loads(row[1]) for row in rows if row[2] in wanted}
+    return {
+        str(row["door_id"]): json.loads(row["names"]) for row in rows if row["hall_id"] in wanted
+    }
 
 
 def _exceptions(db: Connection) -> list[wire.HolderFacts]:
     """Also of badges whose holders a restored server does not know."""
     rows = db.execute(
-        "SELECT a.serial, MAX(b.issue), a.revoked_at IS NOT NULL"
+        "SELECT a.serial, MAX(b.issue) AS highest_issue, a.revoked_at IS NOT NULL AS revoked"
         " FROM badge b JOIN attendee a USING (serial) GROUP BY a.serial"
         " HAVING MAX(b.issue) > 1 OR a.revoked_at IS NOT NULL"
         " UNION ALL SELECT serial, highest_issue, revoked_at IS NOT NULL FROM unknown_holder"
     )
-    found = {row[0]: wire.HolderFacts(row[0], row[1], bool(row[2])) for row in rows}
+    found = {
+        row["serial"]: wire.HolderFacts(row["serial"], row["highest_issue"], bool(row["revoked"]))
+        for row in rows
+    }
     copied = db.execute("SELECT serial FROM likely_copy WHERE cleared_at IS NULL").fetchall()
     return list(
         (found | {serial: copies.holder_facts(db, serial) for (serial,) in copied}).values()

@@ -37,7 +37,7 @@ def heard(
     alone.
     """
     known = {
-        (row[0], bool(row[1])): row[2:]
+        PoolKey(row["hall_id"], bool(row["override"])): row
         for row in db.execute(
             "SELECT hall_id, override, free, wanted_at, rate, rate_at FROM place_account"
             " WHERE kiosk = ? AND generation = ?",
@@ -49,10 +49,12 @@ def heard(
         key = PoolKey(totals.hall, totals.override)
         if key not in known:
             continue
-        free, wanted_at, rate, rate_at = known[key]
+        before = known[key]
+        rate, rate_at = before["rate"], before["rate_at"]
         people = 0 if totals.override else came.get(totals.hall, 0)
         stale = not 0 <= now - rate_at < RATE_MS
-        if people or totals.wants or totals.free != free or wanted_at is not None or stale:
+        asked = before["wanted_at"] is not None
+        if people or totals.wants or totals.free != before["free"] or asked or stale:
             rate = sharing_policy.smoothed(rate, (now - rate_at) / 60_000, people)
             wanted_at = now if totals.wants else None
             changed.append((totals.free, wanted_at, rate, now, *key, *kiosk))

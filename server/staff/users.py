@@ -346,7 +346,9 @@ def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebS
         (user_id, now - IDLE_MS, now - ABSOLUTE_MS),
     )
     here = _token_hash(token)
-    return [WebSession(row[0], row[1], row[2] == here) for row in rows]
+    return [
+        WebSession(row["created_at"], row["seen_at"], row["token_hash"] == here) for row in rows
+    ]
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:

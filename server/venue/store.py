@@ -82,7 +82,16 @@ class DoorRow:
 def categories(db: Connection) -> list[CategoryPlan]:
     """All categories, by number."""
     rows = db.execute("SELECT category, code, names, letter, colour FROM category ORDER BY 1")
-    return [CategoryPlan(row[0], row[1], names_of(row[2]), row[3], row[4]) for row in rows]
+    return [
+        CategoryPlan(
+            code=row["category"],
+            key=row["code"],
+            names=names_of(row["names"]),
+            letter=row["letter"],
+            colour=row["colour"],
+        )
+        for row in rows
+    ]
 
 
 def zones(db: Connection) -> dict[str, int]:
