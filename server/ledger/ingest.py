@@ -18,7 +18,7 @@ from badges.transparency.merkle import chain_next
 from badges.wire import wire
 from server.kiosks.contact import ForkError, Sender
 from server.ledger import outages
-from server.ledger.batch import Step
+from server.ledger.batch import BatchRecorder
 from server.ledger.rows import Line
 from server.occupancy import grants, pools
 from server.occupancy.kiosk_accounts import Accounts
@@ -60,13 +60,13 @@ def ingest(
         accounts.hear(totals, batch.incarnation)
     came: Mapping[int, int] = {}
     if fresh:
-        step = Step(db, accounts, calendar, now, quarantined=sender.state == "fenced")
+        recorder = BatchRecorder(db, accounts, calendar, now, quarantined=sender.state == "fenced")
         gone, gone_outer = set(batch.gone), _gone_outer(batch)
         for line in fresh:
             seq = line.record.seq
-            step.take(line, gone=seq in gone, gone_outer=gone_outer.get(seq, ()))
-        step.judge_again()
-        came = step.came
+            recorder.take(line, gone=seq in gone, gone_outer=gone_outer.get(seq, ()))
+        recorder.judge_again()
+        came = recorder.came
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
     if acked >= batch.last_seq:  # what it returned may have come back by records still to come
         for totals in batch.places:
