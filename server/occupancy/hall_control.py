@@ -22,16 +22,16 @@ class CapacityError(ValueError):
 
 
 class NotTwoError(Exception):
-    """The two accounts may be one person's, until `until` (Unix ms)."""
+    """The two users may be one person, until `until` (Unix ms)."""
 
     def __init__(self, until: int) -> None:
-        super().__init__("the two accounts may be one person's")
+        super().__init__("the two users may be one person")
         self.until = until
 
 
 @dataclass(frozen=True)
-class Account:
-    """A kiosk's account with a hall, as staff see it. `held` places may be in use unseen."""
+class KioskHolding:
+    """What a kiosk holds of a hall, as staff see it. `held` places may be in use unseen."""
 
     kiosk: str
     generation: int
@@ -116,7 +116,7 @@ def attest(
 ) -> None:  # fmt: skip
     """Two people's word: of those whom a fenced kiosk let in and the ledger does not know of, at
     most `inside` are in the hall. The rest of its places come back. Raises PlacesError, or
-    NotTwoError where the accounts may be one person's.
+    NotTwoError where the users may be one person.
 
     Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
     may have held more than is known here: then it stands as it was said (rule 8).
@@ -140,7 +140,7 @@ def attest(
     grants.share(db, hall_id, now)
 
 
-def accounts(db: Connection, hall_id: int) -> list[Account]:
+def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
     """Every kiosk with an account in the hall: those at work first, at its doors and at doors of
     halls inside it that lead into it, then those that still hold.
     """
@@ -162,7 +162,9 @@ def accounts(db: Connection, hall_id: int) -> list[Account]:
         (hall_id, json.dumps(leading)),
     )
     return [
-        Account(**{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])})
+        KioskHolding(
+            **{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])}
+        )
         for r in rows
     ]
 

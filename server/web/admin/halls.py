@@ -38,7 +38,7 @@ def show(hall_id: int) -> str:
     here = services()
     db, now = here.database.reader, here.now()
     hall = _hall(db, hall_id)
-    doors = hall_control.accounts(db, hall_id)
+    doors = hall_control.holdings(db, hall_id)
     return render_template(
         "hall.html",
         hall=hall,
