@@ -1,4 +1,4 @@
-"""Absences: what happened at doors while they were without the server. Made by itself."""
+"""Outages: what happened at doors while they were without the server. Made by itself."""
 
 from flask import Blueprint, render_template
 
@@ -14,5 +14,5 @@ blueprint = Blueprint("absences", __name__, url_prefix="/admin/absences")
 def show() -> str:
     here = services()
     return render_template(
-        "absences.html", absences=outages.absences(here.database.reader), now=here.now()
+        "absences.html", outages=outages.newest(here.database.reader), now=here.now()
     )

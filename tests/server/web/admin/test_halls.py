@@ -1,4 +1,4 @@
-"""A hall's page: closing, capacity, clearing, a lost kiosk's places; and the report of absences."""
+"""A hall's page: closing, capacity, clearing, a lost kiosk's places; and the report of outages."""
 
 import re
 from collections.abc import Iterator
@@ -154,7 +154,7 @@ def test_a_hall_that_is_not_there(pages: Pages) -> None:
     assert admin.post("/admin/halls/999/close").status_code == 404
 
 
-def test_absences_are_told(pages: Pages) -> None:
+def test_outages_are_told(pages: Pages) -> None:
     supervisor = pages.staff("supervisor")
     assert "None: every scan came while it was made" in supervisor.get("/admin/absences/").text
     west = pages.kiosk("west-1", "h1-west")
