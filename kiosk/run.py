@@ -15,13 +15,14 @@ from badges.admission import Direction
 from badges.wire import wire
 from kiosk import health
 from kiosk.camera.camera import CameraStatus
+from kiosk.clock import now_ms
 from kiosk.config import settings as config
 from kiosk.door.admit import Admitter, NotReadyError, own_direction
 from kiosk.door.answer import Answer
 from kiosk.door.facts import least_free, least_left
 from kiosk.journal.journal import Journal, JournalError
 from kiosk.relay.relay import make_relay
-from kiosk.replica.replica import Replica, now_ms
+from kiosk.replica.replica import Replica
 from kiosk.screen.board import Board
 from kiosk.supervisor.override import Overruling
 from kiosk.supervisor.server_requests import ServerDesk

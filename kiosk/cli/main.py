@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 import click
 
 from badges.i18n import CatalogueError
-from kiosk.camera.camera import Camera, CameraError, parse_source
+from kiosk.camera.camera import Camera
 from kiosk.camera.controls import wish_of
+from kiosk.camera.sources import parse_source
 from kiosk.camera.webcams import webcams_text
 from kiosk.cli import autostart
 from kiosk.cli.enrol import EnrolError, enrol
@@ -27,6 +28,7 @@ from kiosk.config import settings as config
 from kiosk.config.disk import write_trouble
 from kiosk.eye import Eye
 from kiosk.journal.journal import Journal, JournalError
+from kiosk.pictures import CameraError
 from kiosk.run import Kiosk, Told
 from kiosk.screen import ScreenError, create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page

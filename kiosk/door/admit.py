@@ -22,12 +22,13 @@ from badges.credential.credential import (
 from badges.credential.keys import KeyRing
 from badges.wire.supervisor import PersonFacts
 from badges.wire.wire import HolderName
+from kiosk.clock import monotonic_ms, now_ms
 from kiosk.door.answer import Answer, make_answer
 from kiosk.door.facts import Known, credential_of, least_free
 from kiosk.door.repeats import Repeats
 from kiosk.journal.journal import Draft, Journal, OuterDraft
 from kiosk.replica.door_context import Venue
-from kiosk.replica.replica import Replica, monotonic_ms, now_ms
+from kiosk.replica.replica import Replica
 from kiosk.sync.link import Skew, steady
 from kiosk.texts.messages import Code, Message
 

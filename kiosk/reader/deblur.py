@@ -12,8 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 
 TILE = 96  # side of the pieces whose spectra are averaged
 STRIDE = 64

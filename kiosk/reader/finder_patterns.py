@@ -10,8 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 
 EYES_MAX = 8  # the largest: more are a pattern of something else
 CORE_PX_MIN = 6  # its area

@@ -11,8 +11,7 @@ from itertools import islice
 import numpy as np
 import zxingcpp
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 from kiosk.reader.deblur import deblurred
 from kiosk.reader.finder_patterns import drawn, eyes_of, third_eyes
 

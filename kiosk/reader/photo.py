@@ -10,9 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from kiosk.camera.camera import to_gray
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2, to_gray
 from kiosk.reader.finder_patterns import eyes_of, squares
 from kiosk.reader.passes import (
     CROP_LOOKS,

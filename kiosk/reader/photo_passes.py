@@ -5,8 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 from kiosk.reader.passes import (
     Found,
     as_it_is,

@@ -14,9 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kiosk.camera.camera import to_gray
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2, require_opencv
+from kiosk.pictures import Picture, cv2, require_opencv, to_gray
 from kiosk.reader.passes import (
     CROP_LOOKS,
     DEBLUR_LOOK,

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 from kiosk.reader.passes import Corners
 
 THUMB_WIDTH = 320

@@ -6,8 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 from kiosk.reader.passes import Corners
 
 EDGE = 0.14  # of the side, around the symbol: the quiet zone

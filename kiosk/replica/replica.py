@@ -5,7 +5,6 @@ One thread writes, any may read: readers see whole transactions and never wait f
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from badges.credential.credential import ForgedError, lookup_id, open_name
 from badges.credential.keys import PublicKey
 from badges.record import StayRef
 from badges.wire import wire
+from kiosk.clock import monotonic_ms, now_ms
 from kiosk.replica import schema
 from kiosk.replica.door_context import Venue, read_venue
 
@@ -27,17 +27,6 @@ _PUT_HOLDER = (
     "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
     " VALUES (?, ?, ?, ?)"
 )
-
-
-def now_ms() -> int:
-    """The kiosk's clock: Unix ms."""
-    return time.time_ns() // 1_000_000
-
-
-def monotonic_ms() -> int:
-    """A clock that nobody sets, and that goes on while the machine sleeps where it can."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime_ns(clock) // 1_000_000
 
 
 class Replica:

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 from badges.admission import Direction
 from badges.wire.supervisor import DoorChoice, Found, PersonFacts
 from badges.wire.wire import CategoryFacts
+from kiosk.clock import monotonic_ms, now_ms
 from kiosk.door.admit import Admitter
 from kiosk.door.answer import Answer
 from kiosk.journal.journal import Journal, State
-from kiosk.replica.replica import Replica, monotonic_ms, now_ms
+from kiosk.replica.replica import Replica
 from kiosk.supervisor.override import NEVER, Overruling, Word
 from kiosk.supervisor.recent import Recent
 from kiosk.supervisor.server_requests import ServerDesk

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from badges.wire import wire
-from kiosk.replica.replica import monotonic_ms
+from kiosk.clock import monotonic_ms
 from kiosk.texts.messages import Message
 
 

@@ -13,10 +13,11 @@ from badges.credential.credential import Credential, CredentialFlag, issue_crede
 from badges.credential.keys import BadgeKey, KeyRing, sign_ring
 from badges.wire import wire
 from badges.wire.supervisor import DoorChoice, DoorChoices, Found, LookUp, Moved, PersonFacts
-from kiosk.camera.camera import Camera, CameraError
+from kiosk.camera.camera import Camera
 from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
+from kiosk.pictures import CameraError
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from badges.admission import Direction
-from kiosk.camera.camera import Camera, parse_source
+from kiosk.camera.camera import Camera
+from kiosk.camera.sources import parse_source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
 from kiosk.run import Kiosk

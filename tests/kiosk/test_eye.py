@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from badges.admission.facts import Denied
-from kiosk.camera.camera import Camera, CameraStatus, Frame, parse_source
+from kiosk.camera.camera import Camera, CameraStatus, Frame
+from kiosk.camera.sources import parse_source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import DARK, NOTICE_S, TWO_BADGES, UNREADABLE, UNREADABLE_S, Eye, Notice, Notices
 from kiosk.run import Kiosk

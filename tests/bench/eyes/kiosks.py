@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from kiosk.camera.camera import Camera, Source, Wish
-from kiosk.camera.sources import Kind
+from kiosk.camera.camera import Camera
+from kiosk.camera.controls import Wish
+from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
 from kiosk.run import Kiosk, Told
