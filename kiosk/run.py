@@ -17,6 +17,8 @@ from kiosk import health
 from kiosk.camera.camera import CameraStatus
 from kiosk.clock import now_ms
 from kiosk.config import settings as config
+from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE, locked, make_private
+from kiosk.config.identity import load_identity, load_key
 from kiosk.door.admit import Admitter, NotReadyError, own_direction
 from kiosk.door.answer import Answer
 from kiosk.door.facts import least_free, least_left
@@ -77,12 +79,12 @@ class Kiosk:
         self.sync.start()
 
     def _build(self, directory: Path, settings: config.KioskSettings) -> None:
-        identity = config.load_identity(directory)
-        key = config.load_key(directory)
-        self._parts.enter_context(config.locked(directory))
+        identity = load_identity(directory)
+        key = load_key(directory)
+        self._parts.enter_context(locked(directory))
         who = (identity.kiosk, identity.generation)
         self.journal = Journal(
-            directory / config.JOURNAL_FILE,
+            directory / JOURNAL_FILE,
             *who,
             key,
             root=identity.root,
@@ -90,9 +92,9 @@ class Kiosk:
             must_exist=True,
         )
         self._parts.callback(self.journal.close)
-        self.replica = Replica(directory / config.REPLICA_FILE, *who, identity.root)
+        self.replica = Replica(directory / REPLICA_FILE, *who, identity.root)
         self._parts.callback(self.replica.close)
-        config.make_private(directory)
+        make_private(directory)
         self.link = Link(now_ms)
         signer = Signer(*who, key, self.journal.next_counter)
         transport, desk = Transport(identity, signer), Transport(identity, signer)

@@ -26,6 +26,8 @@ from kiosk.cli.read import read_command
 from kiosk.cli.status import status_of, status_text
 from kiosk.config import settings as config
 from kiosk.config.disk import write_trouble
+from kiosk.config.files import JOURNAL_FILE, TRANSLATIONS, ConfigError
+from kiosk.config.identity import load_identity, load_key
 from kiosk.eye import Eye
 from kiosk.journal.journal import Journal, JournalError
 from kiosk.pictures import CameraError
@@ -59,7 +61,7 @@ def plain_errors(command: F) -> F:
             return command(*args, **options)
         except (
             autostart.AutostartError,
-            config.ConfigError,
+            ConfigError,
             JournalError,
             EnrolError,
             ExportError,
@@ -135,7 +137,7 @@ def run_command(
         raise click.UsageError("--loop has no end to stop at: leave it or --until-end out.")
     languages = language.split(",") if language else None
     settings = config.with_options(config.load_settings(directory), languages=languages, **given)
-    catalogue.add(directory / config.TRANSLATIONS)
+    catalogue.add(directory / TRANSLATIONS)
     camera = None
     if settings.camera != "none":
         camera = Camera(parse_source(settings.camera), wish_of(settings), loop=loop)
@@ -275,13 +277,11 @@ def link_command(directory: Path) -> None:
 @plain_errors
 def export_command(directory: Path, file: Path) -> None:
     """Write the whole journal to FILE, to carry it where the network does not go."""
-    identity, key = config.load_identity(directory), config.load_key(directory)
+    identity, key = load_identity(directory), load_key(directory)
     who = (identity.kiosk, identity.generation)
     if file.exists():
         raise click.ClickException(f"{file} exists; name another file.")
-    with Journal(
-        directory / config.JOURNAL_FILE, *who, key, must_exist=True, check=False
-    ) as journal:
+    with Journal(directory / JOURNAL_FILE, *who, key, must_exist=True, check=False) as journal:
         try:
             with file.open("xb") as out:
                 scans = write_export(journal, identity, key, out)

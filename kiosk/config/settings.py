@@ -1,196 +1,16 @@
-"""A kiosk's directory: who it is, its key, and its few settings, each with what it is for.
-
-identity.json   who this kiosk is, signed by the event, and where its server is
-kiosk.key       its private key; only its owner may read it
-journal.db      its scans (see journal)      replica.db   the server's facts (see replica)
-settings.toml   optional
-translations/   optional: LOCALE/LC_MESSAGES/kiosk.po and badges.po, for one more language
-"""
+"""The few settings of a kiosk, each with what it is for: `settings.toml`, and what it may say."""
 
 import difflib
-import os
-import stat
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import msgspec
-from msgspec import Meta, Struct
+from kiosk.config.files import SETTINGS_FILE, ConfigError, read_small
 
-from badges.credential.keys import PrivateKey, PublicKey
-from badges.wire.enrolment import Identity, open_identity
-from kiosk.relay.serial_port import BAUDS
-
-try:
-    import fcntl
-except ImportError:  # not on this system: nothing keeps two kiosks apart
-    fcntl = None  # type: ignore[assignment]
-
-IDENTITY_FILE = "identity.json"
-KEY_FILE = "kiosk.key"
-JOURNAL_FILE = "journal.db"
-REPLICA_FILE = "replica.db"
-SETTINGS_FILE = "settings.toml"
-LOCK_FILE = "lock"
-TRANSLATIONS = "translations"  # a directory with languages of the page's beyond the usual ones
-_FILE_BYTES_MAX = 100_000
-
-
-class ConfigError(Exception):
-    """The directory can't be used; the text names the file, what is wrong, and what to do."""
-
-
-class NotEnrolledError(ConfigError):
-    """There is no kiosk in this directory yet."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(
-            f"There is no kiosk in {directory}. Ask an admin for a code and run "
-            f"`hallkeeper-kiosk enrol --dir {directory} --code CODE`."
-        )
-
-
-class _IdentityFile(Struct, forbid_unknown_fields=True, tag_field="format", tag="hallkeeper/1"):
-    host: Annotated[str, Meta(min_length=1, max_length=260)]
-    port: Annotated[int, Meta(ge=1, le=65535)]
-    spki_sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]
-    root_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
-    identity: bytes  # badges.wire.enrolment.sign_identity
-
-
-@dataclass(frozen=True)
-class KioskIdentity:
-    """Who this kiosk is, and which server is its own."""
-
-    host: str
-    port: int
-    spki_sha256: bytes  # of the server certificate's key
-    root: PublicKey  # the event's
-    signed: bytes
-    identity: Identity
-
-    @property
-    def kiosk(self) -> str:
-        return self.identity.kiosk
-
-    @property
-    def generation(self) -> int:
-        return self.identity.generation
-
-
-def make_identity(
-    address: tuple[str, int], spki_sha256: bytes, root_key: bytes, signed: bytes
-) -> KioskIdentity:
-    """Raises ValueError where the root key has not signed the identity."""
-    root = PublicKey(root_key)
-    return KioskIdentity(*address, spki_sha256, root, signed, open_identity(root, signed))
-
-
-def load_identity(directory: Path) -> KioskIdentity:
-    """Raises NotEnrolledError, or ConfigError for a file that is spoilt."""
-    path = directory / IDENTITY_FILE
-    if not path.exists():
-        raise NotEnrolledError(directory)
-    try:
-        file = msgspec.json.decode(_read(path), type=_IdentityFile)
-        return make_identity((file.host, file.port), file.spki_sha256, file.root_key, file.identity)
-    except ValueError as error:
-        raise ConfigError(
-            f"{path} is damaged ({error}). Enrol this kiosk again "
-            "(`hallkeeper-kiosk enrol --again`)."
-        ) from None
-
-
-def save_identity(directory: Path, identity: KioskIdentity) -> None:
-    """Write the file whole or not at all, and on disk."""
-    file = _IdentityFile(
-        host=identity.host,
-        port=identity.port,
-        spki_sha256=identity.spki_sha256,
-        root_key=identity.root.raw,
-        identity=identity.signed,
-    )
-    write_whole(directory / IDENTITY_FILE, msgspec.json.format(msgspec.json.encode(file)) + b"\n")
-
-
-def load_key(directory: Path) -> PrivateKey:
-    """The kiosk's private key. Raises ConfigError, also where others may read it."""
-    path = directory / KEY_FILE
-    if not path.exists():
-        raise ConfigError(
-            f"{path} is missing. It is nowhere else: enrol this kiosk again "
-            "(`hallkeeper-kiosk enrol --again`)."
-        )
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise ConfigError(
-            f"Others may read {path}. Run `chmod 600 {path}`, and enrol this kiosk again if "
-            "somebody has."
-        )
-    try:
-        return PrivateKey(bytes.fromhex(_read(path).decode().strip()))
-    except ValueError:
-        raise ConfigError(
-            f"{path} is damaged. Enrol this kiosk again (`hallkeeper-kiosk enrol --again`)."
-        ) from None
-
-
-def save_key(directory: Path, key: PrivateKey) -> None:
-    """Write the key, for its owner's eyes only."""
-    write_whole(directory / KEY_FILE, key.seed.hex().encode() + b"\n")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file at once; on disk on return. Only its owner may read it."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def make_private(directory: Path) -> None:
-    """Take the directory and its files from others' eyes: earlier versions left them readable.
-
-    Raises ConfigError where they belong to another user.
-    """
-    for path in (directory, *directory.iterdir()):
-        mode = stat.S_IMODE(path.lstat().st_mode)
-        if path.is_symlink() or not mode & 0o077 or not (path == directory or path.is_file()):
-            continue
-        try:
-            path.chmod(mode & 0o700)
-        except OSError:
-            raise ConfigError(
-                f"Others may read {path}, and it belongs to another user. Run `chmod go= {path}` as"
-                " its owner."
-            ) from None
-
-
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Keep a second kiosk, or an enrolment, out of the directory. Raises ConfigError."""
-    file = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ConfigError(
-                    f"A kiosk is running in {directory} already. Stop it first."
-                ) from None
-        yield
-    finally:
-        os.close(file)
+# The speeds of a serial line, as a relay may have them.
+BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 
 
 @dataclass(frozen=True)
@@ -282,7 +102,7 @@ def load_settings(directory: Path) -> KioskSettings:
     if not path.exists():
         return KioskSettings()
     try:
-        values = tomllib.loads(_read(path).decode())
+        values = tomllib.loads(read_small(path).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from None
     for key, value in values.items():
@@ -299,12 +119,3 @@ def load_settings(directory: Path) -> KioskSettings:
 def with_options(settings: KioskSettings, **given: Any) -> KioskSettings:
     """The settings with what the command line says instead; None says nothing."""
     return replace(settings, **{key: value for key, value in given.items() if value is not None})
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _FILE_BYTES_MAX:
-            raise ConfigError(f"{path} is too large to be what it is called.")
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error.strerror}.") from None

@@ -4,17 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config.settings import (
-    ConfigError,
-    KioskSettings,
-    NotEnrolledError,
-    load_identity,
-    load_key,
-    load_settings,
-    locked,
-    with_options,
-    write_whole,
-)
+from kiosk.config.files import ConfigError, locked, write_whole
+from kiosk.config.identity import NotEnrolledError, load_identity, load_key
+from kiosk.config.settings import KioskSettings, load_settings, with_options
 from tests.kiosk.support.door_fixture import EVENT_ID, GENERATION, KIOSK, KIOSK_KEY, ROOT, enrolled
 
 
