@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from badges.wire.facts import SupervisorFacts
+from badges.wire.wire import SupervisorFacts
 from kiosk.door.admit import NotReadyError
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.pins import Pins

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from badges.places.pool import Account, PoolKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from badges.wire import wire
 from kiosk.journal.journal import ForkError, Journal, JournalError, Offer, OldServerError
-from kiosk.journal.orders import pool_order
 from kiosk.journal.values import SignedGrant
 from kiosk.replica.replica import Replica
-from kiosk.sync.link import Link
+from kiosk.sync.link import Link, pool_order
 from kiosk.sync.log_watch import Watch
 from kiosk.sync.transport import Transport, TransportError
 from kiosk.texts.messages import as_message

@@ -5,7 +5,7 @@ kept.
 import sqlite3
 from typing import Any
 
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from server.backup import critical_state
 from server.storage.connection import Connection
 

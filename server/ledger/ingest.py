@@ -15,7 +15,7 @@ from badges.admission.facts import Calendar
 from badges.credential.keys import BadSignatureError, PublicKey
 from badges.places.pool import KioskKey
 from badges.record import WireError, decode_record
-from badges.transparency.merkle import chain_next
+from badges.transparency.chain import chain_next
 from badges.wire import wire
 from server.ledger import outages
 from server.ledger.batch import Step

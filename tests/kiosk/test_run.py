@@ -10,7 +10,8 @@ import pytest
 
 from badges.admission import Direction
 from badges.admission.facts import Denied
-from badges.places.pool import Order, PoolKey
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from badges.wire import wire
 from kiosk.camera.camera import CameraStatus, Frame
 from kiosk.config.settings import KioskSettings
@@ -20,7 +21,7 @@ from kiosk.journal.journal import JournalError
 from kiosk.reader.reader import Reader
 from kiosk.relay.relay import RelayError
 from kiosk.run import Kiosk, Told
-from kiosk.sync.errors import TransportError
+from kiosk.sync.transport import TransportError
 from kiosk.texts.messages import Code, Message, in_language
 from tests.kiosk.support.door_fixture import (
     DOOR,

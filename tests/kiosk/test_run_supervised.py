@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from badges.admission import Direction
-from badges.places.pool import Order, PoolKey
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from badges.wire.supervisor import DoorChoices, Found, LookUp, Moved
 from badges.wire.wire import DoorFacts, decode
 from kiosk.config.settings import KioskSettings

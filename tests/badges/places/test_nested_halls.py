@@ -7,7 +7,8 @@ import pytest
 from badges.admission import Admitted, Denied, Direction, Facts, Flag, Reason, Scan, decide
 from badges.admission.facts import AntiPassback, Hall, Outer, StayId
 from badges.admission.phrases import explain
-from badges.places.pool import Account, NoPlaceError, Pool, PoolKey, enter_all
+from badges.places.account import Account, NoPlaceError, enter_all
+from badges.places.pool import Pool, PoolKey
 from badges.record import (
     OuterHall,
     ScanRecord,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config.settings import KioskSettings
 from kiosk.config.disk import write_trouble
+from kiosk.config.settings import KioskSettings
 from kiosk.journal.journal import Journal, JournalError
 from kiosk.run import Kiosk
 from kiosk.texts.messages import Code, in_language

@@ -8,7 +8,8 @@ import pytest
 
 from badges.admission import Direction, Flag
 from badges.admission.facts import Admitted, StayId
-from badges.places.pool import NoPlaceError, Order, PoolKey
+from badges.places.account import NoPlaceError, Order
+from badges.places.pool import PoolKey
 from badges.record import OuterHall
 from badges.wire import wire
 from kiosk.journal import schema

@@ -14,7 +14,8 @@ from badges.credential.credential import (
     seal_name,
 )
 from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
-from badges.places.pool import Order, PoolKey
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
 from badges.wire.enrolment import Identity, sign_identity

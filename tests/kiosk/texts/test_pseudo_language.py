@@ -33,7 +33,7 @@ from kiosk.supervisor.texts import (
     annul_words,
     override_words,
 )
-from kiosk.sync.errors import AILING, REFUSED, TransportError
+from kiosk.sync.transport import AILING, REFUSED, TransportError
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message, System
 from tests.kiosk.screen.test_supervisor_pages import Page
