@@ -24,14 +24,11 @@ class Known:
         """`by_name`: the server gave the badge's fields, and no key signed them."""
         badge = credential_of(scan)
         serial = None if badge is None else badge.serial
-        free = step.account(venue.hall.hall_id).free
-        shut = step.state.fenced or step.state.resting
         facts = Facts(
             calendar=venue.calendar,
             hall=venue.hall,
             sessions=venue.sessions_at(scan.scanned_at),
-            # Such a kiosk has given its places back; why it did is the better answer.
-            free_places=max(free, 1) if shut else free,
+            free_places=step.account(venue.hall.hall_id).free,
             kiosk_retired=step.state.fenced,
             door_resting=step.state.resting,
             facts_age_ms=self._replica.age_ms(),
@@ -46,8 +43,7 @@ class Known:
                 there = None
                 if serial is not None:
                     there = self.presence(serial, hall.hall_id, step, like, leaving=leaving)
-                free = step.account(hall.hall_id).free
-                outer.append(Outer(hall, there, max(free, 1) if shut else free))
+                outer.append(Outer(hall, there, step.account(hall.hall_id).free))
             facts = replace(facts, outer=tuple(outer))
         if badge is None:
             return facts
