@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.i18n import CatalogueError
 from kiosk.camera.camera import Camera
 from kiosk.camera.controls import wish_of
 from kiosk.camera.sources import parse_source
@@ -36,6 +35,7 @@ from kiosk.screen import ScreenError, create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.entrance import Entrance, read_link
 from kiosk.texts import catalogue
+from kiosk.texts.po import CatalogueError
 
 FACTS_WAIT_S = 10.0  # for a file's pictures, which do not come again
 SENT_WAIT_S = 60.0  # for a server that is away when a film ends

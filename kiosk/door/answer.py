@@ -10,7 +10,7 @@ from badges.admission.phrases import Explanation, Language, Tone, explain, tone
 from badges.credential.credential import Credential
 from badges.wire.wire import CategoryFacts, HolderName
 from kiosk.replica.door_context import Venue, text_in
-from kiosk.texts.catalogue import each
+from kiosk.texts.catalogue import answer_words, each
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def explain_in(language: Language, scan: Scan, decision: Decision, venue: Venue)
         decision,
         scan.direction,
         language=language,
+        words=answer_words(language),
         time_zone=venue.time_zone,
         at=scan.scanned_at,
         categories={code: text_in(c.names, language) for code, c in venue.categories.items()},

@@ -17,6 +17,7 @@ from badges.record import (
     decode_record,
     encode_record,
 )
+from kiosk.texts import catalogue
 from tests.badges.admission.test_decide import BADGE, FACTS, HALL, INSIDE, NOON, enter
 
 EXPO = Hall(hall_id=4, name="Expo")
@@ -93,6 +94,7 @@ def test_the_hall_that_is_the_reason_is_named(denied: Denied, english: str, chin
             denied,
             Direction.ENTRY,
             language=language,
+            words=catalogue.ANSWERS.get(language),
             time_zone="UTC",
             at=NOON,
             categories={},

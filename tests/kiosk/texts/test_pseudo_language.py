@@ -85,6 +85,7 @@ def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
         decision,
         direction,
         language=LANGUAGE,
+        words=catalogue.ANSWERS.get(LANGUAGE),
         time_zone="UTC",
         at=0,
         categories={n: f"⟦category {n}⟧" for n in (1, 2, 3, 4)},
