@@ -26,7 +26,7 @@ from kiosk.journal.journal import Journal, JournalError
 from kiosk.relay.relay import make_relay
 from kiosk.replica.replica import Replica
 from kiosk.screen.board import Board
-from kiosk.supervisor.override import Overruling
+from kiosk.supervisor.override import OverrideHandler
 from kiosk.supervisor.server_requests import ServerDesk
 from kiosk.supervisor.supervision import Supervision
 from kiosk.sync.follow import Feed
@@ -126,7 +126,7 @@ class Kiosk:
             is_offline=lambda: not self.link.state.online,
             on_asking=lambda asking: self.board.update(asking=asking),
         )
-        self.overruling = Overruling(
+        self.override_handler = OverrideHandler(
             self.journal,
             self.replica,
             ask_for_place=lambda hall: self.sync.ask_for_place(hall, override=True),
@@ -155,9 +155,9 @@ class Kiosk:
     def wait_for_facts(self, timeout_s: float) -> bool:
         """Whether there are facts to decide with, within the time."""
         deadline = time.monotonic() + timeout_s
-        while self.replica.venue is None and time.monotonic() < deadline:
+        while self.replica.context is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        return self.replica.venue is not None
+        return self.replica.context is not None
 
     def wait_until_sent(self, timeout_s: float, stop: threading.Event) -> bool:
         """Whether the server has every scan, within the time or until told to `stop`."""
@@ -224,8 +224,8 @@ class Kiosk:
 
     def wished(self) -> Direction | None:
         """The direction that staff chose, at a door for both; else the door's own."""
-        venue = self.replica.venue
-        return self._direction if venue is not None and venue.door.mode == "both" else None
+        context = self.replica.context
+        return self._direction if context is not None and context.door.mode == "both" else None
 
     def _relay_said(self, trouble: str) -> None:
         if trouble:
@@ -259,7 +259,7 @@ class Kiosk:
             log.error("the status failed: %s", type(error).__name__)
 
     def _status(self) -> dict[str, object]:
-        link, state, venue = self.link.state, self.journal.state(), self.replica.venue
+        link, state, context = self.link.state, self.journal.state(), self.replica.context
         age_ms, camera = self.replica.age_ms(), self.camera_status()
         relay = self._relay
         told = None if relay is None else relay.trouble
@@ -280,21 +280,21 @@ class Kiosk:
             "camera_message": None if camera is None else camera.message,
             **self.supervision.status(state),
         }
-        if venue is not None:
-            own = self._direction if venue.door.mode == "both" else own_direction(venue)
+        if context is not None:
+            own = self._direction if context.door.mode == "both" else own_direction(context)
             with self.journal.step() as step:
-                free, hall = least_free(venue, step)
-            left, left_hall, left_at = least_left(venue, link.left)
+                free, hall = least_free(context, step)
+            left, left_hall, left_at = least_left(context, link.left)
             status |= {
-                "hall_names": venue.hall_names,
-                "door_names": venue.door.names,
-                "mode": venue.door.mode,
+                "hall_names": context.hall_names,
+                "door_names": context.door.names,
+                "mode": context.door.mode,
                 "direction": own,
-                "time_zone": venue.time_zone.key,
+                "time_zone": context.time_zone.key,
                 "free_places": free,
-                "free_names": venue.outer_names.get(hall, {}),
+                "free_names": context.outer_names.get(hall, {}),
                 "hall_left": left,
-                "left_names": venue.outer_names.get(left_hall, {}),
+                "left_names": context.outer_names.get(left_hall, {}),
                 "hall_left_at": left_at and left_at // 60_000 * 60_000,
             }
         return status

@@ -39,10 +39,10 @@ def _facts(path: Path, who: tuple[str, int], identity: KioskIdentity) -> dict[st
     if not path.exists():
         return {"hall": None, "door": None, "facts_age_ms": None}
     with Replica(path, *who, identity.root) as replica:
-        venue = replica.venue
+        context = replica.context
         return {
-            "hall": None if venue is None else dict(venue.hall_names),
-            "door": None if venue is None else dict(venue.door.names),
+            "hall": None if context is None else dict(context.hall_names),
+            "door": None if context is None else dict(context.door.names),
             "facts_age_ms": replica.age_ms(),
         }
 

@@ -10,7 +10,7 @@ from badges.record import ScanRecord
 from badges.wire.wire import HolderName
 from kiosk.door.answer import Answer
 from kiosk.journal.journal import State
-from kiosk.supervisor.override import ANNUL_MS, NEVER, Overruling
+from kiosk.supervisor.override import ANNUL_MS, NEVER, OverrideHandler
 
 OVERRIDE_MS = 60_000  # after the denial
 
@@ -19,9 +19,13 @@ class Recent:
     """Thread-safe; `saw` is called with every answer that is given here."""
 
     def __init__(
-        self, overruling: Overruling, *, clock: Callable[[], int], monotonic: Callable[[], int]
+        self,
+        override_handler: OverrideHandler,
+        *,
+        clock: Callable[[], int],
+        monotonic: Callable[[], int],
     ) -> None:
-        self._overruling = overruling
+        self._override_handler = override_handler
         self._clock = clock
         self._monotonic = monotonic
         self._guard = threading.Lock()
@@ -71,9 +75,9 @@ class Recent:
 
     def _can_annul(self, state: State) -> dict[str, Any] | None:
         if self._last_entry[0] != state.last_seq:
-            self._last_entry = (state.last_seq, self._overruling.last_entry())
+            self._last_entry = (state.last_seq, self._override_handler.last_entry())
         entry = self._last_entry[1]
-        if entry is None or self._overruling.may_annul(entry, self._clock()):
+        if entry is None or self._override_handler.may_annul(entry, self._clock()):
             return None
         until = entry.scanned_at + ANNUL_MS
         return _about(entry.seq, entry.scanned_at, until, entry.serial, self.name_of(entry.seq))

@@ -59,10 +59,10 @@ class Sessions:
 
     def unlock(self, user: int, pin: str) -> Session:
         """Raises SupervisorError or NotReadyError. Takes some 50 ms of a core."""
-        venue = self._replica.venue
-        if venue is None:
+        context = self._replica.context
+        if context is None:
             raise NotReadyError
-        supervisor = next((s for s in venue.supervisors if s.user == user), None)
+        supervisor = next((s for s in context.supervisors if s.user == user), None)
         if supervisor is None:
             raise SupervisorError("not_a_supervisor")
         self._pins.check(supervisor, pin)
@@ -87,10 +87,10 @@ class Sessions:
 
     def live(self) -> Session | None:
         """Who is unlocked; nobody after the idle time, or when the server has said otherwise."""
-        session, venue = self._session, self._replica.venue
+        session, context = self._session, self._replica.context
         if session is None:
             return None
-        known = venue is not None and session.supervisor in venue.supervisors
+        known = context is not None and session.supervisor in context.supervisors
         if known and self._monotonic() < session.ends:
             return session
         self.lock()
@@ -98,11 +98,11 @@ class Sessions:
 
     def status(self) -> dict[str, Any]:
         """Fields of the screen's status."""
-        session, venue = self.live(), self._replica.venue
+        session, context = self.live(), self._replica.context
         return {
             "supervisors": tuple(
                 {"user": s.user, "name": s.name, "locked_until": self._pins.locked_until(s.user)}
-                for s in (venue.supervisors if venue else ())
+                for s in (context.supervisors if context else ())
             ),
             "supervisor": None if session is None else session.shown(),
             "pin_locked_until": self._pins.locked_until(),

@@ -16,7 +16,7 @@ from kiosk.door.admit import Admitter
 from kiosk.door.answer import Answer
 from kiosk.journal.journal import Journal, State
 from kiosk.replica.replica import Replica
-from kiosk.supervisor.override import NEVER, Overruling, Word
+from kiosk.supervisor.override import NEVER, OverrideHandler, Word
 from kiosk.supervisor.recent import Recent
 from kiosk.supervisor.server_requests import ServerDesk
 from kiosk.supervisor.sessions import Session, Sessions
@@ -33,7 +33,7 @@ class Door(Protocol):
     journal: Journal
     replica: Replica
     admitter: Admitter
-    overruling: Overruling
+    override_handler: OverrideHandler
 
     def tell(self, answer: Answer) -> None:
         """After the commit: screen, relay, server."""
@@ -70,7 +70,7 @@ class Supervision:
         self._sessions = Sessions(
             door.replica, file, clock=clock, monotonic=monotonic, on_end=self._forget_people
         )
-        self._recent = Recent(door.overruling, clock=clock, monotonic=monotonic)
+        self._recent = Recent(door.override_handler, clock=clock, monotonic=monotonic)
         self._shift = Shift(door.journal, file)
         self._found: dict[int, PersonFacts] = {}  # by the last look-up
         self._acting = threading.Lock()  # one act at a time: a second click finds it done
@@ -91,7 +91,7 @@ class Supervision:
                 raise SupervisorError("nothing_to_override")
             if found[1].reason in NEVER:
                 raise SupervisorError("not_overridable")
-            answer = self._door.overruling.override(found[0], word, at=self._clock())
+            answer = self._door.override_handler.override(found[0], word, at=self._clock())
             self._recent.forget_denial()
         self._door.tell(answer)
         return answer
@@ -101,7 +101,7 @@ class Supervision:
         with self._acting:
             word = self._word(ANNUL_REASONS, reason, note)
             holder = self._recent.name_of(seq)
-            answer = self._door.overruling.annul(seq, word, holder=holder, at=self._clock())
+            answer = self._door.override_handler.annul(seq, word, holder=holder, at=self._clock())
         self._door.tell(answer)
         return answer
 
@@ -138,13 +138,13 @@ class Supervision:
 
     @property
     def own_door(self) -> int | None:
-        venue = self._door.replica.venue
-        return None if venue is None else venue.door.door
+        context = self._door.replica.context
+        return None if context is None else context.door.door
 
     def category(self, code: int) -> CategoryFacts | None:
         """A category as the screen shows it."""
-        venue = self._door.replica.venue
-        return None if venue is None else venue.categories.get(code)
+        context = self._door.replica.context
+        return None if context is None else context.categories.get(code)
 
     def doors(self) -> list[DoorChoice]:
         """Every door of the event, from the server."""

@@ -150,7 +150,7 @@ class Feed:
 
         Raises TransportError, JournalError, or ValueError for what can't be used.
         """
-        if self._snapshot_wanted or self._replica.venue is None:
+        if self._snapshot_wanted or self._replica.context is None:
             self._take_snapshot()
         self._take_names()
         target = f"/api/feed?after={self._replica.cursor}"

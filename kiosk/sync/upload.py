@@ -271,14 +271,14 @@ class Sync:
         return effect.returned or (state.waiting > 0 and progress)
 
     def _witness(self, answer: wire.ScanAnswer) -> None:
-        venue = self._replica.venue
-        if venue is None or not answer.checkpoint:
+        context = self._replica.context
+        if context is None or not answer.checkpoint:
             return
         problem = self._watch.check(
             answer.checkpoint,
             answer.consistency,
-            name=venue.log_name,
-            key=venue.log_key,
+            name=context.log_name,
+            key=context.log_key,
             now=self._clock(),
         )
         if problem and not self._link.state.log_alarm:

@@ -185,7 +185,7 @@ def test_what_fails_is_said_without_what_was_typed(page: Page, monkeypatch, capl
     def fail(*_: object, **__: object) -> None:
         raise JournalError("The journal can't be written: disk is full.")
 
-    monkeypatch.setattr(page.here.overruling, "annul", fail)
+    monkeypatch.setattr(page.here.override_handler, "annul", fail)
     answer = page.post("annul", {"seq": 1, "reason": "other", "note": "secret words"})
     assert error(answer) == (500, "failed")
     assert answer.json["detail"] == "The journal can't be written: disk is full."

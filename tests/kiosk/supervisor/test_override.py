@@ -223,7 +223,7 @@ class TestAnnul:
         )
         assert not answer.passes, "no relay for it"
         assert answer.explanation["en"].word == "ANNULLED"
-        assert here.replica.venue.local_time(entry.scanned_at) in answer.explanation["zh"].reason
+        assert here.replica.context.local_time(entry.scanned_at) in answer.explanation["zh"].reason
         record = here.last()
         assert (record.act, record.direction, record.by) == ("annul", "exit", f"user:{MEI}")
         assert (record.note, record.credited, record.serial) == ("nobody_passed", True, SERIAL)

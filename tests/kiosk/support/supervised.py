@@ -9,7 +9,7 @@ from badges.record import ScanRecord, decode_record
 from badges.wire import wire
 from badges.wire.supervisor import DoorChoice, Found, PersonFacts
 from kiosk.door.answer import Answer
-from kiosk.supervisor.override import Overruling
+from kiosk.supervisor.override import OverrideHandler
 from kiosk.supervisor.supervision import Supervision
 from kiosk.supervisor.texts import SupervisorError
 from kiosk.sync.link import Skew
@@ -77,7 +77,7 @@ class Supervised:
         """Anew on what is on disk."""
         self.journal, self.replica = self.door.journal, self.door.replica
         self.admitter = self.door.admitter
-        self.overruling = Overruling(
+        self.override_handler = OverrideHandler(
             self.journal, self.replica, ask_for_place=self._ask, skew=lambda: Skew(42)
         )
         clock = self.door.clock
