@@ -167,6 +167,7 @@ def _run(
         eye = None
         if camera is not None:
             eye = Eye(camera, kiosk, on_notice=lambda notice: kiosk.board.update(notice=notice))
+            kiosk.attach(eye)
         if shown is not None:
             preview = eye.preview if eye is not None else lambda: None
             page = create_screen(
@@ -184,7 +185,6 @@ def _run(
             while not stop.wait(0.25):
                 kiosk.show_status()
             return
-        kiosk.camera_status, kiosk.read_rate = lambda: camera.status, eye.read_rate
         if not camera.source.live:
             kiosk.wait_for_facts(FACTS_WAIT_S)
         parts.enter_context(camera)

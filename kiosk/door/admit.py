@@ -24,6 +24,7 @@ from badges.wire.supervisor import PersonFacts
 from badges.wire.wire import HolderName
 from kiosk.clock import monotonic_ms, now_ms
 from kiosk.door.answer import Answer, make_answer
+from kiosk.door.direction import own_direction
 from kiosk.door.facts import Known, credential_of, least_free
 from kiosk.door.repeats import Repeats
 from kiosk.journal.journal import Draft, Journal, OuterDraft
@@ -270,11 +271,6 @@ def read_badge(ring: KeyRing, text: str) -> Credential | Reason:
         return open_credential(ring, text)
     except (NotABadgeError, OtherEventError, ForgedError) as error:
         return _UNREADABLE[type(error)]
-
-
-def own_direction(context: DoorContext) -> Direction:
-    """What a presentation at the door means when staff have not said."""
-    return Direction.EXIT if context.door.mode == "exit" else Direction.ENTRY
 
 
 def _badge_of(person: PersonFacts) -> Credential:

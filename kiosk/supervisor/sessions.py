@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from badges.wire.wire import SupervisorFacts
 from kiosk.door.admit import NotReadyError
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.pins import Pins
 from kiosk.supervisor.state_file import SupervisorFile
+from kiosk.supervisor.status import PinHolder, Unlocked
 from kiosk.supervisor.texts import SupervisorError
 
 IDLE_MS = 2 * 60_000
@@ -32,9 +32,9 @@ class Session:
     def name(self) -> str:
         return self.supervisor.name
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> Unlocked:
         """As the screen knows it."""
-        return {"user": self.supervisor.user, "name": self.name, "until": self.until}
+        return Unlocked(self.supervisor.user, self.name, self.until)
 
 
 class Sessions:
@@ -96,17 +96,17 @@ class Sessions:
         self.lock()
         return None
 
-    def status(self) -> dict[str, Any]:
-        """Fields of the screen's status."""
-        session, context = self.live(), self._replica.context
-        return {
-            "supervisors": tuple(
-                {"user": s.user, "name": s.name, "locked_until": self._pins.locked_until(s.user)}
-                for s in (context.supervisors if context else ())
-            ),
-            "supervisor": None if session is None else session.shown(),
-            "pin_locked_until": self._pins.locked_until(),
-        }
+    def pin_holders(self) -> tuple[PinHolder, ...]:
+        """Everybody who can unlock this kiosk."""
+        context = self._replica.context
+        return tuple(
+            PinHolder(known.user, known.name, self._pins.locked_until(known.user))
+            for known in (context.supervisors if context else ())
+        )
+
+    def pin_locked_until(self) -> int | None:
+        """Until when nobody's PIN is looked at (Unix ms)."""
+        return self._pins.locked_until()
 
     def _fresh(self, supervisor: SupervisorFacts) -> Session:
         return Session(supervisor, self._clock() + IDLE_MS, self._monotonic() + IDLE_MS)

@@ -132,7 +132,7 @@ class Door:
         directory = enrolled(path / "door", port=self.event.port, pin=self.event.spki_sha256)
         self.kiosk = Kiosk(directory, KioskSettings())
         self.eye = Eye(self.camera, self.kiosk)
-        self.kiosk.camera_status = lambda: self.camera.status
+        self.kiosk.attach(self.eye)
         app = create_screen(
             self.kiosk.board,
             self.eye.preview,
@@ -174,7 +174,7 @@ class Door:
         return self.kiosk.board.state.shown
 
     def turn(self, direction: Direction) -> None:
-        assert self.kiosk.turned(direction)
+        assert self.kiosk.direction.choose(direction)
 
     def lose_server(self) -> None:
         """Until `find_server`: every request fails."""

@@ -50,7 +50,6 @@ class FakeDoor:
     def __init__(self) -> None:
         self.board = Board()
         self.presented: list[str] = []
-        self.forget: Callable[[], None] = lambda: None
 
     def present(self, text: str, captured_at: float | None = None) -> None:
         self.presented.append(text)
@@ -209,8 +208,8 @@ def kiosk_at(directory: Path, url: str) -> Iterator[Kiosk]:
         kiosk.replica.load(snapshot())
         kiosk.journal.obey(orders((50, 0, 1)))
         with Camera(parse_source(url)) as camera:
-            kiosk.camera_status = lambda: camera.status
             eye = Eye(camera, kiosk)
+            kiosk.attach(eye)
             thread = threading.Thread(target=eye.watch, args=(stop,))
             thread.start()
             try:

@@ -126,7 +126,7 @@ def watch(kiosk: Kiosk, tape: Tape) -> list[int]:
     source, stop = Source(Kind.WEBCAM, "0"), threading.Event()
     with Camera(source, Wish(), open_capture=lambda *_: tape) as camera:
         eye = Eye(camera, kiosk)
-        kiosk.camera_status = lambda: camera.status
+        kiosk.attach(eye)
         with served(kiosk, eye) as lines:
             watcher = threading.Thread(target=eye.watch, args=(stop,))
             watcher.start()
