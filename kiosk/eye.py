@@ -98,7 +98,7 @@ class Eye:
         if taken is not None and self._presentations.present(taken.text, at_s):
             self._door.present(taken.text, at_s)
         # What follows is for staff: the answer is on disk.
-        self._rate.look(at_s, bool(codes) or self._located, {code.text for code in codes})
+        self._rate.count_frame(at_s, bool(codes) or self._located, {code.text for code in codes})
         self._notices.see(self._notice(codes), time.monotonic(), read=bool(codes))
 
     @property
