@@ -15,7 +15,8 @@ from pathlib import Path
 
 from badges.admission.facts import StayId
 from badges.credential.keys import PrivateKey, PublicKey
-from badges.places.pool import Account, Order, PoolKey
+from badges.places.account import Account, Order
+from badges.places.pool import PoolKey
 from badges.record import ScanRecord, decode_record
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal import schema
