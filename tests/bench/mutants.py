@@ -6,7 +6,8 @@ mutants_equivalent.toml. `MUTANTS="badges/places.py server"` chooses files or pa
 
 While tests are written: `MUTANTS_ONLY="admit.py Admitter._answer: ; QUIET_S"` tries those whose
 names contain one of these texts, `MUTANTS_TESTS="admit_edges"` tries by these test files alone,
-and `MUTANTS_ONCE=1` leaves out the second attempt. `MUTANTS_CHILDREN=1` tries one at a time.
+and `MUTANTS_ONCE=1` leaves out the second attempt at those that survive in place.
+`MUTANTS_CHILDREN=1` tries one at a time.
 """
 
 import json

@@ -33,7 +33,7 @@ import pytest
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 
-from tests.bench.mutants_made import MODULE, Mutant, Source
+from tests.bench.mutants_made import Mutant, Source
 
 CHILDREN = int(os.environ.get("MUTANTS_CHILDREN", "2"))
 CPU_S = 15.0  # besides eight times what the tests took; then the mutant hangs
@@ -212,6 +212,7 @@ class Trial:
         self._wanted = wanted
         self.found = found
         self.later: list[str] = []  # those that need a fresh import
+        self.lived: set[str] = set()  # those of them that were tried in place, too
         self.calls: Calls = {}
         self.took: Took = {}
         self._living = Living(())
@@ -233,7 +234,7 @@ class Trial:
 
     def _start(self, children: Children, session: pytest.Session, mutant: Mutant) -> None:
         tests = self.tests_of(f"{mutant.file} {mutant.scope}")
-        if mutant.scope.startswith(MODULE) or not tests:
+        if mutant.at_import or not tests:
             self.later.append(mutant.name)
         else:
             took = sum(self.calls[test][0] for test in tests)
@@ -244,6 +245,7 @@ class Trial:
         if code in (LIVES, ELSEWHERE):
             self.later.append(name)
             if code == LIVES:
+                self.lived.add(name)
                 say(f"lives in place: {name}")
         else:
             if code < 0:
@@ -362,16 +364,16 @@ def attempt(
     def work() -> int:
         trial = Trial(sources, wanted, {})
         pytest.main([*QUIET, *tests], plugins=[trial])
-        path.write_text(json.dumps([trial.found, trial.later, trial.calls, trial.took]))
+        lived = sorted(trial.lived) if once else []
+        path.write_text(json.dumps([trial.found, trial.later, lived, trial.calls, trial.took]))
         return 0
 
     os.waitpid(in_child(work), 0)
-    found, left, calls, took_by = json.loads(path.read_text())
-    if once:
-        return found | dict.fromkeys(left, SURVIVED)
+    found, left, lived, calls, took_by = json.loads(path.read_text())
+    found |= dict.fromkeys(lived, SURVIVED)
     children = Children(partial(note, found))
     by_name = {mutant.name: mutant for mutant in wanted}
-    for name in left:
+    for name in (one for one in left if one not in found):
         mutant = by_name[name]
         mine = {
             test: took
