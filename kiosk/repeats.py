@@ -95,7 +95,7 @@ class Repeats:
         return record if record and _is_same(record, scan, badge) else None
 
     def forget(self, serial: int) -> None:
-        """There is a later scan, or the answer was given again."""
+        """There is a later scan of that holder."""
         self._records.pop(serial, None)
 
 
