@@ -90,7 +90,9 @@ class TestOwnStays:
         enter(journal, 2)
         assert [leave(journal, 1, own(1)) for _ in range(2)] == [True, False]
         assert account(journal).free == 9
-        assert journal.offer(9).gone == [1]
+        assert leave(journal, 2, own(2))
+        assert account(journal).free == 10
+        assert journal.offer(9).gone == [1, 2]
 
     def test_one_that_is_not_known_gives_none(self, journal: Journal) -> None:
         enter(journal, 1)
@@ -147,6 +149,13 @@ class TestOuterHalls:
 
 
 class TestState:
+    def test_two_scans_may_go_in_one_transaction(self, journal: Journal) -> None:
+        draft = Draft(Direction.ENTRY, DOOR, HALL, NOON, Admitted(), credential(1))
+        with journal.step() as step:
+            assert [step.append(draft).seq for _ in range(2)] == [1, 2]
+            assert step.state.last_seq == 2
+        assert account(journal).free == 8
+
     def test_what_was_offered_stays_offered(self, journal: Journal) -> None:
         """A server that was restored is asked with an empty batch from the start."""
         for serial in range(3):

@@ -120,6 +120,18 @@ def test_a_journal_commits_both_or_neither(door: Door) -> None:
     assert door.journal.state().last_seq == 0
 
 
+@pytest.mark.parametrize(("stop", "said"), [("fence", "kiosk_retired"), ("rest", "door_resting")])
+def test_a_door_out_of_use_says_so_though_it_has_no_place_of_either(
+    door: Door, stop: str, said: str
+) -> None:
+    """It has given them back, and full halls would be the lesser half of the truth."""
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    getattr(door.journal, stop)()
+    assert free(door) == (0, 0)
+    assert reason(door.present(badge(SERIAL))) == said
+
+
 def test_an_exit_before_anything_was_sent_gives_back_both(door: Door) -> None:
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
@@ -146,7 +158,8 @@ def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: Door) 
 
 def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door: Door) -> None:
     """Two copies of a badge are inside: the exit ends both stays of one entry."""
-    early, late = stay_of("south-1", 4, SERIAL), stay_of("south-1", 9, SERIAL)
+    early = stay_of("south-1", 4, SERIAL)
+    late = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), since=early.since + 1)
     door.load(stays=[early], outer=around(late, early))
     door.present(badge(SERIAL), direction=Direction.EXIT)
     (record,) = door.journal.newest(1)
