@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission import Admitted, Direction, Flag
 from badges.admission.facts import StayId
 from kiosk import repeats
 from kiosk.override import Overruling, Word
@@ -134,3 +134,34 @@ def test_only_scans_from_before_the_restart_are_repeated(door: Door, later_ms: i
     door.restart()
     door.clock.wall -= later_ms
     assert door.present(badge(SERIAL)).repeated == (later_ms == 0)
+
+
+def test_an_annulment_is_no_exit_that_could_be_repeated(door: Door) -> None:
+    """Nobody went out by it: whoever leaves now is one whom no record let in."""
+    entered = door.present(badge(SERIAL))
+    word = Word("7", "Petra", "turned back")
+    Overruling(door.journal, door.replica).annul(entered.seq, word, holder=None, at=NOON)
+    door.restart()
+    left = door.present(badge(SERIAL), direction=Direction.EXIT)
+    assert left.decision == Admitted(flags=frozenset({Flag.NO_ENTRY}))
+
+
+@pytest.mark.parametrize(("on_ms", "again"), [(5_000, True), (5_001, False)])
+def test_a_scan_is_ten_seconds_old_at_most_down_and_up_together(
+    door: Door, on_ms: int, again: bool
+) -> None:
+    door.present(badge(SERIAL))
+    door.clock.pass_ms(5_000)
+    door.restart()
+    door.clock.pass_ms(on_ms)
+    assert door.present(badge(SERIAL)).repeated == again
+
+
+def test_a_scan_of_a_time_to_come_makes_those_before_it_doubtful(door: Door) -> None:
+    """The clock was set back a little, too little to be taken for set: which is old is not sure."""
+    door.present(badge(SERIAL))
+    door.clock.wall += 900
+    door.present(badge(SERIAL + 1))
+    door.clock.wall -= 900
+    door.restart()
+    assert not door.present(badge(SERIAL)).repeated

@@ -169,6 +169,17 @@ def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door:
     assert (record.closes, record.outer_halls[0].closes) == (None, late.stay)
 
 
+def test_where_that_one_is_over_the_newest_in_the_hall_around_ends(door: Door) -> None:
+    """Somebody with this badge goes out through both."""
+    here = stay_of("south-1", 4, SERIAL)
+    older = stay_of("south-1", 8, SERIAL)
+    newer = msgspec.structs.replace(stay_of("south-1", 7, SERIAL), since=older.since + 1)
+    door.load(stays=[here], outer=around(older, newer))
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    assert (record.closes, record.outer_halls[0].closes) == (here.stay, newer.stay)
+
+
 def test_who_is_known_in_neither_hall_may_leave(door: Door) -> None:
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
     assert left.decision == Admitted(flags=frozenset({Flag.NO_ENTRY}))
