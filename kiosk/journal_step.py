@@ -46,7 +46,7 @@ class Step:
             granted, returned, entries, credited, state.incarnation, state.fenced, trusted
         )
 
-    def grant(self, hall: int, *, override: bool = False) -> SignedGrant:
+    def grant(self, hall: int, *, override: bool) -> SignedGrant:
         """What the server has signed of the account's grants; nothing where it has not yet."""
         row = self._connection.execute(
             "SELECT signed, signed_in, signature FROM account WHERE hall = ? AND override = ?",
@@ -59,7 +59,7 @@ class Step:
         hall: int,
         account: Account,
         *,
-        override: bool = False,
+        override: bool,
         grant: SignedGrant | None = None,
     ) -> None:
         """Write the account, with `grant` as the server's word for it; None leaves that as it is.

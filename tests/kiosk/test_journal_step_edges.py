@@ -60,7 +60,7 @@ class TestAccounts:
     def test_a_hall_without_any_has_an_empty_one(self, journal: Journal) -> None:
         with journal.step() as step:
             assert step.account(AROUND) == Account(incarnation=1)
-            assert step.grant(AROUND) == SignedGrant()
+            assert step.grant(AROUND, override=False) == SignedGrant()
 
 
 class TestNamedStays:

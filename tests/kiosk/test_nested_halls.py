@@ -69,6 +69,13 @@ def test_an_entry_takes_a_place_of_both(door: Door) -> None:
     assert record.outer_halls == (OuterHall(hall=AROUND),)
 
 
+def test_the_places_left_are_those_of_the_fuller_hall(door: Door) -> None:
+    grant(door, 2, HALL)
+    grant(door, 5, AROUND)
+    answer = door.present(badge(SERIAL))
+    assert (answer.free_places, answer.free_names) == (1, {})
+
+
 @pytest.mark.parametrize(("room", "hall"), [(5, 0), (0, 5), (0, 0), (1, 0), (0, 1)])
 def test_without_a_place_of_each_nobody_gets_in(door: Door, room: int, hall: int) -> None:
     grant(door, room, HALL)
