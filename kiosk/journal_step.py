@@ -133,10 +133,6 @@ class Step:
             (*values, self._seal("clock", *values)),
         )
 
-    def repeated(self) -> set[int]:
-        """Scans whose answer was given once more."""
-        return {row[0] for row in self._connection.execute("SELECT seq FROM repeated")}
-
     def repeat(self, seq: int) -> bool:
         """Say that the answer of that scan is given once more; False where it was already."""
         done = self._connection.execute(

@@ -157,11 +157,12 @@ def test_a_scan_is_ten_seconds_old_at_most_down_and_up_together(
     assert door.present(badge(SERIAL)).repeated == again
 
 
-def test_a_scan_of_a_time_to_come_makes_those_before_it_doubtful(door: Door) -> None:
+@pytest.mark.parametrize("later", [badge(SERIAL + 1), "no badge"])
+def test_a_scan_of_a_time_to_come_makes_those_before_it_doubtful(door: Door, later: str) -> None:
     """The clock was set back a little, too little to be taken for set: which is old is not sure."""
     door.present(badge(SERIAL))
     door.clock.wall += 900
-    door.present(badge(SERIAL + 1))
+    door.present(later)
     door.clock.wall -= 900
     door.restart()
     assert not door.present(badge(SERIAL)).repeated

@@ -193,7 +193,6 @@ class TestState:
                 step.repeat(1)
         with open_journal(tmp_path) as again, again.step() as step:
             assert step.clock() == ("boot", 5, 1)
-            assert step.repeated() == {1}
             assert step.repeat(1) is False
             assert (step.state.acked, step.state.resting) == (1, True)
             assert [one.stay for one in step.own_stays(1, HALL)] == [own(1)]
