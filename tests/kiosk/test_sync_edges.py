@@ -253,6 +253,17 @@ class TestClosing:
         sync._run()
         assert (loop.waits, len(loop.ends)) == ([], 1)
 
+    def test_what_waits_is_sent_before(self, sync: Sync, server: Server, door: Door) -> None:
+        """A scan that nobody told of, in the middle of a long pause."""
+        sync._heartbeat_s = 60.0
+        sync.start()
+        deadline = time.monotonic() + 20.0
+        while not server.batches and time.monotonic() < deadline:
+            time.sleep(0.01)
+        enter(door.journal, 1)
+        assert sync.close(within_s=20.0)
+        assert [len(batch.records) for batch in server.batches] == [0, 1]
+
     @pytest.mark.parametrize("online", [True, False])
     def test_it_does_not_wait_for_the_end_of_a_pause(
         self, sync: Sync, server: Server, online: bool
