@@ -1,7 +1,6 @@
 """Scans up and answers down, step by step: a server that answers as it is told, and no clocks."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from badges.admission import Direction
 from badges.places import Order, PoolKey
 from badges.transparency import Checkpoint, Tree, leaf_hash, sign_checkpoint
 from kiosk import sync as syncing
-from kiosk.journal import JournalError
+from kiosk.journal import ForkError, JournalError, OldServerError
 from kiosk.link import Link
 from kiosk.sync import Sync
 from kiosk.transport import TransportError
@@ -624,6 +623,24 @@ class TestFailures:
         assert link.state.refused is not None
         assert door.journal.state().fenced is fenced
 
+    @pytest.mark.parametrize(
+        ("changes", "error"), [({"incarnation": 0}, OldServerError), ({"acked_seq": 9}, ForkError)]
+    )
+    def test_a_server_of_another_past_is_shown_and_not_obeyed(
+        self,
+        sync: Sync,
+        server: Server,
+        link: Link,
+        door: Door,
+        changes: dict[str, object],
+        error: type[JournalError],
+    ) -> None:
+        server.changes = {"orders": [wire.PlaceOrder(HALL, 99, 0, 1)], **changes}
+        with pytest.raises(error):
+            sync.exchange()
+        assert link.state.refused is not None
+        assert door.free() == 10
+
     def test_a_place_that_an_exit_gave_back_stays(self, sync: Sync, door: Door) -> None:
         """Nothing is done twice where the answer never came."""
         enter(door.journal, 1)
@@ -634,4 +651,3 @@ class TestFailures:
 
 def test_a_thread_that_hangs_does_not_keep_the_program(sync: Sync) -> None:
     assert sync._thread.daemon
-    assert sync._thread.name in {"sync"} - {thread.name for thread in threading.enumerate()}
