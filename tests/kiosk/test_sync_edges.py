@@ -333,8 +333,8 @@ class TestLog:
         with caplog.at_level(logging.ERROR, "kiosk.sync"):
             for _ in range(2):
                 sync.exchange()
-            assert link.state.log_alarm is not None
-            assert len(caplog.records) == 1
+                assert link.state.log_alarm is not None
+                assert len(caplog.records) == 1, "at once, and not again"
             logged.server.changes = right
             sync.exchange()
         assert link.state.log_alarm is None
