@@ -166,3 +166,14 @@ def test_a_scan_of_a_time_to_come_makes_those_before_it_doubtful(door: Door, lat
     door.clock.wall -= 900
     door.restart()
     assert not door.present(badge(SERIAL)).repeated
+
+
+def test_a_clock_that_was_set_makes_every_earlier_answer_doubtful(door: Door) -> None:
+    """Whoever is seen first finds it out, and it stays so for the others."""
+    for serial in (SERIAL, SERIAL + 1):
+        door.present(badge(serial))
+    door.restart()
+    door.clock.wall -= 60_000
+    assert not door.present(badge(SERIAL)).repeated
+    door.clock.wall += 60_000
+    assert not door.present(badge(SERIAL + 1)).repeated
