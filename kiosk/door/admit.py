@@ -197,7 +197,7 @@ class Admitter:
             )
             if scan.direction is Direction.EXIT:
                 draft = self._leaving(draft, context, facts)
-            elif isinstance(decision, Admitted):
+            else:
                 outer = tuple(OuterDraft(around.hall.hall_id) for around in facts.outer)
                 draft = replace(draft, outer=outer)
             self._repeats.note_clock(step)
@@ -248,7 +248,6 @@ class Admitter:
             entry = scan.direction is Direction.ENTRY
             stands = not entry or self._known.is_open(record.seq, badge.serial, record.hall, step)
             stands = stands and step.repeat(record.seq)
-        self._repeats.forget(badge.serial)
         if not stands:
             return None
         closes = record.closes

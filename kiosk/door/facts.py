@@ -20,9 +20,7 @@ class Known:
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
 
-    def facts(
-        self, scan: Scan, context: DoorContext, step: Step, *, by_name: bool = False
-    ) -> Facts:
+    def facts(self, scan: Scan, context: DoorContext, step: Step, *, by_name: bool) -> Facts:
         """`by_name`: the server gave the badge's fields, and no key signed them."""
         badge = credential_of(scan)
         serial = None if badge is None else badge.serial

@@ -243,7 +243,7 @@ class Journal:
             while not self.has_place(hall, override=override):
                 left = deadline - time.monotonic()
                 refused = self._none_came[hall] > none_before and not override
-                if refused or left <= 0 or not self._places_came.wait(left):
+                if refused or not self._places_came.wait(left):
                     return self.has_place(hall, override=override)
         return True
 

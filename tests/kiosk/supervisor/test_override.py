@@ -7,6 +7,7 @@ import pytest
 from badges.admission import Admitted, Direction, Flag
 from badges.admission.facts import StayId
 from badges.admission.phrases import Tone
+from badges.wire import wire
 from kiosk.supervisor.override import ANNUL_MS
 from kiosk.supervisor.recent import OVERRIDE_MS
 from kiosk.supervisor.texts import SupervisorError
@@ -98,6 +99,16 @@ class TestOverride:
         assert left.admitted
         assert here.last().override_place
         assert (here.door.free(), here.door.free(override=True)) == (0, 1)
+
+    def test_who_was_seen_at_another_hall_since_is_not_taken_to_be_inside(
+        self, here: Supervised
+    ) -> None:
+        elsewhere = stay_of("south-1", 9, SERIAL)
+        here.door.replica.apply(wire.StayOpened(elsewhere, HALL), 11)
+        here.door.replica.apply(wire.StayClosed(elsewhere.stay, HALL, SERIAL, counted=True), 12)
+        denied = here.present(badge(SERIAL, category=PRESS))
+        answer = here.supervision.override(denied.seq, "vip", "")
+        assert answer.decision == Admitted()
 
     def test_whoever_is_inside_gets_a_second_stay_and_is_flagged(self, here: Supervised) -> None:
         here.present(badge(SERIAL))
