@@ -44,7 +44,8 @@ TESTS = {
                "connections", "pages_security", "pages_edges", "pages_sign_in", "pages_users",
                "api", "hostile", "attested", "restored", "override", "discrepancy", "two_people",
                "clock", "copied", "copies", "presence", "set_back", "vouching", "people",
-               "feed", "acts", "nesting"),
+               "feed", "acts", "nesting", "absences", "accounts", "entries", "guesses",
+               "passwords", "pages_account", "pages_guesses", "restore_store", "threads_ending"),
 }  # fmt: skip
 
 
