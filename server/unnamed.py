@@ -12,9 +12,7 @@ from server import presence
 from server.presence import CLOCK_MARGIN_MS, Stay
 
 
-def meant(
-    db: sqlite3.Connection, serial: int, hall_id: int, at: int, epoch: int = 0
-) -> Stay | None:
+def meant(db: sqlite3.Connection, serial: int, hall_id: int, at: int, epoch: int) -> Stay | None:
     """The stay that an exit at `at` ends: open, begun before, and the only one of that time. Where
     none is open, the newest such that a move ended and that no exit has confirmed.
     """
@@ -38,7 +36,7 @@ def meant(
 
 
 def remember(
-    db: sqlite3.Connection, number: int, serial: int, hall_id: int, at: int, epoch: int = 0
+    db: sqlite3.Connection, number: int, serial: int, hall_id: int, at: int, epoch: int
 ) -> None:
     """Keep the exit: its entry may still come, from a door that is away."""
     db.execute(

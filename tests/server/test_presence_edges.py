@@ -10,7 +10,7 @@ from server import ledger, presence
 from server.database import Database
 from server.presence import Stay
 from tests.server.conftest import NOW
-from tests.server.halls import ANNA, BORIS, OTHER, SMALL, Site, open_site
+from tests.server.halls import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
 
 ONE = StayRef("west", 1, 9), SMALL
 # Each differs from ONE in one of the four alone.
@@ -102,6 +102,227 @@ def test_only_of_an_entry_that_is_not_here(five: Site) -> None:
     for ref, hall in (ONE, *OTHERS):
         assert not write(five, lambda db, r=ref, h=hall: presence.remember_early(db, r, h, "x", 1))
     assert not write(five, lambda db: presence.has_early_exits(db))
+
+
+def confirmed(site: Site) -> list[tuple]:
+    """Stays that an exit has ended, of all that moves ended before."""
+    return site.rows("SELECT kiosk, generation, seq, hall_id FROM stay WHERE after_move IS NULL")
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_an_exit_confirms_one_move_and_no_other(five: Site, counted: bool) -> None:
+    for ref, hall in (ONE, *OTHERS):
+        write(five, lambda db, r=ref, h=hall: presence.move_on(db, r, h, NOW + 1, counted=counted))
+    assert confirmed(five) == []
+    found = write(five, lambda db: presence.close(db, *ONE, "annul", NOW + 2))
+    assert (found is not None and found.ref == ONE[0] and found.hall_id == SMALL) is counted
+    assert confirmed(five) == [("west", 1, 9, SMALL)]
+    assert five.rows("SELECT closed_at, closed_by FROM stay WHERE after_move IS NULL") == [
+        (NOW + 1, "annul")
+    ]
+    for ref, hall in OTHERS:
+        found = write(five, lambda db, r=ref, h=hall: presence.close(db, r, h, "exit", NOW + 3))
+        assert (found is not None and (found.ref, found.hall_id) == (ref, hall)) is counted
+
+
+def test_a_move_ends_one_stay_and_no_other(five: Site) -> None:
+    moved = write(five, lambda db: presence.move_on(db, *ONE, NOW + 1, counted=True))
+    assert moved is not None
+    assert (moved.ref, moved.hall_id) == ONE
+    assert changed(five) == [("west", 1, 9, SMALL)]
+    assert write(five, lambda db: presence.move_on(db, *ONE, NOW + 2, counted=False)) is None
+    assert five.rows("SELECT closed_at, after_move FROM stay WHERE closed_at IS NOT NULL") == [
+        (NOW + 1, "counted")
+    ]
+
+
+def test_what_has_ended_is_ended_by_the_first_word_alone(five: Site) -> None:
+    write(five, lambda db: presence.close(db, *ONE, "exit", NOW + 1))
+    assert write(five, lambda db: presence.close(db, *ONE, "annul", NOW + 2)) is None
+    assert write(five, lambda db: presence.move_on(db, *ONE, NOW + 3, counted=False)) is None
+    assert five.rows("SELECT closed_at, closed_by FROM stay WHERE closed_at IS NOT NULL") == [
+        (NOW + 1, "exit")
+    ]
+
+
+def test_of_two_early_exits_the_first_is_kept(site: Site) -> None:
+    write(site, lambda db: presence.remember_early(db, *ONE, "exit", NOW + 1))
+    write(site, lambda db: presence.remember_early(db, *ONE, "annul", NOW + 2))
+    assert write(site, lambda db: presence.early_exit(db, *ONE)) == ("exit", NOW + 1)
+
+
+def numbers(stays: list[Stay]) -> list[int]:
+    return sorted(stay.ref.seq for stay in stays)
+
+
+class TestAsked:
+    """What is read of several stays. Each has its sequence as a name."""
+
+    @pytest.fixture
+    def several(self, site: Site) -> Site:
+        def one(seq: int, **fields) -> Stay:
+            whole = {"ref": StayRef("west", 1, seq), "override": False, "around": False}
+            return replace(STAY, **whole, **fields)
+
+        def add(db) -> None:
+            presence.add(db, one(1))  # open
+            presence.add(db, one(2, opened_at=NOW + 2))
+            presence.close(db, one(2).ref, SMALL, "exit", NOW + 5)
+            presence.add(db, one(3, opened_at=NOW + 3))
+            presence.move_on(db, one(3).ref, SMALL, NOW + 6, counted=True)
+            presence.add(db, one(4, opened_at=NOW + 4))
+            presence.move_on(db, one(4).ref, SMALL, NOW + 7, counted=False)
+            presence.add(db, one(5, serial=BORIS))
+            presence.add(db, one(6, hall_id=OTHER))
+            presence.add(db, one(7, opened_at=NOW + 9))
+            presence.close(db, one(7).ref, SMALL, "exit", NOW + 8)  # by two clocks
+            presence.add(db, one(8, serial=BORIS))
+            presence.close(db, one(8).ref, SMALL, "exit", NOW + 9)
+            presence.add(db, one(9, serial=BORIS, hall_id=OTHER))
+            presence.move_on(db, one(9).ref, OTHER, NOW + 9, counted=True)
+            presence.add(db, replace(one(10), override=True))
+            presence.add(db, replace(one(11), around=True, door_id=3))
+
+        write(site, add)
+        return site
+
+    def test_open_stays_of_the_holder(self, several: Site) -> None:
+        found = presence.open_stays(several.database.reader, ANNA)
+        assert numbers(found) == [1, 6, 10, 11]
+        assert numbers(presence.open_stays(several.database.reader, BORIS)) == [5]
+
+    def test_every_stay_of_the_holder_in_the_hall(self, several: Site) -> None:
+        found = presence.stays_of(several.database.reader, ANNA, SMALL)
+        assert {stay.ref.seq: closed for stay, closed in found} == {
+            1: None, 2: NOW + 5, 3: NOW + 6, 4: NOW + 7, 7: NOW + 8, 10: None, 11: None,
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("at", "seqs"),
+        [
+            (NOW + 5, [1, 3, 4, 6, 7, 10, 11]),
+            (NOW + 8, [1, 6, 7, 10, 11]),
+            (NOW + 9, [1, 6, 10, 11]),
+        ],
+    )
+    def test_what_was_not_over(self, several: Site, at: int, seqs: list[int]) -> None:
+        """A stay that ended before it began is over when it begins."""
+        found = presence.since(several.database.reader, ANNA, at)
+        assert numbers([stay for stay, _ in found]) == seqs
+
+    def test_who_takes_a_place_of_the_hall(self, several: Site) -> None:
+        """A door hears of those that a move ended while their place is counted, and marked so."""
+        found = presence.in_hall(several.database.reader, SMALL)
+        assert {one.stay.seq: one.moved for one in found} == {
+            1: False, 3: True, 5: False, 10: False, 11: False,
+        }  # fmt: skip
+        assert {one.stay.seq for one in found if one.override} == {10}
+        elsewhere = presence.in_hall(several.database.reader, OTHER)
+        assert {one.stay.seq: one.moved for one in elsewhere} == {6: False, 9: True}
+
+    def test_who_has_not_been_confirmed_as_over(self, several: Site) -> None:
+        reader = several.database.reader
+        assert numbers(presence.open_in(reader, SMALL, override=False)) == [1, 3, 4, 5, 11]
+        assert numbers(presence.open_in(reader, SMALL, override=True)) == [10]
+        assert numbers(presence.open_in(reader, OTHER, override=False)) == [6, 9]
+
+    def test_who_is_to_count_in_a_hall_around(self, several: Site) -> None:
+        """Whom the door has let in, in its own hall, and who does not count there yet."""
+
+        def count_one(db) -> None:
+            presence.add(
+                db, replace(STAY, ref=StayRef("west", 1, 1), hall_id=ROOM, override=False)
+            )
+
+        reader = several.database.reader
+        found = presence.uncounted(reader, 1, ROOM)
+        assert numbers(found) == [1, 3, 5, 6, 9, 10]
+        assert {stay.hall_id for stay in found} == {ROOM}
+        assert all(stay.around and not stay.override and not stay.after_move for stay in found)
+        write(several, count_one)
+        assert numbers(presence.uncounted(reader, 1, ROOM)) == [3, 5, 6, 9, 10]
+        assert numbers(presence.uncounted(reader, 1, OTHER)) == [1, 3, 5, 10]
+        assert presence.uncounted(reader, 2, ROOM) == []
+
+
+def test_of_scans_before_a_number_by_the_stay_s_own_scan(site: Site) -> None:
+    """Each stay's scan is found by all that names it, not by its sequence alone."""
+    for door, serial in ((site.west, ANNA), (site.east, BORIS), (site.west, 3), (site.east, 4)):
+        door.scan(NOW, serial)
+        site.send(door)
+    found = site.rows("SELECT number, serial FROM scan ORDER BY number")
+    for number, _ in found:
+        before = presence.open_in(site.database.reader, SMALL, override=False, before=number)
+        assert {stay.serial for stay in before} == {serial for n, serial in found if n < number}
+
+
+def test_entries_while_a_stay_lasted_are_the_holder_s_own_and_in_that_hall(site: Site) -> None:
+    first = site.west.scan(NOW, ANNA)
+    site.west.scan(NOW + 1, BORIS)
+    site.east.scan(NOW + 2, ANNA)
+    site.east.scan(NOW + 3, BORIS)
+    site.other.scan(NOW + 4, ANNA)
+    for door in (site.west, site.east, site.other):
+        site.send(door)
+    numbers = presence.entered_during(site.database.reader, site.west.ref(first), SMALL)
+    assert site.rows("SELECT number FROM scan WHERE kiosk = 'east' AND seq = 1") == [
+        (number,) for number in numbers
+    ]
+    assert presence.entered_during(site.database.reader, site.west.ref(first), OTHER) == []
+
+
+class TestWhere:
+    """Where a holder was, of stays that are known already."""
+
+    def spans(self) -> list[presence.Span]:
+        def one(seq: int, opened_at: int, **fields) -> Stay:
+            return replace(STAY, ref=StayRef("west", 1, seq), opened_at=opened_at, **fields)
+
+        return [
+            (one(1, NOW + 6), None),
+            (one(2, NOW), NOW + 3),
+            (one(3, NOW + 2), NOW + 6),
+            (one(4, NOW + 4, hall_id=OTHER), NOW + 6),
+            (one(5, NOW + 3, hall_id=OTHER, clock_known=False), None),
+        ]
+
+    @pytest.mark.parametrize(
+        ("hall", "after_ms", "seq"),
+        [
+            (SMALL, -1, None),
+            (SMALL, 0, 2),
+            (SMALL, 2, 2),
+            (SMALL, 3, 3),
+            (SMALL, 5, 3),
+            (SMALL, 6, 1),
+            (SMALL, 99, 1),
+            (OTHER, 2, None),
+            (OTHER, 5, 5),
+            (OTHER, 99, 5),
+            (ROOM, 5, None),
+        ],
+    )
+    def test_the_first_stay_that_lasted(self, hall: int, after_ms: int, seq: int | None) -> None:
+        found = presence.overlapping(self.spans(), hall, NOW + after_ms)
+        assert (None if found is None else found.ref.seq) == seq
+
+    @pytest.mark.parametrize(
+        ("after_ms", "staying_in", "seq"),
+        [
+            (0, {SMALL}, 4),
+            (3, {SMALL}, 4),
+            (4, {SMALL}, None),
+            (0, {OTHER}, 3),
+            (2, {OTHER}, 1),
+            (-1, set(), 2),
+            (0, {SMALL, OTHER}, None),
+        ],
+    )
+    def test_the_first_entry_elsewhere(
+        self, after_ms: int, staying_in: set[int], seq: int | None
+    ) -> None:
+        found = presence.moved_on(self.spans(), NOW + after_ms, staying_in)
+        assert (None if found is None else found.ref.seq) == seq
 
 
 @pytest.mark.parametrize(
