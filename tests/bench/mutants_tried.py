@@ -13,6 +13,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -34,9 +35,12 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.bench.mutants_made import MODULE, Mutant, Source
 
-CHILDREN = 2
+CHILDREN = int(os.environ.get("MUTANTS_CHILDREN", "2"))
 CPU_S = 15.0  # besides eight times what the tests took; then the mutant hangs
 WALL_S = 90.0  # besides eight times, too: it waits for what does not come
+# The same of one test, besides eight times what it took: most of those that hang do so in one.
+TEST_CPU_S = 5.0
+TEST_WALL_S = 30.0
 LIVES, FAILED, ELSEWHERE = 0, 1, 98  # how a child ends; ELSEWHERE: its code can't be put in
 KILLED, SURVIVED = "killed", "survived"
 HEAVY = (
@@ -48,6 +52,7 @@ QUIET = ["-q", "-s", "-p", "no:cacheprovider", "-o", "timeout=0", "-o", "addopts
 
 Found = dict[str, str]  # what became of each mutant, by its name
 Calls = dict[str, tuple[float, list[str]]]  # of each test: seconds, and "file function" called
+Took = dict[str, tuple[float, float]]  # of each test: seconds of CPU and by the clock
 
 
 def in_child(work: Callable[[], int], limit_s: float | None = None) -> int:
@@ -113,6 +118,7 @@ class Watcher:
     def __init__(self, paths: dict[str, str]) -> None:
         self._paths = paths
         self.calls: Calls = {}
+        self.took: Took = {}
         self.failed: set[str] = set()
         self._now: set[str] = set()
 
@@ -128,7 +134,7 @@ class Watcher:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._now = set()
-        began = time.process_time()
+        began, began_at = time.process_time(), time.monotonic()
         threading.setprofile(self._called)
         sys.setprofile(self._called)
         try:
@@ -138,6 +144,30 @@ class Watcher:
             threading.setprofile(None)
             took = time.process_time() - began
             self.calls[item.nodeid] = (took, sorted(self._now))
+            self.took[item.nodeid] = (took, time.monotonic() - began_at)
+
+
+class Deadline:
+    """Ends a child whose test takes far longer than without the change: then the mutant hangs.
+
+    Also says which test noticed a mutant, for a test that often fails by itself would hide many.
+    """
+
+    def __init__(self, name: str, took: Took) -> None:
+        self._name = name
+        self._took = took
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        cpu, wall = self._took.get(item.nodeid, (60.0, 60.0))
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        soft = int(time.process_time() + TEST_CPU_S + 8 * cpu) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (min(soft, most - 1), most))
+        signal.setitimer(signal.ITIMER_REAL, TEST_WALL_S + 8 * wall)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            say(f"noticed: {self._name} by {report.nodeid}")
 
 
 class Living:
@@ -183,6 +213,7 @@ class Trial:
         self.found = found
         self.later: list[str] = []  # those that need a fresh import
         self.calls: Calls = {}
+        self.took: Took = {}
         self._living = Living(())
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -212,7 +243,11 @@ class Trial:
         """A survivor is tried again by a fresh import: its tests may ask at their own import."""
         if code in (LIVES, ELSEWHERE):
             self.later.append(name)
+            if code == LIVES:
+                say(f"lives in place: {name}")
         else:
+            if code < 0:
+                say(f"noticed: {name} by its deadline")
             self.found[name] = KILLED
 
     def tests_of(self, function: str) -> list[str]:
@@ -227,11 +262,11 @@ class Trial:
             watcher = Watcher({source.path: file for file, source in self._sources.items()})
             session.config.pluginmanager.register(watcher)
             _pytest.main.pytest_runtestloop(session)
-            path.write_text(json.dumps([watcher.calls, sorted(watcher.failed)]))
+            path.write_text(json.dumps([watcher.calls, watcher.took, sorted(watcher.failed)]))
             return LIVES
 
         os.waitpid(in_child(work), 0)
-        calls, failed = json.loads(path.read_text())
+        calls, self.took, failed = json.loads(path.read_text())
         for test in failed:
             say(f"left out, for it fails without any change when it is watched: {test}")
         return {
@@ -245,6 +280,7 @@ class Trial:
                 return ELSEWHERE
             items = {item.nodeid: item for item in session.items}
             session.items = [items[test] for test in tests]
+            session.config.pluginmanager.register(Deadline(mutant.name, self.took))
             return _run(session)
 
         return work
@@ -313,19 +349,26 @@ def ready() -> None:
     hypothesis_settings.load_profile("mutants")
 
 
-def attempt(sources: dict[str, Source], wanted: list[Mutant], tests: list[str]) -> Found:
-    """Try the wanted mutants of the files by these tests, and say what became of each."""
+def attempt(
+    sources: dict[str, Source], wanted: list[Mutant], tests: list[str], *, once: bool = False
+) -> Found:
+    """Try the wanted mutants of the files by these tests, and say what became of each.
+
+    With `once` those that survive in place are not tried again by a fresh import.
+    """
     home = os.environ["MUTANTS_TMP"]
     path = Path(home) / "found.json"
 
     def work() -> int:
         trial = Trial(sources, wanted, {})
         pytest.main([*QUIET, *tests], plugins=[trial])
-        path.write_text(json.dumps([trial.found, trial.later, trial.calls]))
+        path.write_text(json.dumps([trial.found, trial.later, trial.calls, trial.took]))
         return 0
 
     os.waitpid(in_child(work), 0)
-    found, left, calls = json.loads(path.read_text())
+    found, left, calls, took_by = json.loads(path.read_text())
+    if once:
+        return found | dict.fromkeys(left, SURVIVED)
     children = Children(partial(note, found))
     by_name = {mutant.name: mutant for mutant in wanted}
     for name in left:
@@ -340,7 +383,10 @@ def attempt(sources: dict[str, Source], wanted: list[Mutant], tests: list[str]) 
             calls[test][0] for test in calls if test in mine or test.startswith(tuple(asking))
         )
         order = sorted(mine, key=lambda test: mine[test])
-        work = _fresh(sources[mutant.file], mutant, asking, _Chosen(order, calls.keys()))
+        work = _fresh(
+            sources[mutant.file], mutant, asking, _Chosen(order, calls.keys()),
+            Deadline(name, took_by),
+        )  # fmt: skip
         children.start(name, work, took + 5)
     children.finish()
     return found
@@ -351,11 +397,13 @@ def _names(test_file: str, file: str) -> bool:
     return bool(re.search(rf"\b{Path(file).stem}\b", Path(test_file).read_text(encoding="utf-8")))
 
 
-def _fresh(source: Source, mutant: Mutant, asking: list[str], chosen: _Chosen) -> Callable[[], int]:
+def _fresh(
+    source: Source, mutant: Mutant, asking: list[str], chosen: _Chosen, deadline: Deadline
+) -> Callable[[], int]:
     def work() -> int:
         sys.meta_path.insert(0, _Changed(source, mutant))
         files = sorted({test.split("::")[0] for test in chosen.order} | set(asking))
-        failed = pytest.main([*QUIET, "-x", *files], plugins=[chosen])
+        failed = pytest.main([*QUIET, "-x", *files], plugins=[chosen, deadline])
         return FAILED if failed else LIVES
 
     return work
