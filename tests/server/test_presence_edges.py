@@ -230,9 +230,7 @@ class TestAsked:
         """Whom the door has let in, in its own hall, and who does not count there yet."""
 
         def count_one(db) -> None:
-            presence.add(
-                db, replace(STAY, ref=StayRef("west", 1, 1), hall_id=ROOM, override=False)
-            )
+            presence.add(db, replace(STAY, ref=StayRef("west", 1, 1), hall_id=ROOM, override=False))
 
         reader = several.database.reader
         found = presence.uncounted(reader, 1, ROOM)
