@@ -33,7 +33,7 @@ def heard(
     now: int,
 ) -> None:
     """Keep what a kiosk says of its need, and how many people `came` to it, by hall; for sharing
-    alone.
+    alone. It has an account with every pool that it speaks of.
     """
     known = {
         (row[0], bool(row[1])): row[2:]
@@ -46,8 +46,6 @@ def heard(
     changed = []
     for totals in said:
         key = PoolKey(totals.hall, totals.override)
-        if key not in known:
-            continue
         free, wanted_at, rate, rate_at = known[key]
         people = 0 if totals.override else came.get(totals.hall, 0)
         stale = not 0 <= now - rate_at < RATE_MS

@@ -128,3 +128,17 @@ def test_an_exit_that_came_first_waits_for_its_own_holder(site: Site) -> None:
         (BORIS, SMALL, NOW + 2 * MINUTE),
     ]
     assert site.rows("SELECT serial, hall_id FROM unnamed_exit") == [(BORIS, OTHER)]
+
+
+def test_an_exit_that_could_mean_two_stays_does_not_end_a_third_that_comes_late(site: Site) -> None:
+    """Three people with one badge: one of them has left, and nobody can tell which."""
+    site.west.scan(NOW, ANNA)
+    site.east.scan(NOW + MINUTE, ANNA)
+    for door in (site.west, site.east):
+        site.send(door)
+    site.west.leave(NOW + 5 * MINUTE, ANNA, None)
+    site.send(site.west)
+    site.east.scan(NOW + 2 * MINUTE, ANNA)
+    site.send(site.east)
+    assert site.rows("SELECT COUNT(*) FROM stay WHERE closed_at IS NULL") == [(3,)]
+    assert site.rows("SELECT serial FROM unnamed_exit") == [(ANNA,)]
