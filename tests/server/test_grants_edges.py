@@ -64,6 +64,14 @@ class TestHeard:
         assert account(site, "west", "rate")[0] > 0
         assert account(site, "west", "rate", override=True) == (0.0,)
 
+    def test_who_leaves_or_may_not_enter_has_not_come(self, site: Site) -> None:
+        """They need no place."""
+        site.west.leave(NOW, ANNA, None)
+        site.west.scan(NOW, ANNA, decision="denied", reason="revoked")
+        site.west.scan(NOW, ANNA, direction="exit", reason="hall_full", decision="denied")
+        self.heartbeat(site, NOW + 10_000)
+        assert account(site, "west", "rate, rate_at") == (0.0, NOW + 10_000)
+
     def test_nobody_comes_to_override_places(self, site: Site) -> None:
         """They go where nobody answers, not where many come."""
         site.west.scan(NOW, ANNA)
@@ -133,6 +141,33 @@ class TestWhen:
         assert len(orders(site, "east")) == before
         site.database.write(lambda db: grants.share(db, SMALL, NOW + 1_005, asked=False))
         assert len(orders(site, "east")) > before
+
+    @pytest.mark.parametrize(
+        ("free", "beyond", "wants", "again"),
+        [
+            (1, 0, (False, False), False),
+            (0, 0, (False, False), True),
+            (0, 5, (False, False), True),
+            (1, 0, (True, False), True),
+            (1, 0, (False, True), True),
+        ],
+    )
+    def test_who_has_none_or_asks_is_not_kept_waiting_for_the_next_share(
+        self, site: Site, free: int, beyond: int, wants: tuple[bool, bool], again: bool
+    ) -> None:
+        """Who has no override places has not asked for any: doors mostly have none."""
+        widen(site, 60)
+        share(site)
+        write(site, "UPDATE hall SET shared_until = ?", NOW + 1_000)
+        west = site.west
+        said = [
+            wire.PlaceTotals(SMALL, west.granted, 0, free, wants[0]),
+            wire.PlaceTotals(SMALL, 0, 0, beyond, wants[1], override=True),
+        ]
+        write(site, "UPDATE place_account SET rate = 50, rate_at = ? WHERE kiosk = 'west'", NOW)
+        before = len(orders(site, "east"))
+        site.send(west, NOW + 500, places=said)
+        assert (len(orders(site, "east")) > before) is again
 
     def full(self, site: Site) -> None:
         """No place is left anywhere."""

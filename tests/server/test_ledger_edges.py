@@ -4,7 +4,7 @@ import pytest
 
 from badges import wire
 from badges.places import PoolKey
-from server import kiosks, places, presence, safety
+from server import kiosks, ledger, places, presence, safety
 from server.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.halls import ANNA, BORIS, OTHER, SMALL, Site, open_site
@@ -199,3 +199,38 @@ def test_what_a_kiosk_says_of_one_hall_is_of_that_hall(site: Site) -> None:
     totals = wire.PlaceTotals(SMALL, site.west.granted, 1, site.west.free - 1)
     site.send(site.west, places=[totals])
     assert (held(site).returned, held(site, "east").returned) == (1, 0)
+
+
+class TestHeartbeats:
+    """Batches without a record that is new."""
+
+    def test_one_with_a_head_that_was_never_sent_is_another_disk(self, site: Site) -> None:
+        site.west.scan(NOW, ANNA)
+        site.send(site.west)
+        with pytest.raises(ledger.ForkError):
+            site.send(site.west, head=bytes(32))
+        with pytest.raises(ledger.ForkError):
+            site.send(
+                site.west, first_seq=1, records=site.west.batch(NOW, 1).records, head=bytes(32)
+            )
+
+    def test_its_signature_is_not_looked_at_again(self, site: Site) -> None:
+        """It says nothing that is not known, and hundreds come each second."""
+        site.west.scan(NOW, ANNA)
+        site.send(site.west)
+        assert site.send(site.west, signature=bytes(64)).acked_seq == 1
+
+    def test_an_old_batch_changes_nothing(self, site: Site) -> None:
+        for n in range(3):
+            site.west.scan(NOW + n, 1 + n)
+        site.send(site.west)
+        before = site.rows("SELECT COUNT(*), MAX(number) FROM leaf")
+        for first, last in ((1, 1), (1, 3), (2, 2), (3, 3)):
+            assert site.send(site.west, **vars_of(site.west.batch(NOW, first, last))).acked_seq == 3
+        assert site.rows("SELECT COUNT(*), MAX(number) FROM leaf") == before
+
+
+def vars_of(batch: wire.ScanBatch) -> dict[str, object]:
+    """What makes that batch."""
+    names = ("records", "first_seq", "last_seq", "head", "signature")
+    return {name: getattr(batch, name) for name in names}

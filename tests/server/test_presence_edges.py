@@ -84,7 +84,10 @@ def test_what_was_gone_is_told_of_that_stay_alone(site: Site) -> None:
     assert presence.is_gone(reader, *ONE)
     assert not any(presence.is_gone(reader, *other) for other in OTHERS)
     assert not presence.is_gone(reader, StayRef("room", 1, 1), SMALL)
-    assert site.rows("SELECT closed_at FROM stay WHERE closed_at IS NOT NULL") == [(NOW + 7,)]
+    assert site.rows("SELECT closed_at, closed_by FROM stay WHERE closed_at IS NOT NULL") == [
+        (NOW + 7, "exit")
+    ]
+    assert site.rows("SELECT COUNT(*) FROM stay WHERE closed_by IS NULL") == [(4,)]
 
 
 def test_an_early_exit_is_told_once_and_to_its_own_entry(site: Site) -> None:
@@ -346,6 +349,13 @@ def test_an_entry_while_a_stay_lasted_lies_between_its_ends(
         write(site, lambda db: presence.close(db, ref, SMALL, "exit", closed_at))
     scans = presence.entered_during(site.database.reader, ref, SMALL)
     assert (len(scans) == 1) is found
+
+
+def test_entries_of_others_do_not_stand_for_one_that_is_not_here(site: Site) -> None:
+    for ref, hall in OTHERS:
+        write(site, lambda db, r=ref, h=hall: presence.add(db, replace(STAY, ref=r, hall_id=h)))
+    assert write(site, lambda db: presence.remember_early(db, *ONE, "exit", NOW))
+    assert write(site, presence.has_early_exits)
 
 
 @pytest.mark.parametrize(("scans", "forked"), [(20, True), (21, False)])
