@@ -199,6 +199,32 @@ class TestWhen:
         assert share(site) == frozenset({("east", 1)})
         assert site.rows("SELECT shared_until FROM hall WHERE hall_id = 1") == [(0,)]
 
+    @pytest.mark.parametrize("waits", [False, True])
+    def test_no_share_stands_while_somebody_waits_for_an_override_place(
+        self, site: Site, waits: bool
+    ) -> None:
+        write(site, "UPDATE hall SET capacity = 150, fire_limit = 151 WHERE hall_id = 1")
+        share(site)
+        at = NOW if waits else None
+        write(site, "UPDATE place_account SET free = 0, wanted_at = ? WHERE override", at)
+        share(site, NOW + 1)
+        until = 0 if waits else NOW + 1_001
+        assert site.rows("SELECT shared_until FROM hall WHERE hall_id = 1") == [(until,)]
+
+    def test_who_gets_none_goes_on_waiting(self, site: Site) -> None:
+        """Two ask and one place is free: the other one's wish stands."""
+        self.full(site)
+        write(
+            site, "UPDATE place_account SET wanted_at = ? WHERE hall_id = 1 AND NOT override", NOW
+        )
+        write(site, "UPDATE hall SET capacity = capacity + 1, fire_limit = 200 WHERE hall_id = 1")
+        before = account(site, "west", "granted")[0], account(site, "east", "granted")[0]
+        share(site)
+        after = account(site, "west", "granted")[0], account(site, "east", "granted")[0]
+        assert sum(after) == sum(before) + 1
+        wishes = account(site, "west", "wanted_at") + account(site, "east", "wanted_at")
+        assert sorted(wishes, key=bool) == [None, NOW]
+
     @pytest.mark.parametrize(("after_ms", "called"), [(30_000, True), (30_001, False)])
     def test_a_kiosk_unheard_for_half_a_minute_is_asked_for_nothing(
         self, site: Site, after_ms: int, called: bool

@@ -1,5 +1,7 @@
 """Which stay an exit without a name means, and which it leaves alone."""
 
+import json
+
 import pytest
 
 from badges.record import StayRef
@@ -142,3 +144,35 @@ def test_an_exit_that_could_mean_two_stays_does_not_end_a_third_that_comes_late(
     site.send(site.east)
     assert site.rows("SELECT COUNT(*) FROM stay WHERE closed_at IS NULL") == [(3,)]
     assert site.rows("SELECT serial FROM unnamed_exit") == [(ANNA,)]
+
+
+@pytest.mark.parametrize("first", ["entry", "exit"])
+def test_the_log_names_the_exit_that_ended_the_stay(site: Site, first: str) -> None:
+    site.west.scan(NOW, ANNA)
+    site.east.leave(NOW + MINUTE, ANNA, None)
+    for door in (site.west, site.east) if first == "entry" else (site.east, site.west):
+        site.send(door)
+    ((number,),) = site.rows("SELECT number FROM scan WHERE direction = 'exit'")
+    ((body,),) = site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")
+    assert json.loads(body) == {
+        "at": NOW + MINUTE,
+        "by": "exit",
+        "cause": {"exit": number},
+        "closes": {"generation": 1, "kiosk": "west", "seq": 1},
+        "type": "inferred_exit",
+    }
+
+
+def test_a_stay_that_an_exit_ended_is_not_ended_again_by_a_move(site: Site) -> None:
+    """Its entry comes last, when the exit and an entry elsewhere are known."""
+    site.database.write(lambda db: db.execute("UPDATE hall SET leaving = 'inferred'") and None)
+    site.east.leave(NOW + 5 * MINUTE, ANNA, None)
+    site.other.scan(NOW + 10 * MINUTE, ANNA)
+    site.west.scan(NOW, ANNA)
+    for door in (site.east, site.other, site.west):
+        site.send(door, now=NOW + 10 * MINUTE)
+    bodies = [json.loads(b) for (b,) in site.rows("SELECT body FROM leaf ORDER BY number")]
+    assert [one["by"] for one in bodies if one["type"] == "inferred_exit"] == ["exit"]
+    assert site.rows("SELECT closed_by, closed_at FROM stay WHERE kiosk = 'west'") == [
+        ("exit", NOW + 5 * MINUTE)
+    ]
