@@ -203,10 +203,10 @@ class TestWhen:
     def test_no_share_stands_while_somebody_waits_for_an_override_place(
         self, site: Site, waits: bool
     ) -> None:
-        write(site, "UPDATE hall SET capacity = 150, fire_limit = 151 WHERE hall_id = 1")
+        write(site, "UPDATE hall SET capacity = 150, fire_limit = 250 WHERE hall_id = 1")
         share(site)
-        at = NOW if waits else None
-        write(site, "UPDATE place_account SET free = 0, wanted_at = ? WHERE override", at)
+        if waits:
+            write(site, "UPDATE place_account SET free = 0, wanted_at = ? WHERE override", NOW)
         share(site, NOW + 1)
         until = 0 if waits else NOW + 1_001
         assert site.rows("SELECT shared_until FROM hall WHERE hall_id = 1") == [(until,)]
