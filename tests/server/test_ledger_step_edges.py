@@ -1,5 +1,7 @@
 """What one record does, by what it says of time, of its badge and of halls around."""
 
+import json
+
 import pytest
 from msgspec import UNSET
 
@@ -9,6 +11,7 @@ from server import copies, kiosks, places, presence
 from server.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.halls import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
+from tests.server.stores import changes
 
 
 @pytest.fixture
@@ -147,3 +150,126 @@ class TestAround:
         late.send(late.room, now=NOW + MINUTE, gone=[entry.seq], gone_outer=gone)
         assert self.counts(late) == (1, 0, 0)
         assert inferred(late) == 0
+
+
+def test_who_was_refused_is_not_inside(site: Site) -> None:
+    site.west.scan(NOW, ANNA, decision="denied", reason="already_inside")
+    site.west.scan(NOW, None, decision="denied", reason="forged")
+    site.send(site.west)
+    assert site.rows("SELECT * FROM stay") == []
+    assert site.rows("SELECT decision, serial FROM scan ORDER BY seq") == [
+        ("denied", ANNA),
+        ("denied", None),
+    ]
+
+
+def test_an_annulment_ends_the_stay_and_begins_none(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    site.west.scan(NOW + 1_000, ANNA, act="annul", closes=site.west.ref(entry))
+    site.west.entries -= 1
+    site.send(site.west)
+    assert site.rows("SELECT closed_by, closed_at FROM stay") == [("annul", NOW + 1_000)]
+    assert site.figures(SMALL).inside == 0
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "skew_ms", "kept", "opened_ms"),
+    [
+        (300_000, 0, 0, 300_000),
+        (300_001, 0, None, 300_000),
+        (300_001, 1, 1, 300_000),
+        (900_000, 900_000, 900_000, 0),
+        (300_001, None, None, 300_000),
+        (-900_000, -900_000, -900_000, 0),
+        (-900_000, None, None, -900_000),
+    ],
+)
+def test_a_time_that_has_not_come_was_not_measured(
+    site: Site, ahead_ms: int, skew_ms: int | None, kept: int | None, opened_ms: int
+) -> None:
+    """By more than five minutes no kiosk is wrong that has measured its error."""
+    site.west.scan(NOW + ahead_ms, ANNA, skew_ms=skew_ms)
+    site.send(site.west)
+    assert site.rows("SELECT skew_ms FROM scan") == [(kept,)]
+    known = int(kept is not None)
+    assert site.rows("SELECT opened_at, clock_known FROM stay") == [(NOW + opened_ms, known)]
+
+
+def test_a_time_before_all_time_is_none(site: Site) -> None:
+    site.west.scan(5, ANNA, skew_ms=10)
+    site.send(site.west)
+    assert site.rows("SELECT opened_at FROM stay") == [(0,)]
+
+
+@pytest.mark.parametrize("epochs", [(1, 1), (1, 2)])
+@pytest.mark.parametrize("first", ["west", "other"])
+def test_moves_are_told_by_times_of_one_epoch_alone(
+    site: Site, epochs: tuple[int, int], first: str
+) -> None:
+    """The server's clock was set in between: then nobody knows which came first."""
+    query = "UPDATE hall SET leaving = 'inferred', walk_s = 0"
+    site.database.write(lambda db: db.execute(query) and None)
+    site.west.scan(NOW, ANNA, epoch=epochs[0])
+    site.other.scan(NOW + MINUTE, ANNA, epoch=epochs[1])
+    for door in (site.west, site.other) if first == "west" else (site.other, site.west):
+        site.send(door, now=NOW + MINUTE)
+    assert site.figures(SMALL).inside == (0 if epochs[0] == epochs[1] else 1)
+    assert site.figures(OTHER).inside == 1
+
+
+def test_doors_hear_of_every_stay_that_begins_and_ends(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    site.east.leave(NOW + 1_000, ANNA, site.west.ref(entry))
+    site.send(site.east)
+    told = [
+        (type(one), one.hall, one.stay if isinstance(one, wire.StayClosed) else one.stay.stay)
+        for one in changes(site.database)
+        if isinstance(one, wire.StayOpened | wire.StayClosed)
+    ]
+    ref = site.west.ref(entry)
+    assert told == [(wire.StayOpened, SMALL, ref), (wire.StayClosed, SMALL, ref)]
+
+
+def test_one_who_moved_on_is_told_as_counted_where_scans_alone_count(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    site.other.scan(NOW + 10 * MINUTE, ANNA)
+    site.send(site.other, now=NOW + 10 * MINUTE)
+    told = [one for one in changes(site.database) if isinstance(one, wire.StayClosed)]
+    assert told == [wire.StayClosed(site.west.ref(entry), SMALL, ANNA, counted=True)]
+    ((body,),) = site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")
+    assert json.loads(body) == {
+        "at": NOW + 10 * MINUTE,
+        "by": "move",
+        "cause": {"generation": 1, "kiosk": "other", "seq": 1},
+        "closes": {"generation": 1, "kiosk": "west", "seq": 1},
+        "counted": True,
+        "type": "inferred_exit",
+    }
+    assert site.figures(SMALL).inside == 1
+
+
+def test_of_a_hall_around_the_log_says_which(site: Site) -> None:
+    site.database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+    site.database.write(lambda db: places.enrol(db, OTHER, ("room", 1)))
+    site.room.scan(NOW, ANNA, outer=(OuterHall(hall=OTHER),))
+    site.send(site.room)
+    site.west.scan(NOW + 10 * MINUTE, ANNA)
+    site.send(site.west, now=NOW + 10 * MINUTE)
+    bodies = [
+        json.loads(body)
+        for (body,) in site.rows(
+            "SELECT body FROM leaf WHERE kind = 'inferred_exit' ORDER BY number"
+        )
+    ]
+    assert {one.get("hall") for one in bodies} == {None, OTHER}
+    assert len(bodies) == 2
+
+
+def test_an_entry_of_nobody_is_kept_and_opens_no_stay(site: Site) -> None:
+    """No kiosk of ours sends one, and no record may stop those that come after it."""
+    site.west.scan(NOW, None)
+    assert site.send(site.west).acked_seq == 1
+    assert site.rows("SELECT * FROM stay") == []
