@@ -22,7 +22,7 @@ from badges.enrolment import (
     six_words,
 )
 from badges.keys import PrivateKey, PublicKey
-from server import create_app, feed, kiosks, lanes
+from server import create_app, entry_log, feed, kiosks, lanes
 from server.api import LONG_BATCH
 from server.clock import ServerClock
 from server.config import Event
@@ -441,3 +441,13 @@ def test_a_retired_kiosk_is_told_so_everywhere(kiosk: Kiosk, database: Database)
     for target in ("/api/replica", "/api/names?after=0", "/api/feed?after=0"):
         answer = kiosk.get(target)
         assert (answer.status_code, code_of(answer)) == (403, "retired")
+
+
+def test_an_answer_says_how_far_feed_and_log_are(kiosk: Kiosk, database: Database) -> None:
+    for _ in range(5):
+        kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
+    cursor, entries = feed.cursor(database.reader), entry_log.size(database.reader)
+    assert cursor != entries
+    assert answer.cursor == cursor
+    assert (answer.mark.cursor, answer.mark.entries) == (cursor, entries)

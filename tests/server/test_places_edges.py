@@ -144,3 +144,29 @@ def test_a_fence_is_of_one_kiosk_in_both_pools(site: Site) -> None:
     for key in (USUAL, BEYOND):
         kiosks = places.load(site.database.reader, key).kiosks
         assert (kiosks[WEST].fenced, kiosks[EAST].fenced) == (True, False)
+
+
+def test_a_kiosk_s_word_of_grants_that_a_backup_does_not_have(site: Site) -> None:
+    """It counts, and the kiosk is awaited no longer once it has heard of the new incarnation."""
+    for sql in (
+        "INSERT INTO setting VALUES ('incarnation', '2')",
+        "UPDATE place_account SET awaited = 1 WHERE hall_id = 1 AND NOT override",
+    ):
+        site.database.write(lambda db, s=sql: db.execute(s) and None)
+    known = places.load(site.database.reader, USUAL).kiosks[WEST].granted
+    site.west.granted = known + 4
+    site.send(site.west, incarnation=1)
+    pool = places.load(site.database.reader, USUAL)
+    assert pool.kiosks[WEST].granted == known + 4
+    assert pool.awaited == {WEST, EAST}
+    site.send(site.west, incarnation=2)
+    assert places.load(site.database.reader, USUAL).awaited == {EAST}
+
+
+def test_places_come_back_by_the_kiosk_s_word(site: Site) -> None:
+    site.west.returned = 2
+    before = places.load(site.database.reader, USUAL).free
+    site.send(site.west)
+    pool = places.load(site.database.reader, USUAL)
+    assert pool.kiosks[WEST].returned == 2
+    assert pool.free == before + 2
