@@ -5,6 +5,7 @@ import json
 import pytest
 
 from badges import wire
+from badges.places import PoolKey
 from server import grants, places
 from server.database import Database
 from server.sharing import smoothed
@@ -312,6 +313,7 @@ class TestWhich:
         share(site)
         assert account(site, "west", "granted")[0] == before[0]
         assert account(site, "east", "granted")[0] > before[1]
+        assert places.load(site.database.reader, PoolKey(SMALL)).free <= 2, "others have its share"
 
     def test_one_that_is_at_work_no_more_is_not_looked_at(self, site: Site) -> None:
         write(site, "UPDATE kiosk SET state = 'retired' WHERE kiosk = 'west'")

@@ -18,7 +18,7 @@ from badges.places import PoolKey
 from badges.record import StayRef
 from badges.transparency import Checkpoint, sign_checkpoint
 from kiosk.transport import TransportError
-from server import BACKUPS, feed, kiosks, places, safety, set_back
+from server import BACKUPS, api, feed, kiosks, places, safety, set_back
 from server.backup import BackupError, make_backup
 from server.config import Event
 from tests.server.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, Kiosk
@@ -275,6 +275,32 @@ class TestLies:
         after = forum.incarnation
         post(west, mark=old)
         assert forum.incarnation == after
+
+
+def test_two_requests_that_show_it_at_once_make_one_new_server(
+    forum: Forum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has done it by the time that this one would."""
+    west = forum.enrol("west")
+    kept = forum.copy()
+    west.fill(range(1, 3))
+    west.exchange()
+    forum.put_back(kept)
+    become = api._become_the_next
+
+    def twice(here, signed, batch):
+        first = become(here, signed, batch)
+        again = become(here, signed, batch)
+        assert again.event.incarnation == first.event.incarnation == forum.incarnation
+        return again
+
+    monkeypatch.setattr(api, "_become_the_next", twice)
+    before = forum.incarnation
+    west.exchange()
+    assert forum.incarnation > before
+    acts = forum.rows("SELECT number FROM leaf WHERE CAST(body AS TEXT) LIKE '%restored%'")
+    assert len(acts) == 1
+    assert west.journal.state().waiting == 0
 
 
 class TestAfterwards:
