@@ -262,6 +262,17 @@ class TestWhen:
         assert account(site, "west", "granted")[0] < account(site, "east", "granted")[0] / 3
 
 
+    def test_where_nobody_came_doors_get_equal_parts(self, site: Site) -> None:
+        """Whenever their rates were kept."""
+        widen(site, 200)
+        rate = "UPDATE place_account SET rate = 0, rate_at = ? WHERE kiosk = ?"
+        write(site, rate, NOW - 20 * 60_000, "west")
+        write(site, rate, NOW, "east")
+        share(site)
+        west, east = account(site, "west", "granted")[0], account(site, "east", "granted")[0]
+        assert abs(west - east) <= 1
+
+
 class TestWhich:
     """Doors that are given places, and those whose places are called back."""
 
