@@ -176,6 +176,7 @@ def test_a_replayed_request_is_refused_and_changes_nothing(
     again = client.post("/api/scans", data=body, headers=headers)
     assert (again.status_code, code_of(again)) == (409, "replayed")
     said = wire.decode(again.data, wire.ErrorAnswer).error
+    assert said.retry, "with a higher counter"
     assert said.counter == int(headers[RequestStamp.COUNTER_HEADER])
     reader = app.extensions["hallkeeper"].database.reader
     assert reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == scans
@@ -389,6 +390,7 @@ def test_a_backlog_waits_for_its_turn(
     [
         ("UPDATE kiosk SET state = 'fenced'", False),
         ("UPDATE kiosk SET door_id = 2", False),
+        ("UPDATE kiosk SET generation = 2", False),  # as if it had never been
         ("UPDATE kiosk SET seen_at = 1", True),
     ],
 )
