@@ -390,7 +390,6 @@ def test_a_backlog_waits_for_its_turn(
     [
         ("UPDATE kiosk SET state = 'fenced'", False),
         ("UPDATE kiosk SET door_id = 2", False),
-        ("UPDATE kiosk SET generation = 2", False),  # as if it had never been
         ("UPDATE kiosk SET seen_at = 1", True),
     ],
 )

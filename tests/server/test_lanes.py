@@ -1,6 +1,7 @@
 """Lanes: strangers fill their own alone, and a kiosk proves itself before its body comes."""
 
 import base64
+import tracemalloc
 from contextlib import ExitStack
 
 import pytest
@@ -188,3 +189,28 @@ def test_numbers_that_a_stamp_can_have(generation: int, counter: int, read: bool
     }
     stamp = RequestStamp("west", generation, counter)
     assert read_stamp(said) == (stamp if read else None)
+
+
+def test_of_a_stamp_no_more_is_read_than_one_can_have() -> None:
+    """Whoever sends it may be anybody."""
+    said = {
+        RequestStamp.KIOSK_HEADER: "x" * 1_000 + "/" + "0" * 20 + "7",
+        RequestStamp.COUNTER_HEADER: "0" * 20 + "7",
+    }
+    assert read_stamp(said | {RequestStamp.KIOSK_HEADER: "x" * 1_000 + "/1"}) == RequestStamp(
+        "x" * 64, 1, 0
+    )
+    assert read_stamp(said) == RequestStamp("x" * 64, 0, 0)
+
+
+def test_those_who_are_gone_take_no_memory(lanes: Lanes) -> None:
+    """Strangers have as many addresses as they like."""
+    tracemalloc.start()
+    try:
+        for n in range(5_000):
+            with lanes.hold(f"2001:db8::{n:x}"):
+                pass
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 100_000
