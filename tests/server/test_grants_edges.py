@@ -191,6 +191,31 @@ class TestWhen:
         share(site, NOW + after_ms)
         assert account(site, "east", "granted")[0] == before + given
 
+    @pytest.mark.parametrize(
+        ("usual", "beyond", "full"),
+        [(True, False, True), (False, True, False), (False, False, False)],
+    )
+    def test_a_door_is_told_that_the_hall_is_full_where_it_wants_an_ordinary_place(
+        self, site: Site, usual: bool, beyond: bool, full: bool
+    ) -> None:
+        write(site, "UPDATE hall SET fire_limit = capacity WHERE hall_id = 1")
+        write(site, "UPDATE place_account SET granted = 0, free = 0 WHERE override")
+        self.full(site)
+        east = site.east
+        said = [
+            wire.PlaceTotals(SMALL, east.granted, 0, 0, usual),
+            wire.PlaceTotals(SMALL, 0, 0, 0, beyond, override=True),
+        ]
+        assert site.send(east, NOW + 1, places=said).full == ((SMALL,) if full else ())
+
+    def test_a_door_that_gets_the_place_that_it_wants_is_told_of_none(self, site: Site) -> None:
+        self.full(site)
+        write(site, "UPDATE hall SET capacity = capacity + 1, fire_limit = 200 WHERE hall_id = 1")
+        said = [wire.PlaceTotals(SMALL, site.east.granted, 0, 0, wants=True)]
+        taken = site.send(site.east, NOW + 1, places=said)
+        assert taken.full == ()
+        assert account(site, "east", "granted")[0] == said[0].granted + 1
+
     def test_who_waits_in_vain_is_named(self, site: Site) -> None:
         self.full(site)
         write(
@@ -260,7 +285,6 @@ class TestWhen:
         write(site, rate, NOW, "east")
         share(site)
         assert account(site, "west", "granted")[0] < account(site, "east", "granted")[0] / 3
-
 
     def test_where_nobody_came_doors_get_equal_parts(self, site: Site) -> None:
         """Whenever their rates were kept."""

@@ -23,12 +23,30 @@ def reasons(site: Site) -> list[tuple]:
     return site.rows("SELECT reason FROM discrepancy ORDER BY number, reason")
 
 
-def test_a_second_entry_is_noticed_by_a_door_whose_clock_is_slow(site: Site) -> None:
-    """By its own clock it came before the first had begun by the server's."""
-    site.west.scan(NOW, ANNA, skew_ms=-MINUTE)
-    site.west.scan(NOW + 5_000, ANNA, skew_ms=-MINUTE)
+@pytest.mark.parametrize("skew_ms", [-MINUTE, 0, MINUTE])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_second_entry_is_noticed_whatever_the_door_s_clock_says(
+    site: Site, skew_ms: int, at_once: bool
+) -> None:
+    """By a slow clock it came before the first had begun by the server's."""
+    for at in (NOW, NOW + 5_000):
+        site.west.scan(at + skew_ms, ANNA, skew_ms=skew_ms)
+        if not at_once:
+            site.send(site.west, now=NOW + 2 * MINUTE)
     site.send(site.west, now=NOW + 2 * MINUTE)
     assert reasons(site) == [("already_inside",)]
+
+
+@pytest.mark.parametrize("skew_ms", [-MINUTE, 0, MINUTE])
+def test_whoever_comes_again_after_leaving_is_not_inside_by_a_wrong_clock(
+    site: Site, skew_ms: int
+) -> None:
+    entry = site.east.scan(NOW, ANNA)
+    site.east.leave(NOW + 50_000, ANNA, site.east.ref(entry))
+    site.send(site.east, now=NOW + 2 * MINUTE)
+    site.west.scan(NOW + 70_000 + skew_ms, ANNA, skew_ms=skew_ms)
+    site.send(site.west, now=NOW + 2 * MINUTE)
+    assert reasons(site) == []
 
 
 def test_an_entry_that_is_not_by_a_badge_is_no_copy_of_it(site: Site) -> None:
