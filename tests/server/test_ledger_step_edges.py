@@ -291,3 +291,14 @@ def test_an_entry_of_nobody_is_kept_and_opens_no_stay(site: Site) -> None:
     site.west.scan(NOW, None)
     assert site.send(site.west).acked_seq == 1
     assert site.rows("SELECT * FROM stay") == []
+
+
+def test_an_entry_into_another_hall_than_the_door_s_counts_around_that_one_alone(
+    site: Site,
+) -> None:
+    """The record was made when the door stood at another hall."""
+    site.database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+    site.database.write(lambda db: places.enrol(db, SMALL, ("room", 1)))
+    site.room.scan(NOW, ANNA, hall=SMALL)
+    site.send(site.room)
+    assert [site.figures(hall).inside for hall in (SMALL, OTHER, ROOM)] == [1, 0, 0]
