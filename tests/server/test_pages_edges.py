@@ -12,7 +12,7 @@ from flask import abort
 from badges import wire
 from badges.enrolment import proof
 from badges.keys import PrivateKey
-from server import auth, kiosks, security
+from server import auth, kiosks, lanes, security
 from server.config import Event
 from server.database import Database
 from tests.server.conftest import NOW
@@ -310,3 +310,14 @@ class TestWhoMay:
         assert not here.is_known("127.0.0.1")
         pages.staff("steward").get("/admin/")
         assert here.is_known("127.0.0.1")
+
+
+def test_a_request_without_a_body_needs_no_place_in_a_lane(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "STRANGERS_MAX", 0)
+    someone = pages.stranger()
+    assert someone.get("/admin/sign-in").status_code == 200
+    assert someone.client.head("/admin/sign-in", base_url="https://localhost").status_code == 200
+    answer = someone.client.post("/admin/sign-in", base_url="https://localhost", data=b"x")
+    assert answer.status_code == 503
