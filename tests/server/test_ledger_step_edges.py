@@ -104,6 +104,8 @@ class TestFenced:
     def test_it_knows_its_own(self, site: Site) -> None:
         self.fence(site)
         entry = site.east.scan(NOW, ANNA)
+        site.send(site.east)
+        assert self.inside(site) == [ANNA]
         site.east.leave(NOW + MINUTE, ANNA, site.east.ref(entry))
         site.send(site.east)
         assert self.inside(site) == []
