@@ -48,8 +48,9 @@ TESTS = {
                "connections", "pages_security", "pages_edges", "pages_sign_in", "pages_users",
                "api", "hostile", "attested", "restored", "override", "discrepancy", "two_people",
                "clock", "copied", "copies", "presence", "set_back", "vouching", "people",
-               "feed", "acts", "nesting", "absences", "accounts", "entries", "guesses",
-               "passwords", "pages_account", "pages_guesses", "restore_store", "threads_ending"),
+               "feed", "acts", "nesting", "absences", "accounts", "disk", "entries", "guesses",
+               "passwords", "places", "pages_account", "pages_guesses", "pages_halls",
+               "restore_store"),
 }  # fmt: skip
 
 
