@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -213,6 +214,17 @@ class TestLeft:
             half.fetchone()
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             kept[-1].fetchone()
+
+    def test_a_long_block_takes_no_memory_for_what_was_read(self, numbers: Database) -> None:
+        with numbers.reading() as db:
+            tracemalloc.start()
+            try:
+                for _ in range(5_000):
+                    db.execute("SELECT 1").fetchone()
+                held, _ = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+        assert held < 50_000
 
     def test_a_block_may_be_read_by_another_thread(self, numbers: Database) -> None:
         """An answer that is made piece by piece is not always made by the thread that began it."""
