@@ -167,6 +167,16 @@ class TestDisk:
             connect(directory)
         assert caught.value.code == "disk_full"
 
+    def test_a_log_that_can_not_be_made_for_want_of_room(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "n.db"
+        path.with_name("n.db-wal").mkdir()
+        monkeypatch.setattr(disk, "_free", lambda path: 0)
+        with pytest.raises(DiskError) as caught:
+            connect(path)
+        assert caught.value.code == "disk_full"
+
     def test_what_is_not_the_disk_s_is_told_as_it_is(self, tmp_path: Path) -> None:
         path = tmp_path / "damaged.db"
         path.write_bytes(b"this is no database" * 100)
