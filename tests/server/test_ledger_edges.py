@@ -4,6 +4,7 @@ import pytest
 
 from badges import wire
 from badges.places import PoolKey
+from badges.record import StayRef
 from server import kiosks, ledger, places, presence, safety
 from server.database import Database
 from tests.server.conftest import MINUTE, NOW
@@ -90,6 +91,25 @@ class TestTrusted:
         site.east.entries -= 1
         site.send(site.east)
         assert (held(site, "east").trusted, held(site, "east").held) == (1, site.east.free)
+
+    def test_a_stay_of_another_door_that_was_over_before_it_was_offered(self, site: Site) -> None:
+        """Both doors have taken its place: the server must count both, and is over by one."""
+        entry = site.west.scan(NOW, ANNA)
+        site.west.leave(NOW + 1, ANNA, site.west.ref(entry), credited=True)
+        site.west.entries -= 1
+        site.send(site.west, gone=[1])
+        site.east.leave(NOW + 2, ANNA, site.west.ref(entry), credited=True)
+        site.east.entries -= 1
+        site.send(site.east)
+        assert (held(site, "east").trusted, held(site, "east").held) == (1, site.east.free)
+
+    def test_an_exit_that_names_a_stay_of_the_future_ends_none(self, site: Site) -> None:
+        """A door hears of another's stays by the server, so it is made up."""
+        site.east.leave(NOW + 1, ANNA, StayRef("west", 1, 1))
+        site.send(site.east)
+        site.west.scan(NOW + 2, ANNA)
+        site.send(site.west)
+        assert inside(site) == [ANNA]
 
     def test_an_exit_that_takes_no_place_back_gives_it_to_the_pool(self, site: Site) -> None:
         entry = site.west.scan(NOW, ANNA)
