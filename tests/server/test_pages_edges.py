@@ -214,8 +214,10 @@ class TestBodies:
         answer = self.post(pages, "/admin/sign-in", data=fields, content_type="multipart/form-data")
         assert title in answer.text
 
-    def test_a_body_that_breaks_off_is_refused(self, pages: Pages) -> None:
+    @pytest.mark.parametrize("terminated", [True, False], ids=["the server says", "it is seen"])
+    def test_a_body_that_breaks_off_is_refused(self, pages: Pages, terminated: bool) -> None:
         environ = {"CONTENT_LENGTH": "3", "wsgi.input": io.BytesIO(b"{}")}
+        environ |= {"wsgi.input_terminated": terminated}
         answer = self.post(pages, "/api/enrol", environ_overrides=environ)
         assert answer.status_code == 400
         said = wire.decode(answer.data, wire.ErrorAnswer).error.message
