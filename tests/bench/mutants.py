@@ -40,7 +40,7 @@ SERVER = (
 # Those of each package that are about these files, and take seconds rather than minutes.
 TESTS = {
     "badges": ("places", "decide", "laws", "credential", "transparency", "two_pools", "checkpoint",
-               "vectors", "sealed"),
+               "vectors", "sealed", "nested"),
     "kiosk": ("admit", "altered", "disk", "facts", "feed", "journal", "nested", "override",
               "replica", "supervisor", "sync", "transport", "trusting", "waiting", "wishes",
               "witness"),
@@ -49,7 +49,7 @@ TESTS = {
                "api", "hostile", "attested", "restored", "override", "discrepancy", "two_people",
                "clock", "copied", "copies", "presence", "set_back", "vouching", "people",
                "feed", "acts", "nesting", "absences", "accounts", "disk", "entries", "guesses",
-               "passwords", "places", "pages_account", "pages_guesses", "pages_halls",
+               "passwords", "places", "pages_account", "pages_guesses", "pages_halls", "pages_phone",
                "restore_store"),
 }  # fmt: skip
 
