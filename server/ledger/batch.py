@@ -77,11 +77,11 @@ class BatchRecorder:
             for one in record.outer_halls:
                 self._exit(number, record, one.hall, one)
         elif record.serial is not None:
-            since = min(record.scanned_at, _server_time(record, self.now))
-            others = stays.since(self.db, record.serial, since - copies.WINDOW_MS)
+            at = _server_time(record, self.now)
+            others = stays.since(self.db, record.serial, at - copies.WINDOW_MS)
             if admitted:
                 self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
-            self._judge.judge(number, record, others)
+            self._judge.judge(number, record, others, at)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             self.came[record.hall] += 1
             for hall in self._rules.outer_ids(record.door):

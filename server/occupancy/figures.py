@@ -23,8 +23,8 @@ class HallFigures:
     worst_case: int
     overrides: int
     closed: bool
-    moved_on: int = 0  # of those inside, as counted: seen at another hall since
-    unconfirmed_moves: int = 0  # m: so many more may be inside than `worst_case`
+    moved_on: int  # of those inside, as counted: seen at another hall since
+    unconfirmed_moves: int  # m: so many more may be inside than `worst_case`
 
     @property
     def unspent(self) -> int:

@@ -34,7 +34,7 @@ def heard(
     now: int,
 ) -> None:
     """Keep what a kiosk says of its need, and how many people `came` to it, by hall; for sharing
-    alone.
+    alone. It has an account with every pool that it speaks of.
     """
     known = {
         PoolKey(row["hall_id"], bool(row["override"])): row
@@ -47,8 +47,6 @@ def heard(
     changed = []
     for totals in said:
         key = PoolKey(totals.hall, totals.override)
-        if key not in known:
-            continue
         before = known[key]
         rate, rate_at = before["rate"], before["rate_at"]
         people = 0 if totals.override else came.get(totals.hall, 0)

@@ -25,10 +25,10 @@ class Stay:
     serial: int
     opened_at: int  # by the server's clock, as far as the kiosk knew its own error
     clock_known: bool  # whether the kiosk had measured that error
-    override: bool = False  # it uses a place beyond the capacity
-    issue: int = 0  # of the badge; 0: not known
-    epoch: int = 0  # of the server's time: only times of one epoch tell what came first
-    around: bool = False  # in a hall around that of the door by which it began
+    override: bool  # it uses a place beyond the capacity
+    issue: int  # of the badge; 0: not known
+    epoch: int  # of the server's time: only times of one epoch tell what came first
+    around: bool  # in a hall around that of the door by which it began
     after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
 
     @property

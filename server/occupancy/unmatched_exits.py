@@ -11,7 +11,7 @@ from server.occupancy.stays import CLOCK_MARGIN_MS, Stay
 from server.storage.connection import Connection
 
 
-def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int = 0) -> Stay | None:
+def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Stay | None:
     """The stay that an exit at `at` ends: open, begun before, and the only one of that time. Where
     none is open, the newest such that a move ended and that no exit has confirmed.
     """
@@ -34,9 +34,7 @@ def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int = 0) ->
     return None if overlapping else found
 
 
-def remember(
-    db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int = 0
-) -> None:
+def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int) -> None:
     """Keep the exit: its entry may still come, from a door that is away."""
     db.execute(
         "INSERT INTO unnamed_exit (number, serial, hall_id, at, epoch) VALUES (?, ?, ?, ?, ?)",

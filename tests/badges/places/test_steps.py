@@ -246,3 +246,18 @@ class TestLimit:
     ) -> None:
         first, second = within_limit(ordinary, beyond, 9)
         assert (first.free, second.free) == free
+
+
+def test_an_order_without_a_recall_asks_for_nothing_back() -> None:
+    """What was returned before is in the total."""
+    assert pool(held(returned=0)).order(A) == Order(9, 0, 1)
+    assert pool(held(returned=4)).order(A) == Order(9, 4, 1)
+    assert pool(held(returned=4)).order(A, 2) == Order(9, 6, 1)
+
+
+def test_the_stay_of_a_kiosk_that_has_no_account_gives_its_place_back_to_the_pool() -> None:
+    """Its door leads into the hall, and nobody had told it."""
+    before = pool(held(), open_stays=2)
+    after = before.close_stay(StayId("door-c", 1, 5))
+    assert after == replace(before, open_stays=1)
+    assert after.free == before.free + 1

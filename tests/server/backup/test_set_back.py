@@ -24,6 +24,7 @@ from server.event.directory import Event
 from server.feed.changes import cursor, publish
 from server.kiosks import registry
 from server.occupancy import hall_control, pools
+from server.web.api import scans as api
 from server.web.services import services_of
 from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, Kiosk
 from tests.server.support.pages import Pages
@@ -277,6 +278,32 @@ class TestLies:
         after = forum.incarnation
         post(west, mark=old)
         assert forum.incarnation == after
+
+
+def test_two_requests_that_show_it_at_once_make_one_new_server(
+    forum: Forum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has done it by the time that this one would."""
+    west = forum.enrol("west")
+    kept = forum.copy()
+    west.fill(range(1, 3))
+    west.exchange()
+    forum.put_back(kept)
+    become = api._become_the_next
+
+    def twice(here, signed, batch):
+        first = become(here, signed, batch)
+        again = become(here, signed, batch)
+        assert again.event.incarnation == first.event.incarnation == forum.incarnation
+        return again
+
+    monkeypatch.setattr(api, "_become_the_next", twice)
+    before = forum.incarnation
+    west.exchange()
+    assert forum.incarnation > before
+    acts = forum.rows("SELECT number FROM leaf WHERE CAST(body AS TEXT) LIKE '%restored%'")
+    assert len(acts) == 1
+    assert west.journal.state().waiting == 0
 
 
 class TestAfterwards:

@@ -356,7 +356,7 @@ class TestReaders:
             with ThreadPoolExecutor(50) as pool:
                 for done in [pool.submit(read) for _ in range(50)]:
                     done.result()
-            assert numbers.readers == (0, module.IDLE_READERS_MAX)
+            assert numbers.readers == (0, 32)
         # SQLite keeps the files of closed connections for the next ones, while others hold locks.
         assert descriptors(numbers.path) <= 50 + 1
 
