@@ -51,6 +51,7 @@ def inside(policy: AntiPassback) -> Outer:
             Admitted(frozenset({Flag.PASSBACK}), session_id=5),
         ),
         (facts(inside(AntiPassback.OFF)), Admitted(session_id=5)),
+        (facts(free(anti_passback=AntiPassback.SOFT)), Admitted(session_id=5)),
     ],
 )
 def test_the_halls_around_have_a_say(case: Facts, said: Admitted | Denied) -> None:
