@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from badges.admission import Denied, Reason
 from badges.admission.decide import event_day
-from badges.admission.facts import Holder, Outer
+from badges.admission.facts import Denied, Holder, Outer, Reason
 from tests.badges.admission.test_decide import (
     BADGE,
     DAY,

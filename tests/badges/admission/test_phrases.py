@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
-from badges.admission import Admitted, Decision, Denied, Direction, Flag, Reason
+from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
 from badges.admission.phrases import LANGUAGES, Explanation, Language, Tone, explain, tone
 from badges.admission.sentences import DENIED, FLAGS
 from kiosk.texts import catalogue

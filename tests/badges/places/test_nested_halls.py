@@ -4,8 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from badges.admission import Admitted, Denied, Direction, Facts, Flag, Reason, Scan, decide
-from badges.admission.facts import AntiPassback, Hall, Outer, StayId
+from badges.admission import decide
+from badges.admission.facts import (
+    Admitted,
+    AntiPassback,
+    Denied,
+    Direction,
+    Facts,
+    Flag,
+    Hall,
+    Outer,
+    Reason,
+    Scan,
+    StayId,
+)
 from badges.admission.phrases import explain
 from badges.places.account import Account, NoPlaceError, enter_all
 from badges.places.pool import Pool, PoolKey
@@ -53,6 +65,7 @@ def inside(policy: AntiPassback) -> Outer:
             Admitted(frozenset({Flag.PASSBACK}), session_id=5),
         ),
         (facts(inside(AntiPassback.OFF)), Admitted(session_id=5)),
+        (facts(free(anti_passback=AntiPassback.SOFT)), Admitted(session_id=5)),
     ],
 )
 def test_the_halls_around_have_a_say(case: Facts, said: Admitted | Denied) -> None:

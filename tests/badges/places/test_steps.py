@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from badges.admission.facts import StayId
-from badges.places.account import Account, NoPlaceError, Order, PlacesError, may_credit
+from badges.places.account import (
+    Account,
+    NoPlaceError,
+    Order,
+    PlacesError,
+    enter_all,
+    may_credit,
+)
 from badges.places.pool import Held, Pool, PoolKey, within_limit
 
 A, B = ("door-a", 1), ("door-b", 1)
@@ -261,3 +268,19 @@ def test_the_stay_of_a_kiosk_that_has_no_account_gives_its_place_back_to_the_poo
     after = before.close_stay(StayId("door-c", 1, 5))
     assert after == replace(before, open_stays=1)
     assert after.free == before.free + 1
+
+
+def test_who_is_counted_in_takes_a_place_of_nobody_s() -> None:
+    before = pool(held(), open_stays=2)
+    after = before.count_in()
+    assert after == replace(before, open_stays=3)
+    assert after.free == before.free - 1
+
+
+def test_one_place_of_each_hall_or_of_none() -> None:
+    one, other = PoolKey(1), PoolKey(2)
+    accounts = {one: Account(granted=2), other: Account(granted=1)}
+    after = enter_all(accounts)
+    assert after == {one: Account(granted=2, entries=1), other: Account(granted=1, entries=1)}
+    with pytest.raises(NoPlaceError):
+        enter_all(after)

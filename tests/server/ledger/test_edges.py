@@ -5,8 +5,7 @@ import pytest
 from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
-from server import ledger
-from server.kiosks import registry
+from server.kiosks import contact, registry
 from server.occupancy import hall_control, pools, stays
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
@@ -231,9 +230,9 @@ class TestHeartbeats:
     def test_one_with_a_head_that_was_never_sent_is_another_disk(self, site: Site) -> None:
         site.west.scan(NOW, ANNA)
         site.send(site.west)
-        with pytest.raises(ledger.ForkError):
+        with pytest.raises(contact.ForkError):
             site.send(site.west, head=bytes(32))
-        with pytest.raises(ledger.ForkError):
+        with pytest.raises(contact.ForkError):
             site.send(
                 site.west, first_seq=1, records=site.west.batch(NOW, 1).records, head=bytes(32)
             )

@@ -22,7 +22,7 @@ from badges.wire.enrolment import (
     request_message,
     six_words,
 )
-from server import entry_log, feed, kiosks
+from server.entry_log import entry_log
 from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.feed import changes
@@ -413,12 +413,12 @@ def test_a_feed_that_was_opened_while_its_kiosk_was_stopped_or_moved_ends_at_onc
         return subscribe(*arguments, **options)
 
     monkeypatch.setattr(hub, "subscribe", late)
-    with kiosk.get(f"/api/feed?after={feed.cursor(database.reader)}") as opened:
+    with kiosk.get(f"/api/feed?after={changes.cursor(database.reader)}") as opened:
         assert opened.headers["Cache-Control"] == "no-store"
         lines = opened.iter_encoded()
         assert next(lines) == b": open\n\n"
         if goes_on:
-            database.write(lambda db: feed.publish(db, wire.VenueChanged()))
+            database.write(lambda db: changes.publish(db, wire.VenueChanged()))
             assert b"venue" in next(lines)
         else:
             assert list(lines) == []
@@ -439,11 +439,11 @@ def test_another_journal_fences_the_kiosk(kiosk: Kiosk, database: Database) -> N
     answer = kiosk.post(kiosk.door.batch(NOW, first_seq=1, head=bytes(32)))
     said = wire.decode(answer.data, wire.ErrorAnswer).error
     assert (answer.status_code, said.code, said.retry) == (409, "fork", False)
-    assert kiosks.kiosks(database.reader)[0].state == "fenced"
+    assert registry.kiosks(database.reader)[0].state == "fenced"
 
 
 def test_a_retired_kiosk_is_told_so_everywhere(kiosk: Kiosk, database: Database) -> None:
-    database.write(lambda db: kiosks.retire(db, "west", by="user:1", now=NOW))
+    database.write(lambda db: registry.retire(db, "west", by="user:1", now=NOW))
     for target in ("/api/replica", "/api/names?after=0", "/api/feed?after=0"):
         answer = kiosk.get(target)
         assert (answer.status_code, code_of(answer)) == (403, "retired")
@@ -453,7 +453,7 @@ def test_an_answer_says_how_far_feed_and_log_are(kiosk: Kiosk, database: Databas
     for _ in range(5):
         kiosk.door.scan(NOW, None, decision="denied", reason="forged")
     answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
-    cursor, entries = feed.cursor(database.reader), entry_log.size(database.reader)
+    cursor, entries = changes.cursor(database.reader), entry_log.size(database.reader)
     assert cursor != entries
     assert answer.cursor == cursor
     assert (answer.mark.cursor, answer.mark.entries) == (cursor, entries)

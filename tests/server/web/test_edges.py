@@ -12,7 +12,6 @@ from flask import abort
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server import kiosks
 from server.event.directory import Event
 from server.kiosks import registry
 from server.storage.database import Database
@@ -118,9 +117,9 @@ def test_a_code_that_was_shown_ends_in_time_all_the_same(event: Event, site: Dat
 def test_a_confirmed_kiosk_may_ask_for_its_identity_later(event: Event, site: Database) -> None:
     """Its answer may have been lost: the code ends for strangers, not for it."""
     asked = shown(event, site)
-    site.write(lambda db: kiosks.confirm(db, event, "west", by="user:1", now=NOW))
-    late = NOW + 2 * kiosks.CODE_LIFE_MS
-    assert site.write(lambda db: kiosks.enrol(db, event, asked, late)).confirmed
+    site.write(lambda db: registry.confirm(db, event, "west", by="user:1", now=NOW))
+    late = NOW + 2 * registry.CODE_LIFE_MS
+    assert site.write(lambda db: registry.enrol(db, event, asked, late)).confirmed
 
 
 class TestErrors:
@@ -268,7 +267,7 @@ class TestCookies:
             "/admin/kiosks/add", {"csrf_token": token, "kiosk": "w", "door": "main"}
         )
         assert answer.status_code == 400
-        assert kiosks.kiosks(pages.database.reader) == []
+        assert registry.kiosks(pages.database.reader) == []
 
 
 class TestWhoMay:

@@ -6,6 +6,7 @@ import pytest
 
 from badges.places.pool import Held, PoolKey
 from server.occupancy import pools as places
+from server.storage import event_state
 from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, open_site
@@ -69,20 +70,20 @@ def test_the_incarnation(site: Site) -> None:
         if said > 1:
             sql = "INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)"
             site.database.write(lambda db, q=sql, n=said: db.execute(q, (str(n),)) and None)
-        assert places.incarnation(reader) == said
+        assert event_state.incarnation(reader) == said
         assert places.Pools(reader).incarnation == said
         assert places.load(reader, USUAL).incarnation == said
 
 
 def test_a_restore_without_acts_awaits_everybody_everywhere(site: Site) -> None:
     reader = site.database.reader
-    assert not places.was_restored_without_acts(reader)
+    assert not event_state.was_restored_without_acts(reader)
     sql = "UPDATE place_account SET awaited = 1 WHERE kiosk IN ('west', 'other')"
     site.database.write(lambda db: db.execute(sql) and None)
     assert places.load(reader, USUAL).awaited == {WEST}
     for _ in range(2):
-        site.database.write(places.await_all_everywhere)
-    assert places.was_restored_without_acts(reader)
+        site.database.write(event_state.await_all_everywhere)
+    assert event_state.was_restored_without_acts(reader)
     assert places.load(reader, USUAL).awaited == {WEST, ("other", 1)}
 
 
