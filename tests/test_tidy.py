@@ -145,7 +145,8 @@ def _top_level(path: Path) -> set[str]:
 
 def test_top_level_is_small() -> None:
     assert top_level() <= {
-        ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md",
+        ".ci", ".editorconfig", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md",
+        "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
         "badges", "docs", "kiosk", "pyproject.toml", "server", "tests",
     }  # fmt: skip
 
@@ -173,6 +174,112 @@ def test_top_level_is_known_without_git(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr("tests.test_tidy.ROOT", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert top_level() == {".gitignore", "badges", "draft.txt"}
+
+
+# What code, tests and pages cite of pages, of rules, and of each other.
+CITING = {".py", ".md", ".toml", ".yaml", ".typ", ".js", ".html", ".css", ".po", ".service"}
+PAGE = re.compile(r"\bdocs/[\w/-]+\.md\b")
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)")
+RULE = re.compile(r"\b[Rr]ule (\d+)\b")
+RULES_PAGE = "docs/design/places.md"
+ELSEWHERE = re.compile(r"\b(?:DESIGN|TRUST|ROOMS|DECODE|STYLE)(?:\.md\b|,? rules?\b|,? §)")
+SOURCE = re.compile(r"`((?:badges|kiosk|server|tests)/[\w/.-]+\.\w+)`")
+# A file, and what a page says is in it: `badges/record.py` `ScanRecord`, also across a table's
+# border.
+NAMED = re.compile(r"`((?:badges|kiosk|server|tests)/[\w/]+\.py)`(?: \|)?((?:,?\s`[\w.]+`)+)")
+
+
+def citing() -> list[Path]:
+    """Code, tests, docs and settings: whatever may cite a page."""
+    found = [path for path in ROOT.iterdir() if path.suffix in CITING or path.name == "Makefile"]
+    for folder in (*PACKAGES, "tests", "docs"):
+        found += [path for path in (ROOT / folder).rglob("*") if path.suffix in CITING]
+    return sorted(path for path in found if path != Path(__file__))
+
+
+def pages() -> list[Path]:
+    return [path for path in citing() if path.suffix == ".md" and path.name != "CHANGELOG.md"]
+
+
+every_page = pytest.mark.parametrize("path", pages(), ids=name)
+
+
+def test_pages_that_are_cited_are_there() -> None:
+    cited = {page for path in citing() for page in PAGE.findall(path.read_text("utf-8"))}
+    assert len(cited) > 10
+    assert sorted(page for page in cited if not (ROOT / page).is_file()) == []
+
+
+@every_page
+def test_links_lead_somewhere(path: Path) -> None:
+    links = LINK.findall(path.read_text("utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_rules_that_are_cited_are_there() -> None:
+    """Whoever cites a rule by number names the page that has it."""
+    rules = set(re.findall(r"^### Rule (\d+)", (ROOT / RULES_PAGE).read_text("utf-8"), re.M))
+    wrong = []
+    for path in citing():
+        text = path.read_text("utf-8")
+        cited = set(RULE.findall(text)) if path.suffix == ".py" else set()
+        if cited and (RULES_PAGE not in text or not cited <= rules):
+            wrong.append(f"{name(path)}: {sorted(cited)}")
+    assert wrong == []
+
+
+def test_nothing_cites_what_is_elsewhere() -> None:
+    found = [
+        f"{name(p)}: {m[0]}" for p in citing() for m in ELSEWHERE.finditer(p.read_text("utf-8"))
+    ]
+    assert found == []
+
+
+@every_page
+def test_files_and_names_that_a_page_has_are_there(path: Path) -> None:
+    text = path.read_text("utf-8")
+    missing = {file for file in SOURCE.findall(text) if not (ROOT / file).exists()}
+    for file, names in NAMED.findall(text):
+        if file not in missing:
+            there = defined(ROOT / file)
+            missing |= {f"{file} {one}" for one in re.findall(r"[\w.]+", names) if one not in there}
+    assert sorted(missing) == []
+
+
+def defined(path: Path) -> set[str]:
+    """Functions, classes with their members, and constants of a file."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        found |= _names(node)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{one}" for member in node.body for one in _names(member)}
+    return found
+
+
+def _names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        nodes = [one for target in targets for one in ast.walk(target)]
+        return {one.id for one in nodes if isinstance(one, ast.Name)}
+    return set()
+
+
+def test_the_glossary_says_what_the_screens_say() -> None:
+    """Each Chinese word of the glossary stands in a catalogue."""
+    catalogues = "".join(path.read_text("utf-8") for path in citing() if path.suffix == ".po")
+    words = re.findall(r"[\u4e00-\u9fff]+", (ROOT / "docs/glossary.md").read_text("utf-8"))
+    assert len(words) > 20
+    assert [word for word in words if word not in catalogues] == []
+
+
+def test_a_commit_runs_what_make_check_runs() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    check = re.search(r"^check:.*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert check is not None
+    commands = check[1].replace("$(BIN)", ".venv/bin").split("\n")
+    assert re.findall(r"entry: (.+)", hooks) == [line.strip() for line in commands if line]
 
 
 # What SQLite writes in its own way. Rooms write what it has in common with PostgreSQL, and take the

@@ -3,7 +3,8 @@
 A place is in the server's pool, at a kiosk (free, or used by an entry that the server has not
 seen), or in a stay that the server owns. Both ends are values with pure steps; kiosk, server and
 simulator run these, not copies. Every message carries totals that only grow, so loss, repetition
-and reordering are harmless. README.md has the proof sketch; TRUST rules are numbered as there.
+and reordering are harmless. badges/README.md has the proof, and docs/design/places.md has the rules
+that are cited here by number.
 """
 
 from collections.abc import Mapping

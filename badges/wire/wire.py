@@ -70,7 +70,10 @@ def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
 
 
 class GoneOuter(Struct, frozen=True, array_like=True):
-    """An entry whose place in a hall around the door's own an exit had taken back (rule 4)."""
+    """An entry whose place in a hall around the door's own an exit had taken back.
+
+    That is rule 4 of docs/design/places.md, for each hall by itself.
+    """
 
     seq: Sequence
     hall: Count

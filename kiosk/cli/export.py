@@ -76,7 +76,8 @@ class Exported:
 def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out: BinaryIO) -> int:
     """Write the whole journal; the number of scans.
 
-    A stick is a way to the server like any other: all that is written counts as offered (rule 3).
+    A stick is a way to the server like any other, so all that is written counts as offered
+    (docs/design/places.md, rule 3).
     """
     with journal.step() as step:
         last = step.state.last_seq

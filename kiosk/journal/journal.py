@@ -122,7 +122,8 @@ class Journal:
         """The next batch: up to `limit` records from sequence `first` on, by default those that
         the server has not acknowledged.
 
-        That they are offered is on disk when this returns, so before they are sent (rule 3).
+        That they are offered is on disk when this returns, so before they are sent
+        (docs/design/places.md, rule 3).
         """
         with self._file.transaction() as connection:
             step = Step(connection, self._key, self._file.seal)

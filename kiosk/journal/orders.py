@@ -24,7 +24,8 @@ def pool_order(order: wire.PlaceOrder) -> tuple[PoolKey, Order]:
 def obey(
     step: Step, orders: Sequence[tuple[PoolKey, Order]], incarnation: int, owner: Owner
 ) -> Effect:
-    """Take orders. Those of an earlier incarnation are dropped by the account (rule 8).
+    """Take orders. Those of an earlier incarnation are dropped by the account
+    (docs/design/places.md, rule 8).
 
     A fenced kiosk takes none: what still comes under its name is its successor's. An order whose
     signature is not the server's is dropped.

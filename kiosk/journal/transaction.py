@@ -293,7 +293,7 @@ class Step:
 
     def _close(self, stay: StayId, key: PoolKey, *, trusting: bool) -> tuple[bool, bool]:
         """Close the stay in the pool's hall, at once: whether its place came back to this kiosk
-        (rule 3), and whether that is one beyond the capacity.
+        (docs/design/places.md, rule 3), and whether that is one beyond the capacity.
         """
         own = (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation)
         if not own:

@@ -89,7 +89,8 @@ class Offer:
 
     first_seq: int
     records: list[bytes]
-    gone: list[int]  # entries whose place an exit here had taken back (rule 4)
+    # Entries whose place an exit here had taken back (docs/design/places.md, rule 4).
+    gone: list[int]
     head: bytes  # of the chain, after the last of `records`
     signature: bytes
     state: State

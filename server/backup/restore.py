@@ -1,8 +1,8 @@
 """A server from its backup: what the backup lacks comes from the kiosks' journals and the acts.
 
 The restored server is another of its line, with a higher incarnation. It grants no place in a hall
-until each kiosk that may hold places there has told its own total (rule 8). Its entry log is
-another log: it begins as the old one, and says where it left it.
+until each kiosk that may hold places there has told its own total (docs/design/places.md, rule 8).
+Its entry log is another log. It begins as the old one, and says where it left it.
 """
 
 import shutil

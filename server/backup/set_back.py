@@ -1,8 +1,9 @@
 """A database that was put back to an older state, by hand or with a snapshot of the machine.
 
 Such a server has forgotten places that it granted, and would grant them again. Its kiosks know
-better: they keep what it signed. So it takes the step that a restore takes (rule 8). It becomes the
-next server of its line, and grants nothing in a hall before the doors there have been heard.
+better: they keep what it signed. So it takes the step that a restore takes (docs/design/places.md,
+rule 8). It becomes the next server of its line, and grants nothing in a hall before the doors there
+have been heard.
 
 A kiosk is believed for what the server has signed: for a mark beyond what this database knows, for
 a grant above what it knows, for a checkpoint of the log that this log contradicts. What a kiosk

@@ -210,7 +210,9 @@ def fence(db: Connection, kiosk: str, generation: int, *, by: str, now: int) -> 
 
 
 def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
-    """Its journal is not the one that it sent before: nothing more is granted to it (rule 9)."""
+    """Its journal is not the one that it sent before: nothing more is granted to it
+    (docs/design/places.md, rule 9).
+    """
     with suppress(KioskError):
         fence(db, *key, by="server", now=now)
 

@@ -65,8 +65,8 @@ class Step:
                 self._judge.judge_again(stay, self.now)
 
     def take(self, line: Line, *, gone: bool, gone_outer: Container[int] = ()) -> None:
-        """Take one record; `gone`: its stay was over before the kiosk offered it (rule 4);
-        `gone_outer`: those of the halls around in which it was.
+        """Take one record. `gone`: its stay was over before the kiosk offered it
+        (docs/design/places.md, rule 4). `gone_outer`: those of the halls around in which it was.
         """
         record = line.record
         number = self._rows.scan(line, skew_ms=None if self._is_ahead(record) else record.skew_ms)

@@ -116,7 +116,8 @@ def attest(
     NotTwoError where the accounts may be one person's.
 
     Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
-    may have held more than is known here: then it stands as it was said (rule 8).
+    may have held more than is known here: then it stands as it was said
+    (docs/design/places.md, rule 8).
     """
     if inside < 0:
         raise PlacesError("The number of people is 0 or more.")

@@ -249,7 +249,9 @@ def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
 
 
 def fence(db: Connection, kiosk: KioskKey) -> None:
-    """No more grants to the kiosk, anywhere; what it holds stays counted (rule 7)."""
+    """No more grants to the kiosk, anywhere; what it holds stays counted
+    (docs/design/places.md, rule 7).
+    """
     for key in accounts_of(db, kiosk):
         before = load(db, key)
         save(db, key, before, before.fence(kiosk))

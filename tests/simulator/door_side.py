@@ -143,7 +143,10 @@ class Door:
         return record
 
     def offer(self, limit: int) -> Batch:
-        """The next batch. That it is offered is on disk before it is sent (rule 3)."""
+        """The next batch. That it is offered is on disk before it is sent.
+
+        See docs/design/places.md, rule 3.
+        """
         first = 1 if self.asks else self.acked + 1
         last = 0 if self.asks else min(len(self.records), self.acked + limit)
         self.offered = max(self.offered, last)

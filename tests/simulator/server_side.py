@@ -136,7 +136,10 @@ class Server:
         return batch.granted > self.pool.kiosks[batch.key].granted
 
     def grant(self, key: KioskKey, places: int) -> Ordered:
-        """Give places, if there are any; on disk before the order leaves (rule 6)."""
+        """Give places, if there are any; on disk before the order leaves.
+
+        See docs/design/places.md, rule 6.
+        """
         before = self.pool
         if key not in self.stopped or self.rules.grants_to_stopped:
             self.pool = self.pool.grant(key, places)

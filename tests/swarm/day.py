@@ -308,7 +308,9 @@ class Day:
         self._some_door().keep_old_disk()
 
     def _put_door_back(self) -> None:
-        """Nobody is let in by the old disk before it is found out: that is rule 9's limit."""
+        """Nobody is let in by the old disk before it is found out: that is the limit of
+        docs/design/places.md, rule 9.
+        """
         door = self._some_door()
         door.weather.cut = False
         if door.put_old_disk_back():

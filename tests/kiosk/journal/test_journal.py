@@ -98,7 +98,7 @@ class TestOffers:
         KIOSK_KEY.public.verify(HEAD_CONTEXT + offer.head, offer.signature)
 
     def test_gone_entries_are_named_each_time(self, journal: Journal) -> None:
-        """Rule 4, also where the batch ends between an entry and its exit."""
+        """Rule 4 of docs/design/places.md holds also where a batch ends between the two."""
         for serial in range(3):
             enter(journal, serial)
         leave(journal, 1, own(2))

@@ -196,8 +196,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from badges.admission import Admitted, Direction
-from kiosk.journal import Draft, Journal
-from tests.kiosk.door import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential, orders
+from kiosk.journal.journal import Draft, Journal
+from tests.kiosk.support.door_fixture import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON
+from tests.kiosk.support.door_fixture import credential, orders
 
 with Journal(Path(sys.argv[1]), KIOSK, GENERATION, KIOSK_KEY) as journal:
     journal.obey(orders((1_000_000, 0, 1)))

@@ -34,8 +34,8 @@ pytestmark = pytest.mark.system
 SCRIPT = """
 import sys
 from pathlib import Path
-from server.serve import serve
-from server.settings import EventError
+from server.cli.serve import serve
+from server.event.settings import EventError
 try:
     serve(Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2]))
 except EventError as error:
