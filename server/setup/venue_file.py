@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from server.event.directory import day_starts
+from server.event.calendar import day_starts
 from server.event.settings import EventSettings, unknown_key
 from server.setup import venue_fields as values
 from server.setup.venue_fields import Field, ValueRefusedError

@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-import time
 from pathlib import Path
 
 import cv2
@@ -12,6 +11,7 @@ import pytest
 from badges.admission import Direction
 from kiosk.camera.camera import Camera, parse_source
 from kiosk.config.settings import KioskSettings
+from kiosk.door import admit
 from kiosk.eye import Eye
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
@@ -48,18 +48,27 @@ def test_a_hall_around_is_named_where_its_places_are_the_fewest(
     page.wait("its own", lambda: page.text("free-words") == "本入口名额")
 
 
-def test_place_that_is_slow_to_come_is_waited_for_in_sight(door: Door, page: Page) -> None:
+def test_place_that_is_slow_to_come_is_waited_for_in_sight(
+    door: Door, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody walks in on the green of whoever came before."""
+    monkeypatch.setattr(admit, "PLACE_WAIT_S", 20.0)  # until the page was looked at
+    seen = threading.Event()
+
+    def slow(request: object) -> None:
+        seen.wait(20)
+
     door.turn(Direction.ENTRY)
     while (free := door.kiosk.board.state.status.free_places) > 0:
         page.burst(badge(next(serials)))
         page.wait("one less", lambda n=free: door.kiosk.board.state.status.free_places < n)
     page.wait("a green", lambda: page.tone == "admit")
     before = door.answers
-    door.event.spoil = lambda request: time.sleep(0.7)
+    door.event.spoil = slow
     page.burst(badge(next(serials)))
     page.wait("the word", lambda: page.tone == "asking")
     assert (page.text("word"), page.text("word-2")) == ("请稍候", "One moment")
+    seen.set()
     door.event.spoil = lambda request: None
     page.wait("the answer", lambda: door.answers > before and page.tone == "admit")
 

@@ -11,7 +11,9 @@ import argon2
 import pytest
 
 from badges.roster.reader import Roster, read_roster
-from server.event.directory import Event, EventSettings, init_event, load_event
+from server.event.directory import Event, load_event
+from server.event.settings import EventSettings
+from server.setup.new_event import init_event
 from server.setup.roster_import import import_roster
 from server.staff import users
 from server.storage.database import Database

@@ -124,7 +124,7 @@ def test_it_works(pages: Pages) -> None:
         "/api/enrol", data=wire.encode(asked), base_url="https://localhost"
     )
     assert wire.decode(answer.data, wire.EnrolAnswer).confirmed
-    assert acts(pages)[-2:] == ["kiosk.add", "kiosk.confirm"]
+    assert acts(pages)[-2:] == ["kiosk_added", "kiosk_confirmed"]
 
 
 def test_who_may_see_them(pages: Pages) -> None:
