@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from badges.credential.keys import PrivateKey, PublicKey
 from badges.transparency import signed_note
-from badges.transparency.signed_note import NoteError as NoteError
-from badges.transparency.signed_note import ProofError as ProofError
+from badges.transparency.signed_note import NoteError, ProofError
 
 HASH_BYTES = 32
 CHAIN_CONTEXT = b"hallkeeper/scan/v1\x00"

@@ -19,10 +19,10 @@ from server.backup.critical_state import Acts, ActsError, Keeper, log_size
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
 from server.event.settings import EventError
 from server.feed import changes
-from server.occupancy import pools
-from server.storage import database_file, durable_files
+from server.storage import database_file, durable_files, event_state
 from server.storage.connection import Connection
-from server.storage.database import Database, DatabaseError
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -220,7 +220,7 @@ def _check_age(directory: Path, opened: Database) -> None:
 
 def _state(db: Connection) -> tuple[int, int, int]:
     """Later states of one event's line of servers compare higher."""
-    return pools.incarnation(db), changes.cursor(db), log_size(db)
+    return event_state.incarnation(db), changes.cursor(db), log_size(db)
 
 
 class Backups:

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from server.event.settings import EventError
-from server.occupancy import pools
-from server.storage import dialect
+from server.storage import dialect, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.database_file import NewerFileError, pack, unpack
@@ -186,7 +185,7 @@ class Keeper:
         with self._database.reading() as other:
             committed = log_size(other)
         size = log_size(db)
-        return Moment(self._event_id, pools.incarnation(db), size, committed, self._clock())
+        return Moment(self._event_id, event_state.incarnation(db), size, committed, self._clock())
 
 
 def log_size(db: Connection) -> int:

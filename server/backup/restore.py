@@ -19,9 +19,9 @@ from server.entry_log.act_names import Act
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.event.settings import EventError
 from server.occupancy import pools
-from server.storage import database, database_file, disk, durable_files
+from server.storage import database, database_file, disk, durable_files, event_state
 from server.storage.connection import Connection
-from server.storage.database import DatabaseError
+from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from server.storage.tables import keep_setting
 
@@ -170,7 +170,7 @@ def _renew(
             db, event.log_name, incarnation, acts_since, subject, by=BY, now=now
         )
         if kept is None:
-            pools.await_all_everywhere(db)
+            event_state.await_all_everywhere(db)
     database_file.fold_log(db)
     return old[1], newer.moment.at if newer else None, gained, skipped, awaited(db)
 
@@ -193,7 +193,8 @@ def next_of_line(
     left: dict[str, str | int | None] = {"log_name": log_name}
     left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
     keep_setting(db, "incarnation", str(incarnation))
-    _await_kiosks(db)  # first: one that the acts know as fenced may have been granted places
+    # Before the acts: a kiosk that they know as fenced may have been granted places until then.
+    pools.await_all(db, incarnation)
     gained: dict[str, int] = {}
     skipped = 0
     for one in newer:
@@ -203,17 +204,6 @@ def next_of_line(
     _forget_what_is_over(db, incarnation)
     entry_log.act(db, by, Act.SERVER_RESTORED, subject | left, now)
     return gained, skipped
-
-
-def _await_kiosks(db: Connection) -> None:
-    """Pool.restored, for all pools at once: who may have been granted places since the backup.
-
-    To who was retired or fenced in the backup already, nothing was granted any more.
-    """
-    db.execute(
-        "UPDATE place_account SET awaited = 1 WHERE NOT fenced AND (kiosk, generation) IN"
-        " (SELECT kiosk, generation FROM kiosk WHERE state = 'active')"
-    )
 
 
 def _forget_what_is_over(db: Connection, incarnation: int) -> None:
@@ -242,11 +232,12 @@ def _root(db: Connection) -> str:
 def awaited(db: Connection) -> list[Awaited]:
     """Kiosks whose word a restored server's halls wait for, hall by hall."""
     rows = db.execute(
-        "SELECT DISTINCT a.hall_id, h.names, a.kiosk, a.generation, k.state, d.names"
+        "SELECT DISTINCT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
+        " d.names AS door_names"
         " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN hall h USING (hall_id)"
         " JOIN door d USING (door_id) WHERE a.awaited ORDER BY h.code, a.kiosk, a.generation"
     )
-    return [Awaited(*row) for row in rows]
+    return [Awaited(**dict(row)) for row in rows]
 
 
 def _settle(stage: Path, target: Path) -> Path | None:

@@ -23,7 +23,8 @@ from server.people.issuing import IssuingError
 from server.setup.venue_plan import VenueError
 from server.staff.users import AccountError
 from server.storage import disk, errors
-from server.storage.database import Database, DatabaseError
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
 from server.storage.migrations import NewerVersionError
 
 BY = "command-line"  # who the entry log says did it

@@ -28,7 +28,7 @@ from server.event.directory import Event, load_event
 from server.event.lock import only_server
 from server.event.settings import EventError
 from server.storage import database, disk
-from server.storage.database import DatabaseError
+from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from server.storage.migrations import NewerVersionError
 from server.web.connections import Guard

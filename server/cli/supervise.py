@@ -22,7 +22,8 @@ from flask import Flask
 from granian.server.mp import MPServer, WorkerProcess
 
 from server.storage import disk
-from server.storage.database import Database, DatabaseError
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
 from server.event.calendar import day_starts
 from server.event.certificate import spki_sha256
 from server.event.settings import EventError, EventSettings, parse_settings
-from server.occupancy import pools
 from server.people import search
-from server.storage import disk, migrations
-from server.storage.database import DatabaseError, connect, transaction
+from server.storage import disk, event_state, migrations
+from server.storage.database import connect, transaction
+from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 
 SETTINGS_FILE = "event.toml"
@@ -125,7 +125,7 @@ def _migrate(path: Path) -> int:
             if search.is_due(connection):
                 with transaction(connection):
                     search.fold(connection)
-            return pools.incarnation(connection)
+            return event_state.incarnation(connection)
         finally:
             connection.close()
     except (EngineError, DatabaseError) as error:

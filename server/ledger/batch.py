@@ -25,7 +25,7 @@ from server.venue.rules import rules
 AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its error
 
 
-class Step:
+class BatchRecorder:
     """One batch on its way into the ledger. What it adds is written by `judge_again`; the places
     that it moves are those of `accounts`.
     """

@@ -142,7 +142,7 @@ def suspicion(db: Connection, serial: int) -> Suspicion | None:
         "SELECT serial, issue, number, noticed_at, cleared_at FROM likely_copy WHERE serial = ?",
         (serial,),
     ).fetchone()
-    return None if row is None else Suspicion(*row)
+    return None if row is None else Suspicion(**dict(row))
 
 
 def is_likely(db: Connection, serial: int, issue: int) -> bool:

@@ -290,8 +290,16 @@ def facts(stay: Stay) -> wire.StayFacts:
 
 
 def _stay(row: Row) -> Stay:
-    ref = StayRef(row[0], row[1], row[2])
-    known, override, around = bool(row[7]), bool(row[8]), bool(row[11])
     return Stay(
-        ref, row[3], row[4], row[5], row[6], known, override, row[9], row[10], around, row[12]
+        ref=StayRef(row["kiosk"], row["generation"], row["seq"]),
+        hall_id=row["hall_id"],
+        door_id=row["door_id"],
+        serial=row["serial"],
+        opened_at=row["opened_at"],
+        clock_known=bool(row["clock_known"]),
+        override=bool(row["override"]),
+        issue=row["issue"],
+        epoch=row["epoch"],
+        around=bool(row["around"]),
+        after_move=row["after_move"],
     )

@@ -14,7 +14,7 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.people import search
 from server.storage import dialect, errors
-from server.storage.connection import Connection
+from server.storage.connection import Connection, Row
 from server.storage.tables import tables
 
 CARRIED = frozenset(
@@ -39,11 +39,12 @@ _READERS: Mapping[str, Callable[[str], str]] = {
 Random = Callable[[int], bytes]
 
 
-# Rows in the order of `Attendee`'s fields.
+# Columns have the names of `Attendee`'s fields: see `attendee_of`.
 SELECT = (
     "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.country,"
     " a.email, a.category, a.valid_days, a.zones, a.flags, a.language, a.created_at, a.revoked_at,"
-    " COALESCE((SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial), 0) FROM attendee a"
+    " COALESCE((SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial), 0) AS issue"
+    " FROM attendee a"
 )
 
 
@@ -93,12 +94,17 @@ def whole_name(given_name: str, family_name: str) -> str:
     return f"{given_name} {family_name}".strip()
 
 
+def attendee_of(row: Row) -> Attendee:
+    """Read a row of `SELECT`."""
+    return Attendee(**dict(row))
+
+
 def attendee(db: Connection, serial: int) -> Attendee:
     """Raises UnknownAttendeeError."""
     row = db.execute(f"{SELECT} WHERE a.serial = ?", (serial,)).fetchone()
     if row is None:
         raise UnknownAttendeeError("There is no attendee with this badge number.")
-    return Attendee(*row)
+    return attendee_of(row)
 
 
 def find_by_label(db: Connection, label: str) -> int:
@@ -137,7 +143,7 @@ def find_attendees(
     if not values:
         (total,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
         rows = db.execute(f"{SELECT} {order}", (limit, offset)).fetchall()
-        return [Attendee(*row) for row in rows], total
+        return [attendee_of(row) for row in rows], total
     # Looked through once, for the count and for the page.
     serials = [
         row[0] for row in db.execute(f"SELECT serial FROM attendee_search WHERE {found}", values)
@@ -146,7 +152,7 @@ def find_attendees(
         f"{SELECT} WHERE {dialect.one_of('a.serial')} {order}",
         (dialect.many(serials), limit, offset),
     ).fetchall()
-    return [Attendee(*row) for row in rows], len(serials)
+    return [attendee_of(row) for row in rows], len(serials)
 
 
 def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:

@@ -52,7 +52,7 @@ def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
         " AND disabled_at IS NULL AND role IN (?, ?) ORDER BY name",
         ROLES,
     )
-    return [wire.SupervisorFacts(*row) for row in rows]
+    return [wire.SupervisorFacts(row["user_id"], row["name"], row["pin_hash"]) for row in rows]
 
 
 def has_pin(db: Connection) -> frozenset[int]:

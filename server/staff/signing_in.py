@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.staff import users
-from server.staff.guesses import BusyError, Guesses, Key, Limit, WaitError
+from server.staff.guesses import BusyError, Guesses, Key, Limit
 from server.staff.users import SignInError, User
 from server.storage.connection import Connection
 from server.storage.database import Database
-
-__all__ = ["Attempt", "BusyError", "SignedIn", "WaitError", "sign_in", "strangers_wait"]
 
 MINUTE = 60_000
 HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # one name, from one place

@@ -382,7 +382,7 @@ class Server:
         self.open[badge] = tuple(s for s in self.open.get(badge, NOBODY) if s != stay)
 
     def _infer(self, stay: Stay, badge: int, entry: Elsewhere) -> None:
-        """The holder was seen elsewhere (Step._move_on)."""
+        """The holder was seen elsewhere (BatchRecorder._move_on)."""
         rules = self.rules
         if self._keeps_place(stay, badge, entry):
             self.stays[stay] = COUNTED

@@ -9,7 +9,6 @@ import pytest
 
 from badges.transparency import merkle
 from badges.transparency.merkle import (
-    ProofError,
     Tree,
     chain_next,
     chain_start,
@@ -18,6 +17,7 @@ from badges.transparency.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from badges.transparency.signed_note import ProofError
 
 SIZES = 33
 LEAVES = [leaf_hash(b"entry %d" % i) for i in range(SIZES)]

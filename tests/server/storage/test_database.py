@@ -14,12 +14,12 @@ from server.storage import database as module
 from server.storage.database import (
     LARGE_CACHE_KB,
     Database,
-    DatabaseError,
     connect,
     large_cache,
     one_state,
     transaction,
 )
+from server.storage.disk import DatabaseError
 from server.storage.tables import keep_setting
 
 

@@ -31,6 +31,7 @@ from server.backup.critical_state import log_size
 from server.event.directory import Event, load_event
 from server.kiosks import registry
 from server.occupancy import pools
+from server.storage import event_state
 from server.storage.database import Database
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
@@ -265,7 +266,7 @@ class Forum:
 
     @property
     def incarnation(self) -> int:
-        return pools.incarnation(self.database.reader)
+        return event_state.incarnation(self.database.reader)
 
     def rows(self, sql: str) -> list[tuple]:
         return [tuple(row) for row in self.database.reader.execute(sql)]
