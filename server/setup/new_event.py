@@ -13,7 +13,7 @@ from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_eve
 from server.event.settings import EventError, EventSettings, settings_text
 from server.staff import users
 from server.storage import disk, migrations
-from server.storage.database import connect
+from server.storage.database import connect, transaction
 from server.venue.categories import put_category
 
 FIRST_ADMIN = "admin"
@@ -117,19 +117,18 @@ def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
     try:
         path.chmod(0o600)
         migrations.migrate(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        for category in DEFAULT_CATEGORIES:
-            put_category(connection, category)
-        users.add_user(
-            connection,
-            FIRST_ADMIN,
-            "admin",
-            users.hash_password(password),
-            by="command-line",
-            now=now,
-            first=first,
-        )
-        connection.execute("COMMIT")
+        with transaction(connection):
+            for category in DEFAULT_CATEGORIES:
+                put_category(connection, category)
+            users.add_user(
+                connection,
+                FIRST_ADMIN,
+                "admin",
+                users.hash_password(password),
+                by="command-line",
+                now=now,
+                first=first,
+            )
     finally:
         connection.close()
     return password
