@@ -14,7 +14,6 @@ from server.event.calendar import day_starts
 from server.event.certificate import spki_sha256
 from server.event.settings import EventError, EventSettings, parse_settings
 from server.occupancy import pools
-from server.people import search
 from server.storage import disk, migrations
 from server.storage.database import DatabaseError, connect
 
@@ -122,10 +121,6 @@ def _migrate(path: Path) -> int:
         connection = connect(path)
         try:
             migrations.migrate(connection)
-            if search.is_due(connection):
-                connection.execute("BEGIN IMMEDIATE")
-                search.fold(connection)
-                connection.execute("COMMIT")
             return pools.incarnation(connection)
         finally:
             connection.close()
