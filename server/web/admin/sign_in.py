@@ -16,9 +16,9 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
+from server.event.calendar import span
 from server.staff import signing_in, users
 from server.web import auth, security
-from server.web.display import span
 from server.web.services import services
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/admin")
