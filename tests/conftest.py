@@ -2,7 +2,8 @@
 
 Python itself says of some of these that nobody closed them, once it throws them away, and here that
 is an error. It says so in whichever test happens to run by then, or never. So each test is looked
-at when all its fixtures are gone.
+at when all its fixtures are gone. To look for what hangs in a cycle takes as long as many a test,
+so that is done where something seems open, and otherwise once at the end of each file.
 """
 
 import gc
@@ -43,7 +44,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="leave out processes, films and browsers")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Don't even load with `--quick` what is left out."""
+    return (config.getoption("--quick") and is_slow(collection_path)) or None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        # The long ones first: many short ones are easier to share out at the end.
+        items.sort(key=is_quick)
     if not config.getoption("--quick"):
         return
     chosen = [item for item in items if is_quick(item)]
@@ -53,19 +62,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def is_quick(item: pytest.Item) -> bool:
     """Whether it needs no other process, no film, no camera and no browser."""
-    name = item.path.relative_to(TESTS).as_posix()
-    return item.get_closest_marker("system") is None and not name.startswith(SLOW)
+    return item.get_closest_marker("system") is None and not is_slow(item.path)
+
+
+def is_slow(path: Path) -> bool:
+    """Whether all of this file or folder is slow."""
+    name = path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else ""
+    return f"{name}/".startswith(SLOW) if path.is_dir() else name.startswith(SLOW)
+
+
+def pytest_collection() -> None:
+    """Throw nothing away while modules load: nothing of them can be, and to look takes 3 s."""
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
     """Leave out of each later collection what is loaded by now: it would take 60 ms each time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:
     """Let libraries say goodbye: one counts what is left of it when the process ends."""
     gc.unfreeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_hangs_in_a_cycle() -> Iterator[None]:
+    """Let Python tell of what has no number among the open files, and so in this file's tests."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)
@@ -76,12 +103,13 @@ def _nothing_is_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     threads, files = set(threading.enumerate()), _open_files()
     yield
-    gc.collect()  # what hangs in a cycle is told of here, and not in a later test
+    if _running(threads) + _still_open(files):
+        gc.collect()  # what hangs in a cycle is told of here, and not in a later test
     deadline = time.monotonic() + GRACE_S
     while left := (_running(threads) + _still_open(files)):
         if time.monotonic() >= deadline:
             pytest.fail("left behind: " + ", ".join(left), pytrace=False)
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 def _running(before: set[threading.Thread]) -> list[str]:

@@ -48,6 +48,16 @@ def test_leaves_a_file_to_the_collector(tmp_path):
 def test_that_has_done_nothing():
     pass
 """
+FOLDER_IN_A_CYCLE = """
+import tempfile
+
+def test_leaves_a_folder_to_the_collector():
+    loop = [tempfile.TemporaryDirectory()]
+    loop.append(loop)
+
+def test_with_which_this_file_ends():
+    pass
+"""
 SOCKET = """
 import socket
 kept = []
@@ -65,28 +75,43 @@ FILES = {
     "thread": THREAD,
     "connection": CONNECTION,
     "cycle": FILE_IN_A_CYCLE,
+    "cycle_without_a_number": FOLDER_IN_A_CYCLE,
     "socket": SOCKET,
 }
 IMPATIENT = "import tests.conftest\ntests.conftest.GRACE_S = 0.2"
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 def test_what_is_left_fails_that_test_and_no_other(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
+    """What has no number among the open files fails the last test of its file."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PYTEST_ADDOPTS", "-W error -p no:cacheprovider")
     pytester.makeconftest(IMPATIENT)
     pytester.makepyfile(**{f"test_{name}": code for name, code in FILES.items()})
-    command = ("-m", "pytest", "-q", "-p", "tests.conftest")
-    result = pytester.run(sys.executable, *command, timeout=60)
+    command = (
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "tests.conftest",
+        "-n",
+        str(workers),
+        "--dist",
+        "worksteal",
+    )
+    result = pytester.run(sys.executable, *command, timeout=200)
     assert result.ret == 1
     said = result.stdout.str()
     for told in ("thread forgotten", r"\S+/forgotten\.db", r"socket:\S+"):
         assert re.search(f"left behind: {told}", said), told
     assert re.search("unclosed file .*forgotten.txt", said)
+    assert "Implicitly cleaning up <TemporaryDirectory" in said
     assert sorted(re.findall(r"^ERROR \S+::(\w+)", said, re.M)) == [
         "test_leaves_a_connection",
         "test_leaves_a_file_to_the_collector",
         "test_leaves_a_socket",
         "test_leaves_a_thread",
+        "test_with_which_this_file_ends",
     ]

@@ -125,7 +125,7 @@ def test_every_equivalent_is_still_made() -> None:
 
 
 def test_every_package_s_tests_are_there() -> None:
-    for package, stems in mutants.TESTS.items():
+    for package, rooms in mutants.TESTS.items():
         found = mutants.tests_of(package)
-        for stem in stems:
-            assert any(Path(file).stem.startswith(f"test_{stem}") for file in found), stem
+        for room in rooms:
+            assert any(file.startswith(f"tests/{package}/{room}/test_") for file in found), room

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ PICTURES = {"cv2", "numpy", "zxingcpp", "pyzbar", "PIL"}
 PAPER = {"qrcode", "PIL", "typst", "fontTools", "openpyxl", "pyzbar", "zxingcpp"}
 BADGES = {"nacl", "msgspec", "badges"}
 PURE = {"time", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "asyncio"}
+DISK = {"pathlib", "os", "shutil", "tempfile", "importlib", "pkgutil", "glob"}
+# Fonts and templates stand on the disk, and commands read files.
+DISK_FILES = ("badges/printing/", "badges/cli/")
 PAPER_FILES = ("badges/printing/", "badges/roster/", "badges/cli/")
 SQL_FILES = ("kiosk/journal", "kiosk/replica")
 SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE)\b", re.S)
@@ -45,7 +49,8 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Full names of the modules that a file imports, wherever in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -56,7 +61,7 @@ def imported(path: Path) -> set[str]:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add("relative")
-    return found
+    return frozenset(found)
 
 
 def roots(path: Path) -> set[str]:
@@ -85,12 +90,22 @@ def test_a_package_imports_only_what_it_may(path: Path) -> None:
         assert not modules & {"kiosk", "server", "flask", "sqlite_utils"}
         if name(path) not in ("badges/cli/main.py",):
             assert not modules & PURE, "the core has no senses: pass it as an argument"
+        if not name(path).startswith(DISK_FILES):
+            assert not modules & DISK, "the core reads no disk: pass what it needs as an argument"
+            assert not _calls_open(path), "the core reads no disk: pass what it needs"
         if not name(path).startswith(PAPER_FILES):
             assert not modules & (PAPER | PICTURES)
     elif package == "kiosk":
         assert "server" not in modules
     else:
         assert "kiosk" not in modules
+
+
+def _calls_open(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    )
 
 
 @pytest.mark.parametrize("path", sources("kiosk"), ids=name)
@@ -132,6 +147,7 @@ def test_no_cycle_of_imports() -> None:
         visit(module, ())
 
 
+@cache
 def _top_level(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = set()
@@ -145,7 +161,8 @@ def _top_level(path: Path) -> set[str]:
 
 def test_top_level_is_small() -> None:
     assert top_level() <= {
-        ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md",
+        ".ci", ".editorconfig", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md",
+        "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
         "badges", "docs", "kiosk", "pyproject.toml", "server", "tests",
     }  # fmt: skip
 
@@ -173,3 +190,155 @@ def test_top_level_is_known_without_git(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr("tests.test_tidy.ROOT", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert top_level() == {".gitignore", "badges", "draft.txt"}
+
+
+# What code, tests and pages cite of pages, of rules, and of each other.
+CITING = {".py", ".md", ".toml", ".yaml", ".typ", ".js", ".html", ".css", ".po", ".service"}
+PAGE = re.compile(r"\bdocs/[\w/-]+\.md\b")
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)")
+RULE = re.compile(r"\b[Rr]ule (\d+)\b")
+RULES_PAGE = "docs/design/places.md"
+ELSEWHERE = re.compile(r"\b(?:DESIGN|TRUST|ROOMS|DECODE|STYLE)(?:\.md\b|,? rules?\b|,? §)")
+SOURCE = re.compile(r"`((?:badges|kiosk|server|tests)/[\w/.-]+\.\w+)`")
+# A file, and what a page says is in it: `badges/record.py` `ScanRecord`, also across a table's
+# border.
+NAMED = re.compile(r"`((?:badges|kiosk|server|tests)/[\w/]+\.py)`(?: \|)?((?:,?\s`[\w.]+`)+)")
+
+
+def citing() -> list[Path]:
+    """Code, tests, docs and settings: whatever may cite a page."""
+    found = [path for path in ROOT.iterdir() if path.suffix in CITING or path.name == "Makefile"]
+    for folder in (*PACKAGES, "tests", "docs"):
+        found += [path for path in (ROOT / folder).rglob("*") if path.suffix in CITING]
+    return sorted(path for path in found if path != Path(__file__))
+
+
+def pages() -> list[Path]:
+    return [path for path in citing() if path.suffix == ".md" and path.name != "CHANGELOG.md"]
+
+
+every_page = pytest.mark.parametrize("path", pages(), ids=name)
+
+
+def test_pages_that_are_cited_are_there() -> None:
+    cited = {page for path in citing() for page in PAGE.findall(path.read_text("utf-8"))}
+    assert len(cited) > 10
+    assert sorted(page for page in cited if not (ROOT / page).is_file()) == []
+
+
+@every_page
+def test_links_lead_somewhere(path: Path) -> None:
+    links = LINK.findall(path.read_text("utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_rules_that_are_cited_are_there() -> None:
+    """Whoever cites a rule by number names the page that has it."""
+    rules = set(re.findall(r"^### Rule (\d+)", (ROOT / RULES_PAGE).read_text("utf-8"), re.M))
+    wrong = []
+    for path in citing():
+        text = path.read_text("utf-8")
+        cited = set(RULE.findall(text)) if path.suffix == ".py" else set()
+        if cited and (RULES_PAGE not in text or not cited <= rules):
+            wrong.append(f"{name(path)}: {sorted(cited)}")
+    assert wrong == []
+
+
+def test_nothing_cites_what_is_elsewhere() -> None:
+    found = [
+        f"{name(p)}: {m[0]}" for p in citing() for m in ELSEWHERE.finditer(p.read_text("utf-8"))
+    ]
+    assert found == []
+
+
+@every_page
+def test_files_and_names_that_a_page_has_are_there(path: Path) -> None:
+    text = path.read_text("utf-8")
+    missing = {file for file in SOURCE.findall(text) if not (ROOT / file).exists()}
+    for file, names in NAMED.findall(text):
+        if file not in missing:
+            there = defined(ROOT / file)
+            missing |= {f"{file} {one}" for one in re.findall(r"[\w.]+", names) if one not in there}
+    assert sorted(missing) == []
+
+
+def defined(path: Path) -> set[str]:
+    """Functions, classes with their members, and constants of a file."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        found |= _names(node)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{one}" for member in node.body for one in _names(member)}
+    return found
+
+
+def _names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        nodes = [one for target in targets for one in ast.walk(target)]
+        return {one.id for one in nodes if isinstance(one, ast.Name)}
+    return set()
+
+
+def test_the_glossary_says_what_the_screens_say() -> None:
+    """Each Chinese word of the glossary stands in a catalogue."""
+    catalogues = "".join(path.read_text("utf-8") for path in citing() if path.suffix == ".po")
+    words = re.findall(r"[\u4e00-\u9fff]+", (ROOT / "docs/glossary.md").read_text("utf-8"))
+    assert len(words) > 20
+    assert [word for word in words if word not in catalogues] == []
+
+
+def test_a_commit_runs_what_make_check_runs() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    check = re.search(r"^check:.*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert check is not None
+    commands = check[1].replace("$(BIN)", ".venv/bin").split("\n")
+    assert re.findall(r"entry: (.+)", hooks) == [line.strip() for line in commands if line]
+
+
+# What SQLite writes in its own way. Rooms write what it has in common with PostgreSQL, and take the
+# rest from server/storage/dialect.py. Of Python's max(a, b) only the capitals tell MAX(a, b).
+SQLITE_WORDS = re.compile(
+    r"""
+    (?i: \b PRAGMA \s \w | \b INSERT \s OR \s (REPLACE | IGNORE | ABORT | FAIL | ROLLBACK) \b
+       | \b REPLACE \s INTO \b | \b BEGIN \s (IMMEDIATE | EXCLUSIVE | DEFERRED) \b
+       | \b COLLATE \s NOCASE \b | \b INDEXED \s BY \b | \b CREATE \s TEMP \s TRIGGER \b
+       | \b AUTOINCREMENT \b | \b (ROWID | SQLITE_MASTER | SQLITE_SCHEMA) \b
+       | \b (JSON_\w+ | IFNULL | IIF | INSTR | GROUP_CONCAT) \( | \b CREATE_FUNCTION \b )
+    | \b (GLOB | STRICT) \b | \b (MAX | MIN) \( ([^()] | \([^()]*\))* , | \? \d
+    """,
+    re.VERBOSE,
+)
+
+
+@pytest.mark.parametrize("path", sources("server"), ids=name)
+def test_sqlite_is_known_in_storage_alone(path: Path) -> None:
+    if not name(path).startswith("server/storage/"):
+        assert not roots(path) & {"sqlite3", "sqlite_utils"}, "its errors: server.storage.errors"
+        found = SQLITE_WORDS.search(path.read_text(encoding="utf-8"))
+        assert found is None, f"{found and found[0]}: put it into server/storage/dialect.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "theirs"),
+    [
+        ("PRAGMA cache_size", True),
+        ("insert or replace into setting values (?, ?)", True),
+        ("email = ? COLLATE NOCASE", True),
+        ("WHERE a.rowid = 1", True),
+        ("json_extract(body, '$.act')", True),
+        ("SELECT MAX(opened_at, ?)", True),
+        ("SELECT MIN({first}, {second})", True),
+        ("SELECT MAX(COALESCE(a, 0), 1)", True),
+        ("hall_id = ?1", True),
+        (") STRICT", True),
+        ("SELECT COALESCE(MAX(number), -1), 2 FROM leaf", False),
+        ("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", False),
+        ("zip(a, max(b, c), strict=True)  # pragma: no cover", False),
+        ("directory.glob('*')", False),
+    ],
+)
+def test_words_of_sqlite_are_told_from_others(text: str, theirs: bool) -> None:
+    assert (SQLITE_WORDS.search(text) is not None) is theirs

@@ -54,7 +54,7 @@ class AntiPassback(StrEnum):
 
 
 class Exits(StrEnum):
-    """Who may credit an exit while offline (DESIGN.md §6)."""
+    """Who may credit an exit while offline (docs/design/places.md)."""
 
     STRICT = "strict"
     TRUSTING = "trusting"

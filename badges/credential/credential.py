@@ -81,7 +81,7 @@ class ForgedError(CredentialError):
 
 @dataclass(frozen=True)
 class Credential:
-    """The fields of a verified credential (DESIGN.md §4)."""
+    """The fields of a verified credential (docs/design/credential.md)."""
 
     serial: int  # 24 bits: one attendee
     issue: int  # 1-255; a higher issue voids the lower ones

@@ -16,10 +16,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from badges.credential.keys import BadSignatureError, PrivateKey, PublicKey
 from badges.record import Count, Hash, Sequence, Signature, WireError, decode_record
-from badges.transparency.merkle import chain_next, chain_start
+from badges.transparency.chain import chain_next, chain_start
 from badges.wire.enrolment import Identity, open_identity
 from badges.wire.wire import HEAD_CONTEXT, GoneOuter, PlaceTotals
-from kiosk.config.settings import KioskIdentity
+from kiosk.config.identity import KioskIdentity
 from kiosk.journal.journal import Journal, Stored
 
 SEAL_CONTEXT = b"hallkeeper/export/v1\x00"
@@ -76,7 +76,8 @@ class Exported:
 def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out: BinaryIO) -> int:
     """Write the whole journal; the number of scans.
 
-    A stick is a way to the server like any other: all that is written counts as offered (rule 3).
+    A stick is a way to the server like any other, so all that is written counts as offered
+    (docs/design/places.md, rule 3).
     """
     with journal.step() as step:
         last = step.state.last_seq

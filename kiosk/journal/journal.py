@@ -15,7 +15,8 @@ from pathlib import Path
 
 from badges.admission.facts import StayId
 from badges.credential.keys import PrivateKey, PublicKey
-from badges.places.pool import Account, Order, PoolKey
+from badges.places.account import Account, Order
+from badges.places.pool import PoolKey
 from badges.record import ScanRecord, decode_record
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal import schema
@@ -122,7 +123,8 @@ class Journal:
         """The next batch: up to `limit` records from sequence `first` on, by default those that
         the server has not acknowledged.
 
-        That they are offered is on disk when this returns, so before they are sent (rule 3).
+        That they are offered is on disk when this returns, so before they are sent
+        (docs/design/places.md, rule 3).
         """
         with self._file.transaction() as connection:
             step = Step(connection, self._key, self._file.seal)

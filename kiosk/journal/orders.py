@@ -1,12 +1,12 @@
-"""Orders of places: from the wire to the protocol, and obeyed in the journal."""
+"""Orders of places, obeyed in the journal."""
 
 import logging
 from collections.abc import Sequence
 
 from badges.credential.keys import BadSignatureError
-from badges.places.pool import Account, Order, PoolKey
+from badges.places.account import Account, Order
+from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
-from badges.wire import wire
 from kiosk.journal.check import Owner
 from kiosk.journal.transaction import Step
 from kiosk.journal.values import Effect, SignedGrant
@@ -14,17 +14,11 @@ from kiosk.journal.values import Effect, SignedGrant
 log = logging.getLogger(__name__)
 
 
-def pool_order(order: wire.PlaceOrder) -> tuple[PoolKey, Order]:
-    return (
-        PoolKey(order.hall, order.override),
-        Order(order.granted, order.recall, order.incarnation, order.signature),
-    )
-
-
 def obey(
     step: Step, orders: Sequence[tuple[PoolKey, Order]], incarnation: int, owner: Owner
 ) -> Effect:
-    """Take orders. Those of an earlier incarnation are dropped by the account (rule 8).
+    """Take orders. Those of an earlier incarnation are dropped by the account
+    (docs/design/places.md, rule 8).
 
     A fenced kiosk takes none: what still comes under its name is its successor's. An order whose
     signature is not the server's is dropped.

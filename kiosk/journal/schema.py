@@ -62,7 +62,8 @@ TABLES = (
         CHECK (granted - returned - entries + credited + trusted >= 0)
     ) STRICT
     """,
-    # A stay that an entry here opened. It is credited when its place was taken back here (rule 3).
+    # A stay that an entry here opened. It is credited when its place was taken back here
+    # (docs/design/places.md, rule 3).
     """
     CREATE TABLE own_stay (
         seq INTEGER PRIMARY KEY REFERENCES scan,

@@ -6,9 +6,10 @@ import msgspec
 
 from badges.admission.facts import Admitted, Direction, StayId
 from badges.credential.keys import PrivateKey
-from badges.places.pool import Account, PoolKey, enter_all, may_credit, may_trust
+from badges.places.account import Account, enter_all, may_credit, may_trust
+from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef, encode_record
-from badges.transparency.merkle import chain_next
+from badges.transparency.chain import chain_next
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal.schema import Connection
 from kiosk.journal.seal import Seal
@@ -293,7 +294,7 @@ class Step:
 
     def _close(self, stay: StayId, key: PoolKey, *, trusting: bool) -> tuple[bool, bool]:
         """Close the stay in the pool's hall, at once: whether its place came back to this kiosk
-        (rule 3), and whether that is one beyond the capacity.
+        (docs/design/places.md, rule 3), and whether that is one beyond the capacity.
         """
         own = (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation)
         if not own:

@@ -7,9 +7,10 @@ from msgspec import UNSET
 
 from badges.admission.facts import Admitted, Decision, Denied, Direction, StayId
 from badges.credential.credential import Credential
-from badges.places.pool import Account, PoolKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from badges.wire.wire import Mark
 from kiosk.journal.schema import Connection
 
@@ -89,7 +90,8 @@ class Offer:
 
     first_seq: int
     records: list[bytes]
-    gone: list[int]  # entries whose place an exit here had taken back (rule 4)
+    # Entries whose place an exit here had taken back (docs/design/places.md, rule 4).
+    gone: list[int]
     head: bytes  # of the chain, after the last of `records`
     signature: bytes
     state: State

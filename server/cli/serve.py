@@ -10,7 +10,6 @@ import gc
 import os
 import resource
 import socket
-import sqlite3
 import threading
 import time
 from functools import partial
@@ -29,7 +28,8 @@ from server.event.directory import Event, load_event
 from server.event.lock import only_server
 from server.event.settings import EventError
 from server.storage import database, disk
-from server.storage.database import DatabaseError
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 from server.storage.migrations import NewerVersionError
 from server.web.connections import Guard
 from server.web.services import services_of
@@ -177,5 +177,5 @@ def _raise_file_limit() -> None:
 
 def _fold_journal(event: Event) -> None:
     """The last to close folds SQLite's write-ahead log in: one file again, easy to copy."""
-    with contextlib.suppress(sqlite3.Error, DatabaseError):  # it is only for convenience
+    with contextlib.suppress(EngineError, DatabaseError):  # it is only for convenience
         database.connect(event.database_path).close()

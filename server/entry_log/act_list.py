@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from server.entry_log.act_names import Act
 from server.entry_log.act_words import Names, Subject, label, subject_text
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
 
 PAGE_ROWS = 50
 CHUNK_ROWS = 2000
 COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
-# As the indexes of m013_acts have them, word for word.
-_ACT = "json_extract(CAST(body AS TEXT), '$.act')"
-_BY = "json_extract(CAST(body AS TEXT), '$.by')"
+_ACT = dialect.in_json("body", "act")
+_BY = dialect.in_json("body", "by")
 
 Instant = Callable[[int], str]  # an instant (Unix ms) as text for machines
 
@@ -153,7 +153,7 @@ def _acts(
     used = [(text, values) for text, values in given if values is not None]
     conditions = " AND ".join(("kind = 'act'", *(text for text, _ in used)))
     found = db.execute(
-        f"SELECT number, at, body FROM leaf INDEXED BY {wanted.index} WHERE {conditions}"
+        f"SELECT number, at, body FROM leaf {dialect.by_index(wanted.index)} WHERE {conditions}"
         f" ORDER BY at {order}, number {order} LIMIT ?",
         (*(value for _, values in used for value in values), rows),
     )

@@ -5,7 +5,6 @@ so to copy, hand over or destroy the event is to copy, hand over or destroy the 
 """
 
 import os
-import sqlite3
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,9 +12,10 @@ from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
 from server.event.calendar import day_starts
 from server.event.certificate import spki_sha256
 from server.event.settings import EventError, EventSettings, parse_settings
-from server.occupancy import pools
-from server.storage import disk, migrations
-from server.storage.database import DatabaseError, connect
+from server.storage import disk, event_state, migrations
+from server.storage.database import connect
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 
 SETTINGS_FILE = "event.toml"
 DATABASE_FILE = "hallkeeper.db"
@@ -121,10 +121,10 @@ def _migrate(path: Path) -> int:
         connection = connect(path)
         try:
             migrations.migrate(connection)
-            return pools.incarnation(connection)
+            return event_state.incarnation(connection)
         finally:
             connection.close()
-    except (sqlite3.Error, DatabaseError) as error:
+    except (EngineError, DatabaseError) as error:
         found = disk.trouble(error, path)
         if found is not None:
             raise EventError(str(found)) from None

@@ -28,7 +28,10 @@ def choices(db: Connection) -> list[DoorChoice]:
         "SELECT d.door_id, d.names, h.names AS hall_names, d.mode"
         " FROM door d JOIN hall h USING (hall_id) ORDER BY h.code, d.code"
     )
-    return [DoorChoice(row[0], names_of(row[1]), names_of(row[2]), row[3]) for row in rows]
+    return [
+        DoorChoice(row["door_id"], names_of(row["names"]), names_of(row["hall_names"]), row["mode"])
+        for row in rows
+    ]
 
 
 def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:

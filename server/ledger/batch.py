@@ -25,7 +25,7 @@ from server.venue.rules import rules
 AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its error
 
 
-class Step:
+class BatchRecorder:
     """One batch on its way into the ledger. What it adds is written by `judge_again`; the places
     that it moves are those of `accounts`.
     """
@@ -66,8 +66,8 @@ class Step:
                 self._judge.judge_again(stay, self.now)
 
     def take(self, line: Line, *, gone: bool, gone_outer: Container[int] = ()) -> None:
-        """Take one record; `gone`: its stay was over before the kiosk offered it (rule 4);
-        `gone_outer`: those of the halls around in which it was.
+        """Take one record. `gone`: its stay was over before the kiosk offered it
+        (docs/design/places.md, rule 4). `gone_outer`: those of the halls around in which it was.
         """
         record = line.record
         number = self._rows.scan(line, skew_ms=None if self._is_ahead(record) else record.skew_ms)

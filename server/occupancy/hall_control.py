@@ -4,32 +4,36 @@ a lost kiosk's places.
 Each takes effect at every door that hears of it; `unconfirmed` names those that have not.
 """
 
-import json
 from dataclasses import dataclass
 
-from badges.places.pool import KioskKey, PlacesError, PoolKey
+from badges.places.account import PlacesError
+from badges.places.pool import KioskKey, PoolKey
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.feed import changes
 from server.occupancy import grants, pools, stays
-from server.setup.venue_plan import VenueError
 from server.staff import dual_control
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.venue import nesting, store
 
 
+class CapacityError(ValueError):
+    """The capacity is not one that the hall may have; the text names the hall and its limit."""
+
+
 class NotTwoError(Exception):
-    """The two accounts may be one person's, until `until` (Unix ms)."""
+    """The two users may be one person, until `until` (Unix ms)."""
 
     def __init__(self, until: int) -> None:
-        super().__init__("the two accounts may be one person's")
+        super().__init__("the two users may be one person")
         self.until = until
 
 
 @dataclass(frozen=True)
-class Account:
-    """A kiosk's account with a hall, as staff see it. `held` places may be in use unseen."""
+class KioskHolding:
+    """What a kiosk holds of a hall, as staff see it. `held` places may be in use unseen."""
 
     kiosk: str
     generation: int
@@ -58,14 +62,14 @@ def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int)
 
 
 def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
-    """The organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
+    """The organiser's capacity, up to the fire limit. Raises CapacityError, UnknownHallError.
 
     A lower one than there are people inside puts nobody out: nobody more gets in, and what the
     doors hold above it is called back.
     """
     row = store.hall(db, hall_id)
     if not 0 <= capacity <= row.fire_limit:
-        raise VenueError([f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit."])
+        raise CapacityError(f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit.")
     db.execute("UPDATE hall SET capacity = ? WHERE hall_id = ?", (capacity, hall_id))
     _changed(db, hall_id, now)
     subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}
@@ -114,10 +118,11 @@ def attest(
 ) -> None:  # fmt: skip
     """Two people's word: of those whom a fenced kiosk let in and the ledger does not know of, at
     most `inside` are in the hall. The rest of its places come back. Raises PlacesError, or
-    NotTwoError where the accounts may be one person's.
+    NotTwoError where the users may be one person.
 
     Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
-    may have held more than is known here: then it stands as it was said (rule 8).
+    may have held more than is known here: then it stands as it was said
+    (docs/design/places.md, rule 8).
     """
     if inside < 0:
         raise PlacesError("The number of people is 0 or more.")
@@ -138,7 +143,7 @@ def attest(
     grants.share(db, hall_id, now)
 
 
-def accounts(db: Connection, hall_id: int) -> list[Account]:
+def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
     """Every kiosk with an account in the hall: those at work first, at its doors and at doors of
     halls inside it that lead into it, then those that still hold.
     """
@@ -146,21 +151,25 @@ def accounts(db: Connection, hall_id: int) -> list[Account]:
     leading = [door for door, around in outer.items() if hall_id in around]
     rows = db.execute(
         "SELECT a.kiosk, a.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
-        " k.cursor >= h.change_cursor AS confirmed, SUM(IIF(a.override, 0, a.free)) AS free,"
-        " SUM(IIF(a.override, 0, a.held)) AS held, SUM(IIF(a.override, a.held, 0)) AS overrides,"
+        " k.cursor >= h.change_cursor AS confirmed,"
+        " SUM(CASE a.override WHEN 0 THEN a.free ELSE 0 END) AS free,"
+        " SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS held,"
+        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides,"
         " MAX(a.awaited) AS awaited"
-        " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
+        f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account WHERE hall_id = ?) a"
         " JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
         " JOIN hall h ON h.hall_id = a.hall_id"
         " GROUP BY a.kiosk, a.generation"
-        " HAVING (k.state = 'active' AND (d.hall_id = a.hall_id OR k.door_id IN"
-        "  (SELECT value FROM json_each(?)))) OR MAX(a.held) > 0"
+        " HAVING (k.state = 'active' AND (d.hall_id = a.hall_id OR"
+        f"  {dialect.one_of('k.door_id')})) OR MAX(a.held) > 0"
         " OR MAX(a.awaited) > 0 ORDER BY k.state <> 'active', a.kiosk, a.generation",
-        (hall_id, json.dumps(leading)),
+        (hall_id, dialect.many(leading)),
     )
     return [
-        Account(**{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])})
+        KioskHolding(
+            **{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])}
+        )
         for r in rows
     ]
 

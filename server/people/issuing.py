@@ -33,13 +33,10 @@ from server.feed import changes
 from server.occupancy import copies
 from server.people import attendees
 from server.people.attendees import Attendee
-from server.people.phone_token import PhoneTokenError, open_phone_token, phone_token
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.storage.tables import tables
 from server.venue import store
-
-__all__ = ["PhoneTokenError", "open_phone_token", "phone_token"]
 
 ISSUE_MAX = 255
 _REASON = re.compile(r"[a-z_]{1,32}")
@@ -140,7 +137,7 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
         (serial, issue)
         for serial in serials
         for (issue,) in db.execute(
-            "SELECT (SELECT IFNULL(MAX(issue), 0) FROM badge b WHERE b.serial = a.serial)"
+            "SELECT (SELECT COALESCE(MAX(issue), 0) FROM badge b WHERE b.serial = a.serial)"
             " FROM attendee a WHERE serial = ? AND revoked_at IS NULL",
             (serial,),
         )
@@ -181,7 +178,7 @@ def changed_badges(db: Connection, event: Event) -> list[Attendee]:
         f"{attendees.SELECT} JOIN changed_holder USING (serial) WHERE a.revoked_at IS NULL"
         " ORDER BY a.family_name, a.given_name, a.serial"
     ).fetchall()
-    holders = [Attendee(*row) for row in rows]
+    holders = [attendees.attendee_of(row) for row in rows]
     return [one for one in holders if one.issue and not _says_what_is_so(db, event, one)]
 
 
@@ -222,13 +219,13 @@ def current_badge(db: Connection, serial: int) -> Badge:
     if row is None:
         attendees.attendee(db, serial)
         raise NoBadgeError("This attendee has no badge yet: issue one first.")
-    return Badge(*row)
+    return Badge(**dict(row))
 
 
 def badges_of(db: Connection, serial: int) -> list[Badge]:
     """Every issue of an attendee's badge, oldest first."""
     rows = db.execute(f"{_SELECT} WHERE serial = ? ORDER BY issue", (serial,))
-    return [Badge(*row) for row in rows]
+    return [Badge(**dict(row)) for row in rows]
 
 
 def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list[Badge]:
@@ -243,7 +240,7 @@ def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list
         " AND issue = (SELECT MAX(n.issue) FROM badge n WHERE n.serial = badge.serial)"
         " ORDER BY a.family_name, a.given_name, serial"
     )
-    return [Badge(*row) for row in rows]
+    return [Badge(**dict(row)) for row in rows]
 
 
 def card(db: Connection, event: Event, badge: Badge) -> Card:
@@ -275,7 +272,7 @@ def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
     ).fetchall()
     shown = rows[:limit]
     names = [wire.SealedName(row["lookup"], row["sealed"]) for row in shown]
-    return wire.NamesPage(names, shown[-1][0] if shown else after, len(rows) > limit)
+    return wire.NamesPage(names, shown[-1]["names_row"] if shown else after, len(rows) > limit)
 
 
 _SELECT = "SELECT serial, issue, credential, issued_at, names_row FROM badge"
@@ -289,7 +286,7 @@ def _without_badge(db: Connection, limit: int | None) -> list[Attendee]:
         f"{attendees.SELECT} WHERE {_WITHOUT_BADGE} ORDER BY a.serial LIMIT ?",
         (-1 if limit is None else limit,),
     )
-    return [Attendee(*row) for row in rows]
+    return [attendees.attendee_of(row) for row in rows]
 
 
 def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:

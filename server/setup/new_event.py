@@ -7,13 +7,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from badges.categories import DEFAULT_CATEGORIES
 from server.event.certificate import make_certificate
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.event.settings import EventError, EventSettings, settings_text
 from server.staff import users
 from server.storage import disk, migrations
 from server.storage.database import connect
-from server.venue.categories import DEFAULT_CATEGORIES, put_category
+from server.venue.categories import put_category
 
 FIRST_ADMIN = "admin"
 _SEEDS = ("root", "log", "phone", "badge-1")

@@ -8,7 +8,8 @@ from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.feed import changes
-from server.staff.users import HASHER, AccountError, user
+from server.staff import users
+from server.staff.users import AccountError, user
 from server.storage.connection import Connection
 
 PIN_DIGITS = (6, 12)
@@ -23,7 +24,7 @@ def hash_pin(pin: str) -> str:
         raise AccountError(f"A PIN has {low} to {high} digits.")
     if len(set(pin)) < 3 or pin in _ROW:
         raise AccountError("This PIN is among the first that anybody tries; choose another.")
-    return HASHER.hash(pin)
+    return users.HASHER.hash(pin)
 
 
 def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
@@ -51,7 +52,7 @@ def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
         " AND disabled_at IS NULL AND role IN (?, ?) ORDER BY name",
         ROLES,
     )
-    return [wire.SupervisorFacts(*row) for row in rows]
+    return [wire.SupervisorFacts(row["user_id"], row["name"], row["pin_hash"]) for row in rows]
 
 
 def has_pin(db: Connection) -> frozenset[int]:

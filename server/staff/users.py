@@ -6,7 +6,6 @@ caller's thread, never on the one that writes.
 
 import hashlib
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +19,9 @@ from server.entry_log.act_names import Act
 from server.feed import changes
 from server.staff import passwords
 from server.storage.connection import Connection, Row
-from server.storage.database import Database, DiskError
+from server.storage.database import Database
+from server.storage.disk import DiskError
+from server.storage.errors import ConstraintError
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
 IDLE_MS = 12 * 3_600_000
@@ -125,7 +126,7 @@ def add_user(
             " VALUES (?, ?, ?, ?, ?) RETURNING user_id",
             (name, password_hash, role, now, first),
         ).fetchone()
-    except sqlite3.IntegrityError:
+    except ConstraintError:
         raise AccountError(f"There is already a user called {name}.") from None
     entry_log.act(db, by, Act.USER_ADDED, {"user": user_id, "role": role}, now)
     return User(user_id, name, role, must_change=first)
@@ -346,7 +347,9 @@ def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebS
         (user_id, now - IDLE_MS, now - ABSOLUTE_MS),
     )
     here = _token_hash(token)
-    return [WebSession(row[0], row[1], row[2] == here) for row in rows]
+    return [
+        WebSession(row["created_at"], row["seen_at"], row["token_hash"] == here) for row in rows
+    ]
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:

@@ -9,7 +9,7 @@ from badges.credential.badge_number import badge_number
 from server.event.calendar import Clock, ago, span
 from server.event.directory import Event
 from server.ledger.entries import Entry
-from server.occupancy.pools import HallFigures
+from server.occupancy.figures import HallFigures
 from server.storage.localized import names_of, text_in
 from server.web import auth, security
 

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from badges.admission import Direction
-from kiosk.camera.camera import Camera, parse_source
+from kiosk.camera.camera import Camera
+from kiosk.camera.sources import parse_source
 from kiosk.config.settings import KioskSettings
+from kiosk.door import admit
 from kiosk.eye import Eye
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
@@ -35,9 +37,9 @@ def test_places_here_and_in_the_hall_are_in_view(door: Door, page: Page) -> None
 def test_a_hall_around_is_named_where_its_places_are_the_fewest(
     door: Door, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    status, around = door.kiosk._status, {"zh": "展览", "en": "Exhibition"}
+    status, around = door.kiosk._door_status, {"zh": "展览", "en": "Exhibition"}
     fewest = {"free_places": 3, "free_names": around, "hall_left": 12, "left_names": around}
-    monkeypatch.setattr(door.kiosk, "_status", lambda: {**status(), **fewest})
+    monkeypatch.setattr(door.kiosk, "_door_status", lambda c: replace(status(c), **fewest))
     page.wait("its name", lambda: page.text("free-words") == "本入口展览名额")
     page.wait("its places", lambda: page.text("left-words") == "展览名额")
     assert (page.text("free-number"), page.text("left-number")) == ("3", "12")
@@ -48,18 +50,27 @@ def test_a_hall_around_is_named_where_its_places_are_the_fewest(
     page.wait("its own", lambda: page.text("free-words") == "本入口名额")
 
 
-def test_place_that_is_slow_to_come_is_waited_for_in_sight(door: Door, page: Page) -> None:
+def test_place_that_is_slow_to_come_is_waited_for_in_sight(
+    door: Door, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody walks in on the green of whoever came before."""
+    monkeypatch.setattr(admit, "PLACE_WAIT_S", 20.0)  # until the page was looked at
+    seen = threading.Event()
+
+    def slow(request: object) -> None:
+        seen.wait(20)
+
     door.turn(Direction.ENTRY)
     while (free := door.kiosk.board.state.status.free_places) > 0:
         page.burst(badge(next(serials)))
         page.wait("one less", lambda n=free: door.kiosk.board.state.status.free_places < n)
     page.wait("a green", lambda: page.tone == "admit")
     before = door.answers
-    door.event.spoil = lambda request: time.sleep(0.7)
+    door.event.spoil = slow
     page.burst(badge(next(serials)))
     page.wait("the word", lambda: page.tone == "asking")
     assert (page.text("word"), page.text("word-2")) == ("请稍候", "One moment")
+    seen.set()
     door.event.spoil = lambda request: None
     page.wait("the answer", lambda: door.answers > before and page.tone == "admit")
 
@@ -149,8 +160,8 @@ def test_film_as_the_camera(browser: object, tmp_path: Path) -> None:
     with Kiosk(directory, KioskSettings()) as kiosk:
         event.grant(3)
         assert kiosk.wait_for_facts(10)
-        kiosk.camera_status = lambda: camera.status
         eye = Eye(camera, kiosk)
+        kiosk.attach(eye)
         app = create_screen(kiosk.board, eye.preview, languages=["en", "zh"])
         with serve_screen(app, port=0) as server:
             page = Page(browser, server.url, server.link).open()

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from badges.places.pool import Account, KioskKey, NoPlaceError, Order
+from badges.places.account import Account, NoPlaceError, Order
+from badges.places.pool import KioskKey
 from tests.simulator.messages import (
     MOVED_ON,
     OPENED,
@@ -143,7 +144,10 @@ class Door:
         return record
 
     def offer(self, limit: int) -> Batch:
-        """The next batch. That it is offered is on disk before it is sent (rule 3)."""
+        """The next batch. That it is offered is on disk before it is sent.
+
+        See docs/design/places.md, rule 3.
+        """
         first = 1 if self.asks else self.acked + 1
         last = 0 if self.asks else min(len(self.records), self.acked + limit)
         self.offered = max(self.offered, last)

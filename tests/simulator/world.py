@@ -100,7 +100,7 @@ class World:
         self.server.begin(self.runs)
 
     def act_of_staff(self) -> None:
-        """It is on a second disk before it is answered (rule 8)."""
+        """It is on a second disk before it is answered (docs/design/places.md, rule 8)."""
         if self.rules.acts_on_second_disk:
             self.saved = self.server.backup()
 

@@ -308,7 +308,9 @@ class Day:
         self._some_door().keep_old_disk()
 
     def _put_door_back(self) -> None:
-        """Nobody is let in by the old disk before it is found out: that is rule 9's limit."""
+        """Nobody is let in by the old disk before it is found out: that is the limit of
+        docs/design/places.md, rule 9.
+        """
         door = self._some_door()
         door.weather.cut = False
         if door.put_old_disk_back():
@@ -415,7 +417,7 @@ class Day:
     def _annul(self) -> None:
         """The last one did not pass: whoever came in by that record is outside again."""
         door = self._some_door()
-        entry = door.overruling.last_entry()
+        entry = door.override_handler.last_entry()
         if entry is None:
             return
         by_it = [one for one in self.truth.people if one.entry == (*door.key, entry.seq)]

@@ -25,9 +25,10 @@ from server.kiosks import registry
 from server.people import issuing
 from server.setup.new_event import init_event
 from server.setup.roster_import import import_roster
+from server.setup.venue_file import read_venue
+from server.setup.venue_import import import_venue
 from server.staff import users
 from server.storage.database import Database
-from server.venue.store import import_venue, read_venue
 from server.web.api import replica
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of

@@ -31,7 +31,7 @@ PAGES = (
     ("admin.entries.show", "Entries"),
     ("admin.acts.show", "Acts"),
     ("admin.kiosks.show", "Kiosks"),
-    ("admin.absences.show", "Absences"),
+    ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
     ("admin.users.show", "Users"),
 )

@@ -1,4 +1,4 @@
-"""Entries and their CSV: who was where, when, by which door's word. Also absences: what happened at
+"""Entries and their CSV: who was where, when, by which door's word. Also outages: what happened at
 doors while they were without the server.
 """
 
@@ -74,7 +74,7 @@ def export() -> Response:
 def show_absences() -> str:
     here = services()
     return render_template(
-        "absences.html", absences=outages.absences(here.database.reader), now=here.now()
+        "absences.html", outages=outages.newest(here.database.reader), now=here.now()
     )
 
 

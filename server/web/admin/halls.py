@@ -11,15 +11,15 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
-from badges.places.pool import PlacesError, PoolKey
+from badges.places.account import PlacesError
+from badges.places.pool import PoolKey
 from server.ledger import entries
-from server.occupancy import hall_control, pools
-from server.occupancy.pools import UnknownHallError
-from server.setup.venue_plan import VenueError
+from server.occupancy import figures, hall_control, pools
 from server.staff import users
 from server.staff.guesses import BusyError
 from server.storage.connection import Connection
 from server.venue import nesting, store
+from server.venue.store import UnknownHallError
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.forms import whole
@@ -36,11 +36,11 @@ def show(hall_id: int) -> str:
     here = services()
     db, now = here.database.reader, here.now()
     hall = _hall(db, hall_id)
-    doors = hall_control.accounts(db, hall_id)
+    doors = hall_control.holdings(db, hall_id)
     return render_template(
         "hall.html",
         hall=hall,
-        figures=next(one for one in pools.hall_figures(db) if one.hall_id == hall_id),
+        figures=next(one for one in figures.hall_figures(db) if one.hall_id == hall_id),
         doors=doors,
         unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
         awaited=sorted({kiosk for kiosk, _ in pools.load(db, PoolKey(hall_id)).awaited}),
@@ -142,7 +142,7 @@ def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said:
         _hall(db, hall_id)
         step(db, by, now)
 
-    refused = (VenueError, PlacesError, hall_control.NotTwoError)
+    refused = (hall_control.CapacityError, PlacesError, hall_control.NotTwoError)
     return forms.perform(on_hall, said, back=_back(hall_id), refused=refused, words=_words)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.printing import card as cards
 from badges.printing.qr import symbol_svg
@@ -14,11 +15,10 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import entries
 from server.occupancy import copies, stays
-from server.people import issuing
-from server.setup import roster_import
+from server.people import attendees, issuing
+from server.people.phone_token import phone_token
 from server.storage.connection import Connection
 from server.venue import store
-from server.venue.categories import CategoryPlan
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.forms import whole
@@ -64,7 +64,7 @@ def search() -> str:
     text = request.args.get("q", "").strip()[:200]
     page = min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX)
     db = services().database.reader
-    found, total = roster_import.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    found, total = attendees.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
     if text:
         _note(Act.PEOPLE_SEARCHED, {"answers": total})
     return render_template(
@@ -127,7 +127,7 @@ def reissue(number: str) -> AnyResponse:
     seen = request.form.get("issue", type=whole)
 
     def step(db: Connection, by: str, now: int) -> int:
-        if roster_import.attendee(db, serial).issue != seen:
+        if attendees.attendee(db, serial).issue != seen:
             abort(409)  # somebody else has replaced the badge since this page was made
         return issuing.reissue(db, event, serial, reason=reason, now=now, by=by).issue
 
@@ -204,10 +204,10 @@ def _back(number: str) -> str:
     return url_for("admin.people.person", number=number)
 
 
-def _attendee(number: str) -> roster_import.Attendee:
+def _attendee(number: str) -> attendees.Attendee:
     try:
         serial = parse_badge_number(number)
-        return roster_import.attendee(services().database.reader, serial)
+        return attendees.attendee(services().database.reader, serial)
     except ValueError:  # no such number, or nobody has it
         abort(404)
 
@@ -225,5 +225,5 @@ def _categories() -> dict[int, CategoryPlan]:
 
 def _phone_link(badge: issuing.Badge) -> str:
     event = services().event
-    token = issuing.phone_token(event, badge.serial, badge.issue)
+    token = phone_token(event, badge.serial, badge.issue)
     return event.settings.public_address + url_for("phone.badge", token=token)

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from server.event.calendar import span
 from server.staff import signing_in, users
+from server.staff.guesses import BusyError, WaitError
 from server.web import auth, security
 from server.web.services import services
 
@@ -51,7 +52,7 @@ def enter() -> AnyResponse:
     except users.SignInError:
         current_app.logger.warning("a sign-in was refused")
         return _refused("Name and password do not match an account here.", REFUSED)
-    except signing_in.WaitError as error:
+    except WaitError as error:
         wait_ms = max(1000, error.until - now)
         answer = _refused(
             f"Too many attempts. Try again in {span(wait_ms)}. If somebody else guesses, use the"
@@ -60,7 +61,7 @@ def enter() -> AnyResponse:
         )
         answer.headers["Retry-After"] = str(-(-wait_ms // 1000))
         return answer
-    except signing_in.BusyError:
+    except BusyError:
         abort(503)
     session.clear()  # a new form token for a new session
     response = redirect(own_page(request.args.get("next", "")), 303)

@@ -6,7 +6,7 @@ from badges.wire import wire
 from server.backup import set_back
 from server.entry_log import entry_log
 from server.feed.changes import cursor
-from server.kiosks import registry
+from server.kiosks import contact, registry
 from server.ledger import ingest
 from server.storage.connection import Connection
 from server.web.api.errors import ApiError, answer_json
@@ -34,10 +34,10 @@ def scans() -> Response:
 
     def step(
         db: Connection, caller: Caller, now: int
-    ) -> tuple[ingest.Sender, ingest.Ingested, tuple[int, int]]:
+    ) -> tuple[contact.Sender, ingest.Ingested, tuple[int, int]]:
         set_back.judge(db, here.event, here.log, caller.sender, batch)
         # First: a door that rests gets nothing.
-        registry.keep_health(db, caller.sender.key, batch, now)
+        contact.keep_health(db, caller.sender.key, batch, now)
         taken = ingest.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
         return caller.sender, taken, (cursor(db), entry_log.size(db))
 
@@ -49,7 +49,7 @@ def scans() -> Response:
             sender, taken, came = signed_write(signed, step, counted=long, long=long)
     except ingest.GapError as error:
         raise ApiError(409, "gap", str(error), retry=True) from None
-    except ingest.ForkError:
+    except contact.ForkError:
         here.database.write(lambda db: registry.fence_forked(db, signed.stamp.key, here.now()))
         raise ApiError(
             409,

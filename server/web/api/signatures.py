@@ -14,8 +14,7 @@ from flask import g, request
 
 from badges.credential.keys import BadSignatureError, PublicKey
 from badges.wire.enrolment import RequestStamp, request_message
-from server.kiosks import registry
-from server.ledger import ingest
+from server.kiosks import contact
 from server.storage.connection import Connection
 from server.web.api.errors import ApiError
 from server.web.lanes import Lanes, Proof, read_stamp
@@ -42,7 +41,7 @@ class Signed:
 class Caller:
     """The kiosk that signed the request."""
 
-    sender: ingest.Sender
+    sender: contact.Sender
     door_id: int
 
 
@@ -103,8 +102,8 @@ def _verified(db: Connection, signed: Signed, now: int, *, at_work: bool = False
         except BadSignatureError:
             raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
     signed.lanes.remember_kiosk(sender.key, sender.public_key, signed.address)
-    if not registry.count_request(db, sender.key, signed.stamp.counter, now):
-        seen = registry.last_request(db, sender.key)
+    if not contact.count_request(db, sender.key, signed.stamp.counter, now):
+        seen = contact.last_request(db, sender.key)
         raise ApiError(409, "replayed", "This request was made before.", retry=True, counter=seen)
     if at_work and sender.state != "active":
         raise ApiError(403, "retired", "This kiosk has been retired. Enrol it again to use it.")
@@ -113,7 +112,7 @@ def _verified(db: Connection, signed: Signed, now: int, *, at_work: bool = False
 
 def _known(db: Connection, signed: Signed) -> Caller:
     """The kiosk that the request names. Raises ApiError."""
-    known = registry.sender(db, signed.stamp.kiosk, signed.stamp.generation)
+    known = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if known is None:
         raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
     return Caller(*known)
@@ -121,5 +120,5 @@ def _known(db: Connection, signed: Signed) -> Caller:
 
 def still_as(db: Connection, caller: Caller) -> bool:
     """Whether the kiosk still is at work, at the same door."""
-    now = registry.sender(db, *caller.sender.key)
+    now = contact.sender(db, *caller.sender.key)
     return now is not None and now[0].state == "active" and now[1] == caller.door_id

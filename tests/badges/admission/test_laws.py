@@ -1,4 +1,4 @@
-"""The decision's laws, for any input (DESIGN.md §5)."""
+"""The decision's laws, for any input (docs/design/decision.md)."""
 
 from dataclasses import replace
 

@@ -61,7 +61,7 @@ def test_it_works():
 
 
 def test_the_layout_is_this():
-    """DESIGN.md §4, byte for byte."""
+    """badges/README.md, byte for byte."""
     assert RAW[:FIELD_BYTES].hex(" ") == "10 01 00 ff 01 02 03 04 05 00 00 06 01 00 00 01"
     KEY.public.verify(b"hallkeeper/badge/v1\x00" + EVENT + RAW[:16], RAW[16:])
 

@@ -7,7 +7,7 @@ import pytest
 
 from badges.admission import Direction
 from kiosk.cli.export import ExportError, read_export, write_export
-from kiosk.config.settings import load_identity
+from kiosk.config.identity import load_identity
 from tests.kiosk.support.door_fixture import KIOSK_KEY, Door, badge, enrolled, key_of, records_of
 
 
@@ -36,7 +36,10 @@ def test_it_works(exported: Path, door: Door) -> None:
 
 
 def test_what_is_on_a_stick_counts_as_offered(exported: Path, door: Door) -> None:
-    """Else a place would be taken back here that the server gives back too (rule 3)."""
+    """Else a place would be taken back here that the server gives back too.
+
+    See docs/design/places.md, rule 3.
+    """
     free = door.free()
     door.present(badge(2), direction=Direction.EXIT)
     assert door.free() == free

@@ -8,12 +8,13 @@ import pytest
 
 from badges.admission import Direction, Flag
 from badges.admission.facts import Admitted, StayId
-from badges.places.pool import NoPlaceError, Order, PoolKey
+from badges.places.account import NoPlaceError, Order
+from badges.places.pool import PoolKey
 from badges.record import OuterHall
 from badges.wire import wire
 from kiosk.journal import schema
 from kiosk.journal.journal import Draft, Journal, OuterDraft
-from kiosk.supervisor.override import Overruling, Word
+from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -206,16 +207,16 @@ def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: Door) -> Non
     denied = door.present(badge(SERIAL))
     assert reason(denied) == "likely_copy"
     word = Word("7", "Petra", "known to her")
-    answer = Overruling(door.journal, door.replica).override(denied, word, at=NOON)
+    answer = OverrideHandler(door.journal, door.replica).override(denied, word, at=NOON)
     assert Flag.LIKELY_COPY in answer.decision.flags
     assert free(door) == (4, 4)
 
 
 def test_a_restart_keeps_what_the_door_leads_into(door: Door) -> None:
     door.restart()
-    assert door.replica.venue is not None
-    assert door.replica.venue.halls == (HALL, AROUND)
-    assert door.replica.venue.outer_names == {AROUND: NAMES}
+    assert door.replica.context is not None
+    assert door.replica.context.halls == (HALL, AROUND)
+    assert door.replica.context.outer_names == {AROUND: NAMES}
 
 
 def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:

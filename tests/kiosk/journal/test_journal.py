@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from badges.admission import Denied, Direction, Reason
 from badges.admission.facts import StayId
 from badges.credential.keys import BadSignatureError
-from badges.places.pool import Account, NoPlaceError, Order, PoolKey
+from badges.places.account import Account, NoPlaceError, Order
+from badges.places.pool import PoolKey
 from badges.record import decode_record
-from badges.transparency.merkle import chain_next, chain_start
+from badges.transparency.chain import chain_next, chain_start
 from badges.wire.wire import HEAD_CONTEXT
 from kiosk.journal.journal import Draft, ForkError, Journal, JournalError, OldServerError
 from tests.kiosk.support.door_fixture import (
@@ -98,7 +99,7 @@ class TestOffers:
         KIOSK_KEY.public.verify(HEAD_CONTEXT + offer.head, offer.signature)
 
     def test_gone_entries_are_named_each_time(self, journal: Journal) -> None:
-        """Rule 4, also where the batch ends between an entry and its exit."""
+        """Rule 4 of docs/design/places.md holds also where a batch ends between the two."""
         for serial in range(3):
             enter(journal, serial)
         leave(journal, 1, own(2))

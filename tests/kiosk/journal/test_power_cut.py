@@ -15,7 +15,8 @@ import pytest
 
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
-from badges.places.pool import Account, NoPlaceError, PoolKey
+from badges.places.account import Account, NoPlaceError
+from badges.places.pool import PoolKey
 from kiosk.journal import check, schema
 from kiosk.journal.journal import Draft, Journal, JournalError, Step
 from tests.kiosk.support.crash_disk import Disk, FileSystem, Loss, connect_to, restore
@@ -196,8 +197,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from badges.admission import Admitted, Direction
-from kiosk.journal import Draft, Journal
-from tests.kiosk.door import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential, orders
+from kiosk.journal.journal import Draft, Journal
+from tests.kiosk.support.door_fixture import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON
+from tests.kiosk.support.door_fixture import credential, orders
 
 with Journal(Path(sys.argv[1]), KIOSK, GENERATION, KIOSK_KEY) as journal:
     journal.obey(orders((1_000_000, 0, 1)))

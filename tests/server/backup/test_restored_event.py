@@ -84,7 +84,7 @@ class TestLine:
             with pytest.raises(CursorGoneError):
                 changes.changes_after(db, seen)
             assert changes.changes_after(db, changes.cursor(db)) == []
-            assert not any(one.confirmed for one in hall_control.accounts(db, SMALL))
+            assert not any(one.confirmed for one in hall_control.holdings(db, SMALL))
 
     def test_everybody_signs_in_again(self, safe: Safe, new: Path) -> None:
         safe.database.write(

@@ -5,9 +5,10 @@ import json
 import os
 import signal
 import sqlite3
+import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -284,12 +285,23 @@ class TestInterrupted:
         self, console: Console, roster: str, monkeypatch: pytest.MonkeyPatch, late: bool
     ) -> None:
         """The signal comes from outside, while the writer's thread is at work."""
-        plain = Database.write
+        plain, plainly_noted = Database.write, imports.interrupts_noted
+        noted: list[threading.Event] = []
+
+        @contextmanager
+        def interrupts_noted() -> Iterator[threading.Event]:
+            with plainly_noted() as event:
+                noted.append(event)
+                yield event
 
         def write(database: Database, step: Callable[[sqlite3.Connection], Any]) -> Any:
             def interrupted(db: sqlite3.Connection) -> Any:
+                until = time.monotonic() + 60
                 os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(2)  # until the main thread has heard of it, on a busy machine too
+                # A main thread that is about to wait hears of the first one when it has waited.
+                while not noted[0].wait(0.1):
+                    assert time.monotonic() < until, "the main thread has not heard of it"
+                    os.kill(os.getpid(), signal.SIGINT)
                 return step(db)
 
             result = plain(database, step if late else interrupted)
@@ -297,6 +309,7 @@ class TestInterrupted:
                 os.kill(os.getpid(), signal.SIGINT)
             return result
 
+        monkeypatch.setattr(imports, "interrupts_noted", interrupts_noted)
         monkeypatch.setattr(Database, "write", write)
         result = console("import", roster, status=130)
         if late:

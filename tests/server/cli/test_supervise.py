@@ -32,8 +32,8 @@ UNIT = Path(supervise.__file__).parent / "systemd" / "hallkeeper.service"
 SCRIPT = """
 import sys
 from pathlib import Path
-from server import serve, supervise
-from server.settings import EventError
+from server.cli import serve, supervise
+from server.event.settings import EventError
 
 def refuse(*_):
     raise EventError("the second disk is gone")

@@ -18,8 +18,7 @@ from badges.record import StayRef
 from badges.wire import wire
 from server.event.directory import Event
 from server.feed import changes
-from server.kiosks import registry, snapshot
-from server.ledger import ingest
+from server.kiosks import contact, registry, snapshot
 from server.ledger.batch import AHEAD_MS
 from server.occupancy import hall_control, pools
 from server.storage import migrations
@@ -111,7 +110,7 @@ def test_a_disk_that_has_forgotten_what_it_returned_is_found_out(halls: Database
     given = site.west.granted
     site.send(site.west, places=[totals(given, 2)])
     site.send(site.west, places=[totals(given, 2)])
-    with pytest.raises(ingest.ForkError):
+    with pytest.raises(contact.ForkError):
         site.send(site.west, places=[totals(given, 0)])
 
 
@@ -235,7 +234,7 @@ class World:
         gone = self.random.sample(range(1, 60), 5)
         incarnation = self.random.choice((1, 1, 2))
         more = {"gone": gone, "incarnation": incarnation}
-        with suppress(ingest.ForkError):  # fewer returned than before: that lie is seen through
+        with suppress(contact.ForkError):  # fewer returned than before: that lie is seen through
             self.site.send(self.site.west, self.now, places=said, **more)
 
     def _number(self) -> int:

@@ -168,7 +168,7 @@ class TestReclaimed:
     def test_in_the_kiosk_s_account(self, attested: Site) -> None:
         (account,) = (
             one
-            for one in hall_control.accounts(attested.database.reader, SMALL)
+            for one in hall_control.holdings(attested.database.reader, SMALL)
             if one.kiosk == "west"
         )
         assert (account.held, account.overrides) == (1, 1)
@@ -190,7 +190,7 @@ def test_a_trusted_place_is_in_every_figure(site: Site) -> None:
     site.send(site.west)
     found = held(site).held
     (account,) = (
-        one for one in hall_control.accounts(site.database.reader, SMALL) if one.kiosk == "west"
+        one for one in hall_control.holdings(site.database.reader, SMALL) if one.kiosk == "west"
     )
     (holding,) = registry.holdings(site.database.reader)["west", 1]
     assert (account.held, holding.held) == (found, found)

@@ -6,7 +6,7 @@ import pytest
 
 from badges.record import StayRef
 from badges.wire import wire
-from server.ledger import ingest
+from server.kiosks import contact
 from server.occupancy import stays
 from server.occupancy.stays import Stay
 from server.storage.database import Database
@@ -141,7 +141,7 @@ def test_a_batch_that_waits_for_its_turn_may_say_old_totals(
         site.west.scan(NOW + number, BORIS, decision="denied", reason="already_inside")
     old = [wire.PlaceTotals(SMALL, site.west.granted, 0, 0)]
     if forked:
-        with pytest.raises(ingest.ForkError):
+        with pytest.raises(contact.ForkError):
             site.send(site.west, places=old)
     else:
         site.send(site.west, places=old)

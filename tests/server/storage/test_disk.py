@@ -17,8 +17,8 @@ from server.event.directory import Event, load_event
 from server.event.settings import EventError, EventSettings
 from server.setup.new_event import init_event
 from server.storage import disk
-from server.storage.database import Database, DiskError
-from server.storage.disk import Room
+from server.storage.database import Database
+from server.storage.disk import DiskError, Room
 from tests.server.conftest import NOW
 from tests.server.support.pages import Pages
 from tests.server.support.small_disk import fill, remount, small_disk

@@ -15,7 +15,8 @@ from flask import Flask
 
 from badges.credential.credential import Credential, issue_credential
 from badges.credential.keys import PrivateKey
-from badges.places.pool import Account, PoolKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from badges.wire import wire
 from badges.wire.enrolment import proof
 from kiosk.door.admit import Admitter
@@ -31,6 +32,7 @@ from server.backup.critical_state import log_size
 from server.event.directory import Event, load_event
 from server.kiosks import registry
 from server.occupancy import pools
+from server.storage import event_state
 from server.storage.database import Database
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
@@ -265,7 +267,7 @@ class Forum:
 
     @property
     def incarnation(self) -> int:
-        return pools.incarnation(self.database.reader)
+        return event_state.incarnation(self.database.reader)
 
     def rows(self, sql: str) -> list[tuple]:
         return [tuple(row) for row in self.database.reader.execute(sql)]

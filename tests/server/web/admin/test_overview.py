@@ -9,7 +9,7 @@ import pytest
 from badges.wire import wire
 from server.event.clock import Epoch
 from server.event.directory import Event
-from server.occupancy.pools import HallFigures
+from server.occupancy.figures import HallFigures
 from server.storage.database import Database
 from server.web.admin.overview import nested
 from tests.server.conftest import MINUTE
