@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from server.cli.console import BY, Commands, count, event_option, opened, wall_clock
+from server.event.calendar import ago
 from server.event.directory import Event
 from server.kiosks import registry
 from server.storage.database import Database
@@ -60,7 +61,7 @@ def list_kiosks(event_dir: Path) -> None:
     now = wall_clock()
     for row in rows:
         hall = text_in(names_of(row.hall_names), "en")
-        seen = "never heard" if row.seen_at is None else f"heard {_ago(now - row.seen_at)} ago"
+        seen = "never heard" if row.seen_at is None else f"heard {ago(row.seen_at, now)}"
         words = f", words: {row.words}" if row.state == "proven" else ""
         click.echo(
             f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {row.state}, {seen}{words}"
@@ -85,7 +86,7 @@ def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:
 def _waiting(row: registry.KioskRow, now: int) -> str:
     if row.reported_at is None:
         return "has reported nothing yet"
-    return f"{count(row.waiting, 'scan')} waiting, as of {_ago(now - row.reported_at)} ago"
+    return f"{count(row.waiting, 'scan')} waiting, as of {ago(row.reported_at, now)}"
 
 
 @kiosk.command()
@@ -127,11 +128,3 @@ def retire(name: str, event_dir: Path) -> None:
     with opened(event_dir) as (_, database):
         database.write(lambda db: registry.retire(db, name, by=BY, now=wall_clock()))
     click.echo(f"{name} is retired. Its places come back when it has handed in its journal.")
-
-
-def _ago(length_ms: int) -> str:
-    seconds = max(0, length_ms) // 1000
-    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= unit_s:
-            return f"{seconds // unit_s} {unit}"
-    return f"{seconds} s"

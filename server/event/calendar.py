@@ -49,3 +49,19 @@ class Clock:
         if local.tzinfo is not None or not 1970 < local.year < 2200:
             raise ValueError("not a local time of an event")
         return int(local.replace(tzinfo=self.zone).astimezone(UTC).timestamp() * 1000)
+
+
+def ago(then: int | None, now: int) -> str:
+    """How long since, coarsely: what staff need at a glance."""
+    if then is None:
+        return "never"
+    return span(max(0, now - then)) + " ago"
+
+
+def span(length_ms: int) -> str:
+    """A duration in the largest unit that fits."""
+    seconds = abs(length_ms) // 1000
+    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds // unit_s} {unit}"
+    return f"{seconds} s"

@@ -12,9 +12,8 @@ from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
 from server.event.calendar import day_starts
 from server.event.certificate import spki_sha256
 from server.event.settings import EventError, EventSettings, parse_settings
-from server.people import search
 from server.storage import disk, event_state, migrations
-from server.storage.database import connect, transaction
+from server.storage.database import connect
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 
@@ -122,9 +121,6 @@ def _migrate(path: Path) -> int:
         connection = connect(path)
         try:
             migrations.migrate(connection)
-            if search.is_due(connection):
-                with transaction(connection):
-                    search.fold(connection)
             return event_state.incarnation(connection)
         finally:
             connection.close()

@@ -7,7 +7,7 @@ says the newest that it has, and gets those after it.
 from collections.abc import Callable, Iterable
 
 from badges.wire import wire
-from server.feed.subscription import CursorGoneError, Event
+from server.feed.subscription import CursorGoneError, FeedItem
 from server.storage.connection import Connection
 
 KEEP_CHANGES = 100_000
@@ -60,7 +60,7 @@ def as_it_is(kiosk: str | None, body: str) -> str:
 
 def changes_after(
     db: Connection, after: int, limit: int = MISSED_MAX, sign: Sign = as_it_is
-) -> list[Event]:
+) -> list[FeedItem]:
     """Changes after `after`, oldest first. Raises CursorGoneError: too many, or none to be had."""
     (oldest, newest) = db.execute(
         "SELECT COALESCE(MIN(cursor), 1), COALESCE(MAX(cursor), 0) FROM change"
@@ -75,10 +75,10 @@ def trim(db: Connection, keep: int = KEEP_CHANGES) -> None:
     db.execute("DELETE FROM change WHERE cursor <= ?", (cursor(db) - keep,))
 
 
-def read_changes(db: Connection, after: int, limit: int, sign: Sign) -> list[Event]:
+def read_changes(db: Connection, after: int, limit: int, sign: Sign) -> list[FeedItem]:
     """Read at most `limit` changes after `after`, oldest first, each as its kiosk is to read it."""
     rows = db.execute(
         "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
         (after, limit),
     )
-    return [Event.of(row[0], row[1], row[2], sign(row[2], row[3])) for row in rows]
+    return [FeedItem.of(row[0], row[1], row[2], sign(row[2], row[3])) for row in rows]

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from server.feed.changes import Sign, as_it_is, changes_after, cursor, read_changes, trim
-from server.feed.subscription import Event, Subscription
+from server.feed.subscription import FeedItem, Subscription
 from server.storage.connection import Connection
 from server.storage.database import Database
 
@@ -65,8 +65,8 @@ class Hub:
         """
         subscription = Subscription(hall_id, kiosk, generation, outer)
         with self._lock, self._database.reading() as db:
-            while events := read_changes(db, self._cursor, READ_MAX, self._sign):
-                self._deliver(events)  # what it knows already must not come to it as news
+            while items := read_changes(db, self._cursor, READ_MAX, self._sign):
+                self._deliver(items)  # what it knows already must not come to it as news
             missed = changes_after(db, after, sign=self._sign)
             for other in list(self._concerned[kiosk]):
                 if generation and (other.kiosk, other.generation) == (kiosk, generation):
@@ -136,21 +136,21 @@ class Hub:
             while True:
                 self._wake.get_nowait()
 
-    def _deliver(self, events: list[Event]) -> None:
+    def _deliver(self, items: list[FeedItem]) -> None:
         """Give each subscription its part at once: it wakes once, however much there is."""
-        if not events:
+        if not items:
             return
-        self._cursor = events[-1].cursor
-        if len(events) == READ_MAX or self._cursor - self._trimmed >= TRIM_EVERY:
+        self._cursor = items[-1].cursor
+        if len(items) == READ_MAX or self._cursor - self._trimmed >= TRIM_EVERY:
             self._wake.put(None)  # there may be more
-        for subscription in self._concerned_by(events):
-            mine = [event for event in events if subscription.concerns(event)]
+        for subscription in self._concerned_by(items):
+            mine = [item for item in items if subscription.concerns(item)]
             if mine and not subscription.put(mine):
                 self._remove(subscription)  # let it come back for a snapshot
 
-    def _concerned_by(self, events: list[Event]) -> set[Subscription]:
-        if any(event.hall_id is None and event.kiosk is None for event in events):
+    def _concerned_by(self, items: list[FeedItem]) -> set[Subscription]:
+        if any(item.hall_id is None and item.kiosk is None for item in items):
             return self._subscriptions.copy()
-        keys = {event.hall_id if event.kiosk is None else event.kiosk for event in events}
+        keys = {item.hall_id if item.kiosk is None else item.kiosk for item in items}
         found = self._concerned[None].copy()
         return found.union(*(self._concerned[key] for key in keys if key in self._concerned))

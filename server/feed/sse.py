@@ -29,7 +29,7 @@ def _server_sent(subscription: Subscription, keep_alive_s: float) -> Generator[b
     yield b": open\n\n"
     while True:
         try:
-            events = subscription.take_all(keep_alive_s)
+            items = subscription.take_all(keep_alive_s)
         except CursorGoneError:
             return
-        yield b"".join([event.sent for event in events]) or b": \n\n"
+        yield b"".join([item.sent for item in items]) or b": \n\n"

@@ -14,6 +14,8 @@ from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks.vouching import Voucher, begin_run
+from server.people import search
+from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import admin, api, auth, display, phone, security
 from server.web.services import Services, keep_services, services_of
@@ -32,7 +34,7 @@ def create_app(
     """
     app = Flask(__name__)
     wall = now or _wall_clock
-    run = database.write(lambda db: begin_run(db, wall(), os.urandom))
+    run = database.write(lambda db: _begin(db, wall()))
     voucher = Voucher(event.root_key, event.event_id, run)
     here = Services(
         event=event,
@@ -63,6 +65,12 @@ def close_app(app: Flask) -> None:
     if here.backups is not None:
         here.backups.close()
     here.hub.close()
+
+
+def _begin(db: Connection, now: int) -> str:
+    """Make ready what the pages look through, and name this run of the server."""
+    search.fold(db)
+    return begin_run(db, now, os.urandom)
 
 
 def _wall_clock() -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from badges.credential.badge_number import badge_number
-from server.event.calendar import Clock
+from server.event.calendar import Clock, ago, span
 from server.event.directory import Event
 from server.ledger.entries import Entry
 from server.occupancy.figures import HallFigures
@@ -83,22 +83,6 @@ def other_name(names: str | Names) -> tuple[str, str] | None:
 
 def reason_words(reason: str | None) -> str:
     return "" if reason is None else REASONS.get(reason, reason.replace("_", " ").capitalize())
-
-
-def ago(then: int | None, now: int) -> str:
-    """How long since, coarsely: what staff need at a glance."""
-    if then is None:
-        return "never"
-    return span(max(0, now - then)) + " ago"
-
-
-def span(length_ms: int) -> str:
-    """A duration in the largest unit that fits."""
-    seconds = abs(length_ms) // 1000
-    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= unit_s:
-            return f"{seconds // unit_s} {unit}"
-    return f"{seconds} s"
 
 
 @dataclass(frozen=True)

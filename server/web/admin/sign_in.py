@@ -16,10 +16,10 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
+from server.event.calendar import span
 from server.staff import signing_in, users
 from server.staff.guesses import BusyError, WaitError
 from server.web import auth, security
-from server.web.display import span
 from server.web.services import services
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/admin")
