@@ -29,8 +29,9 @@ from server.entry_log import entry_log
 from server.event.directory import Event
 from server.feed import hub
 from server.kiosks.contact import ForkError, Sender
-from server.storage import event_state
+from server.storage import dialect, event_state
 from server.storage.connection import Connection
+from server.storage.tables import keep_setting
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _came_so_far(db: Connection, mark: wire.Mark) -> bool:
     """Whether this database knows the run, and has come as far in it."""
     row = db.execute(
         "SELECT n.since_cursor, n.since_entries FROM server_run r LEFT JOIN server_run n"
-        " ON n.rowid = r.rowid + 1 WHERE r.run = ?",
+        f" ON {dialect.insertion_order('n')} = {dialect.insertion_order('r')} + 1 WHERE r.run = ?",
         (mark.run,),
     ).fetchone()
     if row is None:
@@ -256,7 +257,7 @@ def renew(
         event_state.await_all_everywhere(db)
     if not found.proven:
         _keep_word(db, sender, "believed")
-    db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_SETTING, str(now)))
+    keep_setting(db, _SETTING, str(now))
     log.error(
         "This database is older than what kiosk %s has of this server (%s): it was put back. No "
         "places are given out in a hall before its doors have been heard. The page Overview names "

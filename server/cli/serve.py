@@ -11,7 +11,6 @@ import gc
 import os
 import resource
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from server.cli.supervise import REFUSED, Supervisor, beat
 from server.event.directory import Event, EventError, load_event
 from server.storage import database, disk
 from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 from server.storage.migrations import NewerVersionError
 from server.web.connections import Guard
 from server.web.wsgi import in_one_piece, open_app
@@ -209,5 +209,5 @@ def _raise_file_limit() -> None:
 
 def _fold_journal(event: Event) -> None:
     """The last to close folds SQLite's write-ahead log in: one file again, easy to copy."""
-    with contextlib.suppress(sqlite3.Error, DatabaseError):  # it is only for convenience
+    with contextlib.suppress(EngineError, DatabaseError):  # it is only for convenience
         database.connect(event.database_path).close()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from server.entry_log.act_words import Names, Subject, label, subject_text
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
 from server.web.display import Clock
@@ -17,9 +18,8 @@ from server.web.display import Clock
 PAGE_ROWS = 50
 CHUNK_ROWS = 2000
 COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
-# As the indexes of m013_acts have them, word for word.
-_ACT = "json_extract(CAST(body AS TEXT), '$.act')"
-_BY = "json_extract(CAST(body AS TEXT), '$.by')"
+_ACT = dialect.in_json("body", "act")
+_BY = dialect.in_json("body", "by")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _acts(
     used = [(text, values) for text, values in given if values is not None]
     conditions = " AND ".join(("kind = 'act'", *(text for text, _ in used)))
     found = db.execute(
-        f"SELECT number, at, body FROM leaf INDEXED BY {wanted.index} WHERE {conditions}"
+        f"SELECT number, at, body FROM leaf {dialect.by_index(wanted.index)} WHERE {conditions}"
         f" ORDER BY at {order}, number {order} LIMIT ?",
         (*(value for _, values in used for value in values), rows),
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from badges.credential.keys import PrivateKey
 from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
 
@@ -62,12 +63,11 @@ def acts(
 
 def newest_act(db: Connection, act: str, kiosk: tuple[str, int]) -> int | None:
     """The number of the newest such act on a kiosk (name, generation); None: there is none here."""
-    body = "CAST(body AS TEXT)"
     (number,) = db.execute(  # the index of acts has no scans, and must be told so
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
-        f" AND json_extract({body}, '$.act') = ?"
-        f" AND json_extract({body}, '$.subject.kiosk') = ?"
-        f" AND json_extract({body}, '$.subject.generation') = ?",
+        f" AND {dialect.in_json('body', 'act')} = ?"
+        f" AND {dialect.in_json('body', 'subject', 'kiosk')} = ?"
+        f" AND {dialect.in_json('body', 'subject', 'generation')} = ?",
         (act, *kiosk),
     ).fetchone()
     return None if number is None else int(number)

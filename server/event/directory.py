@@ -6,7 +6,6 @@ copy, hand over or destroy the event is to copy, hand over or destroy the direct
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,8 +22,9 @@ from server.event.settings import parse_settings, settings_text
 from server.people import search
 from server.staff import users
 from server.storage import disk, event_state, migrations
-from server.storage.database import connect
+from server.storage.database import connect, transaction
 from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 from server.venue.categories import put_category
 
 SETTINGS_FILE = "event.toml"
@@ -230,19 +230,18 @@ def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
     try:
         path.chmod(0o600)
         migrations.migrate(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        for category in DEFAULT_CATEGORIES:
-            put_category(connection, category)
-        users.add_user(
-            connection,
-            FIRST_ADMIN,
-            "admin",
-            users.hash_password(password),
-            by="command-line",
-            now=now,
-            first=first,
-        )
-        connection.execute("COMMIT")
+        with transaction(connection):
+            for category in DEFAULT_CATEGORIES:
+                put_category(connection, category)
+            users.add_user(
+                connection,
+                FIRST_ADMIN,
+                "admin",
+                users.hash_password(password),
+                by="command-line",
+                now=now,
+                first=first,
+            )
     finally:
         connection.close()
     return password
@@ -257,13 +256,12 @@ def _migrate(path: Path) -> int:
         try:
             migrations.migrate(connection)
             if search.is_due(connection):
-                connection.execute("BEGIN IMMEDIATE")
-                search.fold(connection)
-                connection.execute("COMMIT")
+                with transaction(connection):
+                    search.fold(connection)
             return event_state.incarnation(connection)
         finally:
             connection.close()
-    except (sqlite3.Error, DatabaseError) as error:
+    except (EngineError, DatabaseError) as error:
         found = disk.trouble(error, path)
         if found is not None:
             raise EventError(str(found)) from None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from badges.places.pool import KioskKey
 from badges.wire import wire
+from server.storage import dialect
 from server.storage.connection import Connection
 
 
@@ -62,14 +63,18 @@ def last_request(db: Connection, key: KioskKey) -> int:
     return int(counter)
 
 
+_KEEP_HEALTH = (
+    f"UPDATE kiosk SET health = ?, log_size = {dialect.greatest('log_size', '?')}, cursor = ?,"
+    " resting = ?, last_seq = ?, reported_at = ? WHERE kiosk = ? AND generation = ?"
+)
+
+
 def keep_health(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
     """What the kiosk says of itself: its health, how long its journal is, and how far it follows
     log and feed.
     """
     db.execute(
-        "UPDATE kiosk SET health = ?, log_size = MAX(log_size, ?), cursor = ?, resting = ?,"
-        " last_seq = ?, reported_at = ?"
-        " WHERE kiosk = ? AND generation = ?",
+        _KEEP_HEALTH,
         (
             wire.encode(batch.health).decode(),
             batch.log_size,

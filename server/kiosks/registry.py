@@ -29,7 +29,7 @@ from server.entry_log import entry_log
 from server.event.directory import Event
 from server.feed import hub
 from server.occupancy import pools
-from server.storage import event_state
+from server.storage import dialect, event_state
 from server.storage.connection import Connection
 from server.venue import nesting
 
@@ -216,10 +216,11 @@ def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
 
 def kiosks(db: Connection) -> list[KioskRow]:
     """All kiosks, the newest generation of each first."""
+    waiting = dialect.greatest("0", "k.last_seq - k.acked_seq")
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
         " h.hall_id, h.names AS hall_names, k.state, k.words, k.token_expires_at, k.acked_seq,"
-        " k.seen_at, k.health, MAX(0, k.last_seq - k.acked_seq) AS waiting, k.reported_at"
+        f" k.seen_at, k.health, {waiting} AS waiting, k.reported_at"
         " FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
         " ORDER BY k.kiosk, k.generation DESC"
     )
@@ -231,8 +232,9 @@ def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
     found: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
         "SELECT a.kiosk, a.generation, a.hall_id, h.code AS hall_code,"
-        " SUM(IIF(a.override, 0, a.held)) AS held,"
-        " SUM(IIF(a.override, 0, a.free)) AS free, SUM(IIF(a.override, a.held, 0)) AS overrides"
+        " SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS held,"
+        " SUM(CASE a.override WHEN 0 THEN a.free ELSE 0 END) AS free,"
+        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides"
         f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account) a JOIN hall h USING (hall_id)"
         " GROUP BY a.kiosk, a.generation, a.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"

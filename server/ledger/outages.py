@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from badges.places.pool import KioskKey
 from badges.record import ScanRecord
+from server.storage import dialect
 from server.storage.connection import Connection
 
 AWAY_MS = 10_000  # a scan that comes later than this was made without the server
@@ -43,7 +44,7 @@ def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int)
     since = min(_made_at(record) - (record.facts_age_ms or 0) for record in late)
     first, last = late[0].seq, late[-1].seq
     extended = db.execute(
-        "UPDATE absence SET last_seq = ?, back_at = ?, since = MIN(since, ?)"
+        f"UPDATE absence SET last_seq = ?, back_at = ?, since = {dialect.least('since', '?')}"
         " WHERE kiosk = ? AND generation = ? AND last_seq = ? AND back_at >= ?",
         (last, now, max(0, since), *kiosk, first - 1, now - SAME_MS),
     ).rowcount

@@ -17,6 +17,7 @@ from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import hub
 from server.occupancy.stays import Span, Stay
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.venue.rules import Rules
 
@@ -159,8 +160,9 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
         if known.cleared_at is None or (known.issue == entered.issue and not at_once):
             return False
     db.execute(
-        "INSERT OR REPLACE INTO likely_copy (serial, issue, number, noticed_at)"
-        " VALUES (?, ?, ?, ?)",
+        "INSERT INTO likely_copy (serial, issue, number, noticed_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (serial) DO UPDATE SET issue = excluded.issue, number = excluded.number,"
+        " noticed_at = excluded.noticed_at, cleared_at = NULL",
         (entered.serial, entered.issue, number, now),
     )
     hub.publish(db, wire.HolderChanged(holder_facts(db, entered.serial)))
@@ -179,12 +181,15 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
 
 def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
     """What doors must know of a holder beyond the badge; also of one on no roster here."""
+    issue = dialect.greatest(
+        "(SELECT COALESCE(MAX(issue), 0) FROM badge WHERE serial = ?)",
+        "COALESCE((SELECT highest_issue FROM unknown_holder WHERE serial = ?), 0)",
+    )
     row = db.execute(
-        "SELECT MAX((SELECT IFNULL(MAX(issue), 0) FROM badge WHERE serial = ?1),"
-        "  IFNULL((SELECT highest_issue FROM unknown_holder WHERE serial = ?1), 0)),"
-        " EXISTS (SELECT 1 FROM attendee WHERE serial = ?1 AND revoked_at IS NOT NULL)"
-        "  OR EXISTS (SELECT 1 FROM unknown_holder WHERE serial = ?1 AND revoked_at IS NOT NULL),"
-        " IFNULL((SELECT issue FROM likely_copy WHERE serial = ?1 AND cleared_at IS NULL), 0)",
-        (serial,),
+        f"SELECT {issue},"
+        " EXISTS (SELECT 1 FROM attendee WHERE serial = ? AND revoked_at IS NOT NULL)"
+        "  OR EXISTS (SELECT 1 FROM unknown_holder WHERE serial = ? AND revoked_at IS NOT NULL),"
+        " COALESCE((SELECT issue FROM likely_copy WHERE serial = ? AND cleared_at IS NULL), 0)",
+        (serial,) * 5,
     ).fetchone()
     return wire.HolderFacts(serial, row[0], bool(row[1]), row[2])

@@ -36,8 +36,9 @@ def hall_figures(db: Connection) -> list[HallFigures]:
     rows = db.execute(
         "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"
         " h.open_stays + h.open_overrides AS inside,"
-        " h.open_stays + h.open_overrides + SUM(IIF(a.override, 0, a.held)) AS worst_case,"
-        " SUM(IIF(a.override, a.held, 0)) AS overrides,"
+        " h.open_stays + h.open_overrides"
+        "  + SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS worst_case,"
+        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides,"
         " h.closed_at IS NOT NULL AS closed, h.moved_on, h.unconfirmed_moves"
         " FROM hall h LEFT JOIN (SELECT hall_id, override,"
         f"  {pools.HELD} AS held FROM place_account"

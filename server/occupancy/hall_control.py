@@ -4,7 +4,6 @@ a lost kiosk's places.
 Each takes effect at every door that hears of it; `unconfirmed` names those that have not.
 """
 
-import json
 from dataclasses import dataclass
 
 from badges.places.pool import KioskKey, PlacesError, PoolKey
@@ -13,6 +12,7 @@ from server.entry_log import entry_log
 from server.feed import hub
 from server.occupancy import grants, pools, stays
 from server.staff import dual_control
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.venue import nesting, store
 
@@ -148,18 +148,20 @@ def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
     leading = [door for door, around in outer.items() if hall_id in around]
     rows = db.execute(
         "SELECT a.kiosk, a.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
-        " k.cursor >= h.change_cursor AS confirmed, SUM(IIF(a.override, 0, a.free)) AS free,"
-        " SUM(IIF(a.override, 0, a.held)) AS held, SUM(IIF(a.override, a.held, 0)) AS overrides,"
+        " k.cursor >= h.change_cursor AS confirmed,"
+        " SUM(CASE a.override WHEN 0 THEN a.free ELSE 0 END) AS free,"
+        " SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS held,"
+        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides,"
         " MAX(a.awaited) AS awaited"
         f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account WHERE hall_id = ?) a"
         " JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
         " JOIN hall h ON h.hall_id = a.hall_id"
         " GROUP BY a.kiosk, a.generation"
-        " HAVING (k.state = 'active' AND (d.hall_id = a.hall_id OR k.door_id IN"
-        "  (SELECT value FROM json_each(?)))) OR MAX(a.held) > 0"
+        " HAVING (k.state = 'active' AND (d.hall_id = a.hall_id OR"
+        f"  {dialect.one_of('k.door_id')})) OR MAX(a.held) > 0"
         " OR MAX(a.awaited) > 0 ORDER BY k.state <> 'active', a.kiosk, a.generation",
-        (hall_id, json.dumps(leading)),
+        (hall_id, dialect.many(leading)),
     )
     return [
         KioskHolding(

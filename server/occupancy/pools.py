@@ -12,6 +12,7 @@ import msgspec
 
 from badges.places.pool import Held, KioskKey, Pool, PoolKey, within_limit
 from badges.wire import wire
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.event_state import EventState, event_state
 from server.venue.store import UnknownHallError
@@ -64,6 +65,16 @@ def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
 
 
 _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
+# A hall and its accounts with both pools, as one row.
+_ACCOUNTS = dialect.rows_as_json(
+    "override, kiosk, generation, awaited, granted, returned, handed_over, reclaimed, fenced,"
+    " trusted, attested",
+    "place_account WHERE hall_id = hall.hall_id",
+)
+_HALL = (
+    "SELECT capacity, fire_limit, open_stays, open_overrides, closed_at, shared_until,"
+    f" {_ACCOUNTS} AS accounts FROM hall WHERE hall_id = ?"
+)
 
 
 class Pools:
@@ -136,19 +147,9 @@ class Pools:
         )
 
     def _row(self, hall_id: int) -> tuple[Row, list[list[Any]]]:
-        """The hall, and its accounts with both pools: who moves one mostly looks at the other.
-
-        All accounts as one row: for each row SQLite lets other threads run, and this one waits.
-        """
+        """The hall, and its accounts with both pools: who moves one mostly looks at the other."""
         if hall_id not in self._rows:
-            hall = self._db.execute(
-                "SELECT capacity, fire_limit, open_stays, open_overrides, closed_at, shared_until,"
-                " (SELECT json_group_array(json_array(override, kiosk, generation, awaited,"
-                "  granted, returned, handed_over, reclaimed, fenced, trusted, attested))"
-                "  FROM place_account WHERE hall_id = hall.hall_id) AS accounts"
-                " FROM hall WHERE hall_id = ?",
-                (hall_id,),
-            ).fetchone()
+            hall = self._db.execute(_HALL, (hall_id,)).fetchone()
             if hall is None:
                 raise UnknownHallError(f"hall {hall_id}")
             self._rows[hall_id] = hall, msgspec.json.decode(hall["accounts"])

@@ -3,9 +3,7 @@
 A badge carries what its attendee was when it was issued: changes of `CARRIED` need a reissue.
 """
 
-import json
 import re
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge
 from badges.roster import cells
 from server.entry_log import entry_log
 from server.people import search
+from server.storage import dialect, errors
 from server.storage.connection import Connection, Row
 from server.storage.tables import tables
 
@@ -149,8 +148,8 @@ def find_attendees(
         row[0] for row in db.execute(f"SELECT serial FROM attendee_search WHERE {found}", values)
     ]
     rows = db.execute(
-        f"{SELECT} WHERE a.serial IN (SELECT value FROM json_each(?)) {order}",
-        (json.dumps(serials), limit, offset),
+        f"{SELECT} WHERE {dialect.one_of('a.serial')} {order}",
+        (dialect.many(serials), limit, offset),
     ).fetchall()
     return [attendee_of(row) for row in rows], len(serials)
 
@@ -185,7 +184,7 @@ def add_attendee(
     row |= {"serial": serial, "created_at": now, "revoked_at": None}
     try:
         tables(db).table("attendee").insert(row)
-    except sqlite3.IntegrityError as error:
+    except errors.ConstraintError as error:
         raise _refusal(error) from None
     search.fold(db)
     entry_log.act(db, by, "attendee_added", {"serial": serial}, now)
@@ -210,7 +209,7 @@ def change_attendee(
     _refuse_known_email(db, changed.get("email", ""), serial)
     try:
         tables(db).table("attendee").update(serial, changed)
-    except sqlite3.IntegrityError as error:
+    except errors.ConstraintError as error:
         raise _refusal(error) from None
     search.fold(db)
     after = attendee(db, serial)
@@ -245,14 +244,15 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_known_email(db: Connection, email: str, own: int) -> None:
     """At the desk an address that is known is a person who is known. A roster may share one."""
-    query = "SELECT 1 FROM attendee WHERE email = ? COLLATE NOCASE AND email <> '' AND serial <> ?"
+    known = f"{dialect.same_letters('email')} AND email <> ''"
+    query = f"SELECT 1 FROM attendee WHERE {known} AND serial <> ?"
     if db.execute(query, (email, own)).fetchone() is not None:
         raise AttendeeError("Another attendee has this e-mail address.")
 
 
-def _refusal(error: sqlite3.IntegrityError) -> AttendeeError:
+def _refusal(error: errors.ConstraintError) -> AttendeeError:
     """What a constraint of the database means to people."""
-    if "external_id" in str(error):
+    if errors.is_about(error, "external_id"):
         return AttendeeError("Another attendee has this external id.")
     return AttendeeError("There is no such category.")
 

@@ -136,7 +136,7 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
         (serial, issue)
         for serial in serials
         for (issue,) in db.execute(
-            "SELECT (SELECT IFNULL(MAX(issue), 0) FROM badge b WHERE b.serial = a.serial)"
+            "SELECT (SELECT COALESCE(MAX(issue), 0) FROM badge b WHERE b.serial = a.serial)"
             " FROM attendee a WHERE serial = ? AND revoked_at IS NULL",
             (serial,),
         )

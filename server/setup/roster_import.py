@@ -21,12 +21,13 @@ from server.people.attendees import (
     draw_serial,
 )
 from server.setup.roster_match import ImportAnswers, Match, Person, RosterValues, load_people
+from server.storage import dialect
 from server.storage.connection import Connection
+from server.storage.database import large_cache, one_state
 
 ALL_DAYS = 0xFFFF
 LANGUAGE = "en"  # of attendees of whom the roster does not say
 PROGRESS_ROWS = 1000
-_CACHE_KB = 100_000  # ids and addresses come in no order: their indexes are touched all over
 # Acts that leave people, their badges and an import's codes as they are. Any other act between
 # planning and writing means that the plan may no longer be right.
 _HARMLESS = frozenset(
@@ -112,14 +113,8 @@ def plan_import(
 
     `skip_bad` leaves out the rows with a problem. `progress` hears how many rows are done.
     """
-    own = not db.in_transaction
-    if own:
-        db.execute("BEGIN")  # one state of the event, whatever is written meanwhile
-    try:
+    with one_state(db):
         return _Planner(db, roster, answers, random, now).plan(skip_bad, progress)
-    finally:
-        if own:
-            db.execute("ROLLBACK")
 
 
 @dataclass(frozen=True)
@@ -146,12 +141,9 @@ class ImportPlan:
             raise RosterRefusedError(self.result)
         if _acts_since(db, self.acts) - _HARMLESS:
             raise RosterChangedError
-        (cache,) = db.execute("PRAGMA cache_size").fetchone()
-        db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-        try:
+        # Ids and addresses come in no order.
+        with large_cache(db):
             self._write(db, by)
-        finally:
-            db.execute(f"PRAGMA cache_size = {cache}")
 
     def _write(self, db: Connection, by: str) -> None:
         for columns, rows in self.updated.items():
@@ -189,7 +181,7 @@ class ImportPlan:
 def _acts_since(db: Connection, number: int) -> set[str]:
     """The kinds of admin acts since the log had acts up to `number`."""
     rows = db.execute(
-        "SELECT DISTINCT json_extract(CAST(body AS TEXT), '$.act') FROM leaf"
+        f"SELECT DISTINCT {dialect.in_json('body', 'act')} FROM leaf"
         " WHERE kind = 'act' AND kind <> 'scan' AND number > ?",
         (number,),
     )

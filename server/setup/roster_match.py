@@ -16,6 +16,7 @@ from badges.roster.problems import shown
 from badges.roster.reader import Finding, Problem, RosterRow
 from badges.roster.same_name import name_key
 from server.people.attendees import whole_name
+from server.storage import dialect
 from server.storage.connection import Connection
 
 
@@ -72,9 +73,9 @@ def load_people(db: Connection) -> dict[int, Person]:
     desk = {
         row[0]
         for row in db.execute(
-            "SELECT json_extract(CAST(body AS TEXT), '$.subject.serial') FROM leaf"
+            f"SELECT {dialect.in_json('body', 'subject', 'serial')} FROM leaf"
             " WHERE kind = 'act' AND kind <> 'scan'"
-            " AND json_extract(CAST(body AS TEXT), '$.act') = 'attendee_added'"
+            f" AND {dialect.in_json('body', 'act')} = 'attendee_added'"
         )
     }
     issues = dict(db.execute("SELECT serial, MAX(issue) FROM badge GROUP BY serial").fetchall())

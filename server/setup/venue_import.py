@@ -13,6 +13,7 @@ from server.feed import hub
 from server.occupancy import grants, nesting_accounts
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import CategoryChoice, HallPlan, SessionPlan, Venue, VenueError
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.localized import names_text
 from server.storage.tables import tables
@@ -113,8 +114,10 @@ class _Import:
             before = self._whole_door(plan.code)
             self.tables.table("door").upsert(row, pk="code")
             self.db.execute(
-                "INSERT OR REPLACE INTO door_from (door_id, said, from_id)"
-                " SELECT door_id, ?, ? FROM door WHERE code = ?",
+                "INSERT INTO door_from (door_id, said, from_id)"
+                " SELECT door_id, ?, ? FROM door WHERE code = ?"
+                " ON CONFLICT (door_id) DO UPDATE SET said = excluded.said,"
+                " from_id = excluded.from_id",
                 (plan.come_from is not None, halls.get(plan.come_from or ""), plan.code),
             )
             self._count("doors", before, self._whole_door(plan.code))
@@ -223,8 +226,8 @@ def put_guests(db: Connection, session_id: int, names: Iterable[str], *, invited
     for name in names:
         db.execute(
             "INSERT INTO session_guest (session_id, serial, invited)"
-            " SELECT ?1, serial, ?3 FROM attendee WHERE external_id = ?2"
-            " OR (email = ?2 COLLATE NOCASE AND email <> '')"
+            " SELECT ?, serial, ? FROM attendee WHERE external_id = ?"
+            f" OR ({dialect.same_letters('email')} AND email <> '')"
             " ON CONFLICT (session_id, serial) DO UPDATE SET invited = excluded.invited",
-            (session_id, name, int(invited)),
+            (session_id, int(invited), name, name),
         )

@@ -164,7 +164,11 @@ def _known(database: Database, user_id: int, now: int) -> frozenset[bytes]:
 
 
 def _remember(db: Connection, user_id: int, mark: bytes, now: int) -> None:
-    db.execute("INSERT OR REPLACE INTO known_device VALUES (?, ?, ?)", (user_id, mark, now))
+    db.execute(
+        "INSERT INTO known_device (user_id, mark, seen_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (user_id, mark) DO UPDATE SET seen_at = excluded.seen_at",
+        (user_id, mark, now),
+    )
     db.execute(
         "DELETE FROM known_device WHERE user_id = ? AND mark NOT IN"
         " (SELECT mark FROM known_device WHERE user_id = ? ORDER BY seen_at DESC LIMIT ?)",

@@ -6,7 +6,6 @@ caller's thread, never on the one that writes.
 
 import hashlib
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +20,7 @@ from server.staff import passwords
 from server.storage.connection import Connection, Row
 from server.storage.database import Database
 from server.storage.disk import DiskError
+from server.storage.errors import ConstraintError
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
 IDLE_MS = 12 * 3_600_000
@@ -125,7 +125,7 @@ def add_user(
             " VALUES (?, ?, ?, ?, ?) RETURNING user_id",
             (name, password_hash, role, now, first),
         ).fetchone()
-    except sqlite3.IntegrityError:
+    except ConstraintError:
         raise AccountError(f"There is already a user called {name}.") from None
     entry_log.act(db, by, "user_added", {"user": user_id, "role": role}, now)
     return User(user_id, name, role, must_change=first)

@@ -6,6 +6,7 @@ A restore from a backup makes the next server of the line, with a higher incarna
 from typing import NamedTuple
 
 from server.storage.connection import Connection
+from server.storage.tables import keep_setting
 
 
 class EventState(NamedTuple):
@@ -39,4 +40,4 @@ def was_restored_without_acts(db: Connection) -> bool:
 
 def await_all_everywhere(db: Connection) -> None:
     """Note that the database was restored without acts (see `was_restored_without_acts`)."""
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('without_acts', '1')")
+    keep_setting(db, "without_acts", "1")

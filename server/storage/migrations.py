@@ -9,7 +9,7 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.storage.schema_changes import (
+from server.storage.schema import (
     ACTS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
@@ -17,7 +17,9 @@ from server.storage.schema_changes import (
     EPOCHS,
     KIOSK_REPORTED,
     LEAVING,
+    LEDGER,
     LIKELY_COPIES,
+    PEOPLE,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -28,8 +30,8 @@ from server.storage.schema_changes import (
     STAYS,
     UNKNOWN_HOLDERS,
     UNNAMED_KEY,
+    VENUE,
 )
-from server.storage.schema_tables import LEDGER, PEOPLE, VENUE
 
 migrations = Migrations("hallkeeper")
 

@@ -134,10 +134,11 @@ def sessions(
     db: Connection, hall_id: int | None = None, after: int | None = None
 ) -> list[SessionRow]:
     """Sessions, soonest first; of one hall, or those that still admit after an instant."""
+    asked = {"hall_id = ?": hall_id, "closes_at > ?": after}
+    used = {condition: value for condition, value in asked.items() if value is not None}
     rows = db.execute(
-        "SELECT * FROM session WHERE (?1 IS NULL OR hall_id = ?1)"
-        " AND (?2 IS NULL OR closes_at > ?2) ORDER BY starts_at, code",
-        (hall_id, after),
+        f"SELECT * FROM session WHERE {' AND '.join(used) or 'TRUE'} ORDER BY starts_at, code",
+        tuple(used.values()),
     ).fetchall()
     admitted = _session_categories(db)
     return [_session(row, admitted) for row in rows]
@@ -146,8 +147,8 @@ def sessions(
 def programme_for(db: Connection, serial: int) -> list[SessionRow]:
     """The sessions that the attendee may enter, by category or invitation; soonest first."""
     rows = db.execute(
-        "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?1"
-        " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = ?1"
+        "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?"
+        " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = a.serial"
         " WHERE g.invited = 1 OR (g.invited IS NULL AND EXISTS (SELECT 1 FROM session_category c"
         "  WHERE c.session_id = s.session_id AND c.category = a.category))"
         " ORDER BY s.starts_at, s.code",
@@ -180,7 +181,8 @@ def _hall(db: Connection, row: Row) -> HallRow:
 
 
 _DOORS = (
-    "SELECT door.*, IFNULL(said, 0) AS said, from_id FROM door LEFT JOIN door_from USING (door_id)"
+    "SELECT door.*, COALESCE(said, 0) AS said, from_id"
+    " FROM door LEFT JOIN door_from USING (door_id)"
 )
 
 

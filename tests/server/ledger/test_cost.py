@@ -7,7 +7,7 @@ import pytest
 from server.kiosks import contact
 from server.ledger import ingest
 from server.storage.database import Database, connect
-from server.storage.schema_changes import STAYS
+from server.storage.schema import STAYS
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, CALENDAR, Site, open_site
 
