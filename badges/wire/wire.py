@@ -144,7 +144,7 @@ class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     checkpoint: str  # C2SP signed note
     consistency: list[Hash]  # from the kiosk's `log_size` to the checkpoint's
     full: list[Count] = []  # halls for which a place was asked, and none can come now
-    refused: str | None = None  # why the rest of the batch was not taken
+    refused: None = None  # always null; kiosks and servers of earlier versions know the field
     mark: Mark | None = None
 
 

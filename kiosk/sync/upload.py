@@ -24,7 +24,6 @@ from kiosk.replica.replica import Replica
 from kiosk.sync.link import Link
 from kiosk.sync.log_watch import Watch
 from kiosk.sync.transport import Transport, TransportError
-from kiosk.texts.messages import as_message
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +256,7 @@ class Sync:
         for hall in answer.full:
             self._journal.no_place(hall)
         self._link.answered()
-        self._link.refuse(as_message(answer.refused) if answer.refused else None)
+        self._link.refuse(None)
         if effect.restored:
             self.restored()
         if answer.cursor <= self._replica.cursor:

@@ -18,7 +18,7 @@ from pathlib import Path
 from server.backup.critical_state import Acts, ActsError, Keeper, log_size
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
 from server.event.settings import EventError
-from server.feed import hub
+from server.feed import changes
 from server.storage import database_file, durable_files, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -220,7 +220,7 @@ def _check_age(directory: Path, opened: Database) -> None:
 
 def _state(db: Connection) -> tuple[int, int, int]:
     """Later states of one event's line of servers compare higher."""
-    return event_state.incarnation(db), hub.cursor(db), log_size(db)
+    return event_state.incarnation(db), changes.cursor(db), log_size(db)
 
 
 class Backups:

@@ -65,7 +65,7 @@ KEPT = (
         "kiosk",
         ("kiosk", "generation"),
         without=(
-            *("token_tries", "counter", "acked_seq", "head", "log_size"),
+            *("counter", "acked_seq", "head", "log_size"),
             *("cursor", "resting", "seen_at", "health", "word", "last_seq", "reported_at"),
         ),
     ),

@@ -15,6 +15,7 @@ from badges.transparency.merkle import Tree
 from badges.wire import wire
 from server.backup import critical_state, restore_critical
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.event.settings import EventError
 from server.occupancy import pools
@@ -201,7 +202,7 @@ def next_of_line(
         gained |= brought
         skipped += failed
     _forget_what_is_over(db, incarnation)
-    entry_log.act(db, by, "restored", subject | left, now)
+    entry_log.act(db, by, Act.SERVER_RESTORED, subject | left, now)
     return gained, skipped
 
 

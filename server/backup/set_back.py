@@ -27,7 +27,7 @@ from badges.wire import wire
 from server.backup import critical_state, restore
 from server.entry_log import entry_log
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.kiosks.contact import ForkError, Sender
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
@@ -116,7 +116,7 @@ def _came_so_far(db: Connection, mark: wire.Mark) -> bool:
     ).fetchone()
     if row is None:
         return False
-    cursor, entries = row if row[0] is not None else (hub.cursor(db), entry_log.size(db))
+    cursor, entries = row if row[0] is not None else (changes.cursor(db), entry_log.size(db))
     return bool(mark.cursor <= cursor and mark.entries <= entries)
 
 

@@ -34,9 +34,10 @@ from server.demo.processes import Children, StageError
 from server.demo.report import LiveTable
 from server.demo.script import Presentation, Script, make_script
 from server.demo.stage import Kiosk, Stage
-from server.event.directory import Event, init_event
+from server.event.directory import Event
 from server.people import issuing
 from server.setup import roster_import, venue_file, venue_import
+from server.setup.new_event import init_event
 from server.storage.database import Database
 
 RULES: Mapping[str, HallRule] = {

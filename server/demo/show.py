@@ -20,10 +20,11 @@ from server.demo.processes import Children
 from server.demo.report import as_json, summary
 from server.demo.script import Script
 from server.demo.stage import Kiosk, Stage, clock_ms
-from server.event.directory import FIRST_ADMIN, Event
+from server.event.directory import Event
 from server.people import issuing
 from server.people.attendees import find_attendees
 from server.people.phone_token import phone_token
+from server.setup.new_event import FIRST_ADMIN
 from server.storage.database import Database
 
 HOST = "127.0.0.1"

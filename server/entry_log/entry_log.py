@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from badges.credential.keys import PrivateKey
 from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from server.entry_log.act_names import Act
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -38,7 +39,7 @@ def extend(db: Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -
 
 
 def act(
-    db: Connection, by: str, act: str, subject: Mapping[str, str | int | None], now: int
+    db: Connection, by: str, act: Act, subject: Mapping[str, str | int | None], now: int
 ) -> int:
     """Add an admin act. `subject` has ids, never anything personal: leaves outlive erasure."""
     body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
@@ -48,7 +49,7 @@ def act(
 def acts(
     db: Connection,
     by: str,
-    act: str,
+    act: Act,
     subjects: Iterable[Mapping[str, str | int | None]],
     now: int,
 ) -> None:
@@ -61,14 +62,15 @@ def acts(
     extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
 
 
-def newest_act(db: Connection, act: str, kiosk: tuple[str, int]) -> int | None:
+def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
     """The number of the newest such act on a kiosk (name, generation); None: there is none here."""
+    names = act.written_as
     (number,) = db.execute(  # the index of acts has no scans, and must be told so
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
-        f" AND {dialect.in_json('body', 'act')} = ?"
+        f" AND {dialect.in_json('body', 'act')} IN ({', '.join('?' * len(names))})"
         f" AND {dialect.in_json('body', 'subject', 'kiosk')} = ?"
         f" AND {dialect.in_json('body', 'subject', 'generation')} = ?",
-        (act, *kiosk),
+        (*names, *kiosk),
     ).fetchone()
     return None if number is None else int(number)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.tables import keep_setting
@@ -78,7 +79,8 @@ class ServerClock:
         text = msgspec.json.encode(begun).decode()
         keep_setting(db, _SETTING, text)
         if known is not None:
-            entry_log.act(db, "server", "time_epoch", {"number": begun.number, "by_ms": by_ms}, now)
+            subject = {"number": begun.number, "by_ms": by_ms}
+            entry_log.act(db, "server", Act.CLOCK_SET, subject, now)
         return begun
 
 

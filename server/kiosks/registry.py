@@ -26,8 +26,9 @@ from badges.wire.enrolment import (
     six_words,
 )
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.occupancy import pools
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
@@ -121,7 +122,7 @@ def add_kiosk(
         (kiosk, generation, door["door_id"], _token_hash(token), now + CODE_LIFE_MS, now),
     )
     subject = {"kiosk": kiosk, "generation": generation, "door": door["door_id"]}
-    entry_log.act(db, by, "kiosk.add", subject, now)
+    entry_log.act(db, by, Act.KIOSK_ADDED, subject, now)
     return EnrolmentCode(address[0], address[1], event.spki_sha256, token)
 
 
@@ -188,7 +189,7 @@ def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> N
     for hall_id in nesting.halls_of(db, row["door_id"]):
         pools.enrol(db, hall_id, (kiosk, generation))
     subject = {"kiosk": kiosk, "generation": generation, "key": row["public_key"].hex()}
-    entry_log.act(db, by, "kiosk.confirm", subject, now)
+    entry_log.act(db, by, Act.KIOSK_CONFIRMED, subject, now)
 
 
 def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
@@ -257,9 +258,10 @@ def _stop(db: Connection, kiosk: str, generation: int, state: str, by: str, now:
     if changed != 1:
         raise KioskError(f"kiosk {kiosk!r} in generation {generation} is {state} already")
     pools.fence(db, (kiosk, generation))
-    hub.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
+    changes.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
     subject: dict[str, str | int | None] = {"kiosk": kiosk, "generation": generation}
-    entry_log.act(db, by, f"kiosk.{'fence' if state == 'fenced' else 'retire'}", subject, now)
+    act = Act.KIOSK_FENCED if state == "fenced" else Act.KIOSK_RETIRED
+    entry_log.act(db, by, act, subject, now)
 
 
 def _token_hash(token: bytes) -> bytes:

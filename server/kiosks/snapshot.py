@@ -7,8 +7,9 @@ import msgspec
 from msgspec import UNSET
 
 from badges.wire import wire
-from server.event.directory import Event, day_starts
-from server.feed import hub
+from server.event.calendar import day_starts
+from server.event.directory import Event
+from server.feed import changes
 from server.kiosks.vouching import Voucher
 from server.occupancy import copies, pools, stays
 from server.staff import pins
@@ -37,7 +38,7 @@ def snapshot(
         "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()
     return wire.Snapshot(
-        cursor=hub.cursor(db),
+        cursor=changes.cursor(db),
         answered_at=now,
         incarnation=event_state.incarnation(db),
         event_name=event.settings.name,

@@ -13,6 +13,7 @@ from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef
 from badges.wire import wire
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.ledger import discrepancies
 from server.ledger.rows import Line, Rows
 from server.occupancy import copies, stays, unmatched_exits
@@ -217,7 +218,7 @@ class BatchRecorder:
             (ref.kiosk, ref.generation, ref.seq),
         ).fetchone()
         if self._fenced is None:
-            self._fenced = entry_log.newest_act(self.db, "kiosk.fence", self.sender)
+            self._fenced = entry_log.newest_act(self.db, Act.KIOSK_FENCED, self.sender)
         return entry is not None and self._fenced is not None and entry[0] > self._fenced
 
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int, hall: int) -> None:

@@ -15,7 +15,8 @@ from itertools import pairwise
 
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.occupancy.stays import Span, Stay
 from server.storage import dialect
 from server.storage.connection import Connection
@@ -165,7 +166,7 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
         " noticed_at = excluded.noticed_at, cleared_at = NULL",
         (entered.serial, entered.issue, number, now),
     )
-    hub.publish(db, wire.HolderChanged(holder_facts(db, entered.serial)))
+    changes.publish(db, wire.HolderChanged(holder_facts(db, entered.serial)))
     return True
 
 
@@ -175,8 +176,8 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
     if known is None or known.cleared_at is not None:
         raise NoSuspicionError("This badge is no likely copy, or is none any more.")
     db.execute("UPDATE likely_copy SET cleared_at = ? WHERE serial = ?", (now, serial))
-    entry_log.act(db, by, "badge_no_copy", {"serial": serial, "issue": known.issue}, now)
-    hub.publish(db, wire.HolderChanged(holder_facts(db, serial)))
+    entry_log.act(db, by, Act.COPY_DENIED, {"serial": serial, "issue": known.issue}, now)
+    changes.publish(db, wire.HolderChanged(holder_facts(db, serial)))
 
 
 def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:

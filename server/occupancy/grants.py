@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from badges.places.pool import KioskKey, Pool, PoolKey, within_limit
 from badges.wire import wire
-from server.feed import hub
+from server.feed import changes
 from server.occupancy import pools, sharing_policy
 from server.storage.connection import Connection, Row
 from server.venue.rules import rules
@@ -130,7 +130,7 @@ def _share(
         if recall or pool.kiosks[kiosk] != before.kiosks[kiosk]:
             name, generation = kiosk
             order = pools.order(key, pool, kiosk, recall)
-            hub.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
+            changes.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
     return plan
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from badges.places.pool import KioskKey, PlacesError, PoolKey
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.occupancy import grants, pools, stays
 from server.staff import dual_control
 from server.storage import dialect
@@ -56,7 +57,7 @@ def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int)
         "UPDATE hall SET closed_at = ? WHERE hall_id = ?", (now if closed else None, hall_id)
     )
     _changed(db, hall_id, now)
-    entry_log.act(db, by, "hall_closed" if closed else "hall_opened", {"hall": hall_id}, now)
+    entry_log.act(db, by, Act.HALL_CLOSED if closed else Act.HALL_OPENED, {"hall": hall_id}, now)
 
 
 def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
@@ -71,7 +72,7 @@ def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: i
     db.execute("UPDATE hall SET capacity = ? WHERE hall_id = ?", (capacity, hall_id))
     _changed(db, hall_id, now)
     subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}
-    entry_log.act(db, by, "capacity_set", subject, now)
+    entry_log.act(db, by, Act.CAPACITY_SET, subject, now)
 
 
 def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None = None) -> int:
@@ -99,13 +100,13 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
                 continue  # a move gave its place back; now it is sure that it could
             pool = pool.close_stay(stay.stay_id)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
-            hub.publish(db, change, hall_id=hall_id)
+            changes.publish(db, change, hall_id=hall_id)
             ended += 1
         for kiosk, held in pool.kiosks.items():
             if held.fenced:
                 pool = pool.attest(kiosk, 0, seq=_last_seq(db, kiosk))
         pools.save(db, key, found, pool)
-    entry_log.act(db, by, "hall_cleared", {"hall": hall_id, "stays": ended}, now)
+    entry_log.act(db, by, Act.HALL_CLEARED, {"hall": hall_id, "stays": ended}, now)
     grants.share(db, hall_id, now)
     return ended
 
@@ -136,7 +137,7 @@ def attest(
         pools.save(db, key, before, before.attest(kiosk, word, seq=_last_seq(db, kiosk)))
     subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}
     subject |= {"kiosk": kiosk[0], "generation": kiosk[1]}
-    entry_log.act(db, by, "kiosk_attested", subject, now)
+    entry_log.act(db, by, Act.KIOSK_ATTESTED, subject, now)
     grants.share(db, hall_id, now)
 
 
@@ -173,8 +174,8 @@ def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
 
 def _changed(db: Connection, hall_id: int, now: int) -> None:
     """Tell the hall's doors, keep from where on in the feed they know it, and move the places."""
-    hub.publish(db, wire.VenueChanged(), hall_id=hall_id)
-    db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (hub.cursor(db), hall_id))
+    changes.publish(db, wire.VenueChanged(), hall_id=hall_id)
+    db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (changes.cursor(db), hall_id))
     grants.share(db, hall_id, now)
 
 

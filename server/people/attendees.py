@@ -11,6 +11,7 @@ from typing import Any
 from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
 from badges.roster import cells
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.people import search
 from server.storage import dialect, errors
 from server.storage.connection import Connection, Row
@@ -187,7 +188,7 @@ def add_attendee(
     except errors.ConstraintError as error:
         raise _refusal(error) from None
     search.fold(db)
-    entry_log.act(db, by, "attendee_added", {"serial": serial}, now)
+    entry_log.act(db, by, Act.ATTENDEE_ADDED, {"serial": serial}, now)
     return attendee(db, serial)
 
 
@@ -216,7 +217,7 @@ def change_attendee(
     if not after.name:
         raise AttendeeError("An attendee needs a name.")
     columns = ",".join(sorted(changed))
-    entry_log.act(db, by, "attendee_changed", {"serial": serial, "columns": columns}, now)
+    entry_log.act(db, by, Act.ATTENDEE_CHANGED, {"serial": serial, "columns": columns}, now)
     return before.issue > 0 and bool(CARRIED & changed.keys())
 
 

@@ -27,8 +27,9 @@ from badges.printing.card import Card
 from badges.roster.reader import country_name
 from badges.wire import wire
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.occupancy import copies
 from server.people import attendees
 from server.people.attendees import Attendee
@@ -82,8 +83,8 @@ def issue_missing(
         if progress and (done % 100 == 0 or done == len(missing)):
             progress(done, len(missing))
     tables(db).table("badge").insert_all(badges, batch_size=1000)
-    hub.publish(db, wire.NamesChanged())
-    entry_log.act(db, by, "badges_issued", {"count": len(missing)}, now)
+    changes.publish(db, wire.NamesChanged())
+    entry_log.act(db, by, Act.BADGES_ISSUED, {"count": len(missing)}, now)
     return len(missing)
 
 
@@ -109,13 +110,13 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
     row = _newest_names_row(db) + 1
     tables(db).table("badge").insert(_make(event, holder, holder.issue + 1, row, now))
     _publish_holder(db, serial)
-    hub.publish(db, wire.NamesChanged())
+    changes.publish(db, wire.NamesChanged())
     subject: dict[str, str | int | None] = {
         "serial": serial,
         "issue": holder.issue + 1,
         "reason": reason,
     }
-    entry_log.act(db, by, "badge_reissued", subject, now)
+    entry_log.act(db, by, Act.BADGE_REISSUED, subject, now)
     return current_badge(db, serial)
 
 
@@ -126,7 +127,7 @@ def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> No
     """
     _check_reason(reason)
     _set_revoked(db, serial, now)
-    entry_log.act(db, by, "badge_revoked", {"serial": serial, "reason": reason}, now)
+    entry_log.act(db, by, Act.BADGE_REVOKED, {"serial": serial, "reason": reason}, now)
 
 
 def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int, by: str) -> None:
@@ -145,26 +146,26 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
         "UPDATE attendee SET revoked_at = ? WHERE serial = ?",
         ((now, serial) for serial, _ in standing),
     )
-    hub.publish_all(
+    changes.publish_all(
         db,
         (wire.HolderChanged(wire.HolderFacts(serial, issue, True)) for serial, issue in standing),
     )
     subjects: list[dict[str, str | int | None]] = [
         {"serial": serial, "reason": reason} for serial, _ in standing
     ]
-    entry_log.acts(db, by, "badge_revoked", subjects, now)
+    entry_log.acts(db, by, Act.BADGE_REVOKED, subjects, now)
 
 
 def reinstate(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
     """Undo a revocation: the newest badge opens doors again."""
     _check_reason(reason)
     _set_revoked(db, serial, None)
-    entry_log.act(db, by, "badge_reinstated", {"serial": serial, "reason": reason}, now)
+    entry_log.act(db, by, Act.BADGE_REINSTATED, {"serial": serial, "reason": reason}, now)
 
 
 def note_printed(db: Connection, count: int, *, by: str, now: int) -> None:
     """Write into the entry log that badges, and with them names, were made into files."""
-    entry_log.act(db, by, "badges_printed", {"count": count}, now)
+    entry_log.act(db, by, Act.BADGES_PRINTED, {"count": count}, now)
 
 
 def changed_badges(db: Connection, event: Event) -> list[Attendee]:
@@ -335,7 +336,7 @@ def _set_revoked(db: Connection, serial: int, at: int | None) -> None:
 
 
 def _publish_holder(db: Connection, serial: int) -> None:
-    hub.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
+    changes.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
 
 
 def _zones(db: Connection, bits: int) -> tuple[str, ...]:

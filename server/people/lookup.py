@@ -8,6 +8,7 @@ from badges.places.pool import KioskKey
 from badges.wire.supervisor import PEOPLE_MAX, Found, PersonFacts
 from badges.wire.wire import HolderName
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.people import search
 from server.people.attendees import whole_name
 from server.storage.connection import Connection, Row
@@ -44,7 +45,7 @@ def note(db: Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) ->
         "generation": generation,
         "answers": answers,
     }
-    entry_log.act(db, by, "people_looked_up", subject, now)
+    entry_log.act(db, by, Act.PEOPLE_LOOKED_UP, subject, now)
 
 
 def _person(row: Row) -> PersonFacts:

@@ -50,11 +50,6 @@ def fold(db: Connection) -> None:
     db.execute("DELETE FROM search_due")
 
 
-def is_due(db: Connection) -> bool:
-    """Whether somebody's words are still to be folded."""
-    return db.execute("SELECT 1 FROM search_due LIMIT 1").fetchone() is not None
-
-
 def by_name(wanted: list[str]) -> str:
     """A condition on `attendee_search`: every word is in the names or the organisation.
 

@@ -13,7 +13,8 @@ from typing import Any
 from badges.roster.reader import Finding, Problem, Roster, RosterRow
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.people import issuing, search
 from server.people.attendees import (
     ALL_ZONES,
@@ -32,9 +33,9 @@ PROGRESS_ROWS = 1000
 # planning and writing means that the plan may no longer be right.
 _HARMLESS = frozenset(
     {
-        "signed_in", "people_looked_up", "capacity_set", "hall_cleared", "hall_closed",
-        "hall_opened", "kiosk_attested", "kiosk_moved", "password_set", "pin_removed", "pin_set",
-        "role_set", "user_added", "user_disabled", "user_enabled",
+        Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
+        Act.HALL_OPENED, Act.KIOSK_ATTESTED, Act.KIOSK_MOVED, Act.PASSWORD_SET, Act.PIN_REMOVED,
+        Act.PIN_SET, Act.ROLE_SET, Act.USER_ADDED, Act.USER_DISABLED, Act.USER_ENABLED,
     }
 )  # fmt: skip
 _KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}
@@ -165,7 +166,7 @@ class ImportPlan:
             self.invited,
         ).rowcount
         if invited > 0:
-            hub.publish(db, wire.VenueChanged())
+            changes.publish(db, wire.VenueChanged())
         if self.revoke:
             issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
         if self.added or self.updated or self.revoke or invited > 0:
@@ -175,7 +176,7 @@ class ImportPlan:
                 "skipped": self.result.skipped,
                 "invited": max(0, invited),
             }
-            entry_log.act(db, by, "roster_imported", counts, self.now)
+            entry_log.act(db, by, Act.ROSTER_IMPORTED, counts, self.now)
 
 
 def _acts_since(db: Connection, number: int) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from badges.categories import CategoryPlan
-from server.event.directory import day_starts
+from server.event.calendar import day_starts
 from server.event.settings import EventSettings, unknown_key
 from server.setup import venue_fields
 from server.setup.venue_fields import Field, ValueRefusedError

@@ -9,7 +9,8 @@ from typing import Any
 
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.occupancy import grants, nesting_accounts
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import CategoryChoice, HallPlan, SessionPlan, Venue, VenueError
@@ -53,10 +54,10 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     step.doors(venue)
     step.sessions(venue.sessions)
     if step.result.changed:
-        hub.publish(db, wire.VenueChanged())
+        changes.publish(db, wire.VenueChanged())
         nesting_accounts.settle(db, before)
         counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
-        entry_log.act(db, by, "venue_imported", counts, now)
+        entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now)
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
             grants.share(db, hall_id, now)  # a lower capacity is called back at once
     return step.result

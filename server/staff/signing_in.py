@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.staff import users
 from server.staff.guesses import BusyError, Guesses, Key, Limit
 from server.staff.users import SignInError, User
@@ -97,7 +98,7 @@ def sign_in(
         subject: dict[str, str | int | None] = {"user": found.user.user_id, "caller": attempt.tag}
         if tries[0] > 1:
             subject["refused_before"] = tries[0] - 1
-        entry_log.act(db, found.user.by, "signed_in", subject, now)
+        entry_log.act(db, found.user.by, Act.SIGNED_IN, subject, now)
 
     database.write(step)
     return SignedIn(found.user, token, device)
@@ -151,8 +152,8 @@ def _note_refusal(
     }
     if unlisted:
         subject["unlisted"] = unlisted
-    name = "sign_in_slowed" if slowed else "sign_in_refused"
-    database.write(lambda db: entry_log.act(db, NOBODY, name, subject, now))
+    act = Act.SIGN_IN_SLOWED if slowed else Act.SIGN_IN_REFUSED
+    database.write(lambda db: entry_log.act(db, NOBODY, act, subject, now))
 
 
 def _known(database: Database, user_id: int, now: int) -> frozenset[bytes]:

@@ -158,6 +158,12 @@ def m020_counted_around(db: sqlite_utils.Database) -> None:
     _run(db, COUNTED_AROUND)
 
 
+@migrations()
+def m021_no_token_tries(db: sqlite_utils.Database) -> None:
+    # A code of 128 bits is not guessed, so nobody ever counted the tries.
+    db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -179,6 +185,7 @@ NAMES = (
     "m018_door_from",
     "m019_stay_halls",
     "m020_counted_around",
+    "m021_no_token_tries",
 )
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from badges.categories import CategoryPlan
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
@@ -165,8 +166,8 @@ def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> Non
         raise UnknownSessionError(f"session {session_id}")
     for table in ("session_guest", "session_category", "session"):
         db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
-    hub.publish(db, wire.VenueChanged(), hall_id=row[0])
-    entry_log.act(db, by, "session_removed", {"session": session_id}, now)
+    changes.publish(db, wire.VenueChanged(), hall_id=row[0])
+    entry_log.act(db, by, Act.SESSION_REMOVED, {"session": session_id}, now)
 
 
 def _hall(db: Connection, row: Row) -> HallRow:

@@ -5,7 +5,7 @@ One page that needs nothing else once it is open.
 
 from itertools import groupby
 
-from flask import Blueprint, Response, abort, current_app, render_template
+from flask import Blueprint, Response, abort, render_template
 from markupsafe import Markup
 
 from badges.printing.qr import symbol_svg
@@ -14,7 +14,6 @@ from server.people.phone_token import PhoneTokenError, open_phone_token
 from server.storage.connection import Connection
 from server.venue import store
 from server.web import auth
-from server.web.display import Clock
 from server.web.services import services
 
 blueprint = Blueprint("phone", __name__)
@@ -30,7 +29,7 @@ def badge(token: str) -> Response:
     db = here.database.reader
     current = _open(db, token)
     person = attendees.attendee(db, current.serial)
-    clock: Clock = current_app.extensions["hallkeeper_clock"]
+    clock = here.venue_clock
     programme = store.programme_for(db, current.serial)
     days = groupby(programme, key=lambda row: clock.day(row.starts_at))
     page = render_template(

@@ -12,7 +12,9 @@ import pytest
 
 from badges.categories import DEFAULT_CATEGORIES
 from badges.roster.reader import Roster, read_roster
-from server.event.directory import Event, EventSettings, init_event, load_event
+from server.event.directory import Event, load_event
+from server.event.settings import EventSettings
+from server.setup.new_event import init_event
 from server.setup.roster_import import import_roster
 from server.setup.venue_file import read_venue
 from server.setup.venue_import import import_venue

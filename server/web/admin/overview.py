@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from flask import Blueprint, current_app, render_template, url_for
+from flask import Blueprint, render_template, url_for
 from markupsafe import Markup
 
 from server.backup import copy, set_back
@@ -16,7 +16,6 @@ from server.occupancy import figures
 from server.storage import disk
 from server.web import auth
 from server.web.admin import kiosk_health
-from server.web.app import BACKUPS
 from server.web.services import services
 
 blueprint = Blueprint("overview", __name__, url_prefix="/admin")
@@ -68,7 +67,7 @@ def _disk_warning(path: Path) -> str:
 
 def _second_disk() -> copy.Status | None:
     """How it stands with backups; None: there is no second disk."""
-    backups = current_app.extensions.get(BACKUPS)
+    backups = services().backups
     return None if backups is None else backups.status
 
 

@@ -21,10 +21,10 @@ from kiosk.sync.transport import TransportError
 from server.backup import set_back
 from server.backup.copy import BackupError, make_backup
 from server.event.directory import Event
-from server.feed import hub
+from server.feed.changes import cursor, publish
 from server.kiosks import registry
 from server.occupancy import hall_control, pools
-from server.web.app import BACKUPS
+from server.web.services import services_of
 from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, Kiosk
 from tests.server.support.pages import Pages
 
@@ -112,12 +112,10 @@ class TestSigns:
     def test_a_mark(self, forum: Forum, west: Kiosk, put_back: Callable[[Path], None]) -> None:
         """Of something that left no other trace with this kiosk: another was granted places."""
         kept, before = forum.copy(), forum.incarnation
-        size = forum.app.extensions["hallkeeper"].log.size()
-        forum.database.write(
-            lambda db: hub.publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1))
-        )
+        size = services_of(forum.app).log.size()
+        forum.database.write(lambda db: publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1)))
         west.exchange()
-        assert forum.app.extensions["hallkeeper"].log.size() == size, "the log tells nothing"
+        assert services_of(forum.app).log.size() == size, "the log tells nothing"
         put_back(kept)
         west.exchange()
         self.went_on(forum, before, "mark")
@@ -130,7 +128,7 @@ class TestSigns:
         forum.put_back(kept)
         for capacity in (1, 2, 3, 4, 5):
             self.capacity(forum, capacity)
-        assert hub.cursor(forum.database.reader) > west.sync._mark.cursor
+        assert cursor(forum.database.reader) > west.sync._mark.cursor
         west.exchange()
         self.went_on(forum, before, "mark")
 
@@ -364,7 +362,7 @@ class TestSecondDisk:
         west.exchange()
         forum.put_back(kept)
         assert not forum.pool.kiosks["east", 1].fenced
-        forum.app.extensions[BACKUPS]._keeper.keep()  # as its thread does at the start
+        services_of(forum.app).backups._keeper.keep()  # as its thread does at the start
         west.exchange()
         assert forum.pool.kiosks["east", 1].fenced
         assert ("east", 1) in forum.pool.awaited, "it may have been granted places before"

@@ -34,7 +34,8 @@ from server.demo.forum.forum import (
 from server.demo.forum.people import CAST_SIZE, CATEGORY_WEIGHTS, make_people, roster_csv
 from server.demo.play import prepare
 from server.demo.script import _REUSING, Presentation, Script
-from server.event.directory import Event, day_starts
+from server.event.calendar import day_starts
+from server.event.directory import Event
 from server.occupancy.copies import WALK_MS
 from server.people import issuing
 from server.people.attendees import attendee

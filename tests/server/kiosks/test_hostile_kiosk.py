@@ -17,7 +17,7 @@ from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.kiosks import contact, registry, snapshot
 from server.ledger.batch import AHEAD_MS
 from server.occupancy import hall_control, pools
@@ -189,7 +189,7 @@ def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Datab
         told = wire.encode(snapshot.snapshot(site.reader, event, ("west-1", 1), west.door, NOW))
         stays = wire.decode(told, wire.Snapshot).stays
         assert max(stay.since for stay in stays) <= NOW + AHEAD_MS
-        for change in hub.changes_after(site.reader, 0):
+        for change in changes.changes_after(site.reader, 0):
             wire.decode_change(change.body)
         admin = pages.staff("admin")
         for page in ("", "entries", "entries.csv", "absences/", f"people/{badge_number(serial)}"):

@@ -8,7 +8,7 @@ from badges.credential.credential import CredentialFlag, lookup_id, open_credent
 from badges.printing.card import render_pdf
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
+from server.feed.changes import cursor
 from server.people import attendees, issuing
 from server.people.attendees import UnknownAttendeeError
 from server.people.issuing import Badge, IssuingError, NoBadgeError
@@ -62,7 +62,7 @@ def test_flags_are_in_the_credential(event: Event, site: Database) -> None:
 
 
 def test_only_those_without_a_badge(event: Event, issued: Database) -> None:
-    start = hub.cursor(issued.reader)
+    start = cursor(issued.reader)
     assert issue(event, issued) == 0
     assert changes(issued, start) == []
 
@@ -127,7 +127,7 @@ class TestNames:
 class TestReissue:
     def test_it_works(self, event: Event, issued: Database) -> None:
         serial = serial_of(issued, "A1")
-        start = hub.cursor(issued.reader)
+        start = cursor(issued.reader)
         badge = reissue(event, issued, serial)
         assert badge.issue == 2
         assert open_credential(event.ring, badge.credential).issue == 2
@@ -166,7 +166,7 @@ class TestReissue:
 class TestRevoke:
     def test_and_reinstate(self, issued: Database) -> None:
         serial = serial_of(issued, "A1")
-        start = hub.cursor(issued.reader)
+        start = cursor(issued.reader)
         revoke(issued, serial)
         assert attendees.attendee(issued.reader, serial).revoked_at == NOW
         assert serial not in [b.serial for b in issuing.current_badges(issued.reader)]

@@ -8,7 +8,7 @@ from badges.categories import DEFAULT_CATEGORIES
 from badges.roster.reader import Problem, read_roster
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.people import issuing
 from server.people.attendees import add_attendee, attendee
 from server.setup import roster_import
@@ -110,11 +110,11 @@ def test_days_and_zones_are_always_the_files(site: Database) -> None:
 
 
 def test_invitations(site: Database) -> None:
-    start = hub.cursor(site.reader)
+    start = changes.cursor(site.reader)
     assert take(site, ROSTER.replace("delegate,,,,", "delegate,,,press,")).unchanged == 4
     press = kiosk_facts.session_facts(site.reader, 2, NOW)[1]
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A4")}
-    changed = hub.changes_after(site.reader, start)
+    changed = changes.changes_after(site.reader, start)
     assert [wire.decode_change(one.body) for one in changed] == [wire.VenueChanged()]
     take(site, ROSTER)  # an invitation is taken back on the session's page, not by a roster
     assert len(kiosk_facts.session_facts(site.reader, 2, NOW)[1].invited) == 2

@@ -8,7 +8,7 @@ from badges.places.pool import PoolKey
 from badges.printing.card import check_colour
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
+from server.feed.changes import cursor
 from server.occupancy import grants, hall_control, pools
 from server.setup import venue_import
 from server.setup.venue_plan import VenueError
@@ -178,7 +178,7 @@ def test_a_lower_capacity_is_called_back_with_the_import(event: Event, site: Dat
 
     site.write(at_work)
     before = pools.load(site.reader, PoolKey(hall)).kiosks["west", 1].held
-    start = hub.cursor(site.reader)
+    start = cursor(site.reader)
     load(event, site, VENUE.replace("capacity = 500", "capacity = 100"))
     (told,) = [one for one in changes(site, start) if isinstance(one, wire.PlacesOrdered)]
     assert told.order.recall >= before - 100 > 0
@@ -186,7 +186,7 @@ def test_a_lower_capacity_is_called_back_with_the_import(event: Event, site: Dat
 
 class TestOnTheDay:
     def test_closing_and_opening(self, site: Database) -> None:
-        start = hub.cursor(site.reader)
+        start = cursor(site.reader)
         site.write(lambda db: hall_control.set_closed(db, 2, True, by="user:1", now=NOW))
         assert kiosk_facts.hall_facts(site.reader, 2).closed
         site.write(lambda db: hall_control.set_closed(db, 2, False, by="user:1", now=NOW))

@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flask import Flask
@@ -33,7 +33,8 @@ from server.kiosks import registry
 from server.occupancy import pools
 from server.storage import event_state
 from server.storage.database import Database
-from server.web.app import BACKUPS, close_app, create_app
+from server.web.app import close_app, create_app
+from server.web.services import keep_services, services_of
 from tests.server.conftest import NOW
 
 HALL = 1
@@ -175,9 +176,8 @@ class Forum:
         self.app: Flask = create_app(self.event, self.database, now=lambda: self.now)
         if self.second is not None:
             try:
-                self.app.extensions[BACKUPS] = Backups(
-                    self.event, self.database, lambda: self.now, every_s=3_600
-                )
+                backups = Backups(self.event, self.database, lambda: self.now, every_s=3_600)
+                keep_services(self.app, replace(services_of(self.app), backups=backups))
             except BaseException:
                 self.stop()
                 raise
@@ -245,10 +245,10 @@ class Forum:
             closing(sqlite3.connect(self.event.database_path)) as live,
         ):
             old.backup(live)
-        log = self.app.extensions["hallkeeper"].log
+        log = services_of(self.app).log
         log._tree = type(log._tree)()
         log._note = ""
-        hub = self.app.extensions["hallkeeper"].hub
+        hub = services_of(self.app).hub
         with hub._lock:
             hub._cursor = 0
 

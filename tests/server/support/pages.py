@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 from badges.admission.facts import Calendar
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server.event.directory import Event, day_starts
+from server.event.calendar import day_starts
+from server.event.directory import Event
 from server.kiosks import contact, registry
 from server.ledger import ingest
 from server.people import issuing

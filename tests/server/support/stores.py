@@ -8,7 +8,7 @@ from typing import Any
 from badges.roster.reader import Roster
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
+from server.feed.changes import changes_after
 from server.setup import roster_import, roster_match, venue_import
 from server.setup.roster_import import ImportResult
 from server.storage.database import Database
@@ -57,5 +57,5 @@ def dump(database: Database) -> list[str]:
 
 def changes(database: Database, after: int = 0) -> list[wire.Change]:
     """What kiosks were told after that cursor."""
-    found = hub.changes_after(database.reader, after)
+    found = changes_after(database.reader, after)
     return [wire.decode_change(change.body) for change in found]

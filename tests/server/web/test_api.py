@@ -16,11 +16,12 @@ from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, open_identity, proof, request_message, six_words
 from server.event.clock import ServerClock
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.kiosks import registry
 from server.storage.database import Database
 from server.web.api.scans import LONG_BATCH
 from server.web.app import create_app
+from server.web.services import keep_services, services_of
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import Door
 
@@ -77,7 +78,7 @@ def site(database: Database) -> None:
 def app(event: Event, database: Database) -> Iterator[Flask]:
     made = create_app(event, database, now=lambda: NOW)
     yield made
-    made.extensions["hallkeeper"].hub.close()
+    services_of(made).hub.close()
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_a_replayed_request_is_refused_and_changes_nothing(
     assert (again.status_code, code_of(again)) == (409, "replayed")
     said = wire.decode(again.data, wire.ErrorAnswer).error
     assert said.counter == int(headers[RequestStamp.COUNTER_HEADER])
-    reader = app.extensions["hallkeeper"].database.reader
+    reader = services_of(app).database.reader
     assert reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == scans
 
 
@@ -250,7 +251,7 @@ def test_unproven_key(event: Event, database: Database) -> None:
 
 
 def test_an_open_feed_ends_when_its_kiosk_is_retired(kiosk: Kiosk, database: Database) -> None:
-    with kiosk.get(f"/api/feed?after={hub.cursor(database.reader)}") as opened:
+    with kiosk.get(f"/api/feed?after={changes.cursor(database.reader)}") as opened:
         lines = opened.iter_encoded()
         assert next(lines) == b": open\n\n"
         database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
@@ -284,8 +285,8 @@ def test_kiosks_hear_of_another_epoch_of_time(app: Flask, kiosk: Kiosk, database
     """The server's clock is set while the kiosk is away."""
     clocks = {"wall": NOW, "steady": 0}
     clock = ServerClock(database, wall=lambda: clocks["wall"], steady=lambda: clocks["steady"])
-    here = app.extensions["hallkeeper"]
-    app.extensions["hallkeeper"] = replace(here, clock=clock, now=lambda: clocks["wall"])
+    here = services_of(app)
+    keep_services(app, replace(here, clock=clock, now=lambda: clocks["wall"]))
     told = []
     for by in (0, HOUR, 0):
         clocks["wall"] += by

@@ -25,8 +25,10 @@ from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
 from kiosk.sync.transport import TransportError
 from kiosk.sync.upload import Sync
-from server.event.directory import Event, EventSettings, day_starts, init_event
-from server.feed import hub
+from server.event.calendar import day_starts
+from server.event.directory import Event
+from server.event.settings import EventSettings
+from server.feed import changes
 from server.feed.subscription import CursorGoneError, Subscription
 from server.kiosks import contact, registry, snapshot
 from server.kiosks.vouching import Voucher
@@ -34,6 +36,7 @@ from server.ledger import ingest
 from server.occupancy.figures import hall_figures
 from server.people import issuing
 from server.setup import roster_import, venue_file, venue_import
+from server.setup.new_event import init_event
 from server.storage.database import Database
 from server.venue import nesting, store
 from tests.server.conftest import HOUR, NOW, roster_of
@@ -238,7 +241,7 @@ class NestedDoor:
                 orders=site.voucher.orders(sender.key, taken.orders),
                 received_at=site.now,
                 answered_at=site.now,
-                cursor=hub.cursor(db),
+                cursor=changes.cursor(db),
                 checkpoint="",
                 consistency=[],
                 full=list(taken.full),
@@ -271,7 +274,7 @@ class NestedDoor:
         listening = Subscription(hall, self.name, self.generation, outer)
         try:
             after, sign = int(target.partition("=")[2]), self.site.voucher.change
-            events = hub.changes_after(reader, after, sign=sign)
+            events = changes.changes_after(reader, after, sign=sign)
         except CursorGoneError:
             raise TransportError("cursor_gone", "Take a snapshot.") from None
         yield Lines([one.sent for one in events if listening.concerns(one)])

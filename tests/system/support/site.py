@@ -22,10 +22,11 @@ from pathlib import Path
 from badges.wire.enrolment import EnrolmentCode
 from server.demo.forum.forum import noon_zone
 from server.event import directory as config
-from server.event.directory import Event, EventSettings
+from server.event.directory import Event
+from server.event.settings import EventSettings
 from server.kiosks import registry
 from server.people import issuing
-from server.setup import roster_import, venue_file, venue_import
+from server.setup import new_event, roster_import, venue_file, venue_import
 from server.storage.database import Database
 
 READY_S = 30.0
@@ -138,7 +139,7 @@ class Site:
             host=ground.host,
             port=self.port,
         )
-        config.init_event(path / "event", settings, now=now_ms())
+        new_event.init_event(path / "event", settings, now=now_ms())
         self.event: Event = config.load_event(path / "event")
         self.database = Database(self.event.database_path)
         self._fill(venue_toml, people)

@@ -187,7 +187,7 @@ def test_a_likely_copy_is_shown_and_settled(pages: Pages) -> None:
     assert "admits the badge" in settled
     assert "Likely a copied badge" not in settled
     assert "is none any more" in desk.post(target, {"confirm": "yes"}, follow_redirects=True).text
-    assert acts(pages)[-1] == "badge_no_copy"
+    assert acts(pages)[-1] == "copy_denied"
 
 
 def test_a_new_issue_settles_a_likely_copy(pages: Pages) -> None:
