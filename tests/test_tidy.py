@@ -21,6 +21,9 @@ PICTURES = {"cv2", "numpy", "zxingcpp", "pyzbar", "PIL"}
 PAPER = {"qrcode", "PIL", "typst", "fontTools", "openpyxl", "pyzbar", "zxingcpp"}
 BADGES = {"nacl", "msgspec", "badges"}
 PURE = {"time", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "asyncio"}
+DISK = {"pathlib", "os", "shutil", "tempfile", "importlib", "pkgutil", "glob"}
+# Fonts and templates stand on the disk, and commands read files.
+DISK_FILES = ("badges/printing/", "badges/cli/")
 PAPER_FILES = ("badges/printing/", "badges/roster/", "badges/cli/")
 SQL_FILES = ("kiosk/journal", "kiosk/replica")
 SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE)\b", re.S)
@@ -85,12 +88,22 @@ def test_a_package_imports_only_what_it_may(path: Path) -> None:
         assert not modules & {"kiosk", "server", "flask", "sqlite_utils"}
         if name(path) not in ("badges/cli/main.py",):
             assert not modules & PURE, "the core has no senses: pass it as an argument"
+        if not name(path).startswith(DISK_FILES):
+            assert not modules & DISK, "the core reads no disk: pass what it needs as an argument"
+            assert not _calls_open(path), "the core reads no disk: pass what it needs"
         if not name(path).startswith(PAPER_FILES):
             assert not modules & (PAPER | PICTURES)
     elif package == "kiosk":
         assert "server" not in modules
     else:
         assert "kiosk" not in modules
+
+
+def _calls_open(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    )
 
 
 @pytest.mark.parametrize("path", sources("kiosk"), ids=name)

@@ -11,17 +11,13 @@ from typing import Any
 
 from badges.roster import cells
 from badges.roster.columns import COLUMNS, counts_rows, find_columns, status_columns
+from badges.roster.countries import COUNTRIES
 from badges.roster.csv_lines import csv_lines
 from badges.roster.order_status import Orders
 from badges.roster.problems import Finding, Problem, ProblemList, RosterError, shown
 from badges.roster.same_name import name_key
 from badges.roster.table import Line, RosterAnswers, RosterLimits
 from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
-
-__all__ = [
-    "COLUMNS", "Finding", "Problem", "Roster", "RosterAnswers", "RosterError", "RosterLimits",
-    "RosterRow", "country_name", "read_roster",
-]  # fmt: skip
 
 PROGRESS_ROWS = 1000
 # Columns whose merged cells belong to each row. A merged name or id belongs to one person.
@@ -60,7 +56,7 @@ class Roster:
 
 def country_name(country: str) -> str:
     """The English name of an ISO 3166 code; any other text as it is."""
-    return cells.country_names().get(country, country)
+    return COUNTRIES.get(country, country)
 
 
 def read_roster(

@@ -16,11 +16,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from badges.credential.keys import BadSignatureError, PrivateKey, PublicKey
 from badges.record import Count, Hash, Sequence, Signature, WireError, decode_record
-from badges.transparency.merkle import chain_next, chain_start
+from badges.transparency.chain import chain_next, chain_start
 from badges.wire.enrolment import Identity, open_identity
 from badges.wire.wire import HEAD_CONTEXT, GoneOuter, PlaceTotals
-from kiosk.config.settings import KioskIdentity
-from kiosk.journal.journal import Journal, Stored
+from kiosk.config.identity import KioskIdentity
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Stored
 
 SEAL_CONTEXT = b"hallkeeper/export/v1\x00"
 PAGE = 500
@@ -78,10 +79,10 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
 
     A stick is a way to the server like any other: all that is written counts as offered (rule 3).
     """
-    with journal.step() as step:
-        last = step.state.last_seq
-        step.mark_offered(last)
-        incarnation, accounts = step.state.incarnation, step.accounts()
+    with journal.transaction() as transaction:
+        last = transaction.state.last_seq
+        transaction.mark_offered(last)
+        incarnation, accounts = transaction.state.incarnation, transaction.accounts()
     places = [
         PlaceTotals(key.hall_id, a.granted, a.returned, a.free, override=key.override)
         for key, a in accounts.items()

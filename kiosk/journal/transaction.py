@@ -6,9 +6,10 @@ import msgspec
 
 from badges.admission.facts import Admitted, Direction, StayId
 from badges.credential.keys import PrivateKey
-from badges.places.pool import Account, PoolKey, enter_all, may_credit, may_trust
+from badges.places.account import Account, enter_all, may_credit, may_trust
+from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef, encode_record
-from badges.transparency.merkle import chain_next
+from badges.transparency.chain import chain_next
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal.schema import Connection
 from kiosk.journal.seal import Seal
@@ -24,8 +25,8 @@ from kiosk.journal.values import (
 )
 
 
-class Step:
-    """Made by `Journal.step`; of no use after it."""
+class JournalTransaction:
+    """Made by `Journal.transaction`; of no use after it."""
 
     def __init__(self, connection: Connection, key: PrivateKey, seal: Seal) -> None:
         self._connection = connection

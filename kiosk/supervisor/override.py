@@ -17,8 +17,10 @@ from badges.wire.wire import HolderName
 from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.door.answer import Answer, explain_in, make_answer
 from kiosk.door.facts import Known, least_free
-from kiosk.journal.journal import Draft, Journal, OuterDraft, Step
-from kiosk.replica.door_context import Venue
+from kiosk.journal.journal import Journal
+from kiosk.journal.transaction import JournalTransaction
+from kiosk.journal.values import Draft, OuterDraft
+from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.texts import SupervisorError, annul_words, override_words
 from kiosk.sync.link import Skew
@@ -48,7 +50,7 @@ class Word:
     note: str
 
 
-class Overruling:
+class OverrideHandler:
     """Of one door. May be called from several threads."""
 
     def __init__(
@@ -68,31 +70,31 @@ class Overruling:
 
     def override(self, denied: Answer, word: Word, *, at: int) -> Answer:
         """Admit whom `denied` refused. Raises SupervisorError, NotReadyError or JournalError."""
-        venue, badge = self._venue(), denied.badge
+        context, badge = self._context(), denied.badge
         if badge is None:
             raise SupervisorError("not_overridable")
-        admitted = self._enter(venue, badge, word, at)
-        if admitted is None and self._wait_for_places(venue):
-            admitted = self._enter(venue, badge, word, at)
+        admitted = self._enter(context, badge, word, at)
+        if admitted is None and self._wait_for_places(context):
+            admitted = self._enter(context, badge, word, at)
         if admitted is None:
             raise SupervisorError("no_place")
         decision, seq, free = admitted
         scan = Scan(badge, Direction.ENTRY, at)
         answer = make_answer(
-            scan, decision, venue, seq=seq, free=free, holder=denied.holder, by=word.name
+            scan, decision, context, seq=seq, free=free, holder=denied.holder, by=word.name
         )
         words = each(
             lambda lang: override_words(
-                lang, explain_in(lang, scan, decision, venue), answer.tone, word.name, word.note
+                lang, explain_in(lang, scan, decision, context), answer.tone, word.name, word.note
             )
         )
         return replace(answer, act="override", explanation=words)
 
-    def _wait_for_places(self, venue: Venue) -> bool:
+    def _wait_for_places(self, context: DoorContext) -> bool:
         """Whether the server could be asked for those that lack, in any hall that an entry here
         enters. They have come by then, or do not come in time.
         """
-        lacking = [h for h in venue.halls if not self._journal.has_place(h, override=True)]
+        lacking = [h for h in context.halls if not self._journal.has_place(h, override=True)]
         if not all([self._ask_for_place(hall) for hall in lacking]):
             return False
         deadline = time.monotonic() + PLACE_WAIT_S
@@ -102,47 +104,52 @@ class Overruling:
         return True
 
     def _enter(
-        self, venue: Venue, badge: Credential, word: Word, at: int
+        self, context: DoorContext, badge: Credential, word: Word, at: int
     ) -> tuple[Decision, int, tuple[int, int]] | None:
         """The decision, its sequence and the places left, committed; None without a place in each
         hall. An ordinary one serves where there is one, whatever another hall has.
         """
         skew = self._skew()
-        with self._journal.step() as step:
-            beyond = {hall: _pool(step, hall) for hall in venue.halls}
+        with self._journal.transaction() as transaction:
+            beyond = {hall: _pool(transaction, hall) for hall in context.halls}
             if None in beyond.values():
                 return None
-            decision = Admitted(flags=self._flags(badge, venue, step))
-            outer = (hall.hall_id for hall in venue.outer)
-            record = step.append(
+            decision = Admitted(flags=self._flags(badge, context, transaction))
+            outer = (hall.hall_id for hall in context.outer)
+            record = transaction.append(
                 Draft(
                     direction=Direction.ENTRY,
-                    door=venue.door.door,
-                    hall=venue.hall.hall_id,
+                    door=context.door.door,
+                    hall=context.hall.hall_id,
                     scanned_at=at,
                     decision=decision,
                     badge=badge,
                     act="override",
                     by=word.user,
                     note=word.note,
-                    override_place=bool(beyond[venue.hall.hall_id]),
+                    override_place=bool(beyond[context.hall.hall_id]),
                     skew_ms=skew.ms if skew else None,
                     epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
                     outer=tuple(OuterDraft(h, override_place=bool(beyond[h])) for h in outer),
                 )
             )
-            return decision, record.seq, least_free(venue, step)
+            return decision, record.seq, least_free(context, transaction)
 
-    def _flags(self, badge: Credential, venue: Venue, step: Step) -> frozenset[Flag]:
+    def _flags(
+        self, badge: Credential, context: DoorContext, transaction: JournalTransaction
+    ) -> frozenset[Flag]:
         flags = set()
         if badge.issue <= self._replica.copied_issue(badge.serial):
             flags.add(Flag.LIKELY_COPY)
-        if self._known.presence(badge.serial, venue.hall.hall_id, step) is not None:
+        if self._known.presence(badge.serial, context.hall.hall_id, transaction) is not None:
             flags.add(Flag.PASSBACK)
-        for hall in venue.outer:
+        for hall in context.outer:
             watched = hall.anti_passback is not AntiPassback.OFF
-            if watched and self._known.presence(badge.serial, hall.hall_id, step) is not None:
+            if (
+                watched
+                and self._known.presence(badge.serial, hall.hall_id, transaction) is not None
+            ):
                 flags.add(Flag.PASSBACK)
         if badge.flags & CredentialFlag.ATTENTION:
             flags.add(Flag.ATTENTION)
@@ -161,19 +168,19 @@ class Overruling:
         """ "" where an admission here can be annulled, else the code of why not."""
         if abs(at - entry.scanned_at) > ANNUL_MS:
             return "too_late"
-        with self._journal.step() as step:
-            return "" if self._stands(entry, step) else "already_over"
+        with self._journal.transaction() as transaction:
+            return "" if self._stands(entry, transaction) else "already_over"
 
-    def _stands(self, entry: ScanRecord, step: Step) -> bool:
+    def _stands(self, entry: ScanRecord, transaction: JournalTransaction) -> bool:
         assert entry.serial is not None
-        return self._known.is_open(entry.seq, entry.serial, entry.hall, step)
+        return self._known.is_open(entry.seq, entry.serial, entry.hall, transaction)
 
     def annul(self, seq: int, word: Word, *, holder: HolderName | None, at: int) -> Answer:
         """Say that the last admission, `seq`, did not happen: its place is free again.
 
         Raises SupervisorError, NotReadyError or JournalError.
         """
-        venue, entry = self._venue(), self.last_entry()
+        context, entry = self._context(), self.last_entry()
         if entry is None:
             raise SupervisorError("nothing_to_annul")
         if entry.seq != seq:
@@ -184,10 +191,10 @@ class Overruling:
         badge, skew = _badge_of(entry), self._skew()
         stay = StayId(entry.kiosk, entry.generation, entry.seq)
         decision = Admitted(closes=stay)
-        with self._journal.step() as step:
-            if not self._stands(entry, step):
+        with self._journal.transaction() as transaction:
+            if not self._stands(entry, transaction):
                 raise SupervisorError("already_over")
-            record = step.append(
+            record = transaction.append(
                 Draft(
                     direction=Direction.EXIT,
                     door=entry.door,
@@ -204,28 +211,28 @@ class Overruling:
                     outer=tuple(OuterDraft(one.hall, closes=stay) for one in entry.outer_halls),
                 )
             )
-            free = least_free(venue, step)
-        return _annulled(venue, entry, badge, decision, record, free, word, holder)
+            free = least_free(context, transaction)
+        return _annulled(context, entry, badge, decision, record, free, word, holder)
 
-    def _venue(self) -> Venue:
-        venue = self._replica.venue
-        if venue is None:
+    def _context(self) -> DoorContext:
+        context = self._replica.context
+        if context is None:
             raise NotReadyError
-        return venue
+        return context
 
 
-def _pool(step: Step, hall: int) -> bool | None:
+def _pool(transaction: JournalTransaction, hall: int) -> bool | None:
     """Which place an override takes: False an ordinary one, True one beyond; None: there is none.
 
     Raises SupervisorError where this kiosk may admit nobody.
     """
-    if step.state.fenced:
+    if transaction.state.fenced:
         raise SupervisorError("kiosk_retired")
-    if step.state.resting:
+    if transaction.state.resting:
         raise SupervisorError("resting")
-    if step.account(hall).free > 0:
+    if transaction.account(hall).free > 0:
         return False
-    return True if step.account(hall, override=True).free > 0 else None
+    return True if transaction.account(hall, override=True).free > 0 else None
 
 
 def _badge_of(entry: ScanRecord) -> Credential:
@@ -242,7 +249,7 @@ def _badge_of(entry: ScanRecord) -> Credential:
 
 
 def _annulled(
-    venue: Venue,
+    context: DoorContext,
     entry: ScanRecord,
     badge: Credential,
     decision: Decision,
@@ -253,8 +260,8 @@ def _annulled(
 ) -> Answer:
     scan = Scan(badge, Direction.EXIT, record.scanned_at)
     answer = make_answer(
-        scan, decision, venue, seq=record.seq, free=free, holder=holder, by=word.name
+        scan, decision, context, seq=record.seq, free=free, holder=holder, by=word.name
     )
-    time = venue.local_time(entry.scanned_at)
+    time = context.local_time(entry.scanned_at)
     words = each(lambda lang: annul_words(lang, time, word.name, word.note))
     return replace(answer, act="annul", explanation=words)

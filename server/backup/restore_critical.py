@@ -4,7 +4,7 @@ kept.
 
 from typing import Any
 
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from server.backup import critical_state
 from server.storage import dialect
 from server.storage.connection import Connection

@@ -21,7 +21,7 @@ from msgspec import UNSET
 from badges.credential.keys import BadSignatureError
 from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, verify_order
-from badges.transparency.merkle import open_checkpoint
+from badges.transparency.checkpoint import open_checkpoint
 from badges.transparency.signed_note import NoteError
 from badges.wire import wire
 from server.backup import critical_state, restore

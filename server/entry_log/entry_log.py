@@ -11,7 +11,8 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from badges.credential.keys import PrivateKey
-from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from badges.transparency.merkle import Tree, leaf_hash
 from server.entry_log.act_names import Act
 from server.storage import dialect
 from server.storage.connection import Connection

@@ -15,7 +15,7 @@ import msgspec
 from badges.credential.keys import BadSignatureError, PublicKey
 from badges.places.pool import KioskKey
 from badges.record import KioskId
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from badges.wire import wire
 from badges.wire.enrolment import (
     TOKEN_BYTES,

@@ -14,7 +14,7 @@ from msgspec import UnsetType
 from badges.admission.facts import Calendar
 from badges.credential.keys import BadSignatureError, PublicKey
 from badges.record import WireError, decode_record
-from badges.transparency.merkle import chain_next
+from badges.transparency.chain import chain_next
 from badges.wire import wire
 from server.kiosks.contact import ForkError, Sender
 from server.ledger import outages

@@ -6,7 +6,8 @@ Each takes effect at every door that hears of it; `unconfirmed` names those that
 
 from dataclasses import dataclass
 
-from badges.places.pool import KioskKey, PlacesError, PoolKey
+from badges.places.account import PlacesError
+from badges.places.pool import KioskKey, PoolKey
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act

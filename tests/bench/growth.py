@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from badges.credential.keys import PrivateKey
-from badges.transparency.merkle import open_checkpoint
+from badges.transparency.checkpoint import open_checkpoint
 from server.entry_log.entry_log import Log
 from server.feed import changes
 from tests.bench.load.ledger_site import LedgerSite

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from badges.places.pool import KioskKey, Order, Pool
+from badges.places.account import Order
+from badges.places.pool import KioskKey, Pool
 from tests.simulator.messages import (
     COPIED,
     ENDED,

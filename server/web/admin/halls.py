@@ -11,7 +11,8 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
-from badges.places.pool import PlacesError, PoolKey
+from badges.places.account import PlacesError
+from badges.places.pool import PoolKey
 from server.ledger import entries
 from server.occupancy import figures, hall_control, pools
 from server.staff import users

@@ -7,7 +7,8 @@ import pytest
 from badges.admission import Admitted, Denied, Direction, Facts, Flag, Reason, Scan, decide
 from badges.admission.facts import AntiPassback, Hall, Outer, StayId
 from badges.admission.phrases import explain
-from badges.places.pool import Account, NoPlaceError, Pool, PoolKey, enter_all
+from badges.places.account import Account, NoPlaceError, enter_all
+from badges.places.pool import Pool, PoolKey
 from badges.record import (
     OuterHall,
     ScanRecord,
@@ -16,6 +17,7 @@ from badges.record import (
     decode_record,
     encode_record,
 )
+from kiosk.texts import catalogue
 from tests.badges.admission.test_decide import BADGE, FACTS, HALL, INSIDE, NOON, enter
 
 EXPO = Hall(hall_id=4, name="Expo")
@@ -92,6 +94,7 @@ def test_the_hall_that_is_the_reason_is_named(denied: Denied, english: str, chin
             denied,
             Direction.ENTRY,
             language=language,
+            words=catalogue.ANSWERS.get(language),
             time_zone="UTC",
             at=NOON,
             categories={},

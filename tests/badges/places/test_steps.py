@@ -5,17 +5,8 @@ from dataclasses import replace
 import pytest
 
 from badges.admission.facts import StayId
-from badges.places.pool import (
-    Account,
-    Held,
-    NoPlaceError,
-    Order,
-    PlacesError,
-    Pool,
-    PoolKey,
-    may_credit,
-    within_limit,
-)
+from badges.places.account import Account, NoPlaceError, Order, PlacesError, may_credit
+from badges.places.pool import Held, Pool, PoolKey, within_limit
 
 A, B = ("door-a", 1), ("door-b", 1)
 FULL = Account(granted=9, returned=1, entries=5, credited=2, incarnation=3, trusted=1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from badges.credential.keys import PrivateKey, PublicKey
 from badges.transparency import signed_note
-from badges.transparency.merkle import (
+from badges.transparency.checkpoint import (
     Checkpoint,
     cosign,
     open_checkpoint,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from badges.admission.facts import Calendar
 from badges.places.pool import PoolKey
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from badges.wire import wire
 from server.feed import changes
 from server.kiosks import contact

@@ -21,7 +21,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 OUT = ROOT / "build" / "bench"
 BADGES = (
     "badges/places/pool.py", "badges/admission/decide.py", "badges/credential/credential.py",
-    "badges/transparency/merkle.py",
+    "badges/transparency/merkle.py", "badges/transparency/checkpoint.py",
+    "badges/transparency/chain.py", "badges/places/account.py",
 )  # fmt: skip
 KIOSK = (
     "kiosk/door/admit.py", "kiosk/door/facts.py", "kiosk/door/repeats.py",

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.camera.camera import CameraError, Source, Wish, parse_source, to_gray
+from kiosk.camera.controls import Wish
 from kiosk.camera.preview import preview_jpeg
-from kiosk.camera.sources import Kind, Stamps, open_capture, video_frames
-from kiosk.pictures import missing_opencv
+from kiosk.camera.sources import Kind, Source, Stamps, open_capture, parse_source, video_frames
+from kiosk.pictures import CameraError, missing_opencv, to_gray
 from tests.kiosk.camera.webcams import plug_in
 from tests.kiosk.support.pictures import plain, write_photos, write_video
 
@@ -140,8 +140,8 @@ def test_everything_loads_and_says_what_is_missing_without_opencv() -> None:
     program = (
         "import sys; sys.modules['cv2'] = None\n"
         "import kiosk.cli.read, kiosk.camera.camera, kiosk.camera_preview\n"
-        "try: kiosk.camera.camera.Camera(kiosk.camera.camera.parse_source('0'))\n"
-        "except kiosk.camera.camera.CameraError as error: sys.exit(str(error))\n"
+        "try: kiosk.camera.camera.Camera(kiosk.camera.sources.parse_source('0'))\n"
+        "except kiosk.pictures.CameraError as error: sys.exit(str(error))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 1

@@ -8,12 +8,14 @@ import pytest
 
 from badges.admission import Direction, Flag
 from badges.admission.facts import Admitted, StayId
-from badges.places.pool import NoPlaceError, Order, PoolKey
+from badges.places.account import NoPlaceError, Order
+from badges.places.pool import PoolKey
 from badges.record import OuterHall
 from badges.wire import wire
 from kiosk.journal import schema
-from kiosk.journal.journal import Draft, Journal, OuterDraft
-from kiosk.supervisor.override import Overruling, Word
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft, OuterDraft
+from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -90,7 +92,7 @@ def test_a_journal_commits_both_or_neither(door: Door) -> None:
         badge=credential(SERIAL),
         outer=(OuterDraft(AROUND),),
     )
-    with pytest.raises(NoPlaceError), door.journal.step() as step:
+    with pytest.raises(NoPlaceError), door.journal.transaction() as step:
         step.append(draft)
     assert free(door) == (5, 0)
     assert door.journal.state().last_seq == 0
@@ -206,16 +208,16 @@ def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: Door) -> Non
     denied = door.present(badge(SERIAL))
     assert reason(denied) == "likely_copy"
     word = Word("7", "Petra", "known to her")
-    answer = Overruling(door.journal, door.replica).override(denied, word, at=NOON)
+    answer = OverrideHandler(door.journal, door.replica).override(denied, word, at=NOON)
     assert Flag.LIKELY_COPY in answer.decision.flags
     assert free(door) == (4, 4)
 
 
 def test_a_restart_keeps_what_the_door_leads_into(door: Door) -> None:
     door.restart()
-    assert door.replica.venue is not None
-    assert door.replica.venue.halls == (HALL, AROUND)
-    assert door.replica.venue.outer_names == {AROUND: NAMES}
+    assert door.replica.context is not None
+    assert door.replica.context.halls == (HALL, AROUND)
+    assert door.replica.context.outer_names == {AROUND: NAMES}
 
 
 def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
@@ -238,7 +240,7 @@ def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
     old.commit()
     old.close()
     with Journal(path, KIOSK, GENERATION, KIOSK_KEY, check=False) as journal:
-        with journal.step() as step:
+        with journal.transaction() as step:
             assert [one.stay.seq for one in step.own_stays(SERIAL, HALL)] == [1]
             assert step.own_stays(SERIAL, AROUND) == []
             named = StayId("south-1", 1, 4)

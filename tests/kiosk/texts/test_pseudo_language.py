@@ -18,7 +18,7 @@ from badges.admission.facts import Decision
 from badges.admission.phrases import Explanation, explain
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import DARK, TWO_BADGES, UNREADABLE
-from kiosk.journal.journal import ForkError, OldServerError
+from kiosk.journal.errors import ForkError, OldServerError
 from kiosk.relay.relay import Relay, RelayError, call, switch
 from kiosk.relay.serial_port import SerialPort
 from kiosk.run import Kiosk
@@ -33,7 +33,7 @@ from kiosk.supervisor.texts import (
     annul_words,
     override_words,
 )
-from kiosk.sync.errors import AILING, REFUSED, TransportError
+from kiosk.sync.transport import AILING, REFUSED, TransportError
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message, System
 from tests.kiosk.screen.test_supervisor_pages import Page
@@ -85,6 +85,7 @@ def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
         decision,
         direction,
         language=LANGUAGE,
+        words=catalogue.ANSWERS.get(LANGUAGE),
         time_zone="UTC",
         at=0,
         categories={n: f"⟦category {n}⟧" for n in (1, 2, 3, 4)},
@@ -238,7 +239,7 @@ def test_a_kiosk_without_facts_and_with_a_full_disk(
 
 
 def fail_on_a_full_disk(admitter: Any, *_: object, **__: object) -> None:
-    with admitter._journal.step():
+    with admitter._journal.transaction():
         raise sqlite3.OperationalError("database or disk is full")
 
 

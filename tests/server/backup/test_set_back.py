@@ -15,7 +15,7 @@ from msgspec import UNSET
 from badges.credential.keys import PrivateKey
 from badges.places.pool import PoolKey
 from badges.record import StayRef
-from badges.transparency.merkle import Checkpoint, sign_checkpoint
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
 from badges.wire import wire
 from kiosk.sync.transport import TransportError
 from server.backup import set_back

@@ -2,7 +2,8 @@
 
 import pytest
 
-from badges.places.pool import PlacesError, PoolKey
+from badges.places.account import PlacesError
+from badges.places.pool import PoolKey
 from server.kiosks import registry
 from server.occupancy import hall_control, pools, stays
 from server.storage.database import Database

@@ -15,7 +15,8 @@ from flask import Flask
 
 from badges.credential.credential import Credential, issue_credential
 from badges.credential.keys import PrivateKey
-from badges.places.pool import Account, PoolKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from badges.wire import wire
 from badges.wire.enrolment import proof
 from kiosk.door.admit import Admitter

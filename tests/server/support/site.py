@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from badges.admission.facts import Calendar
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from server.kiosks import contact
 from server.ledger import ingest
 from server.occupancy import pools

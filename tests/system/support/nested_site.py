@@ -20,7 +20,7 @@ from kiosk.door.admit import Admitter
 from kiosk.door.answer import Answer
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
-from kiosk.supervisor.override import Overruling, Word
+from kiosk.supervisor.override import OverrideHandler, Word
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
 from kiosk.sync.transport import TransportError
@@ -168,7 +168,7 @@ class NestedDoor:
             skew=lambda: Skew(0),
             is_offline=lambda: not self.up,
         )
-        self.overruling = Overruling(
+        self.override_handler = OverrideHandler(
             self.journal, self.replica, ask_for_place=self._ask_override, skew=lambda: Skew(0)
         )
 
@@ -199,7 +199,7 @@ class NestedDoor:
             return
         while self.sync.exchange():
             pass
-        self.feed._snapshot_wanted |= self.replica.venue is None
+        self.feed._snapshot_wanted |= self.replica.context is None
         self.feed.follow()
         if self.feed._snapshot_wanted:
             self.feed.follow()
