@@ -24,7 +24,9 @@ from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
 from kiosk.door.facts import least_free, least_left
-from kiosk.journal.journal import Journal, JournalError, State
+from kiosk.journal.errors import JournalError
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import State
 from kiosk.relay.relay import make_relay
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
@@ -329,8 +331,8 @@ class Kiosk:
         )
 
     def _door_status(self, context: DoorContext) -> DoorStatus:
-        with self.journal.step() as step:
-            free, hall = least_free(context, step)
+        with self.journal.transaction() as transaction:
+            free, hall = least_free(context, transaction)
         left, left_hall, left_at = least_left(context, self.link.state.left)
         return DoorStatus(
             hall_names=context.hall_names,

@@ -192,7 +192,9 @@ def sheet(
     keys = _secret_keys(keys_path)
     try:
         from badges.printing import card, offline_sheet
-        from badges.roster.reader import RosterAnswers, RosterError, RosterLimits, read_roster
+        from badges.roster.problems import RosterError
+        from badges.roster.reader import read_roster
+        from badges.roster.table import RosterAnswers, RosterLimits
     except ImportError:
         raise InputError(_DRAWING) from None
     try:

@@ -4,8 +4,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from badges.printing import fonts
-from badges.roster.problems import shown
-from badges.roster.reader import Finding, RosterRow, country_name
+from badges.roster.problems import Finding, shown
+from badges.roster.reader import RosterRow, country_name
 
 _JOINERS = "\u200c\u200d"
 

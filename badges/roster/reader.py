@@ -19,11 +19,6 @@ from badges.roster.same_name import name_key
 from badges.roster.table import Line, RosterAnswers, RosterLimits
 from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
 
-__all__ = [
-    "COLUMNS", "Finding", "Problem", "Roster", "RosterAnswers", "RosterError", "RosterLimits",
-    "RosterRow", "country_name", "read_roster",
-]  # fmt: skip
-
 PROGRESS_ROWS = 1000
 # Columns whose merged cells belong to each row. A merged name or id belongs to one person.
 _FILLED_DOWN = frozenset(COLUMNS) - {"external_id", "given_name", "family_name", "name", "status"}

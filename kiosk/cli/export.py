@@ -20,7 +20,8 @@ from badges.transparency.chain import chain_next, chain_start
 from badges.wire.enrolment import Identity, open_identity
 from badges.wire.wire import HEAD_CONTEXT, GoneOuter, PlaceTotals
 from kiosk.config.identity import KioskIdentity
-from kiosk.journal.journal import Journal, Stored
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Stored
 
 SEAL_CONTEXT = b"hallkeeper/export/v1\x00"
 PAGE = 500
@@ -79,10 +80,10 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
     A stick is a way to the server like any other, so all that is written counts as offered
     (docs/design/places.md, rule 3).
     """
-    with journal.step() as step:
-        last = step.state.last_seq
-        step.mark_offered(last)
-        incarnation, accounts = step.state.incarnation, step.accounts()
+    with journal.transaction() as transaction:
+        last = transaction.state.last_seq
+        transaction.mark_offered(last)
+        incarnation, accounts = transaction.state.incarnation, transaction.accounts()
     places = [
         PlaceTotals(key.hall_id, a.granted, a.returned, a.free, override=key.override)
         for key, a in accounts.items()

@@ -28,7 +28,8 @@ from kiosk.config.disk import write_trouble
 from kiosk.config.files import JOURNAL_FILE, TRANSLATIONS, ConfigError
 from kiosk.config.identity import load_identity, load_key
 from kiosk.eye import Eye
-from kiosk.journal.journal import Journal, JournalError
+from kiosk.journal.errors import JournalError
+from kiosk.journal.journal import Journal
 from kiosk.pictures import CameraError
 from kiosk.run import Kiosk, Told
 from kiosk.screen import ScreenError, create_screen, serve_screen

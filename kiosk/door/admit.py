@@ -27,7 +27,8 @@ from kiosk.door.answer import Answer, make_answer
 from kiosk.door.direction import own_direction
 from kiosk.door.facts import Known, credential_of, least_free
 from kiosk.door.repeats import Repeats
-from kiosk.journal.journal import Draft, Journal, OuterDraft
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft, OuterDraft
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 from kiosk.sync.link import Skew, steady
@@ -173,12 +174,14 @@ class Admitter:
         `before` is what was known of the clock when the badge was seen.
         """
         skew = steady(before, self._skew())
-        with self._journal.step() as step:
-            facts = self._known.facts(scan, context, step, by_name=named is not None)
+        with self._journal.transaction() as transaction:
+            facts = self._known.facts(scan, context, transaction, by_name=named is not None)
             decision = decide(scan, facts)
             full = isinstance(decision, Denied) and decision.reason is Reason.HALL_FULL
             if full and not last:
-                lacking = tuple(hall for hall in context.halls if step.account(hall).free < 1)
+                lacking = tuple(
+                    hall for hall in context.halls if transaction.account(hall).free < 1
+                )
                 if all([self._ask_for_place(hall) for hall in lacking]):
                     return lacking
             if named is not None and isinstance(decision, Admitted):
@@ -200,9 +203,9 @@ class Admitter:
             else:
                 outer = tuple(OuterDraft(around.hall.hall_id) for around in facts.outer)
                 draft = replace(draft, outer=outer)
-            self._repeats.note_clock(step)
-            seq = step.append(draft).seq
-            free = least_free(context, step)
+            self._repeats.note_clock(transaction)
+            seq = transaction.append(draft).seq
+            free = least_free(context, transaction)
         if draft.badge is not None:
             self._repeats.forget(draft.badge.serial)
         return make_answer(
@@ -243,11 +246,13 @@ class Admitter:
         record = self._repeats.find(scan, badge) if badge else None
         if record is None or badge is None:
             return None
-        with self._journal.step() as step:
-            free = least_free(context, step)
+        with self._journal.transaction() as transaction:
+            free = least_free(context, transaction)
             entry = scan.direction is Direction.ENTRY
-            stands = not entry or self._known.is_open(record.seq, badge.serial, record.hall, step)
-            stands = stands and step.repeat(record.seq)
+            stands = not entry or self._known.is_open(
+                record.seq, badge.serial, record.hall, transaction
+            )
+            stands = stands and transaction.repeat(record.seq)
         if not stands:
             return None
         closes = record.closes

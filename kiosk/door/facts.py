@@ -9,18 +9,25 @@ from dataclasses import replace
 from badges.admission import Facts, Scan
 from badges.admission.facts import Direction, Holder, Outer, Presence, StayId
 from badges.credential.credential import Credential
-from kiosk.journal.journal import Step
+from kiosk.journal.transaction import JournalTransaction
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 
 
 class Known:
-    """Of one kiosk: its journal's step first, what the server told second."""
+    """Of one kiosk: its journal's transaction first, what the server told second."""
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
 
-    def facts(self, scan: Scan, context: DoorContext, step: Step, *, by_name: bool) -> Facts:
+    def facts(
+        self,
+        scan: Scan,
+        context: DoorContext,
+        transaction: JournalTransaction,
+        *,
+        by_name: bool,
+    ) -> Facts:
         """`by_name`: the server gave the badge's fields, and no key signed them."""
         badge = credential_of(scan)
         serial = None if badge is None else badge.serial
@@ -28,37 +35,37 @@ class Known:
             calendar=context.calendar,
             hall=context.hall,
             sessions=context.sessions_at(scan.scanned_at),
-            free_places=step.account(context.hall.hall_id).free,
-            kiosk_retired=step.state.fenced,
-            door_resting=step.state.resting,
+            free_places=transaction.account(context.hall.hall_id).free,
+            kiosk_retired=transaction.state.fenced,
+            door_resting=transaction.state.resting,
             facts_age_ms=self._replica.age_ms(),
         )
         here, leaving = None, scan.direction is Direction.EXIT
         if serial is not None:
-            here = self.presence(serial, context.hall.hall_id, step, leaving=leaving)
+            here = self.presence(serial, context.hall.hall_id, transaction, leaving=leaving)
         if context.outer:
             like = None if here is None else here.stay
             outer = []
             for hall in context.outer:
                 there = None
                 if serial is not None:
-                    there = self.presence(serial, hall.hall_id, step, like, leaving=leaving)
-                outer.append(Outer(hall, there, step.account(hall.hall_id).free))
+                    there = self.presence(serial, hall.hall_id, transaction, like, leaving=leaving)
+                outer.append(Outer(hall, there, transaction.account(hall.hall_id).free))
             facts = replace(facts, outer=tuple(outer))
         if badge is None:
             return facts
         return replace(
             facts,
-            holder=self.holder(badge.serial, context, step),
+            holder=self.holder(badge.serial, context, transaction),
             presence=here,
             key_expired=not by_name and context.key_expired(badge.key_id, scan.scanned_at),
         )
 
-    def holder(self, serial: int, context: DoorContext, step: Step) -> Holder:
+    def holder(self, serial: int, context: DoorContext, transaction: JournalTransaction) -> Holder:
         highest, revoked = self._replica.holder(serial)
         return Holder(
             revoked=revoked,
-            highest_issue=max(highest, step.seen_issue(serial)),
+            highest_issue=max(highest, transaction.seen_issue(serial)),
             copied_issue=self._replica.copied_issue(serial),
             invited_to=context.invited.get(serial, frozenset()),
             refused_from=context.refused.get(serial, frozenset()),
@@ -68,7 +75,7 @@ class Known:
         self,
         serial: int,
         hall: int,
-        step: Step,
+        transaction: JournalTransaction,
         like: StayId | None = None,
         *,
         leaving: bool = False,
@@ -82,20 +89,20 @@ class Known:
         badge somebody was still here, or came back without a scan.
         """
         first, moved = None, (False, True) if leaving else (False,)
-        for presence in self._presences(serial, hall, step, moved=moved):
+        for presence in self._presences(serial, hall, transaction, moved=moved):
             if like is None or presence.stay == like:
                 return presence
             first = first or presence
         return first
 
     def _presences(
-        self, serial: int, hall: int, step: Step, *, moved: Iterable[bool]
+        self, serial: int, hall: int, transaction: JournalTransaction, *, moved: Iterable[bool]
     ) -> Iterator[Presence]:
         """The stays that are not over. `moved` says in which order come those whose holder was seen
         at another hall since (True), and the others (False).
         """
         for elsewhere in moved:
-            for own in step.own_stays(serial, hall):
+            for own in transaction.own_stays(serial, hall):
                 seq = own.stay.seq
                 ended = self._replica.is_ended(seq, hall)
                 if not ended and self._replica.has_moved(seq, hall) is elsewhere:
@@ -103,19 +110,20 @@ class Known:
                         own.stay, since=own.since, door=str(own.door), override=own.override
                     )
             for presence in self._replica.stays(serial, hall, moved=elsewhere):
-                if not step.is_named(presence.stay, hall):
+                if not transaction.is_named(presence.stay, hall):
                     yield presence
 
-    def is_open(self, seq: int, serial: int, hall: int, step: Step) -> bool:
+    def is_open(self, seq: int, serial: int, hall: int, transaction: JournalTransaction) -> bool:
         """Whether the stay that entry `seq` here began has its place, wherever its holder is."""
-        open_here = {own.stay.seq for own in step.own_stays(serial, hall)}
+        open_here = {own.stay.seq for own in transaction.own_stays(serial, hall)}
         return seq in open_here and not self._replica.is_ended(seq, hall)
 
 
-def least_free(context: DoorContext, step: Step) -> tuple[int, int]:
+def least_free(context: DoorContext, transaction: JournalTransaction) -> tuple[int, int]:
     """The fewest places that this door has in a hall that an entry here enters, and that hall."""
     return min(
-        ((step.account(hall).free, hall) for hall in context.halls), key=lambda found: found[0]
+        ((transaction.account(hall).free, hall) for hall in context.halls),
+        key=lambda found: found[0],
     )
 
 

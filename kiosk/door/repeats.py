@@ -12,7 +12,8 @@ from pathlib import Path
 from badges.admission import Scan
 from badges.credential.credential import Credential
 from badges.record import ScanRecord
-from kiosk.journal.journal import Journal, Step
+from kiosk.journal.journal import Journal
+from kiosk.journal.transaction import JournalTransaction
 
 REPEAT_MS = 10_000
 REPEAT_RECORDS = 64  # of the newest, in which a repeated presentation is looked for
@@ -46,8 +47,8 @@ class Repeats:
         self._started_at = monotonic()
         self._ahead_ms = clock() - monotonic()
         self._records: dict[int, ScanRecord] = {}
-        with journal.step() as step:
-            since = self._sure_since(step)
+        with journal.transaction() as transaction:
+            since = self._sure_since(transaction)
         if since is None:
             return
         for record in reversed(journal.newest(REPEAT_RECORDS)):
@@ -59,13 +60,13 @@ class Repeats:
             if record.serial is not None:
                 self._records[record.serial] = record
 
-    def _sure_since(self, step: Step) -> int | None:
+    def _sure_since(self, transaction: JournalTransaction) -> int | None:
         """Of scans after which sequence the age is known; None: of none.
 
         After a start of the machine nobody can tell how long it was off: by less than it is on now,
         no scan is younger.
         """
-        known = step.clock()
+        known = transaction.clock()
         if known is None:
             return None
         boot, ahead_ms, since = known
@@ -73,15 +74,15 @@ class Repeats:
             return since if abs(self._ahead_ms - ahead_ms) <= SET_MS else None
         return since if self._started_at <= REPEAT_MS else None
 
-    def note_clock(self, step: Step) -> None:
+    def note_clock(self, transaction: JournalTransaction) -> None:
         """Beside each scan: how the clock stands, where it was set since the last."""
         ahead_ms = self._clock() - self._monotonic()
-        known = step.clock()
+        known = transaction.clock()
         if known is None or known[0] != self._boot or abs(known[1] - ahead_ms) > SET_MS:
-            step.keep_clock(self._boot, ahead_ms)
+            transaction.keep_clock(self._boot, ahead_ms)
 
     def find(self, scan: Scan, badge: Credential) -> ScanRecord | None:
-        """The record whose answer this presentation may get again; tell `Step.repeat` then."""
+        """The record whose answer this presentation may get again; tell `JournalTransaction.repeat` then."""
         if not self._records:
             return None
         since_start = self._monotonic() - self._started_at

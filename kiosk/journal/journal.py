@@ -21,38 +21,16 @@ from badges.record import ScanRecord, decode_record
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal import schema
 from kiosk.journal.check import Owner
-from kiosk.journal.checkpoints import Evidence, Witness, Witnessed
+from kiosk.journal.checkpoints import Witness
 from kiosk.journal.errors import (
     ForkError,
-    JournalDamagedError,
-    JournalError,
-    JournalMissingError,
     OldServerError,
 )
 from kiosk.journal.file import JournalFile
 from kiosk.journal.orders import obey
 from kiosk.journal.seal import sealer
-from kiosk.journal.transaction import Step
-from kiosk.journal.values import Draft, Effect, Offer, OuterDraft, OwnStay, State, Stored, head_at
-
-__all__ = [
-    "Draft",
-    "Effect",
-    "Evidence",
-    "ForkError",
-    "Journal",
-    "JournalDamagedError",
-    "JournalError",
-    "JournalMissingError",
-    "Offer",
-    "OldServerError",
-    "OuterDraft",
-    "OwnStay",
-    "State",
-    "Step",
-    "Stored",
-    "Witnessed",
-]
+from kiosk.journal.transaction import JournalTransaction
+from kiosk.journal.values import Effect, Offer, State, Stored, head_at
 
 COUNTERS_RESERVED = 100  # request counters that one commit makes durable
 MARK_S = 30.0  # how often a mark alone is worth a commit
@@ -105,19 +83,19 @@ class Journal:
         self._file.close()
 
     @contextmanager
-    def step(self) -> Iterator[Step]:
+    def transaction(self) -> Iterator[JournalTransaction]:
         """A transaction: what was done in it is on disk on return. Raises JournalError."""
         with self._file.transaction() as connection:
-            yield Step(connection, self._key, self._file.seal)
+            yield JournalTransaction(connection, self._key, self._file.seal)
 
     def state(self) -> State:
-        with self.step() as step:
-            return step.state
+        with self.transaction() as transaction:
+            return transaction.state
 
     def accounts(self) -> dict[PoolKey, Account]:
         """This kiosk's account with each pool that it ever had places of."""
-        with self.step() as step:
-            return step.accounts()
+        with self.transaction() as transaction:
+            return transaction.accounts()
 
     def offer(self, limit: int, first: int | None = None) -> Offer:
         """The next batch: up to `limit` records from sequence `first` on, by default those that
@@ -127,17 +105,21 @@ class Journal:
         (docs/design/places.md, rule 3).
         """
         with self._file.transaction() as connection:
-            step = Step(connection, self._key, self._file.seal)
-            first = first or step.state.acked + 1
-            last = min(step.state.last_seq, first + limit - 1)
-            step.mark_offered(last)
+            transaction = JournalTransaction(connection, self._key, self._file.seal)
+            first = first or transaction.state.acked + 1
+            last = min(transaction.state.last_seq, first + limit - 1)
+            transaction.mark_offered(last)
             rows = connection.execute(
                 "SELECT record FROM scan WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
             ).fetchall()
             gone, gone_outer = _gone(connection, first, last)
-            head = head_at(connection, step.state, last)
-            state, accounts, grants = step.state, step.accounts(), step.grants()
-            mark = step.mark()
+            head = head_at(connection, transaction.state, last)
+            state, accounts, grants = (
+                transaction.state,
+                transaction.accounts(),
+                transaction.grants(),
+            )
+            mark = transaction.mark()
         return Offer(
             first_seq=first,
             records=[row[0] for row in rows],
@@ -175,18 +157,20 @@ class Journal:
         `mark` is the server's word of how far it has come; it is kept where this commit writes
         anyway, and now and then. Raises ForkError or OldServerError, with nothing changed.
         """
-        with self.step() as step:
-            if incarnation < step.state.incarnation:
-                raise OldServerError(incarnation, step.state.incarnation)
-            if seq > step.state.offered:
-                raise ForkError(seq, step.state.offered)
-            before = step.state
-            step.mark_acked(seq)
-            effect = obey(step, orders, incarnation, self._owner)
-            if mark is not None and self._is_due(step.state != before or effect.gained):
-                step.keep_mark(mark)
+        with self.transaction() as transaction:
+            if incarnation < transaction.state.incarnation:
+                raise OldServerError(incarnation, transaction.state.incarnation)
+            if seq > transaction.state.offered:
+                raise ForkError(seq, transaction.state.offered)
+            before = transaction.state
+            transaction.mark_acked(seq)
+            effect = obey(transaction, orders, incarnation, self._owner)
+            if mark is not None and self._is_due(transaction.state != before or effect.gained):
+                transaction.keep_mark(mark)
             if fenced:
-                effect = replace(effect, gained=False, returned=step.fence() or effect.returned)
+                effect = replace(
+                    effect, gained=False, returned=transaction.fence() or effect.returned
+                )
         return self._tell(effect)
 
     def _is_due(self, writes: bool) -> bool:
@@ -199,26 +183,26 @@ class Journal:
 
     def obey(self, orders: Sequence[tuple[PoolKey, Order]]) -> Effect:
         """Take what is granted and give back what is recalled, hall by hall."""
-        with self.step() as step:
+        with self.transaction() as transaction:
             newest = max((order.incarnation for _, order in orders), default=0)
-            effect = obey(step, orders, newest, self._owner)
+            effect = obey(transaction, orders, newest, self._owner)
         return self._tell(effect)
 
     def fence(self) -> Effect:
         """Admit nobody any more, and give every free place back."""
-        with self.step() as step:
-            effect = Effect(returned=step.fence())
+        with self.transaction() as transaction:
+            effect = Effect(returned=transaction.fence())
         return effect
 
     def rest(self) -> Effect:
         """Admit nobody until `resume`: the shift has ended. Free places go back."""
-        with self.step() as step:
-            return Effect(returned=step.rest())
+        with self.transaction() as transaction:
+            return Effect(returned=transaction.rest())
 
     def resume(self) -> None:
         """The door is in use again; places come with the next order."""
-        with self.step() as step:
-            step.resume()
+        with self.transaction() as transaction:
+            transaction.resume()
 
     def no_place(self, hall: int) -> None:
         """The server says that no place can come now: nobody need wait for one."""
@@ -249,9 +233,9 @@ class Journal:
 
     def has_place(self, hall: int, *, override: bool = False) -> bool:
         """Whether there is a free place; with `override`, one beyond the capacity serves too."""
-        with self.step() as step:
+        with self.transaction() as transaction:
             pools = (False, True) if override else (False,)
-            return any(step.account(hall, override=pool).free > 0 for pool in pools)
+            return any(transaction.account(hall, override=pool).free > 0 for pool in pools)
 
     def _tell(self, effect: Effect) -> Effect:
         if effect.gained:
@@ -267,9 +251,9 @@ class Journal:
         """
         with self._counter_lock:
             if self._counter == self._counter_end or self._counter < above:
-                with self.step() as step:
+                with self.transaction() as transaction:
                     at_least = max(above, time.time_ns() // 1_000_000)
-                    self._counter_end = step.reserve_counters(COUNTERS_RESERVED, at_least)
+                    self._counter_end = transaction.reserve_counters(COUNTERS_RESERVED, at_least)
                     self._counter = self._counter_end - COUNTERS_RESERVED
             self._counter += 1
             return self._counter

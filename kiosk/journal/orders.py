@@ -8,14 +8,17 @@ from badges.places.account import Account, Order
 from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
 from kiosk.journal.check import Owner
-from kiosk.journal.transaction import Step
+from kiosk.journal.transaction import JournalTransaction
 from kiosk.journal.values import Effect, SignedGrant
 
 log = logging.getLogger(__name__)
 
 
 def obey(
-    step: Step, orders: Sequence[tuple[PoolKey, Order]], incarnation: int, owner: Owner
+    transaction: JournalTransaction,
+    orders: Sequence[tuple[PoolKey, Order]],
+    incarnation: int,
+    owner: Owner,
 ) -> Effect:
     """Take orders. Those of an earlier incarnation are dropped by the account
     (docs/design/places.md, rule 8).
@@ -23,24 +26,24 @@ def obey(
     A fenced kiosk takes none: what still comes under its name is its successor's. An order whose
     signature is not the server's is dropped.
     """
-    restored = 0 < step.state.incarnation < incarnation
-    step.raise_incarnation(incarnation)
-    if step.state.fenced:
+    restored = 0 < transaction.state.incarnation < incarnation
+    transaction.raise_incarnation(incarnation)
+    if transaction.state.fenced:
         return Effect(restored=restored)
     gained = returned = False
-    known = step.accounts()
+    known = transaction.accounts()
     for key, order in orders:
-        before = step.account(key.hall_id, override=key.override)
+        before = transaction.account(key.hall_id, override=key.override)
         after = before.obey(order)
-        kept = step.grant(key.hall_id, override=key.override)
+        kept = transaction.grant(key.hall_id, override=key.override)
         try:
             grant = _grant(key, order, after, kept, owner)
         except BadSignatureError:
             log.error("an order of places was dropped: the server has not signed it")
             continue
         if key not in known or after != before or grant != kept:
-            step.put_account(key.hall_id, after, override=key.override, grant=grant)
-            after = step.account(key.hall_id, override=key.override)
+            transaction.put_account(key.hall_id, after, override=key.override, grant=grant)
+            after = transaction.account(key.hall_id, override=key.override)
         gained |= after.free > before.free
         returned |= after.returned > before.returned
     return Effect(gained, returned, restored)

@@ -25,8 +25,8 @@ from kiosk.journal.values import (
 )
 
 
-class Step:
-    """Made by `Journal.step`; of no use after it."""
+class JournalTransaction:
+    """Made by `Journal.transaction`; of no use after it."""
 
     def __init__(self, connection: Connection, key: PrivateKey, seal: Seal) -> None:
         self._connection = connection

@@ -19,7 +19,7 @@ from badges.credential.badge_number import badge_number
 from badges.record import Count
 from badges.wire.supervisor import PersonFacts
 from kiosk.door.admit import NotReadyError
-from kiosk.journal.journal import JournalError
+from kiosk.journal.errors import JournalError
 from kiosk.supervisor.supervision import Supervision
 from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, SupervisorError
 from kiosk.texts.catalogue import each, say

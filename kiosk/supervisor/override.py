@@ -17,7 +17,9 @@ from badges.wire.wire import HolderName
 from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.door.answer import Answer, explain_in, make_answer
 from kiosk.door.facts import Known, least_free
-from kiosk.journal.journal import Draft, Journal, OuterDraft, Step
+from kiosk.journal.journal import Journal
+from kiosk.journal.transaction import JournalTransaction
+from kiosk.journal.values import Draft, OuterDraft
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.texts import SupervisorError, annul_words, override_words
@@ -108,13 +110,13 @@ class OverrideHandler:
         hall. An ordinary one serves where there is one, whatever another hall has.
         """
         skew = self._skew()
-        with self._journal.step() as step:
-            beyond = {hall: _pool(step, hall) for hall in context.halls}
+        with self._journal.transaction() as transaction:
+            beyond = {hall: _pool(transaction, hall) for hall in context.halls}
             if None in beyond.values():
                 return None
-            decision = Admitted(flags=self._flags(badge, context, step))
+            decision = Admitted(flags=self._flags(badge, context, transaction))
             outer = (hall.hall_id for hall in context.outer)
-            record = step.append(
+            record = transaction.append(
                 Draft(
                     direction=Direction.ENTRY,
                     door=context.door.door,
@@ -132,17 +134,22 @@ class OverrideHandler:
                     outer=tuple(OuterDraft(h, override_place=bool(beyond[h])) for h in outer),
                 )
             )
-            return decision, record.seq, least_free(context, step)
+            return decision, record.seq, least_free(context, transaction)
 
-    def _flags(self, badge: Credential, context: DoorContext, step: Step) -> frozenset[Flag]:
+    def _flags(
+        self, badge: Credential, context: DoorContext, transaction: JournalTransaction
+    ) -> frozenset[Flag]:
         flags = set()
         if badge.issue <= self._replica.copied_issue(badge.serial):
             flags.add(Flag.LIKELY_COPY)
-        if self._known.presence(badge.serial, context.hall.hall_id, step) is not None:
+        if self._known.presence(badge.serial, context.hall.hall_id, transaction) is not None:
             flags.add(Flag.PASSBACK)
         for hall in context.outer:
             watched = hall.anti_passback is not AntiPassback.OFF
-            if watched and self._known.presence(badge.serial, hall.hall_id, step) is not None:
+            if (
+                watched
+                and self._known.presence(badge.serial, hall.hall_id, transaction) is not None
+            ):
                 flags.add(Flag.PASSBACK)
         if badge.flags & CredentialFlag.ATTENTION:
             flags.add(Flag.ATTENTION)
@@ -161,12 +168,12 @@ class OverrideHandler:
         """ "" where an admission here can be annulled, else the code of why not."""
         if abs(at - entry.scanned_at) > ANNUL_MS:
             return "too_late"
-        with self._journal.step() as step:
-            return "" if self._stands(entry, step) else "already_over"
+        with self._journal.transaction() as transaction:
+            return "" if self._stands(entry, transaction) else "already_over"
 
-    def _stands(self, entry: ScanRecord, step: Step) -> bool:
+    def _stands(self, entry: ScanRecord, transaction: JournalTransaction) -> bool:
         assert entry.serial is not None
-        return self._known.is_open(entry.seq, entry.serial, entry.hall, step)
+        return self._known.is_open(entry.seq, entry.serial, entry.hall, transaction)
 
     def annul(self, seq: int, word: Word, *, holder: HolderName | None, at: int) -> Answer:
         """Say that the last admission, `seq`, did not happen: its place is free again.
@@ -184,10 +191,10 @@ class OverrideHandler:
         badge, skew = _badge_of(entry), self._skew()
         stay = StayId(entry.kiosk, entry.generation, entry.seq)
         decision = Admitted(closes=stay)
-        with self._journal.step() as step:
-            if not self._stands(entry, step):
+        with self._journal.transaction() as transaction:
+            if not self._stands(entry, transaction):
                 raise SupervisorError("already_over")
-            record = step.append(
+            record = transaction.append(
                 Draft(
                     direction=Direction.EXIT,
                     door=entry.door,
@@ -204,7 +211,7 @@ class OverrideHandler:
                     outer=tuple(OuterDraft(one.hall, closes=stay) for one in entry.outer_halls),
                 )
             )
-            free = least_free(context, step)
+            free = least_free(context, transaction)
         return _annulled(context, entry, badge, decision, record, free, word, holder)
 
     def _context(self) -> DoorContext:
@@ -214,18 +221,18 @@ class OverrideHandler:
         return context
 
 
-def _pool(step: Step, hall: int) -> bool | None:
+def _pool(transaction: JournalTransaction, hall: int) -> bool | None:
     """Which place an override takes: False an ordinary one, True one beyond; None: there is none.
 
     Raises SupervisorError where this kiosk may admit nobody.
     """
-    if step.state.fenced:
+    if transaction.state.fenced:
         raise SupervisorError("kiosk_retired")
-    if step.state.resting:
+    if transaction.state.resting:
         raise SupervisorError("resting")
-    if step.account(hall).free > 0:
+    if transaction.account(hall).free > 0:
         return False
-    return True if step.account(hall, override=True).free > 0 else None
+    return True if transaction.account(hall, override=True).free > 0 else None
 
 
 def _badge_of(entry: ScanRecord) -> Credential:

@@ -8,7 +8,7 @@ from badges.credential.badge_number import badge_number
 from badges.record import ScanRecord
 from badges.wire.wire import HolderName
 from kiosk.door.answer import Answer
-from kiosk.journal.journal import State
+from kiosk.journal.values import State
 from kiosk.supervisor.override import ANNUL_MS, NEVER, OverrideHandler
 from kiosk.supervisor.status import RecentAnswer, RecentDenial
 

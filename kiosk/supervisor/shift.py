@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from badges.record import ScanRecord, decode_record
-from kiosk.journal.journal import Journal, State
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import State
 from kiosk.supervisor.state_file import SupervisorFile
 from kiosk.supervisor.status import ShiftFigures, Totals
 

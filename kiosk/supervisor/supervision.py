@@ -13,7 +13,8 @@ from kiosk.clock import monotonic_ms, now_ms
 from kiosk.door.admit import Admitter
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
-from kiosk.journal.journal import Journal, State
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import State
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.override import NEVER, OverrideHandler, Word
 from kiosk.supervisor.recent import Recent

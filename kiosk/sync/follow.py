@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from badges.admission.facts import StayId
 from badges.record import WireError
 from badges.wire import wire
-from kiosk.journal.journal import Effect, Journal, JournalError, OldServerError
+from kiosk.journal.errors import JournalError, OldServerError
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Effect
 from kiosk.replica.replica import Replica
 from kiosk.sync.link import Link, pool_order
 from kiosk.sync.transport import SILENCE_S, Lines, Transport, TransportError

@@ -18,8 +18,9 @@ from msgspec import UNSET
 from badges.places.account import Account
 from badges.places.pool import PoolKey
 from badges.wire import wire
-from kiosk.journal.journal import ForkError, Journal, JournalError, Offer, OldServerError
-from kiosk.journal.values import SignedGrant
+from kiosk.journal.errors import ForkError, JournalError, OldServerError
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Offer, SignedGrant
 from kiosk.replica.replica import Replica
 from kiosk.sync.link import Link, pool_order
 from kiosk.sync.log_watch import Watch

@@ -13,7 +13,7 @@ import click
 
 from badges.cli.console import InputError
 from badges.printing.card import CardError
-from badges.roster.reader import Problem, RosterError
+from badges.roster.problems import Problem, RosterError
 from server.backup.critical_state import Keeper
 from server.event.directory import Event, load_event
 from server.event.settings import EventError

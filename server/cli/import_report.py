@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from badges.credential.badge_number import badge_number
-from badges.roster.reader import Finding, Roster
+from badges.roster.problems import Finding
+from badges.roster.reader import Roster
 from server.cli.console import PROBLEMS_SHOWN, count, listed
 from server.setup.roster_import import ImportResult
 

@@ -15,7 +15,8 @@ import click
 
 from badges.cli.console import read_file
 from badges.printing.glyphs import undrawable
-from badges.roster.reader import Roster, RosterAnswers, RosterLimits, read_roster
+from badges.roster.reader import Roster, read_roster
+from badges.roster.table import RosterAnswers, RosterLimits
 from server.backup.copy import BackupError, make_backup
 from server.cli.changed import find_changed, replace_changed, say_changed
 from server.cli.console import (

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from badges.roster.reader import Finding, Problem, Roster, RosterRow
+from badges.roster.problems import Finding, Problem
+from badges.roster.reader import Roster, RosterRow
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 from badges.credential.badge_number import badge_number
 from badges.roster import cells
-from badges.roster.problems import shown
-from badges.roster.reader import Finding, Problem, RosterRow
+from badges.roster.problems import Finding, Problem, shown
+from badges.roster.reader import RosterRow
 from badges.roster.same_name import name_key
 from server.people.attendees import whole_name
 from server.storage import dialect

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from server.storage.connection import Connection
-from server.storage.database import DatabaseError, connect
+from server.storage.database import connect
+from server.storage.disk import DatabaseError
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # by name: rows, each by column
 

@@ -17,7 +17,7 @@ from kiosk.camera.camera import CameraStatus, Frame
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
 from kiosk.health import battery_percent, disk_free_mb
-from kiosk.journal.journal import JournalError
+from kiosk.journal.errors import JournalError
 from kiosk.reader.reader import Reader
 from kiosk.relay.relay import RelayError
 from kiosk.run import Kiosk, Told
@@ -127,7 +127,7 @@ def test_an_unwritable_journal_is_shown_and_admits_nobody(
     def full(*_: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
 
-    monkeypatch.setattr("kiosk.journal.transaction.Step.append", full)
+    monkeypatch.setattr("kiosk.journal.transaction.JournalTransaction.append", full)
     assert kiosk.present(badge(1)) is None
     assert "disk is full" in trouble(kiosk)
     assert told == []

@@ -12,7 +12,8 @@ from badges.credential.keys import PublicKey
 from badges.wire.supervisor import PersonFacts
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
-from kiosk.journal.journal import Journal, JournalError
+from kiosk.journal.errors import JournalError
+from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.override import OverrideHandler, Word
 from kiosk.supervisor.texts import SupervisorError

@@ -101,7 +101,7 @@ MUTANTS = (
         "repeats", "an answer is given again as often as it is asked for", "power",
         lambda: [
             (repeats.Repeats, "forget", lambda self, serial: None),
-            (transaction.Step, "repeat", lambda self, *given: True),
+            (transaction.JournalTransaction, "repeat", lambda self, *given: True),
         ],
     ),
     Mutant(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from badges.roster.reader import RosterError, RosterLimits
+from badges.roster.problems import RosterError
+from badges.roster.table import RosterLimits
 from tests.badges.roster.rosters import messages, read
 
 

@@ -2,8 +2,10 @@
 
 import pytest
 
-from badges.roster.reader import Finding, Roster, RosterAnswers
+from badges.roster.problems import Finding
+from badges.roster.reader import Roster
 from badges.roster.same_name import name_key
+from badges.roster.table import RosterAnswers
 from tests.badges.roster.rosters import messages, read, read_cell
 
 

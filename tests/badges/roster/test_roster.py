@@ -7,17 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badges.roster.columns import column_of
+from badges.roster.columns import COLUMNS, column_of
 from badges.roster.countries import COUNTRIES
-from badges.roster.reader import (
-    COLUMNS,
-    Problem,
-    Roster,
-    RosterError,
-    RosterRow,
-    country_name,
-    read_roster,
-)
+from badges.roster.problems import Problem, RosterError
+from badges.roster.reader import Roster, RosterRow, country_name, read_roster
 from tests.badges.roster.rosters import CATEGORIES, messages, read, read_cell
 
 

@@ -9,7 +9,8 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.formula import ArrayFormula
 
-from badges.roster.reader import RosterAnswers, RosterError
+from badges.roster.problems import RosterError
+from badges.roster.table import RosterAnswers
 from badges.roster.xlsx_lines import cell_text
 from tests.badges.roster.rosters import messages, read
 

@@ -18,7 +18,8 @@ from badges.credential.keys import BadgeKey, KeyRing, sign_ring
 from badges.wire.enrolment import EnrolmentCode
 from kiosk.cli.main import main
 from kiosk.config.files import locked
-from kiosk.journal.journal import Draft, Journal
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft
 from kiosk.replica.replica import Replica
 from tests.kiosk.support.door_fixture import (
     DOOR,
@@ -239,7 +240,7 @@ def scanned(directory: Path) -> Path:
         journal.obey(orders((5, 0, 1)))
         for serial in range(3):
             draft = Draft(Direction.ENTRY, DOOR, HALL, NOON, Admitted(), credential(serial))
-            with journal.step() as step:
+            with journal.transaction() as step:
                 step.append(draft)
         journal.offer(2)
         journal.acked(2, 1)

@@ -14,7 +14,8 @@ import pytest
 
 from kiosk.config.disk import write_trouble
 from kiosk.config.settings import KioskSettings
-from kiosk.journal.journal import Journal, JournalError
+from kiosk.journal.errors import JournalError
+from kiosk.journal.journal import Journal
 from kiosk.run import Kiosk
 from kiosk.texts.messages import Code, in_language
 from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY, Clock, Door, enrolled

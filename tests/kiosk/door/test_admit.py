@@ -11,7 +11,7 @@ from badges.admission.facts import StayId
 from badges.record import StayRef, decode_record
 from badges.wire import wire
 from kiosk.door.admit import NotReadyError
-from kiosk.journal.journal import JournalError
+from kiosk.journal.errors import JournalError
 from kiosk.sync.link import Skew
 from tests.kiosk.support.door_fixture import (
     DAY_MS,
@@ -265,7 +265,7 @@ def test_a_full_disk_admits_nobody(door: Door, monkeypatch) -> None:
     def fail(self, *_: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
 
-    monkeypatch.setattr("kiosk.journal.transaction.Step.append", fail)
+    monkeypatch.setattr("kiosk.journal.transaction.JournalTransaction.append", fail)
     with pytest.raises(JournalError, match="full"):
         door.present(badge(SERIAL))
     monkeypatch.undo()

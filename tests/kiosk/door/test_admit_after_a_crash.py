@@ -93,7 +93,7 @@ class TestOnce:
         """It errs on the safe side: the supervisor sees what is in the journal."""
         door.present(badge(SERIAL))
         door.restart()
-        with door.journal.step() as step:
+        with door.journal.transaction() as step:
             assert step.repeat(1)
         door.restart()
         assert reason(door.present(badge(SERIAL))) == "already_inside"

@@ -14,7 +14,8 @@ from badges.places.pool import PoolKey
 from badges.record import OuterHall
 from badges.wire import wire
 from kiosk.journal import schema
-from kiosk.journal.journal import Draft, Journal, OuterDraft
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft, OuterDraft
 from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
     DOOR,
@@ -122,7 +123,7 @@ def test_a_journal_commits_both_or_neither(door: Door) -> None:
         badge=credential(SERIAL),
         outer=(OuterDraft(AROUND),),
     )
-    with pytest.raises(NoPlaceError), door.journal.step() as step:
+    with pytest.raises(NoPlaceError), door.journal.transaction() as step:
         step.append(draft)
     assert free(door) == (5, 0)
     assert door.journal.state().last_seq == 0
@@ -313,7 +314,7 @@ def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
     old.commit()
     old.close()
     with Journal(path, KIOSK, GENERATION, KIOSK_KEY, check=False) as journal:
-        with journal.step() as step:
+        with journal.transaction() as step:
             assert [one.stay.seq for one in step.own_stays(SERIAL, HALL)] == [1]
             assert step.own_stays(SERIAL, AROUND) == []
             named = StayId("south-1", 1, 4)

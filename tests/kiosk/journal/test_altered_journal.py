@@ -21,16 +21,11 @@ from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, sign_order
 from badges.wire import wire
 from kiosk.journal import check, schema
-from kiosk.journal.journal import (
-    Draft,
-    Evidence,
-    Journal,
-    JournalDamagedError,
-    JournalError,
-    OuterDraft,
-    Witnessed,
-)
+from kiosk.journal.checkpoints import Evidence, Witnessed
+from kiosk.journal.errors import JournalDamagedError, JournalError
+from kiosk.journal.journal import Journal
 from kiosk.journal.seal import SEALED, sealer
+from kiosk.journal.values import Draft, OuterDraft
 from tests.kiosk.support.door_fixture import (
     DOOR,
     EVENT_ID,
@@ -72,7 +67,7 @@ def mark(cursor: int) -> wire.Mark:
 def scan(journal: Journal, direction: Direction, serial: int, **fields: Any) -> int:
     closes = fields.pop("closes", None)
     badge = credential(serial, issue=fields.pop("issue", 1))
-    with journal.step() as step:
+    with journal.transaction() as step:
         return step.append(
             Draft(direction, DOOR, HALL, NOON, Admitted(closes=closes), badge, **fields)
         ).seq
@@ -95,7 +90,7 @@ def live(journal: Journal, *, nested: bool = True) -> None:
         live_around(journal)
     journal.offer(4)
     journal.acked(7, 1, [order(22, 3)], mark=mark(40))
-    with journal.step() as step:
+    with journal.transaction() as step:
         step.repeat(3)
         step.keep_clock("boot", 77)
     journal.next_counter()
@@ -128,7 +123,7 @@ def live_around(journal: Journal) -> None:
         journal, Direction.EXIT, 33, closes=other,
         outer=(OuterDraft(AROUND, closes=other), OuterDraft(STREET)),
     )  # fmt: skip
-    with journal.step() as step:
+    with journal.transaction() as step:
         full = Denied(Reason.HALL_FULL, hall_id=AROUND)
         step.append(Draft(Direction.ENTRY, DOOR, HALL, NOON, full, credential(34)))
 
@@ -393,7 +388,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_journal_of_the_version_before_opens_and_goes_on(before: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(before, tmp_path / "journal.db"))
-    with opened(path) as journal, journal.step() as step:
+    with opened(path) as journal, journal.transaction() as step:
         named = StayId("south-1", 2, 5)
         assert step.is_named(named, HALL)
         assert step.is_named(named, AROUND)

@@ -77,12 +77,12 @@ def test_a_rest_or_a_fence_tells_whether_places_went_back(journal: Journal) -> N
     """They are told to the server at once, where there are any."""
     journal.obey([order(1)])
     for stop in ("rest", "fence"):
-        with journal.step() as step:
+        with journal.transaction() as step:
             assert getattr(step, stop)() is (stop == "rest"), "the second has nothing left"
 
 
 def test_used_places_do_not_go_back(journal: Journal) -> None:
     journal.obey([order(1)])
     enter(journal, 7)
-    with journal.step() as step:
+    with journal.transaction() as step:
         assert step.fence() is False

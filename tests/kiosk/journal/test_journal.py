@@ -17,7 +17,9 @@ from badges.places.pool import PoolKey
 from badges.record import decode_record
 from badges.transparency.chain import chain_next, chain_start
 from badges.wire.wire import HEAD_CONTEXT
-from kiosk.journal.journal import Draft, ForkError, Journal, JournalError, OldServerError
+from kiosk.journal.errors import ForkError, JournalError, OldServerError
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -67,13 +69,13 @@ def test_nothing_remains_of_an_entry_without_a_place(journal: Journal) -> None:
 
 
 def test_the_database_itself_refuses_a_negative_account(journal: Journal) -> None:
-    with pytest.raises(JournalError, match="CHECK"), journal.step() as step:
+    with pytest.raises(JournalError, match="CHECK"), journal.transaction() as step:
         step.put_account(HALL, Account(granted=1, entries=2), override=False)
     assert account(journal).free == 10
 
 
 def test_a_denial_moves_nothing(journal: Journal) -> None:
-    with journal.step() as step:
+    with journal.transaction() as step:
         step.append(Draft(Direction.ENTRY, DOOR, HALL, NOON, Denied(Reason.FORGED)))
     assert account(journal).free == 10
     record = decode_record(records_of(journal)[0])
@@ -224,7 +226,7 @@ def test_a_stay_of_another_kiosk_is_named_once(journal: Journal) -> None:
     stay = StayId("south-1", 1, 9)
     assert not leave(journal, 1, stay)
     assert not leave(journal, 1, stay)
-    with journal.step() as step:
+    with journal.transaction() as step:
         assert step.is_named(stay, HALL)
 
 

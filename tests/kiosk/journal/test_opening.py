@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.journal import schema
-from kiosk.journal.journal import Journal, JournalDamagedError, JournalError, JournalMissingError
+from kiosk.journal.errors import JournalDamagedError, JournalError, JournalMissingError
+from kiosk.journal.journal import Journal
 from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY, orders
 from tests.kiosk.support.journals import enter, open_journal
 

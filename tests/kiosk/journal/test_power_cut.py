@@ -18,7 +18,10 @@ from badges.admission.facts import StayId
 from badges.places.account import Account, NoPlaceError
 from badges.places.pool import PoolKey
 from kiosk.journal import check, schema
-from kiosk.journal.journal import Draft, Journal, JournalError, Step
+from kiosk.journal.errors import JournalError
+from kiosk.journal.journal import Journal
+from kiosk.journal.transaction import JournalTransaction
+from kiosk.journal.values import Draft
 from tests.kiosk.support.crash_disk import Disk, FileSystem, Loss, connect_to, restore
 from tests.kiosk.support.door_fixture import (
     DOOR,
@@ -66,7 +69,7 @@ class Life:
         direction = Direction.ENTRY if seq is None else Direction.EXIT
         closes = None if seq is None else StayId(KIOSK, GENERATION, seq)
         decision = Admitted(closes=closes)
-        with self._journal.step() as step:
+        with self._journal.transaction() as step:
             record = step.append(Draft(direction, DOOR, HALL, NOON, decision, BADGES[serial]))
         self.records += [stored.record for stored in self._journal.stored(record.seq - 1, 1)]
         if seq is None:
@@ -173,20 +176,25 @@ def test_accounts_that_are_not_in_the_commit_are_missed(
     kept: dict[PoolKey, Account] = {}
 
     def put(
-        step: Step, hall: int, account: Account, *, override: bool = False, grant: object = None
+        step: JournalTransaction,
+        hall: int,
+        account: Account,
+        *,
+        override: bool = False,
+        grant: object = None,
     ) -> None:
         kept[PoolKey(hall, override)] = account
 
-    def get(step: Step, hall: int, *, override: bool = False) -> Account:
+    def get(step: JournalTransaction, hall: int, *, override: bool = False) -> Account:
         return kept.get(PoolKey(hall, override), Account())
 
     def close(journal: Journal) -> None:
         kept.clear()
         journal._file.close()
 
-    monkeypatch.setattr(Step, "put_account", put)
-    monkeypatch.setattr(Step, "account", get)
-    monkeypatch.setattr(Step, "accounts", lambda step: dict(kept))
+    monkeypatch.setattr(JournalTransaction, "put_account", put)
+    monkeypatch.setattr(JournalTransaction, "account", get)
+    monkeypatch.setattr(JournalTransaction, "accounts", lambda step: dict(kept))
     monkeypatch.setattr(Journal, "close", close)
     missed = [cut(seed, "all", tmp_path)[1] for seed in range(40)]
     for total in ("granted", "entries", "credited"):
@@ -205,7 +213,7 @@ with Journal(Path(sys.argv[1]), KIOSK, GENERATION, KIOSK_KEY) as journal:
     journal.obey(orders((1_000_000, 0, 1)))
     badge = credential(1)
     while True:
-        with journal.step() as step:
+        with journal.transaction() as step:
             entry = Draft(Direction.ENTRY, DOOR, HALL, NOON, Admitted(), badge)
             seq = step.append(entry).seq
         sys.stdout.write(f"{seq}\\n")

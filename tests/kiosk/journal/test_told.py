@@ -144,7 +144,7 @@ class TestStays:
             direction, DOOR, HALL, NOON, Admitted(closes=closes), credential(1),
             outer=(OuterDraft(AROUND, closes=closes),),
         )  # fmt: skip
-        with journal.step() as step:
+        with journal.transaction() as step:
             step.append(draft)
 
     def test_gone_ones_are_told_by_entry_and_by_hall(self, journal: Journal) -> None:

@@ -37,12 +37,12 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def show(journal: Journal, serial: int, issue: int) -> None:
     badge = credential(serial, issue=issue)
-    with journal.step() as step:
+    with journal.transaction() as step:
         step.append(Draft(Direction.EXIT, DOOR, HALL, NOON, Admitted(), badge))
 
 
 def seen(journal: Journal, serial: int) -> int:
-    with journal.step() as step:
+    with journal.transaction() as step:
         return step.seen_issue(serial)
 
 
@@ -68,7 +68,7 @@ class TestAccounts:
         assert journal.offer(1).grants[PoolKey(HALL)] == SignedGrant(11, 1, b"a")
 
     def test_a_hall_without_any_has_an_empty_one(self, journal: Journal) -> None:
-        with journal.step() as step:
+        with journal.transaction() as step:
             assert step.account(AROUND) == Account(incarnation=1)
             assert step.grant(AROUND, override=False) == SignedGrant()
 
@@ -79,7 +79,7 @@ class TestNamedStays:
     ) -> None:
         leave(journal, 1, SOUTH)
         others = [StayId("south-2", 1, 9), StayId("south-1", 2, 9), StayId("south-1", 1, 10)]
-        with journal.step() as step:
+        with journal.transaction() as step:
             assert step.is_named(SOUTH, HALL)
             assert not step.is_named(SOUTH, AROUND)
             assert not any(step.is_named(other, HALL) for other in others)
@@ -90,7 +90,7 @@ class TestOwnStays:
         for serial in (1, 1, 2):
             enter(journal, serial)
         leave(journal, 1, own(1))
-        with journal.step() as step:
+        with journal.transaction() as step:
             assert [one.stay for one in step.own_stays(1, HALL)] == [own(2)]
             assert [one.stay for one in step.own_stays(2, HALL)] == [own(3)]
             assert step.own_stays(1, AROUND) == []
@@ -112,7 +112,7 @@ class TestOwnStays:
 
     def test_an_entry_needs_a_badge(self, journal: Journal) -> None:
         draft = Draft(Direction.ENTRY, DOOR, HALL, NOON, Admitted())
-        with pytest.raises(ValueError, match="needs a badge"), journal.step() as step:
+        with pytest.raises(ValueError, match="needs a badge"), journal.transaction() as step:
             step.append(draft)
         assert records_of(journal) == []
 
@@ -133,7 +133,7 @@ class TestOuterHalls:
         draft = Draft(
             Direction.EXIT, DOOR, ROOM, NOON, Admitted(), credential(1), outer=tuple(outer)
         )
-        with journal.step() as step:
+        with journal.transaction() as step:
             step.append(draft)
         return tuple(journal.newest(1)[0].outer_halls)
 
@@ -161,7 +161,7 @@ class TestOuterHalls:
 class TestState:
     def test_two_scans_may_go_in_one_transaction(self, journal: Journal) -> None:
         draft = Draft(Direction.ENTRY, DOOR, HALL, NOON, Admitted(), credential(1))
-        with journal.step() as step:
+        with journal.transaction() as step:
             assert [step.append(draft).seq for _ in range(2)] == [1, 2]
             assert step.state.last_seq == 2
         assert account(journal).free == 8
@@ -179,12 +179,12 @@ class TestState:
         assert journal.state().incarnation == 1
 
     def test_resting_ends_and_places_come_again(self, journal: Journal) -> None:
-        with journal.step() as step:
+        with journal.transaction() as step:
             assert step.rest()
             assert step.state.resting
         journal.obey(orders((12, 10, 1)))
         assert account(journal).free == 0, "what comes meanwhile goes back"
-        with journal.step() as step:
+        with journal.transaction() as step:
             step.resume()
             assert not step.state.resting
         journal.obey(orders((13, 12, 1)))

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from badges.admission import Direction
 from badges.credential.badge_number import badge_number
-from kiosk.journal.journal import JournalError
+from kiosk.journal.errors import JournalError
 from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.feed import encode_state

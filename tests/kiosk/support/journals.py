@@ -6,7 +6,8 @@ from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
 from badges.places.account import Account
 from badges.places.pool import PoolKey
-from kiosk.journal.journal import Draft, Journal
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -24,14 +25,14 @@ def open_journal(directory: Path, **options: object) -> Journal:
 
 def enter(journal: Journal, serial: int) -> int:
     draft = Draft(Direction.ENTRY, DOOR, HALL, NOON, Admitted(), credential(serial))
-    with journal.step() as step:
+    with journal.transaction() as step:
         return step.append(draft).seq
 
 
 def leave(journal: Journal, serial: int, stay: StayId | None) -> bool:
     decision = Admitted(closes=stay)
     draft = Draft(Direction.EXIT, DOOR, HALL, NOON, decision, credential(serial))
-    with journal.step() as step:
+    with journal.transaction() as step:
         return step.append(draft).credited
 
 

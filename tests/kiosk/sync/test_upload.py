@@ -8,7 +8,7 @@ import pytest
 from badges.admission import Denied, Direction, Reason
 from badges.record import StayRef
 from badges.wire import wire
-from kiosk.journal.journal import ForkError, OldServerError
+from kiosk.journal.errors import ForkError, OldServerError
 from tests.kiosk.support.door_fixture import (
     GENERATION,
     HALL,

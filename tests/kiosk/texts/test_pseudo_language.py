@@ -18,7 +18,7 @@ from badges.admission.facts import Decision
 from badges.admission.phrases import Explanation, explain
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import DARK, TWO_BADGES, UNREADABLE
-from kiosk.journal.journal import ForkError, OldServerError
+from kiosk.journal.errors import ForkError, OldServerError
 from kiosk.relay.relay import Relay, RelayError, call, switch
 from kiosk.relay.serial_port import SerialPort
 from kiosk.run import Kiosk
@@ -239,7 +239,7 @@ def test_a_kiosk_without_facts_and_with_a_full_disk(
 
 
 def fail_on_a_full_disk(admitter: Any, *_: object, **__: object) -> None:
-    with admitter._journal.step():
+    with admitter._journal.transaction():
         raise sqlite3.OperationalError("database or disk is full")
 
 

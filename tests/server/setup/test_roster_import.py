@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 
 from badges.categories import DEFAULT_CATEGORIES
-from badges.roster.reader import Problem, read_roster
+from badges.roster.problems import Problem
+from badges.roster.reader import read_roster
 from badges.wire import wire
 from server.event.directory import Event
 from server.feed import changes

@@ -5,7 +5,9 @@ import sqlite3
 
 import pytest
 
-from badges.roster.reader import Finding, RosterAnswers, read_roster
+from badges.roster.problems import Finding
+from badges.roster.reader import read_roster
+from badges.roster.table import RosterAnswers
 from server.event.directory import Event
 from server.people import issuing
 from server.people.attendees import add_attendee, attendee, change_attendee

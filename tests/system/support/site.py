@@ -154,7 +154,8 @@ class Site:
         return [*self.ground.within(name), sys.executable, "-m", module, *words]
 
     def _fill(self, venue_toml: str, people: int) -> None:
-        from badges.roster.reader import RosterAnswers, read_roster
+        from badges.roster.reader import read_roster
+        from badges.roster.table import RosterAnswers
 
         plan = venue_file.read_venue(venue_toml.encode(), "venue.toml", self.event.settings)
         self.write(lambda db: venue_import.import_venue(db, plan, by="test", now=now_ms()))
