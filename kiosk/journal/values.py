@@ -91,14 +91,16 @@ class Offer:
     first_seq: int
     records: list[bytes]
     # Entries whose place an exit here had taken back (docs/design/places.md, rule 4).
-    gone: list[int]
+    closed_before_upload: list[int]
     head: bytes  # of the chain, after the last of `records`
     signature: bytes
     state: State
     accounts: dict[PoolKey, Account]
     grants: dict[PoolKey, SignedGrant] = field(default_factory=dict)
     mark: Mark | None = None
-    gone_outer: tuple[tuple[int, int], ...] = ()  # `gone` by entry and hall, of halls around
+    outer_closed_before_upload: tuple[
+        tuple[int, int], ...
+    ] = ()  # `gone` by entry and hall, of halls around
 
 
 @dataclass(frozen=True)

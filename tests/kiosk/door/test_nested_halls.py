@@ -152,7 +152,7 @@ def test_an_exit_before_anything_was_sent_gives_back_both(door: Door) -> None:
     assert (record.closes, record.credited) == (own, True)
     assert record.outer_halls == (OuterHall(hall=AROUND, closes=own, credited=True),)
     offer = door.journal.offer(10)
-    assert (offer.gone, offer.gone_outer) == ([1], ((1, AROUND),))
+    assert (offer.closed_before_upload, offer.outer_closed_before_upload) == ([1], ((1, AROUND),))
 
 
 def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: Door) -> None:
