@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from kiosk.camera.camera import Camera, Frame
+from kiosk.camera.camera import Camera, CameraStatus, Frame
 from kiosk.camera.motion import Looks
 from kiosk.camera.report import CameraReport, View, report
 from kiosk.reader.presentation import Code as Seen
@@ -31,8 +31,6 @@ Notice = Message | None  # None: there is nothing to tell
 
 class Door(Protocol):
     """What answers at this door."""
-
-    forget: Callable[[], None]
 
     def present(self, text: str, captured_at: float | None = None) -> object: ...
 
@@ -62,7 +60,6 @@ class Eye:
         self._status_s = status_s
         self._view: View | None = None
         self._looked: deque[tuple[float, float]] = deque(maxlen=LOOKS_KEPT)  # at s, ms
-        door.forget = self._presentations.forget
 
     def watch(self, stop: threading.Event, *, until_end: bool = False) -> None:
         """Until `stop` is set, or a file camera has ended where that is an end."""
@@ -101,7 +98,7 @@ class Eye:
         if taken is not None and self._presentations.present(taken.text, at_s):
             self._door.present(taken.text, at_s)
         # What follows is for staff: the answer is on disk.
-        self._rate.look(at_s, bool(codes) or self._located, {code.text for code in codes})
+        self._rate.count_frame(at_s, bool(codes) or self._located, {code.text for code in codes})
         self._notices.see(self._notice(codes), time.monotonic(), read=bool(codes))
 
     @property
@@ -125,6 +122,15 @@ class Eye:
         """The same for the camera's test page: as the reader saw it, with every code framed."""
         view = self._view
         return None if view is None else view.test_picture()
+
+    @property
+    def camera_status(self) -> CameraStatus:
+        """How the camera is now."""
+        return self._camera.status
+
+    def forget(self) -> None:
+        """Take whatever is in view for a new presentation."""
+        self._presentations.forget()
 
     def read_rate(self) -> float | None:
         """Of the codes in view in the last minute, the part read; None where there was none."""

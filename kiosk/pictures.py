@@ -1,14 +1,15 @@
-"""OpenCV, loaded once, silent, and with a clear error where a library of the system is missing.
+"""What a picture is, and OpenCV: loaded once, silent, with a clear error where it is missing.
 
 Other modules take `cv2` from here: so the kiosk starts, and says what is wrong, even where OpenCV
 can't be loaded.
 """
 
 import os
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from kiosk.texts.messages import Code, Message, as_message
-
-__all__ = ["CameraError", "NoPictureError", "cv2", "missing_opencv", "require_opencv"]
 
 # A stranger's broken file must not write on the steward's terminal, and a dead webcam must be
 # noticed in 3 s instead of 10. OpenCV reads these while it is imported; what is set already stays.
@@ -18,10 +19,14 @@ os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
 
 _failure: ImportError | None = None
 try:
-    import cv2
+    import cv2 as _opencv
 except ImportError as error:
-    cv2 = None  # type: ignore[assignment]
+    _opencv = None  # type: ignore[assignment]
     _failure = error
+cv2 = _opencv
+
+# (height, width, 3) in the order BGR, or gray.
+Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class CameraError(Exception):
@@ -54,3 +59,19 @@ def missing_opencv(failure: ImportError) -> CameraError:
         f"OpenCV can't be loaded ({failure})",
         "apt install libgl1 libglib2.0-0t64 (libglib2.0-0 on older systems)",
     )
+
+
+def to_gray(picture: "np.ndarray[Any, Any]") -> Picture:
+    """A gray 8-bit picture from BGR, BGRA, gray or 16 bits. Raises ValueError for anything else."""
+    if picture.dtype == np.uint16:
+        picture = (picture >> 8).astype(np.uint8)
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
+        raise ValueError(f"no picture: {picture.dtype} of {picture.ndim} dimensions")
+    if picture.ndim == 2:
+        return picture
+    if picture.size == 0 or picture.shape[2] == 1:
+        return picture[:, :, 0] if picture.shape[2] else picture.reshape(picture.shape[0], 0)
+    codes = {3: cv2.COLOR_BGR2GRAY, 4: cv2.COLOR_BGRA2GRAY}
+    if picture.shape[2] not in codes:
+        raise ValueError(f"no picture: {picture.shape[2]} channels")
+    return np.asarray(cv2.cvtColor(picture, codes[picture.shape[2]]), np.uint8)

@@ -10,21 +10,28 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from badges.admission import Direction
 from badges.wire import wire
 from kiosk import health
 from kiosk.camera.camera import CameraStatus
+from kiosk.clock import now_ms
 from kiosk.config import settings as config
-from kiosk.door.admit import Admitter, NotReadyError, own_direction
+from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE, locked, make_private
+from kiosk.config.identity import load_identity, load_key
+from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
+from kiosk.door.direction import DirectionState
 from kiosk.door.facts import least_free, least_left
-from kiosk.journal.journal import Journal, JournalError
+from kiosk.journal.journal import Journal, JournalError, State
 from kiosk.relay.relay import make_relay
-from kiosk.replica.replica import Replica, now_ms
-from kiosk.screen.board import Board
-from kiosk.supervisor.override import Overruling
+from kiosk.replica.door_context import DoorContext
+from kiosk.replica.replica import Replica
+from kiosk.screen.board import Board, DeviceStatus, DoorStatus, LinkStatus, StatusPart
+from kiosk.supervisor.override import OverrideHandler
 from kiosk.supervisor.server_requests import ServerDesk
+from kiosk.supervisor.state_file import SupervisorFile
 from kiosk.supervisor.supervision import Supervision
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
@@ -47,6 +54,17 @@ class Told:
     facts_age_ms: int | None
 
 
+class Watch(Protocol):
+    """What watches this door for codes: an `Eye`."""
+
+    @property
+    def camera_status(self) -> CameraStatus: ...
+
+    def read_rate(self) -> float | None: ...
+
+    def forget(self) -> None: ...
+
+
 class Kiosk:
     """One door's parts, running from construction to `close`. Use it in a `with`."""
 
@@ -58,6 +76,10 @@ class Kiosk:
         on_answer: Callable[[Told], None] = lambda told: None,
     ) -> None:
         """Raises ConfigError or JournalError, with nothing left open."""
+        self.directory = directory
+        self._version = health.own_version()
+        self._unanswered: Message | None = None  # why the last presentation had no answer
+        self._watch: Watch | None = None
         self._parts = ExitStack()
         try:
             self._build(directory, settings)
@@ -65,23 +87,17 @@ class Kiosk:
             self._parts.close()
             raise
         self._on_answer = on_answer
-        self.directory = directory
-        self._version = health.own_version()
-        self._direction = Direction(settings.direction or "entry")
-        self._unanswered: Message | None = None  # why the last presentation had no answer
-        self.camera_status: Callable[[], CameraStatus | None] = lambda: None
-        self.read_rate: Callable[[], float | None] = lambda: None
-        self.forget: Callable[[], None] = lambda: None  # the direction changed: all codes are new
         self.feed.start()
         self.sync.start()
 
     def _build(self, directory: Path, settings: config.KioskSettings) -> None:
-        identity = config.load_identity(directory)
-        key = config.load_key(directory)
-        self._parts.enter_context(config.locked(directory))
+        """Build what uses nothing first, and last what acts on all of it."""
+        identity = load_identity(directory)
+        key = load_key(directory)
+        self._parts.enter_context(locked(directory))
         who = (identity.kiosk, identity.generation)
         self.journal = Journal(
-            directory / config.JOURNAL_FILE,
+            directory / JOURNAL_FILE,
             *who,
             key,
             root=identity.root,
@@ -89,14 +105,24 @@ class Kiosk:
             must_exist=True,
         )
         self._parts.callback(self.journal.close)
-        self.replica = Replica(directory / config.REPLICA_FILE, *who, identity.root)
+        self.replica = Replica(directory / REPLICA_FILE, *who, identity.root)
         self._parts.callback(self.replica.close)
-        config.make_private(directory)
+        make_private(directory)
+        supervisors = SupervisorFile(directory)
         self.link = Link(now_ms)
+        self.direction = DirectionState(self.replica, Direction(settings.direction or "entry"))
+        self.direction.on_choice(self._direction_chosen)
+        self.board = Board(on_text=self.typed, on_direction=self.direction.choose)
         signer = Signer(*who, key, self.journal.next_counter)
         transport, desk = Transport(identity, signer), Transport(identity, signer)
         self._parts.callback(transport.close)
         self._parts.callback(desk.close)
+        self._build_sync(transport)
+        self._build_door(supervisors, ServerDesk(desk, lambda: self.link.state.online))
+        self._relay = make_relay(settings, self._relay_said)
+
+    def _build_sync(self, transport: Transport) -> None:
+        """Build the two threads that talk with the server."""
         self.sync = Sync(
             self.journal,
             self.replica,
@@ -115,6 +141,9 @@ class Kiosk:
             on_returned=self.sync.wake,
             on_restored=self.sync.restored,
         )
+
+    def _build_door(self, supervisors: SupervisorFile, server: ServerDesk) -> None:
+        """Build what answers at the door, and those who may overrule it."""
         self.admitter = Admitter(
             self.journal,
             self.replica,
@@ -123,16 +152,28 @@ class Kiosk:
             is_offline=lambda: not self.link.state.online,
             on_asking=lambda asking: self.board.update(asking=asking),
         )
-        self.overruling = Overruling(
+        self.supervision = Supervision(
+            supervisors,
+            self.admitter,
+            OverrideHandler(
+                self.journal,
+                self.replica,
+                ask_for_place=lambda hall: self.sync.ask_for_place(hall, override=True),
+                skew=self._skew,
+            ),
+            server,
+            self.direction,
             self.journal,
             self.replica,
-            ask_for_place=lambda hall: self.sync.ask_for_place(hall, override=True),
-            skew=self._skew,
+            on_answer=self.notify,
+            on_move=self._moved,
+            on_places=self._places_changed,
+            clock=now_ms,
         )
-        server = ServerDesk(desk, lambda: self.link.state.online)
-        self.supervision = Supervision(directory, self, server, clock=now_ms)
-        self._relay = make_relay(settings, self._relay_said)
-        self.board = Board(on_text=self.typed, on_direction=self.turn)
+
+    def attach(self, watch: Watch) -> None:
+        """Take what watches this door: its camera is shown, and it forgets when codes are new."""
+        self._watch = watch
 
     def __enter__(self) -> "Kiosk":
         return self
@@ -152,9 +193,9 @@ class Kiosk:
     def wait_for_facts(self, timeout_s: float) -> bool:
         """Whether there are facts to decide with, within the time."""
         deadline = time.monotonic() + timeout_s
-        while self.replica.venue is None and time.monotonic() < deadline:
+        while self.replica.context is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        return self.replica.venue is not None
+        return self.replica.context is not None
 
     def wait_until_sent(self, timeout_s: float, stop: threading.Event) -> bool:
         """Whether the server has every scan, within the time or until told to `stop`."""
@@ -170,7 +211,7 @@ class Kiosk:
         None, with the reason on the board, where there can be no answer. Never raises.
         """
         try:
-            answer = self.admitter.present(text, at=now_ms(), direction=self.wished())
+            answer = self.admitter.present(text, at=now_ms(), direction=self.direction.chosen())
         except (NotReadyError, JournalError) as error:
             self._tell_unanswered(error.message)
             return None
@@ -181,12 +222,12 @@ class Kiosk:
             return None
         took_ms = None if captured_at is None else (time.monotonic() - captured_at) * 1000
         self._unanswered = None
-        self.tell(answer, took_ms)
+        self.notify(answer, took_ms)
         return answer
 
-    def tell(self, answer: Answer, took_ms: float | None = None) -> None:
-        """After the commit: screen, relay, server."""
-        self.supervision.saw(answer)
+    def notify(self, answer: Answer, took_ms: float | None = None) -> None:
+        """Hand a committed answer to the screen, the relay and the server."""
+        self.supervision.record_answer(answer)
         self.board.show(answer)
         if self._relay is not None and answer.passes:
             self._relay.fire()
@@ -197,32 +238,27 @@ class Kiosk:
         """A hand scanner typed a code into the page."""
         self.present(text.strip())
 
-    def turn(self, direction: Direction) -> None:
-        """Staff chose what a presentation at this door means."""
-        self._direction = direction
-        self.forget()
+    def _direction_chosen(self) -> None:
+        """Staff chose what a presentation means: whoever is in view is presented anew."""
+        self._forget_codes()
+        self.show_status()
 
-    def turned(self, direction: Direction) -> bool:
-        """A supervisor chose the direction; whether this door serves both."""
-        return self.board.turn(direction)
-
-    def moved(self) -> None:
+    def _moved(self) -> None:
         """The server says that this kiosk stands at another door: all facts are others."""
         self.feed.refresh()
-        self.forget()
+        self._forget_codes()
 
-    def places_changed(self) -> None:
+    def _forget_codes(self) -> None:
+        if self._watch is not None:
+            self._watch.forget()
+
+    def _places_changed(self) -> None:
         """Places went back, or are wanted again."""
         self.sync.wake()
         self.show_status()
 
     def _skew(self) -> Skew | None:
         return self.link.state.skew
-
-    def wished(self) -> Direction | None:
-        """The direction that staff chose, at a door for both; else the door's own."""
-        venue = self.replica.venue
-        return self._direction if venue is not None and venue.door.mode == "both" else None
 
     def _relay_said(self, trouble: str) -> None:
         if trouble:
@@ -234,13 +270,13 @@ class Kiosk:
         self.show_status()
 
     def health(self) -> wire.Health:
-        camera = self.camera_status()
-        link = self.link.state
+        watch, link = self._watch, self.link.state
+        camera = None if watch is None else watch.camera_status
         return wire.Health(
             version=self._version,
             camera=_camera_trouble(camera),
             frames_per_second=None if camera is None else camera.fps_measured,
-            read_rate=self.read_rate(),
+            read_rate=None if watch is None else watch.read_rate(),
             queue=self.journal.state().waiting,
             disk_free_mb=health.disk_free_mb(self.directory),
             battery_percent=health.battery_percent(),
@@ -251,50 +287,63 @@ class Kiosk:
     def show_status(self) -> None:
         """Put on the board how this kiosk is. Never raises."""
         try:
-            self.board.update(**self._status())
+            state, context = self.journal.state(), self.replica.context
+            parts: list[StatusPart] = [
+                self._link_status(state),
+                self._device_status(),
+                self.supervision.status(state),
+            ]
+            if context is not None:
+                parts.append(self._door_status(context))
+            self.board.put(*parts)
         except Exception as error:  # staff's page must not stop the door
             log.error("the status failed: %s", type(error).__name__)
 
-    def _status(self) -> dict[str, object]:
-        link, state, venue = self.link.state, self.journal.state(), self.replica.venue
-        age_ms, camera = self.replica.age_ms(), self.camera_status()
-        relay = self._relay
-        told = None if relay is None else relay.trouble
-        own_disk = health.disk_trouble(self.directory)
-        troubles = (self._unanswered, told, own_disk, link.server_ails)
-        status: dict[str, object] = {
-            "online": link.online,
-            "offline_since": link.offline_since,
-            "facts_as_of": None if age_ms is None else (now_ms() - age_ms) // 1000 * 1000,
-            "scans_waiting": state.waiting,
-            "skew_ms": link.skew_ms,
-            "battery_percent": health.battery_percent(),
-            "retired": state.fenced,
-            "refused": tuple(filter(None, (link.refused, link.log_alarm))),
-            "trouble": tuple(filter(None, troubles)),
-            "relay": "none" if relay is None else relay.state,
-            "camera": "none" if camera is None else camera.state,
-            "camera_message": None if camera is None else camera.message,
-            **self.supervision.status(state),
-        }
-        if venue is not None:
-            own = self._direction if venue.door.mode == "both" else own_direction(venue)
-            with self.journal.step() as step:
-                free, hall = least_free(venue, step)
-            left, left_hall, left_at = least_left(venue, link.left)
-            status |= {
-                "hall_names": venue.hall_names,
-                "door_names": venue.door.names,
-                "mode": venue.door.mode,
-                "direction": own,
-                "time_zone": venue.time_zone.key,
-                "free_places": free,
-                "free_names": venue.outer_names.get(hall, {}),
-                "hall_left": left,
-                "left_names": venue.outer_names.get(left_hall, {}),
-                "hall_left_at": left_at and left_at // 60_000 * 60_000,
-            }
-        return status
+    def _link_status(self, state: State) -> LinkStatus:
+        link, age_ms = self.link.state, self.replica.age_ms()
+        return LinkStatus(
+            online=link.online,
+            offline_since=link.offline_since,
+            facts_as_of=None if age_ms is None else (now_ms() - age_ms) // 1000 * 1000,
+            scans_waiting=state.waiting,
+            skew_ms=link.skew_ms,
+            retired=state.fenced,
+            refused=tuple(filter(None, (link.refused, link.log_alarm))),
+        )
+
+    def _device_status(self) -> DeviceStatus:
+        relay, watch = self._relay, self._watch
+        camera = None if watch is None else watch.camera_status
+        troubles = (
+            self._unanswered,
+            None if relay is None else relay.trouble,
+            health.disk_trouble(self.directory),
+            self.link.state.server_ails,
+        )
+        return DeviceStatus(
+            battery_percent=health.battery_percent(),
+            camera="none" if camera is None else camera.state,
+            camera_message=None if camera is None else camera.message,
+            relay="none" if relay is None else relay.state,
+            trouble=tuple(filter(None, troubles)),
+        )
+
+    def _door_status(self, context: DoorContext) -> DoorStatus:
+        with self.journal.step() as step:
+            free, hall = least_free(context, step)
+        left, left_hall, left_at = least_left(context, self.link.state.left)
+        return DoorStatus(
+            hall_names=context.hall_names,
+            door_names=context.door.names,
+            mode=context.door.mode,
+            direction=self.direction.at(context),
+            time_zone=context.time_zone.key,
+            free_places=free,
+            free_names=context.outer_names.get(hall, {}),
+            hall_left=left,
+            left_names=context.outer_names.get(left_hall, {}),
+            hall_left_at=left_at and left_at // 60_000 * 60_000,
+        )
 
 
 def _camera_trouble(camera: CameraStatus | None) -> str:

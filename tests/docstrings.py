@@ -22,29 +22,30 @@ VERBS = frozenset(
     """
     accept account act add admit advance allow annul answer append apply arrange ask assert
     attach await back bar be become begin bind block book bound break bring build call cancel
-    carry catch change charge check choose clean clear click close collect combine come commit
-    compare compile complete compute confirm connect consist contain continue convert copy
-    correct count cover create credit cross cut deal decide declare decode decrypt define delete
-    deliver deny derive describe destroy detach detect determine disable discard dispatch divide
-    do draw drop emit enable encode encrypt end enrol enter erase escape estimate evaluate
-    expect explain export express extend extract fail fence fetch fill filter find finish fit
-    flatten flush fold follow forget form format free freeze gather generate get give go grant
-    group guard guess hand handle hash have hear help hide hold identify ignore import improve
-    include increase index infer inform init insert install invalidate invite issue iterate join
-    judge keep know label lay lead learn leave lend let lie limit link list listen live load
-    lock log look lower make manage map mark match mean measure meet mend merge migrate move
-    name narrow note notify number obey offer open order pack pad paint parse pass pause pick
-    place play point post prepare present preserve prevent print process produce prompt protect
-    prove provide prune publish pull push put raise read rebuild recall receive recognise record
-    recover redirect reduce refuse register reinstate reject release remember remove rename
-    render renew repeat replace replay reply report represent request require reserve reset
-    resize resolve respond rest restore retire return reveal revoke rewrite roll rotate round
-    run sample save say scale scan schedule score seal search see select send separate serve set
-    settle share sharpen shift show shut sign sit skip sleep smooth sort speak split stand start
-    state stay stop store stream strip subscribe suggest sum supply suppress swap switch take
-    talk tell test throw track train translate treat trust try turn type understand undo unlock
-    unpack unwarp update upload use validate verify wait wake walk want warn watch wipe wish
-    withdraw work wrap write yield
+    carry cast catch change charge check choose clean clear click close collect combine come
+    commit compare compile complete compute confirm connect consist contain continue convert
+    copy correct count cover create credit cross cut deal decide declare decode decrypt define
+    delete deliver deny derive describe destroy detach detect determine disable discard dispatch
+    divide do draw drive drop emit enable encode encrypt end enlarge enrol enter erase escape
+    estimate evaluate even expect explain export express extend extract fail fence fetch fill
+    filter find finish fit flatten flush fold follow forget form format free freeze gather
+    generate get give go grab grant group guard guess hand handle hash have hear help hide hold
+    identify ignore import improve include increase index infer inform init insert install
+    invalidate invite issue iterate join judge keep know label lay lead learn leave lend let lie
+    limit link list listen live load lock log look lower make manage map mark match mean measure
+    meet mend merge migrate move name narrow note notify number obey offer open order pack pad
+    paint parse pass pause perform pick place plan play point post prepare present preserve
+    prevent print process produce prompt protect prove provide prune publish pull push put raise
+    read rebuild recall receive recognise record recover redirect reduce refuse register
+    reinstate reject relay release remember remove rename render renew repeat replace replay
+    reply report represent request require reserve reset resize resolve respond rest restore
+    retire return reveal revoke rewrite roll rotate round run sample save say scale scan
+    schedule score seal search see select send separate serve set settle share sharpen shift
+    show shut sign sit skip sleep smooth sort speak split stand start state stay stop store
+    stream strip subscribe suggest sum supply suppress swap switch take talk tell test throw
+    track train translate treat trust try turn type understand undo unlock unpack unwarp update
+    upload use validate verify wait wake walk want warn watch wipe wish withdraw work wrap write
+    yield
     """.split()
 )
 IRREGULAR = {"has": "have", "does": "do", "goes": "go", "is": "be", "are": "be"}

@@ -12,6 +12,7 @@ import pytest
 from badges.credential.keys import PrivateKey
 from server.event.directory import load_event
 from server.web import auth
+from server.web.services import services_of
 from tests.server.support.in_process import Forum, Kiosk
 
 KEPT = Path(__file__).parent / "kept"
@@ -43,7 +44,7 @@ def kiosk_of(forum: KeptForum, name: str) -> Kiosk:
 def root_at(forum: KeptForum, size: int) -> str:
     with closing(sqlite3.connect(forum.event.database_path)) as db:
         leaves = db.execute("SELECT COUNT(*) FROM leaf").fetchone()[0]
-    note, _ = forum.app.extensions["hallkeeper"].log.checkpoint(0)
+    note, _ = services_of(forum.app).log.checkpoint(0)
     assert leaves == size
     return note.split("\n")[2]
 

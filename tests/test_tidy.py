@@ -22,6 +22,9 @@ PICTURES = {"cv2", "numpy", "zxingcpp", "pyzbar", "PIL"}
 PAPER = {"qrcode", "PIL", "typst", "fontTools", "openpyxl", "pyzbar", "zxingcpp"}
 BADGES = {"nacl", "msgspec", "badges"}
 PURE = {"time", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "asyncio"}
+DISK = {"pathlib", "os", "shutil", "tempfile", "importlib", "pkgutil", "glob"}
+# Fonts and templates stand on the disk, and commands read files.
+DISK_FILES = ("badges/printing/", "badges/cli/")
 PAPER_FILES = ("badges/printing/", "badges/roster/", "badges/cli/")
 SQL_FILES = ("kiosk/journal", "kiosk/replica")
 SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE)\b", re.S)
@@ -87,12 +90,22 @@ def test_a_package_imports_only_what_it_may(path: Path) -> None:
         assert not modules & {"kiosk", "server", "flask", "sqlite_utils"}
         if name(path) not in ("badges/cli/main.py",):
             assert not modules & PURE, "the core has no senses: pass it as an argument"
+        if not name(path).startswith(DISK_FILES):
+            assert not modules & DISK, "the core reads no disk: pass what it needs as an argument"
+            assert not _calls_open(path), "the core reads no disk: pass what it needs"
         if not name(path).startswith(PAPER_FILES):
             assert not modules & (PAPER | PICTURES)
     elif package == "kiosk":
         assert "server" not in modules
     else:
         assert "kiosk" not in modules
+
+
+def _calls_open(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    )
 
 
 @pytest.mark.parametrize("path", sources("kiosk"), ids=name)
@@ -283,3 +296,49 @@ def test_a_commit_runs_what_make_check_runs() -> None:
     assert check is not None
     commands = check[1].replace("$(BIN)", ".venv/bin").split("\n")
     assert re.findall(r"entry: (.+)", hooks) == [line.strip() for line in commands if line]
+
+
+# What SQLite writes in its own way. Rooms write what it has in common with PostgreSQL, and take the
+# rest from server/storage/dialect.py. Of Python's max(a, b) only the capitals tell MAX(a, b).
+SQLITE_WORDS = re.compile(
+    r"""
+    (?i: \b PRAGMA \s \w | \b INSERT \s OR \s (REPLACE | IGNORE | ABORT | FAIL | ROLLBACK) \b
+       | \b REPLACE \s INTO \b | \b BEGIN \s (IMMEDIATE | EXCLUSIVE | DEFERRED) \b
+       | \b COLLATE \s NOCASE \b | \b INDEXED \s BY \b | \b CREATE \s TEMP \s TRIGGER \b
+       | \b AUTOINCREMENT \b | \b (ROWID | SQLITE_MASTER | SQLITE_SCHEMA) \b
+       | \b (JSON_\w+ | IFNULL | IIF | INSTR | GROUP_CONCAT) \( | \b CREATE_FUNCTION \b )
+    | \b (GLOB | STRICT) \b | \b (MAX | MIN) \( ([^()] | \([^()]*\))* , | \? \d
+    """,
+    re.VERBOSE,
+)
+
+
+@pytest.mark.parametrize("path", sources("server"), ids=name)
+def test_sqlite_is_known_in_storage_alone(path: Path) -> None:
+    if not name(path).startswith("server/storage/"):
+        assert not roots(path) & {"sqlite3", "sqlite_utils"}, "its errors: server.storage.errors"
+        found = SQLITE_WORDS.search(path.read_text(encoding="utf-8"))
+        assert found is None, f"{found and found[0]}: put it into server/storage/dialect.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "theirs"),
+    [
+        ("PRAGMA cache_size", True),
+        ("insert or replace into setting values (?, ?)", True),
+        ("email = ? COLLATE NOCASE", True),
+        ("WHERE a.rowid = 1", True),
+        ("json_extract(body, '$.act')", True),
+        ("SELECT MAX(opened_at, ?)", True),
+        ("SELECT MIN({first}, {second})", True),
+        ("SELECT MAX(COALESCE(a, 0), 1)", True),
+        ("hall_id = ?1", True),
+        (") STRICT", True),
+        ("SELECT COALESCE(MAX(number), -1), 2 FROM leaf", False),
+        ("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", False),
+        ("zip(a, max(b, c), strict=True)  # pragma: no cover", False),
+        ("directory.glob('*')", False),
+    ],
+)
+def test_words_of_sqlite_are_told_from_others(text: str, theirs: bool) -> None:
+    assert (SQLITE_WORDS.search(text) is not None) is theirs

@@ -126,6 +126,14 @@ def _already_inside(badge: Credential, at: int, facts: Facts) -> Denied | None:
     return None
 
 
+def _kiosk_retired(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    return Denied(Reason.KIOSK_RETIRED) if facts.kiosk_retired else None
+
+
+def _door_resting(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    return Denied(Reason.DOOR_RESTING) if facts.door_resting else None
+
+
 def _hall_full(badge: Credential, at: int, facts: Facts) -> Denied | None:
     if facts.free_places < 1:
         return Denied(Reason.HALL_FULL)
@@ -133,14 +141,6 @@ def _hall_full(badge: Credential, at: int, facts: Facts) -> Denied | None:
         if around.free_places < 1:
             return Denied(Reason.HALL_FULL, hall_id=around.hall.hall_id)
     return None
-
-
-def _kiosk_retired(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    return Denied(Reason.KIOSK_RETIRED) if facts.kiosk_retired else None
-
-
-def _door_resting(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    return Denied(Reason.DOOR_RESTING) if facts.door_resting else None
 
 
 def _facts_too_old(badge: Credential, at: int, facts: Facts) -> Denied | None:
@@ -159,9 +159,11 @@ _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
     _not_entitled,
     _hall_closed,
     _already_inside,
-    _hall_full,
+    # A kiosk that is retired or out of service has given its places back. So it has none, and why
+    # it has none is the better answer.
     _kiosk_retired,
     _door_resting,
+    _hall_full,
     _facts_too_old,
 )
 

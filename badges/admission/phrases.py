@@ -1,7 +1,6 @@
 """A decision in plain words: one huge word, the nearest failing condition, and what to do next.
 
-Pure: the instant, the zone and every name are arguments. English, and what stands in
-`badges/translations`.
+Pure: the instant, the zone, the words of the language and every name are arguments.
 """
 
 import gettext
@@ -10,26 +9,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import reduce
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from badges.admission import sentences
 from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
 from badges.admission.sentences import DENIED, FLAGS, PARTS, WORDS, Pair
-from badges.i18n import ENGLISH, Catalogues
+from badges.i18n import ENGLISH
 
 Language = str  # as in names of halls: "en", "zh", …
 LANGUAGES: tuple[Language, ...] = ("en", "zh")  # always there, and complete
-CATALOGUES = Catalogues("badges", Path(__file__).parent.parent / "translations")
 
 # What makes staff look, most pressing first.
 _TOLD = (Flag.LIKELY_COPY, Flag.ATTENTION, Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK)
 _COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")  # nouns with a plural in s
-
-
-def languages() -> tuple[Language, ...]:
-    """Every language that there are sentences in: `LANGUAGES`, and those added by a file."""
-    return CATALOGUES.languages
 
 
 class Tone(StrEnum):
@@ -64,6 +56,7 @@ def explain(
     direction: Direction,
     *,
     language: Language,
+    words: gettext.NullTranslations,
     time_zone: ZoneInfo | str,
     at: int,
     categories: Mapping[int, str],
@@ -73,15 +66,15 @@ def explain(
     doors: Mapping[str, str] | None = None,
     outer: Mapping[int, str] | None = None,
 ) -> Explanation:
-    """The decision of instant `at`, for the steward. All names are those of `language`.
+    """Say the decision of instant `at` to the steward. All names are those of `language`.
 
+    `words` are the translations of `sentences` into it, from `badges/translations` or elsewhere.
     `category` is the badge's own; `sessions` are titles by id; `doors` are names by what
     `Denied.door` holds, which is shown as it is where there is none; `outer` are the halls around
     the door's own, by id. Names that are missing are left out. Raises ZoneInfoNotFoundError for a
     zone that does not exist.
     """
     zone = ZoneInfo(time_zone) if isinstance(time_zone, str) else time_zone
-    words = CATALOGUES.get(language)
     saying = _Saying(
         language,
         words,

@@ -1,6 +1,7 @@
 """The sentences of `phrases`, in English: each as (reason, next step), "" where nothing helps.
 
-Other languages stand in `badges/translations`; `N_` marks what they translate. In braces: hall,
+Other languages stand in `badges/translations`, which whoever shows them reads; `N_` marks what they
+translate. In braces: hall,
 place (a session's title or the hall), who, time, day, span, door, opens (a whole sentence
 "Opens …"), title (a session's).
 """

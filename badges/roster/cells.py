@@ -1,11 +1,11 @@
 """One cell at a time: cleaned, checked, and turned into the value that it stands for."""
 
 import functools
-import importlib.resources
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 
+from badges.roster.countries import COUNTRIES
 from badges.roster.problems import shown
 
 NAME_CHARS = 120
@@ -112,21 +112,13 @@ def external_id(text: str) -> str:
     return text
 
 
-@functools.cache
-def country_names() -> Mapping[str, str]:
-    """English short name by ISO 3166 code, from the table that comes with the time zones."""
-    table = importlib.resources.files("tzdata.zoneinfo").joinpath("iso3166.tab")
-    rows = (line.split("\t") for line in table.read_text("utf-8").splitlines() if line[:1] != "#")
-    return {code: name for code, name in rows} | {"EU": "European Union", "UN": "United Nations"}
-
-
 def country(text: str) -> str:
     """A code in upper case, or a name as it is written."""
     code = narrow(text).upper()
     text = code if len(code) == 2 else text
     if len(text) != 2 or not text.isascii():
         return text
-    if code not in country_names():
+    if code not in COUNTRIES:
         raise CellError(f"{shown(text)} is not an ISO country code. Use one, or write the name")
     return code
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from badges.roster import cells
 from badges.roster.columns import COLUMNS, counts_rows, find_columns, status_columns
+from badges.roster.countries import COUNTRIES
 from badges.roster.csv_lines import csv_lines
 from badges.roster.order_status import Orders
 from badges.roster.problems import Finding, Problem, ProblemList, RosterError, shown
@@ -60,7 +61,7 @@ class Roster:
 
 def country_name(country: str) -> str:
     """The English name of an ISO 3166 code; any other text as it is."""
-    return cells.country_names().get(country, country)
+    return COUNTRIES.get(country, country)
 
 
 def read_roster(

@@ -2,7 +2,7 @@
 both ends.
 """
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -19,19 +19,84 @@ from badges.record import (
     WireError,
     error_place,
 )
-from badges.wire.facts import CategoryFacts as CategoryFacts
-from badges.wire.facts import DoorFacts as DoorFacts
-from badges.wire.facts import HallFacts as HallFacts
-from badges.wire.facts import HolderFacts as HolderFacts
-from badges.wire.facts import OuterFacts as OuterFacts
-from badges.wire.facts import SessionFacts as SessionFacts
-from badges.wire.facts import StayFacts as StayFacts
-from badges.wire.facts import SupervisorFacts as SupervisorFacts
 
 BATCH_SCANS_MAX = 1000
 BODY_BYTES_MAX = 2_000_000
 POOLS_MAX = 1000  # of one kiosk: two for each hall that it ever stood at
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
+
+
+# What a door is told of the venue and of people: the parts of a snapshot.
+
+
+class CategoryFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    code: Count
+    key: str
+    names: dict[str, str]  # by language
+    letter: str
+    colour: str  # #rrggbb
+
+
+class HallFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    hall: Count
+    names: dict[str, str]
+    closed: bool
+    categories: list[int]
+    zones: Count
+    sessions_only: bool
+    anti_passback: Literal["off", "soft", "hard"]
+    exits: Literal["strict", "trusting"]
+    facts_age_max_ms: Count | None
+    capacity: Count
+
+
+class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    session: Count
+    titles: dict[str, str]
+    opens_at: Instant
+    closes_at: Instant
+    categories: list[int]
+    invited: list[int]  # serials
+    refused: list[int]  # serials
+
+
+class DoorFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    door: Count
+    names: dict[str, str]
+    mode: Literal["entry", "exit", "both"]
+
+
+class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """A serial of which a door must know more than its badge says."""
+
+    serial: Count
+    highest_issue: Count
+    revoked: bool
+    copied_issue: Count = 0  # badges up to this issue are likely copies; 0: none is
+
+
+class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    stay: StayRef
+    serial: Count
+    since: Instant
+    door: Count
+    override: bool = False  # it uses a place beyond the capacity
+    moved: bool = False  # the holder was seen at another hall since; the place is still taken
+
+
+class OuterFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """A hall around the door's own that the door leads into as well, and who is inside."""
+
+    hall: HallFacts
+    stays: list[StayFacts]
+
+
+class SupervisorFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may act at a door in a steward's stead. `pin_hash` is argon2id, of a PIN alone."""
+
+    user: Count
+    name: Annotated[str, Meta(max_length=60)]
+    pin_hash: str
 
 
 class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,7 +212,7 @@ class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     checkpoint: str  # C2SP signed note
     consistency: list[Hash]  # from the kiosk's `log_size` to the checkpoint's
     full: list[Count] = []  # halls for which a place was asked, and none can come now
-    refused: str | None = None  # why the rest of the batch was not taken
+    refused: None = None  # always null; kiosks and servers of earlier versions know the field
     mark: Mark | None = None
 
 

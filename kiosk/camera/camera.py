@@ -10,28 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Literal, Self
-
-import numpy as np
+from typing import Literal, Self
 
 from kiosk.camera.controls import Hint, WebcamCapture, Wish
 from kiosk.camera.freeze import FROZEN_S, REOPEN_S, Freeze
-from kiosk.camera.sources import Capture, Picture, Source, Stamps, open_capture, parse_source
-from kiosk.camera.webcams import list_webcams
-from kiosk.pictures import CameraError, cv2, require_opencv
+from kiosk.camera.sources import Capture, Source, Stamps, open_capture
+from kiosk.pictures import CameraError, Picture, require_opencv, to_gray
 from kiosk.texts.messages import Code, Message, as_message
-
-__all__ = [
-    "Camera",
-    "CameraError",
-    "CameraStatus",
-    "Frame",
-    "Source",
-    "Wish",
-    "list_webcams",
-    "parse_source",
-    "to_gray",
-]
 
 STALLED_S = 1.25  # a live camera that gives nothing for so long is lost: on the screen within 2 s
 BACK_OFF_S = (0.25, 2.0)  # first and longest pause between attempts to open a lost camera
@@ -243,19 +228,3 @@ class Pace:
         if self._started_at is None:
             self._started_at = self._clock()
         return max(0.0, self._started_at + position_s - self._clock())
-
-
-def to_gray(picture: "np.ndarray[Any, Any]") -> Picture:
-    """A gray 8-bit picture from BGR, BGRA, gray or 16 bits. Raises ValueError for anything else."""
-    if picture.dtype == np.uint16:
-        picture = (picture >> 8).astype(np.uint8)
-    if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
-        raise ValueError(f"no picture: {picture.dtype} of {picture.ndim} dimensions")
-    if picture.ndim == 2:
-        return picture
-    if picture.size == 0 or picture.shape[2] == 1:
-        return picture[:, :, 0] if picture.shape[2] else picture.reshape(picture.shape[0], 0)
-    codes = {3: cv2.COLOR_BGR2GRAY, 4: cv2.COLOR_BGRA2GRAY}
-    if picture.shape[2] not in codes:
-        raise ValueError(f"no picture: {picture.shape[2]} channels")
-    return np.asarray(cv2.cvtColor(picture, codes[picture.shape[2]]), np.uint8)

@@ -5,7 +5,7 @@ Of files this is never asked: a still film is what it is.
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
+from kiosk.pictures import Picture
 from kiosk.texts.messages import Code, Message
 
 FROZEN_S = 1.25  # so that it is on the screen within 2 s

@@ -5,8 +5,7 @@ Works on every fourth pixel each way, so that it costs a twentieth of a millisec
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 
 IDLE_LOOKS_PER_S = 15.0
 IDLE_AFTER_S = 2.0  # of nothing that moves

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 
 WIDTH = 640
 JPEG_QUALITY = 70

@@ -5,8 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 
 DARK = 45.0  # mean gray level
 BRIGHT = 215.0

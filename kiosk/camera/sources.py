@@ -9,17 +9,15 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from kiosk.camera.controls import WebcamCapture, Wish
 from kiosk.camera.webcams import WEBCAMS, NoWebcamError, find_webcam, webcams_here
-from kiosk.pictures import CameraError, NoPictureError, cv2, require_opencv
+from kiosk.pictures import CameraError, NoPictureError, Picture, cv2, require_opencv
 from kiosk.texts.messages import Code, Message
-
-Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]  # (height, width, 3) BGR, or gray
 
 PHOTO_SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .pgm .ppm .pnm".split())
 VIDEO_SUFFIXES = frozenset(

@@ -15,6 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kiosk.config import settings
+from kiosk.config.files import SETTINGS_FILE
+from kiosk.config.identity import load_identity
 from kiosk.screen.entrance import LINK_FILE, read_link
 
 KIOSK_UNIT = "hallkeeper-kiosk.service"
@@ -55,11 +57,11 @@ def plan(directory: Path, home: Path, browser: str | None = None) -> Autostart:
     `browser` is a Chromium to use in place of the one that is found. Raises AutostartError, or
     ConfigError where there is no kiosk in the directory.
     """
-    settings.load_identity(directory)
+    load_identity(directory)
     port = settings.load_settings(directory).port
     if port == 0:
         raise AutostartError(
-            f"{directory / settings.SETTINGS_FILE} lets the page's port be any (port = 0), so a "
+            f"{directory / SETTINGS_FILE} lets the page's port be any (port = 0), so a "
             "browser could not find it. Name one, such as port = 8421."
         )
     found = _browser(browser)

@@ -13,7 +13,22 @@ from pathlib import Path
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code, proof, six_words
-from kiosk.config import settings
+from kiosk.config.files import (
+    IDENTITY_FILE,
+    JOURNAL_FILE,
+    KEY_FILE,
+    REPLICA_FILE,
+    ConfigError,
+    locked,
+    write_whole,
+)
+from kiosk.config.identity import (
+    KioskIdentity,
+    load_identity,
+    make_identity,
+    save_identity,
+    save_key,
+)
 from kiosk.journal.journal import Journal
 from kiosk.sync.transport import Transport, TransportError
 
@@ -34,7 +49,7 @@ def enrol(
     again: bool = False,
     wait_s: float = 15 * 60,
     poll_s: float = POLL_S,
-) -> settings.KioskIdentity:
+) -> KioskIdentity:
     """Enrol the kiosk in `directory`. `say` gets the six words, and whatever takes a while.
 
     Raises EnrolError.
@@ -43,7 +58,7 @@ def enrol(
     _check_free(directory, again=again)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with settings.locked(directory):
+        with locked(directory):
             key = _pending_key(directory, code, random)
             say(
                 f"Six words: {six_words(key.public.raw, code.token)}\n"
@@ -53,7 +68,7 @@ def enrol(
             answer = _wait_for_admin(code, key, wait_s=wait_s, poll_s=poll_s, say=say)
             identity = _check(code, key, answer)
             _settle(directory, identity, key, say)
-    except settings.ConfigError as error:
+    except ConfigError as error:
         raise EnrolError(str(error)) from None
     except OSError as error:
         raise EnrolError(f"{directory} can't be written ({error.strerror}).") from None
@@ -70,11 +85,11 @@ def _parse(text: str) -> EnrolmentCode:
 def _check_free(directory: Path, *, again: bool) -> None:
     if directory.exists() and not directory.is_dir():
         raise EnrolError(f"{directory} is a file; name a directory for the kiosk.")
-    if again or not (directory / settings.IDENTITY_FILE).exists():
+    if again or not (directory / IDENTITY_FILE).exists():
         return
     try:
-        known = settings.load_identity(directory)
-    except settings.ConfigError as error:
+        known = load_identity(directory)
+    except ConfigError as error:
         raise EnrolError(str(error)) from None
     raise EnrolError(
         f"{directory} holds kiosk {known.kiosk} already. To enrol it anew, add --again: its "
@@ -93,7 +108,7 @@ def _pending_key(
         if known == mark and re.fullmatch("[0-9a-f]{64}", seed):
             return PrivateKey(bytes.fromhex(seed))
     key = PrivateKey(random(32))
-    settings.write_whole(path, f"{mark} {key.seed.hex()}\n".encode())
+    write_whole(path, f"{mark} {key.seed.hex()}\n".encode())
     return key
 
 
@@ -138,11 +153,9 @@ def _plain(error: TransportError) -> str:
     return f"{error} Is the server running, and is this kiosk in its network?"
 
 
-def _check(
-    code: EnrolmentCode, key: PrivateKey, answer: wire.EnrolAnswer
-) -> settings.KioskIdentity:
+def _check(code: EnrolmentCode, key: PrivateKey, answer: wire.EnrolAnswer) -> KioskIdentity:
     try:
-        identity = settings.make_identity(
+        identity = make_identity(
             (code.host, code.port), code.spki_sha256, answer.root_key, answer.identity
         )
     except ValueError:
@@ -154,23 +167,23 @@ def _check(
 
 
 def _settle(
-    directory: Path, identity: settings.KioskIdentity, key: PrivateKey, say: Callable[[str], None]
+    directory: Path, identity: KioskIdentity, key: PrivateKey, say: Callable[[str], None]
 ) -> None:
     """Lay down the new kiosk, its identity last: until then there is none."""
     aside = move_aside(directory)
     if aside is not None:
         say(f"What was here before is kept in {aside}.")
-    settings.save_key(directory, key)
-    journal = Journal(directory / settings.JOURNAL_FILE, identity.kiosk, identity.generation, key)
+    save_key(directory, key)
+    journal = Journal(directory / JOURNAL_FILE, identity.kiosk, identity.generation, key)
     journal.close()
-    settings.save_identity(directory, identity)
+    save_identity(directory, identity)
     (directory / PENDING_FILE).unlink()
 
 
 def move_aside(directory: Path) -> Path | None:
     """Put an earlier kiosk's files into a directory of their own, the identity first."""
-    files = [directory / settings.IDENTITY_FILE, directory / settings.KEY_FILE]
-    for name in (settings.JOURNAL_FILE, settings.REPLICA_FILE):
+    files = [directory / IDENTITY_FILE, directory / KEY_FILE]
+    for name in (JOURNAL_FILE, REPLICA_FILE):
         files += sorted(directory.glob(f"{name}*"))
     present = [path for path in files if path.exists()]
     if not present:

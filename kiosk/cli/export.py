@@ -16,10 +16,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from badges.credential.keys import BadSignatureError, PrivateKey, PublicKey
 from badges.record import Count, Hash, Sequence, Signature, WireError, decode_record
-from badges.transparency.merkle import chain_next, chain_start
+from badges.transparency.chain import chain_next, chain_start
 from badges.wire.enrolment import Identity, open_identity
 from badges.wire.wire import HEAD_CONTEXT, GoneOuter, PlaceTotals
-from kiosk.config.settings import KioskIdentity
+from kiosk.config.identity import KioskIdentity
 from kiosk.journal.journal import Journal, Stored
 
 SEAL_CONTEXT = b"hallkeeper/export/v1\x00"

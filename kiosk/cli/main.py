@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.i18n import CatalogueError
-from kiosk.camera.camera import Camera, CameraError, parse_source
+from kiosk.camera.camera import Camera
 from kiosk.camera.controls import wish_of
+from kiosk.camera.sources import parse_source
 from kiosk.camera.webcams import webcams_text
 from kiosk.cli import autostart
 from kiosk.cli.enrol import EnrolError, enrol
@@ -25,13 +25,17 @@ from kiosk.cli.read import read_command
 from kiosk.cli.status import status_of, status_text
 from kiosk.config import settings as config
 from kiosk.config.disk import write_trouble
+from kiosk.config.files import JOURNAL_FILE, TRANSLATIONS, ConfigError
+from kiosk.config.identity import load_identity, load_key
 from kiosk.eye import Eye
 from kiosk.journal.journal import Journal, JournalError
+from kiosk.pictures import CameraError
 from kiosk.run import Kiosk, Told
 from kiosk.screen import ScreenError, create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.entrance import Entrance, read_link
 from kiosk.texts import catalogue
+from kiosk.texts.po import CatalogueError
 
 FACTS_WAIT_S = 10.0  # for a file's pictures, which do not come again
 SENT_WAIT_S = 60.0  # for a server that is away when a film ends
@@ -57,7 +61,7 @@ def plain_errors(command: F) -> F:
             return command(*args, **options)
         except (
             autostart.AutostartError,
-            config.ConfigError,
+            ConfigError,
             JournalError,
             EnrolError,
             ExportError,
@@ -133,7 +137,7 @@ def run_command(
         raise click.UsageError("--loop has no end to stop at: leave it or --until-end out.")
     languages = language.split(",") if language else None
     settings = config.with_options(config.load_settings(directory), languages=languages, **given)
-    catalogue.add(directory / config.TRANSLATIONS)
+    catalogue.add(directory / TRANSLATIONS)
     camera = None
     if settings.camera != "none":
         camera = Camera(parse_source(settings.camera), wish_of(settings), loop=loop)
@@ -163,6 +167,7 @@ def _run(
         eye = None
         if camera is not None:
             eye = Eye(camera, kiosk, on_notice=lambda notice: kiosk.board.update(notice=notice))
+            kiosk.attach(eye)
         if shown is not None:
             preview = eye.preview if eye is not None else lambda: None
             page = create_screen(
@@ -180,7 +185,6 @@ def _run(
             while not stop.wait(0.25):
                 kiosk.show_status()
             return
-        kiosk.camera_status, kiosk.read_rate = lambda: camera.status, eye.read_rate
         if not camera.source.live:
             kiosk.wait_for_facts(FACTS_WAIT_S)
         parts.enter_context(camera)
@@ -273,13 +277,11 @@ def link_command(directory: Path) -> None:
 @plain_errors
 def export_command(directory: Path, file: Path) -> None:
     """Write the whole journal to FILE, to carry it where the network does not go."""
-    identity, key = config.load_identity(directory), config.load_key(directory)
+    identity, key = load_identity(directory), load_key(directory)
     who = (identity.kiosk, identity.generation)
     if file.exists():
         raise click.ClickException(f"{file} exists; name another file.")
-    with Journal(
-        directory / config.JOURNAL_FILE, *who, key, must_exist=True, check=False
-    ) as journal:
+    with Journal(directory / JOURNAL_FILE, *who, key, must_exist=True, check=False) as journal:
         try:
             with file.open("xb") as out:
                 scans = write_export(journal, identity, key, out)

@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from kiosk.camera.camera import to_gray
-from kiosk.camera.sources import PHOTO_SUFFIXES, VIDEO_SUFFIXES, Picture, read_photo, video_frames
-from kiosk.pictures import CameraError, NoPictureError
+from kiosk.camera.sources import PHOTO_SUFFIXES, VIDEO_SUFFIXES, read_photo, video_frames
+from kiosk.pictures import CameraError, NoPictureError, Picture, to_gray
 from kiosk.reader.photo import read_still
 from kiosk.reader.presentation import Presentations
 from kiosk.reader.reader import NO_BUDGET_MS, Reader

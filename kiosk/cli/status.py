@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from kiosk.config import settings
+from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
+from kiosk.config.identity import KioskIdentity, load_identity, load_key
 from kiosk.health import disk_free_mb
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
@@ -11,11 +12,9 @@ from kiosk.replica.replica import Replica
 
 def status_of(directory: Path) -> dict[str, Any]:
     """Everything in plain values. Raises ConfigError or JournalError."""
-    identity, key = settings.load_identity(directory), settings.load_key(directory)
+    identity, key = load_identity(directory), load_key(directory)
     who = (identity.kiosk, identity.generation)
-    with Journal(
-        directory / settings.JOURNAL_FILE, *who, key, must_exist=True, check=False
-    ) as journal:
+    with Journal(directory / JOURNAL_FILE, *who, key, must_exist=True, check=False) as journal:
         state, accounts = journal.state(), journal.accounts()
         evidence = journal.witness.evidence()
     status = {
@@ -33,17 +32,17 @@ def status_of(directory: Path) -> dict[str, Any]:
         "log_alarms": [one.problem for one in evidence],
         "disk_free_mb": disk_free_mb(directory),
     }
-    return status | _facts(directory / settings.REPLICA_FILE, who, identity)
+    return status | _facts(directory / REPLICA_FILE, who, identity)
 
 
-def _facts(path: Path, who: tuple[str, int], identity: settings.KioskIdentity) -> dict[str, Any]:
+def _facts(path: Path, who: tuple[str, int], identity: KioskIdentity) -> dict[str, Any]:
     if not path.exists():
         return {"hall": None, "door": None, "facts_age_ms": None}
     with Replica(path, *who, identity.root) as replica:
-        venue = replica.venue
+        context = replica.context
         return {
-            "hall": None if venue is None else dict(venue.hall_names),
-            "door": None if venue is None else dict(venue.door.names),
+            "hall": None if context is None else dict(context.hall_names),
+            "door": None if context is None else dict(context.door.names),
             "facts_age_ms": replica.age_ms(),
         }
 

@@ -22,12 +22,14 @@ from badges.credential.credential import (
 from badges.credential.keys import KeyRing
 from badges.wire.supervisor import PersonFacts
 from badges.wire.wire import HolderName
+from kiosk.clock import monotonic_ms, now_ms
 from kiosk.door.answer import Answer, make_answer
+from kiosk.door.direction import own_direction
 from kiosk.door.facts import Known, credential_of, least_free
 from kiosk.door.repeats import Repeats
 from kiosk.journal.journal import Draft, Journal, OuterDraft
-from kiosk.replica.door_context import Venue
-from kiosk.replica.replica import Replica, monotonic_ms, now_ms
+from kiosk.replica.door_context import DoorContext
+from kiosk.replica.replica import Replica
 from kiosk.sync.link import Skew, steady
 from kiosk.texts.messages import Code, Message
 
@@ -94,10 +96,10 @@ class Admitter:
         Raises NotReadyError before the first snapshot, and JournalError where the answer can't be
         put on disk; then nobody is admitted.
         """
-        venue = self._venue()
-        badge = read_badge(venue.ring, text)
-        scan = Scan(badge, direction or own_direction(venue), at)
-        return self._repeat(scan, venue) or self._answer(scan, venue)
+        context = self._context()
+        badge = read_badge(context.ring, text)
+        scan = Scan(badge, direction or own_direction(context), at)
+        return self._repeat(scan, context) or self._answer(scan, context)
 
     def admit_by_name(
         self,
@@ -112,20 +114,20 @@ class Admitter:
 
         It is decided as if their badge were shown. Raises as `present`.
         """
-        venue = self._venue()
-        scan = Scan(_badge_of(person), direction or own_direction(venue), at)
-        return self._answer(scan, venue, ByName(person.holder, user, user_name))
+        context = self._context()
+        scan = Scan(_badge_of(person), direction or own_direction(context), at)
+        return self._answer(scan, context, ByName(person.holder, user, user_name))
 
-    def _venue(self) -> Venue:
-        venue = self._replica.venue
-        if venue is None:
+    def _context(self) -> DoorContext:
+        context = self._replica.context
+        if context is None:
             raise NotReadyError
-        return venue
+        return context
 
-    def _answer(self, scan: Scan, venue: Venue, named: ByName | None = None) -> Answer:
-        none_before = {hall: self._journal.times_none(hall) for hall in venue.halls}
+    def _answer(self, scan: Scan, context: DoorContext, named: ByName | None = None) -> Answer:
+        none_before = {hall: self._journal.times_none(hall) for hall in context.halls}
         skew = self._skew()
-        answer = self._attempt(scan, venue, named, skew, last=False)
+        answer = self._attempt(scan, context, named, skew, last=False)
         if not isinstance(answer, Answer):
             with ExitStack() as after:
                 slow = self._slow({hall: none_before[hall] for hall in answer})
@@ -134,7 +136,7 @@ class Admitter:
                     self._on_asking(True)
                     after.callback(self._on_asking, False)
                     self._wait(slow, PLACE_WAIT_S - QUIET_S)
-                answer = self._attempt(scan, venue, named, skew, last=True)
+                answer = self._attempt(scan, context, named, skew, last=True)
             assert isinstance(answer, Answer)
         return answer
 
@@ -157,7 +159,13 @@ class Admitter:
         return lacking if all(none_now[hall] == halls[hall] for hall in lacking) else {}
 
     def _attempt(
-        self, scan: Scan, venue: Venue, named: ByName | None, before: Skew | None, *, last: bool
+        self,
+        scan: Scan,
+        context: DoorContext,
+        named: ByName | None,
+        before: Skew | None,
+        *,
+        last: bool,
     ) -> Answer | tuple[int, ...]:
         """The answer, committed; or the halls of which a place has been asked for and may still
         come.
@@ -166,19 +174,19 @@ class Admitter:
         """
         skew = steady(before, self._skew())
         with self._journal.step() as step:
-            facts = self._known.facts(scan, venue, step, by_name=named is not None)
+            facts = self._known.facts(scan, context, step, by_name=named is not None)
             decision = decide(scan, facts)
             full = isinstance(decision, Denied) and decision.reason is Reason.HALL_FULL
             if full and not last:
-                lacking = tuple(hall for hall in venue.halls if step.account(hall).free < 1)
+                lacking = tuple(hall for hall in context.halls if step.account(hall).free < 1)
                 if all([self._ask_for_place(hall) for hall in lacking]):
                     return lacking
             if named is not None and isinstance(decision, Admitted):
                 decision = replace(decision, flags=decision.flags | {Flag.LOOKED_UP})
             draft = Draft(
                 direction=scan.direction,
-                door=venue.door.door,
-                hall=venue.hall.hall_id,
+                door=context.door.door,
+                hall=context.hall.hall_id,
                 scanned_at=scan.scanned_at,
                 decision=decision,
                 badge=credential_of(scan),
@@ -188,26 +196,26 @@ class Admitter:
                 facts_age_ms=facts.facts_age_ms,
             )
             if scan.direction is Direction.EXIT:
-                draft = self._leaving(draft, venue, facts)
-            elif isinstance(decision, Admitted):
+                draft = self._leaving(draft, context, facts)
+            else:
                 outer = tuple(OuterDraft(around.hall.hall_id) for around in facts.outer)
                 draft = replace(draft, outer=outer)
             self._repeats.note_clock(step)
             seq = step.append(draft).seq
-            free = least_free(venue, step)
+            free = least_free(context, step)
         if draft.badge is not None:
             self._repeats.forget(draft.badge.serial)
         return make_answer(
             scan,
             decision,
-            venue,
+            context,
             seq=seq,
             free=free,
             holder=named.holder if named else self._name(draft.badge),
             by=named.user_name if named else "",
         )
 
-    def _leaving(self, draft: Draft, venue: Venue, facts: Facts) -> Draft:
+    def _leaving(self, draft: Draft, context: DoorContext, facts: Facts) -> Draft:
         """An exit, with what its places are and whether they may come back here."""
         offline = self._is_offline()
         outer = (
@@ -222,11 +230,11 @@ class Admitter:
         return replace(
             draft,
             override_place=facts.presence is not None and facts.presence.override,
-            trusting=venue.hall.exits is Exits.TRUSTING and offline,
+            trusting=context.hall.exits is Exits.TRUSTING and offline,
             outer=tuple(outer),
         )
 
-    def _repeat(self, scan: Scan, venue: Venue) -> Answer | None:
+    def _repeat(self, scan: Scan, context: DoorContext) -> Answer | None:
         """The first answer, where it was on disk and the power failed before it was seen.
 
         That it is given again is on disk before it is: a second failure must not give it twice.
@@ -236,11 +244,10 @@ class Admitter:
         if record is None or badge is None:
             return None
         with self._journal.step() as step:
-            free = least_free(venue, step)
+            free = least_free(context, step)
             entry = scan.direction is Direction.ENTRY
             stands = not entry or self._known.is_open(record.seq, badge.serial, record.hall, step)
             stands = stands and step.repeat(record.seq)
-        self._repeats.forget(badge.serial)
         if not stands:
             return None
         closes = record.closes
@@ -250,7 +257,7 @@ class Admitter:
             closes=StayId(closes.kiosk, closes.generation, closes.seq) if closes else None,
         )
         return make_answer(
-            scan, decision, venue, seq=record.seq, free=free, holder=self._name(badge)
+            scan, decision, context, seq=record.seq, free=free, holder=self._name(badge)
         )
 
     def _name(self, badge: Credential | None) -> HolderName | None:
@@ -263,11 +270,6 @@ def read_badge(ring: KeyRing, text: str) -> Credential | Reason:
         return open_credential(ring, text)
     except (NotABadgeError, OtherEventError, ForgedError) as error:
         return _UNREADABLE[type(error)]
-
-
-def own_direction(venue: Venue) -> Direction:
-    """What a presentation at the door means when staff have not said."""
-    return Direction.EXIT if venue.door.mode == "exit" else Direction.ENTRY
 
 
 def _badge_of(person: PersonFacts) -> Credential:

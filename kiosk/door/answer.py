@@ -9,8 +9,8 @@ from badges.admission.facts import Admitted, Decision, Direction, Flag
 from badges.admission.phrases import Explanation, Language, Tone, explain, tone
 from badges.credential.credential import Credential
 from badges.wire.wire import CategoryFacts, HolderName
-from kiosk.replica.door_context import Venue, text_in
-from kiosk.texts.catalogue import each
+from kiosk.replica.door_context import DoorContext, text_in
+from kiosk.texts.catalogue import answer_words, each
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Answer:
 def make_answer(
     scan: Scan,
     decision: Decision,
-    venue: Venue,
+    context: DoorContext,
     *,
     seq: int,
     free: tuple[int, int],
@@ -72,29 +72,32 @@ def make_answer(
         seq=seq,
         serial=badge.serial if badge else None,
         holder=holder,
-        category=venue.categories.get(badge.category) if badge else None,
+        category=context.categories.get(badge.category) if badge else None,
         free_places=free[0],
-        free_names=venue.outer_names.get(free[1], {}),
-        door_names=venue.door.names,
-        hall_names=venue.hall_names,
-        explanation=each(lambda lang: explain_in(lang, scan, decision, venue)),
+        free_names=context.outer_names.get(free[1], {}),
+        door_names=context.door.names,
+        hall_names=context.hall_names,
+        explanation=each(lambda lang: explain_in(lang, scan, decision, context)),
         by=by,
         badge=badge,
     )
 
 
-def explain_in(language: Language, scan: Scan, decision: Decision, venue: Venue) -> Explanation:
+def explain_in(
+    language: Language, scan: Scan, decision: Decision, context: DoorContext
+) -> Explanation:
     """The decision in words, with the venue's names in that language."""
     return explain(
         decision,
         scan.direction,
         language=language,
-        time_zone=venue.time_zone,
+        words=answer_words(language),
+        time_zone=context.time_zone,
         at=scan.scanned_at,
-        categories={code: text_in(c.names, language) for code, c in venue.categories.items()},
+        categories={code: text_in(c.names, language) for code, c in context.categories.items()},
         category=scan.badge.category if isinstance(scan.badge, Credential) else None,
-        hall=text_in(venue.hall_names, language),
-        sessions={key: text_in(t, language) for key, t in venue.session_titles.items()},
-        doors={door: text_in(names, language) for door, names in venue.door_names.items()},
-        outer={hall: text_in(names, language) for hall, names in venue.outer_names.items()},
+        hall=text_in(context.hall_names, language),
+        sessions={key: text_in(t, language) for key, t in context.session_titles.items()},
+        doors={door: text_in(names, language) for door, names in context.door_names.items()},
+        outer={hall: text_in(names, language) for hall, names in context.outer_names.items()},
     )

@@ -10,7 +10,7 @@ from badges.admission import Facts, Scan
 from badges.admission.facts import Direction, Holder, Outer, Presence, StayId
 from badges.credential.credential import Credential
 from kiosk.journal.journal import Step
-from kiosk.replica.door_context import Venue
+from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 
 
@@ -20,52 +20,48 @@ class Known:
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
 
-    def facts(self, scan: Scan, venue: Venue, step: Step, *, by_name: bool = False) -> Facts:
+    def facts(self, scan: Scan, context: DoorContext, step: Step, *, by_name: bool) -> Facts:
         """`by_name`: the server gave the badge's fields, and no key signed them."""
         badge = credential_of(scan)
         serial = None if badge is None else badge.serial
-        free = step.account(venue.hall.hall_id).free
-        shut = step.state.fenced or step.state.resting
         facts = Facts(
-            calendar=venue.calendar,
-            hall=venue.hall,
-            sessions=venue.sessions_at(scan.scanned_at),
-            # Such a kiosk has given its places back; why it did is the better answer.
-            free_places=max(free, 1) if shut else free,
+            calendar=context.calendar,
+            hall=context.hall,
+            sessions=context.sessions_at(scan.scanned_at),
+            free_places=step.account(context.hall.hall_id).free,
             kiosk_retired=step.state.fenced,
             door_resting=step.state.resting,
             facts_age_ms=self._replica.age_ms(),
         )
         here, leaving = None, scan.direction is Direction.EXIT
         if serial is not None:
-            here = self.presence(serial, venue.hall.hall_id, step, leaving=leaving)
-        if venue.outer:
+            here = self.presence(serial, context.hall.hall_id, step, leaving=leaving)
+        if context.outer:
             like = None if here is None else here.stay
             outer = []
-            for hall in venue.outer:
+            for hall in context.outer:
                 there = None
                 if serial is not None:
                     there = self.presence(serial, hall.hall_id, step, like, leaving=leaving)
-                free = step.account(hall.hall_id).free
-                outer.append(Outer(hall, there, max(free, 1) if shut else free))
+                outer.append(Outer(hall, there, step.account(hall.hall_id).free))
             facts = replace(facts, outer=tuple(outer))
         if badge is None:
             return facts
         return replace(
             facts,
-            holder=self.holder(badge.serial, venue, step),
+            holder=self.holder(badge.serial, context, step),
             presence=here,
-            key_expired=not by_name and venue.key_expired(badge.key_id, scan.scanned_at),
+            key_expired=not by_name and context.key_expired(badge.key_id, scan.scanned_at),
         )
 
-    def holder(self, serial: int, venue: Venue, step: Step) -> Holder:
+    def holder(self, serial: int, context: DoorContext, step: Step) -> Holder:
         highest, revoked = self._replica.holder(serial)
         return Holder(
             revoked=revoked,
             highest_issue=max(highest, step.seen_issue(serial)),
             copied_issue=self._replica.copied_issue(serial),
-            invited_to=venue.invited.get(serial, frozenset()),
-            refused_from=venue.refused.get(serial, frozenset()),
+            invited_to=context.invited.get(serial, frozenset()),
+            refused_from=context.refused.get(serial, frozenset()),
         )
 
     def presence(
@@ -116,22 +112,22 @@ class Known:
         return seq in open_here and not self._replica.is_ended(seq, hall)
 
 
-def least_free(venue: Venue, step: Step) -> tuple[int, int]:
+def least_free(context: DoorContext, step: Step) -> tuple[int, int]:
     """The fewest places that this door has in a hall that an entry here enters, and that hall."""
     return min(
-        ((step.account(hall).free, hall) for hall in venue.halls), key=lambda found: found[0]
+        ((step.account(hall).free, hall) for hall in context.halls), key=lambda found: found[0]
     )
 
 
 def least_left(
-    venue: Venue, left: Mapping[int, tuple[int, int]]
+    context: DoorContext, left: Mapping[int, tuple[int, int]]
 ) -> tuple[int | None, int, int | None]:
     """The fewest places left in a whole hall that an entry here enters, that hall, and when the
     server told so; None where it never did. `left` has both by hall.
     """
-    told = [(*left[hall], hall) for hall in venue.halls if hall in left]
+    told = [(*left[hall], hall) for hall in context.halls if hall in left]
     if not told:
-        return None, venue.hall.hall_id, None
+        return None, context.hall.hall_id, None
     places, at, hall = min(told, key=lambda one: one[0])
     return places, hall, at
 

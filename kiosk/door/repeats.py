@@ -48,18 +48,16 @@ class Repeats:
         self._records: dict[int, ScanRecord] = {}
         with journal.step() as step:
             since = self._sure_since(step)
-            repeated = step.repeated()
         if since is None:
             return
         for record in reversed(journal.newest(REPEAT_RECORDS)):
-            if record.seq <= since or record.serial is None:
+            if record.seq <= since:
                 continue
             if record.scanned_at > clock():  # it was made at a time that has not come yet
                 self._records.clear()
                 return
-            self._records[record.serial] = record
-            if record.seq in repeated:
-                del self._records[record.serial]
+            if record.serial is not None:
+                self._records[record.serial] = record
 
     def _sure_since(self, step: Step) -> int | None:
         """Of scans after which sequence the age is known; None: of none.
@@ -95,7 +93,7 @@ class Repeats:
         return record if record and _is_same(record, scan, badge) else None
 
     def forget(self, serial: int) -> None:
-        """There is a later scan, or the answer was given again."""
+        """There is a later scan of that holder."""
         self._records.pop(serial, None)
 
 

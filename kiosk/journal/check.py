@@ -16,7 +16,7 @@ import msgspec
 from badges.credential.keys import BadSignatureError, PublicKey
 from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
-from badges.transparency.merkle import CHAIN_CONTEXT, chain_start
+from badges.transparency.chain import CHAIN_CONTEXT, chain_start
 from badges.wire.wire import HEAD_CONTEXT
 from kiosk.journal.schema import Connection
 from kiosk.journal.seal import Seal, seal_problem

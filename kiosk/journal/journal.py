@@ -15,7 +15,8 @@ from pathlib import Path
 
 from badges.admission.facts import StayId
 from badges.credential.keys import PrivateKey, PublicKey
-from badges.places.pool import Account, Order, PoolKey
+from badges.places.account import Account, Order
+from badges.places.pool import PoolKey
 from badges.record import ScanRecord, decode_record
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal import schema
@@ -242,7 +243,7 @@ class Journal:
             while not self.has_place(hall, override=override):
                 left = deadline - time.monotonic()
                 refused = self._none_came[hall] > none_before and not override
-                if refused or left <= 0 or not self._places_came.wait(left):
+                if refused or not self._places_came.wait(left):
                     return self.has_place(hall, override=override)
         return True
 

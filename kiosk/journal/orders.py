@@ -1,24 +1,17 @@
-"""Orders of places: from the wire to the protocol, and obeyed in the journal."""
+"""Orders of places, obeyed in the journal."""
 
 import logging
 from collections.abc import Sequence
 
 from badges.credential.keys import BadSignatureError
-from badges.places.pool import Account, Order, PoolKey
+from badges.places.account import Account, Order
+from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
-from badges.wire import wire
 from kiosk.journal.check import Owner
 from kiosk.journal.transaction import Step
 from kiosk.journal.values import Effect, SignedGrant
 
 log = logging.getLogger(__name__)
-
-
-def pool_order(order: wire.PlaceOrder) -> tuple[PoolKey, Order]:
-    return (
-        PoolKey(order.hall, order.override),
-        Order(order.granted, order.recall, order.incarnation, order.signature),
-    )
 
 
 def obey(

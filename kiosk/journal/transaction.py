@@ -6,9 +6,10 @@ import msgspec
 
 from badges.admission.facts import Admitted, Direction, StayId
 from badges.credential.keys import PrivateKey
-from badges.places.pool import Account, PoolKey, enter_all, may_credit, may_trust
+from badges.places.account import Account, enter_all, may_credit, may_trust
+from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef, encode_record
-from badges.transparency.merkle import chain_next
+from badges.transparency.chain import chain_next
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal.schema import Connection
 from kiosk.journal.seal import Seal
@@ -46,7 +47,7 @@ class Step:
             granted, returned, entries, credited, state.incarnation, state.fenced, trusted
         )
 
-    def grant(self, hall: int, *, override: bool = False) -> SignedGrant:
+    def grant(self, hall: int, *, override: bool) -> SignedGrant:
         """What the server has signed of the account's grants; nothing where it has not yet."""
         row = self._connection.execute(
             "SELECT signed, signed_in, signature FROM account WHERE hall = ? AND override = ?",
@@ -59,7 +60,7 @@ class Step:
         hall: int,
         account: Account,
         *,
-        override: bool = False,
+        override: bool,
         grant: SignedGrant | None = None,
     ) -> None:
         """Write the account, with `grant` as the server's word for it; None leaves that as it is.
@@ -132,10 +133,6 @@ class Step:
             " VALUES (?, ?, ?, ?, ?)",
             (*values, self._seal("clock", *values)),
         )
-
-    def repeated(self) -> set[int]:
-        """Scans whose answer was given once more."""
-        return {row[0] for row in self._connection.execute("SELECT seq FROM repeated")}
 
     def repeat(self, seq: int) -> bool:
         """Say that the answer of that scan is given once more; False where it was already."""

@@ -7,9 +7,10 @@ from msgspec import UNSET
 
 from badges.admission.facts import Admitted, Decision, Denied, Direction, StayId
 from badges.credential.credential import Credential
-from badges.places.pool import Account, PoolKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from badges.wire.wire import Mark
 from kiosk.journal.schema import Connection
 

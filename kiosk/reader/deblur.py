@@ -12,8 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 
 TILE = 96  # side of the pieces whose spectra are averaged
 STRIDE = 64
@@ -57,7 +56,7 @@ def deblurred(gray: Picture, exponent: float, choice: int = 0) -> Picture:
     """
     light = _light(exponent)[gray]
     blurs = blurs_of(light, choice + 1)
-    return unblurred(light, blurs[choice]) if len(blurs) > choice else gray[:0]
+    return deconvolved(light, blurs[choice]) if len(blurs) > choice else gray[:0]
 
 
 @cache
@@ -87,7 +86,7 @@ def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
     return found
 
 
-def unblurred(gray: Picture | Floats, blur: Blur) -> Picture:
+def deconvolved(gray: Picture | Floats, blur: Blur) -> Picture:
     """The picture as it was before `blur`, by Wiener's filter."""
     height, width = gray.shape
     high, wide = (-(-(side + 2 * EDGE) // GRID) * GRID for side in (height, width))

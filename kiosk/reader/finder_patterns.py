@@ -1,4 +1,4 @@
-"""The eyes of a symbol: the three square rings in its corners, by which every engine finds it.
+"""The finder patterns of a symbol: three square rings in its corners, by which engines find it.
 
 Where one of them is torn or covered no engine finds the code. Two are enough to know where the
 third must be: it is drawn there, and the engine decides.
@@ -10,22 +10,21 @@ from itertools import combinations
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 
-EYES_MAX = 8  # the largest: more are a pattern of something else
+PATTERNS_MAX = 8  # the largest: more are a pattern of something else
 CORE_PX_MIN = 6  # its area
 HOLE_TO_CORE = (1.7, 4.4)  # areas; 25 to 9 as drawn
-APART_MAX = 1.6  # of the modules of two eyes of one symbol
-SQUEEZED = 0.35  # the shorter side of an eye to the longer, where it is seen aslant
-MODULES = (10.0, 172.0)  # between the middles of two eyes along a side: version 1 to 40
+APART_MAX = 1.6  # of the modules of two finder patterns of one symbol
+SQUEEZED = 0.35  # the shorter side of a finder pattern to the longer, where it is seen aslant
+MODULES = (10.0, 172.0)  # between the middles of two finder patterns along a side: version 1 to 40
 
 Corners = tuple[tuple[float, float], ...]
 Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
-class SymbolEye:
+class FinderPattern:
     """Its middle, and the steps of a module along its two sides, in pixels."""
 
     middle: Vector
@@ -37,8 +36,8 @@ class SymbolEye:
         return float((np.linalg.norm(self.across) + np.linalg.norm(self.down)) / 2)
 
 
-def eyes_of(binary: Picture) -> list[SymbolEye]:
-    """The largest eyes in a black and white picture: dark cores in the middle of light rings."""
+def find_patterns(binary: Picture) -> list[FinderPattern]:
+    """The largest finder patterns of a black and white picture: dark cores in light rings."""
     contours, tree = cv2.findContours(
         cv2.bitwise_not(binary), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -48,12 +47,12 @@ def eyes_of(binary: Picture) -> list[SymbolEye]:
     # A hole in something dark, with one thing in it that has no holes.
     holes = np.flatnonzero((around >= 0) & (inside >= 0) & (beside[inside] < 0))
     holes = holes[inside[inside[holes]] < 0]
-    eyes = [_eye(contours[hole], contours[inside[hole]]) for hole in holes]
-    found = [eye for eye in eyes if eye is not None]
-    return sorted(found, key=lambda eye: -eye.module_px)[:EYES_MAX]
+    patterns = [_pattern(contours[hole], contours[inside[hole]]) for hole in holes]
+    found = [pattern for pattern in patterns if pattern is not None]
+    return sorted(found, key=lambda pattern: -pattern.module_px)[:PATTERNS_MAX]
 
 
-def _eye(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> SymbolEye | None:
+def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPattern | None:
     size = cv2.contourArea(core)
     if size < CORE_PX_MIN:
         return None
@@ -67,26 +66,26 @@ def _eye(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> SymbolEye | 
         return None
     if min(core_sides) < SQUEEZED * max(core_sides) or np.hypot(x - u, y - v) > side / 3:
         return None
-    # The side nearest to level is called across, so that eyes of one symbol agree.
+    # The side nearest to level is called across, so that finder patterns of one symbol agree.
     turned = np.radians(degrees)
     across = np.array([np.cos(turned), np.sin(turned)]) * (width - 1) / 5
     down = np.array([-np.sin(turned), np.cos(turned)]) * (height - 1) / 5
     if abs(across[0]) < abs(across[1]):
         across, down = down, -across
     sign = 1 if across[0] > 0 else -1
-    return SymbolEye(np.array([x, y]), sign * across, sign * down)
+    return FinderPattern(np.array([x, y]), sign * across, sign * down)
 
 
-def third_eyes(eyes: list[SymbolEye]) -> Iterator[SymbolEye]:
-    """Where an eye may be missing beside two of `eyes`."""
-    for one, other in combinations(eyes, 2):
+def third_patterns(patterns: list[FinderPattern]) -> Iterator[FinderPattern]:
+    """Where a finder pattern may be missing beside two of `patterns`."""
+    for one, other in combinations(patterns, 2):
         modules = sorted([one.module_px, other.module_px])
         if modules[1] > APART_MAX * modules[0]:
             continue
         yield from _beside(one, other)
 
 
-def _beside(one: SymbolEye, other: SymbolEye) -> Iterator[SymbolEye]:
+def _beside(one: FinderPattern, other: FinderPattern) -> Iterator[FinderPattern]:
     across, down = (one.across + other.across) / 2, (one.down + other.down) / 2
     if float(one.across @ other.across) < 0.6 * one.module_px * other.module_px:
         return  # turned against each other: of two symbols
@@ -96,36 +95,36 @@ def _beside(one: SymbolEye, other: SymbolEye) -> Iterator[SymbolEye]:
     if not MODULES[0] < long < MODULES[1]:
         return
     if short > 0.6 * long:  # on a diagonal
-        yield SymbolEye(one.middle + steps[0] * across, across, down)
-        yield SymbolEye(one.middle + steps[1] * down, across, down)
+        yield FinderPattern(one.middle + steps[0] * across, across, down)
+        yield FinderPattern(one.middle + steps[1] * down, across, down)
     elif short < 0.3 * long:  # along a side
         aside = down if abs(steps[0]) > abs(steps[1]) else across
         for distance in (long, -long):
-            for eye in (one, other):
-                yield SymbolEye(eye.middle + distance * aside, across, down)
+            for pattern in (one, other):
+                yield FinderPattern(pattern.middle + distance * aside, across, down)
 
 
-def drawn(binary: Picture, eye: SymbolEye) -> Picture:
-    """The picture with an eye in it, and the light edge around."""
+def drawn(binary: Picture, pattern: FinderPattern) -> Picture:
+    """The picture with a finder pattern in it, and the light edge around."""
     view = binary.copy()
     for modules, level in ((9, 255), (7, 0), (5, 255), (3, 0)):
         half = modules / 2
         signs = ((-half, -half), (half, -half), (half, half), (-half, half))
-        corners = [eye.middle + a * eye.across + b * eye.down for a, b in signs]
+        corners = [pattern.middle + a * pattern.across + b * pattern.down for a, b in signs]
         cv2.fillConvexPoly(view, np.round(corners).astype(np.int32), level)
     return view
 
 
-def squares(eyes: list[SymbolEye]) -> list[tuple[Corners, float]]:
-    """The symbols that three of the eyes make: four middles, clockwise, the last by the others.
+def squares(patterns: list[FinderPattern]) -> list[tuple[Corners, float]]:
+    """The symbols that three of them make: four middles, clockwise, the last by the others.
 
     With each goes how far its edge is from there, quiet zone and all, as a part of the side.
     """
-    return [square for three in combinations(eyes, 3) if (square := _square(three)) is not None]
+    return [square for three in combinations(patterns, 3) if (square := _square(three)) is not None]
 
 
-def _square(three: tuple[SymbolEye, ...]) -> tuple[Corners, float] | None:
-    middles = [eye.middle for eye in three]
+def _square(three: tuple[FinderPattern, ...]) -> tuple[Corners, float] | None:
+    middles = [pattern.middle for pattern in three]
     far = [np.linalg.norm(middles[n - 1] - middles[n - 2]) for n in range(3)]
     corner = int(np.argmax(far))  # opposite of the longest side
     first = middles[corner]
@@ -133,7 +132,7 @@ def _square(three: tuple[SymbolEye, ...]) -> tuple[Corners, float] | None:
     if a[0] * b[1] - a[1] * b[0] < 0:
         a, b = b, a
     wide, high = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    module = max(eye.module_px for eye in three)  # what is bent away looks smaller
+    module = max(pattern.module_px for pattern in three)  # what is bent away looks smaller
     if min(wide, high) < MODULES[0] * module * 0.6 or not 0.3 < wide / high < 3.3:
         return None
     if abs(a[0] * b[1] - a[1] * b[0]) < 0.4 * wide * high:

@@ -1,6 +1,6 @@
-"""The ways to look at a picture for QR codes: pure functions, a picture in, what was found out.
+"""The decoding passes over a picture: pure functions, a picture in, the QR codes in it out.
 
-A look is a preparation of the picture (or of a crop of it) and an engine. Which one has its turn is
+A pass is a preparation of the picture (or of a crop of it) and an engine. Which one has its turn is
 the reader's business.
 """
 
@@ -11,10 +11,9 @@ from itertools import islice
 import numpy as np
 import zxingcpp
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 from kiosk.reader.deblur import deblurred
-from kiosk.reader.finder_patterns import drawn, eyes_of, third_eyes
+from kiosk.reader.finder_patterns import drawn, find_patterns, third_patterns
 
 try:
     from pyzbar import pyzbar, pyzbar_error
@@ -31,7 +30,7 @@ UNSHARP_SIGMA = 4.0
 UNSHARP_AMOUNT = 2.5
 AROUND_PX = 13  # twice: about 25 pixels, 3 to 10 modules
 GRAIN_SIGMA = 1.1
-EYES_DRAWN_MAX = 6  # places where a missing eye is tried
+PATTERNS_DRAWN_MAX = 6  # regions where a missing finder pattern is tried
 LIGHT = 1.6  # between a picture's levels as they are (1) and the standard's light (2.2)
 
 
@@ -44,8 +43,8 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Look:
-    """One way to look. `scale` is that of the prepared picture to the one it was made from."""
+class DecodingPass:
+    """One way to read a picture. `scale` is the prepared picture's to that which it was made of."""
 
     name: str
     prepare: Callable[[Picture], Picture]
@@ -87,8 +86,8 @@ def _zxing(gray: Picture, binarizer: zxingcpp.Binarizer) -> list[Found]:
 
 
 def _from_zxing(barcode: zxingcpp.Barcode) -> Found | None:
-    place = barcode.position
-    corners = [place.top_left, place.top_right, place.bottom_right, place.bottom_left]
+    position = barcode.position
+    corners = [position.top_left, position.top_right, position.bottom_right, position.bottom_left]
     points = tuple((float(point.x), float(point.y)) for point in corners)
     if not barcode.valid:
         return Found(None, points)  # type: ignore[arg-type]
@@ -178,10 +177,12 @@ def smooth(gray: Picture) -> Picture:
     return _picture(cv2.GaussianBlur(gray, (0, 0), GRAIN_SIGMA)) if gray.size else gray
 
 
-def find_with_a_drawn_eye(binary: Picture, limit: int = EYES_DRAWN_MAX) -> list[Found]:
-    """What is read once a missing eye is drawn where two others tell that it must be."""
-    for eye in islice(third_eyes(eyes_of(binary)), limit):
-        read = [found for found in find_zxing_fixed(drawn(binary, eye)) if found.text is not None]
+def find_with_a_drawn_pattern(binary: Picture, limit: int = PATTERNS_DRAWN_MAX) -> list[Found]:
+    """What is read once a missing finder pattern is drawn where two others tell that it must be."""
+    for pattern in islice(third_patterns(find_patterns(binary)), limit):
+        read = [
+            found for found in find_zxing_fixed(drawn(binary, pattern)) if found.text is not None
+        ]
         if read:
             return read
     return []
@@ -205,37 +206,39 @@ def _half_smooth(gray: Picture) -> Picture:
     return threshold(smooth(shrink(gray, 0.5)), 1.0)
 
 
-FIRST_LOOK = Look("first", as_it_is, 1.0, find_zxing, "zxing")
+FIRST_PASS = DecodingPass("first", as_it_is, 1.0, find_zxing, "zxing")
 
 
-def _deblur(name: str, exponent: float, choice: int = 0) -> Look:
+def _deblur(name: str, exponent: float, choice: int = 0) -> DecodingPass:
     def prepare(gray: Picture) -> Picture:
         return enlarge(deblurred(gray, exponent, choice), 2.0)
 
-    return Look(name, prepare, 2.0, find_zxing, "zxing", crop_px=384)
+    return DecodingPass(name, prepare, 2.0, find_zxing, "zxing", crop_px=384)
 
 
 # Without the blur of this very picture: for each picture anew, as no two are blurred alike.
-DEBLUR_LOOK = _deblur("deblur", LIGHT)
+DEBLUR_PASS = _deblur("deblur", LIGHT)
 
-# For a crop around a place where a code should be; those that read most come first.
-CROP_LOOKS = (
-    Look("threshold", threshold, 2.0, find_zxing_fixed, "zxing"),
-    Look("drawn eye", threshold, 2.0, find_with_a_drawn_eye, "zxing", crop_px=200),
-    Look("half", _half_smooth, 0.5, find_zxing_fixed, "zxing"),
-    Look("smooth threshold", lambda g: threshold(smooth(g)), 2.0, find_zxing_fixed, "zxing"),
-    Look("zbar", as_it_is, 1.0, find_zbar, "zbar"),
-    Look("even x2", lambda g: equalize(enlarge(g, 2.0)), 2.0, find_zxing, "zxing"),
-    Look("sharp x3", lambda g: sharpen(enlarge(g, 3.0)), 3.0, find_zxing, "zxing"),
-    Look("x2", lambda g: enlarge(g, 2.0), 2.0, find_zxing, "zxing"),
+# For a crop around a region where a code should be; those that read most come first.
+CROP_PASSES = (
+    DecodingPass("threshold", threshold, 2.0, find_zxing_fixed, "zxing"),
+    DecodingPass("drawn pattern", threshold, 2.0, find_with_a_drawn_pattern, "zxing", crop_px=200),
+    DecodingPass("half", _half_smooth, 0.5, find_zxing_fixed, "zxing"),
+    DecodingPass(
+        "smooth threshold", lambda g: threshold(smooth(g)), 2.0, find_zxing_fixed, "zxing"
+    ),
+    DecodingPass("zbar", as_it_is, 1.0, find_zbar, "zbar"),
+    DecodingPass("even x2", lambda g: equalize(enlarge(g, 2.0)), 2.0, find_zxing, "zxing"),
+    DecodingPass("sharp x3", lambda g: sharpen(enlarge(g, 3.0)), 3.0, find_zxing, "zxing"),
+    DecodingPass("x2", lambda g: enlarge(g, 2.0), 2.0, find_zxing, "zxing"),
     _deblur("deblur levels", 1.0),
     _deblur("deblur next", LIGHT, 1),
 )
 
 # For the whole picture.
-FRAME_LOOKS = (
-    Look("frame even", equalize, 1.0, find_zxing, "zxing"),
-    Look("frame x1.5", lambda g: enlarge(g, 1.5), 1.5, find_zxing, "zxing"),
-    Look("frame threshold", lambda g: threshold(g, 1.0), 1.0, find_zxing_fixed, "zxing"),
-    Look("frame half", lambda g: shrink(g, 0.5), 0.5, find_zxing_global, "zxing"),
+FRAME_PASSES = (
+    DecodingPass("frame even", equalize, 1.0, find_zxing, "zxing"),
+    DecodingPass("frame x1.5", lambda g: enlarge(g, 1.5), 1.5, find_zxing, "zxing"),
+    DecodingPass("frame threshold", lambda g: threshold(g, 1.0), 1.0, find_zxing_fixed, "zxing"),
+    DecodingPass("frame half", lambda g: shrink(g, 0.5), 0.5, find_zxing_global, "zxing"),
 )

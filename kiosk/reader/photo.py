@@ -4,46 +4,104 @@ What is done depends on the picture alone, never on the machine's speed: the sam
 the same codes. One in which nothing is read takes two or three seconds.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import product
 
 import numpy as np
 
-from kiosk.camera.camera import to_gray
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
-from kiosk.reader.finder_patterns import eyes_of, squares
+from kiosk.pictures import Picture, cv2, to_gray
+from kiosk.reader.finder_patterns import find_patterns, squares
 from kiosk.reader.passes import (
-    CROP_LOOKS,
-    DEBLUR_LOOK,
+    CROP_PASSES,
+    DEBLUR_PASS,
     Corners,
     Found,
+    as_it_is,
     enlarge,
-    find_with_a_drawn_eye,
+    equalize,
+    find_with_a_drawn_pattern,
     find_zbar,
     find_zxing,
     find_zxing_fixed,
+    find_zxing_global,
+    sharpen,
     shrink,
     smooth,
     threshold,
 )
-from kiosk.reader.photo_passes import PHOTO_LOOKS, Find
 from kiosk.reader.reader import NO_BUDGET_MS, Reader, Sighting
-from kiosk.reader.regions import Crop, area_of, crop_at, place_of, reduced
-from kiosk.reader.unwarp import EDGE, flat, unbent
+from kiosk.reader.regions import Crop, area_of, crop_at, reduced, region_of
+from kiosk.reader.unwarp import EDGE, flat, unwarped
 
 SIDE_PX_MAX = 1920  # what is larger is looked at as it is once, and then at this size
 SCALES = (1.0, 0.7, 0.5, 0.35, 0.25, 1.5, 2.0, 3.0)
 PIXELS_MAX = 4_500_000  # of a picture made larger
 SIDE_PX_MIN = 40
-SHEET_LOOKS = ("smooth threshold", "as it is", "threshold", "unsharp", "sharp")
-EYES_DRAWN_MAX = 40  # places where a missing eye is tried
-CLOSE_MAX = 12  # places that were located beside what was read
+SHEET_PASSES = ("smooth threshold", "as it is", "threshold", "unsharp", "sharp")
+PATTERNS_DRAWN_MAX = 40  # regions where a missing finder pattern is tried
+CLOSE_MAX = 12  # regions that were located beside what was read
 TILES = (2,)  # a side; for sheets of many codes
 TILE_OVERLAP = 0.3
-PLACES_MAX = 3  # that are laid flat
+REGIONS_MAX = 3  # that are laid flat
 ZBAR_PIXELS_MAX = 3_000_000  # it takes 30 ns for each
+
+
+Find = Callable[[Picture], list[Found]]
+
+
+def _unsharp(gray: Picture) -> Picture:
+    soft = cv2.GaussianBlur(gray, (0, 0), 1.5)
+    return np.asarray(cv2.addWeighted(gray, 3, soft, -2, 0), np.uint8)
+
+
+def _softer(gray: Picture) -> Picture:
+    return np.asarray(cv2.GaussianBlur(gray, (0, 0), 2.0), np.uint8)
+
+
+def _median(gray: Picture) -> Picture:
+    return np.asarray(cv2.medianBlur(gray, 5), np.uint8)
+
+
+def _darker(gray: Picture, side: int = 3) -> Picture:
+    """Dark dots grow together."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.erode(gray, kernel), np.uint8)
+
+
+def _lighter(gray: Picture) -> Picture:
+    """Thin dark scratches go, and ink that ran."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    return np.asarray(cv2.dilate(gray, kernel), np.uint8)
+
+
+def _around(gray: Picture, px: int) -> Picture:
+    """Black and white by the mean level of a larger surrounding."""
+    window = (px, px)
+    mean = cv2.blur(cv2.blur(gray, window), window)
+    return np.asarray(cv2.compare(gray, mean, cv2.CMP_GE), np.uint8)
+
+
+# How a picture is looked at in each of its sizes.
+PHOTO_PASSES: dict[str, tuple[Callable[[Picture], Picture], Find]] = {
+    "smooth threshold": (lambda g: threshold(smooth(g), 1.0), find_zxing_fixed),
+    "as it is": (as_it_is, find_zxing),
+    "one threshold": (as_it_is, find_zxing_global),
+    "smooth": (smooth, find_zxing_global),
+    "softer": (_softer, find_zxing),
+    "even": (equalize, find_zxing),
+    "unsharp": (_unsharp, find_zxing),
+    "sharp": (sharpen, find_zxing),
+    "darker": (_darker, find_zxing),
+    "much darker": (partial(_darker, side=5), find_zxing),
+    "lighter": (_lighter, find_zxing),
+    "median": (_median, find_zxing),
+    "threshold": (lambda g: threshold(g, 1.0), find_zxing_fixed),
+    "smooth threshold 25": (lambda g: _around(smooth(g), 25), find_zxing_fixed),
+    "threshold 51": (lambda g: _around(g, 51), find_zxing_fixed),
+    "median threshold": (lambda g: _around(_median(g), 25), find_zxing_fixed),
+}
 
 
 class PhotoReader:
@@ -64,16 +122,16 @@ class PhotoReader:
         """All codes, the nearest (largest) first."""
         if not self.whole.size:
             return []
-        self._look(Crop(self.whole, 0, 0, 1.0), find_zxing, "first")
+        self._decode(Crop(self.whole, 0, 0, 1.0), find_zxing, "first")
         if self.whole is not self._gray:
-            self._look(self._crop(1.0), find_zxing, "reduced")
+            self._decode(self._crop(1.0), find_zxing, "reduced")
         if self.sightings:
-            self._look_for_more()
+            self._search_for_more()
         else:
             for stage in (
                 self._sizes,
                 self._turns,
-                self._eyes,
+                self._patterns,
                 self._channels,
                 self._flat,
                 self._others,
@@ -83,85 +141,92 @@ class PhotoReader:
                     break
         return sorted(self.sightings, key=lambda sighting: -sighting.area)
 
-    def _look_for_more(self) -> None:
+    def _search_for_more(self) -> None:
         """Others beside what was read: closely where they were seen, or on a sheet of codes."""
         for scale, name in ((1.0, "smooth threshold"), (0.5, "as it is"), (1.0, "even")):
-            self._look_in_size(scale, name)
+            self._decode_in_size(scale, name)
         if len({s.text for s in self.sightings}) > 1:
-            for scale, name in product((1.0, 0.5, 1.5), SHEET_LOOKS):
-                self._look_in_size(scale, name)
+            for scale, name in product((1.0, 0.5, 1.5), SHEET_PASSES):
+                self._decode_in_size(scale, name)
             self._tiles()
         for corners in self._unread()[:CLOSE_MAX]:
-            self._look_closely(corners)
+            self._decode_closely(corners)
 
-    def _look_closely(self, corners: Corners) -> None:
-        """At one place that an engine located."""
-        crop = crop_at(self.whole, place_of(corners))
-        for look in (DEBLUR_LOOK, *CROP_LOOKS):
+    def _decode_closely(self, corners: Corners) -> None:
+        """At one region that an engine located."""
+        crop = crop_at(self.whole, region_of(corners))
+        for decoding_pass in (DEBLUR_PASS, *CROP_PASSES):
             if corners not in self._unread():
                 return
-            part = reduced(crop, look.crop_px)
+            part = reduced(crop, decoding_pass.crop_px)
             prepared = Crop(
-                look.prepare(part.picture), part.left, part.top, part.scale * look.scale
+                decoding_pass.prepare(part.picture),
+                part.left,
+                part.top,
+                part.scale * decoding_pass.scale,
             )
-            self._look(prepared, look.find, look.name, look.engine)
-        self._look(Crop(flat(self.whole, corners), 0, 0, 1.0), partial(_at, corners), "flat")
+            self._decode(prepared, decoding_pass.find, decoding_pass.name, decoding_pass.engine)
+        self._decode(Crop(flat(self.whole, corners), 0, 0, 1.0), partial(_at, corners), "flat")
 
     def _sizes(self) -> None:
         """Every preparation in every size, until one reads."""
-        for name, scale in product(PHOTO_LOOKS, SCALES):
-            self._look_in_size(scale, name)
+        for name, scale in product(PHOTO_PASSES, SCALES):
+            self._decode_in_size(scale, name)
             if self.sightings:
-                self._look_for_more()
+                self._search_for_more()
                 return
 
     def _turns(self) -> None:
-        """All that a door's reader does, at several places."""
+        """All that a door's reader does, at several regions."""
         self._add(Reader().read(self._gray, NO_BUDGET_MS), Crop(self._gray, 0, 0, self._scale))
 
-    def _eyes(self) -> None:
-        """With a missing eye drawn."""
-        find = partial(find_with_a_drawn_eye, limit=EYES_DRAWN_MAX)
+    def _patterns(self) -> None:
+        """With a missing finder pattern drawn."""
+        find = partial(find_with_a_drawn_pattern, limit=PATTERNS_DRAWN_MAX)
         for scale in (1.0, 0.5, 0.25):
             crop = self._crop(scale)
             if crop.picture.size and not self.sightings:
-                self._look(replace(crop, picture=threshold(crop.picture, 1.0)), find, "drawn eye")
+                self._decode(
+                    replace(crop, picture=threshold(crop.picture, 1.0)), find, "drawn pattern"
+                )
 
     def _channels(self) -> None:
         """Each colour by itself: two may be as light as each other in gray."""
         for channel in self._colours:
             gray = np.asarray(channel, np.uint8)
             part = shrink(gray, self._scale) if self._scale < 1 else gray
-            self._look(Crop(part, 0, 0, self._scale), find_zxing, "colour")
+            self._decode(Crop(part, 0, 0, self._scale), find_zxing, "colour")
 
     def _flat(self) -> None:
-        """What was located, by an engine or by its three eyes, laid flat."""
-        for corners, edge in self._flat_places():
-            for laid in unbent(self.whole, corners, edge):
+        """What was located, by an engine or by its three finder patterns, laid flat."""
+        for corners, edge in self._flat_regions():
+            for laid in unwarped(self.whole, corners, edge):
                 read = [f for f in find_zxing(laid) if f.text is not None]
                 if read:
                     self._keep(Found(read[0].text, corners), "zxing", "flat")
                     return
 
-    def _flat_places(self) -> list[tuple[Corners, float]]:
-        places: list[tuple[Corners, float]] = []
+    def _flat_regions(self) -> list[tuple[Corners, float]]:
+        regions: list[tuple[Corners, float]] = []
         for scale in (0.25, 0.5, 1.0):
             crop = self._crop(scale)
-            if crop.picture.size and len(places) < PLACES_MAX:
-                eyes = eyes_of(threshold(smooth(crop.picture), 1.0))
-                places += [(_mapped(_floats(c), crop), e) for c, e in squares(eyes)[:PLACES_MAX]]
+            if crop.picture.size and len(regions) < REGIONS_MAX:
+                patterns = find_patterns(threshold(smooth(crop.picture), 1.0))
+                regions += [
+                    (_mapped(_floats(c), crop), e) for c, e in squares(patterns)[:REGIONS_MAX]
+                ]
         located = [(corners, EDGE) for corners in self._unread()]
-        return places[:PLACES_MAX] + located[: PLACES_MAX - 1]
+        return regions[:REGIONS_MAX] + located[: REGIONS_MAX - 1]
 
     def _others(self) -> None:
         """Other engines, and the other way round."""
         for scale in (1.0, 0.5, 2.0, 0.35):
             crop = self._crop(scale)
             if 0 < crop.picture.size <= ZBAR_PIXELS_MAX:
-                self._look(crop, find_zbar, "zbar", "zbar")
-                self._look(crop, lambda g: find_zbar(255 - g), "zbar inverted", "zbar")
-        for corners in self._unread()[:PLACES_MAX]:
-            self._look(crop_at(self.whole, place_of(corners)), find_zbar, "zbar", "zbar")
+                self._decode(crop, find_zbar, "zbar", "zbar")
+                self._decode(crop, lambda g: find_zbar(255 - g), "zbar inverted", "zbar")
+        for corners in self._unread()[:REGIONS_MAX]:
+            self._decode(crop_at(self.whole, region_of(corners)), find_zbar, "zbar", "zbar")
 
     def _tiles(self) -> None:
         """Part by part, twice as large."""
@@ -177,9 +242,9 @@ class PhotoReader:
                     crop = Crop(
                         part, int(left / self._scale), int(top / self._scale), 2.0 * self._scale
                     )
-                    self._look(crop, find_zxing, "tile")
+                    self._decode(crop, find_zxing, "tile")
                     fixed = replace(crop, picture=threshold(part, 1.0))
-                    self._look(fixed, find_zxing_fixed, "tile threshold")
+                    self._decode(fixed, find_zxing_fixed, "tile threshold")
 
     def _crop(self, scale: float) -> Crop:
         """The picture in a size; empty where that would be too large or too small."""
@@ -193,27 +258,27 @@ class PhotoReader:
             self._sized[scale] = change(self._gray, scale)
         return Crop(self._sized[scale], 0, 0, scale * self._scale)
 
-    def _look_in_size(self, scale: float, name: str) -> None:
-        prepare, find = PHOTO_LOOKS[name]
+    def _decode_in_size(self, scale: float, name: str) -> None:
+        prepare, find = PHOTO_PASSES[name]
         crop = self._crop(scale)
         if crop.picture.size:
-            self._look(replace(crop, picture=prepare(crop.picture)), find, f"{name} x{scale:g}")
+            self._decode(replace(crop, picture=prepare(crop.picture)), find, f"{name} x{scale:g}")
 
-    def _look(self, crop: Crop, find: Find, look: str, engine: str = "zxing") -> None:
+    def _decode(self, crop: Crop, find: Find, decoding_pass: str, engine: str = "zxing") -> None:
         try:
             found = find(crop.picture)
         except (cv2.error, ValueError, RuntimeError, MemoryError):
             return  # no picture, however odd, may end the reading of a folder
         for symbol in found:
-            self._keep(Found(symbol.text, _mapped(symbol.corners, crop)), engine, look)
+            self._keep(Found(symbol.text, _mapped(symbol.corners, crop)), engine, decoding_pass)
 
     def _add(self, sightings: list[Sighting], crop: Crop) -> None:
         for seen in sightings:
             corners = _mapped(tuple((float(x), float(y)) for x, y in seen.corners), crop)  # type: ignore[arg-type]
-            self._keep(Found(seen.text, corners), seen.engine, seen.look)
+            self._keep(Found(seen.text, corners), seen.engine, seen.decoding_pass)
 
-    def _keep(self, symbol: Found, engine: str, look: str) -> None:
-        """Once for each place and text."""
+    def _keep(self, symbol: Found, engine: str, decoding_pass: str) -> None:
+        """Once for each region and text."""
         if symbol.text is None:
             self.located.append(symbol.corners)
             return
@@ -222,16 +287,16 @@ class PhotoReader:
             return
         corners = tuple((round(x), round(y)) for x, y in symbol.corners)
         area = area_of(symbol.corners)
-        self.sightings.append(Sighting(symbol.text, corners, area, engine, look))
+        self.sightings.append(Sighting(symbol.text, corners, area, engine, decoding_pass))
 
     def _unread(self) -> list[Corners]:
-        """Located places that nothing was read at, each once, the largest first."""
-        places: list[Corners] = []
+        """Located regions that nothing was read at, each once, the largest first."""
+        regions: list[Corners] = []
         for corners in sorted(self.located, key=area_of, reverse=True):
-            taken = [s.corners for s in self.sightings] + list(places)
+            taken = [s.corners for s in self.sightings] + list(regions)
             if not any(_overlap(other, corners) for other in taken):
-                places.append(corners)
-        return places
+                regions.append(corners)
+        return regions
 
 
 def _at(corners: Corners, laid: Picture) -> list[Found]:
@@ -246,7 +311,7 @@ def _mapped(corners: Corners, crop: Crop) -> Corners:
 
 def _overlap(one: tuple[tuple[float, float], ...], other: Corners) -> bool:
     """Whether the middle of one is in the other's reach, either way round."""
-    a, b = place_of(_floats(one)), place_of(other)
+    a, b = region_of(_floats(one)), region_of(other)
     return max(abs(a.x - b.x), abs(a.y - b.y)) < max(a.side, b.side) / 2
 
 

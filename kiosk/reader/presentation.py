@@ -101,26 +101,26 @@ class _Showing:
     """Something that was located, until it was gone for a moment."""
 
     last_at: float
-    looks: int = 0
+    frames: int = 0
     texts: set[str] = field(default_factory=set)
 
 
 class ReadRate:
     """Of the codes that were in view in the last minute, the part that was read.
 
-    A code counts once for as long as it is shown, and unread only where it stayed for some looks.
+    A code counts once for as long as it is shown, and unread only where it stayed for some frames.
     """
 
     SPAN_S = 60.0
     GONE_S = 0.5
-    UNREAD_LOOKS = 5  # a sixth of a second: less may be a pattern that looks like a code
+    UNREAD_FRAMES = 5  # a sixth of a second: less may be a pattern that looks like a code
     ENDED_MAX = 1000
 
     def __init__(self) -> None:
         self._ended: deque[tuple[float, int, int]] = deque(maxlen=self.ENDED_MAX)
         self._showing: _Showing | None = None
 
-    def look(self, at_s: float, located: bool, texts: Iterable[str] = ()) -> None:
+    def count_frame(self, at_s: float, located: bool, texts: Iterable[str] = ()) -> None:
         """A picture was looked at; `located` tells whether a code was in it, read or not."""
         texts = set(texts)
         showing = self._showing
@@ -132,7 +132,7 @@ class ReadRate:
         if showing is None:
             showing = self._showing = _Showing(at_s)
         showing.last_at = at_s
-        showing.looks += 1
+        showing.frames += 1
         if len(showing.texts) < Presentations.MEMORY_MAX:
             showing.texts |= texts
 
@@ -151,4 +151,4 @@ class ReadRate:
 
     def _counts(self, showing: _Showing) -> tuple[int, int]:
         read = len(showing.texts)
-        return (read or int(showing.looks >= self.UNREAD_LOOKS)), read
+        return (read or int(showing.frames >= self.UNREAD_FRAMES)), read

@@ -1,4 +1,4 @@
-"""Reads the codes in a picture: zxing-cpp on every frame, then the second looks that fit the time.
+"""Reads the codes in a picture: zxing-cpp on every frame, then the second passes that fit the time.
 
 A frame that gives nothing is looked at again where a code should be: without its own blur, and in
 one or more of the other ways, which take turns from frame to frame. So no frame takes long, and a
@@ -14,60 +14,58 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kiosk.camera.camera import to_gray
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2, require_opencv
+from kiosk.pictures import Picture, cv2, require_opencv, to_gray
 from kiosk.reader.passes import (
-    CROP_LOOKS,
-    DEBLUR_LOOK,
-    FIRST_LOOK,
-    FRAME_LOOKS,
+    CROP_PASSES,
+    DEBLUR_PASS,
+    FIRST_PASS,
+    FRAME_PASSES,
     Corners,
+    DecodingPass,
     Found,
-    Look,
 )
 from kiosk.reader.regions import (
     CROP_PX_MAX,
     MARGIN,
     Crop,
     Motion,
-    Place,
+    Region,
     area_of,
     brightness,
     busiest,
     crop_at,
     motion,
-    place_of,
     reduced,
+    region_of,
     sharpness,
     thumbnail,
 )
 
 BUDGET_MS = 12.0  # of a frame of up to BUDGET_PIXELS, and twice that of a larger one
 BUDGET_PIXELS = 1280 * 720
-PLACE_FRAMES = 15  # how long a place is looked at again after a code was last seen there
+REGION_FRAMES = 15  # how long a region is looked at again after a code was last seen there
 LOCATED_FRAMES = 3  # how long it goes before what moved
 SHARP_FRAMES = 6  # of which the sharpest is looked at
-STILL_FRAMES = 8  # after so many looks at an unchanging picture, only one frame in four gets one
+STILL_FRAMES = 8  # after so many passes over an unchanging picture, only one frame in four gets one
 STILL_EVERY = 4
 NO_BUDGET_MS = 1e9  # a file waits for nobody, and its result must not depend on the load
-PHOTO_MS = 1000.0  # with a budget above it, every look is taken at several places
-PHOTO_PLACES = 3
-COST_GUESS_NS = 10.0  # of a pixel, for a look that has not been timed here
-COST_FADE = 0.995  # of a look left out: the load may have gone
+PHOTO_MS = 1000.0  # with a budget above it, every pass is taken at several regions
+PHOTO_REGIONS = 3
+COST_GUESS_NS = 10.0  # of a pixel, for a pass that has not been timed here
+COST_FADE = 0.995  # of a pass left out: the load may have gone
 DARK = 30.0
 UNREADABLE_FRAMES = 10
 
-# The crop's looks, with one at the whole picture after each three.
+# The crop's passes, with one over the whole picture after each three.
 _TURNS = tuple(
-    look
-    for number, frame_look in enumerate(FRAME_LOOKS)
-    for look in (*CROP_LOOKS[3 * number : 3 * number + 3], frame_look)
+    decoding_pass
+    for number, frame_pass in enumerate(FRAME_PASSES)
+    for decoding_pass in (*CROP_PASSES[3 * number : 3 * number + 3], frame_pass)
 )
-# One look a frame where nothing tells of a code: in eight frames the eight that read most there.
+# One pass a frame where nothing tells of a code: in eight frames the eight that read most there.
 _BLIND_FIRST = (
     "deblur",
-    "drawn eye",
+    "drawn pattern",
     "frame even",
     "zbar",
     "half",
@@ -77,8 +75,8 @@ _BLIND_FIRST = (
 )
 BLIND_TURNS = tuple(
     sorted(
-        (DEBLUR_LOOK, *_TURNS),
-        key=lambda look: (*_BLIND_FIRST, look.name).index(look.name),
+        (DEBLUR_PASS, *_TURNS),
+        key=lambda decoding_pass: (*_BLIND_FIRST, decoding_pass.name).index(decoding_pass.name),
     )
 )
 
@@ -91,12 +89,12 @@ class Sighting:
     corners: tuple[tuple[int, int], ...]
     area: float  # square pixels
     engine: str  # "zxing" or "zbar"
-    look: str  # the look that read it; "first" for the plain one
+    decoding_pass: str  # the pass that read it; "first" for the plain one
 
 
 @dataclass(frozen=True)
 class _View:
-    """One frame and what is known of it before the second looks."""
+    """One frame and what is known of it before the second passes."""
 
     gray: Picture
     thumb: Picture
@@ -111,20 +109,20 @@ class Reader:
         """`clock` is in seconds. Raises CameraError where OpenCV can't be loaded."""
         require_opencv()
         self._clock = clock
-        self._place: Place | None = None
-        self._place_age = 0
+        self._region: Region | None = None
+        self._region_age = 0
         self._turn = 0
         self._recent: deque[tuple[float, Crop]] = deque(maxlen=SHARP_FRAMES)
         self._thumb: Picture | None = None
         self._still = 0  # frames since the picture last changed
         self._located = 0
         self._unread = 0  # frames in a row with a code located and not read
-        self._cost_ns: dict[str, float] = {}  # of a pixel, by look
+        self._cost_ns: dict[str, float] = {}  # of a pixel, by pass
 
     def read(self, gray: "np.ndarray[Any, Any]", budget_ms: float | None = None) -> list[Sighting]:
         """The codes in `gray`, the nearest (largest) first. Never raises for a picture.
 
-        Second looks that would not fit into `budget_ms` are left out; by default it is a share of
+        Second passes that would not fit into `budget_ms` are left out; by default it is a share of
         the time between two frames of a video.
         """
         began = self._clock()
@@ -136,7 +134,7 @@ class Reader:
             return []
         if budget_ms is None:
             budget_ms = BUDGET_MS * (1 if picture.size <= BUDGET_PIXELS else 2)
-        return self._look_at(self._view(picture), began + budget_ms / 1000)
+        return self._decode_frame(self._view(picture), began + budget_ms / 1000)
 
     @property
     def located(self) -> int:
@@ -158,20 +156,20 @@ class Reader:
         self._still = 0 if moved.share else self._still + 1
         return _View(gray, thumb, step, moved)
 
-    def _look_at(self, view: _View, deadline: float) -> list[Sighting]:
-        found = _run(FIRST_LOOK, view.gray)
-        sightings = _sightings(found, FIRST_LOOK, Crop(view.gray, 0, 0, 1.0))
+    def _decode_frame(self, view: _View, deadline: float) -> list[Sighting]:
+        found = _run(FIRST_PASS, view.gray)
+        sightings = _sightings(found, FIRST_PASS, Crop(view.gray, 0, 0, 1.0))
         if not sightings:
             self._locate(found)
-            sightings = self._second_looks(view, deadline)
+            sightings = self._second_passes(view, deadline)
         if sightings:
             self._unread = self._located = 0
             self._recent.clear()
-            self._remember(place_of(_as_corners(sightings[0])))
+            self._remember(region_of(_as_corners(sightings[0])))
         return sightings
 
-    def _remember(self, place: Place) -> None:
-        self._place, self._place_age = place, 0
+    def _remember(self, region: Region) -> None:
+        self._region, self._region_age = region, 0
 
     def _locate(self, found: list[Found]) -> None:
         """Note a symbol that was located but not read, or that there is none."""
@@ -179,107 +177,115 @@ class Reader:
         located = max(found, key=lambda f: area_of(f.corners), default=None)
         if located is not None:
             self._unread += 1
-            self._remember(place_of(located.corners))
+            self._remember(region_of(located.corners))
             return
         self._unread = 0
-        self._place_age += 1
-        if self._place_age > PLACE_FRAMES:
-            self._place = None
+        self._region_age += 1
+        if self._region_age > REGION_FRAMES:
+            self._region = None
 
-    def _second_looks(self, view: _View, deadline: float) -> list[Sighting]:
+    def _second_passes(self, view: _View, deadline: float) -> list[Sighting]:
         if deadline - self._clock() > PHOTO_MS / 1000:
-            looks = self._every_look(view)
-        elif (place := self._known_place(view)) is not None:
-            looks = self._looks_at(view, place, deadline)
+            passes = self._every_pass(view)
+        elif (region := self._known_region(view)) is not None:
+            passes = self._passes_at(view, region, deadline)
         elif self._still >= STILL_FRAMES and self._still % STILL_EVERY:
             return []
         else:
-            looks = self._blind_look(view, deadline)
-        return next(filter(None, (self._look(look, crop) for look, crop in looks)), [])
+            passes = self._blind_pass(view, deadline)
+        return next(
+            filter(None, (self._decode(decoding_pass, crop) for decoding_pass, crop in passes)), []
+        )
 
-    def _known_place(self, view: _View) -> Place | None:
+    def _known_region(self, view: _View) -> Region | None:
         """Where a code was just located, or something moved, or a code lately was."""
-        if self._place is not None and self._place_age <= LOCATED_FRAMES:
-            return self._place
+        if self._region is not None and self._region_age <= LOCATED_FRAMES:
+            return self._region
         if view.moved.mask is not None:
-            return next(iter(busiest(view.thumb, view.step, view.moved.mask)), self._place)
-        return self._place
+            return next(iter(busiest(view.thumb, view.step, view.moved.mask)), self._region)
+        return self._region
 
-    def _looks_at(self, view: _View, place: Place, deadline: float) -> Iterator[tuple[Look, Crop]]:
+    def _passes_at(
+        self, view: _View, region: Region, deadline: float
+    ) -> Iterator[tuple[DecodingPass, Crop]]:
         """This frame without its blur, then the sharpest of the last frames in other ways."""
-        crop = crop_at(view.gray, place)
+        crop = crop_at(view.gray, region)
         self._recent.append((sharpness(crop.picture), crop))
-        if self._fits(DEBLUR_LOOK, crop, deadline):
-            yield DEBLUR_LOOK, crop
+        if self._fits(DEBLUR_PASS, crop, deadline):
+            yield DEBLUR_PASS, crop
         _, sharpest = max(self._recent, key=lambda pair: pair[0])
         yield from self._turns(_TURNS, sharpest, view, deadline)
 
-    def _blind_look(self, view: _View, deadline: float) -> Iterator[tuple[Look, Crop]]:
-        """One look where the texture is like a code's."""
+    def _blind_pass(self, view: _View, deadline: float) -> Iterator[tuple[DecodingPass, Crop]]:
+        """One pass where the texture is like a code's."""
         self._recent.clear()
-        for place in busiest(view.thumb, view.step):
-            crop = crop_at(view.gray, place)
+        for region in busiest(view.thumb, view.step):
+            crop = crop_at(view.gray, region)
             yield from islice(self._turns(BLIND_TURNS, crop, view, deadline), 1)
 
     def _turns(
-        self, turns: tuple[Look, ...], crop: Crop, view: _View, deadline: float
-    ) -> Iterator[tuple[Look, Crop]]:
-        """The looks that fit, from the one on whose turn it is."""
+        self, turns: tuple[DecodingPass, ...], crop: Crop, view: _View, deadline: float
+    ) -> Iterator[tuple[DecodingPass, Crop]]:
+        """The passes that fit, from the one on whose turn it is."""
         first = self._turn
         for turn in range(first, first + len(turns)):
-            look = turns[turn % len(turns)]
-            where = Crop(view.gray, 0, 0, 1.0) if look in FRAME_LOOKS else crop
-            if self._fits(look, where, deadline):
+            decoding_pass = turns[turn % len(turns)]
+            where = Crop(view.gray, 0, 0, 1.0) if decoding_pass in FRAME_PASSES else crop
+            if self._fits(decoding_pass, where, deadline):
                 self._turn = turn + 1
-                yield look, where
+                yield decoding_pass, where
 
-    def _fits(self, look: Look, crop: Crop, deadline: float) -> bool:
-        """Whether a look should end in time, by what it took before."""
-        expected_ns = self._cost_ns.get(look.name, COST_GUESS_NS)
-        if expected_ns * _pixels(look, crop) <= (deadline - self._clock()) * 1e9:
+    def _fits(self, decoding_pass: DecodingPass, crop: Crop, deadline: float) -> bool:
+        """Whether a pass should end in time, by what it took before."""
+        expected_ns = self._cost_ns.get(decoding_pass.name, COST_GUESS_NS)
+        if expected_ns * _pixels(decoding_pass, crop) <= (deadline - self._clock()) * 1e9:
             return True
-        self._cost_ns[look.name] = expected_ns * COST_FADE
+        self._cost_ns[decoding_pass.name] = expected_ns * COST_FADE
         return False
 
-    def _every_look(self, view: _View) -> Iterator[tuple[Look, Crop]]:
-        """A photo's: every look where a code may be, and at the whole."""
+    def _every_pass(self, view: _View) -> Iterator[tuple[DecodingPass, Crop]]:
+        """A photo's: every pass where a code may be, and at the whole."""
         height, width = view.gray.shape
-        busy = busiest(view.thumb, view.step, limit=PHOTO_PLACES)
-        places = [self._place] if self._place is not None and not self._place_age else []
-        places += busy + [replace(place, side=CROP_PX_MAX / MARGIN) for place in busy]
-        places.append(Place(width / 2, height / 2, max(width, height) / MARGIN))
-        crops = [crop_at(view.gray, place) for place in places]
-        for look in (DEBLUR_LOOK, *CROP_LOOKS):
-            yield from ((look, crop) for crop in crops)
-        yield from ((look, Crop(view.gray, 0, 0, 1.0)) for look in FRAME_LOOKS)
+        busy = busiest(view.thumb, view.step, limit=PHOTO_REGIONS)
+        regions = [self._region] if self._region is not None and not self._region_age else []
+        regions += busy + [replace(region, side=CROP_PX_MAX / MARGIN) for region in busy]
+        regions.append(Region(width / 2, height / 2, max(width, height) / MARGIN))
+        crops = [crop_at(view.gray, region) for region in regions]
+        for decoding_pass in (DEBLUR_PASS, *CROP_PASSES):
+            yield from ((decoding_pass, crop) for crop in crops)
+        yield from ((decoding_pass, Crop(view.gray, 0, 0, 1.0)) for decoding_pass in FRAME_PASSES)
 
-    def _look(self, look: Look, crop: Crop) -> list[Sighting]:
+    def _decode(self, decoding_pass: DecodingPass, crop: Crop) -> list[Sighting]:
         began = self._clock()
-        if look not in FRAME_LOOKS:
-            crop = reduced(crop, look.crop_px)
-        sightings = _sightings(_run(look, crop.picture), look, crop)
+        if decoding_pass not in FRAME_PASSES:
+            crop = reduced(crop, decoding_pass.crop_px)
+        sightings = _sightings(_run(decoding_pass, crop.picture), decoding_pass, crop)
         took_ns = (self._clock() - began) * 1e9 / max(1, crop.picture.size)
-        known_ns = self._cost_ns.get(look.name, took_ns)
-        self._cost_ns[look.name] = 0.7 * known_ns + 0.3 * took_ns
+        known_ns = self._cost_ns.get(decoding_pass.name, took_ns)
+        self._cost_ns[decoding_pass.name] = 0.7 * known_ns + 0.3 * took_ns
         return sightings
 
 
-def _pixels(look: Look, crop: Crop) -> int:
-    """Of the picture that a look will get."""
+def _pixels(decoding_pass: DecodingPass, crop: Crop) -> int:
+    """Of the picture that a pass will get."""
     height, width = crop.picture.shape
-    shrink = 1.0 if look in FRAME_LOOKS else min(1.0, look.crop_px / max(1, height, width))
+    shrink = (
+        1.0
+        if decoding_pass in FRAME_PASSES
+        else min(1.0, decoding_pass.crop_px / max(1, height, width))
+    )
     return int(height * width * shrink * shrink)
 
 
-def _run(look: Look, picture: Picture) -> list[Found]:
+def _run(decoding_pass: DecodingPass, picture: Picture) -> list[Found]:
     try:
-        return look.find(look.prepare(picture))
+        return decoding_pass.find(decoding_pass.prepare(picture))
     except (cv2.error, ValueError, RuntimeError, MemoryError):
         return []  # no picture, however odd, may stop the door
 
 
-def _sightings(found: list[Found], look: Look, crop: Crop) -> list[Sighting]:
-    scale = look.scale * crop.scale
+def _sightings(found: list[Found], decoding_pass: DecodingPass, crop: Crop) -> list[Sighting]:
+    scale = decoding_pass.scale * crop.scale
     sightings = []
     for symbol in found:
         if symbol.text is not None:
@@ -288,7 +294,9 @@ def _sightings(found: list[Found], look: Look, crop: Crop) -> list[Sighting]:
                 for x, y in symbol.corners
             )
             area = area_of(symbol.corners) / scale**2
-            sightings.append(Sighting(symbol.text, corners, area, look.engine, look.name))
+            sightings.append(
+                Sighting(symbol.text, corners, area, decoding_pass.engine, decoding_pass.name)
+            )
     return sorted(sightings, key=lambda s: s.area, reverse=True)
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 from kiosk.reader.passes import Corners
 
 THUMB_WIDTH = 320
@@ -24,7 +23,7 @@ MOVED_SHARE_MAX = 0.6  # above it the light or the camera moved, not a badge
 
 
 @dataclass(frozen=True)
-class Place:
+class Region:
     """A square in a picture, in pixels: its middle and its side."""
 
     x: float
@@ -50,12 +49,12 @@ class Motion:
     mask: Picture | None
 
 
-def place_of(corners: Corners) -> Place:
+def region_of(corners: Corners) -> Region:
     """The square around four corners."""
     xs = [x for x, _ in corners]
     ys = [y for _, y in corners]
     side = max(max(xs) - min(xs), max(ys) - min(ys), 1.0)
-    return Place((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2, side)
+    return Region((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2, side)
 
 
 def area_of(corners: Corners) -> float:
@@ -65,12 +64,12 @@ def area_of(corners: Corners) -> float:
     return abs(doubled) / 2
 
 
-def crop_at(gray: Picture, place: Place) -> Crop:
-    """The crop around `place`, at most 480 pixels wide and high: larger ones are reduced."""
+def crop_at(gray: Picture, region: Region) -> Crop:
+    """The crop around `region`, at most 480 pixels wide and high: larger ones are reduced."""
     height, width = gray.shape
-    reach = max(place.side * MARGIN, CROP_PX_MIN) / 2
-    left, right = max(0, int(place.x - reach)), min(width, int(place.x + reach))
-    top, bottom = max(0, int(place.y - reach)), min(height, int(place.y + reach))
+    reach = max(region.side * MARGIN, CROP_PX_MIN) / 2
+    left, right = max(0, int(region.x - reach)), min(width, int(region.x + reach))
+    top, bottom = max(0, int(region.y - reach)), min(height, int(region.y + reach))
     part = gray[top:bottom, left:right]
     if not part.size:
         return Crop(gray[:0, :0], 0, 0, 1.0)
@@ -113,15 +112,15 @@ def motion(thumb: Picture, before: Picture | None) -> Motion:
 
 def busiest(
     thumb: Picture, step: float, mask: Picture | None = None, limit: int = 1
-) -> list[Place]:
+) -> list[Region]:
     """Where gradients both ways are densest (as in a code), within `mask`, the densest first."""
     if min(thumb.shape) < 8:
         return []
     texture = np.asarray(_texture(thumb), np.float32)
     if mask is not None:
         texture = np.where(mask > 0, texture, 0)
-    places: list[Place] = []
-    while len(places) < limit:
+    regions: list[Region] = []
+    while len(regions) < limit:
         _, strength, _, (x, y) = cv2.minMaxLoc(texture)
         if strength < TEXTURE_MIN:
             break
@@ -129,8 +128,8 @@ def busiest(
         rim = WINDOW_PX // 2
         texture[max(0, top - rim) : top + height + rim, max(0, left - rim) : left + width + rim] = 0
         side = max(width, height, WINDOW_PX) * step * PATCH_MARGIN
-        places.append(Place((left + width / 2) * step, (top + height / 2) * step, side))
-    return places
+        regions.append(Region((left + width / 2) * step, (top + height / 2) * step, side))
+    return regions
 
 
 def _patch(texture: "cv2.typing.MatLike", x: int, y: int, least: float) -> tuple[int, ...]:

@@ -6,13 +6,12 @@ from itertools import product
 
 import numpy as np
 
-from kiosk.camera.sources import Picture
-from kiosk.pictures import cv2
+from kiosk.pictures import Picture, cv2
 from kiosk.reader.passes import Corners
 
 EDGE = 0.14  # of the side, around the symbol: the quiet zone
 EDGE_MAX = 0.45
-BORDER_MODULES = 6.5  # from an eye's middle to the end of the quiet zone, nearly
+BORDER_MODULES = 6.5  # from a finder pattern's middle to the end of the quiet zone, nearly
 MODULE_PX = 5.0  # of the flat symbol
 SIDE_PX = (100, 480)
 REACHES = (20.0, 35.0, 50.0)  # half of what the symbol takes of a cylinder, in degrees
@@ -23,7 +22,7 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)
-class Bend:
+class Warp:
     """Around an upright cylinder, or a lying one."""
 
     upright: bool = True
@@ -32,14 +31,14 @@ class Bend:
     sag: float = 0.0
 
 
-FLAT = Bend()
-BENDS = tuple(
-    Bend(upright, reach, turn, sag)
+FLAT = Warp()
+WARPS = tuple(
+    Warp(upright, reach, turn, sag)
     for reach, sag, turn, upright in product(REACHES, SAGS, TURNS, (True, False))
 )
 
 
-def flat(gray: Picture, corners: Corners, bend: Bend = FLAT, edge: float = EDGE) -> Picture:
+def flat(gray: Picture, corners: Corners, warp: Warp = FLAT, edge: float = EDGE) -> Picture:
     """What is between `corners`, and an edge around it, as a square; empty if there is nothing."""
     points = np.array(corners, np.float32)
     if cv2.contourArea(points) < 100:
@@ -48,8 +47,8 @@ def flat(gray: Picture, corners: Corners, bend: Bend = FLAT, edge: float = EDGE)
     size = int(np.clip(MODULE_PX * BORDER_MODULES / edge, *SIDE_PX))
     whole = int(size * (1 + 2 * edge))
     line = ((np.arange(whole) + 0.5) / whole * (1 + 2 * edge) - edge).astype(np.float32)
-    along, hangs = _bent(line, bend)
-    if bend.upright:
+    along, hangs = _warped(line, warp)
+    if warp.upright:
         u, v = np.broadcast_to(along, (whole, whole)), line[:, None] + hangs
     else:
         u, v = line + hangs[:, None], np.broadcast_to(along[:, None], (whole, whole))
@@ -62,21 +61,21 @@ def flat(gray: Picture, corners: Corners, bend: Bend = FLAT, edge: float = EDGE)
     return np.asarray(laid, np.uint8)
 
 
-def _bent(line: Floats, bend: Bend) -> tuple[Floats, Floats]:
+def _warped(line: Floats, warp: Warp) -> tuple[Floats, Floats]:
     """Where points along the paper are in the picture, and how far their lines hang there."""
-    if not bend.reach:
+    if not warp.reach:
         return line, np.zeros_like(line)
-    reach, turn = np.radians([bend.reach, bend.turn])
+    reach, turn = np.radians([warp.reach, warp.turn])
     ends = turn - reach, turn + reach
     angle = np.clip(turn + (2 * line - 1) * reach, -1.45, 1.45)
     along = (np.sin(angle) - np.sin(ends[0])) / (np.sin(ends[1]) - np.sin(ends[0]))
     straight = np.cos(ends[0]) + (np.cos(ends[1]) - np.cos(ends[0])) * line
-    hangs = (np.cos(angle) - straight) / (1 - np.cos(reach)) * bend.sag
+    hangs = (np.cos(angle) - straight) / (1 - np.cos(reach)) * warp.sag
     return along.astype(np.float32), hangs.astype(np.float32)
 
 
-def unbent(gray: Picture, corners: Corners, edge: float = EDGE) -> Iterator[Picture]:
+def unwarped(gray: Picture, corners: Corners, edge: float = EDGE) -> Iterator[Picture]:
     """The symbol laid flat in every way, the likeliest first."""
     yield flat(gray, corners, FLAT, edge)
-    for bend in BENDS:
-        yield flat(gray, corners, bend, edge)
+    for warp in WARPS:
+        yield flat(gray, corners, warp, edge)

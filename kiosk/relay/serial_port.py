@@ -15,8 +15,6 @@ try:
 except ImportError:  # not on this system: a device is written to as it is
     termios = None  # type: ignore[assignment]
 
-BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
-
 
 class SerialError(Exception):
     """The device did not take what was written; `why` is for staff."""

@@ -11,7 +11,7 @@ from badges.wire import wire
 
 
 @dataclass(frozen=True)
-class Venue:
+class DoorContext:
     """The door, its hall and the programme. Names are by language."""
 
     event_names: Mapping[str, str]
@@ -53,14 +53,14 @@ class Venue:
         return key is None or not key.not_before <= at < key.not_after
 
 
-def read_venue(snapshot: wire.Snapshot, root: PublicKey) -> Venue:
+def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
     """Raises ValueError: the ring is not `root`'s, or there is no such time zone."""
     try:
         zone = ZoneInfo(snapshot.time_zone)
     except (ZoneInfoNotFoundError, OSError):
         raise ValueError(f"no such time zone: {snapshot.time_zone[:60]!r}") from None
     sessions = sorted(snapshot.sessions, key=lambda s: (s.opens_at, s.session))
-    return Venue(
+    return DoorContext(
         event_names=snapshot.event_name,
         time_zone=zone,
         calendar=Calendar(tuple(snapshot.day_starts)),

@@ -5,7 +5,6 @@ One thread writes, any may read: readers see whole transactions and never wait f
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,9 @@ from badges.credential.credential import ForgedError, lookup_id, open_name
 from badges.credential.keys import PublicKey
 from badges.record import StayRef
 from badges.wire import wire
+from kiosk.clock import monotonic_ms, now_ms
 from kiosk.replica import schema
-from kiosk.replica.door_context import Venue, read_venue
+from kiosk.replica.door_context import DoorContext, read_door_context
 
 _NO_OTHERS: Mapping[int, Collection[StayId]] = {}
 FRESH_SAVED_MS = 10_000  # how often the age is saved where nothing else is
@@ -27,17 +27,6 @@ _PUT_HOLDER = (
     "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
     " VALUES (?, ?, ?, ?)"
 )
-
-
-def now_ms() -> int:
-    """The kiosk's clock: Unix ms."""
-    return time.time_ns() // 1_000_000
-
-
-def monotonic_ms() -> int:
-    """A clock that nobody sets, and that goes on while the machine sleeps where it can."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime_ns(clock) // 1_000_000
 
 
 class Replica:
@@ -63,17 +52,17 @@ class Replica:
         self._reading = threading.Lock()
         self._writer = schema.connect(path)
         self._reader = schema.connect(path)
-        self._venue = self._load_venue()
+        self._context = self._load_context()
         self._fresh_at: int | None = None  # monotonic
         self._fresh_saved_at = 0  # monotonic
         self._start_age()
 
-    def _load_venue(self) -> Venue | None:
+    def _load_context(self) -> DoorContext | None:
         row = self._reader.execute("SELECT body FROM snapshot").fetchone()
         if row is None:
             return None
         try:
-            return read_venue(wire.decode(row[0], wire.Snapshot), self._root)
+            return read_door_context(wire.decode(row[0], wire.Snapshot), self._root)
         except ValueError:  # another version's, or another event's: the next snapshot replaces it
             return None
 
@@ -96,9 +85,9 @@ class Replica:
             self._reader.close()
 
     @property
-    def venue(self) -> Venue | None:
+    def context(self) -> DoorContext | None:
         """The door, its hall and the programme; None before the first snapshot."""
-        return self._venue
+        return self._context
 
     @property
     def cursor(self) -> int:
@@ -123,7 +112,7 @@ class Replica:
         in the halls around, by hall. Raises ValueError for a snapshot that can't be used, with
         nothing changed.
         """
-        venue = read_venue(snapshot, self._root)
+        context = read_door_context(snapshot, self._root)
         outer = [msgspec.structs.replace(one, stays=[]) for one in snapshot.outer_facts] or UNSET
         bare = msgspec.structs.replace(snapshot, holders=[], stays=[], outer=outer)
         body = wire.encode(bare)
@@ -145,7 +134,7 @@ class Replica:
                     ((stay.seq, hall) for stay in known.get(hall, ()) if stay not in open_now),
                 )
             db.execute("UPDATE progress SET cursor = ?", (snapshot.cursor,))
-        self._venue = venue
+        self._context = context
         self.mark_fresh()
 
     def apply(self, change: wire.Change, cursor: int) -> None:
@@ -251,12 +240,12 @@ class Replica:
 
     def age_ms(self) -> int | None:
         """How old all of this is at most; None: there was never anything."""
-        if self._venue is None or self._fresh_at is None:
+        if self._context is None or self._fresh_at is None:
             return None
         return max(0, self._monotonic() - self._fresh_at)
 
     def _is_here(self, hall: int) -> bool:
-        return self._venue is not None and hall in self._venue.halls
+        return self._context is not None and hall in self._context.halls
 
     def _open(self, db: sqlite3.Connection, facts: wire.StayFacts, hall: int) -> None:
         stay = facts.stay

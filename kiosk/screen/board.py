@@ -5,11 +5,12 @@ Whoever shows never waits: a slow or absent screen misses what was overtaken, an
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from badges.admission.facts import Direction
 from kiosk.door.answer import Answer
+from kiosk.supervisor.status import SupervisorStatus
 from kiosk.texts.messages import Message
 
 ANSWERS_MAX = 5  # the newest, which is shown large, and those before it
@@ -17,8 +18,8 @@ VERSION_FIRST = 1
 
 
 @dataclass(frozen=True)
-class Status:
-    """How the kiosk is. Instants are Unix ms by the kiosk's clock; names are by language."""
+class DoorStatus:
+    """Which door this is, and its places. Instants are Unix ms; names are by language."""
 
     hall_names: Mapping[str, str] = field(default_factory=dict)
     door_names: Mapping[str, str] = field(default_factory=dict)
@@ -30,27 +31,41 @@ class Status:
     hall_left: int | None = None  # in the whole hall, as the server last told; the fewest, too
     left_names: Mapping[str, str] = field(default_factory=dict)  # of a hall around: which
     hall_left_at: int | None = None  # when it did
+
+
+@dataclass(frozen=True)
+class LinkStatus:
+    """How the talk with the server goes. Instants are Unix ms by the kiosk's clock."""
+
     online: bool = False
     offline_since: int | None = None  # None: online, or never was
     facts_as_of: int | None = None  # how fresh the replica is; None: never had any
     scans_waiting: int = 0
     skew_ms: int | None = None  # kiosk's clock minus server's, as last measured
+    retired: bool = False
+    refused: tuple[Message, ...] = ()  # what staff must tell an admin, as refused scans
+
+
+@dataclass(frozen=True)
+class DeviceStatus:
+    """How this machine is, and what hangs on it."""
+
     battery_percent: int | None = None  # None: there is none
     camera: Literal["none", "starting", "live", "lost", "ended"] = "starting"
     camera_message: Message | None = None  # what is wrong, as CameraStatus.message
-    notice: Message | None = None  # a line on what the camera sees
-    retired: bool = False
-    refused: tuple[Message, ...] = ()  # what staff must tell an admin, as refused scans
-    trouble: tuple[Message, ...] = ()  # of this kiosk: its disk, its relay
     relay: Literal["none", "off", "works", "failed"] = "none"  # "off": no pulse was sent yet
-    supervisors: tuple[Mapping[str, object], ...] = ()  # who has a PIN: user, name, locked_until
-    supervisor: Mapping[str, object] | None = None  # who is unlocked: user, name, until
-    pin_locked_until: int | None = None  # nobody's PIN is looked at before
+    trouble: tuple[Message, ...] = ()  # of this kiosk: its disk, its relay
+
+
+StatusPart = DoorStatus | LinkStatus | DeviceStatus | SupervisorStatus
+
+
+@dataclass(frozen=True)
+class Status(DoorStatus, LinkStatus, DeviceStatus, SupervisorStatus):
+    """How the kiosk is: all parts, as the page has them, and what changes between two of these."""
+
+    notice: Message | None = None  # a line on what the camera sees
     asking: bool = False  # the next answer waits for a place from another door
-    resting: bool = False  # its shift has ended
-    shift: Mapping[str, object] | None = None  # that shift in figures (kiosk/supervisor/shift.py)
-    can_override: Mapping[str, object] | None = None  # the newest denial
-    can_annul: Mapping[str, object] | None = None  # the last admission
 
 
 @dataclass(frozen=True)
@@ -63,15 +78,16 @@ class BoardState:
 
 
 class Board:
-    """Thread-safe. `on_text` and `on_direction` are set by whoever builds the kiosk.
+    """Thread-safe. `on_text` gets what staff typed, `on_direction` the direction that they chose.
 
-    They are called in the screen's threads and may take their time: no lock is held.
+    Both are called in the screen's threads and may take their time: no lock is held.
+    `on_direction` says whether the door has a choice.
     """
 
     def __init__(
         self,
         on_text: Callable[[str], None] | None = None,
-        on_direction: Callable[[Direction], None] | None = None,
+        on_direction: Callable[[Direction], bool] | None = None,
     ) -> None:
         self.on_text = on_text
         self.on_direction = on_direction
@@ -99,13 +115,17 @@ class Board:
                 )
             )
 
-    def update(self, **fields: object) -> None:
+    def put(self, *parts: StatusPart) -> None:
+        """Replace whole parts of the status. Waiters wake only if something differs."""
+        self.update(**{f.name: getattr(part, f.name) for part in parts for f in fields(part)})
+
+    def update(self, **changes: object) -> None:
         """Change fields of the status. Waiters wake only if something differs.
 
         Raises TypeError for a field that Status does not have.
         """
         with self._changed:
-            status = replace(self._state.status, **fields)  # type: ignore[arg-type]
+            status = replace(self._state.status, **changes)  # type: ignore[arg-type]
             if status != self._state.status:
                 self._put(replace(self._state, status=status))
 
@@ -124,15 +144,8 @@ class Board:
             self.on_text(text)
 
     def turn(self, direction: Direction) -> bool:
-        """Change the direction, where the door serves both; whether it does."""
-        with self._changed:
-            status = self._state.status
-            if status.mode != "both":
-                return False
-            self._put(replace(self._state, status=replace(status, direction=direction)))
-        if self.on_direction is not None:
-            self.on_direction(direction)
-        return True
+        """Hand on that staff chose a direction; whether the door serves both."""
+        return self.on_direction is not None and self.on_direction(direction)
 
     def _put(self, state: BoardState) -> None:
         self._state = state

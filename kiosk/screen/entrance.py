@@ -11,7 +11,7 @@ import secrets
 import threading
 from pathlib import Path
 
-from kiosk.config.settings import ConfigError, write_whole
+from kiosk.config.files import ConfigError, write_whole
 
 LINK_FILE = "screen.link"
 BROWSERS_FILE = "screen.browsers"  # SHA-256 of each cookie, a line each, the newest last

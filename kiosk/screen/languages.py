@@ -14,10 +14,11 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     get_locale,
 )
 
-from badges.i18n import CHINESE, ENGLISH, CatalogueError, Catalogues, language_of, locale_of
+from badges.i18n import CHINESE, ENGLISH, language_of, locale_of
 from kiosk.screen.texts import CLOSED, SUPERVISOR, WORDS
 from kiosk.texts import catalogue
 from kiosk.texts.catalogue import translated
+from kiosk.texts.po import CatalogueError, Catalogues
 
 PARAMETER = "languages"  # of the page's address: ?languages=fr,en
 

@@ -18,7 +18,7 @@ from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.door.answer import Answer, explain_in, make_answer
 from kiosk.door.facts import Known, least_free
 from kiosk.journal.journal import Draft, Journal, OuterDraft, Step
-from kiosk.replica.door_context import Venue
+from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.texts import SupervisorError, annul_words, override_words
 from kiosk.sync.link import Skew
@@ -48,7 +48,7 @@ class Word:
     note: str
 
 
-class Overruling:
+class OverrideHandler:
     """Of one door. May be called from several threads."""
 
     def __init__(
@@ -68,31 +68,31 @@ class Overruling:
 
     def override(self, denied: Answer, word: Word, *, at: int) -> Answer:
         """Admit whom `denied` refused. Raises SupervisorError, NotReadyError or JournalError."""
-        venue, badge = self._venue(), denied.badge
+        context, badge = self._context(), denied.badge
         if badge is None:
             raise SupervisorError("not_overridable")
-        admitted = self._enter(venue, badge, word, at)
-        if admitted is None and self._wait_for_places(venue):
-            admitted = self._enter(venue, badge, word, at)
+        admitted = self._enter(context, badge, word, at)
+        if admitted is None and self._wait_for_places(context):
+            admitted = self._enter(context, badge, word, at)
         if admitted is None:
             raise SupervisorError("no_place")
         decision, seq, free = admitted
         scan = Scan(badge, Direction.ENTRY, at)
         answer = make_answer(
-            scan, decision, venue, seq=seq, free=free, holder=denied.holder, by=word.name
+            scan, decision, context, seq=seq, free=free, holder=denied.holder, by=word.name
         )
         words = each(
             lambda lang: override_words(
-                lang, explain_in(lang, scan, decision, venue), answer.tone, word.name, word.note
+                lang, explain_in(lang, scan, decision, context), answer.tone, word.name, word.note
             )
         )
         return replace(answer, act="override", explanation=words)
 
-    def _wait_for_places(self, venue: Venue) -> bool:
+    def _wait_for_places(self, context: DoorContext) -> bool:
         """Whether the server could be asked for those that lack, in any hall that an entry here
         enters. They have come by then, or do not come in time.
         """
-        lacking = [h for h in venue.halls if not self._journal.has_place(h, override=True)]
+        lacking = [h for h in context.halls if not self._journal.has_place(h, override=True)]
         if not all([self._ask_for_place(hall) for hall in lacking]):
             return False
         deadline = time.monotonic() + PLACE_WAIT_S
@@ -102,45 +102,45 @@ class Overruling:
         return True
 
     def _enter(
-        self, venue: Venue, badge: Credential, word: Word, at: int
+        self, context: DoorContext, badge: Credential, word: Word, at: int
     ) -> tuple[Decision, int, tuple[int, int]] | None:
         """The decision, its sequence and the places left, committed; None without a place in each
         hall. An ordinary one serves where there is one, whatever another hall has.
         """
         skew = self._skew()
         with self._journal.step() as step:
-            beyond = {hall: _pool(step, hall) for hall in venue.halls}
+            beyond = {hall: _pool(step, hall) for hall in context.halls}
             if None in beyond.values():
                 return None
-            decision = Admitted(flags=self._flags(badge, venue, step))
-            outer = (hall.hall_id for hall in venue.outer)
+            decision = Admitted(flags=self._flags(badge, context, step))
+            outer = (hall.hall_id for hall in context.outer)
             record = step.append(
                 Draft(
                     direction=Direction.ENTRY,
-                    door=venue.door.door,
-                    hall=venue.hall.hall_id,
+                    door=context.door.door,
+                    hall=context.hall.hall_id,
                     scanned_at=at,
                     decision=decision,
                     badge=badge,
                     act="override",
                     by=word.user,
                     note=word.note,
-                    override_place=bool(beyond[venue.hall.hall_id]),
+                    override_place=bool(beyond[context.hall.hall_id]),
                     skew_ms=skew.ms if skew else None,
                     epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
                     outer=tuple(OuterDraft(h, override_place=bool(beyond[h])) for h in outer),
                 )
             )
-            return decision, record.seq, least_free(venue, step)
+            return decision, record.seq, least_free(context, step)
 
-    def _flags(self, badge: Credential, venue: Venue, step: Step) -> frozenset[Flag]:
+    def _flags(self, badge: Credential, context: DoorContext, step: Step) -> frozenset[Flag]:
         flags = set()
         if badge.issue <= self._replica.copied_issue(badge.serial):
             flags.add(Flag.LIKELY_COPY)
-        if self._known.presence(badge.serial, venue.hall.hall_id, step) is not None:
+        if self._known.presence(badge.serial, context.hall.hall_id, step) is not None:
             flags.add(Flag.PASSBACK)
-        for hall in venue.outer:
+        for hall in context.outer:
             watched = hall.anti_passback is not AntiPassback.OFF
             if watched and self._known.presence(badge.serial, hall.hall_id, step) is not None:
                 flags.add(Flag.PASSBACK)
@@ -173,7 +173,7 @@ class Overruling:
 
         Raises SupervisorError, NotReadyError or JournalError.
         """
-        venue, entry = self._venue(), self.last_entry()
+        context, entry = self._context(), self.last_entry()
         if entry is None:
             raise SupervisorError("nothing_to_annul")
         if entry.seq != seq:
@@ -204,14 +204,14 @@ class Overruling:
                     outer=tuple(OuterDraft(one.hall, closes=stay) for one in entry.outer_halls),
                 )
             )
-            free = least_free(venue, step)
-        return _annulled(venue, entry, badge, decision, record, free, word, holder)
+            free = least_free(context, step)
+        return _annulled(context, entry, badge, decision, record, free, word, holder)
 
-    def _venue(self) -> Venue:
-        venue = self._replica.venue
-        if venue is None:
+    def _context(self) -> DoorContext:
+        context = self._replica.context
+        if context is None:
             raise NotReadyError
-        return venue
+        return context
 
 
 def _pool(step: Step, hall: int) -> bool | None:
@@ -242,7 +242,7 @@ def _badge_of(entry: ScanRecord) -> Credential:
 
 
 def _annulled(
-    venue: Venue,
+    context: DoorContext,
     entry: ScanRecord,
     badge: Credential,
     decision: Decision,
@@ -253,8 +253,8 @@ def _annulled(
 ) -> Answer:
     scan = Scan(badge, Direction.EXIT, record.scanned_at)
     answer = make_answer(
-        scan, decision, venue, seq=record.seq, free=free, holder=holder, by=word.name
+        scan, decision, context, seq=record.seq, free=free, holder=holder, by=word.name
     )
-    time = venue.local_time(entry.scanned_at)
+    time = context.local_time(entry.scanned_at)
     words = each(lambda lang: annul_words(lang, time, word.name, word.note))
     return replace(answer, act="annul", explanation=words)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import argon2
 import msgspec
 
-from badges.wire.facts import SupervisorFacts
+from badges.wire.wire import SupervisorFacts
 from kiosk.supervisor.state_file import Kept, SupervisorFile, Tries
 from kiosk.supervisor.texts import SupervisorError
 

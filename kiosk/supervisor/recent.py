@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from badges.admission import Denied, Direction
 from badges.credential.badge_number import badge_number
@@ -10,18 +9,23 @@ from badges.record import ScanRecord
 from badges.wire.wire import HolderName
 from kiosk.door.answer import Answer
 from kiosk.journal.journal import State
-from kiosk.supervisor.override import ANNUL_MS, NEVER, Overruling
+from kiosk.supervisor.override import ANNUL_MS, NEVER, OverrideHandler
+from kiosk.supervisor.status import RecentAnswer, RecentDenial
 
 OVERRIDE_MS = 60_000  # after the denial
 
 
 class Recent:
-    """Thread-safe; `saw` is called with every answer that is given here."""
+    """Thread-safe; `record_answer` is called with every answer that is given here."""
 
     def __init__(
-        self, overruling: Overruling, *, clock: Callable[[], int], monotonic: Callable[[], int]
+        self,
+        override_handler: OverrideHandler,
+        *,
+        clock: Callable[[], int],
+        monotonic: Callable[[], int],
     ) -> None:
-        self._overruling = overruling
+        self._override_handler = override_handler
         self._clock = clock
         self._monotonic = monotonic
         self._guard = threading.Lock()
@@ -29,7 +33,8 @@ class Recent:
         self._admitted: tuple[int, HolderName | None] = (0, None)  # the last one's name
         self._last_entry: tuple[int, ScanRecord | None] = (-1, None)  # as of a sequence
 
-    def saw(self, answer: Answer) -> None:
+    def record_answer(self, answer: Answer) -> None:
+        """Keep what may be overridden or annulled."""
         with self._guard:
             if isinstance(answer.decision, Denied):
                 self._denied = (answer, self._monotonic())
@@ -56,36 +61,29 @@ class Recent:
         last, holder = self._admitted
         return holder if seq == last else None
 
-    def status(self, state: State) -> dict[str, Any]:
-        """Fields of the screen's status."""
-        return {"can_override": self._can_override(), "can_annul": self._can_annul(state)}
-
-    def _can_override(self) -> dict[str, Any] | None:
+    def can_override(self) -> RecentDenial | None:
+        """The newest denial, while a supervisor may override it."""
         found = self.denial()
         if found is None or found[0].badge is None or found[1].reason in NEVER:
             return None
         answer, denied = found
         until = answer.scanned_at + OVERRIDE_MS
-        about = _about(answer.seq, answer.scanned_at, until, answer.serial, answer.holder)
-        return about | {"reason": denied.reason}
+        badge, name = _about(answer.serial, answer.holder)
+        return RecentDenial(answer.seq, answer.scanned_at, until, badge, name, denied.reason)
 
-    def _can_annul(self, state: State) -> dict[str, Any] | None:
+    def can_annul(self, state: State) -> RecentAnswer | None:
+        """The last admission, while a supervisor may annul it."""
         if self._last_entry[0] != state.last_seq:
-            self._last_entry = (state.last_seq, self._overruling.last_entry())
+            self._last_entry = (state.last_seq, self._override_handler.last_entry())
         entry = self._last_entry[1]
-        if entry is None or self._overruling.may_annul(entry, self._clock()):
+        if entry is None or self._override_handler.may_annul(entry, self._clock()):
             return None
         until = entry.scanned_at + ANNUL_MS
-        return _about(entry.seq, entry.scanned_at, until, entry.serial, self.name_of(entry.seq))
+        badge, name = _about(entry.serial, self.name_of(entry.seq))
+        return RecentAnswer(entry.seq, entry.scanned_at, until, badge, name)
 
 
-def _about(
-    seq: int, at: int, until: int, serial: int | None, holder: HolderName | None
-) -> dict[str, Any]:
-    return {
-        "seq": seq,
-        "at": at,
-        "until": until,
-        "badge": None if serial is None else badge_number(serial),
-        "name": holder.name if holder else None,
-    }
+def _about(serial: int | None, holder: HolderName | None) -> tuple[str | None, str | None]:
+    """The badge's number and the holder's name, as far as they are known."""
+    badge = None if serial is None else badge_number(serial)
+    return badge, holder.name if holder else None

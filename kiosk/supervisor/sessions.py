@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from badges.wire.facts import SupervisorFacts
+from badges.wire.wire import SupervisorFacts
 from kiosk.door.admit import NotReadyError
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.pins import Pins
 from kiosk.supervisor.state_file import SupervisorFile
+from kiosk.supervisor.status import PinHolder, Unlocked
 from kiosk.supervisor.texts import SupervisorError
 
 IDLE_MS = 2 * 60_000
@@ -32,9 +32,9 @@ class Session:
     def name(self) -> str:
         return self.supervisor.name
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> Unlocked:
         """As the screen knows it."""
-        return {"user": self.supervisor.user, "name": self.name, "until": self.until}
+        return Unlocked(self.supervisor.user, self.name, self.until)
 
 
 class Sessions:
@@ -59,10 +59,10 @@ class Sessions:
 
     def unlock(self, user: int, pin: str) -> Session:
         """Raises SupervisorError or NotReadyError. Takes some 50 ms of a core."""
-        venue = self._replica.venue
-        if venue is None:
+        context = self._replica.context
+        if context is None:
             raise NotReadyError
-        supervisor = next((s for s in venue.supervisors if s.user == user), None)
+        supervisor = next((s for s in context.supervisors if s.user == user), None)
         if supervisor is None:
             raise SupervisorError("not_a_supervisor")
         self._pins.check(supervisor, pin)
@@ -87,26 +87,26 @@ class Sessions:
 
     def live(self) -> Session | None:
         """Who is unlocked; nobody after the idle time, or when the server has said otherwise."""
-        session, venue = self._session, self._replica.venue
+        session, context = self._session, self._replica.context
         if session is None:
             return None
-        known = venue is not None and session.supervisor in venue.supervisors
+        known = context is not None and session.supervisor in context.supervisors
         if known and self._monotonic() < session.ends:
             return session
         self.lock()
         return None
 
-    def status(self) -> dict[str, Any]:
-        """Fields of the screen's status."""
-        session, venue = self.live(), self._replica.venue
-        return {
-            "supervisors": tuple(
-                {"user": s.user, "name": s.name, "locked_until": self._pins.locked_until(s.user)}
-                for s in (venue.supervisors if venue else ())
-            ),
-            "supervisor": None if session is None else session.shown(),
-            "pin_locked_until": self._pins.locked_until(),
-        }
+    def pin_holders(self) -> tuple[PinHolder, ...]:
+        """Everybody who can unlock this kiosk."""
+        context = self._replica.context
+        return tuple(
+            PinHolder(known.user, known.name, self._pins.locked_until(known.user))
+            for known in (context.supervisors if context else ())
+        )
+
+    def pin_locked_until(self) -> int | None:
+        """Until when nobody's PIN is looked at (Unix ms)."""
+        return self._pins.locked_until()
 
     def _fresh(self, supervisor: SupervisorFacts) -> Session:
         return Session(supervisor, self._clock() + IDLE_MS, self._monotonic() + IDLE_MS)

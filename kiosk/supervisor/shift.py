@@ -1,6 +1,6 @@
 """A shift at a door: ended and begun by a supervisor, in figures that come from the journal."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -8,20 +8,9 @@ import msgspec
 from badges.record import ScanRecord, decode_record
 from kiosk.journal.journal import Journal, State
 from kiosk.supervisor.state_file import SupervisorFile
+from kiosk.supervisor.status import ShiftFigures, Totals
 
 PAGE = 2_000  # records
-
-
-@dataclass(frozen=True)
-class Totals:
-    """What was recorded here since the shift began."""
-
-    admitted: int = 0  # also by name and by a supervisor's word
-    denied: int = 0
-    exits: int = 0
-    overrides: int = 0
-    annulled: int = 0
-    looked_up: int = 0  # admitted by name, without a badge
 
 
 def totals(journal: Journal, after: int) -> Totals:
@@ -71,20 +60,14 @@ class Shift:
             self._journal.resume()
             self._change(shift_after=state.last_seq, shift_since=now, shift_ended_at=None)
 
-    def status(self, state: State) -> dict[str, Any]:
-        """Fields of the screen's status."""
-        return {
-            "resting": state.resting,
-            "shift": self.figures(state) if state.resting else None,
-        }
-
-    def figures(self, state: State) -> dict[str, Any]:
+    def figures(self, state: State) -> ShiftFigures:
+        """Count the shift that is on, or that has ended."""
         kept = self._file.kept
         after, up_to, found = self._totals
         if (after, up_to) != (kept.shift_after, state.last_seq):
             found = totals(self._journal, kept.shift_after)
             self._totals = (kept.shift_after, state.last_seq, found)
-        return {"since": kept.shift_since, "ended_at": kept.shift_ended_at, **asdict(found)}
+        return ShiftFigures(**asdict(found), since=kept.shift_since, ended_at=kept.shift_ended_at)
 
     def _change(self, **changes: Any) -> None:
         self._file.change(lambda kept: msgspec.structs.replace(kept, **changes))

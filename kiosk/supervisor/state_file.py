@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from badges.record import Count, Instant
-from kiosk.config.settings import write_whole
+from kiosk.config.files import write_whole
 
 FILE = "supervisor.json"
 

@@ -5,49 +5,26 @@ Nothing here holds up a scan. Whatever is done is a record with the supervisor's
 
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Protocol
 
 from badges.admission import Direction
 from badges.wire.supervisor import DoorChoice, Found, PersonFacts
 from badges.wire.wire import CategoryFacts
+from kiosk.clock import monotonic_ms, now_ms
 from kiosk.door.admit import Admitter
 from kiosk.door.answer import Answer
+from kiosk.door.direction import DirectionState
 from kiosk.journal.journal import Journal, State
-from kiosk.replica.replica import Replica, monotonic_ms, now_ms
-from kiosk.supervisor.override import NEVER, Overruling, Word
+from kiosk.replica.replica import Replica
+from kiosk.supervisor.override import NEVER, OverrideHandler, Word
 from kiosk.supervisor.recent import Recent
 from kiosk.supervisor.server_requests import ServerDesk
 from kiosk.supervisor.sessions import Session, Sessions
 from kiosk.supervisor.shift import Shift
 from kiosk.supervisor.state_file import SupervisorFile
+from kiosk.supervisor.status import ShiftFigures, SupervisorStatus
 from kiosk.supervisor.texts import ANNUL_REASONS, OTHER, OVERRIDE_REASONS, SupervisorError
 
 NOTE_CHARS_MAX = 200
-
-
-class Door(Protocol):
-    """The running kiosk, as far as a supervisor acts on it."""
-
-    journal: Journal
-    replica: Replica
-    admitter: Admitter
-    overruling: Overruling
-
-    def tell(self, answer: Answer) -> None:
-        """After the commit: screen, relay, server."""
-
-    def wished(self) -> Direction | None:
-        """What a presentation means, where staff have said."""
-
-    def turned(self, direction: Direction) -> bool:
-        """Change that; whether the door serves both directions."""
-
-    def moved(self) -> None:
-        """The server says that the kiosk stands at another door."""
-
-    def places_changed(self) -> None:
-        """Places went back, or are wanted again: the server must hear of it."""
 
 
 class Supervision:
@@ -55,25 +32,46 @@ class Supervision:
 
     def __init__(
         self,
-        directory: Path,
-        door: Door,
+        file: SupervisorFile,
+        admitter: Admitter,
+        override_handler: OverrideHandler,
         server: ServerDesk,
+        direction: DirectionState,
+        journal: Journal,
+        replica: Replica,
         *,
+        on_answer: Callable[[Answer], None],
+        on_move: Callable[[], None],
+        on_places: Callable[[], None],
         clock: Callable[[], int] = now_ms,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
-        file = SupervisorFile(directory)
-        self._door = door
+        """Each callback is called after a commit, and never with a lock held.
+
+        `on_answer` gets what was answered here, `on_move` is told that the kiosk stands at another
+        door, and `on_places` that places went back or are wanted again.
+        """
+        self._admitter = admitter
+        self._override_handler = override_handler
         self._server = server
+        self._direction = direction
+        self._journal = journal
+        self._replica = replica
+        self._on_answer = on_answer
+        self._on_move = on_move
+        self._on_places = on_places
         self._clock = clock
         self._sessions = Sessions(
-            door.replica, file, clock=clock, monotonic=monotonic, on_end=self._forget_people
+            replica, file, clock=clock, monotonic=monotonic, on_end=self._forget_people
         )
-        self._recent = Recent(door.overruling, clock=clock, monotonic=monotonic)
-        self._shift = Shift(door.journal, file)
+        self._recent = Recent(override_handler, clock=clock, monotonic=monotonic)
+        self._shift = Shift(journal, file)
         self._found: dict[int, PersonFacts] = {}  # by the last look-up
         self._acting = threading.Lock()  # one act at a time: a second click finds it done
-        self.saw = self._recent.saw  # to be called with every answer that is given here
+
+    def record_answer(self, answer: Answer) -> None:
+        """Keep an answer that was given here, as it may be overridden or annulled."""
+        self._recent.record_answer(answer)
 
     def unlock(self, user: int, pin: str) -> Session:
         return self._sessions.unlock(user, pin)
@@ -90,9 +88,9 @@ class Supervision:
                 raise SupervisorError("nothing_to_override")
             if found[1].reason in NEVER:
                 raise SupervisorError("not_overridable")
-            answer = self._door.overruling.override(found[0], word, at=self._clock())
+            answer = self._override_handler.override(found[0], word, at=self._clock())
             self._recent.forget_denial()
-        self._door.tell(answer)
+        self._on_answer(answer)
         return answer
 
     def annul(self, seq: int, reason: str, note: str) -> Answer:
@@ -100,8 +98,8 @@ class Supervision:
         with self._acting:
             word = self._word(ANNUL_REASONS, reason, note)
             holder = self._recent.name_of(seq)
-            answer = self._door.overruling.annul(seq, word, holder=holder, at=self._clock())
-        self._door.tell(answer)
+            answer = self._override_handler.annul(seq, word, holder=holder, at=self._clock())
+        self._on_answer(answer)
         return answer
 
     def people(self, words: str) -> Found:
@@ -119,31 +117,31 @@ class Supervision:
             person = self._found.pop(serial, None)
             if person is None:
                 raise SupervisorError("look_up_first")
-            answer = self._door.admitter.admit_by_name(
+            answer = self._admitter.admit_by_name(
                 person,
                 user=session.by,
                 user_name=session.name,
                 at=self._clock(),
-                direction=self._door.wished(),
+                direction=self._direction.chosen(),
             )
-        self._door.tell(answer)
+        self._on_answer(answer)
         return answer
 
     def turn(self, direction: Direction) -> None:
         """At a door for both."""
         self._sessions.require()
-        if not self._door.turned(direction):
+        if not self._direction.choose(direction):
             raise SupervisorError("one_way")
 
     @property
     def own_door(self) -> int | None:
-        venue = self._door.replica.venue
-        return None if venue is None else venue.door.door
+        context = self._replica.context
+        return None if context is None else context.door.door
 
     def category(self, code: int) -> CategoryFacts | None:
         """A category as the screen shows it."""
-        venue = self._door.replica.venue
-        return None if venue is None else venue.categories.get(code)
+        context = self._replica.context
+        return None if context is None else context.categories.get(code)
 
     def doors(self) -> list[DoorChoice]:
         """Every door of the event, from the server."""
@@ -155,31 +153,36 @@ class Supervision:
         session = self._sessions.require()
         self._server.move(door, session.by)
         self._recent.forget_denial()
-        self._door.moved()
+        self._on_move()
 
-    def end_shift(self) -> dict[str, Any]:
+    def end_shift(self) -> ShiftFigures:
         """Admit nobody until `resume`, and give all places back. The shift in figures."""
         with self._acting:
             self._sessions.require()
             self._shift.end(self._clock())
         self._sessions.lock()
-        self._door.places_changed()
-        return self._shift.figures(self._door.journal.state())
+        self._on_places()
+        return self._shift.figures(self._journal.state())
 
     def resume(self) -> None:
         """The door is in use again: a new shift."""
         with self._acting:
             self._sessions.require()
             self._shift.resume(self._clock())
-        self._door.places_changed()
+        self._on_places()
 
-    def status(self, state: State) -> dict[str, Any]:
-        """What the screen shows of all this; fields of its status."""
-        return {
-            **self._sessions.status(),
-            **self._shift.status(state),
-            **self._recent.status(state),
-        }
+    def status(self, state: State) -> SupervisorStatus:
+        """What the screen shows of all this."""
+        session = self._sessions.live()
+        return SupervisorStatus(
+            supervisors=self._sessions.pin_holders(),
+            supervisor=None if session is None else session.shown(),
+            pin_locked_until=self._sessions.pin_locked_until(),
+            resting=state.resting,
+            shift=self._shift.figures(state) if state.resting else None,
+            can_override=self._recent.can_override(),
+            can_annul=self._recent.can_annul(state),
+        )
 
     def _word(self, reasons: Mapping[str, str], reason: str, note: str) -> Word:
         session = self._sessions.require()

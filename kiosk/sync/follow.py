@@ -16,9 +16,8 @@ from badges.admission.facts import StayId
 from badges.record import WireError
 from badges.wire import wire
 from kiosk.journal.journal import Effect, Journal, JournalError, OldServerError
-from kiosk.journal.orders import pool_order
 from kiosk.replica.replica import Replica
-from kiosk.sync.link import Link
+from kiosk.sync.link import Link, pool_order
 from kiosk.sync.transport import SILENCE_S, Lines, Transport, TransportError
 
 log = logging.getLogger(__name__)
@@ -151,7 +150,7 @@ class Feed:
 
         Raises TransportError, JournalError, or ValueError for what can't be used.
         """
-        if self._snapshot_wanted or self._replica.venue is None:
+        if self._snapshot_wanted or self._replica.context is None:
             self._take_snapshot()
         self._take_names()
         target = f"/api/feed?after={self._replica.cursor}"

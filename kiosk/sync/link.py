@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from badges.wire import wire
-from kiosk.replica.replica import monotonic_ms
+from kiosk.clock import monotonic_ms
 from kiosk.texts.messages import Message
 
 
@@ -122,3 +124,11 @@ def steady(before: Skew | None, after: Skew | None) -> Skew | None:
     if before is None or after is None or before.epoch != after.epoch:
         return None
     return after if abs(after.ms - before.ms) <= JUMP_MS else None
+
+
+def pool_order(order: wire.PlaceOrder) -> tuple[PoolKey, Order]:
+    """Turn an order of the wire into one of the protocol, with the pool that it is about."""
+    return (
+        PoolKey(order.hall, order.override),
+        Order(order.granted, order.recall, order.incarnation, order.signature),
+    )

@@ -12,7 +12,9 @@ import logging
 from collections.abc import Sequence
 
 from badges.credential.keys import PublicKey
-from badges.transparency.merkle import Checkpoint, ProofError, open_checkpoint, verify_consistency
+from badges.transparency.checkpoint import Checkpoint, open_checkpoint
+from badges.transparency.merkle import verify_consistency
+from badges.transparency.signed_note import ProofError
 from kiosk.journal.checkpoints import Evidence, Witness, Witnessed
 from kiosk.texts.messages import Code, Message, as_message
 

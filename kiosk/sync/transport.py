@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -21,9 +21,8 @@ from msgspec import Struct
 
 from badges.record import WireError
 from badges.wire import wire
-from kiosk.sync.errors import Server, TransportError
 from kiosk.sync.signer import Signer
-from kiosk.texts import messages
+from kiosk.texts.messages import Code, Message, as_message
 
 CONNECT_S = 3.0
 ANSWER_S = 10.0
@@ -32,9 +31,51 @@ ANSWER_BYTES_MAX = 64_000_000
 LINE_BYTES_MAX = 1_000_000
 REPLAY_TRIES = 3
 
-__all__ = ["Lines", "Server", "Transport", "TransportError", "spki_sha256"]
+# What the server refuses for good, in words of the kiosk's own, which every language has.
+REFUSED = {
+    "fork": Code.NOT_ITS_JOURNAL,
+    "retired": Code.RETIRED,
+    "unknown_kiosk": Code.UNKNOWN_KIOSK,
+    "bad_signature": Code.BAD_SIGNATURE,
+}
+# What ails the server, and ends without the kiosk's doing.
+AILING = {
+    "disk_full": Code.SERVER_DISK_FULL,
+    "disk_read_only": Code.SERVER_DISK,
+    "disk_failing": Code.SERVER_DISK,
+}
 
-Message = TypeVar("Message", bound=Struct)
+Answer = TypeVar("Answer", bound=Struct)
+
+
+class TransportError(Exception):
+    """A request failed. `permanent`: asking again as it is will not help.
+
+    `counter`, where the request's was too low: the highest that the server has seen.
+    """
+
+    def __init__(
+        self, code: str, said: str | Message, *, permanent: bool = False, counter: int = 0
+    ) -> None:
+        super().__init__(str(said))
+        self.code = code
+        self.permanent = permanent
+        self.counter = counter
+        self.ailing = Message(AILING[code]) if code in AILING else None  # for staff, while it lasts
+        self.message = Message(REFUSED[code]) if code in REFUSED else as_message(said)
+
+
+class Server(Protocol):
+    """Where the server is and how to know it. An enrolment code and an identity are both one."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def spki_sha256(self) -> bytes: ...
 
 
 class PinnedConnection(http.client.HTTPConnection):
@@ -64,7 +105,7 @@ class PinnedConnection(http.client.HTTPConnection):
         ):
             raise TransportError(
                 "wrong_server",
-                messages.Message(messages.Code.WRONG_SERVER, host=f"{self.host}:{self.port}"),
+                Message(Code.WRONG_SERVER, host=f"{self.host}:{self.port}"),
                 permanent=True,
             )
 
@@ -93,13 +134,13 @@ class Transport:
         if kept is not None and kept.sock is not None:
             _shut(kept.sock)
 
-    def post(self, target: str, message: Struct, kind: type[Message]) -> Message:
+    def post(self, target: str, message: Struct, kind: type[Answer]) -> Answer:
         """Send a message and return the answer. Raises TransportError."""
         body = wire.encode(message)
         with self._posting:
             return self._decode(self._again("POST", target, body, self._post_once), kind)
 
-    def get(self, target: str, kind: type[Message]) -> Message:
+    def get(self, target: str, kind: type[Answer]) -> Answer:
         """Ask for a message, on a connection of its own. Raises TransportError."""
 
         def once(method: str, target: str, body: bytes) -> bytes:
@@ -199,7 +240,7 @@ class Transport:
             text = f"The server at {where} can't be reached ({_reason(error)})."
             raise TransportError("unreachable", text) from None
 
-    def _decode(self, answer: bytes, kind: type[Message]) -> Message:
+    def _decode(self, answer: bytes, kind: type[Answer]) -> Answer:
         try:
             return wire.decode(answer, kind)
         except WireError as error:

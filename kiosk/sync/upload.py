@@ -15,16 +15,15 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from badges.places.pool import Account, PoolKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from badges.wire import wire
 from kiosk.journal.journal import ForkError, Journal, JournalError, Offer, OldServerError
-from kiosk.journal.orders import pool_order
 from kiosk.journal.values import SignedGrant
 from kiosk.replica.replica import Replica
-from kiosk.sync.link import Link
+from kiosk.sync.link import Link, pool_order
 from kiosk.sync.log_watch import Watch
 from kiosk.sync.transport import Transport, TransportError
-from kiosk.texts.messages import as_message
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +256,7 @@ class Sync:
         for hall in answer.full:
             self._journal.no_place(hall)
         self._link.answered()
-        self._link.refuse(as_message(answer.refused) if answer.refused else None)
+        self._link.refuse(None)
         if effect.restored:
             self.restored()
         if answer.cursor <= self._replica.cursor:
@@ -271,14 +270,14 @@ class Sync:
         return effect.returned or (state.waiting > 0 and progress)
 
     def _witness(self, answer: wire.ScanAnswer) -> None:
-        venue = self._replica.venue
-        if venue is None or not answer.checkpoint:
+        context = self._replica.context
+        if context is None or not answer.checkpoint:
             return
         problem = self._watch.check(
             answer.checkpoint,
             answer.consistency,
-            name=venue.log_name,
-            key=venue.log_key,
+            name=context.log_name,
+            key=context.log_key,
             now=self._clock(),
         )
         if problem and not self._link.state.log_alarm:

@@ -1,30 +1,37 @@
-"""The kiosk's own words in every language. Those of answers stand in `badges`.
+"""The kiosk's own words in every language, and those of answers.
 
-English stands in the code, marked by `N_`; other languages in `kiosk/screen/translations`, and
-where `CATALOGUES.add` is told to look besides.
+English stands in the code, marked by `N_`. Other languages stand in `kiosk/screen/translations` and
+`badges/translations`, and where `add` is told to look besides.
 """
 
+import gettext
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from badges.admission import phrases
+import badges
 from badges.admission.phrases import Language
-from badges.i18n import Catalogues
+from kiosk.texts.po import Catalogues
 
 T = TypeVar("T")
 CATALOGUES = Catalogues("kiosk", Path(__file__).parent.parent / "screen" / "translations")
+ANSWERS = Catalogues("badges", Path(badges.__file__).parent / "translations")
 
 
 def languages() -> tuple[Language, ...]:
     """Every language that the kiosk has words in, of its own or of answers."""
-    return tuple(dict.fromkeys((*CATALOGUES.languages, *phrases.languages())))
+    return tuple(dict.fromkeys((*CATALOGUES.languages, *ANSWERS.languages)))
 
 
 def add(directory: Path) -> None:
     """Look for languages here too. Raises CatalogueError."""
     CATALOGUES.add(directory)
-    phrases.CATALOGUES.add(directory)
+    ANSWERS.add(directory)
+
+
+def answer_words(language: Language) -> gettext.NullTranslations:
+    """What answers are said with in that language."""
+    return ANSWERS.get(language)
 
 
 def say(language: Language, text: str, **fields: object) -> str:

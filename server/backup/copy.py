@@ -8,11 +8,9 @@ Writers go on meanwhile. What must not be lost in between is kept by `acts`.
 import logging
 import os
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +18,12 @@ from pathlib import Path
 from server.backup.critical_state import Acts, ActsError, Keeper, log_size
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
 from server.event.settings import EventError
-from server.feed import hub
-from server.occupancy import pools
-from server.storage import database, durable_files
+from server.feed import changes
+from server.storage import database_file, durable_files, event_state
 from server.storage.connection import Connection
-from server.storage.database import Database, DatabaseError
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +132,7 @@ def make_backup(
             final = durable_files.free_name(directory, f"{name}-copy")
         making.rename(final)
         durable_files.sync_directory(directory)
-    except (OSError, sqlite3.Error, DatabaseError) as error:
+    except (OSError, EngineError, DatabaseError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise BackupError(f"no backup was made in {directory}: {why}.") from None
     finally:
@@ -163,31 +162,19 @@ def _copy_files(event: Event, making: Path) -> None:
 
 
 def _copy_database(source: Path, target: Path, progress: Progress, pause_s: float) -> None:
-    """One moment's state: the open transaction keeps it, whatever is written meanwhile.
-
-    Without it SQLite would begin again with every write, and at a busy door never end.
-    """
+    """Copy one moment's state slowly, and flush it now and then: the disk is the doors'."""
     durable_files.write_new(target, b"")
     steps = 0
 
-    def step(status: int, remaining: int, total: int) -> None:
+    def step(done: int, of: int) -> None:
         nonlocal steps
         steps += 1
         if steps % SYNC_EVERY == 0:
             durable_files.sync(target)
-        progress(total - remaining, total)
+        progress(done, of)
         time.sleep(pause_s)
 
-    with closing(database.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
-        copy.execute("PRAGMA synchronous = OFF")  # nobody reads it before it is flushed, below
-        live.execute("BEGIN")
-        live.execute("SELECT COUNT(*) FROM setting").fetchone()
-        live.backup(copy, pages=STEP_PAGES, progress=step)
-        live.execute("ROLLBACK")
-        copy.execute("PRAGMA journal_mode = DELETE")
-        (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(f"the copy is damaged ({verdict}); is the disk failing?")
+    database_file.copy_moment(source, target, pages=STEP_PAGES, progress=step)
     durable_files.sync(target)
 
 
@@ -219,11 +206,9 @@ def _check_age(directory: Path, opened: Database) -> None:
     if newest is None:
         return
     try:
-        with closing(
-            sqlite3.connect(f"file:{newest.path / DATABASE_FILE}?mode=ro", uri=True)
-        ) as db:
+        with database_file.opened_read_only(newest.path / DATABASE_FILE) as db:
             there = _state(db)
-    except sqlite3.Error:
+    except EngineError:
         return  # a backup that can't be read says nothing of the database
     if there > _state(opened.reader):
         raise BackupError(
@@ -235,7 +220,7 @@ def _check_age(directory: Path, opened: Database) -> None:
 
 def _state(db: Connection) -> tuple[int, int, int]:
     """Later states of one event's line of servers compare higher."""
-    return pools.incarnation(db), hub.cursor(db), log_size(db)
+    return event_state.incarnation(db), changes.cursor(db), log_size(db)
 
 
 class Backups:

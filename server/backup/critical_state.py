@@ -7,18 +7,20 @@ touch none of it: triggers on the writer's own connection tell which steps do.
 """
 
 import logging
-import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from server.event.settings import EventError
-from server.occupancy import pools
+from server.storage import dialect, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.database_file import NewerFileError, pack, unpack
 from server.storage.durable_files import write_whole
+from server.storage.errors import EngineError
+from server.storage.tables import columns_of
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +47,7 @@ class Kept:
     def columns(self, db: Connection) -> list[str]:
         if self.only:
             return [*self.key, *self.only]
-        known = [row[1] for row in db.execute(f"PRAGMA table_info({self.table})")]
-        return [name for name in known if name not in self.without]
+        return [name for name in columns_of(db, self.table) if name not in self.without]
 
 
 KEPT = (
@@ -64,7 +65,7 @@ KEPT = (
         "kiosk",
         ("kiosk", "generation"),
         without=(
-            *("token_tries", "counter", "acked_seq", "head", "log_size"),
+            *("counter", "acked_seq", "head", "log_size"),
             *("cursor", "resting", "seen_at", "health", "word", "last_seq", "reported_at"),
         ),
     ),
@@ -74,6 +75,7 @@ KEPT = (
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
     Kept("unknown_holder", ("serial",)),
 )
+_TABLES = tuple(kept.table for kept in KEPT)
 _SINCE = {"unknown_holder", "door_from"}  # files of earlier versions lack it
 # Of `attendee` and `badge`, rows that come by the thousand are not acts of this kind.
 _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
@@ -135,10 +137,10 @@ class Keeper:
 
     def _watch(self, db: Connection) -> None:
         # By this step; grave: must be kept, or the step is undone. A table goes back with a step.
-        db.execute("CREATE TEMP TABLE act_changed (grave)")
+        db.execute("CREATE TEMP TABLE act_changed (grave INTEGER NOT NULL)")
         for kept in KEPT:
             columns = [name for name in kept.columns(db) if name not in kept.key]
-            differs = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in columns)
+            differs = " OR ".join(dialect.differs(f"NEW.{name}", f"OLD.{name}") for name in columns)
             # A kiosk that works must be known to a restored server: it holds places.
             grave = "NEW.state = 'active'" if kept.table == "kiosk" else "0"
             _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", differs, grave)
@@ -148,7 +150,7 @@ class Keeper:
 
     def _check(self, db: Connection) -> None:
         """After each step, in its transaction. Raises ActsError where it must not stand."""
-        (grave,) = db.execute("SELECT MAX(grave) FROM temp.act_changed").fetchone()
+        (grave,) = db.execute("SELECT MAX(grave) FROM act_changed").fetchone()
         if grave is None:
             return
         self._try(db)
@@ -160,7 +162,7 @@ class Keeper:
             )
 
     def _try(self, db: Connection) -> None:
-        db.execute("DELETE FROM temp.act_changed")
+        db.execute("DELETE FROM act_changed")
         try:
             self._write(db)
         except (OSError, ActsError) as error:
@@ -177,13 +179,13 @@ class Keeper:
             there = read_acts(self._path)
             if (there.rows, there.moment.incarnation) == (rows, moment.incarnation):
                 return
-        write_whole(self._path, _file(moment, rows))
+        write_whole(self._path, pack(FORMAT, {"moment": [asdict(moment)], **rows}))
 
     def _moment(self, db: Connection) -> Moment:
         with self._database.reading() as other:
             committed = log_size(other)
         size = log_size(db)
-        return Moment(self._event_id, pools.incarnation(db), size, committed, self._clock())
+        return Moment(self._event_id, event_state.incarnation(db), size, committed, self._clock())
 
 
 def log_size(db: Connection) -> int:
@@ -194,10 +196,8 @@ def log_size(db: Connection) -> int:
 
 def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> None:
     name = f"act_{table}_{event.split()[0].lower()}"
-    db.execute(
-        f"CREATE TEMP TRIGGER {name} AFTER {event} ON main.{table}"
-        f" WHEN {when} BEGIN INSERT INTO act_changed VALUES ({grave}); END"
-    )
+    noted = f"INSERT INTO act_changed VALUES ({grave})"
+    db.execute(dialect.temporary_trigger(name, table, event, when, noted))
 
 
 def _check_age(path: Path, database: Moment) -> None:
@@ -238,26 +238,6 @@ def _rows(db: Connection, kept: Kept) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in found]
 
 
-def _file(moment: Moment, rows: dict[str, list[dict[str, Any]]]) -> bytes:
-    """The file's bytes: a small SQLite database without types, so that any version reads it."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute(f"PRAGMA user_version = {FORMAT}")
-        head = (moment.event_id, moment.incarnation, moment.log_size, moment.committed, moment.at)
-        _fill(made, "moment", ["event_id", "incarnation", "log_size", "committed", "at"], [head])
-        for table, found in rows.items():
-            columns = list(found[0]) if found else ["no_rows"]
-            _fill(made, table, columns, [tuple(row.values()) for row in found])
-        return made.serialize()
-
-
-def _fill(
-    made: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    made.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
-    marks = ", ".join("?" * len(columns))
-    made.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
-
-
 def read_acts(path: Path) -> Acts:
     """What the file holds. Raises ActsError for one that can't be read or is damaged."""
     try:
@@ -267,28 +247,17 @@ def read_acts(path: Path) -> Acts:
     except OSError as error:
         raise ActsError(f"{path} can't be read: {error.strerror}.") from None
     try:
-        with closing(sqlite3.connect(":memory:")) as made:
-            made.deserialize(data or b"empty")
-            (version,) = made.execute("PRAGMA user_version").fetchone()
-            if version > FORMAT:
-                raise ActsError(f"{path} was written by a newer Hallkeeper. Use the newer version.")
-            (verdict,) = made.execute("PRAGMA integrity_check(1)").fetchone()
-            if version != FORMAT or verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
-            moment = Moment(*made.execute("SELECT * FROM moment").fetchone())
-            there = {row[0] for row in made.execute("SELECT name FROM sqlite_schema")}
-            none = _SINCE - there
-            return Acts(
-                moment, {t.table: [] if t.table in none else _read(made, t.table) for t in KEPT}
-            )
-    except (sqlite3.Error, TypeError, ValueError):
+        found = unpack(data, FORMAT, ("moment", *_TABLES))
+        if not found.keys() >= {"moment", *_TABLES} - _SINCE:
+            raise ValueError("a table is missing")
+        (moment,) = found["moment"]
+        return Acts(Moment(**moment), {table: found.get(table, []) for table in _TABLES})
+    except NewerFileError:
+        raise ActsError(
+            f"{path} was written by a newer Hallkeeper. Use the newer version."
+        ) from None
+    except (EngineError, TypeError, ValueError):
         raise ActsError(
             f"{path} is damaged. Move it away to go on without it; where the server's own disk is "
             "well, a new one is made at its next start."
         ) from None
-
-
-def _read(made: Connection, table: str) -> list[dict[str, Any]]:
-    cursor = made.execute(f"SELECT * FROM {table}")
-    columns = [column[0] for column in cursor.description]
-    return [dict(zip(columns, row, strict=True)) for row in cursor]

@@ -6,7 +6,6 @@ Its entry log is another log. It begins as the old one, and says where it left i
 """
 
 import shutil
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,12 +15,15 @@ from badges.transparency.merkle import Tree
 from badges.wire import wire
 from server.backup import critical_state, restore_critical
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.event.settings import EventError
 from server.occupancy import pools
-from server.storage import database, disk, durable_files
+from server.storage import database, database_file, disk, durable_files, event_state
 from server.storage.connection import Connection
-from server.storage.database import DatabaseError
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
+from server.storage.tables import keep_setting
 
 BY = "command-line"
 CURSORS_PER_S = 1_000  # more than a feed ever has: after a restore it begins above the old one
@@ -86,7 +88,7 @@ def restore(
             found = _renew(db, event, kept, now)
         durable_files.sync(event.database_path)
         aside = _settle(stage, target)
-    except (OSError, sqlite3.Error, DatabaseError) as error:
+    except (OSError, EngineError, DatabaseError) as error:
         told = disk.trouble(error, target)
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise RestoreError(str(told or f"{target} can't be written: {why}.")) from None
@@ -122,17 +124,14 @@ def _copy(backup: Path, stage: Path) -> None:
 
 def _check_whole(path: Path, backup: Path) -> None:
     try:
-        with closing(sqlite3.connect(path)) as db:
-            (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
-            astray = db.execute("PRAGMA foreign_key_check").fetchone()
-    except sqlite3.DatabaseError as error:
+        said = database_file.damage(path)
+    except EngineError as error:
         found = disk.trouble(error, path)
         if found is not None:  # the backup is as it was
             raise found from None
-        verdict, astray = str(error), None
-    if verdict != "ok" or astray is not None:
-        why = verdict if astray is None else f"rows of {astray[0]} belong to nothing"
-        said = " ".join(str(why).split())  # SQLite says some of it in two lines
+        said = str(error)
+    if said:
+        said = " ".join(said.split())  # SQLite says some of it in two lines
         raise RestoreError(f"{backup / DATABASE_FILE} is damaged ({said}). Take an earlier backup.")
 
 
@@ -163,17 +162,16 @@ def _renew(
     used = max(event.incarnation, kept.moment.incarnation if kept else 0)
     incarnation = max(used + 1, now // 1000)
     newer = kept if kept is not None and kept.moment.order > old else None
-    db.execute("BEGIN IMMEDIATE")
     subject: dict[str, str | int | None] = {"incarnation": incarnation}
     subject["acts_at"] = newer.moment.at if newer else None
     acts_since = [newer] if newer else []
-    gained, skipped = next_of_line(
-        db, event.log_name, incarnation, acts_since, subject, by=BY, now=now
-    )
-    if kept is None:
-        pools.await_all_everywhere(db)
-    db.execute("COMMIT")
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    with database.transaction(db):
+        gained, skipped = next_of_line(
+            db, event.log_name, incarnation, acts_since, subject, by=BY, now=now
+        )
+        if kept is None:
+            event_state.await_all_everywhere(db)
+    database_file.fold_log(db)
     return old[1], newer.moment.at if newer else None, gained, skipped, awaited(db)
 
 
@@ -194,8 +192,9 @@ def next_of_line(
     """
     left: dict[str, str | int | None] = {"log_name": log_name}
     left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)", (str(incarnation),))
-    _await_kiosks(db)  # first: one that the acts know as fenced may have been granted places
+    keep_setting(db, "incarnation", str(incarnation))
+    # Before the acts: a kiosk that they know as fenced may have been granted places until then.
+    pools.await_all(db, incarnation)
     gained: dict[str, int] = {}
     skipped = 0
     for one in newer:
@@ -203,19 +202,8 @@ def next_of_line(
         gained |= brought
         skipped += failed
     _forget_what_is_over(db, incarnation)
-    entry_log.act(db, by, "restored", subject | left, now)
+    entry_log.act(db, by, Act.SERVER_RESTORED, subject | left, now)
     return gained, skipped
-
-
-def _await_kiosks(db: Connection) -> None:
-    """Pool.restored, for all pools at once: who may have been granted places since the backup.
-
-    To who was retired or fenced in the backup already, nothing was granted any more.
-    """
-    db.execute(
-        "UPDATE place_account SET awaited = 1 WHERE NOT fenced AND (kiosk, generation) IN"
-        " (SELECT kiosk, generation FROM kiosk WHERE state = 'active')"
-    )
 
 
 def _forget_what_is_over(db: Connection, incarnation: int) -> None:
@@ -244,11 +232,12 @@ def _root(db: Connection) -> str:
 def awaited(db: Connection) -> list[Awaited]:
     """Kiosks whose word a restored server's halls wait for, hall by hall."""
     rows = db.execute(
-        "SELECT DISTINCT a.hall_id, h.names, a.kiosk, a.generation, k.state, d.names"
+        "SELECT DISTINCT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
+        " d.names AS door_names"
         " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN hall h USING (hall_id)"
         " JOIN door d USING (door_id) WHERE a.awaited ORDER BY h.code, a.kiosk, a.generation"
     )
-    return [Awaited(*row) for row in rows]
+    return [Awaited(**dict(row)) for row in rows]
 
 
 def _settle(stage: Path, target: Path) -> Path | None:

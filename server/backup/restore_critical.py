@@ -2,12 +2,13 @@
 kept.
 """
 
-import sqlite3
 from typing import Any
 
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from server.backup import critical_state
+from server.storage import dialect
 from server.storage.connection import Connection
+from server.storage.errors import ConstraintError
 
 _OF_HOLDERS = frozenset({"badge", "attendee", "unknown_holder"})
 _REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee")
@@ -53,7 +54,7 @@ def _take_all(
     for row in rows:
         try:
             taken += _take(db, kept, row)
-        except sqlite3.IntegrityError:  # the one statement is undone
+        except ConstraintError:  # the one statement is undone
             failed.append(row)
     return taken, failed
 
@@ -69,7 +70,7 @@ def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> boo
             return False
     where = " AND ".join(f"{name} = :{name}" for name in kept.key)
     others = [name for name in row if name not in kept.key]
-    differs = " OR ".join(f"{name} IS NOT :{name}" for name in others)
+    differs = " OR ".join(dialect.differs(name, f":{name}") for name in others)
     known = db.execute(f"SELECT {differs} FROM {kept.table} WHERE {where}", row).fetchone()
     if known is None:
         if kept.table == "place_account":  # what it holds is unknown, whatever became of it since
@@ -92,10 +93,11 @@ def _keep_unknown(db: Connection, row: dict[str, Any]) -> None:
     """The roster is not among the acts, so whoever came after the backup is on none. Their badges
     are out there all the same: what was revoked or replaced stays so, by serial.
     """
+    issue = dialect.greatest("unknown_holder.highest_issue", "excluded.highest_issue")
     db.execute(
-        "INSERT INTO unknown_holder VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " highest_issue = MAX(highest_issue, excluded.highest_issue),"
-        " revoked_at = COALESCE(excluded.revoked_at, revoked_at)",
+        "INSERT INTO unknown_holder (serial, highest_issue, revoked_at) VALUES (?, ?, ?)"
+        f" ON CONFLICT (serial) DO UPDATE SET highest_issue = {issue},"
+        " revoked_at = COALESCE(excluded.revoked_at, unknown_holder.revoked_at)",
         (row["serial"], row.get("issue", row.get("highest_issue", 1)), row.get("revoked_at")),
     )
 

@@ -22,15 +22,17 @@ from msgspec import UNSET
 from badges.credential.keys import BadSignatureError
 from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, verify_order
-from badges.transparency.merkle import NoteError, open_checkpoint
+from badges.transparency.checkpoint import open_checkpoint
+from badges.transparency.signed_note import NoteError
 from badges.wire import wire
 from server.backup import critical_state, restore
 from server.entry_log import entry_log
 from server.event.directory import Event
-from server.feed import hub
-from server.ledger.ingest import ForkError, Sender
-from server.occupancy import pools
+from server.feed import changes
+from server.kiosks.contact import ForkError, Sender
+from server.storage import dialect, event_state
 from server.storage.connection import Connection
+from server.storage.tables import keep_setting
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ def judge(
     """Raises SetBackError where the batch shows that the database was put back; ForkError where it
     claims what the server would have signed, and shows no signature.
     """
-    here = pools.incarnation(db)
+    here = event_state.incarnation(db)
     known = _word_of(db, sender)
     if not isinstance(batch.mark, wire.Mark) and known == "none":
         _judge_unsigned(db, entries, sender, batch, here)
@@ -110,12 +112,12 @@ def _came_so_far(db: Connection, mark: wire.Mark) -> bool:
     """Whether this database knows the run, and has come as far in it."""
     row = db.execute(
         "SELECT n.since_cursor, n.since_entries FROM server_run r LEFT JOIN server_run n"
-        " ON n.rowid = r.rowid + 1 WHERE r.run = ?",
+        f" ON {dialect.insertion_order('n')} = {dialect.insertion_order('r')} + 1 WHERE r.run = ?",
         (mark.run,),
     ).fetchone()
     if row is None:
         return False
-    cursor, entries = row if row[0] is not None else (hub.cursor(db), entry_log.size(db))
+    cursor, entries = row if row[0] is not None else (changes.cursor(db), entry_log.size(db))
     return bool(mark.cursor <= cursor and mark.entries <= entries)
 
 
@@ -202,7 +204,10 @@ def _accounts(db: Connection, sender: Sender) -> dict[PoolKey, _Known]:
         " WHERE kiosk = ? AND generation = ?",
         sender.key,
     )
-    return {PoolKey(row[0], bool(row[1])): _Known(row[2], bool(row[3])) for row in rows}
+    return {
+        PoolKey(row["hall_id"], bool(row["override"])): _Known(row["granted"], bool(row["awaited"]))
+        for row in rows
+    }
 
 
 def _is_awaited(known: Mapping[PoolKey, _Known]) -> bool:
@@ -238,7 +243,7 @@ def renew(
         return None
     except SetBackError as error:
         found = error
-    before = (pools.incarnation(db), critical_state.log_size(db))
+    before = (event_state.incarnation(db), critical_state.log_size(db))
     incarnation = max(before[0] + 1, found.incarnation + 1, now // 1000)
     newer = [one for one in kept if one.moment.order > before]
     newer.sort(key=lambda one: one.moment.order)
@@ -250,10 +255,10 @@ def renew(
     }
     restore.next_of_line(db, event.log_name, incarnation, newer, subject, by=BY, now=now)
     if not kept:
-        pools.await_all_everywhere(db)
+        event_state.await_all_everywhere(db)
     if not found.proven:
         _keep_word(db, sender, "believed")
-    db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_SETTING, str(now)))
+    keep_setting(db, _SETTING, str(now))
     log.error(
         "This database is older than what kiosk %s has of this server (%s): it was put back. No "
         "places are given out in a hall before its doors have been heard. The page Overview names "

@@ -11,6 +11,7 @@ from server.backup.restore import Restored
 from server.backup.restore import restore as restore_event
 from server.cli.console import count, event_option, progress, refuse, wall_clock
 from server.event.directory import load_event
+from server.event.lock import only_server
 from server.storage.localized import names_of, text_in
 
 _STEPS = 100  # of the progress bar
@@ -77,8 +78,6 @@ def restore(
     """
     with ExitStack() as held:
         if over and event_dir.is_dir():
-            from server.cli.serve import only_server  # granian alone takes a while to load
-
             held.enter_context(only_server(event_dir))
         done = restore_event(
             source,

@@ -1,7 +1,6 @@
 """What the commands of `hallkeeper` share: the event's directory, plain errors, progress."""
 
 import signal
-import sqlite3
 import sys
 import threading
 import time
@@ -23,8 +22,9 @@ from server.people.attendees import AttendeeError, UnknownAttendeeError
 from server.people.issuing import IssuingError
 from server.setup.venue_plan import VenueError
 from server.staff.users import AccountError
-from server.storage import disk
-from server.storage.database import Database, DatabaseError
+from server.storage import disk, errors
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
 from server.storage.migrations import NewerVersionError
 
 BY = "command-line"  # who the entry log says did it
@@ -68,7 +68,7 @@ class Commands(click.Group):
             raise click.ClickException(listed(error.problems)) from None
         except _SPOKEN as error:
             raise click.ClickException(_sentence(str(error))) from None
-        except sqlite3.OperationalError as error:
+        except errors.UnusableError as error:
             raise click.ClickException(_database_trouble(error)) from None
         except OSError as error:
             found = disk.trouble(error, Path(error.filename or "."))
@@ -94,8 +94,8 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "?", ")")) else f"{text}."
 
 
-def _database_trouble(error: sqlite3.OperationalError) -> str:
-    if "locked" in str(error) or "busy" in str(error):
+def _database_trouble(error: errors.UnusableError) -> str:
+    if errors.is_busy(error):
         return "another command is writing to this event; nothing was changed. Try again."
     return f"the database can't be used: {error}. Nothing was changed."
 
@@ -123,7 +123,7 @@ def _disk_told(path: Path) -> Iterator[None]:
     """What SQLite says of a full disk, in plain words. Raises DiskError."""
     try:
         yield
-    except sqlite3.Error as error:
+    except errors.EngineError as error:
         raise disk.trouble(error, path) or error from None
 
 

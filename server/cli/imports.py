@@ -29,10 +29,12 @@ from server.cli.console import (
     refuse,
     wall_clock,
 )
+from server.cli.import_report import Summary
 from server.event.directory import Event
 from server.people import issuing
-from server.setup.import_report import Summary
-from server.setup.roster_import import ImportAnswers, ImportPlan, RosterChangedError, plan_import
+from server.setup import venue_file, venue_import
+from server.setup.roster_import import ImportPlan, RosterChangedError, plan_import
+from server.setup.roster_match import ImportAnswers
 from server.setup.venue_advice import advice
 from server.setup.venue_file import FILE_BYTES_MAX
 from server.storage.connection import Connection
@@ -314,10 +316,10 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
     """
     data = read_file(venue_path, FILE_BYTES_MAX)
     with opened(event_dir) as (event, database):
-        plan = store.read_venue(data, venue_path.name, event.settings)
+        plan = venue_file.read_venue(data, venue_path.name, event.settings)
 
-        def step(db: Connection) -> tuple[store.ImportedVenue, list[str]]:
-            result = store.import_venue(db, plan, by=BY, now=wall_clock())
+        def step(db: Connection) -> tuple[venue_import.ImportedVenue, list[str]]:
+            result = venue_import.import_venue(db, plan, by=BY, now=wall_clock())
             gone = result.absent.get("sessions", []) if remove_sessions else []
             for session in store.sessions(db):
                 if session.code in gone:

@@ -1,4 +1,4 @@
-"""`hallkeeper kiosk` and `hallkeeper user`: the devices at the doors, and who may use the pages."""
+"""`hallkeeper kiosk`: the devices at the doors."""
 
 import os
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from server.cli.console import BY, Commands, count, event_option, opened, refuse, wall_clock
+from server.cli.console import BY, Commands, count, event_option, opened, wall_clock
+from server.event.calendar import ago
 from server.event.directory import Event
 from server.kiosks import registry
-from server.staff import users
 from server.storage.database import Database
 from server.storage.localized import names_of, text_in
 
@@ -61,7 +61,7 @@ def list_kiosks(event_dir: Path) -> None:
     now = wall_clock()
     for row in rows:
         hall = text_in(names_of(row.hall_names), "en")
-        seen = "never heard" if row.seen_at is None else f"heard {_ago(now - row.seen_at)} ago"
+        seen = "never heard" if row.seen_at is None else f"heard {ago(row.seen_at, now)}"
         words = f", words: {row.words}" if row.state == "proven" else ""
         click.echo(
             f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {row.state}, {seen}{words}"
@@ -86,7 +86,7 @@ def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:
 def _waiting(row: registry.KioskRow, now: int) -> str:
     if row.reported_at is None:
         return "has reported nothing yet"
-    return f"{count(row.waiting, 'scan')} waiting, as of {_ago(now - row.reported_at)} ago"
+    return f"{count(row.waiting, 'scan')} waiting, as of {ago(row.reported_at, now)}"
 
 
 @kiosk.command()
@@ -128,80 +128,3 @@ def retire(name: str, event_dir: Path) -> None:
     with opened(event_dir) as (_, database):
         database.write(lambda db: registry.retire(db, name, by=BY, now=wall_clock()))
     click.echo(f"{name} is retired. Its places come back when it has handed in its journal.")
-
-
-def _ago(length_ms: int) -> str:
-    seconds = max(0, length_ms) // 1000
-    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= unit_s:
-            return f"{seconds // unit_s} {unit}"
-    return f"{seconds} s"
-
-
-@click.group(cls=Commands)
-def user() -> None:
-    """Add and list the people who may sign in to the pages."""
-
-
-@user.command("add")
-@click.argument("name")
-@event_option
-@click.option(
-    "--role", type=click.Choice(users.ROLES), required=True, help="What they may see and do."
-)
-def add_user(name: str, event_dir: Path, role: str) -> None:
-    """Add the user NAME; the password is made here and shown once."""
-    password = users.make_password()
-    password_hash = users.hash_password(password)
-    with opened(event_dir) as (_, database):
-        database.write(
-            lambda db: users.add_user(
-                db, name, role, password_hash, by=BY, now=wall_clock(), first=True
-            )
-        )
-    click.echo(f"{name} signs in with this password, and then chooses another: {password}")
-
-
-@user.command("list")
-@event_option
-def list_users(event_dir: Path) -> None:
-    """Every user with their role."""
-    with opened(event_dir) as (_, database):
-        for one in users.users(database.reader):
-            click.echo(f"{one.name}  {one.role}{'  disabled' if one.disabled else ''}")
-
-
-@user.command("password")
-@click.argument("name")
-@event_option
-def new_password(name: str, event_dir: Path) -> None:
-    """Give the user NAME a new password, shown once; their sessions end."""
-    password = users.make_password()
-    password_hash = users.hash_password(password)
-    with opened(event_dir) as (_, database):
-        one = _user(database, name)
-        database.write(
-            lambda db: users.set_password(
-                db, one.user_id, password_hash, by=BY, now=wall_clock(), first=True
-            )
-        )
-    click.echo(f"{one.name} signs in with this password, and then chooses another: {password}")
-
-
-@user.command()
-@click.argument("name")
-@event_option
-def unlock(name: str, event_dir: Path) -> None:
-    """Let the user NAME sign in from anywhere for 15 minutes, however often others have guessed."""
-    with opened(event_dir) as (_, database):
-        one = _user(database, name)
-        database.write(lambda db: users.unlock(db, one.user_id, by=BY, now=wall_clock()))
-    click.echo(f"{one.name} may sign in from anywhere for 15 minutes.")
-
-
-def _user(database: Database, name: str) -> users.User:
-    known = {one.name.casefold(): one for one in users.users(database.reader)}
-    found = known.get(name.casefold())
-    if found is None:
-        raise refuse(f"there is no user {name!r}; there are {', '.join(known)}.")
-    return found

@@ -12,12 +12,15 @@ from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
 from server.cli.imports import import_people, import_venue
-from server.cli.kiosks import kiosk, user
+from server.cli.kiosks import kiosk
 from server.cli.sample import sample
+from server.cli.users import user
 from server.entry_log import entry_log
-from server.event.directory import FIRST_ADMIN, EventSettings, init_event
+from server.entry_log.act_names import Act
+from server.event.settings import EventSettings
 from server.ledger import entries_csv
 from server.ledger.entries import Filter
+from server.setup.new_event import FIRST_ADMIN, init_event
 from server.venue import store
 
 
@@ -139,7 +142,8 @@ def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: s
         )
         lines = entries_csv.csv_lines(db, wanted, event.settings.time_zone)
         subject = {"hall": wanted.hall_id, "door": wanted.door_id}
-        database.write(lambda db: entry_log.act(db, BY, "entries_exported", subject, wall_clock()))
+        exported = Act.ENTRIES_EXPORTED
+        database.write(lambda db: entry_log.act(db, BY, exported, subject, wall_clock()))
         if str(csv_path) == "-":
             sys.stdout.writelines(lines)
             return

@@ -6,15 +6,12 @@ themselves.
 """
 
 import contextlib
-import fcntl
 import gc
 import os
 import resource
 import socket
-import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +24,15 @@ from granian.http import HTTP1Settings
 
 from server.backup.copy import check_directory
 from server.cli.supervise import REFUSED, Supervisor, beat
-from server.event.directory import Event, EventError, load_event
+from server.event.directory import Event, load_event
+from server.event.lock import only_server
+from server.event.settings import EventError
 from server.storage import database, disk
-from server.storage.database import DatabaseError
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 from server.storage.migrations import NewerVersionError
 from server.web.connections import Guard
+from server.web.services import services_of
 from server.web.wsgi import in_one_piece, open_app
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-LOCK_NAME = "serving.lock"
 BLOCKING_THREADS = 700  # a held feed takes one: 300 kiosks, staff's live pages, and the requests
 CONNECTIONS = 8192  # far more than strangers may hold: see server/web/connections.py
 HEADERS_MS = 10_000  # for a request's headers to come
@@ -47,10 +47,6 @@ THREAD_IDLE_S = 600  # the longest that granian takes
 STOP_S = 2  # for requests in flight; the feeds that remain are cut
 FILES_WANTED = 16_384  # sockets, and two files for each reader of the database
 PARENT_CHECK_S = 0.5
-
-
-class AlreadyServingError(EventError):
-    """Another server has this event open."""
 
 
 def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> None:
@@ -76,35 +72,6 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
     if server.failed:
         raise EventError(server.failed)
     click.echo("Stopped.")
-
-
-@contextlib.contextmanager
-def only_server(event_dir: Path) -> Iterator[None]:
-    """Hold the event's lock. Raises AlreadyServingError while another process holds it."""
-    path = event_dir / LOCK_NAME
-    try:
-        opened = path.open("a+")
-    except OSError as error:
-        found = disk.trouble(error, path)
-        raise EventError(str(found or f"{path} can't be written: {error.strerror}.")) from None
-    with opened as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            holder = lock.read(20).strip()
-            who = f"process {holder}" if holder.isdigit() else "another process"
-            raise AlreadyServingError(
-                f"this event is already being served by {who}. Stop that one first (Ctrl-C, or "
-                f"`kill {holder}`); two servers would give out a hall's places twice."
-                if holder.isdigit()
-                else f"this event is already being served by {who}. Stop that one first."
-            ) from None
-        with contextlib.suppress(OSError):  # on a full disk the lock holds without its name
-            lock.truncate(0)
-            lock.write(f"{os.getpid()}\n")
-            lock.flush()
-        yield
 
 
 def _granian(event: Event, host: str, port: int) -> Supervisor:
@@ -140,8 +107,9 @@ def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask
     except (EventError, DatabaseError, NewerVersionError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(REFUSED) from None
-    beat(app, app.extensions["hallkeeper"].database, beats)
-    Guard(port, app.extensions["hallkeeper"].lanes.is_known).start()
+    here = services_of(app)
+    beat(app, here.database, beats)
+    Guard(port, here.lanes.is_known).start()
     app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
     gc.collect()
     gc.freeze()  # what is loaded stays: to look through it again took 60 ms, and all waited
@@ -209,5 +177,5 @@ def _raise_file_limit() -> None:
 
 def _fold_journal(event: Event) -> None:
     """The last to close folds SQLite's write-ahead log in: one file again, easy to copy."""
-    with contextlib.suppress(sqlite3.Error, DatabaseError):  # it is only for convenience
+    with contextlib.suppress(EngineError, DatabaseError):  # it is only for convenience
         database.connect(event.database_path).close()

@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import sqlite3
 import threading
 import time
 from functools import partial
@@ -23,7 +22,9 @@ from flask import Flask
 from granian.server.mp import MPServer, WorkerProcess
 
 from server.storage import disk
-from server.storage.database import Database, DatabaseError
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +175,7 @@ def beat(app: Flask, database: Database, sender: Connection, every_s: float = BE
         while True:
             try:
                 client.get("/admin/sign-in")
-                with contextlib.suppress(sqlite3.Error, DatabaseError):
+                with contextlib.suppress(EngineError, DatabaseError):
                     database.write(lambda db: None)
                 sender.send_bytes(b".")
                 room.look()

@@ -14,7 +14,7 @@ import click
 from server.cli.console import refuse
 from server.demo.forum.people import CAST_SIZE
 from server.demo.processes import StageError
-from server.event.directory import EventError
+from server.event.settings import EventError
 
 STOPPED = 130  # as shells count an end by Ctrl-C
 PEOPLE_MIN, PEOPLE_MAX = 2 * CAST_SIZE, 50_000

@@ -34,11 +34,11 @@ from server.demo.processes import Children, StageError
 from server.demo.report import LiveTable
 from server.demo.script import Presentation, Script, make_script
 from server.demo.stage import Kiosk, Stage
-from server.event.directory import Event, init_event
+from server.event.directory import Event
 from server.people import issuing
-from server.setup import roster_import
+from server.setup import roster_import, venue_file, venue_import
+from server.setup.new_event import init_event
 from server.storage.database import Database
-from server.venue import store
 
 RULES: Mapping[str, HallRule] = {
     SMALL_HALL: HallRule(SMALL_CAPACITY, DOORS[:2], hard_anti_passback=True),
@@ -57,14 +57,14 @@ def prepare(
     event, password = init_event(directory, settings, now=now, password_stays=True)
     data = roster_csv(forum.people)
     people = read_roster(data, "roster.csv", categories=tuple(CATEGORY_WEIGHTS), days=DAYS)
-    halls = store.read_venue(forum.venue.encode(), "venue.toml", event.settings)
+    halls = venue_file.read_venue(forum.venue.encode(), "venue.toml", event.settings)
     with Database(event.database_path) as database:
         database.write(
             lambda db: roster_import.import_roster(
                 db, people, skip_bad=False, by=_BY, now=now, random=os.urandom
             )
         )
-        database.write(lambda db: store.import_venue(db, halls, by=_BY, now=now))
+        database.write(lambda db: venue_import.import_venue(db, halls, by=_BY, now=now))
         database.write(lambda db: issuing.issue_missing(db, event, now=now, by=_BY))
         script = database.write(lambda db: make_script(db, event, forum, os.urandom, now))
     return event, password, script

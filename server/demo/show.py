@@ -20,9 +20,11 @@ from server.demo.processes import Children
 from server.demo.report import as_json, summary
 from server.demo.script import Script
 from server.demo.stage import Kiosk, Stage, clock_ms
-from server.event.directory import FIRST_ADMIN, Event
+from server.event.directory import Event
 from server.people import issuing
 from server.people.attendees import find_attendees
+from server.people.phone_token import phone_token
+from server.setup.new_event import FIRST_ADMIN
 from server.storage.database import Database
 
 HOST = "127.0.0.1"
@@ -101,7 +103,7 @@ def own_badge(event: Event, database: Database, external_id: str, path: Path) ->
     db = database.reader
     found, _ = find_attendees(db, external_id, limit=1)
     badge = issuing.current_badge(db, found[0].serial)
-    token = issuing.phone_token(event, badge.serial, badge.issue)
+    token = phone_token(event, badge.serial, badge.issue)
     lines = [f"A badge on a phone   {event.settings.public_address}/b/{token}"]
     try:
         card = issuing.card(db, event, badge)

@@ -5,21 +5,22 @@ keyed by both, so that turning to the thousandth costs what turning to the first
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
+from server.entry_log.act_names import Act
 from server.entry_log.act_words import Names, Subject, label, subject_text
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
-from server.web.display import Clock
 
 PAGE_ROWS = 50
 CHUNK_ROWS = 2000
 COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
-# As the indexes of m013_acts have them, word for word.
-_ACT = "json_extract(CAST(body AS TEXT), '$.act')"
-_BY = "json_extract(CAST(body AS TEXT), '$.by')"
+_ACT = dialect.in_json("body", "act")
+_BY = dialect.in_json("body", "by")
+
+Instant = Callable[[int], str]  # an instant (Unix ms) as text for machines
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Filter:
     """Which acts; None: any. `since` inclusive, `until` exclusive, by the server's clock (ms)."""
 
     by: str | None = None
-    act: str | None = None
+    act: Act | None = None
     since: int | None = None
     until: int | None = None
 
@@ -51,8 +52,8 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Act:
-    """One act, as its leaf has it."""
+class LoggedAct:
+    """One act, as its leaf has it: under the name that it had then."""
 
     number: int
     at: int
@@ -75,7 +76,7 @@ class Act:
 class Page:
     """Newest first. `older` and `newer` are the edges to go on from; None: nothing there."""
 
-    acts: list[Act]
+    acts: list[LoggedAct]
     older: Edge | None
     newer: Edge | None
 
@@ -105,28 +106,29 @@ def page(
     )
 
 
-def csv_lines(db: Connection, wanted: Filter, time_zone: str) -> Iterator[str]:
+def csv_lines(db: Connection, wanted: Filter, instant: Instant) -> Iterator[str]:
     """Yield the filtered acts as CSV, oldest first, in words and as the entry log has them.
 
-    Acts that are done meanwhile are left out. Attendees appear by badge number alone.
+    Acts that are done meanwhile are left out. Attendees appear by badge number alone. `instant`
+    writes when an act was done.
     """
-    return csv_chunks(COLUMNS, _chunks(db, wanted, Clock(ZoneInfo(time_zone))))
+    return csv_chunks(COLUMNS, _chunks(db, wanted, instant))
 
 
-def _chunks(db: Connection, wanted: Filter, clock: Clock) -> Iterator[list[tuple[object, ...]]]:
+def _chunks(db: Connection, wanted: Filter, instant: Instant) -> Iterator[list[tuple[object, ...]]]:
     names = Names(db)
     (end,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM leaf").fetchone()
     last: Edge | None = Edge(-1, -1)
     while last is not None:
         found = _acts(db, wanted, last, CHUNK_ROWS, upwards=True)
         last = found[-1].edge if len(found) == CHUNK_ROWS else None
-        yield [_cells(one, names, clock) for one in found if one.number <= end]
+        yield [_cells(one, names, instant) for one in found if one.number <= end]
 
 
-def _cells(one: Act, names: Names, clock: Clock) -> tuple[object, ...]:
+def _cells(one: LoggedAct, names: Names, instant: Instant) -> tuple[object, ...]:
     return (
         one.number,
-        clock.machine(one.at),
+        instant(one.at),
         names.who(one.by),
         label(one.act),
         names.about(one.act, one.subject),
@@ -138,11 +140,12 @@ def _cells(one: Act, names: Names, clock: Clock) -> tuple[object, ...]:
 
 def _acts(
     db: Connection, wanted: Filter, edge: Edge | None, rows: int, *, upwards: bool
-) -> list[Act]:
+) -> list[LoggedAct]:
     sign, order = (">", "ASC") if upwards else ("<", "DESC")
+    names = () if wanted.act is None else wanted.act.written_as
     given: list[tuple[str, tuple[str | int, ...] | None]] = [
         (f"{_BY} = ?", None if wanted.by is None else (wanted.by,)),
-        (f"{_ACT} = ?", None if wanted.act is None else (wanted.act,)),
+        (f"{_ACT} IN ({', '.join('?' * len(names))})", names or None),
         ("at >= ?", None if wanted.since is None else (wanted.since,)),
         ("at < ?", None if wanted.until is None else (wanted.until,)),
         (f"(at, number) {sign} (?, ?)", None if edge is None else (edge.at, edge.number)),
@@ -150,13 +153,13 @@ def _acts(
     used = [(text, values) for text, values in given if values is not None]
     conditions = " AND ".join(("kind = 'act'", *(text for text, _ in used)))
     found = db.execute(
-        f"SELECT number, at, body FROM leaf INDEXED BY {wanted.index} WHERE {conditions}"
+        f"SELECT number, at, body FROM leaf {dialect.by_index(wanted.index)} WHERE {conditions}"
         f" ORDER BY at {order}, number {order} LIMIT ?",
         (*(value for _, values in used for value in values), rows),
     )
     return [_act(*row) for row in found]
 
 
-def _act(number: int, at: int, body: bytes) -> Act:
+def _act(number: int, at: int, body: bytes) -> LoggedAct:
     told = json.loads(body)
-    return Act(number, at, told["by"], told["act"], told["subject"])
+    return LoggedAct(number, at, told["by"], told["act"], told["subject"])

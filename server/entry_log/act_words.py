@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from badges.credential.badge_number import SERIAL_MAX, badge_number
+from server.entry_log.act_names import Act
 from server.storage.connection import Connection
 from server.storage.localized import names_of, text_in
 
@@ -31,66 +32,75 @@ _OF_KIOSK = ("{kiosk}, generation {generation}",)
 _OF_BADGE = ("Badge {serial}", "({reason})")
 _CALLER, _UNLISTED = "by address {caller}", "({unlisted} more not listed)"
 
-WORDS: Mapping[str, Words] = {
-    "signed_in": Words("Signed in", (_CALLER, "after {refused_before} refused tries")),
-    "signed_out": Words("Signed out"),
-    "sign_in_refused": Words("Sign-in refused", ("{user}", _CALLER, _UNLISTED)),
-    "sign_in_slowed": Words(
+WORDS: Mapping[Act, Words] = {
+    Act.SIGNED_IN: Words("Signed in", (_CALLER, "after {refused_before} refused tries")),
+    Act.SIGNED_OUT: Words("Signed out"),
+    Act.SIGN_IN_REFUSED: Words("Sign-in refused", ("{user}", _CALLER, _UNLISTED)),
+    Act.SIGN_IN_SLOWED: Words(
         "Guesses at a password slowed down",
         ("{user}", _CALLER, "after {tries} tries", _UNLISTED),
     ),
-    "time_epoch": Words("The server's clock was set", ("by {by_ms} ms",)),
-    "badge_no_copy": Words("Said that a badge is no copy", ("Badge {serial}, issue {issue}",)),
-    "password_changed": Words("Changed their own password"),
-    "password_set": Words("Gave a new password", _OF_USER),
-    "sessions_ended": Words("Ended sessions", ("{user}:", "{count}")),
-    "user_added": Words("Added a user", ("{user}", "as {role}")),
-    "user_disabled": Words("Shut a user out", _OF_USER),
-    "user_enabled": Words("Let a user in again", _OF_USER),
-    "user_unlocked": Words("Unlocked a user", _OF_USER),
-    "role_set": Words("Set a role", ("{user}:", "{role}")),
-    "pin_set": Words("Set a PIN for the doors", _OF_USER),
-    "pin_removed": Words("Removed a PIN", _OF_USER),
-    "attendee_added": Words("Registered an attendee", ("Badge {serial}",)),
-    "attendee_changed": Words("Changed an attendee", ("Badge {serial}:", "{columns}")),
-    "people_looked_up": Words(
+    Act.CLOCK_SET: Words("The server's clock was set", ("by {by_ms} ms",)),
+    Act.COPY_DENIED: Words("Said that a badge is no copy", ("Badge {serial}, issue {issue}",)),
+    Act.PASSWORD_CHANGED: Words("Changed their own password"),
+    Act.PASSWORD_SET: Words("Gave a new password", _OF_USER),
+    Act.SESSIONS_ENDED: Words("Ended sessions", ("{user}:", "{count}")),
+    Act.USER_ADDED: Words("Added a user", ("{user}", "as {role}")),
+    Act.USER_DISABLED: Words("Shut a user out", _OF_USER),
+    Act.USER_ENABLED: Words("Let a user in again", _OF_USER),
+    Act.USER_UNLOCKED: Words("Unlocked a user", _OF_USER),
+    Act.ROLE_SET: Words("Set a role", ("{user}:", "{role}")),
+    Act.PIN_SET: Words("Set a PIN for the doors", _OF_USER),
+    Act.PIN_REMOVED: Words("Removed a PIN", _OF_USER),
+    Act.ATTENDEE_ADDED: Words("Registered an attendee", ("Badge {serial}",)),
+    Act.ATTENDEE_CHANGED: Words("Changed an attendee", ("Badge {serial}:", "{columns}")),
+    Act.PEOPLE_LOOKED_UP: Words(
         "Looked people up at a door", ("{kiosk}, generation {generation}:", "{answers} found")
     ),
-    "people_searched": Words("Searched the attendees", ("{answers} found",)),
-    "roster_imported": Words(
+    Act.PEOPLE_SEARCHED: Words("Searched the attendees", ("{answers} found",)),
+    Act.ROSTER_IMPORTED: Words(
         "Imported attendees",
         ("{added} added,", "{updated} changed,", "{skipped} skipped,", "{invited} invited"),
     ),
-    "venue_imported": Words(
+    Act.VENUE_IMPORTED: Words(
         "Imported the venue", ("{halls} halls,", "{doors} doors,", "{sessions} sessions")
     ),
-    "session_removed": Words("Removed a session", ("{session}",)),
-    "badges_issued": Words("Issued badges", ("{count}",)),
-    "badge_reissued": Words("Replaced a badge", ("Badge {serial}, issue {issue}", "({reason})")),
-    "badge_revoked": Words("Revoked a badge", _OF_BADGE),
-    "badge_reinstated": Words("Reinstated a badge", _OF_BADGE),
-    "badges_printed": Words("Printed badges", ("{count}", "Badge {serial}")),
-    "hall_closed": Words("Closed a hall", ("{hall}",)),
-    "hall_opened": Words("Opened a hall again", ("{hall}",)),
-    "capacity_set": Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),
-    "hall_cleared": Words("Counted a hall as empty", ("{hall}:", "{stays} stays ended")),
-    "kiosk.add": Words("Added a kiosk", (*_OF_KIOSK, "at {door}")),
-    "kiosk.confirm": Words("Confirmed a kiosk", _OF_KIOSK),
-    "kiosk.retire": Words("Retired a kiosk", _OF_KIOSK),
-    "kiosk.fence": Words("Fenced a kiosk", _OF_KIOSK),
-    "kiosk_moved": Words("Moved a kiosk", (*_OF_KIOSK, "to {door}", "(before: {from})")),
-    "kiosk_attested": Words(
+    Act.SESSION_REMOVED: Words("Removed a session", ("{session}",)),
+    Act.BADGES_ISSUED: Words("Issued badges", ("{count}",)),
+    Act.BADGE_REISSUED: Words("Replaced a badge", ("Badge {serial}, issue {issue}", "({reason})")),
+    Act.BADGE_REVOKED: Words("Revoked a badge", _OF_BADGE),
+    Act.BADGE_REINSTATED: Words("Reinstated a badge", _OF_BADGE),
+    Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}")),
+    Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
+    Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
+    Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),
+    Act.HALL_CLEARED: Words("Counted a hall as empty", ("{hall}:", "{stays} stays ended")),
+    Act.KIOSK_ADDED: Words("Added a kiosk", (*_OF_KIOSK, "at {door}")),
+    Act.KIOSK_CONFIRMED: Words("Confirmed a kiosk", _OF_KIOSK),
+    Act.KIOSK_RETIRED: Words("Retired a kiosk", _OF_KIOSK),
+    Act.KIOSK_FENCED: Words("Fenced a kiosk", _OF_KIOSK),
+    Act.KIOSK_MOVED: Words("Moved a kiosk", (*_OF_KIOSK, "to {door}", "(before: {from})")),
+    Act.KIOSK_ATTESTED: Words(
         "Attested a lost kiosk's places", ("{hall}:", *_OF_KIOSK, "together with {with}")
     ),
-    "entries_exported": Words("Exported entries as CSV", ("of {hall}", "at {door}")),
-    "acts_exported": Words("Exported acts as CSV"),
-    "restored": Words("Restored the server from a backup", ("server number {incarnation}",)),
+    Act.ENTRIES_EXPORTED: Words("Exported entries as CSV", ("of {hall}", "at {door}")),
+    Act.ACTS_EXPORTED: Words("Exported acts as CSV"),
+    Act.SERVER_RESTORED: Words(
+        "Restored the server from a backup", ("server number {incarnation}",)
+    ),
 }
+
+
+def _words(act: str) -> Words | None:
+    try:
+        return WORDS[Act(act)]
+    except ValueError:
+        return None
 
 
 def label(act: str) -> str:
     """What was done. An act that has no words of its own is told by its name."""
-    known = WORDS.get(act)
+    known = _words(act)
     return known.label if known else act.replace("_", " ").replace(".", " ").capitalize()
 
 
@@ -112,7 +122,7 @@ class Names:
 
     def about(self, act: str, subject: Subject) -> str:
         """What the act was about, in one line."""
-        known = WORDS.get(act)
+        known = _words(act)
         given = {key: value for key, value in subject.items() if value is not None}
         values = {key: self._value(key, value) for key, value in given.items()}
         if known is None:

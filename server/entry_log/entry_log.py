@@ -11,7 +11,10 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from badges.credential.keys import PrivateKey
-from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from badges.transparency.merkle import Tree, leaf_hash
+from server.entry_log.act_names import Act
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
 
@@ -37,7 +40,7 @@ def extend(db: Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -
 
 
 def act(
-    db: Connection, by: str, act: str, subject: Mapping[str, str | int | None], now: int
+    db: Connection, by: str, act: Act, subject: Mapping[str, str | int | None], now: int
 ) -> int:
     """Add an admin act. `subject` has ids, never anything personal: leaves outlive erasure."""
     body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
@@ -47,7 +50,7 @@ def act(
 def acts(
     db: Connection,
     by: str,
-    act: str,
+    act: Act,
     subjects: Iterable[Mapping[str, str | int | None]],
     now: int,
 ) -> None:
@@ -60,15 +63,15 @@ def acts(
     extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
 
 
-def newest_act(db: Connection, act: str, kiosk: tuple[str, int]) -> int | None:
+def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
     """The number of the newest such act on a kiosk (name, generation); None: there is none here."""
-    body = "CAST(body AS TEXT)"
+    names = act.written_as
     (number,) = db.execute(  # the index of acts has no scans, and must be told so
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
-        f" AND json_extract({body}, '$.act') = ?"
-        f" AND json_extract({body}, '$.subject.kiosk') = ?"
-        f" AND json_extract({body}, '$.subject.generation') = ?",
-        (act, *kiosk),
+        f" AND {dialect.in_json('body', 'act')} IN ({', '.join('?' * len(names))})"
+        f" AND {dialect.in_json('body', 'subject', 'kiosk')} = ?"
+        f" AND {dialect.in_json('body', 'subject', 'generation')} = ?",
+        (*names, *kiosk),
     ).fetchone()
     return None if number is None else int(number)
 

@@ -15,8 +15,10 @@ from pathlib import Path
 import msgspec
 
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.tables import keep_setting
 
 JUMP_MS = 200  # by no more the clock is corrected in steps within one epoch, all of them together
 TOLD_MS = 24 * 3_600_000  # so long the overview tells of it
@@ -75,9 +77,10 @@ class ServerClock:
         by_ms = ahead - known.ahead if known is not None and same_boot else None
         begun = Epoch(1 + secrets.randbelow(_NUMBERS), ahead, boot, now, by_ms)
         text = msgspec.json.encode(begun).decode()
-        db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_SETTING, text))
+        keep_setting(db, _SETTING, text)
         if known is not None:
-            entry_log.act(db, "server", "time_epoch", {"number": begun.number, "by_ms": by_ms}, now)
+            subject = {"number": begun.number, "by_ms": by_ms}
+            entry_log.act(db, "server", Act.CLOCK_SET, subject, now)
         return begun
 
 

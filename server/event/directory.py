@@ -1,37 +1,24 @@
 """An event's directory: `event.toml` with its settings, `keys/` with its secrets, and the database.
 
-`init_event` makes one, `load_event` opens one. Everything about an event is in its directory, so to
-copy, hand over or destroy the event is to copy, hand over or destroy the directory.
+`load_event` opens one that `hallkeeper init` made. Everything about an event is in its directory,
+so to copy, hand over or destroy the event is to copy, hand over or destroy the directory.
 """
 
 import os
-import shutil
-import sqlite3
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
-from server.event.certificate import make_certificate, spki_sha256
-from server.event.settings import EventError as EventError
-from server.event.settings import EventSettings as EventSettings
-from server.event.settings import parse_settings, settings_text
-from server.occupancy import pools
-from server.people import search
-from server.staff import users
-from server.storage import disk, migrations
-from server.storage.database import DatabaseError, connect
-from server.venue.categories import DEFAULT_CATEGORIES, put_category
+from server.event.calendar import day_starts
+from server.event.certificate import spki_sha256
+from server.event.settings import EventError, EventSettings, parse_settings
+from server.storage import disk, event_state, migrations
+from server.storage.database import connect
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 
 SETTINGS_FILE = "event.toml"
 DATABASE_FILE = "hallkeeper.db"
-FIRST_ADMIN = "admin"
-_SEEDS = ("root", "log", "phone", "badge-1")
-
-Random = Callable[[int], bytes]
 
 
 @dataclass(frozen=True)
@@ -88,49 +75,10 @@ class Event:
         return max(self.badge_keys)
 
 
-def day_starts(settings: EventSettings) -> tuple[int, ...]:
-    """Local midnights in Unix ms: one for each day of the event, and the one after the last."""
-    zone = ZoneInfo(settings.time_zone)
-    days = (settings.first_day + timedelta(days=n) for n in range(settings.days + 1))
-    midnights = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in days)
-    return tuple(int(midnight.timestamp()) * 1000 for midnight in midnights)
-
-
 def uuid_text(event_id: bytes) -> str:
     """16 bytes as 8-4-4-4-12 hexadecimal digits (RFC 9562 §4)."""
     text = event_id.hex()
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
-def init_event(
-    path: Path,
-    settings: EventSettings,
-    *,
-    random: Random = os.urandom,
-    now: int | None = None,
-    password_stays: bool = False,
-) -> tuple[Event, str]:
-    """Make an event in a new or empty directory; also the first admin's password, not kept.
-
-    The admin chooses another at the first sign-in, unless `password_stays`, as in a demo. `now`
-    (Unix ms) is when the event says it was made; None is the machine's clock. Raises EventError,
-    with nothing left behind, or with what could not be taken away.
-    """
-    path = Path(path)
-    existed = _empty_directory(path)
-    made_at = now if now is not None else int(datetime.now(UTC).timestamp() * 1000)
-    try:
-        _write_keys(path / "keys", settings, made_at, random)
-        password = _make_database(path / DATABASE_FILE, made_at, random, not password_stays)
-        _write_private(path / SETTINGS_FILE, settings_text(settings).encode())
-        return load_event(path), password
-    except BaseException as error:
-        left = _leave_nothing(path, existed)
-        found = disk.trouble(error, _existing(path))
-        if found is None and not left:
-            raise
-        reason = str(found or error)
-        raise EventError(f"{reason} {left}" if left else reason) from None
 
 
 def load_event(path: Path) -> Event:
@@ -165,88 +113,6 @@ def load_event(path: Path) -> Event:
     return replace(event, incarnation=_migrate(event.database_path))
 
 
-def _empty_directory(path: Path) -> bool:
-    """Make `path`, or accept it if it is empty; whether it was there before."""
-    existed = path.exists()
-    if existed and not path.is_dir():
-        raise EventError(f"{path} is a file. Name a new or an empty directory.")
-    if existed and any(path.iterdir()):
-        what = "already holds an event" if (path / SETTINGS_FILE).exists() else "is not empty"
-        raise EventError(f"{path} {what}. Name a new or an empty directory; nothing was changed.")
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        found = disk.trouble(error, _existing(path))
-        raise EventError(str(found or f"{path} can't be made: {error.strerror}.")) from None
-    return existed
-
-
-def _existing(path: Path) -> Path:
-    """The nearest directory above `path` that is there."""
-    return next((one for one in path.absolute().parents if one.is_dir()), Path("/"))
-
-
-def _leave_nothing(path: Path, existed: bool) -> str:
-    """Take away what was made; "", or a sentence about what is left."""
-    for made in path.iterdir():
-        if made.is_dir():
-            shutil.rmtree(made, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                made.unlink()
-    if any(path.iterdir()):
-        return f"Half an event is left in {path}: delete that directory before the next try."
-    if not existed:
-        path.rmdir()
-    return ""
-
-
-def _write_keys(keys: Path, settings: EventSettings, now: int, random: Random) -> None:
-    keys.mkdir(mode=0o700)
-    uuid = bytearray(random(16))
-    uuid[6] = uuid[6] & 0x0F | 0x40  # version 4
-    uuid[8] = uuid[8] & 0x3F | 0x80
-    _write_private(keys / "event.id", bytes(uuid).hex().encode() + b"\n")
-    for name in _SEEDS:
-        _write_private(keys / f"{name}.key", random(32).hex().encode() + b"\n")
-    certificate, key = make_certificate(settings.public_host, now)
-    _write_private(keys / "certificate.pem", certificate)
-    _write_private(keys / "certificate.key", key)
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
-    """The tables, the default categories and the first admin, whose password is returned."""
-    password = users.make_password(random)
-    connection = connect(path)
-    try:
-        path.chmod(0o600)
-        migrations.migrate(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        for category in DEFAULT_CATEGORIES:
-            put_category(connection, category)
-        users.add_user(
-            connection,
-            FIRST_ADMIN,
-            "admin",
-            users.hash_password(password),
-            by="command-line",
-            now=now,
-            first=first,
-        )
-        connection.execute("COMMIT")
-    finally:
-        connection.close()
-    return password
-
-
 def _migrate(path: Path) -> int:
     """Bring the tables up to this version; the server's incarnation."""
     if not path.is_file():
@@ -255,14 +121,10 @@ def _migrate(path: Path) -> int:
         connection = connect(path)
         try:
             migrations.migrate(connection)
-            if search.is_due(connection):
-                connection.execute("BEGIN IMMEDIATE")
-                search.fold(connection)
-                connection.execute("COMMIT")
-            return pools.incarnation(connection)
+            return event_state.incarnation(connection)
         finally:
             connection.close()
-    except (sqlite3.Error, DatabaseError) as error:
+    except (EngineError, DatabaseError) as error:
         found = disk.trouble(error, path)
         if found is not None:
             raise EventError(str(found)) from None

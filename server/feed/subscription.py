@@ -13,7 +13,7 @@ QUEUE_MAX = 10_000
 
 
 @dataclass(frozen=True)
-class Event:
+class FeedItem:
     """One change with its place in the feed. No hall and no kiosk: everyone's."""
 
     cursor: int
@@ -23,7 +23,7 @@ class Event:
     sent: bytes  # as a Server-Sent Event, made once for all who hear it
 
     @classmethod
-    def of(cls, cursor: int, hall_id: int | None, kiosk: str | None, body: str) -> "Event":
+    def of(cls, cursor: int, hall_id: int | None, kiosk: str | None, body: str) -> "FeedItem":
         sent = f"id: {cursor}\ndata: {body}\n\n".encode()
         return cls(cursor, hall_id, kiosk, body, sent)
 
@@ -53,9 +53,9 @@ class Subscription:
         self.generation = generation
         # Of lists; an empty one wakes whoever waits. A queue in C costs a fraction of a condition,
         # and hundreds of feeds' threads share one interpreter.
-        self._queue: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()
-        self._waiting = 0  # events in the queue
-        self._taken: deque[Event] = deque()  # of the queue, by its one reader
+        self._queue: queue.SimpleQueue[Sequence[FeedItem]] = queue.SimpleQueue()
+        self._waiting = 0  # items in the queue
+        self._taken: deque[FeedItem] = deque()  # of the queue, by its one reader
         self._ended = False
         self._lock = threading.Lock()
 
@@ -68,31 +68,31 @@ class Subscription:
     def hears_all(self) -> bool:
         return self.hall_id is None and self.kiosk is None
 
-    def concerns(self, event: Event) -> bool:
+    def concerns(self, item: FeedItem) -> bool:
         if self.hears_all:
             return True
-        if event.kiosk is not None:
-            return event.kiosk == self.kiosk
-        if event.hall_id is None or event.hall_id == self.hall_id:
+        if item.kiosk is not None:
+            return item.kiosk == self.kiosk
+        if item.hall_id is None or item.hall_id == self.hall_id:
             return True
-        return event.hall_id in self.outer
+        return item.hall_id in self.outer
 
-    def put(self, events: Sequence[Event]) -> bool:
-        """Queue events; False where the feed ends: with one of them, or because too many wait, for
+    def put(self, items: Sequence[FeedItem]) -> bool:
+        """Queue items; False where the feed ends: with one of them, or because too many wait, for
         who reads too slowly.
         """
         with self._lock:
             if self._ended:
                 return False
-            last = next((n for n, event in enumerate(events) if self._is_last(event)), None)
+            last = next((n for n, item in enumerate(items) if self._is_last(item)), None)
             if last is not None:
-                events = events[: last + 1]
-            if self._waiting + len(events) > QUEUE_MAX:
+                items = items[: last + 1]
+            if self._waiting + len(items) > QUEUE_MAX:
                 self._end()
                 return False
-            self._waiting += len(events)
-            if events:
-                self._queue.put(events)
+            self._waiting += len(items)
+            if items:
+                self._queue.put(items)
             if last is not None:
                 self._end()
             return not self._ended
@@ -102,34 +102,34 @@ class Subscription:
         self._ended = True
         self._queue.put(())
 
-    def _is_last(self, event: Event) -> bool:
+    def _is_last(self, item: FeedItem) -> bool:
         """Whether a kiosk may hear nothing after it, at least not of this hall."""
-        if self.generation is None or event.kiosk is None:
+        if self.generation is None or item.kiosk is None:
             return False
-        change = wire.decode_change(event.body)
+        change = wire.decode_change(item.body)
         if isinstance(change, wire.KioskRetired):
             return change.generation >= self.generation
         return isinstance(change, wire.VenueChanged)
 
     def end(self) -> None:
-        """No more events; what waits may still be taken."""
+        """No more items; what waits may still be taken."""
         with self._lock:
             self._end()
 
-    def take(self, timeout_s: float) -> Event | None:
-        """The next event, or None at the time-out. Raises CursorGoneError when the feed ended."""
+    def take(self, timeout_s: float) -> FeedItem | None:
+        """Take the next item; None at the time-out. Raises CursorGoneError when the feed ended."""
         if not self._taken:
             self._taken.extend(self.take_all(timeout_s))
         return self._taken.popleft() if self._taken else None
 
-    def take_all(self, timeout_s: float) -> list[Event]:
-        """What waits; nothing at the time-out. Raises CursorGoneError when the feed ended.
+    def take_all(self, timeout_s: float) -> list[FeedItem]:
+        """Take what waits, nothing at the time-out. Raises CursorGoneError when the feed ended.
 
         One thread alone may take.
         """
         if self._ended and self._queue.empty() and not self._taken:
             raise CursorGoneError
-        found: list[Event] = []
+        found: list[FeedItem] = []
         with contextlib.suppress(queue.Empty):
             if not self._taken:
                 found += self._queue.get(timeout_s > 0, timeout_s or None)

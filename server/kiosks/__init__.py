@@ -1,5 +1,5 @@
 """Kiosks: added, enrolled, moved, fenced, and told what their door needs to know.
 
 Begin with `registry.py`. It may use `occupancy`, `people`, `venue`, `event`, `feed` and
-`entry_log`.
+`entry_log`. Of its peers it uses none: `backup` uses it.
 """

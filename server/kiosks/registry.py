@@ -15,7 +15,7 @@ import msgspec
 from badges.credential.keys import BadSignatureError, PublicKey
 from badges.places.pool import KioskKey
 from badges.record import KioskId
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from badges.wire import wire
 from badges.wire.enrolment import (
     TOKEN_BYTES,
@@ -26,10 +26,11 @@ from badges.wire.enrolment import (
     six_words,
 )
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.event.directory import Event
-from server.feed import hub
-from server.ledger.ingest import Sender
+from server.feed import changes
 from server.occupancy import pools
+from server.storage import dialect, event_state
 from server.storage.connection import Connection
 from server.venue import nesting
 
@@ -112,7 +113,7 @@ def add_kiosk(
     (generation,) = db.execute(
         "SELECT COALESCE(MAX(generation), 0) + 1 FROM kiosk WHERE kiosk = ?", (kiosk,)
     ).fetchone()
-    if generation < AFTER_RESTORE and pools.was_restored_without_acts(db):
+    if generation < AFTER_RESTORE and event_state.was_restored_without_acts(db):
         generation += AFTER_RESTORE  # one that is forgotten may be at work, and have stays
     token = random(TOKEN_BYTES)
     db.execute(
@@ -121,7 +122,7 @@ def add_kiosk(
         (kiosk, generation, door["door_id"], _token_hash(token), now + CODE_LIFE_MS, now),
     )
     subject = {"kiosk": kiosk, "generation": generation, "door": door["door_id"]}
-    entry_log.act(db, by, "kiosk.add", subject, now)
+    entry_log.act(db, by, Act.KIOSK_ADDED, subject, now)
     return EnrolmentCode(address[0], address[1], event.spki_sha256, token)
 
 
@@ -188,7 +189,7 @@ def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> N
     for hall_id in nesting.halls_of(db, row["door_id"]):
         pools.enrol(db, hall_id, (kiosk, generation))
     subject = {"kiosk": kiosk, "generation": generation, "key": row["public_key"].hex()}
-    entry_log.act(db, by, "kiosk.confirm", subject, now)
+    entry_log.act(db, by, Act.KIOSK_CONFIRMED, subject, now)
 
 
 def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
@@ -218,10 +219,11 @@ def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
 
 def kiosks(db: Connection) -> list[KioskRow]:
     """All kiosks, the newest generation of each first."""
+    waiting = dialect.greatest("0", "k.last_seq - k.acked_seq")
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
         " h.hall_id, h.names AS hall_names, k.state, k.words, k.token_expires_at, k.acked_seq,"
-        " k.seen_at, k.health, MAX(0, k.last_seq - k.acked_seq) AS waiting, k.reported_at"
+        f" k.seen_at, k.health, {waiting} AS waiting, k.reported_at"
         " FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
         " ORDER BY k.kiosk, k.generation DESC"
     )
@@ -232,69 +234,18 @@ def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
     """Where each kiosk holds places, in the order of the halls' codes."""
     found: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
-        "SELECT a.kiosk, a.generation, a.hall_id, h.code, SUM(IIF(a.override, 0, a.held)) AS held,"
-        " SUM(IIF(a.override, 0, a.free)) AS free, SUM(IIF(a.override, a.held, 0)) AS overrides"
-        " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
+        "SELECT a.kiosk, a.generation, a.hall_id, h.code AS hall_code,"
+        " SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS held,"
+        " SUM(CASE a.override WHEN 0 THEN a.free ELSE 0 END) AS free,"
+        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides"
+        f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account) a JOIN hall h USING (hall_id)"
         " GROUP BY a.kiosk, a.generation, a.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"
     ):
-        found.setdefault((row[0], row[1]), []).append(Holding(*row[2:]))
+        values = dict(row)
+        kiosk = (values.pop("kiosk"), values.pop("generation"))
+        found.setdefault(kiosk, []).append(Holding(**values))
     return found
-
-
-def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
-    """The kiosk as one that sends, its door, and its last counter; None where it is not
-    enrolled.
-    """
-    row = db.execute(
-        "SELECT public_key, state, acked_seq, head, door_id FROM kiosk"
-        " WHERE kiosk = ? AND generation = ? AND state IN ('active', 'retired', 'fenced')"
-        " AND head IS NOT NULL",
-        (kiosk, generation),
-    ).fetchone()
-    if row is None:
-        return None
-    found = Sender(
-        kiosk, generation, row["public_key"], row["state"], row["acked_seq"], row["head"]
-    )
-    return found, row["door_id"]
-
-
-def count_request(db: Connection, key: tuple[str, int], counter: int, now: int) -> bool:
-    """Keep a request's counter; False where it has not risen: the request is a replay."""
-    changed = db.execute(
-        "UPDATE kiosk SET counter = ?, seen_at = ?"
-        " WHERE kiosk = ? AND generation = ? AND counter < ?",
-        (counter, now, *key, counter),
-    ).rowcount
-    return changed == 1
-
-
-def last_request(db: Connection, key: tuple[str, int]) -> int:
-    """The highest counter of the kiosk's requests so far."""
-    sql = "SELECT counter FROM kiosk WHERE kiosk = ? AND generation = ?"
-    (counter,) = db.execute(sql, key).fetchone()
-    return int(counter)
-
-
-def keep_health(db: Connection, key: tuple[str, int], batch: wire.ScanBatch, now: int) -> None:
-    """What the kiosk says of itself: its health, how long its journal is, and how far it follows
-    log and feed.
-    """
-    db.execute(
-        "UPDATE kiosk SET health = ?, log_size = MAX(log_size, ?), cursor = ?, resting = ?,"
-        " last_seq = ?, reported_at = ?"
-        " WHERE kiosk = ? AND generation = ?",
-        (
-            wire.encode(batch.health).decode(),
-            batch.log_size,
-            batch.cursor,
-            batch.resting,
-            batch.last_seq,
-            now,
-            *key,
-        ),
-    )
 
 
 def _health(text: str | None) -> wire.Health | None:
@@ -309,9 +260,10 @@ def _stop(db: Connection, kiosk: str, generation: int, state: str, by: str, now:
     if changed != 1:
         raise KioskError(f"kiosk {kiosk!r} in generation {generation} is {state} already")
     pools.fence(db, (kiosk, generation))
-    hub.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
+    changes.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
     subject: dict[str, str | int | None] = {"kiosk": kiosk, "generation": generation}
-    entry_log.act(db, by, f"kiosk.{'fence' if state == 'fenced' else 'retire'}", subject, now)
+    act = Act.KIOSK_FENCED if state == "fenced" else Act.KIOSK_RETIRED
+    entry_log.act(db, by, act, subject, now)
 
 
 def _token_hash(token: bytes) -> bytes:

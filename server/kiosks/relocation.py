@@ -7,7 +7,8 @@ from badges.places.pool import KioskKey
 from badges.wire import wire
 from badges.wire.supervisor import DoorChoice
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.occupancy import grants, pools
 from server.storage.connection import Connection
 from server.storage.localized import names_of
@@ -27,7 +28,10 @@ def choices(db: Connection) -> list[DoorChoice]:
         "SELECT d.door_id, d.names, h.names AS hall_names, d.mode"
         " FROM door d JOIN hall h USING (hall_id) ORDER BY h.code, d.code"
     )
-    return [DoorChoice(row[0], names_of(row[1]), names_of(row[2]), row[3]) for row in rows]
+    return [
+        DoorChoice(row["door_id"], names_of(row["names"]), names_of(row["hall_names"]), row["mode"])
+        for row in rows
+    ]
 
 
 def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:
@@ -48,8 +52,8 @@ def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) ->
     db.execute("UPDATE kiosk SET door_id = ? WHERE kiosk = ? AND generation = ?", (door_id, *kiosk))
     for hall_id in nesting.halls_of(db, door_id):
         pools.enrol(db, hall_id, kiosk)
-    hub.publish(db, wire.VenueChanged(), kiosk=name)
+    changes.publish(db, wire.VenueChanged(), kiosk=name)
     subject = {"kiosk": name, "generation": generation, "door": door_id, "from": old_door}
-    entry_log.act(db, by, "kiosk_moved", subject, now)
+    entry_log.act(db, by, Act.KIOSK_MOVED, subject, now)
     for hall_id in {*nesting.halls_of(db, old_door), *nesting.halls_of(db, door_id)}:
         grants.share(db, hall_id, now)

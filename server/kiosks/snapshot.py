@@ -7,13 +7,15 @@ import msgspec
 from msgspec import UNSET
 
 from badges.wire import wire
-from server.event.directory import Event, day_starts
-from server.feed import hub
+from server.event.calendar import day_starts
+from server.event.directory import Event
+from server.feed import changes
 from server.kiosks.vouching import Voucher
 from server.occupancy import copies, pools, stays
 from server.staff import pins
+from server.storage import event_state
 from server.storage.connection import Connection
-from server.venue import nesting, store
+from server.venue import kiosk_facts, nesting, store
 
 
 def snapshot(
@@ -36,20 +38,20 @@ def snapshot(
         "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()
     return wire.Snapshot(
-        cursor=hub.cursor(db),
+        cursor=changes.cursor(db),
         answered_at=now,
-        incarnation=pools.incarnation(db),
+        incarnation=event_state.incarnation(db),
         event_name=event.settings.name,
         time_zone=event.settings.time_zone,
         day_starts=list(day_starts(event.settings)),
         ring=event.signed_ring,
         log_name=event.log_name,
         log_key=event.log_key.public.raw,
-        categories=store.category_facts(db),
-        hall=store.hall_facts(db, hall_id),
-        door=store.door_facts(db, door_id),
+        categories=kiosk_facts.category_facts(db),
+        hall=kiosk_facts.hall_facts(db, hall_id),
+        door=kiosk_facts.door_facts(db, door_id),
         doors=_doors(db, (hall_id, *outer)),
-        sessions=store.session_facts(db, hall_id, now),
+        sessions=kiosk_facts.session_facts(db, hall_id, now),
         holders=_exceptions(db),
         stays=stays.in_hall(db, hall_id),
         orders=orders if voucher is None else voucher.orders(kiosk, orders),
@@ -63,7 +65,7 @@ def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
     """A hall around the door's own. Whoever came in by that hall's own door is refused at no door
     of which nobody has said that it leads from outside (server/venue/rules.py).
     """
-    facts = store.hall_facts(db, hall_id)
+    facts = kiosk_facts.hall_facts(db, hall_id)
     if door_id in nesting.unsaid(db):
         facts = msgspec.structs.replace(facts, anti_passback="off")
     return wire.OuterFacts(facts, stays.in_hall(db, hall_id))
@@ -74,18 +76,23 @@ def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
     parents = nesting.parents_of(db) if len(halls) > 1 else {}
     wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
     rows = db.execute("SELECT door_id, names, hall_id FROM door ORDER BY door_id")
-    return {str(row[0]): json.loads(row[1]) for row in rows if row[2] in wanted}
+    return {
+        str(row["door_id"]): json.loads(row["names"]) for row in rows if row["hall_id"] in wanted
+    }
 
 
 def _exceptions(db: Connection) -> list[wire.HolderFacts]:
     """Also of badges whose holders a restored server does not know."""
     rows = db.execute(
-        "SELECT a.serial, MAX(b.issue), a.revoked_at IS NOT NULL"
+        "SELECT a.serial, MAX(b.issue) AS highest_issue, a.revoked_at IS NOT NULL AS revoked"
         " FROM badge b JOIN attendee a USING (serial) GROUP BY a.serial"
         " HAVING MAX(b.issue) > 1 OR a.revoked_at IS NOT NULL"
         " UNION ALL SELECT serial, highest_issue, revoked_at IS NOT NULL FROM unknown_holder"
     )
-    found = {row[0]: wire.HolderFacts(row[0], row[1], bool(row[2])) for row in rows}
+    found = {
+        row["serial"]: wire.HolderFacts(row["serial"], row["highest_issue"], bool(row["revoked"]))
+        for row in rows
+    }
     copied = db.execute("SELECT serial FROM likely_copy WHERE cleared_at IS NULL").fetchall()
     return list(
         (found | {serial: copies.holder_facts(db, serial) for (serial,) in copied}).values()

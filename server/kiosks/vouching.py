@@ -14,7 +14,7 @@ from badges.places.pool import KioskKey, PoolKey
 from badges.places.signed import mark_message, sign_order
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.feed import changes
 from server.storage.connection import Connection
 
 KEPT = 20_000  # signatures; more than all accounts of an event
@@ -77,6 +77,6 @@ class Voucher:
 def begin_run(db: Connection, now: int, random: Callable[[int], bytes]) -> str:
     """Note that the server starts, and where in the feed. Returns the name of this run."""
     run = random(16).hex()
-    values = (run, hub.cursor(db), entry_log.size(db), now)
+    values = (run, changes.cursor(db), entry_log.size(db), now)
     db.execute("INSERT INTO server_run VALUES (?, ?, ?, ?)", values)
     return run

@@ -13,6 +13,7 @@ from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef
 from badges.wire import wire
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.ledger import discrepancies
 from server.ledger.rows import Line, Rows
 from server.occupancy import copies, stays, unmatched_exits
@@ -24,7 +25,7 @@ from server.venue.rules import rules
 AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its error
 
 
-class Step:
+class BatchRecorder:
     """One batch on its way into the ledger. What it adds is written by `judge_again`; the places
     that it moves are those of `accounts`.
     """
@@ -76,11 +77,11 @@ class Step:
             for one in record.outer_halls:
                 self._exit(number, record, one.hall, one)
         elif record.serial is not None:
-            since = min(record.scanned_at, _server_time(record, self.now))
-            others = stays.since(self.db, record.serial, since - copies.WINDOW_MS)
+            at = _server_time(record, self.now)
+            others = stays.since(self.db, record.serial, at - copies.WINDOW_MS)
             if admitted:
                 self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
-            self._judge.judge(number, record, others)
+            self._judge.judge(number, record, others, at)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             self.came[record.hall] += 1
             for hall in self._rules.outer_ids(record.door):
@@ -217,7 +218,7 @@ class Step:
             (ref.kiosk, ref.generation, ref.seq),
         ).fetchone()
         if self._fenced is None:
-            self._fenced = entry_log.newest_act(self.db, "kiosk.fence", self.sender)
+            self._fenced = entry_log.newest_act(self.db, Act.KIOSK_FENCED, self.sender)
         return entry is not None and self._fenced is not None and entry[0] > self._fenced
 
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int, hall: int) -> None:

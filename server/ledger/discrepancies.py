@@ -28,16 +28,17 @@ class Judge:
         self._calendar = calendar
         self._found: list[tuple[int, str, stays.Stay | None]] = []
 
-    def judge(self, number: int, record: ScanRecord, others: Iterable[stays.Span]) -> None:
+    def judge(self, number: int, record: ScanRecord, others: Iterable[stays.Span], at: int) -> None:
         """Note a discrepancy of the scan `number`, if the server's answer differs; for `write`.
 
-        `others` are the holder's other stays, as far as they may have lasted until then.
+        `others` are the holder's other stays, as far as they may have lasted until then. Their
+        times are the server's, and so is `at`, when it happened.
         """
         if record.serial is None or record.direction != "entry" or record.act != "scan":
             return
         inside: dict[int, stays.Stay] = {}
         for hall in (record.hall, *self._rules.outer_ids(record.door)):
-            stay = stays.overlapping(others, hall, record.scanned_at)
+            stay = stays.overlapping(others, hall, at)
             if stay is not None:
                 inside[hall] = stay
         person = self._person(record.serial)

@@ -6,7 +6,6 @@ first does. `entries_csv` writes them out.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from badges.admission.facts import Reason
 from server.people.attendees import whole_name
@@ -82,7 +81,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Place:
+class ScanSite:
     """A scan as a discrepancy tells of it: at which door, when, by which kiosk."""
 
     number: int
@@ -105,8 +104,8 @@ class Discrepancy:
     serial: int | None
     decision: str
     door_reason: str | None
-    at: Place
-    other: Place | None
+    at: ScanSite
+    other: ScanSite | None
 
 
 SELECT_ENTRY = (
@@ -182,8 +181,8 @@ def newest_number(db: Connection) -> int:
 def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
     """The newest first."""
     rows = db.execute(
-        "SELECT n.discrepancy_id, n.reason, n.noticed_at, s.serial, s.decision, s.reason,"
-        f" {_place('s', 'sd', 'sh')}, {_place('o', 'od', 'oh')}"
+        "SELECT n.discrepancy_id, n.reason, n.noticed_at, s.serial, s.decision,"
+        f" s.reason AS door_reason, {_SITES}"
         " FROM discrepancy n JOIN scan s ON s.number = n.number"
         " LEFT JOIN door sd ON sd.door_id = s.door_id"
         " LEFT JOIN hall sh ON sh.hall_id = s.hall_id"
@@ -193,7 +192,7 @@ def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
         " ORDER BY n.discrepancy_id DESC LIMIT ?",
         (limit,),
     )
-    return [_discrepancy(tuple(row)) for row in rows]
+    return [_discrepancy(row) for row in rows]
 
 
 def discrepancy_count(db: Connection) -> int:
@@ -224,14 +223,32 @@ def entry_of(row: Row) -> Entry:
     return Entry(**values)
 
 
-def _place(scan: str, door: str, hall: str) -> str:
-    return f"{scan}.number, {door}.names, {hall}.names, {scan}.kiosk, {scan}.scanned_at"
+# Of the scan and of the other one, whose columns begin with `other_`.
+_SITES = (
+    "s.number, sd.names AS door_names, sh.names AS hall_names, s.kiosk, s.scanned_at,"
+    " o.number AS other_number, od.names AS other_door_names, oh.names AS other_hall_names,"
+    " o.kiosk AS other_kiosk, o.scanned_at AS other_scanned_at"
+)
 
 
-def _place_of(number: int, door: str | None, hall: str | None, kiosk: str, at: int) -> Place:
-    return Place(number, _names(door), _names(hall), kiosk, at)
+def _discrepancy(row: Row) -> Discrepancy:
+    return Discrepancy(
+        discrepancy_id=row["discrepancy_id"],
+        reason=row["reason"],
+        noticed_at=row["noticed_at"],
+        serial=row["serial"],
+        decision=row["decision"],
+        door_reason=row["door_reason"],
+        at=_site(row),
+        other=None if row["other_number"] is None else _site(row, "other_"),
+    )
 
 
-def _discrepancy(row: tuple[Any, ...]) -> Discrepancy:
-    other = None if row[11] is None else _place_of(*row[11:])
-    return Discrepancy(*(*row[:6], _place_of(*row[6:11]), other))
+def _site(row: Row, prefix: str = "") -> ScanSite:
+    return ScanSite(
+        number=row[f"{prefix}number"],
+        door_names=_names(row[f"{prefix}door_names"]),
+        hall_names=_names(row[f"{prefix}hall_names"]),
+        kiosk=row[f"{prefix}kiosk"],
+        scanned_at=row[f"{prefix}scanned_at"],
+    )

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from badges.credential.badge_number import badge_number
+from server.event.calendar import Clock
 from server.ledger.entries import SELECT_ENTRY, Entry, Filter, entry_of, newest_number, where
 from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
-from server.web.display import Clock
 
 CHUNK_ROWS = 2000
 COLUMNS = (

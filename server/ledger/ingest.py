@@ -13,25 +13,18 @@ from msgspec import UnsetType
 
 from badges.admission.facts import Calendar
 from badges.credential.keys import BadSignatureError, PublicKey
-from badges.places.pool import KioskKey
 from badges.record import WireError, decode_record
-from badges.transparency.merkle import chain_next
+from badges.transparency.chain import chain_next
 from badges.wire import wire
+from server.kiosks.contact import ForkError, Sender
 from server.ledger import outages
-from server.ledger.batch import Step
+from server.ledger.batch import BatchRecorder
 from server.ledger.rows import Line
-from server.occupancy import grants
-from server.occupancy import pools as places
+from server.occupancy import grants, pools
 from server.occupancy.kiosk_accounts import Accounts
 from server.storage.connection import Connection
 
 IN_ORDER = 20  # scans; a batch of more waits for its turn, and what the kiosk sends next may not
-
-
-class ForkError(Exception):
-    """The kiosk's journal, or what it says that it returned, is not what it sent before: a copied
-    or restored disk.
-    """
 
 
 class GapError(Exception):
@@ -40,22 +33,6 @@ class GapError(Exception):
     def __init__(self, acked_seq: int) -> None:
         super().__init__(f"records are missing: send from sequence {acked_seq + 1}")
         self.acked_seq = acked_seq
-
-
-@dataclass(frozen=True)
-class Sender:
-    """The kiosk that sends, as the server knows it."""
-
-    kiosk: str
-    generation: int
-    public_key: bytes
-    state: str
-    acked_seq: int
-    head: bytes  # of the chain after `acked_seq`
-
-    @property
-    def key(self) -> KioskKey:
-        return (self.kiosk, self.generation)
 
 
 @dataclass(frozen=True)
@@ -83,13 +60,13 @@ def ingest(
         accounts.hear(totals, batch.incarnation)
     came: Mapping[int, int] = {}
     if fresh:
-        step = Step(db, accounts, calendar, now, quarantined=sender.state == "fenced")
+        recorder = BatchRecorder(db, accounts, calendar, now, quarantined=sender.state == "fenced")
         gone, gone_outer = set(batch.gone), _gone_outer(batch)
         for line in fresh:
             seq = line.record.seq
-            step.take(line, gone=seq in gone, gone_outer=gone_outer.get(seq, ()))
-        step.judge_again()
-        came = step.came
+            recorder.take(line, gone=seq in gone, gone_outer=gone_outer.get(seq, ()))
+        recorder.judge_again()
+        came = recorder.came
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
     if acked >= batch.last_seq:  # what it returned may have come back by records still to come
         for totals in batch.places:
@@ -102,17 +79,16 @@ def ingest(
             (acked, fresh[-1].chain, *sender.key),
         )
         outages.note(db, sender.key, [line.record for line in fresh], now)
-    pools = accounts.pools
     empty = {t.hall for t in batch.places if t.wants or not (t.free or t.override)}
     wanting = {t.hall for t in batch.places if t.wants and not t.override}
     full = {
         hall
-        for hall in pools.halls
-        if sender.key in grants.share(db, hall, now, pools, asked=hall in empty)
+        for hall in accounts.pools.halls
+        if sender.key in grants.share(db, hall, now, accounts.pools, asked=hall in empty)
     }
-    orders = places.orders_for(db, sender.key, pools)
+    orders = pools.orders_for(db, sender.key, accounts.pools)
     full_here = tuple(sorted(wanting & full))
-    return Ingested(acked, full_here, orders, pools.incarnation)
+    return Ingested(acked, full_here, orders, accounts.pools.incarnation)
 
 
 def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:

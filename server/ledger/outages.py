@@ -1,4 +1,4 @@
-"""Absences: when a kiosk worked without the server, and which scans it made meanwhile.
+"""Outages: when a kiosk worked without the server, and which scans it made meanwhile.
 
 Noted by itself as the scans arrive, from their age; the report is for staff to read.
 """
@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 from badges.places.pool import KioskKey
 from badges.record import ScanRecord
+from server.storage import dialect
 from server.storage.connection import Connection
 
 AWAY_MS = 10_000  # a scan that comes later than this was made without the server
-SAME_MS = 60_000  # what arrives within this of the last batch belongs to the same absence
+SAME_MS = 60_000  # what arrives within this of the last batch belongs to the same outage
 
 
 @dataclass(frozen=True)
-class Absence:
-    """One time away, with what came of it. Times are Unix ms by the server's clock."""
+class Outage:
+    """One time without the server, with what came of it. Times are Unix ms of the server."""
 
-    absence_id: int
+    outage_id: int
     kiosk: str
     generation: int
     door_names: str  # JSON by language
@@ -36,14 +37,14 @@ class Absence:
 
 
 def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int) -> None:
-    """Begin or extend the kiosk's absence, where the batch holds scans that waited."""
+    """Begin or extend the kiosk's outage, where the batch holds scans that waited."""
     late = [record for record in fresh if now - _made_at(record) > AWAY_MS]
     if not late:
         return
     since = min(_made_at(record) - (record.facts_age_ms or 0) for record in late)
     first, last = late[0].seq, late[-1].seq
     extended = db.execute(
-        "UPDATE absence SET last_seq = ?, back_at = ?, since = MIN(since, ?)"
+        f"UPDATE absence SET last_seq = ?, back_at = ?, since = {dialect.least('since', '?')}"
         " WHERE kiosk = ? AND generation = ? AND last_seq = ? AND back_at >= ?",
         (last, now, max(0, since), *kiosk, first - 1, now - SAME_MS),
     ).rowcount
@@ -55,10 +56,10 @@ def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int)
         )
 
 
-def absences(db: Connection, limit: int = 100) -> list[Absence]:
-    """The newest absences, each with its report."""
+def newest(db: Connection, limit: int = 100) -> list[Outage]:
+    """The newest outages, each with its report."""
     rows = db.execute(
-        "SELECT a.absence_id, a.kiosk, a.generation, d.names AS door_names,"
+        "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, d.names AS door_names,"
         " h.names AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"
         " COALESCE(SUM(s.decision = 'admitted' AND s.direction = 'entry'), 0) AS admitted,"
         " COALESCE(SUM(s.decision = 'denied'), 0) AS denied,"
@@ -72,17 +73,15 @@ def absences(db: Connection, limit: int = 100) -> list[Absence]:
         " GROUP BY a.absence_id ORDER BY a.back_at DESC, a.absence_id DESC LIMIT ?",
         (limit,),
     ).fetchall()
-    return [
-        Absence(**dict(row), discrepancies=_discrepancies(db, row["absence_id"])) for row in rows
-    ]
+    return [Outage(**dict(row), discrepancies=_discrepancies(db, row["outage_id"])) for row in rows]
 
 
-def _discrepancies(db: Connection, absence_id: int) -> dict[str, int]:
+def _discrepancies(db: Connection, outage_id: int) -> dict[str, int]:
     rows = db.execute(
         "SELECT d.reason, COUNT(*) FROM absence a JOIN scan s ON s.kiosk = a.kiosk"
         " AND s.generation = a.generation AND s.seq BETWEEN a.first_seq AND a.last_seq"
         " JOIN discrepancy d USING (number) WHERE a.absence_id = ? GROUP BY d.reason",
-        (absence_id,),
+        (outage_id,),
     )
     return {row[0]: row[1] for row in rows}
 

@@ -9,7 +9,7 @@ import msgspec
 from badges.record import ScanRecord
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.feed import changes
 from server.storage.connection import Connection
 
 
@@ -97,5 +97,5 @@ class Rows:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._scans,
         )
-        hub.publish_to_halls(self._db, self._changes)
+        changes.publish_to_halls(self._db, self._changes)
         self._leaves, self._scans, self._changes = [], [], []

@@ -1,4 +1,5 @@
 """Who is in which hall, who holds which places, and which badges are likely copies.
 
-Begin with `pools.py`. It may use `venue`, `staff`, `feed` and `entry_log`.
+Begin with `pools.py`. It may use `venue`, `staff`, `feed` and `entry_log`, and not its peer
+`people`, which uses it.
 """

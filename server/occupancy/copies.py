@@ -15,8 +15,10 @@ from itertools import pairwise
 
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.occupancy.stays import Span, Stay
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.venue.rules import Rules
 
@@ -140,7 +142,7 @@ def suspicion(db: Connection, serial: int) -> Suspicion | None:
         "SELECT serial, issue, number, noticed_at, cleared_at FROM likely_copy WHERE serial = ?",
         (serial,),
     ).fetchone()
-    return None if row is None else Suspicion(*row)
+    return None if row is None else Suspicion(**dict(row))
 
 
 def is_likely(db: Connection, serial: int, issue: int) -> bool:
@@ -159,11 +161,12 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
         if known.cleared_at is None or (known.issue == entered.issue and not at_once):
             return False
     db.execute(
-        "INSERT OR REPLACE INTO likely_copy (serial, issue, number, noticed_at)"
-        " VALUES (?, ?, ?, ?)",
+        "INSERT INTO likely_copy (serial, issue, number, noticed_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (serial) DO UPDATE SET issue = excluded.issue, number = excluded.number,"
+        " noticed_at = excluded.noticed_at, cleared_at = NULL",
         (entered.serial, entered.issue, number, now),
     )
-    hub.publish(db, wire.HolderChanged(holder_facts(db, entered.serial)))
+    changes.publish(db, wire.HolderChanged(holder_facts(db, entered.serial)))
     return True
 
 
@@ -173,18 +176,21 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
     if known is None or known.cleared_at is not None:
         raise NoSuspicionError("This badge is no likely copy, or is none any more.")
     db.execute("UPDATE likely_copy SET cleared_at = ? WHERE serial = ?", (now, serial))
-    entry_log.act(db, by, "badge_no_copy", {"serial": serial, "issue": known.issue}, now)
-    hub.publish(db, wire.HolderChanged(holder_facts(db, serial)))
+    entry_log.act(db, by, Act.COPY_DENIED, {"serial": serial, "issue": known.issue}, now)
+    changes.publish(db, wire.HolderChanged(holder_facts(db, serial)))
 
 
 def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
     """What doors must know of a holder beyond the badge; also of one on no roster here."""
+    issue = dialect.greatest(
+        "(SELECT COALESCE(MAX(issue), 0) FROM badge WHERE serial = ?)",
+        "COALESCE((SELECT highest_issue FROM unknown_holder WHERE serial = ?), 0)",
+    )
     row = db.execute(
-        "SELECT MAX((SELECT IFNULL(MAX(issue), 0) FROM badge WHERE serial = ?1),"
-        "  IFNULL((SELECT highest_issue FROM unknown_holder WHERE serial = ?1), 0)),"
-        " EXISTS (SELECT 1 FROM attendee WHERE serial = ?1 AND revoked_at IS NOT NULL)"
-        "  OR EXISTS (SELECT 1 FROM unknown_holder WHERE serial = ?1 AND revoked_at IS NOT NULL),"
-        " IFNULL((SELECT issue FROM likely_copy WHERE serial = ?1 AND cleared_at IS NULL), 0)",
-        (serial,),
+        f"SELECT {issue},"
+        " EXISTS (SELECT 1 FROM attendee WHERE serial = ? AND revoked_at IS NOT NULL)"
+        "  OR EXISTS (SELECT 1 FROM unknown_holder WHERE serial = ? AND revoked_at IS NOT NULL),"
+        " COALESCE((SELECT issue FROM likely_copy WHERE serial = ? AND cleared_at IS NULL), 0)",
+        (serial,) * 5,
     ).fetchone()
     return wire.HolderFacts(serial, row[0], bool(row[1]), row[2])

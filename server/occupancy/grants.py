@@ -8,9 +8,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from badges.places.pool import KioskKey, Pool, PoolKey, within_limit
 from badges.wire import wire
-from server.feed import hub
-from server.occupancy import pools as places
-from server.occupancy import sharing_policy
+from server.feed import changes
+from server.occupancy import pools, sharing_policy
 from server.storage.connection import Connection, Row
 from server.venue.rules import rules
 
@@ -35,10 +34,10 @@ def heard(
     now: int,
 ) -> None:
     """Keep what a kiosk says of its need, and how many people `came` to it, by hall; for sharing
-    alone.
+    alone. It has an account with every pool that it speaks of.
     """
     known = {
-        (row[0], bool(row[1])): row[2:]
+        PoolKey(row["hall_id"], bool(row["override"])): row
         for row in db.execute(
             "SELECT hall_id, override, free, wanted_at, rate, rate_at FROM place_account"
             " WHERE kiosk = ? AND generation = ?",
@@ -48,12 +47,12 @@ def heard(
     changed = []
     for totals in said:
         key = PoolKey(totals.hall, totals.override)
-        if key not in known:
-            continue
-        free, wanted_at, rate, rate_at = known[key]
+        before = known[key]
+        rate, rate_at = before["rate"], before["rate_at"]
         people = 0 if totals.override else came.get(totals.hall, 0)
         stale = not 0 <= now - rate_at < RATE_MS
-        if people or totals.wants or totals.free != free or wanted_at is not None or stale:
+        asked = before["wanted_at"] is not None
+        if people or totals.wants or totals.free != before["free"] or asked or stale:
             rate = sharing_policy.smoothed(rate, (now - rate_at) / 60_000, people)
             wanted_at = now if totals.wants else None
             changed.append((totals.free, wanted_at, rate, now, *key, *kiosk))
@@ -68,28 +67,29 @@ def share(
     db: Connection,
     hall_id: int,
     now: int,
-    pools: places.Pools | None = None,
+    loaded: pools.Pools | None = None,
     *,
     asked: bool = True,
 ) -> frozenset[KioskKey]:
     """Grant and recall by the policy, in both pools, and publish each order.
 
-    Returns the kiosks that asked for an ordinary place and for which none can come now. `pools` are
-    what this transaction has of them already. Unless it was `asked` for, a hall in which nobody
-    waits is shared once in a while: hundreds of scans and heartbeats move little in that time.
+    Returns the kiosks that asked for an ordinary place and for which none can come now. `loaded`
+    are the pools that this transaction has already. Unless it was `asked` for, a hall in which
+    nobody waits is shared once in a while: hundreds of scans and heartbeats move little in that
+    time.
     """
-    pools = places.Pools(db) if pools is None else pools
-    hall = pools.hall(hall_id)
+    loaded = pools.Pools(db) if loaded is None else loaded
+    hall = loaded.hall(hall_id)
     if not asked and 0 < hall["shared_until"] - now <= SHARED_MS:
         return frozenset()
     usual, beyond = PoolKey(hall_id), PoolKey(hall_id, override=True)
-    ordinary, override = within_limit(pools[usual], pools[beyond], hall["fire_limit"])
+    ordinary, override = within_limit(loaded[usual], loaded[beyond], hall["fire_limit"])
     closed = hall["closed_at"] is not None
     accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
     leads_here = _leads_here(db, hall_id, accounts)
-    first = _share(db, usual, ordinary, pools, accounts, leads_here, closed=closed, now=now)
+    first = _share(db, usual, ordinary, loaded, accounts, leads_here, closed=closed, now=now)
     # A closed hall's override places come back too: nobody gets in, by no one's word.
-    second = _share(db, beyond, override, pools, accounts, leads_here, closed=closed, now=now)
+    second = _share(db, beyond, override, loaded, accounts, leads_here, closed=closed, now=now)
     until = now + SHARED_MS if first.settled and second.settled else 0
     if until != hall["shared_until"]:
         db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
@@ -100,14 +100,14 @@ def _share(
     db: Connection,
     key: PoolKey,
     before: Pool,
-    pools: places.Pools,
+    loaded: pools.Pools,
     accounts: Sequence[Row],
     leads_here: Container[int],
     *,
     closed: bool,
     now: int,
 ) -> sharing_policy.Plan:
-    """`before` is the pool of `pools`, with what the limit leaves of its capacity; `accounts` are
+    """`before` is the pool of `loaded`, with what the limit leaves of its capacity; `accounts` are
     those of the hall, and `leads_here` doors of other halls that lead into it.
     """
     mine = [row for row in accounts if row["override"] == key.override]
@@ -120,15 +120,15 @@ def _share(
     for kiosk in elsewhere:
         recalls[kiosk] = max(0, pool.kiosks[kiosk].held)
     if pool != before:
-        pools[key] = pool.resized(pools[key].capacity)
-        pools.save()
+        loaded[key] = pool.resized(loaded[key].capacity)
+        loaded.save()
         _remember(db, key, before, pool)
     for kiosk in {*recalls, *plan.grants}:
         recall = recalls.get(kiosk, 0)
         if recall or pool.kiosks[kiosk] != before.kiosks[kiosk]:
             name, generation = kiosk
-            order = places.order(key, pool, kiosk, recall)
-            hub.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
+            order = pools.order(key, pool, kiosk, recall)
+            changes.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
     return plan
 
 

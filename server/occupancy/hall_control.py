@@ -4,31 +4,36 @@ a lost kiosk's places.
 Each takes effect at every door that hears of it; `unconfirmed` names those that have not.
 """
 
-import json
 from dataclasses import dataclass
 
-from badges.places.pool import KioskKey, PlacesError, PoolKey
+from badges.places.account import PlacesError
+from badges.places.pool import KioskKey, PoolKey
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.occupancy import grants, pools, stays
-from server.setup.venue_plan import VenueError
 from server.staff import dual_control
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.venue import nesting, store
 
 
+class CapacityError(ValueError):
+    """The capacity is not one that the hall may have; the text names the hall and its limit."""
+
+
 class NotTwoError(Exception):
-    """The two accounts may be one person's, until `until` (Unix ms)."""
+    """The two users may be one person, until `until` (Unix ms)."""
 
     def __init__(self, until: int) -> None:
-        super().__init__("the two accounts may be one person's")
+        super().__init__("the two users may be one person")
         self.until = until
 
 
 @dataclass(frozen=True)
-class Account:
-    """A kiosk's account with a hall, as staff see it. `held` places may be in use unseen."""
+class KioskHolding:
+    """What a kiosk holds of a hall, as staff see it. `held` places may be in use unseen."""
 
     kiosk: str
     generation: int
@@ -53,22 +58,22 @@ def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int)
         "UPDATE hall SET closed_at = ? WHERE hall_id = ?", (now if closed else None, hall_id)
     )
     _changed(db, hall_id, now)
-    entry_log.act(db, by, "hall_closed" if closed else "hall_opened", {"hall": hall_id}, now)
+    entry_log.act(db, by, Act.HALL_CLOSED if closed else Act.HALL_OPENED, {"hall": hall_id}, now)
 
 
 def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
-    """The organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
+    """The organiser's capacity, up to the fire limit. Raises CapacityError, UnknownHallError.
 
     A lower one than there are people inside puts nobody out: nobody more gets in, and what the
     doors hold above it is called back.
     """
     row = store.hall(db, hall_id)
     if not 0 <= capacity <= row.fire_limit:
-        raise VenueError([f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit."])
+        raise CapacityError(f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit.")
     db.execute("UPDATE hall SET capacity = ? WHERE hall_id = ?", (capacity, hall_id))
     _changed(db, hall_id, now)
     subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}
-    entry_log.act(db, by, "capacity_set", subject, now)
+    entry_log.act(db, by, Act.CAPACITY_SET, subject, now)
 
 
 def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None = None) -> int:
@@ -96,13 +101,13 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
                 continue  # a move gave its place back; now it is sure that it could
             pool = pool.close_stay(stay.stay_id)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
-            hub.publish(db, change, hall_id=hall_id)
+            changes.publish(db, change, hall_id=hall_id)
             ended += 1
         for kiosk, held in pool.kiosks.items():
             if held.fenced:
                 pool = pool.attest(kiosk, 0, seq=_last_seq(db, kiosk))
         pools.save(db, key, found, pool)
-    entry_log.act(db, by, "hall_cleared", {"hall": hall_id, "stays": ended}, now)
+    entry_log.act(db, by, Act.HALL_CLEARED, {"hall": hall_id, "stays": ended}, now)
     grants.share(db, hall_id, now)
     return ended
 
@@ -113,7 +118,7 @@ def attest(
 ) -> None:  # fmt: skip
     """Two people's word: of those whom a fenced kiosk let in and the ledger does not know of, at
     most `inside` are in the hall. The rest of its places come back. Raises PlacesError, or
-    NotTwoError where the accounts may be one person's.
+    NotTwoError where the users may be one person.
 
     Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
     may have held more than is known here: then it stands as it was said
@@ -134,11 +139,11 @@ def attest(
         pools.save(db, key, before, before.attest(kiosk, word, seq=_last_seq(db, kiosk)))
     subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}
     subject |= {"kiosk": kiosk[0], "generation": kiosk[1]}
-    entry_log.act(db, by, "kiosk_attested", subject, now)
+    entry_log.act(db, by, Act.KIOSK_ATTESTED, subject, now)
     grants.share(db, hall_id, now)
 
 
-def accounts(db: Connection, hall_id: int) -> list[Account]:
+def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
     """Every kiosk with an account in the hall: those at work first, at its doors and at doors of
     halls inside it that lead into it, then those that still hold.
     """
@@ -146,29 +151,33 @@ def accounts(db: Connection, hall_id: int) -> list[Account]:
     leading = [door for door, around in outer.items() if hall_id in around]
     rows = db.execute(
         "SELECT a.kiosk, a.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
-        " k.cursor >= h.change_cursor AS confirmed, SUM(IIF(a.override, 0, a.free)) AS free,"
-        " SUM(IIF(a.override, 0, a.held)) AS held, SUM(IIF(a.override, a.held, 0)) AS overrides,"
+        " k.cursor >= h.change_cursor AS confirmed,"
+        " SUM(CASE a.override WHEN 0 THEN a.free ELSE 0 END) AS free,"
+        " SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS held,"
+        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides,"
         " MAX(a.awaited) AS awaited"
-        " FROM (SELECT *, granted - returned - handed_over - reclaimed + trusted AS held"
+        f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account WHERE hall_id = ?) a"
         " JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
         " JOIN hall h ON h.hall_id = a.hall_id"
         " GROUP BY a.kiosk, a.generation"
-        " HAVING (k.state = 'active' AND (d.hall_id = a.hall_id OR k.door_id IN"
-        "  (SELECT value FROM json_each(?)))) OR MAX(a.held) > 0"
+        " HAVING (k.state = 'active' AND (d.hall_id = a.hall_id OR"
+        f"  {dialect.one_of('k.door_id')})) OR MAX(a.held) > 0"
         " OR MAX(a.awaited) > 0 ORDER BY k.state <> 'active', a.kiosk, a.generation",
-        (hall_id, json.dumps(leading)),
+        (hall_id, dialect.many(leading)),
     )
     return [
-        Account(**{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])})
+        KioskHolding(
+            **{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])}
+        )
         for r in rows
     ]
 
 
 def _changed(db: Connection, hall_id: int, now: int) -> None:
     """Tell the hall's doors, keep from where on in the feed they know it, and move the places."""
-    hub.publish(db, wire.VenueChanged(), hall_id=hall_id)
-    db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (hub.cursor(db), hall_id))
+    changes.publish(db, wire.VenueChanged(), hall_id=hall_id)
+    db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (changes.cursor(db), hall_id))
     grants.share(db, hall_id, now)
 
 

@@ -4,7 +4,9 @@ from badges.places.pool import KioskKey, Pool, PoolKey
 from badges.record import WireError
 from badges.wire import wire
 from server.occupancy import pools
+from server.storage import event_state
 from server.storage.connection import Connection
+from server.venue import store
 
 
 class Accounts:
@@ -37,17 +39,26 @@ class Accounts:
         """The pool as it stands in this step."""
         try:
             return self.pools[key]
-        except pools.UnknownHallError:
+        except store.UnknownHallError:
             raise WireError("scan record: no such hall") from None
 
     def own(self, key: PoolKey) -> Pool:
         """The pool, in which the kiosk has an account."""
         pool = self.pool(key)
         if self.kiosk not in pool.kiosks:
-            if not pools.was_restored_without_acts(self._db):
+            if not event_state.was_restored_without_acts(self._db):
                 raise WireError("this kiosk has no places in that hall")
-            pool = self.pools[key] = pool.enrol(self.kiosk)
+            pool = pool.enrol(self.kiosk)
+            if not self._is_at_work():
+                pool = pool.fence(self.kiosk)
+            self.pools[key] = pool
         return pool
+
+    def _is_at_work(self) -> bool:
+        """Whether the kiosk is neither retired nor fenced, as its other accounts say already."""
+        sql = "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?"
+        row = self._db.execute(sql, self.kiosk).fetchone()
+        return row is not None and row["state"] == "active"
 
     def save(self) -> None:
         """Write what was moved."""

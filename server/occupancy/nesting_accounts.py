@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from badges.places.pool import PoolKey
 from badges.wire import wire
-from server.feed import hub
+from server.feed import changes
 from server.occupancy import pools, stays
 from server.storage.connection import Connection
 from server.venue import nesting
@@ -35,7 +35,7 @@ def settle(db: Connection, before: Paths) -> None:
     halls = {hall for door in changed for hall in (*before.get(door, ()), *after.get(door, ()))}
     db.executemany(
         "UPDATE hall SET change_cursor = ? WHERE hall_id = ?",
-        ((hub.cursor(db), hall) for hall in sorted(halls)),
+        ((changes.cursor(db), hall) for hall in sorted(halls)),
     )
 
 
@@ -54,5 +54,5 @@ def _count_in(db: Connection, door: int, hall: int) -> None:
     for stay in stays.uncounted(db, door, hall):
         stays.add(db, stay)
         pool = pool.count_in()
-        hub.publish(db, wire.StayOpened(stays.facts(stay), hall), hall_id=hall)
+        changes.publish(db, wire.StayOpened(stays.facts(stay), hall), hall_id=hall)
     pools.save(db, key, before, pool)

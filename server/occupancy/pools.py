@@ -6,69 +6,19 @@ fire limit. The protocol is badges/places/pool.py; this file keeps its state. Wh
 `grants`' affair.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from badges.places.pool import Held, KioskKey, Pool, PoolKey, within_limit
 from badges.wire import wire
+from server.storage import dialect
 from server.storage.connection import Connection, Row
+from server.storage.event_state import EventState, event_state
+from server.venue.store import UnknownHallError
 
-
-class UnknownHallError(ValueError):
-    """There is no such hall in the event."""
-
-
-@dataclass(frozen=True)
-class HallFigures:
-    """A hall as its page shows it. `worst_case` counts unspent places as if people used them, and
-    those who moved on as if they had not left; it does not count `unconfirmed_moves`.
-
-    `overrides` are places beyond the capacity that supervisors at the doors may still use.
-    """
-
-    hall_id: int
-    names: str  # JSON by language
-    parent_id: int | None
-    capacity: int
-    fire_limit: int
-    inside: int
-    worst_case: int
-    overrides: int
-    closed: bool
-    moved_on: int = 0  # of those inside, as counted: seen at another hall since
-    unconfirmed_moves: int = 0  # m: so many more may be inside than `worst_case`
-
-    @property
-    def unspent(self) -> int:
-        return self.worst_case - self.inside
-
-
-def incarnation(db: Connection) -> int:
-    """The server's incarnation: a higher one after each restore from a backup."""
-    return int(_settings(db).get("incarnation", 1))
-
-
-_AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
-
-
-def was_restored_without_acts(db: Connection) -> bool:
-    """Then a kiosk may hold places in halls where it has no account here, for it may have been
-    moved since the backup: no hall gives out any before all are heard, and accounts that they
-    tell of are opened.
-    """
-    return "without_acts" in _settings(db)
-
-
-def _settings(db: Connection) -> dict[str, str]:
-    sql = "SELECT key, value FROM setting WHERE key IN ('incarnation', 'without_acts')"
-    return dict(db.execute(sql).fetchall())
-
-
-def await_all_everywhere(db: Connection) -> None:
-    """See `was_restored_without_acts`."""
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('without_acts', '1')")
+# `Held.held` of a row of `place_account`, for statements that add up many.
+HELD = "granted - returned - handed_over - reclaimed + trusted"
 
 
 def load(db: Connection, key: PoolKey) -> Pool:
@@ -114,6 +64,19 @@ def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
         )
 
 
+_AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
+# A hall and its accounts with both pools, as one row.
+_ACCOUNTS = dialect.rows_as_json(
+    "override, kiosk, generation, awaited, granted, returned, handed_over, reclaimed, fenced,"
+    " trusted, attested",
+    "place_account WHERE hall_id = hall.hall_id",
+)
+_HALL = (
+    "SELECT capacity, fire_limit, open_stays, open_overrides, closed_at, shared_until,"
+    f" {_ACCOUNTS} AS accounts FROM hall WHERE hall_id = ?"
+)
+
+
 class Pools:
     """The pools that one transaction moves: each read once, and written with what became of it."""
 
@@ -122,7 +85,7 @@ class Pools:
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
         self._rows: dict[int, tuple[Row, list[list[Any]]]] = {}  # by hall
-        self._settings: dict[str, str] | None = None
+        self._state: EventState | None = None
 
     def __getitem__(self, key: PoolKey) -> Pool:
         """Raises UnknownHallError."""
@@ -142,7 +105,7 @@ class Pools:
     @property
     def incarnation(self) -> int:
         """The server's."""
-        return int(self._known_settings().get("incarnation", 1))
+        return self._known_state().incarnation
 
     def save(self) -> None:
         for key, pool in self._pools.items():
@@ -150,10 +113,10 @@ class Pools:
                 save(self._db, key, self._saved[key], pool)
                 self._saved[key] = pool
 
-    def _known_settings(self) -> dict[str, str]:
-        if self._settings is None:
-            self._settings = _settings(self._db)
-        return self._settings
+    def _known_state(self) -> EventState:
+        if self._state is None:
+            self._state = event_state(self._db)
+        return self._state
 
     def hall(self, hall_id: int) -> Row:
         """Its `fire_limit`, `closed_at` and `shared_until`. Raises UnknownHallError."""
@@ -171,7 +134,7 @@ class Pools:
                 )
                 if is_awaited:
                     awaited.add((name, generation))
-        if "without_acts" in self._known_settings():
+        if self._known_state().restored_without_acts:
             everywhere = {(row[0], row[1]) for row in self._db.execute(_AWAITED)}
             awaited |= everywhere - kiosks.keys()
         beyond = hall["fire_limit"] - hall["capacity"]
@@ -184,19 +147,9 @@ class Pools:
         )
 
     def _row(self, hall_id: int) -> tuple[Row, list[list[Any]]]:
-        """The hall, and its accounts with both pools: who moves one mostly looks at the other.
-
-        All accounts as one row: for each row SQLite lets other threads run, and this one waits.
-        """
+        """The hall, and its accounts with both pools: who moves one mostly looks at the other."""
         if hall_id not in self._rows:
-            hall = self._db.execute(
-                "SELECT capacity, fire_limit, open_stays, open_overrides, closed_at, shared_until,"
-                " (SELECT json_group_array(json_array(override, kiosk, generation, awaited,"
-                "  granted, returned, handed_over, reclaimed, fenced, trusted, attested))"
-                "  FROM place_account WHERE hall_id = hall.hall_id) AS accounts"
-                " FROM hall WHERE hall_id = ?",
-                (hall_id,),
-            ).fetchone()
+            hall = self._db.execute(_HALL, (hall_id,)).fetchone()
             if hall is None:
                 raise UnknownHallError(f"hall {hall_id}")
             self._rows[hall_id] = hall, msgspec.json.decode(hall["accounts"])
@@ -218,6 +171,19 @@ def orders_for(
     """What the kiosk has been granted of each pool, with no recall."""
     pools = Pools(db) if pools is None else pools
     return [order(key, limited(pools, key), kiosk) for key in accounts_of(db, kiosk)]
+
+
+def await_all(db: Connection, incarnation: int) -> None:
+    """Take the step that follows a restore (`Pool.restored`, rule 8) in both pools of every hall.
+
+    `incarnation` is the restored server's, above every one that was ever in use.
+    """
+    pools = Pools(db)
+    for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
+        for override in (False, True):
+            key = PoolKey(hall_id, override)
+            pools[key] = pools[key].restored(incarnation)
+    pools.save()
 
 
 def limited(pools: Pools, key: PoolKey) -> Pool:
@@ -251,18 +217,3 @@ def fence(db: Connection, kiosk: KioskKey) -> None:
     for key in accounts_of(db, kiosk):
         before = load(db, key)
         save(db, key, before, before.fence(kiosk))
-
-
-def hall_figures(db: Connection) -> list[HallFigures]:
-    """All halls, by number."""
-    rows = db.execute(
-        "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"
-        " h.open_stays + h.open_overrides AS inside,"
-        " h.open_stays + h.open_overrides + SUM(IIF(a.override, 0, a.held)) AS worst_case,"
-        " SUM(IIF(a.override, a.held, 0)) AS overrides,"
-        " h.closed_at IS NOT NULL AS closed, h.moved_on, h.unconfirmed_moves"
-        " FROM hall h LEFT JOIN (SELECT hall_id, override,"
-        "  granted - returned - handed_over - reclaimed + trusted AS held FROM place_account"
-        "  UNION ALL SELECT hall_id, 0, 0 FROM hall) a USING (hall_id) GROUP BY h.hall_id"
-    )
-    return [HallFigures(**{**dict(row), "closed": bool(row["closed"])}) for row in rows]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from badges.admission.facts import StayId
 from badges.record import StayRef
 from badges.wire import wire
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 
 # By so much two measured clocks may differ: by half of a kiosk's longest round trip and a jump that
@@ -24,10 +25,10 @@ class Stay:
     serial: int
     opened_at: int  # by the server's clock, as far as the kiosk knew its own error
     clock_known: bool  # whether the kiosk had measured that error
-    override: bool = False  # it uses a place beyond the capacity
-    issue: int = 0  # of the badge; 0: not known
-    epoch: int = 0  # of the server's time: only times of one epoch tell what came first
-    around: bool = False  # in a hall around that of the door by which it began
+    override: bool  # it uses a place beyond the capacity
+    issue: int  # of the badge; 0: not known
+    epoch: int  # of the server's time: only times of one epoch tell what came first
+    around: bool  # in a hall around that of the door by which it began
     after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
 
     @property
@@ -43,9 +44,7 @@ _STORED = (
     " epoch, around"
 )
 _COLUMNS = f"{_STORED}, after_move"
-# As in the index (server/storage/schema_changes.py). A stay may end before it begins: by two
-# clocks.
-_OVER_AT = "MAX(opened_at, IFNULL(closed_at, 9223372036854775807))"
+_OVER_AT = dialect.stay_over_at()
 
 
 def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
@@ -127,8 +126,9 @@ def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int)
     ).fetchone()
     if known is None:
         db.execute(
-            "INSERT OR IGNORE INTO early_exit"
-            " (kiosk, generation, seq, hall_id, closed_at, closed_by) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO early_exit"
+            " (kiosk, generation, seq, hall_id, closed_at, closed_by) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (kiosk, generation, seq, hall_id) DO NOTHING",
             (ref.kiosk, ref.generation, ref.seq, hall_id, at, by),
         )
     return known is None
@@ -150,7 +150,7 @@ def entered_during(db: Connection, ref: StayRef, hall_id: int) -> list[int]:
     """
     rows = db.execute(
         "SELECT x.number FROM stay s JOIN stay o ON o.serial = s.serial AND o.hall_id = s.hall_id"
-        f" AND {_OVER_AT.replace('opened', 'o.opened').replace('closed', 'o.closed')} > s.opened_at"
+        f" AND {dialect.stay_over_at('o.')} > s.opened_at"
         " AND o.opened_at > s.opened_at AND (s.closed_at IS NULL OR o.opened_at < s.closed_at)"
         " JOIN scan x ON x.kiosk = o.kiosk AND x.generation = o.generation AND x.seq = o.seq"
         " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ? AND s.hall_id = ?",
@@ -290,8 +290,16 @@ def facts(stay: Stay) -> wire.StayFacts:
 
 
 def _stay(row: Row) -> Stay:
-    ref = StayRef(row[0], row[1], row[2])
-    known, override, around = bool(row[7]), bool(row[8]), bool(row[11])
     return Stay(
-        ref, row[3], row[4], row[5], row[6], known, override, row[9], row[10], around, row[12]
+        ref=StayRef(row["kiosk"], row["generation"], row["seq"]),
+        hall_id=row["hall_id"],
+        door_id=row["door_id"],
+        serial=row["serial"],
+        opened_at=row["opened_at"],
+        clock_known=bool(row["clock_known"]),
+        override=bool(row["override"]),
+        issue=row["issue"],
+        epoch=row["epoch"],
+        around=bool(row["around"]),
+        after_move=row["after_move"],
     )

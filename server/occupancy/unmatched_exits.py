@@ -6,21 +6,21 @@ no other that it could mean. Both clocks must have been measured, in one epoch o
 whichever record comes first.
 """
 
-from server.occupancy import stays as presence
+from server.occupancy import stays
 from server.occupancy.stays import CLOCK_MARGIN_MS, Stay
 from server.storage.connection import Connection
 
 
-def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int = 0) -> Stay | None:
+def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Stay | None:
     """The stay that an exit at `at` ends: open, begun before, and the only one of that time. Where
     none is open, the newest such that a move ended and that no exit has confirmed.
     """
-    stays = presence.stays_of(db, serial, hall_id)
-    if not all(stay.clock_known and stay.epoch == epoch for stay, _ in stays):
+    known = stays.stays_of(db, serial, hall_id)
+    if not all(stay.clock_known and stay.epoch == epoch for stay, _ in known):
         return None
     before = at - CLOCK_MARGIN_MS
-    still_open = [stay for stay, closed_at in stays if closed_at is None]
-    moved = [stay for stay, _ in stays if stay.after_move and stay.opened_at < before]
+    still_open = [stay for stay, closed_at in known if closed_at is None]
+    moved = [stay for stay, _ in known if stay.after_move and stay.opened_at < before]
     if len(still_open) > 1 or not (still_open or moved):
         return None
     found = still_open[0] if still_open else max(moved, key=lambda stay: stay.opened_at)
@@ -28,15 +28,13 @@ def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int = 0) ->
         return None
     overlapping = any(
         stay.opened_at < at and closed_at is not None and closed_at > found.opened_at
-        for stay, closed_at in stays
+        for stay, closed_at in known
         if stay.ref != found.ref
     )
     return None if overlapping else found
 
 
-def remember(
-    db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int = 0
-) -> None:
+def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int) -> None:
     """Keep the exit: its entry may still come, from a door that is away."""
     db.execute(
         "INSERT INTO unnamed_exit (number, serial, hall_id, at, epoch) VALUES (?, ?, ?, ?, ?)",

@@ -3,9 +3,7 @@
 A badge carries what its attendee was when it was issued: changes of `CARRIED` need a reissue.
 """
 
-import json
 import re
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +11,10 @@ from typing import Any
 from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
 from badges.roster import cells
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.people import search
-from server.storage.connection import Connection
+from server.storage import dialect, errors
+from server.storage.connection import Connection, Row
 from server.storage.tables import tables
 
 CARRIED = frozenset(
@@ -39,11 +39,12 @@ _READERS: Mapping[str, Callable[[str], str]] = {
 Random = Callable[[int], bytes]
 
 
-# Rows in the order of `Attendee`'s fields.
+# Columns have the names of `Attendee`'s fields: see `attendee_of`.
 SELECT = (
     "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.country,"
     " a.email, a.category, a.valid_days, a.zones, a.flags, a.language, a.created_at, a.revoked_at,"
-    " COALESCE((SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial), 0) FROM attendee a"
+    " COALESCE((SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial), 0) AS issue"
+    " FROM attendee a"
 )
 
 
@@ -93,12 +94,17 @@ def whole_name(given_name: str, family_name: str) -> str:
     return f"{given_name} {family_name}".strip()
 
 
+def attendee_of(row: Row) -> Attendee:
+    """Read a row of `SELECT`."""
+    return Attendee(**dict(row))
+
+
 def attendee(db: Connection, serial: int) -> Attendee:
     """Raises UnknownAttendeeError."""
     row = db.execute(f"{SELECT} WHERE a.serial = ?", (serial,)).fetchone()
     if row is None:
         raise UnknownAttendeeError("There is no attendee with this badge number.")
-    return Attendee(*row)
+    return attendee_of(row)
 
 
 def find_by_label(db: Connection, label: str) -> int:
@@ -137,16 +143,16 @@ def find_attendees(
     if not values:
         (total,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
         rows = db.execute(f"{SELECT} {order}", (limit, offset)).fetchall()
-        return [Attendee(*row) for row in rows], total
+        return [attendee_of(row) for row in rows], total
     # Looked through once, for the count and for the page.
     serials = [
         row[0] for row in db.execute(f"SELECT serial FROM attendee_search WHERE {found}", values)
     ]
     rows = db.execute(
-        f"{SELECT} WHERE a.serial IN (SELECT value FROM json_each(?)) {order}",
-        (json.dumps(serials), limit, offset),
+        f"{SELECT} WHERE {dialect.one_of('a.serial')} {order}",
+        (dialect.many(serials), limit, offset),
     ).fetchall()
-    return [Attendee(*row) for row in rows], len(serials)
+    return [attendee_of(row) for row in rows], len(serials)
 
 
 def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
@@ -179,10 +185,10 @@ def add_attendee(
     row |= {"serial": serial, "created_at": now, "revoked_at": None}
     try:
         tables(db).table("attendee").insert(row)
-    except sqlite3.IntegrityError as error:
+    except errors.ConstraintError as error:
         raise _refusal(error) from None
     search.fold(db)
-    entry_log.act(db, by, "attendee_added", {"serial": serial}, now)
+    entry_log.act(db, by, Act.ATTENDEE_ADDED, {"serial": serial}, now)
     return attendee(db, serial)
 
 
@@ -204,14 +210,14 @@ def change_attendee(
     _refuse_known_email(db, changed.get("email", ""), serial)
     try:
         tables(db).table("attendee").update(serial, changed)
-    except sqlite3.IntegrityError as error:
+    except errors.ConstraintError as error:
         raise _refusal(error) from None
     search.fold(db)
     after = attendee(db, serial)
     if not after.name:
         raise AttendeeError("An attendee needs a name.")
     columns = ",".join(sorted(changed))
-    entry_log.act(db, by, "attendee_changed", {"serial": serial, "columns": columns}, now)
+    entry_log.act(db, by, Act.ATTENDEE_CHANGED, {"serial": serial, "columns": columns}, now)
     return before.issue > 0 and bool(CARRIED & changed.keys())
 
 
@@ -239,14 +245,15 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_known_email(db: Connection, email: str, own: int) -> None:
     """At the desk an address that is known is a person who is known. A roster may share one."""
-    query = "SELECT 1 FROM attendee WHERE email = ? COLLATE NOCASE AND email <> '' AND serial <> ?"
+    known = f"{dialect.same_letters('email')} AND email <> ''"
+    query = f"SELECT 1 FROM attendee WHERE {known} AND serial <> ?"
     if db.execute(query, (email, own)).fetchone() is not None:
         raise AttendeeError("Another attendee has this e-mail address.")
 
 
-def _refusal(error: sqlite3.IntegrityError) -> AttendeeError:
+def _refusal(error: errors.ConstraintError) -> AttendeeError:
     """What a constraint of the database means to people."""
-    if "external_id" in str(error):
+    if errors.is_about(error, "external_id"):
         return AttendeeError("Another attendee has this external id.")
     return AttendeeError("There is no such category.")
 

@@ -27,18 +27,16 @@ from badges.printing.card import Card
 from badges.roster.reader import country_name
 from badges.wire import wire
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.occupancy import copies
 from server.people import attendees
 from server.people.attendees import Attendee
-from server.people.phone_token import PhoneTokenError, open_phone_token, phone_token
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.storage.tables import tables
 from server.venue import store
-
-__all__ = ["PhoneTokenError", "open_phone_token", "phone_token"]
 
 ISSUE_MAX = 255
 _REASON = re.compile(r"[a-z_]{1,32}")
@@ -85,8 +83,8 @@ def issue_missing(
         if progress and (done % 100 == 0 or done == len(missing)):
             progress(done, len(missing))
     tables(db).table("badge").insert_all(badges, batch_size=1000)
-    hub.publish(db, wire.NamesChanged())
-    entry_log.act(db, by, "badges_issued", {"count": len(missing)}, now)
+    changes.publish(db, wire.NamesChanged())
+    entry_log.act(db, by, Act.BADGES_ISSUED, {"count": len(missing)}, now)
     return len(missing)
 
 
@@ -112,13 +110,13 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
     row = _newest_names_row(db) + 1
     tables(db).table("badge").insert(_make(event, holder, holder.issue + 1, row, now))
     _publish_holder(db, serial)
-    hub.publish(db, wire.NamesChanged())
+    changes.publish(db, wire.NamesChanged())
     subject: dict[str, str | int | None] = {
         "serial": serial,
         "issue": holder.issue + 1,
         "reason": reason,
     }
-    entry_log.act(db, by, "badge_reissued", subject, now)
+    entry_log.act(db, by, Act.BADGE_REISSUED, subject, now)
     return current_badge(db, serial)
 
 
@@ -129,7 +127,7 @@ def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> No
     """
     _check_reason(reason)
     _set_revoked(db, serial, now)
-    entry_log.act(db, by, "badge_revoked", {"serial": serial, "reason": reason}, now)
+    entry_log.act(db, by, Act.BADGE_REVOKED, {"serial": serial, "reason": reason}, now)
 
 
 def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int, by: str) -> None:
@@ -139,7 +137,7 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
         (serial, issue)
         for serial in serials
         for (issue,) in db.execute(
-            "SELECT (SELECT IFNULL(MAX(issue), 0) FROM badge b WHERE b.serial = a.serial)"
+            "SELECT (SELECT COALESCE(MAX(issue), 0) FROM badge b WHERE b.serial = a.serial)"
             " FROM attendee a WHERE serial = ? AND revoked_at IS NULL",
             (serial,),
         )
@@ -148,26 +146,26 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
         "UPDATE attendee SET revoked_at = ? WHERE serial = ?",
         ((now, serial) for serial, _ in standing),
     )
-    hub.publish_all(
+    changes.publish_all(
         db,
         (wire.HolderChanged(wire.HolderFacts(serial, issue, True)) for serial, issue in standing),
     )
     subjects: list[dict[str, str | int | None]] = [
         {"serial": serial, "reason": reason} for serial, _ in standing
     ]
-    entry_log.acts(db, by, "badge_revoked", subjects, now)
+    entry_log.acts(db, by, Act.BADGE_REVOKED, subjects, now)
 
 
 def reinstate(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
     """Undo a revocation: the newest badge opens doors again."""
     _check_reason(reason)
     _set_revoked(db, serial, None)
-    entry_log.act(db, by, "badge_reinstated", {"serial": serial, "reason": reason}, now)
+    entry_log.act(db, by, Act.BADGE_REINSTATED, {"serial": serial, "reason": reason}, now)
 
 
 def note_printed(db: Connection, count: int, *, by: str, now: int) -> None:
     """Write into the entry log that badges, and with them names, were made into files."""
-    entry_log.act(db, by, "badges_printed", {"count": count}, now)
+    entry_log.act(db, by, Act.BADGES_PRINTED, {"count": count}, now)
 
 
 def changed_badges(db: Connection, event: Event) -> list[Attendee]:
@@ -180,7 +178,7 @@ def changed_badges(db: Connection, event: Event) -> list[Attendee]:
         f"{attendees.SELECT} JOIN changed_holder USING (serial) WHERE a.revoked_at IS NULL"
         " ORDER BY a.family_name, a.given_name, a.serial"
     ).fetchall()
-    holders = [Attendee(*row) for row in rows]
+    holders = [attendees.attendee_of(row) for row in rows]
     return [one for one in holders if one.issue and not _says_what_is_so(db, event, one)]
 
 
@@ -221,13 +219,13 @@ def current_badge(db: Connection, serial: int) -> Badge:
     if row is None:
         attendees.attendee(db, serial)
         raise NoBadgeError("This attendee has no badge yet: issue one first.")
-    return Badge(*row)
+    return Badge(**dict(row))
 
 
 def badges_of(db: Connection, serial: int) -> list[Badge]:
     """Every issue of an attendee's badge, oldest first."""
     rows = db.execute(f"{_SELECT} WHERE serial = ? ORDER BY issue", (serial,))
-    return [Badge(*row) for row in rows]
+    return [Badge(**dict(row)) for row in rows]
 
 
 def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list[Badge]:
@@ -242,7 +240,7 @@ def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list
         " AND issue = (SELECT MAX(n.issue) FROM badge n WHERE n.serial = badge.serial)"
         " ORDER BY a.family_name, a.given_name, serial"
     )
-    return [Badge(*row) for row in rows]
+    return [Badge(**dict(row)) for row in rows]
 
 
 def card(db: Connection, event: Event, badge: Badge) -> Card:
@@ -274,7 +272,7 @@ def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
     ).fetchall()
     shown = rows[:limit]
     names = [wire.SealedName(row["lookup"], row["sealed"]) for row in shown]
-    return wire.NamesPage(names, shown[-1][0] if shown else after, len(rows) > limit)
+    return wire.NamesPage(names, shown[-1]["names_row"] if shown else after, len(rows) > limit)
 
 
 _SELECT = "SELECT serial, issue, credential, issued_at, names_row FROM badge"
@@ -288,7 +286,7 @@ def _without_badge(db: Connection, limit: int | None) -> list[Attendee]:
         f"{attendees.SELECT} WHERE {_WITHOUT_BADGE} ORDER BY a.serial LIMIT ?",
         (-1 if limit is None else limit,),
     )
-    return [Attendee(*row) for row in rows]
+    return [attendees.attendee_of(row) for row in rows]
 
 
 def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:
@@ -338,7 +336,7 @@ def _set_revoked(db: Connection, serial: int, at: int | None) -> None:
 
 
 def _publish_holder(db: Connection, serial: int) -> None:
-    hub.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
+    changes.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
 
 
 def _zones(db: Connection, bits: int) -> tuple[str, ...]:

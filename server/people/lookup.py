@@ -8,6 +8,7 @@ from badges.places.pool import KioskKey
 from badges.wire.supervisor import PEOPLE_MAX, Found, PersonFacts
 from badges.wire.wire import HolderName
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.people import search
 from server.people.attendees import whole_name
 from server.storage.connection import Connection, Row
@@ -26,7 +27,7 @@ def look_up(db: Connection, text: str) -> Found:
     rows = db.execute(
         "WITH found AS MATERIALIZED"
         f" (SELECT serial FROM attendee_search WHERE {search.by_name(words)})"
-        " SELECT a.serial, (SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial),"
+        " SELECT a.serial, (SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
         " a.category, a.valid_days, a.zones, a.flags, a.given_name, a.family_name, a.organisation,"
         " a.country FROM found CROSS JOIN attendee a USING (serial)"
         " WHERE EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
@@ -44,16 +45,18 @@ def note(db: Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) ->
         "generation": generation,
         "answers": answers,
     }
-    entry_log.act(db, by, "people_looked_up", subject, now)
+    entry_log.act(db, by, Act.PEOPLE_LOOKED_UP, subject, now)
 
 
 def _person(row: Row) -> PersonFacts:
     return PersonFacts(
-        serial=row[0],
-        issue=row[1],
-        category=row[2],
-        valid_days=row[3],
-        zones=row[4],
-        flags=row[5],
-        holder=HolderName(whole_name(row[6], row[7]), row[8], row[9]),
+        serial=row["serial"],
+        issue=row["issue"],
+        category=row["category"],
+        valid_days=row["valid_days"],
+        zones=row["zones"],
+        flags=row["flags"],
+        holder=HolderName(
+            whole_name(row["given_name"], row["family_name"]), row["organisation"], row["country"]
+        ),
     )

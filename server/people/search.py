@@ -9,6 +9,7 @@ calls `fold`.
 
 import unicodedata
 
+from server.storage import dialect
 from server.storage.connection import Connection
 
 SEARCH_CHARS_MAX = 100
@@ -42,15 +43,11 @@ def fold(db: Connection) -> None:
     if not due:
         return
     db.executemany(
-        "INSERT OR REPLACE INTO attendee_search (serial, name, contact) VALUES (?, ?, ?)",
+        "INSERT INTO attendee_search (serial, name, contact) VALUES (?, ?, ?)"
+        " ON CONFLICT (serial) DO UPDATE SET name = excluded.name, contact = excluded.contact",
         ((serial, folded(name), folded(contact)) for serial, name, contact in due),
     )
     db.execute("DELETE FROM search_due")
-
-
-def is_due(db: Connection) -> bool:
-    """Whether somebody's words are still to be folded."""
-    return db.execute("SELECT 1 FROM search_due LIMIT 1").fetchone() is not None
 
 
 def by_name(wanted: list[str]) -> str:
@@ -58,9 +55,9 @@ def by_name(wanted: list[str]) -> str:
 
     Its parameters are the words.
     """
-    return " AND ".join(["instr(name, ?)"] * len(wanted))
+    return " AND ".join([dialect.contains("name")] * len(wanted))
 
 
 def by_anything(wanted: list[str]) -> str:
     """The same in all that may be searched."""
-    return " AND ".join(["instr(name || ' ' || contact, ?)"] * len(wanted))
+    return " AND ".join([dialect.contains("name || ' ' || contact")] * len(wanted))

@@ -13,46 +13,30 @@ from typing import Any
 from badges.roster.reader import Finding, Problem, Roster, RosterRow
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.people import issuing, search
 from server.people.attendees import (
     ALL_ZONES,
     CARRIED,
-    Attendee,
-    AttendeeError,
-    UnknownAttendeeError,
-    add_attendee,
-    attendee,
-    change_attendee,
     draw_serial,
-    find_attendees,
-    whole_name,
 )
-from server.setup.roster_match import ImportAnswers, Match, Person, load_people
+from server.setup.roster_match import ImportAnswers, Match, Person, RosterValues, load_people
+from server.storage import dialect
 from server.storage.connection import Connection
-
-__all__ = [
-    "Attendee", "AttendeeError", "ImportAnswers", "ImportPlan", "ImportResult",
-    "RosterChangedError", "RosterRefusedError", "UnknownAttendeeError", "add_attendee", "attendee",
-    "change_attendee", "find_attendees", "import_roster", "plan_import", "whole_name",
-]  # fmt: skip
+from server.storage.database import large_cache, one_state
 
 ALL_DAYS = 0xFFFF
 LANGUAGE = "en"  # of attendees of whom the roster does not say
 PROGRESS_ROWS = 1000
-_CACHE_KB = 100_000  # ids and addresses come in no order: their indexes are touched all over
 # Acts that leave people, their badges and an import's codes as they are. Any other act between
 # planning and writing means that the plan may no longer be right.
 _HARMLESS = frozenset(
     {
-        "signed_in", "people_looked_up", "capacity_set", "hall_cleared", "hall_closed",
-        "hall_opened", "kiosk_attested", "kiosk_moved", "password_set", "pin_removed", "pin_set",
-        "role_set", "user_added", "user_disabled", "user_enabled",
+        Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
+        Act.HALL_OPENED, Act.KIOSK_ATTESTED, Act.KIOSK_MOVED, Act.PASSWORD_SET, Act.PIN_REMOVED,
+        Act.PIN_SET, Act.ROLE_SET, Act.USER_ADDED, Act.USER_DISABLED, Act.USER_ENABLED,
     }
-)  # fmt: skip
-_COLUMNS = (
-    "external_id", "given_name", "family_name", "organisation", "country", "email", "category",
-    "valid_days", "zones", "language",
 )  # fmt: skip
 _KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}
 
@@ -130,14 +114,8 @@ def plan_import(
 
     `skip_bad` leaves out the rows with a problem. `progress` hears how many rows are done.
     """
-    own = not db.in_transaction
-    if own:
-        db.execute("BEGIN")  # one state of the event, whatever is written meanwhile
-    try:
+    with one_state(db):
         return _Planner(db, roster, answers, random, now).plan(skip_bad, progress)
-    finally:
-        if own:
-            db.execute("ROLLBACK")
 
 
 @dataclass(frozen=True)
@@ -164,12 +142,9 @@ class ImportPlan:
             raise RosterRefusedError(self.result)
         if _acts_since(db, self.acts) - _HARMLESS:
             raise RosterChangedError
-        (cache,) = db.execute("PRAGMA cache_size").fetchone()
-        db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-        try:
+        # Ids and addresses come in no order.
+        with large_cache(db):
             self._write(db, by)
-        finally:
-            db.execute(f"PRAGMA cache_size = {cache}")
 
     def _write(self, db: Connection, by: str) -> None:
         for columns, rows in self.updated.items():
@@ -179,7 +154,7 @@ class ImportPlan:
         for columns, rows in self.updated.items():
             sets = ", ".join(f"{column} = ?" for column in columns)
             db.executemany(f"UPDATE attendee SET {sets} WHERE serial = ?", rows)
-        inserted = ("serial", *_COLUMNS, "flags", "created_at", "revoked_at")
+        inserted = ("serial", *RosterValues._fields, "flags", "created_at", "revoked_at")
         db.executemany(
             f"INSERT INTO attendee ({', '.join(inserted)}) VALUES ({_marks(len(inserted))})",
             self.added,
@@ -191,7 +166,7 @@ class ImportPlan:
             self.invited,
         ).rowcount
         if invited > 0:
-            hub.publish(db, wire.VenueChanged())
+            changes.publish(db, wire.VenueChanged())
         if self.revoke:
             issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
         if self.added or self.updated or self.revoke or invited > 0:
@@ -201,13 +176,13 @@ class ImportPlan:
                 "skipped": self.result.skipped,
                 "invited": max(0, invited),
             }
-            entry_log.act(db, by, "roster_imported", counts, self.now)
+            entry_log.act(db, by, Act.ROSTER_IMPORTED, counts, self.now)
 
 
 def _acts_since(db: Connection, number: int) -> set[str]:
     """The kinds of admin acts since the log had acts up to `number`."""
     rows = db.execute(
-        "SELECT DISTINCT json_extract(CAST(body AS TEXT), '$.act') FROM leaf"
+        f"SELECT DISTINCT {dialect.in_json('body', 'act')} FROM leaf"
         " WHERE kind = 'act' AND kind <> 'scan' AND number > ?",
         (number,),
     )
@@ -302,41 +277,40 @@ class _Planner:
                     self._problems.append(Problem(row.line, column, message))
         return len(self._problems) == before
 
-    def _values(self, row: RosterRow) -> tuple[Any, ...]:
-        """In the order of `_COLUMNS`."""
-        return (
-            row.external_id or None,
-            row.given_name,
-            row.family_name,
-            row.organisation,
-            row.country,
-            row.email,
-            self._categories[row.category],
-            _bits(day - 1 for day in row.days) if row.days else ALL_DAYS,
-            _bits(self._zones[code] for code in row.zones) if row.zones else ALL_ZONES,
-            row.language,
+    def _values(self, row: RosterRow) -> RosterValues:
+        return RosterValues(
+            external_id=row.external_id or None,
+            given_name=row.given_name,
+            family_name=row.family_name,
+            organisation=row.organisation,
+            country=row.country,
+            email=row.email,
+            category=self._categories[row.category],
+            valid_days=_bits(day - 1 for day in row.days) if row.days else ALL_DAYS,
+            zones=_bits(self._zones[code] for code in row.zones) if row.zones else ALL_ZONES,
+            language=row.language,
         )
 
-    def _add(self, values: tuple[Any, ...]) -> int:
+    def _add(self, values: RosterValues) -> int:
         serial = draw_serial(self._taken.__contains__, self._random)
         self._taken.add(serial)
-        if not values[-1]:
-            values = (*values[:-1], LANGUAGE)
+        if not values.language:
+            values = values._replace(language=LANGUAGE)
         self._added.append((serial, *values, 0, self._now, None))
         return serial
 
-    def _update(self, person: Person, values: tuple[Any, ...]) -> None:
+    def _update(self, person: Person, values: RosterValues) -> None:
         before = person.values
         if before == values:
             self._unchanged += 1
             return
         after = {
             column: value if value or column not in _KEPT_WHERE_EMPTY else old
-            for column, value, old in zip(_COLUMNS, values, before, strict=True)
+            for column, value, old in zip(values._fields, values, before, strict=True)
         }
-        if (after["given_name"], after["family_name"]) != before[1:3]:
-            after["family_name"] = values[2]  # a name changes as a whole
-        old = zip(_COLUMNS, before, strict=True)
+        if (after["given_name"], after["family_name"]) != person.names:
+            after["family_name"] = values.family_name  # a name changes as a whole
+        old = zip(before._fields, before, strict=True)
         changed = tuple(column for column, value in old if after[column] != value)
         if not changed:
             self._unchanged += 1

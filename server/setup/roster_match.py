@@ -8,7 +8,7 @@ name, address or id: that is for the organiser to say.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from badges.credential.badge_number import badge_number
 from badges.roster import cells
@@ -16,6 +16,7 @@ from badges.roster.problems import shown
 from badges.roster.reader import Finding, Problem, RosterRow
 from badges.roster.same_name import name_key
 from server.people.attendees import whole_name
+from server.storage import dialect
 from server.storage.connection import Connection
 
 
@@ -29,27 +30,42 @@ class ImportAnswers:
     shared_emails: bool = False
 
 
+class RosterValues(NamedTuple):
+    """What a roster says of an attendee, as the columns of the table `attendee` hold it."""
+
+    external_id: str | None
+    given_name: str
+    family_name: str
+    organisation: str
+    country: str
+    email: str
+    category: int
+    valid_days: int
+    zones: int
+    language: str
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """An attendee as the event has them before the import."""
 
     serial: int
-    values: tuple[Any, ...]  # external id, names, organisation, country, e-mail and so on
+    values: RosterValues
     revoked_at: int | None
     issue: int  # 0: no badge
     at_desk: bool  # registered there: never on a roster before
 
     @property
     def external_id(self) -> str:
-        return self.values[0] or ""
+        return self.values.external_id or ""
 
     @property
     def names(self) -> tuple[str, str]:
-        return self.values[1], self.values[2]
+        return self.values.given_name, self.values.family_name
 
     @property
     def email(self) -> str:
-        return str(self.values[5])
+        return self.values.email
 
 
 def load_people(db: Connection) -> dict[int, Person]:
@@ -57,14 +73,20 @@ def load_people(db: Connection) -> dict[int, Person]:
     desk = {
         row[0]
         for row in db.execute(
-            "SELECT json_extract(CAST(body AS TEXT), '$.subject.serial') FROM leaf"
+            f"SELECT {dialect.in_json('body', 'subject', 'serial')} FROM leaf"
             " WHERE kind = 'act' AND kind <> 'scan'"
-            " AND json_extract(CAST(body AS TEXT), '$.act') = 'attendee_added'"
+            f" AND {dialect.in_json('body', 'act')} = 'attendee_added'"
         )
     }
     issues = dict(db.execute("SELECT serial, MAX(issue) FROM badge GROUP BY serial").fetchall())
     return {
-        row[0]: Person(row[0], tuple(row)[2:], row[1], issues.get(row[0], 0), row[0] in desk)
+        row["serial"]: Person(
+            serial=row["serial"],
+            values=RosterValues(*(row[name] for name in RosterValues._fields)),
+            revoked_at=row["revoked_at"],
+            issue=issues.get(row["serial"], 0),
+            at_desk=row["serial"] in desk,
+        )
         for row in db.execute(
             "SELECT serial, revoked_at, external_id, given_name, family_name, organisation,"
             " country, email, category, valid_days, zones, language FROM attendee ORDER BY serial"
@@ -87,7 +109,7 @@ class Match:
             if person.email:
                 self._by_email.setdefault(person.email.casefold(), []).append(person)
             if not person.external_id and not person.email:
-                key = (name_key(*person.names), _plain(person.values[3]))
+                key = (name_key(*person.names), _plain(person.values.organisation))
                 self._nameless.setdefault(key, []).append(person)
         self._claimed: dict[int, RosterRow] = {}  # by serial
         self._asked_about: set[int] = set()  # serials: not to be counted as gone as well
@@ -212,7 +234,7 @@ class Match:
         """Somebody without a row who has the name, and nothing that says it is another person."""
         people = self._free_by_name.get(_row_key(row), []) if self._free_by_name else []
         for person in people:
-            theirs, own = _plain(person.values[3]), _plain(row.organisation)
+            theirs, own = _plain(person.values.organisation), _plain(row.organisation)
             known = person.serial in self._claimed or person.serial in self._asked_about
             if not known and (theirs == own or not theirs or not own):
                 self._doubles.append(

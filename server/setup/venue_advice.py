@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from server.event.directory import day_starts
+from server.event.calendar import day_starts
 from server.event.settings import EventSettings
 from server.setup.venue_plan import Venue
 from server.storage.connection import Connection

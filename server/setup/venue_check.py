@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from server.setup.venue_plan import CategoryChoice, Venue
+from server.storage import dialect
 from server.storage.connection import Connection
 
 
@@ -217,9 +218,9 @@ class VenueCheck:
     def _known(self, name: str) -> int:
         """How many people have this external id or e-mail address."""
         row = self.db.execute(
-            "SELECT COUNT(*) FROM attendee WHERE external_id = ?1"
-            " OR (email = ?1 COLLATE NOCASE AND email <> '')",
-            (name,),
+            "SELECT COUNT(*) FROM attendee WHERE external_id = ?"
+            f" OR ({dialect.same_letters('email')} AND email <> '')",
+            (name, name),
         ).fetchone()
         return int(row[0])
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from server.event.directory import day_starts
+from badges.categories import CategoryPlan
+from server.event.calendar import day_starts
 from server.event.settings import EventSettings, unknown_key
-from server.setup import venue_fields as values
+from server.setup import venue_fields
 from server.setup.venue_fields import Field, ValueRefusedError
 from server.setup.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, VenueError, ZonePlan
 from server.setup.venue_xlsx import Entry, Found, is_workbook, read_workbook
-from server.venue.categories import CategoryPlan
 
 FILE_BYTES_MAX = 10_000_000
 ENTRIES_MAX = 20_000  # of one kind
@@ -29,44 +29,44 @@ _ALL_ZONES_MAX = 31
 
 P = TypeVar("P")
 
-_NAMED = {"name": Field(values.text, True), "name_zh": Field(values.text)}
-_TITLED = {"title": Field(values.text, True), "title_zh": Field(values.text)}
-_MINUTES = Field(values.whole(0, _DAY_MIN))
-_CODE = Field(values.code, True)
+_NAMED = {"name": Field(venue_fields.text, True), "name_zh": Field(venue_fields.text)}
+_TITLED = {"title": Field(venue_fields.text, True), "title_zh": Field(venue_fields.text)}
+_MINUTES = Field(venue_fields.whole(0, _DAY_MIN))
+_CODE = Field(venue_fields.code, True)
 
 
 def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
     """Every key that a venue file may have, by kind."""
-    time = Field(values.local_time(zone), True)
+    time = Field(venue_fields.local_time(zone), True)
     return {
         "category": {
-            "code": Field(values.whole(0, 255), True),
-            "key": Field(values.key, True),
-            "letter": Field(values.letter, True),
-            "colour": Field(values.colour, True),
+            "code": Field(venue_fields.whole(0, 255), True),
+            "key": Field(venue_fields.key, True),
+            "letter": Field(venue_fields.letter, True),
+            "colour": Field(venue_fields.colour, True),
             **_NAMED,
         },
-        "zone": {"bit": Field(values.whole(0, _ALL_ZONES_MAX), True), "code": _CODE},
+        "zone": {"bit": Field(venue_fields.whole(0, _ALL_ZONES_MAX), True), "code": _CODE},
         "hall": {
             "code": _CODE,
-            "capacity": Field(values.whole(0, CAPACITY_MAX), True),
-            "fire_limit": Field(values.whole(0, CAPACITY_MAX)),
-            "parent": Field(values.code),
-            "categories": Field(values.category_choice),
-            "zones": Field(values.listed(values.code)),
-            "sessions_only": Field(values.yes_or_no),
-            "anti_passback": Field(values.choice("off", "soft", "hard")),
-            "exits": Field(values.choice("strict", "trusting")),
-            "leaving": Field(values.choice("scanned", "inferred")),
-            "walk_s": Field(values.whole(0, WALK_MAX_S)),
-            "facts_age_max_min": Field(values.whole(1, 7 * _DAY_MIN)),
+            "capacity": Field(venue_fields.whole(0, CAPACITY_MAX), True),
+            "fire_limit": Field(venue_fields.whole(0, CAPACITY_MAX)),
+            "parent": Field(venue_fields.code),
+            "categories": Field(venue_fields.category_choice),
+            "zones": Field(venue_fields.listed(venue_fields.code)),
+            "sessions_only": Field(venue_fields.yes_or_no),
+            "anti_passback": Field(venue_fields.choice("off", "soft", "hard")),
+            "exits": Field(venue_fields.choice("strict", "trusting")),
+            "leaving": Field(venue_fields.choice("scanned", "inferred")),
+            "walk_s": Field(venue_fields.whole(0, WALK_MAX_S)),
+            "facts_age_max_min": Field(venue_fields.whole(1, 7 * _DAY_MIN)),
             **_NAMED,
         },
         "door": {
             "code": _CODE,
             "hall": _CODE,
-            "mode": Field(values.choice("entry", "exit", "both")),
-            "from": Field(values.come_from),
+            "mode": Field(venue_fields.choice("entry", "exit", "both")),
+            "from": Field(venue_fields.come_from),
             **_NAMED,
         },
         "session": {
@@ -76,9 +76,9 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             "ends": time,
             "opens_before_min": _MINUTES,
             "closes_after_min": _MINUTES,
-            "categories": Field(values.category_choice),
-            "invited": Field(values.listed(values.attendee)),
-            "refused": Field(values.listed(values.attendee)),
+            "categories": Field(venue_fields.category_choice),
+            "invited": Field(venue_fields.listed(venue_fields.attendee)),
+            "refused": Field(venue_fields.listed(venue_fields.attendee)),
             **_TITLED,
         },
     }

@@ -9,10 +9,12 @@ from typing import Any
 
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.occupancy import grants, nesting_accounts
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import CategoryChoice, HallPlan, SessionPlan, Venue, VenueError
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.localized import names_text
 from server.storage.tables import tables
@@ -52,10 +54,10 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     step.doors(venue)
     step.sessions(venue.sessions)
     if step.result.changed:
-        hub.publish(db, wire.VenueChanged())
+        changes.publish(db, wire.VenueChanged())
         nesting_accounts.settle(db, before)
         counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
-        entry_log.act(db, by, "venue_imported", counts, now)
+        entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now)
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
             grants.share(db, hall_id, now)  # a lower capacity is called back at once
     return step.result
@@ -113,8 +115,10 @@ class _Import:
             before = self._whole_door(plan.code)
             self.tables.table("door").upsert(row, pk="code")
             self.db.execute(
-                "INSERT OR REPLACE INTO door_from (door_id, said, from_id)"
-                " SELECT door_id, ?, ? FROM door WHERE code = ?",
+                "INSERT INTO door_from (door_id, said, from_id)"
+                " SELECT door_id, ?, ? FROM door WHERE code = ?"
+                " ON CONFLICT (door_id) DO UPDATE SET said = excluded.said,"
+                " from_id = excluded.from_id",
                 (plan.come_from is not None, halls.get(plan.come_from or ""), plan.code),
             )
             self._count("doors", before, self._whole_door(plan.code))
@@ -223,8 +227,8 @@ def put_guests(db: Connection, session_id: int, names: Iterable[str], *, invited
     for name in names:
         db.execute(
             "INSERT INTO session_guest (session_id, serial, invited)"
-            " SELECT ?1, serial, ?3 FROM attendee WHERE external_id = ?2"
-            " OR (email = ?2 COLLATE NOCASE AND email <> '')"
+            " SELECT ?, serial, ? FROM attendee WHERE external_id = ?"
+            f" OR ({dialect.same_letters('email')} AND email <> '')"
             " ON CONFLICT (session_id, serial) DO UPDATE SET invited = excluded.invited",
-            (session_id, name, int(invited)),
+            (session_id, int(invited), name, name),
         )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from server.venue.categories import CategoryPlan
+from badges.categories import CategoryPlan
 
 PROBLEMS_MAX = 200
 

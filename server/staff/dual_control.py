@@ -7,11 +7,12 @@ accounts lie between. What is done on the command line ties nobody: that needs t
 
 import json
 
+from server.entry_log.act_names import Act
 from server.storage.connection import Connection
 
 TIE_MS = 24 * 3_600_000
 # Acts after which `by` may have the account of `user`.
-_TIES = frozenset({"user_added", "user_enabled", "role_set", "password_set"})
+_TIES = frozenset({Act.USER_ADDED, Act.USER_ENABLED, Act.ROLE_SET, Act.PASSWORD_SET})
 
 
 def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:

@@ -6,7 +6,8 @@ find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
 
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.staff import users
 from server.staff.users import AccountError, user
 from server.storage.connection import Connection
@@ -32,16 +33,16 @@ def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -
     if found.role not in ROLES or found.disabled:
         raise AccountError("Only supervisors and admins have a PIN; change the role first.")
     db.execute("UPDATE user SET pin_hash = ? WHERE user_id = ?", (pin_hash, user_id))
-    hub.publish(db, wire.VenueChanged())
-    entry_log.act(db, by, "pin_set", {"user": user_id}, now)
+    changes.publish(db, wire.VenueChanged())
+    entry_log.act(db, by, Act.PIN_SET, {"user": user_id}, now)
 
 
 def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """End a user's word at the doors. Raises AccountError where there is no such user."""
     user(db, user_id)
     db.execute("UPDATE user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
-    hub.publish(db, wire.VenueChanged())
-    entry_log.act(db, by, "pin_removed", {"user": user_id}, now)
+    changes.publish(db, wire.VenueChanged())
+    entry_log.act(db, by, Act.PIN_REMOVED, {"user": user_id}, now)
 
 
 def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
@@ -51,7 +52,7 @@ def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
         " AND disabled_at IS NULL AND role IN (?, ?) ORDER BY name",
         ROLES,
     )
-    return [wire.SupervisorFacts(*row) for row in rows]
+    return [wire.SupervisorFacts(row["user_id"], row["name"], row["pin_hash"]) for row in rows]
 
 
 def has_pin(db: Connection) -> frozenset[int]:

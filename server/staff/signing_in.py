@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.staff import users
-from server.staff.guesses import BusyError, Guesses, Key, Limit, WaitError
+from server.staff.guesses import BusyError, Guesses, Key, Limit
 from server.staff.users import SignInError, User
 from server.storage.connection import Connection
 from server.storage.database import Database
-
-__all__ = ["Attempt", "BusyError", "SignedIn", "WaitError", "sign_in", "strangers_wait"]
 
 MINUTE = 60_000
 HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # one name, from one place
@@ -99,7 +98,7 @@ def sign_in(
         subject: dict[str, str | int | None] = {"user": found.user.user_id, "caller": attempt.tag}
         if tries[0] > 1:
             subject["refused_before"] = tries[0] - 1
-        entry_log.act(db, found.user.by, "signed_in", subject, now)
+        entry_log.act(db, found.user.by, Act.SIGNED_IN, subject, now)
 
     database.write(step)
     return SignedIn(found.user, token, device)
@@ -153,8 +152,8 @@ def _note_refusal(
     }
     if unlisted:
         subject["unlisted"] = unlisted
-    name = "sign_in_slowed" if slowed else "sign_in_refused"
-    database.write(lambda db: entry_log.act(db, NOBODY, name, subject, now))
+    act = Act.SIGN_IN_SLOWED if slowed else Act.SIGN_IN_REFUSED
+    database.write(lambda db: entry_log.act(db, NOBODY, act, subject, now))
 
 
 def _known(database: Database, user_id: int, now: int) -> frozenset[bytes]:
@@ -166,7 +165,11 @@ def _known(database: Database, user_id: int, now: int) -> frozenset[bytes]:
 
 
 def _remember(db: Connection, user_id: int, mark: bytes, now: int) -> None:
-    db.execute("INSERT OR REPLACE INTO known_device VALUES (?, ?, ?)", (user_id, mark, now))
+    db.execute(
+        "INSERT INTO known_device (user_id, mark, seen_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (user_id, mark) DO UPDATE SET seen_at = excluded.seen_at",
+        (user_id, mark, now),
+    )
     db.execute(
         "DELETE FROM known_device WHERE user_id = ? AND mark NOT IN"
         " (SELECT mark FROM known_device WHERE user_id = ? ORDER BY seen_at DESC LIMIT ?)",

@@ -6,7 +6,6 @@ caller's thread, never on the one that writes.
 
 import hashlib
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,10 +15,13 @@ import argon2
 
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.staff import passwords
 from server.storage.connection import Connection, Row
-from server.storage.database import Database, DiskError
+from server.storage.database import Database
+from server.storage.disk import DiskError
+from server.storage.errors import ConstraintError
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
 IDLE_MS = 12 * 3_600_000
@@ -124,9 +126,9 @@ def add_user(
             " VALUES (?, ?, ?, ?, ?) RETURNING user_id",
             (name, password_hash, role, now, first),
         ).fetchone()
-    except sqlite3.IntegrityError:
+    except ConstraintError:
         raise AccountError(f"There is already a user called {name}.") from None
-    entry_log.act(db, by, "user_added", {"user": user_id, "role": role}, now)
+    entry_log.act(db, by, Act.USER_ADDED, {"user": user_id, "role": role}, now)
     return User(user_id, name, role, must_change=first)
 
 
@@ -164,7 +166,7 @@ def set_password(
     )
     end_sessions(db, user_id)
     db.execute("DELETE FROM known_device WHERE user_id = ?", (user_id,))
-    entry_log.act(db, by, "password_set", {"user": user_id}, now)
+    entry_log.act(db, by, Act.PASSWORD_SET, {"user": user_id}, now)
 
 
 def change_password(
@@ -184,14 +186,14 @@ def change_password(
         raise AccountError("The password was changed meanwhile; sign in with the new one.")
     end_sessions(db, user_id)
     open_session(db, before, password_hash, token, now)
-    entry_log.act(db, before.user.by, "password_changed", {"user": user_id}, now)
+    entry_log.act(db, before.user.by, Act.PASSWORD_CHANGED, {"user": user_id}, now)
 
 
 def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """Let a user sign in for a while from anywhere, however often strangers have guessed."""
     user(db, user_id)
     db.execute("UPDATE user SET unlocked_at = ? WHERE user_id = ?", (now, user_id))
-    entry_log.act(db, by, "user_unlocked", {"user": user_id}, now)
+    entry_log.act(db, by, Act.USER_UNLOCKED, {"user": user_id}, now)
 
 
 def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> None:
@@ -202,7 +204,7 @@ def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> N
         _keep_an_admin(db, before)
     db.execute("UPDATE user SET role = ? WHERE user_id = ?", (role, user_id))
     _tell_doors(db, user_id)
-    entry_log.act(db, by, "role_set", {"user": user_id, "role": role}, now)
+    entry_log.act(db, by, Act.ROLE_SET, {"user": user_id, "role": role}, now)
 
 
 def disable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
@@ -214,14 +216,14 @@ def disable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
     _tell_doors(db, user_id)
     db.execute("UPDATE user SET disabled_at = ?, pin_hash = NULL WHERE user_id = ?", (now, user_id))
     end_sessions(db, user_id)
-    entry_log.act(db, by, "user_disabled", {"user": user_id}, now)
+    entry_log.act(db, by, Act.USER_DISABLED, {"user": user_id}, now)
 
 
 def enable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """Let a disabled user in again."""
     user(db, user_id)
     db.execute("UPDATE user SET disabled_at = NULL WHERE user_id = ?", (user_id,))
-    entry_log.act(db, by, "user_enabled", {"user": user_id}, now)
+    entry_log.act(db, by, Act.USER_ENABLED, {"user": user_id}, now)
 
 
 def sign_in(
@@ -237,7 +239,7 @@ def sign_in(
 
     def step(db: Connection) -> None:
         open_session(db, found, fresh, token, now)
-        entry_log.act(db, found.user.by, "signed_in", {"user": found.user.user_id}, now)
+        entry_log.act(db, found.user.by, Act.SIGNED_IN, {"user": found.user.user_id}, now)
 
     database.write(step)
     return found.user, token
@@ -329,7 +331,7 @@ def leave(db: Connection, token: str, who: User | None, *, now: int) -> None:
     """End one session because its user says so; `who` is None where it had ended already."""
     sign_out(db, token)
     if who is not None:
-        entry_log.act(db, who.by, "signed_out", {"user": who.user_id}, now)
+        entry_log.act(db, who.by, Act.SIGNED_OUT, {"user": who.user_id}, now)
 
 
 def end_sessions(db: Connection, user_id: int) -> int:
@@ -345,7 +347,9 @@ def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebS
         (user_id, now - IDLE_MS, now - ABSOLUTE_MS),
     )
     here = _token_hash(token)
-    return [WebSession(row[0], row[1], row[2] == here) for row in rows]
+    return [
+        WebSession(row["created_at"], row["seen_at"], row["token_hash"] == here) for row in rows
+    ]
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
@@ -354,7 +358,7 @@ def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> i
         "DELETE FROM web_session WHERE user_id = ? AND token_hash <> ?",
         (user.user_id, _token_hash(token)),
     ).rowcount
-    entry_log.act(db, user.by, "sessions_ended", {"user": user.user_id, "count": ended}, now)
+    entry_log.act(db, user.by, Act.SESSIONS_ENDED, {"user": user.user_id, "count": ended}, now)
     return ended
 
 
@@ -362,7 +366,7 @@ def sign_everywhere_out(db: Connection, user_id: int, *, by: str, now: int) -> N
     """End all sessions of a user, by an admin's word. Raises AccountError."""
     user(db, user_id)
     ended = end_sessions(db, user_id)
-    entry_log.act(db, by, "sessions_ended", {"user": user_id, "count": ended}, now)
+    entry_log.act(db, by, Act.SESSIONS_ENDED, {"user": user_id, "count": ended}, now)
 
 
 def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
@@ -417,7 +421,7 @@ def _tell_doors(db: Connection, user_id: int) -> None:
     """Where the user has a PIN, kiosks must hear whether it still counts."""
     query = "SELECT 1 FROM user WHERE user_id = ? AND pin_hash IS NOT NULL"
     if db.execute(query, (user_id,)).fetchone():
-        hub.publish(db, wire.VenueChanged())
+        changes.publish(db, wire.VenueChanged())
 
 
 def _token_hash(token: str) -> bytes:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from server.storage import disk
+from server.storage.connection import Connection
 from server.storage.disk import DatabaseError as DatabaseError
 from server.storage.disk import DiskError as DiskError
 
@@ -32,6 +33,7 @@ C = TypeVar("C", bound=sqlite3.Connection)
 GROUP_MAX = 64
 BUSY_TIMEOUT_MS = 10_000
 CURSORS_NOTED = 100  # of a reader, before those that are gone are forgotten
+LARGE_CACHE_KB = 100_000
 IDLE_READERS_MAX = 32  # kept open for the next who reads; more than two cores serve at once
 _PRAGMAS = (
     ("journal_mode", "WAL", "wal"),
@@ -115,6 +117,50 @@ def _connect(path: Path, factory: type[C]) -> C:
         connection.close()
         raise disk.trouble(error, path) or error from None
     return connection
+
+
+@contextmanager
+def transaction(db: Connection) -> Iterator[None]:
+    """Commit what is written in the block, or undo all of it where the block raises.
+
+    Nobody else writes from its beginning on. It is for a connection of `connect`, outside of the
+    server's writer. Raises EngineError.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def one_state(db: Connection) -> Iterator[None]:
+    """Read one state of the database in the block, whatever is written meanwhile.
+
+    A connection that is in a transaction reads one state as it is.
+    """
+    if db.in_transaction:
+        yield
+        return
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
+@contextmanager
+def large_cache(db: Connection) -> Iterator[None]:
+    """Keep more of the database in memory for a block that writes all over its indexes."""
+    (usual,) = db.execute("PRAGMA cache_size").fetchone()
+    db.execute(f"PRAGMA cache_size = -{LARGE_CACHE_KB}")
+    try:
+        yield
+    finally:
+        db.execute(f"PRAGMA cache_size = {usual}")
 
 
 class Database:

@@ -9,7 +9,7 @@ import sqlite3
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from server.storage.schema_changes import (
+from server.storage.schema import (
     ACTS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
@@ -17,7 +17,9 @@ from server.storage.schema_changes import (
     EPOCHS,
     KIOSK_REPORTED,
     LEAVING,
+    LEDGER,
     LIKELY_COPIES,
+    PEOPLE,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -28,8 +30,8 @@ from server.storage.schema_changes import (
     STAYS,
     UNKNOWN_HOLDERS,
     UNNAMED_KEY,
+    VENUE,
 )
-from server.storage.schema_tables import LEDGER, PEOPLE, VENUE
 
 migrations = Migrations("hallkeeper")
 
@@ -156,6 +158,12 @@ def m020_counted_around(db: sqlite_utils.Database) -> None:
     _run(db, COUNTED_AROUND)
 
 
+@migrations()
+def m021_no_token_tries(db: sqlite_utils.Database) -> None:
+    # A code of 128 bits is not guessed, so nobody ever counted the tries.
+    db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -177,6 +185,7 @@ NAMES = (
     "m018_door_from",
     "m019_stay_halls",
     "m020_counted_around",
+    "m021_no_token_tries",
 )
 
 

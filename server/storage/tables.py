@@ -1,6 +1,7 @@
-"""sqlite-utils over a connection that already is in a transaction of ours.
+"""Rows written by the names of their columns, and settings by their key.
 
-Its writes nest in an open transaction as savepoints, so what fails takes everything back with it.
+sqlite-utils does it over a connection that already is in a transaction of ours. Its writes nest in
+that one as savepoints, so what fails takes everything back with it.
 """
 
 import sqlite3
@@ -14,3 +15,17 @@ def tables(db: Connection) -> sqlite_utils.Database:
     """`db` through sqlite-utils, without plugins that others may have installed."""
     assert isinstance(db, sqlite3.Connection)
     return sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
+
+
+def columns_of(db: Connection, table: str) -> list[str]:
+    """Return the names of a table's columns, in their order."""
+    return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+
+
+def keep_setting(db: Connection, key: str, value: str) -> None:
+    """Set a row of the table `setting`, whether it is there or not."""
+    db.execute(
+        "INSERT INTO setting (key, value) VALUES (?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, value),
+    )

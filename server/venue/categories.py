@@ -1,7 +1,6 @@
 """How a category is stored. The ones that every event begins with are badges/categories.py."""
 
-from badges.categories import DEFAULT_CATEGORIES as DEFAULT_CATEGORIES
-from badges.categories import CategoryPlan as CategoryPlan
+from badges.categories import CategoryPlan
 from server.storage.connection import Connection
 from server.storage.localized import names_text
 

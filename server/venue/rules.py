@@ -2,7 +2,7 @@
 stand.
 
 Triggers move `rules_version` with every change of what is read here, whoever makes it
-(server/storage/schema_changes.py); each version is a new random value. So what was read under a
+(server/storage/schema.py); each version is a new random value. So what was read under a
 version is what stands under it, in whichever transaction, also after one was rolled back.
 """
 

@@ -1,26 +1,22 @@
-"""The venue as the database has it: categories, halls, sessions, doors; for pages and for kiosks.
+"""The venue as the database has it: categories, zones, halls, doors and sessions.
 
-A venue comes from a file (`venue_file`, `venue_import`); a few things change on the day, here.
+It comes from a file (server/setup). A few things change on the day, here.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from badges.categories import CategoryPlan
 from badges.wire import wire
 from server.entry_log import entry_log
-from server.feed import hub
-from server.occupancy.pools import UnknownHallError
-from server.setup.venue_file import read_venue
-from server.setup.venue_import import ImportedVenue, import_venue
-from server.setup.venue_plan import Venue, VenueError
+from server.entry_log.act_names import Act
+from server.feed import changes
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
-from server.venue.categories import CategoryPlan
 
-__all__ = [
-    "ImportedVenue", "Venue", "VenueError", "import_venue", "read_venue",
-]  # fmt: skip
+
+class UnknownHallError(ValueError):
+    """There is no such hall in the event."""
 
 
 class UnknownDoorError(ValueError):
@@ -87,7 +83,16 @@ class DoorRow:
 def categories(db: Connection) -> list[CategoryPlan]:
     """All categories, by number."""
     rows = db.execute("SELECT category, code, names, letter, colour FROM category ORDER BY 1")
-    return [CategoryPlan(row[0], row[1], names_of(row[2]), row[3], row[4]) for row in rows]
+    return [
+        CategoryPlan(
+            code=row["category"],
+            key=row["code"],
+            names=names_of(row["names"]),
+            letter=row["letter"],
+            colour=row["colour"],
+        )
+        for row in rows
+    ]
 
 
 def zones(db: Connection) -> dict[str, int]:
@@ -130,10 +135,11 @@ def sessions(
     db: Connection, hall_id: int | None = None, after: int | None = None
 ) -> list[SessionRow]:
     """Sessions, soonest first; of one hall, or those that still admit after an instant."""
+    asked = {"hall_id = ?": hall_id, "closes_at > ?": after}
+    used = {condition: value for condition, value in asked.items() if value is not None}
     rows = db.execute(
-        "SELECT * FROM session WHERE (?1 IS NULL OR hall_id = ?1)"
-        " AND (?2 IS NULL OR closes_at > ?2) ORDER BY starts_at, code",
-        (hall_id, after),
+        f"SELECT * FROM session WHERE {' AND '.join(used) or 'TRUE'} ORDER BY starts_at, code",
+        tuple(used.values()),
     ).fetchall()
     admitted = _session_categories(db)
     return [_session(row, admitted) for row in rows]
@@ -142,8 +148,8 @@ def sessions(
 def programme_for(db: Connection, serial: int) -> list[SessionRow]:
     """The sessions that the attendee may enter, by category or invitation; soonest first."""
     rows = db.execute(
-        "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?1"
-        " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = ?1"
+        "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?"
+        " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = a.serial"
         " WHERE g.invited = 1 OR (g.invited IS NULL AND EXISTS (SELECT 1 FROM session_category c"
         "  WHERE c.session_id = s.session_id AND c.category = a.category))"
         " ORDER BY s.starts_at, s.code",
@@ -153,63 +159,6 @@ def programme_for(db: Connection, serial: int) -> list[SessionRow]:
     return [_session(row, admitted) for row in rows]
 
 
-def category_facts(db: Connection) -> list[wire.CategoryFacts]:
-    """Categories as kiosks show them."""
-    return [
-        wire.CategoryFacts(one.code, one.key, one.names, one.letter, one.colour)
-        for one in categories(db)
-    ]
-
-
-def hall_facts(db: Connection, hall_id: int) -> wire.HallFacts:
-    """A hall as its doors know it. Raises UnknownHallError."""
-    row = hall(db, hall_id)
-    facts: dict[str, Any] = {
-        "hall": row.hall_id,
-        "names": row.names,
-        "closed": row.closed_at is not None,
-        "categories": list(row.categories),
-        "zones": row.zones,
-        "sessions_only": row.sessions_only,
-        "anti_passback": row.anti_passback,
-        "exits": row.exits,
-        "facts_age_max_ms": row.facts_age_max_ms,
-        "capacity": row.capacity,
-    }
-    return wire.HallFacts(**facts)
-
-
-def door_facts(db: Connection, door_id: int) -> wire.DoorFacts:
-    """Raises UnknownDoorError."""
-    row = door(db, door_id)
-    facts: dict[str, Any] = {"door": row.door_id, "names": row.names, "mode": row.mode}
-    return wire.DoorFacts(**facts)
-
-
-def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
-    """The hall's sessions that are not over, soonest first, with their guests' serials."""
-    rows = sorted(sessions(db, hall_id, now), key=lambda row: (row.opens_at, row.session_id))
-    guests: dict[tuple[int, int], list[int]] = {}
-    for session_id, serial, invited in db.execute(
-        "SELECT g.session_id, g.serial, g.invited FROM session_guest g JOIN session s"
-        " USING (session_id) WHERE s.hall_id = ? AND s.closes_at > ? ORDER BY g.serial",
-        (hall_id, now),
-    ):
-        guests.setdefault((session_id, invited), []).append(serial)
-    return [
-        wire.SessionFacts(
-            session=row.session_id,
-            titles=row.titles,
-            opens_at=row.opens_at,
-            closes_at=row.closes_at,
-            categories=list(row.categories),
-            invited=guests.get((row.session_id, 1), []),
-            refused=guests.get((row.session_id, 0), []),
-        )
-        for row in rows
-    ]
-
-
 def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> None:
     """Take a session off the programme. Raises UnknownSessionError."""
     row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
@@ -217,8 +166,8 @@ def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> Non
         raise UnknownSessionError(f"session {session_id}")
     for table in ("session_guest", "session_category", "session"):
         db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
-    hub.publish(db, wire.VenueChanged(), hall_id=row[0])
-    entry_log.act(db, by, "session_removed", {"session": session_id}, now)
+    changes.publish(db, wire.VenueChanged(), hall_id=row[0])
+    entry_log.act(db, by, Act.SESSION_REMOVED, {"session": session_id}, now)
 
 
 def _hall(db: Connection, row: Row) -> HallRow:
@@ -233,7 +182,8 @@ def _hall(db: Connection, row: Row) -> HallRow:
 
 
 _DOORS = (
-    "SELECT door.*, IFNULL(said, 0) AS said, from_id FROM door LEFT JOIN door_from USING (door_id)"
+    "SELECT door.*, COALESCE(said, 0) AS said, from_id"
+    " FROM door LEFT JOIN door_from USING (door_id)"
 )
 
 

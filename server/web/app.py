@@ -1,48 +1,42 @@
-"""The record: roster, venue, ledger, entry log, and the pages and feeds over them."""
+"""Wires the rooms to the app that answers requests: the one place where all of them meet."""
 
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    from flask import Flask
+from flask import Flask
 
-    from server.event.clock import ServerClock
-    from server.event.directory import Event
-    from server.storage.database import Database
-
-BACKUPS = "hallkeeper_backups"  # the app's extension, where it has a second disk
+from badges.admission.facts import Calendar
+from server.entry_log.entry_log import Log
+from server.event.calendar import Clock, day_starts
+from server.event.clock import ServerClock
+from server.event.directory import Event
+from server.feed.hub import Hub
+from server.kiosks.vouching import Voucher, begin_run
+from server.people import search
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.web import admin, api, auth, display, phone, security
+from server.web.services import Services, keep_services, services_of
 
 
 def create_app(
-    event: "Event",
-    database: "Database",
+    event: Event,
+    database: Database,
     *,
     now: Callable[[], int] | None = None,
-    clock: "ServerClock | None" = None,
-) -> "Flask":
+    clock: ServerClock | None = None,
+) -> Flask:
     """The event's app: kiosks' API, attendees' phone page, staff's pages. Deny by default.
 
     Close it with `close_app`, before the database.
     """
-    from flask import Flask
-
-    from badges.admission.facts import Calendar
-    from server.entry_log.entry_log import Log
-    from server.event.clock import ServerClock
-    from server.event.directory import day_starts
-    from server.feed.hub import Hub
-    from server.kiosks.vouching import Voucher, begin_run
-    from server.web import admin, auth, display, phone, security
-    from server.web.api import scans, supervisor
-    from server.web.services import Services
-
     app = Flask(__name__)
     wall = now or _wall_clock
-    run = database.write(lambda db: begin_run(db, wall(), os.urandom))
+    run = database.write(lambda db: _begin(db, wall()))
     voucher = Voucher(event.root_key, event.event_id, run)
-    app.extensions["hallkeeper"] = Services(
+    here = Services(
         event=event,
         database=database,
         hub=Hub(database, voucher.change),
@@ -51,23 +45,32 @@ def create_app(
         calendar=Calendar(day_starts(event.settings)),
         now=wall,
         clock=clock or ServerClock(database),
+        venue_clock=Clock(ZoneInfo(event.settings.time_zone)),
     )
+    keep_services(app, here)
     security.protect(app, event)
     auth.guard(app)
-    display.register(app, event)
-    for blueprint in (supervisor.blueprint, phone.blueprint, admin.blueprint):
+    display.register(app, event, here.venue_clock)
+    for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
-    security.csrf.exempt(scans.blueprint)
+    security.csrf.exempt(api.blueprint)
     # Before the body is sent: whoever holds a feed, or reads slowly, holds no reader.
     app.teardown_appcontext(lambda _: database.give_back())
     return app
 
 
-def close_app(app: "Flask") -> None:
+def close_app(app: Flask) -> None:
     """End every held feed and stop the app's threads."""
-    if BACKUPS in app.extensions:
-        app.extensions[BACKUPS].close()
-    app.extensions["hallkeeper"].hub.close()
+    here = services_of(app)
+    if here.backups is not None:
+        here.backups.close()
+    here.hub.close()
+
+
+def _begin(db: Connection, now: int) -> str:
+    """Make ready what the pages look through, and name this run of the server."""
+    search.fold(db)
+    return begin_run(db, now, os.urandom)
 
 
 def _wall_clock() -> int:

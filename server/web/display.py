@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from flask import Flask
 
 from badges.credential.badge_number import badge_number
+from server.event.calendar import Clock, ago, span
 from server.event.directory import Event
 from server.ledger.entries import Entry
-from server.occupancy.pools import HallFigures
+from server.occupancy.figures import HallFigures
 from server.storage.localized import names_of, text_in
 from server.web import auth, security
 
 Names = Mapping[str, str]
 LATE_MS = 60_000
 SKEW_MS = 2_000
-LAST_MS = 253_370_764_800_000  # 9999-01-01, the last year that a calendar here knows
 
 DECISIONS = {"admitted": "Admitted", "denied": "Denied"}
 ACTS = {"scan": "Scan", "override": "Override", "annul": "Annulment"}
@@ -63,40 +61,6 @@ ROLES = {
 }
 
 
-@dataclass(frozen=True)
-class Clock:
-    """Instants (Unix ms) as the venue's clocks show them."""
-
-    zone: ZoneInfo
-
-    def local(self, at: int) -> datetime:
-        """Whatever a kiosk with a wrong clock, or in wrong hands, says."""
-        return datetime.fromtimestamp(min(max(at, 0), LAST_MS) / 1000, self.zone)
-
-    def time(self, at: int) -> str:
-        return self.local(at).strftime("%H:%M:%S")
-
-    def minute(self, at: int) -> str:
-        return self.local(at).strftime("%H:%M")
-
-    def day(self, at: int) -> str:
-        return self.local(at).strftime("%a %d %b")
-
-    def moment(self, at: int) -> str:
-        return self.local(at).strftime("%a %d %b %H:%M:%S")
-
-    def machine(self, at: int) -> str:
-        """ISO 8601 with the zone's offset, to the millisecond."""
-        return self.local(at).isoformat(timespec="milliseconds")
-
-    def parse(self, text: str) -> int:
-        """The instant of a local date and time as forms send it. Raises ValueError."""
-        local = datetime.fromisoformat(text)
-        if local.tzinfo is not None or not 1970 < local.year < 2200:
-            raise ValueError("not a local time of an event")
-        return int(local.replace(tzinfo=self.zone).astimezone(UTC).timestamp() * 1000)
-
-
 def both_names(names: str | Names) -> dict[str, str]:
     """Names by language, from the database's JSON or as they are."""
     found = names_of(names) if isinstance(names, str) else names
@@ -119,22 +83,6 @@ def other_name(names: str | Names) -> tuple[str, str] | None:
 
 def reason_words(reason: str | None) -> str:
     return "" if reason is None else REASONS.get(reason, reason.replace("_", " ").capitalize())
-
-
-def ago(then: int | None, now: int) -> str:
-    """How long since, coarsely: what staff need at a glance."""
-    if then is None:
-        return "never"
-    return span(max(0, now - then)) + " ago"
-
-
-def span(length_ms: int) -> str:
-    """A duration in the largest unit that fits."""
-    seconds = abs(length_ms) // 1000
-    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= unit_s:
-            return f"{seconds // unit_s} {unit}"
-    return f"{seconds} s"
 
 
 @dataclass(frozen=True)
@@ -188,10 +136,8 @@ def ink_on(colour: str) -> str:
     return "#ffffff" if 1.05 / (luminance + 0.05) >= 4.5 else "#111111"
 
 
-def register(app: Flask, event: Event) -> None:
-    """Make this module's functions known to templates."""
-    clock = Clock(ZoneInfo(event.settings.time_zone))
-    app.extensions["hallkeeper_clock"] = clock
+def register(app: Flask, event: Event, clock: Clock) -> None:
+    """Make this module's functions known to templates, which show instants by `clock`."""
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
     env.filters.update(

@@ -5,16 +5,15 @@ One page that needs nothing else once it is open.
 
 from itertools import groupby
 
-from flask import Blueprint, Response, abort, current_app, render_template
+from flask import Blueprint, Response, abort, render_template
 from markupsafe import Markup
 
 from badges.printing.qr import symbol_svg
-from server.people import issuing
-from server.setup import roster_import
+from server.people import attendees, issuing
+from server.people.phone_token import PhoneTokenError, open_phone_token
 from server.storage.connection import Connection
 from server.venue import store
 from server.web import auth
-from server.web.display import Clock
 from server.web.services import services
 
 blueprint = Blueprint("phone", __name__)
@@ -29,8 +28,8 @@ def badge(token: str) -> Response:
     here = services()
     db = here.database.reader
     current = _open(db, token)
-    person = roster_import.attendee(db, current.serial)
-    clock: Clock = current_app.extensions["hallkeeper_clock"]
+    person = attendees.attendee(db, current.serial)
+    clock = here.venue_clock
     programme = store.programme_for(db, current.serial)
     days = groupby(programme, key=lambda row: clock.day(row.starts_at))
     page = render_template(
@@ -50,10 +49,10 @@ def _open(db: Connection, token: str) -> issuing.Badge:
     """The badge that the link is for; 404 for any other text, 410 once it has been replaced."""
     event = services().event
     try:
-        serial, issue = issuing.open_phone_token(event, token)
+        serial, issue = open_phone_token(event, token)
         current = issuing.current_badge(db, serial)
-        person = roster_import.attendee(db, serial)
-    except (issuing.PhoneTokenError, issuing.NoBadgeError, roster_import.UnknownAttendeeError):
+        person = attendees.attendee(db, serial)
+    except (PhoneTokenError, issuing.NoBadgeError, attendees.UnknownAttendeeError):
         abort(404)
     if current.issue != issue or person.revoked_at is not None:
         abort(410)

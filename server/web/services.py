@@ -3,16 +3,25 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from flask import current_app, request
+from flask import Flask, current_app, request
 
 from badges.admission.facts import Calendar
+from server.backup.copy import Backups
 from server.entry_log.entry_log import Log
+from server.event.calendar import Clock
 from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.feed.hub import Hub
+from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
+from server.people import lookup
+from server.staff.guesses import Guesses
 from server.storage.database import Database
+from server.web.budget import Budget
 from server.web.lanes import Lanes
+from server.web.rendered import Rendered
+
+EXTENSION = "hallkeeper"  # the one key under which an app keeps what is its own
 
 
 @dataclass(frozen=True)
@@ -25,13 +34,31 @@ class Services:
     calendar: Calendar
     now: Callable[[], int]  # Unix ms
     clock: ServerClock
+    venue_clock: Clock
+    backups: Backups | None = None  # where the event has a second disk
     lanes: Lanes = field(default_factory=Lanes)
+    guesses: Guesses = field(default_factory=Guesses)  # at passwords
+    overview: Rendered = field(default_factory=Rendered)
+    lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
+    moves: Budget = field(
+        default_factory=lambda: Budget(relocation.MOVES_MAX, relocation.WINDOW_MS)
+    )
 
 
 def services() -> Services:
     """The running app's services."""
-    found: Services = current_app.extensions["hallkeeper"]
+    return services_of(current_app)
+
+
+def services_of(app: Flask) -> Services:
+    """An app's services."""
+    found: Services = app.extensions[EXTENSION]
     return found
+
+
+def keep_services(app: Flask, kept: Services) -> None:
+    """Give an app its services, or others in their place."""
+    app.extensions[EXTENSION] = kept
 
 
 def address() -> str:
@@ -45,5 +72,5 @@ def renewed(incarnation: int) -> Services:
     event = replace(here.event, incarnation=incarnation)
     here.log.rename(event.log_name)
     found = replace(here, event=event)
-    current_app.extensions["hallkeeper"] = found
+    keep_services(current_app, found)
     return found

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from server.backup.copy import Backups
-from server.event.directory import EventError, load_event
+from server.event.directory import load_event
+from server.event.settings import EventError
 from server.storage.database import Database
-from server.web.app import BACKUPS, close_app, create_app
+from server.web.app import close_app, create_app
+from server.web.services import keep_services, services_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,9 +35,10 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
         app = create_app(event, database)
         try:
             if event.backup_path is not None:
-                started = Backups(event, database, app.extensions["hallkeeper"].now)
-                app.extensions[BACKUPS] = started
-                started.start()
+                here = services_of(app)
+                backups = Backups(event, database, here.now)
+                keep_services(app, replace(here, backups=backups))
+                backups.start()
         except BaseException:
             close_app(app)
             raise

@@ -16,7 +16,8 @@ from flask.testing import FlaskClient
 
 from server.entry_log import act_list, entry_log
 from server.entry_log.act_words import WORDS
-from server.event.directory import EventSettings, init_event
+from server.event.settings import EventSettings
+from server.setup.new_event import init_event
 from server.staff import users
 from server.storage.database import Database
 from server.web import auth
@@ -44,7 +45,7 @@ QUERIES = (
 
 def leaves(count: int) -> Iterator[tuple[int, str, int, bytes, bytes]]:
     draw = random.Random(1)
-    kinds = sorted(set(WORDS) - {"restored"})
+    kinds = sorted(set(WORDS) - {"server_restored"})
     for number in range(count):
         at = START + number * 40
         if number % 10:

@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from badges.credential.keys import PrivateKey
-from badges.transparency.merkle import open_checkpoint
+from badges.transparency.checkpoint import open_checkpoint
 from server.entry_log.entry_log import Log
-from server.feed import hub
+from server.feed import changes
 from tests.bench.load.ledger_site import LedgerSite
 
 SIZES = (1_000, 100_000, 1_000_000)
@@ -28,7 +28,7 @@ def fill(site: LedgerSite, size: int) -> None:
         site.scan(min(FILL, size - site.door.acked))
         for batch in site.batches(FILL):
             site.send(batch)
-        site.database.write(hub.trim)  # as the feed does by itself
+        site.database.write(changes.trim)  # as the feed does by itself
 
 
 def checkpoints(site: LedgerSite) -> dict[str, float]:

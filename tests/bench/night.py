@@ -13,8 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from server.cli.supervise import THREAD_IDLE_VARIABLE
-from server.event.directory import EventSettings, init_event
+from server.event.settings import EventSettings
 from server.people.attendees import add_attendee
+from server.setup.new_event import init_event
 from server.storage.database import Database
 from tests.server.cli.test_serve import children, running, signed_in
 from tests.server.storage.test_threads_ending import IDLE_S, files_of, night, threads_of

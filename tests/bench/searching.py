@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from badges.categories import DEFAULT_CATEGORIES
 from server.people import search
 from server.people.attendees import find_attendees
 from server.people.lookup import look_up
 from server.storage import migrations
 from server.storage.database import connect
-from server.venue.categories import DEFAULT_CATEGORIES, put_category
+from server.venue.categories import put_category
 
 PEOPLE = 100_000
 REPEATS = 7

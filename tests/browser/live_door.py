@@ -13,10 +13,11 @@ from badges.credential.credential import Credential, CredentialFlag, issue_crede
 from badges.credential.keys import BadgeKey, KeyRing, sign_ring
 from badges.wire import wire
 from badges.wire.supervisor import DoorChoice, DoorChoices, Found, LookUp, Moved, PersonFacts
-from kiosk.camera.camera import Camera, CameraError
+from kiosk.camera.camera import Camera
 from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
+from kiosk.pictures import CameraError
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page
@@ -131,7 +132,7 @@ class Door:
         directory = enrolled(path / "door", port=self.event.port, pin=self.event.spki_sha256)
         self.kiosk = Kiosk(directory, KioskSettings())
         self.eye = Eye(self.camera, self.kiosk)
-        self.kiosk.camera_status = lambda: self.camera.status
+        self.kiosk.attach(self.eye)
         app = create_screen(
             self.kiosk.board,
             self.eye.preview,
@@ -173,7 +174,7 @@ class Door:
         return self.kiosk.board.state.shown
 
     def turn(self, direction: Direction) -> None:
-        assert self.kiosk.turned(direction)
+        assert self.kiosk.direction.choose(direction)
 
     def lose_server(self) -> None:
         """Until `find_server`: every request fails."""

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from badges.admission import Direction
-from kiosk.camera.camera import Camera, parse_source
+from kiosk.camera.camera import Camera
+from kiosk.camera.sources import parse_source
 from kiosk.config.settings import KioskSettings
 from kiosk.door import admit
 from kiosk.eye import Eye
@@ -35,9 +37,9 @@ def test_places_here_and_in_the_hall_are_in_view(door: Door, page: Page) -> None
 def test_a_hall_around_is_named_where_its_places_are_the_fewest(
     door: Door, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    status, around = door.kiosk._status, {"zh": "展览", "en": "Exhibition"}
+    status, around = door.kiosk._door_status, {"zh": "展览", "en": "Exhibition"}
     fewest = {"free_places": 3, "free_names": around, "hall_left": 12, "left_names": around}
-    monkeypatch.setattr(door.kiosk, "_status", lambda: {**status(), **fewest})
+    monkeypatch.setattr(door.kiosk, "_door_status", lambda c: replace(status(c), **fewest))
     page.wait("its name", lambda: page.text("free-words") == "本入口展览名额")
     page.wait("its places", lambda: page.text("left-words") == "展览名额")
     assert (page.text("free-number"), page.text("left-number")) == ("3", "12")
@@ -158,8 +160,8 @@ def test_film_as_the_camera(browser: object, tmp_path: Path) -> None:
     with Kiosk(directory, KioskSettings()) as kiosk:
         event.grant(3)
         assert kiosk.wait_for_facts(10)
-        kiosk.camera_status = lambda: camera.status
         eye = Eye(camera, kiosk)
+        kiosk.attach(eye)
         app = create_screen(kiosk.board, eye.preview, languages=["en", "zh"])
         with serve_screen(app, port=0) as server:
             page = Page(browser, server.url, server.link).open()

@@ -37,7 +37,7 @@ def unlock(page: Page) -> None:
 
 def chance(door: Door) -> object:
     """The denial that can be overridden."""
-    return (door.kiosk.board.state.status.can_override or {}).get("seq")
+    return getattr(door.kiosk.board.state.status.can_override, "seq", None)
 
 
 def deny(door: Door, page: Page) -> None:

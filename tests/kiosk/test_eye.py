@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from badges.admission.facts import Denied
-from kiosk.camera.camera import Camera, CameraStatus, Frame, parse_source
+from kiosk.camera.camera import Camera, CameraStatus, Frame
+from kiosk.camera.sources import parse_source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import DARK, NOTICE_S, TWO_BADGES, UNREADABLE, UNREADABLE_S, Eye, Notice, Notices
 from kiosk.run import Kiosk
@@ -49,7 +50,6 @@ class FakeDoor:
     def __init__(self) -> None:
         self.board = Board()
         self.presented: list[str] = []
-        self.forget: Callable[[], None] = lambda: None
 
     def present(self, text: str, captured_at: float | None = None) -> None:
         self.presented.append(text)
@@ -208,8 +208,8 @@ def kiosk_at(directory: Path, url: str) -> Iterator[Kiosk]:
         kiosk.replica.load(snapshot())
         kiosk.journal.obey(orders((50, 0, 1)))
         with Camera(parse_source(url)) as camera:
-            kiosk.camera_status = lambda: camera.status
             eye = Eye(camera, kiosk)
+            kiosk.attach(eye)
             thread = threading.Thread(target=eye.watch, args=(stop,))
             thread.start()
             try:

@@ -10,7 +10,8 @@ import pytest
 
 from badges.admission import Direction
 from badges.admission.facts import Denied
-from badges.places.pool import Order, PoolKey
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from badges.wire import wire
 from kiosk.camera.camera import CameraStatus, Frame
 from kiosk.config.settings import KioskSettings
@@ -20,7 +21,7 @@ from kiosk.journal.journal import JournalError
 from kiosk.reader.reader import Reader
 from kiosk.relay.relay import RelayError
 from kiosk.run import Kiosk, Told
-from kiosk.sync.errors import TransportError
+from kiosk.sync.transport import TransportError
 from kiosk.texts.messages import Code, Message, in_language
 from tests.kiosk.support.door_fixture import (
     DOOR,
@@ -96,13 +97,14 @@ def test_a_hand_scanner_types(kiosk: Kiosk, told: list[Told]) -> None:
     assert told[0].frame_to_answer_ms is None
 
 
-def test_staff_turn_the_door(kiosk: Kiosk) -> None:
+def test_staff_turn_the_door(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+    eye = watch(kiosk, hall(), held_up(symbol(badge(1)), 4))
     forgotten = []
-    kiosk.forget = lambda: forgotten.append(True)
-    status(kiosk)
+    monkeypatch.setattr(eye, "forget", lambda: forgotten.append(True))
     kiosk.present(badge(1))
     assert kiosk.board.turn(Direction.EXIT)
     assert forgotten
+    assert kiosk.board.state.status.direction is Direction.EXIT, "and the screen says so at once"
     answer = kiosk.present(badge(1))
     assert answer is not None
     assert answer.direction is Direction.EXIT
@@ -240,7 +242,7 @@ class Pictures:
 def watch(kiosk: Kiosk, *pictures: np.ndarray) -> Eye:
     camera = Pictures(*pictures)
     eye = Eye(camera, kiosk)
-    kiosk.camera_status, kiosk.read_rate = lambda: camera.status, eye.read_rate
+    kiosk.attach(eye)
     eye.watch(threading.Event(), until_end=True)
     return eye
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from badges.admission import Direction
-from badges.places.pool import Order, PoolKey
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from badges.wire.supervisor import DoorChoices, Found, LookUp, Moved
 from badges.wire.wire import DoorFacts, decode
 from kiosk.config.settings import KioskSettings
@@ -63,15 +64,15 @@ def status(kiosk: Kiosk):
 
 
 def test_an_override_opens_the_door_and_an_annulment_does_not(kiosk: Kiosk) -> None:
-    assert [s["name"] for s in status(kiosk).supervisors] == ["Mei Lin", "Omar"]
+    assert [s.name for s in status(kiosk).supervisors] == ["Mei Lin", "Omar"]
     kiosk.supervision.unlock(MEI, PIN)
     denied = kiosk.present(badge(1, category=PRESS))
     assert kiosk._relay.fired == 0
-    assert status(kiosk).can_override["seq"] == denied.seq
+    assert status(kiosk).can_override.seq == denied.seq
     entry = kiosk.supervision.override(denied.seq, "vip", "")
     assert kiosk._relay.fired == 1
     assert kiosk.board.state.answers[0] == entry
-    assert (status(kiosk).can_override, status(kiosk).can_annul["seq"]) == (None, entry.seq)
+    assert (status(kiosk).can_override, status(kiosk).can_annul.seq) == (None, entry.seq)
     annulled = kiosk.supervision.annul(entry.seq, "nobody_passed", "")
     assert kiosk._relay.fired == 1
     assert kiosk.board.state.answers[0] == annulled
@@ -111,7 +112,7 @@ def test_the_direction_and_the_shift(kiosk: Kiosk) -> None:
     kiosk.supervision.turn(Direction.ENTRY)
     kiosk.supervision.end_shift()
     shown = kiosk.board.state.status
-    assert (shown.resting, shown.supervisor, shown.shift["exits"]) == (True, None, 1)
+    assert (shown.resting, shown.supervisor, shown.shift.exits) == (True, None, 1)
     assert reason(kiosk.present(badge(2))) == "door_resting"
 
 

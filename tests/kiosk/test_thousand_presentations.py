@@ -7,9 +7,11 @@ import cv2
 import numpy as np
 
 from badges.record import decode_record
-from kiosk.camera.camera import Camera, Source, Wish
-from kiosk.camera.sources import Kind, Picture
+from kiosk.camera.camera import Camera
+from kiosk.camera.controls import Wish
+from kiosk.camera.sources import Kind, Source
 from kiosk.eye import Eye
+from kiosk.pictures import Picture
 from kiosk.run import Told
 from tests.bench.eyes.kiosks import open_kiosk
 from tests.kiosk.support.door_fixture import badge

@@ -10,13 +10,17 @@ from pathlib import Path
 import argon2
 import pytest
 
+from badges.categories import DEFAULT_CATEGORIES
 from badges.roster.reader import Roster, read_roster
-from server.event.directory import Event, EventSettings, init_event, load_event
+from server.event.directory import Event, load_event
+from server.event.settings import EventSettings
+from server.setup.new_event import init_event
 from server.setup.roster_import import import_roster
+from server.setup.venue_file import read_venue
+from server.setup.venue_import import import_venue
+from server.setup.venue_plan import Venue
 from server.staff import users
 from server.storage.database import Database
-from server.venue.categories import DEFAULT_CATEGORIES
-from server.venue.store import Venue, import_venue, read_venue
 from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.server.support.console import Console
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from badges.places.pool import Account, KioskKey, NoPlaceError, Order
+from badges.places.account import Account, NoPlaceError, Order
+from badges.places.pool import KioskKey
 from tests.simulator.messages import (
     MOVED_ON,
     OPENED,

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from badges.admission.facts import StayId
-from badges.places.pool import KioskKey, Order
+from badges.places.account import Order
+from badges.places.pool import KioskKey
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ granted. `theme` is the mix of faults in which a mutant is looked for; it is par
 from dataclasses import dataclass, replace
 
 from badges.admission.facts import StayId
-from badges.places.pool import Account, Held, KioskKey, Order, Pool, may_credit, may_trust
+from badges.places.account import Account, Order, may_credit, may_trust
+from badges.places.pool import Held, KioskKey, Pool
 from tests.simulator.rules import Rules
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
-from badges.places.pool import KioskKey, NoPlaceError, PoolKey, enter_all
+from badges.places.account import NoPlaceError, enter_all
+from badges.places.pool import KioskKey, PoolKey
 from tests.simulator.checkers import Truth, ViolationError, check_door, unseen
 from tests.simulator.door_side import Door
 from tests.simulator.faults import Mix, draw

@@ -7,7 +7,8 @@ the code around them must do; each is load-bearing, and a mutant turns it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from badges.places.pool import Account, Pool, may_credit, may_trust
+from badges.places.account import Account, may_credit, may_trust
+from badges.places.pool import Pool
 
 
 @dataclass(frozen=True)

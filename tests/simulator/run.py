@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
-from badges.places.pool import PlacesError
+from badges.places.account import PlacesError
 from tests.simulator.checkers import ViolationError
 from tests.simulator.mutants import BY_NAME
 from tests.simulator.nested import NESTED, NestedWorld

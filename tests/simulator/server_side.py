@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from badges.places.pool import KioskKey, Order, Pool
+from badges.places.account import Order
+from badges.places.pool import KioskKey, Pool
 from tests.simulator.messages import (
     COPIED,
     ENDED,
@@ -382,7 +383,7 @@ class Server:
         self.open[badge] = tuple(s for s in self.open.get(badge, NOBODY) if s != stay)
 
     def _infer(self, stay: Stay, badge: int, entry: Elsewhere) -> None:
-        """The holder was seen elsewhere (Step._move_on)."""
+        """The holder was seen elsewhere (BatchRecorder._move_on)."""
         rules = self.rules
         if self._keeps_place(stay, badge, entry):
             self.stays[stay] = COUNTED

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from server.occupancy import pools
+from server.occupancy import figures
 
 if TYPE_CHECKING:
     from tests.swarm.day import Day
@@ -48,7 +48,7 @@ def _trusted(day: "Day", hall: int) -> int:
 
 def _check_figures(day: "Day") -> None:
     """What the server publishes as the most that can be inside is no less than who is."""
-    for row in pools.hall_figures(day.site.database.reader):
+    for row in figures.hall_figures(day.site.database.reader):
         people = day.truth.count(row.hall_id)
         most = row.worst_case + row.overrides + row.unconfirmed_moves
         if people > most:

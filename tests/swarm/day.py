@@ -417,7 +417,7 @@ class Day:
     def _annul(self) -> None:
         """The last one did not pass: whoever came in by that record is outside again."""
         door = self._some_door()
-        entry = door.overruling.last_entry()
+        entry = door.override_handler.last_entry()
         if entry is None:
             return
         by_it = [one for one in self.truth.people if one.entry == (*door.key, entry.seq)]

@@ -14,7 +14,7 @@ from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
 from kiosk.journal.journal import Journal, JournalError
 from kiosk.replica.replica import Replica
-from kiosk.supervisor.override import Overruling, Word
+from kiosk.supervisor.override import OverrideHandler, Word
 from kiosk.supervisor.texts import SupervisorError
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
@@ -90,7 +90,7 @@ class Door:
             is_offline=lambda: not self.link.state.online,
             clock=self.clock.wall, monotonic=self.clock.monotonic,
         )  # fmt: skip
-        self.overruling = Overruling(
+        self.override_handler = OverrideHandler(
             self.journal, self.replica,
             ask_for_place=lambda hall: self._ask(hall, override=True), skew=self._skew,
         )  # fmt: skip
@@ -136,9 +136,9 @@ class Door:
         A kiosk that hears that it stands at another door is carried there.
         """
         self._talk()
-        venue = self.replica.venue
-        if venue is not None:
-            self.plan = self.plans.get(venue.door.door, self.plan)
+        context = self.replica.context
+        if context is not None:
+            self.plan = self.plans.get(context.door.door, self.plan)
 
     def _talk(self) -> None:
         try:
@@ -174,17 +174,17 @@ class Door:
     def override(self, denied: Answer) -> Answer | None:
         """A supervisor admits in spite of the denial; None where nobody may."""
         try:
-            return self._shown(self.overruling.override(denied, WORD, at=self.clock.wall()))
+            return self._shown(self.override_handler.override(denied, WORD, at=self.clock.wall()))
         except (SupervisorError, NotReadyError, JournalError):
             return None
 
     def annul(self) -> int | None:
         """A supervisor says that the last one did not pass; whose serial that was."""
-        entry = self.overruling.last_entry()
+        entry = self.override_handler.last_entry()
         if entry is None:
             return None
         try:
-            answer = self.overruling.annul(entry.seq, WORD, holder=None, at=self.clock.wall())
+            answer = self.override_handler.annul(entry.seq, WORD, holder=None, at=self.clock.wall())
         except (SupervisorError, NotReadyError, JournalError):
             return None
         self._shown(answer)

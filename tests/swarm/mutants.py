@@ -17,7 +17,7 @@ from kiosk.door import repeats
 from kiosk.journal import journal, transaction
 from server.backup import restore, set_back
 from server.ledger import batch
-from server.ledger.batch import Step as ServerStep
+from server.ledger.batch import BatchRecorder
 from server.occupancy import stays
 
 Change = tuple[object, str, object]  # of what, which name, and what stands there instead
@@ -41,7 +41,7 @@ def mutated(name: str | None) -> Iterator[None]:
 
 
 def _move_frees(
-    step: ServerStep, stay: stays.Stay, cause: dict[str, object] | None, to: stays.Stay
+    step: BatchRecorder, stay: stays.Stay, cause: dict[str, object] | None, to: stays.Stay
 ) -> None:
     """Whoever enters elsewhere has left, whatever the hall says."""
     step._inferred_leaf(stay, "move", cause, to.opened_at)
@@ -80,7 +80,7 @@ def _restored_at_once(pool: Pool, incarnation: int) -> Pool:
 MUTANTS = (
     Mutant(
         "movefrees", "an entry elsewhere frees the place in every hall", "copies",
-        lambda: [(ServerStep, "_move_on", _move_frees)],
+        lambda: [(BatchRecorder, "_move_on", _move_frees)],
     ),
     Mutant(
         "oneepoch", "times of before and after the server's clock was set are compared", "clocks",

@@ -5,7 +5,7 @@ from a backup, or put back by hand.
 import gc
 import random
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -19,15 +19,19 @@ from server.backup.copy import BackupError, Backups, make_backup
 from server.backup.critical_state import ACTS_FILE, ActsError
 from server.backup.restore import restore
 from server.event.clock import ServerClock
-from server.event.directory import Event, EventSettings, init_event, load_event
+from server.event.directory import Event, load_event
+from server.event.settings import EventSettings
 from server.kiosks import registry
 from server.people import issuing
+from server.setup.new_event import init_event
 from server.setup.roster_import import import_roster
+from server.setup.venue_file import read_venue
+from server.setup.venue_import import import_venue
 from server.staff import users
 from server.storage.database import Database
-from server.venue.store import import_venue, read_venue
-from server.web.api import scans
-from server.web.app import BACKUPS, close_app, create_app
+from server.web.api import replica
+from server.web.app import close_app, create_app
+from server.web.services import keep_services, services_of
 from tests.server.conftest import roster_of
 from tests.swarm.clocks import Clock, Time
 
@@ -163,7 +167,7 @@ class Site:
 
     def start(self) -> None:
         """Raises ActsError or BackupError where the second disk betrays an old database."""
-        scans.KEEP_ALIVE_S = 0.0
+        replica.KEEP_ALIVE_S = 0.0
         self.event = load_event(self.directory)
         self.database = Database(self.event.database_path)
         clock = ServerClock(
@@ -172,7 +176,7 @@ class Site:
         self.app = create_app(self.event, self.database, now=self.clock.wall, clock=clock)
         try:
             backups = Backups(self.event, self.database, self.clock.wall)
-            self.app.extensions[BACKUPS] = backups
+            keep_services(self.app, replace(services_of(self.app), backups=backups))
             backups._keeper.keep()  # as its thread does at the start
         except BaseException:
             close_app(self.app)

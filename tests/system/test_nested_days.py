@@ -114,7 +114,7 @@ class Day:
             self.where[person] = inner
         elif isinstance(answer.decision, Denied) and answer.decision.reason is Reason.HALL_FULL:
             with suppress(SupervisorError):
-                self.at[door].overruling.override(answer, WORD, at=self.site.now)
+                self.at[door].override_handler.override(answer, WORD, at=self.site.now)
                 self.where[person] = inner
                 self.overruled = True
 
@@ -128,7 +128,7 @@ class Day:
             answer = kiosk.enter(self.badge(self.random.choice(here)))
             if answer.admitted:
                 with suppress(SupervisorError):
-                    kiosk.overruling.annul(answer.seq, WORD, holder=None, at=self.site.now)
+                    kiosk.override_handler.annul(answer.seq, WORD, holder=None, at=self.site.now)
                     kiosk.exchange()
 
     def resize(self) -> None:

@@ -93,7 +93,7 @@ def overrule(site: Nested, door: NestedDoor, person: int) -> bool:
     assert reason(denied) == "hall_full"
     for _ in range(2):
         with suppress(SupervisorError):
-            door.overruling.override(denied, WORD, at=site.now)
+            door.override_handler.override(denied, WORD, at=site.now)
             site.quiet()
             return True
         site.quiet()
@@ -261,7 +261,7 @@ def test_an_annulment_takes_back_the_places_of_both(site: Nested, sent: bool) ->
     street.up = sent
     entry = street.enter(0)
     assert entry.admitted
-    street.overruling.annul(entry.seq, WORD, holder=None, at=site.now)
+    street.override_handler.annul(entry.seq, WORD, holder=None, at=site.now)
     if not sent:
         assert (street.free("ROOM"), street.free("EXPO")) == free
     street.up = True
@@ -286,8 +286,8 @@ def test_a_kiosk_that_moves_gets_the_new_door_s_halls(site: Nested) -> None:
     key = (street.name, street.generation)
     site.database.write(lambda db: relocation.move(db, key, door, by="test", now=site.now))
     site.quiet()
-    assert street.replica.venue is not None
-    assert street.replica.venue.halls == (site.hall("ROOM"),)
+    assert street.replica.context is not None
+    assert street.replica.context.halls == (site.hall("ROOM"),)
     assert street.free("EXPO") == 0
     assert admit(site, expo, range(6)) == [0, 1, 2, 3, 4, 5]
     assert admit(site, street, range(3)) == [0, 1, 2]

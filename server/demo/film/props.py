@@ -40,7 +40,6 @@ class Prop:
     picture: Picture  # BGRA
     corners_mm: Corners  # of the picture; the held thing's centre is the origin
     code_mm: tuple[float, float]
-    code_half_mm: float
 
 
 def card_front(card: Card, event_name: str) -> Front:
@@ -116,7 +115,7 @@ def held(front: Front, hand: int, *, quarter_turns: int = 0, thumb: bool = False
     bottom = top + canvas.shape[0] / PX_PER_MM
     corners = np.array([(left, top), (-left, top), (-left, bottom), (left, bottom)], np.float32)
     code_mm = (front.code[0] - width / 2) / PX_PER_MM, (front.code[1] - height / 2) / PX_PER_MM
-    return Prop(canvas, corners, code_mm, front.code_half / PX_PER_MM)
+    return Prop(canvas, corners, code_mm)
 
 
 def _grip(front: Front) -> int:

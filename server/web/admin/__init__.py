@@ -5,7 +5,6 @@ from werkzeug.wrappers import Response
 
 from server.web import auth
 from server.web.admin import (
-    absences,
     account,
     acts,
     entries,
@@ -21,10 +20,10 @@ from server.web.admin import (
 
 blueprint = Blueprint("admin", __name__)
 for part in (
-    overview, live, people, entries, kiosks, halls, absences, venue, users, sign_in, account,
-    acts,
+    overview, live, people, entries, kiosks, halls, venue, users, sign_in, account, acts,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
+blueprint.register_blueprint(entries.absences)
 
 PAGES = (
     ("admin.overview.show", "Overview"),
@@ -32,7 +31,7 @@ PAGES = (
     ("admin.entries.show", "Entries"),
     ("admin.acts.show", "Acts"),
     ("admin.kiosks.show", "Kiosks"),
-    ("admin.absences.show", "Absences"),
+    ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
     ("admin.users.show", "Users"),
 )

@@ -11,7 +11,7 @@ from server.staff import passwords, users
 from server.staff.guesses import BusyError, Key, WaitError
 from server.staff.signing_in import HERE
 from server.web import auth
-from server.web.admin.sign_in import caller, guesses, own_page
+from server.web.admin.sign_in import caller, own_page
 from server.web.services import services
 
 blueprint = Blueprint("account", __name__, url_prefix="/admin/account")
@@ -107,19 +107,19 @@ def _present() -> users.Stored:
     assert who is not None
     keys = [Key(f"own of {who.user_id}", HERE, own=True)]
     try:
-        guesses().charge(keys, here.now())
+        here.guesses.charge(keys, here.now())
     except WaitError:
         abort(429)
     found = users.stored(here.database, who.name)
     try:
-        with guesses().known.turn(caller()):
+        with here.guesses.known.turn(caller()):
             right = users.fits(found, request.form.get("present", ""))
     except BusyError:
-        guesses().refund(keys, right=False)
+        here.guesses.refund(keys, right=False)
         abort(503)
     if not right or found is None or found.user.user_id != who.user_id:
         raise WrongPasswordError
-    guesses().refund(keys, right=True)
+    here.guesses.refund(keys, right=True)
     return found
 
 

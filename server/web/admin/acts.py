@@ -1,16 +1,15 @@
 """Acts: who did what, when and what about, by the entry log. For admins and auditors."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from server.entry_log import act_list, act_words, entry_log
+from server.entry_log.act_names import Act
 from server.staff import users
 from server.web import auth
-from server.web.admin.forms import Asked, whole
-from server.web.display import Clock
+from server.web.admin.forms import Asked, Field, read_filter, whole
 from server.web.services import services
 
 blueprint = Blueprint("acts", __name__, url_prefix="/admin")
@@ -52,12 +51,13 @@ def export() -> Response:
     asked = _asked(request.args)
     if asked.problems:
         abort(400)
+    clock = services().venue_clock
     here, by = services(), auth.actor()
-    here.database.write(lambda db: entry_log.act(db, by, "acts_exported", {}, here.now()))
+    here.database.write(lambda db: entry_log.act(db, by, Act.ACTS_EXPORTED, {}, here.now()))
 
     def lines() -> Iterator[str]:
         with here.database.reading() as db:
-            yield from act_list.csv_lines(db, asked.wanted, here.event.settings.time_zone)
+            yield from act_list.csv_lines(db, asked.wanted, clock.machine)
 
     return Response(
         lines(),
@@ -67,27 +67,14 @@ def export() -> Response:
 
 
 def _asked(given: MultiDict[str, str]) -> Asked[act_list.Filter]:
-    """The filter that the fields mean; a field that means nothing is a problem, not ignored."""
-    clock: Clock = current_app.extensions["hallkeeper_clock"]
-    readers: dict[str, tuple[str, Any, str]] = {
-        "who": ("by", _who, _CHOOSE),
-        "what": ("act", _what, _CHOOSE),
-        "from": ("since", clock.parse, _MOMENT),
-        "to": ("until", clock.parse, _MOMENT),
+    clock = services().venue_clock
+    fields = {
+        "who": Field("by", _who, _CHOOSE),
+        "what": Field("act", Act, _CHOOSE),
+        "from": Field("since", clock.parse, _MOMENT),
+        "to": Field("until", clock.parse, _MOMENT),
     }
-    fields, found, problems = {}, {}, {}
-    for name, (key, reader, problem) in readers.items():
-        text = given.get(name, "").strip()[:60]
-        if not text:
-            continue
-        fields[name] = text
-        try:
-            found[key] = reader(text)
-        except ValueError:
-            problems[name] = problem
-    if not problems and "since" in found and "until" in found and found["until"] <= found["since"]:
-        problems["to"] = "This is not after the beginning."
-    return Asked(fields, act_list.Filter(**found), problems)
+    return read_filter(given, fields, act_list.Filter)
 
 
 def _who(text: str) -> str:
@@ -97,12 +84,6 @@ def _who(text: str) -> str:
     if kind != "user":
         raise ValueError("not on the list")
     return f"user:{whole(number)}"
-
-
-def _what(text: str) -> str:
-    if text not in act_words.WORDS:
-        raise ValueError("not on the list")
-    return text
 
 
 def _edge(text: str) -> act_list.Edge:

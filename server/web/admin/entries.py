@@ -1,27 +1,33 @@
-"""The entries page and its CSV: who was where, when, by which door's word."""
+"""Entries and their CSV: who was where, when, by which door's word. Also outages: what happened at
+doors while they were without the server.
+"""
 
 from collections.abc import Iterator
-from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from badges.credential.badge_number import parse_badge_number
 from server.entry_log import entry_log
-from server.ledger import entries, entries_csv
+from server.entry_log.act_names import Act
+from server.ledger import entries, entries_csv, outages
 from server.venue import store
 from server.web import auth
-from server.web.admin.forms import Asked, whole
-from server.web.display import BY_SUPERVISORS, DECISIONS, REASONS, Clock
+from server.web.admin.forms import Asked, Field, one_of, read_filter, whole
+from server.web.display import BY_SUPERVISORS, DECISIONS, REASONS
 from server.web.services import services
 
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")
+absences = Blueprint("absences", __name__, url_prefix="/admin/absences")
+
+_MOMENT = "A date and time, such as 2026-05-04 13:45."
+_CHOOSE = "Choose one of the list."
 
 
 @blueprint.get("/entries")
 @auth.allow("auditor")
 def show() -> tuple[str, int]:
-    asked = read_filter(request.args, current_app.extensions["hallkeeper_clock"])
+    asked = _asked(request.args)
     db = services().database.reader
     page = entries.Page([], None, None)
     if not asked.problems:
@@ -45,12 +51,12 @@ def show() -> tuple[str, int]:
 @blueprint.get("/entries.csv")
 @auth.allow("auditor")
 def export() -> Response:
-    asked = read_filter(request.args, current_app.extensions["hallkeeper_clock"])
+    asked = _asked(request.args)
     if asked.problems:
         abort(400)
     here, by = services(), auth.actor()
     subject = {"hall": asked.wanted.hall_id, "door": asked.wanted.door_id}
-    here.database.write(lambda db: entry_log.act(db, by, "entries_exported", subject, here.now()))
+    here.database.write(lambda db: entry_log.act(db, by, Act.ENTRIES_EXPORTED, subject, here.now()))
 
     def lines() -> Iterator[str]:
         with here.database.reading() as db:
@@ -63,37 +69,27 @@ def export() -> Response:
     )
 
 
-def read_filter(given: MultiDict[str, str], clock: Clock) -> Asked[entries.Filter]:
-    """The filter that the fields mean; a field that means nothing is a problem, not ignored."""
-    readers: dict[str, tuple[str, Any, str]] = {
-        "hall": ("hall_id", whole, "Choose a hall of the list."),
-        "door": ("door_id", whole, "Choose a door of the list."),
-        "badge": ("serial", parse_badge_number, "A badge number has five characters, as on cards."),
-        "decision": ("decision", _one_of(DECISIONS), "Choose one of the list."),
-        "reason": ("reason", _one_of(entries.REASONS), "Choose one of the list."),
-        "act": ("act", _one_of(BY_SUPERVISORS), "Choose one of the list."),
-        "from": ("since", clock.parse, "A date and time, such as 2026-05-04 13:45."),
-        "to": ("until", clock.parse, "A date and time, such as 2026-05-04 13:45."),
+@absences.get("/", endpoint="show")
+@auth.allow("supervisor", "auditor")
+def show_absences() -> str:
+    here = services()
+    return render_template(
+        "absences.html", outages=outages.newest(here.database.reader), now=here.now()
+    )
+
+
+def _asked(given: MultiDict[str, str]) -> Asked[entries.Filter]:
+    clock = services().venue_clock
+    fields = {
+        "hall": Field("hall_id", whole, "Choose a hall of the list."),
+        "door": Field("door_id", whole, "Choose a door of the list."),
+        "badge": Field(
+            "serial", parse_badge_number, "A badge number has five characters, as on cards."
+        ),
+        "decision": Field("decision", one_of(DECISIONS), _CHOOSE),
+        "reason": Field("reason", one_of(entries.REASONS), _CHOOSE),
+        "act": Field("act", one_of(BY_SUPERVISORS), _CHOOSE),
+        "from": Field("since", clock.parse, _MOMENT),
+        "to": Field("until", clock.parse, _MOMENT),
     }
-    fields, found, problems = {}, {}, {}
-    for name, (key, reader, problem) in readers.items():
-        text = given.get(name, "").strip()[:60]
-        if not text:
-            continue
-        fields[name] = text
-        try:
-            found[key] = reader(text)
-        except ValueError:
-            problems[name] = problem
-    if not problems and "since" in found and "until" in found and found["until"] <= found["since"]:
-        problems["to"] = "This is not after the beginning."
-    return Asked(fields, entries.Filter(**found), problems)
-
-
-def _one_of(known: Any) -> Any:
-    def read(text: str) -> str:
-        if text not in known:
-            raise ValueError("not on the list")
-        return text
-
-    return read
+    return read_filter(given, fields, entries.Filter)

@@ -1,13 +1,21 @@
-"""What a field of a form or an address means."""
+"""What a field of a form or an address means, and what becomes of a form that was sent."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from flask import url_for
+from flask import flash, redirect, url_for
+from werkzeug.wrappers import Response
+
+from server.storage.connection import Connection
+from server.web import auth
+from server.web.services import services
 
 Filter = TypeVar("Filter")
+Result = TypeVar("Result")
 
 DIGITS_MAX = 15  # SQLite's integers have 64 bits
+FIELD_CHARS_MAX = 60
 
 
 def whole(text: str) -> int:
@@ -15,6 +23,34 @@ def whole(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
         raise ValueError(f"not a whole number of at most {DIGITS_MAX} digits")
     return int(text)
+
+
+def perform(
+    step: Callable[[Connection, str, int], Result],
+    said: str | Callable[[Result], str],
+    *,
+    back: str,
+    refused: tuple[type[Exception], ...],
+    words: Callable[[Any], str] = lambda error: f"Nothing was changed: {error}",
+) -> Response:
+    """Do what a form asks for, say how it went, and go `back` to the page of that address.
+
+    `step` gets the database, who acts, and the time (Unix ms). Then `said` is shown, or made from
+    what the step returned. An exception of `refused` is shown in `words`.
+    """
+    here, by = services(), auth.actor()
+    try:
+        done = here.database.write(lambda db: step(db, by, here.now()))
+    except refused as error:
+        return turn_back(words(error), back)
+    flash(said if isinstance(said, str) else said(done), "good")
+    return redirect(back, 303)
+
+
+def turn_back(why: str, back: str) -> Response:
+    """Do nothing, say why, and go back to the page of that address."""
+    flash(why, "bad")
+    return redirect(back, 303)
 
 
 @dataclass(frozen=True)
@@ -29,3 +65,47 @@ class Asked(Generic[Filter]):
         """Make a link with the same filter."""
         values: dict[str, Any] = {**self.fields, **more}
         return url_for(endpoint, **values)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a filter: what it sets, how its text is read, and what to say where it can't be.
+
+    `read` raises ValueError.
+    """
+
+    sets: str
+    read: Callable[[str], object]
+    problem: str
+
+
+def read_filter(
+    given: Mapping[str, str], fields: Mapping[str, Field], filter_of: Callable[..., Filter]
+) -> Asked[Filter]:
+    """The filter that the fields mean; a field that means nothing is a problem, not ignored."""
+    sent: dict[str, str] = {}
+    found: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for name, known in fields.items():
+        text = given.get(name, "").strip()[:FIELD_CHARS_MAX]
+        if not text:
+            continue
+        sent[name] = text
+        try:
+            found[known.sets] = known.read(text)
+        except ValueError:
+            problems[name] = known.problem
+    if not problems and "since" in found and "until" in found and found["until"] <= found["since"]:
+        problems["to"] = "This is not after the beginning."
+    return Asked(sent, filter_of(**found), problems)
+
+
+def one_of(known: Any) -> Callable[[str], str]:
+    """Make a reader of a choice among `known`."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise ValueError("not on the list")
+        return text
+
+    return read

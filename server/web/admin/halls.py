@@ -5,28 +5,25 @@ from collections.abc import Callable
 from flask import (
     Blueprint,
     abort,
-    current_app,
-    flash,
-    redirect,
     render_template,
     request,
     url_for,
 )
 from werkzeug.wrappers import Response
 
-from badges.places.pool import PlacesError, PoolKey
+from badges.places.account import PlacesError
+from badges.places.pool import PoolKey
 from server.ledger import entries
-from server.occupancy import hall_control, pools
-from server.occupancy.pools import UnknownHallError
-from server.setup.venue_plan import VenueError
+from server.occupancy import figures, hall_control, pools
 from server.staff import users
 from server.staff.guesses import BusyError
 from server.storage.connection import Connection
 from server.venue import nesting, store
+from server.venue.store import UnknownHallError
 from server.web import auth
+from server.web.admin import forms
 from server.web.admin.forms import whole
-from server.web.admin.sign_in import caller, guesses
-from server.web.display import Clock
+from server.web.admin.sign_in import caller
 from server.web.security import limiter
 from server.web.services import services
 
@@ -39,11 +36,11 @@ def show(hall_id: int) -> str:
     here = services()
     db, now = here.database.reader, here.now()
     hall = _hall(db, hall_id)
-    doors = hall_control.accounts(db, hall_id)
+    doors = hall_control.holdings(db, hall_id)
     return render_template(
         "hall.html",
         hall=hall,
-        figures=next(one for one in pools.hall_figures(db) if one.hall_id == hall_id),
+        figures=next(one for one in figures.hall_figures(db) if one.hall_id == hall_id),
         doors=doors,
         unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
         awaited=sorted({kiosk for kiosk, _ in pools.load(db, PoolKey(hall_id)).awaited}),
@@ -58,10 +55,9 @@ def show(hall_id: int) -> str:
 @auth.allow("supervisor")
 def close(hall_id: int) -> Response:
     """At once, and without a question: to open it again is as quick."""
-    here, by = services(), auth.actor()
-    return _do(
+    return _perform(
         hall_id,
-        lambda db: hall_control.set_closed(db, hall_id, True, by=by, now=here.now()),
+        lambda db, by, now: hall_control.set_closed(db, hall_id, True, by=by, now=now),
         "The hall is closed: nobody more gets in. Below are the doors that have not confirmed yet.",
     )
 
@@ -69,10 +65,9 @@ def close(hall_id: int) -> Response:
 @blueprint.post("/<int:hall_id>/open")
 @auth.allow("supervisor")
 def reopen(hall_id: int) -> Response:
-    here, by = services(), auth.actor()
-    return _do(
+    return _perform(
         hall_id,
-        lambda db: hall_control.set_closed(db, hall_id, False, by=by, now=here.now()),
+        lambda db, by, now: hall_control.set_closed(db, hall_id, False, by=by, now=now),
         "The hall is open again, as its programme says.",
     )
 
@@ -80,14 +75,12 @@ def reopen(hall_id: int) -> Response:
 @blueprint.post("/<int:hall_id>/capacity")
 @auth.allow()
 def capacity(hall_id: int) -> Response:
-    here, by = services(), auth.actor()
     wished = request.form.get("capacity", type=whole)
     if wished is None:
-        flash("Nothing was changed: the capacity is a whole number.", "bad")
-        return _back(hall_id)
-    return _do(
+        return _turn_back(hall_id, "the capacity is a whole number.")
+    return _perform(
         hall_id,
-        lambda db: hall_control.set_capacity(db, hall_id, wished, by=by, now=here.now()),
+        lambda db, by, now: hall_control.set_capacity(db, hall_id, wished, by=by, now=now),
         f"The capacity is {wished:,}. What doors hold above it is called back.",
     )
 
@@ -97,13 +90,11 @@ def capacity(hall_id: int) -> Response:
 def clear(hall_id: int) -> Response:
     """Somebody has looked: there is nobody in the hall."""
     if request.form.get("confirm") != "yes":
-        flash("Nothing was changed: tick the box to confirm that the hall is empty.", "bad")
-        return _back(hall_id)
-    here, by = services(), auth.actor()
+        return _turn_back(hall_id, "tick the box to confirm that the hall is empty.")
     before = request.form.get("before", type=whole)
-    return _do(
+    return _perform(
         hall_id,
-        lambda db: hall_control.clear(db, hall_id, by=by, now=here.now(), before=before),
+        lambda db, by, now: hall_control.clear(db, hall_id, by=by, now=now, before=before),
         "The hall counts as empty. Who came in since the page was opened stays counted, and whom "
         "doors without a network have let in.",
     )
@@ -117,63 +108,62 @@ def attest(hall_id: int) -> Response:
     supervisor with their own password.
     """
     if request.form.get("stopped") != "yes":
-        flash("Nothing was changed: tick the box, the kiosk must let nobody in any more.", "bad")
-        return _back(hall_id)
+        return _turn_back(hall_id, "tick the box, the kiosk must let nobody in any more.")
     here, by = services(), auth.actor()
     form = request.form
     inside, generation = form.get("inside", type=whole), form.get("generation", type=whole)
     if inside is None or generation is None:
-        flash("Nothing was changed: say how many people may be inside, as a number.", "bad")
-        return _back(hall_id)
+        return _turn_back(hall_id, "say how many people may be inside, as a number.")
     kiosk = (form.get("kiosk", "")[:64], generation)
     try:
-        with guesses().known.turn(caller()):
+        with here.guesses.known.turn(caller()):
             second = users.verify(
                 here.database, form.get("name", "")[:200], form.get("password", "")
             )
     except BusyError:
         abort(503)
     except users.SignInError:
-        flash("Nothing was changed: the second person's name or password is wrong.", "bad")
-        return _back(hall_id)
+        return _turn_back(hall_id, "the second person's name or password is wrong.")
     if second.must_change:
-        flash("Nothing was changed: the second person has not chosen a password yet.", "bad")
-        return _back(hall_id)
+        return _turn_back(hall_id, "the second person has not chosen a password yet.")
     if second.by == by or second.role not in ("supervisor", "admin"):
-        flash("Nothing was changed: the second person is another supervisor or admin.", "bad")
-        return _back(hall_id)
-    return _do(
+        return _turn_back(hall_id, "the second person is another supervisor or admin.")
+    return _perform(
         hall_id,
-        lambda db: hall_control.attest(
-            db, hall_id, kiosk, inside, by=by, with_=second.by, now=here.now()
+        lambda db, by, now: hall_control.attest(
+            db, hall_id, kiosk, inside, by=by, with_=second.by, now=now
         ),
         f"{kiosk[0]}: at most {inside} counted as inside; its other places are free again.",
     )
 
 
-def _do(hall_id: int, step: Callable[[Connection], object], said: str) -> Response:
-    try:
-        services().database.write(step)
-    except UnknownHallError:
-        abort(404)
-    except (VenueError, PlacesError) as error:
-        flash(f"Nothing was changed: {error}", "bad")
-    except hall_control.NotTwoError as error:
-        clock: Clock = current_app.extensions["hallkeeper_clock"]
-        flash(
-            "Nothing was changed: one of the two accounts was made, let in again, or given its "
-            "role or password by the other, or both by the same admin, within a day. They count as "
-            f"two people from {clock.moment(error.until)}. Ask somebody else, or make an account "
-            "on the server: hallkeeper user add.",
-            "bad",
-        )
-    else:
-        flash(said, "good")
-    return _back(hall_id)
+def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said: str) -> Response:
+    def on_hall(db: Connection, by: str, now: int) -> None:
+        _hall(db, hall_id)
+        step(db, by, now)
+
+    refused = (hall_control.CapacityError, PlacesError, hall_control.NotTwoError)
+    return forms.perform(on_hall, said, back=_back(hall_id), refused=refused, words=_words)
 
 
-def _back(hall_id: int) -> Response:
-    return redirect(url_for("admin.halls.show", hall_id=hall_id), 303)
+def _words(error: Exception) -> str:
+    """Why nothing was changed."""
+    if not isinstance(error, hall_control.NotTwoError):
+        return f"Nothing was changed: {error}"
+    return (
+        "Nothing was changed: one of the two accounts was made, let in again, or given its "
+        "role or password by the other, or both by the same admin, within a day. They count as "
+        f"two people from {services().venue_clock.moment(error.until)}. Ask somebody else, or make "
+        "an account on the server: hallkeeper user add."
+    )
+
+
+def _turn_back(hall_id: int, why: str) -> Response:
+    return forms.turn_back(f"Nothing was changed: {why}", _back(hall_id))
+
+
+def _back(hall_id: int) -> str:
+    return url_for("admin.halls.show", hall_id=hall_id)
 
 
 def _inner(db: Connection, hall_id: int) -> list[store.HallRow]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from badges.wire import wire
+from server.event.calendar import span
 from server.kiosks.registry import KioskRow
 from server.occupancy.grants import LIVE_MS
-from server.web.display import span
 
 SKEW_MS = 2_000
 FACTS_AGE_MS = 60_000

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from badges.printing.qr import symbol_svg
@@ -12,7 +12,7 @@ from server.kiosks import registry
 from server.storage.connection import Connection
 from server.venue import store
 from server.web import auth
-from server.web.admin import kiosk_health
+from server.web.admin import forms, kiosk_health
 from server.web.admin.forms import whole
 from server.web.services import services
 
@@ -63,27 +63,26 @@ def words(kiosk: str) -> str:
 @blueprint.post("/<kiosk>/confirm")
 @auth.allow()
 def confirm(kiosk: str) -> Response:
-    here, by = services(), auth.actor()
+    here = services()
     if request.form.get("same") != "yes":
-        flash("Nothing was changed: compare the six words, then tick the box.", "bad")
-        return _back()
+        why = "Nothing was changed: compare the six words, then tick the box."
+        return forms.turn_back(why, _back())
     seen = (request.form.get("generation", type=whole), request.form.get("words", ""))
 
-    def step(db: Connection) -> None:
+    def step(db: Connection, by: str, now: int) -> None:
         row = _row(db, kiosk)
         if (row.generation, row.words) != seen:
             abort(409)  # another device has shown a newer code since this page was made
-        registry.confirm(db, here.event, kiosk, by=by, now=here.now())
+        registry.confirm(db, here.event, kiosk, by=by, now=now)
 
-    return _do(step, f"{kiosk} is at work.")
+    return _perform(step, f"{kiosk} is at work.")
 
 
 @blueprint.post("/<kiosk>/retire")
 @auth.allow()
 def retire(kiosk: str) -> Response:
-    here, by = services(), auth.actor()
     return _ending(
-        lambda db: registry.retire(db, kiosk, by=by, now=here.now()),
+        lambda db, by, now: registry.retire(db, kiosk, by=by, now=now),
         f"{kiosk} is retired: it admits nobody from when it hears of it.",
     )
 
@@ -92,33 +91,26 @@ def retire(kiosk: str) -> Response:
 @auth.allow()
 def fence(kiosk: str) -> Response:
     """A kiosk that is lost or stolen."""
-    here, by = services(), auth.actor()
     generation = request.form.get("generation", 0, type=whole)
     return _ending(
-        lambda db: registry.fence(db, kiosk, generation, by=by, now=here.now()),
+        lambda db, by, now: registry.fence(db, kiosk, generation, by=by, now=now),
         f"{kiosk} is fenced: nothing more is given to it, and its places stay counted as used.",
     )
 
 
-def _ending(step: Callable[[Connection], None], said: str) -> Response:
+def _ending(step: Callable[[Connection, str, int], None], said: str) -> Response:
     if request.form.get("confirm") != "yes":
-        flash("Nothing was changed: tick the box to confirm.", "bad")
-        return _back()
-    return _do(step, said)
+        return forms.turn_back("Nothing was changed: tick the box to confirm.", _back())
+    return _perform(step, said)
 
 
-def _do(step: Callable[[Connection], None], said: str) -> Response:
-    try:
-        services().database.write(step)
-    except (registry.KioskError, critical_state.ActsError) as error:
-        flash(str(error), "bad")
-    else:
-        flash(said, "good")
-    return _back()
+def _perform(step: Callable[[Connection, str, int], None], said: str) -> Response:
+    refused = (registry.KioskError, critical_state.ActsError)
+    return forms.perform(step, said, back=_back(), refused=refused, words=str)
 
 
-def _back() -> Response:
-    return redirect(url_for("admin.kiosks.show"), 303)
+def _back() -> str:
+    return url_for("admin.kiosks.show")
 
 
 def _row(db: Connection, kiosk: str) -> registry.KioskRow:

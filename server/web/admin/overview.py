@@ -5,18 +5,17 @@
 
 from pathlib import Path
 
-from flask import Blueprint, current_app, render_template, url_for
+from flask import Blueprint, render_template, url_for
 from markupsafe import Markup
 
 from server.backup import copy, set_back
 from server.event import clock
 from server.kiosks import registry
 from server.ledger import entries
-from server.occupancy import pools
+from server.occupancy import figures
 from server.storage import disk
 from server.web import auth
 from server.web.admin import kiosk_health
-from server.web.app import BACKUPS
 from server.web.services import services
 
 blueprint = Blueprint("overview", __name__, url_prefix="/admin")
@@ -31,7 +30,7 @@ ROLES = ("steward", "supervisor", "auditor")
 @auth.allow(*ROLES)
 def show() -> str:
     db = services().database.reader
-    halls = pools.hall_figures(db)
+    halls = figures.hall_figures(db)
     shown = {part: Markup(html) for part, html in parts().items()}
     return render_template(
         "overview.html",
@@ -47,7 +46,7 @@ def parts() -> dict[str, str]:
     """Every part of the page that changes, by its id, as HTML for the user who asks."""
     here = services()
     db = here.database.reader
-    shown = {f"hall-{hall.hall_id}": html for hall, html in _halls(pools.hall_figures(db))}
+    shown = {f"hall-{hall.hall_id}": html for hall, html in _halls(figures.hall_figures(db))}
     shown["latest"] = render_template("parts/latest.html", entries=entries.latest(db, LATEST_ROWS))
     shown["discrepancies"] = render_template(
         "parts/discrepancies.html",
@@ -68,14 +67,14 @@ def _disk_warning(path: Path) -> str:
 
 def _second_disk() -> copy.Status | None:
     """How it stands with backups; None: there is no second disk."""
-    backups = current_app.extensions.get(BACKUPS)
+    backups = services().backups
     return None if backups is None else backups.status
 
 
-def nested(halls: list[pools.HallFigures]) -> list[pools.HallFigures]:
+def nested(halls: list[figures.HallFigures]) -> list[figures.HallFigures]:
     """Each hall before the halls within it."""
     known = {hall.hall_id for hall in halls}
-    ordered: list[pools.HallFigures] = []
+    ordered: list[figures.HallFigures] = []
 
     def add(parent: int | None) -> None:
         for hall in halls:
@@ -88,7 +87,7 @@ def nested(halls: list[pools.HallFigures]) -> list[pools.HallFigures]:
     return ordered
 
 
-def _halls(halls: list[pools.HallFigures]) -> list[tuple[pools.HallFigures, str]]:
+def _halls(halls: list[figures.HallFigures]) -> list[tuple[figures.HallFigures, str]]:
     names = {hall.hall_id: hall.names for hall in halls}
     linked = auth.may_open("admin.entries.show")
     opened = auth.may_open("admin.halls.show")

@@ -3,22 +3,24 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.printing import card as cards
 from badges.printing.qr import symbol_svg
 from badges.roster.reader import country_name
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.ledger import entries
 from server.occupancy import copies, stays
-from server.people import issuing
-from server.setup import roster_import
+from server.people import attendees, issuing
+from server.people.phone_token import phone_token
 from server.storage.connection import Connection
 from server.venue import store
-from server.venue.categories import CategoryPlan
 from server.web import auth
+from server.web.admin import forms
 from server.web.admin.forms import whole
 from server.web.display import main_name
 from server.web.services import services
@@ -62,9 +64,9 @@ def search() -> str:
     text = request.args.get("q", "").strip()[:200]
     page = min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX)
     db = services().database.reader
-    found, total = roster_import.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    found, total = attendees.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
     if text:
-        _note("people_searched", {"answers": total})
+        _note(Act.PEOPLE_SEARCHED, {"answers": total})
     return render_template(
         "people.html", found=found, text=text, turn=Turn(page, total), categories=_categories()
     )
@@ -108,9 +110,8 @@ def card(number: str) -> AnyResponse:
     try:
         pdf = cards.render_pdf([one], event_name=main_name(here.event.settings.name))
     except cards.CardError as error:
-        flash(f"The card can't be drawn: {error}", "bad")
-        return _back(number)
-    _note("badges_printed", {"serial": attendee.serial})
+        return forms.turn_back(f"The card can't be drawn: {error}", _back(number))
+    _note(Act.BADGES_PRINTED, {"serial": attendee.serial})
     name = f'inline; filename="badge-{badge_number(attendee.serial)}.pdf"'
     return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": name})
 
@@ -122,24 +123,20 @@ def reissue(number: str) -> AnyResponse:
     reason = _confirmed(REISSUE_REASONS)
     if reason is None:
         return _unconfirmed(number)
-    here, by = services(), auth.actor()
+    event = services().event
     seen = request.form.get("issue", type=whole)
 
-    def step(db: Connection) -> int:
-        if roster_import.attendee(db, serial).issue != seen:
-            raise OvertakenError
-        return issuing.reissue(db, here.event, serial, reason=reason, now=here.now(), by=by).issue
+    def step(db: Connection, by: str, now: int) -> int:
+        if attendees.attendee(db, serial).issue != seen:
+            abort(409)  # somebody else has replaced the badge since this page was made
+        return issuing.reissue(db, event, serial, reason=reason, now=now, by=by).issue
 
-    try:
-        issue = here.database.write(step)
-    except OvertakenError:
-        abort(409)
-    except issuing.IssuingError as error:
-        flash(str(error), "bad")
-    else:
+    def said(issue: int) -> str:
         earlier = f"; every earlier badge of {number} is void" if issue > 1 else ""
-        flash(f"Issue {issue} is valid now{earlier}.", "good")
-    return _back(number)
+        return f"Issue {issue} is valid now{earlier}."
+
+    refused = (issuing.IssuingError,)
+    return forms.perform(step, said, back=_back(number), refused=refused, words=str)
 
 
 @blueprint.post("/<number>/no-copy")
@@ -148,16 +145,14 @@ def no_copy(number: str) -> AnyResponse:
     """Staff have the holder and the only badge before them."""
     serial = _attendee(number).serial
     if request.form.get("confirm") != "yes":
-        flash("Nothing was changed: tick the box.", "bad")
-        return _back(number)
-    here, by = services(), auth.actor()
-    try:
-        here.database.write(lambda db: copies.clear(db, serial, by=by, now=here.now()))
-    except copies.NoSuspicionError as error:
-        flash(str(error), "bad")
-    else:
-        flash(f"Every door admits the badge of {number} again.", "good")
-    return _back(number)
+        return forms.turn_back("Nothing was changed: tick the box.", _back(number))
+    return forms.perform(
+        lambda db, by, now: copies.clear(db, serial, by=by, now=now),
+        f"Every door admits the badge of {number} again.",
+        back=_back(number),
+        refused=(copies.NoSuspicionError,),
+        words=str,
+    )
 
 
 @blueprint.post("/<number>/revoke")
@@ -173,10 +168,6 @@ def reinstate(number: str) -> AnyResponse:
     return _stand(number, issuing.reinstate, REINSTATE_REASONS, said)
 
 
-class OvertakenError(Exception):
-    """Somebody else replaced the badge meanwhile."""
-
-
 def _stand(
     number: str, change: Callable[..., None], reasons: Mapping[str, str], said: str
 ) -> AnyResponse:
@@ -184,17 +175,16 @@ def _stand(
     reason = _confirmed(reasons)
     if reason is None:
         return _unconfirmed(number)
-    here, by = services(), auth.actor()
-    try:
-        here.database.write(lambda db: change(db, serial, reason=reason, now=here.now(), by=by))
-    except issuing.IssuingError as error:
-        flash(str(error), "bad")
-    else:
-        flash(said, "good")
-    return _back(number)
+    return forms.perform(
+        lambda db, by, now: change(db, serial, reason=reason, now=now, by=by),
+        said,
+        back=_back(number),
+        refused=(issuing.IssuingError,),
+        words=str,
+    )
 
 
-def _note(act: str, subject: Mapping[str, str | int | None]) -> None:
+def _note(act: Act, subject: Mapping[str, str | int | None]) -> None:
     """Write into the entry log that somebody saw people's data; what they asked for is not kept."""
     here, by = services(), auth.actor()
     here.database.write(lambda db: entry_log.act(db, by, act, subject, here.now()))
@@ -207,18 +197,17 @@ def _confirmed(reasons: Mapping[str, str]) -> str | None:
 
 
 def _unconfirmed(number: str) -> AnyResponse:
-    flash("Nothing was changed: choose a reason and tick the box.", "bad")
-    return _back(number)
+    return forms.turn_back("Nothing was changed: choose a reason and tick the box.", _back(number))
 
 
-def _back(number: str) -> AnyResponse:
-    return redirect(url_for("admin.people.person", number=number), 303)
+def _back(number: str) -> str:
+    return url_for("admin.people.person", number=number)
 
 
-def _attendee(number: str) -> roster_import.Attendee:
+def _attendee(number: str) -> attendees.Attendee:
     try:
         serial = parse_badge_number(number)
-        return roster_import.attendee(services().database.reader, serial)
+        return attendees.attendee(services().database.reader, serial)
     except ValueError:  # no such number, or nobody has it
         abort(404)
 
@@ -236,5 +225,5 @@ def _categories() -> dict[int, CategoryPlan]:
 
 def _phone_link(badge: issuing.Badge) -> str:
     event = services().event
-    token = issuing.phone_token(event, badge.serial, badge.issue)
+    token = phone_token(event, badge.serial, badge.issue)
     return event.settings.public_address + url_for("phone.badge", token=token)

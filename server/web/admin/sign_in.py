@@ -2,7 +2,6 @@
 
 import hmac
 import ipaddress
-from typing import Any
 
 from flask import (
     Blueprint,
@@ -17,27 +16,15 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
+from server.event.calendar import span
 from server.staff import signing_in, users
-from server.staff.guesses import Guesses
+from server.staff.guesses import BusyError, WaitError
 from server.web import auth, security
-from server.web.display import span
 from server.web.services import services
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/admin")
 REFUSED = 401
-_GUESSES = "hallkeeper_guesses"
 _IPV6_NET = 64  # a device may have as many addresses of its network as it likes
-
-
-@blueprint.record_once
-def _count_guesses(state: Any) -> None:
-    state.app.extensions[_GUESSES] = Guesses()
-
-
-def guesses() -> Guesses:
-    """The running app's counts."""
-    found: Guesses = current_app.extensions[_GUESSES]
-    return found
 
 
 @blueprint.get("/sign-in")
@@ -61,11 +48,11 @@ def enter() -> AnyResponse:
         session=auth.token(),
     )
     try:
-        done = signing_in.sign_in(here.database, guesses(), attempt, now=now)
+        done = signing_in.sign_in(here.database, here.guesses, attempt, now=now)
     except users.SignInError:
         current_app.logger.warning("a sign-in was refused")
         return _refused("Name and password do not match an account here.", REFUSED)
-    except signing_in.WaitError as error:
+    except WaitError as error:
         wait_ms = max(1000, error.until - now)
         answer = _refused(
             f"Too many attempts. Try again in {span(wait_ms)}. If somebody else guesses, use the"
@@ -74,7 +61,7 @@ def enter() -> AnyResponse:
         )
         answer.headers["Retry-After"] = str(-(-wait_ms // 1000))
         return answer
-    except signing_in.BusyError:
+    except BusyError:
         abort(503)
     session.clear()  # a new form token for a new session
     response = redirect(own_page(request.args.get("next", "")), 303)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from server.staff import pins, signing_in, users
 from server.storage.connection import Connection
 from server.web import auth
-from server.web.admin.sign_in import guesses
+from server.web.admin import forms
 from server.web.services import services
 
 blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
@@ -62,10 +62,9 @@ def password(user_id: int) -> str:
 @auth.allow()
 @auth.confirmed
 def role(user_id: int) -> Response:
-    here, by = services(), auth.actor()
     wished = request.form.get("role", "")
-    return _do(
-        lambda db: users.set_role(db, user_id, wished, by=by, now=here.now()),
+    return _perform(
+        lambda db, by, now: users.set_role(db, user_id, wished, by=by, now=now),
         "The role is changed.",
     )
 
@@ -74,9 +73,8 @@ def role(user_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def disable(user_id: int) -> Response:
-    here, by = services(), auth.actor()
-    return _do(
-        lambda db: users.disable_user(db, user_id, by=by, now=here.now()),
+    return _perform(
+        lambda db, by, now: users.disable_user(db, user_id, by=by, now=now),
         "The user is shut out, here and at the doors.",
     )
 
@@ -85,9 +83,8 @@ def disable(user_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def enable(user_id: int) -> Response:
-    here, by = services(), auth.actor()
-    return _do(
-        lambda db: users.enable_user(db, user_id, by=by, now=here.now()),
+    return _perform(
+        lambda db, by, now: users.enable_user(db, user_id, by=by, now=now),
         "The user may sign in again.",
     )
 
@@ -97,9 +94,8 @@ def enable(user_id: int) -> Response:
 @auth.confirmed
 def unlock(user_id: int) -> Response:
     """Past the waiting that strangers' guesses have caused."""
-    here, by = services(), auth.actor()
-    return _do(
-        lambda db: users.unlock(db, user_id, by=by, now=here.now()),
+    return _perform(
+        lambda db, by, now: users.unlock(db, user_id, by=by, now=now),
         "The user may sign in from anywhere for a quarter of an hour, whoever guesses meanwhile.",
     )
 
@@ -108,9 +104,8 @@ def unlock(user_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def sign_out(user_id: int) -> Response:
-    here, by = services(), auth.actor()
-    return _do(
-        lambda db: users.sign_everywhere_out(db, user_id, by=by, now=here.now()),
+    return _perform(
+        lambda db, by, now: users.sign_everywhere_out(db, user_id, by=by, now=now),
         "The user is signed out everywhere.",
     )
 
@@ -120,14 +115,12 @@ def sign_out(user_id: int) -> Response:
 @auth.confirmed
 def pin(user_id: int) -> Response:
     """For the doors; the supervisor types it where nobody looks."""
-    here, by = services(), auth.actor()
     try:
         hashed = pins.hash_pin(request.form.get("pin", "")[:40])
     except users.AccountError as error:
-        flash(f"Nothing was changed: {error}", "bad")
-        return _back()
-    return _do(
-        lambda db: pins.set_pin(db, user_id, hashed, by=by, now=here.now()),
+        return forms.turn_back(f"Nothing was changed: {error}", _back())
+    return _perform(
+        lambda db, by, now: pins.set_pin(db, user_id, hashed, by=by, now=now),
         "The PIN holds at every door that has heard of it.",
     )
 
@@ -136,32 +129,25 @@ def pin(user_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def no_pin(user_id: int) -> Response:
-    here, by = services(), auth.actor()
-    return _do(
-        lambda db: pins.remove_pin(db, user_id, by=by, now=here.now()),
+    return _perform(
+        lambda db, by, now: pins.remove_pin(db, user_id, by=by, now=now),
         "The PIN is removed at every door that has heard of it.",
     )
 
 
-def _do(step: Callable[[Connection], None], said: str) -> Response:
-    try:
-        services().database.write(step)
-    except users.AccountError as error:
-        flash(f"Nothing was changed: {error}", "bad")
-    else:
-        flash(said, "good")
-    return _back()
+def _perform(step: Callable[[Connection, str, int], object], said: str) -> Response:
+    return forms.perform(step, said, back=_back(), refused=(users.AccountError,))
 
 
-def _back() -> Response:
-    return redirect(url_for("admin.users.show"), 303)
+def _back() -> str:
+    return url_for("admin.users.show")
 
 
 def _list(shown: tuple[str, str] | None = None) -> str:
     here = services()
     db, now = here.database.reader, here.now()
     known = users.users(db)
-    waits = {one.user_id: signing_in.strangers_wait(guesses(), one, now) for one in known}
+    waits = {one.user_id: signing_in.strangers_wait(here.guesses, one, now) for one in known}
     return render_template(
         "users.html",
         users=known,

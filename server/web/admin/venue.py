@@ -2,11 +2,10 @@
 
 from itertools import groupby
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 
 from server.venue import store
 from server.web import auth
-from server.web.display import Clock
 from server.web.services import services
 
 blueprint = Blueprint("venue", __name__, url_prefix="/admin/venue")
@@ -16,7 +15,7 @@ blueprint = Blueprint("venue", __name__, url_prefix="/admin/venue")
 @auth.allow("auditor")
 def show() -> str:
     db = services().database.reader
-    clock: Clock = current_app.extensions["hallkeeper_clock"]
+    clock = services().venue_clock
     halls = store.halls(db)
     sessions = store.sessions(db)
     days = groupby(sessions, key=lambda row: clock.day(row.starts_at))

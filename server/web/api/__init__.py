@@ -1,4 +1,25 @@
-"""The kiosks' interface: enrolment, replica, names, feed and scans, each request signed.
+"""The kiosks' HTTP interface. Every call but enrolment is signed by the kiosk.
 
-Begin with `scans.py`.
+Begin with `scans.py`. Messages are `badges.wire`, and errors have its one shape.
 """
+
+from flask import Blueprint
+
+from badges.record import WireError
+from server.web.api import enrolment, replica, scans, supervisor
+from server.web.api.errors import ApiError, malformed, refused
+
+blueprint = Blueprint("api", __name__, url_prefix="/api")
+blueprint.register_error_handler(ApiError, refused)
+blueprint.register_error_handler(WireError, malformed)
+for method, path, view in (
+    ("POST", "/enrol", enrolment.enrol),
+    ("GET", "/replica", replica.replica),
+    ("GET", "/names", replica.names),
+    ("GET", "/feed", replica.changes),
+    ("POST", "/scans", scans.scans),
+    ("POST", "/people", supervisor.people),
+    ("GET", "/doors", supervisor.doors),
+    ("POST", "/door", supervisor.door),
+):
+    blueprint.add_url_rule(path, view_func=view, methods=[method])

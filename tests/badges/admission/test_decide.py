@@ -6,8 +6,23 @@ from dataclasses import replace
 
 import pytest
 
-from badges.admission import Admitted, Denied, Direction, Facts, Flag, Reason, Scan, decide
-from badges.admission.facts import AntiPassback, Calendar, Hall, Holder, Presence, Session, StayId
+from badges.admission import decide
+from badges.admission.facts import (
+    Admitted,
+    AntiPassback,
+    Calendar,
+    Denied,
+    Direction,
+    Facts,
+    Flag,
+    Hall,
+    Holder,
+    Presence,
+    Reason,
+    Scan,
+    Session,
+    StayId,
+)
 from badges.credential.credential import Credential, CredentialFlag
 
 DAY = 86_400_000

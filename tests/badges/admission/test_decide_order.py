@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from badges.admission import Denied, Reason
 from badges.admission.decide import event_day
-from badges.admission.facts import Holder
+from badges.admission.facts import Denied, Holder, Outer, Reason
 from tests.badges.admission.test_decide import (
     BADGE,
     DAY,
@@ -45,9 +44,9 @@ IN_ORDER = [
     (Reason.NOT_ENTITLED, lambda facts: replace(facts, hall=replace(facts.hall, zones=0b1))),
     (Reason.HALL_CLOSED, lambda facts: replace(facts, hall=replace(facts.hall, closed=False))),
     (Reason.ALREADY_INSIDE, lambda facts: replace(facts, presence=None)),
-    (Reason.HALL_FULL, lambda facts: replace(facts, free_places=1)),
     (Reason.KIOSK_RETIRED, lambda facts: replace(facts, kiosk_retired=False)),
     (Reason.DOOR_RESTING, lambda facts: replace(facts, door_resting=False)),
+    (Reason.HALL_FULL, lambda facts: replace(facts, free_places=1)),
     (Reason.FACTS_TOO_OLD, lambda facts: replace(facts, facts_age_ms=0)),
 ]
 
@@ -66,6 +65,15 @@ def test_full_comes_after_already_inside() -> None:
     """Who is inside should hear that, and not wait for a place."""
     known = replace(FACTS, presence=INSIDE, free_places=0)
     assert enter(known).reason is Reason.ALREADY_INSIDE
+
+
+@pytest.mark.parametrize("shut", ["kiosk_retired", "door_resting"])
+def test_a_door_that_gave_its_places_back_says_why_it_has_none(shut: str) -> None:
+    """A full hall, its own or one around it, is not what keeps people out there."""
+    around = Outer(replace(HALL, hall_id=2), None, 0)
+    known = replace(FACTS, free_places=0, outer=(around,), **{shut: True})
+    assert enter(known) == Denied(Reason(shut))
+    assert enter(replace(known, **{shut: False})) == Denied(Reason.HALL_FULL)
 
 
 @pytest.mark.parametrize("zones", [0b01, 0b10, 0b11, 0b111])

@@ -5,7 +5,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badges.admission import Admitted, Denied, Direction, Facts, Reason, Scan, decide
+from badges.admission import decide
+from badges.admission.facts import Admitted, Denied, Direction, Facts, Reason, Scan
 from tests.badges.strategies import presentations
 
 Shown = tuple[Scan, Facts]

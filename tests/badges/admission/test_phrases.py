@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
-from badges.admission import Admitted, Decision, Denied, Direction, Flag, Reason
+from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
 from badges.admission.phrases import LANGUAGES, Explanation, Language, Tone, explain, tone
 from badges.admission.sentences import DENIED, FLAGS
+from kiosk.texts import catalogue
 
 ZURICH = ZoneInfo("Europe/Zurich")
 AT = round(datetime(2026, 9, 21, 13, 33, 20, tzinfo=ZURICH).timestamp() * 1000)
@@ -33,6 +34,7 @@ def told(
         decision,
         direction,
         language=language,
+        words=catalogue.ANSWERS.get(language),
         time_zone="Europe/Zurich",
         at=at,
         categories=CATEGORIES[language],
@@ -171,6 +173,7 @@ def test_times_are_the_venues() -> None:
         closed(opens_at),
         Direction.ENTRY,
         language="en",
+        words=catalogue.ANSWERS.get("en"),
         time_zone=ZoneInfo("Asia/Shanghai"),
         at=AT,
         categories={},
@@ -192,6 +195,7 @@ def test_unknown_zone_is_an_error() -> None:
             Admitted(),
             Direction.ENTRY,
             language="en",
+            words=catalogue.ANSWERS.get("en"),
             time_zone="Mars/Olympus",
             at=AT,
             categories={},

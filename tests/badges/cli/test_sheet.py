@@ -9,11 +9,11 @@ import pypdfium2
 import pytest
 from click.testing import CliRunner
 
+from badges.categories import DEFAULT_CATEGORIES
 from badges.cli.main import main
 from badges.credential.keyfile import decode_keys
 from badges.printing import offline_sheet
 from badges.roster.reader import read_roster
-from server.venue.categories import DEFAULT_CATEGORIES
 
 ROSTER = """\
 id,given_name,family_name,organisation,country,category,days,zones,language

@@ -4,10 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from badges.admission import Admitted, Denied, Direction, Facts, Flag, Reason, Scan, decide
-from badges.admission.facts import AntiPassback, Hall, Outer, StayId
+from badges.admission import decide
+from badges.admission.facts import (
+    Admitted,
+    AntiPassback,
+    Denied,
+    Direction,
+    Facts,
+    Flag,
+    Hall,
+    Outer,
+    Reason,
+    Scan,
+    StayId,
+)
 from badges.admission.phrases import explain
-from badges.places.pool import Account, NoPlaceError, Pool, PoolKey, enter_all
+from badges.places.account import Account, NoPlaceError, enter_all
+from badges.places.pool import Pool, PoolKey
 from badges.record import (
     OuterHall,
     ScanRecord,
@@ -16,6 +29,7 @@ from badges.record import (
     decode_record,
     encode_record,
 )
+from kiosk.texts import catalogue
 from tests.badges.admission.test_decide import BADGE, FACTS, HALL, INSIDE, NOON, enter
 
 EXPO = Hall(hall_id=4, name="Expo")
@@ -51,6 +65,7 @@ def inside(policy: AntiPassback) -> Outer:
             Admitted(frozenset({Flag.PASSBACK}), session_id=5),
         ),
         (facts(inside(AntiPassback.OFF)), Admitted(session_id=5)),
+        (facts(free(anti_passback=AntiPassback.SOFT)), Admitted(session_id=5)),
     ],
 )
 def test_the_halls_around_have_a_say(case: Facts, said: Admitted | Denied) -> None:
@@ -92,6 +107,7 @@ def test_the_hall_that_is_the_reason_is_named(denied: Denied, english: str, chin
             denied,
             Direction.ENTRY,
             language=language,
+            words=catalogue.ANSWERS.get(language),
             time_zone="UTC",
             at=NOON,
             categories={},

@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from badges.admission.facts import StayId
-from badges.places.pool import (
-    Account,
-    NoPlaceError,
-    Order,
-    PlacesError,
-    Pool,
-    may_credit,
-    may_trust,
-)
+from badges.places.account import Account, NoPlaceError, Order, PlacesError, may_credit, may_trust
+from badges.places.pool import Pool
 
 A = ("door-a", 1)
 B = ("door-b", 1)

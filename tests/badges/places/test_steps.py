@@ -5,17 +5,15 @@ from dataclasses import replace
 import pytest
 
 from badges.admission.facts import StayId
-from badges.places.pool import (
+from badges.places.account import (
     Account,
-    Held,
     NoPlaceError,
     Order,
     PlacesError,
-    Pool,
-    PoolKey,
+    enter_all,
     may_credit,
-    within_limit,
 )
+from badges.places.pool import Held, Pool, PoolKey, within_limit
 
 A, B = ("door-a", 1), ("door-b", 1)
 FULL = Account(granted=9, returned=1, entries=5, credited=2, incarnation=3, trusted=1)
@@ -255,3 +253,34 @@ class TestLimit:
     ) -> None:
         first, second = within_limit(ordinary, beyond, 9)
         assert (first.free, second.free) == free
+
+
+def test_an_order_without_a_recall_asks_for_nothing_back() -> None:
+    """What was returned before is in the total."""
+    assert pool(held(returned=0)).order(A) == Order(9, 0, 1)
+    assert pool(held(returned=4)).order(A) == Order(9, 4, 1)
+    assert pool(held(returned=4)).order(A, 2) == Order(9, 6, 1)
+
+
+def test_the_stay_of_a_kiosk_that_has_no_account_gives_its_place_back_to_the_pool() -> None:
+    """Its door leads into the hall, and nobody had told it."""
+    before = pool(held(), open_stays=2)
+    after = before.close_stay(StayId("door-c", 1, 5))
+    assert after == replace(before, open_stays=1)
+    assert after.free == before.free + 1
+
+
+def test_who_is_counted_in_takes_a_place_of_nobody_s() -> None:
+    before = pool(held(), open_stays=2)
+    after = before.count_in()
+    assert after == replace(before, open_stays=3)
+    assert after.free == before.free - 1
+
+
+def test_one_place_of_each_hall_or_of_none() -> None:
+    one, other = PoolKey(1), PoolKey(2)
+    accounts = {one: Account(granted=2), other: Account(granted=1)}
+    after = enter_all(accounts)
+    assert after == {one: Account(granted=2, entries=1), other: Account(granted=1, entries=1)}
+    with pytest.raises(NoPlaceError):
+        enter_all(after)

@@ -4,7 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from badges.places.pool import Account, Pool, within_limit
+from badges.places.account import Account
+from badges.places.pool import Pool, within_limit
 
 KIOSKS = (("a", 1), ("b", 1))
 LIMIT = 9

@@ -1,5 +1,6 @@
 """Rosters as organisers send them: every fault is named with its line, good rows are kept."""
 
+import importlib.resources
 import time
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from badges.roster.columns import column_of
+from badges.roster.countries import COUNTRIES
 from badges.roster.reader import (
     COLUMNS,
     Problem,
@@ -277,6 +279,13 @@ def test_messages_obey_no_terminal():
 def test_country_names():
     assert country_name("CN") == "China"
     assert country_name("Atlantis") == "Atlantis"
+
+
+def test_countries_are_those_of_the_time_zone_database():
+    table = importlib.resources.files("tzdata.zoneinfo").joinpath("iso3166.tab")
+    rows = (line.split("\t") for line in table.read_text("utf-8").splitlines() if line[:1] != "#")
+    listed = {code: name for code, name in rows}
+    assert {code: COUNTRIES[code] for code in COUNTRIES.keys() - {"EU", "UN"}} == listed
 
 
 @given(st.binary(max_size=400))

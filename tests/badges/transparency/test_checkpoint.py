@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from badges.credential.keys import PrivateKey, PublicKey
 from badges.transparency import signed_note
-from badges.transparency.merkle import (
+from badges.transparency.checkpoint import (
     Checkpoint,
-    NoteError,
     cosign,
     open_checkpoint,
     sign_checkpoint,
     verify_cosignature,
 )
+from badges.transparency.signed_note import NoteError
 
 LOG = PrivateKey(b"log key".ljust(32))
 WITNESS = PrivateKey(b"witness key".ljust(32))

@@ -7,17 +7,16 @@ from itertools import pairwise
 
 import pytest
 
-from badges.transparency import merkle
+from badges.transparency import chain
+from badges.transparency.chain import chain_next, chain_start
 from badges.transparency.merkle import (
-    ProofError,
     Tree,
-    chain_next,
-    chain_start,
     leaf_hash,
     node_hash,
     verify_consistency,
     verify_inclusion,
 )
+from badges.transparency.signed_note import ProofError
 
 SIZES = 33
 LEAVES = [leaf_hash(b"entry %d" % i) for i in range(SIZES)]
@@ -198,7 +197,7 @@ def test_vectors_of_transparency_dev(others_vectors, kind, holds):
 def test_the_chain_is_this():
     start = chain_start("kiosk-7", 2)
     context = b"hallkeeper/scan/v1\x00"
-    assert context == merkle.CHAIN_CONTEXT
+    assert context == chain.CHAIN_CONTEXT
     assert start == hashlib.sha256(context + bytes(7) + b"\x02" + b"kiosk-7").digest()
     assert chain_next(start, b"{}") == hashlib.sha256(context + start + b"{}").digest()
 

@@ -6,17 +6,14 @@ import pytest
 
 from badges.credential.keys import PrivateKey
 from badges.transparency import signed_note
-from badges.transparency.merkle import (
+from badges.transparency.checkpoint import (
     Checkpoint,
-    Tree,
     cosign,
-    leaf_hash,
     open_checkpoint,
     sign_checkpoint,
-    verify_consistency,
     verify_cosignature,
-    verify_inclusion,
 )
+from badges.transparency.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
 from badges.transparency.signed_note import NoteError, ProofError
 
 LOG, WITNESS = PrivateKey(b"log".ljust(32, b".")), PrivateKey(b"witness".ljust(32, b"."))

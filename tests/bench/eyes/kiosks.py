@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from kiosk.camera.camera import Camera, Source, Wish
-from kiosk.camera.sources import Kind
+from kiosk.camera.camera import Camera
+from kiosk.camera.controls import Wish
+from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
 from kiosk.run import Kiosk, Told
@@ -125,7 +126,7 @@ def watch(kiosk: Kiosk, tape: Tape) -> list[int]:
     source, stop = Source(Kind.WEBCAM, "0"), threading.Event()
     with Camera(source, Wish(), open_capture=lambda *_: tape) as camera:
         eye = Eye(camera, kiosk)
-        kiosk.camera_status = lambda: camera.status
+        kiosk.attach(eye)
         with served(kiosk, eye) as lines:
             watcher = threading.Thread(target=eye.watch, args=(stop,))
             watcher.start()

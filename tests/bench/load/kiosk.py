@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from badges.places.pool import Account, PoolKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
-from kiosk.journal.orders import pool_order
+from kiosk.sync.link import pool_order
 from tests.server.support.fake_door import Door
 from tests.system.support.site import now_ms
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from badges.admission.facts import Calendar
 from badges.places.pool import PoolKey
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from badges.wire import wire
-from server.feed import hub
-from server.kiosks import registry
+from server.feed import changes
+from server.kiosks import contact
 from server.ledger import ingest
 from server.occupancy import pools
 from server.storage.database import Database, connect
@@ -39,7 +39,7 @@ def build(db: sqlite3.Connection, door: Door) -> None:
         (HALL, LIMIT, LIMIT),
     )
     db.execute("INSERT INTO hall_category VALUES (?, 1)", (HALL,))
-    hub.publish(db, wire.VenueChanged())
+    changes.publish(db, wire.VenueChanged())
     db.executemany(
         "INSERT INTO attendee (serial, given_name, family_name, organisation, country, email,"
         " category, valid_days, zones, flags, language, created_at)"
@@ -96,7 +96,7 @@ class LedgerSite:
         door = self.door
 
         def step(db: sqlite3.Connection) -> ingest.Ingested:
-            found = registry.sender(db, door.kiosk, door.generation)
+            found = contact.sender(db, door.kiosk, door.generation)
             assert found is not None
             return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
 

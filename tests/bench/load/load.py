@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from badges.transparency.merkle import chain_start
+from badges.transparency.chain import chain_start
 from badges.wire import wire
 from kiosk.sync.upload import HEARTBEAT_S
 from server.occupancy import pools

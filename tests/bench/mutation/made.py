@@ -39,7 +39,10 @@ _LEFT_OUT = ("annotation", "returns", "decorator_list", "type_comment", "ctx")
 
 @dataclass(frozen=True)
 class Mutant:
-    """`scope` is the function with its class, or MODULE; `change` says before and after."""
+    """`scope` is the function with its class, or MODULE; `change` says before and after.
+
+    `at_import`: the code runs while the file is imported, as defaults of arguments do.
+    """
 
     file: str
     scope: str
@@ -47,6 +50,7 @@ class Mutant:
     change: str
     slot: tuple[ast.AST, str, int | None]
     new: object
+    at_import: bool
 
     @property
     def name(self) -> str:
@@ -89,18 +93,19 @@ def _put(slot: tuple[ast.AST, str, int | None], new: object) -> object:
     return kept
 
 
-def _within(node: ast.AST, file: str, scope: str) -> Iterator[Mutant]:
+def _within(node: ast.AST, file: str, scope: str, *, at_import: bool = True) -> Iterator[Mutant]:
     for field, value in ast.iter_fields(node):
         if field in _LEFT_OUT:
             continue
+        now = at_import and not (field == "body" and isinstance(node, ast.FunctionDef))
         many = value if isinstance(value, list) else [value]
         for index, child in enumerate(many):
             if isinstance(child, ast.AST) and not _is_left_out(child):
                 slot = (node, field, index if isinstance(value, list) else None)
                 inner = _scope(node, field, child, scope)
                 for change, new in _wrong(node, field, child):
-                    yield Mutant(file, inner, getattr(child, "lineno", 0), change, slot, new)
-                yield from _within(child, file, inner)
+                    yield Mutant(file, inner, getattr(child, "lineno", 0), change, slot, new, now)
+                yield from _within(child, file, inner, at_import=now)
 
 
 def _scope(node: ast.AST, field: str, child: ast.AST, scope: str) -> str:

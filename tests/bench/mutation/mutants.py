@@ -3,6 +3,11 @@
 A change that can't be told from the right code by any behaviour stands with the reason in
 equivalent.toml. `MUTANTS="badges/places/pool.py server"` chooses files or packages,
 `MUTANTS_SHARE=20` tries that many percent of each file's, by a fixed draw.
+
+While tests are written: `MUTANTS_ONLY="admit.py Admitter._answer: ; QUIET_S"` tries those whose
+names contain one of these texts, `MUTANTS_TESTS="admit_edges"` tries by these test files alone,
+and `MUTANTS_ONCE=1` leaves out the second attempt at those that survive in place.
+`MUTANTS_CHILDREN=1` tries one at a time.
 """
 
 import json
@@ -21,7 +26,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 OUT = ROOT / "build" / "bench"
 BADGES = (
     "badges/places/pool.py", "badges/admission/decide.py", "badges/credential/credential.py",
-    "badges/transparency/merkle.py",
+    "badges/transparency/merkle.py", "badges/transparency/checkpoint.py",
+    "badges/transparency/chain.py", "badges/places/account.py",
 )  # fmt: skip
 KIOSK = (
     "kiosk/door/admit.py", "kiosk/door/facts.py", "kiosk/door/repeats.py",
@@ -48,7 +54,12 @@ def tests_of(package: str) -> list[str]:
     """The test files of a package that try its mutants."""
     rooms = [ROOT / "tests" / package / room for room in TESTS[package]]
     found = sorted(path for room in rooms for path in room.rglob("test_*.py"))
-    return [path.relative_to(ROOT).as_posix() for path in found if path.name not in LEFT_OUT]
+    words = os.environ.get("MUTANTS_TESTS", "").split()
+    return [
+        path.relative_to(ROOT).as_posix()
+        for path in found
+        if path.name not in LEFT_OUT and (not words or any(word in path.name for word in words))
+    ]
 
 
 def equivalents() -> dict[str, str]:
@@ -62,6 +73,12 @@ def sampled(mutants: list[Mutant], percent: int) -> list[Mutant]:
     count = max(1, round(len(mutants) * percent / 100)) if mutants else 0
     chosen = random.Random(mutants[0].file if mutants else "").sample(range(len(mutants)), count)
     return [mutants[index] for index in sorted(chosen)]
+
+
+def named(mutants: list[Mutant]) -> list[Mutant]:
+    """Those that MUTANTS_ONLY speaks of, or all where it is not set."""
+    texts = [text.strip() for text in os.environ.get("MUTANTS_ONLY", "").split(" ; ")]
+    return [one for one in mutants if any(text in one.name for text in texts)]
 
 
 def row(file: str, tried: list[Mutant], found: Found, same: dict[str, str]) -> dict[str, object]:
@@ -104,11 +121,12 @@ def run() -> dict[str, object]:
         )
         for name in stale:
             sys.stderr.write(f"not made any more, so strike it out: {name}\n")
-        tried = {file: sampled(mutants, percent) for file, mutants in made.items()}
+        tried = {file: named(sampled(mutants, percent)) for file, mutants in made.items()}
         with tempfile.TemporaryDirectory() as home:
             os.environ["MUTANTS_TMP"] = home
             every_one = [mutant for mutants in tried.values() for mutant in mutants]
-            found = attempt(sources, every_one, tests_of(package))
+            once = os.environ.get("MUTANTS_ONCE", "") == "1"
+            found = attempt(sources, every_one, tests_of(package), once=once)
         rows += [row(file, tried[file], found, same) for file in files]
         (OUT / "mutants.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False))
     table = [{key: value for key, value in one.items() if key != "survivors"} for one in rows]

@@ -13,6 +13,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -32,11 +33,17 @@ import pytest
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 
-from tests.bench.mutation.made import MODULE, Mutant, Source
+from tests.bench.mutation.made import Mutant, Source
 
-CHILDREN = 2
+CHILDREN = int(os.environ.get("MUTANTS_CHILDREN", "2"))
 CPU_S = 15.0  # besides eight times what the tests took; then the mutant hangs
 WALL_S = 90.0  # besides eight times, too: it waits for what does not come
+# The same of one test, besides eight times what it took: most of those that hang do so in one. On a
+# busy machine the clock alone proves nothing, so whoever is late by it gets more time once.
+TEST_CPU_S = 5.0
+TEST_WALL_S = 30.0
+PATIENCE = 5
+LATE = (-signal.SIGALRM, -signal.SIGKILL)
 LIVES, FAILED, ELSEWHERE = 0, 1, 98  # how a child ends; ELSEWHERE: its code can't be put in
 KILLED, SURVIVED = "killed", "survived"
 HEAVY = (
@@ -48,6 +55,7 @@ QUIET = ["-q", "-s", "-p", "no:cacheprovider", "-o", "timeout=0", "-o", "addopts
 
 Found = dict[str, str]  # what became of each mutant, by its name
 Calls = dict[str, tuple[float, list[str]]]  # of each test: seconds, and "file function" called
+Took = dict[str, tuple[float, float]]  # of each test: seconds of CPU and by the clock
 
 
 def in_child(work: Callable[[], int], limit_s: float | None = None) -> int:
@@ -81,11 +89,13 @@ class Children:
         self._done = done
         self._running: dict[int, tuple[str, float]] = {}
 
-    def start(self, name: str, work: Callable[[], int], expected_s: float) -> None:
+    def start(
+        self, name: str, work: Callable[[], int], expected_s: float, patience: int = 1
+    ) -> None:
         while len(self._running) >= CHILDREN:
             self._look()
         child = in_child(work, CPU_S + 8 * expected_s)
-        self._running[child] = (name, time.monotonic() + WALL_S + 8 * expected_s)
+        self._running[child] = (name, time.monotonic() + patience * (WALL_S + 8 * expected_s))
 
     def finish(self) -> None:
         while self._running:
@@ -113,6 +123,7 @@ class Watcher:
     def __init__(self, paths: dict[str, str]) -> None:
         self._paths = paths
         self.calls: Calls = {}
+        self.took: Took = {}
         self.failed: set[str] = set()
         self._now: set[str] = set()
 
@@ -128,7 +139,7 @@ class Watcher:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._now = set()
-        began = time.process_time()
+        began, began_at = time.process_time(), time.monotonic()
         threading.setprofile(self._called)
         sys.setprofile(self._called)
         try:
@@ -138,6 +149,31 @@ class Watcher:
             threading.setprofile(None)
             took = time.process_time() - began
             self.calls[item.nodeid] = (took, sorted(self._now))
+            self.took[item.nodeid] = (took, time.monotonic() - began_at)
+
+
+class Deadline:
+    """Ends a child whose test takes far longer than without the change: then the mutant hangs.
+
+    Also says which test noticed a mutant, for a test that often fails by itself would hide many.
+    """
+
+    def __init__(self, name: str, took: Took, patience: int = 1) -> None:
+        self._name = name
+        self._took = took
+        self._patience = patience
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        cpu, wall = self._took.get(item.nodeid, (60.0, 60.0))
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        soft = int(time.process_time() + TEST_CPU_S + 8 * cpu) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (min(soft, most - 1), most))
+        signal.setitimer(signal.ITIMER_REAL, self._patience * (TEST_WALL_S + 8 * wall))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            say(f"noticed: {self._name} by {report.nodeid}")
 
 
 class Living:
@@ -182,7 +218,11 @@ class Trial:
         self._wanted = wanted
         self.found = found
         self.later: list[str] = []  # those that need a fresh import
+        self.lived: set[str] = set()  # those of them that were tried in place, too
+        self._late: list[str] = []  # those that get more time
+        self._patience = 1
         self.calls: Calls = {}
+        self.took: Took = {}
         self._living = Living(())
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -195,6 +235,10 @@ class Trial:
                     say(f"{number} of {len(self._wanted)} begun")
                 self._start(children, session, mutant)
             children.finish()
+            self._patience = PATIENCE
+            for mutant in [one for one in self._wanted if one.name in self._late]:
+                self._start(children, session, mutant)
+            children.finish()
         finally:
             children.end()
         say(f"{len(self.found)} killed in place, {len(self.later)} to try by a fresh import")
@@ -202,17 +246,25 @@ class Trial:
 
     def _start(self, children: Children, session: pytest.Session, mutant: Mutant) -> None:
         tests = self.tests_of(f"{mutant.file} {mutant.scope}")
-        if mutant.scope.startswith(MODULE) or not tests:
+        if mutant.at_import or not tests:
             self.later.append(mutant.name)
         else:
             took = sum(self.calls[test][0] for test in tests)
-            children.start(mutant.name, self._work(session, mutant, tests), took)
+            work = self._work(session, mutant, tests)
+            children.start(mutant.name, work, took, self._patience)
 
     def _done(self, name: str, code: int) -> None:
         """A survivor is tried again by a fresh import: its tests may ask at their own import."""
         if code in (LIVES, ELSEWHERE):
             self.later.append(name)
+            if code == LIVES:
+                self.lived.add(name)
+                say(f"lives in place: {name}")
+        elif code in LATE and self._patience == 1:
+            self._late.append(name)
         else:
+            if code < 0:
+                say(f"noticed: {name} by its deadline")
             self.found[name] = KILLED
 
     def tests_of(self, function: str) -> list[str]:
@@ -227,11 +279,11 @@ class Trial:
             watcher = Watcher({source.path: file for file, source in self._sources.items()})
             session.config.pluginmanager.register(watcher)
             _pytest.main.pytest_runtestloop(session)
-            path.write_text(json.dumps([watcher.calls, sorted(watcher.failed)]))
+            path.write_text(json.dumps([watcher.calls, watcher.took, sorted(watcher.failed)]))
             return LIVES
 
         os.waitpid(in_child(work), 0)
-        calls, failed = json.loads(path.read_text())
+        calls, self.took, failed = json.loads(path.read_text())
         for test in failed:
             say(f"left out, for it fails without any change when it is watched: {test}")
         return {
@@ -245,6 +297,7 @@ class Trial:
                 return ELSEWHERE
             items = {item.nodeid: item for item in session.items}
             session.items = [items[test] for test in tests]
+            session.config.pluginmanager.register(Deadline(mutant.name, self.took, self._patience))
             return _run(session)
 
         return work
@@ -313,22 +366,29 @@ def ready() -> None:
     hypothesis_settings.load_profile("mutants")
 
 
-def attempt(sources: dict[str, Source], wanted: list[Mutant], tests: list[str]) -> Found:
-    """Try the wanted mutants of the files by these tests, and say what became of each."""
+def attempt(
+    sources: dict[str, Source], wanted: list[Mutant], tests: list[str], *, once: bool = False
+) -> Found:
+    """Try the wanted mutants of the files by these tests, and say what became of each.
+
+    With `once` those that survive in place are not tried again by a fresh import.
+    """
     home = os.environ["MUTANTS_TMP"]
     path = Path(home) / "found.json"
 
     def work() -> int:
         trial = Trial(sources, wanted, {})
         pytest.main([*QUIET, *tests], plugins=[trial])
-        path.write_text(json.dumps([trial.found, trial.later, trial.calls]))
+        lived = sorted(trial.lived) if once else []
+        path.write_text(json.dumps([trial.found, trial.later, lived, trial.calls, trial.took]))
         return 0
 
     os.waitpid(in_child(work), 0)
-    found, left, calls = json.loads(path.read_text())
+    found, left, lived, calls, took_by = json.loads(path.read_text())
+    found |= dict.fromkeys(lived, SURVIVED)
     children = Children(partial(note, found))
     by_name = {mutant.name: mutant for mutant in wanted}
-    for name in left:
+    for name in (one for one in left if one not in found):
         mutant = by_name[name]
         mine = {
             test: took
@@ -340,8 +400,11 @@ def attempt(sources: dict[str, Source], wanted: list[Mutant], tests: list[str]) 
             calls[test][0] for test in calls if test in mine or test.startswith(tuple(asking))
         )
         order = sorted(mine, key=lambda test: mine[test])
-        work = _fresh(sources[mutant.file], mutant, asking, _Chosen(order, calls.keys()))
-        children.start(name, work, took + 5)
+        work = _fresh(
+            sources[mutant.file], mutant, asking, _Chosen(order, calls.keys()),
+            Deadline(name, took_by, PATIENCE),
+        )  # fmt: skip
+        children.start(name, work, took + 5, PATIENCE)
     children.finish()
     return found
 
@@ -351,11 +414,13 @@ def _names(test_file: str, file: str) -> bool:
     return bool(re.search(rf"\b{Path(file).stem}\b", Path(test_file).read_text(encoding="utf-8")))
 
 
-def _fresh(source: Source, mutant: Mutant, asking: list[str], chosen: _Chosen) -> Callable[[], int]:
+def _fresh(
+    source: Source, mutant: Mutant, asking: list[str], chosen: _Chosen, deadline: Deadline
+) -> Callable[[], int]:
     def work() -> int:
         sys.meta_path.insert(0, _Changed(source, mutant))
         files = sorted({test.split("::")[0] for test in chosen.order} | set(asking))
-        failed = pytest.main([*QUIET, "-x", *files], plugins=[chosen])
+        failed = pytest.main([*QUIET, "-x", *files], plugins=[chosen, deadline])
         return FAILED if failed else LIVES
 
     return work

@@ -8,7 +8,8 @@ kiosk/journal/journal.py and server/ledger/batch.py, for people who come once.
 from dataclasses import dataclass, field
 
 from badges.admission.facts import StayId
-from badges.places.pool import Account, KioskKey, Pool, may_credit, may_trust
+from badges.places.account import Account, may_credit, may_trust
+from badges.places.pool import KioskKey, Pool
 from server.occupancy import sharing_policy
 
 LIVE_S = 30  # as in server/occupancy/grants.py

@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.camera.camera import Camera, CameraError, CameraStatus, Wish, parse_source
+from kiosk.camera.camera import Camera, CameraStatus
+from kiosk.camera.controls import Wish
+from kiosk.camera.sources import parse_source
+from kiosk.pictures import CameraError
 from kiosk.texts.messages import as_message
 from tests.kiosk.camera.webcams import QUICK, WEBCAM, FakeCapture, Plug, changing, wait_for
 from tests.kiosk.support.pictures import plain, write_photos, write_video

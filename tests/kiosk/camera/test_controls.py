@@ -5,9 +5,9 @@ from typing import Any
 import cv2
 import pytest
 
-from kiosk.camera.camera import Camera, Source
+from kiosk.camera.camera import Camera
 from kiosk.camera.controls import Hint, WebcamCapture, Wish, wish_of
-from kiosk.camera.sources import Kind
+from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from tests.kiosk.support.pictures import noisy, plain
 

@@ -9,8 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kiosk.camera.camera import Camera, CameraStatus, Wish, parse_source
+from kiosk.camera.camera import Camera, CameraStatus
+from kiosk.camera.controls import Wish
 from kiosk.camera.freeze import FROZEN_S, Freeze
+from kiosk.camera.sources import parse_source
 from kiosk.texts.messages import Code, Message
 from tests.kiosk.camera.streams import NetworkCamera
 from tests.kiosk.camera.webcams import QUICK, WEBCAM, FakeCapture, Plug, changing, wait_for

@@ -7,7 +7,9 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from kiosk.camera.camera import Camera, CameraError, parse_source
+from kiosk.camera.camera import Camera
+from kiosk.camera.sources import parse_source
+from kiosk.pictures import CameraError
 from kiosk.reader.reader import Reader
 from tests.kiosk.camera.rtsp import PASSWORD, USER, RtspCamera
 from tests.kiosk.camera.streams import noise

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.camera.camera import CameraError, Source, Wish, parse_source, to_gray
+from kiosk.camera.controls import Wish
 from kiosk.camera.preview import preview_jpeg
-from kiosk.camera.sources import Kind, Stamps, open_capture, video_frames
-from kiosk.pictures import missing_opencv
+from kiosk.camera.sources import Kind, Source, Stamps, open_capture, parse_source, video_frames
+from kiosk.pictures import CameraError, missing_opencv, to_gray
 from tests.kiosk.camera.webcams import plug_in
 from tests.kiosk.support.pictures import plain, write_photos, write_video
 

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.camera.camera import CameraError, list_webcams, parse_source
-from kiosk.camera.sources import Kind, Source
-from kiosk.camera.webcams import NONE_HERE, NoWebcamError, find_webcam, webcam_name, webcams_text
+from kiosk.camera.sources import Kind, Source, parse_source
+from kiosk.camera.webcams import (
+    NONE_HERE,
+    NoWebcamError,
+    find_webcam,
+    list_webcams,
+    webcam_name,
+    webcams_text,
+)
+from kiosk.pictures import CameraError
 from tests.kiosk.camera.webcams import plug_in
 
 TWINS = {"video0": ("C920", 0), "video2": ("C920", 0), "video4": ("C920 Pro", 0)}

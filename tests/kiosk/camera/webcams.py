@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from kiosk.camera.camera import Camera, CameraError, CameraStatus, Source, Wish
-from kiosk.camera.sources import Kind
+from kiosk.camera.camera import Camera, CameraStatus
+from kiosk.camera.controls import Wish
+from kiosk.camera.sources import Kind, Source
+from kiosk.pictures import CameraError
 from tests.kiosk.support.pictures import plain
 
 WEBCAM = Source(Kind.WEBCAM, "0")

@@ -17,7 +17,7 @@ from badges.admission import Admitted, Direction
 from badges.credential.keys import BadgeKey, KeyRing, sign_ring
 from badges.wire.enrolment import EnrolmentCode
 from kiosk.cli.main import main
-from kiosk.config.settings import locked
+from kiosk.config.files import locked
 from kiosk.journal.journal import Draft, Journal
 from kiosk.replica.replica import Replica
 from tests.kiosk.support.door_fixture import (

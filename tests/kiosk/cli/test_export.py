@@ -7,7 +7,7 @@ import pytest
 
 from badges.admission import Direction
 from kiosk.cli.export import ExportError, read_export, write_export
-from kiosk.config.settings import load_identity
+from kiosk.config.identity import load_identity
 from tests.kiosk.support.door_fixture import KIOSK_KEY, Door, badge, enrolled, key_of, records_of
 
 

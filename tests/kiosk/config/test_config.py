@@ -1,20 +1,13 @@
 """A kiosk's directory: what is in it, and what is said of a bad one."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from kiosk.config.settings import (
-    ConfigError,
-    KioskSettings,
-    NotEnrolledError,
-    load_identity,
-    load_key,
-    load_settings,
-    locked,
-    with_options,
-    write_whole,
-)
+from kiosk.config.files import ConfigError, locked, write_whole
+from kiosk.config.identity import NotEnrolledError, load_identity, load_key
+from kiosk.config.settings import KioskSettings, load_settings, with_options
 from tests.kiosk.support.door_fixture import EVENT_ID, GENERATION, KIOSK, KIOSK_KEY, ROOT, enrolled
 
 
@@ -126,6 +119,9 @@ def test_the_cameras_settings(tmp_path: Path) -> None:
         ("camera_exposure_ms = 'short'", '"auto", or 0.1 to 1000'),
         ("camera_gain = 'auto'", "0 to 10000"),
         ("camera_focus = true", '"auto", or 0 to 10000'),
+        ("answer_s = nan", "1 to 60"),
+        ("relay_baud = true", "one of 1200, 2400"),
+        ("relay_off_text = 'hex:A'", "nothing, or 1 to 100 characters"),
         ("port = ", "not TOML"),
         ("\ufffe", "not TOML"),
     ],
@@ -135,6 +131,13 @@ def test_settings_that_can_t_be(tmp_path: Path, text: str, match: str) -> None:
     with pytest.raises(ConfigError, match=match) as caught:
         load_settings(tmp_path)
     assert "settings.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(KioskSettings)])
+def test_every_setting_is_checked_and_says_its_rule(tmp_path: Path, key: str) -> None:
+    (tmp_path / "settings.toml").write_text(f"{key} = {{}}")
+    with pytest.raises(ConfigError, match=rf"settings.toml: {key} is \S.+\."):
+        load_settings(tmp_path)
 
 
 def test_a_directory_has_one_kiosk_at_a_time(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config import settings
 from kiosk.config.disk import write_trouble
+from kiosk.config.settings import KioskSettings
 from kiosk.journal.journal import Journal, JournalError
 from kiosk.run import Kiosk
 from kiosk.texts.messages import Code, in_language
@@ -123,7 +123,7 @@ def test_what_a_kiosk_keeps_is_for_its_own_user(tmp_path: Path) -> None:
         (directory / name).touch()
         (directory / name).chmod(0o644)
     (directory / "translations").mkdir(exist_ok=True)
-    with Kiosk(directory, settings.KioskSettings()):
+    with Kiosk(directory, KioskSettings()):
         found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert {name for name, mode in found.items() if mode & 0o077} <= {"translations"}

@@ -1,11 +1,26 @@
 """Admission at its edges: who is known by name, and what else comes while a repeat is possible."""
 
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
-from badges.admission import Admitted, Denied, Direction, Flag, Reason
+from badges.admission.facts import Admitted, Denied, Direction, Flag, Reason
 from badges.record import decode_record
-from tests.kiosk.support.door_fixture import DELEGATE, NOON, Door, badge, records_of
+from badges.wire import wire
+from kiosk.door import admit
+from kiosk.door.admit import Admitter
+from tests.kiosk.support.door_fixture import (
+    DELEGATE,
+    HALL,
+    NOON,
+    Door,
+    badge,
+    hall_facts,
+    reason,
+    records_of,
+    stay_of,
+)
 from tests.kiosk.support.supervised import PERSON
 
 SERIAL = 5
@@ -69,3 +84,65 @@ def test_a_denial_is_not_repeated(door: Door) -> None:
     door.restart()
     assert door.present(badge(SERIAL)).decision.reason is Reason.ALREADY_INSIDE
     assert len(records_of(door.journal)) == 3
+
+
+class Waits:
+    """A door without a place that waits in vain, by a clock that only such waits move."""
+
+    def __init__(self, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.told: list[tuple[bool, float]] = []
+        door.grant(10, recall=10)
+        door.online = True
+        monkeypatch.setattr(admit, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(door.journal, "wait_for_place", self._wait)
+        door.admitter._on_asking = lambda asking: self.told.append((asking, self.now))
+
+    def _wait(self, hall: int, timeout_s: float, none_before: int) -> bool:
+        self.now += timeout_s
+        return False
+
+
+@pytest.mark.parametrize("halls", [1, 2])
+def test_nobody_waits_longer_than_a_second_and_staff_know_after_a_tenth(
+    door: Door, monkeypatch: pytest.MonkeyPatch, halls: int
+) -> None:
+    """Of all the halls that the door leads into together."""
+    if halls == 2:
+        door.load(outer=[wire.OuterFacts(hall_facts(hall=HALL + 1), [])])
+    waits = Waits(door, monkeypatch)
+    assert reason(door.present(badge(SERIAL))) == "hall_full"
+    assert waits.told == [(True, pytest.approx(0.1)), (False, pytest.approx(1.0))]
+    assert waits.now == pytest.approx(1.0)
+
+
+def test_an_admitter_that_knows_no_server_asks_none_and_is_not_offline(door: Door) -> None:
+    """Nobody waits for a place, and trusting exits give none back."""
+    door.load(hall=hall_facts(exits="trusting"), stays=[stay_of("south-1", 9, SERIAL)])
+    door.grant(10, recall=10)
+    alone = Admitter(door.journal, door.replica)
+    left = alone.present(badge(SERIAL), at=NOON, direction=Direction.EXIT)
+    assert left.free_places == 0
+    asked: list[bool] = []
+    alone._on_asking = asked.append
+    assert reason(alone.present(badge(SERIAL + 1), at=NOON)) == "hall_full"
+    assert asked == []
+
+
+def test_a_clock_whose_error_is_unknown_was_measured_in_no_epoch(door: Door) -> None:
+    door.admitter._skew = lambda: None
+    door.present(badge(SERIAL))
+    record = records_of(door.journal)[0]
+    assert b"epoch" not in record
+    assert decode_record(record).skew_ms is None
+
+
+def test_who_is_inside_beyond_the_capacity_enters_again_on_an_ordinary_place(door: Door) -> None:
+    """What a stay is on is a matter of its exit alone."""
+    inside = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), override=True)
+    door.load(hall=hall_facts(anti_passback="soft"), stays=[inside])
+    door.grant(1, override=True)
+    answer = door.present(badge(SERIAL))
+    assert answer.free_places == 9
+    assert door.free(override=True) == 1
+    assert decode_record(records_of(door.journal)[0]).override_place is False

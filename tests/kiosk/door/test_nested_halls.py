@@ -4,16 +4,18 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from badges.admission import Direction, Flag
 from badges.admission.facts import Admitted, StayId
-from badges.places.pool import NoPlaceError, Order, PoolKey
+from badges.places.account import NoPlaceError, Order
+from badges.places.pool import PoolKey
 from badges.record import OuterHall
 from badges.wire import wire
 from kiosk.journal import schema
 from kiosk.journal.journal import Draft, Journal, OuterDraft
-from kiosk.supervisor.override import Overruling, Word
+from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -68,7 +70,14 @@ def test_an_entry_takes_a_place_of_both(door: Door) -> None:
     assert record.outer_halls == (OuterHall(hall=AROUND),)
 
 
-@pytest.mark.parametrize(("room", "hall"), [(5, 0), (0, 5), (0, 0)])
+def test_the_places_left_are_those_of_the_fuller_hall(door: Door) -> None:
+    grant(door, 2, HALL)
+    grant(door, 5, AROUND)
+    answer = door.present(badge(SERIAL))
+    assert (answer.free_places, answer.free_names) == (1, {})
+
+
+@pytest.mark.parametrize(("room", "hall"), [(5, 0), (0, 5), (0, 0), (1, 0), (0, 1)])
 def test_without_a_place_of_each_nobody_gets_in(door: Door, room: int, hall: int) -> None:
     grant(door, room, HALL)
     grant(door, hall, AROUND)
@@ -77,6 +86,29 @@ def test_without_a_place_of_each_nobody_gets_in(door: Door, room: int, hall: int
     assert answer.decision.hall_id == (AROUND if room else None)
     assert free(door) == (room, hall)
     assert door.asked == [h for h, places in ((HALL, room), (AROUND, hall)) if not places]
+
+
+def test_a_no_for_one_hall_ends_the_wait_for_the_other(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place of the one alone lets nobody in."""
+
+    def ask(hall: int) -> bool:
+        if hall == AROUND:
+            door.journal.no_place(AROUND)
+        return True
+
+    monkeypatch.setattr(door.admitter, "_ask_for_place", ask)
+    assert reason(door.present(badge(SERIAL))) == "hall_full"
+    assert door.told == [], "nobody waited"
+
+
+def test_nobody_waits_where_one_of_the_halls_can_t_be_asked_for_a_place(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door.admitter, "_ask_for_place", lambda hall: hall == AROUND)
+    assert reason(door.present(badge(SERIAL))) == "hall_full"
+    assert door.told == []
 
 
 def test_a_journal_commits_both_or_neither(door: Door) -> None:
@@ -94,6 +126,18 @@ def test_a_journal_commits_both_or_neither(door: Door) -> None:
         step.append(draft)
     assert free(door) == (5, 0)
     assert door.journal.state().last_seq == 0
+
+
+@pytest.mark.parametrize(("stop", "said"), [("fence", "kiosk_retired"), ("rest", "door_resting")])
+def test_a_door_out_of_use_says_so_though_it_has_no_place_of_either(
+    door: Door, stop: str, said: str
+) -> None:
+    """It has given them back, and full halls would be the lesser half of the truth."""
+    grant(door, 5, HALL)
+    grant(door, 5, AROUND)
+    getattr(door.journal, stop)()
+    assert free(door) == (0, 0)
+    assert reason(door.present(badge(SERIAL))) == said
 
 
 def test_an_exit_before_anything_was_sent_gives_back_both(door: Door) -> None:
@@ -122,7 +166,8 @@ def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: Door) 
 
 def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door: Door) -> None:
     """Two copies of a badge are inside: the exit ends both stays of one entry."""
-    early, late = stay_of("south-1", 4, SERIAL), stay_of("south-1", 9, SERIAL)
+    early = stay_of("south-1", 4, SERIAL)
+    late = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), since=early.since + 1)
     door.load(stays=[early], outer=around(late, early))
     door.present(badge(SERIAL), direction=Direction.EXIT)
     (record,) = door.journal.newest(1)
@@ -130,6 +175,36 @@ def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door:
     door.present(badge(SERIAL), direction=Direction.EXIT)
     (record,) = door.journal.newest(1)
     assert (record.closes, record.outer_halls[0].closes) == (None, late.stay)
+
+
+def test_where_that_one_is_over_the_newest_in_the_hall_around_ends(door: Door) -> None:
+    """Somebody with this badge goes out through both."""
+    here = stay_of("south-1", 4, SERIAL)
+    older = stay_of("south-1", 8, SERIAL)
+    newer = msgspec.structs.replace(stay_of("south-1", 7, SERIAL), since=older.since + 1)
+    door.load(stays=[here], outer=around(older, newer))
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    assert (record.closes, record.outer_halls[0].closes) == (here.stay, newer.stay)
+
+
+def test_who_is_known_in_neither_hall_may_leave(door: Door) -> None:
+    left = door.present(badge(SERIAL), direction=Direction.EXIT)
+    assert left.decision == Admitted(flags=frozenset({Flag.NO_ENTRY}))
+    (record,) = door.journal.newest(1)
+    assert (record.closes, record.outer_halls) == (None, (OuterHall(hall=AROUND),))
+
+
+@pytest.mark.parametrize("override", [False, True])
+def test_an_exit_says_which_pool_the_place_in_the_hall_around_is_of(
+    door: Door, override: bool
+) -> None:
+    stay = msgspec.structs.replace(stay_of("south-1", 4, SERIAL), override=override)
+    door.load(outer=around(stay))
+    door.present(badge(SERIAL), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    closed = OuterHall(hall=AROUND, closes=stay.stay, override_place=override)
+    assert record.outer_halls == (closed,)
 
 
 def test_the_feed_tells_of_each_hall(door: Door) -> None:
@@ -206,16 +281,16 @@ def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: Door) -> Non
     denied = door.present(badge(SERIAL))
     assert reason(denied) == "likely_copy"
     word = Word("7", "Petra", "known to her")
-    answer = Overruling(door.journal, door.replica).override(denied, word, at=NOON)
+    answer = OverrideHandler(door.journal, door.replica).override(denied, word, at=NOON)
     assert Flag.LIKELY_COPY in answer.decision.flags
     assert free(door) == (4, 4)
 
 
 def test_a_restart_keeps_what_the_door_leads_into(door: Door) -> None:
     door.restart()
-    assert door.replica.venue is not None
-    assert door.replica.venue.halls == (HALL, AROUND)
-    assert door.replica.venue.outer_names == {AROUND: NAMES}
+    assert door.replica.context is not None
+    assert door.replica.context.halls == (HALL, AROUND)
+    assert door.replica.context.outer_names == {AROUND: NAMES}
 
 
 def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:

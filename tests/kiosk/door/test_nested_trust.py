@@ -3,7 +3,8 @@
 import pytest
 
 from badges.admission import Direction
-from badges.places.pool import Order, PoolKey
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from tests.kiosk.door.test_nested_halls import AROUND, SERIAL, around, free
 from tests.kiosk.support.door_fixture import HALL, Door, badge, hall_facts, stay_of
 

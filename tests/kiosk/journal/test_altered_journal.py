@@ -16,7 +16,8 @@ import pytest
 
 from badges.admission import Admitted, Denied, Direction, Reason
 from badges.admission.facts import StayId
-from badges.places.pool import Order, PoolKey
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, sign_order
 from badges.wire import wire
 from kiosk.journal import check, schema

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from badges.admission import Denied, Direction, Reason
 from badges.admission.facts import StayId
 from badges.credential.keys import BadSignatureError
-from badges.places.pool import Account, NoPlaceError, Order, PoolKey
+from badges.places.account import Account, NoPlaceError, Order
+from badges.places.pool import PoolKey
 from badges.record import decode_record
-from badges.transparency.merkle import chain_next, chain_start
+from badges.transparency.chain import chain_next, chain_start
 from badges.wire.wire import HEAD_CONTEXT
 from kiosk.journal.journal import Draft, ForkError, Journal, JournalError, OldServerError
 from tests.kiosk.support.door_fixture import (
@@ -67,7 +68,7 @@ def test_nothing_remains_of_an_entry_without_a_place(journal: Journal) -> None:
 
 def test_the_database_itself_refuses_a_negative_account(journal: Journal) -> None:
     with pytest.raises(JournalError, match="CHECK"), journal.step() as step:
-        step.put_account(HALL, Account(granted=1, entries=2))
+        step.put_account(HALL, Account(granted=1, entries=2), override=False)
     assert account(journal).free == 10
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
-from badges.places.pool import Account, NoPlaceError, PoolKey
+from badges.places.account import Account, NoPlaceError
+from badges.places.pool import PoolKey
 from kiosk.journal import check, schema
 from kiosk.journal.journal import Draft, Journal, JournalError, Step
 from tests.kiosk.support.crash_disk import Disk, FileSystem, Loss, connect_to, restore

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from kiosk.reader.deblur import Blur, _jinc_table, blurs_of, deblurred, unblurred
+from kiosk.reader.deblur import Blur, _jinc_table, blurs_of, deblurred, deconvolved
 from tests.kiosk.support.pictures import TEXT, Gray, disc, line, noisy, symbol
 
 CARD = cv2.copyMakeBorder(symbol(TEXT, 5), 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=200)
@@ -21,7 +21,7 @@ def test_a_motion_is_found_and_undone(length_px: int, degrees: float) -> None:
     assert blur.kind == "motion"
     assert blur.size_px == pytest.approx(length_px, rel=0.12)
     assert abs((blur.degrees - degrees + 90) % 180 - 90) < 8
-    assert distance(unblurred(picture, blur)) < distance(picture) * 0.75
+    assert distance(deconvolved(picture, blur)) < distance(picture) * 0.75
 
 
 @pytest.mark.parametrize("radius_px", [2.5, 3.5, 4.5])
@@ -30,7 +30,7 @@ def test_a_lens_out_of_focus_is_found_and_undone(radius_px: float) -> None:
     blur, *_ = blurs_of(picture)
     assert blur.kind == "lens"
     assert blur.size_px == pytest.approx(radius_px, rel=0.12)
-    assert distance(unblurred(picture, blur)) < distance(picture) * 0.8
+    assert distance(deconvolved(picture, blur)) < distance(picture) * 0.8
 
 
 def distance(picture: Gray) -> float:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kiosk.reader.finder_patterns import drawn, eyes_of, squares, third_eyes
-from kiosk.reader.passes import find_with_a_drawn_eye, find_zbar, find_zxing, threshold
+from kiosk.reader.finder_patterns import drawn, find_patterns, squares, third_patterns
+from kiosk.reader.passes import find_with_a_drawn_pattern, find_zbar, find_zxing, threshold
 from kiosk.reader.reader import Reader
 from tests.kiosk.support.pictures import TEXT, held_up, symbol
 
@@ -16,11 +16,11 @@ def test_a_door_reads_a_badge_with_a_thumb_on_an_eye() -> None:
     reader = Reader(lambda: 0.0)  # a machine that is never late
     seen = [sighting for _ in range(8) for sighting in reader.read(view)]
     assert {sighting.text for sighting in seen} == {TEXT}
-    assert seen[0].look == "drawn eye"
+    assert seen[0].decoding_pass == "drawn pattern"
 
 
 def test_eyes_are_found_with_their_middles_and_steps() -> None:
-    eyes = eyes_of(threshold(symbol(TEXT, 8), 1.0))
+    eyes = find_patterns(threshold(symbol(TEXT, 8), 1.0))
     middles = sorted(tuple(np.round(eye.middle / 8 - 4, 1)) for eye in eyes)
     assert np.abs(np.array(middles) - [(3.5, 3.5), (3.5, 33.5), (33.5, 3.5)]).max() < 0.3
     assert all(eye.module_px == pytest.approx(8, rel=0.1) for eye in eyes)
@@ -38,13 +38,13 @@ def test_a_missing_eye_is_drawn_wherever_it_was(gone: int, turned: int) -> None:
     card = np.ascontiguousarray(np.rot90(card, turned))
     assert not [found for found in find_zxing(card) if found.text is not None]
     assert not [found for found in find_zbar(card) if found.text is not None]
-    (found,) = find_with_a_drawn_eye(threshold(card, 1.0), limit=40)
+    (found,) = find_with_a_drawn_pattern(threshold(card, 1.0), limit=40)
     assert found.text == TEXT
 
 
 def test_an_eye_is_drawn_as_the_standard_has_it() -> None:
     binary = threshold(symbol(TEXT, 8), 1.0)
-    eye = eyes_of(binary)[0]
+    eye = find_patterns(binary)[0]
     again = drawn(np.full_like(binary, 255), eye)
-    assert len(eyes_of(again)) == 1
-    assert list(third_eyes(eyes_of(again))) == []
+    assert len(find_patterns(again)) == 1
+    assert list(third_patterns(find_patterns(again))) == []

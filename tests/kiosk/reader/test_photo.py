@@ -6,7 +6,7 @@ import pytest
 
 from kiosk.reader.passes import find_zxing
 from kiosk.reader.photo import read_still
-from kiosk.reader.unwarp import BENDS, FLAT, Bend, flat
+from kiosk.reader.unwarp import FLAT, WARPS, Warp, flat
 from tests.bench.eyes.pictures.photo_kinds import KINDS
 from tests.bench.eyes.pictures.photos import photo
 from tests.kiosk.support.pictures import TEXT, Gray, hall, held_up, symbol
@@ -78,7 +78,7 @@ def test_corners_are_in_the_photos_own_pixels_whatever_its_size() -> None:
     torn = without_an_eye(large, 2, (700, 380))
     for view, look in ((large, "first"), (torn, "")):
         (sighting,) = read_still(view)
-        assert sighting.look.startswith(look)
+        assert sighting.decoding_pass.startswith(look)
         assert np.abs(np.mean(sighting.corners, axis=0) - (1400, 760)).max() < 24
 
 
@@ -122,7 +122,7 @@ def test_a_symbol_is_laid_flat() -> None:
     assert laid.shape[0] == laid.shape[1]
     assert [found.text for found in find_zxing(laid)] == [TEXT]
     assert not flat(card, corners[:1] * 4).size
-    assert BENDS[0] != FLAT
-    for bend in (Bend(True, 35.0), Bend(False, 35.0, 22.0, 0.03)):
+    assert WARPS[0] != FLAT
+    for bend in (Warp(True, 35.0), Warp(False, 35.0, 22.0, 0.03)):
         bent = flat(card, corners, bend)
         assert np.abs(bent.astype(int) - laid).mean() > 5

@@ -139,7 +139,7 @@ def test_badges_in_view() -> None:
 
 def looked(rate: ReadRate, from_s: float, looks: int, text: str = "") -> None:
     for step in range(looks):
-        rate.look(from_s + step / 30, True, [text] if text and step > 3 else [])
+        rate.count_frame(from_s + step / 30, True, [text] if text and step > 3 else [])
 
 
 def test_a_code_counts_once_for_as_long_as_it_is_shown() -> None:
@@ -163,8 +163,8 @@ def test_two_after_one_another_without_a_pause_are_two() -> None:
 
 def test_a_glimpse_is_no_code_that_was_not_read() -> None:
     rate = ReadRate()
-    looked(rate, 0.0, ReadRate.UNREAD_LOOKS - 1)
-    rate.look(2.0, False)
+    looked(rate, 0.0, ReadRate.UNREAD_FRAMES - 1)
+    rate.count_frame(2.0, False)
     assert rate.rate(2.0) is None
 
 
@@ -172,7 +172,7 @@ def test_only_the_last_minute_counts() -> None:
     rate = ReadRate()
     looked(rate, 0.0, 30)
     looked(rate, 40.0, 30, "HKA")
-    rate.look(43.0, False)
+    rate.count_frame(43.0, False)
     assert rate.rate(43.0) == 0.5
     assert rate.rate(70.0) == 1.0
     assert rate.rate(200.0) is None
@@ -181,5 +181,5 @@ def test_only_the_last_minute_counts() -> None:
 def test_the_read_rates_memory_is_bounded() -> None:
     rate = ReadRate()
     for number in range(3 * ReadRate.ENDED_MAX):
-        rate.look(number * 1.0, True, [f"HK{number}"])
+        rate.count_frame(number * 1.0, True, [f"HK{number}"])
     assert len(rate._ended) == ReadRate.ENDED_MAX

@@ -7,7 +7,14 @@ from hypothesis.extra import numpy as npst
 
 from kiosk.reader import passes
 from kiosk.reader import reader as reader_module
-from kiosk.reader.passes import CROP_LOOKS, DEBLUR_LOOK, FRAME_LOOKS, find_zbar, find_zxing, text_of
+from kiosk.reader.passes import (
+    CROP_PASSES,
+    DEBLUR_PASS,
+    FRAME_PASSES,
+    find_zbar,
+    find_zxing,
+    text_of,
+)
 from kiosk.reader.reader import Reader, Sighting
 from tests.kiosk.support.pictures import (
     TEXT,
@@ -47,7 +54,7 @@ FIRST_LOOKS = {
 def test_first_look_reads(make) -> None:
     (sighting,) = Reader().read(make(), budget_ms=0)
     assert sighting.text == TEXT
-    assert (sighting.engine, sighting.look) == ("zxing", "first")
+    assert (sighting.engine, sighting.decoding_pass) == ("zxing", "first")
 
 
 SECOND_LOOKS = {
@@ -69,7 +76,7 @@ def test_second_looks_read_what_the_first_does_not(make) -> None:
     seen = [sighting for _ in range(8) for sighting in reader.read(picture, PLENTY_MS)]
     assert seen
     assert set(texts(seen)) == {TEXT}
-    assert seen[0].look != "first"
+    assert seen[0].decoding_pass != "first"
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
@@ -153,7 +160,7 @@ def test_no_small_picture_raises(picture: Gray, times: int) -> None:
     reader = Reader()
     for _ in range(times):
         reader.read(picture, PLENTY_MS)
-    for look in (DEBLUR_LOOK, *CROP_LOOKS, *FRAME_LOOKS):
+    for look in (DEBLUR_PASS, *CROP_PASSES, *FRAME_PASSES):
         reader_module._run(look, picture)
 
 

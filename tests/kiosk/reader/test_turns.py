@@ -6,17 +6,17 @@ import pytest
 
 from kiosk.reader import passes
 from kiosk.reader import reader as reader_module
-from kiosk.reader.passes import CROP_LOOKS, DEBLUR_LOOK, FRAME_LOOKS
+from kiosk.reader.passes import CROP_PASSES, DEBLUR_PASS, FRAME_PASSES
 from kiosk.reader.reader import BUDGET_MS, STILL_EVERY, Reader
 from kiosk.reader.regions import (
     CROP_PX_MAX,
-    Place,
+    Region,
     area_of,
     busiest,
     crop_at,
     motion,
-    place_of,
     reduced,
+    region_of,
     sharpness,
     thumbnail,
 )
@@ -24,7 +24,7 @@ from tests.kiosk.support.pictures import TEXT, Gray, hall, held_up, symbol
 
 PLENTY_MS = 1e9
 FRAME_S = 1 / 30
-ALL_LOOKS = (DEBLUR_LOOK, *CROP_LOOKS, *FRAME_LOOKS)
+ALL_LOOKS = (DEBLUR_PASS, *CROP_PASSES, *FRAME_PASSES)
 
 
 class Looks:
@@ -37,8 +37,8 @@ class Looks:
         monkeypatch.setattr(reader_module, "_run", self.run)
         self.reader = Reader(clock=lambda: self.now_s)
 
-    def run(self, look: passes.Look, picture: Gray) -> list[passes.Found]:
-        if look is not passes.FIRST_LOOK:
+    def run(self, look: passes.DecodingPass, picture: Gray) -> list[passes.Found]:
+        if look is not passes.FIRST_PASS:
             self.names.append(look.name)
             self.now_s += self.cost_ms[look.name] / 1000
         return []
@@ -138,12 +138,17 @@ def test_where_a_code_was_is_looked_at_closely() -> None:
     card = symbol(TEXT)
     assert reader.read(held_up(card, 3))
     (sighting,) = reader.read(held_up(card, 1.3), PLENTY_MS)
-    assert sighting.look in {look.name for look in (DEBLUR_LOOK, *CROP_LOOKS)}
+    assert sighting.decoding_pass in {look.name for look in (DEBLUR_PASS, *CROP_PASSES)}
 
 
 def test_crop_is_at_most_480_pixels_and_maps_back() -> None:
     view = hall()
-    for place in [Place(700, 380, 60), Place(5, 5, 200), Place(640, 360, 700), Place(1279, 719, 1)]:
+    for place in [
+        Region(700, 380, 60),
+        Region(5, 5, 200),
+        Region(640, 360, 700),
+        Region(1279, 719, 1),
+    ]:
         crop = crop_at(view, place)
         assert 0 < max(crop.picture.shape) <= CROP_PX_MAX
         x, y = (place.x - crop.left) * crop.scale, (place.y - crop.top) * crop.scale
@@ -152,7 +157,7 @@ def test_crop_is_at_most_480_pixels_and_maps_back() -> None:
         small = reduced(crop, 100)
         assert max(small.picture.shape) <= 100
         assert small.scale == crop.scale * min(1, 100 / max(crop.picture.shape))
-    assert not crop_at(view, Place(-900, -900, 50)).picture.size
+    assert not crop_at(view, Region(-900, -900, 50)).picture.size
 
 
 def test_motion_and_texture_find_a_badge() -> None:
@@ -171,7 +176,7 @@ def test_motion_and_texture_find_a_badge() -> None:
 def test_area_and_place_of_corners() -> None:
     corners = ((10.0, 10.0), (30.0, 10.0), (30.0, 50.0), (10.0, 50.0))
     assert area_of(corners) == 800
-    assert place_of(corners) == Place(20, 30, 40)
+    assert region_of(corners) == Region(20, 30, 40)
 
 
 def test_two_patches_of_texture_are_two_places() -> None:

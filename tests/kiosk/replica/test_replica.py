@@ -58,9 +58,9 @@ def test_it_works(replica: Replica, tmp_path: Path, clock: Clock) -> None:
     )
     with open_replica(tmp_path, clock) as after_a_restart:
         for one in (replica, after_a_restart):
-            assert one.venue is not None
-            assert one.venue.hall.hall_id == HALL
-            assert one.venue.time_zone.key == "Asia/Shanghai"
+            assert one.context is not None
+            assert one.context.hall.hall_id == HALL
+            assert one.context.time_zone.key == "Asia/Shanghai"
             assert one.cursor == 10
             assert one.holder(SERIAL) == (3, True)
             assert one.holder(SERIAL + 1) == (0, False)
@@ -71,8 +71,8 @@ def test_a_new_snapshot_replaces_the_old_but_not_the_names(replica: Replica) -> 
     replica.take_names(wire.NamesPage([sealed_name(SERIAL, "Mei Lin")], 12, False))
     replica.load(snapshot(holders=[wire.HolderFacts(SERIAL, 3, True)]))
     replica.load(snapshot(cursor=20, hall=hall_facts(closed=True)))
-    assert replica.venue is not None
-    assert replica.venue.hall.closed
+    assert replica.context is not None
+    assert replica.context.hall.closed
     assert replica.holder(SERIAL) == (0, False)
     assert replica.cursor == 20
     assert replica.names_after == 12
@@ -192,7 +192,7 @@ def test_a_bad_snapshot_changes_nothing(replica: Replica, changes, match: str) -
 def test_another_event_s_replica_is_not_used(replica: Replica, tmp_path: Path, clock) -> None:
     replica.load(snapshot())
     with Replica(tmp_path / "replica.db", KIOSK, GENERATION, key_of("other").public) as other:
-        assert other.venue is None
+        assert other.context is None
 
 
 @pytest.mark.parametrize("spoil", ["garbage", "version"])
@@ -206,7 +206,7 @@ def test_a_damaged_file_is_fetched_again(tmp_path: Path, clock: Clock, spoil: st
         with closing(sqlite3.connect(path)) as db:
             db.execute("PRAGMA user_version = 99")
     with open_replica(tmp_path, clock) as again:
-        assert again.venue is None
+        assert again.context is None
         again.load(snapshot())
         assert again.cursor == 10
 

@@ -24,10 +24,16 @@ class Face:
         self.turned: list[Direction] = []
         self.pictures = 0
         self.picture: bytes | None = JPEG
-        self.board = Board(self.typed.append, self.turned.append)
+        self.serves_both = True
+        self.board = Board(self.typed.append, self._turn)
         self.app = create_screen(self.board, self.preview, languages=("zh", "en"), now=lambda: NOW)
         add_camera_page(self.app, None)
         self.token: str = self.app.extensions["screen"].token
+
+    def _turn(self, direction: Direction) -> bool:
+        if self.serves_both:
+            self.turned.append(direction)
+        return self.serves_both
 
     def preview(self) -> bytes | None:
         self.pictures += 1

@@ -36,7 +36,6 @@ STRANGERS = [
 def test_strangers_are_refused(
     client: FlaskClient, face: Face, path: str, headers: dict[str, str]
 ) -> None:
-    face.board.update(mode="both")
     body = {"text": CODE} if path == "/text" else {"direction": "exit"}
     sent = {name: face.token if value == "own" else value for name, value in headers.items()}
 

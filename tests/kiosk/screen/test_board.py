@@ -8,7 +8,8 @@ import pytest
 from badges.admission import Admitted, Denied, Direction, Flag, Reason
 from badges.admission.phrases import Tone
 from kiosk.door.answer import Answer
-from kiosk.screen.board import ANSWERS_MAX, Board
+from kiosk.screen.board import ANSWERS_MAX, Board, DeviceStatus, DoorStatus, LinkStatus
+from kiosk.supervisor.status import SupervisorStatus
 
 
 def answer(seq: int = 1, *, free_places: int = 9) -> Answer:
@@ -135,34 +136,39 @@ def test_typed_text_is_handed_on_without_the_boards_lock() -> None:
     assert board.state.shown == 1
 
 
-def test_direction_turns_where_the_door_serves_both() -> None:
+@pytest.mark.parametrize("serves_both", [True, False])
+def test_direction_is_handed_on(serves_both: bool) -> None:
     turned: list[Direction] = []
-    board = Board(on_direction=turned.append)
-    board.update(mode="both")
 
-    assert board.turn(Direction.EXIT)
-    assert board.state.status.direction is Direction.EXIT
+    def choose(direction: Direction) -> bool:
+        turned.append(direction)
+        return serves_both
+
+    assert Board(on_direction=choose).turn(Direction.EXIT) is serves_both
     assert turned == [Direction.EXIT]
-
-
-@pytest.mark.parametrize("mode", ["entry", "exit"])
-def test_direction_of_another_door_stays(mode: str) -> None:
-    turned: list[Direction] = []
-    board = Board(on_direction=turned.append)
-    board.update(mode=mode)
-
-    assert not board.turn(Direction.EXIT)
-    assert board.state.status.direction is Direction.ENTRY
-    assert turned == []
 
 
 def test_board_without_callbacks_takes_what_is_typed() -> None:
     board = Board()
-    board.update(mode="both")
-
     board.type_text("HKABC")
+    assert not board.turn(Direction.EXIT), "nobody knows of a direction"
 
-    assert board.turn(Direction.EXIT)
+
+def test_parts_are_replaced_whole_and_leave_the_others() -> None:
+    board = Board()
+    board.put(DoorStatus(mode="both", free_places=3), LinkStatus(online=True, scans_waiting=2))
+    board.put(LinkStatus(scans_waiting=1), SupervisorStatus(resting=True))
+    status = board.state.status
+    assert (status.mode, status.free_places, status.resting) == ("both", 3, True)
+    assert (status.online, status.scans_waiting) == (False, 1)
+
+
+def test_parts_that_are_as_before_wake_nobody() -> None:
+    board = Board()
+    board.put(DoorStatus(free_places=3))
+    version, _ = board.wait(0, 0)
+    board.put(DoorStatus(free_places=3), DeviceStatus())
+    assert board.wait(version, 0)[0] == version
 
 
 def test_answer_tells_what_it_is() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config.settings import ConfigError
+from kiosk.config.files import ConfigError
 from kiosk.screen.entrance import (
     BROWSERS_FILE,
     BROWSERS_MAX,

@@ -229,13 +229,12 @@ def test_typed_code_is_handed_on(client: FlaskClient, face: Face) -> None:
 
 
 def test_direction_is_turned(client: FlaskClient, face: Face) -> None:
-    face.board.update(mode="both")
-
     assert post(client, "/direction", {"direction": "exit"}, face.own()).status_code == 204
     assert face.turned == [Direction.EXIT]
 
 
 def test_direction_of_a_one_way_door_stays(client: FlaskClient, face: Face) -> None:
+    face.serves_both = False
     refused = post(client, "/direction", {"direction": "exit"}, face.own())
 
     assert refused.status_code == 409

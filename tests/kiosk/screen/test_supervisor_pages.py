@@ -11,7 +11,7 @@ from badges.admission import Direction
 from badges.credential.badge_number import badge_number
 from kiosk.journal.journal import JournalError
 from kiosk.screen import create_screen
-from kiosk.screen.board import Board, Status
+from kiosk.screen.board import Board
 from kiosk.screen.feed import encode_state
 from kiosk.screen.pages import TOKEN_HEADER
 from kiosk.supervisor.sessions import IDLE_MS
@@ -131,8 +131,8 @@ def test_doors_and_direction(page: Page) -> None:
     page.here.server.refuse = "no_such_door"
     assert error(page.post("door", {"door": 99})) == (404, "no_such_door")
     assert page.post("direction", {"direction": "exit"}).status_code == 204
-    assert page.here.direction is Direction.EXIT
-    page.here.one_way = True
+    assert page.here.direction.chosen() is Direction.EXIT
+    page.here.one_way()
     assert error(page.post("direction", {"direction": "entry"})) == (409, "one_way")
 
 
@@ -176,7 +176,7 @@ def test_nobody_else_s_page_and_no_other_site(page: Page) -> None:
     page.here.supervision.lock()
     plain = page.client.post("/supervisor/unlock", json=right)
     assert plain.status_code == 403
-    assert page.here.status()["supervisor"] is None
+    assert page.here.status().supervisor is None
 
 
 def test_what_fails_is_said_without_what_was_typed(page: Page, monkeypatch, caplog) -> None:
@@ -185,7 +185,7 @@ def test_what_fails_is_said_without_what_was_typed(page: Page, monkeypatch, capl
     def fail(*_: object, **__: object) -> None:
         raise JournalError("The journal can't be written: disk is full.")
 
-    monkeypatch.setattr(page.here.overruling, "annul", fail)
+    monkeypatch.setattr(page.here.override_handler, "annul", fail)
     answer = page.post("annul", {"seq": 1, "reason": "other", "note": "secret words"})
     assert error(answer) == (500, "failed")
     assert answer.json["detail"] == "The journal can't be written: disk is full."
@@ -209,7 +209,7 @@ def test_the_stream_has_it_all(page: Page) -> None:
     page.unlock()
     entry = page.here.supervision.override(denied.seq, "vip", "")
     board.show(entry)
-    board.update(**page.here.status())
+    board.put(page.here.status())
     told = json.loads(encode_state(board.state, "page", NOON))
     (answer,) = told["answers"]
     assert (answer["act"], answer["by"]) == ("override", "Mei Lin")
@@ -220,4 +220,3 @@ def test_the_stream_has_it_all(page: Page) -> None:
     assert status["can_override"] is None
     assert (status["resting"], status["shift"], status["pin_locked_until"]) == (False, None, None)
     assert "pin_hash" not in json.dumps(told)
-    assert set(page.here.status()) <= set(Status.__dataclass_fields__)

@@ -7,6 +7,7 @@ import pytest
 from badges.admission import Admitted, Direction, Flag
 from badges.admission.facts import StayId
 from badges.admission.phrases import Tone
+from badges.wire import wire
 from kiosk.supervisor.override import ANNUL_MS
 from kiosk.supervisor.recent import OVERRIDE_MS
 from kiosk.supervisor.texts import SupervisorError
@@ -99,6 +100,16 @@ class TestOverride:
         assert here.last().override_place
         assert (here.door.free(), here.door.free(override=True)) == (0, 1)
 
+    def test_who_was_seen_at_another_hall_since_is_not_taken_to_be_inside(
+        self, here: Supervised
+    ) -> None:
+        elsewhere = stay_of("south-1", 9, SERIAL)
+        here.door.replica.apply(wire.StayOpened(elsewhere, HALL), 11)
+        here.door.replica.apply(wire.StayClosed(elsewhere.stay, HALL, SERIAL, counted=True), 12)
+        denied = here.present(badge(SERIAL, category=PRESS))
+        answer = here.supervision.override(denied.seq, "vip", "")
+        assert answer.decision == Admitted()
+
     def test_whoever_is_inside_gets_a_second_stay_and_is_flagged(self, here: Supervised) -> None:
         here.present(badge(SERIAL))
         denied = here.present(badge(SERIAL))
@@ -138,7 +149,7 @@ class TestOverride:
     )
     def test_never_for_what_is_no_badge_of_this_event(self, here: Supervised, text: str) -> None:
         denied = here.present(text)
-        assert here.status()["can_override"] is None
+        assert here.status().can_override is None
         assert refused(here.supervision.override, denied.seq, "vip", "") == "not_overridable"
 
     def test_never_at_a_retired_kiosk(self, here: Supervised) -> None:
@@ -151,12 +162,12 @@ class TestOverride:
     def test_only_the_newest_denial_and_not_for_long(self, here: Supervised) -> None:
         first = here.present(badge(SERIAL, category=PRESS))
         here.present(badge(SERIAL + 2))  # an admission does not come between
-        assert here.status()["can_override"]["seq"] == first.seq
+        assert here.status().can_override.seq == first.seq
         second = here.present(badge(SERIAL + 1, category=PRESS))
         assert refused(here.supervision.override, first.seq, "vip", "") == "nothing_to_override"
         here.door.clock.pass_ms(OVERRIDE_MS + 1)
         assert refused(here.supervision.override, second.seq, "vip", "") == "nothing_to_override"
-        assert here.status()["can_override"] is None
+        assert here.status().can_override is None
 
     def test_once(self, here: Supervised) -> None:
         denied = here.present(badge(SERIAL, category=PRESS))
@@ -213,7 +224,7 @@ class TestOverride:
 class TestAnnul:
     def test_it_works(self, here: Supervised) -> None:
         entry = here.present(badge(SERIAL))
-        assert here.status()["can_annul"]["seq"] == entry.seq
+        assert here.status().can_annul.seq == entry.seq
         answer = here.supervision.annul(entry.seq, "nobody_passed", "")
         assert answer.decision == Admitted(closes=StayId(KIOSK, GENERATION, entry.seq))
         assert (answer.act, answer.direction, answer.tone) == (
@@ -223,12 +234,12 @@ class TestAnnul:
         )
         assert not answer.passes, "no relay for it"
         assert answer.explanation["en"].word == "ANNULLED"
-        assert here.replica.venue.local_time(entry.scanned_at) in answer.explanation["zh"].reason
+        assert here.replica.context.local_time(entry.scanned_at) in answer.explanation["zh"].reason
         record = here.last()
         assert (record.act, record.direction, record.by) == ("annul", "exit", f"user:{MEI}")
         assert (record.note, record.credited, record.serial) == ("nobody_passed", True, SERIAL)
         assert here.door.free() == 10, "its place is free at once: the server never knew of it"
-        assert here.status()["can_annul"] is None
+        assert here.status().can_annul is None
         assert here.present(badge(SERIAL)).admitted, "and the holder may enter"
 
     def test_of_an_entry_that_the_server_may_know_the_server_gives_the_place_back(
@@ -257,7 +268,7 @@ class TestAnnul:
     def test_not_whoever_has_left(self, here: Supervised) -> None:
         entry = here.present(badge(SERIAL))
         left = here.present(badge(SERIAL), direction=Direction.EXIT)
-        assert here.status()["can_annul"] is None
+        assert here.status().can_annul is None
         assert refused(here.supervision.annul, entry.seq, "by_mistake", "") == "already_over"
         assert refused(here.supervision.annul, left.seq, "by_mistake", "") == "not_last"
 
@@ -276,15 +287,15 @@ class TestAnnul:
         entry = here.present(badge(SERIAL))
         here.door.clock.pass_ms(ANNUL_MS + 1)
         here.unlock()
-        assert here.status()["can_annul"] is None
+        assert here.status().can_annul is None
         assert refused(here.supervision.annul, entry.seq, "by_mistake", "") == "too_late"
 
     def test_after_a_restart(self, here: Supervised) -> None:
         entry = here.present(badge(SERIAL))
         here.restart()
         here.unlock()
-        told = here.status()["can_annul"]
-        assert (told["seq"], told["name"]) == (entry.seq, None)
+        told = here.status().can_annul
+        assert (told.seq, told.name) == (entry.seq, None)
         assert here.supervision.annul(entry.seq, "by_mistake", "").admitted
         assert here.door.free() == 10
 

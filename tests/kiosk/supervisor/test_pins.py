@@ -31,9 +31,9 @@ def test_five_wrong_tries_shut_it_for_a_minute(here: Supervised) -> None:
     assert guess(here, USER_TRIES - 1) == ["wrong_pin"] * (USER_TRIES - 1)
     assert refused(here.supervision.unlock, MEI, PIN) == "pin_locked", "the right one too"
     told = here.status()
-    assert told["supervisors"][0]["locked_until"] == here.door.clock.wall + LOCK_MS
-    assert told["supervisors"][1]["locked_until"] is None
-    assert told["pin_locked_until"] is None
+    assert told.supervisors[0].locked_until == here.door.clock.wall + LOCK_MS
+    assert told.supervisors[1].locked_until is None
+    assert told.pin_locked_until is None
     here.door.clock.pass_ms(LOCK_MS)
     here.unlock()
     assert guess(here, 1) == ["wrong_pin"], "and it begins anew"
@@ -62,7 +62,7 @@ def test_others_guesses_do_not_shut_a_colleague_out_until_the_kiosk_has_had_enou
 def test_the_kiosk_as_a_whole_counts_too(here: Supervised) -> None:
     guess(here, USER_TRIES, MEI)
     guess(here, KIOSK_TRIES - USER_TRIES, OMAR)
-    assert here.status()["pin_locked_until"] == here.door.clock.wall + LOCK_MS
+    assert here.status().pin_locked_until == here.door.clock.wall + LOCK_MS
     names = [wire.SupervisorFacts(9, "Third", CHEAP.hash(PIN))]
     load(here.door, supervisors=names)
     assert refused(here.supervision.unlock, 9, PIN) == "pin_locked"

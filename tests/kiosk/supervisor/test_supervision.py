@@ -8,6 +8,7 @@ from badges.wire import wire
 from badges.wire.supervisor import Found
 from kiosk.door.admit import NotReadyError
 from kiosk.supervisor.sessions import IDLE_MS
+from kiosk.supervisor.status import ShiftFigures, Unlocked
 from tests.kiosk.support.door_fixture import HALL, PRESS, Clock, Door, badge, reason, snapshot
 from tests.kiosk.support.supervised import (
     LOST,
@@ -34,28 +35,28 @@ def here(door: Door) -> Supervised:
 class TestSession:
     def test_it_works(self, here: Supervised) -> None:
         status = here.status()
-        assert [s["name"] for s in status["supervisors"]] == ["Mei Lin", "Omar"]
-        assert status["supervisor"] is None
+        assert [s.name for s in status.supervisors] == ["Mei Lin", "Omar"]
+        assert status.supervisor is None
         session = here.supervision.unlock(MEI, PIN)
         until = here.door.clock.wall + IDLE_MS
-        assert session.shown() == {"user": MEI, "name": "Mei Lin", "until": until}
-        assert here.status()["supervisor"] == session.shown()
+        assert session.shown() == Unlocked(MEI, "Mei Lin", until)
+        assert here.status().supervisor == session.shown()
 
     def test_it_ends_when_nothing_is_done(self, here: Supervised) -> None:
         here.unlock()
         here.door.clock.pass_ms(IDLE_MS - 1)
         here.supervision.doors()
         here.door.clock.pass_ms(IDLE_MS - 1)
-        assert here.status()["supervisor"]["user"] == MEI, "each act begins the time anew"
+        assert here.status().supervisor.user == MEI, "each act begins the time anew"
         here.door.clock.pass_ms(1)
-        assert here.status()["supervisor"] is None
+        assert here.status().supervisor is None
         assert refused(here.supervision.doors) == "not_unlocked"
 
     def test_a_clock_that_is_set_back_does_not_keep_it_open(self, here: Supervised) -> None:
         here.unlock()
         here.door.clock.wall -= 3_600_000
         here.door.clock.monotonic += IDLE_MS
-        assert here.status()["supervisor"] is None
+        assert here.status().supervisor is None
 
     def test_it_ends_by_a_word_and_at_a_restart(self, here: Supervised) -> None:
         here.unlock()
@@ -124,8 +125,8 @@ class TestLookUp:
         denied = here.supervision.admit(LOST)
         assert reason(denied) == "revoked"
         assert here.last().by == f"user:{MEI}"
-        told = here.status()["can_override"]
-        assert (told["seq"], told["name"], told["reason"]) == (
+        told = here.status().can_override
+        assert (told.seq, told.name, told.reason) == (
             denied.seq,
             "Lost Badge",
             "revoked",
@@ -140,7 +141,7 @@ class TestLookUp:
 
     def test_an_exit_without_a_badge(self, here: Supervised) -> None:
         entry = here.present(badge(LOST))
-        here.direction = Direction.EXIT
+        here.direction.choose(Direction.EXIT)
         here.unlock()
         here.supervision.people("lost")
         assert here.supervision.admit(LOST).decision.closes.seq == entry.seq
@@ -182,8 +183,8 @@ class TestStanding:
     def test_direction(self, here: Supervised) -> None:
         here.unlock()
         here.supervision.turn(Direction.EXIT)
-        assert here.direction is Direction.EXIT
-        here.one_way = True
+        assert here.direction.chosen() is Direction.EXIT
+        here.one_way()
         assert refused(here.supervision.turn, Direction.ENTRY) == "one_way"
 
     def test_another_door(self, here: Supervised) -> None:
@@ -192,7 +193,7 @@ class TestStanding:
         here.supervision.move(71)
         assert here.server.asked == [("door", 71, f"user:{MEI}")]
         assert here.moves == 1
-        assert here.status()["can_override"] is None, "that was another hall's affair"
+        assert here.status().can_override is None, "that was another hall's affair"
 
     def test_not_without_the_server(self, here: Supervised) -> None:
         here.unlock()
@@ -227,18 +228,18 @@ class TestShift:
         here.supervision.people("lost")
         here.supervision.admit(LOST)
         shift = here.supervision.end_shift()
-        assert shift == {
-            "since": None,
-            "ended_at": here.door.clock.wall,
-            "admitted": 3,
-            "denied": 1,
-            "exits": 1,
-            "overrides": 1,
-            "annulled": 1,
-            "looked_up": 1,
-        }
+        assert shift == ShiftFigures(
+            since=None,
+            ended_at=here.door.clock.wall,
+            admitted=3,
+            denied=1,
+            exits=1,
+            overrides=1,
+            annulled=1,
+            looked_up=1,
+        )
         status = here.status()
-        assert (status["resting"], status["shift"], status["supervisor"]) == (True, shift, None)
+        assert (status.resting, status.shift, status.supervisor) == (True, shift, None)
         assert here.door.free() == 0, "all places went back"
         assert here.wakes == 1, "and the server hears of it at once"
 
@@ -256,7 +257,7 @@ class TestShift:
         assert here.door.free() == 0, "its place goes back too"
         here.unlock()
         assert refused(here.supervision.override, denied.seq, "vip", "") == "not_overridable"
-        assert here.status()["shift"]["exits"] == 1
+        assert here.status().shift.exits == 1
 
     def test_an_override_of_an_earlier_denial(self, here: Supervised) -> None:
         denied = here.present(badge(SERIAL, category=PRESS))
@@ -270,16 +271,16 @@ class TestShift:
         here.unlock()
         shift = here.supervision.end_shift()
         here.restart()
-        assert here.status()["shift"] == shift
+        assert here.status().shift == shift
         assert reason(here.present(badge(SERIAL + 1))) == "door_resting"
         here.door.clock.pass_ms(60_000)
         here.unlock()
         here.supervision.resume()
-        assert not here.status()["resting"]
+        assert not here.status().resting
         here.door.grant(20)
         assert here.present(badge(SERIAL + 2)).admitted
         ended = here.supervision.end_shift()
-        assert (ended["since"], ended["admitted"]) == (here.door.clock.wall, 1), "a new shift"
+        assert (ended.since, ended.admitted) == (here.door.clock.wall, 1), "a new shift"
 
     def test_twice_is_once(self, here: Supervised) -> None:
         here.unlock()

@@ -14,11 +14,12 @@ from badges.credential.credential import (
     seal_name,
 )
 from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
-from badges.places.pool import Order, PoolKey
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
 from badges.wire.enrolment import Identity, sign_identity
-from kiosk.config.settings import make_identity, save_identity, save_key
+from kiosk.config.identity import make_identity, save_identity, save_key
 from kiosk.door.admit import Admitter
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica

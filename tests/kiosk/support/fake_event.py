@@ -13,14 +13,9 @@ from pathlib import Path
 
 from badges.places.pool import Pool
 from badges.record import ScanRecord, StayRef, decode_record
-from badges.transparency.merkle import (
-    Checkpoint,
-    Tree,
-    chain_next,
-    chain_start,
-    leaf_hash,
-    sign_checkpoint,
-)
+from badges.transparency.chain import chain_next, chain_start
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from badges.transparency.merkle import Tree, leaf_hash
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
 from tests.kiosk.support.door_fixture import (

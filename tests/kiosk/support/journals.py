@@ -4,7 +4,8 @@ from pathlib import Path
 
 from badges.admission import Admitted, Direction
 from badges.admission.facts import StayId
-from badges.places.pool import Account, PoolKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from kiosk.journal.journal import Draft, Journal
 from tests.kiosk.support.door_fixture import (
     DOOR,

@@ -3,17 +3,19 @@
 import argon2
 import pytest
 
-from badges.admission import Direction
 from badges.places.pool import PoolKey
 from badges.record import ScanRecord, decode_record
 from badges.wire import wire
 from badges.wire.supervisor import DoorChoice, Found, PersonFacts
 from kiosk.door.answer import Answer
-from kiosk.supervisor.override import Overruling
+from kiosk.door.direction import DirectionState
+from kiosk.supervisor.override import OverrideHandler
+from kiosk.supervisor.state_file import SupervisorFile
+from kiosk.supervisor.status import SupervisorStatus
 from kiosk.supervisor.supervision import Supervision
 from kiosk.supervisor.texts import SupervisorError
 from kiosk.sync.link import Skew
-from tests.kiosk.support.door_fixture import DELEGATE, HALL, Door, records_of
+from tests.kiosk.support.door_fixture import DELEGATE, DOOR, HALL, Door, records_of
 
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 MEI, OMAR = 3, 4
@@ -66,8 +68,6 @@ class Supervised:
         self.door = door
         self.server = Server()
         self.told: list[Answer] = []
-        self.direction = Direction.ENTRY
-        self.one_way = False
         self.moves = self.wakes = 0
         self.asked: list[int] = []
         self.on_ask = lambda: False  # whether the server can be asked for an override place
@@ -77,14 +77,22 @@ class Supervised:
         """Anew on what is on disk."""
         self.journal, self.replica = self.door.journal, self.door.replica
         self.admitter = self.door.admitter
-        self.overruling = Overruling(
+        self.override_handler = OverrideHandler(
             self.journal, self.replica, ask_for_place=self._ask, skew=lambda: Skew(42)
         )
+        self.direction = DirectionState(self.replica)
         clock = self.door.clock
         self.supervision = Supervision(
-            self.door.directory,
-            self,
+            SupervisorFile(self.door.directory),
+            self.admitter,
+            self.override_handler,
             self.server,
+            self.direction,
+            self.journal,
+            self.replica,
+            on_answer=self.notify,
+            on_move=self._moved,
+            on_places=self._places_changed,
             clock=lambda: clock.wall,
             monotonic=lambda: clock.monotonic,
         )
@@ -97,34 +105,31 @@ class Supervised:
         self.asked.append(hall)
         return self.on_ask()
 
-    def tell(self, answer: Answer) -> None:
-        self.supervision.saw(answer)
+    def notify(self, answer: Answer) -> None:
+        self.supervision.record_answer(answer)
         self.told.append(answer)
 
-    def wished(self) -> Direction:
-        return self.direction
+    def one_way(self) -> None:
+        """From now on this is a door for exits alone."""
+        out = wire.DoorFacts(door=DOOR, names={"en": "Out"}, mode="exit")
+        self.door.load(supervisors=SUPERVISORS, door=out)
 
-    def turned(self, direction: Direction) -> bool:
-        if not self.one_way:
-            self.direction = direction
-        return not self.one_way
-
-    def moved(self) -> None:
+    def _moved(self) -> None:
         self.moves += 1
 
-    def places_changed(self) -> None:
+    def _places_changed(self) -> None:
         self.wakes += 1
 
     def present(self, text: str, **options: object) -> Answer:
         """Show a badge, as the kiosk does."""
         answer = self.door.present(text, **options)
-        self.tell(answer)
+        self.notify(answer)
         return answer
 
     def unlock(self, user: int = MEI, pin: str = PIN) -> None:
         self.supervision.unlock(user, pin)
 
-    def status(self) -> dict:
+    def status(self) -> SupervisorStatus:
         return self.supervision.status(self.journal.state())
 
     def full(self) -> None:

@@ -24,7 +24,7 @@ class TestFeed:
     def test_a_changed_venue_is_fetched(self, online: Online, event: FakeEvent) -> None:
         event.facts["hall"] = hall_facts(closed=True)
         event.publish(wire.VenueChanged())
-        online.until(lambda: online.door.replica.venue.hall.closed)
+        online.until(lambda: online.door.replica.context.hall.closed)
         online.until(lambda: online.link.state.feed_live)
 
     def test_a_broken_feed_is_picked_up_where_it_broke(

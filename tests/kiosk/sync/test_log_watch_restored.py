@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from badges.credential.keys import PrivateKey
-from badges.transparency.merkle import Checkpoint, Tree, leaf_hash, sign_checkpoint
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from badges.transparency.merkle import Tree, leaf_hash
 from kiosk.journal.checkpoints import Evidence, Witnessed
 from kiosk.sync.log_watch import RENAMED_MS, SAVED_MS, Watch, line_of, succeeds
 

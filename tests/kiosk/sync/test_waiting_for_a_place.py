@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from badges.places.pool import Order, PoolKey
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from tests.kiosk.support.door_fixture import HALL, Door
 
 PATIENCE_S = 20.0  # whoever waits longer was not told

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.places.pool import Account
+from badges.places.account import Account
 from kiosk.sync.upload import Wish
 
 FULL = Account(granted=3, entries=3)

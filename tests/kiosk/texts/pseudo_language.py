@@ -14,9 +14,9 @@ from babel.messages.extract import extract_from_file
 
 import badges as badges_package
 import kiosk as kiosk_package
-from badges.admission import phrases, sentences
-from badges.i18n import Catalogues
+from badges.admission import sentences
 from kiosk.texts import catalogue
+from kiosk.texts.po import Catalogues
 
 KIOSK = Path(kiosk_package.__file__).parent
 CHINESE = KIOSK / "screen/translations/zh_Hans/LC_MESSAGES/kiosk.po"
@@ -54,7 +54,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     kiosk = Catalogues("kiosk", CHINESE.parents[2])
     monkeypatch.setattr(catalogue, "CATALOGUES", kiosk)
     answers = Catalogues("badges", ANSWERS_CHINESE.parents[2])
-    monkeypatch.setattr(phrases, "CATALOGUES", answers)
+    monkeypatch.setattr(catalogue, "ANSWERS", answers)
 
 
 def add_files(directory: Path) -> Path:

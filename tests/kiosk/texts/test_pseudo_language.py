@@ -33,7 +33,7 @@ from kiosk.supervisor.texts import (
     annul_words,
     override_words,
 )
-from kiosk.sync.errors import AILING, REFUSED, TransportError
+from kiosk.sync.transport import AILING, REFUSED, TransportError
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message, System
 from tests.kiosk.screen.test_supervisor_pages import Page
@@ -85,6 +85,7 @@ def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
         decision,
         direction,
         language=LANGUAGE,
+        words=catalogue.ANSWERS.get(LANGUAGE),
         time_zone="UTC",
         at=0,
         categories={n: f"⟦category {n}⟧" for n in (1, 2, 3, 4)},

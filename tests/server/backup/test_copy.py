@@ -22,7 +22,8 @@ from server.backup.copy import (
 from server.event.directory import Event, load_event
 from server.storage.database import Database
 from server.web import wsgi
-from server.web.app import BACKUPS, close_app
+from server.web.app import close_app
+from server.web.services import services_of
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.console import Console
 
@@ -230,15 +231,15 @@ class TestServing:
     def test_the_app_of_an_event_with_a_second_disk(self, safe: Event, second: Path) -> None:
         app = wsgi.open_app(safe.path)
         until(lambda: len(backups(second)) == 1)
-        assert app.extensions[BACKUPS].status.directory == second
+        assert services_of(app).backups.status.directory == second
         close_app(app)
-        app.extensions["hallkeeper"].database.close()
+        services_of(app).database.close()
 
     def test_the_app_of_one_without(self, event: Event) -> None:
         app = wsgi.open_app(event.path)
-        assert BACKUPS not in app.extensions
+        assert services_of(app).backups is None
         close_app(app)
-        app.extensions["hallkeeper"].database.close()
+        services_of(app).database.close()
 
 
 def until(check, timeout_s: float = 10) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from server.backup.critical_state import ACTS_FILE, ActsError, Keeper, read_acts
 from server.event.directory import Event
-from server.kiosks import registry
+from server.kiosks import contact, registry
 from server.occupancy import hall_control
 from server.people import issuing
 from server.staff import users
@@ -73,7 +73,7 @@ def test_scans_and_heartbeats_cost_nothing(safe: Safe, monkeypatch: pytest.Monke
     safe.site.send(safe.site.west)
     safe.site.east.leave(NOW + 1, ANNA, safe.site.west.ref(safe.site.west.scan(NOW, 1)))
     safe.site.send(safe.site.east)
-    safe.write(registry.count_request, ("west", 1), 99, NOW)
+    safe.write(contact.count_request, ("west", 1), 99, NOW)
 
 
 def test_what_is_undone_is_not_kept(safe: Safe) -> None:

@@ -89,6 +89,24 @@ def test_the_pools_are_those_of_the_protocol(safe: Safe, copy: Path, new: Path) 
         assert [pools.load(again.database.reader, key) for key in keys] == wanted
 
 
+def test_a_retired_kiosk_whose_account_was_not_fenced_is_awaited(safe: Safe, new: Path) -> None:
+    """The protocol goes by the account, which no fence has closed, and not by the kiosk's state."""
+    safe.write(registry.retire, "east", by="test", now=NOW)
+    # The word of a retired kiosk once opened such an account, on a server restored without acts.
+    unfenced = f"UPDATE place_account SET fenced = 0 WHERE kiosk = 'east' AND hall_id = {SMALL}"
+    safe.database.write(lambda db: db.execute(unfenced) and None)
+    wanted = pools.load(safe.database.reader, PoolKey(SMALL)).restored(NEXT)
+    assert wanted.awaited == {("west", 1), ("east", 1)}
+    done = restore(make_backup(safe.event, safe.second, NOW).path, new, now=LATER)
+    assert (SMALL, "east", 1) in doors(done.awaited)
+    both = {"by": "user:1", "with_": "user:2", "now": LATER}
+    with opened(done, safe.site) as again:
+        assert pools.load(again.database.reader, PoolKey(SMALL)) == wanted
+        again.database.write(lambda db: registry.fence(db, "east", 1, by="test", now=LATER))
+        again.database.write(lambda db: hall_control.attest(db, SMALL, ("east", 1), 0, **both))
+        assert pools.load(again.database.reader, PoolKey(SMALL)).awaited == {("west", 1)}
+
+
 class TestActs:
     def test_a_kiosk_that_was_confirmed_since(self, safe: Safe, copy: Path, new: Path) -> None:
         """It may hold places; its whole journal is new to the server, which takes it."""

@@ -11,9 +11,9 @@ from badges.transparency.merkle import Tree, leaf_hash
 from server.backup.copy import make_backup
 from server.backup.critical_state import ACTS_FILE, Keeper
 from server.backup.restore import RestoreError, restore
-from server.cli.serve import only_server
 from server.event.directory import Event, load_event
-from server.feed import hub
+from server.event.lock import only_server
+from server.feed import changes
 from server.feed.subscription import CursorGoneError
 from server.occupancy import hall_control
 from server.storage.database import Database
@@ -67,7 +67,7 @@ class TestLine:
             tree.append(leaf_hash(body))
         act = leaves[size][0].decode()
         assert len(leaves) == size + 1
-        for said in ('"act":"restored"', tree.root().hex(), f'"incarnation":{NEXT}'):
+        for said in ('"act":"server_restored"', tree.root().hex(), f'"incarnation":{NEXT}'):
             assert said in act
 
     def test_the_feed_begins_where_no_kiosk_has_been(
@@ -76,15 +76,15 @@ class TestLine:
         """A kiosk with the old server's cursor takes a snapshot, and has confirmed nothing."""
         for _ in range(20):
             safe.write(hall_control.set_capacity, SMALL, 5, by="test", now=NOW)
-        seen = hub.cursor(safe.database.reader)
+        seen = changes.cursor(safe.database.reader)
         done = restore(copy, new, now=LATER)
         with opened(done, safe.site) as again:
             db = again.database.reader
-            assert hub.cursor(db) > seen
+            assert changes.cursor(db) > seen
             with pytest.raises(CursorGoneError):
-                hub.changes_after(db, seen)
-            assert hub.changes_after(db, hub.cursor(db)) == []
-            assert not any(one.confirmed for one in hall_control.accounts(db, SMALL))
+                changes.changes_after(db, seen)
+            assert changes.changes_after(db, changes.cursor(db)) == []
+            assert not any(one.confirmed for one in hall_control.holdings(db, SMALL))
 
     def test_everybody_signs_in_again(self, safe: Safe, new: Path) -> None:
         safe.database.write(

@@ -159,6 +159,19 @@ class TestMoved:
             again.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **who))
             assert pool(again, OTHER).awaited == frozenset()
 
+    def test_fenced_it_is_attested_where_it_turns_out_to_hold(self, restored, safe: Safe) -> None:
+        """The account that its word opens is fenced as its others are, so its places come back."""
+        who = {"by": "user:1", "with_": "user:2", "now": LATER}
+        with opened(restored, safe.site) as again:
+            for door in (again.east, again.other, again.room):
+                echo(again, door)
+            again.database.write(lambda db: registry.fence(db, "west", 1, by="test", now=LATER))
+            beyond = wire.PlaceTotals(OTHER, 0, 0, 0, override=True)
+            echo(again, again.west, wire.PlaceTotals(OTHER, 2, 0, 2), beyond)
+            assert pool(again, OTHER).kiosks["west", 1].held == 2
+            again.database.write(lambda db: hall_control.attest(db, OTHER, ("west", 1), 0, **who))
+            assert pool(again, OTHER).kiosks["west", 1].held == 0
+
     def test_with_acts_it_is_known_there(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
         safe.write(relocation.move, ("west", 1), 3, by="test", now=NOW)
         done = restore(copy, tmp_path / "new", now=LATER)

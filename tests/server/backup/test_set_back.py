@@ -15,16 +15,17 @@ from msgspec import UNSET
 from badges.credential.keys import PrivateKey
 from badges.places.pool import PoolKey
 from badges.record import StayRef
-from badges.transparency.merkle import Checkpoint, sign_checkpoint
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
 from badges.wire import wire
 from kiosk.sync.transport import TransportError
 from server.backup import set_back
 from server.backup.copy import BackupError, make_backup
 from server.event.directory import Event
-from server.feed import hub
+from server.feed.changes import cursor, publish
 from server.kiosks import registry
 from server.occupancy import hall_control, pools
-from server.web.app import BACKUPS
+from server.web.api import scans as api
+from server.web.services import services_of
 from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, Kiosk
 from tests.server.support.pages import Pages
 
@@ -112,12 +113,10 @@ class TestSigns:
     def test_a_mark(self, forum: Forum, west: Kiosk, put_back: Callable[[Path], None]) -> None:
         """Of something that left no other trace with this kiosk: another was granted places."""
         kept, before = forum.copy(), forum.incarnation
-        size = forum.app.extensions["hallkeeper"].log.size()
-        forum.database.write(
-            lambda db: hub.publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1))
-        )
+        size = services_of(forum.app).log.size()
+        forum.database.write(lambda db: publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1)))
         west.exchange()
-        assert forum.app.extensions["hallkeeper"].log.size() == size, "the log tells nothing"
+        assert services_of(forum.app).log.size() == size, "the log tells nothing"
         put_back(kept)
         west.exchange()
         self.went_on(forum, before, "mark")
@@ -130,7 +129,7 @@ class TestSigns:
         forum.put_back(kept)
         for capacity in (1, 2, 3, 4, 5):
             self.capacity(forum, capacity)
-        assert hub.cursor(forum.database.reader) > west.sync._mark.cursor
+        assert cursor(forum.database.reader) > west.sync._mark.cursor
         west.exchange()
         self.went_on(forum, before, "mark")
 
@@ -281,6 +280,32 @@ class TestLies:
         assert forum.incarnation == after
 
 
+def test_two_requests_that_show_it_at_once_make_one_new_server(
+    forum: Forum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has done it by the time that this one would."""
+    west = forum.enrol("west")
+    kept = forum.copy()
+    west.fill(range(1, 3))
+    west.exchange()
+    forum.put_back(kept)
+    become = api._become_the_next
+
+    def twice(here, signed, batch):
+        first = become(here, signed, batch)
+        again = become(here, signed, batch)
+        assert again.event.incarnation == first.event.incarnation == forum.incarnation
+        return again
+
+    monkeypatch.setattr(api, "_become_the_next", twice)
+    before = forum.incarnation
+    west.exchange()
+    assert forum.incarnation > before
+    acts = forum.rows("SELECT number FROM leaf WHERE CAST(body AS TEXT) LIKE '%restored%'")
+    assert len(acts) == 1
+    assert west.journal.state().waiting == 0
+
+
 class TestAfterwards:
     def test_staff_are_told(self, forum: Forum, put_back: Callable[[Path], None]) -> None:
         west, east = forum.enrol("west"), forum.enrol("east")
@@ -364,7 +389,7 @@ class TestSecondDisk:
         west.exchange()
         forum.put_back(kept)
         assert not forum.pool.kiosks["east", 1].fenced
-        forum.app.extensions[BACKUPS]._keeper.keep()  # as its thread does at the start
+        services_of(forum.app).backups._keeper.keep()  # as its thread does at the start
         west.exchange()
         assert forum.pool.kiosks["east", 1].fenced
         assert ("east", 1) in forum.pool.awaited, "it may have been granted places before"

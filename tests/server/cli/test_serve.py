@@ -22,13 +22,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from server.cli.serve import AlreadyServingError, announcement, only_server, serve
+from server.cli.serve import announcement, serve
 from server.event.directory import Event
+from server.event.lock import AlreadyServingError, only_server
 from server.event.settings import EventError
 from server.staff import users
 from server.storage.database import Database
 from server.web import wsgi
 from server.web.app import close_app
+from server.web.services import services_of
 
 pytestmark = pytest.mark.system
 SCRIPT = """
@@ -334,7 +336,7 @@ def test_another_server_loads_the_event_that_the_environment_names(
         assert app.test_client().get("/admin/sign-in").status_code == 200
     finally:
         close_app(app)
-        app.extensions["hallkeeper"].database.close()
+        services_of(app).database.close()
 
 
 def test_without_that_name_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,8 +348,8 @@ def test_without_that_name_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -
 def test_a_port_of_the_command_line_is_what_codes_and_links_say(event: Event) -> None:
     app = wsgi.open_app(event.path, port=9443)
     try:
-        settings = app.extensions["hallkeeper"].event.settings
+        settings = services_of(app).event.settings
         assert settings.public_address == "https://localhost:9443"
     finally:
         close_app(app)
-        app.extensions["hallkeeper"].database.close()
+        services_of(app).database.close()

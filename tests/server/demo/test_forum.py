@@ -34,12 +34,13 @@ from server.demo.forum.forum import (
 from server.demo.forum.people import CAST_SIZE, CATEGORY_WEIGHTS, make_people, roster_csv
 from server.demo.play import prepare
 from server.demo.script import _REUSING, Presentation, Script
-from server.event.directory import Event, day_starts
+from server.event.calendar import day_starts
+from server.event.directory import Event
 from server.occupancy.copies import WALK_MS
 from server.people import issuing
 from server.people.attendees import attendee
 from server.storage.database import Database
-from server.venue import store
+from server.venue import kiosk_facts, store
 
 NOW = 1_777_860_000_000
 HOUR = 3_600_000
@@ -191,7 +192,7 @@ def test_the_programme_says_who_may_enter(made: Made) -> None:
         sessions = store.sessions(db, hall.hall_id)
         now = [s for s in sessions if s.opens_at <= NOW + HOUR // 2 < s.closes_at]
         later = [s for s in sessions if s.opens_at > NOW + HOUR]
-        refused = store.session_facts(db, hall.hall_id, NOW)
+        refused = kiosk_facts.session_facts(db, hall.hall_id, NOW)
         barred = {s.session for s in refused if badge.serial in s.refused}
         enters = badge.category in hall.categories or any(
             s.session_id in allowed - barred for s in now

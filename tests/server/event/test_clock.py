@@ -40,7 +40,7 @@ def acts(database: Database) -> list[tuple]:
     rows = database.reader.execute(
         "SELECT json_extract(CAST(body AS TEXT), '$.act'),"
         " json_extract(CAST(body AS TEXT), '$.subject.by_ms') FROM leaf WHERE kind = 'act'"
-        " AND CAST(body AS TEXT) LIKE '%time_epoch%'"
+        " AND CAST(body AS TEXT) LIKE '%clock_set%'"
     )
     return [tuple(row) for row in rows]
 
@@ -83,7 +83,7 @@ class TestEpochs:
         number = first.epoch()
         clocks.wall += by
         assert first.epoch() != number
-        assert acts(database) == [("time_epoch", by)]
+        assert acts(database) == [("clock_set", by)]
         told = clock.was_set(database.reader, clocks.wall)
         assert told is not None
         assert told.by_ms == by
@@ -104,7 +104,7 @@ class TestEpochs:
         clocks.wall += MINUTE
         clocks.steady, clocks.boot = 100, "second"
         assert clocks.of(database).epoch() != number
-        assert acts(database) == [("time_epoch", None)]
+        assert acts(database) == [("clock_set", None)]
         assert clock.was_set(database.reader, clocks.wall) is None
 
 

@@ -13,14 +13,10 @@ from cryptography import x509
 
 from badges.credential.credential import Credential, issue_credential, open_credential
 from badges.credential.keys import open_ring
-from server.event.directory import (
-    Event,
-    EventError,
-    EventSettings,
-    day_starts,
-    init_event,
-    load_event,
-)
+from server.event.calendar import day_starts
+from server.event.directory import Event, load_event
+from server.event.settings import EventError, EventSettings
+from server.setup.new_event import init_event
 from server.staff import users
 from server.storage.database import Database
 from server.storage.migrations import NewerVersionError

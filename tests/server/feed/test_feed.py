@@ -9,6 +9,7 @@ from threading import RLock
 import pytest
 
 from badges.wire import wire
+from server.feed import changes, sse
 from server.feed import hub as feed
 from server.feed.subscription import CursorGoneError, Subscription
 from server.storage.database import Database, connect
@@ -23,7 +24,7 @@ def hub(database: Database) -> Iterator[feed.Hub]:
 
 def say(database: Database, generation: int, **scope) -> None:
     change = wire.KioskRetired(generation)
-    database.write(lambda db: feed.publish(db, change, **scope))
+    database.write(lambda db: changes.publish(db, change, **scope))
 
 
 def heard(subscription: Subscription, count: int) -> list[int]:
@@ -43,7 +44,7 @@ def read_to_the_end(subscription: Subscription) -> None:
 
 
 def test_it_works(database: Database, hub: feed.Hub) -> None:
-    subscription = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
+    subscription = hub.subscribe(changes.cursor(database.reader), hall_id=1, kiosk="west")
     say(database, 1)
     say(database, 2, hall_id=1)
     say(database, 3, hall_id=2)
@@ -54,7 +55,7 @@ def test_it_works(database: Database, hub: feed.Hub) -> None:
 
 
 def test_what_was_missed_comes_first(database: Database, hub: feed.Hub) -> None:
-    start = feed.cursor(database.reader)
+    start = changes.cursor(database.reader)
     say(database, 1)
     say(database, 2)
     subscription = hub.subscribe(start, hall_id=1, kiosk="west")
@@ -63,19 +64,19 @@ def test_what_was_missed_comes_first(database: Database, hub: feed.Hub) -> None:
 
 
 def test_another_process_is_heard_too(database: Database, hub: feed.Hub) -> None:
-    subscription = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
+    subscription = hub.subscribe(changes.cursor(database.reader), hall_id=1, kiosk="west")
     other = connect(database.path)
-    feed.publish(other, wire.KioskRetired(9))
+    changes.publish(other, wire.KioskRetired(9))
     other.close()
     assert heard(subscription, 1) == [9]
 
 
 def test_a_cursor_out_of_reach(database: Database, hub: feed.Hub) -> None:
     with pytest.raises(CursorGoneError):
-        hub.subscribe(feed.cursor(database.reader) + 1, hall_id=1, kiosk="west")
+        hub.subscribe(changes.cursor(database.reader) + 1, hall_id=1, kiosk="west")
     for n in range(5):
         say(database, n)
-    database.write(lambda db: feed.trim(db, keep=2))
+    database.write(lambda db: changes.trim(db, keep=2))
     with pytest.raises(CursorGoneError):
         hub.subscribe(0, hall_id=1, kiosk="west")
 
@@ -84,10 +85,10 @@ def test_a_listener_that_does_not_read_is_sent_for_a_snapshot(
     database: Database, hub: feed.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.feed.subscription.QUEUE_MAX", 2)
-    slow = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
+    slow = hub.subscribe(changes.cursor(database.reader), hall_id=1, kiosk="west")
     for n in range(3):
         say(database, n)
-    steady = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
+    steady = hub.subscribe(changes.cursor(database.reader), hall_id=1, kiosk="west")
     say(database, 9)
     heard(steady, 1)
     with pytest.raises(CursorGoneError):
@@ -96,8 +97,8 @@ def test_a_listener_that_does_not_read_is_sent_for_a_snapshot(
 
 
 def test_server_sent_events(database: Database, hub: feed.Hub) -> None:
-    subscription = hub.subscribe(feed.cursor(database.reader), hall_id=None, kiosk=None)
-    stream = feed.Stream(hub, subscription, 0.05)
+    subscription = hub.subscribe(changes.cursor(database.reader), hall_id=None, kiosk=None)
+    stream = sse.Stream(hub, subscription, 0.05)
     lines = iter(stream)
     assert next(lines) == b": open\n\n"
     assert next(lines) == b": \n\n"
@@ -111,8 +112,8 @@ def test_the_hub_forgets_what_nobody_needs_any_more(
     database: Database, hub: feed.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "TRIM_EVERY", 5)
-    monkeypatch.setattr(feed.trim, "__defaults__", (2,))
-    subscription = hub.subscribe(feed.cursor(database.reader), hall_id=1, kiosk="west")
+    monkeypatch.setattr(changes.trim, "__defaults__", (2,))
+    subscription = hub.subscribe(changes.cursor(database.reader), hall_id=1, kiosk="west")
     for n in range(8):
         say(database, n)
         heard(subscription, 1)
@@ -130,14 +131,14 @@ def changes_kept(database: Database) -> int:
 
 
 def listen(database: Database, hub: feed.Hub, generation: int = 2) -> Subscription:
-    newest = feed.cursor(database.reader)
+    newest = changes.cursor(database.reader)
     return hub.subscribe(newest, hall_id=1, kiosk="west", generation=generation)
 
 
 def test_a_feed_ends_with_the_word_that_its_kiosk_is_retired(
     database: Database, hub: feed.Hub
 ) -> None:
-    start = feed.cursor(database.reader)
+    start = changes.cursor(database.reader)
     subscription = listen(database, hub)
     say(database, 1, kiosk="west")  # an earlier generation
     say(database, 2, kiosk="west")
@@ -158,9 +159,9 @@ def test_a_feed_ends_with_the_word_that_its_kiosk_was_moved(
     subscription = listen(database, hub)
 
     def move(db) -> None:
-        feed.publish(db, wire.VenueChanged(), hall_id=1)  # of its hall alone: it goes on
-        feed.publish(db, wire.VenueChanged(), kiosk="west")
-        feed.publish(db, wire.NamesChanged(), hall_id=1)
+        changes.publish(db, wire.VenueChanged(), hall_id=1)  # of its hall alone: it goes on
+        changes.publish(db, wire.VenueChanged(), kiosk="west")
+        changes.publish(db, wire.NamesChanged(), hall_id=1)
 
     database.write(move)
     assert len(subscription.take_all(5)) == 2
@@ -204,7 +205,7 @@ def test_a_new_feed_does_not_end_with_a_word_that_came_before_it(
     hub._lock = RLock()  # that this thread may hold as well as use
     with hub._lock:
         with ThreadPoolExecutor(1) as other:
-            moved = partial(feed.publish, change=wire.VenueChanged(), kiosk="west")
+            moved = partial(changes.publish, change=wire.VenueChanged(), kiosk="west")
             other.submit(database.write, moved).result()
         subscription = listen(database, hub)
     say(database, 1)

@@ -17,9 +17,8 @@ from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
-from server.kiosks import registry, snapshot
-from server.ledger import ingest
+from server.feed import changes
+from server.kiosks import contact, registry, snapshot
 from server.ledger.batch import AHEAD_MS
 from server.occupancy import hall_control, pools
 from server.storage import migrations
@@ -111,7 +110,7 @@ def test_a_disk_that_has_forgotten_what_it_returned_is_found_out(halls: Database
     given = site.west.granted
     site.send(site.west, places=[totals(given, 2)])
     site.send(site.west, places=[totals(given, 2)])
-    with pytest.raises(ingest.ForkError):
+    with pytest.raises(contact.ForkError):
         site.send(site.west, places=[totals(given, 0)])
 
 
@@ -190,7 +189,7 @@ def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Datab
         told = wire.encode(snapshot.snapshot(site.reader, event, ("west-1", 1), west.door, NOW))
         stays = wire.decode(told, wire.Snapshot).stays
         assert max(stay.since for stay in stays) <= NOW + AHEAD_MS
-        for change in hub.changes_after(site.reader, 0):
+        for change in changes.changes_after(site.reader, 0):
             wire.decode_change(change.body)
         admin = pages.staff("admin")
         for page in ("", "entries", "entries.csv", "absences/", f"people/{badge_number(serial)}"):
@@ -235,7 +234,7 @@ class World:
         gone = self.random.sample(range(1, 60), 5)
         incarnation = self.random.choice((1, 1, 2))
         more = {"gone": gone, "incarnation": incarnation}
-        with suppress(ingest.ForkError):  # fewer returned than before: that lie is seen through
+        with suppress(contact.ForkError):  # fewer returned than before: that lie is seen through
             self.site.send(self.site.west, self.now, places=said, **more)
 
     def _number(self) -> int:

@@ -10,12 +10,13 @@ from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub as feed
+from server.feed.changes import cursor, publish
 from server.kiosks import snapshot
 from server.kiosks.vouching import Voucher
 from server.occupancy import pools
 from server.storage.database import Database
 from server.web.app import create_app
+from server.web.services import services_of
 from tests.server.conftest import NOW
 from tests.server.support.site import SMALL, Site, open_site
 
@@ -42,12 +43,12 @@ def check(event: Event, order: wire.PlaceOrder, kiosk: tuple[str, int] = WEST) -
 
 def test_an_order_on_the_feed(halls: Site, event: Event, database: Database) -> None:
     app = create_app(event, database, now=lambda: NOW)
-    hub = app.extensions["hallkeeper"].hub
+    hub = services_of(app).hub
     try:
-        before = feed.cursor(database.reader)
+        before = cursor(database.reader)
         live = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
         order = pools.orders_for(database.reader, WEST)[0]
-        database.write(lambda db: feed.publish(db, wire.PlacesOrdered(order, 1), kiosk="west"))
+        database.write(lambda db: publish(db, wire.PlacesOrdered(order, 1), kiosk="west"))
         missed = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
         for subscription in (live, missed):
             told = subscription.take(5.0)

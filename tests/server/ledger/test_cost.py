@@ -4,10 +4,10 @@ import sqlite3
 
 import pytest
 
-from server.kiosks import registry
+from server.kiosks import contact
 from server.ledger import ingest
 from server.storage.database import Database, connect
-from server.storage.schema_changes import STAYS
+from server.storage.schema import STAYS
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, CALENDAR, Site, open_site
 
@@ -103,7 +103,7 @@ def test_a_batch_reads_its_pools_once(site: Site) -> None:
     batch = site.west.batch(NOW)
 
     def step(db: sqlite3.Connection) -> ingest.Ingested:
-        found = registry.sender(db, "west", 1)
+        found = contact.sender(db, "west", 1)
         assert found is not None
         db.set_trace_callback(seen.append)
         try:

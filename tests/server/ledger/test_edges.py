@@ -3,8 +3,9 @@
 import pytest
 
 from badges.places.pool import PoolKey
+from badges.record import StayRef
 from badges.wire import wire
-from server.kiosks import registry
+from server.kiosks import contact, registry
 from server.occupancy import hall_control, pools, stays
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
@@ -92,6 +93,25 @@ class TestTrusted:
         site.send(site.east)
         assert (held(site, "east").trusted, held(site, "east").held) == (1, site.east.free)
 
+    def test_a_stay_of_another_door_that_was_over_before_it_was_offered(self, site: Site) -> None:
+        """Both doors have taken its place: the server must count both, and is over by one."""
+        entry = site.west.scan(NOW, ANNA)
+        site.west.leave(NOW + 1, ANNA, site.west.ref(entry), credited=True)
+        site.west.entries -= 1
+        site.send(site.west, gone=[1])
+        site.east.leave(NOW + 2, ANNA, site.west.ref(entry), credited=True)
+        site.east.entries -= 1
+        site.send(site.east)
+        assert (held(site, "east").trusted, held(site, "east").held) == (1, site.east.free)
+
+    def test_an_exit_that_names_a_stay_of_the_future_ends_none(self, site: Site) -> None:
+        """A door hears of another's stays by the server, so it is made up."""
+        site.east.leave(NOW + 1, ANNA, StayRef("west", 1, 1))
+        site.send(site.east)
+        site.west.scan(NOW + 2, ANNA)
+        site.send(site.west)
+        assert inside(site) == [ANNA]
+
     def test_an_exit_that_takes_no_place_back_gives_it_to_the_pool(self, site: Site) -> None:
         entry = site.west.scan(NOW, ANNA)
         site.send(site.west)
@@ -168,7 +188,7 @@ class TestReclaimed:
     def test_in_the_kiosk_s_account(self, attested: Site) -> None:
         (account,) = (
             one
-            for one in hall_control.accounts(attested.database.reader, SMALL)
+            for one in hall_control.holdings(attested.database.reader, SMALL)
             if one.kiosk == "west"
         )
         assert (account.held, account.overrides) == (1, 1)
@@ -190,7 +210,7 @@ def test_a_trusted_place_is_in_every_figure(site: Site) -> None:
     site.send(site.west)
     found = held(site).held
     (account,) = (
-        one for one in hall_control.accounts(site.database.reader, SMALL) if one.kiosk == "west"
+        one for one in hall_control.holdings(site.database.reader, SMALL) if one.kiosk == "west"
     )
     (holding,) = registry.holdings(site.database.reader)["west", 1]
     assert (account.held, holding.held) == (found, found)
@@ -202,3 +222,38 @@ def test_what_a_kiosk_says_of_one_hall_is_of_that_hall(site: Site) -> None:
     totals = wire.PlaceTotals(SMALL, site.west.granted, 1, site.west.free - 1)
     site.send(site.west, places=[totals])
     assert (held(site).returned, held(site, "east").returned) == (1, 0)
+
+
+class TestHeartbeats:
+    """Batches without a record that is new."""
+
+    def test_one_with_a_head_that_was_never_sent_is_another_disk(self, site: Site) -> None:
+        site.west.scan(NOW, ANNA)
+        site.send(site.west)
+        with pytest.raises(contact.ForkError):
+            site.send(site.west, head=bytes(32))
+        with pytest.raises(contact.ForkError):
+            site.send(
+                site.west, first_seq=1, records=site.west.batch(NOW, 1).records, head=bytes(32)
+            )
+
+    def test_its_signature_is_not_looked_at_again(self, site: Site) -> None:
+        """It says nothing that is not known, and hundreds come each second."""
+        site.west.scan(NOW, ANNA)
+        site.send(site.west)
+        assert site.send(site.west, signature=bytes(64)).acked_seq == 1
+
+    def test_an_old_batch_changes_nothing(self, site: Site) -> None:
+        for n in range(3):
+            site.west.scan(NOW + n, 1 + n)
+        site.send(site.west)
+        before = site.rows("SELECT COUNT(*), MAX(number) FROM leaf")
+        for first, last in ((1, 1), (1, 3), (2, 2), (3, 3)):
+            assert site.send(site.west, **vars_of(site.west.batch(NOW, first, last))).acked_seq == 3
+        assert site.rows("SELECT COUNT(*), MAX(number) FROM leaf") == before
+
+
+def vars_of(batch: wire.ScanBatch) -> dict[str, object]:
+    """What makes that batch."""
+    names = ("records", "first_seq", "last_seq", "head", "signature")
+    return {name: getattr(batch, name) for name in names}

@@ -9,6 +9,7 @@ from badges.record import WireError
 from badges.transparency.merkle import leaf_hash
 from badges.wire import wire
 from server.entry_log import entry_log
+from server.kiosks import contact
 from server.ledger import ingest
 from server.occupancy import stays
 from server.storage.database import Database
@@ -72,7 +73,7 @@ def test_a_journal_that_does_not_add_up_is_a_fork(site: Site, tamper: str) -> No
         twin.scan(NOW, BORIS)
         changes = {"records": twin.batch(NOW).records}
     assert batch.records
-    with pytest.raises(ingest.ForkError):
+    with pytest.raises(contact.ForkError):
         site.send(site.west, **changes)
     assert site.rows("SELECT * FROM scan") == []
 
@@ -205,7 +206,7 @@ def test_a_journal_that_has_gone_back_is_a_fork(site: Site) -> None:
     site.west.scan(NOW, ANNA)
     site.west.scan(NOW + 1, BORIS)
     site.send(site.west)
-    with pytest.raises(ingest.ForkError):
+    with pytest.raises(contact.ForkError):
         site.send(site.west, first=2, last=1, last_seq=1)
 
 

@@ -4,8 +4,7 @@ import pytest
 
 from badges.places.pool import PoolKey
 from badges.record import StayRef
-from server.kiosks import registry
-from server.ledger import ingest
+from server.kiosks import contact, registry
 from server.occupancy import hall_control, pools, stays
 from server.storage.database import Database
 from tests.server.conftest import NOW
@@ -121,5 +120,5 @@ def test_what_was_attested_is_not_given_back_twice(site: Site) -> None:
 def test_a_fork_takes_nothing(site: Site) -> None:
     site.west.scan(NOW, ANNA)
     site.send(site.west)
-    with pytest.raises(ingest.ForkError):
+    with pytest.raises(contact.ForkError):
         site.send(site.west, last_seq=0, records=[], first_seq=1)

@@ -1,4 +1,4 @@
-"""Absences: noted by themselves as late scans arrive, with a report of what came of them."""
+"""Outages: noted by themselves as late scans arrive, with a report of what came of them."""
 
 import pytest
 
@@ -15,11 +15,11 @@ def site(database: Database) -> Site:
     return open_site(database)
 
 
-def report(site: Site) -> list[outages.Absence]:
-    return outages.absences(site.database.reader)
+def report(site: Site) -> list[outages.Outage]:
+    return outages.newest(site.database.reader)
 
 
-def test_scans_on_time_are_no_absence(site: Site) -> None:
+def test_scans_on_time_are_no_outage(site: Site) -> None:
     site.west.scan(NOW, ANNA)
     site.send(site.west, now=NOW + 500)
     assert report(site) == []
@@ -49,7 +49,7 @@ def test_a_place_beyond_the_capacity_counts_once_though_its_exit_names_it_too(si
     assert (found.overrides, found.over_capacity) == (1, 1)
 
 
-def test_a_backlog_in_many_batches_is_one_absence(site: Site) -> None:
+def test_a_backlog_in_many_batches_is_one_outage(site: Site) -> None:
     for number in range(4):
         site.west.scan(NOW + number * MINUTE, number + 1)
     site.send(site.west, now=NOW + 10 * MINUTE, last=2)

@@ -14,7 +14,7 @@ import pytest
 
 from badges.record import StayRef
 from badges.wire import wire
-from server.ledger.batch import Step
+from server.ledger.batch import BatchRecorder
 from server.occupancy import stays as presence
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
@@ -174,13 +174,13 @@ def test_the_figure_of_moves_is_needed(databases: Iterator[Database]) -> None:
 def test_a_move_that_frees_where_scans_alone_count_is_found(
     databases: Iterator[Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def frees(step: Step, stay: presence.Stay, cause: object, to: presence.Stay) -> None:
+    def frees(step: BatchRecorder, stay: presence.Stay, cause: object, to: presence.Stay) -> None:
         step._settle(presence.close(step.db, stay.ref, stay.hall_id, "move", to.opened_at))
 
     def all_days() -> None:
         for seed, one in enumerate(databases):
             play(one, seed, "scanned")
 
-    monkeypatch.setattr(Step, "_move_on", frees)
+    monkeypatch.setattr(BatchRecorder, "_move_on", frees)
     with pytest.raises(AssertionError, match="people, at most"):
         all_days()

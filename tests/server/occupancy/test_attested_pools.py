@@ -11,8 +11,7 @@ from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
 from server.kiosks import registry
-from server.occupancy import hall_control
-from server.occupancy import pools as places
+from server.occupancy import hall_control, pools
 from server.storage import migrations
 from server.storage.database import Database, connect
 from tests.server.conftest import NOW
@@ -84,7 +83,7 @@ class World:
             self._hear(kiosk)
 
     def _hear(self, kiosk: Kiosk) -> None:
-        for order in places.orders_for(self.site.database.reader, (kiosk.door.kiosk, 1)):
+        for order in pools.orders_for(self.site.database.reader, (kiosk.door.kiosk, 1)):
             pool = int(order.override)
             kiosk.granted[pool] = max(kiosk.granted[pool], order.granted)
 
@@ -121,8 +120,8 @@ class World:
         self.site.database.write(step)
 
     def check(self) -> None:
-        pools = [PoolKey(SMALL, override) for override in (False, True)]
-        most = [places.load(self.site.database.reader, key).worst_case for key in pools]
+        keys = [PoolKey(SMALL, override) for override in (False, True)]
+        most = [pools.load(self.site.database.reader, key).worst_case for key in keys]
         for pool in (0, 1):
             assert sum(one == pool for _, one in self.inside.values()) <= most[pool]
         assert sum(most) <= FIRE_LIMIT

@@ -2,7 +2,8 @@
 
 import pytest
 
-from badges.places.pool import PlacesError, PoolKey
+from badges.places.account import PlacesError
+from badges.places.pool import PoolKey
 from server.kiosks import registry
 from server.occupancy import hall_control, pools, stays
 from server.storage.database import Database
@@ -15,8 +16,8 @@ def site(database: Database) -> Site:
     return open_site(database)
 
 
-def by_kiosk(site: Site) -> dict[str, hall_control.Account]:
-    return {one.kiosk: one for one in hall_control.accounts(site.database.reader, SMALL)}
+def by_kiosk(site: Site) -> dict[str, hall_control.KioskHolding]:
+    return {one.kiosk: one for one in hall_control.holdings(site.database.reader, SMALL)}
 
 
 def test_closing_calls_every_place_back_and_opening_gives_them_again(site: Site) -> None:

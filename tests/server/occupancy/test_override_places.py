@@ -4,8 +4,7 @@ import pytest
 
 from badges.places.pool import PoolKey
 from badges.wire import wire
-from server.occupancy import hall_control
-from server.occupancy import pools as places
+from server.occupancy import hall_control, pools
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, SMALL, Site, open_site
@@ -20,7 +19,7 @@ def site(database: Database) -> Site:
 
 
 def granted(site: Site, kiosk: str) -> int:
-    return places.load(site.database.reader, BEYOND).kiosks[kiosk, 1].granted
+    return pools.load(site.database.reader, BEYOND).kiosks[kiosk, 1].granted
 
 
 def totals(site: Site, kiosk: str, used: int = 0, **changes) -> list[wire.PlaceTotals]:
@@ -32,7 +31,7 @@ def totals(site: Site, kiosk: str, used: int = 0, **changes) -> list[wire.PlaceT
 
 
 def test_doors_hold_what_lies_between_capacity_and_limit(site: Site) -> None:
-    pool = places.load(site.database.reader, BEYOND)
+    pool = pools.load(site.database.reader, BEYOND)
     assert pool.capacity == LIMIT - 6
     assert pool.worst_case <= 3
     assert granted(site, "west") >= 1
@@ -43,7 +42,7 @@ def test_an_override_uses_one_and_its_end_gives_it_back(site: Site) -> None:
     entry = site.west.scan(NOW, ANNA, act="override", override_place=True, by="user:1")
     site.west.entries -= 1  # of the ordinary account
     site.send(site.west, places=totals(site, "west", used=1))
-    pool = places.load(site.database.reader, BEYOND)
+    pool = pools.load(site.database.reader, BEYOND)
     assert pool.open_stays == 1
     assert site.figures(SMALL).inside == 1
     assert site.rows("SELECT act, override_place, supervisor FROM scan") == [
@@ -51,8 +50,8 @@ def test_an_override_uses_one_and_its_end_gives_it_back(site: Site) -> None:
     ]
     site.east.leave(NOW + 1, ANNA, site.west.ref(entry))
     site.send(site.east)
-    assert places.load(site.database.reader, BEYOND).open_stays == 0
-    assert places.load(site.database.reader, PoolKey(SMALL)).open_stays == 0
+    assert pools.load(site.database.reader, BEYOND).open_stays == 0
+    assert pools.load(site.database.reader, PoolKey(SMALL)).open_stays == 0
 
 
 def test_an_annulment_ends_the_stay(site: Site) -> None:
@@ -70,8 +69,8 @@ def test_a_lower_capacity_never_lets_both_pools_pass_the_limit(site: Site) -> No
     for _ in range(3):
         for door in ("west", "east"):
             site.send(getattr(site, door), places=totals(site, door))
-    ordinary = places.load(site.database.reader, PoolKey(SMALL))
-    beyond = places.load(site.database.reader, BEYOND)
+    ordinary = pools.load(site.database.reader, PoolKey(SMALL))
+    beyond = pools.load(site.database.reader, BEYOND)
     assert ordinary.worst_case + beyond.worst_case <= LIMIT
 
 
@@ -82,8 +81,8 @@ def test_a_raised_capacity_waits_for_the_override_places(site: Site) -> None:
     for _ in range(3):
         for door in (site.west, site.east):
             site.send(door)
-    ordinary = places.load(site.database.reader, PoolKey(SMALL))
-    beyond = places.load(site.database.reader, BEYOND)
+    ordinary = pools.load(site.database.reader, PoolKey(SMALL))
+    beyond = pools.load(site.database.reader, BEYOND)
     assert beyond.worst_case > 0
     assert ordinary.worst_case + beyond.worst_case <= LIMIT
 
@@ -96,7 +95,7 @@ def test_an_override_place_after_a_move_elsewhere(site: Site, leaving: str, kept
     site.send(site.west, places=totals(site, "west", used=1))
     site.other.scan(NOW + 2 * MINUTE, BORIS)
     site.send(site.other)
-    assert places.load(site.database.reader, BEYOND).open_stays == kept
+    assert pools.load(site.database.reader, BEYOND).open_stays == kept
     figures = site.figures(SMALL)
     assert (figures.moved_on, figures.unconfirmed_moves) == (kept, 1 - kept)
 
@@ -111,7 +110,7 @@ def test_closing_the_hall_calls_override_places_back_too(site: Site) -> None:
         given = granted(site, door.kiosk)
         back = wire.PlaceTotals(SMALL, given, given, 0, override=True)
         site.send(door, places=[*totals(site, door.kiosk)[:1], back])
-    assert places.load(site.database.reader, BEYOND).worst_case == 0
+    assert pools.load(site.database.reader, BEYOND).worst_case == 0
 
 
 def test_what_doors_hear_is_left_in_the_hall_is_what_they_can_give(site: Site) -> None:
@@ -122,7 +121,7 @@ def test_what_doors_hear_is_left_in_the_hall_is_what_they_can_give(site: Site) -
     site.database.write(lambda db: hall_control.set_capacity(db, SMALL, LIMIT, by="test", now=NOW))
     taken = site.send(site.east)
     (left,) = [one.left for one in taken.orders if one.hall == SMALL and not one.override]
-    pools = places.Pools(site.database.reader)
-    held = places.limited(pools, BEYOND).worst_case
+    both = pools.Pools(site.database.reader)
+    held = pools.limited(both, BEYOND).worst_case
     assert 2 <= held, "two went in by override, and a place beyond may still be at a door"
     assert left == LIMIT - held, "so many more may enter before the limit"

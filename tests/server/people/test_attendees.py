@@ -6,17 +6,25 @@ from functools import partial
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server.event.directory import Event, load_event
+from server.event.directory import Event
 from server.people import issuing, search
-from server.setup import roster_import
-from server.setup.roster_import import AttendeeError, UnknownAttendeeError
+from server.people.attendees import (
+    Attendee,
+    AttendeeError,
+    UnknownAttendeeError,
+    add_attendee,
+    attendee,
+    change_attendee,
+    find_attendees,
+)
 from server.storage.database import Database
+from server.web.app import close_app, create_app
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.stores import attendees, take
 
 
 def find(database: Database, text: str, **limits: int) -> list[str]:
-    found, _ = roster_import.find_attendees(database.reader, text, **limits)
+    found, _ = find_attendees(database.reader, text, **limits)
     return [one.external_id or one.name for one in found]
 
 
@@ -49,11 +57,11 @@ class TestFinding:
     def test_badge_number(self, site: Database) -> None:
         number = badge_number(serial_of(site, "A3"))
         assert "A3" in find(site, number.lower())
-        assert roster_import.attendee(site.reader, serial_of(site, "A3")).number == number
+        assert attendee(site.reader, serial_of(site, "A3")).number == number
 
     def test_pages(self, site: Database) -> None:
         assert find(site, "", limit=2, offset=1) == ["A4", "A3"]
-        assert roster_import.find_attendees(site.reader, "", 2)[1] == 4
+        assert find_attendees(site.reader, "", 2)[1] == 4
 
     def test_nobody_is_folded_by_a_search(
         self, site: Database, monkeypatch: pytest.MonkeyPatch
@@ -87,49 +95,45 @@ class TestFinding:
     def test_every_way_to_change_somebody_changes_what_they_are_found_by(
         self, site: Database
     ) -> None:
-        add = partial(roster_import.add_attendee, by="u", now=NOW, random=os.urandom)
+        add = partial(add_attendee, by="u", now=NOW, random=os.urandom)
         made = site.write(lambda db: add(db, {"given_name": "Gia", "category": 1}))
         assert find(site, "gia") == ["Gia"]
-        change = partial(roster_import.change_attendee, by="u", now=NOW)
+        change = partial(change_attendee, by="u", now=NOW)
         values = {"given_name": "Zoë", "email": "z@example.net", "organisation": "Łódź"}
         site.write(lambda db: change(db, made.serial, values))
         assert (find(site, "gia"), find(site, "zoe example.net łodz")) == ([], ["Zoë"])
         text = "id,name,email,category\nA1,Ines Dubois,ines@example.org,vip\n"
         take(site, text, renames="accept", missing="keep")
         assert (find(site, "keller"), find(site, "ines dubois")) == ([], ["A1"])
-        assert not search.is_due(site.reader)
+        assert site.reader.execute("SELECT COUNT(*) FROM search_due").fetchone()[0] == 0
 
-    def test_somebody_added_by_hand_is_found_once_the_event_is_opened(
+    def test_somebody_added_by_hand_is_found_once_the_server_starts(
         self, event: Event, site: Database
     ) -> None:
         by_hand = "UPDATE attendee SET family_name = 'Ørsted' WHERE external_id = 'A3'"
         site.write(lambda db: db.execute(by_hand) and None)
         assert find(site, "ørsted") == []
-        load_event(event.path)
+        close_app(create_app(event, site))
         assert find(site, "ørsted") == ["A3"]
 
     def test_nobody(self, site: Database) -> None:
         with pytest.raises(UnknownAttendeeError):
-            roster_import.attendee(site.reader, 0)
+            attendee(site.reader, 0)
 
 
 class TestOneByOne:
-    def add(self, database: Database, **values: object) -> roster_import.Attendee:
+    def add(self, database: Database, **values: object) -> Attendee:
         return database.write(
-            lambda db: roster_import.add_attendee(
-                db, values, by="user:2", now=NOW, random=os.urandom
-            )
+            lambda db: add_attendee(db, values, by="user:2", now=NOW, random=os.urandom)
         )
 
     def change(self, database: Database, serial: int, **values: object) -> bool:
-        return database.write(
-            lambda db: roster_import.change_attendee(db, serial, values, by="user:2", now=NOW)
-        )
+        return database.write(lambda db: change_attendee(db, serial, values, by="user:2", now=NOW))
 
     def test_a_walk_in(self, site: Database) -> None:
         added = self.add(site, given_name=" Gia ", family_name="Rossi", category=7)
         assert (added.name, added.category, added.issue) == ("Gia Rossi", 7, 0)
-        assert roster_import.attendee(site.reader, added.serial) == added
+        assert attendee(site.reader, added.serial) == added
 
     @pytest.mark.parametrize(
         ("values", "said"),
@@ -159,12 +163,12 @@ class TestOneByOne:
         assert self.change(site, serial, email="voss@example.org") is False
         assert self.change(site, serial, family_name="Voss") is False  # as it is
         assert self.change(site, serial, family_name="Weber") is True
-        assert roster_import.attendee(site.reader, serial).name == "Anna Weber"
+        assert attendee(site.reader, serial).name == "Anna Weber"
 
     def test_an_address_of_ones_own_in_another_case(self, site: Database) -> None:
         serial = serial_of(site, "A1")
         self.change(site, serial, email="Anna@Example.org")
-        assert roster_import.attendee(site.reader, serial).email == "Anna@Example.org"
+        assert attendee(site.reader, serial).email == "Anna@Example.org"
         with pytest.raises(AttendeeError, match="this e-mail address"):
             self.change(site, serial, email="BORIS@example.org")
 
@@ -172,4 +176,4 @@ class TestOneByOne:
         serial = serial_of(site, "A1")
         with pytest.raises(AttendeeError, match="needs a name"):
             self.change(site, serial, given_name="", family_name="")
-        assert roster_import.attendee(site.reader, serial).name == "Anna Keller"
+        assert attendee(site.reader, serial).name == "Anna Keller"

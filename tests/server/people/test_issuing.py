@@ -8,11 +8,11 @@ from badges.credential.credential import CredentialFlag, lookup_id, open_credent
 from badges.printing.card import render_pdf
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
-from server.people import issuing
-from server.people.issuing import Badge, IssuingError, NoBadgeError, PhoneTokenError
-from server.setup import roster_import
-from server.setup.roster_import import UnknownAttendeeError
+from server.feed.changes import cursor
+from server.people import attendees, issuing
+from server.people.attendees import UnknownAttendeeError
+from server.people.issuing import Badge, IssuingError, NoBadgeError
+from server.people.phone_token import PhoneTokenError, open_phone_token, phone_token
 from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.stores import changes
@@ -50,21 +50,19 @@ def test_it_works(event: Event, issued: Database) -> None:
     assert (credential.valid_days, credential.zones) == (0b001, 0b01)
     assert credential.flags == CredentialFlag(0)
     assert (badge.issue, badge.issued_at) == (1, NOW)
-    assert roster_import.attendee(issued.reader, serial).issue == 1
+    assert attendees.attendee(issued.reader, serial).issue == 1
 
 
 def test_flags_are_in_the_credential(event: Event, site: Database) -> None:
     serial = serial_of(site, "A1")
-    site.write(
-        lambda db: roster_import.change_attendee(db, serial, {"flags": 2}, by="user:1", now=NOW)
-    )
+    site.write(lambda db: attendees.change_attendee(db, serial, {"flags": 2}, by="user:1", now=NOW))
     issue(event, site)
     badge = issuing.current_badge(site.reader, serial)
     assert open_credential(event.ring, badge.credential).flags == CredentialFlag.ESCORT
 
 
 def test_only_those_without_a_badge(event: Event, issued: Database) -> None:
-    start = hub.cursor(issued.reader)
+    start = cursor(issued.reader)
     assert issue(event, issued) == 0
     assert changes(issued, start) == []
 
@@ -118,9 +116,7 @@ class TestNames:
     ) -> None:
         serial = serial_of(issued, "A1")
         change = {"family_name": "Voss"}
-        issued.write(
-            lambda db: roster_import.change_attendee(db, serial, change, by="user:1", now=NOW)
-        )
+        issued.write(lambda db: attendees.change_attendee(db, serial, change, by="user:1", now=NOW))
         badge = reissue(event, issued, serial, "changed")
         (row,) = issuing.names_after(issued.reader, 4, 9).names
         signature = open_credential(event.ring, badge.credential).signature
@@ -131,7 +127,7 @@ class TestNames:
 class TestReissue:
     def test_it_works(self, event: Event, issued: Database) -> None:
         serial = serial_of(issued, "A1")
-        start = hub.cursor(issued.reader)
+        start = cursor(issued.reader)
         badge = reissue(event, issued, serial)
         assert badge.issue == 2
         assert open_credential(event.ring, badge.credential).issue == 2
@@ -170,12 +166,12 @@ class TestReissue:
 class TestRevoke:
     def test_and_reinstate(self, issued: Database) -> None:
         serial = serial_of(issued, "A1")
-        start = hub.cursor(issued.reader)
+        start = cursor(issued.reader)
         revoke(issued, serial)
-        assert roster_import.attendee(issued.reader, serial).revoked_at == NOW
+        assert attendees.attendee(issued.reader, serial).revoked_at == NOW
         assert serial not in [b.serial for b in issuing.current_badges(issued.reader)]
         reinstate(issued, serial)
-        assert roster_import.attendee(issued.reader, serial).revoked_at is None
+        assert attendees.attendee(issued.reader, serial).revoked_at is None
         assert changes(issued, start) == [
             wire.HolderChanged(wire.HolderFacts(serial, 1, True)),
             wire.HolderChanged(wire.HolderFacts(serial, 1, False)),
@@ -231,19 +227,19 @@ def test_a_card(event: Event, issued: Database) -> None:
 
 class TestPhoneToken:
     def test_it_works(self, event: Event) -> None:
-        token = issuing.phone_token(event, 0xABCDEF, 3)
+        token = phone_token(event, 0xABCDEF, 3)
         assert len(token) == 27
         assert token.replace("-", "").replace("_", "").isalnum()
-        assert issuing.open_phone_token(event, token) == (0xABCDEF, 3)
+        assert open_phone_token(event, token) == (0xABCDEF, 3)
 
     def test_any_other_character_is_refused(self, event: Event) -> None:
-        token = issuing.phone_token(event, 0xABCDEF, 3)
+        token = phone_token(event, 0xABCDEF, 3)
         for at in range(len(token)):
             for other in {*"AB-_az09"} - {token[at]}:
                 with pytest.raises(PhoneTokenError):
-                    issuing.open_phone_token(event, token[:at] + other + token[at + 1 :])
+                    open_phone_token(event, token[:at] + other + token[at + 1 :])
 
     @pytest.mark.parametrize("token", ["", "A", "A" * 26, "A" * 28, "é" * 27, "A" * 10**6, "A A"])
     def test_what_is_no_token(self, event: Event, token: str) -> None:
         with pytest.raises(PhoneTokenError):
-            issuing.open_phone_token(event, token)
+            open_phone_token(event, token)

@@ -4,16 +4,17 @@ import sqlite3
 
 import pytest
 
+from badges.categories import DEFAULT_CATEGORIES
 from badges.roster.reader import Problem, read_roster
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.people import issuing
+from server.people.attendees import add_attendee, attendee
 from server.setup import roster_import
 from server.setup.roster_import import ImportResult, RosterRefusedError
 from server.storage.database import Database
-from server.venue import store
-from server.venue.categories import DEFAULT_CATEGORIES
+from server.venue import kiosk_facts
 from tests.server.conftest import NOW, ROSTER, roster_of, serial_of
 from tests.server.support.stores import attendees, take
 
@@ -28,8 +29,8 @@ def test_it_works(site: Database) -> None:
     assert (boris["valid_days"], boris["zones"]) == (0b001, 0b01)
     assert chen["valid_days"] == 0b011
     assert all(0 < row["serial"] < 2**24 and row["created_at"] == NOW for row in attendees(site))
-    assert roster_import.attendee(site.reader, wang["serial"]).name == "王小明"
-    assert roster_import.attendee(site.reader, anna["serial"]).name == "Anna Keller"
+    assert attendee(site.reader, wang["serial"]).name == "王小明"
+    assert attendee(site.reader, anna["serial"]).name == "Anna Keller"
 
 
 def test_the_same_file_again_changes_nothing(site: Database) -> None:
@@ -46,7 +47,7 @@ def test_a_changed_row_keeps_its_serial(event: Event, site: Database) -> None:
     result = take(site, text, renames="accept")
     assert (result.added, result.updated, result.unchanged) == (0, 2, 2)
     assert result.needs_reissue == ()  # nobody has a badge
-    assert roster_import.attendee(site.reader, serial).family_name == "Keller-Voss"
+    assert attendee(site.reader, serial).family_name == "Keller-Voss"
 
 
 @pytest.mark.parametrize(
@@ -109,14 +110,14 @@ def test_days_and_zones_are_always_the_files(site: Database) -> None:
 
 
 def test_invitations(site: Database) -> None:
-    start = hub.cursor(site.reader)
+    start = changes.cursor(site.reader)
     assert take(site, ROSTER.replace("delegate,,,,", "delegate,,,press,")).unchanged == 4
-    press = store.session_facts(site.reader, 2, NOW)[1]
+    press = kiosk_facts.session_facts(site.reader, 2, NOW)[1]
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A4")}
-    changed = hub.changes_after(site.reader, start)
+    changed = changes.changes_after(site.reader, start)
     assert [wire.decode_change(one.body) for one in changed] == [wire.VenueChanged()]
     take(site, ROSTER)  # an invitation is taken back on the session's page, not by a roster
-    assert len(store.session_facts(site.reader, 2, NOW)[1].invited) == 2
+    assert len(kiosk_facts.session_facts(site.reader, 2, NOW)[1].invited) == 2
 
 
 class TestRefused:
@@ -201,9 +202,7 @@ def test_serials_are_never_zero_nor_given_twice(database: Database) -> None:
 
 def test_the_log_says_nothing_personal(site: Database) -> None:
     gia = {"given_name": "Gia", "family_name": "Rossi", "category": 7}
-    site.write(
-        lambda db: roster_import.add_attendee(db, gia, by="user:2", now=NOW, random=os.urandom)
-    )
+    site.write(lambda db: add_attendee(db, gia, by="user:2", now=NOW, random=os.urandom))
     bodies = b"".join(row[0] for row in site.reader.execute("SELECT body FROM leaf"))
     assert b"roster_imported" in bodies
     for word in ("Anna", "Keller", "example.org", "Rossi", "Harbour", "A1", "王"):

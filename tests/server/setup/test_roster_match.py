@@ -8,14 +8,15 @@ import pytest
 from badges.roster.reader import Finding, RosterAnswers, read_roster
 from server.event.directory import Event
 from server.people import issuing
+from server.people.attendees import add_attendee, attendee, change_attendee
 from server.setup import roster_import
 from server.setup.roster_import import (
-    ImportAnswers,
     ImportResult,
     RosterChangedError,
     RosterRefusedError,
     plan_import,
 )
+from server.setup.roster_match import ImportAnswers
 from server.setup.venue_plan import VenueError
 from server.storage.database import Database
 from tests.server.conftest import NOW, ROSTER, VENUE, roster_of, serial_of
@@ -213,9 +214,7 @@ class TestMissing:
 
     def test_walk_ins_were_never_on_a_roster(self, site: Database) -> None:
         gia = {"given_name": "Gia", "category": 7}
-        site.write(
-            lambda db: roster_import.add_attendee(db, gia, by="u", now=NOW, random=os.urandom)
-        )
+        site.write(lambda db: add_attendee(db, gia, by="u", now=NOW, random=os.urandom))
         assert take(site, ROSTER, missing="revoke").revoked == 0
 
     def test_with_bad_rows_nobody_is_revoked(self, site: Database) -> None:
@@ -265,10 +264,10 @@ class TestPlanning:
             return
         change = {"organisation": "Elsewhere"}
         serial = serial_of(site, "A1")
-        site.write(lambda db: roster_import.change_attendee(db, serial, change, by="u", now=NOW))
+        site.write(lambda db: change_attendee(db, serial, change, by="u", now=NOW))
         with pytest.raises(RosterChangedError):
             site.write(lambda db: plan.write(db, "test"))
-        assert roster_import.attendee(site.reader, serial).organisation == "Elsewhere"
+        assert attendee(site.reader, serial).organisation == "Elsewhere"
 
     def test_a_plan_with_questions_can_not_be_written(self, site: Database) -> None:
         read = roster_of(ROSTER.replace("Anna", "Eve"))

@@ -10,9 +10,10 @@ import openpyxl
 import pytest
 
 from server.event.directory import Event
+from server.setup import venue_file, venue_import
+from server.setup.venue_plan import VenueError
 from server.storage.database import Database
 from server.venue import store
-from server.venue.store import VenueError
 from tests.server.conftest import NOW, VENUE
 from tests.server.support.stores import dump, load
 
@@ -123,12 +124,12 @@ def test_an_hour_that_clocks_skip(event: Event) -> None:
     berlin = replace(event.settings, time_zone="Europe/Berlin", first_day=date(2026, 3, 29))
     text = VENUE.replace("2026-05-04", "2026-03-29").replace("11:00", "02:30")
     with pytest.raises(VenueError, match="a time that clocks skip on that day"):
-        store.read_venue(text.encode(), "venue.toml", berlin)
+        venue_file.read_venue(text.encode(), "venue.toml", berlin)
 
 
 def test_a_file_in_utf_16(event: Event) -> None:
     with pytest.raises(VenueError, match="not UTF-8"):
-        store.read_venue(VENUE.encode("utf-16"), "venue.toml", event.settings)
+        venue_file.read_venue(VENUE.encode("utf-16"), "venue.toml", event.settings)
 
 
 def workbook(sheets: dict[str, list[list[object]]]) -> bytes:
@@ -177,8 +178,8 @@ SHEETS: dict[str, list[list[object]]] = {
 
 class TestWorkbook:
     def test_it_works(self, event: Event, database: Database) -> None:
-        plan = store.read_venue(workbook(SHEETS), "venue.xlsx", event.settings)
-        database.write(lambda db: store.import_venue(db, plan, by="test", now=NOW))
+        plan = venue_file.read_venue(workbook(SHEETS), "venue.xlsx", event.settings)
+        database.write(lambda db: venue_import.import_venue(db, plan, by="test", now=NOW))
         h1, h2 = store.halls(database.reader)
         assert (h1.sessions_only, h2.capacity, h2.categories) == (True, 50, (2, 4))
         first, second = store.sessions(database.reader)
@@ -187,7 +188,7 @@ class TestWorkbook:
     def test_problems_name_sheet_and_row(self, event: Event) -> None:
         sheets = {**SHEETS, "doors": [["code", "hall", "nmae"], ["d1", "h1", "Door"]]}
         with pytest.raises(VenueError) as caught:
-            store.read_venue(workbook(sheets), "venue.xlsx", event.settings)
+            venue_file.read_venue(workbook(sheets), "venue.xlsx", event.settings)
         assert caught.value.problems == (
             "sheet doors, row 2: unknown key 'nmae'; did you mean 'name'?",
             "sheet doors, row 2: name is missing",
@@ -195,19 +196,19 @@ class TestWorkbook:
 
     def test_an_unknown_sheet(self, event: Event) -> None:
         with pytest.raises(VenueError, match="sheet 'Rooms' is none of categories, zones, halls"):
-            store.read_venue(workbook({"Rooms": [["code"]]}), "v.xlsx", event.settings)
+            venue_file.read_venue(workbook({"Rooms": [["code"]]}), "v.xlsx", event.settings)
 
     def test_a_damaged_workbook(self, event: Event) -> None:
         with pytest.raises(VenueError, match="is damaged"):
-            store.read_venue(workbook(SHEETS)[:-200], "v.xlsx", event.settings)
+            venue_file.read_venue(workbook(SHEETS)[:-200], "v.xlsx", event.settings)
         with pytest.raises(VenueError, match="is damaged"):
-            store.read_venue(b"PK\x03\x04" + bytes(100), "v.xlsx", event.settings)
+            venue_file.read_venue(b"PK\x03\x04" + bytes(100), "v.xlsx", event.settings)
 
     def test_a_formula_without_a_value(self, event: Event) -> None:
         """A name must not be the formula's text."""
         doors: list[list[object]] = [["code", "hall", "name"], ["d1", "h1", '="Do"&"or"']]
         with pytest.raises(VenueError) as caught:
-            store.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
+            venue_file.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
         assert caught.value.problems == (
             "sheet doors, row 2: cell C2 is a formula without a value: open the file in the "
             "spreadsheet and save it again, or write the value itself",
@@ -216,7 +217,7 @@ class TestWorkbook:
     def test_a_formula_with_a_value(self, event: Event) -> None:
         doors: list[list[object]] = [["code", "hall", "name"], ["d1", "h1", "=A2"]]
         data = with_value(workbook({**SHEETS, "doors": doors}), "A2", "West door")
-        plan = store.read_venue(data, "v.xlsx", event.settings)
+        plan = venue_file.read_venue(data, "v.xlsx", event.settings)
         assert plan.doors[0].names == {"en": "West door"}
         assert plan.notes == (
             "sheet doors, row 2: cell C2 is a formula; its value was taken: West door",
@@ -229,7 +230,7 @@ class TestWorkbook:
         book["doors"]["C2"].data_type = "s"
         out = io.BytesIO()
         book.save(out)
-        plan = store.read_venue(out.getvalue(), "v.xlsx", event.settings)
+        plan = venue_file.read_venue(out.getvalue(), "v.xlsx", event.settings)
         assert plan.doors[0].names == {"en": "=East="}
         assert plan.notes == ()
 
@@ -237,7 +238,7 @@ class TestWorkbook:
     def test_a_cell_with_an_error(self, event: Event, value: str) -> None:
         doors: list[list[object]] = [["code", "hall", "name"], ["d1", "h1", value]]
         with pytest.raises(VenueError, match=f"row 2: cell C2 holds {value}, an error of the s"):
-            store.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
+            venue_file.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
 
     def test_a_second_column_of_one_key(self, event: Event) -> None:
         """All at once, with what else is wrong."""
@@ -247,7 +248,7 @@ class TestWorkbook:
             ["h2", "Hall 2", "many", 900, None, None],
         ]
         with pytest.raises(VenueError) as caught:
-            store.read_venue(workbook({"halls": halls}), "v.xlsx", event.settings)
+            venue_file.read_venue(workbook({"halls": halls}), "v.xlsx", event.settings)
         assert caught.value.problems == (
             "sheet halls: columns C and D are both 'capacity': keep one",
             "sheet halls: columns E and F are both 'fire_limit': keep one",
@@ -257,15 +258,15 @@ class TestWorkbook:
     def test_two_sheets_of_one_kind(self, event: Event) -> None:
         sheets = {**SHEETS, "hall": SHEETS["Halls"]}
         with pytest.raises(VenueError, match="sheets 'Halls' and 'hall' are both for halls: put"):
-            store.read_venue(workbook(sheets), "v.xlsx", event.settings)
+            venue_file.read_venue(workbook(sheets), "v.xlsx", event.settings)
 
     def test_what_the_event_says_of_it_names_the_row_too(
         self, event: Event, database: Database
     ) -> None:
         doors: list[list[object]] = [["code", "hall", "name"], [], ["d1", "h9", "Door"]]
-        plan = store.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
+        plan = venue_file.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
         with pytest.raises(VenueError, match="^sheet doors, row 3, door d1: there is no hall h9$"):
-            database.write(lambda db: store.import_venue(db, plan, by="test", now=NOW))
+            database.write(lambda db: venue_import.import_venue(db, plan, by="test", now=NOW))
 
 
 def test_how_a_hall_counts_who_left(event: Event, database: Database) -> None:

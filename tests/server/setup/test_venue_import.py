@@ -3,17 +3,18 @@ from collections.abc import Callable
 
 import pytest
 
+from badges.categories import DEFAULT_CATEGORIES
 from badges.places.pool import PoolKey
 from badges.printing.card import check_colour
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
+from server.feed.changes import cursor
 from server.occupancy import grants, hall_control, pools
-from server.occupancy.pools import UnknownHallError
+from server.setup import venue_import
+from server.setup.venue_plan import VenueError
 from server.storage.database import Database
-from server.venue import store
-from server.venue.categories import DEFAULT_CATEGORIES
-from server.venue.store import VenueError
+from server.venue import kiosk_facts, store
+from server.venue.store import UnknownHallError
 from tests.server.conftest import MINUTE, NOW, VENUE, serial_of, venue_of
 from tests.server.support.stores import changes, dump, load
 
@@ -89,18 +90,18 @@ def test_a_file_may_name_what_the_event_has(event: Event, database: Database) ->
 
 def test_facts_for_kiosks(site: Database) -> None:
     db = site.reader
-    hall = store.hall_facts(db, 2)
+    hall = kiosk_facts.hall_facts(db, 2)
     assert wire.decode(wire.encode(hall), wire.HallFacts) == hall
     assert (hall.names["zh"], hall.closed, hall.capacity) == ("一号厅", False, 100)
-    door = store.door_facts(db, 2)
+    door = kiosk_facts.door_facts(db, 2)
     assert wire.decode(wire.encode(door), wire.DoorFacts) == door
     assert store.door_hall(db, 2) == 2
-    opening, press = store.session_facts(db, 2, NOW)
+    opening, press = kiosk_facts.session_facts(db, 2, NOW)
     assert wire.decode(wire.encode(press), wire.SessionFacts) == press
     assert opening.titles == {"en": "Opening", "zh": "开幕式"}
     assert press.invited == [serial_of(site, "A4")]
-    assert store.session_facts(db, 2, press.closes_at) == []
-    assert [one.letter for one in store.category_facts(db)] == list("DSXPTVN")
+    assert kiosk_facts.session_facts(db, 2, press.closes_at) == []
+    assert [one.letter for one in kiosk_facts.category_facts(db)] == list("DSXPTVN")
 
 
 def test_the_programme_of_an_attendee(site: Database) -> None:
@@ -117,7 +118,7 @@ def test_the_programme_of_an_attendee(site: Database) -> None:
 def test_guests_by_id_and_by_mail(event: Event, site: Database) -> None:
     text = VENUE + 'invited = ["A1", "BORIS@example.org"]\nrefused = ["A4"]\n'
     assert load(event, site, text).updated == {"sessions": 1}
-    press = store.session_facts(site.reader, 2, NOW)[1]
+    press = kiosk_facts.session_facts(site.reader, 2, NOW)[1]
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A3")}
     assert press.refused == [serial_of(site, "A4")]
     assert [s.code for s in store.programme_for(site.reader, serial_of(site, "A4"))] == ["opening"]
@@ -133,7 +134,7 @@ def test_a_failure_half_way_leaves_nothing(event: Event, database: Database) -> 
     before = dump(database)
 
     def step(db: sqlite3.Connection) -> None:
-        store.import_venue(db, venue_of(event), by="test", now=NOW)
+        venue_import.import_venue(db, venue_of(event), by="test", now=NOW)
         assert db.in_transaction
         raise OSError("the disk is full")
 
@@ -177,7 +178,7 @@ def test_a_lower_capacity_is_called_back_with_the_import(event: Event, site: Dat
 
     site.write(at_work)
     before = pools.load(site.reader, PoolKey(hall)).kiosks["west", 1].held
-    start = hub.cursor(site.reader)
+    start = cursor(site.reader)
     load(event, site, VENUE.replace("capacity = 500", "capacity = 100"))
     (told,) = [one for one in changes(site, start) if isinstance(one, wire.PlacesOrdered)]
     assert told.order.recall >= before - 100 > 0
@@ -185,18 +186,18 @@ def test_a_lower_capacity_is_called_back_with_the_import(event: Event, site: Dat
 
 class TestOnTheDay:
     def test_closing_and_opening(self, site: Database) -> None:
-        start = hub.cursor(site.reader)
+        start = cursor(site.reader)
         site.write(lambda db: hall_control.set_closed(db, 2, True, by="user:1", now=NOW))
-        assert store.hall_facts(site.reader, 2).closed
+        assert kiosk_facts.hall_facts(site.reader, 2).closed
         site.write(lambda db: hall_control.set_closed(db, 2, False, by="user:1", now=NOW))
-        assert not store.hall_facts(site.reader, 2).closed
+        assert not kiosk_facts.hall_facts(site.reader, 2).closed
         assert changes(site, start) == [wire.VenueChanged()] * 2
         assert '"act":"hall_opened"' in last_act(site)
 
     def test_capacity_up_to_the_limit(self, site: Database) -> None:
         site.write(lambda db: hall_control.set_capacity(db, 2, 120, by="user:1", now=NOW))
         assert store.hall(site.reader, 2).capacity == 120
-        with pytest.raises(VenueError, match="capacity is 0 to 120"):
+        with pytest.raises(hall_control.CapacityError, match="capacity is 0 to 120"):
             site.write(lambda db: hall_control.set_capacity(db, 2, 121, by="user:1", now=NOW))
 
     def test_removing_a_session(self, site: Database) -> None:
@@ -210,7 +211,7 @@ class TestOnTheDay:
         ("read", "error"),
         [
             (store.hall, UnknownHallError),
-            (store.hall_facts, UnknownHallError),
+            (kiosk_facts.hall_facts, UnknownHallError),
             (store.door, store.UnknownDoorError),
             (store.door_hall, store.UnknownDoorError),
         ],

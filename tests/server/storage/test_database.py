@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from server.storage import database as module
-from server.storage.database import Database, DatabaseError, connect
+from server.storage.database import (
+    LARGE_CACHE_KB,
+    Database,
+    connect,
+    large_cache,
+    one_state,
+    transaction,
+)
+from server.storage.disk import DatabaseError
+from server.storage.tables import keep_setting
 
 
 @pytest.fixture
@@ -347,7 +356,7 @@ class TestReaders:
             with ThreadPoolExecutor(50) as pool:
                 for done in [pool.submit(read) for _ in range(50)]:
                     done.result()
-            assert numbers.readers == (0, module.IDLE_READERS_MAX)
+            assert numbers.readers == (0, 32)
         # SQLite keeps the files of closed connections for the next ones, while others hold locks.
         assert descriptors(numbers.path) <= 50 + 1
 
@@ -362,3 +371,61 @@ class TestReaders:
             database.give_back()
             with pytest.raises(DatabaseError, match="closed"):
                 use()
+
+
+class TestAConnectionOfItsOwn:
+    """What commands do with the database of an event that no server has open."""
+
+    @pytest.fixture
+    def connection(self, database: Database) -> Iterator[sqlite3.Connection]:
+        connection = connect(database.path)
+        yield connection
+        connection.close()
+
+    def test_a_block_is_committed(self, database: Database, connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            keep_setting(connection, "made_up", "1")
+        assert made_up(database) == "1"
+
+    def test_a_block_that_raises_is_undone(
+        self, database: Database, connection: sqlite3.Connection
+    ) -> None:
+        def fail() -> None:
+            keep_setting(connection, "made_up", "1")
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError), transaction(connection):
+            fail()
+        assert not connection.in_transaction
+        assert made_up(database) is None
+
+    def test_a_block_reads_one_state(
+        self, database: Database, connection: sqlite3.Connection
+    ) -> None:
+        with one_state(connection):
+            assert made_up(connection) is None
+            database.write(lambda db: keep_setting(db, "made_up", "1"))
+            assert made_up(connection) is None
+            with one_state(connection):
+                assert made_up(connection) is None
+            assert connection.in_transaction
+        assert made_up(connection) == "1"
+
+    def test_a_larger_cache_is_for_the_block_alone(self, connection: sqlite3.Connection) -> None:
+        def size() -> int:
+            return int(connection.execute("PRAGMA cache_size").fetchone()[0])
+
+        def fail() -> None:
+            assert size() == -LARGE_CACHE_KB != usual
+            raise ZeroDivisionError
+
+        usual = size()
+        with pytest.raises(ZeroDivisionError), large_cache(connection):
+            fail()
+        assert size() == usual
+
+
+def made_up(source: Database | sqlite3.Connection) -> str | None:
+    db = source.reader if isinstance(source, Database) else source
+    row = db.execute("SELECT value FROM setting WHERE key = 'made_up'").fetchone()
+    return None if row is None else str(row[0])

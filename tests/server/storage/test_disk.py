@@ -13,10 +13,12 @@ import pytest
 from badges.wire import wire
 from server.backup.copy import make_backup
 from server.backup.restore import restore
-from server.event.directory import Event, EventError, EventSettings, init_event, load_event
+from server.event.directory import Event, load_event
+from server.event.settings import EventError, EventSettings
+from server.setup.new_event import init_event
 from server.storage import disk
-from server.storage.database import Database, DiskError
-from server.storage.disk import Room
+from server.storage.database import Database
+from server.storage.disk import DiskError, Room
 from tests.server.conftest import NOW
 from tests.server.support.pages import Pages
 from tests.server.support.small_disk import fill, remount, small_disk

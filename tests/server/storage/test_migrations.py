@@ -33,6 +33,7 @@ FROZEN = {
     "m018_door_from": "e684f5d380ac6b1f",
     "m019_stay_halls": "f827151b9fab0f92",
     "m020_counted_around": "f827151b9fab0f92",
+    "m021_no_token_tries": "7b1d28704f952195",
 }
 
 
@@ -133,6 +134,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
     ):
         database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     database.execute("ALTER TABLE kiosk DROP COLUMN word")
+    database.execute("ALTER TABLE kiosk ADD COLUMN token_tries INTEGER NOT NULL DEFAULT 0")
     database.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm003'")
     migrate(database)
     assert tables(database) == whole

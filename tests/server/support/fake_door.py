@@ -4,7 +4,7 @@ import msgspec
 
 from badges.credential.keys import PrivateKey
 from badges.record import ScanRecord, StayRef, encode_record
-from badges.transparency.merkle import chain_next, chain_start
+from badges.transparency.chain import chain_next, chain_start
 from badges.wire import wire
 
 

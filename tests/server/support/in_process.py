@@ -8,14 +8,15 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flask import Flask
 
 from badges.credential.credential import Credential, issue_credential
 from badges.credential.keys import PrivateKey
-from badges.places.pool import Account, PoolKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from badges.wire import wire
 from badges.wire.enrolment import proof
 from kiosk.door.admit import Admitter
@@ -31,8 +32,10 @@ from server.backup.critical_state import log_size
 from server.event.directory import Event, load_event
 from server.kiosks import registry
 from server.occupancy import pools
+from server.storage import event_state
 from server.storage.database import Database
-from server.web.app import BACKUPS, close_app, create_app
+from server.web.app import close_app, create_app
+from server.web.services import keep_services, services_of
 from tests.server.conftest import NOW
 
 HALL = 1
@@ -174,9 +177,8 @@ class Forum:
         self.app: Flask = create_app(self.event, self.database, now=lambda: self.now)
         if self.second is not None:
             try:
-                self.app.extensions[BACKUPS] = Backups(
-                    self.event, self.database, lambda: self.now, every_s=3_600
-                )
+                backups = Backups(self.event, self.database, lambda: self.now, every_s=3_600)
+                keep_services(self.app, replace(services_of(self.app), backups=backups))
             except BaseException:
                 self.stop()
                 raise
@@ -244,10 +246,10 @@ class Forum:
             closing(sqlite3.connect(self.event.database_path)) as live,
         ):
             old.backup(live)
-        log = self.app.extensions["hallkeeper"].log
+        log = services_of(self.app).log
         log._tree = type(log._tree)()
         log._note = ""
-        hub = self.app.extensions["hallkeeper"].hub
+        hub = services_of(self.app).hub
         with hub._lock:
             hub._cursor = 0
 
@@ -265,7 +267,7 @@ class Forum:
 
     @property
     def incarnation(self) -> int:
-        return pools.incarnation(self.database.reader)
+        return event_state.incarnation(self.database.reader)
 
     def rows(self, sql: str) -> list[tuple]:
         return [tuple(row) for row in self.database.reader.execute(sql)]

@@ -12,8 +12,9 @@ from werkzeug.test import TestResponse
 from badges.admission.facts import Calendar
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server.event.directory import Event, day_starts
-from server.kiosks import registry
+from server.event.calendar import day_starts
+from server.event.directory import Event
+from server.kiosks import contact, registry
 from server.ledger import ingest
 from server.people import issuing
 from server.staff import users
@@ -134,9 +135,9 @@ class Pages:
         calendar = Calendar(day_starts(self.event.settings))
 
         def step(db) -> int:
-            sender, _ = registry.sender(db, door.kiosk, door.generation)
-            registry.count_request(db, sender.key, door.counter + 1, self.now)
-            registry.keep_health(db, sender.key, batch, self.now)
+            sender, _ = contact.sender(db, door.kiosk, door.generation)
+            contact.count_request(db, sender.key, door.counter + 1, self.now)
+            contact.keep_health(db, sender.key, batch, self.now)
             return ingest.ingest(db, sender, batch, calendar=calendar, now=self.now).acked_seq
 
         door.acked = self.database.write(step)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from badges.admission.facts import Calendar
-from badges.transparency.merkle import chain_start
-from server.kiosks import registry
+from badges.transparency.chain import chain_start
+from server.kiosks import contact
 from server.ledger import ingest
 from server.occupancy import pools
+from server.occupancy.figures import HallFigures, hall_figures
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import Door
@@ -30,7 +31,7 @@ class Site:
         batch = door.batch(now, **changes)
 
         def step(db):
-            sender, _ = registry.sender(db, door.kiosk, door.generation)
+            sender, _ = contact.sender(db, door.kiosk, door.generation)
             return ingest.ingest(db, sender, batch, calendar=CALENDAR, now=now)
 
         taken = self.database.write(step)
@@ -45,8 +46,8 @@ class Site:
     def rows(self, sql: str) -> list[tuple]:
         return [tuple(row) for row in self.database.reader.execute(sql)]
 
-    def figures(self, hall: int) -> pools.HallFigures:
-        return pools.hall_figures(self.database.reader)[hall - 1]
+    def figures(self, hall: int) -> HallFigures:
+        return hall_figures(self.database.reader)[hall - 1]
 
 
 def build(db, doors: list[Door], capacity: int, fire_limit: int) -> None:

@@ -8,12 +8,11 @@ from typing import Any
 from badges.roster.reader import Roster
 from badges.wire import wire
 from server.event.directory import Event
-from server.feed import hub
-from server.setup import roster_import
+from server.feed.changes import changes_after
+from server.setup import roster_import, roster_match, venue_import
 from server.setup.roster_import import ImportResult
 from server.storage.database import Database
 from server.storage.tables import tables
-from server.venue import store
 from tests.server.conftest import NOW, roster_of, venue_of
 
 
@@ -27,7 +26,7 @@ def take(
 ) -> ImportResult:
     """Import a roster, with answers to what it leaves open."""
     read = roster_of(text) if isinstance(text, str) else text
-    said = roster_import.ImportAnswers(**answers)
+    said = roster_match.ImportAnswers(**answers)
     return database.write(
         lambda db: roster_import.import_roster(
             db, read, skip_bad=skip_bad, by="test", now=NOW, random=random, answers=said
@@ -35,10 +34,10 @@ def take(
     )
 
 
-def load(event: Event, database: Database, text: str) -> store.ImportedVenue:
+def load(event: Event, database: Database, text: str) -> venue_import.ImportedVenue:
     """Import a venue."""
     plan = venue_of(event, text)
-    return database.write(lambda db: store.import_venue(db, plan, by="test", now=NOW))
+    return database.write(lambda db: venue_import.import_venue(db, plan, by="test", now=NOW))
 
 
 def attendees(database: Database) -> list[dict]:
@@ -58,5 +57,5 @@ def dump(database: Database) -> list[str]:
 
 def changes(database: Database, after: int = 0) -> list[wire.Change]:
     """What kiosks were told after that cursor."""
-    found = hub.changes_after(database.reader, after)
+    found = changes_after(database.reader, after)
     return [wire.decode_change(change.body) for change in found]

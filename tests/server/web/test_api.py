@@ -5,6 +5,7 @@ kiosk's life.
 import base64
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -13,14 +14,24 @@ from werkzeug.test import TestResponse
 
 from badges.credential.keys import PrivateKey, PublicKey
 from badges.wire import wire
-from badges.wire.enrolment import RequestStamp, open_identity, proof, request_message, six_words
+from badges.wire.enrolment import (
+    RequestStamp,
+    body_digest,
+    open_identity,
+    proof,
+    request_message,
+    six_words,
+)
+from server.entry_log import entry_log
 from server.event.clock import ServerClock
 from server.event.directory import Event
-from server.feed import hub
+from server.feed import changes
 from server.kiosks import registry
 from server.storage.database import Database
+from server.web import lanes
 from server.web.api.scans import LONG_BATCH
 from server.web.app import create_app
+from server.web.services import keep_services, services_of
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import Door
 
@@ -77,7 +88,7 @@ def site(database: Database) -> None:
 def app(event: Event, database: Database) -> Iterator[Flask]:
     made = create_app(event, database, now=lambda: NOW)
     yield made
-    made.extensions["hallkeeper"].hub.close()
+    services_of(made).hub.close()
 
 
 @pytest.fixture
@@ -170,8 +181,9 @@ def test_a_replayed_request_is_refused_and_changes_nothing(
     again = client.post("/api/scans", data=body, headers=headers)
     assert (again.status_code, code_of(again)) == (409, "replayed")
     said = wire.decode(again.data, wire.ErrorAnswer).error
+    assert said.retry, "with a higher counter"
     assert said.counter == int(headers[RequestStamp.COUNTER_HEADER])
-    reader = app.extensions["hallkeeper"].database.reader
+    reader = services_of(app).database.reader
     assert reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == scans
 
 
@@ -250,7 +262,7 @@ def test_unproven_key(event: Event, database: Database) -> None:
 
 
 def test_an_open_feed_ends_when_its_kiosk_is_retired(kiosk: Kiosk, database: Database) -> None:
-    with kiosk.get(f"/api/feed?after={hub.cursor(database.reader)}") as opened:
+    with kiosk.get(f"/api/feed?after={changes.cursor(database.reader)}") as opened:
         lines = opened.iter_encoded()
         assert next(lines) == b": open\n\n"
         database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
@@ -284,8 +296,8 @@ def test_kiosks_hear_of_another_epoch_of_time(app: Flask, kiosk: Kiosk, database
     """The server's clock is set while the kiosk is away."""
     clocks = {"wall": NOW, "steady": 0}
     clock = ServerClock(database, wall=lambda: clocks["wall"], steady=lambda: clocks["steady"])
-    here = app.extensions["hallkeeper"]
-    app.extensions["hallkeeper"] = replace(here, clock=clock, now=lambda: clocks["wall"])
+    here = services_of(app)
+    keep_services(app, replace(here, clock=clock, now=lambda: clocks["wall"]))
     told = []
     for by in (0, HOUR, 0):
         clocks["wall"] += by
@@ -294,3 +306,154 @@ def test_kiosks_hear_of_another_epoch_of_time(app: Flask, kiosk: Kiosk, database
         assert answer.received_at == answer.answered_at == clocks["wall"]
     assert told[0] not in (0, told[1])
     assert told[1] == told[2]
+
+
+class TestProof:
+    """A kiosk that was verified proves itself by its headers, before its body comes."""
+
+    def post(self, kiosk: Kiosk, target: str = "/api/scans", *, digest: bool = True, **changed):
+        body = wire.encode(kiosk.door.batch(NOW))
+        headers = kiosk.headers("POST", target, body)
+        if digest:
+            headers[RequestStamp.DIGEST_HEADER] = body_digest(body)
+        return kiosk.client.post(target, data=changed.get("body", body), headers=headers)
+
+    def test_the_body_must_be_the_one_that_was_signed_for(self, kiosk: Kiosk) -> None:
+        assert self.post(kiosk).status_code == 200
+        kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+        other = wire.encode(kiosk.door.batch(NOW))
+        kiosk.door.records.clear()
+        answer = self.post(kiosk, body=other)
+        assert (answer.status_code, code_of(answer)) == (401, "bad_signature")
+        assert self.post(kiosk).status_code == 200
+
+    def test_it_has_a_lane_that_others_can_not_fill(
+        self, kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert self.post(kiosk).status_code == 200
+        monkeypatch.setattr(lanes, "STRANGERS_MAX", 0)
+        monkeypatch.setattr(lanes, "KNOWN_MAX", 0)
+        assert self.post(kiosk).status_code == 200
+        assert self.post(kiosk, "/api/scans?again=1").status_code == 200
+        busy = self.post(kiosk, digest=False)
+        assert (busy.status_code, code_of(busy)) == (503, "failed")
+        assert wire.decode(busy.data, wire.ErrorAnswer).error.retry
+
+    def test_a_kiosk_s_new_key_is_looked_up(self, kiosk: Kiosk, database: Database) -> None:
+        """What a key has proven once is no proof of another that stands in the database now."""
+        assert self.post(kiosk).status_code == 200
+        other = PrivateKey(bytes(32))
+        update = "UPDATE kiosk SET public_key = ? WHERE kiosk = 'west'"
+        database.write(lambda db: db.execute(update, (other.public.raw,)) and None)
+        assert code_of(self.post(kiosk)) == "bad_signature"
+
+
+def test_a_kiosk_without_a_signature_or_with_none_that_can_be_read(kiosk: Kiosk) -> None:
+    for broken in ("===", "!", "é", None):
+        headers = kiosk.headers("GET", "/api/replica", b"")
+        if broken is None:
+            del headers[RequestStamp.SIGNATURE_HEADER]
+        else:
+            good = headers[RequestStamp.SIGNATURE_HEADER]
+            headers[RequestStamp.SIGNATURE_HEADER] = good + broken
+        answer = kiosk.client.get("/api/replica", headers=headers)
+        assert (answer.status_code, code_of(answer)) == (401, "bad_signature"), broken
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "٣", "x", "1" * 16, "0x1"])
+def test_a_cursor_that_is_no_whole_number(kiosk: Kiosk, text: str) -> None:
+    answer = kiosk.get(f"/api/names?after={quote(text)}")
+    assert (answer.status_code, code_of(answer)) == (400, "malformed")
+
+
+@pytest.mark.parametrize("text", ["0", "9" * 15])
+def test_a_cursor_that_is_one(kiosk: Kiosk, text: str) -> None:
+    assert kiosk.get(f"/api/names?after={text}").status_code == 200
+
+
+@pytest.mark.parametrize(("scans", "waits"), [(20, False), (21, True)])
+def test_a_backlog_waits_for_its_turn(
+    kiosk: Kiosk, database: Database, monkeypatch: pytest.MonkeyPatch, scans: int, waits: bool
+) -> None:
+    """With more, for those of twenty may not say old totals (server/ledger.py)."""
+    turns = []
+    write = Database.write
+
+    def noted(self, step, *, long=False):
+        turns.append(long)
+        return write(self, step, long=long)
+
+    monkeypatch.setattr(Database, "write", noted)
+    for _ in range(scans):
+        kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    assert kiosk.post(kiosk.door.batch(NOW)).status_code == 200
+    assert any(turns) is waits
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "goes_on"),
+    [
+        ("UPDATE kiosk SET state = 'fenced'", False),
+        ("UPDATE kiosk SET door_id = 2", False),
+        ("UPDATE kiosk SET seen_at = 1", True),
+    ],
+)
+def test_a_feed_that_was_opened_while_its_kiosk_was_stopped_or_moved_ends_at_once(
+    app: Flask, kiosk: Kiosk, database: Database, monkeypatch: pytest.MonkeyPatch,
+    meanwhile: str, goes_on: bool,
+) -> None:  # fmt: skip
+    """The word of it went out before the feed began."""
+    door = "INSERT INTO door VALUES (2, 'H1-east', 1, '{\"en\": \"East\"}', 'both')"
+    database.write(lambda db: db.execute(door) and None)
+    hub = app.extensions["hallkeeper"].hub
+    subscribe = hub.subscribe
+
+    def late(*arguments, **options):
+        database.write(lambda db: db.execute(meanwhile) and None)
+        return subscribe(*arguments, **options)
+
+    monkeypatch.setattr(hub, "subscribe", late)
+    with kiosk.get(f"/api/feed?after={changes.cursor(database.reader)}") as opened:
+        assert opened.headers["Cache-Control"] == "no-store"
+        lines = opened.iter_encoded()
+        assert next(lines) == b": open\n\n"
+        if goes_on:
+            database.write(lambda db: changes.publish(db, wire.VenueChanged()))
+            assert b"venue" in next(lines)
+        else:
+            assert list(lines) == []
+
+
+def test_a_gap_says_from_where_to_send(kiosk: Kiosk) -> None:
+    for _ in range(3):
+        kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    answer = kiosk.post(kiosk.door.batch(NOW, first=3))
+    said = wire.decode(answer.data, wire.ErrorAnswer).error
+    assert (answer.status_code, said.code, said.retry) == (409, "gap", True)
+    assert "send from sequence 1" in said.message
+
+
+def test_another_journal_fences_the_kiosk(kiosk: Kiosk, database: Database) -> None:
+    kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    kiosk.post(kiosk.door.batch(NOW))
+    answer = kiosk.post(kiosk.door.batch(NOW, first_seq=1, head=bytes(32)))
+    said = wire.decode(answer.data, wire.ErrorAnswer).error
+    assert (answer.status_code, said.code, said.retry) == (409, "fork", False)
+    assert registry.kiosks(database.reader)[0].state == "fenced"
+
+
+def test_a_retired_kiosk_is_told_so_everywhere(kiosk: Kiosk, database: Database) -> None:
+    database.write(lambda db: registry.retire(db, "west", by="user:1", now=NOW))
+    for target in ("/api/replica", "/api/names?after=0", "/api/feed?after=0"):
+        answer = kiosk.get(target)
+        assert (answer.status_code, code_of(answer)) == (403, "retired")
+
+
+def test_an_answer_says_how_far_feed_and_log_are(kiosk: Kiosk, database: Database) -> None:
+    for _ in range(5):
+        kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
+    cursor, entries = changes.cursor(database.reader), entry_log.size(database.reader)
+    assert cursor != entries
+    assert answer.cursor == cursor
+    assert (answer.mark.cursor, answer.mark.entries) == (cursor, entries)

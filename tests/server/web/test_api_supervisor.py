@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -23,6 +24,8 @@ from server.people import issuing, lookup, search
 from server.staff import pins, users
 from server.storage.database import Database
 from server.web.app import create_app
+from server.web.budget import Budget
+from server.web.services import keep_services, services_of
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import Door
 from tests.server.web.test_api import Kiosk, code_of
@@ -43,7 +46,7 @@ def clock() -> Clock:
 def app(event: Event, site: Database, clock: Clock) -> Iterator[Flask]:
     made = create_app(event, site, now=lambda: clock.now)
     yield made
-    made.extensions["hallkeeper"].hub.close()
+    services_of(made).hub.close()
 
 
 @pytest.fixture
@@ -177,8 +180,8 @@ def test_a_supervisor_whose_pin_was_taken_away(kiosk: Kiosk, site: Database) -> 
     assert code_of(post(kiosk, "/api/door", MoveDoor(1, MEI))) == "not_a_supervisor"
 
 
-def test_a_kiosk_asks_so_often_and_no_more(kiosk: Kiosk, clock: Clock, monkeypatch) -> None:
-    monkeypatch.setattr(lookup, "LOOKUPS_MAX", 3)
+def test_a_kiosk_asks_so_often_and_no_more(kiosk: Kiosk, app: Flask, clock: Clock) -> None:
+    keep_services(app, replace(services_of(app), lookups=Budget(3, lookup.WINDOW_MS)))
     for _ in range(3):
         assert people(kiosk, "keller").status_code == 200
     answer = people(kiosk, "keller")

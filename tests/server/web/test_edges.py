@@ -1,11 +1,13 @@
 """What no request may slip past: other methods than GET, forms that have grown old, codes too."""
 
+import io
 import os
 import time
 from collections.abc import Iterator
 
 import itsdangerous
 import pytest
+from flask import abort
 
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
@@ -13,7 +15,7 @@ from badges.wire.enrolment import proof
 from server.event.directory import Event
 from server.kiosks import registry
 from server.storage.database import Database
-from server.web import security
+from server.web import auth, lanes, security
 from tests.server.conftest import NOW
 from tests.server.support.pages import ROLES, Pages
 
@@ -118,3 +120,207 @@ def test_a_confirmed_kiosk_may_ask_for_its_identity_later(event: Event, site: Da
     site.write(lambda db: registry.confirm(db, event, "west", by="user:1", now=NOW))
     late = NOW + 2 * registry.CODE_LIFE_MS
     assert site.write(lambda db: registry.enrol(db, event, asked, late)).confirmed
+
+
+class TestErrors:
+    """Each kind of error in its own words, for people and for kiosks."""
+
+    @pytest.fixture
+    def failing(self, pages: Pages) -> Pages:
+        def fail(code: int) -> str:
+            if code == 2:
+                return deeper(9)
+            abort(code)
+
+        def deeper(left: int) -> str:
+            if left:
+                return deeper(left - 1)
+            raise RuntimeError
+
+        view = auth.allow_everybody(fail)
+        pages.app.add_url_rule("/fails/<int:code>", endpoint="fails", view_func=view)
+        pages.app.add_url_rule("/api/fails/<int:code>", endpoint="api_fails", view_func=view)
+        return pages
+
+    @pytest.mark.parametrize(
+        ("code", "status", "title"),
+        [
+            (400, 400, "That request could not be read"),
+            (401, 401, "Please sign in"),
+            (403, 403, "Not for your role"),
+            (404, 404, "Nothing here"),
+            (405, 405, "Not possible here"),
+            (409, 409, "Overtaken"),
+            (410, 410, "No longer valid"),
+            (413, 413, "Too large"),
+            (418, 418, "That request could not be read"),
+            (429, 429, "Too many attempts"),
+            (500, 500, "Something went wrong on our side"),
+            (502, 502, "Something went wrong on our side"),
+            (503, 503, "Too busy"),
+            (2, 500, "Something went wrong on our side"),
+        ],
+    )
+    def test_says_what_went_wrong(self, failing: Pages, code: int, status: int, title: str) -> None:
+        answer = failing.stranger().get(f"/fails/{code}")
+        assert (answer.status_code, answer.mimetype) == (status, "text/html")
+        assert title in answer.text
+        told = failing.stranger().get(f"/api/fails/{code}")
+        assert (told.status_code, told.mimetype) == (status, "application/json")
+        error = wire.decode(told.data, wire.ErrorAnswer).error
+        assert error.message.startswith(title)
+        assert error.retry is (status >= 500)
+        codes = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large"}
+        assert error.code == (codes | {429: "too_many"}).get(status, "failed")
+
+    def test_the_log_has_the_last_six_places(
+        self, failing: Pages, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        failing.stranger().get("/fails/2")
+        (record,) = (one for one in caplog.records if "RuntimeError" in one.getMessage())
+        places = record.getMessage().split(": ")[1].split()
+        assert len(places) == 6
+        assert all(place.startswith("test_pages_edges.py:") for place in places)
+        assert len(set(places)) == 2, "the innermost ones"
+
+    def test_what_can_be_expected_is_not_logged_as_a_failure(
+        self, failing: Pages, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        failing.stranger().get("/fails/404")
+        failing.stranger().get("/fails/503")
+        assert caplog.records == []
+
+    def test_headers_that_say_what_to_do_are_kept(self, pages: Pages) -> None:
+        someone = pages.stranger()
+        assert "POST" in someone.get("/admin/sign-out").headers["Allow"]
+        moved = someone.get("/admin/people")
+        assert (moved.status_code, moved.location) == (308, "https://localhost/admin/people/")
+
+
+class TestBodies:
+    def post(self, pages: Pages, target: str, **more):
+        return pages.app.test_client().post(target, base_url="https://localhost", **more)
+
+    @pytest.mark.parametrize(("size", "status"), [(65_536, 400), (65_537, 413)])
+    def test_a_form_has_64_kib_at_most(self, pages: Pages, size: int, status: int) -> None:
+        answer = self.post(
+            pages, "/admin/sign-in", data=b"x" * size,
+            content_type="application/x-www-form-urlencoded",
+        )  # fmt: skip
+        assert answer.status_code == status
+
+    @pytest.mark.parametrize(("parts", "title"), [(100, "too old"), (101, "Too large")])
+    def test_a_form_has_a_hundred_parts_at_most(self, pages: Pages, parts: int, title: str) -> None:
+        fields = {f"f{n}": "x" for n in range(parts)}
+        answer = self.post(pages, "/admin/sign-in", data=fields, content_type="multipart/form-data")
+        assert title in answer.text
+
+    @pytest.mark.parametrize("terminated", [True, False], ids=["the server says", "it is seen"])
+    def test_a_body_that_breaks_off_is_refused(self, pages: Pages, terminated: bool) -> None:
+        environ = {"CONTENT_LENGTH": "3", "wsgi.input": io.BytesIO(b"{}")}
+        environ |= {"wsgi.input_terminated": terminated}
+        answer = self.post(pages, "/api/enrol", environ_overrides=environ)
+        assert answer.status_code == 400
+        said = wire.decode(answer.data, wire.ErrorAnswer).error.message
+        assert said.startswith("That request could not be read")
+
+    def test_a_body_without_a_length_is_none(self, pages: Pages) -> None:
+        answer = self.post(pages, "/api/enrol")
+        assert (answer.status_code, answer.mimetype) == (400, "application/json")
+        said = wire.decode(answer.data, wire.ErrorAnswer).error.message
+        assert not said.startswith("That request could not be read"), "it was looked at"
+
+
+class TestCookies:
+    def named(self, answer) -> dict[str, str]:
+        cookies = answer.headers.getlist("Set-Cookie")
+        return {cookie.split("=")[0]: cookie for cookie in cookies}
+
+    def test_signing_out_takes_the_session_and_the_forms_back(self, pages: Pages) -> None:
+        answer = pages.staff("admin").post("/admin/sign-out")
+        cookies = self.named(answer)
+        assert cookies.keys() == {auth.COOKIE, "__Host-hallkeeper-form"}
+        for cookie in cookies.values():
+            assert "Max-Age=0" in cookie
+            for part in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+                assert part in cookie
+
+    def test_a_page_without_a_form_gives_none(self, pages: Pages) -> None:
+        assert self.named(pages.stranger().get("/")) == {}
+        assert self.named(pages.stranger().get("/nothing")) == {}
+
+    def test_a_browser_is_known_for_thirty_days(self, pages: Pages, admin_password: str) -> None:
+        fields = {"name": "admin", "password": admin_password}
+        answer = pages.stranger().post("/admin/sign-in", fields)
+        assert f"Max-Age={30 * 24 * 3600};" in self.named(answer)[auth.DEVICE_COOKIE]
+
+    def test_a_form_of_another_session_is_none(self, pages: Pages) -> None:
+        """The form cookie of a stranger, or of somebody else, in the browser of an admin."""
+        admin, stranger = pages.staff("admin"), pages.stranger()
+        token = stranger.form_token()
+        kept = stranger.client.get_cookie("__Host-hallkeeper-form")
+        assert kept is not None
+        admin.client.set_cookie(
+            "__Host-hallkeeper-form", kept.value, domain="localhost", secure=True
+        )
+        answer = admin.post(
+            "/admin/kiosks/add", {"csrf_token": token, "kiosk": "w", "door": "main"}
+        )
+        assert answer.status_code == 400
+        assert registry.kiosks(pages.database.reader) == []
+
+
+class TestWhoMay:
+    def may(self, pages: Pages, role: str | None, endpoint: str) -> bool:
+        someone = pages.stranger() if role is None else pages.staff(role)
+        cookie = someone.client.get_cookie(auth.COOKIE)
+        headers = {} if cookie is None else {"Cookie": f"{auth.COOKIE}={cookie.value}"}
+        with pages.app.test_request_context("/admin/", headers=headers):
+            found = auth.may_open(endpoint)
+            pages.database.give_back()
+        return found
+
+    @pytest.mark.parametrize(
+        ("role", "endpoint", "may"),
+        [
+            (None, "admin.sign_in.form", True),
+            (None, "admin.users.show", False),
+            ("steward", "admin.sign_in.form", True),
+            ("steward", "admin.users.show", False),
+            ("admin", "admin.users.show", True),
+            ("admin", "no.such.page", False),
+        ],
+    )
+    def test_links_are_for_who_may_open_them(
+        self, pages: Pages, role: str | None, endpoint: str, may: bool
+    ) -> None:
+        assert self.may(pages, role, endpoint) is may
+
+    def test_a_feed_of_a_page_is_refused_and_not_led_elsewhere(self, pages: Pages) -> None:
+        """A browser that follows a feed would take the page for events."""
+        asks = {"Accept": "text/event-stream"}
+        someone = pages.stranger()
+        assert someone.get("/admin/live", headers=asks).status_code == 401
+        assert someone.get("/admin/live").status_code == 303
+        assert someone.get("/admin/people/?q=x").location == (
+            "/admin/sign-in?next=/admin/people/?q%3Dx"
+        )
+
+    def test_whoever_is_signed_in_makes_the_address_known(self, pages: Pages) -> None:
+        """Its requests have a lane that strangers can't fill."""
+        here = pages.app.extensions["hallkeeper"].lanes
+        pages.stranger().get("/admin/")
+        assert not here.is_known("127.0.0.1")
+        pages.staff("steward").get("/admin/")
+        assert here.is_known("127.0.0.1")
+
+
+def test_a_request_without_a_body_needs_no_place_in_a_lane(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "STRANGERS_MAX", 0)
+    someone = pages.stranger()
+    assert someone.get("/admin/sign-in").status_code == 200
+    assert someone.client.head("/admin/sign-in", base_url="https://localhost").status_code == 200
+    answer = someone.client.post("/admin/sign-in", base_url="https://localhost", data=b"x")
+    assert answer.status_code == 503

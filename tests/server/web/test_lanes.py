@@ -1,23 +1,23 @@
 """Lanes: strangers fill their own alone, and a kiosk proves itself before its body comes."""
 
 import base64
+import tracemalloc
 from contextlib import ExitStack
 
 import pytest
 
 from badges.credential.keys import PrivateKey
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
-from server.web.lanes import (
-    KIOSK_MAX,
-    KNOWN_ADDRESS_MAX,
-    KNOWN_ADDRESSES_MAX,
-    KNOWN_MAX,
-    KNOWN_S,
-    STRANGER_ADDRESS_MAX,
-    STRANGERS_MAX,
-    BusyError,
-    Lanes,
-)
+from server.web.lanes import BusyError, Lanes, read_stamp
+
+# What each lane takes, and for how long an address is known.
+KIOSK_MAX = 8
+KNOWN_MAX = 200
+KNOWN_ADDRESS_MAX = 100
+STRANGERS_MAX = 64
+STRANGER_ADDRESS_MAX = 8
+KNOWN_S = 12 * 3600
+KNOWN_ADDRESSES_MAX = 10_000
 
 KEY = PrivateKey(b"west".ljust(32, b"."))
 KIOSK = ("west", 1)
@@ -141,3 +141,76 @@ def test_another_key_or_path_proves_nothing(lanes: Lanes) -> None:
     assert lanes.prove(headers(key=other), "POST", "/api/scans") is None
     assert lanes.prove(headers(), "POST", "/api/people") is None
     assert lanes.prove({}, "POST", "/api/scans") is None
+
+
+def test_an_address_that_is_used_again_is_not_the_oldest(lanes: Lanes) -> None:
+    lanes.remember("10.0.0.1")
+    for n in range(KNOWN_ADDRESSES_MAX - 1):
+        lanes.remember(f"a{n}")
+    lanes.remember("10.0.0.1")
+    lanes.remember("10.0.0.2")
+    assert lanes.is_known("10.0.0.1")
+    assert not lanes.is_known("a0")
+    assert lanes.is_known("a1")
+
+
+def test_nobody_is_known_while_the_machine_has_just_started() -> None:
+    time = Time()
+    time.now = 0.5
+    assert not Lanes(time).is_known("10.0.0.1")
+
+
+def test_a_body_that_is_there_makes_room_for_one(lanes: Lanes) -> None:
+    with ExitStack() as stack:
+        assert hold(lanes, stack, "10.0.0.1", 100, KIOSK) == KIOSK_MAX
+    with ExitStack() as stack:
+        assert hold(lanes, stack, "10.0.0.1", KIOSK_MAX - 1, KIOSK) == KIOSK_MAX - 1
+        with lanes.hold("10.0.0.1", KIOSK):
+            assert hold(lanes, stack, "10.0.0.1", 1, KIOSK) == 0
+        assert hold(lanes, stack, "10.0.0.1", 5, KIOSK) == 1
+
+
+@pytest.mark.parametrize(
+    ("generation", "counter", "read"),
+    [
+        (0, 0, True),
+        (1, 1, True),
+        (2**53 - 1, 2**53 - 1, True),
+        (1, 2**53, False),
+        (2**53, 1, False),
+        (1, -1, False),
+        (-1, 1, False),
+    ],
+)
+def test_numbers_that_a_stamp_can_have(generation: int, counter: int, read: bool) -> None:
+    said = {
+        RequestStamp.KIOSK_HEADER: f"west/{generation}",
+        RequestStamp.COUNTER_HEADER: str(counter),
+    }
+    stamp = RequestStamp("west", generation, counter)
+    assert read_stamp(said) == (stamp if read else None)
+
+
+def test_of_a_stamp_no_more_is_read_than_one_can_have() -> None:
+    """Whoever sends it may be anybody."""
+    said = {
+        RequestStamp.KIOSK_HEADER: "x" * 1_000 + "/" + "0" * 20 + "7",
+        RequestStamp.COUNTER_HEADER: "0" * 20 + "7",
+    }
+    assert read_stamp(said | {RequestStamp.KIOSK_HEADER: "x" * 1_000 + "/1"}) == RequestStamp(
+        "x" * 64, 1, 0
+    )
+    assert read_stamp(said) == RequestStamp("x" * 64, 0, 0)
+
+
+def test_those_who_are_gone_take_no_memory(lanes: Lanes) -> None:
+    """Strangers have as many addresses as they like."""
+    tracemalloc.start()
+    try:
+        for n in range(5_000):
+            with lanes.hold(f"2001:db8::{n:x}"):
+                pass
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 100_000

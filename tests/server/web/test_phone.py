@@ -11,6 +11,7 @@ from PIL import Image
 from badges.credential.credential import open_credential
 from server.event.directory import Event
 from server.people import issuing
+from server.people.phone_token import phone_token
 from server.storage.database import Database
 from tests.server.support.pages import Pages
 
@@ -24,7 +25,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 def link(pages: Pages, external_id: str) -> str:
     badge = issuing.current_badge(pages.database.reader, pages.serial(external_id))
-    return f"/b/{issuing.phone_token(pages.event, badge.serial, badge.issue)}"
+    return f"/b/{phone_token(pages.event, badge.serial, badge.issue)}"
 
 
 def decoded(page: str) -> str:
@@ -119,7 +120,7 @@ def test_a_revoked_badge_is_gone(pages: Pages) -> None:
 
 def test_another_events_link_is_not_found(pages: Pages) -> None:
     other = replace(pages.event, phone_secret=bytes(32))
-    token = issuing.phone_token(other, pages.serial("A1"), 1)
+    token = phone_token(other, pages.serial("A1"), 1)
     assert pages.stranger().get(f"/b/{token}").status_code == 404
 
 

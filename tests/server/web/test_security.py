@@ -115,7 +115,7 @@ def test_a_failure_shows_and_logs_nothing_personal(
     assert "Something went wrong on our side" in answer.text
     assert "Anna" not in answer.text + caplog.text
     assert "RuntimeError while answering view" in caplog.text
-    assert "test_pages_security.py:" in caplog.text
+    assert "test_security.py:" in caplog.text
 
 
 def test_a_failure_of_the_interface_is_json(pages: Pages) -> None:

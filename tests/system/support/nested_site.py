@@ -20,20 +20,23 @@ from kiosk.door.admit import Admitter
 from kiosk.door.answer import Answer
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
-from kiosk.supervisor.override import Overruling, Word
+from kiosk.supervisor.override import OverrideHandler, Word
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
 from kiosk.sync.transport import TransportError
 from kiosk.sync.upload import Sync
-from server.event.directory import Event, EventSettings, day_starts, init_event
-from server.feed import hub
+from server.event.calendar import day_starts
+from server.event.directory import Event
+from server.event.settings import EventSettings
+from server.feed import changes
 from server.feed.subscription import CursorGoneError, Subscription
-from server.kiosks import registry, snapshot
+from server.kiosks import contact, registry, snapshot
 from server.kiosks.vouching import Voucher
 from server.ledger import ingest
-from server.occupancy import pools
+from server.occupancy.figures import hall_figures
 from server.people import issuing
-from server.setup import roster_import
+from server.setup import roster_import, venue_file, venue_import
+from server.setup.new_event import init_event
 from server.storage.database import Database
 from server.venue import nesting, store
 from tests.server.conftest import HOUR, NOW, roster_of
@@ -78,9 +81,11 @@ class Nested:
         )
         self.badges = [row[0] for row in rows]
 
-    def load(self, halls: str) -> store.ImportedVenue:
-        plan = store.read_venue(halls.encode(), "venue.toml", self.event.settings)
-        return self.database.write(lambda db: store.import_venue(db, plan, by="test", now=self.now))
+    def load(self, halls: str) -> venue_import.ImportedVenue:
+        plan = venue_file.read_venue(halls.encode(), "venue.toml", self.event.settings)
+        return self.database.write(
+            lambda db: venue_import.import_venue(db, plan, by="test", now=self.now)
+        )
 
     def enrol(self, name: str, door: str) -> "NestedDoor":
         made = NestedDoor(self, name, door)
@@ -94,14 +99,14 @@ class Nested:
     def figures(self, code: str) -> tuple[int, int]:
         """How many are inside by the ledger, and the most that can be."""
         hall = self.hall(code)
-        one = next(f for f in pools.hall_figures(self.database.reader) if f.hall_id == hall)
+        one = next(f for f in hall_figures(self.database.reader) if f.hall_id == hall)
         return one.inside, one.worst_case
 
     def overrides(self, code: str) -> int:
         """Places beyond the capacity that doors hold, perhaps used unseen."""
         hall = self.hall(code)
-        figures = pools.hall_figures(self.database.reader)
-        return next(one.overrides for one in figures if one.hall_id == hall)
+        found = hall_figures(self.database.reader)
+        return next(one.overrides for one in found if one.hall_id == hall)
 
     def quiet(self) -> None:
         """Every door that is up says and hears all there is."""
@@ -163,7 +168,7 @@ class NestedDoor:
             skew=lambda: Skew(0),
             is_offline=lambda: not self.up,
         )
-        self.overruling = Overruling(
+        self.override_handler = OverrideHandler(
             self.journal, self.replica, ask_for_place=self._ask_override, skew=lambda: Skew(0)
         )
 
@@ -194,7 +199,7 @@ class NestedDoor:
             return
         while self.sync.exchange():
             pass
-        self.feed._snapshot_wanted |= self.replica.venue is None
+        self.feed._snapshot_wanted |= self.replica.context is None
         self.feed.follow()
         if self.feed._snapshot_wanted:
             self.feed.follow()
@@ -225,8 +230,8 @@ class NestedDoor:
         calendar = Calendar(tuple(day_starts(site.event.settings)))
 
         def step(db) -> wire.ScanAnswer:
-            sender, _ = registry.sender(db, self.name, self.generation)
-            registry.keep_health(db, sender.key, batch, site.now)
+            sender, _ = contact.sender(db, self.name, self.generation)
+            contact.keep_health(db, sender.key, batch, site.now)
             db.execute("UPDATE kiosk SET seen_at = ? WHERE kiosk = ?", (site.now, self.name))
             taken = ingest.ingest(db, sender, batch, calendar=calendar, now=site.now)
             return wire.ScanAnswer(
@@ -236,7 +241,7 @@ class NestedDoor:
                 orders=site.voucher.orders(sender.key, taken.orders),
                 received_at=site.now,
                 answered_at=site.now,
-                cursor=hub.cursor(db),
+                cursor=changes.cursor(db),
                 checkpoint="",
                 consistency=[],
                 full=list(taken.full),
@@ -269,7 +274,7 @@ class NestedDoor:
         listening = Subscription(hall, self.name, self.generation, outer)
         try:
             after, sign = int(target.partition("=")[2]), self.site.voucher.change
-            events = hub.changes_after(reader, after, sign=sign)
+            events = changes.changes_after(reader, after, sign=sign)
         except CursorGoneError:
             raise TransportError("cursor_gone", "Take a snapshot.") from None
         yield Lines([one.sent for one in events if listening.concerns(one)])

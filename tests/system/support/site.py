@@ -22,12 +22,12 @@ from pathlib import Path
 from badges.wire.enrolment import EnrolmentCode
 from server.demo.forum.forum import noon_zone
 from server.event import directory as config
-from server.event.directory import Event, EventSettings
+from server.event.directory import Event
+from server.event.settings import EventSettings
 from server.kiosks import registry
 from server.people import issuing
-from server.setup import roster_import
+from server.setup import new_event, roster_import, venue_file, venue_import
 from server.storage.database import Database
-from server.venue import store
 
 READY_S = 30.0
 CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
@@ -139,7 +139,7 @@ class Site:
             host=ground.host,
             port=self.port,
         )
-        config.init_event(path / "event", settings, now=now_ms())
+        new_event.init_event(path / "event", settings, now=now_ms())
         self.event: Event = config.load_event(path / "event")
         self.database = Database(self.event.database_path)
         self._fill(venue_toml, people)
@@ -156,8 +156,8 @@ class Site:
     def _fill(self, venue_toml: str, people: int) -> None:
         from badges.roster.reader import RosterAnswers, read_roster
 
-        plan = store.read_venue(venue_toml.encode(), "venue.toml", self.event.settings)
-        self.write(lambda db: store.import_venue(db, plan, by="test", now=now_ms()))
+        plan = venue_file.read_venue(venue_toml.encode(), "venue.toml", self.event.settings)
+        self.write(lambda db: venue_import.import_venue(db, plan, by="test", now=now_ms()))
         lines = ["id,given name,family name,email,category"]
         lines += [f"{n},Guest,Number {n},g{n}@example.org,delegate" for n in range(people)]
         answers = RosterAnswers(row_numbers="ids")

@@ -1,4 +1,4 @@
-"""A hall's page: closing, capacity, clearing, a lost kiosk's places; and the report of absences."""
+"""A hall's page: closing, capacity, clearing, a lost kiosk's places; and the report of outages."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from badges.wire import wire
 from server.event.directory import Event
 from server.kiosks import registry
-from server.occupancy import pools
+from server.occupancy import figures
 from server.staff import users
 from server.storage.database import Database
 from tests.server.conftest import MINUTE
@@ -60,8 +60,8 @@ def test_the_capacity_up_to_the_limit(pages: Pages) -> None:
             f"/admin/halls/{hall}/capacity", {"capacity": wrong}, follow_redirects=True
         )
         assert "Nothing was changed" in page.text
-    figures = next(f for f in pools.hall_figures(pages.database.reader) if f.hall_id == hall)
-    assert figures.capacity == 40
+    shown = next(f for f in figures.hall_figures(pages.database.reader) if f.hall_id == hall)
+    assert shown.capacity == 40
 
 
 def test_clearing_needs_the_box(pages: Pages) -> None:
@@ -112,8 +112,8 @@ def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
     said = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
     assert "at most 3 counted as inside" in said
     assert acts(pages)[-1] == "kiosk_attested"
-    figures = next(f for f in pools.hall_figures(pages.database.reader) if f.hall_id == west.hall)
-    assert figures.unspent == 3
+    shown = next(f for f in figures.hall_figures(pages.database.reader) if f.hall_id == west.hall)
+    assert shown.unspent == 3
 
 
 def test_a_second_password_is_not_guessed(pages: Pages) -> None:
@@ -154,7 +154,7 @@ def test_a_hall_that_is_not_there(pages: Pages) -> None:
     assert admin.post("/admin/halls/999/close").status_code == 404
 
 
-def test_absences_are_told(pages: Pages) -> None:
+def test_outages_are_told(pages: Pages) -> None:
     supervisor = pages.staff("supervisor")
     assert "None: every scan came while it was made" in supervisor.get("/admin/absences/").text
     west = pages.kiosk("west-1", "h1-west")

@@ -124,7 +124,7 @@ def test_it_works(pages: Pages) -> None:
         "/api/enrol", data=wire.encode(asked), base_url="https://localhost"
     )
     assert wire.decode(answer.data, wire.EnrolAnswer).confirmed
-    assert acts(pages)[-2:] == ["kiosk.add", "kiosk.confirm"]
+    assert acts(pages)[-2:] == ["kiosk_added", "kiosk_confirmed"]
 
 
 def test_who_may_see_them(pages: Pages) -> None:
@@ -194,7 +194,7 @@ def test_ending_a_kiosk(pages: Pages, act: str, state: str) -> None:
     answer = admin.post(target, {"generation": 1, "confirm": "yes"}, follow_redirects=True)
     assert f"main-1 is {state}" in answer.text
     assert state_of(pages, "main-1") == state
-    assert acts(pages)[-1] == f"kiosk.{act}"
+    assert acts(pages)[-1] == f"kiosk_{state}"
     again = admin.post(target, {"generation": 1, "confirm": "yes"}, follow_redirects=True)
     assert 'class="notice bad"' in again.text
 

@@ -10,6 +10,7 @@ from server.event.directory import Event
 from server.staff import users
 from server.storage.database import Database
 from server.web.admin import live
+from server.web.services import services_of
 from tests.server.support.pages import Pages, Staff
 
 
@@ -122,7 +123,7 @@ def test_a_feed_ends_with_its_session(pages: Pages, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_closed_feed_is_forgotten(pages: Pages) -> None:
-    hub = pages.app.extensions["hallkeeper"].hub
+    hub = services_of(pages.app).hub
     with Feed(pages.staff("steward")) as feed:
         feed.parts()
         assert hub.listeners == 1

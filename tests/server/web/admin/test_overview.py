@@ -9,7 +9,7 @@ import pytest
 from badges.wire import wire
 from server.event.clock import Epoch
 from server.event.directory import Event
-from server.occupancy.pools import HallFigures
+from server.occupancy.figures import HallFigures
 from server.storage.database import Database
 from server.web.admin.overview import nested
 from tests.server.conftest import MINUTE
@@ -121,7 +121,7 @@ def test_a_silent_or_sick_kiosk_is_named(pages: Pages) -> None:
 
 def test_halls_stand_before_what_they_contain() -> None:
     def hall(hall_id: int, parent: int | None) -> HallFigures:
-        return HallFigures(hall_id, "{}", parent, 1, 1, 0, 0, 0, closed=False)
+        return HallFigures(hall_id, "{}", parent, 1, 1, 0, 0, 0, False, 0, 0)
 
     halls = [hall(1, 3), hall(2, 1), hall(3, None), hall(4, None)]
     assert [one.hall_id for one in nested(halls)] == [3, 1, 2, 4]

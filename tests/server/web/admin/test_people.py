@@ -9,8 +9,7 @@ import pytest
 from badges.credential.badge_number import badge_number
 from badges.credential.credential import open_credential
 from server.event.directory import Event
-from server.people import issuing
-from server.setup import roster_import
+from server.people import attendees, issuing
 from server.storage.database import Database
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, acts, assert_only
@@ -188,7 +187,7 @@ def test_a_likely_copy_is_shown_and_settled(pages: Pages) -> None:
     assert "admits the badge" in settled
     assert "Likely a copied badge" not in settled
     assert "is none any more" in desk.post(target, {"confirm": "yes"}, follow_redirects=True).text
-    assert acts(pages)[-1] == "badge_no_copy"
+    assert acts(pages)[-1] == "copy_denied"
 
 
 def test_a_new_issue_settles_a_likely_copy(pages: Pages) -> None:
@@ -208,13 +207,13 @@ def test_revoking_and_reinstating(pages: Pages) -> None:
     target = address(pages, "A3", "/revoke")
     answer = admin.post(target, confirmed("conduct"), follow_redirects=True)
     assert "is revoked at every door" in answer.text
-    assert roster_import.attendee(pages.database.reader, serial).revoked_at == pages.now
+    assert attendees.attendee(pages.database.reader, serial).revoked_at == pages.now
     again = admin.post(target, confirmed("conduct"), follow_redirects=True)
     assert "revoked already" in again.text
     target = address(pages, "A3", "/reinstate")
     answer = admin.post(target, confirmed("mistake"), follow_redirects=True)
     assert "stands again" in answer.text
-    assert roster_import.attendee(pages.database.reader, serial).revoked_at is None
+    assert attendees.attendee(pages.database.reader, serial).revoked_at is None
     assert acts(pages)[-2:] == ["badge_revoked", "badge_reinstated"]
 
 

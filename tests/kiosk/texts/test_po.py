@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
-from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po as babel_reads
 
-from badges.admission import Admitted, Denied, Direction, Reason, phrases, sentences
+from badges.admission import Admitted, Denied, Direction, Reason, sentences
 from badges.admission.phrases import explain
-from badges.i18n import CatalogueError, Catalogues, language_of, locale_of, read_po
+from badges.i18n import language_of, locale_of
+from kiosk.texts import catalogue
+from kiosk.texts.po import CatalogueError, Catalogues, read_po
 
 CHINESE = Path(sentences.__file__).parent.parent / "translations/zh_Hans/LC_MESSAGES/badges.po"
 
@@ -91,6 +91,12 @@ BAD = [
     ('msgid "a"\nmsgstr "b" c', "line 2"),
     ('"floating"', "line 1"),
     ('msgid "a"\nmsgstr "\\xZZ"', "line 2"),
+    ('msgid "a"\nmsgid "b"\nmsgstr "c"', "line 1: missing msgstr"),
+    ('msgid "a"\nmsgid_plural "b"\nmsgstr[0] ""\nmsgstr[2] "c"', "line 1: msg has more"),
+    (
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=latin-1\\n"\n\nmsgid "a"\nmsgstr "演"',
+        "header",
+    ),
     ('msgid "{hall} full"\nmsgstr "{salle} pleine"', "words in braces"),
     ('msgid "{hall} full"\nmsgstr "{hall pleine"', "words in braces"),
     ('msgid "{hall} full"\nmsgstr "{hall!r} pleine"', "words in braces"),
@@ -158,22 +164,23 @@ def test_chinese_is_complete_and_has_nothing_else() -> None:
 def french(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One more language, by one file in a directory of one's own."""
     usual = CHINESE.parents[2]
-    monkeypatch.setattr(phrases, "CATALOGUES", Catalogues("badges", usual))
+    monkeypatch.setattr(catalogue, "ANSWERS", Catalogues("badges", usual))
     text = 'msgid "Not a badge"\nmsgstr "Pas un badge"\n\nmsgid "Welcome to {place}"\n'
     write(tmp_path, f'{text}msgstr "Bienvenue : {{place}}"')
     return tmp_path
 
 
 def test_third_language_is_added_by_a_file(french: Path) -> None:
-    assert phrases.languages() == ("en", "zh")
-    phrases.CATALOGUES.add(french)
-    assert phrases.languages() == ("en", "fr", "zh")
+    assert catalogue.ANSWERS.languages == ("en", "zh")
+    catalogue.ANSWERS.add(french)
+    assert catalogue.ANSWERS.languages == ("en", "fr", "zh")
 
     def told(decision: Admitted | Denied) -> str:
         return explain(
             decision,
             Direction.ENTRY,
             language="fr",
+            words=catalogue.ANSWERS.get("fr"),
             time_zone="UTC",
             at=0,
             categories={},
@@ -185,17 +192,15 @@ def test_third_language_is_added_by_a_file(french: Path) -> None:
     assert told(Denied(Reason.FORGED)) == "This badge is not genuine"  # not translated yet
 
 
-def test_mo_file_is_one_that_others_read() -> None:
-    """What is made in memory is a true .mo file: Babel writes the same messages."""
-    import io
+@pytest.mark.parametrize("order", ["", '\nmsgstr[1] ""'])
+def test_half_a_translation_is_none(tmp_path: Path, order: str) -> None:
+    """A number with some of its forms alone would be told in two languages."""
+    text = f'msgid "{{n}} hour"\nmsgid_plural "{{n}} hours"\nmsgstr[0] "{{n}} heure"{order}\n'
+    words = read_po(write(tmp_path, text))
+    assert words.ngettext("{n} hour", "{n} hours", 1) == "{n} hour"
+    assert words.ngettext("{n} hour", "{n} hours", 2) == "{n} hours"
 
-    from badges.i18n import _mo
 
-    catalogue = read_mo(io.BytesIO(_mo({"": "Language: fr\n", "b": "2", "a": "1"})))
-    again = io.BytesIO()
-    write_mo(again, catalogue)
-
-    assert isinstance(catalogue, Catalog)
-    assert {message.id: message.string for message in catalogue if message.id} == {
-        "a": "1", "b": "2",
-    }  # fmt: skip
+def test_file_too_large_is_no_catalogue(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match="too large"):
+        read_po(write(tmp_path, "#" * 1_000_001))

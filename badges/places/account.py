@@ -1,0 +1,118 @@
+"""Places at a kiosk: its durable account with one hall, and the server's orders that it obeys.
+
+`pool` is the other end. docs/design/places.md has the rules that are cited here by number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from badges.admission.facts import StayId
+
+# Which pool of which hall an account is with; the steps do not look at it.
+Key = TypeVar("Key")
+
+
+class PlacesError(ValueError):
+    """A step that the protocol does not allow; nothing was changed."""
+
+
+class NoPlaceError(PlacesError):
+    """An entry without a free place at this door."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """The server's word to one kiosk about one hall: totals, and the server's incarnation."""
+
+    granted: int
+    recall: int  # return places until the total returned is this
+    incarnation: int
+    signature: bytes = b""  # the server's, of `granted` (badges.places.signed); the steps ignore it
+
+
+@dataclass(frozen=True)
+class Account:
+    """A kiosk's durable account with one hall. `free` never falls below zero."""
+
+    granted: int = 0
+    returned: int = 0
+    entries: int = 0
+    credited: int = 0  # exits whose place the door took back at once
+    incarnation: int = 0
+    fenced: bool = False
+    trusted: int = 0  # exits of stays that the server may know, credited all the same
+
+    @property
+    def free(self) -> int:
+        return self.granted - self.returned - self.entries + self.credited + self.trusted
+
+    def enter(self) -> "Account":
+        """Use one place. Durable in the same commit as the scan, before any light (rule 1)."""
+        if self.fenced or self.free < 1:
+            raise NoPlaceError
+        return replace(self, entries=self.entries + 1)
+
+    def credit(self) -> "Account":
+        """Take back the place of an own stay that was never offered (see `may_credit`)."""
+        if self.credited >= self.entries:
+            raise PlacesError("more exits credited than entries made")
+        return replace(self, credited=self.credited + 1)
+
+    def trust(self) -> "Account":
+        """Take back the place of any stay that was exited here (see `may_trust`)."""
+        return replace(self, trusted=self.trusted + 1)
+
+    def obey(self, order: Order) -> "Account":
+        """Take a grant and return what is recalled, as far as there are free places.
+
+        Orders of an earlier incarnation are dropped: they were made by a server that has since
+        been restored from a backup and may not remember them (rule 8).
+        """
+        if order.incarnation < self.incarnation:
+            return self
+        taken = replace(
+            self, granted=max(self.granted, order.granted), incarnation=order.incarnation
+        )
+        back = max(0, min(order.recall - taken.returned, taken.free))
+        return replace(taken, returned=taken.returned + back)
+
+    def rest(self) -> "Account":
+        """Return every free place: the door is out of use for a while."""
+        return replace(self, returned=self.returned + max(0, self.free))
+
+    def fence(self) -> "Account":
+        """Stop for good and return every free place."""
+        return replace(self.rest(), fenced=True)
+
+
+def enter_all(accounts: Mapping[Key, Account]) -> dict[Key, Account]:
+    """Use one place of each: of a door's hall, and of every hall around it that the door leads
+    into. All of them in one commit, or NoPlaceError and none.
+    """
+    return {key: account.enter() for key, account in accounts.items()}
+
+
+def may_credit(
+    stay: StayId | None, *, kiosk: str, generation: int, offered: int, closed: bool
+) -> bool:
+    """Whether a kiosk takes a place back itself when `stay` is exited at its door (rule 3).
+
+    Only its own stay, still open, and never offered to the server; `offered` is the highest
+    sequence that a message ever carried, durable before that message was sent.
+    """
+    return (
+        stay is not None
+        and not closed
+        and (stay.kiosk, stay.generation) == (kiosk, generation)
+        and stay.seq > offered
+    )
+
+
+def may_trust(stay: StayId | None, *, offline: bool, closed: bool) -> bool:
+    """Whether a kiosk of a `trusting` hall takes back the place of any stay that it knows of.
+
+    Only while it can't reach the server, and once for each stay. A stay that two doors close gives
+    its place back twice: the hall may be over its capacity by the number of those stays.
+    """
+    return stay is not None and offline and not closed

@@ -1,0 +1,106 @@
+"""Signed checkpoints of the entry log, and witnesses' signatures under them.
+
+The formats are C2SP's tlog-checkpoint and tlog-cosignature. To verify is to return or to raise.
+"""
+
+import base64
+from dataclasses import dataclass
+
+from badges.credential.keys import PrivateKey, PublicKey
+from badges.transparency import signed_note
+from badges.transparency.merkle import HASH_BYTES
+from badges.transparency.signed_note import NoteError
+
+_INTEGER_MAX = (1 << 63) - 1  # of sizes and times
+_TIME_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Size and root of the log called `origin` (C2SP tlog-checkpoint, without extension lines)."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    def __post_init__(self) -> None:
+        named = self.origin.isprintable() and 0 < len(self.origin) <= signed_note.NAME_CHARS_MAX
+        if not named or not 0 <= self.size <= _INTEGER_MAX or len(self.root) != HASH_BYTES:
+            raise NoteError("malformed")
+
+    def text(self) -> str:
+        """The three lines that are signed."""
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+
+def sign_checkpoint(key: PrivateKey, name: str, checkpoint: Checkpoint) -> str:
+    """The checkpoint as a note, signed by the log's key called `name`."""
+    text = checkpoint.text()
+    key_id = signed_note.key_id(name, signed_note.ED25519, key.public)
+    return f"{text}\n{signed_note.signature_line(name, key_id, key.sign(text.encode()))}"
+
+
+def open_checkpoint(public: PublicKey, name: str, note: str) -> Checkpoint:
+    """The checkpoint in `note`, verified. Raises NoteError for anything but one canonical note."""
+    signed = signed_note.SignedNote(note)
+    for signature in signed.signatures(name, signed_note.key_id(name, signed_note.ED25519, public)):
+        _verify(public, signed.text, signature)
+    return _parse_checkpoint(signed.text)
+
+
+def cosign(key: PrivateKey, name: str, note: str, time_s: int) -> str:
+    """A witness's signature line for `note`, to be put at its end (C2SP cosignature/v1).
+
+    It states that at `time_s` (Unix seconds) this was the largest consistent checkpoint that the
+    witness had seen: the caller has opened it and verified its consistency before.
+    """
+    if not 0 <= time_s <= _INTEGER_MAX:
+        raise ValueError(f"time out of range: {time_s}")
+    text = signed_note.SignedNote(note).text
+    _parse_checkpoint(text)
+    signature = key.sign(_cosigned(text, time_s).encode())
+    key_id = signed_note.key_id(name, signed_note.COSIGNATURE, key.public)
+    return signed_note.signature_line(name, key_id, time_s.to_bytes(_TIME_BYTES, "big") + signature)
+
+
+def verify_cosignature(public: PublicKey, name: str, note: str) -> int:
+    """When the witness `name` cosigned the checkpoint in `note`: Unix seconds, the last if often.
+
+    Raises NoteError where it did not, or where one of its signatures is wrong.
+    """
+    signed = signed_note.SignedNote(note)
+    _parse_checkpoint(signed.text)
+    times = []
+    for stamped in signed.signatures(
+        name, signed_note.key_id(name, signed_note.COSIGNATURE, public)
+    ):
+        time_s = int.from_bytes(stamped[:_TIME_BYTES], "big")
+        if time_s > _INTEGER_MAX:
+            raise NoteError("malformed")
+        _verify(public, _cosigned(signed.text, time_s), stamped[_TIME_BYTES:])
+        times.append(time_s)
+    return max(times)
+
+
+def _parse_checkpoint(text: str) -> Checkpoint:
+    """The checkpoint whose `text()` is exactly `text`, or NoteError."""
+    try:
+        origin, size, root, _ = text.split("\n")
+        checkpoint = Checkpoint(origin, int(size[:20]), base64.b64decode(root, validate=True))
+    except ValueError:
+        raise NoteError("malformed") from None
+    if checkpoint.text() != text:
+        raise NoteError("malformed")
+    return checkpoint
+
+
+def _cosigned(text: str, time_s: int) -> str:
+    """What a cosignature of the checkpoint `text` signs."""
+    return f"cosignature/v1\ntime {time_s}\n{text}"
+
+
+def _verify(public: PublicKey, text: str, signature: bytes) -> None:
+    try:
+        public.verify(text.encode(), signature)
+    except ValueError:  # no signature of this text, or a text that is no Unicode
+        raise NoteError("signature") from None

@@ -1,0 +1,14 @@
+"""Two clocks: the one that people read and that may be set, and one that nobody sets."""
+
+import time
+
+
+def now_ms() -> int:
+    """The kiosk's clock: Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """A clock that nobody sets, and that goes on while the machine sleeps where it can."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(clock) // 1_000_000

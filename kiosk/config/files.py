@@ -1,0 +1,93 @@
+"""A kiosk's directory: the names of its files, and how they are read, written and locked.
+
+identity.json   who this kiosk is, signed by the event, and where its server is
+kiosk.key       its private key; only its owner may read it
+journal.db      its scans (see journal)      replica.db   the server's facts (see replica)
+settings.toml   optional
+translations/   optional: LOCALE/LC_MESSAGES/kiosk.po and badges.po, for one more language
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not on this system: nothing keeps two kiosks apart
+    fcntl = None  # type: ignore[assignment]
+
+IDENTITY_FILE = "identity.json"
+KEY_FILE = "kiosk.key"
+JOURNAL_FILE = "journal.db"
+REPLICA_FILE = "replica.db"
+SETTINGS_FILE = "settings.toml"
+LOCK_FILE = "lock"
+TRANSLATIONS = "translations"  # a directory with languages of the page's beyond the usual ones
+FILE_BYTES_MAX = 100_000
+
+
+class ConfigError(Exception):
+    """The directory can't be used; the text names the file, what is wrong, and what to do."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file at once; on disk on return. Only its owner may read it."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def make_private(directory: Path) -> None:
+    """Take the directory and its files from others' eyes: earlier versions left them readable.
+
+    Raises ConfigError where they belong to another user.
+    """
+    for path in (directory, *directory.iterdir()):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if path.is_symlink() or not mode & 0o077 or not (path == directory or path.is_file()):
+            continue
+        try:
+            path.chmod(mode & 0o700)
+        except OSError:
+            raise ConfigError(
+                f"Others may read {path}, and it belongs to another user. Run `chmod go= {path}` as"
+                " its owner."
+            ) from None
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep a second kiosk, or an enrolment, out of the directory. Raises ConfigError."""
+    file = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ConfigError(
+                    f"A kiosk is running in {directory} already. Stop it first."
+                ) from None
+        yield
+    finally:
+        os.close(file)
+
+
+def read_small(path: Path) -> bytes:
+    """Read a file of the directory. Raises ConfigError where it can't be read, or is too large."""
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise ConfigError(f"{path} is too large to be what it is called.")
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}.") from None

@@ -1,0 +1,73 @@
+"""Names the acts of the entry log: a thing, and what was done to it, in the past tense.
+
+They stand in leaves for ever. A name that was given up is still read, as the act that it was.
+"""
+
+from enum import StrEnum
+
+
+class Act(StrEnum):
+    """What somebody, or the server itself, did. `Act(name)` takes earlier names too."""
+
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    SIGN_IN_SLOWED = "sign_in_slowed"
+    CLOCK_SET = "clock_set"
+    COPY_DENIED = "copy_denied"
+    PASSWORD_CHANGED = "password_changed"
+    PASSWORD_SET = "password_set"
+    SESSIONS_ENDED = "sessions_ended"
+    USER_ADDED = "user_added"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    USER_UNLOCKED = "user_unlocked"
+    ROLE_SET = "role_set"
+    PIN_SET = "pin_set"
+    PIN_REMOVED = "pin_removed"
+    ATTENDEE_ADDED = "attendee_added"
+    ATTENDEE_CHANGED = "attendee_changed"
+    PEOPLE_LOOKED_UP = "people_looked_up"
+    PEOPLE_SEARCHED = "people_searched"
+    ROSTER_IMPORTED = "roster_imported"
+    VENUE_IMPORTED = "venue_imported"
+    SESSION_REMOVED = "session_removed"
+    BADGES_ISSUED = "badges_issued"
+    BADGE_REISSUED = "badge_reissued"
+    BADGE_REVOKED = "badge_revoked"
+    BADGE_REINSTATED = "badge_reinstated"
+    BADGES_PRINTED = "badges_printed"
+    HALL_CLOSED = "hall_closed"
+    HALL_OPENED = "hall_opened"
+    CAPACITY_SET = "capacity_set"
+    HALL_CLEARED = "hall_cleared"
+    KIOSK_ADDED = "kiosk_added"
+    KIOSK_CONFIRMED = "kiosk_confirmed"
+    KIOSK_RETIRED = "kiosk_retired"
+    KIOSK_FENCED = "kiosk_fenced"
+    KIOSK_MOVED = "kiosk_moved"
+    KIOSK_ATTESTED = "kiosk_attested"
+    ENTRIES_EXPORTED = "entries_exported"
+    ACTS_EXPORTED = "acts_exported"
+    SERVER_RESTORED = "server_restored"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Act | None":
+        return _EARLIER.get(value) if isinstance(value, str) else None
+
+    @property
+    def written_as(self) -> tuple[str, ...]:
+        """Every name under which leaves have it, the one of today first."""
+        return (self.value, *(name for name, act in _EARLIER.items() if act is self))
+
+
+# The names that leaves of before December 2026 may have.
+_EARLIER = {
+    "kiosk.add": Act.KIOSK_ADDED,
+    "kiosk.confirm": Act.KIOSK_CONFIRMED,
+    "kiosk.retire": Act.KIOSK_RETIRED,
+    "kiosk.fence": Act.KIOSK_FENCED,
+    "time_epoch": Act.CLOCK_SET,
+    "badge_no_copy": Act.COPY_DENIED,
+    "restored": Act.SERVER_RESTORED,
+}

@@ -1,0 +1,84 @@
+"""Changes that kiosks must hear of, as the database keeps them.
+
+`publish` stores a change in the transaction that made it. A cursor is a change's number: a kiosk
+says the newest that it has, and gets those after it.
+"""
+
+from collections.abc import Callable, Iterable
+
+from badges.wire import wire
+from server.feed.subscription import CursorGoneError, FeedItem
+from server.storage.connection import Connection
+
+KEEP_CHANGES = 100_000
+MISSED_MAX = 5_000  # a kiosk that missed more takes a snapshot, which is quicker
+
+
+def publish(
+    db: Connection,
+    change: wire.Change,
+    *,
+    hall_id: int | None = None,
+    kiosk: str | None = None,
+) -> None:
+    """Store a change for one kiosk, for the kiosks of one hall, or for all."""
+    db.execute(
+        "INSERT INTO change (hall_id, kiosk, body) VALUES (?, ?, ?)",
+        (hall_id, kiosk, wire.encode_change(change)),
+    )
+
+
+def publish_to_halls(db: Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
+    """Store changes in their order, each for the kiosks of one hall."""
+    db.executemany(
+        "INSERT INTO change (hall_id, body) VALUES (?, ?)",
+        ((hall_id, wire.encode_change(change)) for hall_id, change in changes),
+    )
+
+
+def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
+    """Store changes in their order, each for all kiosks."""
+    db.executemany(
+        "INSERT INTO change (body) VALUES (?)",
+        ((wire.encode_change(change),) for change in changes),
+    )
+
+
+def cursor(db: Connection) -> int:
+    """The newest change's cursor; 0 where there is none."""
+    (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
+    return int(newest)
+
+
+Sign = Callable[[str | None, str], str]  # a change for a kiosk, as that kiosk is to read it
+
+
+def as_it_is(kiosk: str | None, body: str) -> str:
+    """Hand on a change without a signature."""
+    return body
+
+
+def changes_after(
+    db: Connection, after: int, limit: int = MISSED_MAX, sign: Sign = as_it_is
+) -> list[FeedItem]:
+    """Changes after `after`, oldest first. Raises CursorGoneError: too many, or none to be had."""
+    (oldest, newest) = db.execute(
+        "SELECT COALESCE(MIN(cursor), 1), COALESCE(MAX(cursor), 0) FROM change"
+    ).fetchone()
+    if after > newest or after < oldest - 1 or newest - after > limit:
+        raise CursorGoneError
+    return read_changes(db, after, limit, sign)
+
+
+def trim(db: Connection, keep: int = KEEP_CHANGES) -> None:
+    """Forget the oldest changes; a kiosk that was away longer takes a snapshot."""
+    db.execute("DELETE FROM change WHERE cursor <= ?", (cursor(db) - keep,))
+
+
+def read_changes(db: Connection, after: int, limit: int, sign: Sign) -> list[FeedItem]:
+    """Read at most `limit` changes after `after`, oldest first, each as its kiosk is to read it."""
+    rows = db.execute(
+        "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
+        (after, limit),
+    )
+    return [FeedItem.of(row[0], row[1], row[2], sign(row[2], row[3])) for row in rows]

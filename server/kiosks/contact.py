@@ -1,0 +1,87 @@
+"""What passes at every request of a kiosk: who sends, its counter, and what it says of itself."""
+
+from dataclasses import dataclass
+
+from badges.places.pool import KioskKey
+from badges.wire import wire
+from server.storage import dialect
+from server.storage.connection import Connection
+
+
+class ForkError(Exception):
+    """The kiosk's journal, or what it says that it returned, is not what it sent before: a copied
+    or restored disk.
+    """
+
+
+@dataclass(frozen=True)
+class Sender:
+    """The kiosk that sends, as the server knows it."""
+
+    kiosk: str
+    generation: int
+    public_key: bytes
+    state: str
+    acked_seq: int
+    head: bytes  # of the chain after `acked_seq`
+
+    @property
+    def key(self) -> KioskKey:
+        return (self.kiosk, self.generation)
+
+
+def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
+    """Return the kiosk as one that sends, and its door; None where it is not enrolled."""
+    row = db.execute(
+        "SELECT public_key, state, acked_seq, head, door_id FROM kiosk"
+        " WHERE kiosk = ? AND generation = ? AND state IN ('active', 'retired', 'fenced')"
+        " AND head IS NOT NULL",
+        (kiosk, generation),
+    ).fetchone()
+    if row is None:
+        return None
+    found = Sender(
+        kiosk, generation, row["public_key"], row["state"], row["acked_seq"], row["head"]
+    )
+    return found, row["door_id"]
+
+
+def count_request(db: Connection, key: KioskKey, counter: int, now: int) -> bool:
+    """Keep a request's counter; False where it has not risen: the request is a replay."""
+    changed = db.execute(
+        "UPDATE kiosk SET counter = ?, seen_at = ?"
+        " WHERE kiosk = ? AND generation = ? AND counter < ?",
+        (counter, now, *key, counter),
+    ).rowcount
+    return changed == 1
+
+
+def last_request(db: Connection, key: KioskKey) -> int:
+    """The highest counter of the kiosk's requests so far."""
+    sql = "SELECT counter FROM kiosk WHERE kiosk = ? AND generation = ?"
+    (counter,) = db.execute(sql, key).fetchone()
+    return int(counter)
+
+
+_KEEP_HEALTH = (
+    f"UPDATE kiosk SET health = ?, log_size = {dialect.greatest('log_size', '?')}, cursor = ?,"
+    " resting = ?, last_seq = ?, reported_at = ? WHERE kiosk = ? AND generation = ?"
+)
+
+
+def keep_health(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
+    """What the kiosk says of itself: its health, how long its journal is, and how far it follows
+    log and feed.
+    """
+    db.execute(
+        _KEEP_HEALTH,
+        (
+            wire.encode(batch.health).decode(),
+            batch.log_size,
+            batch.cursor,
+            batch.resting,
+            batch.last_seq,
+            now,
+            *key,
+        ),
+    )

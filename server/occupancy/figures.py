@@ -1,0 +1,47 @@
+"""What a page shows of each hall: how many are inside, and how many more the doors may let in."""
+
+from dataclasses import dataclass
+
+from server.occupancy import pools
+from server.storage.connection import Connection
+
+
+@dataclass(frozen=True)
+class HallFigures:
+    """A hall as its page shows it. `worst_case` counts unspent places as if people used them, and
+    those who moved on as if they had not left; it does not count `unconfirmed_moves`.
+
+    `overrides` are places beyond the capacity that supervisors at the doors may still use.
+    """
+
+    hall_id: int
+    names: str  # JSON by language
+    parent_id: int | None
+    capacity: int
+    fire_limit: int
+    inside: int
+    worst_case: int
+    overrides: int
+    closed: bool
+    moved_on: int  # of those inside, as counted: seen at another hall since
+    unconfirmed_moves: int  # m: so many more may be inside than `worst_case`
+
+    @property
+    def unspent(self) -> int:
+        return self.worst_case - self.inside
+
+
+def hall_figures(db: Connection) -> list[HallFigures]:
+    """All halls, by number."""
+    rows = db.execute(
+        "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"
+        " h.open_stays + h.open_overrides AS inside,"
+        " h.open_stays + h.open_overrides"
+        "  + SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS worst_case,"
+        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides,"
+        " h.closed_at IS NOT NULL AS closed, h.moved_on, h.unconfirmed_moves"
+        " FROM hall h LEFT JOIN (SELECT hall_id, override,"
+        f"  {pools.HELD} AS held FROM place_account"
+        "  UNION ALL SELECT hall_id, 0, 0 FROM hall) a USING (hall_id) GROUP BY h.hall_id"
+    )
+    return [HallFigures(**{**dict(row), "closed": bool(row["closed"])}) for row in rows]

@@ -1,0 +1,93 @@
+"""Pieces of SQL that each database writes in its own way, for SQLite.
+
+Other rooms write the SQL that SQLite and PostgreSQL have in common, and take from here what those
+two do not. Every function returns text to put into a statement. None of it may come from a user.
+"""
+
+import json
+from collections.abc import Iterable
+
+
+def greatest(first: str, second: str) -> str:
+    """Write the greater of two values, of which neither is NULL."""
+    return f"MAX({first}, {second})"
+
+
+def least(first: str, second: str) -> str:
+    """Write the smaller of two values, of which neither is NULL."""
+    return f"MIN({first}, {second})"
+
+
+def differs(first: str, second: str) -> str:
+    """Write the condition that two values differ, where NULL is a value like others."""
+    return f"{first} IS NOT {second}"
+
+
+def same_letters(column: str) -> str:
+    """Write the condition that a text column is the parameter, whatever the case of its letters.
+
+    It is worded as in the index `attendee_email`, which so serves it.
+    """
+    return f"{column} = ? COLLATE NOCASE"
+
+
+def contains(text: str) -> str:
+    """Write the condition that a text holds the parameter."""
+    return f"instr({text}, ?)"
+
+
+def one_of(column: str) -> str:
+    """Write the condition that a column is among many values, whose one parameter is `many`."""
+    return f"{column} IN (SELECT value FROM json_each(?))"
+
+
+def many(values: Iterable[int]) -> str:
+    """Return the parameter of `one_of`."""
+    return json.dumps(list(values))
+
+
+def in_json(body: str, *path: str) -> str:
+    """Write the value at a path of names in a column of JSON bytes, as a number or a text.
+
+    It is worded as in the indexes of the entry log's acts, which so serve it.
+    """
+    return f"json_extract(CAST({body} AS TEXT), '$.{'.'.join(path)}')"
+
+
+def rows_as_json(columns: str, source: str) -> str:
+    """Write one text with all rows of `source`: a JSON array that holds an array for each row.
+
+    `source` is what stands after FROM. Between rows SQLite lets other threads run, and whoever
+    reads many waits for each of them. Of one text it waits once.
+    """
+    return f"(SELECT json_group_array(json_array({columns})) FROM {source})"
+
+
+def stay_over_at(stay: str = "") -> str:
+    """Write when a stay was over: where it ended before it began, by two clocks, that is when it
+    began, and of an open stay the end of time. `stay` is its table's alias and a full stop.
+
+    It is worded as in the index `stay_serial`, which so serves it.
+    """
+    return f"MAX({stay}opened_at, IFNULL({stay}closed_at, 9223372036854775807))"
+
+
+def by_index(name: str) -> str:
+    """Write, after a table's name, that the index is to be used. Without it the statement fails."""
+    return f"INDEXED BY {name}"
+
+
+def temporary_trigger(name: str, table: str, event: str, when: str, statement: str) -> str:
+    """Write the statement that makes a trigger of this connection alone.
+
+    After each `event` on a row of the table for which `when` holds, `statement` is executed.
+    """
+    return (
+        f"CREATE TEMP TRIGGER {name} AFTER {event} ON main.{table}"
+        f" WHEN {when} BEGIN {statement}; END"
+    )
+
+
+def insertion_order(table: str) -> str:
+    """Write the number of a row of a table from which none is deleted: one more for each row."""
+    return f"{table}.rowid"

@@ -1,0 +1,43 @@
+"""Which server of its line this database belongs to, and how it was restored.
+
+A restore from a backup makes the next server of the line, with a higher incarnation.
+"""
+
+from typing import NamedTuple
+
+from server.storage.connection import Connection
+from server.storage.tables import keep_setting
+
+
+class EventState(NamedTuple):
+    """What the database keeps of its restores."""
+
+    incarnation: int  # a higher one after each restore from a backup
+    restored_without_acts: bool  # see `was_restored_without_acts`
+
+
+def event_state(db: Connection) -> EventState:
+    """Read both facts with one statement."""
+    sql = "SELECT key, value FROM setting WHERE key IN ('incarnation', 'without_acts')"
+    found: dict[str, str] = dict(db.execute(sql).fetchall())
+    return EventState(int(found.get("incarnation", 1)), "without_acts" in found)
+
+
+def incarnation(db: Connection) -> int:
+    """Return the server's incarnation: a higher one after each restore from a backup."""
+    return event_state(db).incarnation
+
+
+def was_restored_without_acts(db: Connection) -> bool:
+    """Tell whether the database was restored without the acts of a second disk.
+
+    Then a kiosk may hold places in halls where it has no account here, for it may have been moved
+    since the backup. No hall gives out any before all are heard, and accounts that they tell of are
+    opened.
+    """
+    return event_state(db).restored_without_acts
+
+
+def await_all_everywhere(db: Connection) -> None:
+    """Note that the database was restored without acts (see `was_restored_without_acts`)."""
+    keep_setting(db, "without_acts", "1")

@@ -1,0 +1,520 @@
+"""The statements of the migrations, in their order. Those of a released one never change."""
+
+PEOPLE = """
+CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+CREATE TABLE user (
+    user_id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    password_hash TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('steward', 'supervisor', 'badge_desk', 'admin', 'auditor')),
+    created_at INTEGER NOT NULL,
+    disabled_at INTEGER,
+    pin_hash TEXT
+) STRICT;
+
+CREATE TABLE web_session (
+    token_hash BLOB PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES user,
+    created_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE category (
+    category INTEGER PRIMARY KEY CHECK (category BETWEEN 0 AND 255),
+    code TEXT NOT NULL UNIQUE,
+    names TEXT NOT NULL,
+    letter TEXT NOT NULL,
+    colour TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE zone (
+    bit INTEGER PRIMARY KEY CHECK (bit BETWEEN 0 AND 31),
+    code TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE attendee (
+    serial INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 16777215),
+    external_id TEXT UNIQUE,
+    given_name TEXT NOT NULL,
+    family_name TEXT NOT NULL,
+    organisation TEXT NOT NULL,
+    country TEXT NOT NULL,
+    email TEXT NOT NULL,
+    category INTEGER NOT NULL REFERENCES category,
+    valid_days INTEGER NOT NULL,
+    zones INTEGER NOT NULL,
+    flags INTEGER NOT NULL,
+    language TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX attendee_email ON attendee (email COLLATE NOCASE) WHERE email <> '';
+
+CREATE TABLE badge (
+    serial INTEGER NOT NULL REFERENCES attendee,
+    issue INTEGER NOT NULL CHECK (issue BETWEEN 1 AND 255),
+    credential TEXT NOT NULL UNIQUE,
+    lookup BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    issued_at INTEGER NOT NULL,
+    names_row INTEGER NOT NULL UNIQUE,
+    PRIMARY KEY (serial, issue)
+) STRICT;
+"""
+
+VENUE = """
+CREATE TABLE hall (
+    hall_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    names TEXT NOT NULL,
+    parent_id INTEGER REFERENCES hall,
+    fire_limit INTEGER NOT NULL CHECK (fire_limit >= capacity),
+    capacity INTEGER NOT NULL CHECK (capacity >= 0),
+    zones INTEGER NOT NULL,
+    sessions_only INTEGER NOT NULL,
+    anti_passback TEXT NOT NULL CHECK (anti_passback IN ('off', 'soft', 'hard')),
+    exits TEXT NOT NULL CHECK (exits IN ('strict', 'trusting')),
+    facts_age_max_ms INTEGER,
+    closed_at INTEGER,
+    open_stays INTEGER NOT NULL DEFAULT 0 CHECK (open_stays >= 0),
+    open_overrides INTEGER NOT NULL DEFAULT 0 CHECK (open_overrides >= 0),
+    change_cursor INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE hall_category (
+    hall_id INTEGER NOT NULL REFERENCES hall,
+    category INTEGER NOT NULL REFERENCES category,
+    PRIMARY KEY (hall_id, category)
+) STRICT;
+
+CREATE TABLE session (
+    session_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    hall_id INTEGER NOT NULL REFERENCES hall,
+    titles TEXT NOT NULL,
+    starts_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL CHECK (ends_at > starts_at),
+    opens_at INTEGER NOT NULL,
+    closes_at INTEGER NOT NULL CHECK (closes_at > opens_at)
+) STRICT;
+CREATE INDEX session_hall ON session (hall_id, closes_at);
+
+CREATE TABLE session_category (
+    session_id INTEGER NOT NULL REFERENCES session,
+    category INTEGER NOT NULL REFERENCES category,
+    PRIMARY KEY (session_id, category)
+) STRICT;
+
+CREATE TABLE session_guest (
+    session_id INTEGER NOT NULL REFERENCES session,
+    serial INTEGER NOT NULL REFERENCES attendee,
+    invited INTEGER NOT NULL CHECK (invited IN (0, 1)),
+    PRIMARY KEY (session_id, serial)
+) STRICT;
+CREATE INDEX session_guest_serial ON session_guest (serial);
+
+CREATE TABLE door (
+    door_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    hall_id INTEGER NOT NULL REFERENCES hall,
+    names TEXT NOT NULL,
+    mode TEXT NOT NULL CHECK (mode IN ('entry', 'exit', 'both'))
+) STRICT;
+
+CREATE TABLE kiosk (
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    door_id INTEGER NOT NULL REFERENCES door,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'proven', 'active', 'retired', 'fenced')),
+    token_hash BLOB UNIQUE,
+    token_expires_at INTEGER,
+    token_tries INTEGER NOT NULL DEFAULT 0,
+    public_key BLOB,
+    words TEXT,
+    identity BLOB,
+    counter INTEGER NOT NULL DEFAULT 0,
+    acked_seq INTEGER NOT NULL DEFAULT 0,
+    head BLOB,
+    log_size INTEGER NOT NULL DEFAULT 0,
+    cursor INTEGER NOT NULL DEFAULT 0,
+    resting INTEGER NOT NULL DEFAULT 0,
+    seen_at INTEGER,
+    health TEXT,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (kiosk, generation)
+) STRICT;
+"""
+
+LEDGER = """
+CREATE TABLE leaf (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX leaf_kind ON leaf (kind, number) WHERE kind <> 'scan';
+
+CREATE TABLE scan (
+    number INTEGER PRIMARY KEY REFERENCES leaf,
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    act TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    door_id INTEGER NOT NULL,
+    hall_id INTEGER NOT NULL,
+    serial INTEGER,
+    issue INTEGER,
+    category INTEGER,
+    session_id INTEGER,
+    decision TEXT NOT NULL,
+    reason TEXT,
+    flags TEXT NOT NULL,
+    scanned_at INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    skew_ms INTEGER,
+    facts_age_ms INTEGER,
+    override_place INTEGER NOT NULL DEFAULT 0,
+    supervisor TEXT,
+    note TEXT,
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (kiosk, generation, seq)
+) STRICT;
+CREATE INDEX scan_serial ON scan (serial, number);
+CREATE INDEX scan_hall ON scan (hall_id, number);
+
+CREATE TABLE stay (
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    hall_id INTEGER NOT NULL REFERENCES hall,
+    door_id INTEGER NOT NULL,
+    serial INTEGER NOT NULL,
+    opened_at INTEGER NOT NULL,
+    closed_at INTEGER,
+    closed_by TEXT CHECK (closed_by IN ('exit', 'move', 'annul', 'cleared')),
+    override INTEGER NOT NULL DEFAULT 0,
+    gone INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (kiosk, generation, seq)
+) STRICT;
+CREATE INDEX stay_serial ON stay (serial, hall_id);
+CREATE INDEX stay_hall ON stay (hall_id) WHERE closed_at IS NULL;
+
+CREATE TABLE early_exit (
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    closed_at INTEGER NOT NULL,
+    closed_by TEXT NOT NULL,
+    PRIMARY KEY (kiosk, generation, seq)
+) STRICT;
+
+CREATE TABLE unnamed_exit (
+    number INTEGER PRIMARY KEY REFERENCES scan,
+    serial INTEGER NOT NULL,
+    hall_id INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX unnamed_exit_serial ON unnamed_exit (serial, hall_id);
+
+CREATE TABLE place_account (
+    hall_id INTEGER NOT NULL REFERENCES hall,
+    override INTEGER NOT NULL,
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    granted INTEGER NOT NULL DEFAULT 0,
+    returned INTEGER NOT NULL DEFAULT 0,
+    handed_over INTEGER NOT NULL DEFAULT 0,
+    reclaimed INTEGER NOT NULL DEFAULT 0,
+    fenced INTEGER NOT NULL DEFAULT 0,
+    awaited INTEGER NOT NULL DEFAULT 0,
+    trusted INTEGER NOT NULL DEFAULT 0,
+    attested INTEGER,
+    free INTEGER NOT NULL DEFAULT 0,
+    wanted_at INTEGER,
+    rate REAL NOT NULL DEFAULT 0,
+    rate_at INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (hall_id, override, kiosk, generation),
+    FOREIGN KEY (kiosk, generation) REFERENCES kiosk
+) STRICT;
+
+CREATE TABLE discrepancy (
+    discrepancy_id INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL REFERENCES scan,
+    other_number INTEGER REFERENCES scan,
+    reason TEXT NOT NULL,
+    noticed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE absence (
+    absence_id INTEGER PRIMARY KEY,
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    back_at INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    FOREIGN KEY (kiosk, generation) REFERENCES kiosk
+) STRICT;
+CREATE INDEX absence_kiosk ON absence (kiosk, generation);
+
+CREATE TABLE change (
+    cursor INTEGER PRIMARY KEY AUTOINCREMENT,
+    hall_id INTEGER,
+    kiosk TEXT,
+    body TEXT NOT NULL
+) STRICT;
+"""
+
+# A holder's stays by when they were over: an entry looks at those that were not, however often its
+# holder has been in and out before.
+STAYS = """
+ALTER TABLE stay ADD COLUMN clock_known INTEGER NOT NULL DEFAULT 0;
+UPDATE stay SET clock_known = EXISTS (
+    SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation
+    AND s.seq = stay.seq AND s.skew_ms IS NOT NULL AND NOT s.quarantined
+);
+DROP INDEX stay_serial;
+CREATE INDEX stay_serial
+    ON stay (serial, MAX(opened_at, IFNULL(closed_at, 9223372036854775807)));
+CREATE INDEX place_account_kiosk ON place_account (kiosk, generation);
+"""
+
+# Another value after each change of what server/venue/rules.py keeps, whoever makes it. At random:
+# a number that was rolled back would be taken again by the next change.
+_RULES = (
+    "INSERT ON hall",
+    "UPDATE OF code, parent_id, zones, sessions_only, anti_passback, exits ON hall",
+    "DELETE ON hall",
+    *(
+        f"{act} ON {table}"
+        for table in ("hall_category", "session", "session_category")
+        for act in ("INSERT", "UPDATE", "DELETE")
+    ),
+)
+RULES_VERSION = "INSERT INTO setting VALUES ('rules_version', hex(randomblob(16)));\n" + "".join(
+    f"CREATE TRIGGER rules_{event.split()[-1]}_{event.split()[0].lower()} AFTER {event} BEGIN"
+    " UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;\n"
+    for event in _RULES
+)
+
+UNKNOWN_HOLDERS = """
+CREATE TABLE unknown_holder (
+    serial INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 16777215),
+    highest_issue INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+
+CREATE TRIGGER holder_known AFTER INSERT ON attendee
+WHEN EXISTS (SELECT 1 FROM unknown_holder u WHERE u.serial = NEW.serial)
+BEGIN UPDATE attendee SET revoked_at = COALESCE(revoked_at,
+    (SELECT revoked_at FROM unknown_holder u WHERE u.serial = NEW.serial))
+    WHERE serial = NEW.serial; DELETE FROM unknown_holder WHERE serial = NEW.serial; END;
+"""
+
+# Until then the hall's places need no new share, as long as nobody asks
+# (server/occupancy/grants.py).
+SHARED_UNTIL = """
+ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;
+"""
+
+# What people are found by (server/people/search.py), and whose words are still to be folded: at
+# first everybody's. The index gives the whole list by name without sorting it.
+SEARCH = """
+CREATE TABLE attendee_search (
+    serial INTEGER PRIMARY KEY REFERENCES attendee ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    contact TEXT NOT NULL
+) STRICT;
+CREATE TABLE search_due (serial INTEGER PRIMARY KEY REFERENCES attendee ON DELETE CASCADE) STRICT;
+INSERT INTO search_due SELECT serial FROM attendee;
+CREATE INDEX attendee_name ON attendee (family_name, given_name, serial);
+
+CREATE TRIGGER search_added AFTER INSERT ON attendee
+BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.serial); END;
+
+CREATE TRIGGER search_changed
+AFTER UPDATE OF given_name, family_name, organisation, email, external_id ON attendee
+BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.serial); END;
+"""
+
+# A delegation may have one office's address.
+SHARED_EMAILS = """
+DROP INDEX attendee_email;
+CREATE INDEX attendee_email ON attendee (email COLLATE NOCASE) WHERE email <> '';
+"""
+
+# Whose newest badge may say what is no longer so: every holder at first, then those who change.
+# `issuing.changed_badges` looks at each of these badges, and at no others.
+CHANGED_HOLDERS = """
+CREATE TABLE changed_holder (serial INTEGER PRIMARY KEY REFERENCES attendee) STRICT;
+INSERT INTO changed_holder SELECT DISTINCT serial FROM badge;
+
+CREATE TRIGGER holder_changed AFTER UPDATE OF given_name, family_name, organisation, country,
+    category, valid_days, zones, flags ON attendee
+WHEN (OLD.given_name, OLD.family_name, OLD.organisation, OLD.country, OLD.category, OLD.valid_days,
+    OLD.zones, OLD.flags) IS NOT (NEW.given_name, NEW.family_name, NEW.organisation, NEW.country,
+    NEW.category, NEW.valid_days, NEW.zones, NEW.flags)
+    AND EXISTS (SELECT 1 FROM badge b WHERE b.serial = NEW.serial)
+BEGIN INSERT INTO changed_holder VALUES (NEW.serial) ON CONFLICT DO NOTHING; END;
+
+CREATE TRIGGER holder_reissued AFTER INSERT ON badge
+BEGIN DELETE FROM changed_holder WHERE serial = NEW.serial; END;
+"""
+
+# How long the kiosk's journal was when it last said so, and when that was: how many scans wait
+# there is this less what is acknowledged. What an earlier version heard stands in its health.
+KIOSK_REPORTED = """
+ALTER TABLE kiosk ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE kiosk ADD COLUMN reported_at INTEGER;
+UPDATE kiosk SET reported_at = seen_at,
+    last_seq = acked_seq + COALESCE(json_extract(health, '$.queue'), 0)
+    WHERE health IS NOT NULL;
+"""
+
+# A first password is to be changed. `unlocked_at`: an admin lets the user in where strangers guess.
+# `known_device` has hashes alone, of a browser's token or of an address.
+SIGN_IN = """
+ALTER TABLE user ADD COLUMN must_change INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE user ADD COLUMN unlocked_at INTEGER;
+ALTER TABLE web_session ADD COLUMN confirmed_at INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX web_session_user ON web_session (user_id);
+
+CREATE TABLE known_device (
+    user_id INTEGER NOT NULL REFERENCES user,
+    mark BLOB NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, mark)
+) STRICT;
+"""
+
+# Acts by their time, and by who did what. Plain scans are in none of these, and cost nothing more.
+_ACT = "json_extract(CAST(body AS TEXT), '$.act')"
+_BY = "json_extract(CAST(body AS TEXT), '$.by')"
+ACTS = f"""
+CREATE INDEX leaf_act_at ON leaf (at) WHERE kind = 'act';
+CREATE INDEX leaf_act ON leaf ({_ACT}, at) WHERE kind = 'act';
+CREATE INDEX leaf_act_by ON leaf ({_BY}, at) WHERE kind = 'act';
+CREATE INDEX leaf_act_by_act ON leaf ({_BY}, {_ACT}, at) WHERE kind = 'act';
+CREATE INDEX scan_act ON scan (act, number) WHERE act <> 'scan';
+"""
+
+# Each start of the server, and where in feed and entry log. Whether a kiosk was ever given the
+# server's signed word ('marked'), or was believed once without (server/backup/set_back.py).
+SERVER_RUNS = """
+CREATE TABLE server_run (
+    run TEXT NOT NULL UNIQUE,
+    since_cursor INTEGER NOT NULL,
+    since_entries INTEGER NOT NULL,
+    started_at INTEGER NOT NULL
+) STRICT;
+ALTER TABLE kiosk ADD COLUMN word TEXT NOT NULL DEFAULT 'none'
+    CHECK (word IN ('none', 'believed', 'marked'));
+"""
+
+# How a hall counts who left, and what moves did to a stay: its place is still counted, or was freed
+# and no exit has confirmed that. Counted by a trigger, so that no way of ending a stay can forget.
+LEAVING = """
+ALTER TABLE hall ADD COLUMN leaving TEXT NOT NULL DEFAULT 'scanned'
+    CHECK (leaving IN ('scanned', 'inferred'));
+ALTER TABLE hall ADD COLUMN walk_s INTEGER;
+ALTER TABLE hall ADD COLUMN moved_on INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hall ADD COLUMN unconfirmed_moves INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE stay ADD COLUMN after_move TEXT CHECK (after_move IN ('counted', 'freed'));
+ALTER TABLE stay ADD COLUMN issue INTEGER NOT NULL DEFAULT 0;
+UPDATE stay SET after_move = 'freed' WHERE closed_by = 'move';
+UPDATE hall SET unconfirmed_moves =
+    (SELECT COUNT(*) FROM stay s WHERE s.hall_id = hall.hall_id AND s.after_move = 'freed');
+CREATE INDEX stay_after_move ON stay (hall_id, after_move) WHERE after_move IS NOT NULL;
+CREATE TRIGGER stay_moved AFTER UPDATE OF after_move ON stay
+WHEN NEW.after_move IS NOT OLD.after_move
+BEGIN UPDATE hall SET
+    moved_on = moved_on + (NEW.after_move IS 'counted') - (OLD.after_move IS 'counted'),
+    unconfirmed_moves = unconfirmed_moves + (NEW.after_move IS 'freed')
+        - (OLD.after_move IS 'freed')
+    WHERE hall_id = NEW.hall_id; END;
+DROP TRIGGER rules_hall_update;
+CREATE TRIGGER rules_hall_update AFTER UPDATE OF
+    code, parent_id, zones, sessions_only, anti_passback, exits, leaving, walk_s ON hall
+BEGIN UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;
+"""
+
+# Of each holder the newest badge that was in two places at once, as it seems
+# (server/occupancy/copies.py).
+LIKELY_COPIES = """
+CREATE TABLE likely_copy (
+    serial INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 16777215),
+    issue INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    noticed_at INTEGER NOT NULL,
+    cleared_at INTEGER
+) STRICT;
+"""
+
+# In which epoch of the server's time a kiosk had measured its clock; 0: it did not say.
+EPOCHS = """
+ALTER TABLE stay ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE unnamed_exit ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+"""
+
+# Where a door leads from, if anybody has said so: a hall around its own, or (NULL) outside.
+DOOR_FROM = """
+CREATE TABLE door_from (
+    door_id INTEGER PRIMARY KEY REFERENCES door,
+    said INTEGER NOT NULL CHECK (said IN (0, 1)),
+    from_id INTEGER REFERENCES hall
+) STRICT;
+""" + "".join(
+    f"CREATE TRIGGER rules_{event.split()[-1]}_{event.split()[0].lower()} AFTER {event} BEGIN"
+    " UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;\n"
+    for event in (
+        *("INSERT ON door", "UPDATE OF hall_id ON door", "DELETE ON door"),
+        *("INSERT ON door_from", "UPDATE ON door_from", "DELETE ON door_from"),
+    )
+)
+
+# One entry may open a stay in its hall and in halls around it, and one exit end such: the hall
+# belongs to what names a stay. `around` is 1 where the hall is not the door's own.
+STAY_HALLS = (
+    ("stay", "PRIMARY KEY (kiosk, generation, seq)",
+     "around INTEGER NOT NULL DEFAULT 0,\n    PRIMARY KEY (kiosk, generation, seq, hall_id)", ""),
+    ("early_exit", "PRIMARY KEY (kiosk, generation, seq)",
+     "hall_id INTEGER NOT NULL,\n    PRIMARY KEY (kiosk, generation, seq, hall_id)",
+     # The exit that was early is in the ledger, with the hall.
+     "SELECT e.*, s.hall_id FROM early_exit e CROSS JOIN leaf l CROSS JOIN scan s"
+     " WHERE l.kind = 'scan' AND s.number = l.number AND s.direction = 'exit'"
+     " AND json_extract(CAST(l.body AS TEXT), '$.record.closes.kiosk') = e.kiosk"
+     " AND json_extract(CAST(l.body AS TEXT), '$.record.closes.generation') = e.generation"
+     " AND json_extract(CAST(l.body AS TEXT), '$.record.closes.seq') = e.seq"
+     " GROUP BY e.kiosk, e.generation, e.seq"),
+    ("unnamed_exit", "number INTEGER PRIMARY KEY REFERENCES scan",
+     "number INTEGER NOT NULL REFERENCES scan", ""),
+)  # fmt: skip
+UNNAMED_KEY = "CREATE UNIQUE INDEX unnamed_exit_number ON unnamed_exit (number, hall_id)"
+
+# Who is in a hall inside another is in that one too, and from now on counts there; by which door
+# they came nobody had said. And each kiosk at work there has an account with the halls around.
+_AROUND = (
+    "WITH RECURSIVE around (hall_id, outer_id) AS (SELECT hall_id, parent_id FROM hall"
+    " WHERE parent_id IS NOT NULL UNION SELECT a.hall_id, h.parent_id FROM around a"
+    " JOIN hall h ON h.hall_id = a.outer_id WHERE h.parent_id IS NOT NULL)"
+)
+COUNTED_AROUND = f"""
+INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, issue,
+ epoch, around)
+{_AROUND} SELECT s.kiosk, s.generation, s.seq, a.outer_id, s.door_id, s.serial, s.opened_at,
+ s.clock_known, s.issue, s.epoch, 1 FROM stay s JOIN around a ON a.hall_id = s.hall_id
+ WHERE (s.closed_at IS NULL OR s.after_move = 'counted') AND a.outer_id <> s.hall_id;
+UPDATE hall SET open_stays = open_stays + (SELECT COUNT(*) FROM stay s
+ WHERE s.hall_id = hall.hall_id AND s.around);
+INSERT OR IGNORE INTO place_account (hall_id, override, kiosk, generation)
+{_AROUND} SELECT a.outer_id, o.column1, k.kiosk, k.generation FROM kiosk k JOIN door d
+ USING (door_id) JOIN around a ON a.hall_id = d.hall_id CROSS JOIN (VALUES (0), (1)) o
+ WHERE k.state = 'active' AND a.outer_id <> d.hall_id;
+INSERT INTO change (body) SELECT '{{"type":"venue"}}'
+ WHERE EXISTS (SELECT 1 FROM hall WHERE parent_id IS NOT NULL);
+UPDATE hall SET change_cursor = (SELECT MAX(cursor) FROM change)
+ WHERE hall_id IN (SELECT parent_id FROM hall);
+"""

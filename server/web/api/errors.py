@@ -1,0 +1,36 @@
+"""What the kiosks' interface answers: messages of `badges.wire`, and errors in its one shape."""
+
+from flask import Response
+from msgspec import UNSET, Struct, UnsetType
+
+from badges.record import WireError
+from badges.wire import wire
+
+
+class ApiError(Exception):
+    """An answer other than the one asked for. `retry`: the same may work later."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry: bool = False,
+        counter: int | UnsetType = UNSET,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = wire.ErrorBody(code, message, retry, counter)
+
+
+def refused(error: ApiError) -> Response:
+    return answer_json(wire.ErrorAnswer(error.body), error.status)
+
+
+def malformed(error: WireError) -> Response:
+    return answer_json(wire.ErrorAnswer(wire.ErrorBody("malformed", str(error))), 400)
+
+
+def answer_json(message: Struct, status: int = 200) -> Response:
+    return Response(wire.encode(message), status, mimetype="application/json")

@@ -1,0 +1,70 @@
+"""What a kiosk knows of the event: a snapshot, the sealed names, and the changes after both."""
+
+from flask import Response, request
+
+from badges.wire import wire
+from server.feed import sse
+from server.feed.subscription import CursorGoneError
+from server.kiosks import snapshot
+from server.people import issuing
+from server.storage.connection import Connection
+from server.venue import nesting, store
+from server.web.api.errors import ApiError, answer_json
+from server.web.api.signatures import Caller, read_signature, signed_caller, signed_write, still_as
+from server.web.services import services
+
+KEEP_ALIVE_S = 15.0
+NAMES_MAX = 5_000
+
+
+def replica() -> Response:
+    """All that the kiosk's door needs to know."""
+    here = services()
+
+    def step(db: Connection, caller: Caller, now: int) -> wire.Snapshot:
+        return snapshot.snapshot(
+            db, here.event, caller.sender.key, caller.door_id, now, here.voucher
+        )
+
+    return answer_json(signed_write(read_signature(), step, at_work=True))
+
+
+def names() -> Response:
+    """Sealed names of badges issued after row `after`."""
+    signed_caller(read_signature(), at_work=True)
+    after = _number("after")
+    return answer_json(issuing.names_after(services().database.reader, after, NAMES_MAX))
+
+
+def changes() -> Response:
+    """Changes after a cursor, as they happen, as Server-Sent Events."""
+    here = services()
+    caller = signed_caller(read_signature(), at_work=True)
+    with here.database.reading() as db:
+        hall_id = store.door_hall(db, caller.door_id)
+        outer = nesting.outer_of(db, caller.door_id)
+    try:
+        subscription = here.hub.subscribe(
+            _number("after"),
+            hall_id=hall_id,
+            kiosk=caller.sender.kiosk,
+            generation=caller.sender.generation,
+            outer=outer,
+        )
+    except CursorGoneError:
+        raise ApiError(409, "cursor_gone", "Take a new replica first.") from None
+    if not still_as(here.database.reader, caller):  # whose word went out just before
+        subscription.end()
+    return Response(
+        sse.Stream(here.hub, subscription, KEEP_ALIVE_S),
+        mimetype="text/event-stream",
+        headers={"Cache-Control": "no-store"},
+        direct_passthrough=True,  # as it is: each layer around it would run at each delivery
+    )
+
+
+def _number(name: str) -> int:
+    text = request.args.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise ApiError(400, "malformed", f"{name}: a whole number, please")
+    return int(text)

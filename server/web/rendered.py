@@ -1,0 +1,25 @@
+"""Parts of a page that many look at, rendered once for all of them."""
+
+import threading
+import time
+from collections.abc import Callable
+
+Parts = dict[str, str]  # HTML by the id of its element
+
+
+class Rendered:
+    """The parts as last rendered for each role: ten open overviews cost what one does."""
+
+    def __init__(self) -> None:
+        # The lock guards the parts.
+        self._lock = threading.Lock()
+        self._parts: dict[str, tuple[float, Parts]] = {}
+
+    def parts(self, role: str, render: Callable[[], Parts], *, fresh_s: float) -> Parts:
+        """Those of a role; `render` makes them anew once they are `fresh_s` seconds old."""
+        with self._lock:
+            made_at, parts = self._parts.get(role, (float("-inf"), {}))
+            if time.monotonic() - made_at >= fresh_s:
+                parts = render()
+                self._parts[role] = (time.monotonic(), parts)
+            return parts

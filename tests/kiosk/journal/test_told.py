@@ -1,0 +1,189 @@
+"""What the journal tells: counters, waits, what an answer changed, which stays; and its file."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from badges.admission import Admitted, Direction
+from badges.admission.facts import StayId
+from badges.places.pool import Order, PoolKey
+from kiosk.journal import journal as journals
+from kiosk.journal.journal import Draft, Effect, Journal, OuterDraft
+from tests.kiosk.support.door_fixture import (
+    DOOR,
+    GENERATION,
+    HALL,
+    KIOSK,
+    NOON,
+    credential,
+    orders,
+    records_of,
+)
+from tests.kiosk.support.journals import account, enter, leave, open_journal, own
+
+AROUND = 3
+PATIENCE_S = 20.0  # whoever waits longer was not told
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with open_journal(tmp_path) as journal:
+        journal.obey(orders((10, 0, 1)))
+        yield journal
+
+
+class TestCounters:
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It stands at 5,000 s after 1970."""
+        monkeypatch.setattr(journals.time, "time_ns", lambda: 5_000_000_000_000)
+
+    def test_they_begin_at_the_clock_and_rise_by_one(self, journal: Journal) -> None:
+        assert [journal.next_counter() for _ in range(3)] == [5_000_001, 5_000_002, 5_000_003]
+
+    def test_a_hundred_cost_one_commit(self, tmp_path: Path) -> None:
+        """A restart goes on after all of them."""
+        with open_journal(tmp_path) as first:
+            for _ in range(100):
+                first.next_counter()
+            assert first.state().counter == 5_000_100
+            assert first.next_counter() == 5_000_101
+            assert first.state().counter == 5_000_200
+        with open_journal(tmp_path) as again:
+            assert again.next_counter() == 5_000_201
+
+    def test_the_server_s_own_is_passed_though_it_is_the_newest_here(
+        self, journal: Journal
+    ) -> None:
+        newest = journal.next_counter()
+        assert journal.next_counter(newest) == newest + 1
+
+    def test_it_never_falls_back_to_the_clock(self, journal: Journal) -> None:
+        seen = 9_000_000
+        assert journal.next_counter(seen) == seen + 1
+        assert journal.next_counter() == seen + 2
+
+
+class TestWaits:
+    def test_a_word_that_none_can_come_ends_any_wait_that_knows_of_none(
+        self, journal: Journal
+    ) -> None:
+        journal.obey(orders((10, 10, 1)))
+        journal.no_place(HALL)
+        began = time.monotonic()
+        assert journal.wait_for_place(HALL, PATIENCE_S) is False
+        assert time.monotonic() - began < PATIENCE_S / 2
+
+    @pytest.mark.parametrize("left_s", [0.0, -1.0])
+    def test_without_time_nobody_waits(self, journal: Journal, left_s: float) -> None:
+        assert journal.wait_for_place(HALL, left_s) is True
+        journal.obey(orders((10, 10, 1)))
+        assert journal.wait_for_place(HALL, left_s) is False
+
+    @pytest.mark.parametrize(
+        ("ordinary", "beyond", "found"),
+        [(1, 0, (True, True)), (0, 1, (False, True)), (0, 0, (False, False))],
+    )
+    def test_an_override_takes_a_place_of_either_pool(
+        self, tmp_path: Path, ordinary: int, beyond: int, found: tuple[bool, bool]
+    ) -> None:
+        with open_journal(tmp_path) as journal:
+            journal.obey(orders((ordinary, 0, 1)))
+            journal.obey([(PoolKey(HALL, override=True), Order(beyond, 0, 1))])
+            assert (journal.has_place(HALL), journal.has_place(HALL, override=True)) == found
+
+
+class TestAnswers:
+    def test_a_fence_gives_back_what_the_same_answer_granted(self, journal: Journal) -> None:
+        effect = journal.acked(0, 1, orders((12, 0, 1)), fenced=True)
+        assert effect == Effect(gained=False, returned=True)
+        assert account(journal).free == 0
+
+    def test_a_fence_after_a_recall_of_all_tells_that_places_went_back(
+        self, journal: Journal
+    ) -> None:
+        assert journal.acked(0, 1, orders((10, 10, 1)), fenced=True).returned
+        assert not journal.acked(0, 1, fenced=True).returned
+
+    def test_what_was_granted_is_told(self, journal: Journal) -> None:
+        assert journal.acked(0, 1, orders((12, 0, 1))) == Effect(gained=True)
+        assert journal.obey(orders((13, 0, 1))) == Effect(gained=True)
+
+    @pytest.mark.parametrize("newest_first", [True, False])
+    def test_the_newest_of_several_orders_says_which_server_it_is(
+        self, journal: Journal, newest_first: bool
+    ) -> None:
+        """An order of the server before it counts for nothing."""
+        mixed = [(PoolKey(8), Order(1, 0, 2)), (PoolKey(HALL), Order(99, 0, 1))]
+        journal.obey(mixed if newest_first else mixed[::-1])
+        assert journal.state().incarnation == 2
+        assert account(journal).granted == 10
+
+    def test_no_orders_say_nothing_of_a_server(self, tmp_path: Path) -> None:
+        with open_journal(tmp_path) as journal:
+            assert journal.obey([]) == Effect()
+            assert journal.state().incarnation == 0
+
+    def test_a_rest_and_a_fence_tell_what_went_back(self, journal: Journal) -> None:
+        assert journal.rest() == Effect(returned=True)
+        assert journal.rest() == Effect()
+        journal.resume()
+        assert not journal.state().resting
+        journal.obey(orders((12, 10, 1)))
+        assert journal.fence() == Effect(returned=True)
+
+
+class TestStays:
+    def both(self, journal: Journal, direction: Direction, seq: int | None = None) -> None:
+        """In the hall and the one around it."""
+        closes = own(seq) if seq else None
+        draft = Draft(
+            direction, DOOR, HALL, NOON, Admitted(closes=closes), credential(1),
+            outer=(OuterDraft(AROUND, closes=closes),),
+        )  # fmt: skip
+        with journal.step() as step:
+            step.append(draft)
+
+    def test_gone_ones_are_told_by_entry_and_by_hall(self, journal: Journal) -> None:
+        journal.obey([(PoolKey(AROUND), Order(5, 0, 1))])
+        for _ in range(3):
+            self.both(journal, Direction.ENTRY)
+        for seq in (2, 3):
+            self.both(journal, Direction.EXIT, seq)
+        assert journal.gone(1, 5) == [2, 3]
+        assert journal.gone_outer(1, 5) == [(2, AROUND), (3, AROUND)]
+        assert (journal.gone(1, 2), journal.gone_outer(1, 2)) == ([2], [(2, AROUND)])
+        assert (journal.gone(3, 5), journal.gone_outer(3, 5)) == ([3], [(3, AROUND)])
+        assert (journal.gone(1, 1), journal.gone_outer(1, 1)) == ([], [])
+
+    def test_open_ones_are_those_of_the_hall_that_have_begun_by_then(
+        self, journal: Journal
+    ) -> None:
+        for serial in range(4):
+            enter(journal, serial)
+        leave(journal, 0, own(1))
+        found = [StayId(KIOSK, GENERATION, seq) for seq in (2, 3)]
+        assert journal.own_open(3, HALL) == found
+        assert journal.own_open(3, AROUND) == []
+
+
+def test_a_closed_file_is_let_go(tmp_path: Path) -> None:
+    """SQLite takes its companions away with the last connection."""
+    with open_journal(tmp_path) as journal:
+        journal.obey(orders((10, 0, 1)))
+        assert (tmp_path / "journal.db-wal").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.db"]
+    journal.close()
+
+
+def test_tidying_moves_scans_to_the_file_itself(journal: Journal, tmp_path: Path) -> None:
+    """Without its companion it has them all."""
+    enter(journal, 1)
+    journal.tidy()
+    (tmp_path / "copy").mkdir()
+    shutil.copy(tmp_path / "journal.db", tmp_path / "copy" / "journal.db")
+    with open_journal(tmp_path / "copy") as copy:
+        assert records_of(copy) == records_of(journal)

@@ -1,0 +1,124 @@
+"""Each piece of SQL means what it says, and the indexes that are worded like it serve it."""
+
+from typing import Any
+
+import pytest
+
+from server.storage import dialect
+from server.storage.database import Database
+from server.storage.tables import keep_setting
+
+
+def value(database: Database, sql: str, *values: Any) -> Any:
+    with database.reading() as db:
+        return db.execute(f"SELECT {sql}", values).fetchone()[0]
+
+
+def plan(database: Database, statement: str, *values: Any) -> str:
+    with database.reading() as db:
+        return "\n".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", values))
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "expected"),
+    [
+        (dialect.greatest("?", "?"), (3, 7), 7),
+        (dialect.least("?", "?"), (3, 7), 3),
+        (dialect.differs("?", "?"), (3, 7), True),
+        (dialect.differs("?", "?"), (3, None), True),
+        (dialect.differs("?", "?"), (None, None), False),
+        (dialect.same_letters("'Ann@X.org'"), ("ann@x.ORG",), True),
+        (dialect.same_letters("'ann@x.org'"), ("ann@y.org",), False),
+        (dialect.contains("'roundabout'"), ("about",), True),
+        (dialect.contains("'roundabout'"), ("a_out",), False),
+        (dialect.one_of("7"), (dialect.many([3, 7]),), True),
+        (dialect.one_of("7"), (dialect.many([3, 77]),), False),
+        (dialect.one_of("7"), (dialect.many([]),), False),
+    ],
+)
+def test_a_piece_means_what_it_says(
+    database: Database, sql: str, values: tuple[Any, ...], expected: object
+) -> None:
+    found = value(database, sql, *values)
+    assert (bool(found) if isinstance(expected, bool) else found) == expected
+
+
+def test_a_value_in_json_keeps_its_type(database: Database) -> None:
+    body = b'{"act":"moved","subject":{"generation":2,"kiosk":"west"}}'
+    source = "(SELECT ? AS body)"
+    for path, expected in (
+        (("act",), "moved"),
+        (("subject", "generation"), 2),
+        (("subject", "kiosk"), "west"),
+        (("subject", "door"), None),
+    ):
+        found = value(database, f"{dialect.in_json('body', *path)} FROM {source}", body)
+        assert (found, type(found)) == (expected, type(expected))
+
+
+def test_rows_come_as_one_text(database: Database) -> None:
+    source = "(SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, NULL)"
+    assert value(database, dialect.rows_as_json("a, b", source)) == '[[1,"x"],[2,null]]'
+    assert value(database, dialect.rows_as_json("a, b", f"{source} WHERE a > 2")) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("opened_at", "closed_at", "expected"), [(5, 9, 9), (9, 5, 9), (5, None, 2**63 - 1)]
+)
+def test_a_stay_is_over_at_its_later_end(
+    database: Database, opened_at: int, closed_at: int | None, expected: int
+) -> None:
+    source = "(SELECT ? AS opened_at, ? AS closed_at) s"
+    sql = f"{dialect.stay_over_at('s.')} FROM {source}"
+    assert value(database, sql, opened_at, closed_at) == expected
+
+
+@pytest.mark.parametrize(
+    ("index", "statement", "values"),
+    [
+        (
+            "attendee_email (email=?)",
+            f"SELECT 1 FROM attendee WHERE {dialect.same_letters('email')} AND email <> ''",
+            ("ann@x.org",),
+        ),
+        (
+            "stay_serial (serial=? AND <expr>>?)",
+            f"SELECT 1 FROM stay WHERE serial = ? AND {dialect.stay_over_at()} > ?",
+            (1, 2),
+        ),
+        (
+            "stay_serial (serial=? AND <expr>>?)",
+            f"SELECT 1 FROM stay o WHERE serial = ? AND {dialect.stay_over_at('o.')} > ?",
+            (1, 2),
+        ),
+        (
+            "leaf_act_by_act (<expr>=? AND <expr>=?)",
+            f"SELECT 1 FROM leaf {dialect.by_index('leaf_act_by_act')} WHERE kind = 'act'"
+            f" AND {dialect.in_json('body', 'by')} = ? AND {dialect.in_json('body', 'act')} = ?",
+            ("ann", "moved"),
+        ),
+    ],
+)
+def test_the_index_that_is_worded_like_it_serves_it(
+    database: Database, index: str, statement: str, values: tuple[Any, ...]
+) -> None:
+    assert f"USING INDEX {index}" in plan(database, statement, *values).replace("COVERING ", "")
+
+
+def test_rows_are_numbered_in_the_order_in_which_they_came(database: Database) -> None:
+    for run in ("c", "a", "b"):
+        database.write(
+            lambda db, run=run: db.execute("INSERT INTO server_run VALUES (?, 0, 0, 0)", (run,))
+        )
+    with database.reading() as db:
+        order = dialect.insertion_order("r")
+        rows = db.execute(f"SELECT r.run, {order} FROM server_run r ORDER BY {order}").fetchall()
+    assert [(row[0], row[1] - rows[0][1]) for row in rows] == [("c", 0), ("a", 1), ("b", 2)]
+
+
+def test_a_setting_is_kept_whether_it_is_there_or_not(database: Database) -> None:
+    for text in ("first", "second"):
+        database.write(lambda db, text=text: keep_setting(db, "made_up", text))
+    with database.reading() as db:
+        rows = db.execute("SELECT value FROM setting WHERE key = 'made_up'").fetchall()
+    assert [row[0] for row in rows] == ["second"]
