@@ -1,17 +1,18 @@
 # Two commands for a fresh machine: `make demo` and `make test`; `make kiosk` sets up a door's machine alone.
 # `make quick` are the tests that need no process, film or browser. Everything goes into .venv here (VENV=… elsewhere).
 # DEMO=--once ends after the summary; PYTEST="-k places" chooses tests, BENCH="doors eyes" measurements.
-# Tests run on all cores; PYTEST_WORKERS=0 runs them one after the other, where a debugger can follow.
+# Tests run on all cores; PYTEST_WORKERS=0 runs them in one process, where a debugger can follow.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
-# Each core takes its own stretch of the tests, and then helps the other with what is left.
-CORES = -n $(PYTEST_WORKERS) --dist worksteal
+# Each worker takes its own stretch of the tests, and then helps the others with what is left.
+WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 DEMO ?=
 PYTEST ?=
-PYTEST_WORKERS ?= auto
+# One more than there are cores, because many tests wait for a while.
+PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 BENCH ?=
 
 .PHONY: demo kiosk test quick check bench clean
@@ -23,10 +24,10 @@ kiosk: $(VENV)/.kiosk
 	@echo "The kiosk is set up. At a door: $(BIN)/hallkeeper-kiosk enrol --dir kiosk-here --code CODE (docs/kiosk.md)"
 
 test: $(VENV)/.test
-	$(BIN)/pytest $(CORES) $(PYTEST)
+	$(BIN)/pytest $(WORKERS) $(PYTEST)
 
 quick: $(VENV)/.test
-	$(BIN)/pytest -q --quick $(CORES) $(PYTEST)
+	$(BIN)/pytest -q --quick $(WORKERS) $(PYTEST)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -14,8 +14,12 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+# How long an example takes says nothing where several processes share the cores.
+hypothesis.settings.register_profile("shared cores", deadline=None)
+hypothesis.settings.load_profile("shared cores")
 OPEN = Path("/proc/self/fd")  # of Linux; where it is not there, threads alone are looked at
 TESTS = Path(__file__).parent
 # With processes, films, pictures to read or a browser: what `--quick` leaves out.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.kiosk.support.door_fixture import Clock, Door
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.online import Online

@@ -75,7 +75,7 @@ def test_a_thousand_presentations_are_a_thousand_scans(tmp_path: Path) -> None:
         eye = Eye(camera, kiosk)
         watcher = threading.Thread(target=eye.watch, args=(stop,))
         watcher.start()
-        assert queue.ended.wait(120)
+        assert queue.ended.wait(280)
         stop.set()
         watcher.join()
         records = [decode_record(s.record) for s in kiosk.journal.stored(0, 2 * PRESENTATIONS)]

@@ -21,6 +21,7 @@ from server.setup.venue_import import import_venue
 from server.setup.venue_plan import Venue
 from server.staff import users
 from server.storage.database import Database
+from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.server.support.console import Console
 
 NOW = 1_777_860_000_000  # 2026-05-04 10:00 in Shanghai, the event's first morning

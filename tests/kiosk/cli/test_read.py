@@ -35,11 +35,22 @@ def broken(tmp_path: Path) -> Path:
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     """A in view for a second, nobody for four, then A again, and B."""
-    path = tmp_path / "door.avi"
+    return film(tmp_path, "A" * 10 + "." * 40 + "A" * 5 + "B" * 5 + "A" * 5)
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    """A in view for a moment, and B: each frame without a code takes every look."""
+    return film(tmp_path, "AAABBB")
+
+
+def film(folder: Path, frames: str) -> Path:
+    """A film of which each frame shows the code that its letter names, or nobody."""
+    path = folder / "door.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (640, 360))
     empty = hall(640, 360)
     views = {name: held_in(empty, symbol(name, version=2)) for name in ("A", "B")}
-    for name in "A" * 10 + "." * 40 + "A" * 5 + "B" * 5 + "A" * 5:
+    for name in frames:
         writer.write(cv2.cvtColor(views.get(name, empty), cv2.COLOR_GRAY2BGR))
     writer.release()
     return path
@@ -115,10 +126,11 @@ def test_a_video_tells_each_presentation_with_its_time(video: Path) -> None:
     assert f"{video}: A at 0.0 s | A at 5.0 s | B at 5.5 s (" in run(video).stdout
 
 
-def test_a_video_by_another_name(video: Path) -> None:
-    renamed = video.rename(video.with_suffix(".bin"))
+def test_a_video_by_another_name(short: Path) -> None:
+    renamed = short.rename(short.with_suffix(".bin"))
     (reading,) = read_files([renamed])
-    assert [text.text for text in reading.texts] == ["A", "A", "B"]
+    assert [text.text for text in reading.texts] == ["A", "B"]
+    assert len(reading.frame_ms) == 6
 
 
 def test_a_file_that_cannot_be_opened_has_its_line_and_the_rest_is_read(
@@ -139,19 +151,19 @@ def test_a_file_that_cannot_be_opened_has_its_line_and_the_rest_is_read(
     assert lines[5].startswith("5 files: 1 read, 0 not read, 4 errors;")
 
 
-def test_a_folder_is_read_file_by_file(badge: Path, nobody: Path, video: Path) -> None:
+def test_a_folder_is_read_file_by_file(badge: Path, nobody: Path, short: Path) -> None:
     (badge.parent / "notes.txt").write_text("no picture")
     result = run(badge.parent)
     assert result.exit_code == 0
     first, film, second, total = result.stdout.splitlines()
     assert first.startswith(f"{badge}: {TEXT} (")
-    assert film.startswith(f"{video}: A at ")
+    assert film.startswith(f"{short}: A at ")
     assert second.startswith(f"{nobody}: no code (")
     assert total.startswith("3 files: 2 read, 1 not read, 0 errors; a frame took ")
 
 
-def test_json_has_one_object_a_line(badge: Path, video: Path, broken: Path) -> None:
-    result = run("--json", badge, video, broken)
+def test_json_has_one_object_a_line(badge: Path, short: Path, broken: Path) -> None:
+    result = run("--json", badge, short, broken)
     assert result.exit_code == 1
     photo, film, wrong, total = map(json.loads, result.stdout.splitlines())
     assert photo["path"] == str(badge)

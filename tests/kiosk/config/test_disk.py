@@ -79,6 +79,7 @@ def test_a_read_only_disk_is_told(small_disk: Path) -> None:
     remount(small_disk, "rw")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "command", [["run", "--camera", "none"], ["enrol", "--code", "HKE1.x.localhost:1"], ["status"]]
 )

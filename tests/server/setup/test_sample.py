@@ -35,6 +35,7 @@ def printed(result: Result) -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("form", ["text", "workbook"])
 def test_the_printed_commands_work(tmp_path: Path, form: str) -> None:
     directory = tmp_path / "a new forum"

@@ -246,6 +246,7 @@ class TestSmallDisk:
                 restore(made.path, place / "event", now=NOW, without_acts=True)
             assert [path.name for path in place.iterdir()] == ["ballast"]
 
+    @pytest.mark.system
     def test_commands_on_a_full_and_on_a_read_only_disk(self, event: Event, tmp_path: Path) -> None:
         with small_disk(tmp_path / "disk", 4) as place:
             subprocess.run(["cp", "-a", str(event.path), str(place / "event")], check=True)
