@@ -153,11 +153,11 @@ class TestStays:
             self.both(journal, Direction.ENTRY)
         for seq in (2, 3):
             self.both(journal, Direction.EXIT, seq)
-        assert journal.gone(1, 5) == [2, 3]
-        assert journal.gone_outer(1, 5) == [(2, AROUND), (3, AROUND)]
-        assert (journal.gone(1, 2), journal.gone_outer(1, 2)) == ([2], [(2, AROUND)])
-        assert (journal.gone(3, 5), journal.gone_outer(3, 5)) == ([3], [(3, AROUND)])
-        assert (journal.gone(1, 1), journal.gone_outer(1, 1)) == ([], [])
+        assert journal.closed_before_upload(1, 5) == [2, 3]
+        assert journal.closed_before_upload_outer(1, 5) == [(2, AROUND), (3, AROUND)]
+        assert (journal.closed_before_upload(1, 2), journal.closed_before_upload_outer(1, 2)) == ([2], [(2, AROUND)])
+        assert (journal.closed_before_upload(3, 5), journal.closed_before_upload_outer(3, 5)) == ([3], [(3, AROUND)])
+        assert (journal.closed_before_upload(1, 1), journal.closed_before_upload_outer(1, 1)) == ([], [])
 
     def test_open_ones_are_those_of_the_hall_that_have_begun_by_then(
         self, journal: Journal
