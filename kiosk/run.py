@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.wire import wire
 from kiosk import health
 from kiosk.camera.camera import CameraStatus

@@ -9,8 +9,18 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from badges.admission import Admitted, Denied, Direction, Flag, Reason, Scan, decide
-from badges.admission.facts import Exits, Facts, StayId
+from badges.admission import decide
+from badges.admission.facts import (
+    Admitted,
+    Denied,
+    Direction,
+    Exits,
+    Facts,
+    Flag,
+    Reason,
+    Scan,
+    StayId,
+)
 from badges.credential.credential import (
     Credential,
     CredentialFlag,

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from badges.admission import Scan
-from badges.admission.facts import Admitted, Decision, Direction, Flag
+from badges.admission.facts import Admitted, Decision, Direction, Flag, Scan
 from badges.admission.phrases import Explanation, Language, Tone, explain, tone
 from badges.credential.credential import Credential
 from badges.wire.wire import CategoryFacts, HolderName

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 

@@ -6,8 +6,7 @@ They are read in the transaction that records the decision, so that nothing chan
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from badges.admission import Facts, Scan
-from badges.admission.facts import Direction, Holder, Outer, Presence, StayId
+from badges.admission.facts import Direction, Facts, Holder, Outer, Presence, Scan, StayId
 from badges.credential.credential import Credential
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.replica.door_context import DoorContext

@@ -9,7 +9,7 @@ young again, and somebody else with the same badge would get in on a place that 
 from collections.abc import Callable
 from pathlib import Path
 
-from badges.admission import Scan
+from badges.admission.facts import Scan
 from badges.credential.credential import Credential
 from badges.record import ScanRecord
 from kiosk.journal.journal import Journal
@@ -82,7 +82,9 @@ class Repeats:
             transaction.keep_clock(self._boot, ahead_ms)
 
     def find(self, scan: Scan, badge: Credential) -> ScanRecord | None:
-        """The record whose answer this presentation may get again; tell `JournalTransaction.repeat` then."""
+        """The record whose answer this presentation may get again; tell
+        `JournalTransaction.repeat` then.
+        """
         if not self._records:
             return None
         since_start = self._monotonic() - self._started_at

@@ -9,8 +9,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from badges.admission import Admitted, Direction, Flag, Reason, Scan
-from badges.admission.facts import AntiPassback, Decision, StayId
+from badges.admission.facts import (
+    Admitted,
+    AntiPassback,
+    Decision,
+    Direction,
+    Flag,
+    Reason,
+    Scan,
+    StayId,
+)
 from badges.credential.credential import Credential, CredentialFlag
 from badges.record import ScanRecord
 from badges.wire.wire import HolderName

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from badges.admission import Denied, Direction
+from badges.admission.facts import Denied, Direction
 from badges.credential.badge_number import badge_number
 from badges.record import ScanRecord
 from badges.wire.wire import HolderName

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from badges.admission import Reason
+from badges.admission.facts import Reason
 
 
 @dataclass(frozen=True)

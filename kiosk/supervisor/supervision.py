@@ -6,7 +6,7 @@ Nothing here holds up a scan. Whatever is done is a record with the supervisor's
 import threading
 from collections.abc import Callable, Mapping
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.wire.supervisor import DoorChoice, Found, PersonFacts
 from badges.wire.wire import CategoryFacts
 from kiosk.clock import monotonic_ms, now_ms

@@ -7,8 +7,7 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
-from badges.admission import Reason
-from badges.admission.facts import Calendar
+from badges.admission.facts import Calendar, Reason
 from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef
 from badges.wire import wire

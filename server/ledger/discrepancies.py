@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from badges.admission import Facts, Reason, Scan, decide
-from badges.admission.facts import Calendar, Direction, Holder, Outer, Presence
+from badges.admission import decide
+from badges.admission.facts import Calendar, Direction, Facts, Holder, Outer, Presence, Reason, Scan
 from badges.admission.replay import discrepancy
 from badges.credential.credential import Credential, CredentialFlag
 from badges.record import ScanRecord, WireError

@@ -4,14 +4,17 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from badges.admission import Direction, Facts, Reason, Scan
 from badges.admission.facts import (
     AntiPassback,
     Calendar,
+    Direction,
     Exits,
+    Facts,
     Hall,
     Holder,
     Presence,
+    Reason,
+    Scan,
     Session,
     StayId,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.credential.credential import Credential, CredentialFlag, issue_credential
 from badges.credential.keys import BadgeKey, KeyRing, sign_ring
 from badges.wire import wire

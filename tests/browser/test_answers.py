@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from tests.browser.live_door import LOOKED_AT, NAMED, Door, flagged, press
 from tests.browser.page import SIZES, Page
 from tests.kiosk.support.door_fixture import badge, key_of

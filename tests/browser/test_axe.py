@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from tests.browser.live_door import LOOKED_AT, NAMED, Door, flagged, press
 from tests.browser.page import SIZES, Page
 from tests.browser.test_supervisor import deny, unlock

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message
 from tests.browser.live_door import LOOKED_AT, NAMED, Door, flagged, press

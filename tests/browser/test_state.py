@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from kiosk.camera.camera import Camera
 from kiosk.camera.sources import parse_source
 from kiosk.config.settings import KioskSettings

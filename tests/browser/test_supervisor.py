@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from tests.browser.live_door import Door, press
 from tests.browser.page import LARGE, SIZES, SMALL, Page
 from tests.kiosk.support.door_fixture import badge

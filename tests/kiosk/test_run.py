@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from badges.admission import Direction
-from badges.admission.facts import Denied
+from badges.admission.facts import Denied, Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.wire import wire

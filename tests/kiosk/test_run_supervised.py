@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.wire.supervisor import DoorChoices, Found, LookUp, Moved

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
 from server.kiosks import registry, relocation
 from server.occupancy import hall_control, pools

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
 from badges.wire.supervisor import PersonFacts
 from kiosk.door.admit import Admitter, NotReadyError

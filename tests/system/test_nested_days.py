@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from badges.admission import Denied, Reason
+from badges.admission.facts import Denied, Reason
 from kiosk.supervisor.texts import SupervisorError
 from server.kiosks import relocation
 from server.occupancy import hall_control

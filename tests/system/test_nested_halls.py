@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission import Denied
+from badges.admission.facts import Denied
 from kiosk.supervisor.texts import SupervisorError
 from server.kiosks import relocation
 from server.occupancy import hall_control

@@ -13,7 +13,7 @@ import cv2
 import pytest
 from click.testing import CliRunner, Result
 
-from badges.admission import Admitted, Direction
+from badges.admission.facts import Admitted, Direction
 from badges.credential.keys import BadgeKey, KeyRing, sign_ring
 from badges.wire.enrolment import EnrolmentCode
 from kiosk.cli.main import main

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from kiosk.cli.export import ExportError, read_export, write_export
 from kiosk.config.identity import load_identity
 from tests.kiosk.support.door_fixture import KIOSK_KEY, Door, badge, enrolled, key_of, records_of

@@ -6,8 +6,7 @@ import time
 import msgspec
 import pytest
 
-from badges.admission import Admitted, Direction, Flag, Reason
-from badges.admission.facts import StayId
+from badges.admission.facts import Admitted, Direction, Flag, Reason, StayId
 from badges.record import StayRef, decode_record
 from badges.wire import wire
 from kiosk.door.admit import NotReadyError

@@ -5,8 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from badges.admission import Direction
-from badges.admission.facts import StayId
+from badges.admission.facts import Direction, StayId
 from badges.record import StayRef
 from badges.wire import wire
 from kiosk.door import repeats

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.wire import wire
 from kiosk.door.direction import DirectionState
 from tests.kiosk.support.door_fixture import DOOR, Door

@@ -7,8 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from badges.admission import Direction, Flag
-from badges.admission.facts import Admitted, StayId
+from badges.admission.facts import Admitted, Direction, Flag, StayId
 from badges.places.account import NoPlaceError, Order
 from badges.places.pool import PoolKey
 from badges.record import OuterHall
@@ -162,7 +161,7 @@ def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: Door) 
     door.journal.offer(10)
     door.present(badge(SERIAL), direction=Direction.EXIT)
     assert free(door) == (4, 4)
-    assert door.journal.offer(10).gone_outer == ()
+    assert door.journal.offer(10).outer_closed_before_upload == ()
 
 
 def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door: Door) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from tests.kiosk.door.test_nested_halls import AROUND, SERIAL, around, free

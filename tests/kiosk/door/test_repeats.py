@@ -2,8 +2,7 @@
 
 import pytest
 
-from badges.admission import Admitted, Direction, Flag
-from badges.admission.facts import StayId
+from badges.admission.facts import Admitted, Direction, Flag, StayId
 from kiosk.door import repeats
 from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.record import decode_record
 from tests.kiosk.support.door_fixture import Door, badge, hall_facts, records_of, stay_of
 

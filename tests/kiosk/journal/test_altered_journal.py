@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from badges.admission import Admitted, Denied, Direction, Reason
-from badges.admission.facts import StayId
+from badges.admission.facts import Admitted, Denied, Direction, Reason, StayId
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, sign_order

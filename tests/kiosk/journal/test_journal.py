@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badges.admission import Denied, Direction, Reason
-from badges.admission.facts import StayId
+from badges.admission.facts import Denied, Direction, Reason, StayId
 from badges.credential.keys import BadSignatureError
 from badges.places.account import Account, NoPlaceError, Order
 from badges.places.pool import PoolKey

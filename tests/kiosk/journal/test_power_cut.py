@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission import Admitted, Direction
-from badges.admission.facts import StayId
+from badges.admission.facts import Admitted, Direction, StayId
 from badges.places.account import Account, NoPlaceError
 from badges.places.pool import PoolKey
 from kiosk.journal import check, schema

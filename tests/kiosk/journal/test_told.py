@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission import Admitted, Direction
-from badges.admission.facts import StayId
-from badges.places.pool import Order, PoolKey
+from badges.admission.facts import Admitted, Direction, StayId
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from kiosk.journal import journal as journals
-from kiosk.journal.journal import Draft, Effect, Journal, OuterDraft
+from kiosk.journal.journal import Draft, Journal, OuterDraft
+from kiosk.journal.values import Effect
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -154,10 +155,11 @@ class TestStays:
         for seq in (2, 3):
             self.both(journal, Direction.EXIT, seq)
         assert journal.closed_before_upload(1, 5) == [2, 3]
-        assert journal.closed_before_upload_outer(1, 5) == [(2, AROUND), (3, AROUND)]
-        assert (journal.closed_before_upload(1, 2), journal.closed_before_upload_outer(1, 2)) == ([2], [(2, AROUND)])
-        assert (journal.closed_before_upload(3, 5), journal.closed_before_upload_outer(3, 5)) == ([3], [(3, AROUND)])
-        assert (journal.closed_before_upload(1, 1), journal.closed_before_upload_outer(1, 1)) == ([], [])
+        assert journal.outer_closed_before_upload(1, 5) == [(2, AROUND), (3, AROUND)]
+        for first, last, found in ((1, 2, [2]), (3, 5, [3]), (1, 1, [])):
+            assert journal.closed_before_upload(first, last) == found
+            around = [(seq, AROUND) for seq in found]
+            assert journal.outer_closed_before_upload(first, last) == around
 
     def test_open_ones_are_those_of_the_hall_that_have_begun_by_then(
         self, journal: Journal

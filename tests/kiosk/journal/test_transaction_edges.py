@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission import Admitted, Direction
-from badges.admission.facts import StayId
+from badges.admission.facts import Admitted, Direction, StayId
 from badges.places.account import Account, Order
 from badges.places.pool import PoolKey
 from badges.record import OuterHall, StayRef
@@ -102,7 +101,7 @@ class TestOwnStays:
         assert account(journal).free == 9
         assert leave(journal, 2, own(2))
         assert account(journal).free == 10
-        assert journal.offer(9).gone == [1, 2]
+        assert journal.offer(9).closed_before_upload == [1, 2]
 
     def test_one_that_is_not_known_gives_none(self, journal: Journal) -> None:
         enter(journal, 1)
@@ -198,10 +197,10 @@ class TestState:
             first.offer(1)
             first.acked(1, 1)
             first.rest()
-            with first.step() as step:
+            with first.transaction() as step:
                 step.keep_clock("boot", 5)
                 step.repeat(1)
-        with open_journal(tmp_path) as again, again.step() as step:
+        with open_journal(tmp_path) as again, again.transaction() as step:
             assert step.clock() == ("boot", 5, 1)
             assert step.repeat(1) is False
             assert (step.state.acked, step.state.resting) == (1, True)

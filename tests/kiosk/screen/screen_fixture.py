@@ -6,7 +6,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.camera_page import add_camera_page

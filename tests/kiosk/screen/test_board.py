@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from badges.admission import Admitted, Denied, Direction, Flag, Reason
+from badges.admission.facts import Admitted, Denied, Direction, Flag, Reason
 from badges.admission.phrases import Tone
 from kiosk.door.answer import Answer
 from kiosk.screen.board import ANSWERS_MAX, Board, DeviceStatus, DoorStatus, LinkStatus

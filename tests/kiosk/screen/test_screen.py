@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import kiosk.screen as screen_package
-from badges.admission import Admitted, Denied, Direction, Flag, Reason
+from badges.admission.facts import Admitted, Denied, Direction, Flag, Reason
 from badges.admission.phrases import Explanation
 from badges.credential.badge_number import badge_number
 from badges.wire.wire import CategoryFacts, HolderName

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from badges.admission import Admitted, Direction
+from badges.admission.facts import Admitted, Direction
 from kiosk.door.answer import Answer
 from kiosk.screen import ScreenError, ScreenServer, create_screen, serve_screen
 from kiosk.screen.board import Board

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from badges.credential.badge_number import badge_number
 from kiosk.journal.errors import JournalError
 from kiosk.screen import create_screen

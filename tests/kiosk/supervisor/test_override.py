@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from badges.admission import Admitted, Direction, Flag
-from badges.admission.facts import StayId
+from badges.admission.facts import Admitted, Direction, Flag, StayId
 from badges.admission.phrases import Tone
 from badges.wire import wire
 from kiosk.supervisor.override import ANNUL_MS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badges.admission import Admitted, Direction, Flag
+from badges.admission.facts import Admitted, Direction, Flag
 from badges.admission.phrases import Tone
 from badges.wire import wire
 from badges.wire.supervisor import Found

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges.admission import Denied
+from badges.admission.facts import Denied
 from badges.credential.credential import (
     Credential,
     issue_credential,

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from badges.admission import Admitted, Direction
-from badges.admission.facts import StayId
+from badges.admission.facts import Admitted, Direction, StayId
 from badges.places.account import Account
 from badges.places.pool import PoolKey
 from kiosk.journal.journal import Journal

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from badges.admission import Direction
+from badges.admission.facts import Direction
 from kiosk.door.admit import Admitter
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from badges.admission import Reason
+from badges.admission.facts import Reason
 from badges.record import WireError
 from badges.wire import wire
 from kiosk.sync.follow import Event, parse_events

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from badges.admission import Denied, Direction, Reason
+from badges.admission.facts import Denied, Direction, Reason
 from badges.record import StayRef
 from badges.wire import wire
 from kiosk.journal.errors import ForkError, OldServerError

@@ -9,12 +9,14 @@ from types import SimpleNamespace
 import pytest
 from msgspec import UNSET
 
-from badges.admission import Direction
-from badges.places.pool import Order, PoolKey
+from badges.admission.facts import Direction
+from badges.places.account import Order
+from badges.places.pool import PoolKey
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
 from badges.transparency.merkle import Tree, leaf_hash
 from badges.wire import wire
-from kiosk.journal.journal import ForkError, JournalError, OldServerError
+from kiosk.journal.errors import ForkError, OldServerError
+from kiosk.journal.journal import JournalError
 from kiosk.sync import upload as syncing
 from kiosk.sync.link import Link
 from kiosk.sync.transport import TransportError

@@ -6,7 +6,8 @@ import pytest
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po as babel_reads
 
-from badges.admission import Admitted, Denied, Direction, Reason, sentences
+from badges.admission import sentences
+from badges.admission.facts import Admitted, Denied, Direction, Reason
 from badges.admission.phrases import explain
 from badges.i18n import language_of, locale_of
 from kiosk.texts import catalogue

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from badges.admission import Admitted, Denied, Direction, Flag, Reason, phrases
-from badges.admission.facts import Decision
+from badges.admission import phrases
+from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
 from badges.admission.phrases import Explanation, explain
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import DARK, TWO_BADGES, UNREADABLE

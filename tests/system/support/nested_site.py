@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from badges.admission import Direction
-from badges.admission.facts import Calendar
+from badges.admission.facts import Calendar, Direction
 from badges.credential.keys import PrivateKey
 from badges.places.pool import PoolKey
 from badges.wire import wire
