@@ -171,25 +171,36 @@ class Pool:
         of, at most `inside` are inside; and it will let in no more.
 
         `seq` is the kiosk's last sequence in the ledger. After a restore the kiosk's grants may be
-        unknown: the word stands for them too, so the hall need not wait for it (rule 8).
+        unknown: the word stands for them too, so the hall need not wait for it (rule 8). Otherwise
+        a word about more people than the kiosk can have let in changes nothing, and is none: either
+        it is wrong, or the database was put back and nobody knows yet (see `restored`).
         """
         held = self.kiosks[kiosk]
         if not held.fenced:
             raise PlacesError("only a fenced kiosk can be attested")
         surplus = held.held - inside
-        change = surplus if kiosk in self.awaited else max(0, surplus)
+        if kiosk not in self.awaited:
+            if inside > max(0, held.held):
+                return self
+            surplus = max(0, surplus)
         attested = seq if held.attested is None else held.attested
-        held = replace(held, reclaimed=held.reclaimed + change, attested=attested)
+        held = replace(held, reclaimed=held.reclaimed + surplus, attested=attested)
         return replace(self._with(kiosk, held), awaited=self.awaited - {kiosk})
 
-    def restored(self, incarnation: int) -> "Pool":
+    def restored(self, incarnation: int, *, was_put_back: bool = False) -> "Pool":
         """After a restore from a backup: nothing is granted until every live kiosk has echoed.
 
         `incarnation` must be above every one that was ever in use. A kiosk fenced meanwhile stays
-        awaited until it is attested or heard.
+        awaited until it is attested or heard. `was_put_back`: this state may have gone on as an old
+        copy before anybody knew. Then a kiosk may have been fenced by a server that did not know
+        all of its grants, so whoever is fenced and was not attested is awaited too.
         """
-        live = {key for key, held in self.kiosks.items() if not held.fenced}
-        return replace(self, incarnation=incarnation, awaited=self.awaited | live)
+        unsure = {
+            key
+            for key, held in self.kiosks.items()
+            if not held.fenced or (was_put_back and held.attested is None)
+        }
+        return replace(self, incarnation=incarnation, awaited=self.awaited | unsure)
 
     def _with(self, kiosk: KioskKey, held: Held) -> "Pool":
         return replace(self, kiosks={**self.kiosks, kiosk: held})

@@ -251,6 +251,10 @@ class Backups:
         """The acts on the second disk, also such as the database may lack."""
         return self._keeper.kept()
 
+    def keep_acts(self) -> None:
+        """Write them with the server's incarnation: it is the next of its line since just now."""
+        self._keeper.keep()
+
     def start(self) -> None:
         self._thread.start()
 

@@ -166,9 +166,11 @@ def _renew(
     subject["acts_at"] = newer.moment.at if newer else None
     acts_since = [newer] if newer else []
     with database.transaction(db):
+        # A later server of the line may be one that found out that this one was put back.
         gained, skipped = next_of_line(
-            db, event.log_name, incarnation, acts_since, subject, by=BY, now=now
-        )
+            db, event.log_name, incarnation, acts_since, subject, by=BY, now=now,
+            was_put_back=used > event.incarnation,
+        )  # fmt: skip
         if kept is None:
             event_state.await_all_everywhere(db)
     database_file.fold_log(db)
@@ -184,17 +186,19 @@ def next_of_line(
     *,
     by: str,
     now: int,
+    was_put_back: bool,
 ) -> tuple[dict[str, int], int]:
     """Make this database the next server's of its line: it may have forgotten grants (rule 8).
 
     `newer` are acts that it may lack, the oldest first. `log_name` is the entry log's until now.
-    `subject` is told with the act. Returns which rows the acts brought, and how many fit nothing.
+    `subject` is told with the act. `was_put_back`: the database may have gone on as an old copy
+    before anybody knew. Returns which rows the acts brought, and how many fit nothing.
     """
     left: dict[str, str | int | None] = {"log_name": log_name}
     left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
     keep_setting(db, "incarnation", str(incarnation))
     # Before the acts: a kiosk that they know as fenced may have been granted places until then.
-    pools.await_all(db, incarnation)
+    pools.await_all(db, incarnation, was_put_back=was_put_back)
     gained: dict[str, int] = {}
     skipped = 0
     for one in newer:

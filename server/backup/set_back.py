@@ -253,7 +253,9 @@ def renew(
         "generation": sender.generation,
         "sign": found.sign,
     }
-    restore.next_of_line(db, event.log_name, incarnation, newer, subject, by=BY, now=now)
+    restore.next_of_line(
+        db, event.log_name, incarnation, newer, subject, by=BY, now=now, was_put_back=True
+    )
     if not kept:
         event_state.await_all_everywhere(db)
     if not found.proven:

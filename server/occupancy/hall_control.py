@@ -121,22 +121,23 @@ def attest(
     NotTwoError where the users may be one person.
 
     Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
-    may have held more than is known here: then it stands as it was said
-    (docs/design/places.md, rule 8).
+    may have held more than is known here: then it stands as it was said. Otherwise a word about
+    more people than it had places brings back none (docs/design/places.md, rule 8).
     """
     if inside < 0:
         raise PlacesError("The number of people is 0 or more.")
     two_from = dual_control.apart_from(db, by, with_, now)
     if two_from is not None:
         raise NotTwoError(two_from)
-    for override in (False, True):
-        key = PoolKey(hall_id, override)
-        before = pools.load(db, key)
-        if kiosk not in before.kiosks:
-            raise PlacesError("This kiosk never had places in that hall.")
-        known = max(0, before.kiosks[kiosk].held)
-        word = inside if kiosk in before.awaited else min(inside, known)
-        pools.save(db, key, before, before.attest(kiosk, word, seq=_last_seq(db, kiosk)))
+    found = [pools.load(db, PoolKey(hall_id, override)) for override in (False, True)]
+    if any(kiosk not in pool.kiosks for pool in found):
+        raise PlacesError("This kiosk never had places in that hall.")
+    known = [max(0, pool.kiosks[kiosk].held) for pool in found]
+    for override, before, most in zip((False, True), found, known, strict=True):
+        stands = kiosk in before.awaited or inside > sum(known)
+        word = inside if stands else min(inside, most)
+        after = before.attest(kiosk, word, seq=_last_seq(db, kiosk))
+        pools.save(db, PoolKey(hall_id, override), before, after)
     subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}
     subject |= {"kiosk": kiosk[0], "generation": kiosk[1]}
     entry_log.act(db, by, Act.KIOSK_ATTESTED, subject, now)

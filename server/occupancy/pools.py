@@ -173,16 +173,17 @@ def orders_for(
     return [order(key, limited(pools, key), kiosk) for key in accounts_of(db, kiosk)]
 
 
-def await_all(db: Connection, incarnation: int) -> None:
+def await_all(db: Connection, incarnation: int, *, was_put_back: bool) -> None:
     """Take the step that follows a restore (`Pool.restored`, rule 8) in both pools of every hall.
 
-    `incarnation` is the restored server's, above every one that was ever in use.
+    `incarnation` is the restored server's, above every one that was ever in use. `was_put_back`
+    tells that the database may have gone on as an old copy before anybody knew.
     """
     pools = Pools(db)
     for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
         for override in (False, True):
             key = PoolKey(hall_id, override)
-            pools[key] = pools[key].restored(incarnation)
+            pools[key] = pools[key].restored(incarnation, was_put_back=was_put_back)
     pools.save()
 
 

@@ -40,6 +40,9 @@ class Truth:
         self.twice = 0  # places that were given back once more than once
         self.rolled = 0  # places that rolled-back disks have again
         self.rolled_back = False
+        self.forgotten = 0  # grants that a server that was put back may give out once more
+        self.given: dict[KioskKey, int] = {}  # the most that any server granted to each
+        self.unasked: dict[KioskKey, int] = {}  # of these, what is slack: see `restored_unaware`
         self.blind = False  # the server was put back, and nobody that knows better was heard since
         self.limit = capacity  # B
         self.over = -capacity  # the most people above B, where slack allowed it
@@ -137,12 +140,31 @@ class Truth:
         self.rolled += places
         self.rolled_back = True
 
-    def granted_blindly(self, places: int) -> None:
-        """By a server that was put back, before anybody who knows better was heard: out of what
-        may be out already. This is the bound that is stated.
+    def granted(self, key: KioskKey, before: int, after: int) -> None:
+        """Places granted by a server that was put back, before anybody who knows better was heard,
+        are out of what may be out already. This is the bound that is stated.
         """
+        self.given[key] = max(self.given.get(key, 0), after)
         if self.blind:
-            self.rolled += places
+            self.rolled += min(after - before, self.forgotten)
+            self.forgotten = max(0, self.forgotten - (after - before))
+
+    def was_put_back(self, pool: Pool) -> None:
+        """To `pool`, which has forgotten grants; it can't grant more of them again."""
+        self.blind = True
+        unknown = (max(0, self.given.get(key, 0) - h.granted) for key, h in pool.kiosks.items())
+        self.forgotten = sum(unknown)
+
+    def restored_unaware(self, pool: Pool) -> None:
+        """A backup was made after its database was put back, and restored before anybody noticed.
+        Whom that database had fenced, nobody asks for places that it did not know of. This is the
+        bound that is stated, in docs/backup.md.
+        """
+        for key, held in pool.kiosks.items():
+            if held.fenced and held.attested is None and key not in pool.awaited:
+                unknown = self.given.get(key, 0) - held.granted
+                self.rolled += max(0, unknown - self.unasked.get(key, 0))
+                self.unasked[key] = max(unknown, self.unasked.get(key, 0))
 
     def capacity_changed(self, pool: Pool) -> None:
         self.limit = max(self.limit, pool.capacity)

@@ -29,6 +29,11 @@ THEMES: dict[str, frozenset[str]] = {
     ),
 }
 
+# Rare cases, by name alone: no seed draws one of these, so its day stays the same.
+RARE: dict[str, frozenset[str]] = {
+    "put back, and doors lost then": frozenset({"put back", "restore", "fence", "lost then"}),
+}
+
 # Weights of steps to draw from; those of a fault that the theme lacks are 0.
 COMMON: dict[str, tuple[float, ...]] = {
     "enter": (3, 6, 12),
@@ -54,8 +59,13 @@ FAULTS: dict[str, dict[str, tuple[float, ...]]] = {
     "trust": {},
     "rest": {"rest": (0.2, 0.6)},
     "put back": {"backup": (0.1, 0.5), "put_back": (0.1, 0.4)},
+    # Doors that staff fence before anybody has noticed that the database was put back.
+    "lost then": {"put_back": (0.3, 1), "fence": (0.3, 1), "destroy": (0.2, 0.5),
+                  "attest": (0, 0.3, 1), "restore": (0, 0.1), "sync": (0.5, 1, 3),
+                  "grant": (0.5, 1), "recall": (0,), "enter": (6, 12), "exit": (0.5, 1),
+                  "false_exit": (0,), "capacity": (0,)},
     "roll back": {"image": (0.2, 1), "roll_back": (0.1, 0.3)},
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ class Mix:
 def draw(random: Random, theme: str | None = None) -> Mix:
     """A mix from the seed's own randomness."""
     theme = theme or random.choice(list(THEMES))
-    faults = THEMES[theme]
+    faults = (THEMES | RARE)[theme]
     choices = dict(COMMON)
     for fault in FAULTS:
         if fault in faults:

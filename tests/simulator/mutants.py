@@ -102,13 +102,15 @@ class Twice(Pool):
 
 
 class NoBarrier(Pool):
-    def restored(self, incarnation: int) -> Pool:
-        return replace(super().restored(incarnation), awaited=frozenset())
+    def restored(self, incarnation: int, *, was_put_back: bool = False) -> Pool:
+        restored = super().restored(incarnation, was_put_back=was_put_back)
+        return replace(restored, awaited=frozenset())
 
 
 class ForgetsFenced(Pool):
-    def restored(self, incarnation: int) -> Pool:
-        return Pool.restored(replace(self, awaited=frozenset()), incarnation)
+    def restored(self, incarnation: int, *, was_put_back: bool = False) -> Pool:
+        forgetful = replace(self, awaited=frozenset())
+        return Pool.restored(forgetful, incarnation, was_put_back=was_put_back)
 
 
 class Deaf(Pool):
@@ -154,6 +156,15 @@ class LastAttested(Pool):
         return Pool.attest(blank, kiosk, inside, seq=seq)
 
 
+class TakesAnyWord(Pool):
+    """A word about more people than the server knows places for counts as far as it knows."""
+
+    def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> Pool:
+        known = max(0, self.kiosks[kiosk].held)
+        word = inside if kiosk in self.awaited else min(inside, known)
+        return super().attest(kiosk, word, seq=seq)
+
+
 class GoneTwice(Pool):
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> Pool:
         return super().open_stay(kiosk, gone=False)
@@ -181,6 +192,7 @@ def trusts_unnamed(stay: StayId | None, **facts: object) -> bool:
 
 NETWORK, LOST, RESTORES = "network", "lost doors", "restores"
 PUT_BACK = "put back silently"
+LOST_THEN = "put back, and doors lost then"
 BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting", "old disks"
 COPIES, EPOCHS = "copies", "the server's clock"
 NESTED = "nested halls"
@@ -279,6 +291,10 @@ MUTANTS = (
            Rules(knows_its_runs=False)),
     Mutant("openback", "a server that noticed it grants at once", PUT_BACK,
            Rules(pool=NoBarrier)),
+    Mutant("oldfence", "who was fenced before it was noticed is not awaited", LOST_THEN,
+           Rules(doubts_fences=False)),
+    Mutant("anyword", "staff's word counts as far as an old copy knows of places", LOST_THEN,
+           Rules(pool=TakesAnyWord)),
     Mutant("namestwice", "a door takes the place of one stay on trust twice", TRUSTING,
            Rules(remembers_named=False)),
     Mutant("inneronly", "an entry from outside counts in the room alone", NESTED,

@@ -164,6 +164,7 @@ class NestedWorld(World):
             server.right_clocks = mix.right_clocks
             server.next_incarnation = self.new_incarnation
         self.saved: Any = self._backup()
+        self.saved_blind = False
         self.runs = 0
         self.all_cuts: tuple[list[int], ...] = tuple([] for _ in HALLS)
         self.cuts = self.all_cuts[AROUND]
@@ -216,7 +217,7 @@ class NestedWorld(World):
 
     def act_of_staff(self) -> None:
         if self.rules.acts_on_second_disk:
-            self.saved = self._backup()
+            self.backup(self.doors[0])
 
     # People.
 
@@ -291,7 +292,7 @@ class NestedWorld(World):
         before = [self._granted(door, hall) for hall in HALLS]
         self._order(door, lambda server: server.grant(door.key, self.random.randint(1, 6)))
         for hall in HALLS:
-            self.truths[hall].granted_blindly(self._granted(door, hall) - before[hall])
+            self.truths[hall].granted(door.key, before[hall], self._granted(door, hall))
 
     def _granted(self, door: Any, hall: int) -> int:
         held = self.servers[hall].pool.kiosks.get(door.key)
@@ -332,7 +333,7 @@ class NestedWorld(World):
         ):
             incarnation = self.new_incarnation()
             for server in self.servers:
-                server.pool = server.pool.restored(incarnation)
+                server.become(incarnation)
         undo = self._backup() if self.mix.counted else None
         news = [[len(told) for told in _news(server)] for server in self.servers]
         answers = [
@@ -432,24 +433,29 @@ class NestedWorld(World):
             sign_hall(self.servers[hall], self.truths[hall], door.books[hall])
 
     def backup(self, door: Any) -> None:
-        self.saved = self._backup()
+        self.saved, self.saved_blind = self._backup(), self.truth.blind
 
     def restore(self, door: Any) -> None:
+        was_put_back = self.incarnation > self.saved[AROUND]["pool"].incarnation
         if self.rules.fresh_incarnation:
             self.new_incarnation()
         else:
             self.incarnation = self.saved[AROUND]["pool"].incarnation + 1
         for hall in HALLS:
             self.truths[hall].was_restored(self.servers[hall])
-            self.servers[hall].restore(self.saved[hall], self.incarnation)
+            self.servers[hall].restore(
+                self.saved[hall], self.incarnation, was_put_back=was_put_back
+            )
+            if self.saved_blind and not was_put_back:
+                self.truths[hall].restored_unaware(self.saved[hall]["pool"])
             self.truths[hall].blind = False
         self.new_run()
 
     def put_back(self, door: Any) -> None:
         for hall in HALLS:
             self.truths[hall].was_restored(self.servers[hall])
-            self.truths[hall].blind = True
             self.servers[hall].put_back(self.saved[hall])
+            self.truths[hall].was_put_back(self.servers[hall].pool)
             self.all_cuts[hall].append(self.servers[hall].progress)
         self.new_run()
 

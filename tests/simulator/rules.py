@@ -58,4 +58,5 @@ class Rules:
     shows_marks: bool = True  # the door, of how far the server had come
     believes_marks: bool = True
     believes_grants: bool = True  # that the server signed and does not know
+    doubts_fences: bool = True  # of the time before it was noticed
     knows_its_runs: bool = True  # else a mark is compared with how far it is by now

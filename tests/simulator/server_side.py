@@ -178,7 +178,7 @@ class Server:
             self.counters[key] = batch.counter
         self.before_order = None
         if self.shows_more(batch):
-            self.pool = self.pool.restored(self.next_incarnation())
+            self.become(self.next_incarnation())
         acked = self.acked[key]
         known = acked - batch.first_seq + 1
         if known < 0 and self.rules.in_order_once:
@@ -443,8 +443,14 @@ class Server:
             setattr(self, name, value.copy() if isinstance(value, list | dict) else value)
         self.before_order = None
 
-    def restore(self, backup: dict[str, object], incarnation: int) -> None:
+    def restore(
+        self, backup: dict[str, object], incarnation: int, *, was_put_back: bool = False
+    ) -> None:
         """Start again from a backup. Old answers keep the feed that they were made from."""
         self.put_back(backup)
-        self.pool = self.pool.restored(incarnation)
-        self.before_order = None
+        self.become(incarnation, was_put_back=was_put_back)
+
+    def become(self, incarnation: int, *, was_put_back: bool = True) -> None:
+        """The next of its line. `was_put_back`: perhaps its state went on as an old copy."""
+        doubted = was_put_back and self.rules.doubts_fences
+        self.pool = self.pool.restored(incarnation, was_put_back=doubted)

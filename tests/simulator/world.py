@@ -41,6 +41,7 @@ class World:
         self.clocks = [0]  # of the server, by epoch: how far ahead of the true time
         self.server.next_incarnation = self.new_incarnation
         self.saved: Any = self.server.backup()
+        self.saved_blind = False  # by a server that was put back, and nobody had noticed
         self.runs = 0
         self.cuts: list[int] = []  # of each time that the database was put back: how far it was
         self.times = {0: 0}  # runs: after how many of those
@@ -102,7 +103,7 @@ class World:
     def act_of_staff(self) -> None:
         """It is on a second disk before it is answered (docs/design/places.md, rule 8)."""
         if self.rules.acts_on_second_disk:
-            self.saved = self.server.backup()
+            self.backup(self.doors[0])
 
     def known(self, door: Door) -> bool:
         return door.key in self.server.acked  # always, but for a mutant
@@ -185,7 +186,7 @@ class World:
         if self.known(door):
             before = self.server.pool.kiosks[door.key].granted
             self.send(self.server.grant(door.key, self.random.randint(1, 6)))
-            self.truth.granted_blindly(self.server.pool.kiosks[door.key].granted - before)
+            self.truth.granted(door.key, before, self.server.pool.kiosks[door.key].granted)
 
     def recall(self, door: Door) -> None:
         if self.known(door):
@@ -322,15 +323,19 @@ class World:
         sign_hall(self.server, self.truth, door)
 
     def backup(self, door: Door) -> None:
-        self.saved = self.server.backup()
+        self.saved, self.saved_blind = self.server.backup(), self.truth.blind
 
     def restore(self, door: Door) -> None:
+        # As the acts tell: the later one may have found out that this one was put back.
+        was_put_back = self.incarnation > self.saved["pool"].incarnation
         if self.rules.fresh_incarnation:
             self.new_incarnation()
         else:
             self.incarnation = self.saved["pool"].incarnation + 1
         self.truth.was_restored(self.server)
-        self.server.restore(self.saved, self.incarnation)
+        self.server.restore(self.saved, self.incarnation, was_put_back=was_put_back)
+        if self.saved_blind and not was_put_back:
+            self.truth.restored_unaware(self.saved["pool"])
         self.truth.blind = False
         self.new_run()
 
@@ -339,8 +344,8 @@ class World:
         Acts of staff are on the second disk, which would tell, so none is lost.
         """
         self.truth.was_restored(self.server)
-        self.truth.blind = True
         self.server.put_back(self.saved)
+        self.truth.was_put_back(self.server.pool)
         self.cuts.append(self.server.progress)
         self.new_run()
 

@@ -84,4 +84,10 @@ def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> S
         return set_back.renew(db, here.event, here.log, caller.sender, batch, kept, now)
 
     incarnation = signed_write(signed, step, counted=True)
-    return services() if incarnation is None else renewed(incarnation)
+    if incarnation is None:
+        return services()
+    found = renewed(incarnation)
+    if found.backups is not None:
+        # Who restores a backup from before this must know of it.
+        found.backups.keep_acts()
+    return found

@@ -18,6 +18,7 @@ from server.occupancy import hall_control, pools
 from server.people import issuing
 from server.staff import users
 from server.storage.database import Database
+from server.storage.tables import keep_setting
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import Door
 from tests.server.support.second_disk import Safe, doors, open_safe, opened
@@ -128,6 +129,23 @@ class TestActs:
             pool = pools.load(again.database.reader, PoolKey(SMALL))
             assert pool.awaited == frozenset()
             assert pool.open_stays == 2
+
+    def test_of_a_later_server_that_may_have_found_this_one_put_back(
+        self, safe: Safe, new: Path
+    ) -> None:
+        """Then whoever had fenced west may not have known all that it was granted."""
+        safe.write(registry.fence, "west", 1, by="test", now=NOW)
+        safe.write(registry.retire, "east", by="test", now=NOW)
+        two = {"by": "user:1", "with_": "user:2", "now": NOW}
+        safe.write(hall_control.attest, SMALL, ("east", 1), 0, **two)
+        copy = make_backup(safe.event, safe.second, NOW).path
+        fenced = [(SMALL, "east", 1), (SMALL, "west", 1)]
+        here = [one for one in ALL if one not in fenced]
+        assert doors(restore(copy, new, now=LATER).awaited) == here
+        safe.write(keep_setting, "incarnation", "2")
+        safe.keeper.keep()
+        done = restore(copy, new.with_name("newer"), now=LATER)
+        assert sorted(doors(done.awaited)) == sorted([*here, (SMALL, "west", 1)])
 
     def test_one_that_had_only_shown_its_code(self, safe: Safe, new: Path) -> None:
         safe.enrol(Door("north", 1, SMALL), confirm=False)

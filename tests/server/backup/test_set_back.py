@@ -20,6 +20,7 @@ from badges.wire import wire
 from kiosk.sync.transport import TransportError
 from server.backup import set_back
 from server.backup.copy import BackupError, make_backup
+from server.backup.critical_state import ACTS_FILE, read_acts
 from server.event.directory import Event
 from server.feed.changes import cursor, publish
 from server.kiosks import registry
@@ -90,6 +91,78 @@ def test_nine_in_a_hall_of_six(forum: Forum, put_back: Callable[[Path], None]) -
     assert forum.pool.awaited == frozenset()
     assert entered(forum) == CAPACITY
     assert forum.pool.worst_case == CAPACITY
+
+
+@pytest.fixture(params=["fence", "retire"])
+def stop_west(request: pytest.FixtureRequest, forum: Forum) -> Callable[[], None]:
+    """Lost or retired, by staff who do not know that the database was put back."""
+
+    def step(db: sqlite3.Connection) -> None:
+        if request.param == "retire":
+            registry.retire(db, "west", by="test", now=forum.now)
+        else:
+            registry.fence(db, "west", 1, by="test", now=forum.now)
+
+    return lambda: forum.database.write(step)
+
+
+def test_a_lost_door_that_was_fenced_before_anybody_knew(
+    forum: Forum, put_back: Callable[[Path], None], stop_west: Callable[[], None]
+) -> None:
+    """The fence was given by a server that did not know what it had granted to west."""
+    west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
+    kept = forum.copy()
+    west.exchange()
+    west.exchange()
+    east.exchange()
+    west.transport.wire_cut = True
+    put_back(kept)
+    inside = west.fill(range(20, 40))
+    assert inside > 2
+    stop_west()
+    for _ in range(CAPACITY):
+        forum.now += 1_100
+        east.ask()
+        east.fill(range(60, 80))
+    assert forum.inside() <= CAPACITY
+    assert forum.pool.awaited == {("west", 1)}
+    attest_west(forum, inside)
+    assert forum.pool.awaited == frozenset()
+    assert forum.pool.kiosks["west", 1].held == inside
+    empty_the_pool(forum, "east")
+    east.fill(range(80, 99))
+    assert forum.inside() == CAPACITY
+
+
+def attest_west(forum: Forum, inside: int) -> None:
+    who = {"by": "user:1", "with_": "user:2", "now": forum.now}
+    forum.database.write(lambda db: hall_control.attest(db, HALL, ("west", 1), inside, **who))
+
+
+def test_a_word_about_more_people_than_the_old_database_knows_of(
+    forum: Forum, put_back: Callable[[Path], None]
+) -> None:
+    """Staff fence and attest west before anybody knew. The word is asked again. What the server
+    granted by then is another matter: it could not know.
+    """
+    west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
+    kept = forum.copy()
+    west.exchange()
+    west.exchange()
+    east.exchange()
+    west.transport.wire_cut = True
+    put_back(kept)
+    inside = west.fill(range(20, 40))
+    assert inside > 2
+    forum.database.write(lambda db: registry.fence(db, "west", 1, by="test", now=forum.now))
+    attest_west(forum, inside)
+    east.exchange()
+    assert forum.pool.awaited == {("west", 1)}
+    west.transport.wire_cut = False
+    west.exchange()
+    assert forum.pool.awaited == frozenset()
+    assert forum.pool.open_stays == inside
+    assert forum.pool.worst_case >= inside + east.account.free
 
 
 class TestSigns:
@@ -394,6 +467,18 @@ class TestSecondDisk:
         assert forum.pool.kiosks["east", 1].fenced
         assert ("east", 1) in forum.pool.awaited, "it may have been granted places before"
         assert not east.journal.state().fenced
+
+    def test_the_discovery_is_kept_at_once(self, forum: Forum) -> None:
+        """Who restores a backup from before it must know that a later server was there."""
+        west = forum.enrol("west")
+        kept, before = forum.copy(), forum.incarnation
+        west.fill(range(1, 3))
+        west.exchange()
+        forum.put_back(kept)
+        west.exchange()
+        assert forum.incarnation > before
+        acts = read_acts(forum.second / ACTS_FILE)
+        assert acts.moment.incarnation == forum.incarnation
 
     def test_a_kiosk_that_the_copy_lacks(self, forum: Forum) -> None:
         west = forum.enrol("west")
