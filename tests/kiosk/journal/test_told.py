@@ -11,8 +11,8 @@ from badges.admission.facts import Admitted, Direction, StayId
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from kiosk.journal import journal as journals
-from kiosk.journal.journal import Draft, Journal, OuterDraft
-from kiosk.journal.values import Effect
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft, Effect, OuterDraft
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
