@@ -48,7 +48,7 @@ CLOSE_S = 2.0  # for what waits to be sent, when the kiosk stops
 
 
 @dataclass(frozen=True)
-class Told:
+class AnswerReport:
     """One answer, as it is printed for machines."""
 
     answer: Answer
@@ -75,7 +75,7 @@ class Kiosk:
         directory: Path,
         settings: config.KioskSettings,
         *,
-        on_answer: Callable[[Told], None] = lambda told: None,
+        on_answer: Callable[[AnswerReport], None] = lambda told: None,
     ) -> None:
         """Raises ConfigError or JournalError, with nothing left open."""
         self.directory = directory
@@ -234,7 +234,7 @@ class Kiosk:
         if self._relay is not None and answer.passes:
             self._relay.fire()
         self.sync.wake()
-        self._on_answer(Told(answer, took_ms, self.replica.age_ms()))
+        self._on_answer(AnswerReport(answer, took_ms, self.replica.age_ms()))
 
     def typed(self, text: str) -> None:
         """A hand scanner typed a code into the page."""

@@ -12,7 +12,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Literal, Self
 
-from kiosk.camera.controls import Hint, WebcamCapture, Wish
+from kiosk.camera.controls import CameraRequest, Hint, WebcamCapture
 from kiosk.camera.freeze import FROZEN_S, REOPEN_S, Freeze
 from kiosk.camera.sources import Capture, Source, Stamps, open_capture
 from kiosk.pictures import CameraError, Picture, require_opencv, to_gray
@@ -56,10 +56,10 @@ class Camera:
     def __init__(
         self,
         source: Source,
-        wish: Wish | None = None,
+        request: CameraRequest | None = None,
         *,
         loop: bool = False,
-        open_capture: Callable[[Source, Wish], Capture] = open_capture,
+        open_capture: Callable[[Source, CameraRequest], Capture] = open_capture,
         clock: Callable[[], float] = time.monotonic,
         frozen_s: float = FROZEN_S,
         reopen_s: tuple[float, float] = REOPEN_S,
@@ -68,7 +68,7 @@ class Camera:
         """`loop` plays a file or folder again and again. Raises CameraError without OpenCV."""
         require_opencv()
         self.source = source
-        self.wish = wish or Wish()
+        self.request = request or CameraRequest()
         self._loop = loop
         self._open = open_capture
         self._clock = clock
@@ -154,7 +154,7 @@ class Camera:
     def _attend(self) -> Message | None:
         """Open the source and publish its pictures until they stop: why, None at a clean end."""
         try:
-            capture = self._open(self.source, self.wish)
+            capture = self._open(self.source, self.request)
         except CameraError as error:
             return error.message
         except Exception as error:  # a driver's whim must not leave the door blind for good

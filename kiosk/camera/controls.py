@@ -16,7 +16,7 @@ CLOSE = 0.1  # a camera has steps of its own: what it took may differ by a tenth
 
 
 @dataclass(frozen=True)
-class Wish:
+class CameraRequest:
     """What to ask of a live camera. It may give something else: sizes are read off the pictures.
 
     None leaves a thing as the camera has it. A short exposure (5 ms) buys more reads of moving
@@ -52,9 +52,9 @@ class Adjustable(Protocol):
     def getBackendName(self) -> str: ...
 
 
-def wish_of(settings: KioskSettings) -> Wish:
+def request_of(settings: KioskSettings) -> CameraRequest:
     """What the kiosk's settings ask of its camera."""
-    return Wish(
+    return CameraRequest(
         width=settings.camera_width,
         height=settings.camera_height,
         fps=settings.camera_fps,
@@ -67,25 +67,25 @@ def wish_of(settings: KioskSettings) -> Wish:
 class WebcamCapture:
     """A webcam that was asked; `hints` tells what it made of it."""
 
-    def __init__(self, capture: Adjustable, wish: Wish) -> None:
+    def __init__(self, capture: Adjustable, request: CameraRequest) -> None:
         self._capture = capture
-        self._wish = wish
+        self._request = request
         # The format first: uncompressed 1280 x 720 gives 10 pictures a second over USB 2, or none.
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.width)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wish.height)
-        capture.set(cv2.CAP_PROP_FPS, wish.fps)
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, request.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, request.height)
+        capture.set(cv2.CAP_PROP_FPS, request.fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self._shown = False
-        self.hints = _frame_hints(capture, wish) + _light_hints(capture, wish)
+        self.hints = _frame_hints(capture, request) + _light_hints(capture, request)
 
     def read(self) -> tuple[bool, Any]:
         """The next picture."""
         ok, picture = self._capture.read()
         if ok and not self._shown:
             self._shown = True  # many webcams forget their exposure when the pictures begin
-            self.hints = _frame_hints(self._capture, self._wish)
-            self.hints += _light_hints(self._capture, self._wish)
+            self.hints = _frame_hints(self._capture, self._request)
+            self.hints += _light_hints(self._capture, self._request)
         return ok, picture
 
     def get(self, propId: int, /) -> float:
@@ -95,30 +95,30 @@ class WebcamCapture:
         self._capture.release()
 
 
-def _frame_hints(capture: Adjustable, wish: Wish) -> tuple[Hint, ...]:
+def _frame_hints(capture: Adjustable, request: CameraRequest) -> tuple[Hint, ...]:
     width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
     fps, code = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FOURCC))
     fourcc = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24)) if code > 0 else ""
     fourcc = fourcc if fourcc.isascii() and fourcc.isprintable() else ""
-    same_size = (int(width), int(height)) == (wish.width, wish.height)
+    same_size = (int(width), int(height)) == (request.width, request.height)
     return (
-        Hint("size", _size(wish.width, wish.height), _size(width, height), same_size),
-        Hint("fps", f"{wish.fps:g}", f"{fps:g}" if fps > 0 else "", _close(fps, wish.fps)),
+        Hint("size", _size(request.width, request.height), _size(width, height), same_size),
+        Hint("fps", f"{request.fps:g}", f"{fps:g}" if fps > 0 else "", _close(fps, request.fps)),
         Hint("format", "MJPG", fourcc, fourcc == "MJPG"),
     )
 
 
-def _light_hints(capture: Adjustable, wish: Wish) -> tuple[Hint, ...]:
+def _light_hints(capture: Adjustable, request: CameraRequest) -> tuple[Hint, ...]:
     hints = []
-    if wish.exposure_ms is not None:
-        hints.append(_exposure(capture, wish.exposure_ms))
-    if wish.gain is not None:
-        hints.append(_value(capture, cv2.CAP_PROP_GAIN, "gain", wish.gain))
-    if wish.focus == "auto":
+    if request.exposure_ms is not None:
+        hints.append(_exposure(capture, request.exposure_ms))
+    if request.gain is not None:
+        hints.append(_value(capture, cv2.CAP_PROP_GAIN, "gain", request.gain))
+    if request.focus == "auto":
         hints.append(Hint("focus", "auto", "", capture.set(cv2.CAP_PROP_AUTOFOCUS, 1)))
-    elif wish.focus is not None:
+    elif request.focus is not None:
         capture.set(cv2.CAP_PROP_AUTOFOCUS, 0)
-        hints.append(_value(capture, cv2.CAP_PROP_FOCUS, "focus", wish.focus))
+        hints.append(_value(capture, cv2.CAP_PROP_FOCUS, "focus", request.focus))
     return tuple(hints)
 
 

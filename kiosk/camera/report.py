@@ -6,7 +6,7 @@ Made when asked for, in the page's thread: the door's own loop never waits for i
 from dataclasses import dataclass
 
 from kiosk.camera.camera import Camera, CameraStatus, Frame
-from kiosk.camera.controls import Wish
+from kiosk.camera.controls import CameraRequest
 from kiosk.camera.preview import preview_jpeg
 from kiosk.camera.quality import Judgement, judge
 from kiosk.camera.sources import Kind
@@ -43,7 +43,7 @@ class CameraReport:
     kind: Kind
     target: str  # which one of its kind: a number, a path, an address without its password
     name: str  # what Linux calls it; "" where that is not known
-    asked: Wish | None  # None where nothing is asked: of files and streams
+    asked: CameraRequest | None  # None where nothing is asked: of files and streams
     status: CameraStatus
     judged: Judgement | None
     looks_per_s: float
@@ -66,7 +66,7 @@ def report(
         kind=source.kind,
         target=source.address,
         name=webcam_name(source.target) if webcam else "",
-        asked=camera.wish if webcam else None,
+        asked=camera.request if webcam else None,
         status=camera.status,
         judged=None if view is None else view.judged(),
         looks_per_s=round(pace[0], 1),

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from kiosk.camera.controls import WebcamCapture, Wish
+from kiosk.camera.controls import CameraRequest, WebcamCapture
 from kiosk.camera.webcams import WEBCAMS, NoWebcamError, find_webcam, webcams_here
 from kiosk.pictures import CameraError, NoPictureError, Picture, cv2, require_opencv
 from kiosk.texts.messages import Code, Message
@@ -130,11 +130,11 @@ def _parse_url(text: str) -> Source:
     return Source(Kind.STREAM, url.scheme.lower() + text[len(url.scheme) :])
 
 
-def open_capture(source: Source, wish: Wish) -> Capture:
+def open_capture(source: Source, request: CameraRequest) -> Capture:
     """Open `source`. Raises CameraError where it gives nothing now; a live one may later."""
     require_opencv()
     if source.kind is Kind.FOLDER:
-        return FolderCapture(Path(source.target), wish.photo_s)
+        return FolderCapture(Path(source.target), request.photo_s)
     if source.kind is Kind.WEBCAM:
         capture = _open_webcam(source.target)
     elif source.kind is Kind.STREAM:
@@ -147,7 +147,7 @@ def open_capture(source: Source, wish: Wish) -> Capture:
         capture.release()
         problem = Message(Code.CANT_OPEN, camera=source.label)
         raise CameraError(problem, Message(_REMEDIES[source.kind]))
-    return WebcamCapture(capture, wish) if source.kind is Kind.WEBCAM else capture
+    return WebcamCapture(capture, request) if source.kind is Kind.WEBCAM else capture
 
 
 _REMEDIES = {
@@ -159,10 +159,10 @@ _REMEDIES = {
 
 def _stream_wishes() -> list[int]:
     """What a stream is opened with. RTSP goes over TCP where the camera can: OpenCV asks so."""
-    wishes = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
-    wishes += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+    requests = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
+    requests += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
     # Each further thread of the decoder keeps one more picture back.
-    return [*wishes, cv2.CAP_PROP_N_THREADS, 1]
+    return [*requests, cv2.CAP_PROP_N_THREADS, 1]
 
 
 def _open_webcam(target: str) -> "cv2.VideoCapture":
@@ -222,7 +222,7 @@ class Stamps:
 
 def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
     """(seconds from the start, picture) for each frame. Raises CameraError if there is none."""
-    capture = open_capture(Source(Kind.FILE, str(path)), Wish())
+    capture = open_capture(Source(Kind.FILE, str(path)), CameraRequest())
     try:
         stamps = Stamps(capture)
         ok, picture = capture.read()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from kiosk.camera.camera import Camera
-from kiosk.camera.controls import wish_of
+from kiosk.camera.controls import request_of
 from kiosk.camera.sources import parse_source
 from kiosk.camera.webcams import webcams_text
 from kiosk.cli import autostart
@@ -31,7 +31,7 @@ from kiosk.eye import Eye
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.pictures import CameraError
-from kiosk.run import Kiosk, Told
+from kiosk.run import AnswerReport, Kiosk
 from kiosk.screen import ScreenError, create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.entrance import Entrance, read_link
@@ -141,7 +141,7 @@ def run_command(
     catalogue.add(directory / TRANSLATIONS)
     camera = None
     if settings.camera != "none":
-        camera = Camera(parse_source(settings.camera), wish_of(settings), loop=loop)
+        camera = Camera(parse_source(settings.camera), request_of(settings), loop=loop)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -192,7 +192,7 @@ def _run(
         eye.watch(stop, until_end=until_end)
 
 
-def _line(told: Told, as_json: bool) -> str:
+def _line(told: AnswerReport, as_json: bool) -> str:
     answer = told.answer
     took_ms = told.frame_to_answer_ms
     if not as_json:

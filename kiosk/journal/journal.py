@@ -122,22 +122,22 @@ class Journal:
         return Offer(
             first_seq=first,
             records=[row[0] for row in rows],
-            gone=gone,
+            closed_before_upload=gone,
             head=head,
             signature=self._key.sign(HEAD_CONTEXT + head),
             state=state,
             accounts=accounts,
             grants=grants,
             mark=mark,
-            gone_outer=tuple(gone_outer),
+            outer_closed_before_upload=tuple(gone_outer),
         )
 
-    def gone(self, first: int, last: int) -> list[int]:
+    def closed_before_upload(self, first: int, last: int) -> list[int]:
         """Entries of these sequences whose place an exit here had taken back (rule 4)."""
         with self._file.transaction() as connection:
             return _gone(connection, first, last)[0]
 
-    def gone_outer(self, first: int, last: int) -> list[tuple[int, int]]:
+    def outer_closed_before_upload(self, first: int, last: int) -> list[tuple[int, int]]:
         """The same, by entry and hall, of halls around the door's own."""
         with self._file.transaction() as connection:
             return _gone(connection, first, last)[1]

@@ -90,14 +90,16 @@ class Offer:
 
     first_seq: int
     records: list[bytes]
-    gone: list[int]  # entries whose place an exit here had taken back (rule 4)
+    closed_before_upload: list[int]  # entries whose place an exit here had taken back (rule 4)
     head: bytes  # of the chain, after the last of `records`
     signature: bytes
     state: State
     accounts: dict[PoolKey, Account]
     grants: dict[PoolKey, SignedGrant] = field(default_factory=dict)
     mark: Mark | None = None
-    gone_outer: tuple[tuple[int, int], ...] = ()  # `gone` by entry and hall, of halls around
+    outer_closed_before_upload: tuple[
+        tuple[int, int], ...
+    ] = ()  # `gone` by entry and hall, of halls around
 
 
 @dataclass(frozen=True)

@@ -173,19 +173,19 @@ def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
     measured = words["measured"].format(n=f"{status.fps_measured:g}")
     if report.asked is None:
         return [Asked(words["size"], "–", size), Asked(words["fps"], "–", measured)]
-    wish = report.asked
+    request = report.asked
     told = [
         # As the pictures are, whatever the driver says of them.
         Asked(
             words["size"],
-            f"{wish.width} × {wish.height}",
+            f"{request.width} × {request.height}",
             size or words["untold"],
-            size in ("", f"{wish.width} × {wish.height}"),
+            size in ("", f"{request.width} × {request.height}"),
         ),
-        _hint(hints.get("fps"), words["fps"], words, f"{wish.fps:g}", measured),
+        _hint(hints.get("fps"), words["fps"], words, f"{request.fps:g}", measured),
         _hint(hints.get("format"), words["format"], words, "MJPG"),
     ]
-    asked_for = {"exposure": wish.exposure_ms, "gain": wish.gain, "focus": wish.focus}
+    asked_for = {"exposure": request.exposure_ms, "gain": request.gain, "focus": request.focus}
     for name, value in asked_for.items():
         wished = words["left"] if value is None else str(value)
         told.append(_hint(hints.get(name), words[name], words, wished))

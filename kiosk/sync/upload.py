@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 BATCH_SCANS = 50  # the server takes so many in one go while others wait
 HEARTBEAT_S = 2.0
 BACK_OFF_S = (0.5, 5.0)  # first and longest pause while the server can't be reached
-WANT_S = 3.0  # how long a wish for a place stands
+WANT_S = 3.0  # how long a request for a place stands
 TIDY_S = 60.0
 
 
 @dataclass
-class Wish:
+class PlaceRequest:
     """Somebody stood at the door and there was no place. It ends with the place that comes: a
     door that is asked to give it back, for another one, must not want it again.
     """
@@ -80,7 +80,7 @@ class Sync:
         self._limit = BATCH_SCANS
         self._watch = Watch(journal.witness)
         self._mark: wire.Mark | None = None  # the newest that the server has shown
-        self._wants: dict[PoolKey, Wish] = {}
+        self._wants: dict[PoolKey, PlaceRequest] = {}
         self._restored = False
         self._tidied_at = time.monotonic()
         self._changed = threading.Condition()
@@ -122,7 +122,7 @@ class Sync:
 
     def ask_for_place(self, hall: int, *, override: bool = False) -> bool:
         """Ask the server for a place; False where it can't be asked."""
-        self._wants[PoolKey(hall, override)] = Wish(time.monotonic() + WANT_S)
+        self._wants[PoolKey(hall, override)] = PlaceRequest(time.monotonic() + WANT_S)
         self.wake()
         return self._link.state.online
 
@@ -220,8 +220,8 @@ class Sync:
             records=[msgspec.Raw(record) for record in offer.records],
             first_seq=offer.first_seq,
             last_seq=offer.state.last_seq,
-            gone=offer.gone,
-            gone_outer=[wire.GoneOuter(*one) for one in offer.gone_outer] or UNSET,
+            gone=offer.closed_before_upload,
+            gone_outer=[wire.GoneOuter(*one) for one in offer.outer_closed_before_upload] or UNSET,
             head=offer.head,
             signature=offer.signature,
             incarnation=offer.state.incarnation,

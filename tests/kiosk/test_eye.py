@@ -142,7 +142,7 @@ def test_read_rate_and_report(door: FakeDoor) -> None:
     eye = watch(door, *[held_up(symbol(badge(1)), 4)] * 5)
     assert eye.read_rate() == 1.0
     eye._camera.source = parse_source("0")
-    eye._camera.wish = None  # type: ignore[assignment]
+    eye._camera.request = None  # type: ignore[assignment]
     report = eye.report()
     assert (report.kind, report.target) == ("webcam", "0")
     assert (report.codes, report.shown, report.read) == (1, 1, 1)

@@ -20,7 +20,7 @@ from kiosk.health import battery_percent, disk_free_mb
 from kiosk.journal.errors import JournalError
 from kiosk.reader.reader import Reader
 from kiosk.relay.relay import RelayError
-from kiosk.run import Kiosk, Told
+from kiosk.run import AnswerReport, Kiosk
 from kiosk.sync.transport import TransportError
 from kiosk.texts.messages import Code, Message, in_language
 from tests.kiosk.support.door_fixture import (
@@ -38,12 +38,12 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture
-def told() -> list[Told]:
+def told() -> list[AnswerReport]:
     return []
 
 
 @pytest.fixture
-def kiosk(tmp_path: Path, told: list[Told], monkeypatch: pytest.MonkeyPatch):
+def kiosk(tmp_path: Path, told: list[AnswerReport], monkeypatch: pytest.MonkeyPatch):
     """An enrolled kiosk with facts and five places, whose server is away, at noon of day one."""
     clock = [snapshot().day_starts[0] + DAY_MS // 2]
     for module in ("run", "replica.replica"):
@@ -63,7 +63,7 @@ def status(kiosk: Kiosk):
     return kiosk.board.state.status
 
 
-def test_it_works(kiosk: Kiosk, told: list[Told]) -> None:
+def test_it_works(kiosk: Kiosk, told: list[AnswerReport]) -> None:
     answer = kiosk.present(badge(1), time.monotonic() - 0.005)
     assert answer is not None
     assert answer.admitted
@@ -91,7 +91,7 @@ def test_the_halls_places_and_the_battery_are_shown(
     assert status(kiosk).hall_left == 31
 
 
-def test_a_hand_scanner_types(kiosk: Kiosk, told: list[Told]) -> None:
+def test_a_hand_scanner_types(kiosk: Kiosk, told: list[AnswerReport]) -> None:
     kiosk.board.type_text(f" {badge(1)}\n")
     assert told[0].answer.admitted
     assert told[0].frame_to_answer_ms is None
@@ -122,7 +122,7 @@ def test_a_one_way_door_does_not_turn(kiosk: Kiosk) -> None:
 
 
 def test_an_unwritable_journal_is_shown_and_admits_nobody(
-    kiosk: Kiosk, told: list[Told], monkeypatch: pytest.MonkeyPatch
+    kiosk: Kiosk, told: list[AnswerReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
@@ -247,7 +247,7 @@ def watch(kiosk: Kiosk, *pictures: np.ndarray) -> Eye:
     return eye
 
 
-def test_one_presentation_is_one_scan(kiosk: Kiosk, told: list[Told]) -> None:
+def test_one_presentation_is_one_scan(kiosk: Kiosk, told: list[AnswerReport]) -> None:
     held = held_up(symbol(badge(1)), 4)
     eye = watch(kiosk, hall(), held, held, hall(), held)
     assert [one.answer.serial for one in told] == [1]
@@ -259,7 +259,7 @@ def test_one_presentation_is_one_scan(kiosk: Kiosk, told: list[Told]) -> None:
 
 
 def test_no_picture_stops_the_door(
-    kiosk: Kiosk, told: list[Told], monkeypatch: pytest.MonkeyPatch
+    kiosk: Kiosk, told: list[AnswerReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = kiosk_reader_that_fails_once(monkeypatch)
     watch(kiosk, hall(), np.zeros((3, 3, 9), np.uint8), held_up(symbol(badge(1)), 4))
@@ -281,7 +281,7 @@ def kiosk_reader_that_fails_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return failed
 
 
-def test_a_denial_of_the_nearest_code_only(kiosk: Kiosk, told: list[Told]) -> None:
+def test_a_denial_of_the_nearest_code_only(kiosk: Kiosk, told: list[AnswerReport]) -> None:
     watch(kiosk, held_up(symbol("another QR code", version=None), 8))
     assert isinstance(told[0].answer.decision, Denied)
     assert len(told) == 1

@@ -8,11 +8,11 @@ import numpy as np
 
 from badges.record import decode_record
 from kiosk.camera.camera import Camera
-from kiosk.camera.controls import Wish
+from kiosk.camera.controls import CameraRequest
 from kiosk.camera.sources import Kind, Source
 from kiosk.eye import Eye
 from kiosk.pictures import Picture
-from kiosk.run import Told
+from kiosk.run import AnswerReport
 from tests.bench.eyes.kiosks import open_kiosk
 from tests.kiosk.support.door_fixture import badge
 from tests.kiosk.support.pictures import symbol
@@ -64,13 +64,13 @@ def test_a_thousand_presentations_are_a_thousand_scans(tmp_path: Path) -> None:
     queue, told = Queue(), []
     stop = threading.Event()
 
-    def answered(one: Told) -> None:
+    def answered(one: AnswerReport) -> None:
         told.append(one.answer.serial)
         queue.answered.release()
 
     with (
         open_kiosk(tmp_path / "door", answered) as kiosk,
-        Camera(Source(Kind.WEBCAM, "0"), Wish(), open_capture=lambda *_: queue) as camera,
+        Camera(Source(Kind.WEBCAM, "0"), CameraRequest(), open_capture=lambda *_: queue) as camera,
     ):
         eye = Eye(camera, kiosk)
         watcher = threading.Thread(target=eye.watch, args=(stop,))

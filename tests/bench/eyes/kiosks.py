@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from kiosk.camera.camera import Camera
-from kiosk.camera.controls import Wish
+from kiosk.camera.controls import CameraRequest
 from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
-from kiosk.run import Kiosk, Told
+from kiosk.run import AnswerReport, Kiosk
 from kiosk.screen import create_screen, serve_screen
 from tests.bench.eyes.pictures.cards import Card, Gray
 from tests.bench.eyes.pictures.films import FPS
@@ -83,7 +83,7 @@ def empty_views(size: tuple[int, int], count: int = 8) -> list[Gray]:
 
 @contextmanager
 def open_kiosk(
-    directory: Path, on_answer: Callable[[Told], None] = lambda told: None
+    directory: Path, on_answer: Callable[[AnswerReport], None] = lambda told: None
 ) -> Iterator[Kiosk]:
     """Enrolled, at noon of the event's first day, with facts and places; its server is away."""
     with ExitStack() as parts:
@@ -124,7 +124,7 @@ def _hold_feed(url: str, lines: list[int]) -> None:
 def watch(kiosk: Kiosk, tape: Tape) -> list[int]:
     """Run the door until the tape has ended; the feed's lines."""
     source, stop = Source(Kind.WEBCAM, "0"), threading.Event()
-    with Camera(source, Wish(), open_capture=lambda *_: tape) as camera:
+    with Camera(source, CameraRequest(), open_capture=lambda *_: tape) as camera:
         eye = Eye(camera, kiosk)
         kiosk.attach(eye)
         with served(kiosk, eye) as lines:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kiosk.run import Told
+from kiosk.run import AnswerReport
 from tests.bench.eyes.kiosks import Tape, badge_view, empty_views, jpegs, open_kiosk, watch
 from tests.bench.eyes.measure import percentiles
 from tests.bench.eyes.pictures.films import FPS
@@ -21,10 +21,10 @@ def frame_to_commit(badges: int, size: tuple[int, int], directory: Path) -> dict
     pictures: list[bytes] = []
     for serial in range(1, badges + 1):
         pictures += jpegs([badge_view(serial, size)]) * FRAMES_EACH
-    told: list[Told] = []
+    told: list[AnswerReport] = []
     cpu_s: list[float] = []  # of the thread that looks and answers, at each answer
 
-    def answered(one: Told) -> None:
+    def answered(one: AnswerReport) -> None:
         told.append(one)
         cpu_s.append(time.thread_time())
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kiosk.camera.camera import Camera, CameraStatus
-from kiosk.camera.controls import Wish
+from kiosk.camera.controls import CameraRequest
 from kiosk.camera.sources import parse_source
 from kiosk.pictures import CameraError
 from kiosk.texts.messages import as_message
@@ -73,7 +73,7 @@ def test_a_loop_goes_on(video: Path) -> None:
 
 
 def test_a_folder_shows_each_photo_for_its_time(photos: Path) -> None:
-    with Camera(parse_source(str(photos)), Wish(photo_s=0.3)) as camera:
+    with Camera(parse_source(str(photos)), CameraRequest(photo_s=0.3)) as camera:
         first = camera.latest(0, 5)
         status = wait_for(camera, lambda s: s.state == "ended")
         last = camera.latest(0, 0)

@@ -6,7 +6,7 @@ import cv2
 import pytest
 
 from kiosk.camera.camera import Camera
-from kiosk.camera.controls import Hint, WebcamCapture, Wish, wish_of
+from kiosk.camera.controls import CameraRequest, Hint, WebcamCapture, request_of
 from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from tests.kiosk.support.pictures import noisy, plain
@@ -57,7 +57,7 @@ class Webcam:
 
 
 def hints(webcam: Webcam, **wish: Any) -> dict[str, Hint]:
-    return {hint.name: hint for hint in WebcamCapture(webcam, Wish(**wish)).hints}
+    return {hint.name: hint for hint in WebcamCapture(webcam, CameraRequest(**wish)).hints}
 
 
 def test_it_asks_for_mjpg_first_then_size_and_rate() -> None:
@@ -148,7 +148,7 @@ def test_a_focus_or_gain_that_the_camera_does_not_have() -> None:
 
 def test_a_webcam_that_forgets_when_its_pictures_begin_is_asked_again() -> None:
     webcam = Webcam(forgets=True)
-    capture = WebcamCapture(webcam, Wish(exposure_ms=8))
+    capture = WebcamCapture(webcam, CameraRequest(exposure_ms=8))
     capture.read()
     capture.read()
     assert webcam.values[cv2.CAP_PROP_EXPOSURE] == 80
@@ -159,7 +159,7 @@ def test_a_webcam_that_forgets_when_its_pictures_begin_is_asked_again() -> None:
 
 
 def test_the_cameras_status_tells_what_was_taken() -> None:
-    webcam, wish = Webcam(), Wish(exposure_ms=8)
+    webcam, wish = Webcam(), CameraRequest(exposure_ms=8)
     source = Source(Kind.WEBCAM, "0")
     with Camera(source, wish, open_capture=lambda _, w: WebcamCapture(webcam, w)) as camera:
         assert camera.latest(0, 5) is not None
@@ -177,5 +177,5 @@ def test_the_settings_are_the_wish() -> None:
         camera_gain=3,
         camera_focus="auto",
     )
-    assert wish_of(settings) == Wish(1920, 1080, 60, 6.5, 3, "auto")
-    assert wish_of(KioskSettings()) == Wish()
+    assert request_of(settings) == CameraRequest(1920, 1080, 60, 6.5, 3, "auto")
+    assert request_of(KioskSettings()) == CameraRequest()

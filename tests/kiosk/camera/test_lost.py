@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from kiosk.camera.camera import Camera, CameraStatus
-from kiosk.camera.controls import Wish
+from kiosk.camera.controls import CameraRequest
 from kiosk.camera.freeze import FROZEN_S, Freeze
 from kiosk.camera.sources import parse_source
 from kiosk.texts.messages import Code, Message
@@ -91,7 +91,7 @@ def test_one_pixel_that_changes_is_no_frozen_picture() -> None:
 def test_a_still_film_is_what_it_is(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "badge.png"), plain(90))
     source = parse_source(str(tmp_path))
-    with Camera(source, Wish(photo_s=0.8), frozen_s=0.1, loop=True) as camera:
+    with Camera(source, CameraRequest(photo_s=0.8), frozen_s=0.1, loop=True) as camera:
         began = time.monotonic()
         while time.monotonic() - began < 1.0:
             assert camera.status.state != "lost"

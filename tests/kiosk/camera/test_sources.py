@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.camera.controls import Wish
+from kiosk.camera.controls import CameraRequest
 from kiosk.camera.preview import preview_jpeg
 from kiosk.camera.sources import Kind, Source, Stamps, open_capture, parse_source, video_frames
 from kiosk.pictures import CameraError, missing_opencv, to_gray
@@ -103,9 +103,9 @@ def test_video_frames_come_with_their_time(video: Path) -> None:
 
 def test_a_webcam_that_is_not_there_is_lost_not_an_end() -> None:
     with pytest.raises(CameraError, match="can't be opened; check the cable"):
-        open_capture(Source(Kind.WEBCAM, "/dev/video987"), Wish())
+        open_capture(Source(Kind.WEBCAM, "/dev/video987"), CameraRequest())
     with pytest.raises(CameraError, match="isn't plugged in"):
-        open_capture(Source(Kind.WEBCAM, "No such webcam"), Wish())
+        open_capture(Source(Kind.WEBCAM, "No such webcam"), CameraRequest())
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_preview_is_small_and_framed() -> None:
 def test_everything_loads_and_says_what_is_missing_without_opencv() -> None:
     program = (
         "import sys; sys.modules['cv2'] = None\n"
-        "import kiosk.cli.read, kiosk.camera.camera, kiosk.camera_preview\n"
+        "import kiosk.cli.read, kiosk.camera.camera, kiosk.camera.preview, kiosk.camera.sources\n"
         "try: kiosk.camera.camera.Camera(kiosk.camera.sources.parse_source('0'))\n"
         "except kiosk.pictures.CameraError as error: sys.exit(str(error))\n"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kiosk.camera.camera import Camera, CameraStatus
-from kiosk.camera.controls import Wish
+from kiosk.camera.controls import CameraRequest
 from kiosk.camera.sources import Kind, Source
 from kiosk.pictures import CameraError
 from tests.kiosk.support.pictures import plain
@@ -57,7 +57,7 @@ class Plug:
         self.opened: list[FakeCapture] = []
         self.tried_at: list[float] = []
 
-    def __call__(self, source: Source, wish: Wish) -> FakeCapture:
+    def __call__(self, source: Source, wish: CameraRequest) -> FakeCapture:
         self.tried_at.append(time.monotonic())
         capture = self.captures.pop(0) if self.captures else CameraError("still unplugged")
         if isinstance(capture, Exception):

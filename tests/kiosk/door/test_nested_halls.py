@@ -109,7 +109,7 @@ def test_an_exit_before_anything_was_sent_gives_back_both(door: Door) -> None:
     assert (record.closes, record.credited) == (own, True)
     assert record.outer_halls == (OuterHall(hall=AROUND, closes=own, credited=True),)
     offer = door.journal.offer(10)
-    assert (offer.gone, offer.gone_outer) == ([1], ((1, AROUND),))
+    assert (offer.closed_before_upload, offer.outer_closed_before_upload) == ([1], ((1, AROUND),))
 
 
 def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: Door) -> None:
@@ -119,7 +119,7 @@ def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: Door) 
     door.journal.offer(10)
     door.present(badge(SERIAL), direction=Direction.EXIT)
     assert free(door) == (4, 4)
-    assert door.journal.offer(10).gone_outer == ()
+    assert door.journal.offer(10).outer_closed_before_upload == ()
 
 
 def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door: Door) -> None:

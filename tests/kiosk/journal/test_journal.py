@@ -105,12 +105,14 @@ class TestOffers:
         for serial in range(3):
             enter(journal, serial)
         leave(journal, 1, own(2))
-        assert journal.offer(2).gone == [2]
-        assert journal.offer(500).gone == [2]
+        assert journal.offer(2).closed_before_upload == [2]
+        assert journal.offer(500).closed_before_upload == [2]
         leave(journal, 0, own(1))
-        assert journal.offer(500).gone == [2], "offered before it ended: the server's to close"
+        assert journal.offer(500).closed_before_upload == [2], (
+            "offered before it ended: the server's to close"
+        )
         journal.acked(2, 1)
-        assert journal.offer(500).gone == []
+        assert journal.offer(500).closed_before_upload == []
 
     def test_an_empty_one_has_the_head_before_it(self, journal: Journal) -> None:
         first = journal.offer(500)

@@ -205,8 +205,11 @@ WRITER = """
 import sys
 from pathlib import Path
 from badges.admission import Admitted, Direction
-from kiosk.journal import Draft, Journal
-from tests.kiosk.door import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential, orders
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft
+from tests.kiosk.support.door_fixture import (
+    DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON, credential, orders,
+)
 
 with Journal(Path(sys.argv[1]), KIOSK, GENERATION, KIOSK_KEY) as journal:
     journal.obey(orders((1_000_000, 0, 1)))

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kiosk.camera.camera import CameraStatus
-from kiosk.camera.controls import Hint, Wish
+from kiosk.camera.controls import CameraRequest, Hint
 from kiosk.camera.quality import Judgement
 from kiosk.camera.report import CameraReport
 from kiosk.camera.sources import Kind
@@ -33,7 +33,7 @@ REPORT = CameraReport(
     kind=Kind.WEBCAM,
     target="0",
     name="HD C270",
-    asked=Wish(exposure_ms=5, focus="auto"),
+    asked=CameraRequest(exposure_ms=5, focus="auto"),
     status=CameraStatus("live", None, 1280, 720, 29.7, 90, HINTS),
     judged=Judgement(31.4, "dark", 9.2, "blurred"),
     looks_per_s=15.0,

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 
 from kiosk.camera.camera import CameraStatus
-from kiosk.camera.controls import Wish
+from kiosk.camera.controls import CameraRequest
 from kiosk.camera.quality import Judgement, Light, Sharpness
 from kiosk.camera.sources import Kind
 from kiosk.screen import create_screen
@@ -71,7 +71,7 @@ def reports() -> Iterator[Any]:
     messages = [None, Message(Code.NO_PICTURE_FOR, n=3), Message(Code.FROZEN)]
     for state, message, kind in itertools.product(states, messages, Kind):
         status = CameraStatus(state, message, 640, 480, 29.7, 9)
-        asked = Wish(exposure_ms="auto", focus="auto") if kind is Kind.WEBCAM else None
+        asked = CameraRequest(exposure_ms="auto", focus="auto") if kind is Kind.WEBCAM else None
         yield replace(REPORT, kind=kind, status=status, asked=asked, judged=None, shown=0)
         yield replace(REPORT, kind=kind, asked=asked, status=replace(REPORT.status, state=state))
     for light, sharpness, codes in itertools.product(get_args(Light), get_args(Sharpness), (0, 1)):
