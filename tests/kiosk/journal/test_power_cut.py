@@ -203,8 +203,9 @@ def test_accounts_that_are_not_in_the_commit_are_missed(
 WRITER = """
 import sys
 from pathlib import Path
-from badges.admission import Admitted, Direction
-from kiosk.journal.journal import Draft, Journal
+from badges.admission.facts import Admitted, Direction
+from kiosk.journal.values import Draft
+from kiosk.journal.journal import Journal
 from tests.kiosk.support.door_fixture import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON
 from tests.kiosk.support.door_fixture import credential, orders
 from kiosk.journal.journal import Journal
