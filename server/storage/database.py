@@ -23,7 +23,6 @@ from typing import Any, TypeVar
 from server.storage import disk
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
-from server.storage.disk import DiskError as DiskError
 
 log = logging.getLogger(__name__)
 
