@@ -12,8 +12,8 @@ from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.record import StayRef
 from kiosk.journal import journal as journals
-from kiosk.journal.journal import Draft, Journal, OuterDraft
-from kiosk.journal.values import Effect
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft, Effect, OuterDraft
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,

@@ -9,8 +9,8 @@ from badges.admission.facts import Admitted, Direction
 from badges.places.account import Account, Order
 from badges.places.pool import PoolKey
 from badges.record import OuterHall, StayRef
-from kiosk.journal.journal import Draft, Journal, OuterDraft
-from kiosk.journal.values import SignedGrant
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft, OuterDraft, SignedGrant
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,

@@ -15,8 +15,7 @@ from badges.places.pool import PoolKey
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
 from badges.transparency.merkle import Tree, leaf_hash
 from badges.wire import wire
-from kiosk.journal.errors import ForkError, OldServerError
-from kiosk.journal.journal import JournalError
+from kiosk.journal.errors import ForkError, JournalError, OldServerError
 from kiosk.sync import upload as syncing
 from kiosk.sync.link import Link
 from kiosk.sync.transport import TransportError
