@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from badges.credential.credential import Credential
+from badges.record import StayRef
 
 
 class Direction(StrEnum):
@@ -58,15 +59,6 @@ class Exits(StrEnum):
 
     STRICT = "strict"
     TRUSTING = "trusting"
-
-
-@dataclass(frozen=True)
-class StayId:
-    """The entry record that opened a stay: (kiosk, its generation, the record's sequence)."""
-
-    kiosk: str
-    generation: int
-    seq: int
 
 
 @dataclass(frozen=True)
@@ -129,7 +121,7 @@ class Hall:
 class Presence:
     """The holder's open stay in this hall, as far as is known here."""
 
-    stay: StayId
+    stay: StayRef
     since: int | None = None
     door: str | None = None
     override: bool = False  # on a place beyond the capacity
@@ -169,7 +161,7 @@ class Admitted:
 
     flags: frozenset[Flag] = frozenset()
     session_id: int | None = None
-    closes: StayId | None = None
+    closes: StayRef | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from badges.admission.facts import StayId
+from badges.record import StayRef
 
 # Which pool of which hall an account is with; the steps do not look at it.
 Key = TypeVar("Key")
@@ -94,7 +94,7 @@ def enter_all(accounts: Mapping[Key, Account]) -> dict[Key, Account]:
 
 
 def may_credit(
-    stay: StayId | None, *, kiosk: str, generation: int, offered: int, closed: bool
+    stay: StayRef | None, *, kiosk: str, generation: int, offered: int, closed: bool
 ) -> bool:
     """Whether a kiosk takes a place back itself when `stay` is exited at its door (rule 3).
 
@@ -109,7 +109,7 @@ def may_credit(
     )
 
 
-def may_trust(stay: StayId | None, *, offline: bool, closed: bool) -> bool:
+def may_trust(stay: StayRef | None, *, offline: bool, closed: bool) -> bool:
     """Whether a kiosk of a `trusting` hall takes back the place of any stay that it knows of.
 
     Only while it can't reach the server, and once for each stay. A stay that two doors close gives

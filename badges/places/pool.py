@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from badges.admission.facts import StayId
 from badges.places.account import Order, PlacesError
+from badges.record import StayRef
 
 
 class PoolKey(NamedTuple):
@@ -138,7 +138,7 @@ class Pool:
         """
         return replace(self, open_stays=self.open_stays + 1)
 
-    def close_stay(self, stay: StayId | None = None) -> "Pool":
+    def close_stay(self, stay: StayRef | None = None) -> "Pool":
         """An exit that names `stay`, which is open here; the caller has closed it (rule 2).
 
         If its entry came after its kiosk was attested, the attestation may have given this very

@@ -10,17 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from badges.admission import decide
-from badges.admission.facts import (
-    Admitted,
-    Denied,
-    Direction,
-    Exits,
-    Facts,
-    Flag,
-    Reason,
-    Scan,
-    StayId,
-)
+from badges.admission.facts import Admitted, Denied, Direction, Exits, Facts, Flag, Reason, Scan
 from badges.credential.credential import (
     Credential,
     CredentialFlag,
@@ -265,11 +255,10 @@ class Admitter:
             stands = stands and transaction.repeat(record.seq)
         if not stands:
             return None
-        closes = record.closes
         decision = Admitted(
             flags=frozenset({Flag(flag) for flag in record.flags} | {Flag.REPEATED}),
             session_id=record.session,
-            closes=StayId(closes.kiosk, closes.generation, closes.seq) if closes else None,
+            closes=record.closes,
         )
         return make_answer(
             scan, decision, context, seq=record.seq, free=free, holder=self._name(badge)

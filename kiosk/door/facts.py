@@ -6,8 +6,9 @@ They are read in the transaction that records the decision, so that nothing chan
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from badges.admission.facts import Direction, Facts, Holder, Outer, Presence, Scan, StayId
+from badges.admission.facts import Direction, Facts, Holder, Outer, Presence, Scan
 from badges.credential.credential import Credential
+from badges.record import StayRef
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
@@ -75,7 +76,7 @@ class Known:
         serial: int,
         hall: int,
         transaction: JournalTransaction,
-        like: StayId | None = None,
+        like: StayRef | None = None,
         *,
         leaving: bool = False,
     ) -> Presence | None:

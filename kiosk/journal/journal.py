@@ -13,11 +13,10 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from badges.admission.facts import StayId
 from badges.credential.keys import PrivateKey, PublicKey
 from badges.places.account import Account, Order
 from badges.places.pool import PoolKey
-from badges.record import ScanRecord, decode_record
+from badges.record import ScanRecord, StayRef, decode_record
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal import schema
 from kiosk.journal.check import Owner
@@ -258,13 +257,13 @@ class Journal:
             self._counter += 1
             return self._counter
 
-    def own_open(self, up_to: int, hall: int) -> list[StayId]:
+    def own_open(self, up_to: int, hall: int) -> list[StayRef]:
         """Open stays in a hall that entries up to sequence `up_to` began."""
         with self._file.transaction() as connection:
             rows = connection.execute(
                 "SELECT seq FROM own_stay WHERE open = 1 AND seq <= ? AND hall = ?", (up_to, hall)
             ).fetchall()
-        return [StayId(self.kiosk, self.generation, seq) for (seq,) in rows]
+        return [StayRef(self.kiosk, self.generation, seq) for (seq,) in rows]
 
     def newest(self, limit: int) -> list[ScanRecord]:
         """The newest records, the newest first."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
-from badges.admission.facts import Admitted, Direction, StayId
+from badges.admission.facts import Admitted, Direction
 from badges.credential.keys import PrivateKey
 from badges.places.account import Account, enter_all, may_credit, may_trust
 from badges.places.pool import PoolKey
@@ -151,7 +151,7 @@ class JournalTransaction:
         ).fetchall()
         return [OwnStay(self._own(row[0]), row[1], row[2], bool(row[3])) for row in rows]
 
-    def is_named(self, stay: StayId, hall: int) -> bool:
+    def is_named(self, stay: StayRef, hall: int) -> bool:
         """Whether an exit here has named this stay of another kiosk in the hall, and so closed
         it.
         """
@@ -280,15 +280,14 @@ class JournalTransaction:
             return OuterHall(hall=one.hall)
         key = PoolKey(one.hall, one.override_place)
         credited, override = self._close(one.closes, key, trusting=one.trusting)
-        stay = one.closes
         return OuterHall(
             hall=one.hall,
-            closes=StayRef(stay.kiosk, stay.generation, stay.seq),
+            closes=one.closes,
             credited=credited,
             override_place=override,
         )
 
-    def _close(self, stay: StayId, key: PoolKey, *, trusting: bool) -> tuple[bool, bool]:
+    def _close(self, stay: StayRef, key: PoolKey, *, trusting: bool) -> tuple[bool, bool]:
         """Close the stay in the pool's hall, at once: whether its place came back to this kiosk
         (docs/design/places.md, rule 3), and whether that is one beyond the capacity.
         """
@@ -325,7 +324,7 @@ class JournalTransaction:
             return True, key.override
         return self._trust(stay, key, closed=closed, trusting=trusting), key.override
 
-    def _trust(self, stay: StayId, key: PoolKey, *, closed: bool, trusting: bool) -> bool:
+    def _trust(self, stay: StayRef, key: PoolKey, *, closed: bool, trusting: bool) -> bool:
         """In a trusting hall, while the server is away, take back the place of any stay."""
         if not may_trust(stay, offline=trusting, closed=closed):
             return False
@@ -333,5 +332,5 @@ class JournalTransaction:
         self.put_account(key.hall_id, account, override=key.override)
         return True
 
-    def _own(self, seq: int) -> StayId:
-        return StayId(self.state.kiosk, self.state.generation, seq)
+    def _own(self, seq: int) -> StayRef:
+        return StayRef(self.state.kiosk, self.state.generation, seq)

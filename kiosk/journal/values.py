@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import UNSET
 
-from badges.admission.facts import Admitted, Decision, Denied, Direction, StayId
+from badges.admission.facts import Admitted, Decision, Denied, Direction
 from badges.credential.credential import Credential
 from badges.places.account import Account
 from badges.places.pool import PoolKey
@@ -39,7 +39,7 @@ class OuterDraft:
     """What a scan is to do in a hall around the door's own, besides."""
 
     hall: int
-    closes: StayId | None = None
+    closes: StayRef | None = None
     override_place: bool = False
     trusting: bool = False
 
@@ -69,7 +69,7 @@ class Draft:
 class OwnStay:
     """An open stay that an entry at this kiosk began."""
 
-    stay: StayId
+    stay: StayRef
     since: int
     door: int
     override: bool = False  # on a place beyond the capacity
@@ -175,7 +175,7 @@ def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
         issue=badge.issue if badge else None,
         category=badge.category if badge else None,
         session=decision.session_id,
-        closes=_ref(closes),
+        closes=closes,
         override_place=draft.override_place,
         by=draft.by,
         note=draft.note,
@@ -190,12 +190,8 @@ def _outer(draft: Draft) -> tuple[OuterHall, ...]:
     return tuple(
         OuterHall(
             hall=one.hall,
-            closes=_ref(one.closes),
+            closes=one.closes,
             override_place=one.override_place,
         )
         for one in draft.outer
     )
-
-
-def _ref(stay: StayId | None) -> StayRef | None:
-    return None if stay is None else StayRef(stay.kiosk, stay.generation, stay.seq)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
-from badges.admission.facts import Presence, StayId
+from badges.admission.facts import Presence
 from badges.credential.credential import ForgedError, lookup_id, open_name
 from badges.credential.keys import PublicKey
 from badges.record import StayRef
@@ -21,7 +21,7 @@ from kiosk.clock import monotonic_ms, now_ms
 from kiosk.replica import schema
 from kiosk.replica.door_context import DoorContext, read_door_context
 
-_NO_OTHERS: Mapping[int, Collection[StayId]] = {}
+_NO_OTHERS: Mapping[int, Collection[StayRef]] = {}
 FRESH_SAVED_MS = 10_000  # how often the age is saved where nothing else is
 _PUT_HOLDER = (
     "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
@@ -102,8 +102,8 @@ class Replica:
     def load(
         self,
         snapshot: wire.Snapshot,
-        own_open: Collection[StayId] = (),
-        outer_open: Mapping[int, Collection[StayId]] = _NO_OTHERS,
+        own_open: Collection[StayRef] = (),
+        outer_open: Mapping[int, Collection[StayRef]] = _NO_OTHERS,
     ) -> None:
         """Take the whole of it, names aside.
 
@@ -128,7 +128,7 @@ class Replica:
             for hall, stays in told.items():
                 for facts in stays:
                     self._open(db, facts, hall)
-                open_now = {_stay_id(facts.stay) for facts in stays}
+                open_now = {facts.stay for facts in stays}
                 db.executemany(
                     "INSERT OR IGNORE INTO ended (seq, hall) VALUES (?, ?)",
                     ((stay.seq, hall) for stay in known.get(hall, ()) if stay not in open_now),
@@ -146,7 +146,7 @@ class Replica:
                 case wire.StayOpened(stay, hall) if self._is_here(hall):
                     self._open(db, stay, hall)
                 case wire.StayClosed(stay, hall, counted=counted) if self._is_here(hall):
-                    (self._move_on if counted else self._end)(db, _stay_id(stay), hall)
+                    (self._move_on if counted else self._end)(db, stay, hall)
                 case _:
                     pass  # for the journal, or a reason to fetch something
             db.execute("UPDATE progress SET cursor = ?", (cursor,))
@@ -195,7 +195,7 @@ class Replica:
                 (serial, hall, moved),
             ).fetchall()
         return [
-            Presence(StayId(*row[:3]), since=row[3], door=str(row[4]), override=bool(row[5]))
+            Presence(StayRef(*row[:3]), since=row[3], door=str(row[4]), override=bool(row[5]))
             for row in rows
         ]
 
@@ -260,9 +260,9 @@ class Replica:
                 ),
             )
         elif facts.moved:
-            self._move_on(db, _stay_id(stay), hall)
+            self._move_on(db, stay, hall)
 
-    def _move_on(self, db: sqlite3.Connection, stay: StayId, hall: int) -> None:
+    def _move_on(self, db: sqlite3.Connection, stay: StayRef, hall: int) -> None:
         """Nobody is here by it, as far as entries go; its place is taken until an exit names it."""
         if (stay.kiosk, stay.generation) == self._mine:
             db.execute("INSERT OR IGNORE INTO moved (seq, hall) VALUES (?, ?)", (stay.seq, hall))
@@ -273,7 +273,7 @@ class Replica:
                 (*_key(stay), hall),
             )
 
-    def _end(self, db: sqlite3.Connection, stay: StayId, hall: int) -> None:
+    def _end(self, db: sqlite3.Connection, stay: StayRef, hall: int) -> None:
         if (stay.kiosk, stay.generation) == self._mine:
             db.execute("INSERT OR IGNORE INTO ended (seq, hall) VALUES (?, ?)", (stay.seq, hall))
         else:
@@ -304,9 +304,5 @@ def _holder_row(holder: wire.HolderFacts) -> tuple[int, int, int, int]:
     return holder.serial, holder.highest_issue, int(holder.revoked), holder.copied_issue
 
 
-def _key(stay: StayId | StayRef) -> tuple[str, int, int]:
+def _key(stay: StayRef) -> tuple[str, int, int]:
     return stay.kiosk, stay.generation, stay.seq
-
-
-def _stay_id(stay: StayRef) -> StayId:
-    return StayId(*_key(stay))

@@ -9,18 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from badges.admission.facts import (
-    Admitted,
-    AntiPassback,
-    Decision,
-    Direction,
-    Flag,
-    Reason,
-    Scan,
-    StayId,
-)
+from badges.admission.facts import Admitted, AntiPassback, Decision, Direction, Flag, Reason, Scan
 from badges.credential.credential import Credential, CredentialFlag
-from badges.record import ScanRecord
+from badges.record import ScanRecord, StayRef
 from badges.wire.wire import HolderName
 from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.door.answer import Answer, explain_in, make_answer
@@ -197,7 +188,7 @@ class OverrideHandler:
         if refused:
             raise SupervisorError(refused)
         badge, skew = _badge_of(entry), self._skew()
-        stay = StayId(entry.kiosk, entry.generation, entry.seq)
+        stay = StayRef(entry.kiosk, entry.generation, entry.seq)
         decision = Admitted(closes=stay)
         with self._journal.transaction() as transaction:
             if not self._stands(entry, transaction):

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from badges.admission.facts import StayId
-from badges.record import WireError
+from badges.record import StayRef, WireError
 from badges.wire import wire
 from kiosk.journal.errors import JournalError, OldServerError
 from kiosk.journal.journal import Journal
@@ -205,7 +204,7 @@ class Feed:
             snapshot = self._transport.get("/api/replica", wire.Snapshot)
             if snapshot.incarnation < before.incarnation:
                 raise OldServerError(snapshot.incarnation, before.incarnation)
-            known: dict[int, list[StayId]] = {}
+            known: dict[int, list[StayRef]] = {}
             if snapshot.incarnation == before.incarnation:
                 halls = [snapshot.hall.hall, *(one.hall.hall for one in snapshot.outer_facts)]
                 known = {hall: self._own_open(before.acked, hall) for hall in halls}
@@ -219,7 +218,7 @@ class Feed:
             self._snapshot_wanted = True
             raise
 
-    def _own_open(self, acked: int, hall: int) -> list[StayId]:
+    def _own_open(self, acked: int, hall: int) -> list[StayRef]:
         own = self._journal.own_open(acked, hall)
         return [stay for stay in own if not self._replica.is_ended(stay.seq, hall)]
 

@@ -314,7 +314,7 @@ class BatchRecorder:
         if closed is None:
             return
         key = PoolKey(closed.hall_id, closed.override)
-        self._pools[key] = self._accounts.pool(key).close_stay(closed.stay_id)
+        self._pools[key] = self._accounts.pool(key).close_stay(closed.ref)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
         self._rows.change(closed.hall_id, change)
 

@@ -138,7 +138,7 @@ class Judge:
 
 
 def _presence(stay: stays.Stay | None) -> Presence | None:
-    return None if stay is None else Presence(stay.stay_id)
+    return None if stay is None else Presence(stay.ref)
 
 
 def add(db: Connection, number: int, reason: str, other: stays.Stay | None, now: int) -> None:

@@ -99,7 +99,7 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
         for stay in stays.open_in(db, hall_id, override=override, before=before):
             if stays.close(db, stay.ref, hall_id, "cleared", now) is None:
                 continue  # a move gave its place back; now it is sure that it could
-            pool = pool.close_stay(stay.stay_id)
+            pool = pool.close_stay(stay.ref)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
             changes.publish(db, change, hall_id=hall_id)
             ended += 1

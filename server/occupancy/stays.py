@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from badges.admission.facts import StayId
 from badges.record import StayRef
 from badges.wire import wire
 from server.storage import dialect
@@ -30,11 +29,6 @@ class Stay:
     epoch: int  # of the server's time: only times of one epoch tell what came first
     around: bool  # in a hall around that of the door by which it began
     after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
-
-    @property
-    def stay_id(self) -> StayId:
-        """As the protocol of places names it."""
-        return StayId(self.ref.kiosk, self.ref.generation, self.ref.seq)
 
 
 Span = tuple[Stay, int | None]  # a stay, and when it ended

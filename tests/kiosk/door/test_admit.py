@@ -6,7 +6,7 @@ import time
 import msgspec
 import pytest
 
-from badges.admission.facts import Admitted, Direction, Flag, Reason, StayId
+from badges.admission.facts import Admitted, Direction, Flag, Reason
 from badges.record import StayRef, decode_record
 from badges.wire import wire
 from kiosk.door.admit import NotReadyError
@@ -98,7 +98,7 @@ def test_a_second_entry_is_refused_and_an_exit_lets_in_again(door: Door) -> None
     assert reason(again) == "already_inside"
     assert "North" in again.explanation["en"].reason
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
-    assert left.decision == Admitted(closes=StayId(KIOSK, GENERATION, 1))
+    assert left.decision == Admitted(closes=StayRef(KIOSK, GENERATION, 1))
     assert left.free_places == 10
     assert decode_record(records_of(door.journal)[2]).credited
     assert door.present(badge(SERIAL)).admitted
@@ -117,7 +117,7 @@ def test_an_exit_names_the_stay_that_the_server_told_of(door: Door) -> None:
     door.load(stays=[stay_of("south-1", 9, SERIAL)])
     assert reason(door.present(badge(SERIAL))) == "already_inside"
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
-    assert left.decision == Admitted(closes=StayId("south-1", 1, 9))
+    assert left.decision == Admitted(closes=StayRef("south-1", 1, 9))
     assert left.free_places == 10, "strict: the server gives it back"
     second = door.present(badge(SERIAL), direction=Direction.EXIT)
     assert second.decision == Admitted(flags=frozenset({Flag.NO_ENTRY}))
@@ -303,7 +303,7 @@ class TestMovedOn:
     """The holder was seen at another hall since, and the place is still counted here."""
 
     @pytest.fixture(params=["own", "another door's"])
-    def stay(self, request: pytest.FixtureRequest, door: Door) -> StayId:
+    def stay(self, request: pytest.FixtureRequest, door: Door) -> StayRef:
         if request.param == "own":
             seq = door.present(badge(SERIAL)).seq
             door.journal.offer(10)
@@ -312,29 +312,29 @@ class TestMovedOn:
             ref = StayRef("south-1", 1, 9)
             door.replica.apply(wire.StayOpened(stay_of("south-1", 9, SERIAL), HALL), 11)
         door.replica.apply(wire.StayClosed(ref, HALL, SERIAL, counted=True), 12)
-        return StayId(ref.kiosk, ref.generation, ref.seq)
+        return StayRef(ref.kiosk, ref.generation, ref.seq)
 
-    def test_they_may_enter_again(self, door: Door, stay: StayId) -> None:
+    def test_they_may_enter_again(self, door: Door, stay: StayRef) -> None:
         assert door.present(badge(SERIAL)).admitted
 
-    def test_an_exit_names_that_stay_once(self, door: Door, stay: StayId) -> None:
+    def test_an_exit_names_that_stay_once(self, door: Door, stay: StayRef) -> None:
         exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
         assert [one.decision.closes for one in exits] == [stay, None]
         assert Flag.NO_ENTRY in exits[1].decision.flags
 
-    def test_an_exit_names_the_newer_stay_first(self, door: Door, stay: StayId) -> None:
+    def test_an_exit_names_the_newer_stay_first(self, door: Door, stay: StayRef) -> None:
         again = door.present(badge(SERIAL))
         exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
         named = [one.decision.closes for one in exits]
-        assert named == [StayId(KIOSK, GENERATION, again.seq), stay]
+        assert named == [StayRef(KIOSK, GENERATION, again.seq), stay]
 
-    def test_that_is_over_when_the_server_says_so(self, door: Door, stay: StayId) -> None:
+    def test_that_is_over_when_the_server_says_so(self, door: Door, stay: StayRef) -> None:
         ref = StayRef(stay.kiosk, stay.generation, stay.seq)
         door.replica.apply(wire.StayClosed(ref, HALL, SERIAL), 13)
         gone = door.present(badge(SERIAL), direction=Direction.EXIT)
         assert gone.decision.closes is None
 
-    def test_a_snapshot_says_it_again(self, door: Door, stay: StayId) -> None:
+    def test_a_snapshot_says_it_again(self, door: Door, stay: StayRef) -> None:
         ref = StayRef(stay.kiosk, stay.generation, stay.seq)
         told = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), stay=ref, moved=True)
         door.replica.load(snapshot(stays=[told]), [stay] if stay.kiosk == KIOSK else [])

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from badges.admission.facts import Direction, StayId
+from badges.admission.facts import Direction
 from badges.record import StayRef
 from badges.wire import wire
 from kiosk.door import repeats
@@ -230,5 +230,5 @@ def test_an_exit_too(door: Door) -> None:
     door.restart()
     again = door.present(badge(SERIAL), direction=Direction.EXIT)
     assert again.repeated
-    assert again.decision.closes == StayId(KIOSK, GENERATION, 1)
+    assert again.decision.closes == StayRef(KIOSK, GENERATION, 1)
     assert len(records_of(door.journal)) == 2

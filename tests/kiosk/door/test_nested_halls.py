@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from badges.admission.facts import Admitted, Direction, Flag, StayId
+from badges.admission.facts import Admitted, Direction, Flag
 from badges.places.account import NoPlaceError, Order
 from badges.places.pool import PoolKey
-from badges.record import OuterHall
+from badges.record import OuterHall, StayRef
 from badges.wire import wire
 from kiosk.journal import schema
 from kiosk.journal.journal import Journal
@@ -244,7 +244,7 @@ def test_an_own_stay_in_the_hall_around_that_ended_elsewhere_is_over(door: Door)
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     door.present(badge(SERIAL))
-    own = [StayId(KIOSK, GENERATION, 1)]
+    own = [StayRef(KIOSK, GENERATION, 1)]
     assert door.journal.own_open(1, AROUND) == own
     door.replica.load(snapshot(outer=around()), own, {AROUND: own})
     assert door.replica.is_ended(1, AROUND)
@@ -316,10 +316,10 @@ def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
         with journal.transaction() as step:
             assert [one.stay.seq for one in step.own_stays(SERIAL, HALL)] == [1]
             assert step.own_stays(SERIAL, AROUND) == []
-            named = StayId("south-1", 1, 4)
+            named = StayRef("south-1", 1, 4)
             assert step.is_named(named, HALL)
             assert step.is_named(named, AROUND)
-            assert not step.is_named(StayId("south-1", 1, 5), HALL)
+            assert not step.is_named(StayRef("south-1", 1, 5), HALL)
     again = sqlite3.connect(path)
     assert again.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
     again.close()

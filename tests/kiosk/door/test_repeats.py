@@ -2,7 +2,8 @@
 
 import pytest
 
-from badges.admission.facts import Admitted, Direction, Flag, StayId
+from badges.admission.facts import Admitted, Direction, Flag
+from badges.record import StayRef
 from kiosk.door import repeats
 from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
@@ -109,7 +110,7 @@ def test_an_exit_is_not_repeated_once_the_holder_came_in_again(door: Door) -> No
     again = door.present(badge(SERIAL))
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
     assert not left.repeated
-    assert left.decision.closes == StayId(KIOSK, GENERATION, again.seq)
+    assert left.decision.closes == StayRef(KIOSK, GENERATION, again.seq)
 
 
 def test_the_newest_sixty_four_scans_are_looked_through(door: Door) -> None:
