@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from badges.admission import decide
+from badges.admission.decide import decide
 from badges.admission.facts import (
     Admitted,
     AntiPassback,
