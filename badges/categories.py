@@ -1,4 +1,6 @@
-"""Lists the categories that every event begins with. Red means no at a door, so no category is red."""
+"""Lists the categories that every event begins with. Red means no at a door, so no category is
+red.
+"""
 
 from dataclasses import dataclass
 

@@ -30,7 +30,9 @@ Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class CameraError(Exception):
-    """Is raised where no picture can be had. It says what is wrong, and what to do ("" if nothing)."""
+    """Is raised where no picture can be had. It says what is wrong, and what to do ("" if
+    nothing).
+    """
 
     def __init__(self, problem: str | Message, remedy: str | Message = "") -> None:
         message = as_message(problem)

@@ -95,7 +95,9 @@ class Holder:
 
 @dataclass(frozen=True)
 class Session:
-    """Holds a scheduled activity. It admits from `opens_at` (inclusive) to `closes_at` (exclusive)."""
+    """Holds a scheduled activity. It admits from `opens_at` (inclusive) to `closes_at`
+    (exclusive).
+    """
 
     session_id: int
     title: str

@@ -172,7 +172,9 @@ def _decode(text: str) -> bytes:
 
 
 def lookup_id(signature: bytes) -> bytes:
-    """Return 16 bytes under which a kiosk finds the sealed name of the badge with this signature."""
+    """Return 16 bytes under which a kiosk finds the sealed name of the badge with this
+    signature.
+    """
     return hashlib.blake2b(signature, digest_size=16, person=b"hk-lookup").digest()
 
 

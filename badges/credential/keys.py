@@ -36,7 +36,9 @@ class PublicKey:
         object.__setattr__(self, "_key", nacl.signing.VerifyKey(self.raw))
 
     def verify(self, message: bytes, signature: bytes) -> None:
-        """Return if `signature` is this key's over `message`. Raises BadSignatureError otherwise."""
+        """Return if `signature` is this key's over `message`. Raises BadSignatureError
+        otherwise.
+        """
         if len(signature) != SIGNATURE_BYTES:
             raise BadSignatureError("length")
         try:
@@ -68,7 +70,9 @@ class PrivateKey:
 
 @dataclass(frozen=True)
 class BadgeKey:
-    """Holds one key of the ring, for badges shown from `not_before` to `not_after` (ms, exclusive)."""
+    """Holds one key of the ring, for badges shown from `not_before` to `not_after` (ms,
+    exclusive).
+    """
 
     public: PublicKey
     not_before: int

@@ -55,7 +55,9 @@ class Held:
 
 @dataclass(frozen=True)
 class Pool:
-    """Holds the server's account of one hall. `worst_case` is the most people that can be inside."""
+    """Holds the server's account of one hall. `worst_case` is the most people that can be
+    inside.
+    """
 
     capacity: int
     incarnation: int = 1
@@ -178,7 +180,9 @@ class Pool:
         return self._with(kiosk, replace(held, trusted=held.trusted + 1))
 
     def fence(self, kiosk: KioskKey) -> "Pool":
-        """Mark a kiosk as lost. It gets no more grants, and what it holds stays counted (rule 7)."""
+        """Mark a kiosk as lost. It gets no more grants, and what it holds stays counted (rule
+        7).
+        """
         return self._with(kiosk, replace(self.kiosks[kiosk], fenced=True))
 
     def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> "Pool":

@@ -16,7 +16,9 @@ MARK_CONTEXT = b"hallkeeper/mark/v1\x00"
 def order_message(
     event_id: bytes, kiosk: KioskKey, pool: PoolKey, granted: int, incarnation: int
 ) -> bytes:
-    """Return the bytes that are signed for one total of grants. `event_id` is the UUID, 16 bytes."""
+    """Return the bytes that are signed for one total of grants. `event_id` is the UUID, 16
+    bytes.
+    """
     name, generation = kiosk
     fields = (name, generation, pool.hall_id, int(pool.override), granted, incarnation)
     return ORDER_CONTEXT + event_id + "/".join(map(str, fields)).encode()

@@ -156,7 +156,9 @@ def _unprintable(char: str) -> bool:
 
 
 def _visible(cluster: str) -> str:
-    """Return `cluster` without the joiners and variation selectors that choose a form of its glyph."""
+    """Return `cluster` without the joiners and variation selectors that choose a form of its
+    glyph.
+    """
     return "".join(
         char
         for char in cluster

@@ -69,7 +69,9 @@ def _card(row: RosterRow, serial: int, text: str) -> Card:
 
 
 def _serial(keys: EventKeys, row: RosterRow, taken: set[int]) -> int:
-    """Return a serial that nobody can guess, the same each time, or the next one where it is taken."""
+    """Return a serial that nobody can guess, the same each time, or the next one where it is
+    taken.
+    """
     names = (row.given_name, row.family_name, row.organisation)
     who = row.external_id or row.email.casefold() or "\x00".join(names)
     digest = hashlib.blake2b(_SERIAL_CONTEXT + who.encode(), key=keys.root.seed).digest()

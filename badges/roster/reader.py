@@ -207,7 +207,9 @@ def _row_numbers(
 
 
 def _numbers(lines: Sequence[Line], index: int) -> list[int]:
-    """Return the values of a column that are 1, 2, 3 and so on in any order, or the lines' numbers."""
+    """Return the values of a column that are 1, 2, 3 and so on in any order, or the lines'
+    numbers.
+    """
     numbers = []
     on_lines = True
     for line in lines:

@@ -29,7 +29,9 @@ class NoteError(ProofError):
 
 
 class SignedNote:
-    """Holds a note's text, its last newline included, and its signatures. It verifies none of them."""
+    """Holds a note's text, its last newline included, and its signatures. It verifies none of
+    them.
+    """
 
     def __init__(self, note: str) -> None:
         """Raises NoteError where `note` is not in canonical form."""

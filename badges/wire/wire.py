@@ -85,7 +85,9 @@ class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OuterFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Describes a hall around the door's own that the door leads into as well, and who is inside."""
+    """Describes a hall around the door's own that the door leads into as well, and who is
+    inside.
+    """
 
     hall: HallFacts
     stays: list[StayFacts]

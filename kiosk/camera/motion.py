@@ -55,7 +55,9 @@ def moved(picture: Picture, before: Picture) -> bool:
 
 
 def thinned(picture: Picture) -> Picture:
-    """Return every fourth pixel each way of the green, which has the most of the light, smoothed."""
+    """Return every fourth pixel each way of the green, which has the most of the light,
+    smoothed.
+    """
     channel = picture if picture.ndim == 2 else picture[:, :, picture.shape[2] // 2]
     thin = np.ascontiguousarray(channel[::STEP, ::STEP])
     return np.asarray(cv2.blur(thin, (3, 3)), np.uint8) if thin.size else thin

@@ -51,7 +51,9 @@ class Source:
 
     @property
     def live(self) -> bool:
-        """Tell whether pictures come as they happen. Otherwise the camera paces them and they end."""
+        """Tell whether pictures come as they happen. Otherwise the camera paces them and they
+        end.
+        """
         return self.kind in (Kind.WEBCAM, Kind.STREAM)
 
     @property
@@ -207,7 +209,9 @@ def read_photo(path: Path) -> Picture:
 
 
 class Stamps:
-    """Tells when each picture of a file is due, by the file's time stamps or else its frame rate."""
+    """Tells when each picture of a file is due, by the file's time stamps or else its frame
+    rate.
+    """
 
     def __init__(self, capture: Capture) -> None:
         fps = capture.get(cv2.CAP_PROP_FPS)
@@ -229,7 +233,9 @@ class Stamps:
 
 
 def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
-    """Yield (seconds from the start, picture) for each frame. Raises CameraError if there is none."""
+    """Yield (seconds from the start, picture) for each frame. Raises CameraError if there is
+    none.
+    """
     capture = open_capture(Source(Kind.FILE, str(path)), CameraRequest())
     try:
         stamps = Stamps(capture)
@@ -244,7 +250,9 @@ def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
 
 
 class FolderCapture:
-    """Shows a folder of photos as a slow video. Each is shown for `photo_s` at 10 frames a second."""
+    """Shows a folder of photos as a slow video. Each is shown for `photo_s` at 10 frames a
+    second.
+    """
 
     def __init__(self, folder: Path, photo_s: float) -> None:
         self._frames = _show(photos_in(folder), max(1, round(photo_s * FOLDER_FPS)))
@@ -256,7 +264,9 @@ class FolderCapture:
         return picture is not None, picture
 
     def get(self, propId: int, /) -> float:
-        """Return the position in ms, or frames a second. It is 0 for anything else, as with OpenCV."""
+        """Return the position in ms, or frames a second. It is 0 for anything else, as with
+        OpenCV.
+        """
         if propId == cv2.CAP_PROP_POS_MSEC:
             return max(0, self._count - 1) * 1000 / FOLDER_FPS
         return FOLDER_FPS if propId == cv2.CAP_PROP_FPS else 0.0

@@ -16,7 +16,9 @@ from kiosk.texts.catalogue import answer_words, each
 
 @dataclass(frozen=True)
 class Answer:
-    """Holds one answer. It exists only once its record is on disk. Names and words are by language."""
+    """Holds one answer. It exists only once its record is on disk. Names and words are by
+    language.
+    """
 
     decision: Decision
     direction: Direction
@@ -64,7 +66,9 @@ def make_answer(
     holder: HolderName | None,
     by: str = "",
 ) -> Answer:
-    """Make the answer to a scan, in the decision's own words. `free` are places, and of which hall."""
+    """Make the answer to a scan, in the decision's own words. `free` are places, and of which
+    hall.
+    """
     badge = scan.badge if isinstance(scan.badge, Credential) else None
     return Answer(
         decision=decision,

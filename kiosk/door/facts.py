@@ -15,7 +15,9 @@ from kiosk.replica.replica import Replica
 
 
 class Known:
-    """Knows what one kiosk knows, from its journal's transaction first and from the server second."""
+    """Knows what one kiosk knows, from its journal's transaction first and from the server
+    second.
+    """
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
@@ -119,7 +121,9 @@ class Known:
                     yield presence
 
     def is_open(self, seq: int, serial: int, hall: int, transaction: JournalTransaction) -> bool:
-        """Tell whether the stay that entry `seq` here began has its place, wherever its holder is."""
+        """Tell whether the stay that entry `seq` here began has its place, wherever its holder
+        is.
+        """
         open_here = {own.stay.seq for own in transaction.own_stays(serial, hall)}
         return seq in open_here and not self._replica.is_ended(seq, hall)
 

@@ -11,7 +11,9 @@ class JournalError(Exception):
     """Is raised where the journal can't be read or written."""
 
     def __init__(self, said: str | Message) -> None:
-        """Take what is to be said. A plain text is for the command line, before there is a screen."""
+        """Take what is to be said. A plain text is for the command line, before there is a
+        screen.
+        """
         super().__init__(str(said))
         self.message = as_message(said)
 

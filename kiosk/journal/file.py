@@ -130,7 +130,9 @@ class JournalFile:
 
 
 def move_aside(path: Path) -> Path:
-    """Rename the file and its companions, which are evidence, and return the new name of the first."""
+    """Rename the file and its companions, which are evidence, and return the new name of the
+    first.
+    """
     number = 1
     while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
         number += 1

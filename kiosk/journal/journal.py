@@ -205,7 +205,9 @@ class Journal:
             transaction.resume()
 
     def no_place(self, hall: int) -> None:
-        """Note that the server says that no place can come now, so that nobody need wait for one."""
+        """Note that the server says that no place can come now, so that nobody need wait for
+        one.
+        """
         with self._places_came:
             self._none_came[hall] += 1
             self._places_came.notify_all()
@@ -233,7 +235,9 @@ class Journal:
         return True
 
     def has_place(self, hall: int, *, override: bool = False) -> bool:
-        """Tell whether there is a free place. With `override`, one beyond the capacity serves too."""
+        """Tell whether there is a free place. With `override`, one beyond the capacity serves
+        too.
+        """
         with self.transaction() as transaction:
             pools = (False, True) if override else (False,)
             return any(transaction.account(hall, override=pool).free > 0 for pool in pools)

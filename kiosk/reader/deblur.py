@@ -188,7 +188,9 @@ def _transfer(kind: str, size_px: float, degrees: float, across: Floats, down: F
 
 @cache
 def _jinc_table() -> Floats:
-    """Return 2 J1(x) / x from 0 on, by the polynomials of Abramowitz and Stegun, 9.4.4 and 9.4.6."""
+    """Return 2 J1(x) / x from 0 on, by the polynomials of Abramowitz and Stegun, 9.4.4 and
+    9.4.6.
+    """
     longest = 2 * np.pi * max(RADII_PX) * np.hypot(0.5, 0.5)
     x = (np.arange(int(longest * JINC_STEPS) + 2) + 0.5) / JINC_STEPS
     polyval = np.polynomial.polynomial.polyval

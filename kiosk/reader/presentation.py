@@ -48,7 +48,9 @@ class Presentations:
         return seen_at is None or abs(at_s - seen_at) > self._hold_s
 
     def forget(self) -> None:
-        """Let the next sighting of any code count, because the door or the direction has changed."""
+        """Let the next sighting of any code count, because the door or the direction has
+        changed.
+        """
         self._seen_at.clear()
 
 
@@ -129,7 +131,9 @@ class ReadRate:
         self._showing: _Showing | None = None
 
     def count_frame(self, at_s: float, located: bool, texts: Iterable[str] = ()) -> None:
-        """Note that a picture was looked at. `located` tells whether a code was in it, read or not."""
+        """Note that a picture was looked at. `located` tells whether a code was in it, read or
+        not.
+        """
         texts = set(texts)
         showing = self._showing
         if showing is not None and abs(at_s - showing.last_at) > self.GONE_S:

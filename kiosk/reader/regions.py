@@ -116,7 +116,9 @@ def motion(thumb: Picture, before: Picture | None) -> Motion:
 def busiest(
     thumb: Picture, step: float, mask: Picture | None = None, limit: int = 1
 ) -> list[Region]:
-    """Yield where gradients both ways are densest (as in a code), within `mask`, the densest first."""
+    """Yield where gradients both ways are densest (as in a code), within `mask`, the densest
+    first.
+    """
     if min(thumb.shape) < 8:
         return []
     texture = np.asarray(_texture(thumb), np.float32)

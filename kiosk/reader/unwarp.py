@@ -1,4 +1,6 @@
-"""Lays a located symbol flat, as seen straight from the front, or as if unrolled from a cylinder."""
+"""Lays a located symbol flat, as seen straight from the front, or as if unrolled from a
+cylinder.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,7 +66,9 @@ def flat(gray: Picture, corners: Corners, warp: Warp = FLAT, edge: float = EDGE)
 
 
 def _warped(line: Floats, warp: Warp) -> tuple[Floats, Floats]:
-    """Return where points along the paper are in the picture, and how far their lines hang there."""
+    """Return where points along the paper are in the picture, and how far their lines hang
+    there.
+    """
     if not warp.reach:
         return line, np.zeros_like(line)
     reach, turn = np.radians([warp.reach, warp.turn])

@@ -25,7 +25,9 @@ TOO_SLOW = Message(Code.RELAY_TOO_SLOW)
 
 
 class RelayError(Exception):
-    """Is raised where the relay did not take the pulse. The message names no secret of its address."""
+    """Is raised where the relay did not take the pulse. The message names no secret of its
+    address.
+    """
 
     def __init__(self, message: Message) -> None:
         super().__init__(str(message))

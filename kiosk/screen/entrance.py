@@ -77,7 +77,9 @@ class Entrance:
 
 
 def read_link(directory: Path) -> str:
-    """Read the link of the kiosk that runs in `directory`. Raises ConfigError where there is none."""
+    """Read the link of the kiosk that runs in `directory`. Raises ConfigError where there is
+    none.
+    """
     try:
         return (directory / LINK_FILE).read_text("utf-8").strip()
     except FileNotFoundError:

@@ -169,7 +169,9 @@ class OverrideHandler:
         return None
 
     def may_annul(self, entry: ScanRecord, at: int) -> str:
-        """Return "" where an admission here can be annulled, else the code of the reason why not."""
+        """Return "" where an admission here can be annulled, else the code of the reason why
+        not.
+        """
         if abs(at - entry.scanned_at) > ANNUL_MS:
             return "too_late"
         with self._journal.transaction() as transaction:

@@ -90,7 +90,9 @@ def why_in(reasons: Mapping[str, str], note: str, language: Language) -> str:
 def override_words(
     language: Language, told: Explanation, tone: Tone, name: str, note: str
 ) -> Explanation:
-    """Return the words of an override. `told` has what else staff should notice about the holder."""
+    """Return the words of an override. `told` has what else staff should notice about the
+    holder.
+    """
     why = why_in(OVERRIDE_REASONS, note, language)
     reason = say(language, _OVERRIDE, name=name, why=why)
     if tone is Tone.LOOK:

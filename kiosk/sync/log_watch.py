@@ -117,7 +117,9 @@ class Watch:
 def _compare(
     before: Witnessed | None, checkpoint: Checkpoint, proof: Sequence[bytes], newest: Witnessed
 ) -> str:
-    """Return what a restored server says that it lost, or "" where all is there. Raises ProofError."""
+    """Return what a restored server says that it lost, or "" where all is there. Raises
+    ProofError.
+    """
     if checkpoint.origin != newest.log_name:
         raise ProofError("it is another log's checkpoint")
     if before is None:

@@ -67,7 +67,9 @@ class TransportError(Exception):
 
 
 class Server(Protocol):
-    """Says where the server is and how to know it. An enrolment code and an identity are both one."""
+    """Says where the server is and how to know it. An enrolment code and an identity are both
+    one.
+    """
 
     @property
     def host(self) -> str: ...

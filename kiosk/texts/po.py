@@ -24,7 +24,9 @@ _LINE = re.compile(
 
 
 class CatalogueError(Exception):
-    """Is raised where a .po file can't be used. The text names the file, the line and the remedy."""
+    """Is raised where a .po file can't be used. The text names the file, the line and the
+    remedy.
+    """
 
 
 class Catalogues:

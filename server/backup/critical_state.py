@@ -136,7 +136,9 @@ class Keeper:
         self._database.write(self._try)
 
     def kept(self) -> list[Acts]:
-        """Return what the second disk has of this event's acts, also such as the database may lack."""
+        """Return what the second disk has of this event's acts, also such as the database may
+        lack.
+        """
         found = []
         for path in (self._path, self._path.with_name(UNSURE_FILE)):
             with suppress(ActsError):

@@ -160,7 +160,9 @@ def progress(label: str, length: int) -> Iterator[Tell]:
 
 @contextmanager
 def interrupts_noted() -> Iterator[threading.Event]:
-    """Let Ctrl-C only set the event meanwhile. It does not stop what must end one way or the other."""
+    """Let Ctrl-C only set the event meanwhile. It does not stop what must end one way or the
+    other.
+    """
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield noted

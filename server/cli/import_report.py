@@ -1,4 +1,6 @@
-"""Says what came of an import. There is one summary, as text for people and as JSON for programs."""
+"""Says what came of an import. There is one summary, as text for people and as JSON for
+programs.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""Imports a roster or a venue, all of it or nothing, with `hallkeeper import` and `import-venue`."""
+"""Imports a roster or a venue, all of it or nothing, with `hallkeeper import` and
+`import-venue`.
+"""
 
 import gc
 import json

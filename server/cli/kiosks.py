@@ -72,7 +72,9 @@ def list_kiosks(event_dir: Path) -> None:
 
 
 def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:
-    """Say how many places a kiosk holds. Where they are not of its door's hall, the hall is named."""
+    """Say how many places a kiosk holds. Where they are not of its door's hall, the hall is
+    named.
+    """
     told = []
     for one in held:
         there = "" if one.hall_id == row.hall_id else f" in {one.hall_code}"

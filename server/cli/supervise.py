@@ -42,7 +42,9 @@ THREAD_IDLE_VARIABLE = "HALLKEEPER_TEST_THREAD_IDLE_S"
 
 
 class Supervisor(MPServer):  # granian has few types: hence what mypy is told to overlook
-    """Is granian with one worker, which is replaced where it fails. `failed` says why it gave up."""
+    """Is granian with one worker, which is replaced where it fails. `failed` says why it gave
+    up.
+    """
 
     failed = ""
 

@@ -22,7 +22,9 @@ PEOPLE_MIN, PEOPLE_MAX = 2 * CAST_SIZE, 50_000
 
 @dataclass
 class Place:
-    """Says where everything is. A temporary one is removed at the end, unless something was wrong."""
+    """Says where everything is. A temporary one is removed at the end, unless something was
+    wrong.
+    """
 
     path: Path
     temporary: bool

@@ -21,7 +21,9 @@ CAUGHT_UP_MS = 10_000  # by then a door that was cut off has connected again and
 
 @dataclass(frozen=True)
 class Answer:
-    """Holds one line that a kiosk printed. `at` is Unix ms, and `reason` is None where it admitted."""
+    """Holds one line that a kiosk printed. `at` is Unix ms, and `reason` is None where it
+    admitted.
+    """
 
     door: str
     kiosk: str

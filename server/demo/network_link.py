@@ -18,7 +18,9 @@ _CALL_S = 10.0
 
 
 class Link:
-    """Holds one kiosk's way to the server. The kiosk is told to call `address`. Use it in a `with`."""
+    """Holds one kiosk's way to the server. The kiosk is told to call `address`. Use it in a
+    `with`.
+    """
 
     def __init__(self, server: tuple[str, int]) -> None:
         self._far_end = server

@@ -23,7 +23,9 @@ class StageError(Exception):
 
 
 class Child:
-    """Holds one process. Each line of its output goes to `on_line`, and its complaints go to `log`."""
+    """Holds one process. Each line of its output goes to `on_line`, and its complaints go to
+    `log`.
+    """
 
     def __init__(
         self,

@@ -24,7 +24,9 @@ _SETTINGS_CHARS_MAX = 100_000
 
 
 class EventError(Exception):
-    """Is raised when the event can't be made or opened. The text says what is wrong and what to do."""
+    """Is raised when the event can't be made or opened. The text says what is wrong and what to
+    do.
+    """
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,9 @@ def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
 
 
 def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
-    """Return the names of the doors of the halls, and of halls inside those around the door's own."""
+    """Return the names of the doors of the halls, and of halls inside those around the door's
+    own.
+    """
     parents = nesting.parents_of(db) if len(halls) > 1 else {}
     wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
     rows = db.execute("SELECT door_id, names, hall_id FROM door ORDER BY door_id")

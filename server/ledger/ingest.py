@@ -52,7 +52,9 @@ def ingest(
     calendar: Calendar,
     now: int,
 ) -> Ingested:
-    """Take a batch. Raises ForkError, GapError or WireError, and then the caller's step undoes all."""
+    """Take a batch. Raises ForkError, GapError or WireError, and then the caller's step undoes
+    all.
+    """
     fresh = _verified(sender, batch)
     accounts = Accounts(db, sender.key)
     for totals in batch.places:

@@ -34,7 +34,9 @@ FAST_MOVE, LIKELY_COPY = "fast_move", "likely_copy"  # as discrepancies say it
 
 @dataclass(frozen=True)
 class Finding:
-    """Says what is odd about an entry. `other` is the entry that it can hardly follow or precede."""
+    """Says what is odd about an entry. `other` is the entry that it can hardly follow or
+    precede.
+    """
 
     other: Stay
     sure: bool  # enough to refuse the badge

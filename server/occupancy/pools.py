@@ -122,7 +122,9 @@ class Pools:
         return self._state
 
     def hall(self, hall_id: int) -> Row:
-        """Return the hall's `fire_limit`, `closed_at` and `shared_until`. Raises UnknownHallError."""
+        """Return the hall's `fire_limit`, `closed_at` and `shared_until`. Raises
+        UnknownHallError.
+        """
         return self._row(hall_id)[0]
 
     def _load(self, key: PoolKey) -> Pool:

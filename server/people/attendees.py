@@ -53,7 +53,9 @@ class UnknownAttendeeError(ValueError):
 
 
 class AttendeeError(ValueError):
-    """Is raised where the attendee can't be added or changed in this way. The text says what to do."""
+    """Is raised where the attendee can't be added or changed in this way. The text says what to
+    do.
+    """
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,9 @@ def find_attendees(
 
 
 def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
-    """Draw a serial that nobody has, and never 0. It is random, so that badge numbers tell nothing."""
+    """Draw a serial that nobody has, and never 0. It is random, so that badge numbers tell
+    nothing.
+    """
     while True:
         serial = int.from_bytes(random(3), "big")
         if serial and not is_taken(serial):

@@ -69,7 +69,9 @@ class RosterChangedError(ValueError):
 
 @dataclass(frozen=True)
 class ImportResult:
-    """Holds how many rows were taken and how, and whose badge no longer says what the roster says."""
+    """Holds how many rows were taken and how, and whose badge no longer says what the roster
+    says.
+    """
 
     added: int
     updated: int
@@ -127,7 +129,9 @@ def plan_import(
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """Holds what an import will write, and its result. Look at `result.open` and `refused` first."""
+    """Holds what an import will write, and its result. Look at `result.open` and `refused`
+    first.
+    """
 
     result: ImportResult
     refused: bool

@@ -262,7 +262,9 @@ class Match:
         return None
 
     def gone(self, bad: int) -> list[int]:
-        """Return the serials of those who are to be revoked, because the file no longer has them."""
+        """Return the serials of those who are to be revoked, because the file no longer has
+        them.
+        """
         if self._answers.missing != "revoke" or bad:
             return []
         return [person.serial for person in self._missing()]

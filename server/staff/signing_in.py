@@ -106,7 +106,9 @@ def sign_in(
 
 
 def strangers_wait(guesses: Guesses, user: User, now: int) -> int | None:
-    """Return until when strangers who guess at the account have to wait, or None where they don't."""
+    """Return until when strangers who guess at the account have to wait, or None where they
+    don't.
+    """
     return guesses.waits_until(_account_key(user.name), now, void_until=user.unlocked_at)
 
 

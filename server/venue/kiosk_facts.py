@@ -41,7 +41,9 @@ def door_facts(db: Connection, door_id: int) -> wire.DoorFacts:
 
 
 def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
-    """Return the hall's sessions that are not over, the soonest first, with their guests' serials."""
+    """Return the hall's sessions that are not over, the soonest first, with their guests'
+    serials.
+    """
     rows = sorted(store.sessions(db, hall_id, now), key=lambda row: (row.opens_at, row.session_id))
     guests: dict[tuple[int, int], list[int]] = {}
     for session_id, serial, invited in db.execute(

@@ -130,7 +130,9 @@ def bind_forms(token: str) -> None:
 
 
 def check_forms() -> None:
-    """Forget a form cookie of another session. Forms end with the session in which they were made."""
+    """Forget a form cookie of another session. Forms end with the session in which they were
+    made.
+    """
     if session and session.get(_FORMS_OF, _mark("")) != _mark(token()):
         session.clear()
 

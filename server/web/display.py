@@ -89,7 +89,9 @@ def reason_words(reason: str | None) -> str:
 
 @dataclass(frozen=True)
 class State:
-    """Describes a state in a word, with a sign, so that it is never told by colour (`kind`) alone."""
+    """Describes a state in a word, with a sign, so that it is never told by colour (`kind`)
+    alone.
+    """
 
     kind: str
     sign: str

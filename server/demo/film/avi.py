@@ -12,7 +12,9 @@ _HAS_INDEX = 0x10
 
 
 class MotionJpeg:
-    """Holds one file being written, in a `with`. The sizes in its head are right once it is closed."""
+    """Holds one file being written, in a `with`. The sizes in its head are right once it is
+    closed.
+    """
 
     def __init__(self, path: Path, *, fps: int, width: int, height: int) -> None:
         self._fps, self._width, self._height = fps, width, height

@@ -124,7 +124,9 @@ def make_film(
 def _steps(
     shown: Sequence[Shown], event_name: str, dice: random.Random, drawn: Callable[[], None]
 ) -> Iterator[tuple[Take | None, int]]:
-    """Yield what each frame shows, which is a take and the frame's number in it, or an empty lobby."""
+    """Yield what each frame shows, which is a take and the frame's number in it, or an empty
+    lobby.
+    """
     yield from ((None, 0) for _ in range(round(LEAD_S * FPS)))
     for one in shown:
         take = make_take(one, event_name, dice)

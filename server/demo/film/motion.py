@@ -117,7 +117,9 @@ def smear(manner: Manner, at_s: float) -> tuple[float, float]:
 
 
 def trouble_at(manner: Manner, at_s: float) -> float:
-    """Return how bad the manner's trouble is. It is 1 at first, and 0 from the middle of the hold."""
+    """Return how bad the manner's trouble is. It is 1 at first, and 0 from the middle of the
+    hold.
+    """
     return max(0.0, min(1.0, 1.0 - (at_s - ENTER_S) / (HOLD_S / 2)))
 
 

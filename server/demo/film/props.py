@@ -49,7 +49,9 @@ class Prop:
 
 
 def card_front(card: Card, event_name: str) -> Front:
-    """Draw the badge as the event prints it, or a plain one where no font draws the holder's name."""
+    """Draw the badge as the event prints it, or a plain one where no font draws the holder's
+    name.
+    """
     try:
         png = render_png(card, event_name=event_name, dpi=PX_PER_MM * 25.4)
     except CardError:
@@ -101,7 +103,9 @@ def draw_code(text: str) -> Picture:
 
 
 def held(front: Front, hand: int, *, quarter_turns: int = 0, thumb: bool = False) -> Prop:
-    """Put `front` in a hand. `thumb` puts a thumb over the code's corner, and `hand` picks whose."""
+    """Put `front` in a hand. `thumb` puts a thumb over the code's corner, and `hand` picks
+    whose.
+    """
     for _ in range(quarter_turns % 4):
         front = _turned(front)
     height, width = front.picture.shape[:2]

@@ -43,7 +43,9 @@ class Scene:
         return picture
 
     def light(self, picture: Picture, at_s: float, level: float = 1.0) -> Picture:
-        """Put the picture under the lamps, with a shadow that wanders through. `level` dims it all."""
+        """Put the picture under the lamps, with a shadow that wanders through. `level` dims it
+        all.
+        """
         at = (at_s + self._phase) * 0.21
         x, y = 0.5 + 0.6 * np.sin(at), 0.45 + 0.25 * np.sin(at * 1.7 + 1)
         distance = ((self._columns - x) / 0.38) ** 2 + ((self._rows - y) / 0.55) ** 2
@@ -88,7 +90,9 @@ def lay_over(area: Picture, card: Picture) -> None:
 
 
 def _passer(dice: np.random.Generator) -> tuple[Picture, float, float]:
-    """Draw somebody far behind. It returns the picture, pixels a second, and where the walk begins."""
+    """Draw somebody far behind. It returns the picture, pixels a second, and where the walk
+    begins.
+    """
     height = int(dice.integers(260, 340))
     colour = tuple(int(c) for c in dice.integers(35, 110, 3))
     sprite = np.zeros((height + 60, 190, 4), np.uint8)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Origin:
-    """Says where a person is from, by a language, its countries, and names in the country's script."""
+    """Says where a person is from, by a language, its countries, and names in the country's
+    script.
+    """
 
     language: str
     countries: tuple[str, ...]  # ISO 3166 alpha-2

@@ -55,7 +55,9 @@ def turn_back(why: str, back: str) -> Response:
 
 @dataclass(frozen=True)
 class Asked(Generic[Filter]):
-    """Holds the form as it was sent, the filter that it means, and what is wrong with it, by field."""
+    """Holds the form as it was sent, the filter that it means, and what is wrong with it, by
+    field.
+    """
 
     fields: dict[str, str]
     wanted: Filter

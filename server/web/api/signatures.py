@@ -75,7 +75,9 @@ def signed_caller(signed: Signed, *, at_work: bool = False) -> Caller:
 
 
 def read_signature(body: bytes = b"") -> Signed:
-    """Read what the request says of its sender, unverified. Raises ApiError where it says nothing."""
+    """Read what the request says of its sender, unverified. Raises ApiError where it says
+    nothing.
+    """
     here = services().lanes
     proof: Proof | None = g.get("kiosk_proof")
     stamp = read_stamp(request.headers) if proof is None else proof.stamp
