@@ -102,6 +102,8 @@ def may_credit(
 ) -> bool:
     """Tell whether a kiosk takes a place back itself when `stay` is exited at its door (rule 3).
 
+    The journal's transaction asks this first, and `may_trust` where the hall trusts exits.
+
     It does so only for its own stay, which is still open and was never offered to the server.
     `offered` is the highest sequence that a message ever carried. It was durable before that
     message was sent.

@@ -18,7 +18,7 @@ from tests.kiosk.support.door_fixture import (
     HALL,
     KIOSK,
     PRESS,
-    Door,
+    LocalDoor,
     badge,
     hall_facts,
     key_of,
@@ -32,7 +32,7 @@ SERIAL = 0x00ABCD
 
 
 @pytest.fixture
-def here(door: Door) -> Supervised:
+def here(door: LocalDoor) -> Supervised:
     """Unlocked by Mei, at a door with ten ordinary places."""
     load(door)
     made = Supervised(door)
