@@ -33,7 +33,7 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/test_tidy.py
+	$(BIN)/pytest -q tests/test_rooms.py tests/test_tidy.py
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench $(BENCH)

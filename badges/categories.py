@@ -1,11 +1,13 @@
-"""The categories that every event begins with. Red means no at a door, so no category is red."""
+"""Lists the categories that every event begins with. Red means no at a door, so no category is
+red.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class CategoryPlan:
-    """One category as a venue file or this list writes it."""
+    """Holds one category as a venue file or this list writes it."""
 
     code: int  # 0-255, in the credential
     key: str  # in rosters and venue files

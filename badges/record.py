@@ -1,7 +1,7 @@
-"""The scan record: one line of a kiosk's journal, and its one canonical form.
+"""Defines the scan record, which is one line of a kiosk's journal, and its one canonical form.
 
-Canonical JSON: keys sorted, no spaces, UTF-8, no floats; so whoever hashes it needs no library of
-ours.
+That is canonical JSON, with sorted keys, no spaces, UTF-8 and no floats. So whoever hashes it needs
+no library of ours.
 """
 
 from typing import Annotated, Literal
@@ -20,11 +20,11 @@ Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 
 
 class WireError(ValueError):
-    """A message is malformed. The text names the field, never its value."""
+    """Is raised where a message is malformed. The text names the field, never its value."""
 
 
 class StayRef(Struct, frozen=True, forbid_unknown_fields=True):
-    """The entry record that opened a stay."""
+    """Names the entry record that opened a stay."""
 
     kiosk: KioskId
     generation: Count
@@ -32,7 +32,8 @@ class StayRef(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OuterHall(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What a scan does in a hall around the door's own, where the door leads in from outside both.
+    """Says what a scan does in a hall around the door's own, where the door leads in from outside
+    both.
 
     An admitted entry takes a place of that hall too. An exit closes a stay there, if the door knew
     of one. A denied entry names the hall that was the reason.
@@ -50,7 +51,9 @@ OuterHalls = Annotated[tuple[OuterHall, ...], Meta(min_length=1, max_length=OUTE
 
 
 class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One line of a kiosk's journal. Its canonical bytes are hashed, signed and logged for ever."""
+    """Holds one line of a kiosk's journal. Its canonical bytes are hashed, signed and logged for
+    ever.
+    """
 
     v: Literal[1] = 1
     kiosk: KioskId
@@ -81,17 +84,17 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def outer_halls(self) -> tuple[OuterHall, ...]:
-        """The halls around the door's own in which this scan counts, from the inside out."""
+        """List the halls around the door's own in which this scan counts, from the inside out."""
         return () if isinstance(self.outer, UnsetType) else self.outer
 
 
 def encode_record(record: ScanRecord) -> bytes:
-    """The record's canonical bytes."""
+    """Return the record's canonical bytes."""
     return msgspec.json.encode(record, order="sorted")
 
 
 def decode_record(raw: bytes) -> ScanRecord:
-    """The record in `raw`. Raises WireError where it is invalid or not in canonical form."""
+    """Read the record in `raw`. Raises WireError where it is invalid or not in canonical form."""
     try:
         record = _RECORD.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -112,8 +115,8 @@ _RECORD = msgspec.json.Decoder(ScanRecord)
 
 
 def error_place(error: Exception) -> str:
-    """What is wrong, without the value: msgspec names types and fields; anything else
-    stays unsaid.
+    """Say what is wrong, without the value. What msgspec says names types and fields, and anything
+    else stays unsaid.
     """
     if isinstance(error, RecursionError):
         return "nested too deeply"

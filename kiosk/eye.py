@@ -1,4 +1,6 @@
-"""The loop at the door's eye: picture, code, presentation, answer; until it is told to stop."""
+"""Runs the loop at the door's camera, from picture to code, presentation and answer, until it is
+told to stop.
+"""
 
 import logging
 import statistics
@@ -30,7 +32,7 @@ Notice = Message | None  # None: there is nothing to tell
 
 
 class Door(Protocol):
-    """What answers at this door."""
+    """Describes what answers at this door."""
 
     def present(self, text: str, captured_at: float | None = None) -> object: ...
 
@@ -38,7 +40,9 @@ class Door(Protocol):
 
 
 class Eye:
-    """One camera at one door. `preview`, `report` and the like may be asked from other threads."""
+    """Watches one camera at one door. `preview`, `report` and the like may be asked from other
+    threads.
+    """
 
     def __init__(
         self,
@@ -48,7 +52,9 @@ class Eye:
         status_s: float = 0.25,
         on_notice: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
-        """`on_notice` gets a line on what is in view; None when it is over."""
+        """Take camera and door. `on_notice` gets a line on what is in view, or None when it is
+        over.
+        """
         self._camera = camera
         self._door = door
         self._reader = Reader()
@@ -62,7 +68,7 @@ class Eye:
         self._looked: deque[tuple[float, float]] = deque(maxlen=LOOKS_KEPT)  # at s, ms
 
     def watch(self, stop: threading.Event, *, until_end: bool = False) -> None:
-        """Until `stop` is set, or a file camera has ended where that is an end."""
+        """Watch until `stop` is set, or a file camera has ended where that is an end."""
         after, told_at = 0, 0.0
         while not stop.is_set():
             frame = self._camera.latest(after, FRAME_WAIT_S)
@@ -77,7 +83,7 @@ class Eye:
                 self._door.show_status()
 
     def _look(self, frame: Frame) -> None:
-        """The nearest code in the picture. Nothing in a picture may stop the door."""
+        """Find the nearest code in the picture. Nothing in a picture may stop the door."""
         try:
             if not self._looks.is_due(frame.picture, frame.captured_at):
                 return
@@ -103,7 +109,7 @@ class Eye:
 
     @property
     def _located(self) -> bool:
-        """Whether the last picture had a code in it that the reader could not read."""
+        """Tell whether the last picture had a code in it that the reader could not read."""
         return bool(getattr(self._reader, "located", 0)) or self._reader.hint == "unreadable"
 
     def _notice(self, codes: list[Seen]) -> Notice:
@@ -114,12 +120,14 @@ class Eye:
         return {"unreadable": UNREADABLE, "dark": DARK}.get(self._reader.hint)
 
     def preview(self) -> bytes | None:
-        """The newest picture as a JPEG, with a frame around the code."""
+        """Return the newest picture as a JPEG, with a frame around the code."""
         view = self._view
         return None if view is None else view.preview()
 
     def test_picture(self) -> bytes | None:
-        """The same for the camera's test page: as the reader saw it, with every code framed."""
+        """Return the same for the camera's test page, as the reader saw it and with every code
+        framed.
+        """
         view = self._view
         return None if view is None else view.test_picture()
 
@@ -133,11 +141,13 @@ class Eye:
         self._presentations.forget()
 
     def read_rate(self) -> float | None:
-        """Of the codes in view in the last minute, the part read; None where there was none."""
+        """Return which part of the codes in view in the last minute was read. It is None where
+        there was none.
+        """
         return self._rate.rate(time.monotonic())
 
     def report(self) -> CameraReport:
-        """How the camera and the reader do now."""
+        """Report how the camera and the reader do now."""
         now = time.monotonic()
         looked = [(at_s, ms) for at_s, ms in list(self._looked) if now - at_s <= 2.0]
         span_s = looked[-1][0] - looked[0][0] if len(looked) > 1 else 0.0
@@ -148,7 +158,7 @@ class Eye:
 
 
 class Notices:
-    """Which line stands on the screen, and for how long. Times are in seconds."""
+    """Decides which line stands on the screen, and for how long. Times are in seconds."""
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
@@ -158,7 +168,7 @@ class Notices:
         self._seen_at = 0.0
 
     def see(self, notice: Notice, now: float, *, read: bool) -> None:
-        """What there is to tell of a picture; `read`: a code was read in it."""
+        """Take what there is to tell of a picture. `read` says that a code was read in it."""
         if notice is not None and notice != self._told:
             self._told, self._since = notice, now
             self._show(notice)

@@ -1,4 +1,4 @@
-"""How the machine is: what a kiosk can know of its own disk and battery."""
+"""Tells how the machine is, as far as a kiosk can know of its own disk and battery."""
 
 import shutil
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +25,7 @@ def disk_free_mb(directory: Path) -> int | None:
 
 
 def battery_percent(supplies: Path = POWER_SUPPLIES) -> int | None:
-    """The first battery's charge; None where there is none, or none that tells."""
+    """Return the first battery's charge. It is None where there is none, or none that tells."""
     for capacity in sorted(supplies.glob("*/capacity")):
         try:
             return max(0, min(100, int(capacity.read_text())))
@@ -35,7 +35,9 @@ def battery_percent(supplies: Path = POWER_SUPPLIES) -> int | None:
 
 
 def disk_trouble(directory: Path) -> Message | None:
-    """What to tell staff of a disk that is nearly full; None where it is not, or is not known."""
+    """Say what to tell staff of a disk that is nearly full. It is None where it is not, or is not
+    known.
+    """
     free_mb = disk_free_mb(directory)
     if free_mb is None or free_mb >= DISK_FREE_MB_MIN:
         return None

@@ -30,7 +30,9 @@ Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class CameraError(Exception):
-    """No picture can be had: what is wrong, and what to do ("" if nothing)."""
+    """Is raised where no picture can be had. It says what is wrong, and what to do ("" if
+    nothing).
+    """
 
     def __init__(self, problem: str | Message, remedy: str | Message = "") -> None:
         message = as_message(problem)
@@ -42,7 +44,7 @@ class CameraError(Exception):
 
 
 class NoPictureError(CameraError):
-    """The file can be opened, but holds no picture that can be read."""
+    """Is raised where the file can be opened, but holds no picture that can be read."""
 
 
 def require_opencv() -> None:
@@ -52,7 +54,7 @@ def require_opencv() -> None:
 
 
 def missing_opencv(failure: ImportError) -> CameraError:
-    """The error that says how to mend an `import cv2` that failed."""
+    """Return the error that says how to mend an `import cv2` that failed."""
     if isinstance(failure, ModuleNotFoundError):
         return CameraError("OpenCV isn't installed", "pip install 'hallkeeper[kiosk]'")
     return CameraError(
@@ -62,7 +64,9 @@ def missing_opencv(failure: ImportError) -> CameraError:
 
 
 def to_gray(picture: "np.ndarray[Any, Any]") -> Picture:
-    """A gray 8-bit picture from BGR, BGRA, gray or 16 bits. Raises ValueError for anything else."""
+    """Make a gray 8-bit picture from BGR, BGRA, gray or 16 bits. Raises ValueError for anything
+    else.
+    """
     if picture.dtype == np.uint16:
         picture = (picture >> 8).astype(np.uint8)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3):

@@ -1,6 +1,6 @@
-"""The running kiosk: builds the parts, hands each presentation through them, and never dies of one.
+"""Builds the running kiosk, hands each presentation through its parts, and never dies of one.
 
-Answer first, on disk; then the screen, the relay and the server.
+The answer comes first, on disk. Then come the screen, the relay and the server.
 """
 
 import logging
@@ -49,7 +49,7 @@ CLOSE_S = 2.0  # for what waits to be sent, when the kiosk stops
 
 @dataclass(frozen=True)
 class AnswerReport:
-    """One answer, as it is printed for machines."""
+    """Holds one answer as it is printed for machines."""
 
     answer: Answer
     frame_to_answer_ms: float | None  # None: typed by a hand scanner
@@ -68,7 +68,7 @@ class Watch(Protocol):
 
 
 class Kiosk:
-    """One door's parts, running from construction to `close`. Use it in a `with`."""
+    """Holds one door's parts, running from construction to `close`. Use it in a `with`."""
 
     def __init__(
         self,
@@ -193,14 +193,16 @@ class Kiosk:
         return sent
 
     def wait_for_facts(self, timeout_s: float) -> bool:
-        """Whether there are facts to decide with, within the time."""
+        """Wait for facts to decide with, and tell whether they came within the time."""
         deadline = time.monotonic() + timeout_s
         while self.replica.context is None and time.monotonic() < deadline:
             time.sleep(0.02)
         return self.replica.context is not None
 
     def wait_until_sent(self, timeout_s: float, stop: threading.Event) -> bool:
-        """Whether the server has every scan, within the time or until told to `stop`."""
+        """Wait until the server has every scan, and tell whether it has, within the time or until
+        told to `stop`.
+        """
         deadline = time.monotonic() + timeout_s
         while (waiting := self.journal.state().waiting) and time.monotonic() < deadline:
             if stop.wait(0.05):
@@ -237,7 +239,7 @@ class Kiosk:
         self._on_answer(AnswerReport(answer, took_ms, self.replica.age_ms()))
 
     def typed(self, text: str) -> None:
-        """A hand scanner typed a code into the page."""
+        """Take a code that a hand scanner typed into the page."""
         self.present(text.strip())
 
     def _direction_chosen(self) -> None:
@@ -246,7 +248,9 @@ class Kiosk:
         self.show_status()
 
     def _moved(self) -> None:
-        """The server says that this kiosk stands at another door: all facts are others."""
+        """Note that the server says that this kiosk stands at another door, so all facts are
+        others.
+        """
         self.feed.refresh()
         self._forget_codes()
 

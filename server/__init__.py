@@ -1,1 +1,3 @@
-"""The record: roster, venue, ledger and entry log, and the pages and feeds over them."""
+"""Makes the app of the record, which is roster, venue, ledger and entry log, with the pages and
+feeds over them.
+"""

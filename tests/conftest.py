@@ -37,6 +37,7 @@ SLOW = (
     "kiosk/texts/test_pseudo_language_pages.py",
     "server/cli/test_cli.py",
     "server/demo/test_film.py",
+    "test_rooms.py",
     "test_tidy.py",
 )
 GRACE_S = 3.0  # for a thread that has been told to end

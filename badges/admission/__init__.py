@@ -1,25 +1,5 @@
-"""The admission decision: `decide(scan, facts)`, written once and run by kiosk and server alike."""
+"""Makes the admission decision. `decide(scan, facts)` is written once, and kiosk and server both
+run it.
 
-from badges.admission.decide import decide
-from badges.admission.facts import (
-    Admitted,
-    Decision,
-    Denied,
-    Direction,
-    Facts,
-    Flag,
-    Reason,
-    Scan,
-)
-
-__all__ = [
-    "Admitted",
-    "Decision",
-    "Denied",
-    "Direction",
-    "Facts",
-    "Flag",
-    "Reason",
-    "Scan",
-    "decide",
-]
+Begin with `decide.py`. It may use `badges.credential`, `badges.i18n` and `badges.record`.
+"""

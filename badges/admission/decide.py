@@ -1,8 +1,8 @@
-"""The decision, as a flat list of checks from what the holder can't change to what passes by
-itself.
+"""Decides by a flat list of checks, from what the holder can't change to what passes by itself.
 
-The first check that fails is the answer. Laws (tests/badges/admission/test_laws.py): total and
-repeatable; revoking never opens a door; fewer places never open a door; an exit is never refused.
+The first check that fails is the answer. Laws (tests/badges/admission/test_laws.py) say that it is
+total and repeatable, that revoking never opens a door, that fewer places never open a door, and
+that an exit is never refused.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from badges.credential.credential import Credential, CredentialFlag
 
 
 def decide(scan: Scan, facts: Facts) -> Decision:
-    """Answer one presentation. Total: it raises for no input, and reads nothing but its
+    """Answer one presentation. It is total, so it raises for no input, and reads nothing but its
     arguments.
     """
     if scan.direction is Direction.EXIT:
@@ -42,7 +42,9 @@ def decide(scan: Scan, facts: Facts) -> Decision:
 
 
 def _exit(scan: Scan, facts: Facts) -> Admitted:
-    """People may always leave: what can't be verified is flagged, never refused."""
+    """Let somebody leave. People may always leave, so what can't be verified is flagged and never
+    refused.
+    """
     if isinstance(scan.badge, Reason):
         return Admitted(flags=frozenset({Flag.UNVERIFIED}))
     if facts.presence is None:
@@ -177,7 +179,7 @@ def event_day(day_starts: tuple[int, ...], at: int) -> int | None:
 
 
 def _on(at: int, facts: Facts) -> list[Session]:
-    """Sessions whose admission window is open."""
+    """List the sessions whose admission window is open."""
     return [session for session in facts.sessions if session.opens_at <= at < session.closes_at]
 
 

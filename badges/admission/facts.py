@@ -1,12 +1,13 @@
-"""What a decision knows, and what it answers: frozen values, no behaviour.
+"""Holds what a decision knows and what it answers, as frozen values without behaviour.
 
-Instants are Unix milliseconds in UTC (`…_at`); durations end in `_ms`.
+Instants are Unix milliseconds in UTC (`…_at`). Durations end in `_ms`.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from badges.credential.credential import Credential
+from badges.record import StayRef
 
 
 class Direction(StrEnum):
@@ -15,7 +16,9 @@ class Direction(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a door stayed shut. Released strings never change: they stand in signed records."""
+    """Says why a door stayed shut. Released strings never change, because they stand in signed
+    records.
+    """
 
     NOT_A_BADGE = "not_a_badge"
     FORGED = "forged"
@@ -35,7 +38,7 @@ class Reason(StrEnum):
 
 
 class Flag(StrEnum):
-    """What staff or an auditor should notice about an admission."""
+    """Says what staff or an auditor should notice about an admission."""
 
     LIKELY_COPY = "likely_copy"  # the badge was in two places at once, as it seems
     PASSBACK = "passback"  # soft anti-passback: entered again without an exit
@@ -61,17 +64,8 @@ class Exits(StrEnum):
 
 
 @dataclass(frozen=True)
-class StayId:
-    """The entry record that opened a stay: (kiosk, its generation, the record's sequence)."""
-
-    kiosk: str
-    generation: int
-    seq: int
-
-
-@dataclass(frozen=True)
 class Scan:
-    """One presentation at a door. `badge` is the opened credential, or why there is none."""
+    """Holds one presentation at a door. `badge` is the opened credential, or why there is none."""
 
     badge: Credential | Reason
     direction: Direction
@@ -80,9 +74,9 @@ class Scan:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The event's days: `day_starts` are local midnights, one more than there are days.
+    """Holds the event's days. `day_starts` are local midnights, one more than there are days.
 
-    Day i is `[day_starts[i], day_starts[i + 1])`; the caller computes them in the venue's zone.
+    Day i is `[day_starts[i], day_starts[i + 1])`. The caller computes them in the venue's zone.
     """
 
     day_starts: tuple[int, ...]
@@ -90,7 +84,7 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Holder:
-    """What is known of the serial beyond its badge. Unknown serials have the defaults."""
+    """Holds what is known of a serial beyond its badge. Unknown serials have the defaults."""
 
     revoked: bool = False
     highest_issue: int = 0  # 0: nothing known
@@ -101,7 +95,9 @@ class Holder:
 
 @dataclass(frozen=True)
 class Session:
-    """A scheduled activity. Admits from `opens_at` (inclusive) to `closes_at` (exclusive)."""
+    """Holds a scheduled activity. It admits from `opens_at` (inclusive) to `closes_at`
+    (exclusive).
+    """
 
     session_id: int
     title: str
@@ -112,7 +108,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Hall:
-    """A bounded area with a capacity."""
+    """Holds a bounded area with a capacity."""
 
     hall_id: int
     name: str
@@ -127,9 +123,9 @@ class Hall:
 
 @dataclass(frozen=True)
 class Presence:
-    """The holder's open stay in this hall, as far as is known here."""
+    """Holds the holder's open stay in this hall, as far as is known here."""
 
-    stay: StayId
+    stay: StayRef
     since: int | None = None
     door: str | None = None
     override: bool = False  # on a place beyond the capacity
@@ -137,8 +133,8 @@ class Presence:
 
 @dataclass(frozen=True)
 class Outer:
-    """A hall around the door's own that an entry here enters too: the door leads in from outside
-    both.
+    """Holds a hall around the door's own that an entry here enters too, because the door leads in
+    from outside both.
     """
 
     hall: Hall
@@ -148,7 +144,7 @@ class Outer:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a decision may depend on."""
+    """Holds all that a decision may depend on."""
 
     calendar: Calendar
     hall: Hall
@@ -165,16 +161,18 @@ class Facts:
 
 @dataclass(frozen=True)
 class Admitted:
-    """The door opens. `closes` is the stay that an exit ends; entries open their own."""
+    """Says that the door opens. `closes` is the stay that an exit ends. Entries open their own."""
 
     flags: frozenset[Flag] = frozenset()
     session_id: int | None = None
-    closes: StayId | None = None
+    closes: StayRef | None = None
 
 
 @dataclass(frozen=True)
 class Denied:
-    """The door stays shut, with what the nearest failing condition needs to be told plainly."""
+    """Says that the door stays shut, with what the nearest failing condition needs to be told
+    plainly.
+    """
 
     reason: Reason
     opens_at: int | None = None  # hall_closed: when this holder's next session opens

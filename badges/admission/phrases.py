@@ -25,7 +25,7 @@ _COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")  # nouns wit
 
 
 class Tone(StrEnum):
-    """What an answer looks and sounds like."""
+    """Says what an answer looks and sounds like."""
 
     ADMIT = "admit"
     LOOK = "look"  # admitted, and staff should notice something
@@ -35,7 +35,9 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a door tells its steward, in one language. `next_step` is "" where nothing is to do."""
+    """Holds what a door tells its steward in one language. `next_step` is "" where nothing is to
+    do.
+    """
 
     word: str
     reason: str
@@ -43,7 +45,7 @@ class Explanation:
 
 
 def tone(decision: Decision, direction: Direction) -> Tone:
-    """How to show the decision. A repeated answer looks like the first one."""
+    """Return how to show the decision. A repeated answer looks like the first one."""
     if direction is Direction.EXIT:
         return Tone.GOODBYE
     if isinstance(decision, Denied):
@@ -97,7 +99,7 @@ def explain(
 
 @dataclass(frozen=True)
 class _Saying:
-    """One answer being put into words."""
+    """Puts one answer into words."""
 
     language: Language
     words: gettext.NullTranslations
@@ -192,7 +194,7 @@ class _Saying:
         return self.words.gettext(text).format(**names) if text else ""  # "" is the header
 
     def then(self, first: Pair, second: Pair) -> Pair:
-        """Two answers as two sentences."""
+        """Join two answers as two sentences."""
         join = sentences.NEXT_SENTENCE
         return (
             self.say(join, first=first[0], second=second[0]),
@@ -206,13 +208,13 @@ class _Saying:
         return self.title(session_id) or self.hall or self.say(sentences.THIS_HALL)
 
     def hall_of(self, denied: Denied) -> str:
-        """The hall that the denial is about, which may be one around the door's own."""
+        """Return the hall that the denial is about, which may be one around the door's own."""
         if denied.hall_id is None:
             return self.place(None)
         return self.outer.get(denied.hall_id) or self.say(sentences.HALL_AROUND)
 
     def who(self, denied: Denied) -> str:
-        """The admitted categories as a list: "speakers, staff and press"."""
+        """List the admitted categories in one text, such as "speakers, staff and press"."""
         known = [self.categories.get(code, "") for code in sorted(denied.categories)]
         names = [name for name in known if name]
         if self.language == ENGLISH:
@@ -233,7 +235,7 @@ class _Saying:
         return (self.local(instant).date() - self.local(self.at).date()).days
 
     def moment(self, instant: int) -> str:
-        """The time, with the day where it is not today."""
+        """Return the time, with the day where it is not today."""
         if self.days_away(instant) == 0:
             return self.time(instant)
         return self.say(sentences.MOMENT, day=self.day(instant), time=self.time(instant))
@@ -248,7 +250,9 @@ class _Saying:
         )
 
     def span(self, instant: int) -> str:
-        """The wait from now, rounded up to minutes: never "in 0 minutes" before an opening."""
+        """Return the wait from now, rounded up to minutes. It is never "in 0 minutes" before an
+        opening.
+        """
         hours, minutes = divmod(max(1, -(-(instant - self.at) // 60_000)), 60)
         told = [self.count(sentences.HOURS, hours), self.count(sentences.MINUTES, minutes)]
         if hours and minutes:
@@ -260,7 +264,9 @@ class _Saying:
 
 
 def _plural(name: str) -> str:
-    """A category's English name in a sentence: "Speaker" → "speakers", "VIP" → "VIPs"."""
+    """Return a category's English name in a sentence. "Speaker" becomes "speakers", and "VIP"
+    becomes "VIPs".
+    """
     if not name.isascii() or " " in name:
         return name
     if name.isupper():

@@ -1,5 +1,5 @@
-"""Where the server, knowing more, would have answered otherwise than a door did. It never overrules
-the door.
+"""Finds where the server, knowing more, would have answered otherwise than a door did. It never
+overrules the door.
 """
 
 from badges.admission.facts import Admitted, Decision, Flag, Reason
@@ -16,10 +16,11 @@ _SEEN = (Flag.LIKELY_COPY, Flag.PASSBACK)
 
 
 def discrepancy(record: ScanRecord, answer: Decision) -> str | None:
-    """What the server's answer has that the door's had not: a reason, `admitted`, or a flag.
+    """Return what the server's answer has that the door's had not, which is a reason, `admitted`,
+    or a flag.
 
-    None where they agree. Exits, overrides and annulments are staff's or the holder's own acts, and
-    what no credential stood behind can't be replayed.
+    It is None where they agree. Exits, overrides and annulments are staff's or the holder's own
+    acts. What no credential stood behind can't be replayed.
     """
     if record.direction != "entry" or record.act != "scan" or record.serial is None:
         return None

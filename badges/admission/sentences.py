@@ -1,9 +1,9 @@
-"""The sentences of `phrases`, in English: each as (reason, next step), "" where nothing helps.
+"""Holds the sentences of `phrases` in English. Each is a reason and a next step, which is "" where
+nothing helps.
 
-Other languages stand in `badges/translations`, which whoever shows them reads; `N_` marks what they
-translate. In braces: hall,
-place (a session's title or the hall), who, time, day, span, door, opens (a whole sentence
-"Opens …"), title (a session's).
+Other languages stand in `badges/translations`, and `N_` marks what they translate. In braces stand
+hall, place (a session's title or the hall), who, time, day, span, door, opens (a whole sentence
+"Opens …") and title (a session's).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,6 @@
-"""What `hallkeeper-badges` needs of the command line and the disk: options, errors, files."""
+"""Gives `hallkeeper-badges` what it needs of the command line and the disk, which are options,
+errors and files.
+"""
 
 import os
 import re
@@ -9,13 +11,17 @@ import click
 
 
 class InputError(click.ClickException):
-    """What was given can't be used. Exit status 2: 1 is for a badge that is refused."""
+    """Is raised where what was given can't be used. Exit status 2, because 1 is for a badge that is
+    refused.
+    """
 
     exit_code = 2
 
 
 def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Parameter, str], int]:
-    """A callback for an option: `1-3,5`, `all` or `none` as a bit map, where `first` is bit 0."""
+    """Return a callback for an option. It reads `1-3,5`, `all` or `none` as a bit map, where
+    `first` is bit 0.
+    """
     numbers = range(first, first + bits)
 
     def convert(ctx: click.Context, param: click.Parameter, text: str) -> int:
@@ -35,7 +41,7 @@ def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Paramet
 
 
 def zone_bits(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, int]:
-    """A callback: texts `code=group` as the bit of each zone code."""
+    """Read texts `code=group` as the bit of each zone code. It is a callback for an option."""
     bits = {}
     for text in texts:
         match = re.fullmatch(r"([^=]{1,40})=([0-9]{1,2})", text)
@@ -50,7 +56,7 @@ def zone_bits(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]
 
 
 def _span(part: str) -> tuple[int, int] | None:
-    """`3` as (3, 3) and `1-3` as (1, 3); None for anything else."""
+    """Return `3` as (3, 3) and `1-3` as (1, 3), and None for anything else."""
     match = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part)
     if match is None:
         return None
@@ -59,7 +65,7 @@ def _span(part: str) -> tuple[int, int] | None:
 
 
 def read_file(path: Path, bytes_max: int) -> bytes:
-    """At most one byte more than `bytes_max`, so that the reader sees what is too large."""
+    """Read at most one byte more than `bytes_max`, so that the reader sees what is too large."""
     try:
         with path.open("rb") as file:
             return file.read(bytes_max + 1)

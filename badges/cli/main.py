@@ -1,6 +1,7 @@
-"""`hallkeeper-badges`: keys, single badges, and a small roster's cards, without a server.
+"""Holds the commands of `hallkeeper-badges`, for keys, single badges, and a small roster's cards,
+without a server.
 
-Here alone the package asks for randomness; here and in `command_line` alone it touches the disk.
+Here alone the package asks for randomness. It touches the disk here and in `console` alone.
 """
 
 import json
@@ -65,7 +66,7 @@ def main() -> None:
 @click.option("--event", "event_id", type=click.UUID, help="The event's UUID; a new one if absent.")
 @click.option("--badge-keys", type=click.IntRange(1, 16), default=1, help="How many badge keys.")
 def keygen(out: Path, event_id: UUID | None, badge_keys: int) -> None:
-    """Make an event's keys: FILE, to be kept secret, and a public ring beside it."""
+    """Make an event's keys in FILE, to be kept secret, and a public ring beside it."""
     ring_path = out.with_name(out.stem + ".ring.json")
     keys = EventKeys(
         (event_id or UUID(bytes=os.urandom(16), version=4)).bytes,
@@ -184,7 +185,7 @@ def sheet(
     encoding: str | None,
     row_numbers: Literal["ids", "ignore"] | None,
 ) -> None:
-    """Print a small roster's cards as a PDF: the same roster, the same cards.
+    """Print a small roster's cards as a PDF. The same roster gives the same cards.
 
     For events without a server, with its first seven categories (delegate, speaker, exhibitor,
     press, staff, vip, visitor). Do not mix these badges with a server's: serials could meet.
@@ -235,7 +236,7 @@ def sheet(
 
 
 def _texts(target: str) -> list[str]:
-    """What `target` says, or the codes in the picture that it names."""
+    """Return what `target` says, or the codes in the picture that it names."""
     if os.path.isfile(target):
         try:
             return read_symbols(Path(target))

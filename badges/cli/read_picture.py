@@ -1,4 +1,6 @@
-"""QR codes in a picture file, for `hallkeeper-badges inspect`; doors have a reader of their own."""
+"""Reads QR codes in a picture file for `hallkeeper-badges inspect`. Doors have a reader of their
+own.
+"""
 
 from pathlib import Path
 
@@ -6,11 +8,13 @@ PIXELS_MAX = 100_000_000
 
 
 class PictureError(ValueError):
-    """The file can't be read as a picture, or this installation can't read pictures."""
+    """Is raised where the file can't be read as a picture, or this installation can't read
+    pictures.
+    """
 
 
 def read_symbols(path: Path) -> list[str]:
-    """The texts of all QR codes in the picture. Raises PictureError."""
+    """Return the texts of all QR codes in the picture. Raises PictureError."""
     try:
         import zxingcpp
         from PIL import Image, UnidentifiedImageError

@@ -1,5 +1,5 @@
-"""The signed statement in a badge's QR: how it is made, written as text, opened and trusted.
+"""Makes, writes, opens and trusts the signed statement in a badge's QR.
 
-Begin with `credential.py`. Nothing here reads a clock, a disk or a network.
-It may use no other room.
+Begin with `credential.py`. Nothing here reads a clock, a disk or a network. It may use no other
+room.
 """

@@ -1,7 +1,7 @@
-"""Badge numbers: a serial as five characters that people can read out and type.
+"""Writes a serial as a badge number, five characters that people can read out and type.
 
-Crockford's base32 of the serial's 24 bits: no I, L, O and U, and typing O or L for 0 or 1 is
-understood.
+It is Crockford's base32 of the serial's 24 bits, without I, L, O and U. Whoever types O or L for 0
+or 1 is understood.
 """
 
 SERIAL_MAX = 0xFFFFFF
@@ -11,14 +11,16 @@ _VALUE = {char: value for value, char in enumerate(_DIGITS)} | {"O": 0, "I": 1, 
 
 
 def badge_number(serial: int) -> str:
-    """The five characters of a serial. Raises ValueError outside 24 bits."""
+    """Return the five characters of a serial. Raises ValueError outside 24 bits."""
     if not 0 <= serial <= SERIAL_MAX:
         raise ValueError(f"a serial is 0 to {SERIAL_MAX}, not {serial}")
     return "".join(_DIGITS[serial >> shift & 31] for shift in (20, 15, 10, 5, 0))
 
 
 def parse_badge_number(text: str) -> int:
-    """The serial that a person means by `text`. Raises ValueError with what a number looks like."""
+    """Return the serial that a person means by `text`. Raises ValueError with what a number looks
+    like.
+    """
     typed = text[:40].upper().replace("-", "").replace(" ", "")
     serial = 0
     for char in typed:

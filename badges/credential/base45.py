@@ -1,15 +1,17 @@
-"""Base45 (RFC 9285), strict: exactly one text for each byte string, and the other way round."""
+"""Encodes and decodes base45 (RFC 9285) strictly. Each byte string has exactly one text, and the
+other way round.
+"""
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _VALUE = {char: value for value, char in enumerate(ALPHABET)}
 
 
 class Base45Error(ValueError):
-    """The text is not the base45 form of anything."""
+    """Is raised where the text is not the base45 form of anything."""
 
 
 def encode(data: bytes) -> str:
-    """Text for `data`: three characters for two bytes, two for a last odd one."""
+    """Write `data` as text, three characters for two bytes and two for a last odd one."""
     out = []
     for i in range(0, len(data) - 1, 2):
         high, low = divmod(data[i] << 8 | data[i + 1], 45 * 45)
@@ -22,7 +24,7 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Bytes that encode to exactly `text`. Raises Base45Error for anything else."""
+    """Return the bytes that encode to exactly `text`. Raises Base45Error for anything else."""
     if len(text) % 3 == 1:
         raise Base45Error("length")
     try:

@@ -1,8 +1,9 @@
-"""The credential: the signed statement in a badge's QR. 122 characters, 80 bytes, nothing personal.
+"""Defines the credential, which is the signed statement in a badge's QR. It has 122 characters, 80
+bytes, and nothing personal.
 
 The text is `HK` and the base45 of 16 bytes of fields and 64 bytes of Ed25519 signature over a
 context, the event's UUID (not carried) and the fields. There is one way to read a credential,
-`open_credential`: it verifies or raises.
+`open_credential`, which verifies or raises.
 """
 
 import hashlib
@@ -56,25 +57,25 @@ class CredentialFlag(IntFlag):
 
 
 class CredentialError(ValueError):
-    """No credential of this event can be read from the text."""
+    """Is raised where no credential of this event can be read from the text."""
 
     reason: ClassVar[str]  # the decision's reason (admission.facts.Reason)
 
 
 class NotABadgeError(CredentialError):
-    """The text is not a Hallkeeper credential at all, or a malformed one."""
+    """Is raised where the text is not a Hallkeeper credential at all, or a malformed one."""
 
     reason = "not_a_badge"
 
 
 class OtherEventError(CredentialError):
-    """A well-formed credential, of another event."""
+    """Is raised for a well-formed credential of another event."""
 
     reason = "other_event"
 
 
 class ForgedError(CredentialError):
-    """It claims this event, but no key of the ring signed it."""
+    """Is raised where the text claims this event, but no key of the ring signed it."""
 
     reason = "forged"
 
@@ -94,7 +95,7 @@ class Credential:
     signature: bytes = field(default=b"", repr=False, compare=False)
 
     def pack(self, event_id: bytes) -> bytes:
-        """The 16 signed bytes. Raises ValueError for what no door would open."""
+        """Return the 16 signed bytes. Raises ValueError for what no door would open."""
         for name, (lowest, highest) in _RANGES.items():
             if not lowest <= getattr(self, name) <= highest:
                 raise ValueError(f"{name} is {lowest} to {highest}, not {getattr(self, name)}")
@@ -122,7 +123,7 @@ def issue_credential(key: PrivateKey, event_id: bytes, credential: Credential) -
 
 
 def open_credential(ring: KeyRing, text: str) -> Credential:
-    """The credential in `text`, verified against `ring`.
+    """Return the credential in `text`, verified against `ring`.
 
     Raises NotABadgeError, OtherEventError or ForgedError. Whether the key is past its last day is a
     matter of time, and so of the decision, not of this function.
@@ -155,7 +156,9 @@ def open_credential(ring: KeyRing, text: str) -> Credential:
 
 
 def _decode(text: str) -> bytes:
-    """The 80 bytes of a canonical credential text, or NotABadgeError. Verifies no signature."""
+    """Return the 80 bytes of a canonical credential text, or raise NotABadgeError. It verifies no
+    signature.
+    """
     if len(text) != TEXT_CHARS or not text.startswith(PREFIX):
         raise NotABadgeError("malformed")
     try:
@@ -169,14 +172,17 @@ def _decode(text: str) -> bytes:
 
 
 def lookup_id(signature: bytes) -> bytes:
-    """16 bytes under which a kiosk finds the sealed name of the badge with this signature."""
+    """Return 16 bytes under which a kiosk finds the sealed name of the badge with this
+    signature.
+    """
     return hashlib.blake2b(signature, digest_size=16, person=b"hk-lookup").digest()
 
 
 def seal_name(signature: bytes, plain: bytes) -> bytes:
-    """`plain` for the eyes of the badge's holder: secretbox under a key that only the badge yields.
+    """Seal `plain` for the eyes of the badge's holder, by secretbox under a key that only the badge
+    yields.
 
-    The key serves one plaintext, hence a zero nonce: a corrected name needs a new issue.
+    The key serves one plaintext, hence a zero nonce. A corrected name needs a new issue.
     """
     padded = plain + b"\x80"
     padded += bytes(-len(padded) % _SEALED_PAD)
@@ -184,7 +190,7 @@ def seal_name(signature: bytes, plain: bytes) -> bytes:
 
 
 def open_name(signature: bytes, sealed: bytes) -> bytes:
-    """What `seal_name` sealed. Raises ForgedError where it was sealed for another badge."""
+    """Open what `seal_name` sealed. Raises ForgedError where it was sealed for another badge."""
     try:
         padded = nacl.bindings.crypto_secretbox_open(sealed, bytes(24), _name_key(signature))
     except nacl.exceptions.CryptoError:

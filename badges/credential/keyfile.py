@@ -1,4 +1,5 @@
-"""The two files of `hallkeeper-badges`: an event's secret keys, and the public ring.
+"""Reads and writes the two files of `hallkeeper-badges`, which are an event's secret keys and the
+public ring.
 
 Both are JSON and name their format and version. The server keeps its keys in its own directory.
 """
@@ -29,12 +30,14 @@ _KeyId = Annotated[int, Meta(ge=0, le=255)]
 
 
 class KeyFileError(ValueError):
-    """The file is neither of the two. The text says what is wrong, never a value of it."""
+    """Is raised where the file is neither of the two. The text says what is wrong, and never a
+    value of it.
+    """
 
 
 @dataclass(frozen=True)
 class SecretKey:
-    """A badge key that may sign, and when doors trust it (Unix ms)."""
+    """Holds a badge key that may sign, and when doors trust it (Unix ms)."""
 
     private: PrivateKey
     not_before: int
@@ -43,7 +46,7 @@ class SecretKey:
 
 @dataclass(frozen=True)
 class EventKeys:
-    """All that is needed to issue an event's badges without a server."""
+    """Holds all that is needed to issue an event's badges without a server."""
 
     event_id: bytes
     root: PrivateKey
@@ -83,7 +86,7 @@ _FILE: msgspec.json.Decoder[_Secret | _Public] = msgspec.json.Decoder(_Secret | 
 
 
 def encode_keys(keys: EventKeys) -> bytes:
-    """The secret file."""
+    """Write the secret file."""
     entries = [
         _SecretEntry(key_id, key.private.seed, key.not_before, key.not_after)
         for key_id, key in sorted(keys.badge_keys.items())
@@ -92,13 +95,13 @@ def encode_keys(keys: EventKeys) -> bytes:
 
 
 def encode_ring(keys: EventKeys) -> bytes:
-    """The public file: the ring as the root signed it."""
+    """Write the public file, which is the ring as the root signed it."""
     signed = _sign_ring(keys.root, keys.ring)
     return _lines(_Public(UUID(bytes=keys.event_id), keys.root.public.raw, signed))
 
 
 def decode_keys(raw: bytes) -> EventKeys:
-    """The keys in a secret file. Raises KeyFileError, for a public one too."""
+    """Read the keys in a secret file. Raises KeyFileError, for a public one too."""
     file = _decode(raw)
     if isinstance(file, _Public):
         raise KeyFileError("it is a public ring, which can't sign; take the secret key file")
@@ -112,7 +115,7 @@ def decode_keys(raw: bytes) -> EventKeys:
 
 
 def decode_ring(raw: bytes) -> KeyRing:
-    """The ring in either file, its signature verified. Raises KeyFileError."""
+    """Read the ring in either file, and verify its signature. Raises KeyFileError."""
     file = _decode(raw)
     if isinstance(file, _Secret):
         return decode_keys(raw).ring

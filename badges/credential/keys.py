@@ -1,8 +1,8 @@
-"""Signing keys and the ring of badge keys that doors trust.
+"""Defines signing keys and the ring of badge keys that doors trust.
 
-One root key stands for an event; it signs the ring (and, on the server, the kiosks' identities),
-so that badge keys can be added and dropped while doors are offline. Ed25519 (RFC 8032) by PyNaCl
-at both ends: libraries accept different sets of odd signatures; kiosk and server must not differ.
+One root key stands for an event. It signs the ring (and, on the server, the kiosks' identities), so
+that badge keys can be added and dropped while doors are offline. Ed25519 (RFC 8032) is by PyNaCl at
+both ends. Libraries accept different sets of odd signatures, and kiosk and server must not differ.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ KEY_ID_MAX = 255
 
 
 class BadSignatureError(ValueError):
-    """The signature is not by that key over that message."""
+    """Is raised where the signature is not by that key over that message."""
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """An Ed25519 public key, 32 bytes."""
+    """Holds an Ed25519 public key of 32 bytes."""
 
     raw: bytes
     _key: nacl.signing.VerifyKey = field(init=False, repr=False, compare=False)
@@ -36,7 +36,9 @@ class PublicKey:
         object.__setattr__(self, "_key", nacl.signing.VerifyKey(self.raw))
 
     def verify(self, message: bytes, signature: bytes) -> None:
-        """Return if `signature` is this key's over `message`; else raise BadSignatureError."""
+        """Return if `signature` is this key's over `message`. Raises BadSignatureError
+        otherwise.
+        """
         if len(signature) != SIGNATURE_BYTES:
             raise BadSignatureError("length")
         try:
@@ -47,7 +49,7 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """An Ed25519 private key from its 32-byte seed. Never printed."""
+    """Holds an Ed25519 private key from its 32-byte seed. It is never printed."""
 
     seed: bytes = field(repr=False)
     _key: nacl.signing.SigningKey = field(init=False, repr=False, compare=False)
@@ -62,13 +64,15 @@ class PrivateKey:
         return PublicKey(bytes(self._key.verify_key))
 
     def sign(self, message: bytes) -> bytes:
-        """64-byte signature over `message`."""
+        """Sign `message`. The signature has 64 bytes."""
         return self._key.sign(message).signature
 
 
 @dataclass(frozen=True)
 class BadgeKey:
-    """One key of the ring, for badges shown from `not_before` to `not_after` (ms, exclusive)."""
+    """Holds one key of the ring, for badges shown from `not_before` to `not_after` (ms,
+    exclusive).
+    """
 
     public: PublicKey
     not_before: int
@@ -77,7 +81,7 @@ class BadgeKey:
 
 @dataclass(frozen=True)
 class KeyRing:
-    """The keys that may have signed this event's badges, by key id (0-255)."""
+    """Holds the keys that may have signed this event's badges, by key id (0-255)."""
 
     event_id: bytes  # the event's UUID, 16 bytes
     keys: Mapping[int, BadgeKey]
@@ -105,20 +109,24 @@ class _Ring(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def short_event_id(event_id: bytes) -> int:
-    """The 16 bits of the event's UUID (16 bytes, else ValueError) that its badges carry."""
+    """Return the 16 bits of the event's UUID that its badges carry. Raises ValueError unless the
+    UUID has 16 bytes.
+    """
     if len(event_id) != EVENT_ID_BYTES:
         raise ValueError(f"an event's UUID has {EVENT_ID_BYTES} bytes, not {len(event_id)}")
     return int.from_bytes(event_id[:2], "big")
 
 
 def sign_ring(root: PrivateKey, ring: KeyRing) -> bytes:
-    """The ring as 64 bytes of the root's signature and canonical JSON."""
+    """Write the ring as 64 bytes of the root's signature and canonical JSON."""
     body = _encode_ring(ring)
     return root.sign(RING_CONTEXT + body) + body
 
 
 def open_ring(root: PublicKey, signed: bytes) -> KeyRing:
-    """The ring that `root` signed. Raises BadSignatureError, or ValueError for a malformed one."""
+    """Read the ring that `root` signed. Raises BadSignatureError, or ValueError for a malformed
+    one.
+    """
     signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
     root.verify(RING_CONTEXT + body, signature)
     decoded = msgspec.json.decode(body, type=_Ring)

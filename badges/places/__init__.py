@@ -1,4 +1,5 @@
-"""The protocol of places: permissions to let one more person in, each held by exactly one owner.
+"""Keeps the protocol of places, which are permissions to let one more person in. Each place is held
+by exactly one owner.
 
 Begin with `pool.py`, which says the rules. It may use `badges.admission` and `badges.credential`.
 """

@@ -7,23 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from badges.admission.facts import StayId
+from badges.record import StayRef
 
 # Which pool of which hall an account is with; the steps do not look at it.
 Key = TypeVar("Key")
 
 
 class PlacesError(ValueError):
-    """A step that the protocol does not allow; nothing was changed."""
+    """Is raised for a step that the protocol does not allow. Nothing was changed."""
 
 
 class NoPlaceError(PlacesError):
-    """An entry without a free place at this door."""
+    """Is raised for an entry without a free place at this door."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """The server's word to one kiosk about one hall: totals, and the server's incarnation."""
+    """Holds what the server says to one kiosk about one hall. It has totals and the server's
+    incarnation.
+    """
 
     granted: int
     recall: int  # return places until the total returned is this
@@ -33,7 +35,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Account:
-    """A kiosk's durable account with one hall. `free` never falls below zero."""
+    """Holds a kiosk's durable account with one hall. `free` never falls below zero."""
 
     granted: int = 0
     returned: int = 0
@@ -78,7 +80,7 @@ class Account:
         return replace(taken, returned=taken.returned + back)
 
     def rest(self) -> "Account":
-        """Return every free place: the door is out of use for a while."""
+        """Return every free place, because the door is out of use for a while."""
         return replace(self, returned=self.returned + max(0, self.free))
 
     def fence(self) -> "Account":
@@ -87,19 +89,24 @@ class Account:
 
 
 def enter_all(accounts: Mapping[Key, Account]) -> dict[Key, Account]:
-    """Use one place of each: of a door's hall, and of every hall around it that the door leads
-    into. All of them in one commit, or NoPlaceError and none.
+    """Use one place of the door's hall, and one of every hall around it that the door leads into.
+
+    All of them are used in one commit. Raises NoPlaceError where one is missing, and then none is
+    used.
     """
     return {key: account.enter() for key, account in accounts.items()}
 
 
 def may_credit(
-    stay: StayId | None, *, kiosk: str, generation: int, offered: int, closed: bool
+    stay: StayRef | None, *, kiosk: str, generation: int, offered: int, closed: bool
 ) -> bool:
-    """Whether a kiosk takes a place back itself when `stay` is exited at its door (rule 3).
+    """Tell whether a kiosk takes a place back itself when `stay` is exited at its door (rule 3).
 
-    Only its own stay, still open, and never offered to the server; `offered` is the highest
-    sequence that a message ever carried, durable before that message was sent.
+    The journal's transaction asks this first, and `may_trust` where the hall trusts exits.
+
+    It does so only for its own stay, which is still open and was never offered to the server.
+    `offered` is the highest sequence that a message ever carried. It was durable before that
+    message was sent.
     """
     return (
         stay is not None
@@ -109,10 +116,11 @@ def may_credit(
     )
 
 
-def may_trust(stay: StayId | None, *, offline: bool, closed: bool) -> bool:
-    """Whether a kiosk of a `trusting` hall takes back the place of any stay that it knows of.
+def may_trust(stay: StayRef | None, *, offline: bool, closed: bool) -> bool:
+    """Tell whether a kiosk of a `trusting` hall takes back the place of any stay that it knows of.
 
-    Only while it can't reach the server, and once for each stay. A stay that two doors close gives
-    its place back twice: the hall may be over its capacity by the number of those stays.
+    It does so only while it can't reach the server, and once for each stay. A stay that two doors
+    close gives its place back twice, so the hall may be over its capacity by the number of those
+    stays.
     """
     return stay is not None and offline and not closed

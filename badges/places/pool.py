@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from badges.admission.facts import StayId
 from badges.places.account import Order, PlacesError
+from badges.record import StayRef
 
 
 class PoolKey(NamedTuple):
-    """One of a hall's two pools: ordinary places up to its capacity, or override places, between
-    that and the fire limit.
+    """Names one of a hall's two pools. Ordinary places go up to its capacity, and override places
+    lie between that and the fire limit.
     """
 
     hall_id: int
@@ -30,7 +30,7 @@ KioskKey = tuple[str, int]  # (kiosk, generation)
 
 @dataclass(frozen=True)
 class Held:
-    """The server's side of one kiosk's account with a hall."""
+    """Holds the server's side of one kiosk's account with a hall."""
 
     granted: int = 0
     returned: int = 0
@@ -47,13 +47,17 @@ class Held:
 
     @property
     def unused(self) -> int:
-        """Of the places that it was given, those that it may still have, whatever was attested."""
+        """Return how many of the places that the kiosk was given it may still have, whatever was
+        attested.
+        """
         return self.granted - self.returned - self.handed_over + self.trusted
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The server's account of one hall. `worst_case` is the most that can be inside."""
+    """Holds the server's account of one hall. `worst_case` is the most people that can be
+    inside.
+    """
 
     capacity: int
     incarnation: int = 1
@@ -67,19 +71,23 @@ class Pool:
 
     @property
     def free(self) -> int:
-        """Places to give; negative after the capacity was lowered below what is out."""
+        """Return how many places there are to give. It is negative after the capacity was lowered
+        below what is out.
+        """
         return self.capacity - self.worst_case
 
     def enrol(self, kiosk: KioskKey) -> "Pool":
-        """A kiosk that has never held a place here."""
+        """Add a kiosk that has never held a place here."""
         return self if kiosk in self.kiosks else self._with(kiosk, Held())
 
     def resized(self, capacity: int) -> "Pool":
-        """Another capacity. Below what is out it is a debt, which exits repay first (rule 6)."""
+        """Set another capacity. Where it is below what is out there is a debt, which exits repay
+        first (rule 6).
+        """
         return replace(self, capacity=capacity)
 
     def grant(self, kiosk: KioskKey, places: int) -> "Pool":
-        """Give up to `places` from the pool; committed before it is sent (rule 6)."""
+        """Give up to `places` from the pool. The caller commits this before it is sent (rule 6)."""
         held = self.kiosks[kiosk]
         given = min(places, self.free)
         if held.fenced or self.awaited or given <= 0:
@@ -87,12 +95,15 @@ class Pool:
         return self._with(kiosk, replace(held, granted=held.granted + given))
 
     def order(self, kiosk: KioskKey, recall: int = 0) -> Order:
-        """The message to a kiosk: its total of grants, and a wish for `recall` places back."""
+        """Return the message to a kiosk. It has its total of grants, and asks for `recall` places
+        back.
+        """
         held = self.kiosks[kiosk]
         return Order(held.granted, max(0, held.returned + recall), self.incarnation)
 
     def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> "Pool":
-        """A kiosk's own total of grants, before its records: it outlives a restored backup.
+        """Take in a kiosk's own total of grants, before its records. That total outlives a restored
+        backup.
 
         Grants that were unknown when the kiosk was attested were attested with the rest. If it was
         attested to more than they explain, the rest was taken on trust, and its records tell.
@@ -109,10 +120,10 @@ class Pool:
         return pool
 
     def hear_returned(self, kiosk: KioskKey, returned: int) -> "Pool":
-        """A kiosk's total of returned places, after all its records of that time (rule 5).
+        """Take in a kiosk's total of returned places, after all its records of that time (rule 5).
 
-        Never more than it can have, whatever it says. Places that an attestation already gave back
-        are not given back twice (rule 7).
+        It never counts more than the kiosk can have, whatever it says. Places that an attestation
+        already gave back are not given back twice (rule 7).
         """
         held = self.kiosks[kiosk]
         returned = min(returned, held.returned + max(0, held.unused))
@@ -122,8 +133,10 @@ class Pool:
         return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
-        """An entry record, first seen. `gone`: the kiosk had taken its place back already
-        (rule 4). One without a place, by a kiosk that lies, is on a place that it did not return.
+        """Take in an entry record that is seen for the first time.
+
+        `gone` means that the kiosk had taken the place back already (rule 4). An entry without a
+        place, by a kiosk that lies, is on a place that it did not return.
         """
         if gone:
             return self
@@ -133,16 +146,18 @@ class Pool:
         return replace(self, kiosks={**self.kiosks, kiosk: taken}, open_stays=self.open_stays + 1)
 
     def count_in(self) -> "Pool":
-        """One more stay, of somebody in a hall inside this one whose door did not count it here: it
-        had not heard that the halls nest. No door's place is used, so this may be a debt (rule 6).
+        """Count one more stay, of somebody in a hall inside this one.
+
+        The door there did not count it here, because it had not heard that the halls nest. No
+        door's place is used, so this may be a debt (rule 6).
         """
         return replace(self, open_stays=self.open_stays + 1)
 
-    def close_stay(self, stay: StayId | None = None) -> "Pool":
-        """An exit that names `stay`, which is open here; the caller has closed it (rule 2).
+    def close_stay(self, stay: StayRef | None = None) -> "Pool":
+        """Take in an exit that names `stay`, which is open here. The caller has closed it (rule 2).
 
         If its entry came after its kiosk was attested, the attestation may have given this very
-        place back: then it is not given back twice (rule 7).
+        place back. Then it is not given back twice (rule 7).
         """
         if self.open_stays < 1:
             raise PlacesError("no stay is open")
@@ -156,24 +171,29 @@ class Pool:
         return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))
 
     def trust(self, kiosk: KioskKey) -> "Pool":
-        """An exit whose place the kiosk took back though the server had, or has yet to see, the
-        stay as open: the place is the kiosk's, whoever closes the stay.
+        """Take in an exit whose place the kiosk took back though the stay was open here, or has yet
+        to be seen here.
+
+        The place is the kiosk's, whoever closes the stay.
         """
         held = self.kiosks[kiosk]
         return self._with(kiosk, replace(held, trusted=held.trusted + 1))
 
     def fence(self, kiosk: KioskKey) -> "Pool":
-        """A lost kiosk: no more grants; what it holds stays counted (rule 7)."""
+        """Mark a kiosk as lost. It gets no more grants, and what it holds stays counted (rule
+        7).
+        """
         return self._with(kiosk, replace(self.kiosks[kiosk], fenced=True))
 
     def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> "Pool":
-        """Staff's signed word: of the people that a lost kiosk let in and the ledger does not know
-        of, at most `inside` are inside; and it will let in no more.
+        """Take in the word that staff have signed about a lost kiosk.
 
-        `seq` is the kiosk's last sequence in the ledger. After a restore the kiosk's grants may be
-        unknown: the word stands for them too, so the hall need not wait for it (rule 8). Otherwise
-        a word about more people than the kiosk can have let in changes nothing, and is none: either
-        it is wrong, or the database was put back and nobody knows yet (see `restored`).
+        Of the people that it let in and the ledger does not know of, at most `inside` are inside,
+        and it will let in no more. `seq` is the kiosk's last sequence in the ledger. After a
+        restore the kiosk's grants may be unknown. The word stands for them too, so the hall need
+        not wait for it (rule 8). Otherwise a word about more people than the kiosk can have let in
+        changes nothing. Either it is wrong, or the database was put back and nobody knows yet (see
+        `restored`).
         """
         held = self.kiosks[kiosk]
         if not held.fenced:
@@ -188,12 +208,14 @@ class Pool:
         return replace(self._with(kiosk, held), awaited=self.awaited - {kiosk})
 
     def restored(self, incarnation: int, *, was_put_back: bool = False) -> "Pool":
-        """After a restore from a backup: nothing is granted until every live kiosk has echoed.
+        """Begin again after a restore from a backup. Nothing is granted until every live kiosk has
+        echoed.
 
-        `incarnation` must be above every one that was ever in use. A kiosk fenced meanwhile stays
-        awaited until it is attested or heard. `was_put_back`: this state may have gone on as an old
-        copy before anybody knew. Then a kiosk may have been fenced by a server that did not know
-        all of its grants, so whoever is fenced and was not attested is awaited too.
+        `incarnation` must be above every one that was ever in use. A kiosk that was fenced
+        meanwhile stays awaited until it is attested or heard. `was_put_back` tells that this state
+        may have gone on as an old copy before anybody knew. Then a kiosk may have been fenced by a
+        server that did not know all of its grants, so a fenced kiosk that was not attested is
+        awaited too.
         """
         unsure = {
             key
@@ -207,10 +229,10 @@ class Pool:
 
 
 def within_limit(ordinary: Pool, override: Pool, fire_limit: int) -> tuple[Pool, Pool]:
-    """A hall's two pools, each with what the other leaves of the fire limit.
+    """Return a hall's two pools, each with what the other leaves of the fire limit.
 
     `ordinary` comes with the organiser's capacity. After that was lowered, what is still out of it
-    keeps override places back; after it was raised, override places that are out keep it back.
+    keeps override places back. After it was raised, override places that are out keep it back.
     """
     beyond = fire_limit - max(ordinary.capacity, ordinary.worst_case)
     within = min(ordinary.capacity, fire_limit - override.worst_case)

@@ -1,4 +1,5 @@
-"""What the server signs about places: how many it granted to a kiosk, and how far it had come.
+"""Signs what the server says about places. That is how many it granted to a kiosk, and how far it
+had come.
 
 A kiosk keeps both. An account that says more than was granted was altered on the kiosk's disk. A
 server that knows less than it once signed runs on an old copy of its database. The event's root key
@@ -15,7 +16,9 @@ MARK_CONTEXT = b"hallkeeper/mark/v1\x00"
 def order_message(
     event_id: bytes, kiosk: KioskKey, pool: PoolKey, granted: int, incarnation: int
 ) -> bytes:
-    """The bytes that are signed for one total of grants. `event_id` is the UUID, 16 bytes."""
+    """Return the bytes that are signed for one total of grants. `event_id` is the UUID, 16
+    bytes.
+    """
     name, generation = kiosk
     fields = (name, generation, pool.hall_id, int(pool.override), granted, incarnation)
     return ORDER_CONTEXT + event_id + "/".join(map(str, fields)).encode()
@@ -30,7 +33,7 @@ def sign_order(
     granted: int,
     incarnation: int,
 ) -> bytes:
-    """The server's signature (64 bytes) under the total that it granted to a kiosk."""
+    """Sign the total that the server granted to a kiosk. The signature has 64 bytes."""
     return root.sign(order_message(event_id, kiosk, pool, granted, incarnation))
 
 
@@ -49,5 +52,7 @@ def verify_order(
 
 
 def mark_message(event_id: bytes, incarnation: int, run: str, cursor: int, entries: int) -> bytes:
-    """The bytes that are signed for a mark: how far feed and entry log are in a server's run."""
+    """Return the bytes that are signed for a mark, which tells how far feed and entry log are in a
+    server's run.
+    """
     return MARK_CONTEXT + event_id + f"{incarnation}/{run}/{cursor}/{entries}".encode()

@@ -1,5 +1,5 @@
-"""What is printed: cards as PDF and PNG, their fonts, and QR symbols.
+"""Makes what is printed, which are cards as PDF and PNG, their fonts, and QR symbols.
 
-Begin with `card.py`; the layout is in `templates/`. It may use `badges.credential`
-and `badges.roster`.
+Begin with `card.py`. The layout is in `templates/`. It may use `badges.credential` and
+`badges.roster`.
 """

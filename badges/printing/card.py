@@ -1,4 +1,5 @@
-"""Cards as PDF and PNG: what an attendee wears for days and a steward reads at four metres.
+"""Draws cards as PDF and PNG. An attendee wears one for days, and a steward reads it at four
+metres.
 
 A card is a Typst template and data. Names reach the template as JSON and are set as text, so that
 nothing in them is ever read as markup.
@@ -31,15 +32,17 @@ _PROGRESS_CARDS = 20  # drawn between two reports of progress
 
 
 class CardError(ValueError):
-    """The card cannot be drawn as asked. The message says what to change."""
+    """Is raised where the card can't be drawn as asked. The message says what to change."""
 
 
 class TemplateError(CardError):
-    """The template does not compile, or asks for what it may not have."""
+    """Is raised where the template does not compile, or asks for what it may not have."""
 
 
 class MissingGlyphError(CardError):
-    """No installed font draws `characters` on `card` (None: in the event's name)."""
+    """Is raised where no installed font draws `characters` on `card`. The card is None where they
+    are in the event's name.
+    """
 
     def __init__(self, card: "Card | None", characters: str, hint: str) -> None:
         where = f"badge {card.badge_number}" if card else "the event's name"
@@ -52,7 +55,7 @@ class MissingGlyphError(CardError):
 
 @dataclass(frozen=True)
 class Card:
-    """What stands on one card. Raises CardError for what no card may have."""
+    """Holds what stands on one card. Raises CardError for what no card may have."""
 
     text: str  # the credential, as its code says it
     given_name: str
@@ -81,7 +84,9 @@ class Card:
 
 
 def check_colour(colour: str) -> str:
-    """`colour`, if it is "#rrggbb" and not red, which says "denied" at doors. Raises CardError."""
+    """Return `colour`, if it is "#rrggbb" and not red, which says "denied" at doors. Raises
+    CardError.
+    """
     if not _COLOUR.fullmatch(colour):
         raise CardError(f"{colour[:20]!r} is no colour: write one as #1f6feb")
     hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in _rgb(colour)))
@@ -97,9 +102,9 @@ def render_pdf(
     template: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> bytes:
-    """A PDF with a page for each card. The same cards give the same bytes.
+    """Draw a PDF with a page for each card. The same cards give the same bytes.
 
-    `template` is the text of another Typst template than templates/a6.typ, which says what it gets;
+    `template` is the text of another Typst template than templates/a6.typ, which says what it gets.
     `progress` is called with the cards prepared and their number. Raises CardError.
     """
     return draw_pdf(prepare(cards, event_name=event_name, progress=progress), template)
@@ -111,14 +116,16 @@ def prepare(
     event_name: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> bytes:
-    """The first half of `render_pdf`: what the template gets, as JSON. Raises CardError."""
+    """Do the first half of `render_pdf`, which gives what the template gets, as JSON. Raises
+    CardError.
+    """
     if not 1 <= len(cards) <= CARDS_MAX:
         raise CardError(f"{len(cards):,} cards: print 1 to {CARDS_MAX:,} at a time")
     return _data(cards, event_name, progress)
 
 
 def draw_pdf(prepared: bytes, template: str | None = None) -> bytes:
-    """The second half, which takes most of the time and the memory. Raises TemplateError.
+    """Do the second half, which takes most of the time and the memory. Raises TemplateError.
 
     Typst remembers much of the documents that a process has drawn, up to ten of them.
     """
@@ -128,14 +135,14 @@ def draw_pdf(prepared: bytes, template: str | None = None) -> bytes:
 def render_png(
     card: Card, *, event_name: str, template: str | None = None, dpi: float = 150
 ) -> bytes:
-    """The first page of the card's document as a PNG. Raises CardError."""
+    """Draw the first page of the card's document as a PNG. Raises CardError."""
     if not 30 <= dpi <= 1_200:
         raise CardError(f"{dpi} dots per inch: use 30 to 1200")
     return _compile(template, _data([card], event_name, None), "png", dpi)
 
 
 def undrawable(cards: Sequence[Card], *, event_name: str) -> list[MissingGlyphError]:
-    """An error for each card that no installed fonts can draw; rendering raises the first."""
+    """List an error for each card that no installed fonts can draw. Rendering raises the first."""
     found = [_missing(None, [_clean(event_name)], "")[1]]
     found += [_missing(card, list(map(_clean, _texts(card))), card.language)[1] for card in cards]
     return [error for error in found if error]
@@ -182,7 +189,9 @@ def _card_data(card: Card) -> dict[str, object]:
 
 
 def _headline(given: str, family: str) -> tuple[str, str]:
-    """Given name first and alone; names in Han, kana or hangul whole, as their holders say them."""
+    """Return the given name first and alone. Names in Han, kana or hangul stay whole, as their
+    holders say them.
+    """
     if given and family and _EAST_ASIAN.fullmatch(given) and _EAST_ASIAN.fullmatch(family):
         return family + given, ""
     return (given, family) if given else (family, "")
@@ -215,7 +224,9 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 def _ink(colour: str) -> str:
-    """White where it reads well on `colour` (a contrast of 4.5 by WCAG 2.2), else near-black."""
+    """Return white where it reads well on `colour` (a contrast of 4.5 by WCAG 2.2), else
+    near-black.
+    """
     linear = [
         part / 3294.6 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4
         for part in _rgb(colour)

@@ -1,4 +1,4 @@
-"""Which installed fonts draw a text, looked up in their character maps before anything is drawn.
+"""Finds which installed fonts draw a text, in their character maps and before anything is drawn.
 
 A card is set in exactly the families chosen here, so that a character without a glyph is found,
 never printed as a box.
@@ -32,13 +32,17 @@ _MAP_BITS = range(_MAP_BYTES * 8)
 
 @functools.cache
 def installed() -> typst.Fonts:
-    """The system's fonts as Typst finds them, looked for once (0.2 s). Typst's own are left out."""
+    """Return the system's fonts as Typst finds them, looked for once (0.2 s). Typst's own are left
+    out.
+    """
     return typst.Fonts(include_system_fonts=True, include_embedded_fonts=False)
 
 
 @functools.cache
 def family_order(region: str) -> tuple[str, ...]:
-    """Installed families in the order of preference; `region` picks the forms of Han characters."""
+    """Return installed families in the order of preference. `region` picks the forms of Han
+    characters.
+    """
     here = set(installed().families())
     han = (_HAN[region], *(family for key, family in _HAN.items() if key != region))
     preferred = [family for family in (*_FIRST, *han, *_SCRIPTS) if family in here]
@@ -51,7 +55,9 @@ def _rank(family: str) -> tuple[bool, bool, str]:
 
 
 def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Families that draw `texts`, in order of preference, and the characters that none draws."""
+    """Return families that draw `texts`, in order of preference, and the characters that none
+    draws.
+    """
     found: set[str] = set()
     missing: dict[str, None] = {}
     joined = "\n".join(texts)
@@ -67,7 +73,9 @@ def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], 
 
 
 def han_region(text: str, language: str) -> str:
-    """SC, TC, HK, JP or KR: by the language if it says so, else by kana or hangul in the text."""
+    """Return SC, TC, HK, JP or KR, by the language if it says so, else by kana or hangul in the
+    text.
+    """
     tag = language.lower()
     for start, region in (("zh-hant", "TC"), ("zh-tw", "TC"), ("zh-hk", "HK"), ("zh-mo", "HK"),
                           ("zh", "SC"), ("ja", "JP"), ("ko", "KR")):  # fmt: skip
@@ -79,7 +87,7 @@ def han_region(text: str, language: str) -> str:
 
 
 def package_for(character: str) -> str:
-    """The Debian package of fonts that most likely draws `character`."""
+    """Return the Debian package of fonts that most likely draws `character`."""
     code = ord(character)
     if 0x30000 <= code <= 0x3FFFF or 0x2CEB0 <= code <= 0x2EE5D:
         return "fonts-babelstone-han"  # Han characters that are newer than the Noto fonts
@@ -93,12 +101,12 @@ def package_for(character: str) -> str:
 
 
 def undrawn(texts: Iterable[str], language: str = "") -> tuple[str, ...]:
-    """The characters of `texts` that no installed font draws, sorted."""
+    """Return the characters of `texts` that no installed font draws, sorted."""
     return families_for(texts, language)[1]
 
 
 def remedy(characters: Iterable[str]) -> str:
-    """What to do about characters that no installed font draws, without a full stop."""
+    """Say what to do about characters that no installed font draws, without a full stop."""
     strange, packages = False, set()
     for char in characters:
         if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co"):
@@ -113,7 +121,7 @@ def remedy(characters: Iterable[str]) -> str:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """A letter with the marks on it: one font has to draw them together."""
+    """Yield each letter with the marks on it, because one font has to draw them together."""
     cluster = ""
     for char in text:
         if char.isspace():
@@ -141,12 +149,16 @@ def _family(cluster: str, region: str) -> str | None:
 
 
 def _unprintable(char: str) -> bool:
-    """Some fonts map control and bidirectional characters too: they would turn a line round."""
+    """Tell whether a character may not be printed. Some fonts map control and bidirectional
+    characters too, which would turn a line round.
+    """
     return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char not in _JOINERS
 
 
 def _visible(cluster: str) -> str:
-    """`cluster` without the joiners and variation selectors that choose a form of its glyph."""
+    """Return `cluster` without the joiners and variation selectors that choose a form of its
+    glyph.
+    """
     return "".join(
         char
         for char in cluster
@@ -155,7 +167,9 @@ def _visible(cluster: str) -> str:
 
 
 def _lacking(cluster: str, region: str) -> list[str]:
-    """The characters of `cluster` that no font has, or all of them where only the union fails."""
+    """Return the characters of `cluster` that no font has, or all of them where only the union
+    fails.
+    """
     alone = [char for char in cluster if _family(char, region) is None]
     return alone or list(_visible(cluster))
 
@@ -167,7 +181,7 @@ def _draws(covered: bytes, char: str) -> bool:
 
 @functools.cache
 def coverage(family: str) -> bytes:
-    """A bit for each code point that both the regular and the bold upright face draw."""
+    """Return a bit for each code point that both the regular and the bold upright face draw."""
     maps = [
         _character_map(face.path, face.index)
         for face in installed().fonts()
@@ -178,7 +192,9 @@ def coverage(family: str) -> bytes:
 
 
 def _character_map(path: str | None, index: int) -> int:
-    """Bit n: the face draws code point n. Bits, because sets of all fonts' points need 400 MB."""
+    """Return a number whose bit n says that the face draws code point n. Bits are used because sets
+    of all fonts' points need 400 MB.
+    """
     bits = bytearray(_MAP_BYTES)
     try:
         with TTFont(path, fontNumber=index, lazy=True) as font:

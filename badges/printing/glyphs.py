@@ -1,4 +1,6 @@
-"""Whether the installed fonts can draw everybody on a roster, long before cards are printed."""
+"""Tells whether the installed fonts can draw everybody on a roster, long before cards are
+printed.
+"""
 
 import unicodedata
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Cards for a small roster without a server: `hallkeeper-badges sheet`.
+"""Makes cards for a small roster without a server (`hallkeeper-badges sheet`).
 
-Nothing remembers who got which serial, so serials follow from the keys and the roster: the same
+Nothing remembers who got which serial, so serials follow from the keys and the roster. The same
 roster gives the same cards, and printing again makes no second badge for anybody.
 """
 
@@ -24,7 +24,7 @@ CATEGORIES = {category.key: category for category in DEFAULT_CATEGORIES}
 def make_cards(
     keys: EventKeys, rows: Sequence[RosterRow], zone_bits: Mapping[str, int]
 ) -> list[Card]:
-    """A card with a first issue for each row, signed with the highest key.
+    """Make a card with a first issue for each row, signed with the highest key.
 
     `zone_bits` has the bit of every zone code that the rows name.
     """
@@ -69,7 +69,9 @@ def _card(row: RosterRow, serial: int, text: str) -> Card:
 
 
 def _serial(keys: EventKeys, row: RosterRow, taken: set[int]) -> int:
-    """A serial that nobody can guess, the same each time; the next one where it is taken."""
+    """Return a serial that nobody can guess, the same each time, or the next one where it is
+    taken.
+    """
     names = (row.given_name, row.family_name, row.organisation)
     who = row.external_id or row.email.casefold() or "\x00".join(names)
     digest = hashlib.blake2b(_SERIAL_CONTEXT + who.encode(), key=keys.root.seed).digest()

@@ -1,4 +1,4 @@
-"""QR symbols (ISO/IEC 18004) of credentials and addresses: as modules, SVG or PNG.
+"""Makes QR symbols (ISO/IEC 18004) of credentials and addresses, as modules, SVG or PNG.
 
 A credential's 122 characters are in the alphanumeric set, so that they fit version 5 at level M and
 7 at level Q.
@@ -25,24 +25,24 @@ _LEVELS = {
 
 
 class SymbolError(ValueError):
-    """No symbol can hold the text."""
+    """Is raised where no symbol can hold the text."""
 
 
 @dataclass(frozen=True)
 class Symbol:
-    """The modules row by row from the top left, True for dark, without the quiet zone."""
+    """Holds the modules row by row from the top left, True for dark, without the quiet zone."""
 
     modules: tuple[tuple[bool, ...], ...]
     version: int  # 1-40
 
     @property
     def size(self) -> int:
-        """Modules along one side."""
+        """Return the number of modules along one side."""
         return len(self.modules)
 
 
 def symbol(text: str, *, level: str = "M") -> Symbol:
-    """The smallest symbol of `text` at `level` (L, M, Q or H). Raises SymbolError."""
+    """Return the smallest symbol of `text` at `level` (L, M, Q or H). Raises SymbolError."""
     if level not in _LEVELS:
         raise SymbolError(f"level {level!r}: use one of {', '.join(_LEVELS)}")
     if not text:
@@ -62,7 +62,7 @@ def symbol(text: str, *, level: str = "M") -> Symbol:
 
 
 def symbol_svg(text: str, *, level: str = "M", quiet_zone: int = QUIET_ZONE) -> str:
-    """An SVG picture of one unit per module: a white ground and one black path."""
+    """Return an SVG picture of one unit per module. It has a white ground and one black path."""
     drawn = symbol(text, level=level)
     side = drawn.size + 2 * quiet_zone
     return (
@@ -74,7 +74,7 @@ def symbol_svg(text: str, *, level: str = "M", quiet_zone: int = QUIET_ZONE) -> 
 
 
 def symbol_png(text: str, *, module_px: int = 8, level: str = "M") -> bytes:
-    """A black and white PNG with its quiet zone, each module `module_px` pixels wide."""
+    """Return a black and white PNG with its quiet zone, each module `module_px` pixels wide."""
     if not 1 <= module_px <= 100:
         raise SymbolError(f"modules of {module_px} pixels: use 1 to 100")
     drawn = symbol(text, level=level)
@@ -96,7 +96,7 @@ def _path(drawn: Symbol, offset: int) -> str:
 
 
 def _runs(modules: Iterable[Iterable[bool]]) -> Iterator[tuple[int, int, int]]:
-    """(row, first column, length) of every unbroken run of dark modules in a row."""
+    """Yield (row, first column, length) of every unbroken run of dark modules in a row."""
     for y, row in enumerate(modules):
         x = 0
         for dark, group in groupby(row):

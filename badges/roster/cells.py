@@ -1,4 +1,4 @@
-"""One cell at a time: cleaned, checked, and turned into the value that it stands for."""
+"""Cleans and checks one cell at a time, and turns it into the value that it stands for."""
 
 import functools
 import re
@@ -41,11 +41,11 @@ Reader = Callable[[str], str]
 
 
 class CellError(ValueError):
-    """What is wrong with a cell and what to do, in plain words."""
+    """Says what is wrong with a cell and what to do, in plain words."""
 
 
 def clean(column: str, raw: str) -> str:
-    """`raw` in NFC, with single spaces and nothing invisible. Raises CellError."""
+    """Return `raw` in NFC, with single spaces and nothing invisible. Raises CellError."""
     text = raw if raw.isascii() and raw.isprintable() else _plain(raw)
     text = " ".join(text.split())
     if not text or _DASHES.issuperset(text):
@@ -94,7 +94,7 @@ def _refuse(char: str, kind: str) -> None:
 
 
 def narrow(text: str) -> str:
-    """`text` with letters, digits and signs of East Asian width as plain ones."""
+    """Return `text` with letters, digits and signs of East Asian width as plain ones."""
     return text if text.isascii() else text.translate(_NARROW).strip()
 
 
@@ -113,7 +113,7 @@ def external_id(text: str) -> str:
 
 
 def country(text: str) -> str:
-    """A code in upper case, or a name as it is written."""
+    """Return a code in upper case, or a name as it is written."""
     code = narrow(text).upper()
     text = code if len(code) == 2 else text
     if len(text) != 2 or not text.isascii():
@@ -156,7 +156,7 @@ def _wording(text: str) -> str:
 
 
 def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
-    """A reader of event days such as "1,3" or "1-3"; "all" is None."""
+    """Return a reader of event days such as "1,3" or "1-3". For "all" it gives None."""
 
     def read(text: str) -> tuple[int, ...] | None:
         text = narrow(text)
@@ -179,7 +179,7 @@ def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
 
 
 def codes(what: str, known: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:
-    """A reader of lists of codes; None accepts any that are well formed."""
+    """Return a reader of lists of codes. With None it accepts any that are well formed."""
     right = {code.casefold(): code for code in known or ()}
 
     def read(text: str) -> tuple[str, ...]:
@@ -195,7 +195,7 @@ def codes(what: str, known: Collection[str] | None) -> Callable[[str], tuple[str
 
 
 def language(text: str) -> str:
-    """A BCP 47 tag such as "zh" or "zh-Hant", or the usual name of a language."""
+    """Return a BCP 47 tag such as "zh" or "zh-Hant", from a tag or the usual name of a language."""
     text = narrow(text)
     named = _LANGUAGES.get(text.casefold())
     if named:

@@ -1,4 +1,6 @@
-"""Which column of the file is which of ours: usual names in English and Chinese, or a mapping."""
+"""Finds which column of the file is which of ours, by usual names in English and Chinese, or by a
+mapping.
+"""
 
 import re
 import unicodedata
@@ -43,7 +45,7 @@ _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 def find_columns(
     header: Sequence[str], mapping: Mapping[str, str], problems: ProblemList, line: int
 ) -> dict[str, int]:
-    """The index in `header` of each of our columns that the file has, and problems."""
+    """Return the index in `header` of each of our columns that the file has, and note problems."""
     found = _mapped(header, mapping, problems)
     candidates: dict[str, list[int]] = {}
     for index, title in enumerate(header):
@@ -65,7 +67,9 @@ def find_columns(
 
 
 def status_columns(header: Sequence[str], found: Mapping[str, int]) -> list[int]:
-    """The columns that say whether an order stands: what a mapping names, else all of them."""
+    """List the columns that say whether an order stands. They are what a mapping names, else all of
+    them.
+    """
     if "status" in found:
         return [found["status"]]
     taken = set(found.values())
@@ -77,7 +81,7 @@ def status_columns(header: Sequence[str], found: Mapping[str, int]) -> list[int]
 
 
 def counts_rows(title: str) -> bool:
-    """Whether a column with this title numbers the rows: 序号, No., #."""
+    """Tell whether a column with this title numbers the rows, such as 序号, No. or #."""
     return title.strip() in ("#", "＃", "№") or _normal(title) in _ROW_NUMBERS
 
 
@@ -122,7 +126,7 @@ def _listed(header: Sequence[str]) -> str:
 
 
 def column_of(title: str) -> str | None:
-    """Our column that "E-mail *", "姓名（必填）" or "单位 Company" means, or None."""
+    """Return our column that "E-mail *", "姓名（必填）" or "单位 Company" means, or None."""
     whole = _OURS.get(_normal(title))
     if whole:
         return whole

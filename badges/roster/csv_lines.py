@@ -1,4 +1,6 @@
-"""The lines of a CSV file, in whatever encoding and with whatever delimiter spreadsheets write."""
+"""Reads the lines of a CSV file, in whatever encoding and with whatever delimiter spreadsheets
+write.
+"""
 
 import codecs
 import csv
@@ -25,7 +27,9 @@ _SHOWN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc-kr", "cp1251", "cp1252"
 def csv_lines(
     data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]
 ) -> Iterator[Line]:
-    """Every record of the file. Raises RosterError where it is no text, or in another encoding."""
+    """Yield every record of the file. Raises RosterError where it is no text, or in another
+    encoding.
+    """
     _refuse_other_kinds(data, name)
     return _records(_decode(data, name, encoding, tell))
 
@@ -73,7 +77,9 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
 
 
 def _recognised(data: bytes, header: bytes) -> str | None:
-    """The encoding in which the header has a title that is ours, where the whole file is in it."""
+    """Return the encoding in which the header has a title that is ours, where the whole file is in
+    it.
+    """
     for encoding in _RECOGNISED:
         try:
             titles = re.split(r"[,;\t]", header.decode(encoding))
@@ -86,7 +92,7 @@ def _recognised(data: bytes, header: bytes) -> str | None:
 
 
 def _readings(data: bytes, line: bytes) -> str:
-    """How a line reads in each encoding that the whole file could be in."""
+    """Show how a line reads in each encoding that the whole file could be in."""
     readings = []
     for encoding in _SHOWN_ENCODINGS:
         try:
@@ -139,7 +145,7 @@ def _records(text: str) -> Iterator[Line]:
 
 
 def _sniff(text: str) -> str:
-    """The delimiter that stands most often in the first line with something in it."""
+    """Return the delimiter that stands most often in the first line with something in it."""
     header = next((line for line in io.StringIO(text) if line.strip()), "")
     outside_quotes = "".join(header.split('"')[::2])
     return max(_DELIMITERS, key=outside_quotes.count)

@@ -1,4 +1,4 @@
-"""Whether an order stands, by what ticket shops and registration systems write beside it."""
+"""Tells whether an order stands, by what ticket shops and registration systems write beside it."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -38,13 +38,15 @@ class Orders:
         self._said: dict[str, dict[str, list[int]]] = {"cancelled": {}, "pending": {}, "": {}}
 
     def is_left_out(self, line: Line, answers: RosterAnswers) -> bool:
-        """Whether the answers leave out this row. Unanswered, such rows are left out too."""
+        """Tell whether the answers leave out this row. While nobody has answered, such rows are
+        left out too.
+        """
         kind = self._kind(line)
         answer = {"cancelled": answers.cancelled, "pending": answers.pending}.get(kind, "take")
         return answer != "take"
 
     def _kind(self, line: Line) -> str:
-        """cancelled, pending, or "" where the order stands."""
+        """Return "cancelled", "pending", or "" where the order stands."""
         kinds = []
         for index, only_yes in self.columns:
             text = line.cells[index].strip() if index < len(line.cells) else ""
@@ -55,7 +57,7 @@ class Orders:
         return next((kind for kind in ("cancelled", "pending") if kind in kinds), "")
 
     def findings(self, answers: RosterAnswers) -> list[Finding]:
-        """What stands in the status columns, where it is not that all orders stand."""
+        """List what stands in the status columns, where it is not that all orders stand."""
         found = []
         if self._said["cancelled"]:
             found.append(self._finding("cancelled", "cancelled orders", answers.cancelled))
@@ -111,6 +113,6 @@ def _meaning(word: str, only_yes: bool) -> str:
 
 
 def _plain(text: str) -> str:
-    """`text` without case, width, spaces and what stands in brackets."""
+    """Return `text` without case, width, spaces and what stands in brackets."""
     folded = unicodedata.normalize("NFKC", text).casefold().partition("(")[0]
     return "".join(char for char in folded if char.isalnum())

@@ -1,15 +1,21 @@
-"""What is wrong with a roster, and what it leaves open: all of it at once, each with its remedy."""
+"""Tells what is wrong with a roster, and what it leaves open. It tells all of it at once, each with
+its remedy.
+"""
 
 from dataclasses import dataclass
 
 
 class RosterError(ValueError):
-    """Nothing can be read from the file at all. The message says why and what to do."""
+    """Is raised where nothing can be read from the file at all. The message says why and what to
+    do.
+    """
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend. `line` counts from 1, the header included; None where it is the file's."""
+    """Holds one thing to mend. `line` counts from 1, the header included, and is None where it is
+    the file's.
+    """
 
     line: int | None
     column: str | None
@@ -23,7 +29,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that an organiser should know before a roster is imported.
+    """Tells something that an organiser should know before a roster is imported.
 
     Where there are `answers`, it is open, and the import stops until one of these is given.
     """
@@ -36,12 +42,12 @@ class Finding:
 
     @property
     def open(self) -> bool:
-        """Whether somebody must answer first."""
+        """Tell whether somebody must answer first."""
         return bool(self.answers)
 
 
 class ProblemList:
-    """Collects problems; keeps the first `most` and counts the rest."""
+    """Collects problems. It keeps the first `most` and counts the rest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -61,6 +67,8 @@ class ProblemList:
 
 
 def shown(text: str, most: int = 40) -> str:
-    """`text` in quotes for a message: cut short, with nothing in it that a terminal would obey."""
+    """Return `text` in quotes for a message, cut short, with nothing in it that a terminal would
+    obey.
+    """
     cut = text if len(text) <= most else text[: most - 1] + "…"
     return "'" + "".join(char if char.isprintable() else "�" for char in cut) + "'"

@@ -1,4 +1,4 @@
-"""The roster: who comes, as what, and where they may go, from a CSV or XLSX file.
+"""Reads the roster from a CSV or XLSX file. It says who comes, as what, and where they may go.
 
 Every problem of a file, and all that it leaves open, is found in one reading. Whether such a roster
 is imported is for the caller to say.
@@ -26,7 +26,7 @@ _FILLED_DOWN = frozenset(COLUMNS) - {"external_id", "given_name", "family_name",
 
 @dataclass(frozen=True)
 class RosterRow:
-    """One attendee. Texts are in NFC, with single spaces; an absent one is empty."""
+    """Holds one attendee. Texts are in NFC, with single spaces, and an absent one is empty."""
 
     line: int  # of the file, the header included
     external_id: str
@@ -44,7 +44,7 @@ class RosterRow:
 
 @dataclass(frozen=True)
 class Roster:
-    """The rows without a problem, all problems, and what the file leaves open."""
+    """Holds the rows without a problem, all problems, and what the file leaves open."""
 
     rows: tuple[RosterRow, ...]
     problems: tuple[Problem, ...]  # the first ones of very many
@@ -55,7 +55,7 @@ class Roster:
 
 
 def country_name(country: str) -> str:
-    """The English name of an ISO 3166 code; any other text as it is."""
+    """Return the English name of an ISO 3166 code, and any other text as it is."""
     return COUNTRIES.get(country, country)
 
 
@@ -74,11 +74,11 @@ def read_roster(
     answers: RosterAnswers | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Roster:
-    """The roster in `data`, a CSV or XLSX file called `name`.
+    """Read the roster in `data`, a CSV or XLSX file called `name`.
 
-    `mapping` gives the file's column for each of ours; `categories` may map codes to names; `zones`
-    and `sessions` are the known codes, None where any will do. `progress` hears how many rows are
-    done, and of how many. Raises RosterError where nothing can be read.
+    `mapping` gives the file's column for each of ours. `categories` may map codes to names. `zones`
+    and `sessions` are the known codes, or None where any will do. `progress` hears how many rows
+    are done, and of how many. Raises RosterError where nothing can be read.
     """
     limits = limits or RosterLimits()
     answers = answers or RosterAnswers()
@@ -123,7 +123,7 @@ def _lines(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> Iterator[Line]:
-    """The lines that are not blank, from whichever kind of file the bytes are."""
+    """Yield the lines that are not blank, from whichever kind of file the bytes are."""
     if len(data) > limits.file_bytes:
         raise RosterError(
             f"{shown(name)} has {len(data):,} bytes; the limit is {limits.file_bytes:,}. Split it"
@@ -207,7 +207,9 @@ def _row_numbers(
 
 
 def _numbers(lines: Sequence[Line], index: int) -> list[int]:
-    """The values of a column that are 1, 2, 3 and so on in any order, or the lines' numbers."""
+    """Return the values of a column that are 1, 2, 3 and so on in any order, or the lines'
+    numbers.
+    """
     numbers = []
     on_lines = True
     for line in lines:
@@ -270,7 +272,9 @@ class _Reader:
                 yield self._row(line.number, values)
 
     def _values(self, line: Line, width: int) -> dict[str, Any] | None:
-        """What each column says, without empty cells; None where cells cannot be told apart."""
+        """Return what each column says, without empty cells. It is None where cells can't be told
+        apart.
+        """
         flaw = line.flaw or _ragged(line, width)
         if flaw:
             self.problems.add(line.number, None, flaw)
@@ -322,7 +326,9 @@ class _Reader:
             self._sharing[email] = [line for line, _ in others.values()]
 
     def _cell(self, line: Line, column: str, index: int) -> str:
-        """The cell's text, or for an empty one that of the cell above with which it is merged."""
+        """Return the cell's text, or for an empty one that of the cell above with which it is
+        merged.
+        """
         if index in line.above and not line.cells[index] and column in _FILLED_DOWN:
             self._merged.setdefault(column, []).append(line.number)
             return line.above[index] if self.answers.merged == "fill" else ""
@@ -333,7 +339,7 @@ class _Reader:
             self._narrowed.append(f"line {number}, {column}: {shown(text)} is {shown(value)}")
 
     def findings(self) -> list[Finding]:
-        """What the rows leave open, and what was changed in them."""
+        """List what the rows leave open, and what was changed in them."""
         found = []
         if self._merged:
             found.append(self._merged_finding())

@@ -1,4 +1,4 @@
-"""Whether two names are the same name, written in another way."""
+"""Tells whether two names are the same name, written in another way."""
 
 import re
 import unicodedata
@@ -10,7 +10,8 @@ _NO_LETTER = re.compile(r"[^\w]+|_+")
 
 
 def name_key(given_name: str, family_name: str) -> str:
-    """Equal for names that differ in case, width, spaces, punctuation or order alone.
+    """Return a key that is equal for names that differ in case, width, spaces, punctuation or order
+    alone.
 
     In Han, kana and hangul the order tells people apart, and stays.
     """

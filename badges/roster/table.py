@@ -1,4 +1,6 @@
-"""What a CSV file and an XLSX sheet have in common: lines of text cells, and limits."""
+"""Holds what a CSV file and an XLSX sheet have in common, which are lines of text cells, and
+limits.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +11,7 @@ SAVE_AS = "save it from the spreadsheet as 'CSV UTF-8' or as XLSX"
 
 @dataclass(frozen=True)
 class RosterLimits:
-    """How much of a file we are ready to read."""
+    """Says how much of a file we are ready to read."""
 
     file_bytes: int = 50_000_000
     unpacked_bytes: int = 200_000_000
@@ -20,7 +22,7 @@ class RosterLimits:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of the file; `flaw` says why its cells could not be read."""
+    """Holds one row of the file. `flaw` says why its cells could not be read."""
 
     number: int
     cells: tuple[str, ...]
@@ -31,7 +33,9 @@ class Line:
 
 @dataclass(frozen=True)
 class RosterAnswers:
-    """What the organiser says about what a file leaves open. None: not yet, so it is asked."""
+    """Holds what the organiser says about what a file leaves open. None means that nothing was said
+    yet, so it is asked.
+    """
 
     sheet: str | None = None  # the name of the one to read
     hidden_rows: Literal["take", "leave"] | None = None

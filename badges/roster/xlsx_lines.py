@@ -1,6 +1,6 @@
-"""One sheet of an XLSX workbook as lines of text. Formulas stay visible.
+"""Reads one sheet of an XLSX workbook as lines of text. Formulas stay visible.
 
-What the sheet hides is told: other sheets, rows that are filtered away, merged cells.
+What the sheet hides is told, which are other sheets, rows that are filtered away, and merged cells.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ def xlsx_lines(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> list[Line]:
-    """Every row, at least as wide as the header. Raises RosterError."""
+    """Yield every row, at least as wide as the header. Raises RosterError."""
     _check_archive(data, name, limits)
     try:
         with warnings.catch_warnings():
@@ -85,7 +85,7 @@ def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
 def _merged_values(
     rows: list[tuple[str, ...]], merged: list[tuple[int, int, int, int]], header: int
 ) -> dict[int, dict[int, str]]:
-    """By row and column, what the top of a merged range says to the cells below it."""
+    """Return by row and column what the top of a merged range says to the cells below it."""
     above: dict[int, dict[int, str]] = {}
     cells = 0
     for top, left, bottom, _ in merged:
@@ -127,7 +127,7 @@ def _rows(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> tuple[list[tuple[str, ...]], "_Layout"]:
-    """The rows of the sheet that is to be read, and what its cells do not say."""
+    """Return the rows of the sheet that is to be read, and what its cells do not say."""
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sheet = _chosen(book, archive, name, answers, tell)
@@ -144,7 +144,7 @@ def _chosen(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> Any:
-    """The sheet that `answers` name, else the first visible one that has rows."""
+    """Return the sheet that `answers` name, else the first visible one that has rows."""
     rows = {book.worksheets[0].title: 1}
     if len(book.worksheets) > 1:
         rows = {sheet.title: _filled_rows(archive.read(_part(sheet))) for sheet in book.worksheets}
@@ -187,20 +187,22 @@ def _chosen(
 
 
 def _part(sheet: Any) -> str:
-    """The sheet's place in the archive, which openpyxl keeps to itself."""
+    """Return the sheet's place in the archive, which openpyxl keeps to itself."""
     return str(sheet._worksheet_path).lstrip("/")
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What a sheet says of its rows beside their cells."""
+    """Holds what a sheet says of its rows beside their cells."""
 
     hidden: list[int]
     merged: list[tuple[int, int, int, int]]  # top, left, bottom, right, from 1
 
 
 def _layout(xml: bytes) -> _Layout:
-    """Found by its tags alone: reading the whole tree again would take as long as the cells."""
+    """Find the layout by its tags alone. Reading the whole tree again would take as long as the
+    cells.
+    """
     hidden = []
     merged = []
     number = 0
@@ -221,7 +223,7 @@ def _layout(xml: bytes) -> _Layout:
 
 
 def _filled_rows(xml: bytes) -> int:
-    """How many rows of a sheet have something in them."""
+    """Return how many rows of a sheet have something in them."""
     rows, filled = 0, False
     for tag in _FILLED_TAGS.findall(xml):
         if tag == b"row":
@@ -244,7 +246,7 @@ def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[str, ...]]:
 
 
 def _texts(cells: Iterable[Any]) -> tuple[str, ...]:
-    """The cells as text, without the empty ones at the end."""
+    """Return the cells as text, without the empty ones at the end."""
     texts = [cell_text(cell.value) if cell.value is not None else "" for cell in cells]
     while texts and not texts[-1]:
         texts.pop()
@@ -252,7 +254,9 @@ def _texts(cells: Iterable[Any]) -> tuple[str, ...]:
 
 
 def cell_text(value: object) -> str:
-    """A cell as a person would type it: 1001.0 is "1001", a date ISO, a formula starts with "="."""
+    """Return a cell as a person would type it. 1001.0 is "1001", a date is ISO, and a formula
+    starts with "=".
+    """
     match value:
         case None:
             return ""
@@ -275,7 +279,9 @@ def cell_text(value: object) -> str:
 
 
 def _number_text(value: float) -> str:
-    """A spreadsheet keeps 15 digits: a longer number has lost some, and the exponent shows it."""
+    """Return a number as text. A spreadsheet keeps 15 digits, so a longer number has lost some, and
+    the exponent shows it.
+    """
     if abs(value) >= 1e15:
         return f"{value:.14E}"
     return str(int(value)) if value.is_integer() else f"{value:.15g}"

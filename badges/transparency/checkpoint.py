@@ -17,7 +17,9 @@ _TIME_BYTES = 8
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Size and root of the log called `origin` (C2SP tlog-checkpoint, without extension lines)."""
+    """Holds size and root of the log called `origin` (C2SP tlog-checkpoint, without extension
+    lines).
+    """
 
     origin: str
     size: int
@@ -29,19 +31,21 @@ class Checkpoint:
             raise NoteError("malformed")
 
     def text(self) -> str:
-        """The three lines that are signed."""
+        """Return the three lines that are signed."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
 def sign_checkpoint(key: PrivateKey, name: str, checkpoint: Checkpoint) -> str:
-    """The checkpoint as a note, signed by the log's key called `name`."""
+    """Write the checkpoint as a note, signed by the log's key called `name`."""
     text = checkpoint.text()
     key_id = signed_note.key_id(name, signed_note.ED25519, key.public)
     return f"{text}\n{signed_note.signature_line(name, key_id, key.sign(text.encode()))}"
 
 
 def open_checkpoint(public: PublicKey, name: str, note: str) -> Checkpoint:
-    """The checkpoint in `note`, verified. Raises NoteError for anything but one canonical note."""
+    """Read and verify the checkpoint in `note`. Raises NoteError for anything but one canonical
+    note.
+    """
     signed = signed_note.SignedNote(note)
     for signature in signed.signatures(name, signed_note.key_id(name, signed_note.ED25519, public)):
         _verify(public, signed.text, signature)
@@ -49,10 +53,10 @@ def open_checkpoint(public: PublicKey, name: str, note: str) -> Checkpoint:
 
 
 def cosign(key: PrivateKey, name: str, note: str, time_s: int) -> str:
-    """A witness's signature line for `note`, to be put at its end (C2SP cosignature/v1).
+    """Make a witness's signature line for `note`, to be put at its end (C2SP cosignature/v1).
 
     It states that at `time_s` (Unix seconds) this was the largest consistent checkpoint that the
-    witness had seen: the caller has opened it and verified its consistency before.
+    witness had seen. The caller has opened it and verified its consistency before.
     """
     if not 0 <= time_s <= _INTEGER_MAX:
         raise ValueError(f"time out of range: {time_s}")
@@ -64,7 +68,8 @@ def cosign(key: PrivateKey, name: str, note: str, time_s: int) -> str:
 
 
 def verify_cosignature(public: PublicKey, name: str, note: str) -> int:
-    """When the witness `name` cosigned the checkpoint in `note`: Unix seconds, the last if often.
+    """Return when the witness `name` cosigned the checkpoint in `note`, in Unix seconds. It is the
+    last time if there are several.
 
     Raises NoteError where it did not, or where one of its signatures is wrong.
     """
@@ -83,7 +88,7 @@ def verify_cosignature(public: PublicKey, name: str, note: str) -> int:
 
 
 def _parse_checkpoint(text: str) -> Checkpoint:
-    """The checkpoint whose `text()` is exactly `text`, or NoteError."""
+    """Read the checkpoint whose `text()` is exactly `text`, or raise NoteError."""
     try:
         origin, size, root, _ = text.split("\n")
         checkpoint = Checkpoint(origin, int(size[:20]), base64.b64decode(root, validate=True))
@@ -95,7 +100,7 @@ def _parse_checkpoint(text: str) -> Checkpoint:
 
 
 def _cosigned(text: str, time_s: int) -> str:
-    """What a cosignature of the checkpoint `text` signs."""
+    """Return what a cosignature of the checkpoint `text` signs."""
     return f"cosignature/v1\ntime {time_s}\n{text}"
 
 

@@ -22,7 +22,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class Tree:
-    """A Merkle tree that only grows, as hashes alone: 64 MB for a million leaves.
+    """Holds a Merkle tree that only grows, as hashes alone. A million leaves take 64 MB.
 
     `_levels[k]` holds the hashes of the complete subtrees of 2**k leaves, one after the other.
     """
@@ -36,7 +36,7 @@ class Tree:
         return len(self._levels[0]) // HASH_BYTES
 
     def append(self, leaf: bytes) -> int:
-        """Add a leaf by its hash and return its index; two hashes of work on average."""
+        """Add a leaf by its hash and return its index. It hashes twice on average."""
         if len(leaf) != HASH_BYTES:
             raise ValueError(f"a leaf hash has {HASH_BYTES} bytes, not {len(leaf)}")
         self._levels[0] += leaf
@@ -50,14 +50,14 @@ class Tree:
         return self.size - 1
 
     def root(self, size: int | None = None) -> bytes:
-        """Root of the first `size` leaves; of all of them by default."""
+        """Return the root of the first `size` leaves, or of all of them by default."""
         size = self.size if size is None else size
         if not 0 <= size <= self.size:
             raise ValueError(f"no tree of {size} leaves: there are {self.size}")
         return self._subtree(0, size) if size else hashlib.sha256().digest()
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
-        """Proof that leaf `index` is among the first `size` leaves (RFC 9162, 2.1.3.1)."""
+        """Prove that leaf `index` is among the first `size` leaves (RFC 9162, 2.1.3.1)."""
         if not 0 <= index < size <= self.size:
             raise ValueError(f"no leaf {index} in a tree of {size} leaves: there are {self.size}")
         start, end, path = 0, size, []
@@ -72,7 +72,7 @@ class Tree:
         return path[::-1]
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """Proof that the first `old` leaves begin the first `new` ones (RFC 9162, 2.1.4.1)."""
+        """Prove that the first `old` leaves begin the first `new` ones (RFC 9162, 2.1.4.1)."""
         if not 0 < old <= new <= self.size:
             raise ValueError(f"no proof from {old} to {new} leaves: there are {self.size}")
         start, end, path = 0, new, []
@@ -98,14 +98,16 @@ class Tree:
 
 
 def _middle(start: int, end: int) -> int:
-    """Where a subtree splits: its left part has the largest power of 2 below its width."""
+    """Find where a subtree splits. Its left part has the largest power of 2 below its width."""
     return start + (1 << (end - start - 1).bit_length() - 1)
 
 
 def verify_inclusion(
     leaf: bytes, index: int, proof: Sequence[bytes], size: int, root: bytes
 ) -> None:
-    """Return if the leaf with this hash is number `index` under `root`; else raise ProofError."""
+    """Return if the leaf with this hash is number `index` under `root`. Raises ProofError
+    otherwise.
+    """
     _check_hashes(leaf, root, *proof)
     if not 0 <= index < size:
         raise ProofError(f"no leaf {index} in a tree of {size} leaves")
@@ -119,7 +121,7 @@ def verify_inclusion(
 def verify_consistency(
     old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]
 ) -> None:
-    """Return if the tree of `old` leaves begins the one of `new`; else raise ProofError.
+    """Return if the tree of `old` leaves begins the one of `new`. Raises ProofError otherwise.
 
     From an empty tree nothing can be proven, and that raises too.
     """
@@ -149,7 +151,7 @@ def verify_consistency(
 
 
 def _climb(index: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bool, bytes]]:
-    """Each sibling on the way up and whether it stands left (RFC 9162, 2.1.3.2).
+    """Yield each sibling on the way up and whether it stands left (RFC 9162, 2.1.3.2).
 
     Raises ProofError where the way is longer or shorter than the proof.
     """

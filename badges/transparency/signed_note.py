@@ -1,4 +1,5 @@
-"""Signed notes (C2SP signed-note): a text, an empty line, and signature lines by named keys.
+"""Reads and writes signed notes (C2SP signed-note), which are a text, an empty line, and signature
+lines by named keys.
 
 This module knows the form only. Who signed what is verified in `transparency`.
 """
@@ -20,15 +21,17 @@ _LINE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})")
 
 
 class ProofError(ValueError):
-    """What should be proven does not follow from the proof."""
+    """Is raised where what should be proven does not follow from the proof."""
 
 
 class NoteError(ProofError):
-    """The note is malformed, or the expected key has not signed it."""
+    """Is raised where the note is malformed, or the expected key has not signed it."""
 
 
 class SignedNote:
-    """A note's text, its last newline included, and its signatures. Verifies none of them."""
+    """Holds a note's text, its last newline included, and its signatures. It verifies none of
+    them.
+    """
 
     def __init__(self, note: str) -> None:
         """Raises NoteError where `note` is not in canonical form."""
@@ -39,7 +42,7 @@ class SignedNote:
         self._signatures = [_parse_line(line) for line in lines.split("\n")]
 
     def signatures(self, name: str, key_id: bytes) -> list[bytes]:
-        """All signatures by the key, at least one. Raises NoteError where there is none.
+        """List all signatures by the key, at least one. Raises NoteError where there is none.
 
         Those of other keys are passed over, as the format demands.
         """
@@ -66,19 +69,21 @@ def _parse_line(line: str) -> tuple[str, bytes, bytes]:
 
 
 def signature_line(name: str, key_id: bytes, signature: bytes) -> str:
-    """The line that puts `signature` under a note."""
+    """Return the line that puts `signature` under a note."""
     return f"— {check_name(name)} {base64.b64encode(key_id + signature).decode()}\n"
 
 
 def key_id(name: str, kind: bytes, public: PublicKey) -> bytes:
-    """Four bytes that tell the keys of one name and the types of their signatures apart."""
+    """Return four bytes that tell the keys of one name and the types of their signatures apart."""
     return hashlib.sha256(check_name(name).encode() + b"\n" + kind + public.raw).digest()[
         :_ID_BYTES
     ]
 
 
 def check_name(name: str) -> str:
-    """`name`, of a key or a log, if it may stand in a note: printable, without spaces and `+`."""
+    """Return `name`, of a key or a log, if it may stand in a note. It must be printable, without
+    spaces and `+`.
+    """
     good = name.isprintable() and not {" ", "+"} & set(name) and 0 < len(name) <= NAME_CHARS_MAX
     if not good:
         raise NoteError(f"no name for a note: {name[:NAME_CHARS_MAX]!r}")

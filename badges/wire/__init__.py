@@ -1,4 +1,5 @@
-"""What doors and server say to each other: typed messages, their limits, and how a kiosk enrols.
+"""Holds what doors and server say to each other, which are typed messages with limits, and how a
+kiosk enrols.
 
 Begin with `wire.py`. It may use `badges.credential` and `badges.record`.
 """

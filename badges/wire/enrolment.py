@@ -1,10 +1,10 @@
-"""How a kiosk becomes one of the event's: the one-time code, the proof, the six words, the
-identity; and signed requests.
+"""Makes a kiosk one of the event's, by the one-time code, the proof, the six words and the
+identity. It also signs requests.
 
-The code carries the server's address, the hash of its certificate's key, and a token; so the kiosk
+The code carries the server's address, the hash of its certificate's key, and a token. So the kiosk
 can tell the right server before it says a word, and the server can tell the kiosk that the admin
-meant. Nothing bearer is left afterwards: each request carries a signature and a counter that only
-rises.
+meant. Nothing bearer is left afterwards, because each request carries a signature and a counter
+that only rises.
 """
 
 import base64
@@ -31,12 +31,12 @@ _ADDRESS = re.compile(
 
 
 class EnrolmentCodeError(ValueError):
-    """The text is no enrolment code."""
+    """Is raised where the text is no enrolment code."""
 
 
 @dataclass(frozen=True)
 class EnrolmentCode:
-    """What an admin's screen shows and a kiosk reads, once, within 15 minutes."""
+    """Holds what an admin's screen shows and a kiosk reads once, within 15 minutes."""
 
     host: str
     port: int
@@ -44,13 +44,13 @@ class EnrolmentCode:
     token: bytes  # 16 random bytes
 
     def text(self) -> str:
-        """`HKE1.<base64url of hash and token>.<host>:<port>`."""
+        """Return `HKE1.<base64url of hash and token>.<host>:<port>`."""
         packed = base64.urlsafe_b64encode(self.spki_sha256 + self.token).decode()
         return f"{CODE_PREFIX}.{packed}.{self.host}:{self.port}"
 
 
 def parse_code(text: str) -> EnrolmentCode:
-    """The code in `text`. Raises EnrolmentCodeError with what to do."""
+    """Read the code in `text`. Raises EnrolmentCodeError with what to do."""
     wrong = EnrolmentCodeError(
         "This is not an enrolment code. Copy all of it from the kiosk's page or from "
         f"`hallkeeper kiosk add`: it begins with {CODE_PREFIX}."
@@ -70,7 +70,7 @@ def parse_code(text: str) -> EnrolmentCode:
 
 
 def proof(key: PrivateKey, token: bytes) -> bytes:
-    """The kiosk's signature that it holds `key` and was given `token`."""
+    """Sign that the kiosk holds `key` and was given `token`."""
     return key.sign(PROOF_CONTEXT + token + key.public.raw)
 
 
@@ -80,13 +80,15 @@ def check_proof(public: PublicKey, token: bytes, signature: bytes) -> None:
 
 
 def six_words(public_key: bytes, token: bytes) -> str:
-    """What both screens show, so that the admin confirms the kiosk in front of them: 48 bits."""
+    """Return what both screens show, so that the admin confirms the kiosk in front of them. It has
+    48 bits.
+    """
     digest = hashlib.sha256(b"hallkeeper/words/v1\x00" + token + public_key).digest()
     return " ".join(WORDS[byte] for byte in digest[:6])
 
 
 class Identity(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who a kiosk is, signed by the event's root key. A new enrolment is a new generation."""
+    """Says who a kiosk is, signed by the event's root key. A new enrolment is a new generation."""
 
     event_id: Annotated[bytes, Meta(min_length=16, max_length=16)]
     kiosk: str
@@ -96,7 +98,7 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sign_identity(root: PrivateKey, identity: Identity) -> bytes:
-    """64 bytes of the root's signature and the identity's canonical JSON."""
+    """Write 64 bytes of the root's signature and the identity's canonical JSON."""
     body = msgspec.json.encode(identity, order="sorted")
     return root.sign(IDENTITY_CONTEXT + body) + body
 
@@ -110,7 +112,7 @@ def open_identity(root: PublicKey, signed: bytes) -> Identity:
 
 @dataclass(frozen=True)
 class RequestStamp:
-    """Who asks, and the request's place in the kiosk's own order. Sent as headers of
+    """Says who asks, and the request's place in the kiosk's own order. It is sent as headers of
     these names.
     """
 
@@ -129,17 +131,17 @@ class RequestStamp:
 
 
 def request_message(stamp: RequestStamp, method: str, target: str, body: bytes) -> bytes:
-    """The bytes that a kiosk signs for one request; `target` is path and query."""
+    """Return the bytes that a kiosk signs for one request. `target` is path and query."""
     return signed_message(stamp, method, target, body_digest(body))
 
 
 def body_digest(body: bytes) -> str:
-    """What a request says of its body: its SHA-256 in hexadecimal digits."""
+    """Return what a request says of its body, which is its SHA-256 in hexadecimal digits."""
     return hashlib.sha256(body).hexdigest()
 
 
 def signed_message(stamp: RequestStamp, method: str, target: str, digest: str) -> bytes:
-    """As `request_message`, for a body of which only the digest is known yet."""
+    """Return what `request_message` returns, for a body of which only the digest is known yet."""
     lines = (
         method,
         target,

@@ -1,5 +1,7 @@
-"""What a supervisor at a door may ask of the server: who somebody is whose badge is lost, and to
-move the kiosk to another door. Signed by the kiosk like every request; `by` is the supervisor.
+"""Holds what a supervisor at a door may ask of the server.
+
+That is who somebody is whose badge is lost, and to move the kiosk to another door. The kiosk signs
+it like every request, and `by` is the supervisor.
 """
 
 from typing import Annotated
@@ -15,14 +17,18 @@ Supervisor = Annotated[str, Meta(min_length=1, max_length=32)]
 
 
 class LookUp(Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /api/people. The words are neither logged nor kept; that somebody asked is."""
+    """Asks who somebody is (POST /api/people). The words are neither logged nor kept, but that
+    somebody asked is.
+    """
 
     words: Annotated[str, Meta(min_length=2, max_length=80)]  # of name or organisation
     by: Supervisor
 
 
 class PersonFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Somebody on the roster, as their newest badge says; no signature, so no badge."""
+    """Describes somebody on the roster as their newest badge says. Without a signature it is no
+    badge.
+    """
 
     serial: Count
     issue: Count
@@ -46,13 +52,13 @@ class DoorChoice(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DoorChoices(Struct, frozen=True, forbid_unknown_fields=True):
-    """GET /api/doors: every door of the event."""
+    """Lists every door of the event (GET /api/doors)."""
 
     doors: list[DoorChoice]
 
 
 class MoveDoor(Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /api/door: the kiosk now stands at another door. Its answer is `Moved`."""
+    """Says that the kiosk now stands at another door (POST /api/door). Its answer is `Moved`."""
 
     door: Count
     by: Supervisor

@@ -1,5 +1,5 @@
-"""How doors and server speak: typed messages as plain JSON, and their limits, once for
-both ends.
+"""Defines how doors and server speak, which is by typed messages as plain JSON. Their limits stand
+here for both ends.
 """
 
 from typing import Annotated, Literal, TypeVar
@@ -67,7 +67,7 @@ class DoorFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """A serial of which a door must know more than its badge says."""
+    """Holds what a door must know of a serial beyond what its badge says."""
 
     serial: Count
     highest_issue: Count
@@ -85,14 +85,16 @@ class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OuterFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """A hall around the door's own that the door leads into as well, and who is inside."""
+    """Describes a hall around the door's own that the door leads into as well, and who is
+    inside.
+    """
 
     hall: HallFacts
     stays: list[StayFacts]
 
 
 class SupervisorFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who may act at a door in a steward's stead. `pin_hash` is argon2id, of a PIN alone."""
+    """Says who may act at a door in a steward's stead. `pin_hash` is argon2id, of a PIN alone."""
 
     user: Count
     name: Annotated[str, Meta(max_length=60)]
@@ -100,7 +102,7 @@ class SupervisorFacts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a door says of its places in a hall: totals that only grow."""
+    """Says what a door has of places in a hall, as totals that only grow."""
 
     hall: Count
     granted: Count
@@ -114,7 +116,7 @@ class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mark(Struct, frozen=True, forbid_unknown_fields=True):
-    """How far the server had come when it answered, under the event's root key.
+    """Says how far the server had come when it answered, signed by the event's root key.
 
     `run` names one start of the server. A server that knows no such run, or has not come so far in
     it, runs on an old copy of its database.
@@ -128,7 +130,9 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
-    """The one that shows more. A server on an old copy of its database shows less than before."""
+    """Return the mark that shows more. A server on an old copy of its database shows less than
+    before.
+    """
     if one is None or other is None:
         return one or other
     return max(other, one, key=lambda mark: (mark.incarnation, mark.cursor, mark.entries))
@@ -145,7 +149,7 @@ class GoneOuter(Struct, frozen=True, array_like=True):
 
 
 class Health(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a kiosk feels. None where it can't know."""
+    """Says how a kiosk is. A value is None where it can't know."""
 
     version: Annotated[str, Meta(max_length=40)] = ""
     camera: Annotated[str, Meta(max_length=120)] = ""  # what is wrong with it; empty: nothing
@@ -159,9 +163,10 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """POST /api/scans. `records` are canonical; the chain's head after the last one is signed.
+    """Carries scans to the server (POST /api/scans). `records` are canonical, and the chain's head
+    after the last one is signed.
 
-    An empty batch is a heartbeat: it carries totals and health, and asks for orders.
+    An empty batch is a heartbeat. It carries totals and health, and asks for orders.
     """
 
     records: Annotated[list[msgspec.Raw], Meta(max_length=BATCH_SCANS_MAX)]
@@ -187,7 +192,7 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the server says of a door's places in a hall: totals; older ones are harmless."""
+    """Holds what the server says of a door's places in a hall, as totals. Older ones do no harm."""
 
     hall: Count
     granted: Count
@@ -199,7 +204,7 @@ class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The answer to a batch: everything up to `acked_seq` is in the ledger, on disk."""
+    """Answers a batch. Everything up to `acked_seq` is in the ledger, on disk."""
 
     acked_seq: Count
     incarnation: Count
@@ -217,7 +222,7 @@ class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """GET /api/replica: all that one kiosk's door needs, as of `cursor`."""
+    """Holds all that one kiosk's door needs as of `cursor` (GET /api/replica)."""
 
     cursor: Count
     answered_at: Instant
@@ -243,7 +248,7 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def outer_facts(self) -> list[OuterFacts]:
-        """As `outer`, and empty where it is left out."""
+        """Return `outer`, or an empty list where it is left out."""
         return [] if isinstance(self.outer, UnsetType) else self.outer
 
 
@@ -269,11 +274,13 @@ class PlacesOrdered(Struct, frozen=True, tag="places"):
 
 
 class VenueChanged(Struct, frozen=True, tag="venue"):
-    """Programme, policy, keys or the kiosk's own door changed: take a new snapshot."""
+    """Says that programme, policy, keys or the kiosk's own door changed, so the kiosk takes a new
+    snapshot.
+    """
 
 
 class NamesChanged(Struct, frozen=True, tag="names"):
-    """There are sealed names to fetch."""
+    """Says that there are sealed names to fetch."""
 
 
 class KioskRetired(Struct, frozen=True, tag="retired"):
@@ -297,7 +304,7 @@ class SealedName(Struct, frozen=True, array_like=True):
 
 
 class HolderName(Struct, frozen=True):
-    """What a kiosk shows of a holder, readable only with the badge in front of it."""
+    """Holds what a kiosk shows of a holder. It is readable only with the badge in front of it."""
 
     name: str
     organisation: str = ""
@@ -305,7 +312,7 @@ class HolderName(Struct, frozen=True):
 
 
 class NamesPage(Struct, frozen=True):
-    """GET /api/names?after=N: sealed names after row N, at most some thousands at a time."""
+    """Holds sealed names after row N, at most some thousands at a time (GET /api/names?after=N)."""
 
     names: list[SealedName]
     next: Count
@@ -328,9 +335,11 @@ class EnrolAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class ErrorBody(Struct, frozen=True):
-    """The one shape of an error: `{"error": {...}}`. `retry`: the same request may work later.
+    """Holds the one shape of an error, `{"error": {...}}`. `retry` says that the same request may
+    work later.
 
-    `counter` comes with `replayed`: the kiosk's highest request counter that the server has seen.
+    `counter` comes with `replayed`. It is the kiosk's highest request counter that the server has
+    seen.
     """
 
     code: str
@@ -348,12 +357,12 @@ _CHANGE: msgspec.json.Decoder[Change] = msgspec.json.Decoder(Change)
 
 
 def encode(message: Struct) -> bytes:
-    """Any message but a record, as JSON."""
+    """Write any message but a record as JSON."""
     return msgspec.json.encode(message)
 
 
 def decode(raw: bytes, kind: type[T]) -> T:
-    """A message of `kind`. Raises WireError with the field at fault."""
+    """Read a message of `kind`. Raises WireError with the field at fault."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -365,7 +374,7 @@ def encode_change(change: Change) -> str:
 
 
 def decode_change(raw: bytes | str) -> Change:
-    """One change of the feed. Raises WireError."""
+    """Read one change of the feed. Raises WireError."""
     try:
         return _CHANGE.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

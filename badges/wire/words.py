@@ -1,4 +1,6 @@
-"""256 short words, eight bits each, for people to compare on two screens. Never reordered."""
+"""Lists 256 short words, eight bits each, for people to compare on two screens. They are never
+reordered.
+"""
 
 WORDS = tuple(
     """

@@ -1,4 +1,4 @@
-"""The camera: a thread grabs pictures, the newest wins, and a lost camera comes back by itself.
+"""Grabs pictures in a thread. The newest wins, and a lost camera comes back by itself.
 
 Begin with `camera.py`. It may use `config`, `pictures` and `texts`.
 """

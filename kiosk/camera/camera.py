@@ -1,6 +1,6 @@
-"""The door's eye: a thread grabs pictures, the newest wins, and a lost camera comes back by itself.
+"""Grabs the door's pictures in a thread. The newest wins, and a lost camera comes back by itself.
 
-Nobody waits for the camera: `latest` gives the newest picture, `status` says what is wrong.
+Nobody waits for the camera. `latest` gives the newest picture, and `status` says what is wrong.
 """
 
 import threading
@@ -25,7 +25,7 @@ JOIN_S = 10.0
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture. `captured_at` is in seconds of the camera's monotonic clock."""
+    """Holds one picture. `captured_at` is in seconds of the camera's monotonic clock."""
 
     number: int  # rises by one with each picture, over reconnections too
     picture: Picture
@@ -33,13 +33,13 @@ class Frame:
 
     @cached_property
     def gray(self) -> Picture:
-        """The picture as the reader wants it."""
+        """Return the picture as the reader wants it."""
         return to_gray(self.picture)
 
 
 @dataclass(frozen=True)
 class CameraStatus:
-    """How the camera is. `message` is None while all is well."""
+    """Says how the camera is. `message` is None while all is well."""
 
     state: Literal["starting", "live", "lost", "ended"] = "starting"
     message: Message | None = None
@@ -51,7 +51,7 @@ class CameraStatus:
 
 
 class Camera:
-    """A running camera. Use it in a `with`, or call `start` and `close`."""
+    """Runs a camera. Use it in a `with`, or call `start` and `close`."""
 
     def __init__(
         self,
@@ -109,7 +109,9 @@ class Camera:
         self.close()
 
     def latest(self, after: int, timeout_s: float) -> Frame | None:
-        """The newest frame with a number above `after`; None if none comes within `timeout_s`."""
+        """Return the newest frame with a number above `after`, or None if none comes within
+        `timeout_s`.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._has(after), timeout_s)
             return self._frame if self._has(after) else None
@@ -119,7 +121,7 @@ class Camera:
 
     @property
     def status(self) -> CameraStatus:
-        """How the camera is now: also when its driver hangs and the thread can't tell."""
+        """Say how the camera is now, also when its driver hangs and the thread can't tell."""
         with self._changed:
             status, times = self._status, tuple(self._times)
         if status.state != "live" or not self.source.live or not times:
@@ -152,7 +154,9 @@ class Camera:
             pause_s = min(pause_s * 2, self._back_off_s[1])
 
     def _attend(self) -> Message | None:
-        """Open the source and publish its pictures until they stop: why, None at a clean end."""
+        """Open the source and publish its pictures until they stop. It returns why, or None at a
+        clean end.
+        """
         try:
             capture = self._open(self.source, self.request)
         except CameraError as error:
@@ -223,7 +227,7 @@ class Pace:
         self._started_at: float | None = None
 
     def wait_s(self) -> float:
-        """Seconds from now until the picture just read is due; 0 when it is late."""
+        """Return the seconds from now until the picture just read is due, or 0 when it is late."""
         position_s = self._stamps.next_ms() / 1000
         if self._started_at is None:
             self._started_at = self._clock()

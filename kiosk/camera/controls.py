@@ -1,4 +1,4 @@
-"""What is asked of a webcam, and what it made of it: size, rate, format, exposure, gain, focus."""
+"""Asks a webcam for size, rate, format, exposure, gain and focus, and tells what it made of it."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -17,7 +17,8 @@ CLOSE = 0.1  # a camera has steps of its own: what it took may differ by a tenth
 
 @dataclass(frozen=True)
 class CameraRequest:
-    """What to ask of a live camera. It may give something else: sizes are read off the pictures.
+    """Says what to ask of a live camera. It may give something else, so sizes are read off the
+    pictures.
 
     None leaves a thing as the camera has it. A short exposure (5 ms) buys more reads of moving
     badges than any decoder does, where the light allows it.
@@ -34,7 +35,7 @@ class CameraRequest:
 
 @dataclass(frozen=True)
 class Hint:
-    """One thing that was asked of a webcam. `got` is "" where the camera does not tell."""
+    """Holds one thing that was asked of a webcam. `got` is "" where the camera does not tell."""
 
     name: Literal["size", "fps", "format", "exposure", "gain", "focus"]
     asked: str
@@ -43,7 +44,7 @@ class Hint:
 
 
 class Adjustable(Protocol):
-    """The part of cv2.VideoCapture that webcams are asked by."""
+    """Describes the part of cv2.VideoCapture that webcams are asked by."""
 
     def read(self) -> tuple[bool, Any]: ...
     def get(self, propId: int, /) -> float: ...
@@ -53,7 +54,7 @@ class Adjustable(Protocol):
 
 
 def request_of(settings: KioskSettings) -> CameraRequest:
-    """What the kiosk's settings ask of its camera."""
+    """Return what the kiosk's settings ask of its camera."""
     return CameraRequest(
         width=settings.camera_width,
         height=settings.camera_height,
@@ -65,7 +66,7 @@ def request_of(settings: KioskSettings) -> CameraRequest:
 
 
 class WebcamCapture:
-    """A webcam that was asked; `hints` tells what it made of it."""
+    """Holds a webcam that was asked. `hints` tells what it made of it."""
 
     def __init__(self, capture: Adjustable, request: CameraRequest) -> None:
         self._capture = capture
@@ -80,7 +81,7 @@ class WebcamCapture:
         self.hints = _frame_hints(capture, request) + _light_hints(capture, request)
 
     def read(self) -> tuple[bool, Any]:
-        """The next picture."""
+        """Return the next picture."""
         ok, picture = self._capture.read()
         if ok and not self._shown:
             self._shown = True  # many webcams forget their exposure when the pictures begin

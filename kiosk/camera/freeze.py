@@ -1,6 +1,7 @@
-"""Tells a live picture that froze: every byte stays the same. A sensor's noise alone would differ.
+"""Tells a live picture that froze, because every byte stays the same. A sensor's noise alone would
+differ.
 
-Of files this is never asked: a still film is what it is.
+This is never asked of files, because a still film is what it is.
 """
 
 import numpy as np
@@ -25,21 +26,22 @@ class Freeze:
         self._opened_at = 0.0
 
     def opened(self, now: float) -> None:
-        """The camera was opened (again)."""
+        """Note that the camera was opened (again)."""
         self._opened_at = now
 
     def holds(self, picture: Picture, now: float) -> bool:
-        """Whether the picture has been the same for too long."""
+        """Tell whether the picture has been the same for too long."""
         if self._last is None or not same_bytes(self._last, picture):
             self._last, self._differed_at = picture, now
             self._patience_s = self._reopen_s[0]
         return now - self._differed_at >= self._frozen_s
 
     def is_hopeless(self, now: float) -> bool:
-        """Whether a frozen camera is to be opened anew: after some time, each time a longer one.
+        """Tell whether a frozen camera is to be opened anew. That is so after some time, each time
+        a longer one.
 
-        It may be that nothing moves, and a network camera sends nothing new: then opening it only
-        takes the door's eye away.
+        It may be that nothing moves, and a network camera sends nothing new. Then opening it only
+        leaves the door without pictures for a moment.
         """
         since = max(self._opened_at, self._differed_at + self._frozen_s)
         if now - since < self._patience_s:
@@ -49,13 +51,15 @@ class Freeze:
 
     @property
     def message(self) -> Message:
-        """What to tell staff of the frozen picture."""
+        """Return what to tell staff of the frozen picture."""
         black = self._last is not None and int(self._last.max()) <= BLACK
         return Message(Code.BLACK if black else Code.FROZEN)
 
 
 def same_bytes(one: Picture, other: Picture) -> bool:
-    """Whether two pictures are equal. A thin sample is compared first: it almost always tells."""
+    """Tell whether two pictures are equal. A thin sample is compared first, because it almost
+    always tells.
+    """
     if one.shape != other.shape or not np.array_equal(one[::16, ::16], other[::16, ::16]):
         return False
     return bool(np.array_equal(one, other))

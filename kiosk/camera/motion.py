@@ -1,6 +1,7 @@
-"""Which pictures are worth a look: all while something moves, 15 a second while nothing does.
+"""Decides which pictures are worth a look. All are while something moves, and 15 a second while
+nothing does.
 
-Works on every fourth pixel each way, so that it costs a twentieth of a millisecond.
+It works on every fourth pixel each way, so that it costs a twentieth of a millisecond.
 """
 
 import numpy as np
@@ -25,7 +26,7 @@ class Looks:
         self._next_at = float("-inf")
 
     def is_due(self, picture: Picture, at_s: float) -> bool:
-        """Whether to look at this one."""
+        """Tell whether to look at this picture."""
         thin = thinned(picture)
         if self._before is None or moved(thin, self._before):
             self._moved_at = at_s
@@ -39,7 +40,7 @@ class Looks:
 
 
 def moved(picture: Picture, before: Picture) -> bool:
-    """Whether something moved between two thinned pictures; noise does not count."""
+    """Tell whether something moved between two thinned pictures. Noise does not count."""
     if picture.shape != before.shape:
         return True
     if not picture.size:
@@ -54,7 +55,9 @@ def moved(picture: Picture, before: Picture) -> bool:
 
 
 def thinned(picture: Picture) -> Picture:
-    """Every fourth pixel each way of the green, which has the most of the light; smoothed."""
+    """Return every fourth pixel each way of the green, which has the most of the light,
+    smoothed.
+    """
     channel = picture if picture.ndim == 2 else picture[:, :, picture.shape[2] // 2]
     thin = np.ascontiguousarray(channel[::STEP, ::STEP])
     return np.asarray(cv2.blur(thin, (3, 3)), np.uint8) if thin.size else thin

@@ -1,4 +1,4 @@
-"""The camera's picture for the staff's page: small, with a frame around the code."""
+"""Makes the camera's picture for the staff's page, small and with a frame around the code."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,9 @@ EDGE_BGR = (0, 0, 0)  # under the frame, so that it shows on any ground
 def preview_jpeg(
     picture: Picture, outlines: Iterable[Iterable[tuple[int, int]]] = (), *, width: int = WIDTH
 ) -> bytes | None:
-    """`picture` as a JPEG `width` pixels wide, each outline drawn; None for an empty picture."""
+    """Return `picture` as a JPEG `width` pixels wide, each outline drawn. It is None for an empty
+    picture.
+    """
     if not picture.size:
         return None
     scale = min(1.0, width / picture.shape[1])

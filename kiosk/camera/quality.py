@@ -1,4 +1,6 @@
-"""Judges a picture as a reader of codes would: is there light enough, and are its edges sharp?"""
+"""Judges a picture as a reader of codes would, by whether there is light enough and its edges are
+sharp.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -61,7 +63,7 @@ def _part(gray: Picture, corners: tuple[tuple[int, int], ...]) -> Picture:
 
 
 def _busiest(gray: Picture) -> Picture:
-    """The part with the most edges both ways; an empty one where there are none."""
+    """Return the part with the most edges both ways. It is empty where there are none."""
     size = (gray.shape[1] // SEARCH_STEP, gray.shape[0] // SEARCH_STEP)
     if min(size) < 16:
         return gray[:0, :0]
@@ -78,9 +80,9 @@ def _busiest(gray: Picture) -> Picture:
 
 
 def edge_width(gray: Picture) -> float | None:
-    """Pixels that the steepest edges take, in the direction in which they take more.
+    """Return how many pixels the steepest edges take, in the direction in which they take more.
 
-    Motion blurs one direction alone. None where there is too little contrast to tell.
+    Motion blurs one direction alone. It is None where there is too little contrast to tell.
     """
     if min(gray.shape) < 16:
         return None

@@ -1,6 +1,7 @@
-"""What the camera and the reader make of the door, for the camera's test page: words and pictures.
+"""Tells what the camera and the reader make of the door, in words and pictures for the camera's
+test page.
 
-Made when asked for, in the page's thread: the door's own loop never waits for it.
+It is made when asked for, in the page's thread. The door's own loop never waits for it.
 """
 
 from dataclasses import dataclass
@@ -19,17 +20,21 @@ TEST_WIDTH = 960
 
 @dataclass(frozen=True)
 class View:
-    """One picture that the reader looked at, and the codes that it read there, the taken first."""
+    """Holds one picture that the reader looked at, and the codes that it read there, the taken one
+    first.
+    """
 
     frame: Frame
     outlines: tuple[Corners, ...] = ()
 
     def preview(self) -> bytes | None:
-        """For the staff's page: in colour, small, the taken code framed. None where it's empty."""
+        """Return the picture for the staff's page, in colour, small, the taken code framed. It is
+        None where it is empty.
+        """
         return preview_jpeg(self.frame.picture, self.outlines[:1])
 
     def test_picture(self) -> bytes | None:
-        """As the reader saw it, with all its codes framed."""
+        """Return the picture as the reader saw it, with all its codes framed."""
         return preview_jpeg(self.frame.gray, self.outlines, width=TEST_WIDTH)
 
     def judged(self) -> Judgement:
@@ -38,7 +43,7 @@ class View:
 
 @dataclass(frozen=True)
 class CameraReport:
-    """How the eye does. `judged` is None before the first picture."""
+    """Says how camera and reader do. `judged` is None before the first picture."""
 
     kind: Kind
     target: str  # which one of its kind: a number, a path, an address without its password

@@ -1,6 +1,8 @@
-"""Where pictures come from: a webcam, a video file, a folder of photos, or a stream on the network.
+"""Opens the sources of pictures, which are a webcam, a video file, a folder of photos, or a stream
+on the network.
 
-Each source opens as a `Capture`: the three methods of cv2.VideoCapture that the camera needs.
+Each source opens as a `Capture`, which is the three methods of cv2.VideoCapture that the camera
+needs.
 """
 
 import os
@@ -42,19 +44,21 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """One source. `target` is a webcam's number, device or name, a path, or a URL."""
+    """Names one source. `target` is a webcam's number, device or name, a path, or a URL."""
 
     kind: Kind
     target: str
 
     @property
     def live(self) -> bool:
-        """Whether pictures come as they happen; otherwise the camera paces them and they end."""
+        """Tell whether pictures come as they happen. Otherwise the camera paces them and they
+        end.
+        """
         return self.kind in (Kind.WEBCAM, Kind.STREAM)
 
     @property
     def address(self) -> str:
-        """Which one of its kind it is: a URL without its user, password and query."""
+        """Return which one of its kind it is. A URL is without its user, password and query."""
         if self.kind is not Kind.STREAM:
             return self.target
         url = urlsplit(self.target)
@@ -65,7 +69,7 @@ class Source:
 
     @property
     def label(self) -> Message:
-        """What to call it on a screen or in a log."""
+        """Return what to call it on a screen or in a log."""
         if self.kind is Kind.STREAM:
             return Message(Code.AS_IS, text=self.address)
         return Message(_LABELS[self.kind], target=self.address)
@@ -75,7 +79,7 @@ _LABELS = {Kind.WEBCAM: Code.WEBCAM, Kind.FILE: Code.FILE, Kind.FOLDER: Code.FOL
 
 
 class Capture(Protocol):
-    """The part of cv2.VideoCapture that a camera uses."""
+    """Describes the part of cv2.VideoCapture that a camera uses."""
 
     def read(self) -> tuple[bool, Any]: ...
     def get(self, propId: int, /) -> float: ...
@@ -83,7 +87,7 @@ class Capture(Protocol):
 
 
 def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
-    """The source that `text` names. Raises CameraError for one that can't be there."""
+    """Return the source that `text` names. Raises CameraError for one that can't be there."""
     text = text.strip()
     if not text:
         raise CameraError("No camera is named", _HELP)
@@ -131,7 +135,9 @@ def _parse_url(text: str) -> Source:
 
 
 def open_capture(source: Source, request: CameraRequest) -> Capture:
-    """Open `source`. Raises CameraError where it gives nothing now; a live one may later."""
+    """Open `source`. Raises CameraError where it gives nothing now. A live one may give something
+    later.
+    """
     require_opencv()
     if source.kind is Kind.FOLDER:
         return FolderCapture(Path(source.target), request.photo_s)
@@ -158,7 +164,9 @@ _REMEDIES = {
 
 
 def _stream_wishes() -> list[int]:
-    """What a stream is opened with. RTSP goes over TCP where the camera can: OpenCV asks so."""
+    """Return what a stream is opened with. RTSP goes over TCP where the camera can, as OpenCV asks
+    it to.
+    """
     requests = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
     requests += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
     # Each further thread of the decoder keeps one more picture back.
@@ -178,12 +186,12 @@ def _open_webcam(target: str) -> "cv2.VideoCapture":
 
 
 def photos_in(folder: Path) -> list[Path]:
-    """The photos of a folder, by name."""
+    """List the photos of a folder, by name."""
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
 
 
 def read_photo(path: Path) -> Picture:
-    """The picture in a file, 8 bits, BGR or gray. Raises CameraError where there is none."""
+    """Read the picture in a file, 8 bits, BGR or gray. Raises CameraError where there is none."""
     require_opencv()
     try:
         size = os.stat(path).st_size
@@ -201,7 +209,9 @@ def read_photo(path: Path) -> Picture:
 
 
 class Stamps:
-    """When each picture of a file is due, by the file's time stamps or else its frame rate."""
+    """Tells when each picture of a file is due, by the file's time stamps or else its frame
+    rate.
+    """
 
     def __init__(self, capture: Capture) -> None:
         fps = capture.get(cv2.CAP_PROP_FPS)
@@ -211,7 +221,9 @@ class Stamps:
         self._position_ms = 0.0
 
     def next_ms(self) -> float:
-        """Position of the picture just read; 0 for the first. Call it once for each."""
+        """Return the position of the picture just read, which is 0 for the first. Call it once for
+        each.
+        """
         before_ms, self._stamp_ms = self._stamp_ms, self._capture.get(cv2.CAP_PROP_POS_MSEC)
         if before_ms is not None:
             step_ms = self._stamp_ms - before_ms
@@ -221,7 +233,9 @@ class Stamps:
 
 
 def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
-    """(seconds from the start, picture) for each frame. Raises CameraError if there is none."""
+    """Yield (seconds from the start, picture) for each frame. Raises CameraError if there is
+    none.
+    """
     capture = open_capture(Source(Kind.FILE, str(path)), CameraRequest())
     try:
         stamps = Stamps(capture)
@@ -236,7 +250,9 @@ def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
 
 
 class FolderCapture:
-    """A folder of photos as a slow video: each is shown for `photo_s` at 10 frames a second."""
+    """Shows a folder of photos as a slow video. Each is shown for `photo_s` at 10 frames a
+    second.
+    """
 
     def __init__(self, folder: Path, photo_s: float) -> None:
         self._frames = _show(photos_in(folder), max(1, round(photo_s * FOLDER_FPS)))
@@ -248,7 +264,9 @@ class FolderCapture:
         return picture is not None, picture
 
     def get(self, propId: int, /) -> float:
-        """Position in ms, or frames a second; 0 for anything else, as OpenCV does."""
+        """Return the position in ms, or frames a second. It is 0 for anything else, as with
+        OpenCV.
+        """
         if propId == cv2.CAP_PROP_POS_MSEC:
             return max(0, self._count - 1) * 1000 / FOLDER_FPS
         return FOLDER_FPS if propId == cv2.CAP_PROP_FPS else 0.0

@@ -1,4 +1,4 @@
-"""Which webcams are plugged in, by the names that Linux gives them."""
+"""Finds which webcams are plugged in, by the names that Linux gives them."""
 
 import sys
 from pathlib import Path
@@ -13,11 +13,11 @@ BY_NUMBER = "Webcams have names on Linux alone: choose one by its number, from 0
 
 
 class NoWebcamError(CameraError):
-    """No webcam that is plugged in has such a name."""
+    """Is raised where no webcam that is plugged in has such a name."""
 
 
 class Webcam(NamedTuple):
-    """One webcam, e.g. ("/dev/video0", "HD Webcam C270")."""
+    """Names one webcam, e.g. ("/dev/video0", "HD Webcam C270")."""
 
     device: str
     name: str
@@ -27,7 +27,7 @@ class Webcam(NamedTuple):
 
 
 def list_webcams(webcams: Path = WEBCAMS) -> list[Webcam]:
-    """Each webcam that Linux knows, by number."""
+    """List each webcam that Linux knows, by number."""
     found = []
     for entry in sorted(webcams.glob("video*"), key=lambda e: (len(e.name), e.name)):
         try:
@@ -41,7 +41,7 @@ def list_webcams(webcams: Path = WEBCAMS) -> list[Webcam]:
 
 
 def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
-    """The webcam with `text` in its name, in whatever case; a whole name goes before a part.
+    """Find the webcam with `text` in its name, in whatever case. A whole name goes before a part.
 
     Raises CameraError, with those that there are, where there is none or more than one.
     """
@@ -60,13 +60,13 @@ def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
 
 
 def webcam_name(target: str, webcams: Path = WEBCAMS) -> str:
-    """The name of the webcam with this number or device; "" where none is known."""
+    """Return the name of the webcam with this number or device, or "" where none is known."""
     device = f"/dev/video{target}" if target.isdigit() else target
     return next((webcam.name for webcam in list_webcams(webcams) if webcam.device == device), "")
 
 
 def webcams_here(webcams: Path = WEBCAMS) -> str:
-    """What there is to choose from, in a sentence."""
+    """Say in a sentence what there is to choose from."""
     known = ", ".join(map(str, list_webcams(webcams)))
     if known:
         return f"Webcams here: {known}"
@@ -74,7 +74,7 @@ def webcams_here(webcams: Path = WEBCAMS) -> str:
 
 
 def webcams_text(webcams: Path = WEBCAMS) -> str:
-    """The `cameras` command's answer: a line for each webcam, with its number."""
+    """Return the `cameras` command's answer, which has a line for each webcam with its number."""
     known = list_webcams(webcams)
     if not known:
         return webcams_here(webcams) + "."

@@ -1,4 +1,5 @@
-"""`hallkeeper-kiosk`: enrol a kiosk, run it, look at it, carry its journal away.
+"""Holds the commands of `hallkeeper-kiosk`, which enrol a kiosk, run it, look at it, and carry its
+journal away.
 
 Begin with `main.py`. It may use every room.
 """

@@ -1,6 +1,7 @@
-"""A kiosk that starts with its machine: systemd units of the user's own, with their places in them.
+"""Makes a kiosk start with its machine, by systemd units of the user's own with their places in
+them.
 
-Nothing here needs root, and nothing is started: the files are laid down, and the commands that
+Nothing here needs root, and nothing is started. The files are laid down, and the commands that
 switch them on are told.
 """
 
@@ -40,19 +41,19 @@ WAIT_S = 1.0
 
 
 class AutostartError(Exception):
-    """Nothing was written; the text says why and what to do."""
+    """Is raised where nothing was written. The text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Autostart:
-    """The files by their path, and whether a browser was found for the screen."""
+    """Holds the files by their path, and whether a browser was found for the screen."""
 
     files: dict[Path, str]
     has_screen: bool
 
 
 def plan(directory: Path, home: Path, browser: str | None = None) -> Autostart:
-    """What makes the kiosk in `directory` start with the session of the user at `home`.
+    """Plan what makes the kiosk in `directory` start with the session of the user at `home`.
 
     `browser` is a Chromium to use in place of the one that is found. Raises AutostartError, or
     ConfigError where there is no kiosk in the directory.
@@ -114,7 +115,7 @@ def show_screen(directory: Path, home: Path, browser: str | None = None) -> None
 
 
 def _is_served(directory: Path) -> bool:
-    """Whether the kiosk in `directory` answers at the address of its newest link."""
+    """Tell whether the kiosk in `directory` answers at the address of its newest link."""
     if not (directory / LINK_FILE).exists():
         return False
     address = urlsplit(read_link(directory))
@@ -142,7 +143,7 @@ def _filled(name: str, values: dict[str, str]) -> str:
 
 
 def _word(text: str) -> str:
-    """One word of a unit's command line, whatever is in it. Raises AutostartError."""
+    """Return one word of a unit's command line, whatever is in it. Raises AutostartError."""
     if not text.isprintable():
         raise AutostartError(f"A path with control characters can't stand in a unit: {text!r}.")
     for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):

@@ -1,7 +1,7 @@
-"""A kiosk becomes one of an event's: it shows its code until an admin has compared six words.
+"""Makes a kiosk one of an event's. It shows its code until an admin has compared six words.
 
 Nothing in the directory changes before the admin has confirmed. What was there before is moved
-aside, never deleted: an earlier journal may hold scans that no server has.
+aside, never deleted, because an earlier journal may hold scans that no server has.
 """
 
 import hashlib
@@ -37,7 +37,9 @@ PENDING_FILE = "enrolling.key"
 
 
 class EnrolError(Exception):
-    """This kiosk is not enrolled; the text says why and what to do. Nothing was changed."""
+    """Is raised where this kiosk is not enrolled. The text says why and what to do. Nothing was
+    changed.
+    """
 
 
 def enrol(
@@ -100,7 +102,7 @@ def _check_free(directory: Path, *, again: bool) -> None:
 def _pending_key(
     directory: Path, code: EnrolmentCode, random: Callable[[int], bytes]
 ) -> PrivateKey:
-    """The key for this code: the same one where an earlier attempt was cut short."""
+    """Return the key for this code. It is the same one where an earlier attempt was cut short."""
     path = directory / PENDING_FILE
     mark = hashlib.sha256(code.token).hexdigest()
     if path.exists():
@@ -169,7 +171,7 @@ def _check(code: EnrolmentCode, key: PrivateKey, answer: wire.EnrolAnswer) -> Ki
 def _settle(
     directory: Path, identity: KioskIdentity, key: PrivateKey, say: Callable[[str], None]
 ) -> None:
-    """Lay down the new kiosk, its identity last: until then there is none."""
+    """Lay down the new kiosk, its identity last. Until then there is none."""
     aside = move_aside(directory)
     if aside is not None:
         say(f"What was here before is kept in {aside}.")

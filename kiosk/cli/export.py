@@ -1,7 +1,7 @@
-"""A journal as one file, for a USB stick where the network never comes back; and its check.
+"""Writes a journal as one file, for a USB stick where the network never comes back, and checks it.
 
-JSON lines: who wrote it, then each record as it was signed, with its link in the chain and its
-signature, then a seal over all of that. The check needs neither server nor network.
+It has JSON lines. They are who wrote it, then each record as it was signed, with its link in the
+chain and its signature, then a seal over all of that. The check needs neither server nor network.
 """
 
 import hashlib
@@ -33,7 +33,9 @@ class Digest(Protocol):
 
 
 class ExportError(Exception):
-    """The file is not a whole, unchanged journal. `line` is the first at fault, from 1."""
+    """Is raised where the file is not a whole, unchanged journal. `line` is the first at fault,
+    from 1.
+    """
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(f"line {line}: {problem}")
@@ -66,7 +68,7 @@ _LINE: msgspec.json.Decoder[Opening | Line | Seal] = msgspec.json.Decoder(Openin
 
 @dataclass(frozen=True)
 class Exported:
-    """What a file holds."""
+    """Says what a file holds."""
 
     identity: Identity
     root: PublicKey
@@ -75,10 +77,10 @@ class Exported:
 
 
 def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out: BinaryIO) -> int:
-    """Write the whole journal; the number of scans.
+    """Write the whole journal, and return the number of scans.
 
-    A stick is a way to the server like any other, so all that is written counts as offered
-    (docs/design/places.md, rule 3).
+    A stick is a way to the server like any other, so all that is written counts as offered (rule
+    3). The rules are in docs/design/places.md.
     """
     with journal.transaction() as transaction:
         last = transaction.state.last_seq

@@ -1,4 +1,6 @@
-"""`hallkeeper-kiosk`: enrol a kiosk, run it, look at it, carry its journal away."""
+"""Holds the commands of `hallkeeper-kiosk`, which enrol a kiosk, run it, look at it, and carry its
+journal away.
+"""
 
 import functools
 import json
@@ -54,7 +56,7 @@ directory_option = click.option(
 
 
 def plain_errors(command: F) -> F:
-    """One plain sentence and exit status 1, in place of a traceback."""
+    """Answer with one plain sentence and exit status 1, in place of a traceback."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> Any:
@@ -218,7 +220,7 @@ def _line(told: AnswerReport, as_json: bool) -> str:
 @click.option("--browser", help="A Chromium to use in place of the one that is found.")
 @plain_errors
 def screen_command(directory: Path, browser: str | None) -> None:
-    """Show the kiosk's screen, full screen, in a browser of its own; it waits for the kiosk."""
+    """Show the kiosk's screen, full screen, in a browser of its own. It waits for the kiosk."""
     autostart.show_screen(directory, Path.home(), browser)
 
 
@@ -250,7 +252,7 @@ def autostart_command(directory: Path, browser: str | None, again: bool, only_pr
 
 @main.command("cameras")
 def cameras_command() -> None:
-    """List the webcams: any part of a name is enough for --camera."""
+    """List the webcams. Any part of a name is enough for --camera."""
     click.echo(webcams_text())
 
 
@@ -298,7 +300,7 @@ def export_command(directory: Path, file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @plain_errors
 def verify_command(file: Path) -> None:
-    """Check an exported journal: every link of its chain, every signature, and its end."""
+    """Check an exported journal, which is every link of its chain, every signature, and its end."""
     found = read_export(file)
     who = found.identity
     click.echo(

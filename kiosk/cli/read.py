@@ -1,4 +1,4 @@
-"""Reads codes in photos and videos: the `read` command, to check what a camera will see."""
+"""Reads codes in photos and videos for the `read` command, to check what a camera will see."""
 
 import json
 import time
@@ -18,7 +18,7 @@ from kiosk.reader.reader import NO_BUDGET_MS, Reader
 
 @dataclass(frozen=True)
 class ReadText:
-    """A code's text; in a video also when it was presented, in seconds from the start."""
+    """Holds a code's text, and in a video also when it was presented, in seconds from the start."""
 
     text: str
     at_s: float | None = None
@@ -26,7 +26,7 @@ class ReadText:
 
 @dataclass(frozen=True)
 class FileReading:
-    """What was read in one file. `frame_ms` is the reader's time for each picture in it."""
+    """Says what was read in one file. `frame_ms` is the reader's time for each picture in it."""
 
     path: str
     texts: tuple[ReadText, ...] = ()
@@ -40,7 +40,7 @@ class FileReading:
 
 @dataclass(frozen=True)
 class Total:
-    """The last line. The percentiles are of the reader's time for one frame."""
+    """Holds the last line. The percentiles are of the reader's time for one frame."""
 
     files: int
     read: int
@@ -53,7 +53,8 @@ class Total:
 def read_files(
     paths: Iterable[str | Path], clock: Callable[[], float] = time.perf_counter
 ) -> Iterator[FileReading]:
-    """One reading for each file, in order; a file that can't be read gives one with its error.
+    """Yield one reading for each file, in order. A file that can't be read gives one with its
+    error.
 
     A folder stands for the photos and videos in it, by name.
     """
@@ -128,7 +129,7 @@ def total_of(readings: Iterable[FileReading]) -> Total:
 
 
 def printable(text: str) -> str:
-    """`text` safe for a terminal: what isn't printable (a stranger's code) is escaped."""
+    """Return `text` safe for a terminal. What isn't printable (a stranger's code) is escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

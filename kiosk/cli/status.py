@@ -1,4 +1,4 @@
-"""What `hallkeeper-kiosk status` tells of a kiosk, whether it runs or not."""
+"""Tells what `hallkeeper-kiosk status` says of a kiosk, whether it runs or not."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from kiosk.replica.replica import Replica
 
 
 def status_of(directory: Path) -> dict[str, Any]:
-    """Everything in plain values. Raises ConfigError or JournalError."""
+    """Return everything in plain values. Raises ConfigError or JournalError."""
     identity, key = load_identity(directory), load_key(directory)
     who = (identity.kiosk, identity.generation)
     with Journal(directory / JOURNAL_FILE, *who, key, must_exist=True, check=False) as journal:
@@ -48,7 +48,7 @@ def _facts(path: Path, who: tuple[str, int], identity: KioskIdentity) -> dict[st
 
 
 def status_text(status: dict[str, Any]) -> str:
-    """The same in lines for a person."""
+    """Return the same in lines for a person."""
     age_ms = status["facts_age_ms"]
     hall, door = (_first(status[name]) for name in ("hall", "door"))
     lines = [

@@ -1,4 +1,4 @@
-"""The kiosk's directory: who it is, its key, its settings, and its disk.
+"""Holds the kiosk's directory, which is who it is, its key, its settings, and its disk.
 
-Begin with `settings.py`. It may use `texts` and `badges`.
+Begin with `settings.py`. It may use `relay` and `texts`.
 """

@@ -1,4 +1,5 @@
-"""What is wrong with the kiosk's disk when something can't be written: full, or read-only.
+"""Tells what is wrong with the kiosk's disk when something can't be written, which is that it is
+full or read-only.
 
 SQLite says "disk I/O error" of a full disk too, so the disk itself is asked.
 """
@@ -17,7 +18,9 @@ _PRIMARY = 0xFF  # of SQLite's extended codes: what kind of error it is
 
 
 def write_trouble(error: Exception, directory: Path) -> Message | None:
-    """What to tell staff of an error in writing to `directory`; None where it is not the disk."""
+    """Return what to tell staff of an error in writing to `directory`. It is None where it is not
+    the disk.
+    """
     if isinstance(error, OSError):
         if error.errno in _FULL:
             return Message(Code.DISK_FULL, directory=str(directory))

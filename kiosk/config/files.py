@@ -29,11 +29,13 @@ FILE_BYTES_MAX = 100_000
 
 
 class ConfigError(Exception):
-    """The directory can't be used; the text names the file, what is wrong, and what to do."""
+    """Is raised where the directory can't be used. The text names the file, what is wrong, and what
+    to do.
+    """
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file at once; on disk on return. Only its owner may read it."""
+    """Replace a file at once. It is on disk on return, and only its owner may read it."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -49,7 +51,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def make_private(directory: Path) -> None:
-    """Take the directory and its files from others' eyes: earlier versions left them readable.
+    """Take the directory and its files from others' eyes, because earlier versions left them
+    readable.
 
     Raises ConfigError where they belong to another user.
     """

@@ -14,7 +14,7 @@ from kiosk.config.files import IDENTITY_FILE, KEY_FILE, ConfigError, read_small,
 
 
 class NotEnrolledError(ConfigError):
-    """There is no kiosk in this directory yet."""
+    """Is raised where there is no kiosk in this directory yet."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(
@@ -33,7 +33,7 @@ class _IdentityFile(Struct, forbid_unknown_fields=True, tag_field="format", tag=
 
 @dataclass(frozen=True)
 class KioskIdentity:
-    """Who this kiosk is, and which server is its own."""
+    """Says who this kiosk is, and which server is its own."""
 
     host: str
     port: int
@@ -87,7 +87,7 @@ def save_identity(directory: Path, identity: KioskIdentity) -> None:
 
 
 def load_key(directory: Path) -> PrivateKey:
-    """The kiosk's private key. Raises ConfigError, also where others may read it."""
+    """Read the kiosk's private key. Raises ConfigError, also where others may read it."""
     path = directory / KEY_FILE
     if not path.exists():
         raise ConfigError(

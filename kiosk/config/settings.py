@@ -28,7 +28,7 @@ def rule(text: str) -> Meta:
 
 @dataclass(frozen=True)
 class KioskSettings:
-    """What staff may decide at a door. The command line stands above it."""
+    """Holds what staff may decide at a door. The command line stands above it."""
 
     camera: Annotated[  # webcam's number or name, file, folder or stream
         str,
@@ -93,12 +93,12 @@ class KioskSettings:
 
 
 def relay_bytes(text: str) -> bytes:
-    """What a relay's text stands for. Raises ValueError for hex that is none."""
+    """Return what a relay's text stands for. Raises ValueError for hex that is none."""
     return bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
 
 
 def load_settings(directory: Path) -> KioskSettings:
-    """The settings, or the defaults where there is no file. Raises ConfigError."""
+    """Return the settings, or the defaults where there is no file. Raises ConfigError."""
     path = directory / SETTINGS_FILE
     if not path.exists():
         return KioskSettings()
@@ -131,5 +131,5 @@ def _rule_of(kind: Any) -> str:
 
 
 def with_options(settings: KioskSettings, **given: Any) -> KioskSettings:
-    """The settings with what the command line says instead; None says nothing."""
+    """Return the settings with what the command line says instead. None says nothing."""
     return replace(settings, **{key: value for key, value in given.items() if value is not None})

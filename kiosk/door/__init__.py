@@ -1,4 +1,4 @@
-"""The decision at the door: from a code's text to an answer that is on disk.
+"""Decides at the door, from a code's text to an answer that is on disk.
 
 Begin with `admit.py`. It may use `journal`, `replica`, `sync` and `texts`.
 """

@@ -1,7 +1,7 @@
-"""From a code's text to an answer: open, look up, decide, commit, and only then answer.
+"""Turns a code's text into an answer. It opens, looks up, decides, commits, and only then answers.
 
 Everything that a decision rests on is read in the transaction that records it, so that nothing can
-change between the two. The order is the promise: what is shown green is on disk.
+change between the two. The order is the promise that what is shown green is on disk.
 """
 
 import time
@@ -9,18 +9,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from badges.admission import decide
-from badges.admission.facts import (
-    Admitted,
-    Denied,
-    Direction,
-    Exits,
-    Facts,
-    Flag,
-    Reason,
-    Scan,
-    StayId,
-)
+from badges.admission.decide import decide
+from badges.admission.facts import Admitted, Denied, Direction, Exits, Facts, Flag, Reason, Scan
 from badges.credential.credential import (
     Credential,
     CredentialFlag,
@@ -55,7 +45,9 @@ _UNREADABLE = {
 
 
 class NotReadyError(Exception):
-    """This kiosk has never had facts from the server, and so can't tell whose badge it sees."""
+    """Is raised where this kiosk has never had facts from the server, and so can't tell whose badge
+    it sees.
+    """
 
     def __init__(self) -> None:
         self.message = Message(Code.NOT_READY)
@@ -64,7 +56,7 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class ByName:
-    """How somebody without a badge came to be known."""
+    """Says how somebody without a badge came to be known."""
 
     holder: HolderName
     user: str  # the supervisor, as records name them
@@ -72,7 +64,7 @@ class ByName:
 
 
 class Admitter:
-    """One door. `present` may be called from several threads."""
+    """Answers at one door. `present` may be called from several threads."""
 
     def __init__(
         self,
@@ -86,11 +78,13 @@ class Admitter:
         clock: Callable[[], int] = now_ms,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
-        """`ask_for_place` asks the server for a place in a hall; False where that is no use now.
+        """Take what the door needs.
 
-        Where the hall trusts exits, those made while `is_offline` give their places back here.
-        `on_asking` is told when an answer waits for other doors, and when it does no more. `clock`
-        is the one that presentations are seen by, `monotonic` one that nobody sets, both in ms.
+        `ask_for_place` asks the server for a place in a hall, and returns False where that is no
+        use now. Where the hall trusts exits, those made while `is_offline` give their places back
+        here. `on_asking` is told when an answer waits for other doors, and when it does no more.
+        `clock` is the one that presentations are seen by, and `monotonic` one that nobody sets,
+        both in ms.
         """
         self._journal = journal
         self._replica = replica
@@ -102,10 +96,10 @@ class Admitter:
         self._repeats = Repeats(journal, clock=clock, monotonic=monotonic)
 
     def present(self, text: str, *, at: int, direction: Direction | None = None) -> Answer:
-        """Answer one presentation, seen at `at` (Unix ms); the door's own direction by default.
+        """Answer one presentation, seen at `at` (Unix ms), in the door's own direction by default.
 
         Raises NotReadyError before the first snapshot, and JournalError where the answer can't be
-        put on disk; then nobody is admitted.
+        put on disk. Then nobody is admitted.
         """
         context = self._context()
         badge = read_badge(context.ring, text)
@@ -152,8 +146,9 @@ class Admitter:
         return answer
 
     def _wait(self, halls: Mapping[int, int], timeout_s: float) -> None:
-        """Until each has a place or has none to come, all within the time. `halls` has how often
-        the server had said so before.
+        """Wait until each hall has a place or has none to come, all within the time.
+
+        `halls` has how often the server had said so before.
         """
         deadline = time.monotonic() + timeout_s
         for hall, none_before in halls.items():
@@ -161,8 +156,11 @@ class Admitter:
             self._journal.wait_for_place(hall, left, none_before)
 
     def _slow(self, halls: Mapping[int, int]) -> dict[int, int]:
-        """Those of the halls for which neither a place comes in no time, nor the word that there is
-        none; none of them where such a word came for another: then waiting is of no use.
+        """Return those of the halls for which neither a place comes in no time, nor the word that
+        there is none.
+
+        None of them is returned where such a word came for another, because then waiting is of no
+        use.
         """
         self._wait(halls, QUIET_S)
         none_now = {hall: self._journal.times_none(hall) for hall in halls}
@@ -178,8 +176,8 @@ class Admitter:
         *,
         last: bool,
     ) -> Answer | tuple[int, ...]:
-        """The answer, committed; or the halls of which a place has been asked for and may still
-        come.
+        """Return the answer, committed, or the halls of which a place has been asked for and may
+        still come.
 
         `before` is what was known of the clock when the badge was seen.
         """
@@ -229,7 +227,7 @@ class Admitter:
         )
 
     def _leaving(self, draft: Draft, context: DoorContext, facts: Facts) -> Draft:
-        """An exit, with what its places are and whether they may come back here."""
+        """Return an exit's draft, with what its places are and whether they may come back here."""
         offline = self._is_offline()
         outer = (
             OuterDraft(
@@ -248,9 +246,10 @@ class Admitter:
         )
 
     def _repeat(self, scan: Scan, context: DoorContext) -> Answer | None:
-        """The first answer, where it was on disk and the power failed before it was seen.
+        """Return the first answer again, where it was on disk and the power failed before it was
+        seen.
 
-        That it is given again is on disk before it is: a second failure must not give it twice.
+        That it is given again is on disk before it is. So a second failure can't give it twice.
         """
         badge = credential_of(scan)
         record = self._repeats.find(scan, badge) if badge else None
@@ -265,11 +264,10 @@ class Admitter:
             stands = stands and transaction.repeat(record.seq)
         if not stands:
             return None
-        closes = record.closes
         decision = Admitted(
             flags=frozenset({Flag(flag) for flag in record.flags} | {Flag.REPEATED}),
             session_id=record.session,
-            closes=StayId(closes.kiosk, closes.generation, closes.seq) if closes else None,
+            closes=record.closes,
         )
         return make_answer(
             scan, decision, context, seq=record.seq, free=free, holder=self._name(badge)
@@ -280,7 +278,7 @@ class Admitter:
 
 
 def read_badge(ring: KeyRing, text: str) -> Credential | Reason:
-    """The credential in `text`, verified, or why there is none."""
+    """Return the verified credential in `text`, or why there is none."""
     try:
         return open_credential(ring, text)
     except (NotABadgeError, OtherEventError, ForgedError) as error:
@@ -288,7 +286,7 @@ def read_badge(ring: KeyRing, text: str) -> Credential | Reason:
 
 
 def _badge_of(person: PersonFacts) -> Credential:
-    """What the person's newest badge says, on the server's word; no key signed it."""
+    """Return what the person's newest badge says, on the server's word. No key signed it."""
     return Credential(
         serial=person.serial,
         issue=person.issue,

@@ -1,4 +1,6 @@
-"""What a door tells its steward about one presentation: the decision, the holder, and the words."""
+"""Holds what a door tells its steward about one presentation, which is the decision, the holder and
+the words.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +16,9 @@ from kiosk.texts.catalogue import answer_words, each
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. It exists only once its record is on disk. Names and words are by language."""
+    """Holds one answer. It exists only once its record is on disk. Names and words are by
+    language.
+    """
 
     decision: Decision
     direction: Direction
@@ -39,12 +43,12 @@ class Answer:
 
     @property
     def passes(self) -> bool:
-        """Whether somebody goes through the door now."""
+        """Tell whether somebody goes through the door now."""
         return self.admitted and self.act != "annul"
 
     @property
     def repeated(self) -> bool:
-        """Whether this is an earlier answer, said again from the journal."""
+        """Tell whether this is an earlier answer, said again from the journal."""
         return isinstance(self.decision, Admitted) and Flag.REPEATED in self.decision.flags
 
     @property
@@ -62,7 +66,9 @@ def make_answer(
     holder: HolderName | None,
     by: str = "",
 ) -> Answer:
-    """The answer to a scan, in the decision's own words. `free` are places, and of which hall."""
+    """Make the answer to a scan, in the decision's own words. `free` are places, and of which
+    hall.
+    """
     badge = scan.badge if isinstance(scan.badge, Credential) else None
     return Answer(
         decision=decision,
@@ -85,7 +91,7 @@ def make_answer(
 def explain_in(
     language: Language, scan: Scan, decision: Decision, context: DoorContext
 ) -> Explanation:
-    """The decision in words, with the venue's names in that language."""
+    """Put the decision in words, with the venue's names in that language."""
     return explain(
         decision,
         scan.direction,

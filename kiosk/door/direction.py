@@ -9,7 +9,7 @@ from kiosk.replica.replica import Replica
 
 
 def own_direction(context: DoorContext) -> Direction:
-    """What a presentation at the door means when staff have not said."""
+    """Return what a presentation at the door means when staff have not said."""
     return Direction.EXIT if context.door.mode == "exit" else Direction.ENTRY
 
 

@@ -1,4 +1,4 @@
-"""What a door knows of one presentation: the facts that its decision rests on.
+"""Finds what a door knows of one presentation, which are the facts that its decision rests on.
 
 They are read in the transaction that records the decision, so that nothing changes in between.
 """
@@ -6,15 +6,18 @@ They are read in the transaction that records the decision, so that nothing chan
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from badges.admission.facts import Direction, Facts, Holder, Outer, Presence, Scan, StayId
+from badges.admission.facts import Direction, Facts, Holder, Outer, Presence, Scan
 from badges.credential.credential import Credential
+from badges.record import StayRef
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 
 
 class Known:
-    """Of one kiosk: its journal's transaction first, what the server told second."""
+    """Knows what one kiosk knows, from its journal's transaction first and from the server
+    second.
+    """
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
@@ -27,7 +30,9 @@ class Known:
         *,
         by_name: bool,
     ) -> Facts:
-        """`by_name`: the server gave the badge's fields, and no key signed them."""
+        """Return the facts of a scan. `by_name` says that the server gave the badge's fields, and
+        no key signed them.
+        """
         badge = credential_of(scan)
         serial = None if badge is None else badge.serial
         facts = Facts(
@@ -75,16 +80,17 @@ class Known:
         serial: int,
         hall: int,
         transaction: JournalTransaction,
-        like: StayId | None = None,
+        like: StayRef | None = None,
         *,
         leaving: bool = False,
     ) -> Presence | None:
-        """The stay that the holder is in: one that began here, else one that the server told of.
+        """Return the stay that the holder is in. It is one that began here, or else one that the
+        server told of.
 
         A stay that an exit here has named is over at once, whatever the server says yet. Among
         several, that of the same entry as the stay `like`, in another hall, comes first.
 
-        One who is `leaving` also ends a stay whose holder was seen at another hall since: by this
+        One who is `leaving` also ends a stay whose holder was seen at another hall since. By this
         badge somebody was still here, or came back without a scan.
         """
         first, moved = None, (False, True) if leaving else (False,)
@@ -97,8 +103,10 @@ class Known:
     def _presences(
         self, serial: int, hall: int, transaction: JournalTransaction, *, moved: Iterable[bool]
     ) -> Iterator[Presence]:
-        """The stays that are not over. `moved` says in which order come those whose holder was seen
-        at another hall since (True), and the others (False).
+        """Yield the stays that are not over.
+
+        `moved` says in which order come those whose holder was seen at another hall since (True),
+        and the others (False).
         """
         for elsewhere in moved:
             for own in transaction.own_stays(serial, hall):
@@ -113,13 +121,17 @@ class Known:
                     yield presence
 
     def is_open(self, seq: int, serial: int, hall: int, transaction: JournalTransaction) -> bool:
-        """Whether the stay that entry `seq` here began has its place, wherever its holder is."""
+        """Tell whether the stay that entry `seq` here began has its place, wherever its holder
+        is.
+        """
         open_here = {own.stay.seq for own in transaction.own_stays(serial, hall)}
         return seq in open_here and not self._replica.is_ended(seq, hall)
 
 
 def least_free(context: DoorContext, transaction: JournalTransaction) -> tuple[int, int]:
-    """The fewest places that this door has in a hall that an entry here enters, and that hall."""
+    """Return the fewest places that this door has in a hall that an entry here enters, and that
+    hall.
+    """
     return min(
         ((transaction.account(hall).free, hall) for hall in context.halls),
         key=lambda found: found[0],
@@ -129,8 +141,10 @@ def least_free(context: DoorContext, transaction: JournalTransaction) -> tuple[i
 def least_left(
     context: DoorContext, left: Mapping[int, tuple[int, int]]
 ) -> tuple[int | None, int, int | None]:
-    """The fewest places left in a whole hall that an entry here enters, that hall, and when the
-    server told so; None where it never did. `left` has both by hall.
+    """Return the fewest places left in a whole hall that an entry here enters, that hall, and when
+    the server told so.
+
+    The time is None where the server never told. `left` has both by hall.
     """
     told = [(*left[hall], hall) for hall in context.halls if hall in left]
     if not told:

@@ -1,9 +1,10 @@
-"""Answers of before a restart that may be given once more: the power failed before the light.
+"""Finds answers of before a restart that may be given once more, because the power failed before
+the light.
 
 The holder presents the badge again, and gets the answer that is on disk. An answer is given again
-once in all, on disk before the light, and only while its own scan is a few seconds old. The age
-counts only where the clock was not set since that scan: one that went back would make old answers
-young again, and somebody else with the same badge would get in on a place that is used.
+one time only. That is on disk before the light, and its own scan is a few seconds old at most. The
+age counts only where the clock was not set since that scan. A clock that went back would make old
+answers young again, and somebody else with the same badge would get in on a place that is used.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_id() -> str:
-    """Which start of the machine this is; "" where the system does not say."""
+    """Return which start of the machine this is, or "" where the system does not say."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -30,7 +31,7 @@ def boot_id() -> str:
 
 
 class Repeats:
-    """The last scan of each holder before this process began, until there is a later one."""
+    """Holds the last scan of each holder before this process began, until there is a later one."""
 
     def __init__(
         self,
@@ -40,7 +41,9 @@ class Repeats:
         monotonic: Callable[[], int],
         boot: Callable[[], str] = boot_id,
     ) -> None:
-        """`clock` gives Unix ms; `monotonic` gives ms since the machine's start, `boot` which."""
+        """Take the clocks. `clock` gives Unix ms, `monotonic` gives ms since the machine's start,
+        and `boot` tells which start.
+        """
         self._clock = clock
         self._monotonic = monotonic
         self._boot = boot()
@@ -61,10 +64,11 @@ class Repeats:
                 self._records[record.serial] = record
 
     def _sure_since(self, transaction: JournalTransaction) -> int | None:
-        """Of scans after which sequence the age is known; None: of none.
+        """Return the sequence after which the age of scans is known, or None where it is known of
+        none.
 
-        After a start of the machine nobody can tell how long it was off: by less than it is on now,
-        no scan is younger.
+        After a start of the machine nobody can tell how long it was off. It is only sure that no
+        scan is younger than the time that the machine is on now.
         """
         known = transaction.clock()
         if known is None:
@@ -75,15 +79,15 @@ class Repeats:
         return since if self._started_at <= REPEAT_MS else None
 
     def note_clock(self, transaction: JournalTransaction) -> None:
-        """Beside each scan: how the clock stands, where it was set since the last."""
+        """Note beside each scan how the clock stands, where it was set since the last."""
         ahead_ms = self._clock() - self._monotonic()
         known = transaction.clock()
         if known is None or known[0] != self._boot or abs(known[1] - ahead_ms) > SET_MS:
             transaction.keep_clock(self._boot, ahead_ms)
 
     def find(self, scan: Scan, badge: Credential) -> ScanRecord | None:
-        """The record whose answer this presentation may get again; tell
-        `JournalTransaction.repeat` then.
+        """Find the record whose answer this presentation may get again. The caller tells
+        `Step.repeat` then.
         """
         if not self._records:
             return None
@@ -101,7 +105,7 @@ class Repeats:
 
 
 def _is_same(record: ScanRecord, scan: Scan, badge: Credential) -> bool:
-    """Whether the scan can be the presentation that `record` admitted."""
+    """Tell whether the scan can be the presentation that `record` admitted."""
     return (
         record.act in ("scan", "override")
         and record.decision == "admitted"

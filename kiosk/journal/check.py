@@ -1,4 +1,4 @@
-"""The check at every start: the journal's tables say what its own scans say, and nothing else.
+"""Checks at every start that the journal's tables say what its own scans say, and nothing else.
 
 Every scan is read once, in the order of its chain. Stays, entries and credits follow from the
 scans. What does not follow bears a seal. What the server granted bears the server's signature.
@@ -27,7 +27,7 @@ OPEN, CLOSED, CREDITED = 1, 2, 3  # what a table says of a stay that began here
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose journal it has to be. `root` is the event's key, where it is known."""
+    """Says whose journal it has to be. `root` is the event's key, where it is known."""
 
     kiosk: str
     generation: int
@@ -50,7 +50,7 @@ class _Outer(msgspec.Struct, gc=False):
 
 
 class _Line(msgspec.Struct, gc=False):
-    """Of a record what this check reads. The chain proves the rest to the byte."""
+    """Holds what this check reads of a record. The chain proves the rest to the byte."""
 
     kiosk: str
     generation: int
@@ -72,11 +72,11 @@ _LINE = msgspec.json.Decoder(_Line)
 
 
 class Found(Exception):  # noqa: N818 - it is caught where it is made, and never leaves this file
-    """A fault; the text says which."""
+    """Is raised for a fault. The text says which."""
 
 
 def problem(connection: Connection, owner: Owner, seal: Seal) -> str | None:
-    """What is wrong with the file or with what it holds; None where all is well."""
+    """Say what is wrong with the file or with what it holds. None means that all is well."""
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         return str(verdict)
@@ -96,7 +96,7 @@ def problem(connection: Connection, owner: Owner, seal: Seal) -> str | None:
 
 
 class Replay:
-    """All scans once more, and what they make of the tables."""
+    """Goes through all scans once more, and finds what they make of the tables."""
 
     def __init__(self, connection: Connection, owner: Owner, last: int) -> None:
         self._connection = connection
@@ -138,7 +138,7 @@ class Replay:
         self._compare()
 
     def _records(self) -> Iterator[_Line]:
-        """Each record, its link in the chain proven, and the newest signatures."""
+        """Yield each record with its link in the chain proven, and keep the newest signatures."""
         head = chain_start(*self._me)
         rows = self._connection.execute(
             "SELECT seq, record, head, signature FROM scan ORDER BY seq"
@@ -172,7 +172,7 @@ class Replay:
         )
 
     def _enter(self, record: _Line, stays: Iterator[Any]) -> None:
-        """A stay in the door's hall, and one in each hall around that the entry counts in."""
+        """Begin a stay in the door's hall, and one in each hall around that the entry counts in."""
         self._hall[record.seq] = record.hall
         self._said[record.seq] = self._begun(record, record.hall, record.override_place, stays)
         for one in sorted(record.outer, key=lambda outer: outer.hall):
@@ -180,7 +180,7 @@ class Replay:
             self._said_around[record.seq, one.hall] = said
 
     def _begun(self, record: _Line, hall: int, override: bool, stays: Iterator[Any]) -> int:
-        """What the table says of the stay in the hall: the next of `stays`."""
+        """Return what the table says of the stay in the hall, which is the next of `stays`."""
         row, around = next(stays, None), int(hall != record.hall)
         fields = (record.seq, hall, record.serial, record.scanned_at, record.door, int(override))
         if row is None or (*row[:6], row[8]) != (*fields, around):
@@ -202,8 +202,10 @@ class Replay:
             self._back[pool] += 1
 
     def _end(self, seq: int, hall: int, how: int) -> bool:
-        """Note that an exit ended the stay in the hall, as `_closed` says; whether it is the first
-        to do so, and the table says that its place came back by that.
+        """Note that an exit ended the stay in the hall, as `_closed` says.
+
+        It returns whether the exit is the first to do so, and the table says that the stay's place
+        came back by it.
         """
         if (seq, hall) in self._said_around:
             if (seq, hall) in self._closed_around:
@@ -226,7 +228,9 @@ class Replay:
         self._compare_accounts()
 
     def _compare_named(self) -> None:
-        """What was named before halls counted in each other stands there with hall 0."""
+        """Compare the stays that exits named. Those named before halls counted in each other stand
+        there with hall 0.
+        """
         rows = self._connection.execute("SELECT kiosk, generation, seq, hall FROM named_stay")
         found = {tuple(row) for row in rows}
         before = {row[:3] for row in found if row[3] == 0}
@@ -263,7 +267,7 @@ def _compare_end(seq: int, said: int, closed: int) -> None:
 
 
 def _order_problem(connection: Connection, owner: Owner) -> str | None:
-    """An account that has more than the server granted, by the server's own signature.
+    """Find an account that has more than the server granted, by the server's own signature.
 
     An account of a journal from before there were signatures has none until the next exchange.
     """

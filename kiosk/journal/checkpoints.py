@@ -1,4 +1,4 @@
-"""What the journal keeps of the server's entry log: the newest checkpoint, and proofs of deceit."""
+"""Keeps the newest checkpoint of the server's entry log, and proofs of deceit, in the journal."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ EVIDENCE_MAX = 20
 
 @dataclass(frozen=True)
 class Witnessed:
-    """A verified checkpoint of the entry log."""
+    """Holds a verified checkpoint of the entry log."""
 
     log_name: str
     log_key: bytes = field(repr=False)
@@ -20,7 +20,7 @@ class Witnessed:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Two signed notes that can't both be true, for whoever has to judge."""
+    """Holds two signed notes that can't both be true, for whoever has to judge."""
 
     noticed_at: int
     problem: str
@@ -33,7 +33,7 @@ class Witness:
         self._file = file
 
     def newest(self) -> Witnessed | None:
-        """What the next checkpoint must be consistent with."""
+        """Return what the next checkpoint must be consistent with."""
         with self._file.transaction() as connection:
             row = connection.execute(
                 "SELECT log_name, log_key, size, root, note FROM witnessed"
@@ -50,7 +50,9 @@ class Witness:
             )
 
     def accuse(self, evidence: Evidence) -> None:
-        """Keep `evidence` for ever; the same two notes once, and no more than proves the case."""
+        """Keep `evidence` for ever. The same two notes are kept once, and no more than proves the
+        case.
+        """
         with self._file.transaction() as connection:
             known, count = connection.execute(
                 "SELECT coalesce(max(old_note = ? AND new_note = ?), 0), count(*) FROM evidence",

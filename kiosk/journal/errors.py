@@ -1,4 +1,4 @@
-"""What can be wrong with a journal. Every text says what to do, and holds nothing personal."""
+"""Says what can be wrong with a journal. Every text says what to do, and holds nothing personal."""
 
 from pathlib import Path
 
@@ -8,16 +8,18 @@ AGAIN = "`hallkeeper-kiosk enrol --again`"
 
 
 class JournalError(Exception):
-    """The journal can't be read or written."""
+    """Is raised where the journal can't be read or written."""
 
     def __init__(self, said: str | Message) -> None:
-        """A text is for the command line, before there is a screen."""
+        """Take what is to be said. A plain text is for the command line, before there is a
+        screen.
+        """
         super().__init__(str(said))
         self.message = as_message(said)
 
 
 class JournalMissingError(JournalError):
-    """This kiosk is enrolled, and its journal is gone."""
+    """Is raised where this kiosk is enrolled and its journal is gone."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
@@ -28,7 +30,7 @@ class JournalMissingError(JournalError):
 
 
 class JournalDamagedError(JournalError):
-    """The file does not hold what was written; it was moved aside, to `moved_to`."""
+    """Is raised where the file does not hold what was written. It was moved aside to `moved_to`."""
 
     def __init__(self, problem: str, moved_to: Path) -> None:
         super().__init__(
@@ -40,7 +42,9 @@ class JournalDamagedError(JournalError):
 
 
 class ForkError(JournalError):
-    """The server has scans that this journal never sent: one of the two was set back."""
+    """Is raised where the server has scans that this journal never sent, so that one of the two was
+    set back.
+    """
 
     def __init__(self, acked: int, offered: int) -> None:
         super().__init__(
@@ -51,7 +55,7 @@ class ForkError(JournalError):
 
 
 class OldServerError(JournalError):
-    """The word comes from a server of before a restore that this kiosk knows of."""
+    """Is raised where the word comes from a server of before a restore that this kiosk knows of."""
 
     def __init__(self, incarnation: int, known: int) -> None:
         super().__init__(

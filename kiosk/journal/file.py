@@ -1,4 +1,6 @@
-"""The journal's file: its settings, its check at every start, one transaction at a time."""
+"""Holds the journal's file, with its settings, its check at every start, and one transaction at a
+time.
+"""
 
 import sqlite3
 import threading
@@ -16,7 +18,7 @@ from kiosk.texts.messages import Code, Message, as_message
 
 
 class JournalFile:
-    """A connection and a lock. Every read and write happens inside `transaction`."""
+    """Holds a connection and a lock. Every read and write happens inside `transaction`."""
 
     def __init__(
         self,
@@ -98,7 +100,9 @@ class JournalFile:
 
     @contextmanager
     def transaction(self) -> Iterator[schema.Connection]:
-        """BEGIN IMMEDIATE to COMMIT; whatever is raised rolls it back. Raises JournalError."""
+        """Run from BEGIN IMMEDIATE to COMMIT. Whatever is raised rolls it back. Raises
+        JournalError.
+        """
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -126,7 +130,9 @@ class JournalFile:
 
 
 def move_aside(path: Path) -> Path:
-    """Rename the file and its companions, which are evidence; the new name of the first."""
+    """Rename the file and its companions, which are evidence, and return the new name of the
+    first.
+    """
     number = 1
     while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
         number += 1

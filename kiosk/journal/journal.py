@@ -1,4 +1,4 @@
-"""The kiosk's own scans, on disk before any light. Nothing in it is ever deleted.
+"""Keeps the kiosk's own scans on disk before any light. Nothing in it is ever deleted.
 
 One commit holds a scan's record, its link in the hash chain, its signature, and what it did to the
 door's places and stays. State is read inside each transaction, so several threads and a second
@@ -13,11 +13,10 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from badges.admission.facts import StayId
 from badges.credential.keys import PrivateKey, PublicKey
 from badges.places.account import Account, Order
 from badges.places.pool import PoolKey
-from badges.record import ScanRecord, decode_record
+from badges.record import ScanRecord, StayRef, decode_record
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal import schema
 from kiosk.journal.check import Owner
@@ -37,7 +36,7 @@ MARK_S = 30.0  # how often a mark alone is worth a commit
 
 
 class Journal:
-    """One kiosk's journal. Close it, or use it as a context manager."""
+    """Holds one kiosk's journal. Close it, or use it as a context manager."""
 
     def __init__(
         self,
@@ -52,9 +51,9 @@ class Journal:
         check: bool = True,
         connect: schema.Connect = schema.connect,
     ) -> None:
-        """Open or make the file; `check` it, as at every start. Raises JournalError.
+        """Open or make the file, and `check` it, as is done at every start. Raises JournalError.
 
-        `root` is the key of the event `event_id`: what the server grants must be signed by it.
+        `root` is the key of the event `event_id`, and what the server grants must be signed by it.
         """
         owner = Owner(kiosk, generation, key.public, root, event_id)
         self._owner = owner
@@ -84,7 +83,7 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[JournalTransaction]:
-        """A transaction: what was done in it is on disk on return. Raises JournalError."""
+        """Begin a transaction. What was done in it is on disk when it ends. Raises JournalError."""
         with self._file.transaction() as connection:
             yield JournalTransaction(connection, self._key, self._file.seal)
 
@@ -93,16 +92,16 @@ class Journal:
             return transaction.state
 
     def accounts(self) -> dict[PoolKey, Account]:
-        """This kiosk's account with each pool that it ever had places of."""
+        """Return this kiosk's account with each pool that it ever had places of."""
         with self.transaction() as transaction:
             return transaction.accounts()
 
     def offer(self, limit: int, first: int | None = None) -> Offer:
-        """The next batch: up to `limit` records from sequence `first` on, by default those that
-        the server has not acknowledged.
+        """Return the next batch. It has up to `limit` records from sequence `first` on, by default
+        those that the server has not acknowledged.
 
-        That they are offered is on disk when this returns, so before they are sent
-        (docs/design/places.md, rule 3).
+        That they are offered is on disk when this returns, so before they are sent (rule 3). The
+        rules are in docs/design/places.md.
         """
         with self._file.transaction() as connection:
             transaction = JournalTransaction(connection, self._key, self._file.seal)
@@ -134,12 +133,12 @@ class Journal:
         )
 
     def closed_before_upload(self, first: int, last: int) -> list[int]:
-        """Entries of these sequences whose place an exit here had taken back (rule 4)."""
+        """List the entries of these sequences whose place an exit here had taken back (rule 4)."""
         with self._file.transaction() as connection:
             return _gone(connection, first, last)[0]
 
     def outer_closed_before_upload(self, first: int, last: int) -> list[tuple[int, int]]:
-        """The same, by entry and hall, of halls around the door's own."""
+        """List the same, by entry and hall, for halls around the door's own."""
         with self._file.transaction() as connection:
             return _gone(connection, first, last)[1]
 
@@ -152,9 +151,10 @@ class Journal:
         fenced: bool = False,
         mark: Mark | None = None,
     ) -> Effect:
-        """Take the answer to a batch. Its `seq` counts even if lower: a restored server lacks more.
+        """Take the answer to a batch. Its `seq` counts even if it is lower, because a restored
+        server lacks more.
 
-        `mark` is the server's word of how far it has come; it is kept where this commit writes
+        `mark` is the server's word of how far it has come. It is kept where this commit writes
         anyway, and now and then. Raises ForkError or OldServerError, with nothing changed.
         """
         with self.transaction() as transaction:
@@ -174,7 +174,7 @@ class Journal:
         return self._tell(effect)
 
     def _is_due(self, writes: bool) -> bool:
-        """Whether a mark is to be kept: with what this commit writes, or after `MARK_S`."""
+        """Tell whether a mark is to be kept, with what this commit writes or after `MARK_S`."""
         now = time.monotonic()
         if writes or now - self._marked_at >= MARK_S:
             self._marked_at = now
@@ -195,30 +195,33 @@ class Journal:
         return effect
 
     def rest(self) -> Effect:
-        """Admit nobody until `resume`: the shift has ended. Free places go back."""
+        """Admit nobody until `resume`, because the shift has ended. Free places go back."""
         with self.transaction() as transaction:
             return Effect(returned=transaction.rest())
 
     def resume(self) -> None:
-        """The door is in use again; places come with the next order."""
+        """Put the door in use again. Places come with the next order."""
         with self.transaction() as transaction:
             transaction.resume()
 
     def no_place(self, hall: int) -> None:
-        """The server says that no place can come now: nobody need wait for one."""
+        """Note that the server says that no place can come now, so that nobody need wait for
+        one.
+        """
         with self._places_came:
             self._none_came[hall] += 1
             self._places_came.notify_all()
 
     def times_none(self, hall: int) -> int:
-        """How often the server has said so; take it before asking, for `wait_for_place`."""
+        """Return how often the server has said so. Take it before asking, for `wait_for_place`."""
         with self._places_came:
             return self._none_came[hall]
 
     def wait_for_place(
         self, hall: int, timeout_s: float, none_before: int = 0, *, override: bool = False
     ) -> bool:
-        """Whether there is a free place within `timeout_s`, or before the server says no again.
+        """Wait for a free place, and tell whether one came within `timeout_s` and before the server
+        said no again.
 
         With `override` one beyond the capacity serves too, and only the time ends the wait.
         """
@@ -232,7 +235,9 @@ class Journal:
         return True
 
     def has_place(self, hall: int, *, override: bool = False) -> bool:
-        """Whether there is a free place; with `override`, one beyond the capacity serves too."""
+        """Tell whether there is a free place. With `override`, one beyond the capacity serves
+        too.
+        """
         with self.transaction() as transaction:
             pools = (False, True) if override else (False,)
             return any(transaction.account(hall, override=pool).free > 0 for pool in pools)
@@ -244,10 +249,11 @@ class Journal:
         return effect
 
     def next_counter(self, above: int = 0) -> int:
-        """A request counter above all before it, over restarts too, and above `above`.
+        """Return a request counter above all before it, over restarts too, and above `above`.
 
-        A journal that was set back must be heard, or it would never be found out: its counters
-        begin at the clock, and where that was set back as well, above what the server has seen.
+        A journal that was set back must be heard, or it would never be found out. So its counters
+        begin at the clock. Where that was set back as well, they begin above what the server has
+        seen.
         """
         with self._counter_lock:
             if self._counter == self._counter_end or self._counter < above:
@@ -258,16 +264,16 @@ class Journal:
             self._counter += 1
             return self._counter
 
-    def own_open(self, up_to: int, hall: int) -> list[StayId]:
+    def own_open(self, up_to: int, hall: int) -> list[StayRef]:
         """Open stays in a hall that entries up to sequence `up_to` began."""
         with self._file.transaction() as connection:
             rows = connection.execute(
                 "SELECT seq FROM own_stay WHERE open = 1 AND seq <= ? AND hall = ?", (up_to, hall)
             ).fetchall()
-        return [StayId(self.kiosk, self.generation, seq) for (seq,) in rows]
+        return [StayRef(self.kiosk, self.generation, seq) for (seq,) in rows]
 
     def newest(self, limit: int) -> list[ScanRecord]:
-        """The newest records, the newest first."""
+        """List the newest records, the newest first."""
         with self._file.transaction() as connection:
             rows = connection.execute(
                 "SELECT record FROM scan ORDER BY seq DESC LIMIT ?", (limit,)
@@ -284,7 +290,7 @@ class Journal:
         return [Stored(*row) for row in rows]
 
     def tidy(self) -> None:
-        """Move what is in the write-ahead log to the file; scans go on meanwhile."""
+        """Move what is in the write-ahead log to the file. Scans go on meanwhile."""
         with closing(schema.connect(self.path)) as connection:
             schema.configure(connection)
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -293,7 +299,9 @@ class Journal:
 def _gone(
     connection: schema.Connection, first: int, last: int
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """By entry; and by entry and hall, of halls around the door's own."""
+    """List what was taken back by entry. For halls around the door's own, list it by entry and
+    hall.
+    """
     rows = connection.execute(
         "SELECT seq, hall, around FROM own_stay WHERE credited = 1 AND seq BETWEEN ? AND ?"
         " ORDER BY seq, hall",

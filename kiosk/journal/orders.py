@@ -52,9 +52,9 @@ def obey(
 def _grant(
     key: PoolKey, order: Order, after: Account, kept: SignedGrant, owner: Owner
 ) -> SignedGrant:
-    """The server's word to keep beside the account. Raises BadSignatureError.
+    """Return the server's word to keep beside the account. Raises BadSignatureError.
 
-    A server from before there were signatures signs nothing: where it grants more, there is no word
+    A server from before there were signatures signs nothing. Where it grants more, there is no word
     for what the account has, and so the word of before goes.
     """
     if order.granted < after.granted or order.incarnation < after.incarnation:

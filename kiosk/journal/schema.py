@@ -1,4 +1,4 @@
-"""The journal's tables, and the settings that its durability rests on.
+"""Defines the journal's tables, and the settings that its durability rests on.
 
 WAL with synchronous=FULL is the quickest of SQLite's ways that loses no acknowledged commit in a
 power cut. `fullfsync` asks a Mac's disk for the same. Every setting is read back, because SQLite
@@ -201,7 +201,7 @@ CHANGES: dict[int, tuple[str, ...]] = {
 
 
 class Connection(Protocol):
-    """What the journal asks of a connection to SQLite."""
+    """Describes what the journal asks of a connection to SQLite."""
 
     @property
     def in_transaction(self) -> bool: ...
@@ -215,7 +215,7 @@ Connect = Callable[[Path], Connection]
 
 
 class SettingError(Exception):
-    """SQLite did not take a setting that durability rests on."""
+    """Is raised where SQLite did not take a setting that durability rests on."""
 
     def __init__(self, name: str, wished: str | int, found: object) -> None:
         super().__init__(f"SQLite did not take {name} = {wished} (it says {found!r})")
@@ -223,7 +223,7 @@ class SettingError(Exception):
 
 
 def connect(path: Path) -> Connection:
-    """A plain connection; transactions are begun and ended by hand, from any thread."""
+    """Open a plain connection. Transactions are begun and ended by hand, from any thread."""
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 

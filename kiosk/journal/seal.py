@@ -1,4 +1,5 @@
-"""Seals: a short hash under a key of this kiosk on each row that its scans do not prove.
+"""Makes seals. A seal is a short hash under a key of this kiosk, on each row that its scans do not
+prove.
 
 A row that was altered on the disk, by decay or by hand, no longer fits its seal. Whoever has the
 kiosk's key can make seals, and is stopped by the server's signatures instead.
@@ -47,7 +48,7 @@ def sealer(key: PrivateKey) -> Seal:
 
 
 def seal_all(connection: Connection, seal: Seal) -> None:
-    """Seal every row as it stands: of a journal that was written before there were seals."""
+    """Seal every row as it stands, in a journal that was written before there were seals."""
     for table, columns in SEALED.items():
         names = ", ".join(columns)
         for row in connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall():
@@ -57,7 +58,7 @@ def seal_all(connection: Connection, seal: Seal) -> None:
 
 
 def seal_problem(connection: Connection, seal: Seal) -> str | None:
-    """The first table of which a row does not fit its seal."""
+    """Return the first table in which a row does not fit its seal."""
     for table, columns in SEALED.items():
         rows = connection.execute(f"SELECT seal, {', '.join(columns)} FROM {table}").fetchall()
         for made, *values in rows:

@@ -1,10 +1,10 @@
-"""A transaction on the journal: what it reads stays true until what it writes is on disk."""
+"""Makes a transaction on the journal. What it reads stays true until what it writes is on disk."""
 
 from dataclasses import replace
 
 import msgspec
 
-from badges.admission.facts import Admitted, Direction, StayId
+from badges.admission.facts import Admitted, Direction
 from badges.credential.keys import PrivateKey
 from badges.places.account import Account, enter_all, may_credit, may_trust
 from badges.places.pool import PoolKey
@@ -26,7 +26,9 @@ from kiosk.journal.values import (
 
 
 class JournalTransaction:
-    """Made by `Journal.transaction`; of no use after it."""
+    """Reads and writes the journal in one transaction. `Journal.step` makes it, and it is of no use
+    after it.
+    """
 
     def __init__(self, connection: Connection, key: PrivateKey, seal: Seal) -> None:
         self._connection = connection
@@ -35,7 +37,7 @@ class JournalTransaction:
         self.state = read_state(connection)
 
     def account(self, hall: int, *, override: bool = False) -> Account:
-        """This kiosk's account with a hall; an empty one where there was never a place."""
+        """Return this kiosk's account with a hall. It is empty where there was never a place."""
         row = self._connection.execute(
             "SELECT granted, returned, entries, credited, trusted FROM account"
             " WHERE hall = ? AND override = ?",
@@ -48,7 +50,9 @@ class JournalTransaction:
         )
 
     def grant(self, hall: int, *, override: bool) -> SignedGrant:
-        """What the server has signed of the account's grants; nothing where it has not yet."""
+        """Return what the server has signed of the account's grants. It is empty where the server
+        has signed nothing yet.
+        """
         row = self._connection.execute(
             "SELECT signed, signed_in, signature FROM account WHERE hall = ? AND override = ?",
             (hall, override),
@@ -63,7 +67,8 @@ class JournalTransaction:
         override: bool,
         grant: SignedGrant | None = None,
     ) -> None:
-        """Write the account, with `grant` as the server's word for it; None leaves that as it is.
+        """Write the account, with `grant` as the server's word for it. None leaves that word as it
+        is.
 
         A kiosk that is fenced or rests gives back what it has free.
         """
@@ -91,7 +96,7 @@ class JournalTransaction:
         )
 
     def accounts(self) -> dict[PoolKey, Account]:
-        """The account with each pool that this kiosk ever had places of."""
+        """Return the account with each pool that this kiosk ever had places of."""
         rows = self._connection.execute(
             "SELECT hall, override FROM account ORDER BY hall, override"
         ).fetchall()
@@ -99,11 +104,11 @@ class JournalTransaction:
         return {key: self.account(key.hall_id, override=key.override) for key in keys}
 
     def grants(self) -> dict[PoolKey, SignedGrant]:
-        """What the server has signed, of each of those accounts."""
+        """Return what the server has signed, for each of those accounts."""
         return {key: self.grant(key.hall_id, override=key.override) for key in self.accounts()}
 
     def mark(self) -> Mark | None:
-        """How far the server had come, by the newest word of it that is kept here."""
+        """Return how far the server had come, by its newest word that is kept here."""
         row = self._connection.execute(
             "SELECT incarnation, run, cursor, entries, signature FROM mark"
         ).fetchone()
@@ -119,14 +124,16 @@ class JournalTransaction:
         )
 
     def clock(self) -> tuple[str, int, int] | None:
-        """In which start of the machine, how many ms the clock was ahead of the one that nobody
-        sets, and after which sequence it was last set; None: never noted.
+        """Return what was noted of the clock, or None where it never was.
+
+        It tells in which start of the machine it was, how many ms the clock was ahead of the one
+        that nobody sets, and after which sequence it was last set.
         """
         row = self._connection.execute("SELECT boot, ahead_ms, since FROM clock").fetchone()
         return tuple(row) if row else None
 
     def keep_clock(self, boot: str, ahead_ms: int) -> None:
-        """The clock was set since the last scan, or the machine was started."""
+        """Note that the clock was set since the last scan, or the machine was started."""
         values = (1, boot, ahead_ms, self.state.last_seq)
         self._connection.execute(
             "INSERT OR REPLACE INTO clock (one, boot, ahead_ms, since, seal)"
@@ -135,7 +142,9 @@ class JournalTransaction:
         )
 
     def repeat(self, seq: int) -> bool:
-        """Say that the answer of that scan is given once more; False where it was already."""
+        """Note that the answer of that scan is given once more. It returns False where it was
+        already.
+        """
         done = self._connection.execute(
             "INSERT OR IGNORE INTO repeated (seq, seal) VALUES (?, ?) RETURNING seq",
             (seq, self._seal("repeated", seq)),
@@ -143,7 +152,7 @@ class JournalTransaction:
         return bool(done)
 
     def own_stays(self, serial: int, hall: int) -> list[OwnStay]:
-        """The holder's stays in the hall that began here and are open, the newest first."""
+        """List the holder's stays in the hall that began here and are open, the newest first."""
         rows = self._connection.execute(
             "SELECT seq, since, door, override FROM own_stay"
             " WHERE serial = ? AND hall = ? AND open = 1 ORDER BY seq DESC",
@@ -151,8 +160,8 @@ class JournalTransaction:
         ).fetchall()
         return [OwnStay(self._own(row[0]), row[1], row[2], bool(row[3])) for row in rows]
 
-    def is_named(self, stay: StayId, hall: int) -> bool:
-        """Whether an exit here has named this stay of another kiosk in the hall, and so closed
+    def is_named(self, stay: StayRef, hall: int) -> bool:
+        """Tell whether an exit here has named this stay of another kiosk in the hall, and so closed
         it.
         """
         row = self._connection.execute(
@@ -163,7 +172,9 @@ class JournalTransaction:
         return row is not None
 
     def seen_issue(self, serial: int) -> int:
-        """The highest issue of the holder's badges that was shown here; 1 where unknown."""
+        """Return the highest issue of the holder's badges that was shown here, or 1 where none is
+        known.
+        """
         row = self._connection.execute(
             "SELECT issue FROM seen_issue WHERE serial = ?", (serial,)
         ).fetchone()
@@ -212,28 +223,30 @@ class JournalTransaction:
             self._change(replace(self.state, acked=seq))
 
     def raise_incarnation(self, incarnation: int) -> None:
-        """Of the server, for all halls at once: an order of an older one counts in none."""
+        """Raise the server's incarnation for all halls at once. An order of an older one counts in
+        none.
+        """
         if incarnation > self.state.incarnation:
             self._change(replace(self.state, incarnation=incarnation))
 
     def reserve_counters(self, count: int, at_least: int) -> int:
-        """The last of `count` request counters, above `at_least`, before reserving again."""
+        """Reserve `count` request counters, above `at_least`, and return the last of them."""
         self._change(replace(self.state, counter=max(self.state.counter, at_least) + count))
         return self.state.counter
 
     def fence(self) -> bool:
-        """Stop for good; whether free places go back by it."""
+        """Stop for good, and tell whether free places go back by it."""
         if not self.state.fenced:
             self._change(replace(self.state, fenced=True))
         return self._give_back()
 
     def rest(self) -> bool:
-        """Admit nobody for a while; whether free places go back by it."""
+        """Admit nobody for a while, and tell whether free places go back by it."""
         self._change(replace(self.state, resting=True))
         return self._give_back()
 
     def resume(self) -> None:
-        """The door is in use again."""
+        """Put the door in use again."""
         self._change(replace(self.state, resting=False))
 
     def _give_back(self) -> bool:
@@ -275,22 +288,23 @@ class JournalTransaction:
             )  # fmt: skip
 
     def _close_outer(self, one: OuterDraft) -> OuterHall:
-        """What the exit does in a hall around the door's own."""
+        """Do what the exit does in a hall around the door's own."""
         if one.closes is None:
             return OuterHall(hall=one.hall)
         key = PoolKey(one.hall, one.override_place)
         credited, override = self._close(one.closes, key, trusting=one.trusting)
-        stay = one.closes
         return OuterHall(
             hall=one.hall,
-            closes=StayRef(stay.kiosk, stay.generation, stay.seq),
+            closes=one.closes,
             credited=credited,
             override_place=override,
         )
 
-    def _close(self, stay: StayId, key: PoolKey, *, trusting: bool) -> tuple[bool, bool]:
-        """Close the stay in the pool's hall, at once: whether its place came back to this kiosk
-        (docs/design/places.md, rule 3), and whether that is one beyond the capacity.
+    def _close(self, stay: StayRef, key: PoolKey, *, trusting: bool) -> tuple[bool, bool]:
+        """Close the stay in the pool's hall at once.
+
+        It returns whether the stay's place came back to this kiosk (rule 3), and whether that is
+        one beyond the capacity. The rules are in docs/design/places.md.
         """
         own = (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation)
         if not own:
@@ -325,13 +339,13 @@ class JournalTransaction:
             return True, key.override
         return self._trust(stay, key, closed=closed, trusting=trusting), key.override
 
-    def _trust(self, stay: StayId, key: PoolKey, *, closed: bool, trusting: bool) -> bool:
-        """In a trusting hall, while the server is away, take back the place of any stay."""
+    def _trust(self, stay: StayRef, key: PoolKey, *, closed: bool, trusting: bool) -> bool:
+        """Take back the place of any stay, in a trusting hall while the server is away."""
         if not may_trust(stay, offline=trusting, closed=closed):
             return False
         account = self.account(key.hall_id, override=key.override).trust()
         self.put_account(key.hall_id, account, override=key.override)
         return True
 
-    def _own(self, seq: int) -> StayId:
-        return StayId(self.state.kiosk, self.state.generation, seq)
+    def _own(self, seq: int) -> StayRef:
+        return StayRef(self.state.kiosk, self.state.generation, seq)

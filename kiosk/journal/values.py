@@ -1,11 +1,13 @@
-"""What the journal keeps, as values: its state, a scan to record, a stay, a record."""
+"""Holds what the journal keeps, as values. They are its state, a scan to record, a stay and a
+record.
+"""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec import UNSET
 
-from badges.admission.facts import Admitted, Decision, Denied, Direction, StayId
+from badges.admission.facts import Admitted, Decision, Denied, Direction
 from badges.credential.credential import Credential
 from badges.places.account import Account
 from badges.places.pool import PoolKey
@@ -17,7 +19,7 @@ from kiosk.journal.schema import Connection
 
 @dataclass(frozen=True)
 class State:
-    """The journal in a few numbers."""
+    """Holds the state of the journal in a few numbers."""
 
     kiosk: str
     generation: int
@@ -36,17 +38,17 @@ class State:
 
 @dataclass(frozen=True)
 class OuterDraft:
-    """What a scan is to do in a hall around the door's own, besides."""
+    """Says what a scan is to do besides in a hall around the door's own."""
 
     hall: int
-    closes: StayId | None = None
+    closes: StayRef | None = None
     override_place: bool = False
     trusting: bool = False
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A scan that was decided and is to be recorded."""
+    """Holds a scan that was decided and is to be recorded."""
 
     direction: Direction
     door: int
@@ -67,9 +69,9 @@ class Draft:
 
 @dataclass(frozen=True)
 class OwnStay:
-    """An open stay that an entry at this kiosk began."""
+    """Holds an open stay that an entry at this kiosk began."""
 
-    stay: StayId
+    stay: StayRef
     since: int
     door: int
     override: bool = False  # on a place beyond the capacity
@@ -77,7 +79,9 @@ class OwnStay:
 
 @dataclass(frozen=True)
 class SignedGrant:
-    """The server's own word for what it granted of one pool. Without a signature: none yet."""
+    """Holds the server's own word for what it granted of one pool. Without a signature there is
+    none yet.
+    """
 
     granted: int = 0
     incarnation: int = 0
@@ -86,7 +90,7 @@ class SignedGrant:
 
 @dataclass(frozen=True)
 class Offer:
-    """A batch for the server, and what the same moment says of this kiosk."""
+    """Holds a batch for the server, and what the same moment says of this kiosk."""
 
     first_seq: int
     records: list[bytes]
@@ -105,7 +109,9 @@ class Offer:
 
 @dataclass(frozen=True)
 class Effect:
-    """What the server's word changed: places came, or went back; the server had been restored."""
+    """Says what the server's word changed. Places came, or went back, or the server had been
+    restored.
+    """
 
     gained: bool = False
     returned: bool = False
@@ -114,7 +120,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Stored:
-    """A scan as it is on disk."""
+    """Holds a scan as it is on disk."""
 
     seq: int
     record: bytes
@@ -142,7 +148,7 @@ def read_state(connection: Connection) -> State:
 
 
 def head_at(connection: Connection, state: State, seq: int) -> bytes:
-    """The chain's hash after record `seq`; 0 is before the first."""
+    """Return the chain's hash after record `seq`. 0 is before the first."""
     if seq == 0:
         return chain_start(state.kiosk, state.generation)
     row = connection.execute("SELECT head FROM scan WHERE seq = ?", (seq,)).fetchone()
@@ -151,7 +157,7 @@ def head_at(connection: Connection, state: State, seq: int) -> bytes:
 
 
 def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
-    """The journal's line for a draft; whether an exit is credited is not known yet."""
+    """Make the journal's line for a draft. Whether an exit is credited is not known yet."""
     decision, badge = draft.decision, draft.badge
     admitted = isinstance(decision, Admitted)
     flags = decision.flags if isinstance(decision, Admitted) else frozenset()
@@ -175,7 +181,7 @@ def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
         issue=badge.issue if badge else None,
         category=badge.category if badge else None,
         session=decision.session_id,
-        closes=_ref(closes),
+        closes=closes,
         override_place=draft.override_place,
         by=draft.by,
         note=draft.note,
@@ -190,12 +196,8 @@ def _outer(draft: Draft) -> tuple[OuterHall, ...]:
     return tuple(
         OuterHall(
             hall=one.hall,
-            closes=_ref(one.closes),
+            closes=one.closes,
             override_place=one.override_place,
         )
         for one in draft.outer
     )
-
-
-def _ref(stay: StayId | None) -> StayRef | None:
-    return None if stay is None else StayRef(stay.kiosk, stay.generation, stay.seq)

@@ -41,7 +41,7 @@ class Blur:
     fit: float
 
     def resembles(self, other: "Blur") -> bool:
-        """Whether undoing the one would undo the other."""
+        """Tell whether undoing the one would undo the other."""
         if self.kind != other.kind or abs(np.log(self.size_px / other.size_px)) > 0.1:
             return False
         apart = abs(self.degrees - other.degrees)
@@ -49,10 +49,11 @@ class Blur:
 
 
 def deblurred(gray: Picture, exponent: float, choice: int = 0) -> Picture:
-    """The picture as light, without its likeliest blur (0) or the next (1); empty if it has none.
+    """Return the picture as light, without its likeliest blur (0) or the next (1). It is empty if
+    the picture has none.
 
-    A blur adds light, and light is a power of a picture's levels: 2.2 by the standard, which few
-    cameras keep to; 1 where a program blurred the picture.
+    A blur adds light, and light is a power of a picture's levels. The power is 2.2 by the standard,
+    which few cameras keep to, and 1 where a program blurred the picture.
     """
     light = _light(exponent)[gray]
     blurs = blurs_of(light, choice + 1)
@@ -65,7 +66,9 @@ def _light(exponent: float) -> Floats:
 
 
 def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
-    """The likeliest blurs of a picture that a code fills, the best first; none if it is sharp."""
+    """List the likeliest blurs of a picture that a code fills, the best first. There are none if it
+    is sharp.
+    """
     spectrum = _log_spectrum(gray)
     if spectrum is None:
         return []
@@ -87,7 +90,7 @@ def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
 
 
 def deconvolved(gray: Picture | Floats, blur: Blur) -> Picture:
-    """The picture as it was before `blur`, by Wiener's filter."""
+    """Return the picture as it was before `blur`, by Wiener's filter."""
     height, width = gray.shape
     high, wide = (-(-(side + 2 * EDGE) // GRID) * GRID for side in (height, width))
     bottom, right = high - height - EDGE, wide - width - EDGE
@@ -101,7 +104,9 @@ def deconvolved(gray: Picture | Floats, blur: Blur) -> Picture:
 
 
 def _log_spectrum(gray: Picture | Floats) -> Floats | None:
-    """Log of the mean power of the picture's tiles within BAND; None where there is nothing."""
+    """Return the log of the mean power of the picture's tiles within BAND. It is None where there
+    is nothing.
+    """
     height, width = gray.shape
     if min(height, width) < TILE // 2:
         return None
@@ -153,7 +158,9 @@ Candidate = tuple[Literal["motion", "lens"], float, float]
 
 @cache
 def _bank() -> tuple[list[Candidate], Floats, Floats]:
-    """All blurs, their log patterns (unit length, without a trend), and the trends taken out."""
+    """Return all blurs, their log patterns (unit length, without a trend), and the trends taken
+    out.
+    """
     across, down = (part[_in_band()] for part in _frequencies())
     radius = np.hypot(across, down)
     trend, _ = np.linalg.qr(np.stack([np.ones_like(radius), np.log(radius), radius], axis=1))
@@ -170,7 +177,7 @@ def _bank() -> tuple[list[Candidate], Floats, Floats]:
 
 
 def _transfer(kind: str, size_px: float, degrees: float, across: Floats, down: Floats) -> Floats:
-    """What a blur multiplies each frequency by."""
+    """Return what a blur multiplies each frequency by."""
     if kind == "motion":
         angle = np.radians(degrees)
         along = across * np.float32(np.cos(angle)) - down * np.float32(np.sin(angle))
@@ -181,7 +188,9 @@ def _transfer(kind: str, size_px: float, degrees: float, across: Floats, down: F
 
 @cache
 def _jinc_table() -> Floats:
-    """2 J1(x) / x from 0 on, by the polynomials of Abramowitz and Stegun, 9.4.4 and 9.4.6."""
+    """Return 2 J1(x) / x from 0 on, by the polynomials of Abramowitz and Stegun, 9.4.4 and
+    9.4.6.
+    """
     longest = 2 * np.pi * max(RADII_PX) * np.hypot(0.5, 0.5)
     x = (np.arange(int(longest * JINC_STEPS) + 2) + 0.5) / JINC_STEPS
     polyval = np.polynomial.polynomial.polyval
@@ -198,7 +207,7 @@ _PHASE = (-2.35619449, 0.12499612, 0.0000565, -0.00637879, 0.00074348, 0.0007982
 
 @lru_cache(maxsize=8)
 def _packed_frequencies(shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Frequencies across and down where OpenCV's packed real transform has them."""
+    """Return frequencies across and down where OpenCV's packed real transform has them."""
     high, wide = shape
     columns, rows = np.arange(wide), np.arange(high)
     across = np.broadcast_to((columns + 1) // 2 / wide, shape).astype(np.float32)

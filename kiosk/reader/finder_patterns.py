@@ -25,7 +25,9 @@ Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 @dataclass(frozen=True, eq=False)
 class FinderPattern:
-    """Its middle, and the steps of a module along its two sides, in pixels."""
+    """Holds the middle of a finder pattern, and the steps of a module along its two sides, in
+    pixels.
+    """
 
     middle: Vector
     across: Vector
@@ -105,7 +107,7 @@ def _beside(one: FinderPattern, other: FinderPattern) -> Iterator[FinderPattern]
 
 
 def drawn(binary: Picture, pattern: FinderPattern) -> Picture:
-    """The picture with a finder pattern in it, and the light edge around."""
+    """Draw a finder pattern into the picture, with the light edge around it."""
     view = binary.copy()
     for modules, level in ((9, 255), (7, 0), (5, 255), (3, 0)):
         half = modules / 2
@@ -116,7 +118,8 @@ def drawn(binary: Picture, pattern: FinderPattern) -> Picture:
 
 
 def squares(patterns: list[FinderPattern]) -> list[tuple[Corners, float]]:
-    """The symbols that three of them make: four middles, clockwise, the last by the others.
+    """Return the symbols that three of the finder patterns make. Each has four middles, clockwise,
+    and the last follows from the others.
 
     With each goes how far its edge is from there, quiet zone and all, as a part of the side.
     """

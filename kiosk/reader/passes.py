@@ -36,7 +36,9 @@ LIGHT = 1.6  # between a picture's levels as they are (1) and the standard's lig
 
 @dataclass(frozen=True)
 class Found:
-    """A symbol at four corners in pixels, clockwise; `text` is None where it could not be read."""
+    """Holds a symbol at four corners in pixels, clockwise. `text` is None where it could not be
+    read.
+    """
 
     text: str | None
     corners: Corners
@@ -55,17 +57,17 @@ class DecodingPass:
 
 
 def find_zxing(gray: Picture) -> list[Found]:
-    """What zxing-cpp finds, with the symbols that it only located."""
+    """Find what zxing-cpp finds, with the symbols that it only located."""
     return _zxing(gray, zxingcpp.Binarizer.LocalAverage)
 
 
 def find_zxing_global(gray: Picture) -> list[Found]:
-    """The same with one threshold for the whole picture."""
+    """Find the same with one threshold for the whole picture."""
     return _zxing(gray, zxingcpp.Binarizer.GlobalHistogram)
 
 
 def find_zxing_fixed(gray: Picture) -> list[Found]:
-    """The same in a picture that is black and white already."""
+    """Find the same in a picture that is black and white already."""
     return _zxing(gray, zxingcpp.Binarizer.FixedThreshold)
 
 
@@ -96,7 +98,9 @@ def _from_zxing(barcode: zxingcpp.Barcode) -> Found | None:
 
 
 def _text_of_symbol(barcode: zxingcpp.Barcode) -> str:
-    """Its text as UTF-8; else in the character set that it names, or that the engine can tell."""
+    """Return the symbol's text as UTF-8, or else in the character set that it names, or that the
+    engine can tell.
+    """
     told: bool = barcode.content_type == zxingcpp.ContentType.Text
     try:
         return barcode.bytes.decode("utf-8")
@@ -105,7 +109,9 @@ def _text_of_symbol(barcode: zxingcpp.Barcode) -> str:
 
 
 def text_of(data: bytes) -> str:
-    """A code's bytes as text: UTF-8 (a badge is ASCII), or else each byte as one character."""
+    """Return a code's bytes as text. It is UTF-8 (a badge is ASCII), or else each byte as one
+    character.
+    """
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -113,7 +119,9 @@ def text_of(data: bytes) -> str:
 
 
 def find_zbar(gray: Picture) -> list[Found]:
-    """What zbar finds; nothing where it is not installed. Dark codes on light ground only."""
+    """Find what zbar finds, or nothing where it is not installed. It finds dark codes on light
+    ground only.
+    """
     if pyzbar is None or not gray.size:
         return []
     try:
@@ -137,26 +145,26 @@ def _from_zbar(symbol: "pyzbar.Decoded") -> Found | None:
 
 
 def as_it_is(gray: Picture) -> Picture:
-    """No preparation."""
+    """Return the picture without any preparation."""
     return gray
 
 
 def enlarge(gray: Picture, scale: float) -> Picture:
-    """Cubic enlargement: what reads modules under 2 pixels."""
+    """Enlarge the picture by cubic interpolation, which reads modules under 2 pixels."""
     if not gray.size:
         return gray
     return _picture(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
 
 
 def equalize(gray: Picture) -> Picture:
-    """Contrast evened out tile by tile (CLAHE): shadow, glare, low contrast."""
+    """Even out the contrast tile by tile (CLAHE), against shadow, glare and low contrast."""
     if not gray.size:
         return gray
     return _picture(cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(gray))
 
 
 def sharpen(gray: Picture) -> Picture:
-    """Unsharp mask: defocus and slight motion."""
+    """Sharpen by an unsharp mask, against defocus and slight motion."""
     if not gray.size:
         return gray
     soft = cv2.GaussianBlur(gray, (0, 0), UNSHARP_SIGMA)
@@ -164,7 +172,9 @@ def sharpen(gray: Picture) -> Picture:
 
 
 def threshold(gray: Picture, scale: float = 2.0) -> Picture:
-    """Black and white by the mean level around each pixel, enlarged: shadow, glare, defocus."""
+    """Make the picture black and white by the mean level around each pixel, enlarged. It helps
+    against shadow, glare and defocus.
+    """
     if not gray.size:
         return gray
     window = (AROUND_PX, AROUND_PX)
@@ -173,12 +183,14 @@ def threshold(gray: Picture, scale: float = 2.0) -> Picture:
 
 
 def smooth(gray: Picture) -> Picture:
-    """Without the grain of a dark picture."""
+    """Take the grain out of a dark picture."""
     return _picture(cv2.GaussianBlur(gray, (0, 0), GRAIN_SIGMA)) if gray.size else gray
 
 
 def find_with_a_drawn_pattern(binary: Picture, limit: int = PATTERNS_DRAWN_MAX) -> list[Found]:
-    """What is read once a missing finder pattern is drawn where two others tell that it must be."""
+    """Find what is read once a missing finder pattern is drawn where two others tell that it must
+    be.
+    """
     for pattern in islice(third_patterns(find_patterns(binary)), limit):
         read = [
             found for found in find_zxing_fixed(drawn(binary, pattern)) if found.text is not None
@@ -189,7 +201,7 @@ def find_with_a_drawn_pattern(binary: Picture, limit: int = PATTERNS_DRAWN_MAX) 
 
 
 def shrink(gray: Picture, scale: float) -> Picture:
-    """Area-averaged reduction: takes noise away from large symbols."""
+    """Reduce the picture by averaging areas, which takes noise away from large symbols."""
     height, width = gray.shape
     if min(height, width) * scale < 1:
         return gray[:0]
@@ -202,7 +214,7 @@ def _picture(picture: "cv2.typing.MatLike") -> Picture:
 
 
 def _half_smooth(gray: Picture) -> Picture:
-    """Half as large and black and white: dots grow together, scratches go."""
+    """Make the picture half as large and black and white. Dots grow together, and scratches go."""
     return threshold(smooth(shrink(gray, 0.5)), 1.0)
 
 

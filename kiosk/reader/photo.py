@@ -1,7 +1,8 @@
-"""Reads a photo that waits for nobody: every size and preparation, then whatever finds more.
+"""Reads a photo that waits for nobody, in every size and preparation, and then by whatever finds
+more.
 
-What is done depends on the picture alone, never on the machine's speed: the same photo always gives
-the same codes. One in which nothing is read takes two or three seconds.
+What is done depends on the picture alone, never on the machine's speed. So the same photo always
+gives the same codes. One in which nothing is read takes two or three seconds.
 """
 
 from collections.abc import Callable
@@ -65,19 +66,19 @@ def _median(gray: Picture) -> Picture:
 
 
 def _darker(gray: Picture, side: int = 3) -> Picture:
-    """Dark dots grow together."""
+    """Make dark dots grow together."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     return np.asarray(cv2.erode(gray, kernel), np.uint8)
 
 
 def _lighter(gray: Picture) -> Picture:
-    """Thin dark scratches go, and ink that ran."""
+    """Remove thin dark scratches, and ink that ran."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     return np.asarray(cv2.dilate(gray, kernel), np.uint8)
 
 
 def _around(gray: Picture, px: int) -> Picture:
-    """Black and white by the mean level of a larger surrounding."""
+    """Make the picture black and white by the mean level of a larger surrounding."""
     window = (px, px)
     mean = cv2.blur(cv2.blur(gray, window), window)
     return np.asarray(cv2.compare(gray, mean, cv2.CMP_GE), np.uint8)
@@ -105,7 +106,7 @@ PHOTO_PASSES: dict[str, tuple[Callable[[Picture], Picture], Find]] = {
 
 
 class PhotoReader:
-    """One photo, and what was found in it so far."""
+    """Holds one photo, and what was found in it so far."""
 
     def __init__(self, picture: Picture) -> None:
         """Raises ValueError for what is no picture."""
@@ -119,7 +120,7 @@ class PhotoReader:
         self.located: list[Corners] = []  # symbols that were seen and not read
 
     def read(self) -> list[Sighting]:
-        """All codes, the nearest (largest) first."""
+        """Return all codes, the nearest (largest) first."""
         if not self.whole.size:
             return []
         self._decode(Crop(self.whole, 0, 0, 1.0), find_zxing, "first")
@@ -142,7 +143,9 @@ class PhotoReader:
         return sorted(self.sightings, key=lambda sighting: -sighting.area)
 
     def _search_for_more(self) -> None:
-        """Others beside what was read: closely where they were seen, or on a sheet of codes."""
+        """Look for others beside what was read, closely where they were seen, or on a sheet of
+        codes.
+        """
         for scale, name in ((1.0, "smooth threshold"), (0.5, "as it is"), (1.0, "even")):
             self._decode_in_size(scale, name)
         if len({s.text for s in self.sightings}) > 1:
@@ -169,7 +172,7 @@ class PhotoReader:
         self._decode(Crop(flat(self.whole, corners), 0, 0, 1.0), partial(_at, corners), "flat")
 
     def _sizes(self) -> None:
-        """Every preparation in every size, until one reads."""
+        """Try every preparation in every size, until one reads."""
         for name, scale in product(PHOTO_PASSES, SCALES):
             self._decode_in_size(scale, name)
             if self.sightings:
@@ -177,7 +180,7 @@ class PhotoReader:
                 return
 
     def _turns(self) -> None:
-        """All that a door's reader does, at several regions."""
+        """Do all that a door's reader does, at several places."""
         self._add(Reader().read(self._gray, NO_BUDGET_MS), Crop(self._gray, 0, 0, self._scale))
 
     def _patterns(self) -> None:
@@ -191,14 +194,14 @@ class PhotoReader:
                 )
 
     def _channels(self) -> None:
-        """Each colour by itself: two may be as light as each other in gray."""
+        """Try each colour by itself, because two may be as light as each other in gray."""
         for channel in self._colours:
             gray = np.asarray(channel, np.uint8)
             part = shrink(gray, self._scale) if self._scale < 1 else gray
             self._decode(Crop(part, 0, 0, self._scale), find_zxing, "colour")
 
     def _flat(self) -> None:
-        """What was located, by an engine or by its three finder patterns, laid flat."""
+        """Lay flat what was located by an engine or by its three finder patterns, and read it."""
         for corners, edge in self._flat_regions():
             for laid in unwarped(self.whole, corners, edge):
                 read = [f for f in find_zxing(laid) if f.text is not None]
@@ -219,7 +222,7 @@ class PhotoReader:
         return regions[:REGIONS_MAX] + located[: REGIONS_MAX - 1]
 
     def _others(self) -> None:
-        """Other engines, and the other way round."""
+        """Try other engines, and the picture with dark and light exchanged."""
         for scale in (1.0, 0.5, 2.0, 0.35):
             crop = self._crop(scale)
             if 0 < crop.picture.size <= ZBAR_PIXELS_MAX:
@@ -229,7 +232,7 @@ class PhotoReader:
             self._decode(crop_at(self.whole, region_of(corners)), find_zbar, "zbar", "zbar")
 
     def _tiles(self) -> None:
-        """Part by part, twice as large."""
+        """Try part by part, twice as large."""
         height, width = self._gray.shape
         for count in TILES:
             high, wide = height / count, width / count
@@ -247,7 +250,7 @@ class PhotoReader:
                     self._decode(fixed, find_zxing_fixed, "tile threshold")
 
     def _crop(self, scale: float) -> Crop:
-        """The picture in a size; empty where that would be too large or too small."""
+        """Return the picture in a size. It is empty where that would be too large or too small."""
         height, width = self._gray.shape
         if min(height, width) * scale < SIDE_PX_MIN and scale < 1:
             return Crop(self._gray[:0, :0], 0, 0, 1.0)
@@ -300,7 +303,7 @@ class PhotoReader:
 
 
 def _at(corners: Corners, laid: Picture) -> list[Found]:
-    """What is read in a symbol laid flat, where it is in the photo."""
+    """Return what is read in a symbol laid flat, where it is in the photo."""
     return [Found(found.text, corners) for found in find_zxing(laid) if found.text is not None]
 
 
@@ -310,7 +313,7 @@ def _mapped(corners: Corners, crop: Crop) -> Corners:
 
 
 def _overlap(one: tuple[tuple[float, float], ...], other: Corners) -> bool:
-    """Whether the middle of one is in the other's reach, either way round."""
+    """Tell whether the middle of one is in the other's reach, either way round."""
     a, b = region_of(_floats(one)), region_of(other)
     return max(abs(a.x - b.x), abs(a.y - b.y)) < max(a.side, b.side) / 2
 
@@ -320,5 +323,5 @@ def _floats(corners: tuple[tuple[float, float], ...]) -> Corners:
 
 
 def read_still(picture: Picture) -> list[Sighting]:
-    """All codes in a photo. Raises ValueError for what is no picture."""
+    """Read all codes in a photo. Raises ValueError for what is no picture."""
     return PhotoReader(picture).read()

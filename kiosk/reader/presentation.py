@@ -1,6 +1,7 @@
-"""One presentation is one scan: which of the codes in view is taken, and when it is a new one.
+"""Decides which of the codes in view is taken, and when it is a new one, so that one presentation
+is one scan.
 
-Pure: times are arguments, in seconds.
+It is pure. Times are arguments, in seconds.
 """
 
 from collections import deque
@@ -12,29 +13,31 @@ from badges.credential.credential import PREFIX
 
 @dataclass(frozen=True)
 class Code:
-    """A code in view: its text, and its area in square pixels."""
+    """Holds a code in view, with its text and its area in square pixels."""
 
     text: str
     area: float
 
     @property
     def badge_like(self) -> bool:
-        """Whether it may be a badge of some event, and not a poster or a ticket."""
+        """Tell whether it may be a badge of some event, and not a poster or a ticket."""
         return self.text.startswith(PREFIX)
 
 
 class Presentations:
-    """Which sightings begin a new presentation."""
+    """Decides which sightings begin a new presentation."""
 
     MEMORY_MAX = 256  # codes; a phone that flickers through others' codes must not fill the memory
 
     def __init__(self, hold_s: float = 3.0) -> None:
-        """A code seen again within `hold_s` of when it was last seen is still the same one."""
+        """Take how long a code is held. One seen again within `hold_s` of when it was last seen is
+        still the same one.
+        """
         self._hold_s = hold_s
         self._seen_at: dict[str, float] = {}  # the one seen longest ago first
 
     def present(self, text: str, at_s: float) -> bool:
-        """Whether `text`, in view at `at_s`, is newly presented, whatever was in view between.
+        """Tell whether `text`, in view at `at_s`, is newly presented, whatever was in view between.
 
         Where time runs backwards by more than `hold_s`, everything is new.
         """
@@ -45,14 +48,17 @@ class Presentations:
         return seen_at is None or abs(at_s - seen_at) > self._hold_s
 
     def forget(self) -> None:
-        """Let the next sighting of any code count: the door or the direction has changed."""
+        """Let the next sighting of any code count, because the door or the direction has
+        changed.
+        """
         self._seen_at.clear()
 
 
 class Nearest:
-    """Which code is taken where several are in view: the nearest (largest), badges before others.
+    """Chooses which code is taken where several are in view. The nearest (largest) is, and badges
+    before others.
 
-    Two at about the same distance must not take turns: the one that was taken is kept until another
+    Two at about the same distance must not take turns. The one that was taken is kept until another
     is clearly nearer, or it has gone.
     """
 
@@ -66,7 +72,9 @@ class Nearest:
         self._beside: set[str] = set()  # what was in view together with the one taken
 
     def choose(self, codes: Sequence[Code], at_s: float) -> Code | None:
-        """The one to take of `codes`; None where there is none, or it is to be waited for."""
+        """Return the one to take of `codes`. It is None where there is none, or it is to be waited
+        for.
+        """
         badges = [code for code in codes if code.badge_like] or list(codes)
         if not badges:
             return None
@@ -85,20 +93,22 @@ class Nearest:
         return first
 
     def _lingers(self, taken: Code, other: Code, at_s: float) -> bool:
-        """Whether `taken`, not read now, still stands in front of the `other`."""
+        """Tell whether `taken`, not read now, still stands in front of the `other`."""
         if other.text not in self._beside or abs(at_s - self._seen_at) > self.LINGER_S:
             return False
         return other.area <= self.NEARER * taken.area
 
 
 def badges_in_view(codes: Iterable[Code]) -> int:
-    """How many different badges; one that is seen on paper and on a phone counts once."""
+    """Return how many different badges are in view. One that is seen on paper and on a phone counts
+    once.
+    """
     return len({code.text for code in codes if code.badge_like})
 
 
 @dataclass
 class _Showing:
-    """Something that was located, until it was gone for a moment."""
+    """Holds something that was located, until it was gone for a moment."""
 
     last_at: float
     frames: int = 0
@@ -106,9 +116,9 @@ class _Showing:
 
 
 class ReadRate:
-    """Of the codes that were in view in the last minute, the part that was read.
+    """Measures which part was read of the codes that were in view in the last minute.
 
-    A code counts once for as long as it is shown, and unread only where it stayed for some frames.
+    A code counts once for as long as it is shown, and unread only where it stayed for some looks.
     """
 
     SPAN_S = 60.0
@@ -121,7 +131,9 @@ class ReadRate:
         self._showing: _Showing | None = None
 
     def count_frame(self, at_s: float, located: bool, texts: Iterable[str] = ()) -> None:
-        """A picture was looked at; `located` tells whether a code was in it, read or not."""
+        """Note that a picture was looked at. `located` tells whether a code was in it, read or
+        not.
+        """
         texts = set(texts)
         showing = self._showing
         if showing is not None and abs(at_s - showing.last_at) > self.GONE_S:
@@ -137,7 +149,7 @@ class ReadRate:
             showing.texts |= texts
 
     def counts(self, at_s: float) -> tuple[int, int]:
-        """(shown, read) in the minute before `at_s`."""
+        """Return (shown, read) in the minute before `at_s`."""
         recent = [(s, r) for ended_at, s, r in list(self._ended) if at_s - ended_at <= self.SPAN_S]
         showing = self._showing
         if showing is not None and at_s - showing.last_at <= self.SPAN_S:
@@ -145,7 +157,7 @@ class ReadRate:
         return sum(shown for shown, _ in recent), sum(read for _, read in recent)
 
     def rate(self, at_s: float) -> float | None:
-        """The part, from 0 to 1; None where nothing was shown."""
+        """Return the part, from 0 to 1, or None where nothing was shown."""
         shown, read = self.counts(at_s)
         return round(read / shown, 3) if shown else None
 

@@ -1,8 +1,9 @@
-"""Reads the codes in a picture: zxing-cpp on every frame, then the second passes that fit the time.
+"""Reads the codes in a picture, by zxing-cpp on every frame, and then by the second looks that fit
+the time.
 
-A frame that gives nothing is looked at again where a code should be: without its own blur, and in
-one or more of the other ways, which take turns from frame to frame. So no frame takes long, and a
-code held up for a third of a second has been looked at in every way.
+A frame that gives nothing is looked at again where a code should be. That is done without its own
+blur, and in one or more of the other ways, which take turns from frame to frame. So no frame takes
+long, and a code held up for a third of a second has been looked at in every way.
 """
 
 import time
@@ -83,7 +84,9 @@ BLIND_TURNS = tuple(
 
 @dataclass(frozen=True)
 class Sighting:
-    """One code in a picture. Corners in its pixels, from the symbol's own top left, clockwise."""
+    """Holds one code in a picture. Corners are in its pixels, from the symbol's own top left,
+    clockwise.
+    """
 
     text: str
     corners: tuple[tuple[int, int], ...]
@@ -94,7 +97,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class _View:
-    """One frame and what is known of it before the second passes."""
+    """Holds one frame and what is known of it before the second looks."""
 
     gray: Picture
     thumb: Picture
@@ -120,9 +123,9 @@ class Reader:
         self._cost_ns: dict[str, float] = {}  # of a pixel, by pass
 
     def read(self, gray: "np.ndarray[Any, Any]", budget_ms: float | None = None) -> list[Sighting]:
-        """The codes in `gray`, the nearest (largest) first. Never raises for a picture.
+        """Read the codes in `gray`, the nearest (largest) first. It never raises for a picture.
 
-        Second passes that would not fit into `budget_ms` are left out; by default it is a share of
+        Second looks that would not fit into `budget_ms` are left out. By default it is a share of
         the time between two frames of a video.
         """
         began = self._clock()
@@ -138,12 +141,14 @@ class Reader:
 
     @property
     def located(self) -> int:
-        """How many codes the last picture held that were located, but not read."""
+        """Return how many codes the last picture held that were located, but not read."""
         return self._located
 
     @property
     def hint(self) -> Literal["", "dark", "unreadable"]:
-        """Why nothing is read: too dark, or a code is in view that can't be read (blur, glare)."""
+        """Say why nothing is read. It is too dark, or a code is in view that can't be read (blur,
+        glare).
+        """
         if self._unread >= UNREADABLE_FRAMES:
             return "unreadable"
         dark = self._thumb is not None and brightness(self._thumb) < DARK
@@ -198,7 +203,7 @@ class Reader:
         )
 
     def _known_region(self, view: _View) -> Region | None:
-        """Where a code was just located, or something moved, or a code lately was."""
+        """Return where a code was just located, or something moved, or a code lately was."""
         if self._region is not None and self._region_age <= LOCATED_FRAMES:
             return self._region
         if view.moved.mask is not None:
@@ -208,7 +213,9 @@ class Reader:
     def _passes_at(
         self, view: _View, region: Region, deadline: float
     ) -> Iterator[tuple[DecodingPass, Crop]]:
-        """This frame without its blur, then the sharpest of the last frames in other ways."""
+        """Yield looks at this frame without its blur, and then at the sharpest of the last frames
+        in other ways.
+        """
         crop = crop_at(view.gray, region)
         self._recent.append((sharpness(crop.picture), crop))
         if self._fits(DEBLUR_PASS, crop, deadline):
@@ -244,7 +251,7 @@ class Reader:
         return False
 
     def _every_pass(self, view: _View) -> Iterator[tuple[DecodingPass, Crop]]:
-        """A photo's: every pass where a code may be, and at the whole."""
+        """Yield every look of a photo, where a code may be and at the whole."""
         height, width = view.gray.shape
         busy = busiest(view.thumb, view.step, limit=PHOTO_REGIONS)
         regions = [self._region] if self._region is not None and not self._region_age else []
@@ -267,7 +274,7 @@ class Reader:
 
 
 def _pixels(decoding_pass: DecodingPass, crop: Crop) -> int:
-    """Of the picture that a pass will get."""
+    """Return the pixels of the picture that a look will get."""
     height, width = crop.picture.shape
     shrink = (
         1.0

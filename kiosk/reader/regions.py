@@ -1,4 +1,5 @@
-"""Where in a picture a code may be: a located symbol, something that moved, or the busiest texture.
+"""Finds where in a picture a code may be. It is a located symbol, something that moved, or the
+busiest texture.
 
 All of it works on a thumbnail of about 320 pixels, so that it costs well under a millisecond.
 """
@@ -24,7 +25,7 @@ MOVED_SHARE_MAX = 0.6  # above it the light or the camera moved, not a badge
 
 @dataclass(frozen=True)
 class Region:
-    """A square in a picture, in pixels: its middle and its side."""
+    """Holds a square in a picture, in pixels, by its middle and its side."""
 
     x: float
     y: float
@@ -33,7 +34,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture from (left, top), scaled by `scale`."""
+    """Holds a part of a picture from (left, top), scaled by `scale`."""
 
     picture: Picture
     left: int
@@ -43,14 +44,16 @@ class Crop:
 
 @dataclass(frozen=True)
 class Motion:
-    """Share of a thumbnail that changed, and where (255); no mask if nothing or nearly all did."""
+    """Holds the share of a thumbnail that changed, and where (255). There is no mask if nothing or
+    nearly all did.
+    """
 
     share: float
     mask: Picture | None
 
 
 def region_of(corners: Corners) -> Region:
-    """The square around four corners."""
+    """Return the square around four corners."""
     xs = [x for x, _ in corners]
     ys = [y for _, y in corners]
     side = max(max(xs) - min(xs), max(ys) - min(ys), 1.0)
@@ -58,14 +61,14 @@ def region_of(corners: Corners) -> Region:
 
 
 def area_of(corners: Corners) -> float:
-    """Area of a quadrangle in square pixels."""
+    """Return the area of a quadrangle in square pixels."""
     following = corners[1:] + corners[:1]
     doubled = sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))
     return abs(doubled) / 2
 
 
 def crop_at(gray: Picture, region: Region) -> Crop:
-    """The crop around `region`, at most 480 pixels wide and high: larger ones are reduced."""
+    """Return the crop around `place`, at most 480 pixels wide and high. Larger ones are reduced."""
     height, width = gray.shape
     reach = max(region.side * MARGIN, CROP_PX_MIN) / 2
     left, right = max(0, int(region.x - reach)), min(width, int(region.x + reach))
@@ -80,7 +83,7 @@ def crop_at(gray: Picture, region: Region) -> Crop:
 
 
 def reduced(crop: Crop, px_max: int) -> Crop:
-    """The same part of the picture, at most `px_max` pixels wide and high."""
+    """Return the same part of the picture, at most `px_max` pixels wide and high."""
     shrink = px_max / max(1, *crop.picture.shape)
     if shrink >= 1:
         return crop
@@ -93,13 +96,13 @@ def _resized(part: Picture, scale: float) -> Picture:
 
 
 def thumbnail(gray: Picture) -> tuple[Picture, float]:
-    """The picture at about 320 pixels wide, and how many of its pixels make one of those."""
+    """Return the picture at about 320 pixels wide, and how many of its pixels make one of those."""
     step = max(1.0, gray.shape[1] / THUMB_WIDTH)
     return (_resized(gray, 1 / step) if step > 1 else gray), step
 
 
 def motion(thumb: Picture, before: Picture | None) -> Motion:
-    """What changed since `before`, the thumbnail of an earlier frame."""
+    """Return what changed since `before`, the thumbnail of an earlier frame."""
     if before is None or before.shape != thumb.shape:
         return Motion(1.0, None)
     smooth = cv2.blur(cv2.absdiff(thumb, before), (3, 3))
@@ -113,7 +116,9 @@ def motion(thumb: Picture, before: Picture | None) -> Motion:
 def busiest(
     thumb: Picture, step: float, mask: Picture | None = None, limit: int = 1
 ) -> list[Region]:
-    """Where gradients both ways are densest (as in a code), within `mask`, the densest first."""
+    """Yield where gradients both ways are densest (as in a code), within `mask`, the densest
+    first.
+    """
     if min(thumb.shape) < 8:
         return []
     texture = np.asarray(_texture(thumb), np.float32)
@@ -133,14 +138,14 @@ def busiest(
 
 
 def _patch(texture: "cv2.typing.MatLike", x: int, y: int, least: float) -> tuple[int, ...]:
-    """Left, top, width and height of the patch of texture around (x, y)."""
+    """Return left, top, width and height of the patch of texture around (x, y)."""
     dense = np.asarray(texture >= least, np.uint8)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
     return tuple(int(edge) for edge in boxes[labels[y, x]][:4])
 
 
 def _texture(thumb: Picture) -> "cv2.typing.MatLike":
-    """The weaker of the mean horizontal and vertical gradients around each pixel."""
+    """Return the weaker of the mean horizontal and vertical gradients around each pixel."""
     gray = thumb.astype(np.int16)
     across = np.zeros(thumb.shape, np.float32)
     down = np.zeros(thumb.shape, np.float32)
@@ -156,7 +161,9 @@ def brightness(thumb: Picture) -> float:
 
 
 def sharpness(picture: Picture) -> float:
-    """How much of a picture's contrast is in its finest detail; compares like with like only."""
+    """Return how much of a picture's contrast is in its finest detail. It compares like with like
+    only.
+    """
     if min(picture.shape) < 8:
         return 0.0
     half = _resized(picture, 0.5)

@@ -1,4 +1,6 @@
-"""A located symbol laid flat: seen straight from the front, and as if unrolled from a cylinder."""
+"""Lays a located symbol flat, as seen straight from the front, or as if unrolled from a
+cylinder.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 @dataclass(frozen=True)
 class Warp:
-    """Around an upright cylinder, or a lying one."""
+    """Describes a bend around an upright cylinder, or a lying one."""
 
     upright: bool = True
     reach: float = 0.0  # degrees, as the next
@@ -39,7 +41,9 @@ WARPS = tuple(
 
 
 def flat(gray: Picture, corners: Corners, warp: Warp = FLAT, edge: float = EDGE) -> Picture:
-    """What is between `corners`, and an edge around it, as a square; empty if there is nothing."""
+    """Return what is between `corners`, and an edge around it, as a square. It is empty if there is
+    nothing.
+    """
     points = np.array(corners, np.float32)
     if cv2.contourArea(points) < 100:
         return gray[:0, :0]
@@ -62,7 +66,9 @@ def flat(gray: Picture, corners: Corners, warp: Warp = FLAT, edge: float = EDGE)
 
 
 def _warped(line: Floats, warp: Warp) -> tuple[Floats, Floats]:
-    """Where points along the paper are in the picture, and how far their lines hang there."""
+    """Return where points along the paper are in the picture, and how far their lines hang
+    there.
+    """
     if not warp.reach:
         return line, np.zeros_like(line)
     reach, turn = np.radians([warp.reach, warp.turn])
@@ -75,7 +81,7 @@ def _warped(line: Floats, warp: Warp) -> tuple[Floats, Floats]:
 
 
 def unwarped(gray: Picture, corners: Corners, edge: float = EDGE) -> Iterator[Picture]:
-    """The symbol laid flat in every way, the likeliest first."""
+    """Yield the symbol laid flat in every way, the likeliest first."""
     yield flat(gray, corners, FLAT, edge)
     for warp in WARPS:
         yield flat(gray, corners, warp, edge)

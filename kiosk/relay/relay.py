@@ -1,4 +1,5 @@
-"""A relay for a turnstile or a lock: told after the commit, in a thread, with a time limit.
+"""Drives a relay for a turnstile or a lock. It is told after the commit, in a thread, with a time
+limit.
 
 Sounds are the page's. A relay that fails is told, and never holds the door's answer.
 """
@@ -24,7 +25,9 @@ TOO_SLOW = Message(Code.RELAY_TOO_SLOW)
 
 
 class RelayError(Exception):
-    """The relay did not take the pulse. The message names no secret of its address."""
+    """Is raised where the relay did not take the pulse. The message names no secret of its
+    address.
+    """
 
     def __init__(self, message: Message) -> None:
         super().__init__(str(message))
@@ -32,10 +35,10 @@ class RelayError(Exception):
 
 
 class Relay:
-    """Calls `pulse` in a thread of its own; `on_result` gets "" or what went wrong, in English.
+    """Calls `pulse` in a thread of its own. `on_result` gets "" or what went wrong, in English.
 
-    `trouble` has the same as a message; None while all is well. `state` is "off" until the first
-    pulse, and then how the last one went.
+    `trouble` has the same as a message, and None while all is well. `state` is "off" until the
+    first pulse, and then tells how the last one went.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Relay:
         self._thread.start()
 
     def fire(self) -> None:
-        """Somebody was admitted, and it is on disk. Never waits."""
+        """Open the way, because somebody was admitted and it is on disk. It never waits."""
         try:
             self._queue.put_nowait(self._clock())
         except queue.Full:
@@ -95,7 +98,7 @@ class Relay:
 
 
 def make_relay(settings: KioskSettings, on_result: Callable[[str], None]) -> Relay | None:
-    """The relay that the settings name; None where they name none."""
+    """Make the relay that the settings name, or return None where they name none."""
     timeout_s = settings.relay_timeout_ms / 1000
     if settings.relay_url:
         return Relay(lambda: call(settings.relay_url, timeout_s), on_result)
@@ -135,7 +138,7 @@ def call(url: str, timeout_s: float) -> None:
 
 
 def _login(parts: SplitResult) -> dict[str, str]:
-    """HTTP Basic (RFC 7617), where the address names a user."""
+    """Return the header of HTTP Basic (RFC 7617), where the address names a user."""
     if not parts.username:
         return {}
     user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

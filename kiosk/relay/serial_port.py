@@ -1,6 +1,7 @@
-"""A relay at a serial device: opened once, as plain 8N1, and again after it was away.
+"""Opens a relay at a serial device as plain 8N1, once, and again after it was away.
 
-Not opened for each pulse: many boards restart, and miss it, whenever their port is opened.
+It is not opened for each pulse, because many boards restart, and miss it, whenever their port is
+opened.
 """
 
 import os
@@ -17,7 +18,7 @@ except ImportError:  # not on this system: a device is written to as it is
 
 
 class SerialError(Exception):
-    """The device did not take what was written; `why` is for staff."""
+    """Is raised where the device did not take what was written. `why` is for staff."""
 
     def __init__(self, why: Message) -> None:
         super().__init__(str(why))
@@ -25,7 +26,7 @@ class SerialError(Exception):
 
 
 class SerialPort:
-    """One device. Not for several threads at once."""
+    """Holds one device. It is not for several threads at once."""
 
     def __init__(self, path: str, baud: int = 9600) -> None:
         self._path = path
@@ -33,7 +34,9 @@ class SerialPort:
         self._device: int | None = None
 
     def write(self, data: bytes, timeout_s: float) -> None:
-        """Raises SerialError where it is away or takes too long; the next call opens it anew."""
+        """Write `data`. Raises SerialError where the device is away or takes too long. The next
+        call opens it anew.
+        """
         deadline = time.monotonic() + timeout_s
         kept = self._device is not None
         try:
@@ -79,7 +82,7 @@ class SerialPort:
 
 
 def _make_plain(device: int, baud: int) -> None:
-    """8 bits, no parity, one stop bit, nothing translated, no flow control."""
+    """Set 8 bits, no parity, one stop bit, nothing translated, and no flow control."""
     try:
         tty.setraw(device)
         settings = termios.tcgetattr(device)

@@ -1,4 +1,4 @@
-"""What a snapshot says of the door, as the decision wants it."""
+"""Holds what a snapshot says of the door, as the decision wants it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from badges.wire import wire
 
 @dataclass(frozen=True)
 class DoorContext:
-    """The door, its hall and the programme. Names are by language."""
+    """Holds the door, its hall and the programme. Names are by language."""
 
     event_names: Mapping[str, str]
     time_zone: ZoneInfo
@@ -37,15 +37,15 @@ class DoorContext:
 
     @property
     def halls(self) -> tuple[int, ...]:
-        """Every hall in which an entry here counts, from the inside out."""
+        """List every hall in which an entry here counts, from the inside out."""
         return (self.hall.hall_id, *(hall.hall_id for hall in self.outer))
 
     def sessions_at(self, at: int) -> tuple[Session, ...]:
-        """The sessions that are not yet over."""
+        """List the sessions that are not yet over."""
         return tuple(session for session in self.sessions if session.closes_at > at)
 
     def local_time(self, at: int) -> str:
-        """Hours and minutes on the venue's clocks."""
+        """Return hours and minutes on the venue's clocks."""
         return datetime.fromtimestamp(at / 1000, self.time_zone).strftime("%H:%M")
 
     def key_expired(self, key_id: int, at: int) -> bool:
@@ -54,7 +54,9 @@ class DoorContext:
 
 
 def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
-    """Raises ValueError: the ring is not `root`'s, or there is no such time zone."""
+    """Read what the snapshot says of the door. Raises ValueError where the ring is not `root`'s, or
+    there is no such time zone.
+    """
     try:
         zone = ZoneInfo(snapshot.time_zone)
     except (ZoneInfoNotFoundError, OSError):
@@ -117,5 +119,5 @@ def _by_serial(lists: Iterable[tuple[int, list[int]]]) -> dict[int, frozenset[in
 
 
 def text_in(names: Mapping[str, str], language: str) -> str:
-    """The name in `language`, else in any; "" where there is none."""
+    """Return the name in `language`, else in any, or "" where there is none."""
     return names.get(language) or next(iter(names.values()), "")

@@ -1,6 +1,6 @@
-"""The kiosk's copy of the server's facts: what its door needs, how fresh it is, sealed names.
+"""Keeps the kiosk's copy of the server's facts, how fresh it is, and sealed names.
 
-One thread writes, any may read: readers see whole transactions and never wait for a writer.
+One thread writes, and any may read. Readers see whole transactions and never wait for a writer.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
-from badges.admission.facts import Presence, StayId
+from badges.admission.facts import Presence
 from badges.credential.credential import ForgedError, lookup_id, open_name
 from badges.credential.keys import PublicKey
 from badges.record import StayRef
@@ -21,7 +21,7 @@ from kiosk.clock import monotonic_ms, now_ms
 from kiosk.replica import schema
 from kiosk.replica.door_context import DoorContext, read_door_context
 
-_NO_OTHERS: Mapping[int, Collection[StayId]] = {}
+_NO_OTHERS: Mapping[int, Collection[StayRef]] = {}
 FRESH_SAVED_MS = 10_000  # how often the age is saved where nothing else is
 _PUT_HOLDER = (
     "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
@@ -67,7 +67,9 @@ class Replica:
             return None
 
     def _start_age(self) -> None:
-        """After a restart the age goes on by the wall clock. A clock set back: never had any."""
+        """Begin the age after a restart, by the wall clock. Where that was set back, there never
+        were any facts.
+        """
         (saved,) = self._reader.execute("SELECT fresh_at FROM progress").fetchone()
         if saved is not None and self._clock() >= saved:
             self._fresh_at = self._monotonic() - (self._clock() - saved)
@@ -86,24 +88,24 @@ class Replica:
 
     @property
     def context(self) -> DoorContext | None:
-        """The door, its hall and the programme; None before the first snapshot."""
+        """Return the door, its hall and the programme, or None before the first snapshot."""
         return self._context
 
     @property
     def cursor(self) -> int:
-        """Of the last change that is in here."""
+        """Return the cursor of the last change that is in here."""
         return int(self._one("SELECT cursor FROM progress")[0])
 
     @property
     def names_after(self) -> int:
-        """The row after which names are to be fetched."""
+        """Return the row after which names are to be fetched."""
         return int(self._one("SELECT names_after FROM progress")[0])
 
     def load(
         self,
         snapshot: wire.Snapshot,
-        own_open: Collection[StayId] = (),
-        outer_open: Mapping[int, Collection[StayId]] = _NO_OTHERS,
+        own_open: Collection[StayRef] = (),
+        outer_open: Mapping[int, Collection[StayRef]] = _NO_OTHERS,
     ) -> None:
         """Take the whole of it, names aside.
 
@@ -128,7 +130,7 @@ class Replica:
             for hall, stays in told.items():
                 for facts in stays:
                     self._open(db, facts, hall)
-                open_now = {_stay_id(facts.stay) for facts in stays}
+                open_now = {facts.stay for facts in stays}
                 db.executemany(
                     "INSERT OR IGNORE INTO ended (seq, hall) VALUES (?, ?)",
                     ((stay.seq, hall) for stay in known.get(hall, ()) if stay not in open_now),
@@ -146,7 +148,7 @@ class Replica:
                 case wire.StayOpened(stay, hall) if self._is_here(hall):
                     self._open(db, stay, hall)
                 case wire.StayClosed(stay, hall, counted=counted) if self._is_here(hall):
-                    (self._move_on if counted else self._end)(db, _stay_id(stay), hall)
+                    (self._move_on if counted else self._end)(db, stay, hall)
                 case _:
                     pass  # for the journal, or a reason to fetch something
             db.execute("UPDATE progress SET cursor = ?", (cursor,))
@@ -162,12 +164,12 @@ class Replica:
             db.execute("UPDATE progress SET names_after = ?", (page.next,))
 
     def fetch_names_again(self) -> None:
-        """From the first on: a restored server may number them otherwise."""
+        """Fetch names from the first on, because a restored server may number them otherwise."""
         with self._write() as db:
             db.execute("UPDATE progress SET names_after = 0")
 
     def holder(self, serial: int) -> tuple[int, bool]:
-        """Highest issue (0 where nothing is known) and whether it is revoked."""
+        """Return the highest issue (0 where nothing is known) and whether it is revoked."""
         with self._reading:
             row = self._reader.execute(
                 "SELECT highest_issue, revoked FROM holder WHERE serial = ?", (serial,)
@@ -175,7 +177,7 @@ class Replica:
         return (row[0], bool(row[1])) if row else (0, False)
 
     def copied_issue(self, serial: int) -> int:
-        """Badges up to this issue are likely copies; 0: none is."""
+        """Return the issue up to which badges are likely copies. 0 means that none is."""
         with self._reading:
             row = self._reader.execute(
                 "SELECT copied_issue FROM holder WHERE serial = ?", (serial,)
@@ -183,10 +185,10 @@ class Replica:
         return row[0] if row else 0
 
     def stays(self, serial: int, hall: int, *, moved: bool = False) -> list[Presence]:
-        """The holder's open stays in the hall that began at other kiosks, the newest first.
+        """List the holder's open stays in the hall that began at other kiosks, the newest first.
 
-        With `moved` those whose holder was seen at another hall since, instead: only an exit from
-        the hall gives their places back.
+        With `moved` it lists those whose holder was seen at another hall since, instead. Only an
+        exit from the hall gives their places back.
         """
         with self._reading:
             rows = self._reader.execute(
@@ -195,12 +197,14 @@ class Replica:
                 (serial, hall, moved),
             ).fetchall()
         return [
-            Presence(StayId(*row[:3]), since=row[3], door=str(row[4]), override=bool(row[5]))
+            Presence(StayRef(*row[:3]), since=row[3], door=str(row[4]), override=bool(row[5]))
             for row in rows
         ]
 
     def is_ended(self, seq: int, hall: int) -> bool:
-        """Whether the stay in the hall that entry `seq` of this kiosk began has ended elsewhere."""
+        """Tell whether the stay in the hall that entry `seq` of this kiosk began has ended
+        elsewhere.
+        """
         with self._reading:
             row = self._reader.execute(
                 "SELECT 1 FROM ended WHERE seq = ? AND hall = ?", (seq, hall)
@@ -208,8 +212,9 @@ class Replica:
         return row is not None
 
     def has_moved(self, seq: int, hall: int) -> bool:
-        """Whether the holder of the stay in the hall that entry `seq` of this kiosk began, and that
-        has not ended, was seen at another hall since.
+        """Tell whether the holder of a stay was seen at another hall since.
+
+        The stay is the one in the hall that entry `seq` of this kiosk began, and it has not ended.
         """
         with self._reading:
             row = self._reader.execute(
@@ -218,7 +223,7 @@ class Replica:
         return row is not None
 
     def name_of(self, signature: bytes) -> wire.HolderName | None:
-        """The holder's name, which only the badge with this signature opens."""
+        """Return the holder's name, which only the badge with this signature opens."""
         with self._reading:
             row = self._reader.execute(
                 "SELECT sealed FROM name WHERE lookup = ?", (lookup_id(signature),)
@@ -231,7 +236,7 @@ class Replica:
             return None  # no name is better than no answer
 
     def mark_fresh(self) -> None:
-        """The server has just shown that all of this still stands."""
+        """Note that the server has just shown that all of this still stands."""
         now = self._fresh_at = self._monotonic()
         if now - self._fresh_saved_at >= FRESH_SAVED_MS:
             self._fresh_saved_at = now
@@ -239,7 +244,7 @@ class Replica:
                 db.execute("UPDATE progress SET fresh_at = ?", (self._clock(),))
 
     def age_ms(self) -> int | None:
-        """How old all of this is at most; None: there was never anything."""
+        """Return how old all of this is at most. None means that there was never anything."""
         if self._context is None or self._fresh_at is None:
             return None
         return max(0, self._monotonic() - self._fresh_at)
@@ -260,10 +265,12 @@ class Replica:
                 ),
             )
         elif facts.moved:
-            self._move_on(db, _stay_id(stay), hall)
+            self._move_on(db, stay, hall)
 
-    def _move_on(self, db: sqlite3.Connection, stay: StayId, hall: int) -> None:
-        """Nobody is here by it, as far as entries go; its place is taken until an exit names it."""
+    def _move_on(self, db: sqlite3.Connection, stay: StayRef, hall: int) -> None:
+        """Mark a stay whose holder went on. As far as entries go nobody is here by it, but its
+        place is taken until an exit names it.
+        """
         if (stay.kiosk, stay.generation) == self._mine:
             db.execute("INSERT OR IGNORE INTO moved (seq, hall) VALUES (?, ?)", (stay.seq, hall))
         else:
@@ -273,7 +280,7 @@ class Replica:
                 (*_key(stay), hall),
             )
 
-    def _end(self, db: sqlite3.Connection, stay: StayId, hall: int) -> None:
+    def _end(self, db: sqlite3.Connection, stay: StayRef, hall: int) -> None:
         if (stay.kiosk, stay.generation) == self._mine:
             db.execute("INSERT OR IGNORE INTO ended (seq, hall) VALUES (?, ?)", (stay.seq, hall))
         else:
@@ -304,9 +311,5 @@ def _holder_row(holder: wire.HolderFacts) -> tuple[int, int, int, int]:
     return holder.serial, holder.highest_issue, int(holder.revoked), holder.copied_issue
 
 
-def _key(stay: StayId | StayRef) -> tuple[str, int, int]:
+def _key(stay: StayRef) -> tuple[str, int, int]:
     return stay.kiosk, stay.generation, stay.seq
-
-
-def _stay_id(stay: StayRef) -> StayId:
-    return StayId(*_key(stay))

@@ -1,5 +1,5 @@
-"""The replica's tables. All of it comes from the server and can be fetched again, so a commit need
-not wait for the disk.
+"""Defines the replica's tables. All of it comes from the server and can be fetched again, so a
+commit need not wait for the disk.
 """
 
 import sqlite3
@@ -73,7 +73,7 @@ _TABLES = (
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with its settings; transactions are begun and ended by hand."""
+    """Open a connection with its settings. Transactions are begun and ended by hand."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

@@ -1,6 +1,6 @@
-"""The steward's page, served on loopback to one browser, full screen.
+"""Serves the steward's page on loopback to one browser, full screen.
 
-Nothing here decides or waits: the board is shown as it is, and what staff type is handed on.
+Nothing here decides or waits. The board is shown as it is, and what staff type is handed on.
 """
 
 import secrets
@@ -31,7 +31,7 @@ PORT_MAX = 65_535
 
 
 class ScreenError(Exception):
-    """The page can't be served; the text says why and what to do."""
+    """Is raised where the page can't be served. The text says why and what to do."""
 
 
 def create_screen(
@@ -44,12 +44,12 @@ def create_screen(
     supervision: Supervision | None = None,
     entrance: Entrance | None = None,
 ) -> Flask:
-    """The page as a Flask app. `preview` gives the newest camera picture as JPEG, or None.
+    """Make the page as a Flask app. `preview` gives the newest camera picture as JPEG, or None.
 
-    `languages` are shown in that order, the first two at once; none leaves it to the browser.
-    `answer_s`: how long an answer stays when nobody else comes. Without `supervision` nobody can
-    unlock anything. `entrance` knows the browsers that may see the page; by default nobody does
-    yet, and who has is forgotten with the app. Raises CatalogueError.
+    `languages` are shown in that order, the first two at once. Where there are none, the browser
+    chooses. `answer_s` is how long an answer stays when nobody else comes. Without `supervision`
+    nobody can unlock anything. `entrance` knows the browsers that may see the page. By default it
+    knows none yet, and what it learns is forgotten with the app. Raises CatalogueError.
     """
     app = Flask(__name__)
     add_languages(app, languages)
@@ -71,7 +71,7 @@ def create_screen(
 
 
 class ScreenServer:
-    """The page while it is served. Close it, or use it in a `with`."""
+    """Holds the page while it is served. Close it, or use it in a `with`."""
 
     def __init__(self, app: Flask, host: str, port: int) -> None:
         self.app = app
@@ -88,7 +88,9 @@ class ScreenServer:
 
     @property
     def link(self) -> str:
-        """Opens the page in one browser, once; then there is another one."""
+        """Return the link that opens the page in one browser, once. After that there is another
+        link.
+        """
         return self._entrance.link
 
     def close(self) -> None:
@@ -124,7 +126,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def serve_screen(app: Flask, host: str = "127.0.0.1", port: int = 8421) -> ScreenServer:
-    """Serve the page until closed; port 0 takes any free one. Raises ScreenError."""
+    """Serve the page until it is closed. Port 0 takes any free port. Raises ScreenError."""
     if host not in LOOPBACK:
         raise ScreenError(f"the page is served on loopback only ({' or '.join(LOOPBACK)})")
     return ScreenServer(app, host, port)

@@ -1,6 +1,8 @@
-"""The board between the door's threads and its face: what is shown now, and what staff typed.
+"""Keeps the board between the door's threads and its face. It has what is shown now, and what staff
+typed.
 
-Whoever shows never waits: a slow or absent screen misses what was overtaken, and nothing piles up.
+Whoever puts something up never waits. A slow or absent screen misses what was replaced, and nothing
+piles up.
 """
 
 import threading
@@ -70,7 +72,9 @@ class Status(DoorStatus, LinkStatus, DeviceStatus, SupervisorStatus):
 
 @dataclass(frozen=True)
 class BoardState:
-    """One picture of the board. `answers` has the newest first; `shown` counts all of them."""
+    """Holds one picture of the board. `answers` has the newest first, and `shown` counts all of
+    them.
+    """
 
     status: Status = Status()
     answers: tuple[Answer, ...] = ()
@@ -130,7 +134,8 @@ class Board:
                 self._put(replace(self._state, status=status))
 
     def wait(self, after: int, timeout_s: float) -> tuple[int, BoardState]:
-        """The newest (version, state), at once if above `after`, else when it changes or in time.
+        """Return the newest (version, state). It comes at once if its version is above `after`,
+        else when it changes or the time is over.
 
         Start with `after=0`. An unchanged version says that the time is over.
         """

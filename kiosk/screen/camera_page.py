@@ -1,6 +1,7 @@
-"""The camera's test page at /camera: what the reader sees, and how well, in words.
+"""Makes the camera's test page at /camera. It says in words what the reader sees, and how well.
 
-It changes nothing. The page's own few lines of script fetch the picture and the facts anew.
+It changes nothing. A few lines of script of its own fetch the picture and the facts again and
+again.
 """
 
 import threading
@@ -25,7 +26,7 @@ blueprint = Blueprint("camera_page", __name__)
 
 
 class CameraEye(Protocol):
-    """What the page needs of the door's eye."""
+    """Describes what the page needs of the door's eye."""
 
     def test_picture(self) -> bytes | None: ...
 
@@ -34,7 +35,9 @@ class CameraEye(Protocol):
 
 @dataclass
 class CameraPage:
-    """The eye, None at a door without a camera; and the newest picture, made once for all tabs."""
+    """Holds the eye, which is None at a door without a camera, and the newest picture. That is made
+    once for all tabs.
+    """
 
     eye: CameraEye | None
     _picture: bytes | None = None
@@ -42,7 +45,7 @@ class CameraPage:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def picture(self) -> bytes | None:
-        """The newest picture as JPEG; None where there is none."""
+        """Return the newest picture as JPEG, or None where there is none."""
         if self.eye is None:
             return None
         with self._lock:
@@ -54,7 +57,9 @@ class CameraPage:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the facts. `level` is "good", "look", "bad" or "" for one that judges nothing."""
+    """Holds one line of the facts. `level` is "good", "look" or "bad", or "" for a line that judges
+    nothing.
+    """
 
     name: str
     text: str
@@ -63,7 +68,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Asked:
-    """One line of what was asked of the camera."""
+    """Holds one line of what was asked of the camera."""
 
     name: str
     asked: str
@@ -92,7 +97,7 @@ def page() -> str:
 
 @blueprint.get("/camera/facts")
 def facts() -> str:
-    """The page's facts alone, as HTML."""
+    """Return only the page's facts, as HTML."""
     return render_template("camera_facts.html", **_facts(_language()))
 
 
@@ -119,12 +124,12 @@ def _facts(language: str) -> dict[str, Any]:
 
 
 def words_in(language: str) -> Mapping[str, str]:
-    """The page's words."""
+    """Return the page's words."""
     return translated(language, CAMERA)
 
 
 def rows(report: CameraReport, language: str) -> list[Row]:
-    """How the camera and the reader do, in the page's words."""
+    """Say how the camera and the reader do, in the page's words."""
     words, status, judged = words_in(language), report.status, report.judged
     state = words[f"state_{status.state}"]
     message = in_language(language, *filter(None, [status.message]))
@@ -166,7 +171,7 @@ def _rate(report: CameraReport, words: Mapping[str, str]) -> Row:
 
 
 def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
-    """Each thing that a camera can be asked for: what was asked, and what came of it."""
+    """List each thing that a camera can be asked for, with what was asked and what came of it."""
     status = report.status
     hints: dict[str, Hint] = {hint.name: hint for hint in status.hints}
     size = f"{status.width} × {status.height}" if status.width else ""
@@ -203,5 +208,5 @@ def _hint(
 
 
 def _auto(words: Mapping[str, str], asked: str) -> str:
-    """What was asked, as the page says it: a number is one in every language."""
+    """Say what was asked in the words of the page. A number is the same in every language."""
     return words["auto"] if asked == "auto" else asked

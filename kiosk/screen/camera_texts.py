@@ -1,6 +1,6 @@
-"""What the camera's test page says, in English. What the camera says of itself are messages.
+"""Holds what the camera's test page says, in English. What the camera says of itself are messages.
 
-`N_` marks what the catalogues translate; words in braces are put in by the page.
+`N_` marks what the catalogues translate. The page replaces words in braces.
 """
 
 from collections.abc import Mapping

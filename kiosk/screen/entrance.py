@@ -1,8 +1,9 @@
-"""Who may open the screen: whoever has the kiosk's one-time link, and then that browser.
+"""Decides who may open the screen. It is whoever has the kiosk's one-time link, and after that the
+same browser.
 
-Everybody who has an account on the machine reaches loopback, so being there proves nothing. The
-link stands in a file that only the kiosk's own user may read. Opening it leaves a cookie in the
-browser, and a new link in the file. Cookies outlive a restart of the kiosk and of the browser.
+Everybody who has an account on the machine can reach loopback, so that proves nothing. The link
+stands in a file that only the kiosk's own user may read. Opening it leaves a cookie in the browser,
+and a new link in the file. Cookies outlive a restart of the kiosk and of the browser.
 """
 
 import hashlib
@@ -21,10 +22,12 @@ LINK_PATH = "/open"
 
 
 class Entrance:
-    """The link and the browsers of one kiosk's screen. Thread-safe."""
+    """Keeps the link and the browsers of one kiosk's screen. It is thread-safe."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        """Without a `directory` nothing outlives this object. Raises OSError."""
+        """Take the directory of the files. Without a `directory` nothing outlives this object.
+        Raises OSError.
+        """
         self._directory = directory
         if directory is not None:  # a link is of one run: nobody shall find the last one's
             (directory / LINK_FILE).unlink(missing_ok=True)
@@ -36,17 +39,19 @@ class Entrance:
 
     @property
     def link(self) -> str:
-        """The address that opens the screen, once."""
+        """Return the address that opens the screen, once."""
         with self._lock:
             return f"{self._address.rstrip('/')}{LINK_PATH}?link={self._secret}"
 
     def serve_at(self, address: str) -> None:
-        """The page is served at `address`: from now on the link can be opened."""
+        """Note that the page is served at `address`. The link can be opened from now on."""
         self._address = address
         self._write_link()
 
     def open(self, secret: str) -> str | None:
-        """A cookie for the browser that has the link's `secret`, which it uses up; else None."""
+        """Return a cookie for a browser that has the link's `secret`, else None. The secret can't
+        be used again.
+        """
         with self._lock:
             if not hmac.compare_digest(secret.encode(), self._secret.encode()):
                 return None
@@ -60,7 +65,7 @@ class Entrance:
         return cookie
 
     def knows(self, cookie: str) -> bool:
-        """Whether a browser with this cookie has opened the screen by a link."""
+        """Tell whether a browser with this cookie has opened the screen by a link."""
         digest = _digest(cookie)
         return any(hmac.compare_digest(digest, one) for one in self._browsers)
 
@@ -72,7 +77,9 @@ class Entrance:
 
 
 def read_link(directory: Path) -> str:
-    """The link of the kiosk that runs in `directory`. Raises ConfigError where there is none."""
+    """Read the link of the kiosk that runs in `directory`. Raises ConfigError where there is
+    none.
+    """
     try:
         return (directory / LINK_FILE).read_text("utf-8").strip()
     except FileNotFoundError:
@@ -88,7 +95,9 @@ def read_link(directory: Path) -> str:
 
 
 def _read_browsers(path: Path) -> list[str]:
-    """What a damaged file loses is opened by a link again."""
+    """Read the browsers that may see the screen. Browsers that a damaged file has lost need a link
+    again.
+    """
     try:
         lines = path.read_text("ascii").split()
     except (OSError, UnicodeDecodeError):

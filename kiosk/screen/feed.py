@@ -1,6 +1,6 @@
-"""What the page is told, live: the board as JSON, by Server-Sent Events.
+"""Sends the page the board, live, as JSON by Server-Sent Events.
 
-Only the newest state is sent: a page that was away a moment gets what stands now, never a backlog.
+Only the newest state is sent. A page that was away a moment gets what is true now, never a backlog.
 """
 
 import threading
@@ -23,7 +23,9 @@ MESSAGES = ("camera_message", "notice", "refused", "trouble")  # of the status
 
 
 class Feeds:
-    """The open feeds. One too many ends the oldest: a stale tab never starves a new one."""
+    """Keeps the open feeds. One feed too many ends the oldest, so that a stale tab never keeps out
+    a new one.
+    """
 
     def __init__(self, feeds_max: int = FEEDS_MAX) -> None:
         self._lock = threading.Lock()  # guards the two below
@@ -31,7 +33,7 @@ class Feeds:
         self._closed = False
 
     def enter(self) -> object:
-        """A ticket for one feed."""
+        """Return a ticket for one feed."""
         ticket = object()
         with self._lock:
             self._open.append(ticket)
@@ -43,7 +45,7 @@ class Feeds:
                 self._open.remove(ticket)
 
     def stands(self, ticket: object) -> bool:
-        """Whether the feed may go on."""
+        """Tell whether the feed may go on."""
         with self._lock:
             return not self._closed and ticket in self._open
 
@@ -56,7 +58,9 @@ class Feeds:
 def stream(
     board: Board, feeds: Feeds, page: str, now: Callable[[], int], beat_s: float = BEAT_S
 ) -> Generator[bytes, None, None]:
-    """The board's states as events, each at once, with a beat in between."""
+    """Yield the board's states as events, each at once, and a beat where nothing changes for a
+    while.
+    """
     ticket = feeds.enter()
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
@@ -73,7 +77,9 @@ def stream(
 
 
 def encode_state(state: BoardState, page: str, now: int) -> bytes:
-    """The state for the page, as JSON on one line. `page` tells it to reload after a restart."""
+    """Return the state for the page, as JSON on one line. `page` tells it to reload after a
+    restart.
+    """
     status = state.status
     answers = [_answer(answer, state.shown - place) for place, answer in enumerate(state.answers)]
     told: dict[str, Any] = {
@@ -89,7 +95,7 @@ def encode_state(state: BoardState, page: str, now: int) -> bytes:
 
 
 def _words(messages: Message | tuple[Message, ...] | None) -> dict[str, str]:
-    """Messages as one text in each language; {} where there is none."""
+    """Return messages as one text in each language, or {} where there is none."""
     if not messages:
         return {}
     told = (messages,) if isinstance(messages, Message) else messages

@@ -1,8 +1,9 @@
-"""A hand scanner that types as on another keyboard than this computer's: noticed, and undone.
+"""Sees that a hand scanner types for another keyboard than this computer's, and corrects the text.
 
-A scanner sends the keys of the layout it is set to; the computer reads them by its own. The
-browser tells both the character and the key, so the keys can be read again as US, German or French.
-A text is taken for a badge only where it decodes; what it opens, its signature decides as ever.
+A scanner sends the keys of the layout that it is set to, and the computer reads them by its own.
+The browser tells both the character and the key, so the keys can be read again as US, German or
+French. A text is taken for a badge only where it decodes. As always, its signature decides what it
+opens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,11 +49,13 @@ LAYOUTS: Mapping[str, Mapping[str, str]] = {
 
 
 class WrongLayoutError(Exception):
-    """A badge was typed on a keyboard layout that can't be undone: nothing of it can be judged."""
+    """Is raised where a badge was typed on a keyboard layout that can't be corrected. Nothing of it
+    can be judged.
+    """
 
 
 def read_typed(text: str, keys: Sequence[str] = ()) -> tuple[str, bool]:
-    """What the scanner meant, and whether it had to be read anew. Raises WrongLayoutError.
+    """Return what the scanner meant, and whether it had to be corrected. Raises WrongLayoutError.
 
     `keys` are the browser's names of the keys, such as "KeyA", with "^" before them for Shift.
     """
@@ -68,7 +71,9 @@ def read_typed(text: str, keys: Sequence[str] = ()) -> tuple[str, bool]:
 
 
 def _read(keys: Sequence[str], layout: Mapping[str, str]) -> str:
-    """The keys as on that layout, letters in upper case; "" where one has no such character."""
+    """Read the keys by that layout, letters in upper case. Return "" where a key has no such
+    character.
+    """
     meant = []
     for key in keys:
         plain = key.removeprefix(SHIFT)
@@ -84,7 +89,7 @@ def _is_letter(key: str, layout: Mapping[str, str]) -> bool:
 
 
 def _is_badge(text: str) -> bool:
-    """Whether it has a badge's form; not whether it is genuine."""
+    """Tell whether the text has the form of a badge. It may not be genuine."""
     if len(text) != TEXT_CHARS or not text.startswith(PREFIX):
         return False
     try:
@@ -94,7 +99,7 @@ def _is_badge(text: str) -> bool:
 
 
 def _is_mangled(text: str, keys: Sequence[str]) -> bool:
-    """Whether it began as a badge does, and went on in characters that no badge has.
+    """Tell whether the text began as a badge does, and went on with characters that no badge has.
 
     H and K are on the same keys of every layout for Latin letters.
     """

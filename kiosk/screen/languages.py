@@ -1,4 +1,5 @@
-"""The page's languages: gettext by Flask-Babel, from .po files as translators write them.
+"""Gives the page its languages, with gettext by Flask-Babel, from .po files as translators write
+them.
 
 The page shows the first two of its languages at once, and has the others at hand.
 """
@@ -24,7 +25,7 @@ PARAMETER = "languages"  # of the page's address: ?languages=fr,en
 
 
 class PoDomain(Domain):  # type: ignore[misc]
-    """Flask-Babel's words, read from .po files: no .mo file has to be made or kept."""
+    """Reads Flask-Babel's words from .po files, so that no .mo file has to be made or kept."""
 
     def __init__(self, catalogues: Catalogues) -> None:
         super().__init__(domain=catalogues.domain)
@@ -41,9 +42,10 @@ class PoDomain(Domain):  # type: ignore[misc]
 
 
 def add_languages(app: Flask, chosen: Sequence[str]) -> None:
-    """Let the app speak. `chosen` languages are shown in this order; none: as the browser likes.
+    """Let the app speak. `chosen` languages are shown in this order. Where there are none, the
+    browser's preference decides.
 
-    Raises CatalogueError for a spoilt file, and for a language that there is no file for.
+    Raises CatalogueError for a spoilt file, and for a language that has no file.
     """
     catalogues = catalogue.CATALOGUES
     for language in catalogues.languages:
@@ -72,12 +74,12 @@ def is_known(language: str) -> bool:
 
 
 def _own_locale() -> str:
-    """The language that the page is written in, for Flask-Babel."""
+    """Return the language that the page is written in, for Flask-Babel."""
     return locale_of(page_languages()[0])
 
 
 def page_languages() -> tuple[str, ...]:
-    """The languages of this request's page, the first two to be shown."""
+    """Return the languages of this request's page. The first two are to be shown."""
     catalogues, chosen = current_app.extensions["languages"]
     known: tuple[str, ...] = catalogues.languages
     asked = request.args.get(PARAMETER, "").split(",")
@@ -93,18 +95,18 @@ def page_languages() -> tuple[str, ...]:
 
 
 def page_words() -> list[dict[str, Any]]:
-    """For the page's scripts: each language with all its words."""
+    """Return each language with all its words, for the page's scripts."""
     texts = {**WORDS, **SUPERVISOR}
     return [{**told_of(one), "words": translated(one, texts)} for one in page_languages()]
 
 
 def closed_words() -> list[dict[str, Any]]:
-    """For who may not see the page: the same in each of its languages."""
+    """Return the words for somebody who may not see the page, in each of its languages."""
     return [{**told_of(one), **translated(one, CLOSED)} for one in page_languages()[:2]]
 
 
 def told_of(language: str) -> dict[str, str]:
-    """What a page has to tell of a language, and what it calls itself."""
+    """Return what a page has to say of a language, and what the language calls itself."""
     locale = _locale(language)
     return {
         "language": language,

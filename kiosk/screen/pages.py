@@ -1,7 +1,8 @@
-"""The page, its camera picture, and what staff send back: typed codes and the direction.
+"""Serves the page and its camera picture, and takes what staff send back. That is typed codes and
+the direction.
 
-Everybody with an account on the machine reaches loopback, so only a browser that has opened the
-kiosk's one-time link is shown anything (`entrance`). And any web page in that browser may try to
+Everybody with an account on the machine can reach loopback. So only a browser that has opened the
+kiosk's one-time link is shown anything (`entrance`). Any web page in that browser may also try to
 reach a server on loopback. So the Host must be a loopback name (against DNS rebinding), the browser
 must not call the request cross-site, and what changes something must carry the page's own token and
 Origin.
@@ -65,7 +66,7 @@ _COOKIE_S = 400 * 24 * 3600  # the longest that browsers take
 
 
 class Typed(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a hand scanner typed into the page."""
+    """Holds what a hand scanner typed into the page."""
 
     text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
     # The keys, as `wedge.read_typed` takes them; none where they are not known.
@@ -78,7 +79,7 @@ class Turned(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass
 class Screen:
-    """What the page needs of its kiosk."""
+    """Holds what the page needs of its kiosk."""
 
     board: Board
     preview: Callable[[], bytes | None]
@@ -93,11 +94,13 @@ class Screen:
 
     @property
     def page(self) -> str:
-        """Names this run; no secret. A page of an earlier run sees it differ, and reloads."""
+        """Return a name of this run, which is no secret. A page of an earlier run sees that it
+        differs, and reloads.
+        """
         return self.token[:8]
 
     def picture(self) -> bytes | None:
-        """The camera's picture, made anew at most every `PREVIEW_S`."""
+        """Return the camera's picture. A new one is made at most every `PREVIEW_S`."""
         with self._lock:
             if time.monotonic() - self._taken_at >= PREVIEW_S:
                 self._picture = self.preview()
@@ -113,7 +116,9 @@ def screen() -> Screen:
 
 @blueprint.before_app_request
 def refuse_strangers() -> None:
-    """Loopback alone, under a loopback name, never at the word of another site."""
+    """Refuse what does not come by loopback and under a loopback name. Nothing is done at the word
+    of another site.
+    """
     if not _is_loopback(request.remote_addr):
         abort(403, "This page is for the kiosk's own screen alone.")
     if _host_name(request.host) not in HOSTS:
@@ -133,7 +138,9 @@ def refuse_strangers() -> None:
 
 @blueprint.after_app_request
 def guard(response: Response) -> Response:
-    """The page runs its own files alone, and nothing personal stays in a cache."""
+    """Set the headers by which the page runs only its own files, and nothing personal stays in a
+    cache.
+    """
     response.headers.update(HEADERS)
     static = request.endpoint == "static"
     response.headers["Cache-Control"] = "no-cache" if static else "no-store"
@@ -153,7 +160,7 @@ def page() -> str:
 
 @blueprint.get(LINK_PATH)
 def open_link() -> WerkzeugResponse:
-    """The one-time link: this browser may see the screen from now on."""
+    """Open the one-time link. This browser may see the screen from now on."""
     cookie = screen().entrance.open(request.args.get("link", ""))
     if cookie is None:
         abort(403, "This link was used before, or is not the kiosk's newest.")
@@ -173,7 +180,7 @@ def feed() -> Response:
 
 @blueprint.get("/picture.jpg")
 def picture() -> Response:
-    """The camera's newest picture; 204 where there is none."""
+    """Return the camera's newest picture. The status is 204 where there is none."""
     jpeg = screen().picture()
     if jpeg is None:
         return Response(status=204)
@@ -182,7 +189,7 @@ def picture() -> Response:
 
 @blueprint.post("/text")
 def text() -> Response:
-    """A code from a hand scanner. The answer comes by the board, as for any scan."""
+    """Take a code from a hand scanner. The answer comes by the board, as for any scan."""
     typed = _body(Typed)
     try:
         meant, repaired = read_typed(typed.text, typed.keys)
@@ -214,7 +221,9 @@ def _cookie() -> str:
 
 
 def _cookie_name() -> str:
-    """Cookies are for all ports of a name, and two kiosks may run on one machine."""
+    """Return the name of the cookie. It has the port, because cookies count for all ports of a
+    name, and two kiosks may run on one machine.
+    """
     return f"{COOKIE}-{urlsplit(f'//{request.host}').port or 80}"
 
 
@@ -236,7 +245,7 @@ def _error(status: int, code: str, message: str) -> Response:
 
 
 def _host_name(host: str) -> str:
-    """The Host header without its port; "" where it is malformed."""
+    """Return the Host header without its port, or "" where it is malformed."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -1,7 +1,7 @@
-"""What a supervisor does on the steward's page: unlock by a PIN, and then act.
+"""Serves what a supervisor does on the steward's page. They unlock it by a PIN, and then act.
 
-Errors are for the person at the screen: a code, and plain words in each language. What was typed is
-in none of them, nor in any log.
+Errors are for the person at the screen. Each has a code, and plain words in each language. What was
+typed is in none of them, nor in any log.
 """
 
 import logging
@@ -50,7 +50,7 @@ class Unlocked(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Said(Struct, frozen=True, forbid_unknown_fields=True):
-    """Of an override or annulment: which record, and why."""
+    """Holds which record an override or an annulment is for, and why."""
 
     seq: Count
     reason: Annotated[str, Meta(max_length=32)]
@@ -84,7 +84,7 @@ T = TypeVar("T", bound=Struct)
 
 
 def told(view: View) -> View:
-    """Every refusal in plain words."""
+    """Put every refusal into plain words."""
 
     @wraps(view)
     def wrapped() -> Response:
@@ -138,7 +138,9 @@ def annul() -> Response:
 @blueprint.post("/people")
 @told
 def people() -> Response:
-    """Who that is, by name or organisation. The words go to the server and are kept nowhere."""
+    """Find who somebody is, by name or organisation. The words go to the server and are kept
+    nowhere.
+    """
     found = supervision().people(_body(Sought).words)
     return _json({"people": [_person(person) for person in found.people], "more": found.more})
 

@@ -1,7 +1,7 @@
-"""Everything that the page says of itself, in English. Answers bring their own words.
+"""Holds everything that the page says of itself, in English. Answers bring their own words.
 
-Other languages stand in `kiosk/screen/translations`; `N_` marks what they translate. A key is what
-the page's scripts ask for; words in braces are put in by them.
+Other languages stand in `kiosk/screen/translations`, and `N_` marks what they translate. The page's
+scripts ask for a text by its key, and replace words in braces.
 """
 
 from collections.abc import Mapping

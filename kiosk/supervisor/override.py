@@ -1,7 +1,8 @@
-"""A supervisor's word against the door's: admit in spite of a denial, or annul an admission.
+"""Sets a supervisor's word against the door's. It admits in spite of a denial, or annuls an
+admission.
 
 Both are new records beside the old ones, with the supervisor and the reason. An override needs a
-place like any entry: an ordinary one where the door has it free, else one between the hall's
+place like any entry. It is an ordinary one where the door has it free, else one between the hall's
 capacity and its fire limit.
 """
 
@@ -9,18 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from badges.admission.facts import (
-    Admitted,
-    AntiPassback,
-    Decision,
-    Direction,
-    Flag,
-    Reason,
-    Scan,
-    StayId,
-)
+from badges.admission.facts import Admitted, AntiPassback, Decision, Direction, Flag, Reason, Scan
 from badges.credential.credential import Credential, CredentialFlag
-from badges.record import ScanRecord
+from badges.record import ScanRecord, StayRef
 from badges.wire.wire import HolderName
 from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.door.answer import Answer, explain_in, make_answer
@@ -51,7 +43,7 @@ NEVER = frozenset(
 
 @dataclass(frozen=True)
 class Word:
-    """Who says so, and why."""
+    """Holds who overrules the door, and why."""
 
     user: str  # as records name the supervisor
     name: str
@@ -59,7 +51,7 @@ class Word:
 
 
 class OverrideHandler:
-    """Of one door. May be called from several threads."""
+    """Lets a supervisor overrule one door. It may be called from several threads."""
 
     def __init__(
         self,
@@ -99,8 +91,10 @@ class OverrideHandler:
         return replace(answer, act="override", explanation=words)
 
     def _wait_for_places(self, context: DoorContext) -> bool:
-        """Whether the server could be asked for those that lack, in any hall that an entry here
-        enters. They have come by then, or do not come in time.
+        """Wait for the places that are missing, in any hall that an entry here enters. Return
+        whether the server could be asked for them.
+
+        After this they have come, or do not come in time.
         """
         lacking = [h for h in context.halls if not self._journal.has_place(h, override=True)]
         if not all([self._ask_for_place(hall) for hall in lacking]):
@@ -114,8 +108,10 @@ class OverrideHandler:
     def _enter(
         self, context: DoorContext, badge: Credential, word: Word, at: int
     ) -> tuple[Decision, int, tuple[int, int]] | None:
-        """The decision, its sequence and the places left, committed; None without a place in each
-        hall. An ordinary one serves where there is one, whatever another hall has.
+        """Admit the badge, and return the decision, its sequence and the places left, committed.
+        Return None where a hall has no place.
+
+        An ordinary place serves where there is one, whatever another hall has.
         """
         skew = self._skew()
         with self._journal.transaction() as transaction:
@@ -166,14 +162,16 @@ class OverrideHandler:
         return frozenset(flags)
 
     def last_entry(self) -> ScanRecord | None:
-        """The last admission here, whether or not it is over."""
+        """Return the last admission here, whether or not it is over."""
         for record in self._journal.newest(LAST_RECORDS):
             if record.direction == "entry" and record.decision == "admitted":
                 return record
         return None
 
     def may_annul(self, entry: ScanRecord, at: int) -> str:
-        """ "" where an admission here can be annulled, else the code of why not."""
+        """Return "" where an admission here can be annulled, else the code of the reason why
+        not.
+        """
         if abs(at - entry.scanned_at) > ANNUL_MS:
             return "too_late"
         with self._journal.transaction() as transaction:
@@ -184,7 +182,7 @@ class OverrideHandler:
         return self._known.is_open(entry.seq, entry.serial, entry.hall, transaction)
 
     def annul(self, seq: int, word: Word, *, holder: HolderName | None, at: int) -> Answer:
-        """Say that the last admission, `seq`, did not happen: its place is free again.
+        """Say that the last admission, `seq`, did not happen. Its place is free again.
 
         Raises SupervisorError, NotReadyError or JournalError.
         """
@@ -197,7 +195,7 @@ class OverrideHandler:
         if refused:
             raise SupervisorError(refused)
         badge, skew = _badge_of(entry), self._skew()
-        stay = StayId(entry.kiosk, entry.generation, entry.seq)
+        stay = StayRef(entry.kiosk, entry.generation, entry.seq)
         decision = Admitted(closes=stay)
         with self._journal.transaction() as transaction:
             if not self._stands(entry, transaction):
@@ -230,7 +228,8 @@ class OverrideHandler:
 
 
 def _pool(transaction: JournalTransaction, hall: int) -> bool | None:
-    """Which place an override takes: False an ordinary one, True one beyond; None: there is none.
+    """Return which place an override takes. False is an ordinary one, True is one beyond the
+    capacity, and None means that there is none.
 
     Raises SupervisorError where this kiosk may admit nobody.
     """
@@ -244,7 +243,7 @@ def _pool(transaction: JournalTransaction, hall: int) -> bool | None:
 
 
 def _badge_of(entry: ScanRecord) -> Credential:
-    """Whom an entry let in, as far as its record says."""
+    """Return the credential of whom an entry let in, as far as its record says."""
     assert entry.serial is not None
     return Credential(
         serial=entry.serial,

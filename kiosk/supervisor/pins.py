@@ -1,7 +1,7 @@
-"""Supervisors' PINs: checked here against argon2id hashes, so with or without a network.
+"""Checks supervisors' PINs against argon2id hashes on this kiosk, so with or without a network.
 
-A wrong try is on disk before it is looked at, and counts for the user and for the kiosk as a whole:
-pulling the plug wins no tries. docs/doors.md has what the hashes on a stolen kiosk are worth.
+A wrong try is on disk before it is looked at, and counts for the user and for the kiosk as a whole.
+So pulling the plug wins no tries. docs/doors.md says what the hashes on a stolen kiosk are worth.
 """
 
 import threading
@@ -22,7 +22,7 @@ _KIOSK = "kiosk"
 
 
 class Pins:
-    """Thread-safe; one PIN is checked at a time, on the caller's thread."""
+    """Checks PINs, one at a time, on the caller's thread. It is thread-safe."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Pins:
         clock: Callable[[], int],
         monotonic: Callable[[], int],
     ) -> None:
-        """Both clocks are in ms."""
+        """Take the file and both clocks, which are in ms."""
         self._file = file
         self._clock = clock
         self._monotonic = monotonic
@@ -43,14 +43,18 @@ class Pins:
         }
 
     def locked_until(self, user: int | None = None) -> int | None:
-        """Until when (Unix ms) no PIN of the user, or None: of anybody, is looked at."""
+        """Return until when (Unix ms) no PIN of the user is looked at. None as the user stands for
+        everybody's PINs.
+        """
         key = _KIOSK if user is None else str(user)
         left = self._ends.get(key, 0) - self._monotonic()
         # Whole seconds: what is shown must not change with each look.
         return None if left <= 0 else (self._clock() + left + 999) // 1000 * 1000
 
     def check(self, supervisor: SupervisorFacts, pin: str) -> None:
-        """Raises SupervisorError: `wrong_pin`, or `pin_locked` without a look at the PIN."""
+        """Check a PIN. Raises SupervisorError with `wrong_pin`, or with `pin_locked` without a look
+        at the PIN.
+        """
         with self._checking:
             until = max(self.locked_until(supervisor.user) or 0, self.locked_until() or 0)
             if until:
@@ -68,7 +72,7 @@ class Pins:
             return False
 
     def _count(self, user: str) -> None:
-        """One more wrong try, until it proves right."""
+        """Count a try as wrong, until it proves right."""
         now, mono = self._clock(), self._monotonic()
 
         def step(kept: Kept) -> Kept:
@@ -103,6 +107,8 @@ def _lock_ms(key: str, count: int) -> int:
 
 
 def _left(key: str, tries: Tries, now: int) -> int:
-    """What is left of a lock after a restart, by the wall clock; a clock set back adds nothing."""
+    """Return what is left of a lock after a restart, by the wall clock. A clock that was set back
+    adds nothing.
+    """
     lock_ms = _lock_ms(key, tries.count)
     return min(lock_ms, max(0, tries.at + lock_ms - now))

@@ -1,4 +1,4 @@
-"""What happened at this door a moment ago, and a supervisor may still overrule."""
+"""Keeps what happened at this door a moment ago, and a supervisor may still overrule."""
 
 import threading
 from collections.abc import Callable
@@ -16,7 +16,9 @@ OVERRIDE_MS = 60_000  # after the denial
 
 
 class Recent:
-    """Thread-safe; `record_answer` is called with every answer that is given here."""
+    """Keeps the newest answers, and is thread-safe. `saw` is called with every answer that is given
+    here.
+    """
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class Recent:
             self._denied = None
 
     def denial(self) -> tuple[Answer, Denied] | None:
-        """The newest denial, while it can be overridden."""
+        """Return the newest denial, while it can be overridden."""
         found = self._denied
         if found is None or self._monotonic() - found[1] > OVERRIDE_MS:
             return None
@@ -57,7 +59,9 @@ class Recent:
         return answer, answer.decision
 
     def name_of(self, seq: int) -> HolderName | None:
-        """Who entry `seq` let in, if it was the last one and no restart came between."""
+        """Return who was let in by entry `seq`, if it was the last one and there was no restart
+        since.
+        """
         last, holder = self._admitted
         return holder if seq == last else None
 

@@ -1,7 +1,8 @@
-"""What a supervisor asks of the server: who somebody is, what doors there are, to move to another.
+"""Asks the server for a supervisor who somebody is and what doors there are, and asks it to move
+the kiosk.
 
-Names on a kiosk are ciphertext that only their badges open, so without the server nobody can be
-looked up; and only the server moves a kiosk.
+Names on a kiosk are ciphertext that only their badges open. So nobody can be looked up without the
+server, and only the server moves a kiosk.
 """
 
 from collections.abc import Callable
@@ -17,24 +18,24 @@ T = TypeVar("T", bound=Struct)
 
 
 class ServerDesk:
-    """On a connection of its own: scans never wait for it."""
+    """Asks the server on a connection of its own. Scans never wait for it."""
 
     def __init__(self, transport: Transport, is_online: Callable[[], bool]) -> None:
         self._transport = transport
         self._is_online = is_online
 
     def look_up(self, words: str, by: str) -> supervisor.Found:
-        """People by name or organisation. Raises SupervisorError."""
+        """Find people by name or organisation. Raises SupervisorError."""
         asked = supervisor.LookUp(words, by)
         return self._ask(lambda: self._transport.post("/api/people", asked, supervisor.Found))
 
     def doors(self) -> list[supervisor.DoorChoice]:
-        """Every door of the event. Raises SupervisorError."""
+        """Return every door of the event. Raises SupervisorError."""
         found = self._ask(lambda: self._transport.get("/api/doors", supervisor.DoorChoices))
         return found.doors
 
     def move(self, door: int, by: str) -> None:
-        """This kiosk stands at that door from now on. Raises SupervisorError."""
+        """Move this kiosk to that door, from now on. Raises SupervisorError."""
         asked = supervisor.MoveDoor(door, by)
         self._ask(lambda: self._transport.post("/api/door", asked, supervisor.Moved))
 

@@ -1,4 +1,6 @@
-"""Who is unlocked at this kiosk: one supervisor, by a PIN, until the screen is idle for a while."""
+"""Keeps who is unlocked at this kiosk. It is one supervisor, by a PIN, until the screen is idle for
+a while.
+"""
 
 import threading
 from collections.abc import Callable
@@ -17,7 +19,7 @@ IDLE_MS = 2 * 60_000
 
 @dataclass(frozen=True)
 class Session:
-    """Somebody's PIN was right a short while ago."""
+    """Represents a supervisor whose PIN was right a short while ago."""
 
     supervisor: SupervisorFacts
     until: int  # Unix ms, for the screen
@@ -25,7 +27,7 @@ class Session:
 
     @property
     def by(self) -> str:
-        """How records and the server name the supervisor."""
+        """Return how records and the server name the supervisor."""
         return f"user:{self.supervisor.user}"
 
     @property
@@ -33,12 +35,14 @@ class Session:
         return self.supervisor.name
 
     def shown(self) -> Unlocked:
-        """As the screen knows it."""
+        """Return the session as the screen knows it."""
         return Unlocked(self.supervisor.user, self.name, self.until)
 
 
 class Sessions:
-    """Thread-safe. `on_end` is called when a session ends, however it does."""
+    """Keeps the session, and is thread-safe. `on_end` is called when a session ends, for whatever
+    reason.
+    """
 
     def __init__(
         self,
@@ -77,7 +81,9 @@ class Sessions:
         self._on_end()
 
     def require(self) -> Session:
-        """Raises SupervisorError where nobody is unlocked; else the idle time begins anew."""
+        """Return the session, and let the idle time begin anew. Raises SupervisorError where nobody
+        is unlocked.
+        """
         session = self.live()
         with self._guard:
             if session is None or self._session is not session:
@@ -86,7 +92,9 @@ class Sessions:
         return session
 
     def live(self) -> Session | None:
-        """Who is unlocked; nobody after the idle time, or when the server has said otherwise."""
+        """Return who is unlocked. It is nobody after the idle time, or when the server has said
+        otherwise.
+        """
         session, context = self._session, self._replica.context
         if session is None:
             return None

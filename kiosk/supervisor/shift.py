@@ -1,4 +1,4 @@
-"""A shift at a door: ended and begun by a supervisor, in figures that come from the journal."""
+"""Ends and begins a shift at a door for a supervisor, and counts it in figures from the journal."""
 
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +15,7 @@ PAGE = 2_000  # records
 
 
 def totals(journal: Journal, after: int) -> Totals:
-    """Of the records after sequence `after`."""
+    """Count the records after sequence `after`."""
     sums = dict.fromkeys(asdict(Totals()), 0)
     while page := journal.stored(after, PAGE):
         for stored in page:
@@ -41,7 +41,7 @@ def _counts_as(record: ScanRecord) -> list[str]:
 
 
 class Shift:
-    """Of one door; what is not in the journal is in the supervisors' file."""
+    """Keeps the shift of one door. What is not in the journal is in the supervisors' file."""
 
     def __init__(self, journal: Journal, file: SupervisorFile) -> None:
         self._journal = journal
@@ -49,13 +49,15 @@ class Shift:
         self._totals = (-1, -1, Totals())  # after which sequence, up to which
 
     def end(self, now: int) -> None:
-        """Admit nobody, and give free places back; harmless where that is so already."""
+        """Admit nobody from now on, and give free places back. It does nothing where that is so
+        already.
+        """
         if not self._journal.state().resting:
             self._change(shift_ended_at=now)
             self._journal.rest()
 
     def resume(self, now: int) -> None:
-        """A new shift; harmless where one is on."""
+        """Begin a new shift. It does nothing where one is on."""
         state = self._journal.state()
         if state.resting:
             self._journal.resume()

@@ -1,6 +1,7 @@
-"""What supervisors leave on the kiosk's disk beside the journal: wrong PINs, and the shift.
+"""Keeps what supervisors leave on the kiosk's disk beside the journal. That is wrong PINs and the
+shift.
 
-supervisor.json   never a PIN; without it the kiosk begins anew
+supervisor.json never holds a PIN. Without it the kiosk begins anew.
 """
 
 import threading
@@ -18,7 +19,7 @@ FILE = "supervisor.json"
 
 
 class Tries(Struct, frozen=True, forbid_unknown_fields=True):
-    """Wrong PINs in a row, and when the last one came (kiosk's clock)."""
+    """Holds the wrong PINs in a row, and when the last one came (by the kiosk's clock)."""
 
     count: Count
     at: Instant
@@ -32,7 +33,7 @@ class Kept(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SupervisorFile:
-    """The file, read once and written whole. Thread-safe."""
+    """Keeps the file. It is read once and written whole, and is thread-safe."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
@@ -44,7 +45,9 @@ class SupervisorFile:
         return self._kept  # one reference, replaced as a whole
 
     def change(self, step: Callable[[Kept], Kept]) -> Kept:
-        """What `step` makes of it, on disk on return. Raises OSError, with nothing changed."""
+        """Return what `step` makes of what is kept. It is on disk on return. Raises OSError, with
+        nothing changed.
+        """
         with self._writing:
             kept = step(self._kept)
             write_whole(self._path, msgspec.json.encode(kept))

@@ -25,7 +25,7 @@ class Unlocked:
 
 @dataclass(frozen=True)
 class Totals:
-    """What was recorded here since the shift began."""
+    """Holds what was recorded here since the shift began."""
 
     admitted: int = 0  # also by name and by a supervisor's word
     denied: int = 0

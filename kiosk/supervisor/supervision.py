@@ -1,4 +1,5 @@
-"""A supervisor at this door: unlocked by a PIN for a short while, and what that allows.
+"""Lets a supervisor act at this door. A PIN unlocks them for a short while, and this says what it
+allows.
 
 Nothing here holds up a scan. Whatever is done is a record with the supervisor's name and reason.
 """
@@ -29,7 +30,9 @@ NOTE_CHARS_MAX = 200
 
 
 class Supervision:
-    """Of one door. Thread-safe. Its methods raise SupervisorError, and what the journal raises."""
+    """Lets supervisors act at one door, and is thread-safe. Its methods raise SupervisorError, and
+    what the journal raises.
+    """
 
     def __init__(
         self,
@@ -95,7 +98,7 @@ class Supervision:
         return answer
 
     def annul(self, seq: int, reason: str, note: str) -> Answer:
-        """The last admission, `seq`, did not happen."""
+        """Say that the last admission, `seq`, did not happen."""
         with self._acting:
             word = self._word(ANNUL_REASONS, reason, note)
             holder = self._recent.name_of(seq)
@@ -129,7 +132,7 @@ class Supervision:
         return answer
 
     def turn(self, direction: Direction) -> None:
-        """At a door for both."""
+        """Change the direction, at a door for both."""
         self._sessions.require()
         if not self._direction.choose(direction):
             raise SupervisorError("one_way")
@@ -140,12 +143,12 @@ class Supervision:
         return None if context is None else context.door.door
 
     def category(self, code: int) -> CategoryFacts | None:
-        """A category as the screen shows it."""
+        """Return a category as the screen shows it."""
         context = self._replica.context
         return None if context is None else context.categories.get(code)
 
     def doors(self) -> list[DoorChoice]:
-        """Every door of the event, from the server."""
+        """Return every door of the event, as the server has them."""
         self._sessions.require()
         return self._server.doors()
 
@@ -166,7 +169,7 @@ class Supervision:
         return self._shift.figures(self._journal.state())
 
     def resume(self) -> None:
-        """The door is in use again: a new shift."""
+        """Put the door in use again, with a new shift."""
         with self._acting:
             self._sessions.require()
             self._shift.resume(self._clock())
@@ -194,7 +197,7 @@ class Supervision:
 
 
 def written(reasons: Mapping[str, str], reason: str, note: str) -> str:
-    """What the record keeps of a reason. Raises SupervisorError."""
+    """Return what the record keeps of a reason. Raises SupervisorError."""
     note = " ".join("".join(c if c.isprintable() else " " for c in note).split())
     if reason not in reasons or (reason == OTHER and not note):
         raise SupervisorError("reason_missing")

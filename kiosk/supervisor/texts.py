@@ -1,7 +1,7 @@
-"""What a supervisor at a door is told: reasons to choose from, and refusals.
+"""Holds what a supervisor at a door is told. That is reasons to choose from, and refusals.
 
-English, marked by `N_` for the catalogues. In braces: name (of the supervisor), why, time, tries,
-minutes.
+It is English, marked by `N_` for the catalogues. In braces stand name (of the supervisor), why,
+time, tries and minutes.
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,9 @@ REFUSALS: Mapping[str, str] = {
 
 
 class SupervisorError(Exception):
-    """A supervisor's wish is refused. `code` is one of `REFUSALS`; `fields` are its numbers."""
+    """Is raised where a supervisor's wish is refused. `code` is one of `REFUSALS`, and `fields` are
+    its numbers.
+    """
 
     def __init__(self, code: str, **fields: int) -> None:
         super().__init__(code)
@@ -72,12 +74,12 @@ class SupervisorError(Exception):
         self.fields = fields
 
     def message(self, language: Language) -> str:
-        """In words."""
+        """Say the refusal in words."""
         return say(language, REFUSALS[self.code], **self.fields)
 
 
 def why_in(reasons: Mapping[str, str], note: str, language: Language) -> str:
-    """A recorded reason in words: its key, a key with a note, or a note alone."""
+    """Say a recorded reason in words. It is a key, a key with a note, or a note alone."""
     key, _, more = note.partition(": ")
     if key not in reasons:
         return note
@@ -88,7 +90,9 @@ def why_in(reasons: Mapping[str, str], note: str, language: Language) -> str:
 def override_words(
     language: Language, told: Explanation, tone: Tone, name: str, note: str
 ) -> Explanation:
-    """The words of an override. `told` has what staff should notice of the holder besides."""
+    """Return the words of an override. `told` has what else staff should notice about the
+    holder.
+    """
     why = why_in(OVERRIDE_REASONS, note, language)
     reason = say(language, _OVERRIDE, name=name, why=why)
     if tone is Tone.LOOK:
@@ -97,7 +101,7 @@ def override_words(
 
 
 def annul_words(language: Language, time: str, name: str, note: str) -> Explanation:
-    """The words of an annulment; `time` is that of the entry."""
+    """Return the words of an annulment. `time` is that of the entry."""
     why = why_in(ANNUL_REASONS, note, language)
     reason = say(language, _ANNUL, time=time, name=name, why=why)
     return Explanation(say(language, _ANNULLED), reason, say(language, _ANNUL_NEXT))

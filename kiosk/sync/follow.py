@@ -1,5 +1,5 @@
-"""The server's changes, as they happen: a snapshot first, then a stream that is picked up where it
-broke.
+"""Follows the server's changes as they happen. A snapshot comes first, then a stream that is picked
+up where it broke.
 
 One thread is the only writer of the replica. Where the stream does not get through but batches do,
 a snapshot now and then takes its place.
@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from badges.admission.facts import StayId
-from badges.record import WireError
+from badges.record import StayRef, WireError
 from badges.wire import wire
 from kiosk.journal.errors import JournalError, OldServerError
 from kiosk.journal.journal import Journal
@@ -31,14 +30,15 @@ SHORT_S = 1.0  # a stream that ends sooner is no reason to hurry
 
 @dataclass(frozen=True)
 class Event:
-    """One change with its place in the feed."""
+    """Holds one change with its place in the feed."""
 
     cursor: int
     change: wire.Change
 
 
 def parse_events(lines: Iterable[str]) -> Iterator[Event | None]:
-    """Server-Sent Events (WHATWG HTML §9.2); None for a comment, which says "still here".
+    """Read Server-Sent Events (WHATWG HTML §9.2). None stands for a comment, which says "still
+    here".
 
     Raises WireError for what is no change.
     """
@@ -77,8 +77,10 @@ class Feed:
         silence_s: float = SILENCE_S,
         poll_s: float = POLL_S,
     ) -> None:
-        """`on_back`: the server is heard again; `on_returned`: places went back and must be told;
-        `on_restored`: the server had been restored from a backup.
+        """Take what the feed works on, and whom it tells.
+
+        `on_back` hears that the server is heard again. `on_returned` hears that places went back
+        and must be told. `on_restored` hears that the server had been restored from a backup.
         """
         self._journal = journal
         self._replica = replica
@@ -108,7 +110,7 @@ class Feed:
             self._thread.join(2.0)
 
     def refresh(self) -> None:
-        """Take a new snapshot: what is known may have gaps."""
+        """Take a new snapshot, because what is known may have gaps."""
         self._snapshot_wanted = True
         self._break_off()
 
@@ -133,7 +135,7 @@ class Feed:
                 pause_s = min(pause_s * 2, self._back_off_s[1])
 
     def _explain(self, error: Exception) -> str:
-        """What went wrong, for staff; and what the next attempt must do about it."""
+        """Say for staff what went wrong, and note what the next attempt must do about it."""
         code = error.code if isinstance(error, TransportError) else ""
         if code == "retired":
             self._tell(self._journal.fence())
@@ -180,7 +182,7 @@ class Feed:
                 return
 
     def _hear(self, event: Event) -> None:
-        """First what the journal must know: a change that is heard again does no harm."""
+        """Tell the journal first what it must know. A change that is heard again does no harm."""
         match event.change:
             case wire.PlacesOrdered(order, generation) if generation == self._journal.generation:
                 self._link.places([order])
@@ -195,9 +197,11 @@ class Feed:
             self._take_names()
 
     def _take_snapshot(self) -> None:
-        """Everything anew. Own stays that the server had before, and no longer counts, ended.
+        """Take everything anew. Own stays that the server had before, and no longer counts, have
+        ended.
 
-        Of this door's halls alone: the kiosk may have stood at another one before.
+        This is so for this door's halls alone, because the kiosk may have stood at another one
+        before.
         """
         self._snapshot_wanted = False
         try:
@@ -205,7 +209,7 @@ class Feed:
             snapshot = self._transport.get("/api/replica", wire.Snapshot)
             if snapshot.incarnation < before.incarnation:
                 raise OldServerError(snapshot.incarnation, before.incarnation)
-            known: dict[int, list[StayId]] = {}
+            known: dict[int, list[StayRef]] = {}
             if snapshot.incarnation == before.incarnation:
                 halls = [snapshot.hall.hall, *(one.hall.hall for one in snapshot.outer_facts)]
                 known = {hall: self._own_open(before.acked, hall) for hall in halls}
@@ -219,7 +223,7 @@ class Feed:
             self._snapshot_wanted = True
             raise
 
-    def _own_open(self, acked: int, hall: int) -> list[StayId]:
+    def _own_open(self, acked: int, hall: int) -> list[StayRef]:
         own = self._journal.own_open(acked, hall)
         return [stay for stay in own if not self._replica.is_ended(stay.seq, hall)]
 

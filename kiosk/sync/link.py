@@ -1,4 +1,4 @@
-"""How the talk with the server goes, as the door's face and its records want to know it."""
+"""Keeps how the talk with the server goes, as the door's page and its records want to know it."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -13,8 +13,10 @@ from kiosk.texts.messages import Message
 
 
 class Skew(NamedTuple):
-    """By how much the kiosk's clock is ahead of the server's, and in which epoch of the server's
-    time that was measured; 0: it told none.
+    """Says by how much the kiosk's clock is ahead of the server's, and in which epoch of the
+    server's time that was measured.
+
+    The epoch is 0 where the server told none.
     """
 
     ms: int
@@ -23,7 +25,9 @@ class Skew(NamedTuple):
 
 @dataclass(frozen=True)
 class LinkState:
-    """Messages are for staff: None while all is well. Texts are for logs and tests."""
+    """Holds the state of the link. Messages are for staff, and None while all is well. Texts are
+    for logs and tests.
+    """
 
     online: bool = False  # the last batch or heartbeat was answered
     offline_since: int | None = None  # Unix ms; None: online, or never was
@@ -48,7 +52,9 @@ JUMP_MS = 200  # a clock that was set by more since it was measured is unknown a
 
 
 class Link:
-    """Thread-safe. `clock` gives Unix ms; `monotonic` gives ms by a clock that nobody sets."""
+    """Keeps the link's state, and is thread-safe. `clock` gives Unix ms, and `monotonic` gives ms
+    by a clock that nobody sets.
+    """
 
     def __init__(
         self, clock: Callable[[], int], monotonic: Callable[[], int] = monotonic_ms
@@ -99,16 +105,16 @@ class Link:
             self._state = replace(self._state, feed_live=live, feed_trouble=trouble)
 
     def places(self, orders: Iterable[wire.PlaceOrder]) -> None:
-        """What the server's orders tell of whole halls; the newest counts."""
+        """Keep what the server's orders tell of whole halls. The newest counts."""
         now = self._clock()
         told = {order.hall: (order.left, now) for order in orders if not order.override}
         with self._lock:
             self._state = replace(self._state, left={**self._state.left, **told})
 
     def measure(self, sent_at: int, answer: wire.ScanAnswer, now: int) -> None:
-        """The clock's error, from four readings of the two clocks (as in RFC 5905 §8).
+        """Measure the clock's error from four readings of the two clocks (as in RFC 5905 §8).
 
-        It may be wrong by half the round trip: a slow one, over a bad link, tells nothing.
+        It may be wrong by half the round trip. A slow one, over a bad link, tells nothing.
         """
         round_trip = (now - sent_at) - (answer.answered_at - answer.received_at)
         if not -ROUND_TRIP_MS < round_trip <= ROUND_TRIP_MS:
@@ -120,7 +126,9 @@ class Link:
 
 
 def steady(before: Skew | None, after: Skew | None) -> Skew | None:
-    """What was known of the clock throughout; None where it was set meanwhile, or the server's."""
+    """Return what was known of the clock throughout. It is None where the clock was set meanwhile,
+    or the server's was.
+    """
     if before is None or after is None or before.epoch != after.epoch:
         return None
     return after if abs(after.ms - before.ms) <= JUMP_MS else None

@@ -1,4 +1,4 @@
-"""The kiosk as a witness of the entry log: what it has seen once must stay.
+"""Makes the kiosk a witness of the entry log. What it has seen once must stay.
 
 Each answer brings the newest checkpoint, and a proof that the log which this kiosk knew is its
 beginning. A log that shrank or differs is told loudly, and both signed notes are kept.
@@ -25,7 +25,7 @@ RENAMED_MS = 60_000  # how long a log may bear a name that no snapshot has told 
 
 
 class ShrankError(ProofError):
-    """Entries are missing at the log's end."""
+    """Is raised where entries are missing at the log's end."""
 
     def __init__(self, before: int, size: int) -> None:
         self.message = Message(Code.LOG_SHRANK, before=before, n=size)
@@ -33,7 +33,9 @@ class ShrankError(ProofError):
 
 
 def line_of(name: str) -> tuple[str, int]:
-    """A log's name without the incarnation at its end, and that: 1 where there is none."""
+    """Return a log's name without the incarnation at its end, and the incarnation. That is 1 where
+    there is none.
+    """
     stem, _, number = name.rpartition("/")
     if stem and number.isascii() and number.isdigit() and len(number) <= 15:
         return stem, int(number)
@@ -41,13 +43,13 @@ def line_of(name: str) -> tuple[str, int]:
 
 
 def succeeds(name: str, earlier: str) -> bool:
-    """Whether `name` is of a server that was restored after the log `earlier` was kept."""
+    """Tell whether `name` is of a server that was restored after the log `earlier` was kept."""
     (stem, number), (earlier_stem, earlier_number) = line_of(name), line_of(earlier)
     return stem == earlier_stem and number > earlier_number
 
 
 class Watch:
-    """One log, watched by one thread."""
+    """Watches one log, in one thread."""
 
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
@@ -58,16 +60,20 @@ class Watch:
 
     @property
     def size(self) -> int:
-        """Of the log as last verified: the next proof begins there. 0: nothing verified yet."""
+        """Return the size of the log as last verified, where the next proof begins. 0 means that
+        nothing is verified yet.
+        """
         return self._newest.size if self._newest else 0
 
     def check(
         self, note: str, proof: Sequence[bytes], *, name: str, key: bytes, now: int
     ) -> Message | None:
-        """Take the newest checkpoint; what is wrong with it, None where it is consistent.
+        """Take the newest checkpoint, and say what is wrong with it. None means that it is
+        consistent.
 
         `name` and `key` are the log's as the snapshot tells them. Right after a restore the note
-        may be ahead of that: it is not judged before the names agree, or until that takes long.
+        may be ahead of that. Then it is not judged before the names agree, or until that takes
+        long.
         """
         if succeeds(note.partition("\n")[0], name):
             self._renamed_at = self._renamed_at or now
@@ -111,7 +117,9 @@ class Watch:
 def _compare(
     before: Witnessed | None, checkpoint: Checkpoint, proof: Sequence[bytes], newest: Witnessed
 ) -> str:
-    """What a restored server says that it lost; "" where all is there. Raises ProofError."""
+    """Return what a restored server says that it lost, or "" where all is there. Raises
+    ProofError.
+    """
     if checkpoint.origin != newest.log_name:
         raise ProofError("it is another log's checkpoint")
     if before is None:

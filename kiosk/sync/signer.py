@@ -1,4 +1,4 @@
-"""A kiosk's signature on each request, in place of anything that could be stolen and used again."""
+"""Signs each of a kiosk's requests, in place of anything that could be stolen and used again."""
 
 import base64
 from collections.abc import Callable
@@ -23,12 +23,12 @@ class Signer:
         self._seen = 0
 
     def overtaken(self, counter: int) -> None:
-        """The server has seen `counter`: the next one must be above it."""
+        """Note that the server has seen `counter`, so that the next one is above it."""
         if counter < COUNTER_MAX:
             self._seen = max(self._seen, counter)
 
     def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
-        """What the server wants to see beside a request; `target` is path and query."""
+        """Return what the server wants to see beside a request. `target` is path and query."""
         stamp = RequestStamp(self._kiosk, self._generation, self._next_counter(self._seen))
         digest = body_digest(body)
         signature = self._key.sign(signed_message(stamp, method, target, digest))

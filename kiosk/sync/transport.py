@@ -1,6 +1,7 @@
-"""The one way to the server: TLS 1.3, its certificate's key pinned, every request signed.
+"""Is the one way to the server. It speaks TLS 1.3, pins the key of the server's certificate, and
+signs every request.
 
-Venue networks have no public names, so no authority vouches for the server: the hash of its key
+Venue networks have no public names, so no authority vouches for the server. The hash of its key
 came with the enrolment code, and is compared before a byte of a request is sent.
 """
 
@@ -49,9 +50,9 @@ Answer = TypeVar("Answer", bound=Struct)
 
 
 class TransportError(Exception):
-    """A request failed. `permanent`: asking again as it is will not help.
+    """Is raised where a request failed. `permanent` says that asking again as it is will not help.
 
-    `counter`, where the request's was too low: the highest that the server has seen.
+    `counter` is the highest that the server has seen, where the request's was too low.
     """
 
     def __init__(
@@ -66,7 +67,9 @@ class TransportError(Exception):
 
 
 class Server(Protocol):
-    """Where the server is and how to know it. An enrolment code and an identity are both one."""
+    """Says where the server is and how to know it. An enrolment code and an identity are both
+    one.
+    """
 
     @property
     def host(self) -> str: ...
@@ -79,7 +82,7 @@ class Server(Protocol):
 
 
 class PinnedConnection(http.client.HTTPConnection):
-    """A connection to the one server whose certificate has the pinned key."""
+    """Connects to the one server whose certificate has the pinned key."""
 
     def __init__(self, server: Server, answer_s: float) -> None:
         super().__init__(server.host.strip("[]"), server.port, timeout=CONNECT_S)
@@ -111,12 +114,12 @@ class PinnedConnection(http.client.HTTPConnection):
 
 
 class Transport:
-    """Requests to one server. Several threads may use it; posts share one connection."""
+    """Sends requests to one server. Several threads may use it, and posts share one connection."""
 
     def __init__(
         self, server: Server, signer: Signer | None = None, *, answer_s: float = ANSWER_S
     ) -> None:
-        """Without a `signer` requests bear no signature, as enrolment wants it."""
+        """Take the server. Without a `signer` requests bear no signature, as enrolment wants it."""
         self._server = server
         self._signer = signer
         self._answer_s = answer_s
@@ -124,7 +127,7 @@ class Transport:
         self._kept: PinnedConnection | None = None
 
     def close(self) -> None:
-        """Let the kept connection go; the next post makes a new one."""
+        """Let the kept connection go. The next post makes a new one."""
         with self._posting:
             self._drop()
 
@@ -155,7 +158,9 @@ class Transport:
 
     @contextmanager
     def stream(self, target: str, silence_s: float = SILENCE_S) -> Iterator["Lines"]:
-        """Lines of an answer that goes on; TransportError after `silence_s` without one."""
+        """Yield the lines of an answer that goes on. Raises TransportError after `silence_s`
+        without one.
+        """
         connection = PinnedConnection(self._server, silence_s)
         try:
             with self._telling():
@@ -170,8 +175,10 @@ class Transport:
             connection.close()
 
     def _again(self, method: str, target: str, body: bytes, once: "Once") -> bytes:
-        """Once more with a higher counter where another thread's request overtook this one, or
-        where this disk is an old copy and its counters are behind what the server has seen.
+        """Send the request again with a higher counter.
+
+        That is needed where another thread's request overtook this one, or where this disk is an
+        old copy and its counters are behind what the server has seen.
         """
         for tries_left in reversed(range(REPLAY_TRIES)):
             try:
@@ -225,7 +232,7 @@ class Transport:
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
-        """Whatever a network can do, as a TransportError in plain words."""
+        """Raise whatever a network can do as a TransportError in plain words."""
         where = f"{self._server.host}:{self._server.port}"
         try:
             yield
@@ -252,14 +259,14 @@ Once = Callable[[str, str, bytes], bytes]
 
 
 class Lines:
-    """The lines of a stream. `close` from another thread ends it."""
+    """Reads the lines of a stream. `close` from another thread ends it."""
 
     def __init__(self, secured: socket.socket, response: http.client.HTTPResponse) -> None:
         self._socket = secured
         self._response = response
 
     def __iter__(self) -> Iterator[str]:
-        """Each line without its end; ends where the server ends. Raises TransportError."""
+        """Yield each line without its end, until the server ends. Raises TransportError."""
         while True:
             try:
                 raw = self._response.readline(LINE_BYTES_MAX)
@@ -288,7 +295,7 @@ def _shut(connected: socket.socket) -> None:
 
 
 def spki_sha256(certificate_der: bytes) -> bytes:
-    """SHA-256 of the certificate's public key (RFC 7469 §2.4)."""
+    """Return the SHA-256 of the certificate's public key (RFC 7469 §2.4)."""
     public = x509.load_der_x509_certificate(certificate_der).public_key()
     raw = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(raw).digest()
@@ -311,7 +318,7 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 
 
 def _checked(status: int, answer: bytes) -> bytes:
-    """The answer, or the server's error as one of ours."""
+    """Return the answer, or raise the server's error as one of ours."""
     if status == 200:
         return answer
     try:

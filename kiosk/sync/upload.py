@@ -1,4 +1,4 @@
-"""Scans go up, answers come back: one thread that sends at once when there is something to send.
+"""Sends scans up and takes answers in. One thread sends at once when there is something to send.
 
 An answer acknowledges, grants and recalls places, fences, measures the clock, and shows the entry
 log's newest checkpoint. Nothing that the server says makes a scan go away.
@@ -37,8 +37,10 @@ TIDY_S = 60.0
 
 @dataclass
 class PlaceRequest:
-    """Somebody stood at the door and there was no place. It ends with the place that comes: a
-    door that is asked to give it back, for another one, must not want it again.
+    """Says that somebody stood at the door and there was no place.
+
+    It ends with the place that comes. A door that is asked to give the place back, for another one,
+    must not want it again.
     """
 
     until: float  # monotonic seconds
@@ -108,25 +110,25 @@ class Sync:
             return False
 
     def wake(self) -> None:
-        """A scan was committed, or places went back: send it at once."""
+        """Send at once, because a scan was committed or places went back."""
         with self._changed:
             self._work = True
             self._changed.notify_all()
 
     def network_is_back(self) -> None:
-        """The feed has come back: try now."""
+        """Try now, because the feed has come back."""
         with self._changed:
             self._retry = True
             self._changed.notify_all()
 
     def ask_for_place(self, hall: int, *, override: bool = False) -> bool:
-        """Ask the server for a place; False where it can't be asked."""
+        """Ask the server for a place. It returns False where the server can't be asked."""
         self._wants[PoolKey(hall, override)] = PlaceRequest(time.monotonic() + WANT_S)
         self.wake()
         return self._link.state.online
 
     def restored(self) -> None:
-        """The feed or a snapshot told of a restored server."""
+        """Note that the feed or a snapshot told of a restored server."""
         self._restored = True
         self._replica.fetch_names_again()
         self.wake()
@@ -157,7 +159,7 @@ class Sync:
             self._journal.tidy()
 
     def _is_over(self) -> bool:
-        """Asked to stop, and there is no more time or nothing left to send."""
+        """Tell whether it was asked to stop, and there is no more time or nothing left to send."""
         with self._changed:
             if self._stop_at is None:
                 return False
@@ -174,7 +176,9 @@ class Sync:
             self._work = self._retry = False  # before the batch is made: later scans wake again
 
     def _wait_offline(self, timeout_s: float) -> None:
-        """New scans wait too: a server that is away is not helped by more requests."""
+        """Wait while the server is away. New scans wait too, because more requests do not help such
+        a server.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._retry or self._stop_at is not None, timeout_s)
             self._work = self._retry = False
@@ -190,7 +194,7 @@ class Sync:
             self._link.failed(str(error), error.ailing)
             if error.permanent:
                 self._link.refuse(error.message)
-            # The server has fenced it: its places may be some that it has used or returned already.
+            # The server has fenced it, because its free places may have been used or returned already.
             if error.code == "fork":
                 self._journal.fence()
             raise
@@ -208,7 +212,7 @@ class Sync:
                 return True
             if error.code != "gap":
                 raise
-        # It was restored from a backup. What it has, an empty batch from the start tells.
+        # The server was restored from a backup. An empty batch from the start makes it tell what it has.
         offer = self._journal.offer(0, first=1)
         return self._take(*self._post(offer), offer)
 
@@ -287,7 +291,9 @@ class Sync:
 
 
 def _grant(grant: SignedGrant, *, told: bool) -> dict[str, Any]:
-    """The server's own word for a total, on the wire. `told`: this server gives such words."""
+    """Return the server's own word for a total, on the wire. `told` says that this server gives
+    such words.
+    """
     if not grant.signature or not told:
         return {}
     return {"signature": grant.signature, "signed_in": grant.incarnation}

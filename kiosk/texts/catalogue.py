@@ -19,7 +19,7 @@ ANSWERS = Catalogues("badges", Path(badges.__file__).parent / "translations")
 
 
 def languages() -> tuple[Language, ...]:
-    """Every language that the kiosk has words in, of its own or of answers."""
+    """List every language that the kiosk has words in, of its own or of answers."""
     return tuple(dict.fromkeys((*CATALOGUES.languages, *ANSWERS.languages)))
 
 
@@ -35,16 +35,16 @@ def answer_words(language: Language) -> gettext.NullTranslations:
 
 
 def say(language: Language, text: str, **fields: object) -> str:
-    """The English `text` in that language."""
+    """Return the English `text` in that language."""
     return CATALOGUES.get(language).gettext(text).format(**fields)
 
 
 def each(words: Callable[[Language], T]) -> dict[Language, T]:
-    """The same in every language, for the page to choose from."""
+    """Return the same in every language, for the page to choose from."""
     return {language: words(language) for language in languages()}
 
 
 def translated(language: Language, texts: Mapping[str, str]) -> dict[str, str]:
-    """A table of texts in that language; what stands in braces is left for the page."""
+    """Translate a table of texts into that language. What stands in braces is left for the page."""
     words = CATALOGUES.get(language)
     return {key: words.gettext(text) for key, text in texts.items()}

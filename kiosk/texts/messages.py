@@ -1,7 +1,9 @@
-"""What a door tells its staff beside its answers: codes with fields, put in words at the edge.
+"""Holds what a door tells its staff beside its answers. These are codes with fields, put in words
+at the edge.
 
-Each code has its English text, marked by `N_` for the catalogues. In braces: camera (webcam, file,
-folder or address), target, problem, remedy, which, name, host, why, directory, n (a number).
+Each code has its English text, marked by `N_` for the catalogues. In braces stand camera (webcam,
+file, folder or address), target, problem, remedy, which, name, host, why, directory and n (a
+number).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +17,7 @@ from kiosk.texts import catalogue
 
 
 class Code(StrEnum):
-    """What is said. Its value is its English text."""
+    """Names what is said. Its value is its English text."""
 
     AS_IS = "{text}"  # from outside: no catalogue knows it
 
@@ -104,7 +106,7 @@ class Code(StrEnum):
 
 
 class System(StrEnum):
-    """What the system, SQLite or a proof says, as far as the catalogues know it."""
+    """Names what the system, SQLite or a proof says, as far as the catalogues know it."""
 
     NO_FILE = N_("No such file or directory")
     NO_DEVICE = N_("No such device")
@@ -140,7 +142,7 @@ Field = Union[str, int, "Message"]
 
 @dataclass(frozen=True, init=False)
 class Message:
-    """One thing to say. As a str it is English, for logs and the command line."""
+    """Holds one thing to say. As a str it is English, for logs and the command line."""
 
     code: Code | System
     fields: Mapping[str, Field]
@@ -150,7 +152,7 @@ class Message:
         object.__setattr__(self, "fields", fields)
 
     def put(self, say: Callable[[str], str]) -> str:
-        """In words; `say` gives an English text in the language that is wanted."""
+        """Put the message in words. `say` gives an English text in the language that is wanted."""
         values = {
             name: value.put(say) if isinstance(value, Message) else value
             for name, value in self.fields.items()
@@ -162,7 +164,7 @@ class Message:
 
 
 def as_message(said: str | Message) -> Message:
-    """A text that is known in other languages as one of these, and any other as it is."""
+    """Return a text that is known in other languages as one of these, and any other as it is."""
     if isinstance(said, Message):
         return said
     try:
@@ -172,12 +174,14 @@ def as_message(said: str | Message) -> Message:
 
 
 def why_of(error: Exception) -> Message:
-    """What the system says of an error. Of others the kind: their texts may hold secrets."""
+    """Return what the system says of an error. Of other errors it names the kind, because their
+    texts may hold secrets.
+    """
     said = error.strerror if isinstance(error, OSError) else None
     return as_message(said or type(error).__name__)
 
 
 def in_language(language: Language, *messages: Message) -> str:
-    """One after the other, in words."""
+    """Put one message after the other in words."""
     words = catalogue.CATALOGUES.get(language)
     return " ".join(message.put(words.gettext) for message in messages)

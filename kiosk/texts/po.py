@@ -24,11 +24,15 @@ _LINE = re.compile(
 
 
 class CatalogueError(Exception):
-    """A .po file that can't be used; the text names the file, the line and the remedy."""
+    """Is raised where a .po file can't be used. The text names the file, the line and the
+    remedy.
+    """
 
 
 class Catalogues:
-    """The languages of one domain, in one or more directories; the later ones add and replace."""
+    """Holds the languages of one domain, in one or more directories. The later ones add and
+    replace.
+    """
 
     def __init__(self, domain: str, *directories: Path) -> None:
         self.domain = domain
@@ -46,7 +50,7 @@ class Catalogues:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """English first, then every language that has a file."""
+        """List English first, then every language that has a file."""
         if not self._languages:
             found = {
                 language
@@ -57,7 +61,9 @@ class Catalogues:
         return self._languages
 
     def get(self, language: str) -> gettext.NullTranslations:
-        """The words of a language; English for one that has no file. Raises CatalogueError."""
+        """Return the words of a language, or English for one that has no file. Raises
+        CatalogueError.
+        """
         if language not in self._read:
             words = gettext.NullTranslations()
             for directory in self._directories:
@@ -120,7 +126,7 @@ def _check(path: Path, catalogue: Catalog) -> None:
 
 
 def _fits(message: Message) -> bool:
-    """Whether the translations name only what the door has to put in."""
+    """Tell whether the translations name only what the door has to put in."""
     known = {braces for text in _forms(message.id) for braces in _BRACES.findall(text)}
     return all(
         set(_BRACES.findall(text)) <= known and not re.search(r"[{}]", _BRACES.sub("", text))

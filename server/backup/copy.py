@@ -1,8 +1,10 @@
-"""Backups: the event's whole directory, as it is at one moment, on a second disk every 5 minutes.
+"""Makes backups of the event's whole directory, as it is at one moment. They go to a second disk
+every 5 minutes.
 
-A backup is a directory that is an event: database, settings, and keys, without which no kiosk and
-no badge would know the restored server. It appears under its name once it is whole and on disk.
-Writers go on meanwhile. What must not be lost in between is kept by `acts`.
+A backup is a directory that is an event. It has the database, the settings, and the keys, without
+which no kiosk and no badge would know the restored server. It appears under its name once it is
+whole and on disk. Writers go on meanwhile. What must not be lost in between is kept by
+`critical_state`.
 """
 
 import logging
@@ -40,11 +42,13 @@ Progress = Callable[[int, int], None]  # pages done, of how many
 
 
 class BackupError(EventError):
-    """The backup was not made; the text says why and what to do. Earlier ones are as they were."""
+    """Is raised when the backup was not made. The text says why and what to do. Earlier backups are
+    as they were.
+    """
 
 
 class _StoppedError(Exception):
-    """The server stops: what was being made is left out."""
+    """Is raised when the server stops. What was being made is left out."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,9 @@ class Backup:
 
 @dataclass(frozen=True)
 class Status:
-    """How it stands with the second disk. Texts are for staff: "" while all is well."""
+    """Says how it stands with the second disk. The texts are for staff, and are "" while all is
+    well.
+    """
 
     directory: Path
     newest: Backup | None = None
@@ -65,7 +71,7 @@ class Status:
 
 
 def backups(directory: Path) -> list[Backup]:
-    """Whole ones, the oldest first."""
+    """Return the whole backups, the oldest first."""
     found = []
     for path in directory.iterdir():
         made_at = _made_at(path)
@@ -83,7 +89,9 @@ def _made_at(path: Path) -> int | None:
 
 
 def check_directory(event: Event) -> str:
-    """Raises BackupError where backups can't be made; else a warning for staff, or ""."""
+    """Raises BackupError where backups can't be made. Otherwise it returns a warning for staff, or
+    "" where there is none.
+    """
     directory = event.backup_path
     if directory is None:
         return (
@@ -179,7 +187,9 @@ def _copy_database(source: Path, target: Path, progress: Progress, pause_s: floa
 
 
 def prune(directory: Path, keep: int = KEEP) -> None:
-    """Delete all but the newest `keep` and the last of each day; and what was never finished."""
+    """Delete all but the newest `keep` backups and the last of each day. What was never finished is
+    deleted too.
+    """
     old = backups(directory)[:-keep]
     last_of_day = {one.made_at // 86_400_000: one for one in old}
     for one in old:
@@ -219,7 +229,9 @@ def _check_age(directory: Path, opened: Database) -> None:
 
 
 def _state(db: Connection) -> tuple[int, int, int]:
-    """Later states of one event's line of servers compare higher."""
+    """Return what tells how late a state is. Later states of one event's line of servers compare
+    higher.
+    """
     return event_state.incarnation(db), changes.cursor(db), log_size(db)
 
 
@@ -248,7 +260,7 @@ class Backups:
         return replace(self._status, acts_trouble=self._keeper.trouble)
 
     def kept_acts(self) -> list[Acts]:
-        """The acts on the second disk, also such as the database may lack."""
+        """Return the acts on the second disk, also such as the database may lack."""
         return self._keeper.kept()
 
     def keep_acts(self) -> None:
@@ -282,7 +294,7 @@ class Backups:
             self._stop.wait(min(waits_s, RETRY_S) if self._keeper.trouble else waits_s)
 
     def _back_up(self) -> bool:
-        """Whether one was made."""
+        """Make a backup, and say whether one was made."""
         try:
             warning = check_directory(self._event)
             self._keeper.keep()

@@ -31,12 +31,16 @@ _BYTES_MAX = 500_000_000
 
 
 class ActsError(EventError):
-    """The file of acts can't be used, or an act can't be kept; the text says what to do."""
+    """Is raised when the file of acts can't be used, or an act can't be kept. The text says what to
+    do.
+    """
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A table whose rows are kept, with all columns but `without`, or the key and `only` some."""
+    """Describes a table whose rows are kept. It keeps all columns but `without`, or only the key
+    and the columns of `only`.
+    """
 
     table: str
     key: tuple[str, ...]
@@ -83,7 +87,9 @@ _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
 
 @dataclass(frozen=True)
 class Moment:
-    """Of which state of an event something is. `committed` leaves were on disk by then for sure."""
+    """Says which state of an event something belongs to. `committed` leaves were surely on disk by
+    then.
+    """
 
     event_id: bytes
     incarnation: int
@@ -93,20 +99,22 @@ class Moment:
 
     @property
     def order(self) -> tuple[int, int]:
-        """Later states compare higher."""
+        """Return a pair to compare moments by. Later states compare higher."""
         return self.incarnation, self.log_size
 
 
 @dataclass(frozen=True)
 class Acts:
-    """What a file of acts holds: rows by table, each by column."""
+    """Holds what a file of acts contains. It has rows by table, and each row has its values by
+    column.
+    """
 
     moment: Moment
     rows: dict[str, list[dict[str, Any]]]
 
 
 class Keeper:
-    """Keeps the acts of one process's writes. `trouble`: why the last could not be kept."""
+    """Keeps the acts of one process's writes. `trouble` says why the last could not be kept."""
 
     def __init__(
         self, event_id: bytes, database: Database, directory: Path, clock: Callable[[], int]
@@ -124,11 +132,13 @@ class Keeper:
         database.check_steps(self._check)
 
     def keep(self) -> None:
-        """Write the file where it does not say what is so; `trouble` tells where that failed."""
+        """Write the file where it is out of date. `trouble` says so where that failed."""
         self._database.write(self._try)
 
     def kept(self) -> list[Acts]:
-        """What the second disk has of this event's acts, also such as the database may lack."""
+        """Return what the second disk has of this event's acts, also such as the database may
+        lack.
+        """
         found = []
         for path in (self._path, self._path.with_name(UNSURE_FILE)):
             with suppress(ActsError):
@@ -149,7 +159,9 @@ class Keeper:
                 _trigger(db, kept.table, "INSERT", when, grave)
 
     def _check(self, db: Connection) -> None:
-        """After each step, in its transaction. Raises ActsError where it must not stand."""
+        """Keep the acts of a step, after it and in its transaction. Raises ActsError where the step
+        must not stand.
+        """
         (grave,) = db.execute("SELECT MAX(grave) FROM act_changed").fetchone()
         if grave is None:
             return
@@ -189,7 +201,7 @@ class Keeper:
 
 
 def log_size(db: Connection) -> int:
-    """How many leaves the entry log has."""
+    """Return how many leaves the entry log has."""
     (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
     return int(size)
 
@@ -201,7 +213,9 @@ def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> N
 
 
 def _check_age(path: Path, database: Moment) -> None:
-    """A database that lacks what was on disk when an act was kept is an old copy."""
+    """Check that the database is no old copy. It is one where it lacks what was on disk when an act
+    was kept.
+    """
     if not path.exists():
         return
     kept = read_acts(path).moment
@@ -239,7 +253,7 @@ def _rows(db: Connection, kept: Kept) -> list[dict[str, Any]]:
 
 
 def read_acts(path: Path) -> Acts:
-    """What the file holds. Raises ActsError for one that can't be read or is damaged."""
+    """Read what the file holds. Raises ActsError for one that can't be read or is damaged."""
     try:
         if path.stat().st_size > _BYTES_MAX:
             raise ActsError(f"{path} is too large to be what it is called.")

@@ -1,4 +1,5 @@
-"""A server from its backup: what the backup lacks comes from the kiosks' journals and the acts.
+"""Makes a server from its backup. What the backup lacks comes from the kiosks' journals and the
+acts.
 
 The restored server is another of its line, with a higher incarnation. It grants no place in a hall
 until each kiosk that may hold places there has told its own total (docs/design/places.md, rule 8).
@@ -32,12 +33,14 @@ _LOCK = "serving.lock"
 
 
 class RestoreError(EventError):
-    """Nothing was restored and nothing changed; the text says why and what to do."""
+    """Is raised when nothing was restored and nothing changed. The text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Awaited:
-    """A kiosk without whose word its hall gives out no places. Names are JSON by language."""
+    """Names a kiosk that must be heard before its hall gives out places. Names are JSON by
+    language.
+    """
 
     hall_id: int
     hall_names: str
@@ -68,7 +71,8 @@ def restore(
     without_acts: bool = False,
     over: bool = False,
 ) -> Restored:
-    """Make the event in `target` from a backup. `over`: move aside what is there, never delete it.
+    """Make the event in `target` from a backup. With `over`, what is there is moved aside and never
+    deleted.
 
     Raises RestoreError or ActsError, with nothing changed.
     """
@@ -111,7 +115,7 @@ def _check_target(target: Path, over: bool) -> None:
 
 
 def _copy(backup: Path, stage: Path) -> None:
-    """All that makes an event, for its owner's eyes alone."""
+    """Copy all that makes an event. Only its owner may read the copy."""
     (stage / "keys").mkdir(mode=0o700)
     sources = [backup / SETTINGS_FILE, *sorted((backup / "keys").glob("*"))]
     for path in sources:
@@ -136,7 +140,9 @@ def _check_whole(path: Path, backup: Path) -> None:
 
 
 def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> critical_state.Acts:
-    """The newest acts of this event that can be found. Raises RestoreError where there are none."""
+    """Return the newest acts of this event that can be found. Raises RestoreError where there are
+    none.
+    """
     places_to_look = [backup.absolute().parent / critical_state.ACTS_FILE]
     if event.settings.backup_dir is not None:
         places_to_look.append(target / event.settings.backup_dir / critical_state.ACTS_FILE)
@@ -188,11 +194,12 @@ def next_of_line(
     now: int,
     was_put_back: bool,
 ) -> tuple[dict[str, int], int]:
-    """Make this database the next server's of its line: it may have forgotten grants (rule 8).
+    """Make this database that of the next server in its line. It may have forgotten grants (rule
+    8).
 
-    `newer` are acts that it may lack, the oldest first. `log_name` is the entry log's until now.
-    `subject` is told with the act. `was_put_back`: the database may have gone on as an old copy
-    before anybody knew. Returns which rows the acts brought, and how many fit nothing.
+    `newer` are acts that it may lack, the oldest first. `log_name` is the entry log's name until
+    now. `subject` goes into the act. `was_put_back` tells that the database may have gone on as an
+    old copy before anybody knew. Returns which rows the acts brought, and how many fit nothing.
     """
     left: dict[str, str | int | None] = {"log_name": log_name}
     left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
@@ -211,9 +218,10 @@ def next_of_line(
 
 
 def _forget_what_is_over(db: Connection, incarnation: int) -> None:
-    """Sessions of pages, for some may have been ended since; and the old server's feed.
+    """Forget the sessions of pages, for some may have been ended since. The old server's feed is
+    forgotten too.
 
-    The new feed begins where no kiosk has been, so that each takes a snapshot first, and none is
+    The new feed begins where no kiosk has been. So each kiosk takes a snapshot first, and none is
     thought to know what it does not.
     """
     db.execute("DELETE FROM web_session")
@@ -234,7 +242,7 @@ def _root(db: Connection) -> str:
 
 
 def awaited(db: Connection) -> list[Awaited]:
-    """Kiosks whose word a restored server's halls wait for, hall by hall."""
+    """Return the kiosks whose word a restored server's halls wait for, hall by hall."""
     rows = db.execute(
         "SELECT DISTINCT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
         " d.names AS door_names"
@@ -245,7 +253,7 @@ def awaited(db: Connection) -> list[Awaited]:
 
 
 def _settle(stage: Path, target: Path) -> Path | None:
-    """Put what is there aside, and the restored event in its place: its settings last."""
+    """Move what is there aside, and put the restored event there. Its settings are put last."""
     aside = None
     named = [target / SETTINGS_FILE, target / "keys", *sorted(target.glob(f"{DATABASE_FILE}*"))]
     old = [path for path in named if path.exists()]

@@ -1,5 +1,5 @@
-"""The acts' rows into a restored database: what was done after its backup, as far as it was
-kept.
+"""Brings the acts' rows into a restored database. They say what was done after its backup, as far
+as it was kept.
 """
 
 from typing import Any
@@ -15,7 +15,8 @@ _REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee"
 
 
 def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[str, int], int]:
-    """Take the acts' rows: how many the backup had not so, by table; how many fit nothing.
+    """Take the acts' rows. Returns how many the backup lacked or had differently, by table, and how
+    many fit nothing.
 
     Attestations and clearings are not among them. What the ledger forgot must be attested again,
     and meanwhile those places count as used.
@@ -49,7 +50,7 @@ def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[s
 def _take_all(
     db: Connection, kept: critical_state.Kept, rows: list[dict[str, Any]]
 ) -> tuple[int, list[dict[str, Any]]]:
-    """How many rows were new or otherwise, and those that fit nothing."""
+    """Take all rows. Returns how many were new or different, and those that fit nothing."""
     taken, failed = 0, []
     for row in rows:
         try:
@@ -60,7 +61,7 @@ def _take_all(
 
 
 def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
-    """Whether the row was new or otherwise."""
+    """Take one row. Returns whether it was new or different."""
     if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
         _keep_unknown(db, row)
         return False
@@ -90,8 +91,10 @@ def _is_known(db: Connection, serial: int) -> bool:
 
 
 def _keep_unknown(db: Connection, row: dict[str, Any]) -> None:
-    """The roster is not among the acts, so whoever came after the backup is on none. Their badges
-    are out there all the same: what was revoked or replaced stays so, by serial.
+    """Keep by serial that a badge was revoked or replaced whose holder is on no roster here.
+
+    The roster is not among the acts, so whoever came after the backup is on none. Their badges are
+    out there all the same, and what was revoked or replaced stays so.
     """
     issue = dialect.greatest("unknown_holder.highest_issue", "excluded.highest_issue")
     db.execute(

@@ -1,15 +1,16 @@
-"""A database that was put back to an older state, by hand or with a snapshot of the machine.
+"""Detects a database that was put back to an older state, by hand or with a snapshot of the
+machine.
 
 Such a server has forgotten places that it granted, and would grant them again. Its kiosks know
-better: they keep what it signed. So it takes the step that a restore takes (docs/design/places.md,
-rule 8). It becomes the next server of its line, and grants nothing in a hall before the doors there
-have been heard.
+better, because they keep what it signed. So it takes the step that a restore takes
+(docs/design/places.md, rule 8). It becomes the next server of its line, and grants nothing in a
+hall before the doors there have been heard.
 
-A kiosk is believed for what the server has signed: for a mark beyond what this database knows, for
-a grant above what it knows, for a checkpoint of the log that this log contradicts. What a kiosk
-only says is believed once, and only of a kiosk that was never given such words: it has run since
-before there were any. Any other kiosk that claims a grant and can't show it lies, or its journal
-was altered, and it is fenced.
+A kiosk is believed for what the server has signed. That is a mark beyond what this database knows,
+a grant above what it knows, or a checkpoint of the log that this log contradicts. What a kiosk only
+says is believed once, and only of a kiosk that was never given such words. It has run since before
+there were any. Any other kiosk that claims a grant and can't show it lies, or its journal was
+altered, and it is fenced.
 """
 
 import logging
@@ -41,10 +42,12 @@ _SETTING = "set_back"  # when it was noticed, Unix ms
 
 
 class SetBackError(Exception):
-    """The database is older than what it has signed, or so a kiosk says."""
+    """Is raised when the database is older than what it has signed, or when a kiosk says so."""
 
     def __init__(self, sign: str, incarnation: int, *, proven: bool) -> None:
-        """`sign` is what betrays it; `incarnation` the highest that is known to be in use."""
+        """Keep the sign by which the database was found to be older. `incarnation` is the highest
+        that is known to be in use.
+        """
         super().__init__(sign)
         self.sign = sign
         self.incarnation = incarnation
@@ -52,7 +55,7 @@ class SetBackError(Exception):
 
 
 class _Known(NamedTuple):
-    """What the server knows of an account."""
+    """Holds what the server knows of an account."""
 
     granted: int = 0
     awaited: bool = False
@@ -63,7 +66,9 @@ NOTHING = _Known()
 
 @dataclass(frozen=True)
 class Notice:
-    """What staff must know: when it was noticed (Unix ms), and whom halls wait for."""
+    """Tells staff that the database was put back. It has when that was noticed (Unix ms), and which
+    kiosks the halls wait for.
+    """
 
     at: int
     awaited: Sequence[restore.Awaited]
@@ -76,8 +81,10 @@ def judge(
     sender: Sender,
     batch: wire.ScanBatch,
 ) -> None:
-    """Raises SetBackError where the batch shows that the database was put back; ForkError where it
-    claims what the server would have signed, and shows no signature.
+    """Raises SetBackError where the batch shows that the database was put back.
+
+    Raises ForkError where the batch claims what the server would have signed, and shows no
+    signature.
     """
     here = event_state.incarnation(db)
     known = _word_of(db, sender)
@@ -109,7 +116,7 @@ def _judge_mark(
 
 
 def _came_so_far(db: Connection, mark: wire.Mark) -> bool:
-    """Whether this database knows the run, and has come as far in it."""
+    """Say whether this database knows the run, and has come as far in it."""
     row = db.execute(
         "SELECT n.since_cursor, n.since_entries FROM server_run r LEFT JOIN server_run n"
         f" ON {dialect.insertion_order('n')} = {dialect.insertion_order('r')} + 1 WHERE r.run = ?",
@@ -122,7 +129,9 @@ def _came_so_far(db: Connection, mark: wire.Mark) -> bool:
 
 
 def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> None:
-    """A checkpoint of this very log, or of a later one of its line, that is not of this log."""
+    """Check a checkpoint. Raises SetBackError where it names this log, or a later one of its line,
+    and does not fit this log.
+    """
     name = note.partition("\n")[0]
     stem = f"hallkeeper/{event.uuid}"
     number = name.removeprefix(f"{stem}/")
@@ -168,8 +177,10 @@ def _check_grant(
 
 
 def _claims(known: Mapping[PoolKey, _Known], batch: wire.ScanBatch, here: int) -> bool:
-    """Whether it says, in the server's own incarnation or a later one, that it was granted more
-    than is known. After a restore it may, until it has been heard.
+    """Say whether the kiosk claims that it was granted more than is known, in the server's own
+    incarnation or a later one.
+
+    After a restore this is allowed in the server's own incarnation, until the kiosk has been heard.
     """
     if batch.incarnation > here:
         return True
@@ -188,7 +199,9 @@ def _judge_unsigned(
     batch: wire.ScanBatch,
     here: int,
 ) -> None:
-    """Of a kiosk that was never given the server's word. One that was believed has it by now."""
+    """Judge the batch of a kiosk that was never given the server's word. A kiosk that was believed
+    has that word by now.
+    """
     if sender.state != "active":
         return
     known = _accounts(db, sender)
@@ -232,11 +245,12 @@ def renew(
     kept: Sequence[critical_state.Acts],
     now: int,
 ) -> int | None:
-    """Become the next server of the line, in the writer's transaction. Returns the incarnation;
-    None where another request has shown the same and it is done. Raises ForkError, as `judge`.
+    """Become the next server of the line, in the writer's transaction. Returns the incarnation.
 
-    `kept` are the acts of the second disk, also such as this database may not have; empty: there is
-    none, so a kiosk may hold places in halls where it is not known to have been.
+    Returns None where another request has shown the same and the step is done. Raises ForkError, as
+    `judge` does. `kept` are the acts of the second disk, also such as this database may not have.
+    Where it is empty there are none, so a kiosk may hold places in halls where it is not known to
+    have been.
     """
     try:
         judge(db, event, entries, sender, batch)
@@ -272,6 +286,8 @@ def renew(
 
 
 def notice(db: Connection) -> Notice | None:
-    """That the database was put back; None: it never was, as far as anybody showed."""
+    """Return the notice that the database was put back. It is None where it never was, as far as
+    anybody showed.
+    """
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else Notice(int(row[0]), restore.awaited(db))

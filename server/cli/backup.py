@@ -1,4 +1,6 @@
-"""`hallkeeper backup` and `hallkeeper restore`: a copy of the event now, and a server from one."""
+"""Makes a copy of the event now with `hallkeeper backup`, and a server from one with `hallkeeper
+restore`.
+"""
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -31,9 +33,9 @@ _TABLES = {
 @click.argument("to", metavar="[TO]", type=click.Path(path_type=Path), required=False)
 @event_option
 def backup(to: Path | None, event_dir: Path) -> None:
-    """Copy the event into a new directory in TO; in its backup_dir, where TO is not given.
+    """Copy the event into a new directory in TO, or in its backup_dir where TO is not given.
 
-    The copy is of one moment, whatever is written meanwhile. It holds the event's keys: keep it as
+    The copy is of one moment, whatever is written meanwhile. It holds the event's keys. Keep it as
     private as the event itself, for whoever has it can make badges.
     """
     event = load_event(event_dir)
@@ -92,7 +94,7 @@ def restore(
 
 
 def report(done: Restored, source: Path) -> list[str]:
-    """What was done, what happens next, and what is lost."""
+    """Say what was done, what happens next, and what is lost."""
     settings = done.event.settings
     lines = [
         f"Restored the event {' / '.join(settings.name.values())!r} in {done.event.path} from"

@@ -1,4 +1,4 @@
-"""`hallkeeper issue`, `reissue` and `print`: badges from the roster to paper."""
+"""Takes badges from the roster to paper, with `hallkeeper issue`, `reissue` and `print`."""
 
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -85,7 +85,7 @@ def issue(event_dir: Path, changed: bool, dry_run: bool) -> None:
     help="Stands in the entry log.",
 )
 def reissue(attendees: tuple[str, ...], event_dir: Path, reason: str) -> None:
-    """Replace badges, by badge number or external id: every earlier badge is void from now on."""
+    """Replace badges, by badge number or external id. Every earlier badge is void from now on."""
     with opened(event_dir) as (event, database):
         serials = _serials(database, attendees)
 
@@ -160,13 +160,15 @@ def print_badges(
 
 
 def _serials(database: Database, labels: Sequence[str]) -> list[int]:
-    """Of badge numbers and external ids, each its own argument or separated by commas."""
+    """Find the serials of badge numbers and external ids. Each is its own argument, or they are
+    separated by commas.
+    """
     wanted = [one.strip() for label in labels for one in label.split(",") if one.strip()]
     return [find_by_label(database.reader, label) for label in wanted]
 
 
 def _paths(out: Path, parts: int) -> list[Path]:
-    """One file, or numbered ones."""
+    """Return the path of the one file, or numbered paths for several."""
     if parts == 1:
         return [out]
     return [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, parts + 1)]
@@ -178,9 +180,9 @@ def _drawn(
     template: str | None,
     tell: Callable[[int], None],
 ) -> Generator[bytes, None, None]:
-    """Each part's PDF. The next part is prepared while one is drawn.
+    """Yield each part's PDF. The next part is prepared while one is drawn.
 
-    To prepare takes most of the time, and so `tell` hears how many cards are.
+    To prepare takes most of the time. So `tell` is told how many cards are prepared.
     """
     name = text_in(event.settings.name, "en")
     drawing, before = None, 0
@@ -205,10 +207,10 @@ def _tell(tell: Callable[[int], None], before: int, done: int, _: int) -> None:
 def _printable(
     event: Event, database: Database, badges: Sequence[Badge], skip_unprintable: bool
 ) -> list[Card]:
-    """The cards, without those that no font can draw where they may be left out.
+    """Return the cards, without those that no font can draw, where they may be left out.
 
-    Says of everybody who has such a card what is in the way. Where that leaves nothing to print, or
-    nobody may be left out, it is an error.
+    It says of everybody who has such a card what is in the way. Where that leaves nothing to print,
+    or nobody may be left out, it is an error.
     """
     cards = {badge: issuing.card(database.reader, event, badge) for badge in badges}
     errors = undrawable(list(cards.values()), event_name=text_in(event.settings.name, "en"))
@@ -230,7 +232,7 @@ def _printable(
 
 
 def _who(database: Database, badge: Badge) -> str:
-    """Somebody by name and external id."""
+    """Name somebody, with their external id."""
     holder = people.attendee(database.reader, badge.serial)
     known = f" (id {shown(holder.external_id)[1:-1]})" if holder.external_id else ""
     return f"{shown(holder.name, 80)}{known}"

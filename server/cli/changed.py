@@ -1,7 +1,8 @@
-"""Badges that no longer say what is so: named, and replaced with `hallkeeper issue --changed`.
+"""Names badges that say something that is no longer true, and replaces them with `hallkeeper issue
+--changed`.
 
-A name is sealed for doors once for each issue of a badge. After a change of the roster a card that
-is printed has the new name, and the door shows the old one, until the badge is replaced.
+A name is sealed for doors once for each issue of a badge. After a change of the roster, a card that
+is printed has the new name. The door shows the old one until the badge is replaced.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,9 @@ LOOKED_AT_ONCE = 2_000  # after an update of the event, every badge is looked at
 
 
 def find_changed(event: Event, database: Database) -> list[Attendee]:
-    """Whose badges no longer say what is so. Remembers whose were looked at and are right."""
+    """Find the holders whose badges say something that is no longer true. It remembers whose were
+    looked at and are right.
+    """
     holders = issuing.changed_badges(database.reader, event)
     right = issuing.unchanged_badges(database.reader, {holder.serial for holder in holders})
     for at in range(0, len(right), LOOKED_AT_ONCE):
@@ -34,7 +37,7 @@ def find_changed(event: Event, database: Database) -> list[Attendee]:
 
 
 def issue_changed(event_dir: Path, dry_run: bool) -> None:
-    """`hallkeeper issue --changed`."""
+    """Do what `hallkeeper issue --changed` asks for."""
     with opened(event_dir) as (event, database):
         holders = find_changed(event, database)
         if not holders:
@@ -49,7 +52,7 @@ def issue_changed(event_dir: Path, dry_run: bool) -> None:
 
 
 def say_changed(holders: Sequence[Attendee]) -> None:
-    """Whose badges are out of date, what that means, and how to replace them."""
+    """Say whose badges are out of date, what that means, and how to replace them."""
     click.echo(f"{_what_was_so(holders)}: {_numbers(holders)}")
     for holder in holders[:CHANGED_SHOWN]:
         click.echo(f"  {_line(holder)}")

@@ -1,4 +1,6 @@
-"""What the commands of `hallkeeper` share: the event's directory, plain errors, progress."""
+"""Provides what the commands of `hallkeeper` share. That is the event's directory, plain errors and
+progress.
+"""
 
 import signal
 import sys
@@ -40,7 +42,7 @@ file_path = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def event_option(command: F) -> F:
-    """`--event DIR`, as the argument `event_dir`."""
+    """Add `--event DIR`, as the argument `event_dir`."""
     return click.option(
         "--event",
         "event_dir",
@@ -53,9 +55,10 @@ def event_option(command: F) -> F:
 
 
 class Commands(click.Group):
-    """A group whose commands say in a sentence what went wrong, with exit status 1.
+    """Is a group whose commands say in a sentence what went wrong, with exit status 1.
 
-    They are listed in the order in which they were added: the order in which they are needed.
+    They are listed in the order in which they were added, which is the order in which they are
+    needed.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -82,7 +85,7 @@ def listed(
     title: str = "nothing was imported:",
     total: int | None = None,
 ) -> str:
-    """What did not happen, and the reasons: all, or the first of `total`."""
+    """Say what did not happen, and list the reasons. These are all, or the first of `total`."""
     shown = [str(problem) for problem in problems[:PROBLEMS_SHOWN]]
     more = (len(problems) if total is None else total) - len(shown)
     if more > 0:
@@ -102,7 +105,7 @@ def _database_trouble(error: errors.UnusableError) -> str:
 
 @contextmanager
 def opened(event_dir: Path) -> Iterator[tuple[Event, Database]]:
-    """The event and its database. Raises EventError, NewerVersionError or DiskError."""
+    """Open the event and its database. Raises EventError, NewerVersionError or DiskError."""
     event = load_event(event_dir)
     with Database(event.database_path) as database, _disk_told(event.path):
         if event.backup_path is None:
@@ -120,7 +123,7 @@ def opened(event_dir: Path) -> Iterator[tuple[Event, Database]]:
 
 @contextmanager
 def _disk_told(path: Path) -> Iterator[None]:
-    """What SQLite says of a full disk, in plain words. Raises DiskError."""
+    """Say in plain words what SQLite says of a full disk. Raises DiskError."""
     try:
         yield
     except errors.EngineError as error:
@@ -128,7 +131,7 @@ def _disk_told(path: Path) -> Iterator[None]:
 
 
 def wall_clock() -> int:
-    """Unix ms."""
+    """Return the time in Unix ms."""
     return time.time_ns() // 1_000_000
 
 
@@ -140,7 +143,9 @@ class Tell(Protocol):
 
 @contextmanager
 def progress(label: str, length: int) -> Iterator[Tell]:
-    """A function to tell how much is done in all: a bar on a terminal, nothing elsewhere."""
+    """Give a function to tell how much is done in all. It shows a bar on a terminal, and nothing
+    elsewhere.
+    """
     if not sys.stderr.isatty():
         yield lambda done, of=None: None
         return
@@ -155,7 +160,9 @@ def progress(label: str, length: int) -> Iterator[Tell]:
 
 @contextmanager
 def interrupts_noted() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event meanwhile, and does not stop what must end one way or the other."""
+    """Let Ctrl-C only set the event meanwhile. It does not stop what must end one way or the
+    other.
+    """
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield noted
@@ -168,10 +175,10 @@ def interrupts_noted() -> Iterator[threading.Event]:
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """`1 badge`, `12,000 badges`."""
+    """Say a number with its word, such as `1 badge` or `12,000 badges`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def refuse(sentence: str) -> InputError:
-    """An error for what was typed, with exit status 2; to be raised."""
+    """Return an error for what was typed, with exit status 2. The caller raises it."""
     return InputError(sentence)

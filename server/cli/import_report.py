@@ -1,4 +1,6 @@
-"""What an import says: one summary, as text for people and as JSON for programs."""
+"""Says what came of an import. There is one summary, as text for people and as JSON for
+programs.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ NOTES_SHOWN = 5  # examples of what needs no answer
 
 @dataclass(frozen=True)
 class Summary:
-    """All that is to be said of one import, done or not."""
+    """Holds all that is to be said of one import, whether it was done or not."""
 
     result: ImportResult
     roster: Roster
@@ -24,7 +26,7 @@ class Summary:
     dry_run: bool
 
     def json(self) -> dict[str, Any]:
-        """Everything, with nothing cut short but problems beyond the first thousand."""
+        """Return everything. Only the problems beyond the first thousand are left out."""
         result = self.result
         return {
             "imported": not (self.refused or self.dry_run),
@@ -55,7 +57,9 @@ class Summary:
         }
 
     def notes(self) -> list[str]:
-        """What needs no answer: columns that were not used, what was left out and changed."""
+        """List what needs no answer. That is columns that were not used, and what was left out or
+        changed.
+        """
         lines = []
         if self.roster.unread:
             lines.append(f"Columns that were not used: {', '.join(self.roster.unread)}")
@@ -65,13 +69,13 @@ class Summary:
         return lines
 
     def skipped(self) -> list[str]:
-        """The rows that are left out because they are bad."""
+        """List the rows that are left out because they are bad."""
         lines = [f"Skipped {problem}" for problem in self.result.problems[:PROBLEMS_SHOWN]]
         more = self.result.problem_count - len(lines)
         return [*lines, f"… and {more:,} more"] if more > 0 else lines
 
     def refusal(self, skip_bad: bool) -> str:
-        """Every bad row and every open question, and what to do about each."""
+        """Name every bad row and every open question, and say what to do about each."""
         parts = []
         if self.result.problem_count and (not skip_bad or not self.roster.rows):
             parts.append(self._problems(skip_bad))
@@ -91,7 +95,7 @@ class Summary:
         return f"{listed(problems, total=total)}\n{remedy}."
 
     def counts(self) -> str:
-        """The one line that everybody reads."""
+        """Return the one line that everybody reads."""
         result = self.result
         would = "Would have " if self.dry_run else ""
         revoked = f", revoked {result.revoked:,}" if result.revoked else ""
@@ -103,7 +107,7 @@ class Summary:
 
 
 def _lines(finding: Finding) -> Iterable[str]:
-    """A finding with its first examples, and its answers."""
+    """Give a finding with its first examples, and with the answers that it can have."""
     shown = finding.examples[: EXAMPLES_SHOWN if finding.open else NOTES_SHOWN]
     yield finding.message + (":" if shown else "")
     for example in shown:

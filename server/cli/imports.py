@@ -1,4 +1,6 @@
-"""`hallkeeper import` and `import-venue`: a roster or a venue, all of it or nothing."""
+"""Imports a roster or a venue, all of it or nothing, with `hallkeeper import` and
+`import-venue`.
+"""
 
 import gc
 import json
@@ -68,7 +70,7 @@ def _answer_options(command: F) -> F:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What was typed."""
+    """Holds what was typed."""
 
     path: Path
     mapping: dict[str, str] | None
@@ -82,7 +84,7 @@ class _Wanted:
 
 
 class _Interrupted(click.ClickException):
-    """Ctrl-C, and what had been done by then."""
+    """Is raised at Ctrl-C, and says what had been done by then."""
 
     exit_code = 130
 
@@ -159,7 +161,9 @@ def _mapping(path: Path) -> dict[str, str]:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Without the search for cycles, of which rows have none: it would take a third of the time."""
+    """Turn off the search for cycles. Rows have no cycles, and the search would take a third of the
+    time.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -222,7 +226,7 @@ def _read(database: Database, event: Event, data: bytes, wanted: _Wanted) -> Ros
 
 
 def _plan(database: Database, roster: Roster, wanted: _Wanted) -> ImportPlan:
-    """Outside of any transaction that others would wait for."""
+    """Make the plan outside of any transaction that others would wait for."""
     with progress("Comparing", len(roster.rows)) as tell:
         return plan_import(
             database.reader,
@@ -236,9 +240,9 @@ def _plan(database: Database, roster: Roster, wanted: _Wanted) -> ImportPlan:
 
 
 def _write(database: Database, plan: ImportPlan) -> bool:
-    """Write all of it; whether an interrupt came when it was on disk already.
+    """Write all of it. Return whether an interrupt came when it was on disk already.
 
-    One that comes before takes everything back, and is raised as KeyboardInterrupt.
+    An interrupt that comes before takes everything back, and is raised as KeyboardInterrupt.
     """
     with interrupts_noted() as noted:
         database.write(lambda db: _write_step(db, plan, noted))
@@ -252,7 +256,9 @@ def _write_step(db: Connection, plan: ImportPlan, noted: threading.Event) -> Non
 
 
 def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
-    """Before anybody is changed: a backup to go back to, where a second disk is named."""
+    """Make a backup to go back to, before anybody is changed. This is done where a second disk is
+    named.
+    """
     if not plan.changes_people or wanted.as_json and event.backup_path is None:
         return
     if event.backup_path is None:
@@ -271,7 +277,7 @@ def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
 
 
 def _say(summary: Summary, wanted: _Wanted) -> None:
-    """The summary; raised as an error where nothing was imported because of it."""
+    """Say the summary. It is raised as an error where nothing was imported because of it."""
     if wanted.as_json:
         click.echo(json.dumps(summary.json(), ensure_ascii=False, indent=2))
         if summary.refused:
@@ -290,7 +296,7 @@ def _say(summary: Summary, wanted: _Wanted) -> None:
 
 
 def _say_badges(event: Event, database: Database, wanted: _Wanted) -> None:
-    """Whose badge is to be replaced or issued, after this import and those before it."""
+    """Say whose badge is to be replaced or issued, after this import and those before it."""
     holders = find_changed(event, database)
     if holders and wanted.reissue:
         replace_changed(event, database, holders, err=wanted.as_json)

@@ -47,8 +47,8 @@ def add(name: str, door: str, event_dir: Path) -> None:
 @kiosk.command("list")
 @event_option
 def list_kiosks(event_dir: Path) -> None:
-    """Every kiosk with its door and its state, when it was last heard, the places that it holds,
-    and the scans that it has not sent yet.
+    """List every kiosk with its door and its state, when it was last heard, the places that it
+    holds, and the scans that it has not sent yet.
 
     Places that are held count as people in the hall until the kiosk says what became of them. They
     and the scans are as it last reported, which it does every two seconds while it is in touch.
@@ -72,7 +72,9 @@ def list_kiosks(event_dir: Path) -> None:
 
 
 def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:
-    """The places that a kiosk holds; with the hall where it is not its door's."""
+    """Say how many places a kiosk holds. Where they are not of its door's hall, the hall is
+    named.
+    """
     told = []
     for one in held:
         there = "" if one.hall_id == row.hall_id else f" in {one.hall_code}"
@@ -124,7 +126,7 @@ def _confirm_same(event: Event, database: Database, name: str, words: str) -> No
 @click.argument("name", metavar="KIOSK")
 @event_option
 def retire(name: str, event_dir: Path) -> None:
-    """End the work of KIOSK: it admits nobody once it hears of it, and hands in its journal."""
+    """End the work of KIOSK. It admits nobody once it hears of it, and hands in its journal."""
     with opened(event_dir) as (_, database):
         database.write(lambda db: registry.retire(db, name, by=BY, now=wall_clock()))
     click.echo(f"{name} is retired. Its places come back when it has handed in its journal.")

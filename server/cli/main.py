@@ -1,4 +1,6 @@
-"""`hallkeeper`: the server and what an admin does at its console. Errors are one plain sentence."""
+"""Starts the server, and does what an admin does at its console with `hallkeeper`. Errors are one
+plain sentence.
+"""
 
 import socket
 import sys
@@ -52,9 +54,9 @@ def init(
     public_host: str | None,
     port: int,
 ) -> None:
-    """Make an event in DIR: its keys, its database, its settings, and the first admin.
+    """Make an event in DIR, with its keys, its database, its settings, and the first admin.
 
-    DIR must be new or empty. Keep it backed up and private: whoever has it can make badges.
+    DIR must be new or empty. Keep it backed up and private, because whoever has it can make badges.
     """
     zone = time_zone or machine_zone()
     names = {"en": name or ("" if name_zh else directory.resolve().name), "zh": name_zh or ""}
@@ -89,7 +91,7 @@ def _today(zone: str) -> date:
 
 
 def machine_zone() -> str:
-    """The IANA name of this machine's time zone, as far as it says; else UTC."""
+    """Return the IANA name of this machine's time zone, as far as it says one, else UTC."""
     try:
         path = Path("/etc/localtime").resolve(strict=True).as_posix()
     except OSError:
@@ -130,7 +132,7 @@ main.add_command(restore)
 @click.option("--hall", "hall_code", metavar="CODE", help="Entries of this hall alone.")
 @click.option("--door", "door_code", metavar="CODE", help="Entries at this door alone.")
 def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: str | None) -> None:
-    """Write every scan as CSV: who, where, when, and what the door answered.
+    """Write every scan as CSV, with who, where, when, and what the door answered.
 
     People appear by badge number alone.
     """
@@ -162,7 +164,7 @@ def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: s
 )
 @click.pass_context
 def demo(ctx: click.Context) -> None:
-    """Run a whole made-up forum here: a server, and doors that watch films of badges."""
+    """Run a whole made-up forum here, with a server, and doors that watch films of badges."""
     from server.demo.command import demo as run  # draws and plays films; only now is that loaded
 
     run.main(args=ctx.args, prog_name="hallkeeper demo")

@@ -1,7 +1,7 @@
-"""`hallkeeper serve`: granian in front of the app, one server per event directory.
+"""Runs granian in front of the app with `hallkeeper serve`, one server per event directory.
 
-The supervisor (server/cli/supervise.py) holds the event's lock and the signals; its one worker has
-the app. Feeds are held open for hours, so a stop does not wait for them: kiosks connect again by
+The supervisor (server/cli/supervise.py) holds the event's lock and the signals. Its one worker has
+the app. Feeds are held open for hours, so a stop does not wait for them. Kiosks connect again by
 themselves.
 """
 
@@ -98,8 +98,8 @@ def _granian(event: Event, host: str, port: int) -> Supervisor:
 
 
 def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask":
-    """In the worker: the app with its heartbeat, and a watch on the supervisor, so that no worker
-    outlives it.
+    """Load the app in the worker, with its heartbeat. A watch on the supervisor lets no worker
+    outlive it.
     """
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
     try:
@@ -129,7 +129,9 @@ def _announce(event: Event, host: str, port: int) -> None:
 
 
 def announcement(event: Event, host: str, port: int) -> list[str]:
-    """What `serve` prints: where it is, how to tell that it is the right server, how to stop it."""
+    """Return what `serve` prints. It says where the server is, how to tell that it is the right
+    one, and how to stop it.
+    """
     here = f"[{host}]" if ":" in host else host
     names = dict.fromkeys((event.settings.public_host, here))
     return [
@@ -147,7 +149,7 @@ def _certificate_digest(path: Path) -> str:
 
 
 def _pairs(digest: str) -> str:
-    """As browsers show it: AB:CD:…"""
+    """Write a digest as browsers show it, such as `AB:CD:…`."""
     return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)).upper()
 
 
@@ -168,7 +170,9 @@ def _check_address(host: str, port: int) -> None:
 
 
 def _raise_file_limit() -> None:
-    """Many systems allow 1024 open files, which 300 held feeds and their readers would exceed."""
+    """Raise the limit of open files. Many systems allow 1024, which 300 held feeds and their
+    readers would exceed.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -176,6 +180,8 @@ def _raise_file_limit() -> None:
 
 
 def _fold_journal(event: Event) -> None:
-    """The last to close folds SQLite's write-ahead log in: one file again, easy to copy."""
+    """Fold SQLite's write-ahead log in, by being the last to close. The database is one file again,
+    which is easy to copy.
+    """
     with contextlib.suppress(EngineError, DatabaseError):  # it is only for convenience
         database.connect(event.database_path).close()

@@ -1,4 +1,4 @@
-"""The supervisor of `hallkeeper serve`: it starts the worker again where that has failed or hangs.
+"""Starts the worker of `hallkeeper serve` again where it has failed or hangs.
 
 A worker that died says by its exit status why. One that lives but does nothing is found by its
 heartbeat, which goes through the app and the writer's thread. To systemd, whose unit ships as
@@ -42,7 +42,9 @@ THREAD_IDLE_VARIABLE = "HALLKEEPER_TEST_THREAD_IDLE_S"
 
 
 class Supervisor(MPServer):  # granian has few types: hence what mypy is told to overlook
-    """Granian with one worker, which is replaced where it fails. `failed` says why it gave up."""
+    """Is granian with one worker, which is replaced where it fails. `failed` says why it gave
+    up.
+    """
 
     failed = ""
 
@@ -66,7 +68,7 @@ class Supervisor(MPServer):  # granian has few types: hence what mypy is told to
         return worker
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
-        """Until a signal, or until the worker has failed too often.
+        """Serve until a signal comes, or until the worker has failed too often.
 
         This takes the place of granian's own loop, which starts the new worker beside the old one,
         and ends without a reason.
@@ -92,7 +94,7 @@ class Supervisor(MPServer):  # granian has few types: hence what mypy is told to
                 worker.inner.join()
 
     def _wait(self, seconds: float) -> bool:
-        """Wait; whether the server shall stop."""
+        """Wait, and return whether the server shall stop."""
         self.main_loop_interrupt.wait(seconds)
         if not self.interrupt_signal:
             self.main_loop_interrupt.clear()
@@ -116,7 +118,7 @@ class Supervisor(MPServer):  # granian has few types: hence what mypy is told to
         return time.monotonic() - self._beat_at > self._hang_s
 
     def _after_failure(self, why: str) -> bool:
-        """Log it and pause; whether to go on."""
+        """Log the failure and pause. Return whether to go on."""
         lived_s = time.monotonic() - self._started_at
         self._quick_failures = self._quick_failures + 1 if lived_s < QUICK_S else 1
         if not self._ready:  # it never served, and would say the same again
@@ -150,7 +152,7 @@ class Supervisor(MPServer):  # granian has few types: hence what mypy is told to
 
 
 def said(exitcode: int | None) -> str:
-    """What became of a process, by its exit status."""
+    """Say what became of a process, by its exit status."""
     if exitcode is None:
         return "was lost"
     if exitcode >= 0:
@@ -164,9 +166,9 @@ def said(exitcode: int | None) -> str:
 
 
 def beat(app: Flask, database: Database, sender: Connection, every_s: float = BEAT_S) -> None:
-    """In the worker: from now on, tell the supervisor that the app answers and the writer works.
+    """Tell the supervisor from now on, from the worker, that the app answers and the writer works.
 
-    What they answer does not matter: no new worker would mend a full disk.
+    What they answer does not matter, because no new worker would mend a full disk.
     """
     client = app.test_client(use_cookies=False)
     room = disk.Watch(database.path)

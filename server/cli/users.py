@@ -21,7 +21,7 @@ def user() -> None:
     "--role", type=click.Choice(users.ROLES), required=True, help="What they may see and do."
 )
 def add_user(name: str, event_dir: Path, role: str) -> None:
-    """Add the user NAME; the password is made here and shown once."""
+    """Add the user NAME. The password is made here and shown once."""
     password = users.make_password()
     password_hash = users.hash_password(password)
     with opened(event_dir) as (_, database):
@@ -36,7 +36,7 @@ def add_user(name: str, event_dir: Path, role: str) -> None:
 @user.command("list")
 @event_option
 def list_users(event_dir: Path) -> None:
-    """Every user with their role."""
+    """List every user with their role."""
     with opened(event_dir) as (_, database):
         for one in users.users(database.reader):
             click.echo(f"{one.name}  {one.role}{'  disabled' if one.disabled else ''}")
@@ -46,7 +46,7 @@ def list_users(event_dir: Path) -> None:
 @click.argument("name")
 @event_option
 def new_password(name: str, event_dir: Path) -> None:
-    """Give the user NAME a new password, shown once; their sessions end."""
+    """Give the user NAME a new password, which is shown once. Their sessions end."""
     password = users.make_password()
     password_hash = users.hash_password(password)
     with opened(event_dir) as (_, database):

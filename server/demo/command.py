@@ -1,4 +1,4 @@
-"""`hallkeeper demo`: a whole made-up forum on this machine, judged."""
+"""Runs `hallkeeper demo`, which is a whole made-up forum on this machine, judged."""
 
 import shutil
 import signal
@@ -22,7 +22,9 @@ PEOPLE_MIN, PEOPLE_MAX = 2 * CAST_SIZE, 50_000
 
 @dataclass
 class Place:
-    """Where everything is; a temporary one goes at the end, unless something was wrong."""
+    """Says where everything is. A temporary one is removed at the end, unless something was
+    wrong.
+    """
 
     path: Path
     temporary: bool
@@ -50,7 +52,7 @@ class Place:
 def demo(
     once: bool, json_line: bool, seed: int, people: int, directory: Path | None, camera: str | None
 ) -> None:
-    """Run a whole made-up forum here: a server, and doors that watch films of badges.
+    """Run a whole made-up forum here, with a server, and doors that watch films of badges.
 
     Every answer of the doors is compared with the truth and with the ledger. The pages stay open
     until Ctrl-C.
@@ -109,7 +111,7 @@ def _place(directory: Path | None) -> Iterator[Place]:
 
 @contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does, so that server and kiosks are stopped too."""
+    """Let SIGTERM stop as Ctrl-C does, so that server and kiosks are stopped too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Compares the doors' answers with the truth and with the ledger; shares no code with `decide`.
+"""Compares the doors' answers with the truth and with the ledger. It shares no code with `decide`.
 
 What a presentation may be answered follows from the script, from who was admitted before it and at
 which door, and from which doors were cut off at the time. Where the network leaves it open what a
@@ -21,7 +21,9 @@ CAUGHT_UP_MS = 10_000  # by then a door that was cut off has connected again and
 
 @dataclass(frozen=True)
 class Answer:
-    """One line that a kiosk printed. `at` is Unix ms; `reason` is None where it admitted."""
+    """Holds one line that a kiosk printed. `at` is Unix ms, and `reason` is None where it
+    admitted.
+    """
 
     door: str
     kiosk: str
@@ -39,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outage:
-    """A door was cut off from `cut_at` to `healed_at` (Unix ms)."""
+    """Says that a door was cut off from `cut_at` to `healed_at` (Unix ms)."""
 
     door: str
     cut_at: int
@@ -48,7 +50,7 @@ class Outage:
 
 @dataclass(frozen=True)
 class HallRule:
-    """What the judge needs to know of a hall."""
+    """Holds what the judge needs to know of a hall."""
 
     capacity: int
     doors: tuple[str, ...]
@@ -57,7 +59,7 @@ class HallRule:
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One scan as the server has it."""
+    """Holds one scan as the server has it."""
 
     kiosk: str
     seq: int
@@ -67,7 +69,7 @@ class LedgerRow:
 
 @dataclass(frozen=True)
 class Match:
-    """A presentation and its answer; one of the two may be missing."""
+    """Holds a presentation and its answer. One of the two may be missing."""
 
     presentation: Presentation | None
     answer: Answer | None
@@ -75,7 +77,7 @@ class Match:
 
 @dataclass
 class Verdict:
-    """What came out. `faults` says in words what was wrong."""
+    """Says what came out. `faults` says in words what was wrong."""
 
     presented: int = 0
     admitted: int = 0
@@ -103,7 +105,7 @@ def judge(
     outages: Sequence[Outage],
     ledger: Iterable[LedgerRow],
 ) -> Verdict:
-    """The verdict over all doors of the script."""
+    """Return the verdict over all doors of the script."""
     verdict = Verdict(presented=sum(map(len, script.values())))
     matches = [m for door in script for m in match(script[door], answers.get(door, ()))]
     given = sorted((m.answer for m in matches if m.answer), key=lambda answer: answer.at)
@@ -122,9 +124,10 @@ def judge(
 
 
 def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> list[Match]:
-    """Pair a door's answers with its presentations, in order: as many as agree on whose badge.
+    """Pair a door's answers with its presentations, in order, so that as many as possible agree on
+    whose badge it was.
 
-    A longest common subsequence, in which answers that are right weigh a little more.
+    It is a longest common subsequence, in which answers that are right weigh a little more.
     """
     rows, columns = len(presentations), len(answers)
     best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
@@ -149,7 +152,7 @@ def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> l
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The smallest of the sorted values that is at least as large as that share of them."""
+    """Return the smallest of the sorted values that is at least as large as that share of them."""
     if not values:
         return None
     return values[max(0, math.ceil(len(values) * share) - 1)]
@@ -217,7 +220,7 @@ def _is_down(door: str, at: int, outage: Outage) -> bool:
 
 @dataclass
 class _Inside:
-    """Who is in which hall, by the entries so far."""
+    """Knows who is in which hall, by the entries so far."""
 
     halls: Mapping[str, HallRule]
     outages: Sequence[Outage]
@@ -228,7 +231,9 @@ class _Inside:
     most: dict[str, int] = field(default_factory=dict)
 
     def admit(self, entry: Answer, *, by_copy: bool = False) -> None:
-        """Whoever enters a hall has left the others, unless it is somebody else `by_copy`."""
+        """Take in an entry. Whoever enters a hall has left the others, unless it is somebody else
+        `by_copy`.
+        """
         here = next(code for code, rule in self.halls.items() if entry.door in rule.doors)
         for hall, stays in self.stays.items():
             if hall == here:
@@ -242,7 +247,7 @@ class _Inside:
         self.most[here] = max(self.most.get(here, 0), len(inside))
 
     def allowed(self, one: Presentation, at: int) -> set[str]:
-        """The right answers to a presentation at that moment."""
+        """Return the right answers to a presentation at that moment."""
         if one.refused is not None:
             return {one.refused}
         rule = self.halls[one.hall]
@@ -259,8 +264,9 @@ class _Inside:
         return right | self._by_places(one, rule, at)
 
     def _has_moved(self, stay: Answer, at: int, right: set[str]) -> bool:
-        """Whether the badge was seen elsewhere since, so that it may enter again; where the door
-        may not have heard yet, it may also refuse.
+        """Tell whether the badge was seen elsewhere since, so that it may enter again.
+
+        Where the door may not have heard yet, it may also refuse.
         """
         moved_at = self.moved.get((stay.kiosk, stay.seq))
         if moved_at is not None and at < moved_at + HEARD_MS:
@@ -268,7 +274,9 @@ class _Inside:
         return moved_at is not None
 
     def _by_places(self, one: Presentation, rule: HallRule, at: int) -> set[str]:
-        """Admitted or full; in doubt while the last place is being taken, or places are cut off."""
+        """Answer admitted or full. It is in doubt while the last place is being taken, or places
+        are cut off.
+        """
         stays = self.stays.get(one.hall, ())
         if len(stays) >= rule.capacity:
             return {FULL}
@@ -282,7 +290,9 @@ class _Inside:
         return {ADMITTED}
 
     def _has_heard(self, here: str, there: str, since: int, at: int) -> bool | None:
-        """Whether the door `here` knows at `at` of an entry at `there`; None: it may or may not."""
+        """Tell whether the door `here` knows at `at` of an entry at `there`. None means that it may
+        or may not.
+        """
         cuts = [outage for outage in self.outages if outage.door in (here, there)]
         if any(outage.cut_at < since and at < outage.healed_at for outage in cuts):
             return False

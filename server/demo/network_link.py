@@ -1,6 +1,6 @@
-"""The network between one kiosk and the server: a TCP relay on loopback that can be cut.
+"""Relays TCP on loopback as the network between one kiosk and the server, which can be cut.
 
-While it is cut, nothing passes and nothing is told: connections stay open and silent, as when a
+While it is cut, nothing passes and nothing is told. Connections stay open and silent, as when a
 cable is pulled. When it is mended those are reset, as by a switch that has forgotten them, and new
 ones pass.
 """
@@ -18,7 +18,9 @@ _CALL_S = 10.0
 
 
 class Link:
-    """One kiosk's way to the server; the kiosk is told to call `address`. Use it in a `with`."""
+    """Holds one kiosk's way to the server. The kiosk is told to call `address`. Use it in a
+    `with`.
+    """
 
     def __init__(self, server: tuple[str, int]) -> None:
         self._far_end = server
@@ -74,7 +76,7 @@ class Link:
         await asyncio.sleep(0.01)  # for transports to close their sockets
 
     async def _carry(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
-        """One connection, from the kiosk's call to the end of either side."""
+        """Carry one connection, from the kiosk's call to the end of either side."""
         try:
             await self._whole.wait()  # a call while it is cut rings until it is mended
             far_reader, far = await asyncio.open_connection(*self._far_end)

@@ -1,6 +1,6 @@
-"""The performance: the event is made, the films are drawn, and the doors play them.
+"""Performs the demo. The event is made, the films are drawn, and the doors play them.
 
-`prepare` leaves an event as any organiser's would be; `Play.perform` runs to the end of the films.
+`prepare` leaves an event as any organiser's would be. `Play.perform` runs to the end of the films.
 """
 
 import os
@@ -51,7 +51,9 @@ _BY = "command-line"
 def prepare(
     directory: Path, forum: Forum, host: str, port: int, now: int
 ) -> tuple[Event, str, Script]:
-    """Make the event through the imports that organisers use; also the admin's password."""
+    """Make the event through the imports that organisers use, and return it with the admin's
+    password.
+    """
     # It is printed at the end, and tried at once: nobody is made to change it.
     settings = forum.settings(host, port)
     event, password = init_event(directory, settings, now=now, password_stays=True)
@@ -73,7 +75,7 @@ def prepare(
 def draw(
     directory: Path, script: Script, seed: int, progress: Callable[[int, int], None]
 ) -> dict[str, Path]:
-    """Draw the film of each door; its path by door."""
+    """Draw the film of each door, and return its path by door."""
     films = {door: directory / f"{door}.avi" for door in script.doors}
     plans = [(films[door], [_shown(one) for one in script.doors[door]]) for door in films]
     make_films(plans, NAME["en"], seed, progress)
@@ -88,7 +90,7 @@ def _shown(one: Presentation) -> Shown:
 def kiosks_at(
     doors: Sequence[str], directory: Path, server: tuple[str, int]
 ) -> Iterator[list[Kiosk]]:
-    """A kiosk, not yet enrolled, with a network of its own, for each door."""
+    """Make a kiosk for each door, not yet enrolled, with a network of its own."""
     with ExitStack() as links:
         yield [
             Kiosk(door, directory / door.lower(), links.enter_context(Link(server)))
@@ -106,7 +108,7 @@ def _hear(heard: _Heard, kiosk: Kiosk, answer: Answer) -> None:
 
 @dataclass
 class Play:
-    """One performance of a script by kiosks that are enrolled."""
+    """Holds one performance of a script by kiosks that are enrolled."""
 
     script: Script
     stage: Stage
@@ -179,7 +181,9 @@ class Play:
             self.say(f"          {kiosk.door} is back, after {away_s:.0f} s")
 
     def _over(self) -> bool:
-        """Every kiosk has ended with its film, or goes on and has answered all there is."""
+        """Tell whether every kiosk has ended with its film, or goes on and has answered all there
+        is.
+        """
         return all(
             (kiosk.child is not None and not kiosk.child.running)
             or (kiosk.goes_on and self._has_answered_all(kiosk))

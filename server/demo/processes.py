@@ -1,4 +1,6 @@
-"""The demo's child processes: each in a group of its own, its words kept, and none left behind."""
+"""Runs the demo's child processes. Each is in a group of its own, its words are kept, and none is
+left behind.
+"""
 
 import contextlib
 import os
@@ -15,11 +17,15 @@ _TAIL_LINES = 12
 
 
 class StageError(Exception):
-    """The demo can't go on; the text says what failed, with the last words of the process."""
+    """Is raised where the demo can't go on. The text says what failed, with the last words of the
+    process.
+    """
 
 
 class Child:
-    """One process. Each line of its output goes to `on_line`, its complaints to `log`."""
+    """Holds one process. Each line of its output goes to `on_line`, and its complaints go to
+    `log`.
+    """
 
     def __init__(
         self,
@@ -48,7 +54,9 @@ class Child:
         return self._process.poll() is None
 
     def wait(self, timeout_s: float) -> int:
-        """The exit status, once all its lines have been told. Raises StageError at the time-out."""
+        """Return the exit status, once all its lines have been told. Raises StageError at the
+        time-out.
+        """
         try:
             status = self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -57,7 +65,7 @@ class Child:
         return status
 
     def stop(self) -> None:
-        """Ask it to end; kill what does not."""
+        """Ask it to end, and kill what does not."""
         self._signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_S)
@@ -72,11 +80,11 @@ class Child:
         self._reader.join()
 
     def log(self) -> str:
-        """What it has complained of so far, or told people."""
+        """Return what it has complained of so far, or told people."""
         return self._log.read_text("utf-8", "replace")
 
     def failed(self, what: str) -> StageError:
-        """The error to raise, with the end of its log."""
+        """Return the error to raise, with the end of its log."""
         lines = self.log().splitlines()[-_TAIL_LINES:]
         return StageError("\n  ".join([f"{self.name} {what}", *lines]))
 
@@ -93,7 +101,7 @@ class Child:
 
 
 class Children:
-    """Processes that end with the demo: those started last, first. Use it in a `with`."""
+    """Ends processes with the demo, those started last first. Use it in a `with`."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -133,7 +141,7 @@ class Children:
 
 
 def wait_until(done: Callable[[], bool], timeout_s: float, pause_s: float = 0.05) -> bool:
-    """Whether `done` came true within the time."""
+    """Tell whether `done` came true within the time."""
     deadline = time.monotonic() + timeout_s
     while not done():
         if time.monotonic() >= deadline:

@@ -1,4 +1,6 @@
-"""What the demo prints: a row for each answer as it comes, and the summary at the end."""
+"""Prints what the demo shows, which is a row for each answer as it comes, and the summary at the
+end.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,7 +13,9 @@ ROW = "{:<8}  {:<10}  {:<42}  {:<16}  {:<9}  {}"
 
 
 class LiveTable:
-    """Rows for a terminal. It guesses which presentation an answer is to; the judge does not."""
+    """Makes rows for a terminal. It guesses which presentation an answer is to, which the judge
+    does not.
+    """
 
     def __init__(
         self,
@@ -29,7 +33,7 @@ class LiveTable:
         return ROW.format("time", "door", "shown", "answer", "inside", "after")
 
     def row(self, answer: Answer, *, cut_off: bool) -> str:
-        """One line about an answer."""
+        """Return one line about an answer."""
         shown = self._presented(answer)
         hall = next((code for code, rule in self._halls.items() if answer.door in rule.doors), "")
         if answer.decision == ADMITTED and not (shown and shown.kind in SHARED):
@@ -53,7 +57,7 @@ class LiveTable:
         return f"{datetime.fromtimestamp(at / 1000, self._zone):%H:%M:%S}"
 
     def _presented(self, answer: Answer) -> Presentation | None:
-        """The door's next presentation of that badge, or of something that is no badge."""
+        """Return the door's next presentation of that badge, or of something that is no badge."""
         door = self._script.get(answer.door, ())
         for number in range(self._next.get(answer.door, 0), len(door)):
             if door[number].serial == answer.serial:
@@ -68,7 +72,7 @@ def summary(
     discrepancies: int,
     after_moves: Sequence[str] = (),
 ) -> list[str]:
-    """The lines at the end."""
+    """Return the lines at the end."""
     denied = ", ".join(f"{reason} {count}" for reason, count in sorted(verdict.denied.items()))
     inside = ", ".join(
         f"{hall} {most} of {halls[hall].capacity}" for hall, most in verdict.most_inside.items()
@@ -94,7 +98,7 @@ def summary(
 
 
 def as_json(verdict: Verdict, discrepancies: int) -> dict[str, object]:
-    """The summary for programs; delays are None where nothing was answered."""
+    """Return the summary for programs. Delays are None where nothing was answered."""
     return {
         "presented": verdict.presented,
         "admitted": verdict.admitted,

@@ -1,6 +1,6 @@
-"""Who is shown at which door in which order, and the truth about each presentation.
+"""Says who is shown at which door in which order, and the truth about each presentation.
 
-The truth is written here by hand, by a presentation's kind; what depends on who is inside by then
+The truth is written here by hand, by a presentation's kind. What depends on who is inside by then
 is `judge`'s to work out. Neither asks the code that decides at the doors.
 """
 
@@ -91,7 +91,7 @@ _MADE_UP = ("forged_key", "forged_bit", "other_event")
 
 @dataclass(frozen=True)
 class Presentation:
-    """One code held up at one door, and what is true of it."""
+    """Holds one code held up at one door, and what is true of it."""
 
     door: str
     hall: str
@@ -110,7 +110,7 @@ class Presentation:
 
 @dataclass(frozen=True)
 class Script:
-    """All presentations by door; the west door is cut off after so many answers there."""
+    """Holds all presentations by door. The west door is cut off after so many answers there."""
 
     doors: Mapping[str, tuple[Presentation, ...]]
     cut_door: str
@@ -123,13 +123,13 @@ class Script:
 
 
 def kinds(text: str) -> list[tuple[str, str]]:
-    """(kind, label) of each presentation; "|" is left out."""
+    """Return (kind, label) of each presentation. "|" is left out."""
     words = [word.partition(":") for word in text.split() if word != "|"]
     return [(kind, label) for kind, _, label in words]
 
 
 def cut_points(text: str) -> tuple[int, int]:
-    """How many presentations come before each of the two bars."""
+    """Return how many presentations come before each of the two bars."""
     first, second, _ = text.split("|")
     return len(first.split()), len(first.split()) + len(second.split())
 
@@ -239,7 +239,7 @@ class _Cast:
         self._labelled[f"new {label}"] = _Code(badge.credential, lost.serial, card)
 
     def _made_up(self, kind: str, genuine: str) -> str:
-        """A badge as a forger would make it from a genuine one, or one of another event."""
+        """Make a badge as a forger would from a genuine one, or one of another event."""
         raw = bytearray(base45.decode(genuine.removeprefix(PREFIX)))
         if kind == "forged_bit":
             raw[8] ^= 1  # of the category

@@ -1,4 +1,4 @@
-"""One run of the demo, from an empty directory to the summary and the open pages."""
+"""Runs the demo once, from an empty directory to the summary and the open pages."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ CHECK_S = 1.0
 
 @dataclass
 class Show:
-    """What the command line asked for; `good` says how it went."""
+    """Holds what the command line asked for. `good` says how it went."""
 
     place: Path
     seed: int
@@ -93,13 +93,13 @@ class Show:
             )
 
     def _own_badge(self, event: Event, database: Database, forum: Forum) -> list[str]:
-        """A badge to print, and the same on a phone: of the first delegate without a part."""
+        """Make a badge to print, and the same on a phone, of the first delegate without a part."""
         person = next(one for one in forum.people[CAST_SIZE:] if one.category == "delegate")
         return own_badge(event, database, person.external_id, self.place / "badge.pdf")
 
 
 def own_badge(event: Event, database: Database, external_id: str, path: Path) -> list[str]:
-    """Writes a badge as PDF; lines that say where it is."""
+    """Write a badge as PDF, and return lines that say where it is."""
     db = database.reader
     found, _ = find_attendees(db, external_id, limit=1)
     badge = issuing.current_badge(db, found[0].serial)
@@ -114,7 +114,7 @@ def own_badge(event: Event, database: Database, external_id: str, path: Path) ->
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
+    """Return a port of loopback that nobody listens on now."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -129,7 +129,7 @@ def _open(stage: Stage, kiosks: list[Kiosk]) -> None:
 
 
 def _run_webcam(stage: Stage, kiosk: Kiosk, camera: str, port: int) -> None:
-    """The door that is nobody's film: its answers are printed and not judged."""
+    """Run the door that is nobody's film. Its answers are printed and not judged."""
 
     def say(answer: Answer) -> None:
         click.echo(f"          {kiosk.door}, before your camera: {answer.word.replace('_', ' ')}")
@@ -138,7 +138,7 @@ def _run_webcam(stage: Stage, kiosk: Kiosk, camera: str, port: int) -> None:
 
 
 def _pages(event: Event, password: str, kiosks: Sequence[Kiosk]) -> list[str]:
-    """Where to look. A kiosk's screen opens by its link, once for one browser."""
+    """Say where to look. A kiosk's screen opens by its link, once for one browser."""
     return [
         f"Admin's pages        {event.settings.public_address}/   (browsers warn once: the"
         " certificate is the event's own)",
@@ -149,7 +149,7 @@ def _pages(event: Event, password: str, kiosks: Sequence[Kiosk]) -> list[str]:
 
 
 def _screen_link(kiosk: Kiosk) -> str:
-    """What `hallkeeper-kiosk link` prints, once the kiosk serves its screen."""
+    """Return what `hallkeeper-kiosk link` prints, once the kiosk serves its screen."""
     link = kiosk.directory / "screen.link"
     deadline = time.monotonic() + LINK_S
     while not link.exists() and time.monotonic() < deadline:

@@ -1,6 +1,6 @@
-"""Server and kiosks as processes on this machine, and the cut of one kiosk's network.
+"""Runs server and kiosks as processes on this machine, and cuts one kiosk's network.
 
-The kiosks are run as an organiser would run them; what they answer comes as lines of JSON.
+The kiosks are run as an organiser would run them. What they answer comes as lines of JSON.
 """
 
 import http.client
@@ -30,13 +30,13 @@ _BY = "command-line"
 
 
 def clock_ms() -> int:
-    """Unix ms."""
+    """Return the time in Unix ms."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass
 class Kiosk:
-    """One kiosk at a door: its directory, its network, and what it has answered."""
+    """Holds one kiosk at a door, with its directory, its network, and what it has answered."""
 
     door: str
     directory: Path
@@ -57,7 +57,7 @@ class Kiosk:
         self.cut_at = clock_ms()
 
     def mend(self) -> Outage:
-        """Bring it back; when it was away."""
+        """Bring it back, and return when it was away."""
         assert self.cut_at is not None
         outage = Outage(self.door, self.cut_at, clock_ms())
         self.link.mend()
@@ -143,7 +143,7 @@ class Stage:
             raise child.failed("does not show its page")
 
     def ledger(self, answers: list[Answer]) -> list[LedgerRow]:
-        """All scans that the server has, once it has these, or when waiting is no use."""
+        """Return all scans that the server has, once it has these, or when waiting is no use."""
         wanted = {(answer.kiosk, answer.seq) for answer in answers}
         rows: list[LedgerRow] = []
 
@@ -158,8 +158,8 @@ class Stage:
         return entries.discrepancy_count(self._database.reader)
 
     def after_moves(self) -> list[str]:
-        """Each hall in which somebody was seen elsewhere without a scanned exit, and what became of
-        the place.
+        """List each hall in which somebody was seen elsewhere without a scanned exit, and what
+        became of the place.
         """
         halls = store.halls(self._database.reader)
         return [
@@ -179,7 +179,7 @@ class Stage:
             before = page.older
 
     def _words(self, kiosk: Kiosk, child: Child) -> str:
-        """The six words that the server shows once the kiosk has shown its code."""
+        """Return the six words that the server shows once the kiosk has shown its code."""
         words: list[str] = []
 
         def proven() -> bool:
@@ -195,7 +195,7 @@ class Stage:
         return [sys.executable, "-m", "kiosk", command, "--dir", str(kiosk.directory), *options]
 
     def _answers(self) -> bool:
-        """Whether the server answers, whatever it says."""
+        """Tell whether the server answers, whatever it says."""
         context = ssl.create_default_context(cafile=str(self._event.certificate_path))
         connection = http.client.HTTPSConnection(*self._server, timeout=2, context=context)
         try:
@@ -209,7 +209,7 @@ class Stage:
 
 
 def _is_open(port: int) -> bool:
-    """Whether somebody listens on that port of loopback."""
+    """Tell whether somebody listens on that port of loopback."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=2).close()
     except OSError:
@@ -218,7 +218,9 @@ def _is_open(port: int) -> bool:
 
 
 def parse_answer(kiosk: Kiosk, line: str) -> Answer | None:
-    """The answer in a line that a kiosk printed; None for any other line. Raises ValueError."""
+    """Read the answer in a line that a kiosk printed, or return None for any other line. Raises
+    ValueError.
+    """
     if not line.startswith("{"):
         return None
     said = json.loads(line)

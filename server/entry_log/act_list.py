@@ -1,7 +1,7 @@
-"""Acts of the entry log to look at: who did what when, and as CSV.
+"""Lists acts of the entry log to look at, also as CSV. They tell who did what and when.
 
-They stand in the order of the server's clock, and of the log where that says the same. Pages are
-keyed by both, so that turning to the thousandth costs what turning to the first does.
+They stand in the order of the server's clock, and of the log where the clock says the same. Pages
+are keyed by both, so that turning to the thousandth costs what turning to the first does.
 """
 
 import json
@@ -25,7 +25,9 @@ Instant = Callable[[int], str]  # an instant (Unix ms) as text for machines
 
 @dataclass(frozen=True)
 class Filter:
-    """Which acts; None: any. `since` inclusive, `until` exclusive, by the server's clock (ms)."""
+    """Describes which acts are wanted. None stands for any, and `since` is inclusive and `until`
+    exclusive, by the server's clock (ms).
+    """
 
     by: str | None = None
     act: Act | None = None
@@ -34,7 +36,7 @@ class Filter:
 
     @property
     def index(self) -> str:
-        """The index that serves it, however many acts there are."""
+        """Return the name of the index that serves this filter, however many acts there are."""
         if self.by is None:
             return "leaf_act_at" if self.act is None else "leaf_act"
         return "leaf_act_by" if self.act is None else "leaf_act_by_act"
@@ -42,7 +44,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Edge:
-    """Where a page ends: an act's time (Unix ms) and its number in the entry log."""
+    """Says where a page ends. It has an act's time (Unix ms) and its number in the entry log."""
 
     at: int
     number: int
@@ -67,14 +69,18 @@ class LoggedAct:
 
     @property
     def serial(self) -> int | None:
-        """Whom it was about, where that is an attendee."""
+        """Return the serial of the attendee whom the act was about. It is None where it was about
+        no attendee.
+        """
         found = self.subject.get("serial")
         return found if isinstance(found, int) else None
 
 
 @dataclass(frozen=True)
 class Page:
-    """Newest first. `older` and `newer` are the edges to go on from; None: nothing there."""
+    """Holds one page, newest first. `older` and `newer` are the edges to go on from, and None where
+    there is nothing more.
+    """
 
     acts: list[LoggedAct]
     older: Edge | None
@@ -89,7 +95,7 @@ def page(
     after: Edge | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """The page that ends just before the act `before`, or begins just after `after`."""
+    """Return the page that ends just before the act `before`, or begins just after `after`."""
     upwards = after is not None and before is None
     edge = after if upwards else before
     found = _acts(db, wanted, edge, rows + 1, upwards=upwards)

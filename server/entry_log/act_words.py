@@ -1,4 +1,5 @@
-"""What acts of the entry log say, in plain English: what was done, and what about.
+"""Says in plain English what acts of the entry log mean. It tells what was done, and what it was
+about.
 
 A leaf has ids alone. Their names are looked up when they are read, so that a name can be erased.
 """
@@ -21,7 +22,9 @@ Subject = Mapping[str, str | int | None]
 
 @dataclass(frozen=True)
 class Words:
-    """What was done, and pieces of what about: each is said where the act has all its fields."""
+    """Holds the words for what was done, and pieces that tell what it was about. A piece is said
+    only where the act has all its fields.
+    """
 
     label: str
     about: tuple[str, ...] = ()
@@ -99,13 +102,13 @@ def _words(act: str) -> Words | None:
 
 
 def label(act: str) -> str:
-    """What was done. An act that has no words of its own is told by its name."""
+    """Return what was done. An act that has no words of its own is told by its name."""
     known = _words(act)
     return known.label if known else act.replace("_", " ").replace(".", " ").capitalize()
 
 
 class Names:
-    """What the ids of acts are called now."""
+    """Knows what the ids of acts are called now."""
 
     def __init__(self, db: Connection, language: str = "en") -> None:
         self._users = {row[0]: row[1] for row in db.execute("SELECT user_id, name FROM user")}
@@ -117,11 +120,11 @@ class Names:
         self._by_field["from"] = self._by_field["door"]
 
     def who(self, by: str) -> str:
-        """The actor, as the entry log has it."""
+        """Return the name of whoever acted. `by` is the actor as the entry log has it."""
         return WHO.get(by) or self._account(by) or by
 
     def about(self, act: str, subject: Subject) -> str:
-        """What the act was about, in one line."""
+        """Return what the act was about, in one line."""
         known = _words(act)
         given = {key: value for key, value in subject.items() if value is not None}
         values = {key: self._value(key, value) for key, value in given.items()}
@@ -162,5 +165,5 @@ def _names_in(piece: str) -> Iterator[str]:
 
 
 def subject_text(subject: Subject) -> str:
-    """The ids themselves, for machines."""
+    """Return the ids themselves as JSON, for machines."""
     return json.dumps(dict(subject), sort_keys=True, ensure_ascii=False)

@@ -1,9 +1,9 @@
-"""The entry log: every scan and every admin act as a leaf of an RFC 9162 Merkle tree, in the order
-of commitment.
+"""Keeps the entry log. Every scan and every admin act is a leaf of an RFC 9162 Merkle tree, in the
+order of commitment.
 
 A leaf is written in the transaction of what it records. The tree over the leaves is derived, and
-kept in memory; a checkpoint states its size and root under the event's log key (C2SP tlog-
-checkpoint).
+kept in memory. A checkpoint states its size and root under the event's log key (C2SP
+tlog-checkpoint).
 """
 
 import json
@@ -20,7 +20,7 @@ from server.storage.database import Database
 
 
 def size(db: Connection) -> int:
-    """How many leaves there are, and so the number of the next."""
+    """Return how many leaves there are. That is also the number of the next one."""
     return int(db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()[0])
 
 
@@ -42,7 +42,9 @@ def extend(db: Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -
 def act(
     db: Connection, by: str, act: Act, subject: Mapping[str, str | int | None], now: int
 ) -> int:
-    """Add an admin act. `subject` has ids, never anything personal: leaves outlive erasure."""
+    """Add an admin act. `subject` has ids and never anything personal, because leaves outlive
+    erasure.
+    """
     body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
     return append(db, "act", body, now)
 
@@ -64,7 +66,9 @@ def acts(
 
 
 def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
-    """The number of the newest such act on a kiosk (name, generation); None: there is none here."""
+    """Return the number of the newest such act on a kiosk (name, generation). Returns None where
+    there is none here.
+    """
     names = act.written_as
     (number,) = db.execute(  # the index of acts has no scans, and must be told so
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
@@ -77,12 +81,16 @@ def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
 
 
 def canonical(value: object) -> bytes:
-    """Keys sorted, no spaces, UTF-8: the same bytes as badges.record's."""
+    """Encode as JSON with sorted keys, without spaces and in UTF-8. The bytes are the same as those
+    of badges.record.
+    """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Log:
-    """The tree over the committed leaves, and checkpoints of it. Safe to use from many threads."""
+    """Keeps the tree over the committed leaves, and checkpoints of it. Safe to use from many
+    threads.
+    """
 
     def __init__(self, database: Database, name: str, key: PrivateKey) -> None:
         self._database = database
@@ -93,7 +101,8 @@ class Log:
         self._lock = threading.Lock()
 
     def checkpoint(self, known: int) -> tuple[str, list[bytes]]:
-        """The signed checkpoint of now, and the proof that the log of `known` leaves is its prefix.
+        """Return the signed checkpoint of the present log, and the proof that the log of `known`
+        leaves is its prefix.
 
         The proof is empty where `known` is 0, the present size, or more than there is.
         """
@@ -107,19 +116,23 @@ class Log:
             return self._note, self._tree.consistency(known, self._tree.size)
 
     def size(self) -> int:
-        """How many leaves are committed."""
+        """Return how many leaves are committed."""
         with self._lock:
             self._catch_up()
             return self._tree.size
 
     def has(self, size: int, root: bytes) -> bool:
-        """Whether the first `size` leaves are those of `root`: else another log was shown."""
+        """Say whether the first `size` leaves are those of `root`. If they are not, another log was
+        shown.
+        """
         with self._lock:
             self._catch_up()
             return size <= self._tree.size and self._tree.root(size) == root
 
     def rename(self, name: str) -> None:
-        """It is another log from now on, which begins with the leaves of this one."""
+        """Turn this log into another one, called `name`. The new log begins with the leaves of this
+        one.
+        """
         with self._lock:
             self._name, self._note = name, ""
 

@@ -1,5 +1,5 @@
-"""An event's directory: its settings, keys and certificate, its lock and calendar, and the server's
-clock.
+"""Keeps an event's directory and the server's clock. The directory has the event's settings, keys
+and certificate.
 
 Begin with `directory.py`. It may use `storage` and `entry_log`.
 """

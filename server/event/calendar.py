@@ -10,7 +10,9 @@ LAST_MS = 253_370_764_800_000  # 9999-01-01, the last year that a calendar here 
 
 
 def day_starts(settings: EventSettings) -> tuple[int, ...]:
-    """Local midnights in Unix ms: one for each day of the event, and the one after the last."""
+    """Return the local midnights in Unix ms. There is one for each day of the event, and the one
+    after the last.
+    """
     zone = ZoneInfo(settings.time_zone)
     days = (settings.first_day + timedelta(days=n) for n in range(settings.days + 1))
     midnights = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in days)
@@ -19,12 +21,14 @@ def day_starts(settings: EventSettings) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Clock:
-    """Instants (Unix ms) as the venue's clocks show them."""
+    """Shows instants (Unix ms) as the venue's clocks show them."""
 
     zone: ZoneInfo
 
     def local(self, at: int) -> datetime:
-        """Whatever a kiosk with a wrong clock, or in wrong hands, says."""
+        """Return the local time. Any instant is taken, even from a kiosk with a wrong clock or in
+        wrong hands.
+        """
         return datetime.fromtimestamp(min(max(at, 0), LAST_MS) / 1000, self.zone)
 
     def time(self, at: int) -> str:
@@ -40,11 +44,11 @@ class Clock:
         return self.local(at).strftime("%a %d %b %H:%M:%S")
 
     def machine(self, at: int) -> str:
-        """ISO 8601 with the zone's offset, to the millisecond."""
+        """Return the instant in ISO 8601 with the zone's offset, to the millisecond."""
         return self.local(at).isoformat(timespec="milliseconds")
 
     def parse(self, text: str) -> int:
-        """The instant of a local date and time as forms send it. Raises ValueError."""
+        """Return the instant of a local date and time as forms send it. Raises ValueError."""
         local = datetime.fromisoformat(text)
         if local.tzinfo is not None or not 1970 < local.year < 2200:
             raise ValueError("not a local time of an event")
@@ -52,14 +56,14 @@ class Clock:
 
 
 def ago(then: int | None, now: int) -> str:
-    """How long since, coarsely: what staff need at a glance."""
+    """Say how long ago it was, roughly. Staff need no more at a glance."""
     if then is None:
         return "never"
     return span(max(0, now - then)) + " ago"
 
 
 def span(length_ms: int) -> str:
-    """A duration in the largest unit that fits."""
+    """Say a duration in the largest unit that fits."""
     seconds = abs(length_ms) // 1000
     for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= unit_s:

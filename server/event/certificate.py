@@ -1,4 +1,6 @@
-"""The server's own TLS certificate. Venue networks have no public names: kiosks pin its key."""
+"""Makes the server's own TLS certificate. Venue networks have no public names, so kiosks pin its
+key.
+"""
 
 import hashlib
 import ipaddress
@@ -14,7 +16,9 @@ _CLOCK_SLACK = timedelta(days=1)  # for kiosks and phones whose clock is behind
 
 
 def make_certificate(host: str, now: int) -> tuple[bytes, bytes]:
-    """A self-signed ECDSA P-256 certificate for `host` and this machine, and its key, as PEM."""
+    """Make a self-signed ECDSA P-256 certificate for `host` and this machine. Returns it and its
+    key as PEM.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     made = datetime.fromtimestamp(now / 1000, UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Hallkeeper")])
@@ -41,7 +45,7 @@ def make_certificate(host: str, now: int) -> tuple[bytes, bytes]:
 
 
 def spki_sha256(certificate_pem: bytes) -> bytes:
-    """SHA-256 of the certificate's public key (RFC 7469 §2.4). Raises ValueError."""
+    """Return the SHA-256 of the certificate's public key (RFC 7469 §2.4). Raises ValueError."""
     public = x509.load_pem_x509_certificate(certificate_pem).public_key()
     return hashlib.sha256(
         public.public_bytes(

@@ -1,9 +1,11 @@
-"""The server's own clock, and what it can't tell: that it was set.
+"""Reads the server's own clock, and finds out whether it was set, which the clock itself can't
+tell.
 
 Kiosks measure their clocks against this one, and the ledger orders entries by what they measured.
 If it is set, what was measured before and what is measured since can't be compared. So the server's
-time has epochs: as long as the clock goes on with the one that nobody sets (which begins with the
-machine), it is one; after that it is another, with a number of its own. Also over restarts.
+time has epochs. As long as the clock goes on together with the one that nobody sets (which begins
+with the machine), it is one epoch. After that it is another, with a number of its own. This holds
+over restarts too.
 """
 
 import secrets
@@ -28,7 +30,9 @@ _NUMBERS = 2**31  # drawn: a restored server must not take a number that was in 
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """Of the server's time. `ahead` is the wall clock less the one that nobody sets, in ms."""
+    """Describes an epoch of the server's time. `ahead` is the wall clock minus the one that nobody
+    sets, in ms.
+    """
 
     number: int
     ahead: int
@@ -38,7 +42,9 @@ class Epoch(msgspec.Struct, frozen=True):
 
 
 class ServerClock:
-    """Of one process. `wall` and `steady` give ms; `steady` by a clock that nobody sets."""
+    """Represents the clock of one process. `wall` and `steady` give ms, and `steady` reads a clock
+    that nobody sets.
+    """
 
     def __init__(
         self,
@@ -56,7 +62,9 @@ class ServerClock:
         self._lock = threading.Lock()
 
     def epoch(self) -> int:
-        """The present epoch's number, on disk. Never call it from a step of the database."""
+        """Return the present epoch's number, which is on disk. Never call it from a step of the
+        database.
+        """
         with self._lock:
             if self._epoch is None or self._was_set(self._epoch):
                 self._epoch = self._database.write(self._begin)
@@ -85,13 +93,15 @@ class ServerClock:
 
 
 def newest(db: Connection) -> Epoch | None:
-    """The epoch that the server was last in; None before its first."""
+    """Return the epoch that the server was last in, or None before its first."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else msgspec.json.decode(row[0], type=Epoch)
 
 
 def was_set(db: Connection, now: int) -> Epoch | None:
-    """The epoch that began because the clock was set, where staff should still be told."""
+    """Return the epoch that began because the clock was set, where staff should still be told.
+    Returns None otherwise.
+    """
     epoch = newest(db)
     if epoch is None or epoch.by_ms is None or not 0 <= now - epoch.since < TOLD_MS:
         return None
@@ -103,7 +113,7 @@ def _wall_ms() -> int:
 
 
 def _steady_ms() -> int:
-    """It goes on while the machine sleeps, where it can."""
+    """Read the clock that nobody sets, in ms. It goes on while the machine sleeps, where it can."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime_ns(clock) // 1_000_000
 

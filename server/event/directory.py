@@ -23,7 +23,7 @@ DATABASE_FILE = "hallkeeper.db"
 
 @dataclass(frozen=True)
 class Event:
-    """An event as its directory has it. The secrets are never printed."""
+    """Represents an event as its directory has it. The secrets are never printed."""
 
     path: Path
     settings: EventSettings
@@ -39,21 +39,21 @@ class Event:
 
     @property
     def uuid(self) -> str:
-        """The event's UUID as people write it."""
+        """Return the event's UUID as people write it."""
         return uuid_text(self.event_id)
 
     @property
     def log_name(self) -> str:
-        """The name of the entry log in its checkpoints.
+        """Return the name of the entry log in its checkpoints.
 
-        A restored server's log lacks what came after the backup: it is another log, and says so.
+        A restored server's log lacks what came after the backup. It is another log, and says so.
         """
         name = f"hallkeeper/{self.uuid}"
         return name if self.incarnation == 1 else f"{name}/{self.incarnation}"
 
     @property
     def backup_path(self) -> Path | None:
-        """Where backups go; a relative path begins in the event's directory."""
+        """Return where backups go. A relative path begins in the event's directory."""
         named = self.settings.backup_dir
         return None if named is None else self.path / named
 
@@ -71,20 +71,20 @@ class Event:
 
     @property
     def issuing_key_id(self) -> int:
-        """The key that signs new badges: the newest of the ring."""
+        """Return the id of the key that signs new badges. It is the newest of the ring."""
         return max(self.badge_keys)
 
 
 def uuid_text(event_id: bytes) -> str:
-    """16 bytes as 8-4-4-4-12 hexadecimal digits (RFC 9562 §4)."""
+    """Write 16 bytes as 8-4-4-4-12 hexadecimal digits (RFC 9562 §4)."""
     text = event_id.hex()
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def load_event(path: Path) -> Event:
-    """The event in a directory, its database brought up to this version.
+    """Return the event in a directory. Its database is brought up to this version.
 
-    Raises EventError with what is wrong and the remedy, or schema.NewerVersionError.
+    Raises EventError with what is wrong and the remedy, or migrations.NewerVersionError.
     """
     path = Path(path)
     settings = _read_settings(path)
@@ -114,7 +114,7 @@ def load_event(path: Path) -> Event:
 
 
 def _migrate(path: Path) -> int:
-    """Bring the tables up to this version; the server's incarnation."""
+    """Bring the tables up to this version. Returns the server's incarnation."""
     if not path.is_file():
         raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")
     try:
@@ -160,7 +160,7 @@ def _read_badge_keys(keys: Path) -> dict[int, PrivateKey]:
 
 
 def _read_hex(path: Path, size: int, *, secret: bool = True) -> bytes:
-    """`size` bytes that `path` holds as hexadecimal digits. Never says what it read."""
+    """Read `size` bytes that `path` holds as hexadecimal digits. It never says what it read."""
     if secret:
         _check_private(path)
     try:

@@ -13,7 +13,7 @@ LOCK_NAME = "serving.lock"
 
 
 class AlreadyServingError(EventError):
-    """Another server has this event open."""
+    """Is raised where another server has this event open."""
 
 
 @contextlib.contextmanager

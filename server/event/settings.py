@@ -1,6 +1,7 @@
-"""The settings of an event, as `event.toml` holds them: each with what it guards.
+"""Reads and writes the settings of an event, as `event.toml` holds them. Each of them has a rule
+that it must keep to.
 
-A key that is not on the list is refused by name, with the one that was probably meant: a setting
+A key that is not on the list is refused by name, with the one that was probably meant. A setting
 that is silently ignored is worse than none.
 """
 
@@ -23,12 +24,16 @@ _SETTINGS_CHARS_MAX = 100_000
 
 
 class EventError(Exception):
-    """The event can't be made or opened; the text says what is wrong and what to do."""
+    """Is raised when the event can't be made or opened. The text says what is wrong and what to
+    do.
+    """
 
 
 @dataclass(frozen=True)
 class EventSettings:
-    """What an organiser decides about an event; raises EventError for what can't be."""
+    """Holds what an organiser decides about an event. Raises EventError for a value that can't be
+    right.
+    """
 
     name: dict[str, str]  # by language: "en", "zh"
     time_zone: str  # IANA; the event's days begin at its midnights
@@ -46,7 +51,7 @@ class EventSettings:
 
     @property
     def public_address(self) -> str:
-        """`https://host:port`, as kiosks and phones use it."""
+        """Return `https://host:port`, as kiosks and phones use it."""
         return f"https://{self.public_host}:{self.port}"
 
 
@@ -112,7 +117,7 @@ _REQUIRED = ("name", "time_zone", "first_day", "days")
 
 
 def parse_settings(text: str, place: str) -> EventSettings:
-    """Settings from TOML. Raises EventError with `place`, the key at fault, and the remedy."""
+    """Read settings from TOML. Raises EventError with `place`, the key at fault, and the remedy."""
     if len(text) > _SETTINGS_CHARS_MAX:
         raise EventError(f"{place} is too long to be an event's settings.")
     try:
@@ -137,14 +142,14 @@ def check_keys(values: Mapping[str, object], known: tuple[str, ...], place: str)
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
-    """A sentence about a key that nobody knows."""
+    """Return a sentence about a key that nobody knows."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
     return f"unknown key {key[:60]!r}; {hint}"
 
 
 def settings_text(settings: EventSettings) -> str:
-    """The settings as `event.toml`, commented."""
+    """Return the settings as the text of `event.toml`, with comments."""
     name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
     backup = "# backup_dir = " if settings.backup_dir is None else "backup_dir = "
     backup += quoted(settings.backup_dir or "/mnt/second/forum")
@@ -175,5 +180,5 @@ host = {quoted(settings.host)}
 
 
 def quoted(text: str) -> str:
-    """`text` as a TOML basic string; JSON's form of printable text is one."""
+    """Return `text` as a TOML basic string. JSON's form of printable text is such a string."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,5 +1,5 @@
-"""The feed: changes that kiosks must hear of, written with their cause and handed to held
-connections.
+"""Keeps the feed of changes that kiosks must hear of. They are written with their cause and handed
+to held connections.
 
-Begin with `changes.py`. It may use `storage`.
+Begin with `hub.py`. It may use `storage`.
 """

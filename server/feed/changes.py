@@ -45,7 +45,7 @@ def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
 
 
 def cursor(db: Connection) -> int:
-    """The newest change's cursor; 0 where there is none."""
+    """Return the newest change's cursor, or 0 where there is none."""
     (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
     return int(newest)
 
@@ -61,7 +61,9 @@ def as_it_is(kiosk: str | None, body: str) -> str:
 def changes_after(
     db: Connection, after: int, limit: int = MISSED_MAX, sign: Sign = as_it_is
 ) -> list[FeedItem]:
-    """Changes after `after`, oldest first. Raises CursorGoneError: too many, or none to be had."""
+    """Return the changes after `after`, oldest first. Raises CursorGoneError where there are too
+    many, or none to be had.
+    """
     (oldest, newest) = db.execute(
         "SELECT COALESCE(MIN(cursor), 1), COALESCE(MAX(cursor), 0) FROM change"
     ).fetchone()
@@ -71,7 +73,7 @@ def changes_after(
 
 
 def trim(db: Connection, keep: int = KEEP_CHANGES) -> None:
-    """Forget the oldest changes; a kiosk that was away longer takes a snapshot."""
+    """Forget the oldest changes. A kiosk that was away longer takes a snapshot."""
     db.execute("DELETE FROM change WHERE cursor <= ?", (cursor(db) - keep,))
 
 

@@ -24,8 +24,10 @@ TRIM_EVERY = 1_000  # changes; more at once would hold the others' commits up
 
 
 class Hub:
-    """Hands new changes to subscribers: on the writer's thread, as soon as they are committed, or
-    on one of its own, where that would have to wait. Close it with the database.
+    """Hands new changes to subscribers on the writer's thread, as soon as they are committed. Close
+    it with the database.
+
+    Where the writer's thread would have to wait, a thread of the hub's own hands them over.
     """
 
     def __init__(self, database: Database, sign: Sign = as_it_is) -> None:
@@ -59,9 +61,9 @@ class Hub:
         generation: int | None = None,
         outer: Collection[int] = (),
     ) -> Subscription:
-        """Listen from `after` on: what was missed is queued first. Raises CursorGoneError.
+        """Listen from `after` on. What was missed is queued first. Raises CursorGoneError.
 
-        A kiosk, named with its `generation`, has one feed: an earlier one of its ends.
+        A kiosk, named with its `generation`, has one feed. An earlier feed of the same kiosk ends.
         """
         subscription = Subscription(hall_id, kiosk, generation, outer)
         with self._lock, self._database.reading() as db:
@@ -82,7 +84,7 @@ class Hub:
 
     @property
     def staff_listeners(self) -> int:
-        """How many hear everything."""
+        """Return how many subscribers hear everything."""
         with self._lock:
             return len(self._concerned[None])
 
@@ -100,8 +102,8 @@ class Hub:
             self._concerned[key].discard(subscription)
 
     def _committed(self, db: Connection) -> None:
-        """On the writer's thread, which waits for nobody: somebody may be reading what they missed
-        under the lock.
+        """Deliver what was committed, on the writer's thread, which waits for nobody. Where
+        somebody holds the lock to read what they missed, the hub's own thread delivers it.
         """
         if not self._lock.acquire(blocking=False):
             self._wake.put(None)
@@ -130,14 +132,14 @@ class Hub:
             self._deliver(read_changes(db, self._cursor, READ_MAX, self._sign))
 
     def _sleep(self) -> None:
-        """Until there is something to do, or another process may have made changes."""
+        """Sleep until there is something to do, or until another process may have made changes."""
         with contextlib.suppress(queue.Empty):
             self._wake.get(timeout=FOREIGN_WRITES_S)
             while True:
                 self._wake.get_nowait()
 
     def _deliver(self, items: list[FeedItem]) -> None:
-        """Give each subscription its part at once: it wakes once, however much there is."""
+        """Give each subscription its part at once. It wakes only once, however much there is."""
         if not items:
             return
         self._cursor = items[-1].cursor

@@ -7,9 +7,9 @@ from server.feed.subscription import CursorGoneError, Subscription
 
 
 class Stream:
-    """A subscription as Server-Sent Events (WHATWG HTML §9.2), for as long as it is read.
+    """Sends a subscription as Server-Sent Events (WHATWG HTML §9.2), for as long as it is read.
 
-    What came together is sent together: hundreds of feeds' threads share one interpreter.
+    What came together is sent together, because hundreds of feeds' threads share one interpreter.
     """
 
     def __init__(self, hub: Hub, subscription: Subscription, keep_alive_s: float) -> None:

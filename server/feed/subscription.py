@@ -1,4 +1,6 @@
-"""What one listener to the feed is still to hear, handed from the writer's thread to its own."""
+"""Keeps what one listener to the feed is still to hear. It is handed from the writer's thread to
+the listener's own.
+"""
 
 import contextlib
 import queue
@@ -14,7 +16,9 @@ QUEUE_MAX = 10_000
 
 @dataclass(frozen=True)
 class FeedItem:
-    """One change with its place in the feed. No hall and no kiosk: everyone's."""
+    """Represents one change with its cursor in the feed. Without a hall and a kiosk it is for
+    everyone.
+    """
 
     cursor: int
     hall_id: int | None
@@ -29,14 +33,17 @@ class FeedItem:
 
 
 class CursorGoneError(Exception):
-    """The feed no longer reaches back to that cursor, or never got there: take a snapshot."""
+    """Is raised when the feed no longer reaches back to that cursor, or never reached it. Then the
+    kiosk takes a snapshot.
+    """
 
 
 class Subscription:
-    """One listener: a kiosk at a hall's door, or (both None) one that hears everything. Of a door
-    that leads into several halls, it hears of each.
+    """Represents one listener. It is a kiosk at a hall's door, or (where both are None) one that
+    hears everything.
 
-    A kiosk's feed ends with the word that it is retired, or stands at another door.
+    A kiosk at a door that leads into several halls hears of each of them. Its feed ends with the
+    word that it is retired, or stands at another door.
     """
 
     def __init__(
@@ -46,7 +53,9 @@ class Subscription:
         generation: int | None = None,
         outer: Collection[int] = (),
     ) -> None:
-        """`outer`: halls around that the kiosk's door leads into as well."""
+        """Make a subscription. `outer` has the halls around that the kiosk's door leads into as
+        well.
+        """
         self.hall_id = hall_id
         self.outer = tuple(outer)
         self.kiosk = kiosk
@@ -61,7 +70,9 @@ class Subscription:
 
     @property
     def keys(self) -> tuple[int | str | None, ...]:
-        """The hall and the kiosk whose changes concern it; None alone: everybody's do."""
+        """Return the halls and the kiosk whose changes concern it. None alone means that
+        everybody's do.
+        """
         return (None,) if self.hears_all else (self.hall_id, *self.outer, self.kiosk)
 
     @property
@@ -98,12 +109,12 @@ class Subscription:
             return not self._ended
 
     def _end(self) -> None:
-        """After what was queued, so that the last word is read."""
+        """End the feed after what was queued, so that the last word is read."""
         self._ended = True
         self._queue.put(())
 
     def _is_last(self, item: FeedItem) -> bool:
-        """Whether a kiosk may hear nothing after it, at least not of this hall."""
+        """Say whether a kiosk may hear nothing after this event, at least not of this hall."""
         if self.generation is None or item.kiosk is None:
             return False
         change = wire.decode_change(item.body)

@@ -9,14 +9,14 @@ from server.storage.connection import Connection
 
 
 class ForkError(Exception):
-    """The kiosk's journal, or what it says that it returned, is not what it sent before: a copied
-    or restored disk.
+    """Is raised when the kiosk's journal, or what it says that it returned, is not what it sent
+    before. Then its disk was copied or restored.
     """
 
 
 @dataclass(frozen=True)
 class Sender:
-    """The kiosk that sends, as the server knows it."""
+    """Describes the kiosk that sends, as the server knows it."""
 
     kiosk: str
     generation: int
@@ -47,7 +47,9 @@ def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | 
 
 
 def count_request(db: Connection, key: KioskKey, counter: int, now: int) -> bool:
-    """Keep a request's counter; False where it has not risen: the request is a replay."""
+    """Keep a request's counter. Returns False where it has not risen, because the request is then a
+    replay.
+    """
     changed = db.execute(
         "UPDATE kiosk SET counter = ?, seen_at = ?"
         " WHERE kiosk = ? AND generation = ? AND counter < ?",
@@ -57,7 +59,7 @@ def count_request(db: Connection, key: KioskKey, counter: int, now: int) -> bool
 
 
 def last_request(db: Connection, key: KioskKey) -> int:
-    """The highest counter of the kiosk's requests so far."""
+    """Return the highest counter of the kiosk's requests so far."""
     sql = "SELECT counter FROM kiosk WHERE kiosk = ? AND generation = ?"
     (counter,) = db.execute(sql, key).fetchone()
     return int(counter)
@@ -70,8 +72,8 @@ _KEEP_HEALTH = (
 
 
 def keep_health(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
-    """What the kiosk says of itself: its health, how long its journal is, and how far it follows
-    log and feed.
+    """Keep what the kiosk says of itself. That is its health, how long its journal is, and how far
+    it follows log and feed.
     """
     db.execute(
         _KEEP_HEALTH,

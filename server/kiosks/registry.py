@@ -1,8 +1,8 @@
-"""Kiosks: added by an admin, enrolled by a one-time code, confirmed by six words, retired or fenced
-for good.
+"""Keeps the register of kiosks. A kiosk is added by an admin, enrolled by a one-time code,
+confirmed by six words, and retired or fenced for good.
 
-Each enrolment is a new generation with a key of its own; what an earlier one sends later is still
-its own journal.
+Each enrolment is a new generation with a key of its own. What an earlier generation sends later is
+still its own journal.
 """
 
 import hashlib
@@ -40,11 +40,13 @@ KIOSK_NAME = msgspec.json.Decoder(KioskId)
 
 
 class KioskError(ValueError):
-    """What an admin asked of a kiosk can't be done; the text says why and what to do."""
+    """Is raised when what an admin asked of a kiosk can't be done. The text says why and what to
+    do.
+    """
 
 
 class EnrolError(ValueError):
-    """An enrolment is refused. `code` is `wrong_code` or `code_expired`."""
+    """Is raised when an enrolment is refused. `code` is `wrong_code` or `code_expired`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -53,7 +55,7 @@ class EnrolError(ValueError):
 
 @dataclass(frozen=True)
 class KioskRow:
-    """One kiosk in one generation."""
+    """Describes one kiosk in one generation."""
 
     kiosk: str
     generation: int
@@ -94,9 +96,10 @@ def add_kiosk(
     now: int,
     random: Callable[[int], bytes],
 ) -> EnrolmentCode:
-    """Make a kiosk at a door and its one-time code, good for 15 minutes; or a new code for it.
+    """Make a kiosk at a door and its one-time code, or a new code for it. The code is good for 15
+    minutes.
 
-    A kiosk that is enrolled already gets a new generation; the present one goes on until the new
+    A kiosk that is enrolled already gets a new generation. The present one goes on until the new
     one is confirmed.
     """
     try:
@@ -127,7 +130,8 @@ def add_kiosk(
 
 
 def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) -> wire.EnrolAnswer:
-    """A kiosk shows its code and key, again and again until the admin has confirmed.
+    """Take the code and the key that a kiosk shows. It shows them again and again until the admin
+    has confirmed.
 
     Raises EnrolError. A code serves the first key that was shown with it, and no other.
     """
@@ -160,9 +164,9 @@ def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) ->
 
 
 def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> None:
-    """The admin has compared the six words: the kiosk becomes one of the event's.
+    """Make the kiosk one of the event's. The admin has compared the six words.
 
-    An earlier generation at work is retired: its places stay counted until it has returned them.
+    An earlier generation at work is retired. Its places stay counted until it has returned them.
     """
     row = db.execute(
         "SELECT * FROM kiosk WHERE kiosk = ? AND state = 'proven'", (kiosk,)
@@ -193,7 +197,9 @@ def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> N
 
 
 def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
-    """End a kiosk's work: it admits nobody from when it hears of it, and hands in its journal."""
+    """End a kiosk's work. As soon as it hears of this it admits nobody, and it hands in its
+    journal.
+    """
     rows = db.execute(
         "SELECT generation FROM kiosk WHERE kiosk = ? AND state IN ('active', 'waiting', 'proven')",
         (kiosk,),
@@ -205,12 +211,14 @@ def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
 
 
 def fence(db: Connection, kiosk: str, generation: int, *, by: str, now: int) -> None:
-    """A lost kiosk: nothing more is granted to it; its places stay counted as possibly used."""
+    """Fence a lost kiosk. Nothing more is granted to it, and its places stay counted as possibly
+    used.
+    """
     _stop(db, kiosk, generation, "fenced", by, now)
 
 
 def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
-    """Its journal is not the one that it sent before: nothing more is granted to it
+    """Fence a kiosk whose journal is not the one that it sent before. Nothing more is granted to it
     (docs/design/places.md, rule 9).
     """
     with suppress(KioskError):
@@ -218,7 +226,7 @@ def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
 
 
 def kiosks(db: Connection) -> list[KioskRow]:
-    """All kiosks, the newest generation of each first."""
+    """Return all kiosks, the newest generation of each first."""
     waiting = dialect.greatest("0", "k.last_seq - k.acked_seq")
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
@@ -231,7 +239,7 @@ def kiosks(db: Connection) -> list[KioskRow]:
 
 
 def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
-    """Where each kiosk holds places, in the order of the halls' codes."""
+    """Return in which halls each kiosk holds places, in the order of the halls' codes."""
     found: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
         "SELECT a.kiosk, a.generation, a.hall_id, h.code AS hall_code,"

@@ -1,6 +1,6 @@
-"""A kiosk moves to another door: a supervisor carried it there, and nobody need enrol it again.
+"""Moves a kiosk to another door. A supervisor carried it there, and nobody needs to enrol it again.
 
-Its places in the old hall are called back; what it sends of there stays valid.
+Its places in the old hall are called back. What it sends of that hall stays valid.
 """
 
 from badges.places.pool import KioskKey
@@ -19,11 +19,11 @@ WINDOW_MS = 60 * 60_000
 
 
 class NoSuchDoorError(ValueError):
-    """There is no such door in the event."""
+    """Is raised when there is no such door in the event."""
 
 
 def choices(db: Connection) -> list[DoorChoice]:
-    """Every door, hall by hall."""
+    """Return every door, hall by hall."""
     rows = db.execute(
         "SELECT d.door_id, d.names, h.names AS hall_names, d.mode"
         " FROM door d JOIN hall h USING (hall_id) ORDER BY h.code, d.code"
@@ -35,7 +35,7 @@ def choices(db: Connection) -> list[DoorChoice]:
 
 
 def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:
-    """The kiosk stands at that door from now on; harmless where it does already.
+    """Put the kiosk at that door from now on. Nothing changes where it stands there already.
 
     The kiosk hears of it and takes a new snapshot, and with that the new hall's feed. Raises
     NoSuchDoorError.

@@ -1,4 +1,4 @@
-"""What one kiosk's door needs to know, as one snapshot at one place of the feed."""
+"""Makes a snapshot of what one kiosk's door needs to know. It belongs to one cursor of the feed."""
 
 import json
 from collections.abc import Collection
@@ -26,11 +26,13 @@ def snapshot(
     now: int,
     voucher: Voucher | None = None,
 ) -> wire.Snapshot:
-    """All facts for the kiosk (name, generation) at `door_id`. `db` must be in a transaction.
+    """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
+    transaction.
 
     `voucher` signs the orders of places.
 
-    Of 100,000 holders only the exceptions travel: those reissued or revoked.
+    Of 100,000 holders only the exceptions travel. They are holders whose badges were reissued,
+    revoked or likely copied.
     """
     hall_id = store.door_hall(db, door_id)
     outer, orders = nesting.outer_of(db, door_id), pools.orders_for(db, kiosk)
@@ -62,8 +64,10 @@ def snapshot(
 
 
 def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
-    """A hall around the door's own. Whoever came in by that hall's own door is refused at no door
-    of which nobody has said that it leads from outside (server/venue/rules.py).
+    """Return the facts of a hall around the door's own, and who is in it.
+
+    If nobody has said whether this door leads from outside, it refuses nobody who came in by that
+    hall's own door (server/venue/rules.py).
     """
     facts = kiosk_facts.hall_facts(db, hall_id)
     if door_id in nesting.unsaid(db):
@@ -72,7 +76,9 @@ def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
 
 
 def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
-    """Of the halls, and of halls inside those around the door's own."""
+    """Return the names of the doors of the halls, and of halls inside those around the door's
+    own.
+    """
     parents = nesting.parents_of(db) if len(halls) > 1 else {}
     wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
     rows = db.execute("SELECT door_id, names, hall_id FROM door ORDER BY door_id")
@@ -82,7 +88,9 @@ def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
 
 
 def _exceptions(db: Connection) -> list[wire.HolderFacts]:
-    """Also of badges whose holders a restored server does not know."""
+    """Return the holders that are exceptions. Badges whose holders a restored server does not know
+    are among them.
+    """
     rows = db.execute(
         "SELECT a.serial, MAX(b.issue) AS highest_issue, a.revoked_at IS NOT NULL AS revoked"
         " FROM badge b JOIN attendee a USING (serial) GROUP BY a.serial"

@@ -1,4 +1,5 @@
-"""What the server signs for its kiosks: each total of places, and how far it has come.
+"""Signs the server's words for its kiosks. They are each total of places, and how far the server
+has come.
 
 A kiosk keeps these words. They show a journal that was altered on its disk, and a server that runs
 on an old copy of its database. A signature takes 30 µs, so what was signed once is kept.
@@ -34,7 +35,7 @@ class Voucher:
         self._mark: wire.Mark | None = None
 
     def order(self, kiosk: KioskKey, order: wire.PlaceOrder) -> wire.PlaceOrder:
-        """The order, with the server's signature under its total."""
+        """Return the order with the server's signature under its total."""
         pool = PoolKey(order.hall, order.override)
         key = (kiosk, pool, order.granted, order.incarnation)
         signature = self._orders.get(key)
@@ -53,7 +54,7 @@ class Voucher:
         return [self.order(kiosk, order) for order in orders]
 
     def change(self, kiosk: str | None, body: str) -> str:
-        """A change of the feed, signed where it is an order of places."""
+        """Return a change of the feed, signed where it is an order of places."""
         if kiosk is None or not body.startswith(_ORDER):
             return body
         change = wire.decode_change(body)
@@ -62,7 +63,7 @@ class Voucher:
         return wire.encode_change(wire.PlacesOrdered(order, change.generation))
 
     def mark(self, incarnation: int, cursor: int, entries: int) -> wire.Mark:
-        """How far feed and entry log have come; what they count must be on disk."""
+        """Return how far feed and entry log have come, signed. What they count must be on disk."""
         with self._lock:
             mark = self._mark
             came = (incarnation, cursor, entries)

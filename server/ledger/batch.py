@@ -1,5 +1,5 @@
-"""One record after another into the ledger: its leaf, its row, its stay, its place, its
-discrepancy, and what the doors concerned hear of it.
+"""Puts one record after another into the ledger. Each has its leaf, its row, its stay, its place,
+its discrepancy, and what the doors concerned hear of it.
 """
 
 from collections import Counter
@@ -25,8 +25,8 @@ AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its er
 
 
 class BatchRecorder:
-    """One batch on its way into the ledger. What it adds is written by `judge_again`; the places
-    that it moves are those of `accounts`.
+    """Takes one batch into the ledger. `judge_again` writes what it adds, and the places that it
+    moves are those of `accounts`.
     """
 
     def __init__(
@@ -38,7 +38,9 @@ class BatchRecorder:
         *,
         quarantined: bool,
     ) -> None:
-        """`accounts` are the kiosk's; `quarantined` marks its scans: it was fenced as lost."""
+        """Begin a step with the kiosk's `accounts`. Its scans are marked as `quarantined` where the
+        kiosk was fenced as lost.
+        """
         self.db = db
         self.sender = accounts.kiosk
         self.now = now
@@ -56,7 +58,9 @@ class BatchRecorder:
         self._followed: set[StayRef] = set()  # stays whose holder is known to have entered later
 
     def judge_again(self) -> None:
-        """With all records of the batch: how long each stay lasted is known, or it is open."""
+        """Judge again the stays that the batch opened. All its records are known now, so it is
+        known how long each stay lasted, or that it is open.
+        """
         self._rows.write()
         self._judge.write(self.now)
         serials = Counter(stay.serial for stay in self._entered if not stay.around)
@@ -65,8 +69,10 @@ class BatchRecorder:
                 self._judge.judge_again(stay, self.now)
 
     def take(self, line: Line, *, gone: bool, gone_outer: Container[int] = ()) -> None:
-        """Take one record. `gone`: its stay was over before the kiosk offered it
-        (docs/design/places.md, rule 4). `gone_outer`: those of the halls around in which it was.
+        """Take one record. `gone` says that its stay was over before the kiosk offered it
+        (docs/design/places.md, rule 4).
+
+        `gone_outer` names the halls around in which it was over as well.
         """
         record = line.record
         number = self._rows.scan(line, skew_ms=None if self._is_ahead(record) else record.skew_ms)
@@ -87,8 +93,8 @@ class BatchRecorder:
                 self.came[hall] += 1
 
     def _clock_known(self, record: ScanRecord) -> bool:
-        """Whether others' stays may end by the time of this record: not by a fenced kiosk's, nor by
-        one that comes before it was made.
+        """Say whether others' stays may end by the time of this record. They may not where the
+        kiosk is fenced, or where the record arrives before the time that it names.
         """
         known = record.skew_ms is not None and not self._is_ahead(record)
         return known and not self._quarantined
@@ -120,8 +126,10 @@ class BatchRecorder:
         self._move(own, others, over=over)
 
     def _uncounted(self, record: ScanRecord) -> Sequence[PoolKey]:
-        """Of halls around that the door leads into, by what is known here, and of which the record
-        says nothing: the kiosk had not heard. Whoever came in is in them all the same.
+        """Return the halls around that the server knows the door to lead into, but of which the
+        record says nothing.
+
+        The kiosk had not heard of them. Whoever came in is in them all the same.
         """
         outer = self._rules.outer_ids(record.door)
         if not outer:
@@ -183,7 +191,7 @@ class BatchRecorder:
     def _exit(
         self, number: int, record: ScanRecord, hall: int, said: ScanRecord | OuterHall
     ) -> None:
-        """What the record says of one of the halls."""
+        """Apply what the record says of one of the halls."""
         if said.closes is not None:
             key = PoolKey(hall, said.override_place)
             self._leave(record, key, said.closes, credited=said.credited)
@@ -191,8 +199,8 @@ class BatchRecorder:
             self._leave_unnamed(number, record, record.serial, hall)
 
     def _leave(self, record: ScanRecord, key: PoolKey, ref: StayRef, *, credited: bool) -> None:
-        """An exit or an annulment: it closes the stay that it names in one of the halls, once, in
-        whatever order they arrive.
+        """Take an exit or an annulment. It closes the stay that it names in one of the halls, one
+        time only, whatever the order in which they arrive.
         """
         by, at = "annul" if record.act == "annul" else "exit", _server_time(record, self.now)
         own = (ref.kiosk, ref.generation) == self.sender
@@ -209,7 +217,9 @@ class BatchRecorder:
         self._settle(closed)
 
     def _cannot_know(self, ref: StayRef) -> bool:
-        """Whether a fenced kiosk names another door's stay that began since: it hears of none."""
+        """Say whether a fenced kiosk names another door's stay that began after it was fenced. It
+        can't know that stay, for it has heard of none since.
+        """
         if not self._quarantined or (ref.kiosk, ref.generation) == self.sender:
             return False
         entry = self.db.execute(
@@ -231,12 +241,13 @@ class BatchRecorder:
             self._close_inferred(stay, "exit", {"exit": number}, at)
 
     def _move(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
-        """People do not scan out: an entry elsewhere ends a holder's presence, in whichever order
-        they arrive; also one whose own stay is `over` by now.
+        """End a holder's presence where an entry elsewhere shows that they left, for people do not
+        scan out. The order in which the two records arrive does not matter.
 
-        Only where it is sure which entry came first: both kiosks had measured their clocks, by one
-        that was not set in between, and the times lie apart. Otherwise the stay stays open, which
-        errs on the safe side.
+        An entry whose own stay is `over` by now counts too. A presence ends only where it is sure
+        which entry came first. Both kiosks must have measured their clocks, by a server's clock
+        that was not set in between, and the times must lie apart. Otherwise the stay stays open,
+        which errs on the safe side.
         """
         if not stay.clock_known:
             return
@@ -251,7 +262,7 @@ class BatchRecorder:
         self._left_later(stay, others, over=over)
 
     def _left_later(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
-        """Of a stay whose record came after that of a later entry elsewhere."""
+        """End a stay whose record came after that of a later entry elsewhere."""
         if over or not stay.clock_known:
             return
         others = [span for span in others if span[0].epoch == stay.epoch]
@@ -261,8 +272,10 @@ class BatchRecorder:
             self._move_on(stay, None, to)
 
     def _move_on(self, stay: stays.Stay, cause: dict[str, object] | None, to: stays.Stay) -> None:
-        """The holder was seen elsewhere. That frees the place only where the hall counts so, and
-        nothing hints at a copied badge: then somebody may be inside still.
+        """End the presence of a holder who was seen elsewhere.
+
+        That frees the place only where the hall counts so and nothing hints at a copied badge. With
+        a copied badge, somebody may be inside still.
         """
         counted = (
             stay.hall_id not in self._rules.inferred
@@ -293,8 +306,10 @@ class BatchRecorder:
         *,
         counted: bool = False,
     ) -> None:
-        """`cause` is the entry elsewhere, or the exit's leaf; `counted`: the place stays taken. The
-        hall is told where it is one around the door's own.
+        """Add the leaf of an inferred exit. `cause` is the entry elsewhere or the exit's leaf, and
+        `counted` says that the place stays taken.
+
+        The leaf names the hall where it is one around the door's own.
         """
         body: dict[str, object] = {
             "at": at,
@@ -310,22 +325,24 @@ class BatchRecorder:
         self._rows.leaf("inferred_exit", entry_log.canonical(body))
 
     def _settle(self, closed: stays.Stay | None) -> None:
-        """A stay that was open here is closed: its place is the pool's again."""
+        """Give the place of a closed stay back to the pool. The stay was open here."""
         if closed is None:
             return
         key = PoolKey(closed.hall_id, closed.override)
-        self._pools[key] = self._accounts.pool(key).close_stay(closed.stay_id)
+        self._pools[key] = self._accounts.pool(key).close_stay(closed.ref)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
         self._rows.change(closed.hall_id, change)
 
 
 def _epoch(record: ScanRecord) -> int:
-    """Of the server's time, by which the kiosk knew its own error; 0: it did not say."""
+    """Return the epoch of the server's time by which the kiosk knew its own error. It is 0 where
+    the kiosk did not say.
+    """
     return 0 if record.epoch is msgspec.UNSET else record.epoch
 
 
 def _server_time(record: ScanRecord, now: int) -> int:
-    """When it happened by the server's clock, as far as the kiosk knew its own error; a time that
-    can't be told to the other doors is none.
+    """Return when the scan happened by the server's clock (Unix ms), as far as the kiosk knew its
+    own error. A time that can't be told to the other doors is moved to the nearest one that can.
     """
     return max(0, min(record.scanned_at - (record.skew_ms or 0), now + AHEAD_MS))

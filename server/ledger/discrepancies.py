@@ -1,5 +1,5 @@
-"""Discrepancies: the server replays each decision with what it knows, and notes where it would have
-differed.
+"""Notes discrepancies. The server replays each decision with what it knows, and notes where it
+would have differed.
 """
 
 import json
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from badges.admission import decide
+from badges.admission.decide import decide
 from badges.admission.facts import Calendar, Direction, Facts, Holder, Outer, Presence, Reason, Scan
 from badges.admission.replay import discrepancy
 from badges.credential.credential import Credential, CredentialFlag
@@ -55,18 +55,20 @@ class Judge:
             self.note(number, difference, other if involved else None)
 
     def note(self, number: int, reason: str, other: stays.Stay | None) -> None:
-        """Keep what was found, once for each scan; for `write`."""
+        """Keep what was found, once for each scan and reason. `write` stores it later."""
         if (number, reason) not in [found[:2] for found in self._found]:
             self._found.append((number, reason, other))
 
     def write(self, now: int) -> None:
-        """What was found, once the scans are written that it names."""
+        """Write what was found. The scans that it names must have been written before."""
         for number, reason, other in self._found:
             add(self._db, number, reason, other, now)
         self._found = []
 
     def judge_again(self, stay: stays.Stay, now: int) -> None:
-        """A stay came late: who entered by the same badge meanwhile, and is not listed yet."""
+        """Judge again who entered by the same badge during a stay that came late. Only what is not
+        listed yet is added.
+        """
         for number in stays.entered_during(self._db, stay.ref, stay.hall_id):
             known = self._db.execute(
                 "SELECT 1 FROM discrepancy WHERE number = ? AND reason IN (?, 'passback')",
@@ -123,14 +125,14 @@ class Judge:
         )
 
     def _outer(self, door: int, inside: Mapping[int, stays.Stay]) -> tuple[Outer, ...]:
-        """The halls around the door's own that it leads into."""
+        """Return the halls around the door's own that it leads into."""
         outer = self._rules.outer.get(door)
         if outer is None:
             return ()
         return tuple(Outer(one, _presence(inside.get(one.hall_id)), 1) for one in outer)
 
     def _guest(self, serial: int) -> dict[int, bool]:
-        """The sessions that name the holder, and whether they invite or refuse."""
+        """Return the sessions that name the holder, and whether they invite or refuse."""
         rows = self._db.execute(
             "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
         )
@@ -138,7 +140,7 @@ class Judge:
 
 
 def _presence(stay: stays.Stay | None) -> Presence | None:
-    return None if stay is None else Presence(stay.stay_id)
+    return None if stay is None else Presence(stay.ref)
 
 
 def add(db: Connection, number: int, reason: str, other: stays.Stay | None, now: int) -> None:
@@ -157,7 +159,7 @@ def add(db: Connection, number: int, reason: str, other: stays.Stay | None, now:
 
 
 def _copied_issue(person: Row, at: int) -> int:
-    """Up to which issue the badges were likely copies at `at`."""
+    """Return up to which issue the badges were likely copies at `at`. It is 0 where none was."""
     copied_at, cleared_at = person["copied_at"], person["cleared_at"]
     if copied_at is None or copied_at > at or (cleared_at is not None and cleared_at <= at):
         return 0

@@ -1,4 +1,5 @@
-"""Entries to look at: scans by hall, door, person, answer and time; and discrepancies.
+"""Lists entries to look at. They are scans by hall, door, person, answer and time, and
+discrepancies.
 
 Pages are keyed by the ledger's number, so that turning to the thousandth costs what turning to the
 first does. `entries_csv` writes them out.
@@ -18,9 +19,10 @@ REASONS = tuple(str(reason) for reason in Reason)
 
 @dataclass(frozen=True)
 class Filter:
-    """Which scans; None: any. `since` inclusive, `until` exclusive, by the door's clock (ms).
+    """Describes which scans are wanted. None stands for any, and `since` is inclusive and `until`
+    exclusive, by the door's clock (ms).
 
-    `act` is `override` or `annul`, what a supervisor did. Plain scans are not asked for by it.
+    `act` is `override` or `annul`, which is what a supervisor did. It can't ask for plain scans.
     """
 
     hall_id: int | None = None
@@ -35,10 +37,10 @@ class Filter:
 
 @dataclass(frozen=True)
 class Entry:
-    """One scan, with the names that its ids have now; `name` is empty for an unknown serial.
+    """Holds one scan, with the names that its ids have now. `name` is empty for an unknown serial.
 
-    `by` is the supervisor's account by name, and `note` the reason that they typed. Both are empty
-    where none acted.
+    `by` is the supervisor's account by name, and `note` is the reason that they typed. Both are
+    empty where no supervisor acted.
     """
 
     number: int
@@ -73,7 +75,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Page:
-    """Newest first. `older` and `newer` are the numbers to go on from; None: nothing there."""
+    """Holds one page, newest first. `older` and `newer` are the numbers to go on from, and None
+    where there is nothing more.
+    """
 
     entries: list[Entry]
     older: int | None
@@ -82,7 +86,9 @@ class Page:
 
 @dataclass(frozen=True)
 class ScanSite:
-    """A scan as a discrepancy tells of it: at which door, when, by which kiosk."""
+    """Describes a scan as a discrepancy tells of it. It says at which door, when and by which
+    kiosk.
+    """
 
     number: int
     door_names: dict[str, str]
@@ -93,9 +99,10 @@ class ScanSite:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """The server would have answered the scan `at` otherwise: with `reason`, or `admitted`.
+    """Records that the server would have answered the scan `at` otherwise. Its answer would have
+    been `reason`, or `admitted`.
 
-    `decision` and `door_reason` are the door's answer; `other` is the scan that the server knows.
+    `decision` and `door_reason` are the door's answer. `other` is the scan that the server knows.
     """
 
     discrepancy_id: int
@@ -145,7 +152,7 @@ def page(
     after: int | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """The page that ends just before the number `before`, or begins just after `after`."""
+    """Return the page that ends just before the number `before`, or begins just after `after`."""
     upwards = after is not None and before is None
     edge = ("s.number > ?", after) if upwards else ("s.number < ?", before)
     order = "ASC" if upwards else "DESC"
@@ -168,18 +175,18 @@ def page(
 
 
 def latest(db: Connection, rows: int) -> list[Entry]:
-    """The newest scans of all, newest first."""
+    """Return the newest scans of all, newest first."""
     return page(db, Filter(), rows=rows).entries
 
 
 def newest_number(db: Connection) -> int:
-    """The newest scan's number; -1 where there is none."""
+    """Return the newest scan's number, or -1 where there is none."""
     (number,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM scan").fetchone()
     return int(number)
 
 
 def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
-    """The newest first."""
+    """Return the newest discrepancies, newest first."""
     rows = db.execute(
         "SELECT n.discrepancy_id, n.reason, n.noticed_at, s.serial, s.decision,"
         f" s.reason AS door_reason, {_SITES}"
@@ -201,7 +208,7 @@ def discrepancy_count(db: Connection) -> int:
 
 
 def where(wanted: Filter, *edges: tuple[str, int | None]) -> tuple[str, list[int | str]]:
-    """The SQL conditions and their values; those of `edges` come last."""
+    """Return the SQL conditions and their values. Those of `edges` come last."""
     given = [(text, getattr(wanted, name)) for name, text in _CONDITIONS.items()]
     used = [(text, value) for text, value in (*given, *edges) if value is not None]
     text = " AND ".join(text for text, _ in used)
@@ -210,7 +217,9 @@ def where(wanted: Filter, *edges: tuple[str, int | None]) -> tuple[str, list[int
 
 @lru_cache(4096)
 def _names(text: str | None) -> dict[str, str]:
-    """Few names stand in many scans; what is returned is shared and never changed."""
+    """Return names from the database's JSON. Few names stand in many scans, so the result is shared
+    and must never be changed.
+    """
     return names_of(text) if text else {}
 
 

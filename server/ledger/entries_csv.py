@@ -1,4 +1,4 @@
-"""Entries as CSV: times with their offset, attendees by badge number alone."""
+"""Writes entries as CSV. Times have their offset, and attendees appear by badge number alone."""
 
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo

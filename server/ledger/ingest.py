@@ -1,9 +1,10 @@
-"""The ledger: every scan of every kiosk, once, in the order of arrival, with all that follows from
-it.
+"""Takes every scan of every kiosk into the ledger, once, in the order of arrival, with all that
+follows from it.
 
-One batch is one step of a transaction: the journal's chain is checked, each record becomes a leaf
-of the entry log, stays open and close, places move, what the server would have answered otherwise
-becomes a discrepancy, and the doors concerned hear of it. A repeated batch changes nothing.
+One batch is one step of a transaction. The journal's chain is checked, and each record becomes a
+leaf of the entry log. Stays open and close, and places move. What the server would have answered
+otherwise becomes a discrepancy, and the doors concerned hear of it. A repeated batch changes
+nothing.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ IN_ORDER = 20  # scans; a batch of more waits for its turn, and what the kiosk s
 
 
 class GapError(Exception):
-    """The batch begins after `acked_seq` + 1; send from there."""
+    """Is raised when the batch begins after `acked_seq` + 1. The kiosk has to send from there."""
 
     def __init__(self, acked_seq: int) -> None:
         super().__init__(f"records are missing: send from sequence {acked_seq + 1}")
@@ -51,7 +52,9 @@ def ingest(
     calendar: Calendar,
     now: int,
 ) -> Ingested:
-    """Take a batch. Raises ForkError, GapError or WireError; the caller's step then undoes all."""
+    """Take a batch. Raises ForkError, GapError or WireError, and then the caller's step undoes
+    all.
+    """
     fresh = _verified(sender, batch)
     accounts = Accounts(db, sender.key)
     for totals in batch.places:
@@ -92,7 +95,7 @@ def ingest(
 
 
 def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
-    """Halls by entry."""
+    """Return the halls of `gone_outer` by the sequence of their entry."""
     found: dict[int, list[int]] = {}
     if not isinstance(batch.gone_outer, UnsetType):
         for one in batch.gone_outer:
@@ -101,7 +104,7 @@ def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
 
 
 def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
-    """The records that are new."""
+    """Return the records that are new."""
     if batch.last_seq < sender.acked_seq:
         raise ForkError
     known = sender.acked_seq - batch.first_seq + 1

@@ -1,5 +1,5 @@
-"""What one batch adds to the ledger's tables, numbered as it comes and written together: one
-statement for many rows costs a fraction of many statements.
+"""Collects what one batch adds to the ledger's tables. It is numbered as it comes and written
+together, for one statement for many rows costs a fraction of many statements.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from server.storage.connection import Connection
 
 
 class Line(NamedTuple):
-    """One line of a kiosk's journal, verified."""
+    """Holds one verified line of a kiosk's journal."""
 
     record: ScanRecord
     raw: bytes  # its canonical bytes
@@ -22,7 +22,9 @@ class Line(NamedTuple):
 
 
 class ScanLeaf(msgspec.Struct):
-    """A scan as the entry log has it: canonical, as its fields are, and as the record came."""
+    """Represents a scan as the entry log has it. Its fields are in canonical order, and the record
+    is kept as it came.
+    """
 
     chain: str
     received_at: int
@@ -50,7 +52,9 @@ class Rows:
         return number
 
     def scan(self, line: Line, *, skew_ms: int | None) -> int:
-        """Add a scan with its leaf, and return their number. `skew_ms`: as far as it can be."""
+        """Add a scan with its leaf, and return their number. `skew_ms` is None where the kiosk's
+        clock error is unknown or can't be right.
+        """
         leaf = ScanLeaf(line.chain.hex(), self._now, msgspec.Raw(line.raw))
         number = self.leaf("scan", msgspec.json.encode(leaf))
         record = line.record
@@ -84,7 +88,7 @@ class Rows:
         return number
 
     def change(self, hall_id: int, change: wire.Change) -> None:
-        """What the hall's doors are to hear."""
+        """Add a change that the hall's doors are to hear."""
         self._changes.append((hall_id, change))
 
     def write(self) -> None:

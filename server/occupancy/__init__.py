@@ -1,5 +1,4 @@
-"""Who is in which hall, who holds which places, and which badges are likely copies.
+"""Knows who is in which hall, who holds which places, and which badges are likely copies.
 
-Begin with `pools.py`. It may use `venue`, `staff`, `feed` and `entry_log`, and not its peer
-`people`, which uses it.
+Begin with `pools.py`. It may use `venue`, `staff`, `feed` and `entry_log`.
 """

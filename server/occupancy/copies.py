@@ -1,12 +1,13 @@
-"""Likely copies: badges that were at two doors faster than anybody walks.
+"""Finds likely copies, which are badges that were at two doors faster than anybody walks.
 
-A badge that is photographed opens doors for several people. What gives them away is time: one
-badge at two doors at once, faster from hall to hall than people walk, or to and fro between two
-halls. Each kiosk then refuses it (or flags it, where the hall is not that strict), and its moves
-free no place, until a new issue replaces it or staff say that it is no copy.
+A badge that is photographed opens doors for several people. Time gives them away. One badge is at
+two doors at once, or goes from hall to hall faster than people walk, or goes to and fro between two
+halls. Each kiosk then refuses it (or flags it, where the hall is not that strict). Its moves free
+no place, until a new issue replaces it or staff say that it is no copy.
 
-One hasty walk is no proof, unless the venue file says how long the way takes: people take the wrong
-door and turn round. It frees nothing and is listed; the second within ten minutes is a likely copy.
+One hasty walk is no proof, unless the venue file says how long the way takes. People take the wrong
+door and turn round. Such a walk frees nothing and is listed. The second one within ten minutes is a
+likely copy.
 """
 
 from collections.abc import Iterable
@@ -33,7 +34,9 @@ FAST_MOVE, LIKELY_COPY = "fast_move", "likely_copy"  # as discrepancies say it
 
 @dataclass(frozen=True)
 class Finding:
-    """What is odd about an entry: `other` is the entry that it can hardly follow, or precede."""
+    """Says what is odd about an entry. `other` is the entry that it can hardly follow or
+    precede.
+    """
 
     other: Stay
     sure: bool  # enough to refuse the badge
@@ -41,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A badge that is a likely copy, or was until `cleared_at`."""
+    """Records that a badge is a likely copy, or was one until `cleared_at`."""
 
     serial: int
     issue: int  # and every earlier one
@@ -51,23 +54,26 @@ class Suspicion:
 
 
 class NoSuspicionError(ValueError):
-    """The badge is no likely copy, or is none any more."""
+    """Is raised when the badge is no likely copy, or is none any more."""
 
 
 def walk_ms(rules: Rules, one: int, other: int) -> int:
-    """The least time from a door of one hall to a door of another, as far as it is known."""
+    """Return the least time in ms from a door of one hall to a door of another, as far as it is
+    known.
+    """
     said = [rules.walks[hall] for hall in (one, other) if hall in rules.walks]
     return max(said, default=WALK_MS)
 
 
 def is_hasty(rules: Rules, one: Stay, other: Stay) -> bool:
-    """Whether the two entries, into different halls, lie nearer in time than people walk."""
+    """Say whether the two entries, into different halls, lie nearer in time than people walk."""
     apart = abs(one.opened_at - other.opened_at)
     return apart < walk_ms(rules, one.hall_id, other.hall_id)
 
 
 def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
-    """What is odd about `entered`, given the holder's other stays; the surest of it.
+    """Return what is odd about `entered`, given the holder's other stays, or None. Of several
+    findings it is the surest.
 
     Only stays by the same issue count, and only where both kiosks knew the time, in one epoch.
     """
@@ -102,8 +108,8 @@ def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
 
 
 def _at_once(entered: Stay, trail: list[Span], rules: Rules) -> Stay | None:
-    """Who was at another door at the same time; a room's own door may be a step behind the hall's
-    around it.
+    """Return the stay that began at another door at the same time. Doors of a hall and of one
+    around it do not count, for one may be a step behind the other.
     """
     for stay, _ in trail:
         same_hall = stay.hall_id == entered.hall_id
@@ -116,7 +122,7 @@ def _at_once(entered: Stay, trail: list[Span], rules: Rules) -> Stay | None:
 
 
 def _is_move(one: Span, then: Stay, rules: Rules) -> bool:
-    """Whether the holder went from one hall to another one without a scanned exit."""
+    """Say whether the holder went from one hall to another one without a scanned exit."""
     stay, ended = one
     if then.hall_id in rules.surroundings[stay.hall_id]:
         return False
@@ -137,7 +143,7 @@ def _to_and_fro(moves: list[tuple[Stay, Stay]]) -> bool:
 
 
 def suspicion(db: Connection, serial: int) -> Suspicion | None:
-    """The newest suspicion of a badge of this holder, also one that was cleared."""
+    """Return the newest suspicion of a badge of this holder, also one that was cleared."""
     row = db.execute(
         "SELECT serial, issue, number, noticed_at, cleared_at FROM likely_copy WHERE serial = ?",
         (serial,),
@@ -146,14 +152,16 @@ def suspicion(db: Connection, serial: int) -> Suspicion | None:
 
 
 def is_likely(db: Connection, serial: int, issue: int) -> bool:
-    """Whether the badge is a likely copy now."""
+    """Say whether the badge is a likely copy now."""
     known = suspicion(db, serial)
     return known is not None and known.cleared_at is None and issue <= known.issue
 
 
 def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: int) -> bool:
-    """Take a sure finding: every door hears of it. False where it changes nothing: the badge is a
-    likely copy already, or staff have said that its holder walks so fast.
+    """Take a sure finding, and tell every door of it. Returns False where it changes nothing.
+
+    That is so where the badge is a likely copy already, or where staff have said that its holder
+    walks so fast.
     """
     known = suspicion(db, entered.serial)
     if known is not None and entered.issue <= known.issue:
@@ -171,7 +179,9 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
 
 
 def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Staff's word: they have seen the holder, and there is one badge. Raises NoSuspicionError."""
+    """Record staff's word that they have seen the holder and that there is one badge. Raises
+    NoSuspicionError.
+    """
     known = suspicion(db, serial)
     if known is None or known.cleared_at is not None:
         raise NoSuspicionError("This badge is no likely copy, or is none any more.")
@@ -181,7 +191,9 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
 
 
 def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
-    """What doors must know of a holder beyond the badge; also of one on no roster here."""
+    """Return what doors must know of a holder beyond the badge. The holder may be on no roster
+    here.
+    """
     issue = dialect.greatest(
         "(SELECT COALESCE(MAX(issue), 0) FROM badge WHERE serial = ?)",
         "COALESCE((SELECT highest_issue FROM unknown_holder WHERE serial = ?), 0)",

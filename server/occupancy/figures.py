@@ -8,10 +8,11 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class HallFigures:
-    """A hall as its page shows it. `worst_case` counts unspent places as if people used them, and
-    those who moved on as if they had not left; it does not count `unconfirmed_moves`.
+    """Describes a hall as its page shows it. `worst_case` counts unspent places as if people used
+    them, and those who moved on as if they had not left.
 
-    `overrides` are places beyond the capacity that supervisors at the doors may still use.
+    `worst_case` does not count `unconfirmed_moves`. `overrides` are places beyond the capacity that
+    supervisors at the doors may still use.
     """
 
     hall_id: int
@@ -32,7 +33,7 @@ class HallFigures:
 
 
 def hall_figures(db: Connection) -> list[HallFigures]:
-    """All halls, by number."""
+    """Return all halls, by number."""
     rows = db.execute(
         "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"
         " h.open_stays + h.open_overrides AS inside,"

@@ -1,7 +1,8 @@
-"""Who is granted places: the sharing policy at work on what the database knows of a hall's doors.
+"""Decides who is granted places. It applies the sharing policy to what the database knows of a
+hall's doors.
 
-Sharing may be poor without harm: only the protocol keeps the promise (badges/places/pool.py). Every
-order is published in the transaction that grants it.
+Sharing may be poor without harm, for only the protocol keeps the promise (badges/places/pool.py).
+Every order is published in the transaction that grants it.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -107,8 +108,10 @@ def _share(
     closed: bool,
     now: int,
 ) -> sharing_policy.Plan:
-    """`before` is the pool of `loaded`, with what the limit leaves of its capacity; `accounts` are
-    those of the hall, and `leads_here` doors of other halls that lead into it.
+    """Share the places of one pool, and return the plan. `before` is the pool of `pools`, limited
+    to what the fire limit leaves of its capacity.
+
+    `accounts` are those of the hall, and `leads_here` has doors of other halls that lead into it.
     """
     mine = [row for row in accounts if row["override"] == key.override]
     doors, elsewhere = _doors(mine, before, now, leads_here)
@@ -133,7 +136,9 @@ def _share(
 
 
 def _remember(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
-    """Who was granted places has them, until it says otherwise: they may be called back at once."""
+    """Remember that a kiosk that was granted places has them, until it says otherwise. So they may
+    be called back at once.
+    """
     for kiosk, held in after.kiosks.items():
         given = held.granted - before.kiosks[kiosk].granted
         if given:
@@ -145,7 +150,9 @@ def _remember(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
 
 
 def _leads_here(db: Connection, hall_id: int, accounts: Iterable[Row]) -> frozenset[int]:
-    """Of those kiosks' doors, the ones of halls inside this one that lead into it as well."""
+    """Find which of those kiosks' doors belong to halls inside this one and lead into this one as
+    well.
+    """
     doors = {row["door_id"] for row in accounts if not row["at_home"]}
     if not doors:
         return frozenset()
@@ -156,8 +163,11 @@ def _leads_here(db: Connection, hall_id: int, accounts: Iterable[Row]) -> frozen
 def _doors(
     accounts: Iterable[Row], pool: Pool, now: int, leads_here: Container[int]
 ) -> tuple[list[sharing_policy.Door], list[KioskKey]]:
-    """Kiosks that may be granted places: at work, at a door into this hall that admits. And those
-    at work that hold places here and can't use them: moved, or at an exit.
+    """Return the kiosks that may be granted places, and those that hold places here and can't use
+    them.
+
+    The first are at work at a door into this hall that admits. The others are at work too, but they
+    have moved or stand at an exit.
     """
     doors, elsewhere = [], []
     for row in accounts:

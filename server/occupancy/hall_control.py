@@ -1,7 +1,7 @@
-"""The safety officer's acts: close a hall, change its capacity, clear it, and say what became of
-a lost kiosk's places.
+"""Carries out the safety officer's acts. They close a hall, change its capacity, clear it, and say
+what became of a lost kiosk's places.
 
-Each takes effect at every door that hears of it; `unconfirmed` names those that have not.
+Each takes effect at every door that hears of it. `unconfirmed` names the doors that have not.
 """
 
 from dataclasses import dataclass
@@ -62,9 +62,9 @@ def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int)
 
 
 def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
-    """The organiser's capacity, up to the fire limit. Raises CapacityError, UnknownHallError.
+    """Set the organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
 
-    A lower one than there are people inside puts nobody out: nobody more gets in, and what the
+    A capacity below the number of people inside puts nobody out. Nobody more gets in, and what the
     doors hold above it is called back.
     """
     row = store.hall(db, hall_id)
@@ -77,12 +77,15 @@ def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: i
 
 
 def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None = None) -> int:
-    """Staff's word that the hall is empty, and so every hall inside it: every stay known here ends,
-    no move is unconfirmed any more, and fenced kiosks hold no place of it. Returns how many places
-    came back by stays in the hall itself. Raises UnknownHallError.
+    """Record staff's word that the hall is empty, and so every hall inside it. Raises
+    UnknownHallError.
 
-    Whom doors that have not been heard admitted meanwhile stays counted; and, with `before`, who
-    came by a scan of that number or a later one, perhaps after somebody had looked.
+    Every stay known here ends, no move is unconfirmed any more, and fenced kiosks hold no place of
+    it. Returns how many places came back by stays in the hall itself.
+
+    Somebody whom a door admitted meanwhile stays counted where that door has not been heard. With
+    `before`, whoever came by a scan of that number or a later one stays counted too, for they may
+    have come after somebody had looked.
     """
     store.hall(db, hall_id)
     ended = _clear(db, hall_id, by=by, now=now, before=before)
@@ -99,7 +102,7 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
         for stay in stays.open_in(db, hall_id, override=override, before=before):
             if stays.close(db, stay.ref, hall_id, "cleared", now) is None:
                 continue  # a move gave its place back; now it is sure that it could
-            pool = pool.close_stay(stay.stay_id)
+            pool = pool.close_stay(stay.ref)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
             changes.publish(db, change, hall_id=hall_id)
             ended += 1
@@ -116,13 +119,15 @@ def attest(
     db: Connection, hall_id: int, kiosk: KioskKey, inside: int, *, by: str, with_: str,
     now: int,
 ) -> None:  # fmt: skip
-    """Two people's word: of those whom a fenced kiosk let in and the ledger does not know of, at
-    most `inside` are in the hall. The rest of its places come back. Raises PlacesError, or
-    NotTwoError where the users may be one person.
+    """Record two people's word about people whom a fenced kiosk let in and of whom the ledger does
+    not know. At most `inside` of them are in the hall.
+
+    The rest of the kiosk's places come back. Raises PlacesError, or NotTwoError where the accounts
+    may be one person's.
 
     Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
-    may have held more than is known here: then it stands as it was said. Otherwise a word about
-    more people than it had places brings back none (docs/design/places.md, rule 8).
+    may have held more than is known here. Then the word stands as it was said. Otherwise a word
+    about more people than the kiosk had places brings back none (docs/design/places.md, rule 8).
     """
     if inside < 0:
         raise PlacesError("The number of people is 0 or more.")
@@ -145,8 +150,10 @@ def attest(
 
 
 def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
-    """Every kiosk with an account in the hall: those at work first, at its doors and at doors of
-    halls inside it that lead into it, then those that still hold.
+    """Return the accounts of the hall's kiosks. Those at work come first, and then those that still
+    hold places.
+
+    The kiosks at work stand at the hall's doors, or at doors of halls inside it that lead into it.
     """
     outer = nesting.outer_by_door(db, nesting.parents_of(db))
     leading = [door for door, around in outer.items() if hall_id in around]

@@ -1,4 +1,6 @@
-"""One kiosk's accounts with the pools that its batch moves, and what it says of them."""
+"""Keeps one kiosk's accounts with the pools that its batch moves, and takes in what it says of
+them.
+"""
 
 from badges.places.pool import KioskKey, Pool, PoolKey
 from badges.record import WireError
@@ -10,8 +12,8 @@ from server.venue import store
 
 
 class Accounts:
-    """The kiosk's, for one transaction. Every step raises WireError for a hall that is not there,
-    or one in which the kiosk has no account.
+    """Holds the kiosk's accounts for one transaction. Every step raises WireError for a hall that
+    is not there, or for one in which the kiosk has no account.
     """
 
     def __init__(self, db: Connection, kiosk: KioskKey) -> None:
@@ -20,30 +22,30 @@ class Accounts:
         self._db = db
 
     def hear(self, totals: wire.PlaceTotals, incarnation: int) -> None:
-        """The kiosk's total of grants, before its records."""
+        """Take in the kiosk's total of grants, before its records."""
         key = PoolKey(totals.hall, totals.override)
         pool = self.own(key)
         self.pools[key] = pool.hear(self.kiosk, granted=totals.granted, incarnation=incarnation)
 
     def has_forgotten(self, totals: wire.PlaceTotals) -> bool:
-        """Whether the kiosk says that it returned fewer places than before."""
+        """Say whether the kiosk says that it returned fewer places than before."""
         pool = self.own(PoolKey(totals.hall, totals.override))
         return totals.returned < pool.kiosks[self.kiosk].returned
 
     def hear_returned(self, totals: wire.PlaceTotals) -> None:
-        """The kiosk's total of returned places, after its records."""
+        """Take in the kiosk's total of returned places, after its records."""
         key = PoolKey(totals.hall, totals.override)
         self.pools[key] = self.own(key).hear_returned(self.kiosk, totals.returned)
 
     def pool(self, key: PoolKey) -> Pool:
-        """The pool as it stands in this step."""
+        """Return the pool as it stands in this step."""
         try:
             return self.pools[key]
         except store.UnknownHallError:
             raise WireError("scan record: no such hall") from None
 
     def own(self, key: PoolKey) -> Pool:
-        """The pool, in which the kiosk has an account."""
+        """Return the pool, in which the kiosk has an account."""
         pool = self.pool(key)
         if self.kiosk not in pool.kiosks:
             if not event_state.was_restored_without_acts(self._db):

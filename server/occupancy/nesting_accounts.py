@@ -1,5 +1,7 @@
-"""After a change of halls or doors: kiosks have accounts in every hall that their doors lead into,
-and whoever is inside counts in every hall that they are in.
+"""Brings accounts and counts up to date after a change of halls or doors.
+
+Kiosks have accounts in every hall that their doors lead into, and whoever is inside counts in every
+hall that they are in.
 """
 
 from collections.abc import Mapping
@@ -15,7 +17,7 @@ Paths = Mapping[int, tuple[int, ...]]  # by door: halls around its own that it l
 
 
 def paths(db: Connection) -> Paths:
-    """As they stand, to be given to `settle` after the change."""
+    """Return which halls each door leads into now. `settle` needs this after the change."""
     return nesting.outer_by_door(db, nesting.parents_of(db))
 
 
@@ -48,7 +50,7 @@ def _enrol(db: Connection, door: int, hall: int) -> None:
 
 
 def _count_in(db: Connection, door: int, hall: int) -> None:
-    """Whoever came in by that door is in that hall too (Pool.count_in)."""
+    """Count in that hall, too, whoever came in by that door (Pool.count_in)."""
     key = PoolKey(hall)
     before = pool = pools.load(db, key)
     for stay in stays.uncounted(db, door, hall):

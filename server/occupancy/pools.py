@@ -1,9 +1,9 @@
-"""Places on the server: each hall's pools, loaded for a step of the protocol and saved with what
-caused it.
+"""Keeps places on the server. Each hall's pools are loaded for a step of the protocol and saved
+with what caused it.
 
-A hall has two pools: ordinary places, up to its capacity, and override places, between that and the
-fire limit. The protocol is badges/places/pool.py; this file keeps its state. Who gets how many is
-`grants`' affair.
+A hall has two pools. Ordinary places go up to its capacity, and override places lie between that
+and the fire limit. The protocol is badges/places/pool.py, and this file keeps its state. `grants`
+decides who gets how many.
 """
 
 from typing import Any
@@ -22,7 +22,8 @@ HELD = "granted - returned - handed_over - reclaimed + trusted"
 
 
 def load(db: Connection, key: PoolKey) -> Pool:
-    """The pool, with the hall's capacity or, of override places, what lies above it.
+    """Return the pool. Its capacity is the hall's capacity, or for override places what lies above
+    that.
 
     Raises UnknownHallError.
     """
@@ -78,7 +79,9 @@ _HALL = (
 
 
 class Pools:
-    """The pools that one transaction moves: each read once, and written with what became of it."""
+    """Holds the pools that one transaction moves. Each is read once, and written with what became
+    of it.
+    """
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -99,12 +102,12 @@ class Pools:
 
     @property
     def halls(self) -> frozenset[int]:
-        """Those whose places may have moved."""
+        """Return the halls whose places may have moved."""
         return frozenset(key.hall_id for key in self._pools)
 
     @property
     def incarnation(self) -> int:
-        """The server's."""
+        """Return the server's incarnation."""
         return self._known_state().incarnation
 
     def save(self) -> None:
@@ -119,7 +122,9 @@ class Pools:
         return self._state
 
     def hall(self, hall_id: int) -> Row:
-        """Its `fire_limit`, `closed_at` and `shared_until`. Raises UnknownHallError."""
+        """Return the hall's `fire_limit`, `closed_at` and `shared_until`. Raises
+        UnknownHallError.
+        """
         return self._row(hall_id)[0]
 
     def _load(self, key: PoolKey) -> Pool:
@@ -157,7 +162,9 @@ class Pools:
 
 
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:
-    """What the kiosk has been granted, and what it is to give back, on the wire."""
+    """Return what the kiosk has been granted, and what it is to give back, in the form for the
+    wire.
+    """
     told = pool.order(kiosk, recall)
     left = max(0, pool.free + sum(max(0, held.held) for held in pool.kiosks.values()))
     return wire.PlaceOrder(
@@ -168,7 +175,7 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
 def orders_for(
     db: Connection, kiosk: KioskKey, pools: Pools | None = None
 ) -> list[wire.PlaceOrder]:
-    """What the kiosk has been granted of each pool, with no recall."""
+    """Return what the kiosk has been granted of each pool, with no recall."""
     pools = Pools(db) if pools is None else pools
     return [order(key, limited(pools, key), kiosk) for key in accounts_of(db, kiosk)]
 
@@ -188,14 +195,14 @@ def await_all(db: Connection, incarnation: int, *, was_put_back: bool) -> None:
 
 
 def limited(pools: Pools, key: PoolKey) -> Pool:
-    """The pool with what the hall's other pool leaves it of the fire limit."""
+    """Return the pool, limited to what the hall's other pool leaves of the fire limit."""
     usual, beyond = PoolKey(key.hall_id), PoolKey(key.hall_id, override=True)
     limit = pools.hall(key.hall_id)["fire_limit"]
     return within_limit(pools[usual], pools[beyond], limit)[key.override]
 
 
 def accounts_of(db: Connection, kiosk: KioskKey) -> list[PoolKey]:
-    """The pools that the kiosk has an account with."""
+    """Return the pools that the kiosk has an account with."""
     rows = db.execute(
         "SELECT hall_id, override FROM place_account WHERE kiosk = ? AND generation = ?"
         " ORDER BY hall_id, override",

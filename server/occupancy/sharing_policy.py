@@ -1,8 +1,12 @@
-"""How a hall's places are shared among its doors. A policy, apart from the protocol: a poor answer
-here costs attendees a walk or a wait and never overfills a hall (badges/places/pool.py).
+"""Decides how a hall's places are shared among its doors. It is a policy, and stands apart from the
+protocol.
 
-Places are worth most at doors: a door that loses the network has those that it holds, and while it
-is heard it can be asked for them. So nearly all are out, by expected demand (docs/sharing.md).
+A poor answer here costs attendees a walk or a wait, and never overfills a hall
+(badges/places/pool.py).
+
+Places are worth most at doors. A door that loses the network has those that it holds, and while it
+is heard it can be asked for them. So nearly all places are out at the doors, by expected demand
+(docs/sharing.md).
 """
 
 import math
@@ -23,7 +27,7 @@ SILENT_MS = 5_000  # a door unheard for longer may be gone: nothing is given to 
 
 @dataclass(frozen=True)
 class Door:
-    """What the policy knows of one kiosk in a hall that can admit there."""
+    """Describes what the policy knows of one kiosk in a hall that can admit there."""
 
     kiosk: KioskKey
     held: int  # the server's bound on its unspent places
@@ -36,10 +40,11 @@ class Door:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do now: places to give and to call back, and who is to be told that none can come.
+    """Says what to do now. It has the places to give and to call back, and who is to be told that
+    none can come.
 
-    `settled`: nobody waits for a place, no door is without its share, and the hall owes none, so
-    the next plan can wait a while.
+    `settled` means that nobody waits for a place, no door is without its share, and the hall owes
+    none. Then the next plan can wait a while.
     """
 
     grants: Mapping[KioskKey, int]
@@ -49,7 +54,8 @@ class Plan:
 
 
 def smoothed(rate: float, minutes: float, people: int) -> float:
-    """The rate of arrivals, in people a minute, `minutes` after `rate`, when `people` more came.
+    """Return the rate of arrivals in people a minute. It is the rate `minutes` after `rate`, when
+    `people` more came.
 
     Whoever came counts, admitted or refused for want of a place. A steady stream keeps its rate,
     however it is cut into reports.
@@ -61,8 +67,10 @@ def smoothed(rate: float, minutes: float, people: int) -> float:
 
 
 def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
-    """`places` by rate of arrival, FLOOR of them equally; whole places by D'Hondt's rule, so that
-    a door at which more people arrive never gets less.
+    """Share `places` by rate of arrival, and the part FLOOR of them equally. Only whole places are
+    given.
+
+    They are given by D'Hondt's rule, so that a door at which more people arrive never gets less.
     """
     total = sum(door.rate + UNKNOWN_RATE for door in doors)
     even = 1 / len(doors) if doors else 0.0
@@ -80,10 +88,10 @@ def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
 
 
 def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False) -> Plan:
-    """Share a hall whose pool has `free` places; below zero, the hall owes them.
+    """Share a hall whose pool has `free` places. Below zero, the hall owes them.
 
-    `spread` gives out all of them, also the last few: a supervisor needs one when nobody answers.
-    With its orders obeyed and heard, the next plan has none.
+    `spread` gives out all of them, also the last few, because a supervisor needs one when nobody
+    answers. Once the orders of a plan are obeyed and heard, the next plan has none.
     """
     live = [door for door in doors if door.live]
     if closed:
@@ -102,19 +110,21 @@ def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False
 
 
 def _as_busy(missing: Sequence[Door], heard: Sequence[Door]) -> list[Door]:
-    """Doors of which nothing is known yet, taken to be as busy as the others are in the mean."""
+    """Return the doors of which nothing is known yet. They are taken to be as busy as the others
+    are on average.
+    """
     mean = sum(door.rate for door in heard) / len(heard) if heard else 0.0
     return [replace(door, rate=mean) for door in missing]
 
 
 class _Sharing:
-    """One plan in the making."""
+    """Holds one plan while it is made."""
 
     def __init__(
         self, live: Sequence[Door], missing: Sequence[Door], free: int, *, spread: bool
     ) -> None:
-        """`missing` doors are still to come, with nothing: their shares wait in the pool, and go
-        to whoever asks.
+        """Begin a plan. `missing` doors are still to come and hold nothing, so their shares wait in
+        the pool and go to whoever asks.
         """
         self.live = live
         self.heard = [door for door in live if door.silent_ms <= SILENT_MS]
@@ -130,7 +140,9 @@ class _Sharing:
         self.reserve += sum(self.fair[door.kiosk] for door in missing)
 
     def give_one_each(self) -> None:
-        """To those with somebody waiting, the busiest first; the reserve is for them."""
+        """Give a place to each door where somebody waits, the busiest first. The reserve is for
+        them.
+        """
         for door in sorted(self.asking, key=lambda door: -door.rate):
             self._give(door, 1, self.left)
 
@@ -142,13 +154,17 @@ class _Sharing:
             self._give(door, self._lacks(door), self.left - self.reserve)
 
     def call_back_debt(self) -> None:
-        """A hall that owes places: every door gives what is above its share of the rest."""
+        """Call places back where the hall owes some. Every door gives what is above its share of
+        the rest.
+        """
         if self.left < 0:
             for door in self.live:
                 self._recall(door, door.held - self.fair.get(door.kiosk, 0))
 
     def call_back_for_low(self) -> None:
-        """Once a door is below its low water mark, all are brought to their shares."""
+        """Call places back once a door is below its low water mark. All doors are then brought to
+        their shares.
+        """
         if not any(self._is_low(door) for door in self.heard):
             return
         need = sum(max(0, self._lacks(door)) for door in self.heard)
@@ -156,7 +172,8 @@ class _Sharing:
             self._recall(door, min(self._surplus(door), need - sum(self.recalls.values())))
 
     def call_back_for_asking(self) -> None:
-        """A place for each that got none and has somebody waiting, from the richest door first.
+        """Call back a place for each door that got none and has somebody waiting, from the richest
+        door first.
 
         Where only the server's bound says that doors have any, each of them is asked for one.
         """
@@ -176,12 +193,12 @@ class _Sharing:
                     self._recall(door, 1)
 
     def hopeless(self) -> frozenset[KioskKey]:
-        """Who asked and got none, if no other door has any to give."""
+        """Return the doors that asked and got none, if no other door has any to give."""
         out = self.left + sum(max(0, door.held) for door in self.live)
         return frozenset(door.kiosk for door in self._unfed() if out <= max(0, door.held))
 
     def empty(self) -> list[Door]:
-        """Doors without a place, to which some are due that were not there to be given."""
+        """Find doors that have no place although some are due to them. There were none to give."""
         return [
             door
             for door in self.heard
@@ -202,8 +219,8 @@ class _Sharing:
         return max(0, min(door.held, door.free) - self.fair[door.kiosk])
 
     def _rest(self, door: Door) -> int:
-        """What the door surely has, besides what is recalled already and what whoever waits there
-        is about to use.
+        """Return how many places the door surely has to spare. It does not count what is recalled
+        already, nor what whoever waits there is about to use.
         """
         sure = min(door.held, door.free) if door in self.heard else 0
         return sure - door.wants - self.recalls.get(door.kiosk, 0)

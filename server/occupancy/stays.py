@@ -1,9 +1,10 @@
-"""Where people are: stays, opened by an entry record and closed once, by what names them."""
+"""Keeps where people are, as stays. A stay is opened by an entry record, and closed once by what
+names it.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from badges.admission.facts import StayId
 from badges.record import StayRef
 from badges.wire import wire
 from server.storage import dialect
@@ -17,7 +18,7 @@ COUNTED, FREED = "counted", "freed"  # the place of a stay that a move ended
 
 @dataclass(frozen=True)
 class Stay:
-    """One entry of a holder into a hall; open until something names it."""
+    """Represents one entry of a holder into a hall. It is open until something names it."""
 
     ref: StayRef
     hall_id: int
@@ -31,11 +32,6 @@ class Stay:
     around: bool  # in a hall around that of the door by which it began
     after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
 
-    @property
-    def stay_id(self) -> StayId:
-        """As the protocol of places names it."""
-        return StayId(self.ref.kiosk, self.ref.generation, self.ref.seq)
-
 
 Span = tuple[Stay, int | None]  # a stay, and when it ended
 
@@ -48,7 +44,7 @@ _OVER_AT = dialect.stay_over_at()
 
 
 def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
-    """Record a stay; `gone_at`: it was over before the server heard of it."""
+    """Record a stay. `gone_at` is given where it was over before the server heard of it."""
     db.execute(
         f"INSERT INTO stay ({_STORED}, closed_at, closed_by, gone)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -73,8 +69,10 @@ def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
 
 
 def close(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
-    """Close a stay in a hall and return it, where its place comes back; None where it is unknown,
-    was closed before, or gave its place back by a move. Of the last, the move is confirmed.
+    """Close a stay in a hall, and return it where its place comes back.
+
+    Returns None where the stay is unknown, was closed before, or gave its place back by a move. In
+    the last case the move is now confirmed.
     """
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
@@ -102,9 +100,10 @@ def _confirm_move(db: Connection, ref: StayRef, hall_id: int, by: str) -> Stay |
 
 
 def move_on(db: Connection, ref: StayRef, hall_id: int, at: int, *, counted: bool) -> Stay | None:
-    """End the presence in a hall of a holder who was seen elsewhere, and return the stay; None
-    where it was over. While `counted`, its place stays taken: an exit, or staff's word, closes it
-    later.
+    """End the presence in a hall of a holder who was seen elsewhere, and return the stay. Returns
+    None where it was over.
+
+    If it is `counted`, its place stays taken, and an exit or staff's word closes it later.
     """
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = 'move', after_move = ? WHERE kiosk = ?"
@@ -116,9 +115,11 @@ def move_on(db: Connection, ref: StayRef, hall_id: int, at: int, *, counted: boo
 
 
 def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> bool:
-    """Keep an exit that names a stay whose entry is not here yet; False where the stay is known.
+    """Keep an exit that names a stay whose entry is not here yet. Returns False where the stay is
+    known.
 
-    Only after a restore from a backup: a door has the exit, and another one has the entry.
+    This is needed only after a restore from a backup, when one door has the exit and another one
+    has the entry.
     """
     known = db.execute(
         "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
@@ -135,7 +136,9 @@ def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int)
 
 
 def ended(db: Connection, ref: StayRef, hall_id: int, at: int) -> None:
-    """The exit of a stay that was over before its entry was offered: now its end is known."""
+    """Record the end of a stay that was over before its entry was offered. Its exit has come, and
+    tells when that was.
+    """
     db.execute(
         "UPDATE stay SET closed_at = ?"
         " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ? AND gone = 1",
@@ -160,12 +163,14 @@ def entered_during(db: Connection, ref: StayRef, hall_id: int) -> list[int]:
 
 
 def has_early_exits(db: Connection) -> bool:
-    """Whether any exit waits for its entry; none does but after a restore."""
+    """Say whether any exit waits for its entry. None does unless the server was restored."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
 
 
 def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
-    """By what and when the stay ended before its entry came here, or None; told once."""
+    """Return by what and when the stay ended before its entry came here, or None. The answer is
+    given one time only.
+    """
     row = db.execute(
         "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
         " RETURNING closed_by, closed_at",
@@ -175,7 +180,7 @@ def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | 
 
 
 def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
-    """Whether the kiosk itself had taken the stay's place back before it offered the entry."""
+    """Say whether the kiosk itself had taken the stay's place back before it offered the entry."""
     row = db.execute(
         "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
         (ref.kiosk, ref.generation, ref.seq, hall_id),
@@ -184,7 +189,7 @@ def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
 
 
 def open_stays(db: Connection, serial: int) -> list[Stay]:
-    """The holder's open stays, oldest first."""
+    """Return the holder's open stays, oldest first."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND closed_at IS NULL ORDER BY opened_at",
         (serial,),
@@ -193,7 +198,7 @@ def open_stays(db: Connection, serial: int) -> list[Stay]:
 
 
 def stays_of(db: Connection, serial: int, hall_id: int) -> list[Span]:
-    """Every stay of the holder in the hall, each with when it ended."""
+    """Return every stay of the holder in the hall, each with when it ended."""
     rows = db.execute(
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
         (serial, hall_id),
@@ -202,7 +207,7 @@ def stays_of(db: Connection, serial: int, hall_id: int) -> list[Span]:
 
 
 def since(db: Connection, serial: int, at: int) -> list[Span]:
-    """The holder's stays that were not over at `at`, also those that began later."""
+    """Return the holder's stays that were not over at `at`, also those that began later."""
     rows = db.execute(
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND {_OVER_AT} > ?",
         (serial, at),
@@ -211,7 +216,7 @@ def since(db: Connection, serial: int, at: int) -> list[Span]:
 
 
 def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
-    """The first of them that the holder was in, in this hall, at `at`."""
+    """Return the first of the stays by which the holder was in this hall at `at`."""
     found = [
         stay
         for stay, closed_at in stays
@@ -223,9 +228,9 @@ def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
 
 
 def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Stay | None:
-    """The holder's first entry after `at` into a hall outside `staying_in`, or None.
+    """Return the holder's first entry after `at` into a hall outside `staying_in`, or None.
 
-    Entries by a kiosk that had not measured its clock do not count: their time is a guess.
+    Entries by a kiosk that had not measured its clock do not count, for their time is a guess.
     """
     entries = (
         stay
@@ -248,8 +253,10 @@ def in_hall(db: Connection, hall_id: int) -> list[wire.StayFacts]:
 def open_in(
     db: Connection, hall_id: int, *, override: bool, before: int | None = None
 ) -> list[Stay]:
-    """Stays of one of the hall's pools that are open or that a move ended, so that nothing has
-    confirmed that they are over; `before`: of scans below that number alone.
+    """Return the stays of one of the hall's pools that nothing has confirmed to be over. They are
+    open, or a move ended them.
+
+    With `before`, only stays of scans below that number are returned.
     """
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND override = ?"
@@ -262,8 +269,10 @@ def open_in(
 
 
 def uncounted(db: Connection, door_id: int, hall_id: int) -> list[Stay]:
-    """Stays that began at the door and do not count in that hall around it, as they would if they
-    did; on ordinary places. They are open, or a move ended them and their place is still counted.
+    """Return the stays that began at the door and do not count in that hall around it. They are
+    returned as stays of that hall, on ordinary places.
+
+    They are open, or a move ended them and their place is still counted.
     """
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay s WHERE door_id = ? AND NOT around"

@@ -1,9 +1,10 @@
-"""Exits at doors that did not know the stay: each ends the one stay that it can mean, if any.
+"""Finds what an exit means at a door that did not know the stay. Such an exit ends the one stay
+that it can mean, if there is one.
 
 A door without the server knows of no entry elsewhere, so people's exits there name nothing. Such an
-exit means a stay of the same holder in the same hall that began before it, and only where there is
-no other that it could mean. Both clocks must have been measured, in one epoch of the server's time;
-whichever record comes first.
+exit means a stay of the same holder in the same hall that began before it. It does so only where
+there is no other that it could mean. Both clocks must have been measured, in one epoch of the
+server's time. It does not matter which record comes first.
 """
 
 from server.occupancy import stays
@@ -12,8 +13,10 @@ from server.storage.connection import Connection
 
 
 def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Stay | None:
-    """The stay that an exit at `at` ends: open, begun before, and the only one of that time. Where
-    none is open, the newest such that a move ended and that no exit has confirmed.
+    """Return the stay that an exit at `at` ends, or None. That stay is open, began before the exit,
+    and is the only one of that time.
+
+    Where none is open, it is the newest such stay that a move ended and that no exit has confirmed.
     """
     known = stays.stays_of(db, serial, hall_id)
     if not all(stay.clock_known and stay.epoch == epoch for stay, _ in known):
@@ -35,7 +38,7 @@ def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Sta
 
 
 def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int) -> None:
-    """Keep the exit: its entry may still come, from a door that is away."""
+    """Keep the exit, because its entry may still come from a door that is away."""
     db.execute(
         "INSERT INTO unnamed_exit (number, serial, hall_id, at, epoch) VALUES (?, ?, ?, ?, ?)",
         (number, serial, hall_id, at, epoch),
@@ -43,7 +46,9 @@ def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, ep
 
 
 def exit_of(db: Connection, stay: Stay) -> tuple[int, int] | None:
-    """The remembered exit that ends the stay just opened: its number and time; told once."""
+    """Return the number and the time of the remembered exit that ends the stay just opened, or
+    None. The answer is given one time only.
+    """
     for number, at in db.execute(
         "SELECT number, at FROM unnamed_exit WHERE serial = ? AND hall_id = ? AND at > ?"
         " AND epoch = ? ORDER BY at",

@@ -1,6 +1,6 @@
-"""The attendees of an event, one by one: found, looked at, registered at the desk, changed.
+"""Finds and shows single attendees of an event, registers them at the desk, and changes them.
 
-A badge carries what its attendee was when it was issued: changes of `CARRIED` need a reissue.
+A badge carries what its attendee was when it was issued. So changes of `CARRIED` need a reissue.
 """
 
 import re
@@ -49,16 +49,20 @@ SELECT = (
 
 
 class UnknownAttendeeError(ValueError):
-    """There is no such attendee."""
+    """Is raised where there is no such attendee."""
 
 
 class AttendeeError(ValueError):
-    """The attendee can't be added or changed so; the text says what to do."""
+    """Is raised where the attendee can't be added or changed in this way. The text says what to
+    do.
+    """
 
 
 @dataclass(frozen=True)
 class Attendee:
-    """A person on the roster. `issue` is the newest badge's, 0 where there is none."""
+    """Represents a person on the roster. `issue` is the number of the newest badge, or 0 where
+    there is none.
+    """
 
     serial: int
     external_id: str | None
@@ -78,17 +82,17 @@ class Attendee:
 
     @property
     def name(self) -> str:
-        """The whole name in its own order."""
+        """Return the whole name, in the order that is usual for it."""
         return whole_name(self.given_name, self.family_name)
 
     @property
     def number(self) -> str:
-        """The badge number."""
+        """Return the badge number."""
         return badge_number(self.serial)
 
 
 def whole_name(given_name: str, family_name: str) -> str:
-    """Both names; in Han, kana or hangul the family name first, without a space."""
+    """Join both names. In Han, kana or hangul the family name comes first, without a space."""
     if _EAST_ASIAN.fullmatch(given_name) and _EAST_ASIAN.fullmatch(family_name):
         return family_name + given_name
     return f"{given_name} {family_name}".strip()
@@ -108,7 +112,7 @@ def attendee(db: Connection, serial: int) -> Attendee:
 
 
 def find_by_label(db: Connection, label: str) -> int:
-    """The serial of who has this external id, else this badge number.
+    """Return the serial of the attendee with this external id, or else with this badge number.
 
     Raises UnknownAttendeeError.
     """
@@ -126,10 +130,11 @@ def find_by_label(db: Connection, label: str) -> int:
 def find_attendees(
     db: Connection, text: str, limit: int = 50, offset: int = 0
 ) -> tuple[list[Attendee], int]:
-    """Attendees in whom every word of `text` is found, by name; and how many there are in all.
+    """Find the attendees in whom every word of `text` is found, sorted by name. Return how many
+    there are in all, too.
 
     Words are looked for in names, organisation, e-mail and external id, whatever their case and
-    accents; a badge number finds its attendee. An empty text finds everybody.
+    accents. A badge number finds its attendee. An empty text finds everybody.
     """
     words = search.words(text)
     values: list[Any] = [*words]
@@ -156,7 +161,9 @@ def find_attendees(
 
 
 def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
-    """A serial that nobody has; never 0. Random, so that badge numbers tell nothing."""
+    """Draw a serial that nobody has, and never 0. It is random, so that badge numbers tell
+    nothing.
+    """
     while True:
         serial = int.from_bytes(random(3), "big")
         if serial and not is_taken(serial):
@@ -195,7 +202,8 @@ def add_attendee(
 def change_attendee(
     db: Connection, serial: int, values: Mapping[str, Any], *, by: str, now: int
 ) -> bool:
-    """Change columns of `CHANGEABLE`; whether an issued badge no longer says what is so.
+    """Change columns of `CHANGEABLE`. Return whether an issued badge now says something that is no
+    longer true.
 
     Raises UnknownAttendeeError or AttendeeError.
     """
@@ -222,7 +230,7 @@ def change_attendee(
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as they may stand in the database. Raises AttendeeError."""
+    """Return the values in the form that the database takes. Raises AttendeeError."""
     checked: dict[str, Any] = {}
     for column, value in values.items():
         if column not in CHANGEABLE:
@@ -244,7 +252,9 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_known_email(db: Connection, email: str, own: int) -> None:
-    """At the desk an address that is known is a person who is known. A roster may share one."""
+    """Refuse an e-mail address that somebody else has. At the desk, a known address means a known
+    person. A roster may give one address to several people.
+    """
     known = f"{dialect.same_letters('email')} AND email <> ''"
     query = f"SELECT 1 FROM attendee WHERE {known} AND serial <> ?"
     if db.execute(query, (email, own)).fetchone() is not None:
@@ -252,7 +262,7 @@ def _refuse_known_email(db: Connection, email: str, own: int) -> None:
 
 
 def _refusal(error: errors.ConstraintError) -> AttendeeError:
-    """What a constraint of the database means to people."""
+    """Say in plain words what a broken constraint of the database means."""
     if errors.is_about(error, "external_id"):
         return AttendeeError("Another attendee has this external id.")
     return AttendeeError("There is no such category.")

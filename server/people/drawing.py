@@ -16,7 +16,7 @@ _SPAWN = multiprocessing.get_context("spawn")  # a fork would take the parent's 
 
 
 class Drawing:
-    """A PDF that is being drawn. Take its result, or cancel it."""
+    """Represents a PDF that is being drawn. Take its result, or cancel it."""
 
     def __init__(self, prepared: bytes, template: str | None) -> None:
         """Begin to draw what `badges.printing.card.prepare` made."""
@@ -33,7 +33,7 @@ class Drawing:
             theirs.close()
 
     def result(self) -> bytes:
-        """The PDF. Raises CardError, also where the process was killed."""
+        """Return the PDF. Raises CardError, also where the process was killed."""
         try:
             problem = self._answers.recv()
             if problem:
@@ -57,10 +57,11 @@ class Drawing:
 
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Let a process begin whole. It never hears Ctrl-C: the one that began it ends it.
+    """Let a process start without being interrupted. It never gets Ctrl-C, because the process that
+    started it ends it.
 
-    The mask is what the new process inherits. It does not keep the signal from other threads of
-    this one, and so it is taken note of, and raised when all is done.
+    The new process inherits the signal mask. The mask does not keep the signal from other threads
+    of this process. So a signal is noted, and raised when all is done.
     """
     came: list[int] = []
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -1,7 +1,7 @@
-"""Badges: issued, replaced and revoked; what is printed and shown of them.
+"""Issues, replaces and revokes badges, and makes what is printed and shown of them.
 
-A badge's name is sealed for its holder's badge alone, once per issue: kiosks carry the sealed names
-of everybody and can read none without the badge in front of them.
+A badge's name is sealed for that badge alone, once per issue. Kiosks carry the sealed names of
+everybody, and can read none without the badge in front of them.
 """
 
 import re
@@ -45,16 +45,18 @@ Progress = Callable[[int, int], None]  # done, of how many
 
 
 class IssuingError(ValueError):
-    """The badge can't be issued, replaced or revoked so; the text says what to do."""
+    """Is raised where the badge can't be issued, replaced or revoked in this way. The text says
+    what to do.
+    """
 
 
 class NoBadgeError(IssuingError):
-    """The attendee has no badge yet."""
+    """Is raised where the attendee has no badge yet."""
 
 
 @dataclass(frozen=True)
 class Badge:
-    """One issue of an attendee's badge; `credential` is the text of its QR."""
+    """Represents one issue of an attendee's badge. `credential` is the text of its QR."""
 
     serial: int
     issue: int
@@ -72,7 +74,9 @@ def issue_missing(
     progress: Progress | None = None,
     limit: int | None = None,
 ) -> int:
-    """Badges for those who have none and are not revoked, at most `limit`; how many were issued."""
+    """Issue badges to those who have none and are not revoked, at most `limit`. Return how many
+    were issued.
+    """
     missing = _without_badge(db, limit)
     if not missing:
         return 0
@@ -89,13 +93,14 @@ def issue_missing(
 
 
 def missing_badges(db: Connection) -> int:
-    """How many attendees `issue_missing` would issue a badge for."""
+    """Count the attendees to whom `issue_missing` would issue a badge."""
     (count,) = db.execute(f"SELECT COUNT(*) FROM attendee a WHERE {_WITHOUT_BADGE}").fetchone()
     return int(count)
 
 
 def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int, by: str) -> Badge:
-    """The next issue, which voids the earlier ones; the first one for who has none.
+    """Issue the attendee's next badge, which voids the earlier ones. Whoever has none gets the
+    first.
 
     Raises UnknownAttendeeError or IssuingError.
     """
@@ -121,7 +126,7 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
 
 
 def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
-    """No badge of the attendee opens a door from when doors hear of it.
+    """Revoke every badge of the attendee. None opens a door once the doors have heard of it.
 
     Raises UnknownAttendeeError, or IssuingError where it is revoked already.
     """
@@ -157,7 +162,7 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
 
 
 def reinstate(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
-    """Undo a revocation: the newest badge opens doors again."""
+    """Undo a revocation, so that the newest badge opens doors again."""
     _check_reason(reason)
     _set_revoked(db, serial, None)
     entry_log.act(db, by, Act.BADGE_REINSTATED, {"serial": serial, "reason": reason}, now)
@@ -169,10 +174,11 @@ def note_printed(db: Connection, count: int, *, by: str, now: int) -> None:
 
 
 def changed_badges(db: Connection, event: Event) -> list[Attendee]:
-    """Whose newest badge, or the name that doors show for it, says what is no longer so.
+    """List the holders whose newest badge says something that is no longer true, or whose name is
+    no longer as doors show it.
 
-    Those who are revoked are left out. Looks at no more badges than were changed since they were
-    issued.
+    Those who are revoked are left out. It looks only at badges whose holders have changed since
+    they were issued.
     """
     rows = db.execute(
         f"{attendees.SELECT} JOIN changed_holder USING (serial) WHERE a.revoked_at IS NULL"
@@ -183,7 +189,9 @@ def changed_badges(db: Connection, event: Event) -> list[Attendee]:
 
 
 def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
-    """Whether the badge would be made anew just so, but for its key and its number."""
+    """Tell whether the newest badge would come out the same if it were made again. Its key and its
+    number don't count.
+    """
     text, sealed = db.execute(
         "SELECT credential, sealed FROM badge WHERE serial = ? AND issue = ?",
         (holder.serial, holder.issue),
@@ -196,7 +204,7 @@ def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
 
 
 def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
-    """Of the serials that `changed_badges` looked at, those that it found to be right."""
+    """Return those serials that `changed_badges` looked at and found to be right."""
     rows = db.execute(
         "SELECT serial FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
     )
@@ -212,7 +220,7 @@ def forget_unchanged(db: Connection, event: Event, serials: Sequence[int]) -> No
 
 
 def current_badge(db: Connection, serial: int) -> Badge:
-    """The newest issue. Raises UnknownAttendeeError or NoBadgeError."""
+    """Return the newest issue. Raises UnknownAttendeeError or NoBadgeError."""
     row = db.execute(
         f"{_SELECT} WHERE serial = ? ORDER BY issue DESC LIMIT 1", (serial,)
     ).fetchone()
@@ -223,15 +231,16 @@ def current_badge(db: Connection, serial: int) -> Badge:
 
 
 def badges_of(db: Connection, serial: int) -> list[Badge]:
-    """Every issue of an attendee's badge, oldest first."""
+    """Return every issue of an attendee's badge, the oldest first."""
     rows = db.execute(f"{_SELECT} WHERE serial = ? ORDER BY issue", (serial,))
     return [Badge(**dict(row)) for row in rows]
 
 
 def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list[Badge]:
-    """The newest badge of each attendee who is not revoked, in the order of their names.
+    """Return the newest badge of each attendee who is not revoked, in the order of their names.
 
-    `serials` in their own order instead; raises as `current_badge` does.
+    With `serials`, it returns the badges of these, in their own order, and raises as
+    `current_badge` does.
     """
     if serials is not None:
         return [current_badge(db, serial) for serial in serials]
@@ -244,7 +253,7 @@ def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list
 
 
 def card(db: Connection, event: Event, badge: Badge) -> Card:
-    """What is printed of a badge. Raises UnknownAttendeeError."""
+    """Return what is printed on a badge. Raises UnknownAttendeeError."""
     holder = attendees.attendee(db, badge.serial)
     category = next(one for one in store.categories(db) if one.code == holder.category)
     names = category.names
@@ -264,7 +273,7 @@ def card(db: Connection, event: Event, badge: Badge) -> Card:
 
 
 def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
-    """Sealed names of badges after names row `after`, at most `limit` of them."""
+    """Read the sealed names of badges after names row `after`, at most `limit` of them."""
     rows = db.execute(
         "SELECT names_row, lookup, sealed FROM badge WHERE names_row > ? ORDER BY names_row"
         " LIMIT ?",
@@ -290,7 +299,7 @@ def _without_badge(db: Connection, limit: int | None) -> list[Attendee]:
 
 
 def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:
-    """A row of `badge`: signed, and with the name sealed for it."""
+    """Make a row of `badge`. It is signed, and has the name sealed for it."""
     key_id = event.issuing_key_id
     credential = _credential(holder, issue, key_id)
     text = issue_credential(event.badge_keys[key_id], event.event_id, credential)
@@ -340,14 +349,16 @@ def _publish_holder(db: Connection, serial: int) -> None:
 
 
 def _zones(db: Connection, bits: int) -> tuple[str, ...]:
-    """Codes of the zones that are open to a holder; none where all are."""
+    """Return the codes of the zones that are open to a holder, or none where all are open."""
     known = store.zones(db)
     granted = tuple(code for code, bit in known.items() if bits >> bit & 1)
     return () if len(granted) == len(known) else granted
 
 
 def _check_reason(reason: str) -> None:
-    """A reason is a word of a list, never a text: the entry log outlives what is personal."""
+    """Check that a reason is one word of a list and never a text. The entry log is kept longer than
+    what is personal.
+    """
     if not _REASON.fullmatch(reason):
         raise IssuingError(
             "A reason is one word in small letters, such as lost: notes about people have no place "

@@ -1,6 +1,6 @@
-"""Who somebody is whose badge is lost: a supervisor at a door asks, by name or organisation.
+"""Finds somebody whose badge is lost, for a supervisor at a door who asks by name or organisation.
 
-That somebody asked goes into the entry log, with how many answers there were; what they asked for
+It goes into the entry log that somebody asked, and how many answers there were. What they asked for
 is kept nowhere.
 """
 
@@ -18,8 +18,9 @@ WINDOW_MS = 10 * 60_000
 
 
 def look_up(db: Connection, text: str) -> Found:
-    """People with a badge in whose name and organisation every word of `text` is found, whatever
-    its case, its accents and the order.
+    """Find people with a badge in whose name and organisation every word of `text` is found.
+
+    Case, accents and the order of the words don't matter.
     """
     words = search.words(text)
     if not words:
@@ -38,7 +39,7 @@ def look_up(db: Connection, text: str) -> Found:
 
 
 def note(db: Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) -> None:
-    """That a supervisor asked, and got so many answers."""
+    """Note that a supervisor asked, and how many answers there were."""
     name, generation = kiosk
     subject: dict[str, str | int | None] = {
         "kiosk": name,

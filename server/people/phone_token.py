@@ -1,4 +1,6 @@
-"""The secret in the link of one badge's phone page. It stands for one issue and needs no table."""
+"""Makes the secret in the link of one badge's phone page. It stands for one issue and needs no
+table.
+"""
 
 import base64
 import binascii
@@ -12,19 +14,19 @@ _CONTEXT = b"hallkeeper/phone/v1\x00"
 
 
 class PhoneTokenError(ValueError):
-    """The text is no phone page's secret of this event."""
+    """Is raised where the text is no secret of a phone page of this event."""
 
 
 def phone_token(event: Event, serial: int, issue: int) -> str:
-    """The secret in the link of one badge's phone page: 27 characters."""
+    """Return the secret in the link of one badge's phone page. It has 27 characters."""
     subject = serial.to_bytes(3, "big") + bytes([issue])
     return base64.urlsafe_b64encode(subject + _mac(event, subject)).rstrip(b"=").decode()
 
 
 def open_phone_token(event: Event, token: str) -> tuple[int, int]:
-    """(serial, issue) of a phone page. Raises PhoneTokenError.
+    """Return (serial, issue) of a phone page. Raises PhoneTokenError.
 
-    Whether that issue still is the newest is for the caller to ask.
+    The caller has to find out whether that issue still is the newest.
     """
     if len(token) != TOKEN_CHARS:
         raise PhoneTokenError

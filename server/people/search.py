@@ -1,9 +1,10 @@
-"""People found by what is typed: words anywhere in names, organisation, e-mail and external id.
+"""Finds people by words that are typed. The words may stand anywhere in names, organisation, e-mail
+and external id.
 
-Each attendee's words stand folded (without case, accents and width) in a narrow table, which SQLite
-looks through by itself: 100,000 people in a twentieth of a second, while other threads go on. An
+Each attendee's words are stored folded (without case, accents and width) in a narrow table. SQLite
+looks through it alone: 100,000 people in a twentieth of a second, while other threads go on. An
 index of three-letter pieces is quicker for long words, but not for Chinese names of two characters,
-and more than doubles the file. Triggers note whose words have changed, and whoever changes them
+and it more than doubles the file. Triggers note whose words have changed, and whoever changes them
 calls `fold`.
 """
 
@@ -23,7 +24,7 @@ _CONTACT = "a.email || ' ' || COALESCE(a.external_id, '')"
 
 
 def folded(text: str) -> str:
-    """`text` without case and accents, for searching."""
+    """Return `text` without case and accents, for searching."""
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", text)
@@ -31,7 +32,7 @@ def folded(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """What is asked for, folded, each word once."""
+    """Return the words that are asked for, folded, each of them once."""
     return list(dict.fromkeys(folded(text[:SEARCH_CHARS_MAX]).split()))
 
 
@@ -51,7 +52,8 @@ def fold(db: Connection) -> None:
 
 
 def by_name(wanted: list[str]) -> str:
-    """A condition on `attendee_search`: every word is in the names or the organisation.
+    """Return a condition on `attendee_search`. It is true where every word is in the names or the
+    organisation.
 
     Its parameters are the words.
     """
@@ -59,5 +61,5 @@ def by_name(wanted: list[str]) -> str:
 
 
 def by_anything(wanted: list[str]) -> str:
-    """The same in all that may be searched."""
+    """Return the same condition for everything that may be searched."""
     return " AND ".join([dialect.contains("name || ' ' || contact")] * len(wanted))

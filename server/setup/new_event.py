@@ -30,11 +30,12 @@ def init_event(
     now: int | None = None,
     password_stays: bool = False,
 ) -> tuple[Event, str]:
-    """Make an event in a new or empty directory; also the first admin's password, not kept.
+    """Make an event in a new or empty directory. Returns it with the first admin's password, which
+    is not kept.
 
-    The admin chooses another at the first sign-in, unless `password_stays`, as in a demo. `now`
-    (Unix ms) is when the event says it was made; None is the machine's clock. Raises EventError,
-    with nothing left behind, or with what could not be taken away.
+    The admin chooses another password at the first sign-in, unless `password_stays`, as in a demo.
+    `now` (Unix ms) is when the event says it was made, and None is the machine's clock. Raises
+    EventError, with nothing left behind, or with what could not be taken away.
     """
     path = Path(path)
     existed = _empty_directory(path)
@@ -54,7 +55,7 @@ def init_event(
 
 
 def _empty_directory(path: Path) -> bool:
-    """Make `path`, or accept it if it is empty; whether it was there before."""
+    """Make `path`, or accept it if it is empty. Returns whether it was there before."""
     existed = path.exists()
     if existed and not path.is_dir():
         raise EventError(f"{path} is a file. Name a new or an empty directory.")
@@ -70,12 +71,12 @@ def _empty_directory(path: Path) -> bool:
 
 
 def _existing(path: Path) -> Path:
-    """The nearest directory above `path` that is there."""
+    """Return the nearest directory above `path` that is there."""
     return next((one for one in path.absolute().parents if one.is_dir()), Path("/"))
 
 
 def _leave_nothing(path: Path, existed: bool) -> str:
-    """Take away what was made; "", or a sentence about what is left."""
+    """Take away what was made. Returns "" or a sentence about what is left."""
     for made in path.iterdir():
         if made.is_dir():
             shutil.rmtree(made, ignore_errors=True)
@@ -111,7 +112,7 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
-    """The tables, the default categories and the first admin, whose password is returned."""
+    """Make the tables, the default categories and the first admin, whose password is returned."""
     password = users.make_password(random)
     connection = connect(path)
     try:

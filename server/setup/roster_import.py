@@ -1,9 +1,11 @@
-"""Takes a roster over into the event: all of it, or with every problem and question named, nothing.
+"""Takes a whole roster over into the event. If it can't, it names every problem and question and
+takes nothing.
 
-A row is the attendee with its external id, else with its e-mail and name, else with the same name
-and organisation where neither side has an id or e-mail. An empty cell leaves a text as it was.
-Category, days and zones are always the file's. What would change who somebody is, or drop or double
-them, is asked first: `server.setup.roster_match` finds it.
+A row belongs to the attendee with its external id, else to the one with its e-mail and name. Where
+neither side has an id or e-mail, it belongs to the one with the same name and organisation. An
+empty cell leaves a text as it was. Category, days and zones are always taken from the file. What
+would change who somebody is, or drop or double them, is asked first. `server.setup.roster_match`
+finds such rows.
 """
 
 from collections.abc import Callable, Iterable
@@ -46,7 +48,7 @@ Progress = Callable[[int], None]
 
 
 class RosterRefusedError(ValueError):
-    """The roster has problems or leaves questions open, and nothing was imported."""
+    """Is raised where the roster has problems or leaves questions open. Nothing was imported."""
 
     def __init__(self, result: "ImportResult") -> None:
         self.problems = result.problems
@@ -60,12 +62,16 @@ class RosterRefusedError(ValueError):
 
 
 class RosterChangedError(ValueError):
-    """Somebody changed people or the venue since the import was planned; nothing was imported."""
+    """Is raised where somebody changed people or the venue since the import was planned. Nothing
+    was imported.
+    """
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """How many rows were taken and how; whose badge no longer says what the roster says."""
+    """Holds how many rows were taken and how, and whose badge no longer says what the roster
+    says.
+    """
 
     added: int
     updated: int
@@ -79,7 +85,7 @@ class ImportResult:
 
     @property
     def open(self) -> tuple[Finding, ...]:
-        """What must be answered before anything is imported."""
+        """Return the questions that must be answered before anything is imported."""
         return tuple(finding for finding in self.findings if finding.open)
 
 
@@ -93,7 +99,8 @@ def import_roster(
     random: Random,
     answers: ImportAnswers | None = None,
 ) -> ImportResult:
-    """Plan and write in one. Raises RosterRefusedError, with nothing changed.
+    """Make the plan of an import and write it, in one step. Raises RosterRefusedError, with nothing
+    changed.
 
     `db` is in a transaction, which keeps others waiting while a long roster is planned.
     """
@@ -111,9 +118,10 @@ def plan_import(
     random: Random,
     progress: Progress | None = None,
 ) -> "ImportPlan":
-    """What an import would write, and all that is to be said first. Writes nothing.
+    """Find what an import would write, and everything that must be said before. This writes
+    nothing.
 
-    `skip_bad` leaves out the rows with a problem. `progress` hears how many rows are done.
+    `skip_bad` leaves out the rows with a problem. `progress` is told how many rows are done.
     """
     with one_state(db):
         return _Planner(db, roster, answers, random, now).plan(skip_bad, progress)
@@ -121,7 +129,9 @@ def plan_import(
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What an import will write, and what came of it. `result.open` and `refused` stand first."""
+    """Holds what an import will write, and its result. Look at `result.open` and `refused`
+    first.
+    """
 
     result: ImportResult
     refused: bool
@@ -134,7 +144,7 @@ class ImportPlan:
 
     @property
     def changes_people(self) -> bool:
-        """Whether somebody who is there already is changed or revoked."""
+        """Say whether somebody who is in the event already is changed or revoked."""
         return bool(self.updated or self.revoke)
 
     def write(self, db: Connection, by: str) -> None:
@@ -181,7 +191,7 @@ class ImportPlan:
 
 
 def _acts_since(db: Connection, number: int) -> set[str]:
-    """The kinds of admin acts since the log had acts up to `number`."""
+    """Return the kinds of admin acts that the log got after act `number`."""
     rows = db.execute(
         f"SELECT DISTINCT {dialect.in_json('body', 'act')} FROM leaf"
         " WHERE kind = 'act' AND kind <> 'scan' AND number > ?",
@@ -265,7 +275,9 @@ class _Planner:
         self._invited += [(self._sessions[code], serial) for code in row.invitations]
 
     def _is_known_here(self, row: RosterRow) -> bool:
-        """Whether the event has all the codes of the row. What it lacks becomes a problem."""
+        """Tell whether the event has all the codes of the row. Each code that it lacks becomes a
+        problem.
+        """
         before = len(self._problems)
         for column, codes, known in (
             ("category", (row.category,), self._categories),

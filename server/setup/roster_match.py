@@ -1,8 +1,9 @@
-"""Whom the rows of a roster are about, and what must be asked before they are taken.
+"""Finds which attendees the rows of a roster are about, and what must be asked before they are
+taken.
 
-Certain matches are made first, over the whole file, so that no row takes for itself an attendee who
-has a row of their own further down. What is left may be a new person, or a known one under another
-name, address or id: that is for the organiser to say.
+Certain matches are made first, over the whole file. So no row takes an attendee who has a row of
+their own further down. A row that is left may be a new person, or a known one under another name,
+address or id. The organiser has to say which.
 """
 
 from collections import Counter
@@ -22,7 +23,9 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class ImportAnswers:
-    """What the organiser says about people who are here already. None: not yet, so it is asked."""
+    """Holds what the organiser says about people who are in the event already. None means that
+    there is no answer yet, and the question is asked.
+    """
 
     renames: Literal["accept", "skip"] | None = None
     doubles: Literal["same", "new"] | None = None
@@ -47,7 +50,7 @@ class RosterValues(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An attendee as the event has them before the import."""
+    """Holds an attendee as the event knows them before the import."""
 
     serial: int
     values: RosterValues
@@ -69,7 +72,7 @@ class Person:
 
 
 def load_people(db: Connection) -> dict[int, Person]:
-    """Everybody, by serial."""
+    """Read all attendees, by serial."""
     desk = {
         row[0]
         for row in db.execute(
@@ -125,7 +128,9 @@ class Match:
         self.left_out = 0  # rows, by the answers
 
     def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
-        """Each row that is to be taken, with its attendee, or None for somebody new."""
+        """Return each row that is to be taken, with its attendee. The attendee is None for somebody
+        new.
+        """
         found: dict[int, Person | None] = {}  # by the row's place
         rest = []
         for place, row in enumerate(rows):
@@ -142,7 +147,9 @@ class Match:
         return [(rows[place], found[place]) for place in sorted(found)]
 
     def _certain(self, row: RosterRow) -> Person | None:
-        """By id, by e-mail and name, or by name and organisation where there is nothing else."""
+        """Find the attendee by id, or by e-mail and name, or by name and organisation where the row
+        has nothing else.
+        """
         if row.external_id:
             person = self._by_id.get(_id_key(row.external_id))
             if person is not None:
@@ -157,12 +164,16 @@ class Match:
         return people.pop(0) if people else None
 
     def _mates(self, row: RosterRow) -> list[Person]:
-        """Who has the row's e-mail, and could be whom it is about: not who has another id."""
+        """List the people who have the row's e-mail and could be the row's attendee. Whoever has
+        another id could not.
+        """
         people = self._by_email.get(row.email.casefold(), []) if row.email else []
         return [one for one in people if not (row.external_id and one.external_id)]
 
     def _claim(self, row: RosterRow, person: Person) -> bool:
-        """Whether the row is taken for this attendee. Notes what it changes about who they are."""
+        """Tell whether the row is taken for this attendee, and note what it changes about who they
+        are.
+        """
         first = self._claimed.setdefault(person.serial, row)
         if first is not row:
             message = f"is the attendee of line {first.line} too. Keep one"
@@ -183,7 +194,9 @@ class Match:
         return True
 
     def _index_names(self, rest: Sequence[int]) -> None:
-        """Who has no row yet, by name: whom a new row could be about under another address."""
+        """Index by name those who have no row yet. A new row under another address could be about
+        one of them.
+        """
         if not rest:
             return
         for person in self._people.values():
@@ -191,7 +204,9 @@ class Match:
                 self._free_by_name.setdefault(name_key(*person.names), []).append(person)
 
     def _decide(self, row: RosterRow) -> tuple[bool, Person | None]:
-        """Whether a row without a certain match is taken, and for whom; None: somebody new."""
+        """Decide whether a row without a certain match is taken, and for whom. None stands for
+        somebody new.
+        """
         for person in self._mates(row):
             first = self._claimed.get(person.serial)
             if first is not None and _row_key(first) == _row_key(row):
@@ -214,7 +229,7 @@ class Match:
         return True, None
 
     def _is_doubled(self, row: RosterRow) -> bool:
-        """Whether an earlier row has the same e-mail and name under another id."""
+        """Tell whether an earlier row has the same e-mail and name under another id."""
         if not row.email:
             return False
         others = self._new_by_email.setdefault(row.email.casefold(), [])
@@ -231,7 +246,9 @@ class Match:
         return True
 
     def _double_of(self, row: RosterRow) -> Person | None:
-        """Somebody without a row who has the name, and nothing that says it is another person."""
+        """Find somebody without a row who has the same name, where nothing says that it is another
+        person.
+        """
         people = self._free_by_name.get(_row_key(row), []) if self._free_by_name else []
         for person in people:
             theirs, own = _plain(person.values.organisation), _plain(row.organisation)
@@ -245,7 +262,9 @@ class Match:
         return None
 
     def gone(self, bad: int) -> list[int]:
-        """The serials of those to be revoked, because the file has them no longer."""
+        """Return the serials of those who are to be revoked, because the file no longer has
+        them.
+        """
         if self._answers.missing != "revoke" or bad:
             return []
         return [person.serial for person in self._missing()]
@@ -259,7 +278,7 @@ class Match:
         ]
 
     def findings(self, bad: int) -> list[Finding]:
-        """What is to be said; `bad` is how many rows have a problem."""
+        """List what is to be said. `bad` is how many rows have a problem."""
         found = [
             self._renames_finding(),
             self._other_names_finding(),
@@ -361,7 +380,7 @@ class Match:
         return Finding("missing", len(missing), message, tuple(map(_described, missing)), answers)
 
     def _notes(self) -> Iterable[Finding]:
-        """What needs no answer."""
+        """Give the findings that need no answer."""
         if self._spellings:
             yield Finding(
                 "spellings",
@@ -412,7 +431,9 @@ def _same_name(row: RosterRow, person: Person) -> bool:
 
 
 def _names_after(row: RosterRow, person: Person) -> tuple[str, str]:
-    """A given name as it was, without a family name, leaves the whole name as it was."""
+    """Return an attendee's names after the import. A row with the same given name and no family
+    name leaves the whole name as it was.
+    """
     if row.given_name == person.names[0] and not row.family_name:
         return person.names
     return row.given_name, row.family_name
@@ -430,7 +451,7 @@ def _described(person: Person) -> str:
 
 
 def _ways(external_id: str, email: str) -> str:
-    """By what somebody is known."""
+    """Say what somebody is known by, their id or else their e-mail."""
     known = [f"id {shown(external_id)}"] if external_id else []
     known += [email] if email and not external_id else []
     return f", {', '.join(known)}" if known else ""

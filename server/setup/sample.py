@@ -1,4 +1,6 @@
-"""`hallkeeper sample`: files of a made-up forum to begin with, each as text and as a workbook."""
+"""Makes the files of `hallkeeper sample`, which describe a made-up forum to begin with. Each is
+there as text and as a workbook.
+"""
 
 import csv
 import io
@@ -45,7 +47,7 @@ _NOTES = {
 
 
 class SampleThereError(Exception):
-    """Files of these names are there already."""
+    """Is raised where files of these names are there already."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__(", ".join(map(str, paths)))
@@ -53,7 +55,7 @@ class SampleThereError(Exception):
 
 
 def sample_files(first_day: date) -> dict[str, bytes]:
-    """The files by name, for an event of three days from `first_day`."""
+    """Make the files, by name, for an event of three days from `first_day` on."""
     venue, guests = _text("venue.toml", first_day), _text("guests.toml", first_day)
     roster = _text("roster.csv", first_day)
     made = (
@@ -71,7 +73,7 @@ def _text(name: str, first_day: date) -> str:
 
 
 def _venue_workbook(text: str) -> bytes:
-    """A sheet for each kind, with every column that there is."""
+    """Make a workbook with a sheet for each kind, and every column that there is."""
     document = tomllib.loads(text)
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
@@ -102,7 +104,7 @@ def _cell(value: object) -> object:
 
 
 def _fill(sheet: Worksheet, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Text stays text, so that no spreadsheet makes dates of "1-3"."""
+    """Fill a sheet. Text stays text, so that no spreadsheet turns "1-3" into a date."""
     sheet.append(list(header))
     for row in rows:
         sheet.append([None if cell == "" else cell for cell in row])
@@ -123,8 +125,8 @@ def _saved(book: openpyxl.Workbook) -> bytes:
 
 
 def write_sample(directory: Path, first_day: date, *, force: bool) -> list[Path]:
-    """Write the files. Raises SampleThereError, with nothing written, where one is there and
-    `force` is not given; or OSError.
+    """Write the files. Raises SampleThereError, with nothing written, where one of them is there
+    already and `force` is not given. Raises OSError too.
     """
     paths = [directory / name for name in NAMES]
     there = [path for path in paths if path.exists()]

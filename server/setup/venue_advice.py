@@ -1,6 +1,6 @@
-"""What may be meant in a venue, and is more often a slip: said, and taken over all the same.
+"""Points out what may be meant in a venue, but is more often a slip. It is taken over all the same.
 
-Read from the event as an import leaves it, so that doors and halls of several files count together.
+It reads the event as an import leaves it, so that doors and halls of several files count together.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ TOLD_MAX = 5  # sessions at the same time as one other
 
 
 def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
-    """A sentence for each such thing, with the row of `venue`'s file where it has one."""
+    """Return a sentence for each such thing, with its row in `venue`'s file where it has one."""
     found = _Advice(db, venue, settings)
     checks: tuple[Callable[[], Iterable[str]], ...] = (
         found.halls_without_a_way,
@@ -39,7 +39,7 @@ class _Advice:
         self.zone = ZoneInfo(settings.time_zone)
 
     def halls_without_a_way(self) -> Iterator[str]:
-        """In or out."""
+        """Warn of halls with no way in or no way out."""
         for code, leaving, doors, entries, exits in self.db.execute(
             "SELECT h.code, h.leaving, COUNT(d.door_id), SUM(d.mode <> 'exit'),"
             " SUM(d.mode <> 'entry')"
@@ -69,7 +69,9 @@ class _Advice:
             )
 
     def nested_doors_that_say_nothing(self) -> Iterator[str]:
-        """They count as leading from outside, which is the safe side."""
+        """Warn of doors into nested halls that do not say where they lead from. They count as
+        leading from outside, which is the safe side.
+        """
         halls = dict(self.db.execute("SELECT hall_id, code FROM hall").fetchall())
         own = {row[0] for row in self.db.execute("SELECT hall_id FROM door WHERE mode <> 'exit'")}
         unsaid, doors = nesting.unsaid(self.db), defaultdict(list)
@@ -99,7 +101,9 @@ class _Advice:
         )
 
     def sessions_at_once(self) -> Iterator[str]:
-        """In one hall a door takes whoever may come to either."""
+        """Warn of sessions at the same time in one hall. A door there admits whoever may come to
+        either.
+        """
         rows = self.db.execute(
             "SELECT a.code, a.starts_at, h.code, b.code, b.starts_at, b.ends_at FROM session a"
             " JOIN session b ON b.hall_id = a.hall_id AND b.starts_at < a.ends_at"
@@ -119,7 +123,7 @@ class _Advice:
             )
 
     def sessions_past_the_end(self) -> Iterator[str]:
-        """No badge is valid then."""
+        """Warn of sessions that end after the event. No badge is valid then."""
         end = day_starts(self.settings)[-1]
         for code, ends in self.db.execute(
             "SELECT code, ends_at FROM session WHERE ends_at > ? ORDER BY starts_at, code", (end,)

@@ -1,4 +1,6 @@
-"""What a venue file speaks of must be in the file or the event: all that is not, named at once."""
+"""Checks that whatever a venue file refers to is in the file or in the event. All that is missing
+is named at once.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -8,7 +10,7 @@ from server.storage.connection import Connection
 
 
 class VenueCheck:
-    """A venue beside the event that is to take it over."""
+    """Compares a venue with the event that is to take it over."""
 
     def __init__(self, db: Connection, venue: Venue) -> None:
         self.db = db
@@ -21,7 +23,7 @@ class VenueCheck:
         self.categories |= {one for plan in venue.categories for one in (plan.key, plan.code)}
 
     def problems(self) -> list[str]:
-        """Each fault in a sentence."""
+        """List the faults, each in a sentence."""
         checks: tuple[Callable[[], Iterable[str]], ...] = (
             self._twins,
             self._category_numbers,
@@ -42,7 +44,7 @@ class VenueCheck:
         return {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
 
     def _twins(self) -> Iterator[str]:
-        """Codes that differ by capitals alone would be told apart by nobody."""
+        """Find codes that differ only in capitals. Nobody would tell them apart."""
         filed = {
             "hall": [plan.code for plan in self.venue.halls],
             "door": [plan.code for plan in self.venue.doors],
@@ -58,7 +60,9 @@ class VenueCheck:
                     yield f"{place}: is written {twin} in this event; write it alike"
 
     def _category_numbers(self) -> Iterator[str]:
-        """Badges carry the number, so a key keeps it."""
+        """Find categories with another number than the event gives them. Badges carry the number,
+        so it stays with its key.
+        """
         letters = {
             row[1]: row[0] for row in self.db.execute("SELECT category, letter FROM category")
         }
@@ -96,7 +100,7 @@ class VenueCheck:
             yield from self._unknown_categories(place, plan.categories)
 
     def _parents(self) -> dict[str, str | None]:
-        """The hall around each hall that is in one, by code, as the file leaves them."""
+        """Return the hall around each hall that lies in one, by code, as it is after the file."""
         rows = self.db.execute(
             "SELECT h.code, p.code FROM hall h JOIN hall p ON p.hall_id = h.parent_id"
         )
@@ -104,7 +108,9 @@ class VenueCheck:
         return parents | {plan.code: plan.parent for plan in self.venue.halls}
 
     def _doors_from(self) -> Iterator[str]:
-        """A door begins outside, or inside a hall around the one that it leads into."""
+        """Find doors that begin neither outside nor in a hall around the one that they lead
+        into.
+        """
         rows = self.db.execute(
             "SELECT d.code, h.code, f.code FROM door d JOIN hall h USING (hall_id)"
             " JOIN door_from USING (door_id) JOIN hall f ON f.hall_id = from_id"
@@ -133,7 +139,9 @@ class VenueCheck:
                 yield f"{place}: is inside itself, by way of its parents"
 
     def _larger_than_around(self) -> Iterator[str]:
-        """Whoever is in a hall is in the halls around it too."""
+        """Find halls with more capacity than the hall around them. Whoever is in a hall is in the
+        halls around it too.
+        """
         rows = self.db.execute(
             "SELECT h.code, h.capacity, p.code FROM hall h LEFT JOIN hall p"
             " ON p.hall_id = h.parent_id"
@@ -155,7 +163,9 @@ class VenueCheck:
                 yield f"{self.venue.place('door', plan.code)}: there is no hall {plan.hall}"
 
     def _moved_doors(self) -> Iterator[str]:
-        """A kiosk holds places of the hall that its door opened when it was enrolled."""
+        """Find doors that move to another hall while a kiosk is at work there. It holds places of
+        the hall that the door opened when it was enrolled.
+        """
         rows = self.db.execute(
             "SELECT d.code, h.code, k.kiosk FROM door d JOIN hall h USING (hall_id)"
             " JOIN kiosk k USING (door_id) WHERE k.state IN ('proven', 'active')"
@@ -188,7 +198,9 @@ class VenueCheck:
                 yield f"{place}: there is no category {one}; there are {known}"
 
     def _rules_without_effect(self) -> Iterator[str]:
-        """A session can't be narrower than a hall that lets everybody in at any time."""
+        """Find sessions whose categories would have no effect. A session can't be narrower than a
+        hall that lets everybody in at any time.
+        """
         open_halls = {plan.code for plan in self.venue.halls if plan.categories is None}
         for plan in self.venue.sessions:
             if plan.hall in open_halls and plan.categories is not None:
@@ -216,7 +228,7 @@ class VenueCheck:
                 yield f"{place}: not on the roster: {named}. Import the roster first"
 
     def _known(self, name: str) -> int:
-        """How many people have this external id or e-mail address."""
+        """Count the people who have this external id or e-mail address."""
         row = self.db.execute(
             "SELECT COUNT(*) FROM attendee WHERE external_id = ?"
             f" OR ({dialect.same_letters('email')} AND email <> '')",
@@ -226,6 +238,8 @@ class VenueCheck:
 
 
 def _hidden(name: str) -> str:
-    """An external id as it is; an e-mail address by its first letter and its domain."""
+    """Return an external id as it is. Of an e-mail address, return only the first letter and the
+    domain.
+    """
     local, at, domain = name.partition("@")
     return f"{local[:1]}…@{domain}" if at else name

@@ -1,6 +1,6 @@
-"""One value of a venue file at a time: checked, and turned into what it stands for.
+"""Checks each value of a venue file, and turns it into what it stands for.
 
-A value comes from TOML with a type, or from a spreadsheet as text; both are understood.
+A value comes from TOML with a type, or from a spreadsheet as text. Both are understood.
 """
 
 import re
@@ -28,12 +28,14 @@ Reader = Callable[[Any], Any]
 
 
 class ValueRefusedError(ValueError):
-    """What is wrong with a value, in plain words."""
+    """Is raised for a value that can't be used. The text says what is wrong with it, in plain
+    words.
+    """
 
 
 @dataclass(frozen=True)
 class Field:
-    """How one key is read. `required` keys have no default."""
+    """Describes how one key is read. `required` keys have no default."""
 
     read: Reader
     required: bool = False
@@ -56,7 +58,7 @@ def code(value: Any) -> str:
 
 
 def come_from(value: Any) -> str:
-    """A hall's code; "" for outside."""
+    """Return the code of a hall, or "" for outside."""
     word = value.strip() if isinstance(value, str) else value
     return "" if isinstance(word, str) and word.casefold() in ("", OUTSIDE, "外面") else code(word)
 
@@ -68,7 +70,7 @@ def key(value: Any) -> str:
 
 
 def whole(lowest: int, highest: int) -> Reader:
-    """A reader of whole numbers in a range."""
+    """Make a reader of whole numbers in a range."""
 
     def read(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value.strip()):
@@ -88,7 +90,7 @@ def yes_or_no(value: Any) -> bool:
 
 
 def choice(*known: str) -> Reader:
-    """A reader of one of a few words."""
+    """Make a reader that takes one of a few words."""
 
     def read(value: Any) -> str:
         word = str(value).strip().casefold()
@@ -115,7 +117,7 @@ def colour(value: Any) -> str:
 
 
 def listed(read: Reader) -> Reader:
-    """A reader of lists, or of text with commas."""
+    """Make a reader of lists. It also takes text with commas."""
 
     def read_all(value: Any) -> tuple[Any, ...]:
         if isinstance(value, str):
@@ -130,7 +132,9 @@ def listed(read: Reader) -> Reader:
 
 
 def category_choice(value: Any) -> tuple[str | int, ...] | None:
-    """Category keys or numbers; None for "all". An empty list, or "none", is by invitation."""
+    """Read category keys or numbers. None stands for "all", and an empty list or "none" stands for
+    by invitation.
+    """
     word = value.strip().casefold() if isinstance(value, str) else ""
     if word == ALL:
         return None
@@ -159,7 +163,7 @@ def attendee(value: Any) -> str:
 
 
 def local_time(zone: ZoneInfo) -> Reader:
-    """A reader of local times, as Unix ms."""
+    """Make a reader of local times, which returns Unix ms."""
     wanted = 'is a local time such as "2026-05-04 13:45"'
 
     def read(value: Any) -> int:

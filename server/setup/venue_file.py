@@ -1,7 +1,8 @@
-"""Reads a venue file: categories, zones, halls, doors and sessions, as TOML or as a workbook.
+"""Reads a venue file, which has categories, zones, halls, doors and sessions, as TOML or as a
+workbook.
 
-Every fault of a file is found in one reading. Whether codes of other things are known is for
-`venue_import` to say, which knows the event.
+Every fault of a file is found in one reading. Whether the codes of other things are known is left
+to `venue_import`, which knows the event.
 """
 
 import tomllib
@@ -36,7 +37,7 @@ _CODE = Field(venue_fields.code, True)
 
 
 def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
-    """Every key that a venue file may have, by kind."""
+    """Return every key that a venue file may have, by kind."""
     time = Field(venue_fields.local_time(zone), True)
     return {
         "category": {
@@ -85,12 +86,12 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
 
 
 def columns() -> dict[str, dict[str, Field]]:
-    """Every kind of thing that a venue file may have, and every key of each, in order."""
+    """Return every kind of thing that a venue file may have, and every key of each, in order."""
     return _fields(ZoneInfo("UTC"))
 
 
 def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
-    """The venue in a TOML or XLSX file called `name`; local times are in the event's zone.
+    """Read the venue from a TOML or XLSX file called `name`. Local times are in the event's zone.
 
     Raises VenueError with every problem.
     """
@@ -163,7 +164,7 @@ class _Reader:
         entries: Mapping[str, list[Entry]],
         make: Callable[[Mapping[str, Any]], P],
     ) -> tuple[P, ...]:
-        """The plans of one kind."""
+        """Return the plans of one kind."""
         made = []
         met: dict[str, str] = {}
         for entry in entries.get(kind, ()):

@@ -1,6 +1,7 @@
-"""Takes a venue over into the event: all of it, or with every problem named, nothing.
+"""Takes a whole venue over into the event. If it can't, it names every problem and takes nothing.
 
-What the file has is added or changed, by code. What it no longer has stays: scans speak of it.
+What the file has is added or changed, by code. What it no longer has stays in the event, because
+scans refer to it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +28,9 @@ Progress = Callable[[int, int], None]  # done, of how many
 
 @dataclass
 class ImportedVenue:
-    """How many things of each kind were added, changed, and the same; what the file lacks."""
+    """Holds how many things of each kind were added, changed and left the same, and what the file
+    lacks.
+    """
 
     added: dict[str, int] = field(default_factory=dict)
     updated: dict[str, int] = field(default_factory=dict)
@@ -88,7 +91,9 @@ class _Import:
         self._absent("zones", "zone", [plan.code for plan in venue.zones])
 
     def halls(self, plans: Iterable[HallPlan]) -> None:
-        """First without parents, so that a hall may stand before the one around it."""
+        """Write the halls. They are first written without parents, so that a hall may stand before
+        the one around it in the file.
+        """
         bits = self._ids("zone", "bit")
         plans = list(plans)
         stood = {plan.code: self._whole_hall(plan.code) for plan in plans}
@@ -145,7 +150,7 @@ class _Import:
         self._count(kind, before, self._row(table, "code", values["code"]))
 
     def _admit(self, table: str, key: str, number: int, choice: CategoryChoice) -> None:
-        """Exactly the chosen categories; None is every one."""
+        """Store exactly the chosen categories. None stands for every category."""
         chosen = set(self._categories.values())
         if choice is not None:
             chosen = {self._categories[one] for one in choice}
@@ -223,7 +228,7 @@ def _session_values(plan: SessionPlan, hall_id: int) -> dict[str, Any]:
 
 
 def put_guests(db: Connection, session_id: int, names: Iterable[str], *, invited: bool) -> None:
-    """Invite attendees to a session, or refuse them; each by external id or e-mail."""
+    """Invite attendees to a session, or refuse them. Each is named by external id or e-mail."""
     for name in names:
         db.execute(
             "INSERT INTO session_guest (session_id, serial, invited)"

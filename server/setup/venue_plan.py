@@ -1,4 +1,6 @@
-"""A venue as its file says it: plain values, checked one by one but not yet against the event."""
+"""Describes a venue as its file states it. The values are plain, and were checked one by one but
+not yet against the event.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +13,9 @@ CategoryChoice = tuple[str | int, ...] | None  # keys or numbers; None: every ca
 
 
 class VenueError(ValueError):
-    """The venue can't be taken over; `problems` has each fault with its place and its remedy."""
+    """Is raised where the venue can't be taken over. `problems` has each fault with its place and
+    its remedy.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         kept = list(problems[:PROBLEMS_MAX])
@@ -23,7 +27,9 @@ class VenueError(ValueError):
 
 @dataclass(frozen=True)
 class ZonePlan:
-    """A zone group: a bit of every credential that opens halls to a door without a network."""
+    """Describes a zone group. It is a bit of every credential, and opens halls at a door without a
+    network.
+    """
 
     bit: int
     code: str
@@ -58,7 +64,7 @@ class DoorPlan:
 
 @dataclass(frozen=True)
 class SessionPlan:
-    """A session. `invited` and `refused` name attendees by external id or e-mail."""
+    """Describes a session. `invited` and `refused` name attendees by external id or e-mail."""
 
     code: str
     hall: str
@@ -74,7 +80,7 @@ class SessionPlan:
 
 @dataclass(frozen=True)
 class Venue:
-    """What a venue file holds."""
+    """Holds what a venue file holds."""
 
     categories: tuple[CategoryPlan, ...] = ()
     zones: tuple[ZonePlan, ...] = ()
@@ -85,8 +91,10 @@ class Venue:
     rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def place(self, kind: str, code: str) -> str:
-        """Where the file has a thing of this kind and code, for a message: `sheet doors, row 3,
-        door west`, or the kind and the code alone where the file has no rows.
+        """Say where the file has a thing of this kind and code, for a message.
+
+        It is such as `sheet doors, row 3, door west`, or the kind and the code alone where the file
+        has no rows.
         """
         row = self.rows.get((kind, code))
         return f"{row}, {kind} {code}" if row else f"{kind} {code}"

@@ -1,4 +1,6 @@
-"""A venue as a workbook: one sheet for each kind, the keys in its first row, one thing in a row."""
+"""Reads a venue from a workbook. It has one sheet for each kind, the keys in the first row, and one
+thing in each row.
+"""
 
 import io
 import zipfile
@@ -24,7 +26,7 @@ _SHEETS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing of a venue file as it stands there, and where."""
+    """Holds one thing of a venue file as it stands in the file, and where it stands."""
 
     place: str
     values: dict[str, Any]
@@ -33,7 +35,7 @@ class Entry:
 
 @dataclass
 class Found:
-    """What a file has of each kind, what is wrong with it, and what its owner should know."""
+    """Holds what a file has of each kind, what is wrong with it, and what its owner should know."""
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -42,7 +44,9 @@ class Found:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A cell's text; `flaw` says why it can't be read, `note` what was taken for a formula."""
+    """Holds a cell's text. `flaw` says why it can't be read, and `note` says what value was taken
+    for a formula.
+    """
 
     text: str
     flaw: str = ""
@@ -54,7 +58,7 @@ def is_workbook(data: bytes) -> bool:
 
 
 def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
-    """The entries of each kind. Raises VenueError where no sheet can be read."""
+    """Read the entries of each kind. Raises VenueError where no sheet can be read."""
     damaged = VenueError([f"{name} is damaged: open it in the spreadsheet and save it again"])
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -87,7 +91,9 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
 
 
 def _sheets(data: bytes) -> dict[str, list[tuple[_Cell, ...]]]:
-    """The cells of each visible sheet. What formulas last gave is read only where there are any."""
+    """Read the cells of each visible sheet. The last results of formulas are read only where there
+    are formulas.
+    """
     values: dict[str, list[tuple[Any, ...]]] = {}
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
         found = {}
@@ -112,7 +118,7 @@ def _rows(sheet: Any) -> Iterable[tuple[Any, ...]]:
 
 
 def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
-    """What the spreadsheet last showed in each cell, formulas too."""
+    """Return what the spreadsheet last showed in each cell, for formulas too."""
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)) as book:
         return {
             sheet.title: [tuple(cell.value for cell in row) for row in _rows(sheet)]
@@ -121,7 +127,7 @@ def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _cell(cell: Any, column: int, row: int, values: list[tuple[Any, ...]]) -> _Cell:
-    """The cell at an index of column and row. A formula counts as what it last gave."""
+    """Return the cell at an index of column and row. A formula counts as its last result."""
     where = f"{get_column_letter(column + 1)}{row + 1}"
     if cell.data_type != "f":
         text = cell_text(cell.value)
@@ -167,7 +173,7 @@ def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], found: Found) -> Ite
 
 
 def _columns(title: str, header: tuple[_Cell, ...], found: Found) -> dict[int, str]:
-    """The key of each column by its index, without second columns of one key."""
+    """Return the key of each column by its index. A second column with the same key is left out."""
     columns: dict[int, str] = {}
     first: dict[str, int] = {}
     for at, cell in enumerate(header):

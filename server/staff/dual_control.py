@@ -1,8 +1,10 @@
-"""Two people's word: whether two accounts may be taken to be two people's.
+"""Decides whether two accounts may be taken to be those of two people. Some acts need two people's
+word.
 
 Whoever makes an account, or sets its password, can sign in with it. So for a day two accounts count
 as one person's where either was made so by the other, or both by the same third, however many
-accounts lie between. What is done on the command line ties nobody: that needs the server itself.
+accounts lie between. What is done on the command line ties nobody, because that needs the server
+itself.
 """
 
 import json
@@ -16,7 +18,9 @@ _TIES = frozenset({Act.USER_ADDED, Act.USER_ENABLED, Act.ROLE_SET, Act.PASSWORD_
 
 
 def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
-    """From when on two accounts (`user:1`) count as two people's; None where they do now."""
+    """Return from when on two accounts (such as `user:1`) count as two people's. Returns None where
+    they do now.
+    """
     if first == second:
         return now + TIE_MS
     group = {first: first, second: second}  # each account's way to who stands for its group
@@ -34,7 +38,9 @@ def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
 
 
 def _ties(db: Connection, now: int) -> list[tuple[int, str, str]]:
-    """The last day's, the newest first: when, by whom, on whose account."""
+    """Return the last day's ties between accounts, the newest first. Each says when, by whom and on
+    whose account.
+    """
     rows = db.execute(  # the index of acts has no scans, and must be told so
         "SELECT at, body FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND at > ?",
         (now - TIE_MS,),

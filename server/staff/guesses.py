@@ -1,4 +1,5 @@
-"""How often passwords may be guessed at: counted before they are looked at, and in memory alone.
+"""Counts how often passwords are guessed at. Guesses are counted before they are looked at, and in
+memory alone.
 
 Nothing is locked for good. After some wrong guesses the next one has to wait, each time twice as
 long. A lane lets one guess at a time be looked at, since each costs 64 MiB and all cores.
@@ -20,7 +21,9 @@ NOTES_MS = 60 * 60_000
 
 
 class WaitError(Exception):
-    """Too many guesses: the next one is looked at from `until` on (Unix ms)."""
+    """Is raised when there were too many guesses. The next one is looked at from `until` on (Unix
+    ms).
+    """
 
     def __init__(self, until: int) -> None:
         super().__init__("too many guesses")
@@ -28,7 +31,7 @@ class WaitError(Exception):
 
 
 class BusyError(Exception):
-    """Too many passwords are being looked at; nothing was counted."""
+    """Is raised when too many passwords are being looked at. Nothing was counted."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class Limit:
 
 @dataclass(frozen=True)
 class Key:
-    """What guesses are counted for. A success forgets an `own` key, and counts for no other."""
+    """Says what guesses are counted for. A right password clears the count of an `own` key, and is
+    not counted for the others.
+    """
 
     text: str
     limit: Limit
@@ -57,7 +62,7 @@ class _Count:
 
 
 class Guesses:
-    """The counts of one server. Safe to use from many threads."""
+    """Keeps the counts of one server. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self.known, self.strangers = Lane(), Lane()
@@ -87,7 +92,7 @@ class Guesses:
             return [count.tries for count in counts]
 
     def refund(self, keys: Sequence[Key], *, right: bool) -> None:
-        """Take a guess back: the password was right, or nobody looked at it."""
+        """Take a guess back, because the password was right or nobody looked at it."""
         with self._lock:
             for key in keys:
                 count = self._counts.get(key.text)
@@ -100,7 +105,7 @@ class Guesses:
                     count.until = 0
 
     def waits_until(self, text: str, now: int, *, void_until: int | None = None) -> int | None:
-        """Until when the next guess for a key waits; None where it does not."""
+        """Return until when the next guess for a key waits, or None where it does not."""
         with self._lock:
             count = self._counts.get(text)
             if count is None or now >= count.until or count.last_at <= (void_until or -1):
@@ -135,7 +140,9 @@ class Guesses:
 
 
 class Lane:
-    """One password at a time, few that wait for their turn, and fewer of one address."""
+    """Lets one password at a time be looked at. Few wait for their turn, and fewer of them from one
+    address.
+    """
 
     def __init__(self) -> None:
         self._turn = threading.Lock()

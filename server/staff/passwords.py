@@ -1,9 +1,9 @@
-"""Which passwords are too easily guessed, by rule and by a short list of our own.
+"""Decides which passwords are too easily guessed, by rule and by a short list of our own.
 
-A password is taken apart into pieces that a guesser tries whole: common words, what the event and
-its user are called, runs of one character, neighbours on the keyboard or in the alphabet, years.
-What is no such piece counts by the character. Nothing is looked up outside this machine, and no
-kind of character is asked for (OWASP ASVS 5.0, 6.2).
+A password is taken apart into pieces that a guesser tries whole. They are common words, what the
+event and its user are called, runs of one character, neighbours on the keyboard or in the alphabet,
+and years. What is no such piece counts by the character. Nothing is looked up outside this machine,
+and no kind of character is asked for (OWASP ASVS 5.0, 6.2).
 """
 
 import re
@@ -65,7 +65,7 @@ _LOOKALIKES = [
 
 
 class PoorPasswordError(ValueError):
-    """The password can't be taken; the text says why and what would do."""
+    """Is raised when the password can't be taken. The text says why and what would do."""
 
 
 def check(password: str, context: Iterable[str] = ()) -> None:
@@ -87,14 +87,16 @@ def check(password: str, context: Iterable[str] = ()) -> None:
 
 
 def _parts(text: str) -> set[str]:
-    """The words of a name, and all of them as one."""
+    """Return the words of a name, and all of them as one word."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     words = re.findall(r"[^\W_]+", plain)
     return {word for word in (*words, "".join(words)) if len(word) >= 2}
 
 
 def _pieces(text: str, words: frozenset[str]) -> int:
-    """The fewest pieces that a text falls into; what is said twice is a piece more, no double."""
+    """Return the fewest pieces that a text falls into. A text that repeats its first part counts as
+    that part and one piece more, not as double.
+    """
     for length in range(1, len(text) // 2 + 1):
         if (text[:length] * (len(text) // length + 1))[: len(text)] == text:
             return _fewest(text[:length], words) + 1

@@ -1,6 +1,6 @@
-"""Supervisors at the doors: their PINs, as kiosks check them without the server.
+"""Keeps supervisors' PINs for the doors, as kiosks check them without the server.
 
-A kiosk holds argon2id hashes alone. Six digits are a million guesses: a stolen kiosk may be made to
+A kiosk holds argon2id hashes alone. Six digits are a million guesses. A stolen kiosk may be made to
 find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
 """
 
@@ -28,7 +28,7 @@ def hash_pin(pin: str) -> str:
 
 
 def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
-    """Let a user act at the doors; kiosks hear of it. Raises AccountError."""
+    """Let a user act at the doors, and let kiosks hear of it. Raises AccountError."""
     found = user(db, user_id)
     if found.role not in ROLES or found.disabled:
         raise AccountError("Only supervisors and admins have a PIN; change the role first.")
@@ -46,7 +46,7 @@ def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
 
 
 def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
-    """Who may act at a door, by name."""
+    """Return who may act at a door, by name."""
     rows = db.execute(
         "SELECT user_id, name, pin_hash FROM user WHERE pin_hash IS NOT NULL"
         " AND disabled_at IS NULL AND role IN (?, ?) ORDER BY name",
@@ -56,6 +56,6 @@ def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
 
 
 def has_pin(db: Connection) -> frozenset[int]:
-    """The users with a PIN."""
+    """Return the users with a PIN."""
     rows = db.execute("SELECT user_id FROM user WHERE pin_hash IS NOT NULL")
     return frozenset(row[0] for row in rows)

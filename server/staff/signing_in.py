@@ -1,7 +1,7 @@
-"""Signing in: a guess is counted, then looked at, and what came of it goes into the entry log.
+"""Signs users in. A guess is counted, then looked at, and what came of it goes into the entry log.
 
 Whoever signed in before, from a browser or an address that the account knows, has an allowance of
-their own, so that strangers who guess at an account can't keep its user out (docs/security.md).
+their own. So strangers who guess at an account can't keep its user out (docs/security.md).
 """
 
 import hashlib
@@ -32,9 +32,10 @@ Random = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a browser sent. `address` is a keyed hash in hexadecimal digits, never the address.
+    """Holds what a browser sent. `address` is a keyed hash in hexadecimal digits, never the
+    address.
 
-    `device` is the token that an earlier success left in the browser, and `session` the token of
+    `device` is the token that an earlier success left in the browser, and `session` is the token of
     the session that it has now. Both may be empty.
     """
 
@@ -105,14 +106,16 @@ def sign_in(
 
 
 def strangers_wait(guesses: Guesses, user: User, now: int) -> int | None:
-    """Until when strangers have to wait who guess at the account; None where they don't."""
+    """Return until when strangers who guess at the account have to wait, or None where they
+    don't.
+    """
     return guesses.waits_until(_account_key(user.name), now, void_until=user.unlocked_at)
 
 
 def _keys(
     database: Database, attempt: Attempt, found: users.Stored | None, now: int
 ) -> tuple[list[Key], int | None, bool]:
-    """What the guess counts for, which counts are void, and whether it is no stranger's."""
+    """Return what the guess counts for, which counts are void, and whether it is no stranger's."""
     name, address = _name(attempt.name), attempt.address
     here = Key(f"{name} at {address}", HERE, own=True)
     strange = [here, Key(f"from {address}", ADDRESS), Key(_account_key(attempt.name), ACCOUNT)]

@@ -1,7 +1,8 @@
-"""Who may use the server's pages: users, passwords (argon2id), roles, and sessions to end at once.
+"""Keeps users of the server's pages, with their passwords (argon2id), roles, and sessions that can
+be ended at once.
 
-A session is a random token in a cookie; only its hash is stored. Work with argon2 happens on the
-caller's thread, never on the one that writes.
+A session is a random token in a cookie, and only its hash is stored. Work with argon2 happens on
+the caller's thread, never on the one that writes.
 """
 
 import hashlib
@@ -41,15 +42,15 @@ Random = Callable[[int], bytes]
 
 
 class AccountError(ValueError):
-    """The account can't be made or changed so; the text says what to do."""
+    """Is raised when the account can't be made or changed so. The text says what to do."""
 
 
 class SignInError(Exception):
-    """No such user, a wrong password, or a disabled user: never said which."""
+    """Is raised for an unknown user, a wrong password, or a disabled user. It never says which."""
 
 
 class SessionEndedError(Exception):
-    """There is no such session, or it has ended."""
+    """Is raised when there is no such session, or it has ended."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,19 @@ class User:
 
     @property
     def by(self) -> str:
-        """How the entry log names this user."""
+        """Return how the entry log names this user."""
         return f"user:{self.user_id}"
 
 
 def make_password(random: Random = os.urandom) -> str:
-    """80 bits as four groups of four characters that can't be confused."""
+    """Make a password of 80 bits, as four groups of four characters that can't be confused."""
     text = "".join(_ALPHABET[byte & 31] for byte in random(16))
     return "-".join(text[i : i + 4] for i in range(0, 16, 4))
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An account with its password's hash."""
+    """Holds an account with its password's hash."""
 
     user: User
     password_hash: str
@@ -83,7 +84,9 @@ class Stored:
 
 @dataclass(frozen=True)
 class WebSession:
-    """A session as its user sees it: since when, when it was last used, whether it is this one."""
+    """Describes a session as its user sees it. It says since when, when it was last used, and
+    whether it is this one.
+    """
 
     created_at: int
     seen_at: int
@@ -133,7 +136,7 @@ def add_user(
 
 
 def users(db: Connection) -> list[User]:
-    """All users, by name."""
+    """Return all users, by name."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM user ORDER BY name")
     return [_user(row) for row in rows]
 
@@ -172,7 +175,7 @@ def set_password(
 def change_password(
     db: Connection, before: Stored, password_hash: str, token: str, *, now: int
 ) -> None:
-    """Take the password that a user has chosen: all their sessions end, and one of `token` begins.
+    """Take the password that a user has chosen. All their sessions end, and one of `token` begins.
 
     Raises AccountError where the password was changed meanwhile.
     """
@@ -208,7 +211,7 @@ def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> N
 
 
 def disable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """Shut a user out, here and at the doors, whose PIN is gone for good; the user's sessions end.
+    """Shut a user out, here and at the doors. Their PIN is gone for good, and their sessions end.
 
     Raises AccountError for the last admin.
     """
@@ -229,7 +232,7 @@ def enable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
 def sign_in(
     database: Database, name: str, password: str, *, now: int, random: Random = os.urandom
 ) -> tuple[User, str]:
-    """Open a session without counting guesses: the user, and the session's token.
+    """Open a session without counting guesses. Returns the user and the session's token.
 
     Pages use `signing_in`, which counts. Raises SignInError.
     """
@@ -267,12 +270,12 @@ def open_session(db: Connection, found: Stored, password_hash: str, token: str, 
 
 
 def verify(database: Database, name: str, password: str) -> User:
-    """The user whose password this is, without a session. Raises SignInError."""
+    """Return the user whose password this is, without a session. Raises SignInError."""
     return _verified(database, name, password).user
 
 
 def stored(database: Database, name: str) -> Stored | None:
-    """The account of that name, whatever its case."""
+    """Return the account of that name, whatever its case."""
     row = database.reader.execute(
         f"SELECT {_COLUMNS}, password_hash FROM user WHERE name = ?", (name_key(name),)
     ).fetchone()
@@ -280,12 +283,12 @@ def stored(database: Database, name: str) -> Stored | None:
 
 
 def name_key(name: str) -> str:
-    """A name as accounts are looked for by."""
+    """Return a name in the form by which accounts are looked for."""
     return name.strip()[:NAME_CHARS_MAX]
 
 
 def fits(found: Stored | None, password: str) -> bool:
-    """Whether the password is the account's. It takes as long where there is no account."""
+    """Say whether the password is the account's. It takes as long where there is no account."""
     with _HASHING:
         try:
             if found is None:
@@ -297,7 +300,7 @@ def fits(found: Stored | None, password: str) -> bool:
 
 
 def renewed(found: Stored, password: str) -> str:
-    """The hash to keep of a right password: by today's parameters."""
+    """Return the hash to keep of a right password. It has today's parameters."""
     if not HASHER.check_needs_rehash(found.password_hash):
         return found.password_hash
     with _HASHING:
@@ -305,7 +308,9 @@ def renewed(found: Stored, password: str) -> str:
 
 
 def session_user(database: Database, token: str, *, now: int) -> User:
-    """The user of a live session, which lives on by being used. Raises SessionEndedError."""
+    """Return the user of a live session. Each use keeps the session alive. Raises
+    SessionEndedError.
+    """
     row = database.reader.execute(
         f"SELECT {_COLUMNS}, s.created_at, s.seen_at"
         " FROM web_session AS s JOIN user USING (user_id) WHERE token_hash = ?",
@@ -328,19 +333,21 @@ def sign_out(db: Connection, token: str) -> None:
 
 
 def leave(db: Connection, token: str, who: User | None, *, now: int) -> None:
-    """End one session because its user says so; `who` is None where it had ended already."""
+    """End one session because its user says so. `who` is None where it had ended already."""
     sign_out(db, token)
     if who is not None:
         entry_log.act(db, who.by, Act.SIGNED_OUT, {"user": who.user_id}, now)
 
 
 def end_sessions(db: Connection, user_id: int) -> int:
-    """End all sessions of a user; how many."""
+    """End all sessions of a user. Returns how many there were."""
     return db.execute("DELETE FROM web_session WHERE user_id = ?", (user_id,)).rowcount
 
 
 def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebSession]:
-    """The live sessions of a user, the newest first; `token` is the one that asks."""
+    """Return the live sessions of a user, the newest first. `token` is that of the session that
+    asks.
+    """
     rows = db.execute(
         "SELECT created_at, seen_at, token_hash FROM web_session WHERE user_id = ?"
         " AND seen_at >= ? AND created_at >= ? ORDER BY seen_at DESC",
@@ -353,7 +360,7 @@ def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebS
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
-    """End all sessions of a user but that of `token`; how many."""
+    """End all sessions of a user but that of `token`. Returns how many there were."""
     ended = db.execute(
         "DELETE FROM web_session WHERE user_id = ? AND token_hash <> ?",
         (user.user_id, _token_hash(token)),
@@ -370,7 +377,7 @@ def sign_everywhere_out(db: Connection, user_id: int, *, by: str, now: int) -> N
 
 
 def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
-    """Whether the session's user has typed their password lately."""
+    """Say whether the session's user has typed their password lately."""
     row = db.execute(
         "SELECT confirmed_at FROM web_session WHERE token_hash = ?", (_token_hash(token),)
     ).fetchone()
@@ -378,7 +385,9 @@ def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
 
 
 def confirm(db: Connection, token: str, new_token: str, *, now: int) -> None:
-    """The session's user has typed their password again: the session goes on under a new token."""
+    """Record that the session's user has typed their password again. The session goes on under a
+    new token.
+    """
     db.execute(
         "UPDATE web_session SET token_hash = ?, confirmed_at = ? WHERE token_hash = ?",
         (_token_hash(new_token), now, _token_hash(token)),
@@ -418,7 +427,7 @@ def _keep_an_admin(db: Connection, leaving: User) -> None:
 
 
 def _tell_doors(db: Connection, user_id: int) -> None:
-    """Where the user has a PIN, kiosks must hear whether it still counts."""
+    """Tell kiosks whether a user's PIN still counts, where the user has a PIN."""
     query = "SELECT 1 FROM user WHERE user_id = ? AND pin_hash IS NOT NULL"
     if db.execute(query, (user_id,)).fetchone():
         changes.publish(db, wire.VenueChanged())

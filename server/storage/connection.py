@@ -1,4 +1,5 @@
-"""What a store may ask of a database: one connection in one transaction, and rows by name.
+"""Defines what a store may ask of a database. That is one connection in one transaction, and rows
+by name.
 
 Stores take these and never a database library's own types. So another database can stand behind
 them, and `sqlite3` is named in this room alone.
@@ -11,7 +12,9 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 
 class Row(Protocol):
-    """One row of an answer: by column name, or in the order of the columns."""
+    """Represents one row of an answer. Its values are found by column name, or in the order of the
+    columns.
+    """
 
     def __getitem__(self, key: Any, /) -> Any: ...
 
@@ -23,7 +26,7 @@ class Row(Protocol):
 
 
 class Rows(Protocol):
-    """What a statement answers. `rowcount` is how many rows it changed."""
+    """Represents what a statement answers. `rowcount` is how many rows it changed."""
 
     @property
     def rowcount(self) -> int: ...
@@ -39,7 +42,7 @@ class Rows(Protocol):
 
 
 class Connection(Protocol):
-    """One connection. What it changes is committed or undone by whoever gave it."""
+    """Represents one connection. Whoever gave it commits or undoes what it changes."""
 
     @property
     def in_transaction(self) -> bool: ...

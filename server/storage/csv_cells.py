@@ -1,4 +1,6 @@
-"""CSV as every file of ours is written: RFC 4180, with no cell that a spreadsheet would run."""
+"""Writes CSV as every file of ours is written. It follows RFC 4180 and has no cell that a
+spreadsheet would run.
+"""
 
 import csv
 import io

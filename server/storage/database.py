@@ -1,11 +1,12 @@
-"""One event's database: a pool of readers, and one writer that commits many requests at once.
+"""Keeps one event's database. It has a pool of readers, and one writer that commits many requests
+at once.
 
-SQLite in WAL with `synchronous=FULL`: what a caller of `write` was told is on disk. A group of
-waiting writes shares one commit, each inside its own savepoint, so that one that fails leaves the
-others alone. Long writes (a door's backlog) take turns with such groups.
+SQLite runs in WAL with `synchronous=FULL`, so what a caller of `write` was told is on disk. A group
+of waiting writes shares one commit. Each is inside its own savepoint, so that one that fails leaves
+the others alone. Long writes (a door's backlog) take turns with such groups.
 
-The database owns every connection, opens and closes it. A thread borrows one for as long as it
-reads: threads of a server come and go, and one that closed a connection while it ended has taken
+The database owns every connection, opens it and closes it. A thread borrows one for as long as it
+reads. Threads of a server come and go, and one that closed a connection while it ended has taken
 the process with it.
 """
 
@@ -22,8 +23,7 @@ from typing import Any, TypeVar
 
 from server.storage import disk
 from server.storage.connection import Connection
-from server.storage.disk import DatabaseError as DatabaseError
-from server.storage.disk import DiskError as DiskError
+from server.storage.disk import DatabaseError
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,11 @@ _PRAGMAS = (
 
 
 class Reader(sqlite3.Connection):
-    """A connection of the pool. It refuses to be used by a thread that has given it back, and ends
-    what that thread has left half read: an open cursor would show its old state to the next.
+    """Represents a connection of the pool. It refuses to be used by a thread that has given it
+    back.
+
+    It also ends what that thread has left half read. An open cursor would show its old state to the
+    next thread.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -88,7 +91,7 @@ class Reader(sqlite3.Connection):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with the settings that durability rests on, read back.
+    """Return a connection with the settings that durability rests on. Each setting is read back.
 
     Raises DatabaseError, of which DiskError is one.
     """
@@ -164,10 +167,10 @@ def large_cache(db: Connection) -> Iterator[None]:
 
 
 class Database:
-    """The database of one event. Close it, or use it as a context manager.
+    """Keeps the database of one event. Close it, or use it as a context manager.
 
     Read inside `with database.reading() as db:`, which lends a connection for the block, whatever
-    thread runs it. A page may say `database.reader` instead: that connection is the thread's until
+    thread runs it. A page may say `database.reader` instead. That connection is the thread's until
     `give_back`, which the app calls after each request (server/__init__.py), before the answer's
     body is sent. So an answer that is made piece by piece, and a thread that lives long, use
     `reading`. Rows are taken out (`fetchall`, a list) before the connection is given back.
@@ -225,7 +228,9 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection for reading, for this block. Raises DatabaseError once closed."""
+        """Lend a connection for reading, for this block. Raises DatabaseError once the database is
+        closed.
+        """
         reader = self._borrow(None)
         try:
             yield reader
@@ -234,9 +239,10 @@ class Database:
 
     @property
     def reader(self) -> sqlite3.Connection:
-        """This thread's connection for reading, until it calls `give_back`.
+        """Return this thread's connection for reading, until it calls `give_back`.
 
-        Raises DatabaseError where another thread uses it, or this one after it gave it back.
+        Raises DatabaseError where another thread uses it, or where this one uses it after it gave
+        it back.
         """
         turn: _Turn | None = getattr(self._local, "turn", None)
         if turn is None:
@@ -246,7 +252,7 @@ class Database:
         return turn.reader
 
     def give_back(self) -> None:
-        """End this thread's use of `reader`; the next use borrows anew."""
+        """End this thread's use of `reader`. The next use borrows anew."""
         turn: _Turn | None = getattr(self._local, "turn", None)
         if turn is not None:
             del self._local.turn
@@ -254,7 +260,7 @@ class Database:
 
     @property
     def readers(self) -> tuple[int, int]:
-        """How many connections for reading are lent, and how many lie idle."""
+        """Return how many connections for reading are lent, and how many lie idle."""
         with self._lock:
             return len(self._lent), len(self._idle)
 
@@ -392,7 +398,9 @@ class Database:
                 job.finish(error=told)
 
     def _told(self, error: BaseException) -> BaseException:
-        """What the caller hears: of a disk in plain words, which the log has once."""
+        """Return the error that the caller gets. Trouble with the disk is told in plain words, and
+        the log has it once.
+        """
         found = disk.trouble(error, self.path)
         if found is None:
             return error
@@ -403,14 +411,16 @@ class Database:
 
 
 class _Turn:
-    """A thread's use of a reader. It goes with the thread; the reader stays the database's."""
+    """Represents a thread's use of a reader. It ends with the thread, and the reader stays with the
+    database.
+    """
 
     reader: Reader
 
 
 class _Job:
-    """A step and what became of it. A bare lock wakes its thread for a fraction of what a future
-    costs, of which a busy server would have hundreds a second.
+    """Holds a step and what became of it. A bare lock wakes its thread for a fraction of what a
+    future costs, and a busy server would need hundreds of futures a second.
     """
 
     def __init__(self, step: Callable[[sqlite3.Connection], Any], long: bool) -> None:
@@ -427,7 +437,7 @@ class _Job:
         self._unfinished.release()
 
     def wait(self) -> Any:
-        """The step's result, or what it raised."""
+        """Return the step's result, or raise what it raised."""
         self._unfinished.acquire()
         if self._error is not None:
             raise self._error

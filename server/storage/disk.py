@@ -1,7 +1,7 @@
-"""What a disk says when it takes nothing more, in words that tell where and what to do.
+"""Finds out why a disk takes nothing more, in words that tell where and what to do.
 
-SQLite says "disk I/O error" or "unable to open database file" where a disk is full or can be read
-alone; which of them it is, the file system tells.
+SQLite says "disk I/O error" or "unable to open database file" where a disk is full or can only be
+read. The file system tells which of them it is.
 """
 
 import errno
@@ -23,13 +23,13 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class DatabaseError(Exception):
-    """The database can't be used; the text says what to do."""
+    """Is raised when the database can't be used. The text says what to do."""
 
 
 class DiskError(DatabaseError):
-    """The disk takes nothing. What was acknowledged before is on it.
+    """Is raised when the disk takes no writes. What was acknowledged before is on it.
 
-    `code` is a word for kiosks: disk_full, disk_read_only or disk_failing.
+    `code` is a word for kiosks. It is disk_full, disk_read_only or disk_failing.
     """
 
     def __init__(self, code: str, text: str) -> None:
@@ -39,21 +39,21 @@ class DiskError(DatabaseError):
 
 @dataclass(frozen=True)
 class Room:
-    """How much of a disk is free, in bytes."""
+    """Says how much of a disk is free, in bytes."""
 
     free: int
     total: int
 
     @property
     def low(self) -> bool:
-        """Whether staff should make room."""
+        """Say whether staff should make room."""
         if self.free < LOW_BYTES:
             return True
         return self.free < self.total * LOW_PART and self.free < 10 * LOW_BYTES
 
     @property
     def warning(self) -> str:
-        """For staff; "" while there is room enough."""
+        """Return a warning for staff. It is "" while there is room enough."""
         if not self.low:
             return ""
         return (
@@ -63,18 +63,20 @@ class Room:
 
 
 def room(path: Path) -> Room:
-    """Of the disk that `path` is on. Raises OSError."""
+    """Return how much of the disk that `path` is on is free. Raises OSError."""
     usage = shutil.disk_usage(path)
     return Room(usage.free, usage.total)
 
 
 def size(count: int) -> str:
-    """Bytes as people write them: 640 MB, 12.3 GB."""
+    """Write a number of bytes as people write it, such as 640 MB or 12.3 GB."""
     return f"{count / 1e9:,.1f} GB" if count >= LOW_BYTES else f"{count / 1e6:,.0f} MB"
 
 
 def trouble(error: BaseException, path: Path) -> DiskError | None:
-    """What the disk of `path` has, where `error` came of it; None where it did not."""
+    """Return what is wrong with the disk of `path`, where `error` came of it. Returns None where it
+    did not.
+    """
     directory = path if path.is_dir() else path.parent
     if isinstance(error, DiskError):
         return error
@@ -137,7 +139,7 @@ def _mounted_read_only(directory: Path) -> bool:
 
 
 class Watch:
-    """Logs when a disk becomes nearly full, and when there is room again: once each."""
+    """Logs when a disk becomes nearly full, and when there is room again. Each is logged once."""
 
     def __init__(self, path: Path, look: Callable[[Path], Room] = room) -> None:
         self._path = path

@@ -1,5 +1,5 @@
-"""Files that are whole or not there, and on disk when a call returns. Only their owner may read
-them.
+"""Writes files that are whole or not there, and that are on disk when a call returns. Only their
+owner may read them.
 """
 
 import os
@@ -46,7 +46,7 @@ def sync_directory(path: Path) -> None:
 
 
 def free_name(directory: Path, stem: str) -> Path:
-    """`stem`-1, or the first number that is free."""
+    """Return the path `stem`-1, or the one with the first number that is free."""
     number = 1
     while (path := directory / f"{stem}-{number}").exists():
         number += 1

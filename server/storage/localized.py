@@ -1,4 +1,6 @@
-"""Names by language, as the `names` and `titles` columns hold them: {"en": …, "zh": …} in JSON."""
+"""Reads and writes names by language, as the `names` and `titles` columns hold them. They are JSON,
+such as `{"en": …, "zh": …}`.
+"""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +18,9 @@ def names_of(text: str) -> dict[str, str]:
 
 
 def text_in(names: Mapping[str, str], language: str) -> str:
-    """The name in `language`, or in English, or in any; empty where there is none."""
+    """Return the name in `language`, or in English, or in any other language. It is empty where
+    there is none.
+    """
     for wanted in (language, language.partition("-")[0], "en"):
         if names.get(wanted):
             return names[wanted]

@@ -1,6 +1,6 @@
-"""The tables of an event, as migrations that never change once released.
+"""Defines the tables of an event, as migrations that never change once released.
 
-Tables are singular and STRICT; `…_at` is Unix milliseconds in UTC.
+Tables are singular and STRICT. `…_at` is Unix milliseconds in UTC.
 tests/server/storage/test_migrations.py holds the hash of each released migration.
 """
 
@@ -37,7 +37,9 @@ migrations = Migrations("hallkeeper")
 
 
 class NewerVersionError(Exception):
-    """The event belongs to a newer Hallkeeper; `migration` is the first that this one lacks."""
+    """Is raised when the event belongs to a newer Hallkeeper. `migration` is the first that this
+    one lacks.
+    """
 
     def __init__(self, migration: str) -> None:
         super().__init__(
@@ -190,16 +192,20 @@ NAMES = (
 
 
 def _run(db: sqlite_utils.Database, script: str) -> None:
-    """Statement by statement: `executescript` would commit the migration's own transaction."""
+    """Run a script statement by statement. `executescript` would commit the migration's own
+    transaction.
+    """
     for statement in script.split(";\n"):
         if statement.strip():
             db.execute(statement)
 
 
 def _rebuild(db: sqlite_utils.Database, table: str, old: str, new: str, rows: str) -> None:
-    """Make a table anew with `new` in the place of `old`, and what it held by the query `rows`: the
-    columns that it had, whichever those are, and after them those that are new. Its indexes and
-    triggers are as they were.
+    """Make a table anew, with `new` where its definition has `old`. The query `rows` selects what
+    the new table holds.
+
+    It selects the columns that the table had, whichever those are, and after them those that are
+    new. Its indexes and triggers are as they were.
     """
     query = "SELECT sql FROM sqlite_schema WHERE tbl_name = ? AND type = ? AND sql IS NOT NULL"
     ((made,),) = db.execute(query, (table, "table")).fetchall()

@@ -12,7 +12,7 @@ from server.storage.connection import Connection
 
 
 def tables(db: Connection) -> sqlite_utils.Database:
-    """`db` through sqlite-utils, without plugins that others may have installed."""
+    """Return `db` through sqlite-utils, without plugins that others may have installed."""
     assert isinstance(db, sqlite3.Connection)
     return sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
 

@@ -1,4 +1,4 @@
-"""How a category is stored. The ones that every event begins with are badges/categories.py."""
+"""Stores categories. Those that every event begins with stand in badges/categories.py."""
 
 from badges.categories import CategoryPlan
 from server.storage.connection import Connection

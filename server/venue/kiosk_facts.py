@@ -8,7 +8,7 @@ from server.venue import store
 
 
 def category_facts(db: Connection) -> list[wire.CategoryFacts]:
-    """Categories as kiosks show them."""
+    """Return the categories as kiosks show them."""
     return [
         wire.CategoryFacts(one.code, one.key, one.names, one.letter, one.colour)
         for one in store.categories(db)
@@ -16,7 +16,7 @@ def category_facts(db: Connection) -> list[wire.CategoryFacts]:
 
 
 def hall_facts(db: Connection, hall_id: int) -> wire.HallFacts:
-    """A hall as its doors know it. Raises UnknownHallError."""
+    """Return a hall as its doors know it. Raises UnknownHallError."""
     row = store.hall(db, hall_id)
     facts: dict[str, Any] = {
         "hall": row.hall_id,
@@ -41,7 +41,9 @@ def door_facts(db: Connection, door_id: int) -> wire.DoorFacts:
 
 
 def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
-    """The hall's sessions that are not over, soonest first, with their guests' serials."""
+    """Return the hall's sessions that are not over, the soonest first, with their guests'
+    serials.
+    """
     rows = sorted(store.sessions(db, hall_id, now), key=lambda row: (row.opens_at, row.session_id))
     guests: dict[tuple[int, int], list[int]] = {}
     for session_id, serial, invited in db.execute(

@@ -1,9 +1,9 @@
-"""The venue's rules, as the server replays decisions by them: read once, and kept as long as they
-stand.
+"""Holds the venue's rules, by which the server replays decisions. They are read once, and kept as
+long as they stand.
 
 Triggers move `rules_version` with every change of what is read here, whoever makes it
-(server/storage/schema.py); each version is a new random value. So what was read under a
-version is what stands under it, in whichever transaction, also after one was rolled back.
+(server/storage/schema_changes.py). Each version is a new random value. So what was read under a
+version is valid under it in every transaction, and also after one was rolled back.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ SESSIONS_MAX = 8  # that a decision looks at: those that admit now, and the next
 
 @dataclass(frozen=True)
 class Rules:
-    """Halls with who may enter them, how they nest, and their programmes."""
+    """Holds the halls with who may enter them, how they nest, and their programmes."""
 
     version: str | None
     halls: Mapping[int, Hall]
@@ -34,12 +34,12 @@ class Rules:
     outer: Mapping[int, tuple[Hall, ...]] = field(default_factory=dict)
 
     def outer_ids(self, door_id: int) -> tuple[int, ...]:
-        """The halls around the door's own that an entry there enters too."""
+        """Return the numbers of the halls around the door's own that an entry there enters too."""
         outer = self.outer.get(door_id)
         return () if outer is None else tuple(hall.hall_id for hall in outer)
 
     def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
-        """The hall's sessions that are not over at `at`, soonest first."""
+        """Return the hall's sessions that are not over at `at`, the soonest first."""
         coming = (one for one in self.programmes.get(hall_id, ()) if one.closes_at > at)
         return tuple(islice(coming, SESSIONS_MAX))
 
@@ -48,7 +48,7 @@ _kept: Rules | None = None
 
 
 def rules(db: Connection) -> Rules:
-    """The rules as this transaction sees them; `db` must be in one."""
+    """Return the rules as this transaction sees them. `db` must be in a transaction."""
     global _kept
     row = db.execute("SELECT value FROM setting WHERE key = 'rules_version'").fetchone()
     version = None if row is None else row[0]
@@ -100,8 +100,10 @@ def _read(db: Connection, version: str | None) -> Rules:
 
 
 def _watched(hall: Hall, said: bool) -> Hall:
-    """A hall around a door's own. Whoever came in by that hall's own door is refused at no door of
-    which nobody has said that it leads from outside.
+    """Return a hall around a door's own, as that door watches it.
+
+    Where nobody has said that the door leads from outside, it refuses nobody who came in by that
+    hall's own door.
     """
     return hall if said else replace(hall, anti_passback=AntiPassback.OFF)
 

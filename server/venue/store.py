@@ -16,20 +16,22 @@ from server.storage.localized import names_of
 
 
 class UnknownHallError(ValueError):
-    """There is no such hall in the event."""
+    """Is raised when there is no such hall in the event."""
 
 
 class UnknownDoorError(ValueError):
-    """There is no such door in the event."""
+    """Is raised when there is no such door in the event."""
 
 
 class UnknownSessionError(ValueError):
-    """There is no such session in the event."""
+    """Is raised where there is no such session in the event."""
 
 
 @dataclass(frozen=True)
 class HallRow:
-    """A hall with its policy. `zones` is a bit set; `categories` are who may enter at any time."""
+    """Holds a hall with its policy. `zones` is a bit set, and `categories` are those who may enter
+    at any time.
+    """
 
     hall_id: int
     code: str
@@ -56,7 +58,9 @@ class HallRow:
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session; it admits from `opens_at` to `closes_at`. `categories` empty: by invitation."""
+    """Holds a session. It admits from `opens_at` to `closes_at`, and where `categories` is empty,
+    only by invitation.
+    """
 
     session_id: int
     code: str
@@ -81,7 +85,7 @@ class DoorRow:
 
 
 def categories(db: Connection) -> list[CategoryPlan]:
-    """All categories, by number."""
+    """Return all categories, by number."""
     rows = db.execute("SELECT category, code, names, letter, colour FROM category ORDER BY 1")
     return [
         CategoryPlan(
@@ -96,12 +100,12 @@ def categories(db: Connection) -> list[CategoryPlan]:
 
 
 def zones(db: Connection) -> dict[str, int]:
-    """The bit of each zone group, by code."""
+    """Return the bit of each zone group, by code."""
     return dict(db.execute("SELECT code, bit FROM zone ORDER BY bit").fetchall())
 
 
 def halls(db: Connection) -> list[HallRow]:
-    """All halls, by code."""
+    """Return all halls, by code."""
     return [_hall(db, row) for row in db.execute("SELECT * FROM hall ORDER BY code").fetchall()]
 
 
@@ -114,7 +118,7 @@ def hall(db: Connection, hall_id: int) -> HallRow:
 
 
 def doors(db: Connection) -> list[DoorRow]:
-    """All doors, by code."""
+    """Return all doors, by code."""
     return [_door(row) for row in db.execute(f"{_DOORS} ORDER BY code")]
 
 
@@ -127,14 +131,16 @@ def door(db: Connection, door_id: int) -> DoorRow:
 
 
 def door_hall(db: Connection, door_id: int) -> int:
-    """The hall that the door opens. Raises UnknownDoorError."""
+    """Return the hall that the door opens. Raises UnknownDoorError."""
     return door(db, door_id).hall_id
 
 
 def sessions(
     db: Connection, hall_id: int | None = None, after: int | None = None
 ) -> list[SessionRow]:
-    """Sessions, soonest first; of one hall, or those that still admit after an instant."""
+    """Return the sessions, the soonest first. They can be limited to one hall, or to those that
+    still admit after an instant.
+    """
     asked = {"hall_id = ?": hall_id, "closes_at > ?": after}
     used = {condition: value for condition, value in asked.items() if value is not None}
     rows = db.execute(
@@ -146,7 +152,9 @@ def sessions(
 
 
 def programme_for(db: Connection, serial: int) -> list[SessionRow]:
-    """The sessions that the attendee may enter, by category or invitation; soonest first."""
+    """Return the sessions that the attendee may enter, by category or invitation, the soonest
+    first.
+    """
     rows = db.execute(
         "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?"
         " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = a.serial"

@@ -28,7 +28,8 @@ def create_app(
     now: Callable[[], int] | None = None,
     clock: ServerClock | None = None,
 ) -> Flask:
-    """The event's app: kiosks' API, attendees' phone page, staff's pages. Deny by default.
+    """Make the event's app, with the kiosks' API, the attendees' phone page and the staff's pages.
+    It denies by default.
 
     Close it with `close_app`, before the database.
     """

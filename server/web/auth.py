@@ -1,7 +1,7 @@
-"""Who may see which page. A view that names no roles is refused to everybody.
+"""Decides who may see which page. A view that names no roles is refused to everybody.
 
 Staff's sessions live in the database (`accounts`), so that signing out, disabling a user or a
-change of role works at once; the cookie carries nothing but a random id.
+change of role works at once. The cookie holds nothing but a random id.
 """
 
 import hashlib
@@ -25,7 +25,9 @@ View = TypeVar("View", bound=Callable[..., object])
 
 
 def allow(*roles: str) -> Callable[[View], View]:
-    """Mark a view as meant for `roles`; admins may always. Stands nearest to the function."""
+    """Mark a view as meant for `roles`. Admins may always see it. This decorator stands nearest to
+    the function.
+    """
     unknown = set(roles) - set(users.ROLES)
     if unknown:
         raise ValueError(f"no such role: {', '.join(sorted(unknown))}")
@@ -56,25 +58,29 @@ def confirmed(view: View) -> View:
 
 
 def allowed_roles(endpoint: str) -> frozenset[str]:
-    """Empty where the view says nothing: nobody."""
+    """Return the roles that may see the page. It is empty where the view names none, and then
+    nobody may.
+    """
     view = current_app.view_functions.get(endpoint)
     roles: frozenset[str] = getattr(view, "allowed", frozenset())
     return roles
 
 
 def allowed_here() -> frozenset[str]:
-    """The roles of the view that runs."""
+    """Return the roles of the view that runs."""
     return allowed_roles(request.endpoint or "")
 
 
 def may_open(endpoint: str) -> bool:
-    """Whether the user who asks may open that page: for links, so that nobody is sent to a 403."""
+    """Tell whether the user who asks may open that page. It is for links, so that nobody is sent to
+    a 403.
+    """
     roles, who = allowed_roles(endpoint), user()
     return EVERYBODY in roles or (who is not None and who.role in roles)
 
 
 def user() -> users.User | None:
-    """Who is signed in."""
+    """Return who is signed in."""
     if "user" not in g:
         g.user = _session_user(token())
     found: users.User | None = g.user
@@ -82,7 +88,7 @@ def user() -> users.User | None:
 
 
 def actor() -> str:
-    """The signed-in user as the entry log names them."""
+    """Return the signed-in user as the entry log names them."""
     who = user()
     if who is None:
         abort(401)
@@ -96,7 +102,7 @@ def guard(app: Flask) -> None:
 
 
 def token() -> str:
-    """The token of the session that asks; empty where there is none."""
+    """Return the token of the session that asks. It is empty where there is none."""
     return request.cookies.get(COOKIE, "")
 
 
@@ -124,7 +130,9 @@ def bind_forms(token: str) -> None:
 
 
 def check_forms() -> None:
-    """Forget a form cookie of another session: forms end with the session they were made in."""
+    """Forget a form cookie of another session. Forms end with the session in which they were
+    made.
+    """
     if session and session.get(_FORMS_OF, _mark("")) != _mark(token()):
         session.clear()
 
@@ -161,14 +169,14 @@ def _check() -> Response | None:
 
 
 def _instead(target: str) -> Response:
-    """Another page first. What a form held is lost, and nothing was done."""
+    """Send the user to another page first. What a form held is lost, and nothing was done."""
     if request.accept_mimetypes.best == "text/event-stream":
         return abort(403)
     return redirect(target, 303)
 
 
 def _page_of_form() -> str:
-    """The page that the form stood on."""
+    """Return the page that the form stood on."""
     assert request.blueprint is not None
     return url_for(f"{request.blueprint}.show")
 

@@ -1,19 +1,19 @@
-"""How often a kiosk may ask for what a stolen one would ask for all the time."""
+"""Limits how often a kiosk may ask for what a stolen kiosk would ask for all the time."""
 
 from badges.places.pool import KioskKey
 
 
 class Budget:
-    """Of all kiosks, each with its own. One thread at a time: the writer's."""
+    """Keeps a budget for each kiosk. It is used by one thread at a time, the writer's."""
 
     def __init__(self, most: int, window_ms: int) -> None:
-        """`most` times within the window."""
+        """Allow `most` times within the window."""
         self._most = most
         self._window_ms = window_ms
         self._asked_at: dict[KioskKey, list[int]] = {}
 
     def take(self, kiosk: KioskKey, now: int) -> bool:
-        """Whether the kiosk may ask once more."""
+        """Tell whether the kiosk may ask once more."""
         recent = [at for at in self._asked_at.get(kiosk, []) if now - at < self._window_ms]
         allowed = len(recent) < self._most
         self._asked_at[kiosk] = [*recent, now] if allowed else recent

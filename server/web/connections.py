@@ -34,7 +34,7 @@ _LAST_DATA_SENT_AT = 44  # in struct tcp_info of <linux/tcp.h>: milliseconds ago
 
 @dataclass(frozen=True)
 class Connection:
-    """One that is open, as the kernel tells of it."""
+    """Represents an open connection, as the kernel tells of it."""
 
     file: int
     address: str
@@ -42,7 +42,9 @@ class Connection:
 
 
 def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -> list[Connection]:
-    """Those that have to go: silent for too long, or the most silent of too many."""
+    """Return the connections that have to go. They are silent for too long, or the most silent of
+    too many.
+    """
     ended = []
     left: defaultdict[str, list[Connection]] = defaultdict(list)
     known = {one: is_known(one) for one in {one.address for one in connections}}
@@ -63,7 +65,7 @@ def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -
 
 
 def _most_silent(found: list[Connection], most: int) -> tuple[list[Connection], list[Connection]]:
-    """Up to `most` that may stay, and the others."""
+    """Divide the connections into up to `most` that may stay, and the others."""
     if len(found) <= most:
         return found, []
     ordered = sorted(found, key=lambda one: one.silent_s)
@@ -109,7 +111,7 @@ class Guard:
 
 
 def connections_to(port: int) -> Iterable[Connection]:
-    """The connections that this process has accepted on `port`."""
+    """Find the connections that this process has accepted on `port`."""
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError, ValueError), _duplicate(int(name)) as found:
             if found.family not in (socket.AF_INET, socket.AF_INET6):
@@ -123,14 +125,18 @@ def connections_to(port: int) -> Iterable[Connection]:
 
 
 def _end(connection: Connection) -> None:
-    """Shut it, if its file still is that connection: whoever waits for it hears of its end."""
+    """Shut the connection, if its file still is that connection. Whoever waits for it learns of its
+    end.
+    """
     with contextlib.suppress(OSError, ValueError), _duplicate(connection.file) as found:
         if found.getpeername()[0].removeprefix("::ffff:") == connection.address:
             found.shutdown(socket.SHUT_RDWR)
 
 
 def _duplicate(file: int) -> socket.socket:
-    """A socket of our own on the same connection. Raises OSError where it is none."""
+    """Return a socket of our own on the same connection. Raises OSError where the file is no
+    socket.
+    """
     copied = os.dup(file)
     try:
         return socket.socket(fileno=copied)

@@ -1,4 +1,6 @@
-"""How values look to people: instants in the venue's zone, names in two languages, words."""
+"""Shows values to people. Instants are in the venue's zone, names in two languages, and other
+values in words.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,12 +70,12 @@ def both_names(names: str | Names) -> dict[str, str]:
 
 
 def main_name(names: str | Names) -> str:
-    """English if there is any, else whatever there is."""
+    """Return the English name if there is one, else any name that there is."""
     return text_in(both_names(names), "en") or "?"
 
 
 def other_name(names: str | Names) -> tuple[str, str] | None:
-    """(language, text) of the name to set beside the main one, where it differs."""
+    """Return (language, text) of the name to set beside the main one, where it differs."""
     main = main_name(names)
     for language, text in both_names(names).items():
         if text != main:
@@ -87,7 +89,9 @@ def reason_words(reason: str | None) -> str:
 
 @dataclass(frozen=True)
 class State:
-    """A state in a word, with a sign, so that colour (`kind`) is never alone."""
+    """Describes a state in a word, with a sign, so that it is never told by colour (`kind`)
+    alone.
+    """
 
     kind: str
     sign: str
@@ -95,7 +99,7 @@ class State:
 
 
 def hall_state(hall: HallFigures) -> State:
-    """How full a hall is, by who is inside; unspent places are said beside it."""
+    """Say how full a hall is, by who is inside. Unspent places are shown beside it."""
     if hall.inside > hall.capacity:
         return State("bad", "▲", "Over capacity")
     if hall.closed:
@@ -108,7 +112,7 @@ def hall_state(hall: HallFigures) -> State:
 
 
 def remarks(entry: Entry) -> str:
-    """What is unusual about a scan."""
+    """Say what is unusual about a scan."""
     found = [FLAGS.get(flag, flag.replace("_", " ")) for flag in entry.flags.split()]
     if entry.quarantined:
         found.append("from a fenced kiosk")
@@ -127,7 +131,9 @@ def remarks(entry: Entry) -> str:
 
 
 def ink_on(colour: str) -> str:
-    """White, or near-black where white would read badly on `colour` (#rrggbb; WCAG 2.2)."""
+    """Return white, or near-black where white would be hard to read on `colour` (#rrggbb, WCAG
+    2.2).
+    """
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts

@@ -1,6 +1,6 @@
-"""Who may hold one of the server's threads while the body of a request is on its way.
+"""Decides who may hold one of the server's threads while the body of a request is on its way.
 
-A request holds a thread from its headers to its answer, so a body that comes slowly holds one for
+A request holds a thread from its headers to its answer. So a body that comes slowly holds one for
 as long as its sender likes. A kiosk proves itself by its headers alone (the digest of the body is
 signed) and has a lane of its own, which strangers can't fill. Addresses that have proven themselves
 before, by a kiosk's signature or by somebody who signed in, share a second lane. Everybody else
@@ -33,19 +33,19 @@ KNOWN_ADDRESSES_MAX = 10_000  # the oldest are forgotten first
 
 
 class Headers(Protocol):
-    """What is asked of a request's headers."""
+    """Describes what is needed of a request's headers."""
 
     def get(self, key: str, default: str, /) -> str: ...
     def __getitem__(self, key: str, /) -> str: ...
 
 
 class BusyError(Exception):
-    """The lane is full. The same request may be taken later."""
+    """Is raised where the lane is full. The same request may be taken later."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A kiosk's signature over a request, with what it says of the body."""
+    """Holds a kiosk's signature over a request, with what it says of the body."""
 
     stamp: RequestStamp
     message: bytes  # what was signed
@@ -53,12 +53,14 @@ class Proof:
     key: bytes  # the public key that verified it
 
     def fits(self, body: bytes) -> bool:
-        """Whether `body` is the one that was signed for."""
+        """Tell whether `body` is the one that was signed."""
         return hmac.compare_digest(hashlib.sha256(body).hexdigest(), self.digest)
 
 
 class Lanes:
-    """Thread-safe. `monotonic` gives seconds by a clock that nobody sets."""
+    """Keeps the lanes and who may use them. It is thread-safe, and `monotonic` gives seconds by a
+    clock that nobody sets.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -69,13 +71,13 @@ class Lanes:
         self._keys: dict[KioskKey, bytes] = {}
 
     def remember_kiosk(self, kiosk: KioskKey, public_key: bytes, address: str) -> None:
-        """A request with this kiosk's signature was verified against the database."""
+        """Remember a kiosk of which a request's signature was verified against the database."""
         with self._lock:
             self._keys[kiosk] = public_key
         self.remember(address)
 
     def remember(self, address: str) -> None:
-        """Somebody has proven who they are from this address."""
+        """Remember an address from which somebody has proven who they are."""
         now = self._monotonic()
         with self._lock:
             self._known.pop(address, None)  # so that the newest stand last
@@ -88,9 +90,9 @@ class Lanes:
             return self._known.get(address, 0.0) > self._monotonic()
 
     def prove(self, headers: Headers, method: str, target: str) -> Proof | None:
-        """A kiosk's proof by its headers alone; None where there is none that holds.
+        """Return a kiosk's proof by its headers alone, or None where there is no valid one.
 
-        A kiosk that has not been verified since the server started proves nothing yet: its first
+        A kiosk that has not been verified since the server started proves nothing yet. Its first
         request is taken as a stranger's.
         """
         stamp = read_stamp(headers)
@@ -130,7 +132,7 @@ class Lanes:
 
 
 def read_stamp(headers: Headers) -> RequestStamp | None:
-    """Who says to send the request, unverified; None where nobody does."""
+    """Read who claims to send the request, unverified. It is None where nobody does."""
     try:
         kiosk, _, generation = headers[RequestStamp.KIOSK_HEADER].partition("/")
         counter = int(headers[RequestStamp.COUNTER_HEADER][:20])

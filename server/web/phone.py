@@ -1,6 +1,6 @@
-"""An attendee's badge on their phone, behind a link with a secret.
+"""Shows an attendee's badge on their phone, behind a link with a secret.
 
-One page that needs nothing else once it is open.
+It is one page, which needs nothing else once it is open.
 """
 
 from itertools import groupby
@@ -46,7 +46,9 @@ def badge(token: str) -> Response:
 
 
 def _open(db: Connection, token: str) -> issuing.Badge:
-    """The badge that the link is for; 404 for any other text, 410 once it has been replaced."""
+    """Return the badge that the link is for. Any other text is answered with 404, and a badge that
+    was replaced with 410.
+    """
     event = services().event
     try:
         serial, issue = open_phone_token(event, token)

@@ -8,7 +8,9 @@ Parts = dict[str, str]  # HTML by the id of its element
 
 
 class Rendered:
-    """The parts as last rendered for each role: ten open overviews cost what one does."""
+    """Keeps the parts as they were last rendered for each role. Ten open overviews cost what one
+    costs.
+    """
 
     def __init__(self) -> None:
         # The lock guards the parts.

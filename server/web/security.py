@@ -1,7 +1,8 @@
-"""What every answer carries and every request must keep to: headers, sizes, CSRF, errors.
+"""Sets what every answer carries and every request must keep to. That is headers, sizes, CSRF and
+errors.
 
-Pages have no inline script or style but the phone page, which brings its own style under a nonce,
-so that it needs no second request.
+Pages have no inline script or style. Only the phone page brings its own style under a nonce, so
+that it needs no second request.
 """
 
 import hashlib
@@ -36,14 +37,18 @@ limiter = Limiter(key_func=lambda: address(), storage_uri="memory://", enabled=T
 
 
 class _RowNumber(IntegerConverter):
-    """A number in an address. SQLite keeps none above 63 bits, so nothing can have such a one."""
+    """Reads a number in an address. SQLite keeps none above 63 bits, so no row can have such a
+    number.
+    """
 
     def __init__(self, map: Map) -> None:
         super().__init__(map, max=2**63 - 1)
 
 
 class _FormCookies(SecureCookieSessionInterface):
-    """For pages alone: a kiosk sends hundreds of requests a second and has no forms."""
+    """Keeps form cookies for pages alone. A kiosk sends hundreds of requests a second and has no
+    forms.
+    """
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return None if of_api() else super().open_session(app, request)
@@ -77,12 +82,12 @@ def protect(app: Flask, event: Event) -> None:
 
 
 def derived_key(secret: bytes, purpose: bytes) -> bytes:
-    """A key for one purpose alone."""
+    """Return a key for one purpose alone."""
     return hmac.digest(secret, purpose, hashlib.sha256)
 
 
 def style_nonce() -> str:
-    """The nonce that lets this answer's own <style> through."""
+    """Return the nonce that lets this answer's own <style> through."""
     if "style_nonce" not in g:
         g.style_nonce = secrets.token_urlsafe(16)
     nonce: str = g.style_nonce
@@ -115,7 +120,7 @@ def _limit_forms() -> None:
 
 
 def _read_body() -> None:
-    """Have the whole body before anything is done; views find it where it always is."""
+    """Read the whole body before anything is done. Views find it where it always is."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     lanes = services().lanes
@@ -176,7 +181,9 @@ _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_larg
 
 
 def _error(error: Exception) -> Response:
-    """One error as HTML for people or `{"error": …}` for kiosks, with nothing personal in it."""
+    """Show one error as HTML for people or as `{"error": …}` for kiosks, with nothing personal in
+    it.
+    """
     status = error.code if isinstance(error, HTTPException) and error.code else 500
     full = disk.trouble(error, services().database.path) if status == 500 else None
     if full is not None:
@@ -205,7 +212,7 @@ def _error(error: Exception) -> Response:
 
 
 def _log_failure(error: Exception) -> None:
-    """Where it failed, without the exception's text: that may quote what somebody sent."""
+    """Log where it failed, without the exception's text. That may quote what somebody sent."""
     frames = []
     trace = error.__traceback__
     while trace is not None:

@@ -1,4 +1,6 @@
-"""What a request may use: the event, its database, the feed, the entry log, and the time."""
+"""Holds what a request may use. That is the event, its database, the feed, the entry log, and the
+time.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -46,7 +48,7 @@ class Services:
 
 
 def services() -> Services:
-    """The running app's services."""
+    """Return the running app's services."""
     return services_of(current_app)
 
 
@@ -62,12 +64,12 @@ def keep_services(app: Flask, kept: Services) -> None:
 
 
 def address() -> str:
-    """Where the request comes from: an IP address."""
+    """Return where the request comes from, as an IP address."""
     return (request.remote_addr or "unknown").removeprefix("::ffff:")
 
 
 def renewed(incarnation: int) -> Services:
-    """The running app's services from now on: the server has become the next of its line."""
+    """Return the running app's services from now on. The server has become the next of its line."""
     here = services()
     event = replace(here.event, incarnation=incarnation)
     here.log.rename(event.log_name)

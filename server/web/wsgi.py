@@ -1,4 +1,6 @@
-"""The app for a WSGI server: of the event that HALLKEEPER_EVENT names, or that `serve` opens."""
+"""Makes the app for a WSGI server. It serves the event that HALLKEEPER_EVENT names, or that `serve`
+opens.
+"""
 
 import os
 from collections.abc import Callable, Iterable
@@ -22,9 +24,9 @@ VARIABLE = "HALLKEEPER_EVENT"
 
 
 def open_app(event_dir: Path, port: int | None = None) -> "Flask":
-    """The app of the event in `event_dir`, with its database open. Raises EventError.
+    """Open the app of the event in `event_dir`, with its database. Raises EventError.
 
-    `port` is the one listened on, where it is not the event's own: enrolment codes and phone links
+    `port` is the one listened on, where it is not the event's own. Enrolment codes and phone links
     must name it.
     """
     event = load_event(event_dir)
@@ -49,9 +51,9 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
 
 
 def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
-    """The same app, whose short answers are lists of one piece.
+    """Return the same app, but with each short answer as a list of one piece.
 
-    Granian sends a list by one call, and asks for anything else piece by piece, as it must for a
+    Granian sends a list by one call. It asks for anything else piece by piece, as it must for a
     feed.
     """
 
@@ -80,7 +82,7 @@ def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
 
 
 def load() -> "Flask":
-    """The app of the event that the environment names. Raises EventError."""
+    """Open the app of the event that the environment names. Raises EventError."""
     named = os.environ.get(VARIABLE)
     if not named:
         raise EventError(f"{VARIABLE} is not set: name the event's directory in it")

@@ -16,9 +16,9 @@ from badges.admission.facts import (
     Reason,
     Scan,
     Session,
-    StayId,
 )
 from badges.credential.credential import Credential, CredentialFlag
+from badges.record import StayRef
 
 UNREAD = (Reason.NOT_A_BADGE, Reason.FORGED, Reason.OTHER_EVENT)
 DAYS = (0, 100, 200, 300)
@@ -64,7 +64,7 @@ def sessions() -> st.SearchStrategy[tuple[Session, ...]]:
 
 
 def facts() -> st.SearchStrategy[Facts]:
-    presence = st.none() | st.builds(Presence, st.just(StayId("k", 1, 1)))
+    presence = st.none() | st.builds(Presence, st.just(StayRef("k", 1, 1)))
     return st.builds(
         Facts,
         calendar=st.just(Calendar(DAYS)),

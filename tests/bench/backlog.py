@@ -19,7 +19,7 @@ from server.occupancy import pools
 from tests.bench.doors import scan_steadily
 from tests.bench.load.kiosk import Kiosk
 from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.system.support.site import Site, now_ms
 
 OTHERS = 60
@@ -31,7 +31,7 @@ WARM_UP_S = 3.0
 SYNC_MAX_S = 300.0
 
 
-def grant(site: Site, door: Door, count: int) -> None:
+def grant(site: Site, door: FakeDoor, count: int) -> None:
     """The places that the door took with it."""
     key, kiosk = PoolKey(door.hall), (door.kiosk, door.generation)
 
@@ -43,7 +43,7 @@ def grant(site: Site, door: Door, count: int) -> None:
     door.granted = count
 
 
-def scan_a_day(door: Door, serials: list[int]) -> None:
+def scan_a_day(door: FakeDoor, serials: list[int]) -> None:
     """What the door kept in its journal: people in and out, the last one long ago."""
     dice = random.Random(2)
     began = now_ms() - DAY_MS
@@ -70,7 +70,7 @@ async def hand_in(load: Load, kiosk: Kiosk, batch_scans: int) -> int:
 
 
 async def run_load(
-    load: Load, people: Iterator[int], late: Door, batch_scans: int, pid: int
+    load: Load, people: Iterator[int], late: FakeDoor, batch_scans: int, pid: int
 ) -> dict[str, object]:
     await load.open()
     await scan_steadily(load, people, RATE, WARM_UP_S)

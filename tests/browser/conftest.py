@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.live_door import Door
+from tests.browser.live_door import LiveDoor
 from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
 
 ROOT = Path(__file__).parent.parent.parent
@@ -37,13 +37,13 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    with Door(tmp_path_factory.mktemp("door"), answer_s=30) as door:
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDoor]:
+    with LiveDoor(tmp_path_factory.mktemp("door"), answer_s=30) as door:
         yield door
 
 
 @pytest.fixture
-def page(browser: object, door: Door) -> Iterator[object]:
+def page(browser: object, door: LiveDoor) -> Iterator[object]:
     """The page of that door, open; no script of it may fail."""
     from tests.browser.page import LARGE, Page  # which skips where there is no selenium
 

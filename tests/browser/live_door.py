@@ -122,7 +122,7 @@ class Scene:
         self.picture = hall() if text is None else held_up(symbol(text), 5)
 
 
-class Door:
+class LiveDoor:
     """Close it, or use it in a `with`."""
 
     def __init__(self, path: Path, languages: Sequence[str] = ("zh", "en"), **more: Any) -> None:
@@ -146,7 +146,7 @@ class Door:
         self._stop = threading.Event()
         self._watch = threading.Thread(target=self.eye.watch, args=(self._stop,))
 
-    def __enter__(self) -> "Door":
+    def __enter__(self) -> "LiveDoor":
         assert self.kiosk.wait_for_facts(10)
         self.kiosk.show_status()
         self.camera.start()

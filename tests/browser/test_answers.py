@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from badges.admission.facts import Direction
-from tests.browser.live_door import LOOKED_AT, NAMED, Door, flagged, press
+from tests.browser.live_door import LOOKED_AT, NAMED, LiveDoor, flagged, press
 from tests.browser.page import SIZES, Page
 from tests.kiosk.support.door_fixture import badge, key_of
 
@@ -24,7 +24,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_answer_fills_the_page(door: Door, page: Page, name: str) -> None:
+def test_answer_fills_the_page(door: LiveDoor, page: Page, name: str) -> None:
     make, tone, chinese, english = ANSWERS[name]
     door.turn(Direction.EXIT if name == "goodbye" else Direction.ENTRY)
     before = door.answers
@@ -44,7 +44,7 @@ def test_answer_fills_the_page(door: Door, page: Page, name: str) -> None:
         assert height > size[1] * 0.14  # read at 4 m
 
 
-def test_badge_held_up_to_the_camera_is_answered(door: Door, page: Page) -> None:
+def test_badge_held_up_to_the_camera_is_answered(door: LiveDoor, page: Page) -> None:
     door.turn(Direction.ENTRY)
     before = door.answers
     door.scene.hold(badge(next(serials)))
@@ -56,7 +56,7 @@ def test_badge_held_up_to_the_camera_is_answered(door: Door, page: Page) -> None
     assert page.text("last").count("请进") >= 1
 
 
-def test_languages_change_places(door: Door, page: Page) -> None:
+def test_languages_change_places(door: LiveDoor, page: Page) -> None:
     page.burst(press(next(serials)))
     page.wait("a denial", lambda: page.tone == "deny")
     page.press("\ue032")  # F2
@@ -66,7 +66,7 @@ def test_languages_change_places(door: Door, page: Page) -> None:
     assert (page.text("word"), page.text("word-2")) == ("禁止入内", "DENIED")
 
 
-def test_one_language_alone(door: Door, page: Page) -> None:
+def test_one_language_alone(door: LiveDoor, page: Page) -> None:
     page.open("?languages=en")
     page.burst(press(next(serials)))
     page.wait("a denial", lambda: page.tone == "deny")
@@ -75,7 +75,7 @@ def test_one_language_alone(door: Door, page: Page) -> None:
 
 
 def test_answer_goes_after_its_time(browser: object, tmp_path) -> None:
-    with Door(tmp_path, answer_s=1.5) as door:
+    with LiveDoor(tmp_path, answer_s=1.5) as door:
         page = Page(browser, door.url, door.link).open()
         page.burst(badge(1))
         page.wait("an answer", lambda: page.tone == "admit")

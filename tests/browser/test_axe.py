@@ -6,7 +6,7 @@ import json
 import pytest
 
 from badges.admission.facts import Direction
-from tests.browser.live_door import LOOKED_AT, NAMED, Door, flagged, press
+from tests.browser.live_door import LOOKED_AT, NAMED, LiveDoor, flagged, press
 from tests.browser.page import SIZES, Page
 from tests.browser.test_supervisor import deny, unlock
 from tests.kiosk.support.door_fixture import badge
@@ -52,7 +52,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_answers(door: Door, page: Page, axe: str, name: str) -> None:
+def test_answers(door: LiveDoor, page: Page, axe: str, name: str) -> None:
     door.turn(Direction.EXIT if name == "goodbye" else Direction.ENTRY)
     make, before = ANSWERS[name], door.answers
     if make is not None:
@@ -61,7 +61,7 @@ def test_answers(door: Door, page: Page, axe: str, name: str) -> None:
     examine(page, axe, name)
 
 
-def test_panels(door: Door, page: Page, axe: str) -> None:
+def test_panels(door: LiveDoor, page: Page, axe: str) -> None:
     door.turn(Direction.ENTRY)
     page.press("\ue031")  # F1
     examine(page, axe, "help")
@@ -87,7 +87,7 @@ def test_panels(door: Door, page: Page, axe: str) -> None:
 
 
 @pytest.mark.parametrize("relay", ["off", "works", "failed"])
-def test_relays(door: Door, page: Page, axe: str, relay: str) -> None:
+def test_relays(door: LiveDoor, page: Page, axe: str, relay: str) -> None:
     door.kiosk.show_status = lambda: None  # the test's own state stays
     level = {"off": "", "works": "good", "failed": "bad"}[relay]
 
@@ -104,13 +104,13 @@ def test_relays(door: Door, page: Page, axe: str, relay: str) -> None:
         door.kiosk.board.update(relay="none")
 
 
-def test_camera_page(door: Door, page: Page, axe: str) -> None:
+def test_camera_page(door: LiveDoor, page: Page, axe: str) -> None:
     page.browser.get(f"{door.url}camera?language=zh")
     examine(page, axe, "camera page")
 
 
 def test_page_without_its_kiosk(browser: object, tmp_path, axe: str) -> None:
-    with Door(tmp_path) as door:
+    with LiveDoor(tmp_path) as door:
         page = Page(browser, door.url, door.link).open()
         door.server.close()
         page.wait("the loss", lambda: page.shown("#lost"))

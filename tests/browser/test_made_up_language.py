@@ -9,7 +9,7 @@ import pytest
 from badges.admission.facts import Direction
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message
-from tests.browser.live_door import LOOKED_AT, NAMED, Door, flagged, press
+from tests.browser.live_door import LOOKED_AT, NAMED, LiveDoor, flagged, press
 from tests.browser.page import SMALL, Page
 from tests.browser.test_supervisor import deny, unlock
 from tests.kiosk.support.door_fixture import badge
@@ -40,11 +40,11 @@ return out.map((text) => text.trim()).filter(Boolean);
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDoor]:
     with pytest.MonkeyPatch.context() as patch:
         pseudo_language.alone(patch)
         catalogue.add(pseudo_language.add_files(tmp_path_factory.mktemp("translations")))
-        with Door(tmp_path_factory.mktemp("door"), languages=(LANGUAGE,), answer_s=30) as door:
+        with LiveDoor(tmp_path_factory.mktemp("door"), languages=(LANGUAGE,), answer_s=30) as door:
             yield door
 
 
@@ -60,13 +60,13 @@ def page(page: Page) -> Page:
     return page.resize(SMALL)
 
 
-def scan(door: Door, page: Page, text: str) -> None:
+def scan(door: LiveDoor, page: Page, text: str) -> None:
     before = door.answers
     page.burst(text)
     page.wait("an answer", lambda: door.answers > before and page.tone != "idle")
 
 
-def test_answers(door: Door, page: Page) -> None:
+def test_answers(door: LiveDoor, page: Page) -> None:
     examine(page, "idle")
     door.turn(Direction.ENTRY)
     for what, text in (
@@ -103,7 +103,7 @@ STATES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_states(door: Door, page: Page, name: str) -> None:
+def test_states(door: LiveDoor, page: Page, name: str) -> None:
     before = door.kiosk.board.state.status
     door.kiosk.show_status = lambda: None  # the test's own state stays
 
@@ -135,7 +135,7 @@ PAINTED = {
 }
 
 
-def test_scanners_with_wrong_layouts(door: Door, page: Page) -> None:
+def test_scanners_with_wrong_layouts(door: LiveDoor, page: Page) -> None:
     page.wedge(badge(next(serials)), "DE", "US")
     page.wait("the hint", lambda: page.shown("#state-scanner"))
     examine(page, "scanner-repaired")
@@ -150,7 +150,7 @@ def test_scanners_with_wrong_layouts(door: Door, page: Page) -> None:
     examine(page, "scanner-wrong")
 
 
-def test_supervisors(door: Door, page: Page) -> None:
+def test_supervisors(door: LiveDoor, page: Page) -> None:
     deny(door, page)
     page.at("#supervisor").click()
     examine(page, "who")
@@ -188,7 +188,7 @@ def test_supervisors(door: Door, page: Page) -> None:
     door.kiosk.supervision.lock()
 
 
-def test_the_camera_page(door: Door, page: Page) -> None:
+def test_the_camera_page(door: LiveDoor, page: Page) -> None:
     page.browser.get(f"{door.url}camera")
     page.wait("a picture", lambda: page.script("return picture.complete && picture.naturalWidth"))
     examine(page, "camera-page")
@@ -198,7 +198,7 @@ def test_the_camera_page(door: Door, page: Page) -> None:
     door.scene.plugged = True
 
 
-def test_a_page_without_its_kiosk(browser: object, door: Door) -> None:
+def test_a_page_without_its_kiosk(browser: object, door: LiveDoor) -> None:
     page = Page(browser, door.url, door.link).resize(SMALL).open()
     door.server.close()
     page.wait("the loss", lambda: page.shown("#lost"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.live_door import Door
+from tests.browser.live_door import LiveDoor
 from tests.browser.page import Page
 from tests.kiosk.support.door_fixture import badge
 from tests.kiosk.support.supervised import PIN
@@ -14,7 +14,7 @@ serials = itertools.count(0x300)
 F9, ESCAPE, TAB, ENTER = "\ue039", "\ue00c", "\ue004", "\ue007"
 
 
-def wait_for_scan(door: Door, page: Page, act: Callable[[], object]) -> None:
+def wait_for_scan(door: LiveDoor, page: Page, act: Callable[[], object]) -> None:
     """The act is one scan that admits or finds somebody inside: never a forgery."""
     before = door.answers
     act()
@@ -37,7 +37,7 @@ LAYOUTS = [
 
 @pytest.mark.parametrize(("scanner", "computer", "caps"), LAYOUTS)
 def test_scanner_of_any_layout_is_read(
-    door: Door, page: Page, scanner: str, computer: str, caps: bool
+    door: LiveDoor, page: Page, scanner: str, computer: str, caps: bool
 ) -> None:
     text = badge(next(serials))
     wait_for_scan(door, page, lambda: page.wedge(text, scanner, computer, caps))
@@ -45,7 +45,7 @@ def test_scanner_of_any_layout_is_read(
     page.wait("the hint", lambda: page.shown("#state-scanner") == wrong)
 
 
-def test_layout_that_is_not_known_is_explained(door: Door, page: Page) -> None:
+def test_layout_that_is_not_known_is_explained(door: LiveDoor, page: Page) -> None:
     """A Spanish scanner: its characters come from keys that no layout of ours has them on."""
     before = door.answers
     page.wedge("HK" + "A1" * 40, caps=True)  # no badge's form, and nothing foreign: a denial
@@ -61,13 +61,13 @@ def test_layout_that_is_not_known_is_explained(door: Door, page: Page) -> None:
     assert door.answers == before + 1
 
 
-def test_scanner_works_with_the_focus_on_a_button(door: Door, page: Page) -> None:
+def test_scanner_works_with_the_focus_on_a_button(door: LiveDoor, page: Page) -> None:
     page.script("document.getElementById('help').focus()")
     wait_for_scan(door, page, lambda: page.burst(badge(next(serials))))
     assert not page.shown("#help-text")  # its Enter pressed nothing
 
 
-def test_scanner_works_while_a_pin_is_typed(door: Door, page: Page) -> None:
+def test_scanner_works_while_a_pin_is_typed(door: LiveDoor, page: Page) -> None:
     page.press(F9)
     page.wait_for('[data-key="who-3"]').click()
     page.wait_for("#pin")
@@ -90,7 +90,7 @@ def test_scanner_works_while_a_pin_is_typed(door: Door, page: Page) -> None:
     door.kiosk.supervision.lock()
 
 
-def test_elbow_on_the_keyboard_is_no_scan(door: Door, page: Page) -> None:
+def test_elbow_on_the_keyboard_is_no_scan(door: LiveDoor, page: Page) -> None:
     before = door.answers
     page.press("x", "y")
     page.script("document.getElementById('help').focus()")

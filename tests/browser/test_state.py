@@ -18,7 +18,7 @@ from kiosk.eye import Eye
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
 from kiosk.texts.messages import Code, Message, in_language
-from tests.browser.live_door import Door, Event
+from tests.browser.live_door import Event, LiveDoor
 from tests.browser.page import SIZES, SMALL, Page
 from tests.kiosk.support.door_fixture import badge, enrolled
 from tests.kiosk.support.pictures import hall, held_up, symbol
@@ -26,7 +26,7 @@ from tests.kiosk.support.pictures import hall, held_up, symbol
 serials = itertools.count(0x700)
 
 
-def test_places_here_and_in_the_hall_are_in_view(door: Door, page: Page) -> None:
+def test_places_here_and_in_the_hall_are_in_view(door: LiveDoor, page: Page) -> None:
     door.turn(Direction.ENTRY)
     page.wait("the grant", lambda: page.text("free-number") == "8")
     page.burst(badge(next(serials)))
@@ -35,7 +35,7 @@ def test_places_here_and_in_the_hall_are_in_view(door: Door, page: Page) -> None
 
 
 def test_a_hall_around_is_named_where_its_places_are_the_fewest(
-    door: Door, page: Page, monkeypatch: pytest.MonkeyPatch
+    door: LiveDoor, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status, around = door.kiosk._door_status, {"zh": "展览", "en": "Exhibition"}
     fewest = {"free_places": 3, "free_names": around, "hall_left": 12, "left_names": around}
@@ -51,7 +51,7 @@ def test_a_hall_around_is_named_where_its_places_are_the_fewest(
 
 
 def test_place_that_is_slow_to_come_is_waited_for_in_sight(
-    door: Door, page: Page, monkeypatch: pytest.MonkeyPatch
+    door: LiveDoor, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody walks in on the green of whoever came before."""
     monkeypatch.setattr(admit, "PLACE_WAIT_S", 20.0)  # until the page was looked at
@@ -84,7 +84,7 @@ def test_place_that_is_slow_to_come_is_waited_for_in_sight(
     page.wait("an invitation", lambda: page.tone == "idle")
 
 
-def test_offline_is_told_with_its_time_and_scans_wait(door: Door, page: Page) -> None:
+def test_offline_is_told_with_its_time_and_scans_wait(door: LiveDoor, page: Page) -> None:
     page.wait("online", lambda: "在线" in page.text("state-link"))
     door.lose_server()
     page.burst(badge(next(serials)))
@@ -98,7 +98,7 @@ def test_offline_is_told_with_its_time_and_scans_wait(door: Door, page: Page) ->
     page.wait("online", lambda: "在线" in page.text("state-link"))
 
 
-def test_lost_camera_is_told_and_comes_back(door: Door, page: Page) -> None:
+def test_lost_camera_is_told_and_comes_back(door: LiveDoor, page: Page) -> None:
     page.wait("a picture", lambda: "摄像头正常" in page.text("state-camera"))
     door.scene.plugged = False
     page.wait("the loss", lambda: "摄像头断开" in page.text("state-camera"), 4)
@@ -111,7 +111,7 @@ def test_lost_camera_is_told_and_comes_back(door: Door, page: Page) -> None:
     page.wait("the camera", lambda: "摄像头正常" in page.text("state-camera"))
 
 
-def test_trouble_and_clock_and_battery_are_told(door: Door, page: Page) -> None:
+def test_trouble_and_clock_and_battery_are_told(door: LiveDoor, page: Page) -> None:
     told = Message(Code.DISK_NEARLY_FULL, n=90)
     door.kiosk.show_status = lambda: None  # the test's own words stay
     try:
@@ -128,7 +128,7 @@ def test_trouble_and_clock_and_battery_are_told(door: Door, page: Page) -> None:
 
 
 def test_page_without_its_kiosk_admits_nobody(browser: object, tmp_path: Path) -> None:
-    with Door(tmp_path) as door:
+    with LiveDoor(tmp_path) as door:
         page = Page(browser, door.url, door.link).open()
         door.server.close()
         page.wait("the loss", lambda: page.shown("#lost"))
@@ -179,7 +179,9 @@ def test_film_as_the_camera(browser: object, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(800, 1280), (1366, 768), (390, 844)])
-def test_other_screens_hold_everything_too(door: Door, page: Page, size: tuple[int, int]) -> None:
+def test_other_screens_hold_everything_too(
+    door: LiveDoor, page: Page, size: tuple[int, int]
+) -> None:
     page.resize(size)
     page.burst(badge(next(serials)))
     page.wait("an answer", lambda: page.tone in ("admit", "deny"))

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from badges.admission.facts import Direction
-from tests.browser.live_door import Door, press
+from tests.browser.live_door import LiveDoor, press
 from tests.browser.page import LARGE, SIZES, SMALL, Page
 from tests.kiosk.support.door_fixture import badge
 from tests.kiosk.support.supervised import PIN
@@ -15,7 +15,7 @@ F9, ESCAPE, TAB, ENTER, SPACE = "\ue039", "\ue00c", "\ue004", "\ue007", "\ue00d"
 
 
 @pytest.fixture(autouse=True)
-def locked(door: Door):
+def locked(door: LiveDoor):
     door.turn(Direction.ENTRY)
     yield
     door.kiosk.supervision.lock()
@@ -35,12 +35,12 @@ def unlock(page: Page) -> None:
     page.wait("the session", lambda: page.shown("#panel-who"))
 
 
-def chance(door: Door) -> object:
+def chance(door: LiveDoor) -> object:
     """The denial that can be overridden."""
     return getattr(door.kiosk.board.state.status.can_override, "seq", None)
 
 
-def deny(door: Door, page: Page) -> None:
+def deny(door: LiveDoor, page: Page) -> None:
     before = door.answers
     page.burst(press(next(serials)))
     page.wait("a denial", lambda: door.answers > before and page.tone == "deny")
@@ -50,7 +50,7 @@ def deny(door: Door, page: Page) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_override_by_touch(door: Door, page: Page, size: tuple[int, int]) -> None:
+def test_override_by_touch(door: LiveDoor, page: Page, size: tuple[int, int]) -> None:
     page.resize(size)
     deny(door, page)
     page.shot("denied")
@@ -71,7 +71,7 @@ def test_override_by_touch(door: Door, page: Page, size: tuple[int, int]) -> Non
     page.wait_for('[data-key="annul"]')
 
 
-def test_override_by_keys_with_a_reason_of_ones_own(door: Door, page: Page) -> None:
+def test_override_by_keys_with_a_reason_of_ones_own(door: LiveDoor, page: Page) -> None:
     deny(door, page)
     page.press(F9, ENTER)
     page.wait_for("#pin")
@@ -88,7 +88,7 @@ def test_override_by_keys_with_a_reason_of_ones_own(door: Door, page: Page) -> N
     assert "host asked" in page.text("reason")
 
 
-def test_another_scan_in_between_is_told(door: Door, page: Page) -> None:
+def test_another_scan_in_between_is_told(door: LiveDoor, page: Page) -> None:
     deny(door, page)
     page.at("#overrule").click()
     unlock(page)
@@ -98,7 +98,7 @@ def test_another_scan_in_between_is_told(door: Door, page: Page) -> None:
     assert "期间有新的扫描" in page.at("#panel-view").text
 
 
-def test_wrong_pin_is_told(door: Door, page: Page) -> None:
+def test_wrong_pin_is_told(door: LiveDoor, page: Page) -> None:
     page.at("#supervisor").click()
     page.wait_for('[data-key="who-4"]').click()
     page.wait_for("#pin")
@@ -109,7 +109,7 @@ def test_wrong_pin_is_told(door: Door, page: Page) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_annul_the_last_admission(door: Door, page: Page, size: tuple[int, int]) -> None:
+def test_annul_the_last_admission(door: LiveDoor, page: Page, size: tuple[int, int]) -> None:
     page.resize(size)
     page.burst(badge(next(serials)))
     page.wait("an admission", lambda: page.tone == "admit")
@@ -129,7 +129,9 @@ def test_annul_the_last_admission(door: Door, page: Page, size: tuple[int, int])
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_person_found_by_name_is_admitted(door: Door, page: Page, size: tuple[int, int]) -> None:
+def test_person_found_by_name_is_admitted(
+    door: LiveDoor, page: Page, size: tuple[int, int]
+) -> None:
     page.resize(size)
     unlock(page)
     page.at('[data-key="find"]').click()
@@ -154,7 +156,7 @@ def test_person_found_by_name_is_admitted(door: Door, page: Page, size: tuple[in
     page.wait("its tone", lambda: page.tone in ("look", "deny"))
 
 
-def test_door_and_direction(door: Door, page: Page) -> None:
+def test_door_and_direction(door: LiveDoor, page: Page) -> None:
     page.resize(SMALL)
     unlock(page)
     page.at('[data-key="door"]').click()
@@ -170,7 +172,7 @@ def test_door_and_direction(door: Door, page: Page) -> None:
     page.wait("the menu", lambda: page.shown('[data-key="lock"]'))
 
 
-def test_shift_ends_and_is_resumed(door: Door, page: Page) -> None:
+def test_shift_ends_and_is_resumed(door: LiveDoor, page: Page) -> None:
     unlock(page)
     page.at('[data-key="shift"]').click()
     page.wait_for('[data-key="do"]')
@@ -189,7 +191,7 @@ def test_shift_ends_and_is_resumed(door: Door, page: Page) -> None:
     page.wait("the door", lambda: not door.kiosk.board.state.status.resting)
 
 
-def test_panel_leaves_the_answer_in_view_and_holds_up_no_scan(door: Door, page: Page) -> None:
+def test_panel_leaves_the_answer_in_view_and_holds_up_no_scan(door: LiveDoor, page: Page) -> None:
     for size in (SMALL, LARGE):
         page.resize(size)
         if not page.shown("#panel"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
-from tests.kiosk.support.door_fixture import Clock, Door
+from tests.kiosk.support.door_fixture import Clock, LocalDoor
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.online import Online
 
@@ -17,9 +17,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def door(tmp_path: Path, clock: Clock) -> Iterator[Door]:
+def door(tmp_path: Path, clock: Clock) -> Iterator[LocalDoor]:
     """A door with facts and ten places, offline."""
-    door = Door(tmp_path, clock)
+    door = LocalDoor(tmp_path, clock)
     door.load()
     door.grant(10)
     yield door
@@ -38,7 +38,7 @@ def event(tmp_path: Path):
 def fresh(tmp_path: Path, clock: Clock, event: FakeEvent):
     """Enrolled, and never online yet."""
     (tmp_path / "kiosk").mkdir()
-    door = Door(tmp_path / "kiosk", clock)
+    door = LocalDoor(tmp_path / "kiosk", clock)
     online = Online(door, event)
     yield online
     online.close()

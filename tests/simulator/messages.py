@@ -3,15 +3,17 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from badges.admission.facts import StayId
 from badges.places.account import Order
 from badges.places.pool import KioskKey
 
 
 @dataclass(frozen=True)
-class Stay(StayId):
-    """A stay's id, with the entry that truly began it: no part of the protocol reads `uid`."""
+class Stay:
+    """What a StayRef says, and the entry that truly began it: the protocol reads no `uid`."""
 
+    kiosk: str
+    generation: int
+    seq: int
     uid: int = field(default=0, compare=False)
 
 

@@ -6,9 +6,9 @@ granted. `theme` is the mix of faults in which a mutant is looked for; it is par
 
 from dataclasses import dataclass, replace
 
-from badges.admission.facts import StayId
 from badges.places.account import Account, Order, may_credit, may_trust
 from badges.places.pool import Held, KioskKey, Pool
+from badges.record import StayRef
 from tests.simulator.rules import Rules
 
 
@@ -173,20 +173,20 @@ class GoneTwice(Pool):
 # Of the door's right to a place.
 
 
-def credits_all(stay: StayId | None, **facts: object) -> bool:
+def credits_all(stay: StayRef | None, **facts: object) -> bool:
     return True
 
 
-def credits_offered(stay: StayId | None, *, offered: int, **facts: object) -> bool:
+def credits_offered(stay: StayRef | None, *, offered: int, **facts: object) -> bool:
     return may_credit(stay, offered=0, **facts)  # type: ignore[arg-type]
 
 
-def credits_any_generation(stay: StayId | None, *, generation: int, **facts: object) -> bool:
+def credits_any_generation(stay: StayRef | None, *, generation: int, **facts: object) -> bool:
     own = stay.generation if stay is not None else generation
     return may_credit(stay, generation=own, **facts)  # type: ignore[arg-type]
 
 
-def trusts_unnamed(stay: StayId | None, **facts: object) -> bool:
+def trusts_unnamed(stay: StayRef | None, **facts: object) -> bool:
     return stay is None or may_trust(stay, **facts)  # type: ignore[arg-type]
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from badges.admission.facts import StayId
 from badges.places.pool import Pool
+from badges.record import StayRef
 from badges.wire import wire
 from kiosk.door import repeats
 from kiosk.journal import journal, transaction
@@ -50,7 +50,7 @@ def _move_frees(
         step._settle(moved)
 
 
-def _credits_offered(stay: StayId | None, **more: Any) -> bool:
+def _credits_offered(stay: StayRef | None, **more: Any) -> bool:
     """A door takes back the place of a stay that the server may have."""
     own = stay is not None and (stay.kiosk, stay.generation) == (more["kiosk"], more["generation"])
     return own and not more["closed"]

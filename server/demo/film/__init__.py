@@ -1,4 +1,4 @@
-"""Films of badges held before a camera, drawn frame by frame.
+"""Draws films of badges held before a camera, frame by frame.
 
 Begin with `film.py`.
 """

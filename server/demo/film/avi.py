@@ -1,4 +1,4 @@
-"""A writer of Motion JPEG video: JPEG pictures in an AVI file (RIFF).
+"""Writes Motion JPEG video, which is JPEG pictures in an AVI file (RIFF).
 
 OpenCV's own writer takes three times as long, and what it can write depends on how it was built.
 """
@@ -12,7 +12,9 @@ _HAS_INDEX = 0x10
 
 
 class MotionJpeg:
-    """One file being written, in a `with`. The sizes in its head are right once it is closed."""
+    """Holds one file being written, in a `with`. The sizes in its head are right once it is
+    closed.
+    """
 
     def __init__(self, path: Path, *, fps: int, width: int, height: int) -> None:
         self._fps, self._width, self._height = fps, width, height
@@ -27,7 +29,7 @@ class MotionJpeg:
         self.close()
 
     def add(self, jpeg: bytes) -> None:
-        """One more picture, shown for 1/fps of a second."""
+        """Add one more picture, shown for 1/fps of a second."""
         self._sizes.append(len(jpeg))
         self._file.write(_chunk(b"00dc", jpeg))
 
@@ -48,7 +50,7 @@ class MotionJpeg:
         return _chunk(b"idx1", b"".join(entries))
 
     def _head(self, total: int, pictures: int) -> bytes:
-        """Everything before the first picture; always of the same length."""
+        """Return everything before the first picture. It has always the same length."""
         size, count = (self._width, self._height), len(self._sizes)
         largest = max(self._sizes, default=0)
         main = struct.pack(

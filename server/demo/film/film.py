@@ -1,7 +1,8 @@
-"""Films of badges carried into a door camera's view: real video files for the kiosks' cameras.
+"""Makes films of badges carried into a door camera's view, which are real video files for the
+kiosks' cameras.
 
 Each frame is drawn from the geometry of `motion`, blurred as the shutter and the lens would, lit,
-and given the sensor's noise; so what a kiosk answers, it has read as it would a person's badge.
+and given the sensor's noise. So what a kiosk answers, it has read as it would a person's badge.
 """
 
 import math
@@ -40,7 +41,7 @@ _FRAMES = round(PRESENTATION_S * FPS)
 
 @dataclass(frozen=True)
 class Shown:
-    """What one presentation shows: a printed badge, or a code on a phone."""
+    """Says what one presentation shows, which is a printed badge, or a code on a phone."""
 
     text: str
     card: Card | None = None  # with `text` in it; None: there is only a phone
@@ -48,7 +49,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Take:
-    """One presentation ready to be drawn. `hampered` is the prop while its trouble lasts."""
+    """Holds one presentation ready to be drawn. `hampered` is the prop while its trouble lasts."""
 
     manner: Manner
     prop: Prop
@@ -56,7 +57,7 @@ class Take:
 
 
 def film_seconds(presentations: int) -> float:
-    """How long a film of so many presentations runs."""
+    """Return how many seconds a film of so many presentations runs."""
     return LEAD_S + presentations * PRESENTATION_S + TAIL_S
 
 
@@ -104,7 +105,7 @@ def make_film(
     drawn: Callable[[], None] = lambda: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Write one film: an empty lobby, each presentation in turn, an empty lobby.
+    """Write one film, with an empty lobby, each presentation in turn, and an empty lobby.
 
     Once `stop` is set the film ends there.
     """
@@ -123,7 +124,9 @@ def make_film(
 def _steps(
     shown: Sequence[Shown], event_name: str, dice: random.Random, drawn: Callable[[], None]
 ) -> Iterator[tuple[Take | None, int]]:
-    """What each frame shows: a take and the frame's number in it, or an empty lobby."""
+    """Yield what each frame shows, which is a take and the frame's number in it, or an empty
+    lobby.
+    """
     yield from ((None, 0) for _ in range(round(LEAD_S * FPS)))
     for one in shown:
         take = make_take(one, event_name, dice)
@@ -133,7 +136,7 @@ def _steps(
 
 
 def make_take(shown: Shown, event_name: str, dice: random.Random) -> Take:
-    """How somebody shows it, by the dice."""
+    """Choose by the dice how somebody shows it."""
     manner = make_manner(dice)
     hand = dice.randrange(20)
     dark = dice.random() < 0.5
@@ -152,7 +155,7 @@ def _props(front: Front, manner: Manner, hand: int) -> tuple[Prop, Prop]:
 
 
 def frame(scene: Scene, number: int, take: Take | None, step: int) -> Picture:
-    """One frame of the film; `step` counts the frames of its presentation."""
+    """Draw one frame of the film. `step` counts the frames of its presentation."""
     at_s = number / FPS
     picture = scene.empty(at_s)
     level = 1.0
@@ -204,7 +207,7 @@ def _blur(card: Picture, smear_px: tuple[float, float], defocus: float) -> Pictu
 
 
 def _doubled(card: Picture, dx: int, dy: int) -> Picture:
-    """The mean of the picture and itself moved by so many pixels."""
+    """Return the mean of the picture and itself moved by so many pixels."""
     height, width = card.shape[:2]
     if abs(dx) >= width or abs(dy) >= height:
         return card
@@ -216,7 +219,7 @@ def _doubled(card: Picture, dx: int, dy: int) -> Picture:
 
 
 def _glare(card: Picture, code: Corners, bad: float) -> None:
-    """A lamp's reflection, on the code at first and then off it."""
+    """Draw a lamp's reflection, on the code at first and then off it."""
     shine = np.zeros(card.shape[:2], np.uint8)
     at = (int(code[0] + 260 * (1 - bad)), int(code[1] - 160 * (1 - bad)))
     cv2.ellipse(shine, at, (90, 46), 20, 0, 360, 235, -1)

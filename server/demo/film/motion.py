@@ -1,4 +1,6 @@
-"""How badges are held up to a camera: manners, the hand's path, and the camera's geometry."""
+"""Describes how badges are held up to a camera, by manners, the hand's path, and the camera's
+geometry.
+"""
 
 import math
 import random
@@ -21,7 +23,7 @@ Corners: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]  # (n, 2) pixels
 
 
 class Trouble(StrEnum):
-    """What makes a badge hard to read for a part of the time."""
+    """Names what makes a badge hard to read for a part of the time."""
 
     NONE = "none"
     DEFOCUS = "defocus"  # the camera has yet to focus
@@ -32,7 +34,7 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True)
 class Manner:
-    """How one badge is shown. Angles are in degrees, at rest."""
+    """Says how one badge is shown. Angles are in degrees, at rest."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -48,7 +50,7 @@ class Manner:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a card is, relative to the camera: millimetres and radians."""
+    """Says where a card is, relative to the camera, in millimetres and radians."""
 
     x: float
     y: float
@@ -59,7 +61,7 @@ class Pose:
 
 
 def make_manner(dice: random.Random) -> Manner:
-    """One of the ways in which people show a badge; most are fair, some are not."""
+    """Choose one of the ways in which people show a badge. Most are fair, some are not."""
     return Manner(
         yaw=max(-35.0, min(35.0, dice.gauss(0, 14))),
         pitch=max(-35.0, min(35.0, dice.gauss(4, 13))),
@@ -75,7 +77,7 @@ def make_manner(dice: random.Random) -> Manner:
 
 
 def pose_at(manner: Manner, at_s: float) -> Pose:
-    """The card's place `at_s` into its presentation, eased in and out, never quite still."""
+    """Return the card's place `at_s` into its presentation, eased in and out, never quite still."""
     away = 1 - _ease(at_s / ENTER_S)
     left = _ease((at_s - ENTER_S - HOLD_S) / LEAVE_S)
     gone = max(away, left)
@@ -93,7 +95,7 @@ def pose_at(manner: Manner, at_s: float) -> Pose:
 
 
 def project(pose: Pose, corners_mm: Corners) -> Corners:
-    """Pixels of points on the card's plane, by a pinhole camera."""
+    """Return the pixels of points on the card's plane, by a pinhole camera."""
     cy, sy = math.cos(pose.yaw), math.sin(pose.yaw)
     cp, sp = math.cos(pose.pitch), math.sin(pose.pitch)
     cr, sr = math.cos(pose.roll), math.sin(pose.roll)
@@ -107,7 +109,7 @@ def project(pose: Pose, corners_mm: Corners) -> Corners:
 
 
 def smear(manner: Manner, at_s: float) -> tuple[float, float]:
-    """How far the card moves over the picture while the shutter is open, in pixels."""
+    """Return how far the card moves over the picture while the shutter is open, in pixels."""
     centre = np.zeros((1, 2), np.float32)
     before = project(pose_at(manner, at_s - EXPOSURE_S), centre)[0]
     now = project(pose_at(manner, at_s), centre)[0]
@@ -115,7 +117,9 @@ def smear(manner: Manner, at_s: float) -> tuple[float, float]:
 
 
 def trouble_at(manner: Manner, at_s: float) -> float:
-    """How bad the manner's trouble is: 1 at first, 0 from the middle of the hold."""
+    """Return how bad the manner's trouble is. It is 1 at first, and 0 from the middle of the
+    hold.
+    """
     return max(0.0, min(1.0, 1.0 - (at_s - ENTER_S) / (HOLD_S / 2)))
 
 

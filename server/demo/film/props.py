@@ -1,4 +1,6 @@
-"""What is held up to the camera, as flat pictures with a hand: printed badges and phones."""
+"""Draws what is held up to the camera, which are printed badges and phones, as flat pictures with a
+hand.
+"""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -26,7 +28,9 @@ _SLEEVES: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Front:
-    """The side that is shown: a BGR picture, and the middle and half side of its code in pixels."""
+    """Holds the side that is shown, as a BGR picture, and the middle and half side of its code in
+    pixels.
+    """
 
     picture: Picture
     code: tuple[int, int]  # x, y
@@ -35,7 +39,9 @@ class Front:
 
 @dataclass(frozen=True)
 class Prop:
-    """A flat picture to be held up. Colours are premultiplied by alpha, for quick compositing."""
+    """Holds a flat picture to be held up. Colours are premultiplied by alpha, for quick
+    compositing.
+    """
 
     picture: Picture  # BGRA
     corners_mm: Corners  # of the picture; the held thing's centre is the origin
@@ -43,7 +49,9 @@ class Prop:
 
 
 def card_front(card: Card, event_name: str) -> Front:
-    """The badge as the event prints it; a plain one where no font draws the holder's name."""
+    """Draw the badge as the event prints it, or a plain one where no font draws the holder's
+    name.
+    """
     try:
         png = render_png(card, event_name=event_name, dpi=PX_PER_MM * 25.4)
     except CardError:
@@ -58,7 +66,7 @@ def card_front(card: Card, event_name: str) -> Front:
 
 
 def plain_front(card: Card) -> Front:
-    """A badge with bands in the category's colour, the code, and the badge number."""
+    """Draw a badge with bands in the category's colour, the code, and the badge number."""
     width, height = (side * PX_PER_MM for side in BADGE_MM)
     picture: Picture = np.full((height, width, 3), 248, np.uint8)
     blue, green, red = bytes.fromhex(card.category_colour[1:])[::-1]
@@ -72,7 +80,7 @@ def plain_front(card: Card) -> Front:
 
 
 def phone_front(text: str, *, dark: bool) -> Front:
-    """A phone that shows a code; in dark mode the code's colours are swapped."""
+    """Draw a phone that shows a code. In dark mode the code's colours are swapped."""
     width, height = (side * PX_PER_MM for side in PHONE_MM)
     picture: Picture = np.full((height, width, 3), 22, np.uint8)
     picture[34:-34, 16:-16] = 18 if dark else 240
@@ -88,14 +96,16 @@ def phone_front(text: str, *, dark: bool) -> Front:
 
 
 def draw_code(text: str) -> Picture:
-    """The QR code (BGR) with a quiet zone of three modules, as cramped designs have it."""
+    """Draw the QR code (BGR) with a quiet zone of three modules, as cramped designs have it."""
     modules = np.pad(~np.array(symbol(text).modules), 3, constant_values=True)
     large = np.kron(modules.astype(np.uint8) * 238 + 12, np.ones((MODULE_PX, MODULE_PX), np.uint8))
     return np.asarray(cv2.cvtColor(large.astype(np.uint8), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def held(front: Front, hand: int, *, quarter_turns: int = 0, thumb: bool = False) -> Prop:
-    """`front` in a hand. `thumb` puts a thumb over the code's corner; `hand` picks whose."""
+    """Put `front` in a hand. `thumb` puts a thumb over the code's corner, and `hand` picks
+    whose.
+    """
     for _ in range(quarter_turns % 4):
         front = _turned(front)
     height, width = front.picture.shape[:2]
@@ -119,7 +129,9 @@ def held(front: Front, hand: int, *, quarter_turns: int = 0, thumb: bool = False
 
 
 def _grip(front: Front) -> int:
-    """Where along the lower edge people hold it: in the middle, or beside a code that is there."""
+    """Return where along the lower edge people hold it, in the middle or beside a code that is
+    there.
+    """
     height: int = front.picture.shape[0]
     width: int = front.picture.shape[1]
     if front.code[1] + front.code_half < height - 80:
@@ -128,7 +140,7 @@ def _grip(front: Front) -> int:
 
 
 def _turned(front: Front) -> Front:
-    """A quarter turn clockwise."""
+    """Turn it a quarter clockwise."""
     turned = np.ascontiguousarray(np.rot90(front.picture, -1))
     code = (front.picture.shape[0] - front.code[1], front.code[0])
     return Front(turned, code, front.code_half)

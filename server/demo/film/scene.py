@@ -1,4 +1,6 @@
-"""What a door's camera sees when nobody is there: a lobby, its light and noise, and passers-by."""
+"""Draws what a door's camera sees when nobody is there, which is a lobby, its light and noise, and
+passers-by.
+"""
 
 from typing import Any, TypeAlias
 
@@ -14,7 +16,7 @@ _NOISE_MARGIN = 96
 
 
 class Scene:
-    """One door's lobby. The same seed gives the same lobby."""
+    """Holds one door's lobby. The same seed gives the same lobby."""
 
     def __init__(self, seed: int) -> None:
         dice = np.random.default_rng(seed)
@@ -30,7 +32,7 @@ class Scene:
         self._phase = float(dice.uniform(0, 60))
 
     def empty(self, at_s: float) -> Picture:
-        """The lobby at that time, with somebody far behind now and then."""
+        """Draw the lobby at that time, with somebody far behind now and then."""
         picture = self._backdrop.copy()
         for sprite, speed, phase in self._passers:
             left = round((phase + speed * at_s) % 2600 - 600)
@@ -41,7 +43,9 @@ class Scene:
         return picture
 
     def light(self, picture: Picture, at_s: float, level: float = 1.0) -> Picture:
-        """The picture under the lamps, with a shadow that wanders through; `level` dims it all."""
+        """Put the picture under the lamps, with a shadow that wanders through. `level` dims it
+        all.
+        """
         at = (at_s + self._phase) * 0.21
         x, y = 0.5 + 0.6 * np.sin(at), 0.45 + 0.25 * np.sin(at * 1.7 + 1)
         distance = ((self._columns - x) / 0.38) ** 2 + ((self._rows - y) / 0.55) ** 2
@@ -52,14 +56,14 @@ class Scene:
         return cv2.multiply(picture, cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), scale=1 / 255)  # type: ignore[return-value]
 
     def grain(self, picture: Picture, number: int) -> Picture:
-        """The picture with the sensor's noise of that frame."""
+        """Add the sensor's noise of that frame to the picture."""
         top, left = number * 37 % _NOISE_MARGIN, number * 61 % _NOISE_MARGIN
         noise = self._noise[top : top + HEIGHT, left : left + WIDTH]
         return cv2.addWeighted(picture, 1, noise, 1, -128)  # type: ignore[return-value]
 
 
 def _backdrop(dice: np.random.Generator) -> Picture:
-    """A wall, a floor, lamps, a doorway and a poster, out of focus."""
+    """Draw a wall, a floor, lamps, a doorway and a poster, out of focus."""
     shade = np.linspace(0.82, 1.05, HEIGHT, dtype=np.float32)[:, None, None]
     wall = np.array(dice.uniform((135, 150, 158), (165, 175, 182)), np.float32)
     picture: Picture = np.broadcast_to(wall * shade, (HEIGHT, WIDTH, 3)).astype(np.uint8).copy()
@@ -86,7 +90,9 @@ def lay_over(area: Picture, card: Picture) -> None:
 
 
 def _passer(dice: np.random.Generator) -> tuple[Picture, float, float]:
-    """Somebody far behind: the picture, pixels a second, and where the walk begins."""
+    """Draw somebody far behind. It returns the picture, pixels a second, and where the walk
+    begins.
+    """
     height = int(dice.integers(260, 340))
     colour = tuple(int(c) for c in dice.integers(35, 110, 3))
     sprite = np.zeros((height + 60, 190, 4), np.uint8)

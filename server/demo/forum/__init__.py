@@ -1,4 +1,4 @@
-"""The made-up forum of the demo: its venue, its people and their names.
+"""Makes up the demo's forum with its venue, its people and their names.
 
 Begin with `forum.py`.
 """

@@ -1,4 +1,4 @@
-"""The made-up forum: 55 halls, 150 sessions over six days, an exhibition, and the people.
+"""Makes up a forum of 55 halls, 150 sessions over six days, an exhibition, and the people.
 
 It has the shape of a large real one. Today is its first day, whatever the day is.
 """
@@ -32,7 +32,7 @@ _RULES = (
 
 @dataclass(frozen=True)
 class Forum:
-    """What the event is made from."""
+    """Holds what the event is made from."""
 
     seed: int
     time_zone: str
@@ -41,7 +41,7 @@ class Forum:
     venue: str  # TOML, as `hallkeeper import-venue` reads it
 
     def settings(self, host: str, port: int) -> EventSettings:
-        """The event's settings on this machine."""
+        """Return the event's settings on this machine."""
         return EventSettings(
             name=NAME, time_zone=self.time_zone, first_day=self.first_day, days=DAYS,
             public_host=host, host=host, port=port,
@@ -49,18 +49,18 @@ class Forum:
 
 
 def make_forum(seed: int, people: int, now: int) -> Forum:
-    """The forum of that seed whose first day is the day of `now` (Unix ms)."""
+    """Make the forum of that seed whose first day is the day of `now` (Unix ms)."""
     time_zone, first_day = noon_zone(now)
     roster = tuple(make_people(seed, people))
     return Forum(seed, time_zone, first_day, roster, _venue(seed, first_day, roster))
 
 
 def noon_zone(now: int) -> tuple[str, date]:
-    """A time zone in which `now` is between noon and one o'clock, and the day there.
+    """Return a time zone in which `now` is between noon and one o'clock, and the day there.
 
-    So the sessions that are on, and today itself, go on for hours whenever the demo is started;
-    in the machine's own zone it would fail for an hour around midnight, and at night every
-    session would be over.
+    So the sessions that are on, and today itself, go on for hours whenever the demo is started. In
+    the machine's own zone it would fail for an hour around midnight, and at night every session
+    would be over.
     """
     utc = datetime.fromtimestamp(now / 1000, UTC)
     ahead = 12 - utc.hour  # -11 to 12
@@ -76,7 +76,7 @@ def _venue(seed: int, first_day: date, people: tuple[Person, ...]) -> str:
 
 
 def _halls(dice: random.Random, codes: list[str]) -> Iterator[str]:
-    """The exhibition and the two pavilions in it, and the halls of the forum."""
+    """Yield the exhibition and the two pavilions in it, and the halls of the forum."""
     visiting = ["delegate", "exhibitor", "staff", "vip", "visitor"]
     policy = {
         "categories": visiting, "anti_passback": "soft", "exits": "trusting",
@@ -122,7 +122,7 @@ def _doors(codes: list[str]) -> Iterator[str]:
 def _sessions(
     dice: random.Random, codes: list[str], first_day: date, people: tuple[Person, ...]
 ) -> Iterator[str]:
-    """Those that the films are about, then as many more as make 150."""
+    """Yield the sessions that the films are about, then as many more as make 150."""
     by_part: dict[str, list[str]] = {}
     for person in people:
         by_part.setdefault(person.part, []).append(person.external_id)

@@ -1,11 +1,15 @@
-"""Words that the made-up people and organisations are put together from, by script and language."""
+"""Lists words that the made-up people and organisations are put together from, by script and
+language.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a person is from: a language, its countries, and names in the country's script."""
+    """Says where a person is from, by a language, its countries, and names in the country's
+    script.
+    """
 
     language: str
     countries: tuple[str, ...]  # ISO 3166 alpha-2

@@ -1,7 +1,8 @@
-"""The made-up roster: thousands of people by a seed, as the CSV file that the real import reads.
+"""Makes up the roster, which is thousands of people by a seed, as the CSV file that the real import
+reads.
 
-Nobody here exists: names are drawn from short lists, given and family names apart. The first people
-of the roster have parts in the demo's films.
+Nobody here exists, because names are drawn from short lists, given and family names apart. The
+first people of the roster have parts in the demo's films.
 """
 
 import csv
@@ -49,7 +50,7 @@ CAST_SIZE = sum(part[3] for part in CAST)
 
 @dataclass(frozen=True)
 class Person:
-    """One line of the roster, and the person's part in the films ("" for most)."""
+    """Holds one line of the roster, and the person's part in the films ("" for most)."""
 
     external_id: str
     given_name: str
@@ -63,12 +64,12 @@ class Person:
 
     @property
     def email(self) -> str:
-        """An address in a domain that is kept free for examples (RFC 2606)."""
+        """Return an address in a domain that is kept free for examples (RFC 2606)."""
         return f"{self.external_id.lower()}@forum.example"
 
 
 def make_people(seed: int, count: int) -> list[Person]:
-    """`count` people, the same for the same seed, and the beginning of any longer roster."""
+    """Make `count` people, the same for the same seed, and the beginning of any longer roster."""
     dice = random.Random(f"people {seed}")
     parts = [part for part in CAST for _ in range(part[3])]
     return [
@@ -78,7 +79,7 @@ def make_people(seed: int, count: int) -> list[Person]:
 
 
 def roster_csv(people: Sequence[Person]) -> bytes:
-    """The roster as a spreadsheet would save it."""
+    """Write the roster as a spreadsheet would save it."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -87,7 +88,7 @@ def roster_csv(people: Sequence[Person]) -> bytes:
 
 
 def _person(dice: random.Random, number: int, part: str, category: str, days: str) -> Person:
-    """Somebody; category and days by the dice, unless the part says them."""
+    """Make somebody. Category and days are by the dice, unless the part says them."""
     origin = dice.choices(names.ORIGINS, [one.weight for one in names.ORIGINS])[0]
     drawn = dice.choices(list(CATEGORY_WEIGHTS), list(CATEGORY_WEIGHTS.values()))[0]
     category = category or drawn

@@ -1,4 +1,4 @@
-"""Staff's pages, rendered on the server. `auth.allow` on each view says for whom it is."""
+"""Serves staff's pages, rendered on the server. `auth.allow` on each view says who may see it."""
 
 from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
@@ -45,7 +45,7 @@ def _pages() -> dict[str, object]:
 @blueprint.get("/")
 @auth.allow_everybody
 def home() -> Response:
-    """The first page that the user may open, or the sign-in."""
+    """Send the user to the first page that they may open, or to the sign-in."""
     for endpoint, _ in PAGES:
         if auth.may_open(endpoint):
             return redirect(url_for(endpoint))

@@ -1,5 +1,5 @@
-"""One's own account: another password, one's sessions, and the password once more before acts that
-change accounts.
+"""Serves the user's own account. They change their password, see and end their sessions, and type
+the password once more before acts that change accounts.
 """
 
 import os
@@ -20,7 +20,7 @@ WRONG = "Nothing was changed: the present password is wrong."
 
 
 class WrongPasswordError(Exception):
-    """It is not the password of whoever is signed in."""
+    """Is raised where it is not the password of whoever is signed in."""
 
 
 @blueprint.get("/")
@@ -34,7 +34,7 @@ def show() -> str:
 @auth.allow(*users.ROLES)
 @auth.with_first_password
 def password() -> AnyResponse:
-    """Take a password of the user's own choice; every other session of theirs ends."""
+    """Take a password of the user's own choice. Every other session of theirs ends."""
     here, form = services(), request.form
     try:
         found = _present()
@@ -84,7 +84,7 @@ def confirm_form() -> str:
 @blueprint.post("/confirm")
 @auth.allow(*users.ROLES)
 def confirm() -> AnyResponse:
-    """The password once more: for a while accounts may be changed from this session."""
+    """Take the password once more. For a while accounts may be changed from this session."""
     here = services()
     try:
         _present()
@@ -99,7 +99,7 @@ def confirm() -> AnyResponse:
 
 
 def _present() -> users.Stored:
-    """The account of who is signed in, if the field `present` has its password.
+    """Return the account of whoever is signed in, if the field `present` has its password.
 
     Guesses are counted before they are looked at, as at the sign-in. Raises WrongPasswordError.
     """

@@ -1,4 +1,6 @@
-"""Acts: who did what, when and what about, by the entry log. For admins and auditors."""
+"""Shows acts from the entry log. An act says who did what, when and what about. The page is for
+admins and auditors.
+"""
 
 from collections.abc import Iterator
 

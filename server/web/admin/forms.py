@@ -19,7 +19,7 @@ FIELD_CHARS_MAX = 60
 
 
 def whole(text: str) -> int:
-    """A whole number from 0. Raises ValueError."""
+    """Read a whole number from 0. Raises ValueError."""
     if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
         raise ValueError(f"not a whole number of at most {DIGITS_MAX} digits")
     return int(text)
@@ -55,7 +55,9 @@ def turn_back(why: str, back: str) -> Response:
 
 @dataclass(frozen=True)
 class Asked(Generic[Filter]):
-    """The form as it was sent, the filter it means, and what is wrong with it by field."""
+    """Holds the form as it was sent, the filter that it means, and what is wrong with it, by
+    field.
+    """
 
     fields: dict[str, str]
     wanted: Filter
@@ -82,7 +84,9 @@ class Field:
 def read_filter(
     given: Mapping[str, str], fields: Mapping[str, Field], filter_of: Callable[..., Filter]
 ) -> Asked[Filter]:
-    """The filter that the fields mean; a field that means nothing is a problem, not ignored."""
+    """Return the filter that the fields mean. A field that means nothing is a problem, and is not
+    ignored.
+    """
     sent: dict[str, str] = {}
     found: dict[str, Any] = {}
     problems: dict[str, str] = {}

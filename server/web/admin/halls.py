@@ -1,4 +1,6 @@
-"""One hall: how full it is by each door's account, and the safety officer's acts on it."""
+"""Shows one hall and how full it is by each door's account, and takes the safety officer's acts on
+it.
+"""
 
 from collections.abc import Callable
 
@@ -54,7 +56,7 @@ def show(hall_id: int) -> str:
 @blueprint.post("/<int:hall_id>/close")
 @auth.allow("supervisor")
 def close(hall_id: int) -> Response:
-    """At once, and without a question: to open it again is as quick."""
+    """Close the hall at once and without a question. To open it again is as quick."""
     return _perform(
         hall_id,
         lambda db, by, now: hall_control.set_closed(db, hall_id, True, by=by, now=now),
@@ -88,7 +90,7 @@ def capacity(hall_id: int) -> Response:
 @blueprint.post("/<int:hall_id>/clear")
 @auth.allow()
 def clear(hall_id: int) -> Response:
-    """Somebody has looked: there is nobody in the hall."""
+    """Count the hall as empty. Somebody has looked, and there is nobody in it."""
     if request.form.get("confirm") != "yes":
         return _turn_back(hall_id, "tick the box to confirm that the hall is empty.")
     before = request.form.get("before", type=whole)
@@ -104,8 +106,8 @@ def clear(hall_id: int) -> Response:
 @limiter.limit("10 per 5 minutes", key_func=auth.actor)  # no way to guess the second's password
 @auth.allow()
 def attest(hall_id: int) -> Response:
-    """Two people's word on a lost kiosk's places: who is signed in, and another admin or
-    supervisor with their own password.
+    """Take two people's word on a lost kiosk's places. One is signed in, and the other is another
+    admin or supervisor with their own password.
     """
     if request.form.get("stopped") != "yes":
         return _turn_back(hall_id, "tick the box, the kiosk must let nobody in any more.")
@@ -167,7 +169,7 @@ def _back(hall_id: int) -> str:
 
 
 def _inner(db: Connection, hall_id: int) -> list[store.HallRow]:
-    """The halls inside it."""
+    """Return the halls inside the hall."""
     return [store.hall(db, one) for one in nesting.inside(nesting.parents_of(db), hall_id)]
 
 

@@ -1,4 +1,4 @@
-"""What staff should look at on a kiosk, from what it last said and when."""
+"""Finds what staff should look at on a kiosk, from what it last said and when."""
 
 from dataclasses import dataclass
 
@@ -17,14 +17,16 @@ BATTERY_PERCENT = 20
 
 @dataclass(frozen=True)
 class Trouble:
-    """`grave`: the door may not be working; else: it soon may not."""
+    """Describes a trouble. Where it is `grave`, the door may not be working. Otherwise it may soon
+    stop working.
+    """
 
     words: str
     grave: bool = False
 
 
 def at_work(rows: list[KioskRow]) -> list[KioskRow]:
-    """Kiosks that somebody still counts on, each in its newest generation first."""
+    """Return the kiosks that somebody still counts on, each in its newest generation first."""
     return [row for row in rows if row.state in ("waiting", "proven", "active")]
 
 
@@ -33,7 +35,7 @@ def heard_lately(row: KioskRow, now: int) -> bool:
 
 
 def troubles(row: KioskRow, now: int) -> list[Trouble]:
-    """The gravest first; none of a kiosk that is not at work."""
+    """List the troubles, the gravest first. A kiosk that is not at work has none."""
     if row.state != "active":
         return []
     found = _from_health(row.health) if row.health else []

@@ -1,4 +1,4 @@
-"""Kiosks: how they are, adding one by a one-time code, the six words, the end of one."""
+"""Shows how kiosks are, adds one by a one-time code, shows the six words, and ends one."""
 
 import os
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def show() -> str:
 @blueprint.post("/add")
 @auth.allow()
 def add() -> tuple[str, int]:
-    """Make a kiosk, and show its code this once: only a hash of it is kept."""
+    """Make a kiosk, and show its code this one time. Only a hash of it is kept."""
     here, by = services(), auth.actor()
     kiosk = request.form.get("kiosk", "").strip()[:64]
     door = request.form.get("door", "")
@@ -56,7 +56,9 @@ def add() -> tuple[str, int]:
 @blueprint.get("/<kiosk>/words")
 @auth.allow("auditor")
 def words(kiosk: str) -> str:
-    """The part of the code's page that changes: nothing yet, then the six words."""
+    """Return the part of the code's page that changes. It is empty at first, and has the six words
+    later.
+    """
     return render_template("parts/words.html", row=_newest(kiosk))
 
 
@@ -90,7 +92,7 @@ def retire(kiosk: str) -> Response:
 @blueprint.post("/<kiosk>/fence")
 @auth.allow()
 def fence(kiosk: str) -> Response:
-    """A kiosk that is lost or stolen."""
+    """Fence a kiosk that is lost or stolen."""
     generation = request.form.get("generation", 0, type=whole)
     return _ending(
         lambda db, by, now: registry.fence(db, kiosk, generation, by=by, now=now),
@@ -114,7 +116,7 @@ def _back() -> str:
 
 
 def _row(db: Connection, kiosk: str) -> registry.KioskRow:
-    """The kiosk in its newest generation."""
+    """Return the kiosk in its newest generation."""
     for row in registry.kiosks(db):
         if row.kiosk == kiosk:
             return row

@@ -1,6 +1,6 @@
-"""The overview's feed: parts that changed, at most each half second.
+"""Sends the overview the parts that changed, at most each half second.
 
-Server-Sent Events, WHATWG HTML §9.2.
+It uses Server-Sent Events, WHATWG HTML §9.2.
 """
 
 import json
@@ -46,7 +46,9 @@ def stream() -> Response:
 
 
 def _events(look: Callable[[], Parts | None], subscription: Subscription) -> Iterator[str]:
-    """All parts, then those that differ from what was sent; ends with the session or the feed."""
+    """Yield all parts, then those that differ from what was sent. It ends with the session or the
+    feed.
+    """
     yield "retry: 1000\n\n"
     sent: Parts = {}
     sent_at = time.monotonic()
@@ -66,7 +68,9 @@ def _events(look: Callable[[], Parts | None], subscription: Subscription) -> Ite
 
 
 def _await_change(subscription: Subscription, not_before: float) -> None:
-    """Wait for a change (or LOOK_S), then until `not_before`; what came meanwhile is one."""
+    """Wait for a change (or LOOK_S), then until `not_before`. All changes that came meanwhile count
+    as one.
+    """
     subscription.take(LOOK_S)
     time.sleep(max(0.0, not_before - time.monotonic()))
     while subscription.take(0) is not None:

@@ -1,4 +1,5 @@
-"""The overview: halls against their capacities, latest entries, kiosks, discrepancies.
+"""Shows the overview, which has halls against their capacities, latest entries, kiosks and
+discrepancies.
 
 `live` keeps it fresh.
 """
@@ -43,7 +44,7 @@ def show() -> str:
 
 
 def parts() -> dict[str, str]:
-    """Every part of the page that changes, by its id, as HTML for the user who asks."""
+    """Return every part of the page that changes, by its id, as HTML for the user who asks."""
     here = services()
     db = here.database.reader
     shown = {f"hall-{hall.hall_id}": html for hall, html in _halls(figures.hall_figures(db))}
@@ -66,13 +67,13 @@ def _disk_warning(path: Path) -> str:
 
 
 def _second_disk() -> copy.Status | None:
-    """How it stands with backups; None: there is no second disk."""
+    """Return the state of the backups. None means that there is no second disk."""
     backups = services().backups
     return None if backups is None else backups.status
 
 
 def nested(halls: list[figures.HallFigures]) -> list[figures.HallFigures]:
-    """Each hall before the halls within it."""
+    """Sort the halls so that each comes before the halls within it."""
     known = {hall.hall_id for hall in halls}
     ordered: list[figures.HallFigures] = []
 

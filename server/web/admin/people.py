@@ -1,4 +1,6 @@
-"""Attendees: find one, see their badge and scans, print the card, replace, revoke."""
+"""Serves attendees. Staff find one, see their badge and scans, print the card, replace and revoke
+it.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,7 +50,7 @@ REINSTATE_REASONS = {"mistake": "Revoked by mistake", "settled": "The matter is 
 
 @dataclass(frozen=True)
 class Turn:
-    """Where a list of pages stands."""
+    """Describes which page of a list is shown, and how many rows the list has."""
 
     page: int
     total: int
@@ -142,7 +144,7 @@ def reissue(number: str) -> AnyResponse:
 @blueprint.post("/<number>/no-copy")
 @auth.allow("badge_desk")
 def no_copy(number: str) -> AnyResponse:
-    """Staff have the holder and the only badge before them."""
+    """Clear the suspicion of a copy. Staff have the holder and the only badge before them."""
     serial = _attendee(number).serial
     if request.form.get("confirm") != "yes":
         return forms.turn_back("Nothing was changed: tick the box.", _back(number))
@@ -185,13 +187,13 @@ def _stand(
 
 
 def _note(act: Act, subject: Mapping[str, str | int | None]) -> None:
-    """Write into the entry log that somebody saw people's data; what they asked for is not kept."""
+    """Write into the entry log that somebody saw people's data. What they asked for is not kept."""
     here, by = services(), auth.actor()
     here.database.write(lambda db: entry_log.act(db, by, act, subject, here.now()))
 
 
 def _confirmed(reasons: Mapping[str, str]) -> str | None:
-    """The chosen reason, if the box was ticked."""
+    """Return the chosen reason, if the box was ticked."""
     reason = request.form.get("reason", "")
     return reason if reason in reasons and request.form.get("confirm") == "yes" else None
 

@@ -1,4 +1,4 @@
-"""Signing in and out. Guesses are counted before a password is looked at (`signing_in`)."""
+"""Signs staff in and out. Guesses are counted before a password is looked at (`signing_in`)."""
 
 import hmac
 import ipaddress
@@ -86,7 +86,9 @@ def leave() -> AnyResponse:
 
 
 def caller() -> str:
-    """The address that asks, as a keyed hash: the entry log outlives what may be kept of people."""
+    """Return the address that asks, as a keyed hash. The entry log is kept longer than what may be
+    kept of people.
+    """
     text = request.remote_addr or "unknown"
     try:
         address = ipaddress.ip_address(text)
@@ -102,7 +104,7 @@ def caller() -> str:
 
 
 def own_page(target: str) -> str:
-    """`target` if it is a page of ours: never another site's address."""
+    """Return `target` if it is a page of ours. It is never the address of another site."""
     if target.startswith("/admin/") and "\\" not in target and target.isprintable():
         return target
     return url_for("admin.home")

@@ -1,4 +1,6 @@
-"""Users: who may use these pages, in which role, and who may act at the doors with a PIN."""
+"""Manages users. It says who may use these pages in which role, and who may act at the doors with a
+PIN.
+"""
 
 from collections.abc import Callable
 
@@ -43,7 +45,7 @@ def add() -> str:
 @auth.allow()
 @auth.confirmed
 def password(user_id: int) -> str:
-    """A new password, shown this once; the user's sessions end."""
+    """Make a new password and show it this one time. The user's sessions end."""
     here, by = services(), auth.actor()
     fresh = users.make_password()
     hashed = users.hash_password(fresh)
@@ -93,7 +95,7 @@ def enable(user_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def unlock(user_id: int) -> Response:
-    """Past the waiting that strangers' guesses have caused."""
+    """Let a user past the waiting that strangers' guesses have caused."""
     return _perform(
         lambda db, by, now: users.unlock(db, user_id, by=by, now=now),
         "The user may sign in from anywhere for a quarter of an hour, whoever guesses meanwhile.",
@@ -114,7 +116,7 @@ def sign_out(user_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def pin(user_id: int) -> Response:
-    """For the doors; the supervisor types it where nobody looks."""
+    """Set a PIN for the doors. The supervisor types it where nobody looks."""
     try:
         hashed = pins.hash_pin(request.form.get("pin", "")[:40])
     except users.AccountError as error:

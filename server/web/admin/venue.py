@@ -1,4 +1,6 @@
-"""The venue as it was planned: halls with their limits and doors, and the programme by day."""
+"""Shows the venue as it was planned, with halls, their limits and doors, and the programme by
+day.
+"""
 
 from itertools import groupby
 

@@ -9,7 +9,7 @@ from server.web.services import services
 
 
 def enrol() -> Response:
-    """A kiosk shows its one-time code and its key."""
+    """Enrol a kiosk that shows its one-time code and its key."""
     asked = wire.decode(request.get_data(), wire.EnrolRequest)
     here = services()
     try:

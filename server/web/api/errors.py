@@ -8,7 +8,9 @@ from badges.wire import wire
 
 
 class ApiError(Exception):
-    """An answer other than the one asked for. `retry`: the same may work later."""
+    """Is raised for an answer other than the one asked for. With `retry`, the same request may work
+    later.
+    """
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ NAMES_MAX = 5_000
 
 
 def replica() -> Response:
-    """All that the kiosk's door needs to know."""
+    """Return all that the kiosk's door needs to know."""
     here = services()
 
     def step(db: Connection, caller: Caller, now: int) -> wire.Snapshot:
@@ -30,7 +30,7 @@ def replica() -> Response:
 
 
 def names() -> Response:
-    """Sealed names of badges issued after row `after`."""
+    """Return the sealed names of badges issued after row `after`."""
     signed_caller(read_signature(), at_work=True)
     after = _number("after")
     return answer_json(issuing.names_after(services().database.reader, after, NAMES_MAX))

@@ -17,8 +17,8 @@ LONG_BATCH = ingest.IN_ORDER  # scans; more are a backlog, and take turns with w
 
 
 def scans() -> Response:
-    """A batch of scans, or an empty one as a heartbeat; also from kiosks that are at work
-    no more.
+    """Take a batch of scans, or an empty one as a heartbeat. Kiosks that are no longer at work may
+    send it too.
     """
     here = services()
     body = request.get_data()
@@ -77,7 +77,9 @@ def scans() -> Response:
 
 
 def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> Services:
-    """The batch shows that the database was put back. The kiosk's signature was verified."""
+    """Become the next of the server's line, because the batch shows that the database was put back.
+    The kiosk's signature was verified.
+    """
     kept = [] if here.backups is None else here.backups.kept_acts()
 
     def step(db: Connection, caller: Caller, now: int) -> int | None:

@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Signed:
-    """A request as a kiosk claims to have signed it: taken here, verified on the writer's
-    thread.
+    """Holds a request as a kiosk claims to have signed it. It is taken here, and verified on the
+    writer's thread.
     """
 
     stamp: RequestStamp
@@ -39,7 +39,7 @@ class Signed:
 
 @dataclass(frozen=True)
 class Caller:
-    """The kiosk that signed the request."""
+    """Represents the kiosk that signed the request."""
 
     sender: contact.Sender
     door_id: int
@@ -75,7 +75,9 @@ def signed_caller(signed: Signed, *, at_work: bool = False) -> Caller:
 
 
 def read_signature(body: bytes = b"") -> Signed:
-    """What the request says of its sender, unverified. Raises ApiError where it says nothing."""
+    """Read what the request says of its sender, unverified. Raises ApiError where it says
+    nothing.
+    """
     here = services().lanes
     proof: Proof | None = g.get("kiosk_proof")
     stamp = read_stamp(request.headers) if proof is None else proof.stamp
@@ -93,7 +95,7 @@ def read_signature(body: bytes = b"") -> Signed:
 
 
 def _verified(db: Connection, signed: Signed, now: int, *, at_work: bool = False) -> Caller:
-    """The kiosk whose signature the request bears; its counter is kept. Raises ApiError."""
+    """Return the kiosk whose signature the request bears, and keep its counter. Raises ApiError."""
     caller = _known(db, signed)
     sender = caller.sender
     if signed.proven_by != sender.public_key:
@@ -111,7 +113,7 @@ def _verified(db: Connection, signed: Signed, now: int, *, at_work: bool = False
 
 
 def _known(db: Connection, signed: Signed) -> Caller:
-    """The kiosk that the request names. Raises ApiError."""
+    """Return the kiosk that the request names. Raises ApiError."""
     known = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if known is None:
         raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
@@ -119,6 +121,6 @@ def _known(db: Connection, signed: Signed) -> Caller:
 
 
 def still_as(db: Connection, caller: Caller) -> bool:
-    """Whether the kiosk still is at work, at the same door."""
+    """Tell whether the kiosk still is at work, at the same door."""
     now = contact.sender(db, *caller.sender.key)
     return now is not None and now[0].state == "active" and now[1] == caller.door_id

@@ -1,7 +1,8 @@
-"""What a supervisor at a door asks through the kiosk: who somebody is, and to move the kiosk.
+"""Answers what a supervisor at a door asks through the kiosk. They ask who somebody is, and to move
+the kiosk.
 
-The kiosk signs, and says whose PIN it has checked; the server checks that there is such a
-supervisor, keeps to a budget, and writes each into the entry log.
+The kiosk signs, and says whose PIN it has checked. The server checks that there is such a
+supervisor, keeps to a budget, and writes each request into the entry log.
 """
 
 from flask import Response, request
@@ -18,7 +19,7 @@ from server.web.services import services
 
 
 def people() -> Response:
-    """People by name or organisation. What was asked for is neither logged nor kept."""
+    """Find people by name or organisation. What was asked for is neither logged nor kept."""
     here = services()
     body = request.get_data()
     asked, signed = wire.decode(body, supervisor.LookUp), read_signature(body)
@@ -37,13 +38,13 @@ def people() -> Response:
 
 
 def doors() -> Response:
-    """Every door of the event."""
+    """Return every door of the event."""
     signed_caller(read_signature(), at_work=True)
     return answer_json(supervisor.DoorChoices(relocation.choices(services().database.reader)))
 
 
 def door() -> Response:
-    """The kiosk now stands at another door."""
+    """Move the kiosk to another door, from now on."""
     here = services()
     body = request.get_data()
     asked, signed = wire.decode(body, supervisor.MoveDoor), read_signature(body)
@@ -62,7 +63,7 @@ def door() -> Response:
 
 
 def _supervised(db: Connection, caller: Caller, by: str) -> KioskKey:
-    """The kiosk that signed, for a supervisor with a PIN. Raises ApiError."""
+    """Return the kiosk that signed, at work, for a supervisor with a PIN. Raises ApiError."""
     if by not in {f"user:{one.user}" for one in pins.supervisors(db)}:
         raise ApiError(403, "not_a_supervisor", "There is no such supervisor with a PIN.")
     return caller.sender.key

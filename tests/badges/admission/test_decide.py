@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from badges.admission import decide
+from badges.admission.decide import decide
 from badges.admission.facts import (
     Admitted,
     AntiPassback,
@@ -21,9 +21,9 @@ from badges.admission.facts import (
     Reason,
     Scan,
     Session,
-    StayId,
 )
 from badges.credential.credential import Credential, CredentialFlag
+from badges.record import StayRef
 
 DAY = 86_400_000
 HOUR = 3_600_000
@@ -35,7 +35,7 @@ BADGE = Credential(serial=7, issue=1, category=DELEGATE, valid_days=0b1, zones=0
 SESSION = Session(5, "Opening", NOON - HOUR, NOON + HOUR, frozenset({DELEGATE}))
 LATER = Session(6, "Closing", NOON + 2 * HOUR, NOON + 3 * HOUR, frozenset({DELEGATE, PRESS}))
 HALL = Hall(hall_id=3, name="Hall 3", sessions_only=True)
-STAY = StayId("door-a", 1, 9)
+STAY = StayRef("door-a", 1, 9)
 INSIDE = Presence(STAY, since=NOON - HOUR, door="West")
 FACTS = Facts(
     calendar=Calendar((MIDNIGHT, MIDNIGHT + DAY, MIDNIGHT + 2 * DAY)),

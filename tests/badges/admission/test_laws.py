@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badges.admission import decide
+from badges.admission.decide import decide
 from badges.admission.facts import Admitted, Denied, Direction, Facts, Reason, Scan
 from tests.badges.strategies import presentations
 

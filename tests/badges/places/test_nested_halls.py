@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from badges.admission import decide
+from badges.admission.decide import decide
 from badges.admission.facts import (
     Admitted,
     AntiPassback,
@@ -16,7 +16,6 @@ from badges.admission.facts import (
     Outer,
     Reason,
     Scan,
-    StayId,
 )
 from badges.admission.phrases import explain
 from badges.places.account import Account, NoPlaceError, enter_all
@@ -173,5 +172,5 @@ def test_a_place_of_each_or_of_none() -> None:
 def test_who_is_counted_in_leaves_like_others() -> None:
     pool = Pool(1).enrol(("a", 1)).grant(("a", 1), 1).count_in()
     assert (pool.worst_case, pool.free) == (2, -1)
-    stay = StayId("b", 1, 1)  # of a kiosk without an account in this hall
+    stay = StayRef("b", 1, 1)  # of a kiosk without an account in this hall
     assert pool.close_stay(stay).worst_case == 1

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from badges.admission.facts import StayId
 from badges.places.account import Account, NoPlaceError, Order, PlacesError, may_credit, may_trust
 from badges.places.pool import Pool
+from badges.record import StayRef
 
 A = ("door-a", 1)
 B = ("door-b", 1)
@@ -48,16 +48,16 @@ def test_a_fenced_kiosk_returns_what_is_free_and_stops() -> None:
 @pytest.mark.parametrize(
     ("stay", "offered", "closed", "expected"),
     [
-        (StayId("door-a", 1, 5), 4, False, True),
-        (StayId("door-a", 1, 5), 5, False, False),
-        (StayId("door-a", 1, 5), 4, True, False),
-        (StayId("door-b", 1, 5), 4, False, False),
-        (StayId("door-a", 2, 5), 4, False, False),
+        (StayRef("door-a", 1, 5), 4, False, True),
+        (StayRef("door-a", 1, 5), 5, False, False),
+        (StayRef("door-a", 1, 5), 4, True, False),
+        (StayRef("door-b", 1, 5), 4, False, False),
+        (StayRef("door-a", 2, 5), 4, False, False),
         (None, 0, False, False),
     ],
     ids=["own and unoffered", "offered", "closed", "another's", "another generation's", "unnamed"],
 )
-def test_who_may_credit(stay: StayId | None, offered: int, closed: bool, expected: bool) -> None:
+def test_who_may_credit(stay: StayRef | None, offered: int, closed: bool, expected: bool) -> None:
     found = may_credit(stay, kiosk="door-a", generation=1, offered=offered, closed=closed)
     assert found is expected
 
@@ -99,7 +99,7 @@ def test_a_fenced_kiosk_stays_counted_until_attested_and_is_not_given_back_twice
         pool().attest(A, 1, seq=0)
 
 
-A1, A2, A3 = (StayId(*A, seq) for seq in (1, 2, 3))
+A1, A2, A3 = (StayRef(*A, seq) for seq in (1, 2, 3))
 
 
 def lost() -> Pool:
@@ -173,7 +173,7 @@ def test_a_place_on_trust_moves_from_the_stay_to_the_door() -> None:
     ids=["offline", "online", "closed", "unnamed"],
 )
 def test_whom_a_door_may_trust(
-    stay: StayId | None, offline: bool, closed: bool, expected: bool
+    stay: StayRef | None, offline: bool, closed: bool, expected: bool
 ) -> None:
     assert may_trust(stay, offline=offline, closed=closed) is expected
 
@@ -203,13 +203,16 @@ class TwoDoors(RuleBasedStateMachine):
     def begin(self, capacity: int) -> None:
         self.pool = Pool(capacity).enrol(A).enrol(B)
         self.accounts = {A: Account(), B: Account()}
-        self.journals: dict[tuple[str, int], list[tuple[str, StayId | None, bool]]] = {A: [], B: []}
+        self.journals: dict[tuple[str, int], list[tuple[str, StayRef | None, bool]]] = {
+            A: [],
+            B: [],
+        }
         self.offered = {A: 0, B: 0}
         self.acked = {A: 0, B: 0}
-        self.open: set[StayId] = set()  # at the server
-        self.named: set[StayId] = set()  # by an exit record anywhere
-        self.gone: set[StayId] = set()
-        self.seen: set[StayId] = set()  # records that the server has
+        self.open: set[StayRef] = set()  # at the server
+        self.named: set[StayRef] = set()  # by an exit record anywhere
+        self.gone: set[StayRef] = set()
+        self.seen: set[StayRef] = set()  # records that the server has
         self.orders: list[tuple[tuple[str, int], Order]] = []
 
     @rule(key=keys, places=few)
@@ -238,7 +241,7 @@ class TwoDoors(RuleBasedStateMachine):
     @rule(key=keys, data=st.data())
     def leave(self, key: tuple[str, int], data: st.DataObject) -> None:
         own = {
-            StayId(*key, seq)
+            StayRef(*key, seq)
             for seq, (kind, _, _) in enumerate(self.journals[key], 1)
             if kind == "entry"
         }
@@ -264,7 +267,7 @@ class TwoDoors(RuleBasedStateMachine):
         pool = self.pool.hear(key, granted=account.granted, incarnation=account.incarnation)
         for seq in range(self.acked[key] + 1, last + 1):
             kind, stay, _ = self.journals[key][seq - 1]
-            ref = StayId(*key, seq)
+            ref = StayRef(*key, seq)
             if kind == "entry" and ref not in self.seen:
                 gone = ref in self.gone
                 pool = pool.open_stay(key, gone=gone)

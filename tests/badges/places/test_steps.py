@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from badges.admission.facts import StayId
 from badges.places.account import (
     Account,
     NoPlaceError,
@@ -14,6 +13,7 @@ from badges.places.account import (
     may_credit,
 )
 from badges.places.pool import Held, Pool, PoolKey, within_limit
+from badges.record import StayRef
 
 A, B = ("door-a", 1), ("door-b", 1)
 FULL = Account(granted=9, returned=1, entries=5, credited=2, incarnation=3, trusted=1)
@@ -80,7 +80,7 @@ class TestAccount:
 
 def test_an_own_stay_may_be_credited_until_it_was_offered() -> None:
     def may(seq: int) -> bool:
-        stay = StayId(*A, seq)
+        stay = StayRef(*A, seq)
         return may_credit(stay, kiosk=A[0], generation=A[1], offered=5, closed=False)
 
     assert [may(seq) for seq in (4, 5, 6)] == [False, False, True]
@@ -199,7 +199,7 @@ class TestStays:
         self, attested: int | None, seq: int, reclaimed: int, left: int
     ) -> None:
         mine = held(attested=attested, reclaimed=reclaimed, fenced=True)
-        closed = pool(mine, open_stays=1).close_stay(StayId(*A, seq))
+        closed = pool(mine, open_stays=1).close_stay(StayRef(*A, seq))
         assert closed == pool(replace(mine, reclaimed=left))
 
     def test_a_place_on_trust_is_the_door_s(self) -> None:
@@ -288,7 +288,7 @@ def test_an_order_without_a_recall_asks_for_nothing_back() -> None:
 def test_the_stay_of_a_kiosk_that_has_no_account_gives_its_place_back_to_the_pool() -> None:
     """Its door leads into the hall, and nobody had told it."""
     before = pool(held(), open_stays=2)
-    after = before.close_stay(StayId("door-c", 1, 5))
+    after = before.close_stay(StayRef("door-c", 1, 5))
     assert after == replace(before, open_stays=1)
     assert after.free == before.free + 1
 

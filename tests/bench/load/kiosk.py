@@ -13,13 +13,13 @@ from badges.places.pool import PoolKey
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
 from kiosk.sync.link import pool_order
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.system.support.site import now_ms
 
 HEALTH = wire.Health(version="1", frames_per_second=30.0, read_rate=0.9, disk_free_mb=20_000)
 
 
-def signed_request(door: Door, method: str, target: str, body: bytes) -> bytes:
+def signed_request(door: FakeDoor, method: str, target: str, body: bytes) -> bytes:
     door.counter += 1
     stamp = RequestStamp(door.kiosk, 1, door.counter)
     signature = base64.b64encode(door.key.sign(request_message(stamp, method, target, body)))
@@ -35,7 +35,7 @@ def signed_request(door: Door, method: str, target: str, body: bytes) -> bytes:
 class Kiosk:
     """A door with its connection; its requests follow one another, as its counters must."""
 
-    door: Door
+    door: FakeDoor
     link: list = field(default_factory=list)  # reader and writer, once connected
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     sent_at: float = 0.0  # the last batch or heartbeat, by the monotonic clock

@@ -16,7 +16,7 @@ from server.ledger import ingest
 from server.occupancy import pools
 from server.storage.database import Database, connect
 from server.storage.migrations import migrate
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 
 NOW = 1_777_860_000_000
 DAY = 86_400_000
@@ -28,7 +28,7 @@ STAY_MS = 60_000
 STEP_MS = 10  # between two people; all of them take longer than a stay, so nobody is in twice
 
 
-def build(db: sqlite3.Connection, door: Door) -> None:
+def build(db: sqlite3.Connection, door: FakeDoor) -> None:
     db.execute(
         "INSERT INTO category (category, code, names, letter, colour)"
         " VALUES (1, 'delegate', '{}', 'D', '#003366')"
@@ -68,7 +68,7 @@ class LedgerSite:
         migrate(connection)
         connection.close()
         self.database = Database(path)
-        self.door = Door("west", 1, HALL)
+        self.door = FakeDoor("west", 1, HALL)
         self.database.write(lambda db: build(db, self.door))
         self._steps = 0
 

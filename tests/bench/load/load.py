@@ -19,7 +19,7 @@ from badges.wire import wire
 from kiosk.sync.upload import HEARTBEAT_S
 from server.occupancy import pools
 from tests.bench.load.kiosk import Kiosk, signed_request
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.system.support.site import Site, now_ms
 
 HALLS = 55
@@ -44,13 +44,13 @@ def venue(capacity: int = 2_000) -> str:
     return "".join(parts)
 
 
-def enrol_all(site: Site, count: int) -> list[Door]:
+def enrol_all(site: Site, count: int) -> list[FakeDoor]:
     """Kiosks as if they had been enrolled, spread over the halls; two to a hall at the least."""
     rows = site.query("SELECT door_id, hall_id FROM door ORDER BY door_id")
     halls = min(HALLS, count // 2)
     rows = [row for row in rows if row[1] in sorted({hall for _, hall in rows})[:halls]]
     by_hall = sorted(rows, key=lambda row: (row[0] % DOORS_EACH, row[1]))[:count]
-    doors = [Door(f"k{n}", door, hall) for n, (door, hall) in enumerate(by_hall)]
+    doors = [FakeDoor(f"k{n}", door, hall) for n, (door, hall) in enumerate(by_hall)]
 
     def step(db: sqlite3.Connection) -> None:
         for door in doors:
@@ -82,7 +82,7 @@ class Timings:
 class Load:
     """The kiosks' side. `timings` is where what happens now is kept; None: nowhere."""
 
-    def __init__(self, port: int, doors: list[Door], cursor: int) -> None:
+    def __init__(self, port: int, doors: list[FakeDoor], cursor: int) -> None:
         self.port = port
         self.kiosks = [Kiosk(door) for door in doors]
         self.cursor = cursor
@@ -191,7 +191,7 @@ class Load:
         finally:
             writer.close()
 
-    def _heard(self, line: bytes, door: Door) -> None:
+    def _heard(self, line: bytes, door: FakeDoor) -> None:
         at = time.perf_counter()
         found = _STAY.search(line)  # all of it as JSON would cost the server its cores
         assert found is not None, line

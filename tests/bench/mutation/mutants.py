@@ -25,9 +25,9 @@ ROOT = Path(__file__).parents[3]
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 OUT = ROOT / "build" / "bench"
 BADGES = (
-    "badges/places/pool.py", "badges/admission/decide.py", "badges/credential/credential.py",
-    "badges/transparency/merkle.py", "badges/transparency/checkpoint.py",
-    "badges/transparency/chain.py", "badges/places/account.py",
+    "badges/places/pool.py", "badges/places/account.py", "badges/admission/decide.py",
+    "badges/credential/credential.py", "badges/transparency/merkle.py",
+    "badges/transparency/checkpoint.py", "badges/transparency/chain.py",
 )  # fmt: skip
 KIOSK = (
     "kiosk/door/admit.py", "kiosk/door/facts.py", "kiosk/door/repeats.py",
@@ -38,7 +38,9 @@ SERVER = (
     "server/ledger/ingest.py", "server/ledger/batch.py", "server/occupancy/stays.py",
     "server/occupancy/unmatched_exits.py", "server/occupancy/pools.py",
     "server/occupancy/kiosk_accounts.py", "server/occupancy/grants.py",
-    "server/storage/database.py", "server/web/lanes.py", "server/web/api/scans.py",
+    "server/storage/database.py", "server/storage/event_state.py", "server/kiosks/contact.py",
+    "server/web/lanes.py", "server/web/api/scans.py", "server/web/api/signatures.py",
+    "server/web/api/replica.py", "server/web/api/enrolment.py", "server/web/api/errors.py",
     "server/web/auth.py", "server/web/security.py", "badges/places/signed.py",
 )  # fmt: skip
 # The tests of each package that are about these files, and take seconds rather than minutes.

@@ -7,9 +7,9 @@ kiosk/journal/journal.py and server/ledger/batch.py, for people who come once.
 
 from dataclasses import dataclass, field
 
-from badges.admission.facts import StayId
 from badges.places.account import Account, may_credit, may_trust
 from badges.places.pool import KioskKey, Pool
+from badges.record import StayRef
 from server.occupancy import sharing_policy
 
 LIVE_S = 30  # as in server/occupancy/grants.py
@@ -20,7 +20,7 @@ TRIPS_MAX = 4
 class Stay:
     """A person inside. `heard_at`: when the server heard of the entry, and told the doors."""
 
-    ref: StayId
+    ref: StayRef
     heard_at: float | None = None
     closed: bool = False
     left: bool = False  # by an exit that could not name it
@@ -33,7 +33,7 @@ class HallDoor:
     seq: int = 0
     offered: int = 0
     records: list[tuple[str, Stay, bool]] = field(default_factory=list)  # not sent yet
-    gone: set[StayId] = field(default_factory=set)  # taken back before they were offered
+    gone: set[StayRef] = field(default_factory=set)  # taken back before they were offered
     online: bool = True
     heard_at: float = 0.0  # when the server last heard it
     rate: float = 0.0
@@ -70,7 +70,7 @@ class Hall:
             return None
         door.account = door.account.enter()
         door.seq += 1
-        stay = Stay(StayId(*door.key, door.seq))
+        stay = Stay(StayRef(*door.key, door.seq))
         door.records.append(("entry", stay, False))
         self._report(door, now)
         return stay

@@ -8,11 +8,18 @@ import pytest
 from badges.admission.facts import Direction
 from kiosk.cli.export import ExportError, read_export, write_export
 from kiosk.config.identity import load_identity
-from tests.kiosk.support.door_fixture import KIOSK_KEY, Door, badge, enrolled, key_of, records_of
+from tests.kiosk.support.door_fixture import (
+    KIOSK_KEY,
+    LocalDoor,
+    badge,
+    enrolled,
+    key_of,
+    records_of,
+)
 
 
 @pytest.fixture
-def exported(door: Door, tmp_path: Path) -> Path:
+def exported(door: LocalDoor, tmp_path: Path) -> Path:
     """Five scans: a stay that ended here before it was sent, and one that goes on."""
     identity = load_identity(enrolled(tmp_path / "enrolled"))
     door.present(badge(1))
@@ -26,7 +33,7 @@ def exported(door: Door, tmp_path: Path) -> Path:
     return path
 
 
-def test_it_works(exported: Path, door: Door) -> None:
+def test_it_works(exported: Path, door: LocalDoor) -> None:
     found = read_export(exported)
     assert (found.scans, found.gone) == (5, (1,))
     assert found.identity.kiosk == door.journal.kiosk
@@ -35,7 +42,7 @@ def test_it_works(exported: Path, door: Door) -> None:
         assert record in line, "byte for byte"
 
 
-def test_what_is_on_a_stick_counts_as_offered(exported: Path, door: Door) -> None:
+def test_what_is_on_a_stick_counts_as_offered(exported: Path, door: LocalDoor) -> None:
     """Else a place would be taken back here that the server gives back too.
 
     See docs/design/places.md, rule 3.
@@ -45,14 +52,14 @@ def test_what_is_on_a_stick_counts_as_offered(exported: Path, door: Door) -> Non
     assert door.free() == free
 
 
-def test_an_empty_journal(tmp_path: Path, door: Door) -> None:
+def test_an_empty_journal(tmp_path: Path, door: LocalDoor) -> None:
     identity = load_identity(enrolled(tmp_path / "enrolled"))
     with (tmp_path / "out").open("wb") as out:
         write_export(door.journal, identity, KIOSK_KEY, out)
     assert read_export(tmp_path / "out").scans == 0
 
 
-def test_many_pages(tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_pages(tmp_path: Path, door: LocalDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kiosk.cli.export.PAGE", 3)
     identity = load_identity(enrolled(tmp_path / "enrolled"))
     for serial in range(10):
@@ -109,7 +116,7 @@ def test_the_first_bad_line_is_named(exported: Path, change, line: int, match: s
     assert caught.value.line == line
 
 
-def test_a_journal_that_another_key_sealed(exported: Path, door: Door, tmp_path: Path) -> None:
+def test_a_journal_that_another_key_sealed(exported: Path, door: LocalDoor, tmp_path: Path) -> None:
     identity = load_identity(tmp_path / "enrolled")
     with exported.open("wb") as out:
         write_export(door.journal, identity, key_of("thief"), out)

@@ -18,7 +18,14 @@ from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.run import Kiosk
 from kiosk.texts.messages import Code, in_language
-from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY, Clock, Door, enrolled
+from tests.kiosk.support.door_fixture import (
+    GENERATION,
+    KIOSK,
+    KIOSK_KEY,
+    Clock,
+    LocalDoor,
+    enrolled,
+)
 
 
 @pytest.fixture
@@ -45,7 +52,7 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
-def present_until_it_fails(door: Door) -> None:
+def present_until_it_fails(door: LocalDoor) -> None:
     """SQLite has some room left in its own files."""
     for number in range(2_000):
         door.present(f"HK{number}")
@@ -56,7 +63,7 @@ def remount(disk: Path, how: str) -> None:
 
 
 def test_a_full_disk_is_told_and_the_door_goes_on_when_there_is_room(small_disk: Path) -> None:
-    door = Door(small_disk, Clock())
+    door = LocalDoor(small_disk, Clock())
     door.load()
     door.grant(5)
     ballast = fill(small_disk)

@@ -6,7 +6,7 @@ import time
 import msgspec
 import pytest
 
-from badges.admission.facts import Admitted, Direction, Flag, Reason, StayId
+from badges.admission.facts import Admitted, Direction, Flag, Reason
 from badges.record import StayRef, decode_record
 from badges.wire import wire
 from kiosk.door.admit import NotReadyError
@@ -22,7 +22,7 @@ from tests.kiosk.support.door_fixture import (
     NOON,
     PRESS,
     Clock,
-    Door,
+    LocalDoor,
     badge,
     hall_facts,
     key_of,
@@ -36,7 +36,7 @@ from tests.kiosk.support.door_fixture import (
 SERIAL = 0x00ABCD
 
 
-def test_it_works(door: Door) -> None:
+def test_it_works(door: LocalDoor) -> None:
     door.replica.take_names(wire.NamesPage([sealed_name(SERIAL, "Mei Lin")], 1, False))
     answer = door.present(badge(SERIAL))
     assert answer.admitted
@@ -51,7 +51,7 @@ def test_it_works(door: Door) -> None:
     assert (record.door, record.hall, record.skew_ms, record.facts_age_ms) == (DOOR, HALL, 42, 0)
 
 
-def test_the_answer_is_on_disk_when_it_is_given(door: Door) -> None:
+def test_the_answer_is_on_disk_when_it_is_given(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
     door.restart()
     assert [record.serial for record in door.journal.newest(5)] == [SERIAL]
@@ -59,7 +59,7 @@ def test_the_answer_is_on_disk_when_it_is_given(door: Door) -> None:
 
 
 def test_before_the_first_facts_nothing_is_decided(tmp_path, clock: Clock) -> None:
-    door = Door(tmp_path, clock)
+    door = LocalDoor(tmp_path, clock)
     with pytest.raises(NotReadyError, match="network"):
         door.present(badge(SERIAL))
     assert records_of(door.journal) == []
@@ -77,14 +77,14 @@ def test_before_the_first_facts_nothing_is_decided(tmp_path, clock: Clock) -> No
     ],
     ids=["a web address", "a Wi-Fi network", "empty", "forged", "press"],
 )
-def test_denials_are_recorded_and_cost_no_place(door: Door, text: str, expected: str) -> None:
+def test_denials_are_recorded_and_cost_no_place(door: LocalDoor, text: str, expected: str) -> None:
     answer = door.present(text)
     assert reason(answer) == expected
     assert answer.free_places == 10
     assert decode_record(records_of(door.journal)[0]).reason == expected
 
 
-def test_a_badge_of_another_day_and_a_key_past_its_last(door: Door) -> None:
+def test_a_badge_of_another_day_and_a_key_past_its_last(door: LocalDoor) -> None:
     door.clock.pass_ms(2 * DAY_MS)
     assert reason(door.present(badge(SERIAL))) == "not_valid_today"
     door.load(day_starts=[NOON - DAY_MS, NOON + 9 * DAY_MS])
@@ -92,19 +92,19 @@ def test_a_badge_of_another_day_and_a_key_past_its_last(door: Door) -> None:
     assert reason(door.present(badge(SERIAL))) == "expired"
 
 
-def test_a_second_entry_is_refused_and_an_exit_lets_in_again(door: Door) -> None:
+def test_a_second_entry_is_refused_and_an_exit_lets_in_again(door: LocalDoor) -> None:
     assert door.present(badge(SERIAL)).admitted
     again = door.present(badge(SERIAL))
     assert reason(again) == "already_inside"
     assert "North" in again.explanation["en"].reason
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
-    assert left.decision == Admitted(closes=StayId(KIOSK, GENERATION, 1))
+    assert left.decision == Admitted(closes=StayRef(KIOSK, GENERATION, 1))
     assert left.free_places == 10
     assert decode_record(records_of(door.journal)[2]).credited
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_an_exit_of_an_offered_stay_is_not_credited(door: Door) -> None:
+def test_an_exit_of_an_offered_stay_is_not_credited(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
     door.journal.offer(500)
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
@@ -113,11 +113,11 @@ def test_an_exit_of_an_offered_stay_is_not_credited(door: Door) -> None:
     assert door.present(badge(SERIAL)).admitted, "closed here at once all the same"
 
 
-def test_an_exit_names_the_stay_that_the_server_told_of(door: Door) -> None:
+def test_an_exit_names_the_stay_that_the_server_told_of(door: LocalDoor) -> None:
     door.load(stays=[stay_of("south-1", 9, SERIAL)])
     assert reason(door.present(badge(SERIAL))) == "already_inside"
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
-    assert left.decision == Admitted(closes=StayId("south-1", 1, 9))
+    assert left.decision == Admitted(closes=StayRef("south-1", 1, 9))
     assert left.free_places == 10, "strict: the server gives it back"
     second = door.present(badge(SERIAL), direction=Direction.EXIT)
     assert second.decision == Admitted(flags=frozenset({Flag.NO_ENTRY}))
@@ -125,7 +125,7 @@ def test_an_exit_names_the_stay_that_the_server_told_of(door: Door) -> None:
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_an_own_stay_that_ended_elsewhere_is_over(door: Door) -> None:
+def test_an_own_stay_that_ended_elsewhere_is_over(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
     ended = wire.StayClosed(StayRef(KIOSK, GENERATION, 1), HALL, SERIAL)
     door.replica.apply(ended, 11)
@@ -135,13 +135,13 @@ def test_an_own_stay_that_ended_elsewhere_is_over(door: Door) -> None:
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_exits_are_never_refused(door: Door) -> None:
+def test_exits_are_never_refused(door: LocalDoor) -> None:
     door.journal.fence()
     left = door.present("nonsense", direction=Direction.EXIT)
     assert left.decision == Admitted(flags=frozenset({Flag.UNVERIFIED}))
 
 
-def test_a_full_door_refuses_offline_at_once(door: Door) -> None:
+def test_a_full_door_refuses_offline_at_once(door: LocalDoor) -> None:
     door.grant(10, recall=10)
     began = time.monotonic()
     assert reason(door.present(badge(SERIAL))) == "hall_full"
@@ -149,7 +149,7 @@ def test_a_full_door_refuses_offline_at_once(door: Door) -> None:
     assert door.asked == [HALL]
 
 
-def test_a_full_door_online_waits_for_the_place_that_comes(door: Door) -> None:
+def test_a_full_door_online_waits_for_the_place_that_comes(door: LocalDoor) -> None:
     door.grant(10, recall=10)
     door.online = True
     timer = threading.Timer(0.05, lambda: door.grant(11))
@@ -161,7 +161,7 @@ def test_a_full_door_online_waits_for_the_place_that_comes(door: Door) -> None:
 
 
 @pytest.mark.parametrize("comes", [True, False], ids=["it comes", "there is none"])
-def test_staff_are_told_while_a_place_is_slow_to_come(door: Door, comes: bool) -> None:
+def test_staff_are_told_while_a_place_is_slow_to_come(door: LocalDoor, comes: bool) -> None:
     door.grant(10, recall=10)
     door.online = True
     settled = (lambda: door.grant(11)) if comes else (lambda: door.journal.no_place(HALL))
@@ -172,7 +172,7 @@ def test_staff_are_told_while_a_place_is_slow_to_come(door: Door, comes: bool) -
     assert door.told == [True, False]
 
 
-def test_a_door_that_is_told_at_once_that_there_is_none_is_silent(door: Door) -> None:
+def test_a_door_that_is_told_at_once_that_there_is_none_is_silent(door: LocalDoor) -> None:
     door.grant(10, recall=10)
     door.online = True
     timer = threading.Timer(0.02, lambda: door.journal.no_place(HALL))
@@ -184,7 +184,7 @@ def test_a_door_that_is_told_at_once_that_there_is_none_is_silent(door: Door) ->
     assert door.told == []
 
 
-def test_a_full_door_online_does_not_wait_for_ever(door: Door) -> None:
+def test_a_full_door_online_does_not_wait_for_ever(door: LocalDoor) -> None:
     door.grant(10, recall=10)
     door.online = True
     began = time.monotonic()
@@ -193,7 +193,7 @@ def test_a_full_door_online_does_not_wait_for_ever(door: Door) -> None:
     assert len(records_of(door.journal)) == 1
 
 
-def test_two_threads_never_use_one_place(door: Door) -> None:
+def test_two_threads_never_use_one_place(door: LocalDoor) -> None:
     door.grant(10, recall=7)
     answers = []
     threads = [
@@ -208,7 +208,7 @@ def test_two_threads_never_use_one_place(door: Door) -> None:
     assert sorted(answer.seq for answer in answers) == list(range(1, 13))
 
 
-def test_a_higher_issue_voids_the_lower_for_good(door: Door) -> None:
+def test_a_higher_issue_voids_the_lower_for_good(door: LocalDoor) -> None:
     assert door.present(badge(SERIAL, issue=3)).admitted
     door.present(badge(SERIAL, issue=3), direction=Direction.EXIT)
     assert reason(door.present(badge(SERIAL, issue=2))) == "superseded"
@@ -218,20 +218,20 @@ def test_a_higher_issue_voids_the_lower_for_good(door: Door) -> None:
     assert reason(door.present(badge(SERIAL, issue=2))) == "superseded"
 
 
-def test_a_revocation_stands_and_is_lifted(door: Door) -> None:
+def test_a_revocation_stands_and_is_lifted(door: LocalDoor) -> None:
     door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 1, True)), 11)
     assert reason(door.present(badge(SERIAL))) == "revoked"
     door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 1, False)), 12)
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_a_retired_kiosk_says_so(door: Door) -> None:
+def test_a_retired_kiosk_says_so(door: LocalDoor) -> None:
     door.journal.fence()
     assert reason(door.present(badge(SERIAL))) == "kiosk_retired"
     assert door.free() == 0
 
 
-def test_old_facts_count_only_where_the_hall_says(door: Door) -> None:
+def test_old_facts_count_only_where_the_hall_says(door: LocalDoor) -> None:
     door.clock.pass_ms(3_600_000)
     assert door.present(badge(SERIAL)).admitted
     door.load(hall=hall_facts(facts_age_max_ms=60_000))
@@ -239,7 +239,7 @@ def test_old_facts_count_only_where_the_hall_says(door: Door) -> None:
     assert reason(door.present(badge(SERIAL + 1))) == "facts_too_old"
 
 
-def test_sessions_open_and_invitations_and_refusals(door: Door) -> None:
+def test_sessions_open_and_invitations_and_refusals(door: LocalDoor) -> None:
     session = wire.SessionFacts(
         session=5,
         titles={"en": "Keynote"},
@@ -260,7 +260,7 @@ def test_sessions_open_and_invitations_and_refusals(door: Door) -> None:
     assert reason(door.present(badge(SERIAL + 2))) == "not_entitled"
 
 
-def test_a_full_disk_admits_nobody(door: Door, monkeypatch) -> None:
+def test_a_full_disk_admits_nobody(door: LocalDoor, monkeypatch) -> None:
     def fail(self, *_: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
 
@@ -272,7 +272,7 @@ def test_a_full_disk_admits_nobody(door: Door, monkeypatch) -> None:
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_the_door_s_own_direction(door: Door) -> None:
+def test_the_door_s_own_direction(door: LocalDoor) -> None:
     door.load(door=wire.DoorFacts(door=DOOR, names={"en": "Out"}, mode="exit"))
     assert door.present(badge(SERIAL)).direction is Direction.EXIT
     door.load(door=wire.DoorFacts(door=DOOR, names={"en": "In"}, mode="entry"))
@@ -280,7 +280,7 @@ def test_the_door_s_own_direction(door: Door) -> None:
 
 
 def test_soft_anti_passback_admits_with_a_flag_and_exits_close_the_newest_first(
-    door: Door,
+    door: LocalDoor,
 ) -> None:
     door.load(hall=hall_facts(anti_passback="soft"))
     door.present(badge(SERIAL))
@@ -291,7 +291,7 @@ def test_soft_anti_passback_admits_with_a_flag_and_exits_close_the_newest_first(
     assert door.free() == 10
 
 
-def test_another_event_s_facts_are_refused_and_the_old_ones_stay(door: Door) -> None:
+def test_another_event_s_facts_are_refused_and_the_old_ones_stay(door: LocalDoor) -> None:
     foreign = msgspec.structs.replace(snapshot(), ring=bytes(200))
     with pytest.raises(ValueError, match="signature"):
         door.replica.load(foreign)
@@ -303,7 +303,7 @@ class TestMovedOn:
     """The holder was seen at another hall since, and the place is still counted here."""
 
     @pytest.fixture(params=["own", "another door's"])
-    def stay(self, request: pytest.FixtureRequest, door: Door) -> StayId:
+    def stay(self, request: pytest.FixtureRequest, door: LocalDoor) -> StayRef:
         if request.param == "own":
             seq = door.present(badge(SERIAL)).seq
             door.journal.offer(10)
@@ -312,29 +312,29 @@ class TestMovedOn:
             ref = StayRef("south-1", 1, 9)
             door.replica.apply(wire.StayOpened(stay_of("south-1", 9, SERIAL), HALL), 11)
         door.replica.apply(wire.StayClosed(ref, HALL, SERIAL, counted=True), 12)
-        return StayId(ref.kiosk, ref.generation, ref.seq)
+        return StayRef(ref.kiosk, ref.generation, ref.seq)
 
-    def test_they_may_enter_again(self, door: Door, stay: StayId) -> None:
+    def test_they_may_enter_again(self, door: LocalDoor, stay: StayRef) -> None:
         assert door.present(badge(SERIAL)).admitted
 
-    def test_an_exit_names_that_stay_once(self, door: Door, stay: StayId) -> None:
+    def test_an_exit_names_that_stay_once(self, door: LocalDoor, stay: StayRef) -> None:
         exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
         assert [one.decision.closes for one in exits] == [stay, None]
         assert Flag.NO_ENTRY in exits[1].decision.flags
 
-    def test_an_exit_names_the_newer_stay_first(self, door: Door, stay: StayId) -> None:
+    def test_an_exit_names_the_newer_stay_first(self, door: LocalDoor, stay: StayRef) -> None:
         again = door.present(badge(SERIAL))
         exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
         named = [one.decision.closes for one in exits]
-        assert named == [StayId(KIOSK, GENERATION, again.seq), stay]
+        assert named == [StayRef(KIOSK, GENERATION, again.seq), stay]
 
-    def test_that_is_over_when_the_server_says_so(self, door: Door, stay: StayId) -> None:
+    def test_that_is_over_when_the_server_says_so(self, door: LocalDoor, stay: StayRef) -> None:
         ref = StayRef(stay.kiosk, stay.generation, stay.seq)
         door.replica.apply(wire.StayClosed(ref, HALL, SERIAL), 13)
         gone = door.present(badge(SERIAL), direction=Direction.EXIT)
         assert gone.decision.closes is None
 
-    def test_a_snapshot_says_it_again(self, door: Door, stay: StayId) -> None:
+    def test_a_snapshot_says_it_again(self, door: LocalDoor, stay: StayRef) -> None:
         ref = StayRef(stay.kiosk, stay.generation, stay.seq)
         told = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), stay=ref, moved=True)
         door.replica.load(snapshot(stays=[told]), [stay] if stay.kiosk == KIOSK else [])
@@ -346,17 +346,17 @@ class TestMovedOn:
 
 class TestLikelyCopy:
     @pytest.fixture(autouse=True)
-    def told(self, door: Door) -> None:
+    def told(self, door: LocalDoor) -> None:
         door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 0, False, 1)), 11)
 
-    def test_is_refused_and_the_next_issue_is_not(self, door: Door) -> None:
+    def test_is_refused_and_the_next_issue_is_not(self, door: LocalDoor) -> None:
         refused = door.present(badge(SERIAL))
         assert reason(refused) == "likely_copy"
         assert "in use twice" in refused.explanation["en"].reason
         assert "复制" in refused.explanation["zh"].reason
         assert door.present(badge(SERIAL, issue=2)).admitted
 
-    def test_is_flagged_where_the_hall_is_not_strict(self, door: Door) -> None:
+    def test_is_flagged_where_the_hall_is_not_strict(self, door: LocalDoor) -> None:
         door.load(
             hall=hall_facts(anti_passback="soft"),
             holders=[wire.HolderFacts(SERIAL, 0, False, 1)],
@@ -365,15 +365,15 @@ class TestLikelyCopy:
         assert answer.admitted
         assert Flag.LIKELY_COPY in answer.decision.flags
 
-    def test_may_leave(self, door: Door) -> None:
+    def test_may_leave(self, door: LocalDoor) -> None:
         assert door.present(badge(SERIAL), direction=Direction.EXIT).admitted
 
-    def test_is_admitted_again_when_staff_say_that_it_is_none(self, door: Door) -> None:
+    def test_is_admitted_again_when_staff_say_that_it_is_none(self, door: LocalDoor) -> None:
         door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 0, False)), 12)
         assert door.present(badge(SERIAL)).admitted
 
 
-def test_a_record_says_in_which_epoch_the_clock_was_measured(door: Door) -> None:
+def test_a_record_says_in_which_epoch_the_clock_was_measured(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
     door.admitter._skew = lambda: Skew(42, 7)
     door.present(badge(SERIAL + 1))
@@ -382,7 +382,7 @@ def test_a_record_says_in_which_epoch_the_clock_was_measured(door: Door) -> None
     assert (decode_record(second).skew_ms, decode_record(second).epoch) == (42, 7)
 
 
-def test_a_clock_that_is_set_while_a_place_is_waited_for_is_not_known(door: Door) -> None:
+def test_a_clock_that_is_set_while_a_place_is_waited_for_is_not_known(door: LocalDoor) -> None:
     """The scan was seen by the clock as it was, and its error is measured anew meanwhile."""
     skews = iter([Skew(42, 7), Skew(300_042, 7)])
     door.admitter._skew = lambda: next(skews)

@@ -14,7 +14,7 @@ from tests.kiosk.support.door_fixture import (
     DELEGATE,
     HALL,
     NOON,
-    Door,
+    LocalDoor,
     badge,
     hall_facts,
     reason,
@@ -37,7 +37,7 @@ SERIAL = 5
     ],
 )
 def test_who_is_found_by_name_keeps_the_flags_of_the_badge(
-    door: Door, bits: int, flags: set[Flag]
+    door: LocalDoor, bits: int, flags: set[Flag]
 ) -> None:
     person = msgspec.structs.replace(
         PERSON, serial=SERIAL, category=DELEGATE, valid_days=0b11, zones=0b1, flags=bits
@@ -51,34 +51,34 @@ def test_who_is_found_by_name_keeps_the_flags_of_the_badge(
 
 class TestAfterARestart:
     @pytest.fixture(autouse=True)
-    def restarted(self, door: Door) -> None:
+    def restarted(self, door: LocalDoor) -> None:
         """Somebody was admitted, and the light was not seen."""
         door.present(badge(SERIAL))
         door.restart()
 
-    def test_what_is_no_badge_is_answered_as_ever(self, door: Door) -> None:
+    def test_what_is_no_badge_is_answered_as_ever(self, door: LocalDoor) -> None:
         assert door.present("nonsense").decision == Denied(Reason.NOT_A_BADGE)
         assert len(records_of(door.journal)) == 2
 
-    def test_an_exit_is_no_repeat_of_an_entry(self, door: Door) -> None:
+    def test_an_exit_is_no_repeat_of_an_entry(self, door: LocalDoor) -> None:
         left = door.present(badge(SERIAL), direction=Direction.EXIT)
         assert Flag.REPEATED not in left.decision.flags
         assert len(records_of(door.journal)) == 2
 
-    def test_another_person_s_badge_is_none(self, door: Door) -> None:
+    def test_another_person_s_badge_is_none(self, door: LocalDoor) -> None:
         assert Flag.REPEATED not in door.present(badge(SERIAL + 1)).decision.flags
         assert len(records_of(door.journal)) == 2
 
-    def test_a_newer_badge_of_the_same_person_is_none(self, door: Door) -> None:
+    def test_a_newer_badge_of_the_same_person_is_none(self, door: LocalDoor) -> None:
         assert isinstance(door.present(badge(SERIAL, issue=2)).decision, Denied)
         assert len(records_of(door.journal)) == 2
 
-    def test_the_same_badge_is_one(self, door: Door) -> None:
+    def test_the_same_badge_is_one(self, door: LocalDoor) -> None:
         assert Flag.REPEATED in door.present(badge(SERIAL)).decision.flags
         assert len(records_of(door.journal)) == 1
 
 
-def test_a_denial_is_not_repeated(door: Door) -> None:
+def test_a_denial_is_not_repeated(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
     door.present(badge(SERIAL))
     door.restart()
@@ -89,7 +89,7 @@ def test_a_denial_is_not_repeated(door: Door) -> None:
 class Waits:
     """A door without a place that waits in vain, by a clock that only such waits move."""
 
-    def __init__(self, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, door: LocalDoor, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         self.told: list[tuple[bool, float]] = []
         door.grant(10, recall=10)
@@ -105,7 +105,7 @@ class Waits:
 
 @pytest.mark.parametrize("halls", [1, 2])
 def test_nobody_waits_longer_than_a_second_and_staff_know_after_a_tenth(
-    door: Door, monkeypatch: pytest.MonkeyPatch, halls: int
+    door: LocalDoor, monkeypatch: pytest.MonkeyPatch, halls: int
 ) -> None:
     """Of all the halls that the door leads into together."""
     if halls == 2:
@@ -116,7 +116,7 @@ def test_nobody_waits_longer_than_a_second_and_staff_know_after_a_tenth(
     assert waits.now == pytest.approx(1.0)
 
 
-def test_an_admitter_that_knows_no_server_asks_none_and_is_not_offline(door: Door) -> None:
+def test_an_admitter_that_knows_no_server_asks_none_and_is_not_offline(door: LocalDoor) -> None:
     """Nobody waits for a place, and trusting exits give none back."""
     door.load(hall=hall_facts(exits="trusting"), stays=[stay_of("south-1", 9, SERIAL)])
     door.grant(10, recall=10)
@@ -129,7 +129,7 @@ def test_an_admitter_that_knows_no_server_asks_none_and_is_not_offline(door: Doo
     assert asked == []
 
 
-def test_a_clock_whose_error_is_unknown_was_measured_in_no_epoch(door: Door) -> None:
+def test_a_clock_whose_error_is_unknown_was_measured_in_no_epoch(door: LocalDoor) -> None:
     door.admitter._skew = lambda: None
     door.present(badge(SERIAL))
     record = records_of(door.journal)[0]
@@ -137,7 +137,9 @@ def test_a_clock_whose_error_is_unknown_was_measured_in_no_epoch(door: Door) -> 
     assert decode_record(record).skew_ms is None
 
 
-def test_who_is_inside_beyond_the_capacity_enters_again_on_an_ordinary_place(door: Door) -> None:
+def test_who_is_inside_beyond_the_capacity_enters_again_on_an_ordinary_place(
+    door: LocalDoor,
+) -> None:
     """What a stay is on is a matter of its exit alone."""
     inside = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), override=True)
     door.load(hall=hall_facts(anti_passback="soft"), stays=[inside])

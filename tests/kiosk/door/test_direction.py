@@ -5,19 +5,19 @@ import pytest
 from badges.admission.facts import Direction
 from badges.wire import wire
 from kiosk.door.direction import DirectionState
-from tests.kiosk.support.door_fixture import DOOR, Door
+from tests.kiosk.support.door_fixture import DOOR, LocalDoor
 
 
 def facts(mode: str) -> wire.DoorFacts:
-    return wire.DoorFacts(door=DOOR, names={"en": "Door"}, mode=mode)
+    return wire.DoorFacts(door=DOOR, names={"en": "LocalDoor"}, mode=mode)
 
 
-def at(door: Door, state: DirectionState) -> Direction:
+def at(door: LocalDoor, state: DirectionState) -> Direction:
     assert door.replica.context is not None
     return state.at(door.replica.context)
 
 
-def test_staff_choose_at_a_door_for_both(door: Door) -> None:
+def test_staff_choose_at_a_door_for_both(door: LocalDoor) -> None:
     door.load(door=facts("both"))
     state, told = DirectionState(door.replica), []
     state.on_choice(lambda: told.append(state.chosen()))
@@ -28,7 +28,7 @@ def test_staff_choose_at_a_door_for_both(door: Door) -> None:
 
 
 @pytest.mark.parametrize("mode", ["entry", "exit"])
-def test_another_door_has_its_own(door: Door, mode: str) -> None:
+def test_another_door_has_its_own(door: LocalDoor, mode: str) -> None:
     door.load(door=facts(mode))
     state, told = DirectionState(door.replica, Direction.EXIT), []
     state.on_choice(lambda: told.append(True))
@@ -36,7 +36,7 @@ def test_another_door_has_its_own(door: Door, mode: str) -> None:
     assert (state.chosen(), at(door, state), told) == (None, Direction(mode), [])
 
 
-def test_the_choice_outlives_a_move_to_a_one_way_door(door: Door) -> None:
+def test_the_choice_outlives_a_move_to_a_one_way_door(door: LocalDoor) -> None:
     door.load(door=facts("both"))
     state = DirectionState(door.replica)
     state.choose(Direction.EXIT)

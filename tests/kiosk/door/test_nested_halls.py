@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from badges.admission.facts import Admitted, Direction, Flag, StayId
+from badges.admission.facts import Admitted, Direction, Flag
 from badges.places.account import NoPlaceError, Order
 from badges.places.pool import PoolKey
-from badges.record import OuterHall
+from badges.record import OuterHall, StayRef
 from badges.wire import wire
 from kiosk.journal import schema
 from kiosk.journal.journal import Journal
@@ -24,7 +24,7 @@ from tests.kiosk.support.door_fixture import (
     KIOSK_KEY,
     NOON,
     Clock,
-    Door,
+    LocalDoor,
     badge,
     credential,
     hall_facts,
@@ -43,23 +43,23 @@ def around(*stays: wire.StayFacts, **changes: object) -> list[wire.OuterFacts]:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    made = Door(tmp_path, Clock())
+def door(tmp_path: Path) -> Iterator[LocalDoor]:
+    made = LocalDoor(tmp_path, Clock())
     made.load(outer=around())
     yield made
     made.close()
 
 
-def grant(door: Door, places: int, hall: int, *, override: bool = False) -> None:
+def grant(door: LocalDoor, places: int, hall: int, *, override: bool = False) -> None:
     door.journal.obey([(PoolKey(hall, override), Order(places, 0, 1))])
 
 
-def free(door: Door) -> tuple[int, int]:
+def free(door: LocalDoor) -> tuple[int, int]:
     accounts = door.journal.accounts()
     return tuple(accounts[PoolKey(h)].free if PoolKey(h) in accounts else 0 for h in (HALL, AROUND))
 
 
-def test_an_entry_takes_a_place_of_both(door: Door) -> None:
+def test_an_entry_takes_a_place_of_both(door: LocalDoor) -> None:
     grant(door, 5, HALL)
     grant(door, 2, AROUND)
     answer = door.present(badge(SERIAL))
@@ -70,7 +70,7 @@ def test_an_entry_takes_a_place_of_both(door: Door) -> None:
     assert record.outer_halls == (OuterHall(hall=AROUND),)
 
 
-def test_the_places_left_are_those_of_the_fuller_hall(door: Door) -> None:
+def test_the_places_left_are_those_of_the_fuller_hall(door: LocalDoor) -> None:
     grant(door, 2, HALL)
     grant(door, 5, AROUND)
     answer = door.present(badge(SERIAL))
@@ -78,7 +78,7 @@ def test_the_places_left_are_those_of_the_fuller_hall(door: Door) -> None:
 
 
 @pytest.mark.parametrize(("room", "hall"), [(5, 0), (0, 5), (0, 0), (1, 0), (0, 1)])
-def test_without_a_place_of_each_nobody_gets_in(door: Door, room: int, hall: int) -> None:
+def test_without_a_place_of_each_nobody_gets_in(door: LocalDoor, room: int, hall: int) -> None:
     grant(door, room, HALL)
     grant(door, hall, AROUND)
     answer = door.present(badge(SERIAL))
@@ -89,7 +89,7 @@ def test_without_a_place_of_each_nobody_gets_in(door: Door, room: int, hall: int
 
 
 def test_a_no_for_one_hall_ends_the_wait_for_the_other(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+    door: LocalDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A place of the one alone lets nobody in."""
 
@@ -104,14 +104,14 @@ def test_a_no_for_one_hall_ends_the_wait_for_the_other(
 
 
 def test_nobody_waits_where_one_of_the_halls_can_t_be_asked_for_a_place(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+    door: LocalDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(door.admitter, "_ask_for_place", lambda hall: hall == AROUND)
     assert reason(door.present(badge(SERIAL))) == "hall_full"
     assert door.told == []
 
 
-def test_a_journal_commits_both_or_neither(door: Door) -> None:
+def test_a_journal_commits_both_or_neither(door: LocalDoor) -> None:
     grant(door, 5, HALL)
     draft = Draft(
         direction=Direction.ENTRY,
@@ -130,7 +130,7 @@ def test_a_journal_commits_both_or_neither(door: Door) -> None:
 
 @pytest.mark.parametrize(("stop", "said"), [("fence", "kiosk_retired"), ("rest", "door_resting")])
 def test_a_door_out_of_use_says_so_though_it_has_no_place_of_either(
-    door: Door, stop: str, said: str
+    door: LocalDoor, stop: str, said: str
 ) -> None:
     """It has given them back, and full halls would be the lesser half of the truth."""
     grant(door, 5, HALL)
@@ -140,7 +140,7 @@ def test_a_door_out_of_use_says_so_though_it_has_no_place_of_either(
     assert reason(door.present(badge(SERIAL))) == said
 
 
-def test_an_exit_before_anything_was_sent_gives_back_both(door: Door) -> None:
+def test_an_exit_before_anything_was_sent_gives_back_both(door: LocalDoor) -> None:
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     door.present(badge(SERIAL))
@@ -154,7 +154,7 @@ def test_an_exit_before_anything_was_sent_gives_back_both(door: Door) -> None:
     assert (offer.closed_before_upload, offer.outer_closed_before_upload) == ([1], ((1, AROUND),))
 
 
-def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: Door) -> None:
+def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: LocalDoor) -> None:
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     door.present(badge(SERIAL))
@@ -164,7 +164,7 @@ def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: Door) 
     assert door.journal.offer(10).outer_closed_before_upload == ()
 
 
-def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door: Door) -> None:
+def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door: LocalDoor) -> None:
     """Two copies of a badge are inside: the exit ends both stays of one entry."""
     early = stay_of("south-1", 4, SERIAL)
     late = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), since=early.since + 1)
@@ -177,7 +177,7 @@ def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door:
     assert (record.closes, record.outer_halls[0].closes) == (None, late.stay)
 
 
-def test_where_that_one_is_over_the_newest_in_the_hall_around_ends(door: Door) -> None:
+def test_where_that_one_is_over_the_newest_in_the_hall_around_ends(door: LocalDoor) -> None:
     """Somebody with this badge goes out through both."""
     here = stay_of("south-1", 4, SERIAL)
     older = stay_of("south-1", 8, SERIAL)
@@ -188,7 +188,7 @@ def test_where_that_one_is_over_the_newest_in_the_hall_around_ends(door: Door) -
     assert (record.closes, record.outer_halls[0].closes) == (here.stay, newer.stay)
 
 
-def test_who_is_known_in_neither_hall_may_leave(door: Door) -> None:
+def test_who_is_known_in_neither_hall_may_leave(door: LocalDoor) -> None:
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
     assert left.decision == Admitted(flags=frozenset({Flag.NO_ENTRY}))
     (record,) = door.journal.newest(1)
@@ -197,7 +197,7 @@ def test_who_is_known_in_neither_hall_may_leave(door: Door) -> None:
 
 @pytest.mark.parametrize("override", [False, True])
 def test_an_exit_says_which_pool_the_place_in_the_hall_around_is_of(
-    door: Door, override: bool
+    door: LocalDoor, override: bool
 ) -> None:
     stay = msgspec.structs.replace(stay_of("south-1", 4, SERIAL), override=override)
     door.load(outer=around(stay))
@@ -207,7 +207,7 @@ def test_an_exit_says_which_pool_the_place_in_the_hall_around_is_of(
     assert record.outer_halls == (closed,)
 
 
-def test_the_feed_tells_of_each_hall(door: Door) -> None:
+def test_the_feed_tells_of_each_hall(door: LocalDoor) -> None:
     facts = stay_of("south-1", 4, SERIAL)
     door.replica.apply(wire.StayOpened(facts, AROUND), 11)
     assert door.replica.stays(SERIAL, HALL) == []
@@ -221,7 +221,9 @@ def test_the_feed_tells_of_each_hall(door: Door) -> None:
 @pytest.mark.parametrize(
     ("policy", "said"), [("hard", "already_inside"), ("soft", None), ("off", None)]
 )
-def test_each_hall_has_its_own_anti_passback(door: Door, policy: str, said: str | None) -> None:
+def test_each_hall_has_its_own_anti_passback(
+    door: LocalDoor, policy: str, said: str | None
+) -> None:
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     door.load(outer=around(stay_of("south-1", 4, SERIAL), anti_passback=policy))
@@ -233,24 +235,24 @@ def test_each_hall_has_its_own_anti_passback(door: Door, policy: str, said: str 
 
 
 @pytest.mark.parametrize(("exits", "back"), [("strict", 0), ("trusting", 1)])
-def test_each_hall_has_its_own_way_with_exits(door: Door, exits: str, back: int) -> None:
+def test_each_hall_has_its_own_way_with_exits(door: LocalDoor, exits: str, back: int) -> None:
     stay = stay_of("south-1", 4, SERIAL)
     door.load(stays=[stay], outer=around(stay, exits=exits))
     door.present(badge(SERIAL), direction=Direction.EXIT)
     assert free(door) == (0, back)
 
 
-def test_an_own_stay_in_the_hall_around_that_ended_elsewhere_is_over(door: Door) -> None:
+def test_an_own_stay_in_the_hall_around_that_ended_elsewhere_is_over(door: LocalDoor) -> None:
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     door.present(badge(SERIAL))
-    own = [StayId(KIOSK, GENERATION, 1)]
+    own = [StayRef(KIOSK, GENERATION, 1)]
     assert door.journal.own_open(1, AROUND) == own
     door.replica.load(snapshot(outer=around()), own, {AROUND: own})
     assert door.replica.is_ended(1, AROUND)
 
 
-def test_who_was_seen_elsewhere_since_is_not_inside_and_can_leave(door: Door) -> None:
+def test_who_was_seen_elsewhere_since_is_not_inside_and_can_leave(door: LocalDoor) -> None:
     """By hall: the server told that the place of each is still counted."""
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
@@ -274,7 +276,7 @@ def test_who_was_seen_elsewhere_since_is_not_inside_and_can_leave(door: Door) ->
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: Door) -> None:
+def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: LocalDoor) -> None:
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 1, False, 1)), 11)
@@ -286,7 +288,7 @@ def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: Door) -> Non
     assert free(door) == (4, 4)
 
 
-def test_a_restart_keeps_what_the_door_leads_into(door: Door) -> None:
+def test_a_restart_keeps_what_the_door_leads_into(door: LocalDoor) -> None:
     door.restart()
     assert door.replica.context is not None
     assert door.replica.context.halls == (HALL, AROUND)
@@ -316,10 +318,10 @@ def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
         with journal.transaction() as step:
             assert [one.stay.seq for one in step.own_stays(SERIAL, HALL)] == [1]
             assert step.own_stays(SERIAL, AROUND) == []
-            named = StayId("south-1", 1, 4)
+            named = StayRef("south-1", 1, 4)
             assert step.is_named(named, HALL)
             assert step.is_named(named, AROUND)
-            assert not step.is_named(StayId("south-1", 1, 5), HALL)
+            assert not step.is_named(StayRef("south-1", 1, 5), HALL)
     again = sqlite3.connect(path)
     assert again.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
     again.close()

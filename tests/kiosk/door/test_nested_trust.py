@@ -6,7 +6,7 @@ from badges.admission.facts import Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from tests.kiosk.door.test_nested_halls import AROUND, SERIAL, around, free
-from tests.kiosk.support.door_fixture import HALL, Door, badge, hall_facts, stay_of
+from tests.kiosk.support.door_fixture import HALL, LocalDoor, badge, hall_facts, stay_of
 
 ELSEWHERE = stay_of("south-1", 9, SERIAL)
 
@@ -15,7 +15,7 @@ ELSEWHERE = stay_of("south-1", 9, SERIAL)
 @pytest.mark.parametrize("outer", ["strict", "trusting"])
 @pytest.mark.parametrize("inner", ["strict", "trusting"])
 def test_places_come_back_where_the_hall_trusts_and_the_server_is_away(
-    door: Door, inner: str, outer: str, online: bool
+    door: LocalDoor, inner: str, outer: str, online: bool
 ) -> None:
     door.load(hall=hall_facts(exits=inner), stays=[ELSEWHERE], outer=around(ELSEWHERE, exits=outer))
     for hall in (HALL, AROUND):

@@ -6,13 +6,13 @@ import pytest
 
 from badges.wire import wire
 from kiosk.door.facts import least_left
-from tests.kiosk.support.door_fixture import HALL, Door, hall_facts
+from tests.kiosk.support.door_fixture import HALL, LocalDoor, hall_facts
 
 AROUND = 3
 
 
 @pytest.fixture
-def door(door: Door) -> Door:
+def door(door: LocalDoor) -> LocalDoor:
     door.load(outer=[wire.OuterFacts(hall_facts(hall=AROUND), [])])
     return door
 
@@ -30,7 +30,7 @@ def door(door: Door) -> Door:
     ids=["none told", "another's", "its own", "around it", "its own is fuller", "around is fuller"],
 )
 def test_in_a_whole_hall(
-    door: Door, left: Mapping[int, tuple[int, int]], shown: tuple[int | None, int, int | None]
+    door: LocalDoor, left: Mapping[int, tuple[int, int]], shown: tuple[int | None, int, int | None]
 ) -> None:
     """With the time when the server told so."""
     assert door.replica.context is not None

@@ -2,14 +2,15 @@
 
 import pytest
 
-from badges.admission.facts import Admitted, Direction, Flag, StayId
+from badges.admission.facts import Admitted, Direction, Flag
+from badges.record import StayRef
 from kiosk.door import repeats
 from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
     GENERATION,
     KIOSK,
     NOON,
-    Door,
+    LocalDoor,
     badge,
     hall_facts,
     reason,
@@ -19,7 +20,7 @@ from tests.kiosk.support.door_fixture import (
 SERIAL = 0x00ABCD
 
 
-def started(door: Door, monkeypatch: pytest.MonkeyPatch, boot: str | None) -> None:
+def started(door: LocalDoor, monkeypatch: pytest.MonkeyPatch, boot: str | None) -> None:
     """The machine was started; None: it can't say which start this is."""
     path = door.directory / f"boot {boot}"
     if boot is not None:
@@ -29,7 +30,7 @@ def started(door: Door, monkeypatch: pytest.MonkeyPatch, boot: str | None) -> No
 
 
 @pytest.mark.parametrize("by_ms", [1_000, -1_000])
-def test_a_clock_that_was_corrected_by_a_second_was_not_set(door: Door, by_ms: int) -> None:
+def test_a_clock_that_was_corrected_by_a_second_was_not_set(door: LocalDoor, by_ms: int) -> None:
     """While the process was down, and after it was up again."""
     door.present(badge(SERIAL))
     door.present(badge(SERIAL + 1))
@@ -41,7 +42,7 @@ def test_a_clock_that_was_corrected_by_a_second_was_not_set(door: Door, by_ms: i
     assert door.present(badge(SERIAL + 1)).repeated
 
 
-def test_by_more_than_a_second_it_was_set(door: Door) -> None:
+def test_by_more_than_a_second_it_was_set(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
     door.clock.pass_ms(2_000)
     door.clock.wall += 1_001
@@ -49,7 +50,7 @@ def test_by_more_than_a_second_it_was_set(door: Door) -> None:
     assert reason(door.present(badge(SERIAL))) == "already_inside"
 
 
-def test_a_correction_between_two_scans_leaves_both_to_be_repeated(door: Door) -> None:
+def test_a_correction_between_two_scans_leaves_both_to_be_repeated(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
     door.clock.wall += 1_000
     door.present(badge(SERIAL + 1))
@@ -58,7 +59,7 @@ def test_a_correction_between_two_scans_leaves_both_to_be_repeated(door: Door) -
     assert door.present(badge(SERIAL + 1)).repeated
 
 
-def test_two_who_saw_no_light_both_get_their_answers(door: Door) -> None:
+def test_two_who_saw_no_light_both_get_their_answers(door: LocalDoor) -> None:
     """One after the other was admitted, and then the power failed."""
     for serial in (SERIAL, SERIAL + 1):
         door.present(badge(serial))
@@ -70,7 +71,7 @@ def test_two_who_saw_no_light_both_get_their_answers(door: Door) -> None:
 
 @pytest.mark.parametrize(("since_boot_ms", "again"), [(10_000, True), (10_001, False)])
 def test_a_machine_that_says_no_start_is_trusted_as_long_as_it_has_been_on(
-    door: Door, monkeypatch: pytest.MonkeyPatch, since_boot_ms: int, again: bool
+    door: LocalDoor, monkeypatch: pytest.MonkeyPatch, since_boot_ms: int, again: bool
 ) -> None:
     """It can't be told from one that was started in between."""
     started(door, monkeypatch, None)
@@ -81,7 +82,7 @@ def test_a_machine_that_says_no_start_is_trusted_as_long_as_it_has_been_on(
 
 
 def test_a_start_is_noted_though_the_clock_stands_as_before(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+    door: LocalDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else no answer of this start would ever be given again."""
     door.present(badge(SERIAL))
@@ -92,7 +93,7 @@ def test_a_start_is_noted_though_the_clock_stands_as_before(
     assert door.present(badge(SERIAL + 1)).repeated
 
 
-def test_a_process_that_has_run_ten_seconds_still_repeats(door: Door) -> None:
+def test_a_process_that_has_run_ten_seconds_still_repeats(door: LocalDoor) -> None:
     """A machine whose clock runs a little behind the one that nobody sets."""
     door.present(badge(SERIAL))
     door.restart()
@@ -101,7 +102,7 @@ def test_a_process_that_has_run_ten_seconds_still_repeats(door: Door) -> None:
     assert door.present(badge(SERIAL)).repeated
 
 
-def test_an_exit_is_not_repeated_once_the_holder_came_in_again(door: Door) -> None:
+def test_an_exit_is_not_repeated_once_the_holder_came_in_again(door: LocalDoor) -> None:
     """The second exit must end the second stay."""
     door.present(badge(SERIAL))
     door.present(badge(SERIAL), direction=Direction.EXIT)
@@ -109,10 +110,10 @@ def test_an_exit_is_not_repeated_once_the_holder_came_in_again(door: Door) -> No
     again = door.present(badge(SERIAL))
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
     assert not left.repeated
-    assert left.decision.closes == StayId(KIOSK, GENERATION, again.seq)
+    assert left.decision.closes == StayRef(KIOSK, GENERATION, again.seq)
 
 
-def test_the_newest_sixty_four_scans_are_looked_through(door: Door) -> None:
+def test_the_newest_sixty_four_scans_are_looked_through(door: LocalDoor) -> None:
     door.load(hall=hall_facts(anti_passback="off"))
     for place in range(2):
         door.present(badge(SERIAL + place))
@@ -123,7 +124,7 @@ def test_the_newest_sixty_four_scans_are_looked_through(door: Door) -> None:
     assert door.present(badge(SERIAL + 1)).repeated
 
 
-def test_who_was_let_in_by_a_supervisor_gets_that_answer_again(door: Door) -> None:
+def test_who_was_let_in_by_a_supervisor_gets_that_answer_again(door: LocalDoor) -> None:
     door.load(hall=hall_facts(categories=[]))
     denied = door.present(badge(SERIAL))
     word = Word("7", "Petra", "a speaker")
@@ -135,7 +136,7 @@ def test_who_was_let_in_by_a_supervisor_gets_that_answer_again(door: Door) -> No
 
 
 @pytest.mark.parametrize("later_ms", [-1, 0])
-def test_only_scans_from_before_the_restart_are_repeated(door: Door, later_ms: int) -> None:
+def test_only_scans_from_before_the_restart_are_repeated(door: LocalDoor, later_ms: int) -> None:
     """By the clock as it stands at the start: what is later than that was seen by another clock."""
     door.present(badge(SERIAL))
     door.clock.wall += later_ms
@@ -144,7 +145,7 @@ def test_only_scans_from_before_the_restart_are_repeated(door: Door, later_ms: i
     assert door.present(badge(SERIAL)).repeated == (later_ms == 0)
 
 
-def test_an_annulment_is_no_exit_that_could_be_repeated(door: Door) -> None:
+def test_an_annulment_is_no_exit_that_could_be_repeated(door: LocalDoor) -> None:
     """Nobody went out by it: whoever leaves now is one whom no record let in."""
     entered = door.present(badge(SERIAL))
     word = Word("7", "Petra", "turned back")
@@ -156,7 +157,7 @@ def test_an_annulment_is_no_exit_that_could_be_repeated(door: Door) -> None:
 
 @pytest.mark.parametrize(("on_ms", "again"), [(5_000, True), (5_001, False)])
 def test_a_scan_is_ten_seconds_old_at_most_down_and_up_together(
-    door: Door, on_ms: int, again: bool
+    door: LocalDoor, on_ms: int, again: bool
 ) -> None:
     door.present(badge(SERIAL))
     door.clock.pass_ms(5_000)
@@ -166,7 +167,9 @@ def test_a_scan_is_ten_seconds_old_at_most_down_and_up_together(
 
 
 @pytest.mark.parametrize("later", [badge(SERIAL + 1), "no badge"])
-def test_a_scan_of_a_time_to_come_makes_those_before_it_doubtful(door: Door, later: str) -> None:
+def test_a_scan_of_a_time_to_come_makes_those_before_it_doubtful(
+    door: LocalDoor, later: str
+) -> None:
     """The clock was set back a little, too little to be taken for set: which is old is not sure."""
     door.present(badge(SERIAL))
     door.clock.wall += 900
@@ -176,7 +179,7 @@ def test_a_scan_of_a_time_to_come_makes_those_before_it_doubtful(door: Door, lat
     assert not door.present(badge(SERIAL)).repeated
 
 
-def test_a_clock_that_was_set_makes_every_earlier_answer_doubtful(door: Door) -> None:
+def test_a_clock_that_was_set_makes_every_earlier_answer_doubtful(door: LocalDoor) -> None:
     """Whoever is seen first finds it out, and it stays so for the others."""
     for serial in (SERIAL, SERIAL + 1):
         door.present(badge(serial))

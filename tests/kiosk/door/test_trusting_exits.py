@@ -4,7 +4,7 @@ import pytest
 
 from badges.admission.facts import Direction
 from badges.record import decode_record
-from tests.kiosk.support.door_fixture import Door, badge, hall_facts, records_of, stay_of
+from tests.kiosk.support.door_fixture import LocalDoor, badge, hall_facts, records_of, stay_of
 
 SERIAL = 0x00ABCD
 ELSEWHERE = [stay_of("south-1", 9, SERIAL)]
@@ -12,24 +12,24 @@ EXIT = Direction.EXIT
 
 
 @pytest.fixture
-def trusting(door: Door) -> Door:
+def trusting(door: LocalDoor) -> LocalDoor:
     """Offline, ten places, and a stay that began elsewhere."""
     door.load(hall=hall_facts(exits="trusting"), stays=ELSEWHERE)
     return door
 
 
-def credited(door: Door) -> list[bool]:
+def credited(door: LocalDoor) -> list[bool]:
     records = [decode_record(raw) for raw in records_of(door.journal)]
     return [record.credited for record in records if record.direction == "exit"]
 
 
-def test_it_takes_the_place_back_at_once(trusting: Door) -> None:
+def test_it_takes_the_place_back_at_once(trusting: LocalDoor) -> None:
     left = trusting.present(badge(SERIAL), direction=EXIT)
     assert left.free_places == 11
     assert credited(trusting) == [True]
 
 
-def test_once_for_each_stay(trusting: Door) -> None:
+def test_once_for_each_stay(trusting: LocalDoor) -> None:
     for _ in range(3):
         trusting.present(badge(SERIAL), direction=EXIT)
     assert credited(trusting) == [True, False, False]
@@ -40,7 +40,7 @@ def test_once_for_each_stay(trusting: Door) -> None:
     assert trusting.free() == 11, "not after a restart and a new snapshot either"
 
 
-def test_never_more_than_the_stays_that_are_known(trusting: Door) -> None:
+def test_never_more_than_the_stays_that_are_known(trusting: LocalDoor) -> None:
     stays = [stay_of("south-1", seq, seq) for seq in range(1, 4)]
     trusting.load(hall=hall_facts(exits="trusting"), stays=stays)
     for serial in range(1, 9):
@@ -49,28 +49,28 @@ def test_never_more_than_the_stays_that_are_known(trusting: Door) -> None:
     assert trusting.free() == 13
 
 
-def test_an_own_stay_that_was_offered(trusting: Door) -> None:
+def test_an_own_stay_that_was_offered(trusting: LocalDoor) -> None:
     trusting.present(badge(1))
     trusting.journal.offer(10)
     trusting.present(badge(1), direction=EXIT)
     assert trusting.free() == 10
 
 
-def test_not_while_the_server_is_there(trusting: Door) -> None:
+def test_not_while_the_server_is_there(trusting: LocalDoor) -> None:
     trusting.online = True
     left = trusting.present(badge(SERIAL), direction=EXIT)
     assert left.free_places == 10
     assert credited(trusting) == [False]
 
 
-def test_not_in_a_strict_hall(door: Door) -> None:
+def test_not_in_a_strict_hall(door: LocalDoor) -> None:
     door.load(stays=ELSEWHERE)
     assert door.present(badge(SERIAL), direction=EXIT).free_places == 10
     assert credited(door) == [False]
 
 
 @pytest.mark.parametrize("override", [False, True])
-def test_it_comes_back_to_its_own_pool(trusting: Door, override: bool) -> None:
+def test_it_comes_back_to_its_own_pool(trusting: LocalDoor, override: bool) -> None:
     stay = type(ELSEWHERE[0])(ELSEWHERE[0].stay, SERIAL, ELSEWHERE[0].since, 71, override)
     trusting.load(hall=hall_facts(exits="trusting"), stays=[stay])
     trusting.grant(0, override=True)
@@ -79,7 +79,7 @@ def test_it_comes_back_to_its_own_pool(trusting: Door, override: bool) -> None:
     assert decode_record(records_of(trusting.journal)[0]).override_place is override
 
 
-def test_an_own_stay_beyond_the_capacity_says_so(door: Door) -> None:
+def test_an_own_stay_beyond_the_capacity_says_so(door: LocalDoor) -> None:
     """The exit's record names the pool that its place is of."""
     door.load(stays=[type(ELSEWHERE[0])(ELSEWHERE[0].stay, SERIAL, 0, 71, True)])
     door.present(badge(SERIAL), direction=EXIT)

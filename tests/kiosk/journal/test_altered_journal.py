@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from badges.admission.facts import Admitted, Denied, Direction, Reason, StayId
+from badges.admission.facts import Admitted, Denied, Direction, Reason
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, sign_order
+from badges.record import StayRef
 from badges.wire import wire
 from kiosk.journal import check, schema
 from kiosk.journal.checkpoints import Evidence, Witnessed
@@ -80,9 +81,9 @@ def live(journal: Journal, *, nested: bool = True) -> None:
     journal.offer(50)
     leave(journal, 1, own(entries[1]))
     scan(journal, Direction.EXIT, 2, closes=own(entries[2]), trusting=True)
-    leave(journal, 9, StayId("south-1", 2, 5))
+    leave(journal, 9, StayRef("south-1", 2, 5))
     leave(journal, 11, None)
-    scan(journal, Direction.EXIT, 8, closes=StayId("south-1", 2, 6), trusting=True)
+    scan(journal, Direction.EXIT, 8, closes=StayRef("south-1", 2, 6), trusting=True)
     scan(journal, Direction.ENTRY, 7, issue=3)
     scan(journal, Direction.ENTRY, 10, override_place=True, act="override", by="user:1", note="x")
     if nested:
@@ -117,7 +118,7 @@ def live_around(journal: Journal) -> None:
     trusting = (OuterDraft(AROUND, closes=ends[1], trusting=True),)
     scan(journal, Direction.EXIT, 21, outer=trusting)
     scan(journal, Direction.EXIT, 22, outer=back[2])
-    other = StayId("south-1", 2, 7)
+    other = StayRef("south-1", 2, 7)
     scan(
         journal, Direction.EXIT, 33, closes=other,
         outer=(OuterDraft(AROUND, closes=other), OuterDraft(STREET)),
@@ -388,7 +389,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_journal_of_the_version_before_opens_and_goes_on(before: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(before, tmp_path / "journal.db"))
     with opened(path) as journal, journal.transaction() as step:
-        named = StayId("south-1", 2, 5)
+        named = StayRef("south-1", 2, 5)
         assert step.is_named(named, HALL)
         assert step.is_named(named, AROUND)
         assert [one.stay for one in step.own_stays(3, HALL)] == [own(4)]

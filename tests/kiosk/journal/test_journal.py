@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badges.admission.facts import Denied, Direction, Reason, StayId
+from badges.admission.facts import Denied, Direction, Reason
 from badges.credential.keys import BadSignatureError
 from badges.places.account import Account, NoPlaceError, Order
 from badges.places.pool import PoolKey
-from badges.record import decode_record
+from badges.record import StayRef, decode_record
 from badges.transparency.chain import chain_next, chain_start
 from badges.wire.wire import HEAD_CONTEXT
 from kiosk.journal.errors import ForkError, JournalError, OldServerError
@@ -224,7 +224,7 @@ def test_the_counter_goes_on_above_what_the_server_has_seen(tmp_path: Path) -> N
 
 
 def test_a_stay_of_another_kiosk_is_named_once(journal: Journal) -> None:
-    stay = StayId("south-1", 1, 9)
+    stay = StayRef("south-1", 1, 9)
     assert not leave(journal, 1, stay)
     assert not leave(journal, 1, stay)
     with journal.transaction() as step:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission.facts import Admitted, Direction, StayId
+from badges.admission.facts import Admitted, Direction
 from badges.places.account import Account, NoPlaceError
 from badges.places.pool import PoolKey
+from badges.record import StayRef
 from kiosk.journal import check, schema
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
@@ -66,7 +67,7 @@ class Life:
         serial = self._rng.randrange(len(BADGES))
         seq = self._open.get(serial)
         direction = Direction.ENTRY if seq is None else Direction.EXIT
-        closes = None if seq is None else StayId(KIOSK, GENERATION, seq)
+        closes = None if seq is None else StayRef(KIOSK, GENERATION, seq)
         decision = Admitted(closes=closes)
         with self._journal.transaction() as step:
             record = step.append(Draft(direction, DOOR, HALL, NOON, decision, BADGES[serial]))
@@ -203,8 +204,9 @@ def test_accounts_that_are_not_in_the_commit_are_missed(
 WRITER = """
 import sys
 from pathlib import Path
-from badges.admission import Admitted, Direction
-from kiosk.journal.journal import Draft, Journal
+from badges.admission.facts import Admitted, Direction
+from kiosk.journal.values import Draft
+from kiosk.journal.journal import Journal
 from tests.kiosk.support.door_fixture import DOOR, GENERATION, HALL, KIOSK, KIOSK_KEY, NOON
 from tests.kiosk.support.door_fixture import credential, orders
 from kiosk.journal.journal import Journal

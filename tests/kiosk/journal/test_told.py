@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission.facts import Admitted, Direction, StayId
+from badges.admission.facts import Admitted, Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
+from badges.record import StayRef
 from kiosk.journal import journal as journals
-from kiosk.journal.journal import Draft, Journal, OuterDraft
-from kiosk.journal.values import Effect
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft, Effect, OuterDraft
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -167,7 +168,7 @@ class TestStays:
         for serial in range(4):
             enter(journal, serial)
         leave(journal, 0, own(1))
-        found = [StayId(KIOSK, GENERATION, seq) for seq in (2, 3)]
+        found = [StayRef(KIOSK, GENERATION, seq) for seq in (2, 3)]
         assert journal.own_open(3, HALL) == found
         assert journal.own_open(3, AROUND) == []
 

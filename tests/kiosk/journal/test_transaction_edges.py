@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from badges.admission.facts import Admitted, Direction, StayId
+from badges.admission.facts import Admitted, Direction
 from badges.places.account import Account, Order
 from badges.places.pool import PoolKey
 from badges.record import OuterHall, StayRef
-from kiosk.journal.journal import Draft, Journal, OuterDraft
-from kiosk.journal.values import SignedGrant
+from kiosk.journal.journal import Journal
+from kiosk.journal.values import Draft, OuterDraft, SignedGrant
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -24,7 +24,7 @@ from tests.kiosk.support.door_fixture import (
 from tests.kiosk.support.journals import account, enter, leave, open_journal, own
 
 ROOM, AROUND = HALL, 3
-SOUTH = StayId("south-1", 1, 9)
+SOUTH = StayRef("south-1", 1, 9)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ class TestNamedStays:
         self, journal: Journal
     ) -> None:
         leave(journal, 1, SOUTH)
-        others = [StayId("south-2", 1, 9), StayId("south-1", 2, 9), StayId("south-1", 1, 10)]
+        others = [StayRef("south-2", 1, 9), StayRef("south-1", 2, 9), StayRef("south-1", 1, 10)]
         with journal.transaction() as step:
             assert step.is_named(SOUTH, HALL)
             assert not step.is_named(SOUTH, AROUND)
@@ -207,4 +207,4 @@ class TestState:
             assert [one.stay for one in step.own_stays(1, HALL)] == [own(1)]
             (stay,) = step.own_stays(1, HALL)
             assert (stay.since, stay.door, stay.override) == (NOON, DOOR, False)
-            assert stay.stay == StayId(KIOSK, GENERATION, 1)
+            assert stay.stay == StayRef(KIOSK, GENERATION, 1)

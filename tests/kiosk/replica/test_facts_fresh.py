@@ -6,7 +6,7 @@ import pytest
 from badges.record import StayRef
 from badges.wire import wire
 from kiosk.replica.replica import FRESH_SAVED_MS
-from tests.kiosk.support.door_fixture import HALL, NOON, Clock, Door, stay_of
+from tests.kiosk.support.door_fixture import HALL, NOON, Clock, LocalDoor, stay_of
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.online import Online
 
@@ -24,7 +24,7 @@ def test_an_answer_makes_fresh_only_what_it_confirms(
     assert fresh.door.replica.age_ms() == age_ms
 
 
-def test_a_snapshot_drops_the_stays_from_before(door: Door) -> None:
+def test_a_snapshot_drops_the_stays_from_before(door: LocalDoor) -> None:
     door.load(stays=[stay_of("south-1", 9, SERIAL)])
     assert len(door.replica.stays(SERIAL, HALL)) == 1
     door.load(stays=[stay_of("south-1", 10, SERIAL + 1)])
@@ -32,7 +32,7 @@ def test_a_snapshot_drops_the_stays_from_before(door: Door) -> None:
     assert [one.stay.seq for one in door.replica.stays(SERIAL + 1, HALL)] == [10]
 
 
-def test_a_stay_elsewhere_ends_that_one_alone(door: Door) -> None:
+def test_a_stay_elsewhere_ends_that_one_alone(door: LocalDoor) -> None:
     """Ended by number, kiosk and generation: each of these three may be another's too."""
     stays = [
         stay_of("south-1", 9, SERIAL),
@@ -49,7 +49,7 @@ def test_a_stay_elsewhere_ends_that_one_alone(door: Door) -> None:
     assert left == {("south-1", 1, 10), ("south-2", 1, 9), ("south-1", 2, 9)}
 
 
-def test_what_was_kept_of_the_age_is_as_new_as_it_may_be(door: Door, clock: Clock) -> None:
+def test_what_was_kept_of_the_age_is_as_new_as_it_may_be(door: LocalDoor, clock: Clock) -> None:
     """It is saved at the first chance after the time, and not before."""
     door.load()
     clock.pass_ms(FRESH_SAVED_MS - 1)
@@ -63,21 +63,21 @@ def test_what_was_kept_of_the_age_is_as_new_as_it_may_be(door: Door, clock: Cloc
     assert door.replica.age_ms() == 0
 
 
-def test_a_clock_that_stands_still_is_not_one_set_back(door: Door) -> None:
+def test_a_clock_that_stands_still_is_not_one_set_back(door: LocalDoor) -> None:
     door.load()
     door.restart()
     assert door.replica.age_ms() == 0
 
 
-def test_without_a_snapshot_nothing_is_fresh(door: Door, clock: Clock, tmp_path) -> None:
+def test_without_a_snapshot_nothing_is_fresh(door: LocalDoor, clock: Clock, tmp_path) -> None:
     (tmp_path / "new").mkdir()
-    new = Door(tmp_path / "new", clock)
+    new = LocalDoor(tmp_path / "new", clock)
     new.replica.mark_fresh()
     assert new.replica.age_ms() is None
     new.close()
 
 
-def test_the_newest_stay_elsewhere_comes_first(door: Door) -> None:
+def test_the_newest_stay_elsewhere_comes_first(door: LocalDoor) -> None:
     older = stay_of("south-1", 9, SERIAL)
     newer = msgspec.structs.replace(stay_of("south-2", 1, SERIAL), since=NOON - 1)
     door.load(stays=[older, newer])

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from badges.admission.facts import Presence, StayId
+from badges.admission.facts import Presence
 from badges.record import StayRef
 from badges.wire import wire
 from kiosk.replica.replica import Replica
@@ -29,7 +29,7 @@ from tests.kiosk.support.door_fixture import (
 )
 
 SERIAL = 5
-SOUTH = Presence(StayId("south-1", 1, 9), since=NOON - 60_000, door=str(OTHER_DOOR))
+SOUTH = Presence(StayRef("south-1", 1, 9), since=NOON - 60_000, door=str(OTHER_DOOR))
 
 
 def open_replica(directory: Path, clock: Clock) -> Replica:
@@ -138,7 +138,7 @@ class TestChanges:
 
 def test_own_stays_that_a_snapshot_no_longer_counts_have_ended(replica: Replica) -> None:
     still = stay_of(KIOSK, 2, SERIAL, generation=GENERATION)
-    known = [StayId(KIOSK, GENERATION, seq) for seq in (1, 2)]
+    known = [StayRef(KIOSK, GENERATION, seq) for seq in (1, 2)]
     replica.load(snapshot(stays=[still]), known)
     assert [replica.is_ended(seq, HALL) for seq in (1, 2, 3)] == [True, False, False]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from badges.admission.facts import StayId
 from badges.record import StayRef
 from badges.wire import wire
 from kiosk import clock as machine
@@ -30,7 +29,7 @@ from tests.kiosk.support.door_fixture import (
 
 SERIAL, AROUND = 5, 3
 OWN = StayRef(KIOSK, GENERATION, 1)
-OWN_ID = StayId(KIOSK, GENERATION, 1)
+OWN_ID = StayRef(KIOSK, GENERATION, 1)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from kiosk.screen.feed import encode_state
 from kiosk.screen.pages import TOKEN_HEADER
 from kiosk.supervisor.sessions import IDLE_MS
 from tests.kiosk.screen.screen_fixture import opened
-from tests.kiosk.support.door_fixture import NOON, PRESS, Door, badge
+from tests.kiosk.support.door_fixture import NOON, PRESS, LocalDoor, badge
 from tests.kiosk.support.supervised import LOST, MEI, PIN, Supervised, load
 
 SERIAL = 0x00ABCD
@@ -45,7 +45,7 @@ class Page:
 
 
 @pytest.fixture
-def page(door: Door) -> Page:
+def page(door: LocalDoor) -> Page:
     load(door)
     return Page(Supervised(door))
 
@@ -197,7 +197,7 @@ def test_what_fails_is_said_without_what_was_typed(page: Page, monkeypatch, capl
 
 
 def test_before_the_first_facts(tmp_path, clock) -> None:
-    door = Door(tmp_path, clock)
+    door = LocalDoor(tmp_path, clock)
     answer = Page(Supervised(door)).post("unlock", {"user": MEI, "pin": PIN})
     assert error(answer) == (503, "not_ready")
     door.close()

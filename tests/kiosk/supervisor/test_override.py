@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
-from badges.admission.facts import Admitted, Direction, Flag, StayId
+from badges.admission.facts import Admitted, Direction, Flag
 from badges.admission.phrases import Tone
+from badges.record import StayRef
 from badges.wire import wire
 from kiosk.supervisor.override import ANNUL_MS
 from kiosk.supervisor.recent import OVERRIDE_MS
@@ -17,7 +18,7 @@ from tests.kiosk.support.door_fixture import (
     HALL,
     KIOSK,
     PRESS,
-    Door,
+    LocalDoor,
     badge,
     hall_facts,
     key_of,
@@ -31,7 +32,7 @@ SERIAL = 0x00ABCD
 
 
 @pytest.fixture
-def here(door: Door) -> Supervised:
+def here(door: LocalDoor) -> Supervised:
     """Unlocked by Mei, at a door with ten ordinary places."""
     load(door)
     made = Supervised(door)
@@ -225,7 +226,7 @@ class TestAnnul:
         entry = here.present(badge(SERIAL))
         assert here.status().can_annul.seq == entry.seq
         answer = here.supervision.annul(entry.seq, "nobody_passed", "")
-        assert answer.decision == Admitted(closes=StayId(KIOSK, GENERATION, entry.seq))
+        assert answer.decision == Admitted(closes=StayRef(KIOSK, GENERATION, entry.seq))
         assert (answer.act, answer.direction, answer.tone) == (
             "annul",
             Direction.EXIT,

@@ -8,14 +8,14 @@ from badges.wire import wire
 from kiosk.supervisor.pins import KIOSK_TRIES, LOCK_MS, LOCK_MS_MAX, USER_TRIES
 from kiosk.supervisor.state_file import FILE
 from kiosk.supervisor.texts import SupervisorError
-from tests.kiosk.support.door_fixture import Door
+from tests.kiosk.support.door_fixture import LocalDoor
 from tests.kiosk.support.supervised import CHEAP, MEI, OMAR, PIN, Supervised, load, refused
 
 WRONG = "111222"
 
 
 @pytest.fixture
-def here(door: Door) -> Supervised:
+def here(door: LocalDoor) -> Supervised:
     load(door)
     return Supervised(door)
 

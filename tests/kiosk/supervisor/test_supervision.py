@@ -9,7 +9,7 @@ from badges.wire.supervisor import Found
 from kiosk.door.admit import NotReadyError
 from kiosk.supervisor.sessions import IDLE_MS
 from kiosk.supervisor.status import ShiftFigures, Unlocked
-from tests.kiosk.support.door_fixture import HALL, PRESS, Clock, Door, badge, reason, snapshot
+from tests.kiosk.support.door_fixture import HALL, PRESS, Clock, LocalDoor, badge, reason, snapshot
 from tests.kiosk.support.supervised import (
     LOST,
     MEI,
@@ -26,7 +26,7 @@ SERIAL = 0x00ABCD
 
 
 @pytest.fixture
-def here(door: Door) -> Supervised:
+def here(door: LocalDoor) -> Supervised:
     """Offline, with ten places, and locked."""
     load(door)
     return Supervised(door)
@@ -98,7 +98,7 @@ class TestSession:
         assert not here.journal.state().resting
 
     def test_before_the_first_facts(self, tmp_path, clock: Clock) -> None:
-        door = Door(tmp_path, clock)
+        door = LocalDoor(tmp_path, clock)
         with pytest.raises(NotReadyError):
             Supervised(door).unlock()
         door.close()

@@ -120,7 +120,7 @@ class Clock:
 
 
 @dataclass
-class Door:
+class LocalDoor:
     """One kiosk's core, without network: restart it, and its files are what is left."""
 
     directory: Path

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from badges.admission.facts import Admitted, Direction, StayId
+from badges.admission.facts import Admitted, Direction
 from badges.places.account import Account
 from badges.places.pool import PoolKey
+from badges.record import StayRef
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Draft
 from tests.kiosk.support.door_fixture import (
@@ -28,15 +29,15 @@ def enter(journal: Journal, serial: int) -> int:
         return step.append(draft).seq
 
 
-def leave(journal: Journal, serial: int, stay: StayId | None) -> bool:
+def leave(journal: Journal, serial: int, stay: StayRef | None) -> bool:
     decision = Admitted(closes=stay)
     draft = Draft(Direction.EXIT, DOOR, HALL, NOON, decision, credential(serial))
     with journal.transaction() as step:
         return step.append(draft).credited
 
 
-def own(seq: int) -> StayId:
-    return StayId(KIOSK, GENERATION, seq)
+def own(seq: int) -> StayRef:
+    return StayRef(KIOSK, GENERATION, seq)
 
 
 def account(journal: Journal) -> Account:

@@ -10,14 +10,14 @@ from kiosk.sync.link import Link
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import Transport
 from kiosk.sync.upload import Sync
-from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY, Door, badge
+from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY, LocalDoor, badge
 from tests.kiosk.support.fake_event import FakeEvent
 
 
 class Online:
     """A door with its threads to the server."""
 
-    def __init__(self, door: Door, event: FakeEvent) -> None:
+    def __init__(self, door: LocalDoor, event: FakeEvent) -> None:
         self.door = door
         self.link = Link(lambda: door.clock.wall)
         signer = Signer(KIOSK, GENERATION, KIOSK_KEY, door.journal.next_counter)

@@ -15,7 +15,7 @@ from kiosk.supervisor.status import SupervisorStatus
 from kiosk.supervisor.supervision import Supervision
 from kiosk.supervisor.texts import SupervisorError
 from kiosk.sync.link import Skew
-from tests.kiosk.support.door_fixture import DELEGATE, DOOR, HALL, Door, records_of
+from tests.kiosk.support.door_fixture import DELEGATE, DOOR, HALL, LocalDoor, records_of
 
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 MEI, OMAR = 3, 4
@@ -64,7 +64,7 @@ class Server:
 class Supervised:
     """The door as the supervisor's part of a kiosk sees it."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: LocalDoor) -> None:
         self.door = door
         self.server = Server()
         self.told: list[Answer] = []
@@ -141,7 +141,7 @@ class Supervised:
         return decode_record(records_of(self.journal)[-1])
 
 
-def load(door: Door, **changes: object) -> None:
+def load(door: LocalDoor, **changes: object) -> None:
     door.load(**{"supervisors": SUPERVISORS, **changes})
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from badges.places.account import Order
 from badges.places.pool import PoolKey
-from tests.kiosk.support.door_fixture import HALL, Door
+from tests.kiosk.support.door_fixture import HALL, LocalDoor
 
 PATIENCE_S = 20.0  # whoever waits longer was not told
 
 
-def waited(door: Door, then: Callable[[], object], none_before: int = 0, **options) -> bool:
+def waited(door: LocalDoor, then: Callable[[], object], none_before: int = 0, **options) -> bool:
     """What somebody hears who waits when `then` happens."""
     found: list[bool] = []
 
@@ -31,33 +31,33 @@ def waited(door: Door, then: Callable[[], object], none_before: int = 0, **optio
 
 
 @pytest.fixture
-def full(door: Door) -> Door:
+def full(door: LocalDoor) -> LocalDoor:
     door.grant(10, recall=10)
     assert door.free() == 0
     return door
 
 
-def test_the_word_that_none_can_come_ends_the_wait(full: Door) -> None:
+def test_the_word_that_none_can_come_ends_the_wait(full: LocalDoor) -> None:
     assert waited(full, lambda: full.journal.no_place(HALL)) is False
     assert full.journal.times_none(HALL) == 1
 
 
-def test_a_place_ends_it(full: Door) -> None:
+def test_a_place_ends_it(full: LocalDoor) -> None:
     assert waited(full, lambda: full.grant(11)) is True
 
 
-def test_an_earlier_word_ends_no_later_wait(full: Door) -> None:
+def test_an_earlier_word_ends_no_later_wait(full: LocalDoor) -> None:
     full.journal.no_place(HALL)
     assert waited(full, lambda: full.grant(11), full.journal.times_none(HALL)) is True
 
 
-def test_a_word_that_came_before_the_wait_ends_it(full: Door) -> None:
+def test_a_word_that_came_before_the_wait_ends_it(full: LocalDoor) -> None:
     before = full.journal.times_none(HALL)
     full.journal.no_place(HALL)
     assert waited(full, lambda: None, before) is False
 
 
-def test_another_hall_s_word_is_none(full: Door) -> None:
+def test_another_hall_s_word_is_none(full: LocalDoor) -> None:
     def both() -> None:
         full.journal.no_place(HALL + 1)
         full.grant(11)
@@ -65,7 +65,7 @@ def test_another_hall_s_word_is_none(full: Door) -> None:
     assert waited(full, both) is True
 
 
-def test_with_an_override_only_a_place_counts(full: Door) -> None:
+def test_with_an_override_only_a_place_counts(full: LocalDoor) -> None:
     def both() -> None:
         full.journal.no_place(HALL)
         time.sleep(0.1)
@@ -74,11 +74,11 @@ def test_with_an_override_only_a_place_counts(full: Door) -> None:
     assert waited(full, both, override=True) is True
 
 
-def test_a_free_place_is_not_waited_for(door: Door) -> None:
+def test_a_free_place_is_not_waited_for(door: LocalDoor) -> None:
     assert waited(door, lambda: None) is True
 
 
-def test_the_wait_ends_by_itself(full: Door) -> None:
+def test_the_wait_ends_by_itself(full: LocalDoor) -> None:
     began = time.monotonic()
     assert full.journal.wait_for_place(HALL, 0.2) is False
     assert time.monotonic() - began >= 0.2

@@ -37,7 +37,7 @@ from kiosk.sync.transport import AILING, REFUSED, TransportError
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message, System
 from tests.kiosk.screen.test_supervisor_pages import Page
-from tests.kiosk.support.door_fixture import Door, badge, enrolled
+from tests.kiosk.support.door_fixture import LocalDoor, badge, enrolled
 from tests.kiosk.support.supervised import OMAR, Supervised, load
 from tests.kiosk.texts import pseudo_language
 from tests.kiosk.texts.pseudo_language import LANGUAGE, left_out, unsaid
@@ -111,7 +111,7 @@ def test_every_answer() -> None:
 
 
 @pytest.fixture
-def supervised(door: Door) -> Supervised:
+def supervised(door: LocalDoor) -> Supervised:
     load(door)
     return Supervised(door)
 

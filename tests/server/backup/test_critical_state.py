@@ -15,7 +15,7 @@ from server.people import issuing
 from server.staff import users
 from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.second_disk import Safe, open_safe
 from tests.server.support.site import ANNA, SMALL
 
@@ -36,7 +36,7 @@ def rows(safe: Safe, table: str, **wanted) -> list[dict]:
 
 def test_it_works(safe: Safe) -> None:
     """A kiosk is on the second disk by the time that its admin is answered; it stays private."""
-    safe.enrol(Door("north", 1, SMALL))
+    safe.enrol(FakeDoor("north", 1, SMALL))
     (kept,) = rows(safe, "kiosk", kiosk="north")
     assert kept["state"] == "active"
     assert kept["identity"]
@@ -90,7 +90,7 @@ def test_what_is_undone_is_not_kept(safe: Safe) -> None:
 class TestDiskGone:
     @pytest.fixture(autouse=True)
     def gone(self, safe: Safe) -> None:
-        safe.enrol(Door("north", 1, SMALL), confirm=False)
+        safe.enrol(FakeDoor("north", 1, SMALL), confirm=False)
         safe.second.rename(safe.second.with_name("away"))
 
     def test_no_kiosk_is_confirmed(self, safe: Safe, event: Event) -> None:

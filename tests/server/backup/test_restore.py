@@ -20,7 +20,7 @@ from server.staff import users
 from server.storage.database import Database
 from server.storage.tables import keep_setting
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.second_disk import Safe, doors, open_safe, opened
 from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site
 
@@ -47,7 +47,7 @@ def new(tmp_path: Path) -> Path:
 ALL = [(SMALL, "east", 1), (SMALL, "west", 1), (OTHER, "other", 1), (ROOM, "room", 1)]
 
 
-def echo(site: Site, door: Door) -> ingest.Ingested:
+def echo(site: Site, door: FakeDoor) -> ingest.Ingested:
     """What a door sends once it has heard of the restored server: all that it lacks, and totals of
     both pools.
     """
@@ -111,7 +111,7 @@ def test_a_retired_kiosk_whose_account_was_not_fenced_is_awaited(safe: Safe, new
 class TestActs:
     def test_a_kiosk_that_was_confirmed_since(self, safe: Safe, copy: Path, new: Path) -> None:
         """It may hold places; its whole journal is new to the server, which takes it."""
-        north = safe.enrol(Door("north", 1, SMALL))
+        north = safe.enrol(FakeDoor("north", 1, SMALL))
         safe.site.send(safe.site.west)
         north.granted = 2
         for serial in (1, 2):
@@ -148,7 +148,7 @@ class TestActs:
         assert sorted(doors(done.awaited)) == sorted([*here, (SMALL, "west", 1)])
 
     def test_one_that_had_only_shown_its_code(self, safe: Safe, new: Path) -> None:
-        safe.enrol(Door("north", 1, SMALL), confirm=False)
+        safe.enrol(FakeDoor("north", 1, SMALL), confirm=False)
         copy = make_backup(safe.event, safe.second, NOW).path
         safe.write(registry.confirm, safe.event, "north", by="test", now=NOW)
         done = restore(copy, new, now=LATER)
@@ -222,7 +222,7 @@ class TestActs:
             db.execute("INSERT INTO door VALUES (9, 'n9', 9, '{}', 'entry')")
 
         safe.database.write(add)
-        safe.enrol(Door("north", 9, 9))
+        safe.enrol(FakeDoor("north", 9, 9))
         done = restore(copy, new, now=LATER)
         assert (done.gained["hall"], done.gained["door"], done.skipped) == (2, 1, 0)
         assert (9, "north", 1) in doors(done.awaited)

@@ -19,7 +19,7 @@ from server.occupancy import hall_control
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.console import Console
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.second_disk import Safe, open_safe, opened
 from tests.server.support.site import SMALL
 
@@ -151,7 +151,7 @@ class TestTarget:
 
 class TestCommand:
     def test_it_says_what_happens_next(self, safe: Safe, copy: Path, new: Path) -> None:
-        safe.enrol(Door("north", 1, SMALL))
+        safe.enrol(FakeDoor("north", 1, SMALL))
         said = Console(new.parent, safe.event)("restore", str(copy), "--event", str(new)).output
         assert f"Restored the event 'Harbour Forum / 海港论坛' in {new}" in said
         assert "1 kiosk." in said

@@ -22,7 +22,7 @@ from server.occupancy import hall_control, pools
 from server.people import attendees, issuing
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.second_disk import Safe, open_safe, opened
 from tests.server.support.site import OTHER, ROOM, SMALL, Site
 
@@ -115,7 +115,7 @@ class TestBadges:
         restore(copy, tmp_path / "new", now=LATER)
 
 
-def echo(site: Site, door: Door, *more: wire.PlaceTotals) -> None:
+def echo(site: Site, door: FakeDoor, *more: wire.PlaceTotals) -> None:
     door.acked = site.rows(f"SELECT acked_seq FROM kiosk WHERE kiosk = '{door.kiosk}'")[0][0]
     totals = [wire.PlaceTotals(door.hall, door.granted, door.returned, door.free)]
     totals.append(wire.PlaceTotals(door.hall, 0, 0, 0, override=True))

@@ -25,7 +25,7 @@ from server.cli import supervise
 from server.event.directory import Event
 from server.storage.database import Database
 from tests.server.cli.test_serve import Server, await_gone, children, free_port
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
 
 UNIT = Path(supervise.__file__).parent / "systemd" / "hallkeeper.service"
@@ -115,7 +115,7 @@ def served(server: Supervised) -> None:
     wait_for(answers, 20, server.said)
 
 
-def send(server: Supervised, door: Door) -> None:
+def send(server: Supervised, door: FakeDoor) -> None:
     """The door's new scans by HTTP; `acked` is what the server answered."""
     body = wire.encode(door.batch(time.time_ns() // 1_000_000))
     door.counter += 1
@@ -135,7 +135,7 @@ def send(server: Supervised, door: Door) -> None:
         door.acked = wire.decode(said, wire.ScanAnswer).acked_seq
 
 
-def keep_sending(server: Supervised, door: Door, serial: int, stop: threading.Event) -> None:
+def keep_sending(server: Supervised, door: FakeDoor, serial: int, stop: threading.Event) -> None:
     """Scan after scan, each sent until it is acknowledged."""
     while not stop.is_set() or door.acked < len(door.records):
         if door.acked == len(door.records):

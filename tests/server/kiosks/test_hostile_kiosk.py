@@ -24,7 +24,7 @@ from server.occupancy import hall_control, pools
 from server.storage import migrations
 from server.storage.database import Database, connect
 from tests.server.conftest import NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
 from tests.server.support.site import SMALL, Site, open_site
 
@@ -167,7 +167,7 @@ def test_a_fenced_one_s_exits_of_whoever_it_is_end_no_stay(halls: Database) -> N
     assert site.figures(SMALL).inside == 2
 
 
-def slice_of(door: Door, first: int, last: int) -> dict[str, object]:
+def slice_of(door: FakeDoor, first: int, last: int) -> dict[str, object]:
     batch = door.batch(NOW, first, last)
     return {"records": batch.records, "head": batch.head, "signature": batch.signature}
 

@@ -14,7 +14,7 @@ from server.ledger import ingest
 from server.occupancy import stays
 from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, open_site
 
 
@@ -64,12 +64,12 @@ def test_a_journal_that_does_not_add_up_is_a_fork(site: Site, tamper: str) -> No
     site.west.scan(NOW, ANNA)
     batch = site.west.batch(NOW)
     changes = {
-        "record": {"records": Door("west", 1, SMALL).batch(NOW).records or []},
+        "record": {"records": FakeDoor("west", 1, SMALL).batch(NOW).records or []},
         "head": {"head": bytes(32)},
         "signature": {"signature": bytes(64)},
     }[tamper]
     if tamper == "record":
-        twin = Door("west", 1, SMALL)
+        twin = FakeDoor("west", 1, SMALL)
         twin.scan(NOW, BORIS)
         changes = {"records": twin.batch(NOW).records}
     assert batch.records
@@ -149,7 +149,7 @@ def test_denials_are_kept_and_open_nothing(site: Site) -> None:
 
 
 def test_every_scan_is_a_leaf_of_the_entry_log(site: Site) -> None:
-    log = entry_log.Log(site.database, "test", Door("log", 0, 0).key)
+    log = entry_log.Log(site.database, "test", FakeDoor("log", 0, 0).key)
     _, nothing = log.checkpoint(0)
     site.west.scan(NOW, ANNA)
     site.send(site.west)

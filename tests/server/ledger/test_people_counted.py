@@ -18,7 +18,7 @@ from server.ledger.batch import BatchRecorder
 from server.occupancy import stays as presence
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import OTHER, SMALL, Site, open_site
 
 STEPS = 120
@@ -43,22 +43,22 @@ class Day:
     above: int = 0  # the most people above what the ledger says without its moves
 
     @property
-    def doors(self) -> list[Door]:
+    def doors(self) -> list[FakeDoor]:
         return [self.site.west, self.site.east, self.site.other]
 
-    def measure(self, door: Door) -> None:
+    def measure(self, door: FakeDoor) -> None:
         """What an exchange tells the kiosk of its clock."""
         ahead = self.clocks.setdefault(door.kiosk, self.dice.choice((0, 0, HOUR, -MINUTE)))
         error = self.dice.randint(-150, 150)
         known = self.dice.random() < 0.9
         self.skews[door.kiosk] = (ahead - self.server_ms + error if known else None, self.epoch)
 
-    def record(self, door: Door, badge: int, **fields) -> StayRef:
+    def record(self, door: FakeDoor, badge: int, **fields) -> StayRef:
         skew, epoch = self.skews[door.kiosk]
         at = self.now + self.clocks[door.kiosk]
         return door.ref(door.scan(at, badge, skew_ms=skew, epoch=epoch, **fields))
 
-    def enter(self, door: Door, badge: int) -> bool:
+    def enter(self, door: FakeDoor, badge: int) -> bool:
         if door.free < 1:
             return False
         ref = self.record(door, badge)
@@ -66,20 +66,20 @@ class Day:
         self.stays.setdefault((door.hall, badge), []).append(ref)
         return True
 
-    def leave(self, door: Door, badge: int) -> None:
+    def leave(self, door: FakeDoor, badge: int) -> None:
         """By a scan; the door may know a stay of that badge, or none."""
         known = self.stays.get((door.hall, badge), [])
         closes = known.pop() if known and self.dice.random() < 0.6 else None
         self.record(door, badge, direction="exit", closes=closes)
         self.people[door.hall].remove(badge)
 
-    def walk(self, door: Door, badge: int, *, copy: bool) -> None:
+    def walk(self, door: FakeDoor, badge: int, *, copy: bool) -> None:
         """To the other hall, without a scanned exit; a copy is somebody else."""
         target = self.site.other if door.hall == SMALL else self.site.west
         if self.enter(target, badge) and not copy:
             self.people[door.hall].remove(badge)
 
-    def send(self, door: Door) -> None:
+    def send(self, door: FakeDoor) -> None:
         """All that it has; places come and nothing is called back."""
         at = self.now + self.server_ms
         self.site.database.write(

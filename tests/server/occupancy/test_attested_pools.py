@@ -15,7 +15,7 @@ from server.occupancy import hall_control, pools
 from server.storage import migrations
 from server.storage.database import Database, connect
 from tests.server.conftest import NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import SMALL, Site, open_site
 
 FIRE_LIMIT = 10
@@ -26,7 +26,7 @@ WEST = ("west", 1)
 class Kiosk:
     """A door's account with both pools of its hall."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: FakeDoor) -> None:
         self.door = door
         self.granted, self.returned, self.entries = [0, 0], [0, 0], [0, 0]
 

@@ -8,7 +8,7 @@ from badges.wire import wire
 from server.occupancy import copies, hall_control, pools, stays
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, OTHER, SMALL, Site, open_site
 from tests.server.support.stores import changes
 
@@ -25,7 +25,7 @@ def infer(site: Site, leaving: str = "inferred") -> None:
     site.database.write(lambda db: db.execute("UPDATE hall SET leaving = ?", (leaving,)) and None)
 
 
-def ask(site: Site, door: Door, now: int) -> None:
+def ask(site: Site, door: FakeDoor, now: int) -> None:
     """Somebody stands at the door and there is no place."""
     site.database.write(lambda db: db.execute("UPDATE kiosk SET seen_at = ?", (now,)) and None)
     wish = wire.PlaceTotals(door.hall, door.granted, door.returned, 0, wants=True)
@@ -77,13 +77,13 @@ def test_a_patient_copy_stays_within_the_bound_that_is_shown(site: Site) -> None
         assert number <= figures.worst_case + figures.unconfirmed_moves
 
 
-def enter(site: Site, door: Door, at: int, serial: int = ANNA) -> StayRef:
+def enter(site: Site, door: FakeDoor, at: int, serial: int = ANNA) -> StayRef:
     record = door.scan(at, serial)
     site.send(door, now=at)
     return door.ref(record)
 
 
-def leave(site: Site, door: Door, at: int, closes: StayRef | None, serial: int = ANNA) -> None:
+def leave(site: Site, door: FakeDoor, at: int, closes: StayRef | None, serial: int = ANNA) -> None:
     door.leave(at, serial, closes)
     site.send(door, now=at)
 

@@ -7,7 +7,7 @@ from server.kiosks import snapshot
 from server.occupancy import copies
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
 from tests.server.support.stores import changes
 
@@ -26,7 +26,7 @@ def set_halls(site: Site, what: str) -> None:
     site.database.write(lambda db: db.execute(f"UPDATE hall SET {what}") and None)
 
 
-def enter(site: Site, door: Door, at: int, serial: int = ANNA, **fields) -> None:
+def enter(site: Site, door: FakeDoor, at: int, serial: int = ANNA, **fields) -> None:
     door.scan(at, serial, **fields)
     site.send(door, now=at)
 

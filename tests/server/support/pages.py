@@ -22,7 +22,7 @@ from server.storage.database import Database
 from server.web import auth
 from server.web.app import close_app, create_app
 from tests.server.conftest import NOW, serial_of
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 
 PASSWORD = "correct-horse-42"
 ROLES = users.ROLES
@@ -102,19 +102,19 @@ class Pages:
     def serial(self, external_id: str) -> int:
         return serial_of(self.database, external_id)
 
-    def kiosk(self, name: str, door_code: str) -> Door:
+    def kiosk(self, name: str, door_code: str) -> FakeDoor:
         """A kiosk at work, as a door that keeps a journal."""
         door_id, hall_id = self.database.reader.execute(
             "SELECT door_id, hall_id FROM door WHERE code = ?", (door_code,)
         ).fetchone()
-        door = Door(name, door_id, hall_id)
+        door = FakeDoor(name, door_id, hall_id)
         self.shown(door, door_code)
         self.database.write(
             lambda db: registry.confirm(db, self.event, name, by="test", now=self.now)
         )
         return door
 
-    def shown(self, door: Door, door_code: str) -> str:
+    def shown(self, door: FakeDoor, door_code: str) -> str:
         """The kiosk has shown its code; its six words."""
 
         def step(db) -> str:
@@ -129,7 +129,7 @@ class Pages:
 
         return self.database.write(step)
 
-    def send(self, door: Door, **changes) -> None:
+    def send(self, door: FakeDoor, **changes) -> None:
         """The door's new scans reach the ledger."""
         batch = door.batch(self.now, **changes)
         calendar = Calendar(day_starts(self.event.settings))

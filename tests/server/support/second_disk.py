@@ -14,7 +14,7 @@ from server.event.directory import Event
 from server.kiosks import registry
 from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import Site, open_site
 
 
@@ -36,7 +36,7 @@ class Safe:
         """Run a store's function."""
         return self.database.write(lambda db: step(db, *arguments, **named))
 
-    def enrol(self, door: Door, confirm: bool = True) -> Door:
+    def enrol(self, door: FakeDoor, confirm: bool = True) -> FakeDoor:
         """A kiosk at a door of the halls, proven and confirmed."""
         name = self.site.rows(f"SELECT code FROM door WHERE door_id = {door.door}")[0][0]
         code = self.write(

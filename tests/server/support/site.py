@@ -10,7 +10,7 @@ from server.occupancy import pools
 from server.occupancy.figures import HallFigures, hall_figures
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 
 CALENDAR = Calendar((NOW - 10 * HOUR, NOW + 14 * HOUR))
 SMALL, OTHER, ROOM = 1, 2, 3  # ROOM is inside OTHER
@@ -22,12 +22,12 @@ class Site:
     """Two halls, one room in the second; a door or two each; two attendees with badges."""
 
     database: Database
-    west: Door
-    east: Door
-    other: Door
-    room: Door
+    west: FakeDoor
+    east: FakeDoor
+    other: FakeDoor
+    room: FakeDoor
 
-    def send(self, door: Door, now: int = NOW, **changes) -> ingest.Ingested:
+    def send(self, door: FakeDoor, now: int = NOW, **changes) -> ingest.Ingested:
         batch = door.batch(now, **changes)
 
         def step(db):
@@ -50,7 +50,7 @@ class Site:
         return hall_figures(self.database.reader)[hall - 1]
 
 
-def build(db, doors: list[Door], capacity: int, fire_limit: int) -> None:
+def build(db, doors: list[FakeDoor], capacity: int, fire_limit: int) -> None:
     for hall, parent in ((SMALL, None), (OTHER, None), (ROOM, OTHER)):
         db.execute(
             "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
@@ -85,8 +85,8 @@ def build(db, doors: list[Door], capacity: int, fire_limit: int) -> None:
 
 def open_site(database: Database, fire_limit: int = 99) -> Site:
     """Capacity 6 in each hall, with places at every door."""
-    doors = [Door("west", 1, SMALL), Door("east", 2, SMALL), Door("other", 3, OTHER)]
-    doors.append(Door("room", 4, ROOM))
+    doors = [FakeDoor("west", 1, SMALL), FakeDoor("east", 2, SMALL), FakeDoor("other", 3, OTHER)]
+    doors.append(FakeDoor("room", 4, ROOM))
     database.write(lambda db: build(db, doors, 6, fire_limit))
     found = Site(database, *doors)
     for door in doors:

@@ -33,7 +33,7 @@ from server.web.api.scans import LONG_BATCH
 from server.web.app import create_app
 from server.web.services import keep_services, services_of
 from tests.server.conftest import HOUR, NOW
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 
 HALL, DOOR = 1, 1
 
@@ -41,7 +41,7 @@ HALL, DOOR = 1, 1
 class Kiosk:
     """A client that signs as a kiosk does."""
 
-    def __init__(self, client: FlaskClient, door: Door) -> None:
+    def __init__(self, client: FlaskClient, door: FakeDoor) -> None:
         self.client = client
         self.door = door
 
@@ -94,7 +94,7 @@ def app(event: Event, database: Database) -> Iterator[Flask]:
 @pytest.fixture
 def kiosk(app: Flask, event: Event, database: Database) -> Kiosk:
     """A kiosk that was enrolled the whole way."""
-    door = Door("west", DOOR, HALL)
+    door = FakeDoor("west", DOOR, HALL)
     client = app.test_client()
     code = database.write(lambda db: add(db, event))
     first = client.post("/api/enrol", data=wire.encode(enrolment(door.key, code.token)))
@@ -159,7 +159,7 @@ def test_an_unsigned_request_is_refused(app: Flask) -> None:
 
 
 def test_a_kiosk_that_is_not_enrolled_is_refused(app: Flask) -> None:
-    stranger = Kiosk(app.test_client(), Door("east", DOOR, HALL))
+    stranger = Kiosk(app.test_client(), FakeDoor("east", DOOR, HALL))
     assert code_of(stranger.get("/api/replica")) == "unknown_kiosk"
 
 
@@ -231,7 +231,7 @@ def test_a_number_that_is_none(kiosk: Kiosk) -> None:
 
 
 def test_a_wrong_code(app: Flask) -> None:
-    asked = enrolment(Door("west", 1, 1).key, bytes(16))
+    asked = enrolment(FakeDoor("west", 1, 1).key, bytes(16))
     answer = app.test_client().post("/api/enrol", data=wire.encode(asked))
     assert (answer.status_code, code_of(answer)) == (401, "wrong_code")
 

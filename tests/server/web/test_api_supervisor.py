@@ -27,7 +27,7 @@ from server.web.app import create_app
 from server.web.budget import Budget
 from server.web.services import keep_services, services_of
 from tests.server.conftest import NOW, serial_of
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.web.test_api import Kiosk, code_of
 
 MEI = "user:2"
@@ -54,14 +54,14 @@ def kiosk(app: Flask, event: Event, site: Database) -> Kiosk:
     """A kiosk at the main entrance, badges for everybody, and Mei, a supervisor with a PIN."""
     site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     door_id, hall_id = door_of(site, "main")
-    door = Door("west", door_id, hall_id)
+    door = FakeDoor("west", door_id, hall_id)
     site.write(lambda db: enrol(db, event, door))
     site.write(lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW))
     site.write(lambda db: pins.set_pin(db, 2, "a hash", by="test", now=NOW))
     return Kiosk(app.test_client(), door)
 
 
-def enrol(db, event: Event, door: Door) -> None:
+def enrol(db, event: Event, door: FakeDoor) -> None:
     address, random = ("localhost", 8443), lambda count: b"t" * count
     code = registry.add_kiosk(
         db, event, door.kiosk, "main", address=address, by="test", now=NOW, random=random

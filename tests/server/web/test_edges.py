@@ -180,7 +180,7 @@ class TestErrors:
         (record,) = (one for one in caplog.records if "RuntimeError" in one.getMessage())
         places = record.getMessage().split(": ")[1].split()
         assert len(places) == 6
-        assert all(place.startswith("test_pages_edges.py:") for place in places)
+        assert all(place.startswith("test_edges.py:") for place in places)
         assert len(set(places)) == 2, "the innermost ones"
 
     def test_what_can_be_expected_is_not_logged_as_a_failure(

@@ -14,7 +14,7 @@ from server.event.directory import Event
 from server.kiosks import registry
 from server.storage.database import Database
 from tests.server.conftest import MINUTE
-from tests.server.support.fake_door import Door
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 
 
@@ -160,7 +160,7 @@ def test_a_wrong_name_or_door_is_said(pages: Pages, kiosk: str, door: str, probl
 
 def test_words_must_be_compared(pages: Pages) -> None:
     admin = pages.staff("admin")
-    pages.shown(Door("main-1", 1, 1), "main")
+    pages.shown(FakeDoor("main-1", 1, 1), "main")
     fields = shown_words(admin.get("/admin/kiosks/").text)
     answer = admin.post("/admin/kiosks/main-1/confirm", fields, follow_redirects=True)
     assert "compare the six words" in answer.text
@@ -170,9 +170,9 @@ def test_words_must_be_compared(pages: Pages) -> None:
 def test_only_the_words_that_were_seen_are_confirmed(pages: Pages) -> None:
     """Somebody makes a new code between the page and the button."""
     admin = pages.staff("admin")
-    pages.shown(Door("main-1", 1, 1), "main")
+    pages.shown(FakeDoor("main-1", 1, 1), "main")
     fields = shown_words(admin.get("/admin/kiosks/").text)
-    pages.shown(Door("main-1", 1, 1), "main")
+    pages.shown(FakeDoor("main-1", 1, 1), "main")
     answer = admin.post("/admin/kiosks/main-1/confirm", {**fields, "same": "yes"})
     assert answer.status_code == 409
     assert state_of(pages, "main-1") == "proven"
