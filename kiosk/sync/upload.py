@@ -194,7 +194,8 @@ class Sync:
             self._link.failed(str(error), error.ailing)
             if error.permanent:
                 self._link.refuse(error.message)
-            # The server has fenced it, because its free places may have been used or returned already.
+            # The server has fenced it, because its free places may have been used or returned
+            # already.
             if error.code == "fork":
                 self._journal.fence()
             raise
@@ -212,7 +213,8 @@ class Sync:
                 return True
             if error.code != "gap":
                 raise
-        # The server was restored from a backup. An empty batch from the start makes it tell what it has.
+        # The server was restored from a backup. An empty batch from the start makes it tell what it
+        # has.
         offer = self._journal.offer(0, first=1)
         return self._take(*self._post(offer), offer)
 
