@@ -26,6 +26,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "i18n": "marking texts for translation",
         "categories": "the categories that every event begins with",
         "record": "one line of a kiosk's journal",
+        "settings_check": "settings files against the types of their settings",
     },
     "kiosk": {
         "cli": "`hallkeeper-kiosk`",

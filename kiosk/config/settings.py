@@ -1,29 +1,22 @@
 """The few settings of a kiosk, each with what it is for: `settings.toml`, and what it may say.
 
-A setting's type is its check: msgspec holds its bounds, and `rule` says them in plain words.
+A setting's type is its check, and `rule` says it in plain words (see badges/settings_check.py).
 """
 
-import difflib
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta
 
+from badges.settings_check import SettingsError, read_settings, rule
 from kiosk.config.files import SETTINGS_FILE, ConfigError, read_small
 
 # The speeds of a serial line, as a relay may have them.
 Baud = Literal[1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200]
 _BYTES = r"hex:(?:\s*[0-9A-Fa-f]{2})*\s*"
 _RELAY_TEXT = '1 to 100 characters, or bytes such as "hex:A00101A2"'
-
-
-def rule(text: str) -> Meta:
-    """Say what a setting may be, as the end of the sentence "KEY is …"."""
-    return Meta(description=text)
 
 
 @dataclass(frozen=True)
@@ -103,31 +96,11 @@ def load_settings(directory: Path) -> KioskSettings:
     if not path.exists():
         return KioskSettings()
     try:
-        values = tomllib.loads(read_small(path).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}.") from None
-    return check(values, str(path))
-
-
-def check(values: dict[str, Any], place: str) -> KioskSettings:
-    """The settings in `values`. Raises ConfigError, which names `place`, the key and its rule."""
-    kinds = get_type_hints(KioskSettings, include_extras=True)
-    for key, value in values.items():
-        if key not in kinds:
-            near = difflib.get_close_matches(key, kinds, n=1)
-            remedy = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(kinds)}."
-            raise ConfigError(f"{place}: there is no setting {key!r}. {remedy}")
-        try:
-            msgspec.convert(value, kinds[key])
-        except msgspec.ValidationError:
-            raise ConfigError(f"{place}: {key} is {_rule_of(kinds[key])}.") from None
-    return KioskSettings(**values)
-
-
-def _rule_of(kind: Any) -> str:
-    """The rule that stands outermost in a setting's type."""
-    rules = [note.description for note in kind.__metadata__ if note.description]
-    return str(rules[-1])
+        return read_settings(KioskSettings, read_small(path).decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
+    except SettingsError as error:
+        raise ConfigError(str(error)) from None
 
 
 def with_options(settings: KioskSettings, **given: Any) -> KioskSettings:

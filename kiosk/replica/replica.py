@@ -174,7 +174,8 @@ class Replica:
             row = self._reader.execute(
                 "SELECT highest_issue, revoked FROM holder WHERE serial = ?", (serial,)
             ).fetchone()
-        return (row[0], bool(row[1])) if row else (0, False)
+        highest_issue, revoked = row or (0, False)
+        return highest_issue, bool(revoked)
 
     def copied_issue(self, serial: int) -> int:
         """Return the issue up to which badges are likely copies. 0 means that none is."""
@@ -197,8 +198,13 @@ class Replica:
                 (serial, hall, moved),
             ).fetchall()
         return [
-            Presence(StayRef(*row[:3]), since=row[3], door=str(row[4]), override=bool(row[5]))
-            for row in rows
+            Presence(
+                StayRef(kiosk, generation, seq),
+                since=since,
+                door=str(door),
+                override=bool(override),
+            )
+            for kiosk, generation, seq, since, door, override in rows
         ]
 
     def is_ended(self, seq: int, hall: int) -> bool:

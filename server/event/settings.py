@@ -1,25 +1,21 @@
-"""Reads and writes the settings of an event, as `event.toml` holds them. Each of them has a rule
-that it must keep to.
+"""Reads and writes the settings of an event, as `event.toml` holds them.
 
-A key that is not on the list is refused by name, with the one that was probably meant. A setting
-that is silently ignored is worse than none.
+A setting's type is its check, and `rule` says it in plain words (see badges/settings_check.py).
 """
 
-import difflib
 import json
-import re
-import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
+from typing import Annotated
 from zoneinfo import ZoneInfo
+
+from msgspec import Meta
+
+from badges.settings_check import SettingsError, check_values, read_settings, rule
 
 DAYS_MAX = 16  # the credential has a bit for each
 NAME_CHARS_MAX = 120
 LANGUAGES = ("en", "zh")
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
-_LISTEN = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 _SETTINGS_CHARS_MAX = 100_000
 
 
@@ -29,25 +25,71 @@ class EventError(Exception):
     """
 
 
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
+
+
+_Language = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join(LANGUAGES)})\Z")]
+_Name = Annotated[str, Meta(pattern=r"\S", max_length=NAME_CHARS_MAX)]
+_Directory = Annotated[str, Meta(pattern=r"\S", max_length=1000)]
+
+
 @dataclass(frozen=True)
 class EventSettings:
     """Holds what an organiser decides about an event. Raises EventError for a value that can't be
     right.
     """
 
-    name: dict[str, str]  # by language: "en", "zh"
-    time_zone: str  # IANA; the event's days begin at its midnights
-    first_day: date
-    days: int
-    public_host: str = "localhost"  # what kiosks and phones call the server
-    host: str = "0.0.0.0"  # the address to listen on
-    port: int = 8443
-    backup_dir: str | None = None  # a directory on a second disk; None: no backups are made
+    name: Annotated[
+        dict[_Language, _Name],
+        Meta(min_length=1),
+        rule(
+            'the event\'s name by language, as en = "…", zh = "…", each up to '
+            f"{NAME_CHARS_MAX} characters",
+            holds=lambda names: all(text.isprintable() for text in names.values()),
+        ),
+    ]
+    time_zone: Annotated[  # the event's days begin at its midnights
+        str, rule('a time zone by its IANA name, such as "Asia/Shanghai"', holds=_is_zone)
+    ]
+    first_day: Annotated[
+        date,
+        rule(
+            "a date such as 2026-05-04, without quotation marks",
+            holds=lambda day: 2000 <= day.year < 2100,
+        ),
+    ]
+    days: Annotated[
+        int, Meta(ge=1, le=DAYS_MAX), rule(f"the number of the event's days, 1 to {DAYS_MAX}")
+    ]
+    public_host: Annotated[  # what kiosks and phones call the server
+        str,
+        Meta(pattern=r"\A(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])\Z"),
+        rule("a host name or an address, without https:// and without a port"),
+    ] = "localhost"
+    host: Annotated[
+        str,
+        Meta(pattern=r"\A[A-Za-z0-9.:-]{1,253}\Z"),
+        rule('an address to listen on, such as "0.0.0.0" or "127.0.0.1"'),
+    ] = "0.0.0.0"
+    port: Annotated[int, Meta(ge=1, le=65_535), rule("a port from 1 to 65535")] = 8443
+    backup_dir: Annotated[  # None: no backups are made
+        _Directory | None,
+        rule(
+            'a directory on a second disk, such as "/mnt/second/forum"',
+            holds=lambda path: path is None or path.isprintable(),
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
-        for key, (check, rule) in _RULES.items():
-            if not check(getattr(self, key)):
-                raise EventError(f"{key}: {rule}")
+        try:
+            check_values(EventSettings, vars(self))
+        except SettingsError as error:
+            raise EventError(str(error)) from None
 
     @property
     def public_address(self) -> str:
@@ -55,97 +97,14 @@ class EventSettings:
         return f"https://{self.public_host}:{self.port}"
 
 
-def _is_name(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and bool(value)
-        and all(
-            language in LANGUAGES
-            and isinstance(text, str)
-            and text.isprintable()
-            and 0 < len(text.strip()) <= NAME_CHARS_MAX
-            for language, text in value.items()
-        )
-    )
-
-
-def _is_zone(value: object) -> bool:
-    try:
-        ZoneInfo(value if isinstance(value, str) else "")
-    except (ValueError, OSError, KeyError):
-        return False
-    return True
-
-
-def _is_whole(lowest: int, highest: int) -> Callable[[object], bool]:
-    return lambda value: type(value) is int and lowest <= value <= highest
-
-
-def _is_host(value: object) -> bool:
-    return isinstance(value, str) and _HOST.fullmatch(value) is not None
-
-
-def _is_listening(value: object) -> bool:
-    return isinstance(value, str) and _LISTEN.fullmatch(value) is not None
-
-
-def _is_path(value: object) -> bool:
-    return value is None or (
-        isinstance(value, str) and value.isprintable() and 0 < len(value.strip()) <= 1000
-    )
-
-
-def _is_day(value: object) -> bool:
-    return isinstance(value, date) and not isinstance(value, datetime) and 2000 <= value.year < 2100
-
-
-_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
-    "name": (
-        _is_name,
-        f'the event\'s name by language, as en = "…", zh = "…", each up to {NAME_CHARS_MAX} '
-        "characters.",
-    ),
-    "time_zone": (_is_zone, 'a time zone by its IANA name, such as "Asia/Shanghai".'),
-    "first_day": (_is_day, "a date such as 2026-05-04, without quotation marks."),
-    "days": (_is_whole(1, DAYS_MAX), f"how many days the event has, 1 to {DAYS_MAX}."),
-    "public_host": (_is_host, "a host name or an address, without https:// and without a port."),
-    "host": (_is_listening, 'an address to listen on, such as "0.0.0.0" or "127.0.0.1".'),
-    "port": (_is_whole(1, 65535), "a port from 1 to 65535."),
-    "backup_dir": (_is_path, 'a directory on a second disk, such as "/mnt/second/forum".'),
-}
-_REQUIRED = ("name", "time_zone", "first_day", "days")
-
-
 def parse_settings(text: str, place: str) -> EventSettings:
     """Read settings from TOML. Raises EventError with `place`, the key at fault, and the remedy."""
     if len(text) > _SETTINGS_CHARS_MAX:
         raise EventError(f"{place} is too long to be an event's settings.")
     try:
-        values: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise EventError(f"{place} is not TOML: {error}.") from None
-    check_keys(values, tuple(_RULES), place)
-    missing = [key for key in _REQUIRED if key not in values]
-    if missing:
-        raise EventError(f"{place} lacks {missing[0]}: {_RULES[missing[0]][1]}")
-    try:
-        return EventSettings(**values)
-    except EventError as error:
-        raise EventError(f"{place}: {error}") from None
-
-
-def check_keys(values: Mapping[str, object], known: tuple[str, ...], place: str) -> None:
-    """Raises EventError for the first key that is not known, with the nearest one that is."""
-    for key in values:
-        if key not in known:
-            raise EventError(f"{place}: {unknown_key(key, known)}")
-
-
-def unknown_key(key: str, known: tuple[str, ...]) -> str:
-    """Return a sentence about a key that nobody knows."""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
-    return f"unknown key {key[:60]!r}; {hint}"
+        return read_settings(EventSettings, text, place)
+    except SettingsError as error:
+        raise EventError(str(error)) from None
 
 
 def settings_text(settings: EventSettings) -> str:

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from badges.categories import CategoryPlan
+from badges.settings_check import unknown_key
 from server.event.calendar import day_starts
-from server.event.settings import EventSettings, unknown_key
+from server.event.settings import EventSettings
 from server.setup import venue_fields
 from server.setup.venue_fields import Field, ValueRefusedError
 from server.setup.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, VenueError, ZonePlan

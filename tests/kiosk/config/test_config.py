@@ -97,16 +97,16 @@ def test_the_cameras_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("camra = '0'", "no setting 'camra'. Did you mean 'camera'"),
-        ("quite_different = 1", "Known: camera, "),
-        ("camera = 0", "camera is a webcam's number.*quotation marks"),
-        ("port = '80'", "port is a port"),
-        ("port = true", "port is a port"),
+        ("camra = '0'", "unknown key 'camra'; did you mean 'camera'"),
+        ("quite_different = 1", "known are camera, "),
+        ("camera = 0", "camera must be a webcam's number.*quotation marks"),
+        ("port = '80'", "port must be a port"),
+        ("port = true", "port must be a port"),
         ("direction = 'both'", '"entry" or "exit"'),
-        ("languages = 'zh'", "languages is a list such as"),
-        ("languages = [1]", "languages is a list such as"),
+        ("languages = 'zh'", "languages must be a list such as"),
+        ("languages = [1]", "languages must be a list such as"),
         ("answer_s = 0", "1 to 60"),
-        ("relay_url = 'ftp://x'", "relay_url is an address"),
+        ("relay_url = 'ftp://x'", "relay_url must be an address"),
         ("relay_file = 'ttyUSB0'", "full path"),
         ("relay_timeout_ms = 1", "50 to 10000"),
         ("relay_text = 'hex:A0G1'", "bytes such as"),
@@ -133,10 +133,19 @@ def test_settings_that_can_t_be(tmp_path: Path, text: str, match: str) -> None:
     assert "settings.toml" in str(caught.value)
 
 
+def test_settings_of_other_editors(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_bytes(b"\xef\xbb\xbfport = 9\r\n")
+    assert load_settings(tmp_path).port == 9
+    file.write_bytes("port = 9".encode("utf-16"))
+    with pytest.raises(ConfigError, match=r"settings.toml is not UTF-8 text: save it as UTF-8\."):
+        load_settings(tmp_path)
+
+
 @pytest.mark.parametrize("key", [field.name for field in fields(KioskSettings)])
 def test_every_setting_is_checked_and_says_its_rule(tmp_path: Path, key: str) -> None:
     (tmp_path / "settings.toml").write_text(f"{key} = {{}}")
-    with pytest.raises(ConfigError, match=rf"settings.toml: {key} is \S.+\."):
+    with pytest.raises(ConfigError, match=rf"settings.toml: {key} must be \S.+\."):
         load_settings(tmp_path)
 
 

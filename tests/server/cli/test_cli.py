@@ -72,10 +72,11 @@ class TestInit:
     @pytest.mark.parametrize(
         ("option", "value", "said"),
         [
-            ("--days", "17", "days: how many days the event has, 1 to 16."),
-            ("--time-zone", "Mars/Base", "time_zone: a time zone by its IANA name"),
-            ("--port", "0", "port: a port from 1 to 65535."),
-            ("--public-host", "https://a", "public_host: a host name or an address"),
+            ("--days", "17", "days must be the number of the event's days, 1 to 16."),
+            ("--time-zone", "Mars/Base", "time_zone must be a time zone by its IANA name"),
+            ("--port", "0", "port must be a port from 1 to 65535."),
+            ("--name", "caf\udce9", "name must be the event's name by language"),
+            ("--public-host", "https://a", "public_host must be a host name or an address"),
         ],
     )
     def test_what_can_not_be(self, tmp_path: Path, option: str, value: str, said: str) -> None:

@@ -3,7 +3,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +15,7 @@ from badges.credential.credential import Credential, issue_credential, open_cred
 from badges.credential.keys import open_ring
 from server.event.calendar import day_starts
 from server.event.directory import Event, load_event
-from server.event.settings import EventError, EventSettings
+from server.event.settings import EventError, EventSettings, parse_settings, settings_text
 from server.setup.new_event import init_event
 from server.staff import users
 from server.storage.database import Database
@@ -143,19 +143,21 @@ def edit(event: Event, old: str, new: str) -> None:
         ("time_zone =", "timezone =", "unknown key 'timezone'; did you mean 'time_zone'?"),
         ("port =", "colour =", "unknown key 'colour'"),
         ("[name]", "[names]", "unknown key 'names'; did you mean 'name'?"),
-        ("Asia/Shanghai", "Asia/Atlantis", "time_zone: a time zone by its IANA name"),
-        ("Asia/Shanghai", "../../etc/passwd", "time_zone: a time zone by its IANA name"),
-        ("days = 3", "days = 17", "days: how many days the event has, 1 to 16"),
-        ("days = 3", 'days = "3"', "days: how many days"),
-        ("days = 3", "days = true", "days: how many days"),
-        ("first_day = 2026-05-04", 'first_day = "4 May"', "first_day: a date such as"),
-        ("first_day = 2026-05-04", "first_day = 2026-05-04T10:00:00", "first_day: a date"),
+        ("Asia/Shanghai", "Asia/Atlantis", "time_zone must be a time zone by its IANA name"),
+        ("Asia/Shanghai", "../../etc/passwd", "time_zone must be a time zone by its IANA name"),
+        ("days = 3", "days = 17", "days must be the number of the event's days, 1 to 16"),
+        ("days = 3", 'days = "3"', "days must be the number"),
+        ("days = 3", "days = true", "days must be the number"),
+        ("first_day = 2026-05-04", 'first_day = "4 May"', "first_day must be a date such as"),
+        ("first_day = 2026-05-04", 'first_day = "2026-05-04"', "without quotation marks"),
+        ("first_day = 2026-05-04", "first_day = 1926-05-04", "first_day must be a date such as"),
+        ("first_day = 2026-05-04", "first_day = 2026-05-04T10:00:00", "first_day must be a date"),
         ("first_day = 2026-05-04", "", "lacks first_day: a date such as"),
-        ("port = 8443", "port = 0", "port: a port from 1 to 65535"),
-        ('"localhost"', '"https://forum.example"', "public_host: a host name or an address"),
-        ('en = "Harbour Forum"', 'en = ""', "name: the event's name by language"),
-        ('en = "Harbour Forum"', f'en = "{"x" * 200}"', "name: the event's name"),
-        ("en = ", "de = ", "name: the event's name by language"),
+        ("port = 8443", "port = 0", "port must be a port from 1 to 65535"),
+        ('"localhost"', '"https://forum.example"', "public_host must be a host name or an address"),
+        ('en = "Harbour Forum"', 'en = ""', "name must be the event's name by language"),
+        ('en = "Harbour Forum"', f'en = "{"x" * 200}"', "name must be the event's name"),
+        ("en = ", "de = ", "name must be the event's name by language"),
         ("days = 3", "days = ", "is not TOML"),
     ],
 )
@@ -165,6 +167,19 @@ def test_settings_that_can_not_be(event: Event, old: str, new: str, said: str) -
         load_event(event.path)
     assert said in str(caught.value)
     assert "event.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(EventSettings)])
+def test_every_setting_is_checked_and_says_its_rule(settings: EventSettings, key: str) -> None:
+    with pytest.raises(EventError, match=rf"^{key} must be \S.+\.$") as caught:
+        replace(settings, **{key: ["never shown"]})
+    assert "never shown" not in str(caught.value)
+
+
+def test_settings_are_written_so_that_they_parse_back(settings: EventSettings) -> None:
+    whole = replace(settings, host="127.0.0.1", port=1, backup_dir="/mnt/second disk/論壇")
+    for one in (settings, whole):
+        assert parse_settings(settings_text(one), "event.toml") == one
 
 
 def test_settings_with_a_byte_order_mark(event: Event) -> None:
