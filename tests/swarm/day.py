@@ -255,6 +255,50 @@ class Day:
     def _server_clock(self) -> None:
         self.site.clock.set_by(self.random.choice(self.mix.clock_jumps_ms))
 
+    def _set_while_away(self) -> None:
+        """The server's clock is set while one door is away. The same people use that door and the
+        others, one after the other, and it tells of them at last, by the clock of before.
+        """
+        away = self._some_door()
+        others = [door for door in self.doors if door is not away]
+        if not others:
+            return
+        self._hear_all()
+        away.weather.cut = True
+        outside = [one for one in self.truth.people if not one.inside]
+        people = self.random.sample(outside, min(len(outside), 6))
+        there_first = self.random.random() < 0.5
+        if there_first:
+            self._pass_through([away], people)
+        self._server_clock()
+        for door in others:
+            door.talk()
+        self._pass_through(others, people)
+        if not there_first:
+            self._pass_through([away], people)
+        away.weather.cut = False
+        self._hear_all()
+        for door in self.doors:
+            self._crowd_at(door)
+
+    def _hear_all(self) -> None:
+        """No door is cut off, and each has told and heard all."""
+        for _ in range(2):
+            for door in self.doors:
+                door.weather.cut = False
+                door.talk()
+
+    def _pass_through(self, doors: list[Door], people: list[Person]) -> None:
+        """They go in at one of the doors, and some come out by any door of that hall."""
+        for person in people:
+            door = self.random.choice(doors)
+            self.enter(door, person)
+            self.time.pass_ms(self.random.choice((2_000, 90_000)))
+            if self.random.random() < 0.4 and person.inside:
+                ways = [one for one in self.doors if self.hall_ids(one) == person.inside]
+                if self.random.choice(ways).present(person.badge, Direction.EXIT) is not None:
+                    person.inside = set()
+
     def _restart_server(self) -> None:
         self.site.stop()
         if self.random.random() < 0.5:
@@ -287,10 +331,7 @@ class Day:
             self.site.copy_by_hand()
         else:
             self.site.back_up()
-        for _ in range(2):
-            for door in self.doors:
-                door.weather.cut = False
-                door.talk()
+        self._hear_all()
         away = self._some_door()
         away.weather.cut = True
         self.rolled_back = True

@@ -9,7 +9,7 @@ THEMES: dict[str, dict[str, int]] = {
     "quiet": {},
     "network": {"cut": 8, "lossy": 8},
     "power": {"restart_door": 5, "light_lost": 6, "restart_server": 3},
-    "clocks": {"door_clock": 4, "server_clock": 4, "slip_out": 4},
+    "clocks": {"door_clock": 4, "server_clock": 4, "slip_out": 4, "set_while_away": 6},
     "copies": {"alternate": 8, "slip_out": 3},
     "server disk": {
         "copy_server": 3, "put_server_back": 3, "back_up": 3, "restore": 2, "lost_while_away": 4,
@@ -54,6 +54,8 @@ def mix_of(draw: random.Random, theme: str | None = None) -> Mix:
         halls.append("o")
     if theme == "copies" and len(halls) == 1:
         halls = ["a", "b"]
+    if theme == "clocks" and (len(halls) == 1 or "b" not in halls):
+        halls = ["a", "b"]  # a move frees places in b
     copied = draw.randint(1, 3) if theme == "copies" or draw.random() < 0.2 else 0
     return Mix(
         theme=theme,

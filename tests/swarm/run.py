@@ -12,7 +12,13 @@ Result = tuple[int, int, str, str | None]  # seed, steps, last act, what was bro
 
 
 def run_one(seed: int, theme: str | None, mutant: str | None = None) -> Result:
-    return (seed, *run_day(seed, theme, mutant))
+    """Play one day. Raises RuntimeError with the seed where anything else went wrong on it, because
+    not every error gets from one process to another.
+    """
+    try:
+        return (seed, *run_day(seed, theme, mutant))
+    except Exception as error:
+        raise RuntimeError(f"seed {seed}: {type(error).__name__}: {error}") from error
 
 
 def run_many(

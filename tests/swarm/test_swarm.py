@@ -3,12 +3,16 @@
 `python -m tests.swarm` runs more days and names the seed of one that breaks a promise.
 """
 
+import pickle
 import secrets
+from pathlib import Path
 
 import pytest
 
+from kiosk.journal.errors import JournalDamagedError
+from tests.swarm import run
 from tests.swarm.mixes import THEMES
-from tests.swarm.mutants import BY_NAME, QUICK
+from tests.swarm.mutants import BY_NAME, QUICK, mutated
 from tests.swarm.run import first_broken, run_many
 
 pytestmark = pytest.mark.system
@@ -33,6 +37,28 @@ def test_so_do_days_that_nobody_has_seen() -> None:
 def test_a_fault_is_found(mutant: str) -> None:
     """Those that the first days find; `make bench BENCH=swarm` looks for all of them."""
     assert first_broken(0, MUTANT_DAYS, mutant) is not None
+
+
+@pytest.mark.parametrize("mutant", BY_NAME)
+def test_a_fault_changes_what_is_there(mutant: str) -> None:
+    """A name that has moved elsewhere would make the day fail, and not the fault."""
+    changes = BY_NAME[mutant].changes()
+    before = [getattr(owner, name) for owner, name, _ in changes]
+    with mutated(mutant):
+        assert not any(
+            getattr(owner, name) is was
+            for (owner, name, _), was in zip(changes, before, strict=True)
+        )
+
+
+def test_a_day_that_fails_otherwise_names_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object) -> None:
+        raise JournalDamagedError("said so", Path("journal.db"))
+
+    monkeypatch.setattr(run, "run_day", damaged)
+    with pytest.raises(RuntimeError, match="seed 7: JournalDamagedError") as caught:
+        run.run_one(7, None)
+    pickle.loads(pickle.dumps(caught.value))
 
 
 def test_the_quick_ones_are_of_the_list() -> None:
