@@ -173,7 +173,7 @@ class TestDirectory:
         file.write_text(
             file.read_text().replace('# backup_dir = "/mnt/second/forum"', f"backup_dir = {value}")
         )
-        with pytest.raises(Exception, match="backup_dir: a directory on a second disk"):
+        with pytest.raises(Exception, match="backup_dir must be a directory on a second disk"):
             load_event(event.path)
 
 

@@ -1,0 +1,94 @@
+"""Who may open which view, and what a request knows of its user."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from werkzeug.exceptions import HTTPException
+
+from server.event.directory import Event
+from server.staff import users
+from server.storage.database import Database
+from server.web import auth
+from tests.server.support.pages import Pages, Staff
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        yield opened
+
+
+def cookie_of(someone: Staff) -> dict[str, str]:
+    kept = someone.client.get_cookie(auth.COOKIE)
+    assert kept is not None
+    return {"Cookie": f"{auth.COOKIE}={kept.value}"}
+
+
+class TestAllow:
+    def test_a_view_is_marked_and_stays_a_view(self) -> None:
+        @auth.allow("auditor")
+        def view() -> str:
+            return "shown"
+
+        assert view() == "shown"
+        assert view.__dict__["allowed"] == {"auditor", "admin"}
+
+    def test_a_role_that_there_is_none_of_is_refused_when_the_page_is_written(self) -> None:
+        with pytest.raises(ValueError, match="no such role: janitor, porter$"):
+            auth.allow("steward", "porter", "janitor")
+
+    def test_every_role_may_be_named(self) -> None:
+        for role in users.ROLES:
+            auth.allow(role)
+
+    @pytest.mark.parametrize("mark", [auth.with_first_password, auth.confirmed])
+    def test_other_marks_leave_the_view_a_view(self, mark) -> None:
+        def view() -> str:
+            return "shown"
+
+        assert mark(view) is view
+        assert view.__dict__[mark.__name__] is True
+
+
+class TestUser:
+    def test_the_log_has_the_user_by_number(self, pages: Pages) -> None:
+        someone = pages.staff("steward")
+        with pages.app.test_request_context("/admin/", headers=cookie_of(someone)):
+            who = auth.user()
+            assert who is not None
+            assert re.fullmatch(r"user:\d+", auth.actor())
+            assert auth.actor() == who.by
+            pages.database.give_back()
+
+    def test_nobody_is_no_actor(self, pages: Pages) -> None:
+        with pages.app.test_request_context("/admin/"):
+            with pytest.raises(HTTPException) as refused:
+                auth.actor()
+            assert refused.value.code == 401
+            pages.database.give_back()
+
+    def test_a_request_asks_once_who_it_is(
+        self, pages: Pages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        someone = pages.staff("steward")
+        asked: list[str] = []
+        plain = auth._session_user
+        monkeypatch.setattr(
+            auth, "_session_user", lambda token: asked.append(token) or plain(token)
+        )
+        assert someone.get("/admin/").status_code == 200
+        assert len(asked) == 1
+
+
+def test_a_form_of_before_the_sign_in_is_none_after_it(pages: Pages, admin_password: str) -> None:
+    """The session binds a new form cookie, so that nobody signs in with a form cookie of theirs."""
+    someone = pages.stranger()
+    before = someone.form_token()
+    kept = someone.client.get_cookie("__Host-hallkeeper-form")
+    assert kept is not None
+    someone.post("/admin/sign-in", {"name": "admin", "password": admin_password})
+    now = someone.client.get_cookie("__Host-hallkeeper-form")
+    assert now is None or now.value != kept.value
+    answer = someone.post("/admin/sign-out", {"csrf_token": before})
+    assert answer.status_code == 400
