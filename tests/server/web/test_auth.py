@@ -92,3 +92,45 @@ def test_a_form_of_before_the_sign_in_is_none_after_it(pages: Pages, admin_passw
     assert now is None or now.value != kept.value
     answer = someone.post("/admin/sign-out", {"csrf_token": before})
     assert answer.status_code == 400
+
+
+def cookies_of(answer) -> set[str]:
+    return {cookie.split("=")[0] for cookie in answer.headers.getlist("Set-Cookie")}
+
+
+class TestForms:
+    def test_a_page_without_a_form_begins_and_ends_none(self, pages: Pages) -> None:
+        assert cookies_of(pages.staff("auditor").get("/")) == set()
+
+    def test_the_form_cookie_of_a_sign_in_stands_for_its_session(
+        self, pages: Pages, admin_password: str
+    ) -> None:
+        someone = pages.stranger()
+        someone.post("/admin/sign-in", {"name": "admin", "password": admin_password})
+        assert someone.client.get_cookie("__Host-hallkeeper-form") is not None
+        assert cookies_of(someone.get("/")) == set()
+        assert someone.client.get_cookie("__Host-hallkeeper-form") is not None
+
+
+class TestInstead:
+    @pytest.fixture
+    def new(self, pages: Pages) -> Staff:
+        """Somebody who has not chosen a password of their own yet."""
+        someone = pages.staff("steward")
+        pages.database.write(lambda db: db.execute("UPDATE user SET must_change = 1") and None)
+        return someone
+
+    def test_a_page_leads_to_the_own_account(self, new: Staff) -> None:
+        answer = new.get("/admin/")
+        assert (answer.status_code, answer.location) == (303, "/admin/account/")
+
+    def test_a_feed_is_refused_and_not_led_elsewhere(self, new: Staff) -> None:
+        answer = new.get("/admin/live", headers={"Accept": "text/event-stream"})
+        assert answer.status_code == 403
+
+
+def test_the_roles_of_the_view_that_runs(pages: Pages) -> None:
+    with pages.app.test_request_context("/admin/users/"):
+        assert auth.allowed_here() == {"admin"}
+    with pages.app.test_request_context("/nothing"):
+        assert auth.allowed_here() == set()
