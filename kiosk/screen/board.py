@@ -21,7 +21,7 @@ VERSION_FIRST = 1
 
 @dataclass(frozen=True)
 class DoorStatus:
-    """Which door this is, and its places. Instants are Unix ms; names are by language."""
+    """Says which door this is, and its places. Instants are Unix ms, and names are by language."""
 
     hall_names: Mapping[str, str] = field(default_factory=dict)
     door_names: Mapping[str, str] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class Board:
             self.on_text(text)
 
     def turn(self, direction: Direction) -> bool:
-        """Hand on that staff chose a direction; whether the door serves both."""
+        """Hand on that staff chose a direction, and tell whether the door serves both."""
         return self.on_direction is not None and self.on_direction(direction)
 
     def _put(self, state: BoardState) -> None:

@@ -89,8 +89,9 @@ class Subscription:
         return item.hall_id in self.outer
 
     def put(self, items: Sequence[FeedItem]) -> bool:
-        """Queue items; False where the feed ends: with one of them, or because too many wait, for
-        who reads too slowly.
+        """Add items to the queue, and return False where the feed ends.
+
+        It ends with one of the items, or because too many wait for somebody who reads too slowly.
         """
         with self._lock:
             if self._ended:
@@ -123,12 +124,12 @@ class Subscription:
         return isinstance(change, wire.VenueChanged)
 
     def end(self) -> None:
-        """No more items; what waits may still be taken."""
+        """End the subscription. What waits may still be taken."""
         with self._lock:
             self._end()
 
     def take(self, timeout_s: float) -> FeedItem | None:
-        """Take the next item; None at the time-out. Raises CursorGoneError when the feed ended."""
+        """Take the next item, or None at the time-out. Raises CursorGoneError when the feed ended."""
         if not self._taken:
             self._taken.extend(self.take_all(timeout_s))
         return self._taken.popleft() if self._taken else None

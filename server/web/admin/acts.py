@@ -11,13 +11,10 @@ from server.entry_log import act_list, act_words, entry_log
 from server.entry_log.act_names import Act
 from server.staff import users
 from server.web import auth
-from server.web.admin.forms import Asked, Field, read_filter, whole
+from server.web.admin.forms import CHOOSE, MOMENT, Asked, Field, read_filter, whole
 from server.web.services import services
 
 blueprint = Blueprint("acts", __name__, url_prefix="/admin")
-
-_MOMENT = "A date and time, such as 2026-05-04 13:45."
-_CHOOSE = "Choose one of the list."
 
 
 @blueprint.get("/acts")
@@ -71,10 +68,10 @@ def export() -> Response:
 def _asked(given: MultiDict[str, str]) -> Asked[act_list.Filter]:
     clock = services().venue_clock
     fields = {
-        "who": Field("by", _who, _CHOOSE),
-        "what": Field("act", Act, _CHOOSE),
-        "from": Field("since", clock.parse, _MOMENT),
-        "to": Field("until", clock.parse, _MOMENT),
+        "who": Field("by", _who, CHOOSE),
+        "what": Field("act", Act, CHOOSE),
+        "from": Field("since", clock.parse, MOMENT),
+        "to": Field("until", clock.parse, MOMENT),
     }
     return read_filter(given, fields, act_list.Filter)
 

@@ -13,15 +13,12 @@ from server.entry_log.act_names import Act
 from server.ledger import entries, entries_csv, outages
 from server.venue import store
 from server.web import auth
-from server.web.admin.forms import Asked, Field, one_of, read_filter, whole
+from server.web.admin.forms import CHOOSE, MOMENT, Asked, Field, one_of, read_filter, whole
 from server.web.display import BY_SUPERVISORS, DECISIONS, REASONS
 from server.web.services import services
 
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")
 absences = Blueprint("absences", __name__, url_prefix="/admin/absences")
-
-_MOMENT = "A date and time, such as 2026-05-04 13:45."
-_CHOOSE = "Choose one of the list."
 
 
 @blueprint.get("/entries")
@@ -86,10 +83,10 @@ def _asked(given: MultiDict[str, str]) -> Asked[entries.Filter]:
         "badge": Field(
             "serial", parse_badge_number, "A badge number has five characters, as on cards."
         ),
-        "decision": Field("decision", one_of(DECISIONS), _CHOOSE),
-        "reason": Field("reason", one_of(entries.REASONS), _CHOOSE),
-        "act": Field("act", one_of(BY_SUPERVISORS), _CHOOSE),
-        "from": Field("since", clock.parse, _MOMENT),
-        "to": Field("until", clock.parse, _MOMENT),
+        "decision": Field("decision", one_of(DECISIONS), CHOOSE),
+        "reason": Field("reason", one_of(entries.REASONS), CHOOSE),
+        "act": Field("act", one_of(BY_SUPERVISORS), CHOOSE),
+        "from": Field("since", clock.parse, MOMENT),
+        "to": Field("until", clock.parse, MOMENT),
     }
     return read_filter(given, fields, entries.Filter)

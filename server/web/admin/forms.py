@@ -16,6 +16,9 @@ Result = TypeVar("Result")
 
 DIGITS_MAX = 15  # SQLite's integers have 64 bits
 FIELD_CHARS_MAX = 60
+# What a filter says of a value that it can't take.
+MOMENT = "A date and time, such as 2026-05-04 13:45."
+CHOOSE = "Choose one of the list."
 
 
 def whole(text: str) -> int:
