@@ -24,7 +24,7 @@ class DirectionState:
         self._listeners: list[Callable[[], None]] = []
 
     def chosen(self) -> Direction | None:
-        """Return the direction that staff chose, or None where the door serves one direction only."""
+        """Return the direction that staff chose, or None at a door for one direction only."""
         context = self._replica.context
         return self._chosen if context is not None and context.door.mode == "both" else None
 

@@ -129,7 +129,7 @@ class Subscription:
             self._end()
 
     def take(self, timeout_s: float) -> FeedItem | None:
-        """Take the next item, or None at the time-out. Raises CursorGoneError when the feed ended."""
+        """Take the next item, or None at the time-out. Raises CursorGoneError after the end."""
         if not self._taken:
             self._taken.extend(self.take_all(timeout_s))
         return self._taken.popleft() if self._taken else None
