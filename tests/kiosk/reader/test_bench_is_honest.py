@@ -78,7 +78,10 @@ def test_quick_run_writes_all(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "eyes.json").read_text()) == report
     assert report["wrong_reads"] == []
     assert set(report["stills"]) == set(report["films"]) == set(ENGINES)
-    assert [part["scans"] for part in report["pipeline"]["frame_to_commit"]] == [4, 4]
+    doors = report["pipeline"]["frame_to_commit"]
+    assert [part["badges"] for part in doors] == [4, 4]
+    # The film runs by the clock, so a busy machine may miss a badge, and the report says so.
+    assert all(1 <= part["scans"] <= part["badges"] for part in doors)
     text = (tmp_path / "eyes.txt").read_text()
     assert all(name in text for name in (*ENGINES, *DIFFICULTIES, *KINDS))
     assert (tmp_path / "eyes.png").exists() == plot
