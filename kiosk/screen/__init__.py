@@ -1,6 +1,10 @@
 """Serves the steward's page on loopback to one browser, full screen.
 
 Nothing here decides or waits. The board is shown as it is, and what staff type is handed on.
+
+The files of the pages lie in `static`. `steward` shows the kiosk's state, with the panel of
+`supervisor` beside it, and both paint an `answer`. What all of them use is in `shared`, and the
+camera's test page is in `camera`.
 """
 
 import secrets

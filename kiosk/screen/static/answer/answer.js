@@ -1,6 +1,6 @@
 // Paints one answer, or the invitation to show a badge. Texts go in by textContent alone.
 
-import { clock, nameIn, put, say, shown, wideness } from "./words.js";
+import { clock, nameIn, put, say, shown, wideness } from "../shared/words.js";
 
 export const TONES = ["admit", "look", "deny", "goodbye"];
 const at = (id) => document.getElementById(id);

@@ -1,12 +1,12 @@
 // The steward's page: shows the kiosk's answers as they come, and never asks for anything.
 
-import { fitAnswer, paintAnswer, paintIdle, paintLast, paintLost, part, shape, spoken, TONES, turnAnswer } from "./answer.js";
-import { ask, Feed, watchPicture } from "./kiosk.js";
+import { fitAnswer, paintAnswer, paintIdle, paintLast, paintLost, part, shape, spoken, TONES, turnAnswer } from "../answer/answer.js";
+import { play, soundWaits, turnSound, wakeSound } from "../answer/sound.js";
+import { ask, Feed, watchPicture } from "../shared/kiosk.js";
+import { ANSWER_MS, nameIn, put, say, shown as languages, startWith, turnLanguages } from "../shared/words.js";
+import { Panel } from "../supervisor/panel.js";
 import { HandScanner } from "./scanner.js";
-import { play, soundWaits, turnSound, wakeSound } from "./sound.js";
 import { paintLink, paintScanner, paintStatus, paintUnknown } from "./status.js";
-import { Panel } from "./supervisor.js";
-import { ANSWER_MS, nameIn, put, say, shown as languages, startWith, turnLanguages } from "./words.js";
 
 const NOTICE_MS = 8000;
 const at = (id) => document.getElementById(id);

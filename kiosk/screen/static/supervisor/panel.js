@@ -1,9 +1,9 @@
 // The supervisor's panel: stands beside the answer, never over it, and holds up no scan.
 
-import { ask } from "./kiosk.js";
+import { ask } from "../shared/kiosk.js";
+import { left, put, say, shown } from "../shared/words.js";
 import { hideLetters } from "./letters.js";
-import { VIEWS } from "./supervisor_views.js";
-import { left, put, say, shown } from "./words.js";
+import { VIEWS } from "./views.js";
 
 const at = (id) => document.getElementById(id);
 const PARENTS = { menu: null, locked: null, pin: "locked" }; // of the others: the menu

@@ -1,9 +1,9 @@
 // The supervisor's views. Each has `facts`, on which it is painted anew, and `paint`, its elements.
 
+import { nameIn, say } from "../shared/words.js";
+import { find, person } from "./find.js";
 import { lettersButton } from "./letters.js";
-import { find, person } from "./supervisor_find.js";
-import { button, el, timeLeft } from "./supervisor_parts.js";
-import { nameIn, say } from "./words.js";
+import { button, el, timeLeft } from "./parts.js";
 
 const PIN_MAX = 12;
 const NOTE_MAX = 150;

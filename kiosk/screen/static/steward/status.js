@@ -1,6 +1,6 @@
 // Paints how the kiosk is: place, direction, connection, scans waiting, camera, clock, battery.
 
-import { age, cameraWords, clock, nameIn, put, say, wideness } from "./words.js";
+import { age, cameraWords, clock, nameIn, put, say, wideness } from "../shared/words.js";
 
 const SKEW_MS = 2000; // a smaller difference of clocks needs nobody's attention
 const FEW_PLACES = 5;
