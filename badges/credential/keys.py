@@ -137,7 +137,8 @@ def open_ring(root: PublicKey, signed: bytes) -> KeyRing:
             for key in decoded.keys
         },
     )
-    if _encode_ring(ring) != body:  # also where a key id stands twice
+    # This also refuses a ring in which one key id stands twice.
+    if _encode_ring(ring) != body:
         raise ValueError("malformed ring")
     return ring
 

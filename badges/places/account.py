@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from badges.record import StayRef
 
-# Which pool of which hall an account is with; the steps do not look at it.
+# Says which pool of which hall an account is for. The protocol itself never looks inside it.
 Key = TypeVar("Key")
 
 
@@ -28,9 +28,11 @@ class Order:
     """
 
     granted: int
-    recall: int  # return places until the total returned is this
+    recall: int  # The door returns places until its total of returned ones is this.
     incarnation: int
-    signature: bytes = b""  # the server's, of `granted` (badges.places.signed); the steps ignore it
+    # The server signs `granted` (badges.places.signed). Nothing in this file looks at the
+    # signature.
+    signature: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Account:
     credited: int = 0  # exits whose place the door took back at once
     incarnation: int = 0
     fenced: bool = False
-    trusted: int = 0  # exits of stays that the server may know, credited all the same
+    trusted: int = 0  # Exits credited although the server may know the stay too.
 
     @property
     def free(self) -> int:

@@ -35,10 +35,12 @@ class Held:
     granted: int = 0
     returned: int = 0
     handed_over: int = 0  # entries that the server turned into stays of its own
-    reclaimed: int = 0  # attested as not inside, after a fence, and not accounted for since
+    # Places that an attestation gave back after a fence and no later record accounts for.
+    reclaimed: int = 0
     fenced: bool = False
-    trusted: int = 0  # places of stays that it took back itself (`may_trust`)
-    attested: int | None = None  # its last sequence in the ledger at the first attestation
+    trusted: int = 0  # Stays whose place the server took back by itself (`may_trust`).
+    # The kiosk's last sequence in the ledger when it was first attested.
+    attested: int | None = None
 
     @property
     def held(self) -> int:
@@ -63,7 +65,8 @@ class Pool:
     incarnation: int = 1
     open_stays: int = 0
     kiosks: Mapping[KioskKey, Held] = field(default_factory=dict)
-    awaited: frozenset[KioskKey] = frozenset()  # who must still echo a new incarnation (rule 8)
+    # Kiosks that must still echo a new incarnation (rule 8).
+    awaited: frozenset[KioskKey] = frozenset()
 
     @property
     def worst_case(self) -> int:
@@ -165,7 +168,8 @@ class Pool:
         if stay is None:
             return pool
         key = (stay.kiosk, stay.generation)
-        held = self.kiosks.get(key)  # None: it was counted in
+        # The kiosk has no account where its stay was only counted in (`count_in`).
+        held = self.kiosks.get(key)
         if held is None or held.attested is None or stay.seq <= held.attested or held.reclaimed < 1:
             return pool
         return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))

@@ -11,7 +11,7 @@ from badges.transparency import signed_note
 from badges.transparency.merkle import HASH_BYTES
 from badges.transparency.signed_note import NoteError
 
-_INTEGER_MAX = (1 << 63) - 1  # of sizes and times
+_INTEGER_MAX = (1 << 63) - 1  # The largest size, or time, that is accepted.
 _TIME_BYTES = 8
 
 
@@ -107,5 +107,6 @@ def _cosigned(text: str, time_s: int) -> str:
 def _verify(public: PublicKey, text: str, signature: bytes) -> None:
     try:
         public.verify(text.encode(), signature)
-    except ValueError:  # no signature of this text, or a text that is no Unicode
+    # The signature is not of this text, or the text can't be encoded as UTF-8.
+    except ValueError:
         raise NoteError("signature") from None

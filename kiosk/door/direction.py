@@ -20,7 +20,7 @@ class DirectionState:
         """`chosen` holds until staff choose another direction."""
         self._replica = replica
         self._chosen = chosen
-        self._guard = threading.Lock()  # guards the list of listeners
+        self._guard = threading.Lock()  # It guards the list of listeners.
         self._listeners: list[Callable[[], None]] = []
 
     def chosen(self) -> Direction | None:

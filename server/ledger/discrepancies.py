@@ -16,7 +16,8 @@ from server.occupancy import stays
 from server.storage.connection import Connection, Row
 from server.venue.rules import Rules
 
-UNKNOWN_SERIAL = "unknown_serial"  # validly signed, yet on no roster here: look at the keys
+# The badge is validly signed, but no roster here has its serial. Somebody may hold a key.
+UNKNOWN_SERIAL = "unknown_serial"
 
 
 class Judge:
@@ -120,7 +121,8 @@ class Judge:
             ),
             presence=_presence(inside.get(record.hall)),
             outer=self._outer(record.door, inside),
-            free_places=1,  # the door's own affair: badges/places/pool.py
+            # Whether the door had a place is its own affair (badges/places/pool.py).
+            free_places=1,
             facts_age_ms=0,
         )
 

@@ -11,8 +11,8 @@ from badges.record import ScanRecord
 from server.storage import dialect
 from server.storage.connection import Connection
 
-AWAY_MS = 10_000  # a scan that comes later than this was made without the server
-SAME_MS = 60_000  # what arrives within this of the last batch belongs to the same outage
+AWAY_MS = 10_000  # A scan that arrives later than this was made without the server.
+SAME_MS = 60_000  # What arrives within this time of the last batch belongs to the same outage.
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Outage:
     admitted: int
     denied: int
     exits: int
-    overrides: int  # admitted by a supervisor
-    over_capacity: int  # of those, on a place beyond the capacity
-    facts_age_ms: int | None  # of the oldest knowledge that a decision rested on
+    overrides: int  # Entries that a supervisor admitted.
+    over_capacity: int  # Those of them that used a place beyond the capacity.
+    facts_age_ms: int | None  # The age of the oldest facts that a decision rested on.
     discrepancies: dict[str, int]  # by reason
 
 

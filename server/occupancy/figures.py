@@ -24,8 +24,8 @@ class HallFigures:
     worst_case: int
     overrides: int
     closed: bool
-    moved_on: int  # of those inside, as counted: seen at another hall since
-    unconfirmed_moves: int  # m: so many more may be inside than `worst_case`
+    moved_on: int  # Of those counted as inside, how many were seen at another hall since.
+    unconfirmed_moves: int  # Called m in the docs. So many more than `worst_case` may be inside.
 
     @property
     def unspent(self) -> int:

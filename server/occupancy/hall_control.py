@@ -41,11 +41,11 @@ class KioskHolding:
     door_names: str  # JSON by language
     state: str
     seen_at: int | None
-    confirmed: bool  # it has applied the hall's last closing, opening or capacity
-    free: int  # as it last said
+    confirmed: bool  # It has applied the hall's last closing, opening or change of capacity.
+    free: int  # As the kiosk last said.
     held: int
-    overrides: int  # places beyond the capacity that it holds
-    awaited: bool  # a restored server waits to hear it
+    overrides: int  # Places beyond the capacity that it holds.
+    awaited: bool  # A restored server is still waiting to hear from it.
 
 
 def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
@@ -101,7 +101,8 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
         found = pool = pools.load(db, key)
         for stay in stays.open_in(db, hall_id, override=override, before=before):
             if stays.close(db, stay.ref, hall_id, "cleared", now) is None:
-                continue  # a move gave its place back; now it is sure that it could
+                # A move gave this stay's place back already. The stay's end only confirms that.
+                continue
             pool = pool.close_stay(stay.ref)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
             changes.publish(db, change, hall_id=hall_id)

@@ -17,7 +17,7 @@ from server.storage.connection import Connection, Row
 from server.storage.event_state import EventState, event_state
 from server.venue.store import UnknownHallError
 
-# `Held.held` of a row of `place_account`, for statements that add up many.
+# The same as `Held.held`, for a row of `place_account`. Statements that add up many rows use it.
 HELD = "granted - returned - handed_over - reclaimed + trusted"
 
 
@@ -66,7 +66,7 @@ def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
 
 
 _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
-# A hall and its accounts with both pools, as one row.
+# Selects a hall and its accounts with both pools as one row.
 _ACCOUNTS = dialect.rows_as_json(
     "override, kiosk, generation, awaited, granted, returned, handed_over, reclaimed, fenced,"
     " trusted, attested",

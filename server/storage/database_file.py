@@ -14,7 +14,7 @@ from server.storage.connection import Connection
 from server.storage.database import connect
 from server.storage.disk import DatabaseError
 
-Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # by name: rows, each by column
+Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # By table, its rows, each by column.
 
 
 class NewerFileError(Exception):
@@ -37,7 +37,7 @@ def copy_moment(
     with closing(connect(source)) as live, closing(sqlite3.connect(target)) as copy:
         copy.execute("PRAGMA synchronous = OFF")
         # The open transaction keeps the moment. Without it SQLite would begin again with every
-        # write, and at a busy door never end.
+        # write, and at a busy door would never end.
         live.execute("BEGIN")
         live.execute("SELECT COUNT(*) FROM setting").fetchone()
         live.backup(copy, pages=pages, progress=step)

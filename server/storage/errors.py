@@ -5,9 +5,11 @@
 
 import sqlite3
 
-EngineError = sqlite3.Error  # anything that the database raises
-ConstraintError = sqlite3.IntegrityError  # a row that may not be: the one statement is undone
-UnusableError = sqlite3.OperationalError  # another program writes, a table is missing, and such
+EngineError = sqlite3.Error  # Anything that the database raises.
+# A row that the rules forbid. Only that one statement is undone.
+ConstraintError = sqlite3.IntegrityError
+# For example another program is writing, or a table is missing.
+UnusableError = sqlite3.OperationalError
 
 
 def is_busy(error: EngineError) -> bool:

@@ -12,7 +12,7 @@ from server.storage.tables import keep_setting
 class EventState(NamedTuple):
     """What the database keeps of its restores."""
 
-    incarnation: int  # a higher one after each restore from a backup
+    incarnation: int  # It is higher after each restore from a backup.
     restored_without_acts: bool  # see `was_restored_without_acts`
 
 
