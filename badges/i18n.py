@@ -4,7 +4,7 @@ English stands in the code. A language is named as in the names of halls: "en", 
 """
 
 ENGLISH = "en"
-CHINESE = "zh"  # in simplified characters
+CHINESE = "zh"  # In simplified characters.
 
 
 def N_(text: str) -> str:

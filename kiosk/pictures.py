@@ -12,7 +12,8 @@ import numpy as np
 from kiosk.texts.messages import Code, Message, as_message
 
 # A stranger's broken file must not write on the steward's terminal, and a dead webcam must be
-# noticed in 3 s instead of 10. OpenCV reads these while it is imported; what is set already stays.
+# noticed in 3 s instead of 10. OpenCV reads these variables while it is imported. What is set
+# already stays.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
@@ -25,7 +26,7 @@ except ImportError as error:
     _failure = error
 cv2 = _opencv
 
-# (height, width, 3) in the order BGR, or gray.
+# Its shape is (height, width, 3) in the order BGR, or it is gray.
 Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 
 

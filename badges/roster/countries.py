@@ -252,7 +252,7 @@ COUNTRIES: Mapping[str, str] = {
     "ZA": "South Africa",
     "ZM": "Zambia",
     "ZW": "Zimbabwe",
-    # Codes that are reserved, and that delegations use.
+    # These codes are reserved, and delegations use them.
     "EU": "European Union",
     "UN": "United Nations",
 }

@@ -107,6 +107,6 @@ def _cosigned(text: str, time_s: int) -> str:
 def _verify(public: PublicKey, text: str, signature: bytes) -> None:
     try:
         public.verify(text.encode(), signature)
-    # The signature is not of this text, or the text can't be encoded as UTF-8.
     except ValueError:
+        # The signature is not of this text, or the text can't be encoded as UTF-8.
         raise NoteError("signature") from None

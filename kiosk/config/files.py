@@ -15,7 +15,8 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # not on this system: nothing keeps two kiosks apart
+except ImportError:
+    # This system has no fcntl, so nothing keeps two kiosks apart.
     fcntl = None  # type: ignore[assignment]
 
 IDENTITY_FILE = "identity.json"
@@ -24,7 +25,7 @@ JOURNAL_FILE = "journal.db"
 REPLICA_FILE = "replica.db"
 SETTINGS_FILE = "settings.toml"
 LOCK_FILE = "lock"
-TRANSLATIONS = "translations"  # a directory with languages of the page's beyond the usual ones
+TRANSLATIONS = "translations"  # A directory with more languages for the page.
 FILE_BYTES_MAX = 100_000
 
 

@@ -37,8 +37,8 @@ class KioskIdentity:
 
     host: str
     port: int
-    spki_sha256: bytes  # of the server certificate's key
-    root: PublicKey  # the event's
+    spki_sha256: bytes  # Of the server certificate's public key.
+    root: PublicKey  # The event's.
     signed: bytes
     identity: Identity
 

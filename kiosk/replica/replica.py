@@ -63,8 +63,8 @@ class Replica:
             return None
         try:
             return read_door_context(wire.decode(row[0], wire.Snapshot), self._root)
-        # It is another version's or another event's. The next snapshot replaces it.
         except ValueError:
+            # It is another version's or another event's. The next snapshot replaces it.
             return None
 
     def _start_age(self) -> None:

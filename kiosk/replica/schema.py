@@ -79,8 +79,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-    # A damaged file raises at the first of these statements.
     except BaseException:
+        # A damaged file raises at the first of these statements.
         connection.close()
         raise
     return connection

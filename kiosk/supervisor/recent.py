@@ -12,12 +12,12 @@ from kiosk.journal.values import State
 from kiosk.supervisor.override import ANNUL_MS, NEVER, OverrideHandler
 from kiosk.supervisor.status import RecentAnswer, RecentDenial
 
-OVERRIDE_MS = 60_000  # after the denial
+OVERRIDE_MS = 60_000  # After the denial.
 
 
 class Recent:
-    """Keeps the newest answers, and is thread-safe. `saw` is called with every answer that is given
-    here.
+    """Keeps the newest answers, and is thread-safe. `record_answer` is called with every answer
+    that is given here.
     """
 
     def __init__(
@@ -31,9 +31,12 @@ class Recent:
         self._clock = clock
         self._monotonic = monotonic
         self._guard = threading.Lock()
-        self._denied: tuple[Answer, int] | None = None  # the newest denial, and when (monotonic)
-        self._admitted: tuple[int, HolderName | None] = (0, None)  # the last one's name
-        self._last_entry: tuple[int, ScanRecord | None] = (-1, None)  # as of a sequence
+        # The newest denial, and when it was given in monotonic ms.
+        self._denied: tuple[Answer, int] | None = None
+        # The sequence and the name of the last one.
+        self._admitted: tuple[int, HolderName | None] = (0, None)
+        # The last entry as of a sequence.
+        self._last_entry: tuple[int, ScanRecord | None] = (-1, None)
 
     def record_answer(self, answer: Answer) -> None:
         """Keep what may be overridden or annulled."""

@@ -11,7 +11,7 @@ class PinHolder:
 
     user: int
     name: str
-    locked_until: int | None  # their PIN is not looked at before
+    locked_until: int | None  # Before that time their PIN is not checked.
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Unlocked:
 class Totals:
     """Holds what was recorded here since the shift began."""
 
-    admitted: int = 0  # also by name and by a supervisor's word
+    admitted: int = 0  # Including those admitted by name or by a supervisor's word.
     denied: int = 0
     exits: int = 0
     overrides: int = 0
     annulled: int = 0
-    looked_up: int = 0  # admitted by name, without a badge
+    looked_up: int = 0  # Those admitted by name, without a badge.
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class RecentAnswer:
     seq: int
     at: int
     until: int
-    badge: str | None  # its number, as printed
-    name: str | None  # the holder's, where it is known
+    badge: str | None  # Its number, as printed.
+    name: str | None  # The holder's name, where it is known.
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class SupervisorStatus:
     """All of it, as one part of the screen's status."""
 
     supervisors: tuple[PinHolder, ...] = ()
-    supervisor: Unlocked | None = None  # None: nobody is unlocked
-    pin_locked_until: int | None = None  # nobody's PIN is looked at before
-    resting: bool = False  # the shift has ended
-    shift: ShiftFigures | None = None  # that shift
-    can_override: RecentDenial | None = None  # the newest denial
-    can_annul: RecentAnswer | None = None  # the last admission
+    supervisor: Unlocked | None = None  # None where nobody is unlocked.
+    pin_locked_until: int | None = None  # Before that time nobody's PIN is checked.
+    resting: bool = False  # The shift has ended.
+    shift: ShiftFigures | None = None  # The figures of that shift.
+    can_override: RecentDenial | None = None  # The newest denial.
+    can_annul: RecentAnswer | None = None  # The last admission.

@@ -125,8 +125,8 @@ class Feed:
             began, failure = time.monotonic(), ""
             try:
                 self.follow()
-            # Whatever the fault is, the door goes on working and the feed tries again.
             except Exception as error:
+                # Whatever the fault is, the door goes on working and the feed tries again.
                 failure = self._explain(error)
             self._link.feed(live=False, trouble=failure)
             if time.monotonic() - began >= SHORT_S or (not failure and self._snapshot_wanted):

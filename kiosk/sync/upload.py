@@ -139,8 +139,9 @@ class Sync:
             try:
                 more = self.exchange()
                 self._tidy()
-            # Whatever the fault is, this thread must live on, or no scan would ever be sent again.
             except Exception as error:
+                # Whatever the fault is, this thread must live on, or no scan would ever be sent
+                # again.
                 if not isinstance(error, TransportError | JournalError):
                     log.error("sync failed: %s", type(error).__name__)
                 if self._stop_at is not None:

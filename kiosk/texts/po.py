@@ -17,7 +17,7 @@ from badges.i18n import ENGLISH, language_of
 
 FILE_BYTES_MAX = 1_000_000
 _BRACES = re.compile(r"\{\w*\}")
-# Babel takes whatever stands between the first character and the last for a quoted text.
+# Babel takes the first and the last character for quotation marks, whatever they are.
 _LINE = re.compile(
     r'(?:(?:msgctxt|msgid|msgid_plural|msgstr|msgstr\[\d\]) )?[ \t]*"(?:[^"\\]|\\[\\"ntr])*"'
 )
@@ -96,7 +96,8 @@ def read_po(path: Path) -> gettext.GNUTranslations:
                 "quoted rightly."
             )
     try:
-        # Babel keeps the file's plural forms only beside a language, which headers may leave out.
+        # Babel keeps the file's plural forms only if it knows the language, which headers may leave
+        # out.
         catalogue = parse(lines, locale=path.parent.parent.name, abort_invalid=True)
     except PoFileError as error:
         raise CatalogueError(f"{path}, line {error.lineno + 1}: {error}.") from None

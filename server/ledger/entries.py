@@ -137,8 +137,8 @@ _CONDITIONS = {
     "serial": "s.serial = ?",
     "decision": "s.decision = ?",
     "reason": "s.reason = ?",
-    # The index over what supervisors did leaves plain scans out. SQLite uses it only if the query
-    # does too.
+    # The index over what supervisors did leaves plain scans out. It is used only if the query does
+    # so too.
     "act": "s.act <> 'scan' AND s.act = ?",
     "since": "s.scanned_at >= ?",
     "until": "s.scanned_at < ?",
