@@ -61,7 +61,7 @@ class Act(StrEnum):
         return (self.value, *(name for name, act in _EARLIER.items() if act is self))
 
 
-# The names that leaves of before December 2026 may have.
+# Leaves from before December 2026 may have these names.
 _EARLIER = {
     "kiosk.add": Act.KIOSK_ADDED,
     "kiosk.confirm": Act.KIOSK_CONFIRMED,

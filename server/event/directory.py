@@ -34,8 +34,8 @@ class Event:
     phone_secret: bytes = field(repr=False)
     ring: KeyRing = field(repr=False)
     signed_ring: bytes = field(repr=False)
-    spki_sha256: bytes = field(repr=False)  # of the certificate's public key
-    incarnation: int = 1  # a higher one after each restore from a backup
+    spki_sha256: bytes = field(repr=False)  # Of the certificate's public key.
+    incarnation: int = 1  # It is higher after each restore from a backup.
 
     @property
     def uuid(self) -> str:

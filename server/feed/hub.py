@@ -120,9 +120,9 @@ class Hub:
             self._sleep()
             try:
                 self._work()
-            # Whatever the fault is, this thread must live on, or no feed would end or hear of other
-            # processes' changes.
             except Exception as error:
+                # Whatever the fault is, this thread must live on, or no feed would end or hear of
+                # other processes' changes.
                 log.error("the feed failed, and goes on: %s", type(error).__name__)
         with self._lock:
             for subscription in self._subscriptions:

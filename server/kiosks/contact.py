@@ -23,7 +23,7 @@ class Sender:
     public_key: bytes
     state: str
     acked_seq: int
-    head: bytes  # of the chain after `acked_seq`
+    head: bytes  # The chain's head after `acked_seq`.
 
     @property
     def key(self) -> KioskKey:

@@ -23,7 +23,7 @@ from server.venue.categories import put_category
 
 ALL_ZONES = 0xFFFFFFFF
 
-Progress = Callable[[int, int], None]  # done, of how many
+Progress = Callable[[int, int], None]  # Takes how many are done, and of how many.
 
 
 @dataclass
@@ -35,7 +35,8 @@ class ImportedVenue:
     added: dict[str, int] = field(default_factory=dict)
     updated: dict[str, int] = field(default_factory=dict)
     unchanged: dict[str, int] = field(default_factory=dict)
-    absent: dict[str, list[str]] = field(default_factory=dict)  # codes, of kinds in the file
+    # Codes that the file lacks, of the kinds that it has.
+    absent: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -62,7 +63,8 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
         counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
         entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now)
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
-            grants.share(db, hall_id, now)  # a lower capacity is called back at once
+            # If the capacity is lower, places are called back at once.
+            grants.share(db, hall_id, now)
     return step.result
 
 

@@ -9,7 +9,7 @@ from badges.categories import CategoryPlan
 
 PROBLEMS_MAX = 200
 
-CategoryChoice = tuple[str | int, ...] | None  # keys or numbers; None: every category
+CategoryChoice = tuple[str | int, ...] | None  # Keys or numbers. None means every category.
 
 
 class VenueError(ValueError):
@@ -43,7 +43,7 @@ class HallPlan:
     capacity: int
     fire_limit: int
     categories: CategoryChoice
-    zones: tuple[str, ...]  # empty: any
+    zones: tuple[str, ...]  # Empty means any.
     sessions_only: bool
     anti_passback: str
     exits: str
@@ -58,7 +58,8 @@ class DoorPlan:
     hall: str
     names: dict[str, str]
     mode: str
-    # Code of the hall around its own inside which the door begins; "" outside; None: not said.
+    # The code of the hall around its own inside which the door begins. It is "" for outside, and
+    # None where the file does not say.
     come_from: str | None = None
 
 
@@ -87,7 +88,7 @@ class Venue:
     halls: tuple[HallPlan, ...] = ()
     doors: tuple[DoorPlan, ...] = ()
     sessions: tuple[SessionPlan, ...] = ()
-    notes: tuple[str, ...] = ()  # what whoever wrote the file should know
+    notes: tuple[str, ...] = ()  # What the author of the file should know.
     rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def place(self, kind: str, code: str) -> str:

@@ -119,8 +119,8 @@ def _connect(path: Path, factory: type[C]) -> C:
                     f"SQLite did not take {name}={value} for {path.name} (it says {actual!r}); "
                     "without it an acknowledged scan could be lost. Is the disk a network share?"
                 )
-    # A damaged file raises at the first of these statements.
     except BaseException as error:
+        # A damaged file raises at the first of these statements.
         connection.close()
         raise disk.trouble(error, path) or error from None
     return connection
@@ -392,8 +392,9 @@ class Database:
         for listener in self._listeners:
             try:
                 listener(connection)
-            # The commit stands whatever a listener does, and those who wait for it must be told.
             except Exception as error:
+                # The commit stands whatever a listener does, and those who wait for it must be
+                # told.
                 log.error("a listener to commits failed: %s", type(error).__name__)
         for job, result in done:
             job.finish(result)

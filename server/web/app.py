@@ -55,7 +55,7 @@ def create_app(
     for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
     security.csrf.exempt(api.blueprint)
-    # Before the body is sent: whoever holds a feed, or reads slowly, holds no reader.
+    # This runs before the body is sent, so that a held feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: database.give_back())
     return app
 

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-Parts = dict[str, str]  # HTML by the id of its element
+Parts = dict[str, str]  # HTML by the id of its element.
 
 
 class Rendered:

@@ -14,9 +14,9 @@ from server.web.services import services
 Filter = TypeVar("Filter")
 Result = TypeVar("Result")
 
-DIGITS_MAX = 15  # SQLite's integers have 64 bits
+DIGITS_MAX = 15  # More digits might not fit into an integer of 64 bits.
 FIELD_CHARS_MAX = 60
-# What a filter says of a value that it can't take.
+# What a filter answers to a value that it can't take.
 MOMENT = "A date and time, such as 2026-05-04 13:45."
 CHOOSE = "Choose one of the list."
 
