@@ -1,4 +1,4 @@
-// Looking a person up by name, and admitting them without a badge.
+// Finds a person by name, and admits them without a badge.
 
 import { paintCategory } from "../answer/answer.js";
 import { say } from "../shared/words.js";

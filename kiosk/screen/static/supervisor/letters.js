@@ -1,4 +1,4 @@
-// Letters on the screen, for those who have no keyboard.
+// A keyboard on the screen, for staff who have no other.
 
 import { put, say } from "../shared/words.js";
 

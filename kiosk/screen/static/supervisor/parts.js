@@ -1,4 +1,4 @@
-// What the supervisor's views are made of.
+// The parts that the supervisor's views are made of.
 
 import { put, say } from "../shared/words.js";
 
