@@ -135,7 +135,7 @@ class Eye:
 
     @property
     def camera_status(self) -> CameraStatus:
-        """How the camera is now."""
+        """Return how the camera is now."""
         return self._camera.status
 
     def forget(self) -> None:

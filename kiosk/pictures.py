@@ -1,6 +1,7 @@
-"""What a picture is, and OpenCV: loaded once, silent, with a clear error where it is missing.
+"""Defines what a picture is, and loads OpenCV once. OpenCV stays silent, and where it is missing
+there is a clear error.
 
-Other modules take `cv2` from here: so the kiosk starts, and says what is wrong, even where OpenCV
+Other modules take `cv2` from here. So the kiosk starts, and says what is wrong, even where OpenCV
 can't be loaded.
 """
 

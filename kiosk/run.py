@@ -57,7 +57,7 @@ class AnswerReport:
 
 
 class Watch(Protocol):
-    """What watches this door for codes: an `Eye`."""
+    """Watches this door for codes, as an `Eye` does."""
 
     @property
     def camera_status(self) -> CameraStatus: ...
@@ -174,7 +174,9 @@ class Kiosk:
         )
 
     def attach(self, watch: Watch) -> None:
-        """Take what watches this door: its camera is shown, and it forgets when codes are new."""
+        """Take what watches this door. Its camera is shown, and when a code in view has to count as
+        a new one it is told to forget it.
+        """
         self._watch = watch
 
     def __enter__(self) -> "Kiosk":
@@ -244,7 +246,7 @@ class Kiosk:
         self.present(text.strip())
 
     def _direction_chosen(self) -> None:
-        """Staff chose what a presentation means: whoever is in view is presented anew."""
+        """Note that staff chose what a presentation means. Whoever is in view is presented anew."""
         self._forget_codes()
         self.show_status()
 

@@ -57,7 +57,7 @@ class AntiPassback(StrEnum):
 
 
 class Exits(StrEnum):
-    """Who may credit an exit while offline (docs/design/places.md)."""
+    """Says who may credit an exit while offline (docs/design/places.md)."""
 
     STRICT = "strict"
     TRUSTING = "trusting"

@@ -1,6 +1,7 @@
-"""A decision in plain words: one huge word, the nearest failing condition, and what to do next.
+"""Puts a decision into plain words. These are one huge word, the nearest failing condition, and
+what to do next.
 
-Pure: the instant, the zone, the words of the language and every name are arguments.
+All of it is pure. The instant, the zone, the words of the language and every name are arguments.
 """
 
 import gettext

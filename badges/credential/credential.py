@@ -84,7 +84,7 @@ class ForgedError(CredentialError):
 
 @dataclass(frozen=True)
 class Credential:
-    """The fields of a verified credential (docs/design/credential.md)."""
+    """Holds the fields of a verified credential (docs/design/credential.md)."""
 
     serial: int  # 24 bits, for one attendee.
     issue: int  # From 1 to 255. A higher issue voids the lower ones.

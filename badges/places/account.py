@@ -1,4 +1,5 @@
-"""Places at a kiosk: its durable account with one hall, and the server's orders that it obeys.
+"""Keeps a kiosk's places. It has the kiosk's durable account with one hall, and the server's orders
+that the account obeys.
 
 `pool` is the other end. docs/design/places.md has the rules that are cited here by number.
 """

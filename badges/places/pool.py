@@ -1,11 +1,12 @@
-"""Places at the server: one hall's pool, and what each kiosk has of it. `account` is the other end.
+"""Keeps the server's places. It has one hall's pool, and what each kiosk holds of it. `account` is
+the other end.
 
-A place is a permission for one more person in a hall, held by exactly one owner: the server's pool,
-a kiosk (free, or used by an entry that the server has not seen), or a stay that the server owns.
-Both ends are values with pure steps; kiosk, server and simulator run these, not copies. Every
-message carries totals that only grow, so loss, repetition and reordering are harmless.
-badges/README.md has the proof, and docs/design/places.md has the rules that are cited here by
-number.
+A place is a permission for one more person in a hall. It is held by exactly one owner, which is the
+server's pool, a kiosk (free, or used by an entry that the server has not seen), or a stay that the
+server owns. Both ends are values whose steps are pure. The kiosk, the server and the simulator run
+these steps, not copies of them. Every message carries totals that only grow, so loss, repetition
+and reordering are harmless. badges/README.md has the proof, and docs/design/places.md has the rules
+that are cited here by number.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,6 @@
-"""Country codes of ISO 3166 with their English short names, as the time zone database has them."""
+"""Lists the country codes of ISO 3166 with their English short names, as the time zone database has
+them.
+"""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,7 @@
-"""Signed checkpoints of the entry log, and witnesses' signatures under them.
+"""Signs and opens checkpoints of the entry log, with the signatures of witnesses under them.
 
-The formats are C2SP's tlog-checkpoint and tlog-cosignature. To verify is to return or to raise.
+The formats are C2SP's tlog-checkpoint and tlog-cosignature. A function that verifies returns or
+raises.
 """
 
 import base64

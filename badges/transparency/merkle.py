@@ -1,6 +1,6 @@
-"""The entry log's Merkle tree, as in RFC 9162 (the same as RFC 6962's), and proofs from it.
+"""Builds the entry log's Merkle tree, as in RFC 9162 (the same as RFC 6962's), and proofs from it.
 
-To verify is to return or to raise; nothing answers yes or no.
+A function that verifies returns or raises. None of them answers yes or no.
 """
 
 import hashlib

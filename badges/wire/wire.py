@@ -140,7 +140,7 @@ def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
 
 
 class GoneOuter(Struct, frozen=True, array_like=True):
-    """An entry whose place in a hall around the door's own an exit had taken back.
+    """Names an entry whose place in a hall around the door's own was taken back by an exit.
 
     That is rule 4 of docs/design/places.md, for each hall by itself.
     """

@@ -84,7 +84,7 @@ def plain_errors(command: F) -> F:
 
 @click.group()
 def main() -> None:
-    """Run a door: read badges, answer at once, keep every scan."""
+    """Run a door, which reads badges, answers at once and keeps every scan."""
     # Only its own user may read what a kiosk writes (journal, replica and link).
     os.umask(0o077)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)

@@ -1,4 +1,4 @@
-"""A kiosk's directory: the names of its files, and how they are read, written and locked.
+"""Names the files of a kiosk's directory, and reads, writes and locks them.
 
 identity.json   who this kiosk is, signed by the event, and where its server is
 kiosk.key       its private key; only its owner may read it

@@ -1,4 +1,6 @@
-"""Who this kiosk is, signed by the event, and its private key: two files of its directory."""
+"""Reads and writes who this kiosk is, signed by the event, and its private key. These are two files
+of its directory.
+"""
 
 import stat
 from dataclasses import dataclass

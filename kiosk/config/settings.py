@@ -1,4 +1,5 @@
-"""The few settings of a kiosk, each with what it is for: `settings.toml`, and what it may say.
+"""Reads the few settings of a kiosk from `settings.toml`. Each stands here with what it is for and
+what it may be.
 
 A setting's type is its check, and `rule` says it in plain words (see badges/settings_check.py).
 """

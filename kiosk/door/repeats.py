@@ -102,7 +102,7 @@ class Repeats:
         return record if record and _is_same(record, scan, badge) else None
 
     def forget(self, serial: int) -> None:
-        """There is a later scan of that holder."""
+        """Forget the holder's earlier scan, because there is a later one."""
         self._records.pop(serial, None)
 
 

@@ -195,8 +195,8 @@ class Replay:
         return OPEN if row[6] else CREDITED if row[7] else CLOSED
 
     def _close(self, seq: int, pool: PoolKey, stay: _Stay, *, credited: bool) -> None:
-        """As JournalTransaction.append does: a stay closes once in a hall, and its place comes back
-        here at most once. `seq` is of the exit.
+        """Close a stay as JournalTransaction.append does. A stay closes once in a hall, and its
+        place comes back here at most once. `seq` is of the exit.
         """
         if (stay.kiosk, stay.generation) != self._me:
             self._named.add((stay.kiosk, stay.generation, stay.seq, pool.hall_id))

@@ -1,7 +1,8 @@
-"""The finder patterns of a symbol: three square rings in its corners, by which engines find it.
+"""Finds the finder patterns of a symbol. They are three square rings in its corners, by which
+engines find it.
 
 Where one of them is torn or covered no engine finds the code. Two are enough to know where the
-third must be: it is drawn there, and the engine decides.
+third must be. It is drawn there, and the engine decides.
 """
 
 from collections.abc import Iterator
@@ -42,7 +43,9 @@ class FinderPattern:
 
 
 def find_patterns(binary: Picture) -> list[FinderPattern]:
-    """The largest finder patterns of a black and white picture: dark cores in light rings."""
+    """Find the largest finder patterns of a black and white picture, which are dark cores in light
+    rings.
+    """
     contours, tree = cv2.findContours(
         cv2.bitwise_not(binary), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -84,7 +87,7 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
 
 
 def third_patterns(patterns: list[FinderPattern]) -> Iterator[FinderPattern]:
-    """Where a finder pattern may be missing beside two of `patterns`."""
+    """Find where a finder pattern may be missing beside two of `patterns`."""
     for one, other in combinations(patterns, 2):
         modules = sorted([one.module_px, other.module_px])
         if modules[1] > APART_MAX * modules[0]:

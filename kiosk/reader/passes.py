@@ -1,7 +1,8 @@
-"""The decoding passes over a picture: pure functions, a picture in, the QR codes in it out.
+"""Has the decoding passes over a picture. A pass is a pure function that takes a picture and
+returns the QR codes in it.
 
-A pass is a preparation of the picture (or of a crop of it) and an engine. Which one has its turn is
-the reader's business.
+A pass prepares the picture (or a crop of it) and then runs an engine on it. The reader decides
+which one has its turn.
 """
 
 from collections.abc import Callable
@@ -48,7 +49,9 @@ class Found:
 
 @dataclass(frozen=True)
 class DecodingPass:
-    """One way to read a picture. `scale` is the prepared picture's to that which it was made of."""
+    """Describes one way to read a picture. `scale` is the size of the prepared picture to that of
+    the one it was made of.
+    """
 
     name: str
     prepare: Callable[[Picture], Picture]

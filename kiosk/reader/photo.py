@@ -157,7 +157,7 @@ class PhotoReader:
             self._decode_closely(corners)
 
     def _decode_closely(self, corners: Corners) -> None:
-        """At one region that an engine located."""
+        """Decode at one region that an engine located."""
         crop = crop_at(self.whole, region_of(corners))
         for decoding_pass in (DEBLUR_PASS, *CROP_PASSES):
             if corners not in self._unread():
@@ -185,7 +185,7 @@ class PhotoReader:
         self._add(Reader().read(self._gray, NO_BUDGET_MS), Crop(self._gray, 0, 0, self._scale))
 
     def _patterns(self) -> None:
-        """With a missing finder pattern drawn."""
+        """Decode with a missing finder pattern drawn."""
         find = partial(find_with_a_drawn_pattern, limit=PATTERNS_DRAWN_MAX)
         for scale in (1.0, 0.5, 0.25):
             crop = self._crop(scale)
@@ -283,7 +283,7 @@ class PhotoReader:
             self._keep(Found(seen.text, corners), seen.engine, seen.decoding_pass)
 
     def _keep(self, symbol: Found, engine: str, decoding_pass: str) -> None:
-        """Once for each region and text."""
+        """Keep what was found, but each text only once for a region."""
         if symbol.text is None:
             self.located.append(symbol.corners)
             return
@@ -295,7 +295,7 @@ class PhotoReader:
         self.sightings.append(Sighting(symbol.text, corners, area, engine, decoding_pass))
 
     def _unread(self) -> list[Corners]:
-        """Located regions that nothing was read at, each once, the largest first."""
+        """Return the located regions in which nothing was read, each once, the largest first."""
         regions: list[Corners] = []
         for corners in sorted(self.located, key=area_of, reverse=True):
             taken = [s.corners for s in self.sightings] + list(regions)

@@ -229,7 +229,7 @@ class Reader:
         yield from self._turns(_TURNS, sharpest, view, deadline)
 
     def _blind_pass(self, view: _View, deadline: float) -> Iterator[tuple[DecodingPass, Crop]]:
-        """One pass where the texture is like a code's."""
+        """Run one pass where the texture is like a code's."""
         self._recent.clear()
         for region in busiest(view.thumb, view.step):
             crop = crop_at(view.gray, region)
@@ -238,7 +238,7 @@ class Reader:
     def _turns(
         self, turns: tuple[DecodingPass, ...], crop: Crop, view: _View, deadline: float
     ) -> Iterator[tuple[DecodingPass, Crop]]:
-        """The passes that fit, from the one on whose turn it is."""
+        """Return the passes that fit, from the one on whose turn it is."""
         first = self._turn
         for turn in range(first, first + len(turns)):
             decoding_pass = turns[turn % len(turns)]
@@ -248,7 +248,7 @@ class Reader:
                 yield decoding_pass, where
 
     def _fits(self, decoding_pass: DecodingPass, crop: Crop, deadline: float) -> bool:
-        """Whether a pass should end in time, by what it took before."""
+        """Tell whether a pass should end in time, by what it took before."""
         expected_ns = self._cost_ns.get(decoding_pass.name, COST_GUESS_NS)
         if expected_ns * _pixels(decoding_pass, crop) <= (deadline - self._clock()) * 1e9:
             return True

@@ -41,7 +41,7 @@ class DoorStatus:
 
 @dataclass(frozen=True)
 class LinkStatus:
-    """How the talk with the server goes. Instants are Unix ms by the kiosk's clock."""
+    """Says how the connection with the server is. Instants are Unix ms by the kiosk's clock."""
 
     online: bool = False
     offline_since: int | None = None  # None while online, and if it never was.
@@ -55,7 +55,7 @@ class LinkStatus:
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """How this machine is, and what hangs on it."""
+    """Says how this machine is, and what is connected to it."""
 
     battery_percent: int | None = None  # None where there is no battery.
     camera: Literal["none", "starting", "live", "lost", "ended"] = "starting"
@@ -70,7 +70,9 @@ StatusPart = DoorStatus | LinkStatus | DeviceStatus | SupervisorStatus
 
 @dataclass(frozen=True)
 class Status(DoorStatus, LinkStatus, DeviceStatus, SupervisorStatus):
-    """How the kiosk is: all parts, as the page has them, and what changes between two of these."""
+    """Says how the kiosk is. It has all parts as the page has them, and what changes between two of
+    these.
+    """
 
     notice: Message | None = None  # What to tell about the camera's view.
     asking: bool = False  # The next answer waits for a place from another door.
@@ -88,9 +90,10 @@ class BoardState:
 
 
 class Board:
-    """Thread-safe. `on_text` gets what staff typed, `on_direction` the direction that they chose.
+    """Shows staff the kiosk's state, and is thread-safe. `on_text` gets what staff typed, and
+    `on_direction` the direction that they chose.
 
-    Both are called in the screen's threads and may take their time: no lock is held.
+    Both are called in the screen's threads with no lock held, so they may take their time.
     `on_direction` says whether the door has a choice.
     """
 

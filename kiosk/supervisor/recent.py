@@ -69,7 +69,7 @@ class Recent:
         return holder if seq == last else None
 
     def can_override(self) -> RecentDenial | None:
-        """The newest denial, while a supervisor may override it."""
+        """Return the newest denial, while a supervisor may override it."""
         found = self.denial()
         if found is None or found[0].badge is None or found[1].reason in NEVER:
             return None
@@ -79,7 +79,7 @@ class Recent:
         return RecentDenial(answer.seq, answer.scanned_at, until, badge, name, denied.reason)
 
     def can_annul(self, state: State) -> RecentAnswer | None:
-        """The last admission, while a supervisor may annul it."""
+        """Return the last admission, while a supervisor may annul it."""
         if self._last_entry[0] != state.last_seq:
             self._last_entry = (state.last_seq, self._override_handler.last_entry())
         entry = self._last_entry[1]
@@ -91,6 +91,6 @@ class Recent:
 
 
 def _about(serial: int | None, holder: HolderName | None) -> tuple[str | None, str | None]:
-    """The badge's number and the holder's name, as far as they are known."""
+    """Return the badge's number and the holder's name, as far as they are known."""
     badge = None if serial is None else badge_number(serial)
     return badge, holder.name if holder else None

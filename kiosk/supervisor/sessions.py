@@ -106,7 +106,7 @@ class Sessions:
         return None
 
     def pin_holders(self) -> tuple[PinHolder, ...]:
-        """Everybody who can unlock this kiosk."""
+        """List everybody who can unlock this kiosk."""
         context = self._replica.context
         return tuple(
             PinHolder(known.user, known.name, self._pins.locked_until(known.user))
@@ -114,7 +114,7 @@ class Sessions:
         )
 
     def pin_locked_until(self) -> int | None:
-        """Until when nobody's PIN is looked at (Unix ms)."""
+        """Return until when nobody's PIN is checked (Unix ms)."""
         return self._pins.locked_until()
 
     def _fresh(self, supervisor: SupervisorFacts) -> Session:

@@ -1,4 +1,6 @@
-"""What the screen shows of supervisors at this door. Instants are Unix ms by the kiosk's clock."""
+"""Says what the screen shows of supervisors at this door. Instants are Unix ms by the kiosk's
+clock.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +9,7 @@ from badges.admission.facts import Reason
 
 @dataclass(frozen=True)
 class PinHolder:
-    """Somebody who has a PIN here."""
+    """Names somebody who has a PIN here."""
 
     user: int
     name: str
@@ -16,7 +18,7 @@ class PinHolder:
 
 @dataclass(frozen=True)
 class Unlocked:
-    """Whose PIN was right a short while ago."""
+    """Says whose PIN was right a short while ago."""
 
     user: int
     name: str
@@ -37,7 +39,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class ShiftFigures(Totals):
-    """A shift that has ended, or is about to."""
+    """Holds the figures of a shift that has ended, or is about to."""
 
     since: int | None = None
     ended_at: int | None = None
@@ -45,7 +47,7 @@ class ShiftFigures(Totals):
 
 @dataclass(frozen=True)
 class RecentAnswer:
-    """An answer that a supervisor may still change, until a while after it was given."""
+    """Holds an answer that a supervisor may still change, until a while after it was given."""
 
     seq: int
     at: int
@@ -56,14 +58,14 @@ class RecentAnswer:
 
 @dataclass(frozen=True)
 class RecentDenial(RecentAnswer):
-    """A denial that may still be overridden."""
+    """Holds a denial that may still be overridden."""
 
     reason: Reason
 
 
 @dataclass(frozen=True)
 class SupervisorStatus:
-    """All of it, as one part of the screen's status."""
+    """Holds all of this as one part of the screen's status."""
 
     supervisors: tuple[PinHolder, ...] = ()
     supervisor: Unlocked | None = None  # None where nobody is unlocked.

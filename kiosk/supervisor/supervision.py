@@ -50,7 +50,7 @@ class Supervision:
         clock: Callable[[], int] = now_ms,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
-        """Each callback is called after a commit, and never with a lock held.
+        """Take the callbacks. Each is called after a commit, and never with a lock held.
 
         `on_answer` gets what was answered here, `on_move` is told that the kiosk stands at another
         door, and `on_places` that places went back or are wanted again.
@@ -179,7 +179,7 @@ class Supervision:
         self._on_places()
 
     def status(self, state: State) -> SupervisorStatus:
-        """What the screen shows of all this."""
+        """Return what the screen shows of all this."""
         session = self._sessions.live()
         return SupervisorStatus(
             supervisors=self._sessions.pin_holders(),

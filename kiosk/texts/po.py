@@ -1,4 +1,4 @@
-"""Reads gettext catalogues from .po files as translators write them: no .mo file is made or kept.
+"""Reads gettext catalogues from .po files as translators write them. No .mo file is made or kept.
 
 A language is added by a file, `LOCALE/LC_MESSAGES/DOMAIN.po`, such as `fr/LC_MESSAGES/badges.po`.
 """
@@ -136,5 +136,5 @@ def _fits(message: Message) -> bool:
 
 
 def _forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
-    """The singular and the plurals, or the one text."""
+    """Return the singular and the plurals, or the one text."""
     return (text or "",) if isinstance(text, str | None) else tuple(text)

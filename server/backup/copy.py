@@ -173,7 +173,7 @@ def _copy_files(event: Event, making: Path) -> None:
 
 
 def _copy_database(source: Path, target: Path, progress: Progress, pause_s: float) -> None:
-    """Copy one moment's state slowly, and flush it now and then: the disk is the doors'."""
+    """Copy one moment's state slowly, because the doors need the disk. Flush it now and then."""
     durable_files.write_new(target, b"")
     steps = 0
 
@@ -268,7 +268,9 @@ class Backups:
         return self._keeper.kept()
 
     def keep_acts(self) -> None:
-        """Write them with the server's incarnation: it is the next of its line since just now."""
+        """Write the acts with the server's incarnation, because it has just become the next of its
+        line.
+        """
         self._keeper.keep()
 
     def start(self) -> None:

@@ -126,7 +126,7 @@ def judge(
 
 
 def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> list[Match]:
-    """Pair a door's answers with its presentations, in order, so that as many as possible agree on
+    """Match a door's answers with its presentations, in order, so that as many as possible agree on
     whose badge it was.
 
     It is a longest common subsequence, in which answers that are right weigh a little more.

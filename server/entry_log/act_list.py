@@ -55,7 +55,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class LoggedAct:
-    """One act, as its leaf has it: under the name that it had then."""
+    """Holds one act as its leaf has it, under the name that it had then."""
 
     number: int
     at: int

@@ -1,4 +1,5 @@
-"""An event's directory: `event.toml` with its settings, `keys/` with its secrets, and the database.
+"""Opens and describes an event's directory. It has `event.toml` with the settings, `keys/` with the
+secrets, and the database.
 
 `load_event` opens one that `hallkeeper init` made. Everything about an event is in its directory,
 so to copy, hand over or destroy the event is to copy, hand over or destroy the directory.

@@ -1,4 +1,4 @@
-"""Holds an event's lock: one process serves an event, or brings it back from a backup."""
+"""Holds an event's lock. Only one process serves an event, or brings it back from a backup."""
 
 import contextlib
 import fcntl

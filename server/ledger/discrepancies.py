@@ -30,7 +30,8 @@ class Judge:
         self._found: list[tuple[int, str, stays.Stay | None]] = []
 
     def judge(self, number: int, record: ScanRecord, others: Iterable[stays.Span], at: int) -> None:
-        """Note a discrepancy of the scan `number`, if the server's answer differs; for `write`.
+        """Note a discrepancy of the scan `number` if the server's answer differs. `write` stores it
+        later.
 
         `others` are the holder's other stays, as far as they may have lasted until then. Their
         times are the server's, and so is `at`, when it happened.

@@ -1,6 +1,7 @@
-"""Outages: when a kiosk worked without the server, and which scans it made meanwhile.
+"""Notes outages, which are times when a kiosk worked without the server, with the scans that it
+made meanwhile.
 
-Noted by itself as the scans arrive, from their age; the report is for staff to read.
+They are noted as the scans arrive, by the age of these. The reports are for staff.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ SAME_MS = 60_000  # What arrives within this time of the last batch belongs to t
 
 @dataclass(frozen=True)
 class Outage:
-    """One time without the server, with what came of it. Times are Unix ms of the server."""
+    """Describes one time without the server, and what came of it. Times are Unix ms, the server's."""
 
     outage_id: int
     kiosk: str
@@ -57,7 +58,7 @@ def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int)
 
 
 def newest(db: Connection, limit: int = 100) -> list[Outage]:
-    """The newest outages, each with its report."""
+    """Return the newest outages, each with its report."""
     rows = db.execute(
         "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, d.names AS door_names,"
         " h.names AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"

@@ -1,4 +1,6 @@
-"""What a page shows of each hall: how many are inside, and how many more the doors may let in."""
+"""Computes what a page shows of each hall. That is how many are inside, and how many more the doors
+may let in.
+"""
 
 from dataclasses import dataclass
 

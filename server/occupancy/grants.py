@@ -36,8 +36,8 @@ def heard(
     came: Mapping[int, int],
     now: int,
 ) -> None:
-    """Keep what a kiosk says of its need, and how many people `came` to it, by hall; for sharing
-    alone. It has an account with every pool that it speaks of.
+    """Keep what a kiosk says of its need, and how many people `came` to it, by hall. Only sharing
+    uses this. The kiosk has an account with every pool that it speaks of.
     """
     known = {
         PoolKey(row["hall_id"], bool(row["override"])): row

@@ -20,11 +20,11 @@ from server.venue import nesting, store
 
 
 class CapacityError(ValueError):
-    """The capacity is not one that the hall may have; the text names the hall and its limit."""
+    """Is raised for a capacity that the hall may not have. The text names hall and limit."""
 
 
 class NotTwoError(Exception):
-    """The two users may be one person, until `until` (Unix ms)."""
+    """Is raised where the two users may be one person, until `until` (Unix ms)."""
 
     def __init__(self, until: int) -> None:
         super().__init__("the two users may be one person")
@@ -33,7 +33,7 @@ class NotTwoError(Exception):
 
 @dataclass(frozen=True)
 class KioskHolding:
-    """What a kiosk holds of a hall, as staff see it. `held` places may be in use unseen."""
+    """Describes what a kiosk holds of a hall. `held` places may be in use unseen."""
 
     kiosk: str
     generation: int

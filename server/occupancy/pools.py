@@ -152,7 +152,9 @@ class Pools:
         )
 
     def _row(self, hall_id: int) -> tuple[Row, list[list[Any]]]:
-        """The hall, and its accounts with both pools: who moves one mostly looks at the other."""
+        """Read the hall with its accounts of both pools, because what moves one of them mostly
+        reads the other too.
+        """
         if hall_id not in self._rows:
             hall = self._db.execute(_HALL, (hall_id,)).fetchone()
             if hall is None:
@@ -219,8 +221,8 @@ def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
 
 
 def fence(db: Connection, kiosk: KioskKey) -> None:
-    """No more grants to the kiosk, anywhere; what it holds stays counted
-    (docs/design/places.md, rule 7).
+    """Grant the kiosk nothing more, anywhere. What it holds stays counted (docs/design/places.md,
+    rule 7).
     """
     for key in accounts_of(db, kiosk):
         before = load(db, key)

@@ -1,4 +1,4 @@
-"""Makes a new event: its directory, settings, keys and certificate, and its database."""
+"""Makes a new event, with its directory, settings, keys, certificate and database."""
 
 import os
 import shutil

@@ -34,7 +34,7 @@ class ImportAnswers:
 
 
 class RosterValues(NamedTuple):
-    """What a roster says of an attendee, as the columns of the table `attendee` hold it."""
+    """Holds what a roster says of an attendee, as the columns of the table `attendee` have it."""
 
     external_id: str | None
     given_name: str

@@ -1,4 +1,5 @@
-"""A database as a file: copied, searched for damage, read where it lies, or made in memory.
+"""Handles a database as a file. It is copied, checked for damage, read where it lies, or made in
+memory.
 
 `database.py` opens the event's own database to work with it. What stands here is for backups, and
 for the small file beside them.
@@ -18,7 +19,7 @@ Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # By table, its rows, each b
 
 
 class NewerFileError(Exception):
-    """The file says that a newer version wrote it."""
+    """Is raised for a file that says that a newer version wrote it."""
 
 
 def copy_moment(

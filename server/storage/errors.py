@@ -1,6 +1,6 @@
-"""What a database raises by itself, under names of our own, and what it means.
+"""Names what a database raises by itself, and says what it means.
 
-`DatabaseError` and `DiskError` of `database.py` are ours: their texts say what to do.
+`DatabaseError` and `DiskError` of `database.py` are our own. Their texts say what to do.
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ UnusableError = sqlite3.OperationalError
 
 
 def is_busy(error: EngineError) -> bool:
-    """Return whether another program is writing: later the same would do."""
+    """Return whether another program is writing. Then the same would work later."""
     return "locked" in str(error) or "busy" in str(error)
 
 

@@ -1,4 +1,4 @@
-"""The statements of the migrations, in their order. Those of a released one never change."""
+"""Has the statements of the migrations, in their order. Those of a released one never change."""
 
 PEOPLE = """
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;

@@ -1,4 +1,4 @@
-"""The venue as the database has it: categories, zones, halls, doors and sessions.
+"""Keeps the venue in the database, with categories, zones, halls, doors and sessions.
 
 It comes from a file (server/setup). A few things change on the day, here.
 """

@@ -1,4 +1,4 @@
-"""Wires the rooms to the app that answers requests: the one place where all of them meet."""
+"""Connects the rooms with the app that answers requests. Only here all of them meet."""
 
 import os
 import time

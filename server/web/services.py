@@ -53,7 +53,7 @@ def services() -> Services:
 
 
 def services_of(app: Flask) -> Services:
-    """An app's services."""
+    """Return the services of an app."""
     found: Services = app.extensions[EXTENSION]
     return found
 

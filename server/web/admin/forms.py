@@ -1,4 +1,4 @@
-"""What a field of a form or an address means, and what becomes of a form that was sent."""
+"""Reads the fields of forms and addresses, and handles a form that was sent."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +74,8 @@ class Asked(Generic[Filter]):
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a filter: what it sets, how its text is read, and what to say where it can't be.
+    """Describes a field of a filter, with what it sets, how its text is read, and what to say where
+    it can't be read.
 
     `read` raises ValueError.
     """

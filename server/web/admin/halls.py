@@ -149,7 +149,7 @@ def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said:
 
 
 def _words(error: Exception) -> str:
-    """Why nothing was changed."""
+    """Say why nothing was changed."""
     if not isinstance(error, hall_control.NotTwoError):
         return f"Nothing was changed: {error}"
     return (

@@ -1,4 +1,6 @@
-"""What a kiosk knows of the event: a snapshot, the sealed names, and the changes after both."""
+"""Sends kiosks what they may know of the event, as a snapshot, the sealed names, and the changes
+after both.
+"""
 
 from flask import Response, request
 

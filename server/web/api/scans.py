@@ -1,4 +1,4 @@
-"""Batches of scans, which are also a kiosk's heartbeat."""
+"""Takes batches of scans, which are also a kiosk's heartbeat."""
 
 from flask import Response, request
 

@@ -1,4 +1,4 @@
-"""Who sent a request: every call but enrolment is signed by a kiosk.
+"""Finds out who sent a request. Every call but enrolment is signed by a kiosk.
 
 A signature covers method, path, body and a counter that only rises, so that nothing overheard or
 logged can be used again.
