@@ -89,8 +89,8 @@ class Holder:
     revoked: bool = False
     highest_issue: int = 0  # 0 means that nothing is known.
     copied_issue: int = 0  # Badges up to this issue are likely copies. 0 means that none is.
-    invited_to: frozenset[int] = frozenset()  # session ids
-    refused_from: frozenset[int] = frozenset()  # session ids
+    invited_to: frozenset[int] = frozenset()  # Session ids.
+    refused_from: frozenset[int] = frozenset()  # Session ids.
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Presence:
     stay: StayRef
     since: int | None = None
     door: str | None = None
-    override: bool = False  # on a place beyond the capacity
+    override: bool = False  # On a place beyond the capacity.
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ class Facts:
     sessions: tuple[Session, ...]  # Those of this hall that are not over yet, soonest first.
     holder: Holder = Holder()
     presence: Presence | None = None
-    free_places: int = 0  # at this door
-    key_expired: bool = False  # the badge's key is past its last day
+    free_places: int = 0  # At this door.
+    key_expired: bool = False  # The badge's key is past its last day.
     kiosk_retired: bool = False
     door_resting: bool = False  # Its shift has ended, and it has given its places back.
     facts_age_ms: int | None = None  # None means that the server never sent any.
@@ -177,7 +177,7 @@ class Denied:
 
     reason: Reason
     opens_at: int | None = None  # For hall_closed, when this holder's next session opens.
-    session_id: int | None = None  # the session that the answer is about
+    session_id: int | None = None  # The session that the answer is about.
     categories: frozenset[int] = frozenset()  # For not_entitled, who is admitted.
     since: int | None = None  # For already_inside, when the open stay began.
     door: str | None = None  # For already_inside, where it began.

@@ -30,7 +30,7 @@ class Tone(StrEnum):
     """Says what an answer looks and sounds like."""
 
     ADMIT = "admit"
-    LOOK = "look"  # admitted, and staff should notice something
+    LOOK = "look"  # Admitted, and staff should notice something.
     DENY = "deny"
     GOODBYE = "goodbye"  # An exit, which is never refused.
 

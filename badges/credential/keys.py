@@ -83,7 +83,7 @@ class BadgeKey:
 class KeyRing:
     """Holds the keys that may have signed this event's badges, by key id (0-255)."""
 
-    event_id: bytes  # the event's UUID, 16 bytes
+    event_id: bytes  # The event's UUID, 16 bytes.
     keys: Mapping[int, BadgeKey]
 
     def __post_init__(self) -> None:

@@ -43,7 +43,7 @@ class Account:
     granted: int = 0
     returned: int = 0
     entries: int = 0
-    credited: int = 0  # exits whose place the door took back at once
+    credited: int = 0  # Exits whose place the door took back at once.
     incarnation: int = 0
     fenced: bool = False
     trusted: int = 0  # Exits credited although the server may know the stay too.

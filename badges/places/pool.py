@@ -35,7 +35,7 @@ class Held:
 
     granted: int = 0
     returned: int = 0
-    handed_over: int = 0  # entries that the server turned into stays of its own
+    handed_over: int = 0  # Entries that the server turned into stays of its own.
     # Places that an attestation gave back after a fence and no later record accounts for.
     reclaimed: int = 0
     fenced: bool = False

@@ -33,7 +33,7 @@ HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 class CategoryFacts(Struct, frozen=True, forbid_unknown_fields=True):
     code: Count
     key: str
-    names: dict[str, str]  # by language
+    names: dict[str, str]  # By language.
     letter: str
     colour: str  # #rrggbb
 
@@ -57,8 +57,8 @@ class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     opens_at: Instant
     closes_at: Instant
     categories: list[int]
-    invited: list[int]  # serials
-    refused: list[int]  # serials
+    invited: list[int]  # Serials.
+    refused: list[int]  # Serials.
 
 
 class DoorFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,7 +81,7 @@ class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
     serial: Count
     since: Instant
     door: Count
-    override: bool = False  # it uses a place beyond the capacity
+    override: bool = False  # It uses a place beyond the capacity.
     moved: bool = False  # The holder was seen at another hall since, but the place is still taken.
 
 
@@ -184,7 +184,7 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     signature: Signature  # The kiosk's, of HEAD_CONTEXT and head.
     incarnation: Count
     places: Annotated[list[PlaceTotals], Meta(max_length=POOLS_MAX)] = []
-    cursor: Count = 0  # how far this kiosk has applied the feed
+    cursor: Count = 0  # How far this kiosk has applied the feed.
     resting: bool = False  # The door is out of service. It gave its places back and wants none.
     # The entry log's size in the newest checkpoint that this kiosk verified.
     log_size: Count = 0

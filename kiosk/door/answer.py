@@ -35,7 +35,7 @@ class Answer:
     # The names of the hall that `free_places` is about, if that is a hall around the door's own.
     free_names: Mapping[str, str] = field(default_factory=dict)
     act: Literal["scan", "override", "annul"] = "scan"
-    by: str = ""  # the supervisor's name, where one acted
+    by: str = ""  # The supervisor's name, where one acted.
     badge: Credential | None = field(default=None, repr=False)  # The badge that was decided on.
 
     @property

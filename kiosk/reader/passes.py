@@ -18,7 +18,7 @@ from kiosk.reader.finder_patterns import drawn, find_patterns, third_patterns
 
 try:
     from pyzbar import pyzbar, pyzbar_error
-except ImportError:  # the wheel is there, the system's libzbar0 is not
+except ImportError:  # The wheel is there, but the system lacks libzbar0.
     pyzbar = None
 
 Point = tuple[float, float]

@@ -28,7 +28,7 @@ class Tries(Struct, frozen=True, forbid_unknown_fields=True):
 class Kept(Struct, frozen=True, forbid_unknown_fields=True):
     # By user. "kiosk" stands for all users together.
     tries: Annotated[dict[str, Tries], Meta(max_length=200)] = {}
-    shift_after: Count = 0  # the shift's scans come after this sequence
+    shift_after: Count = 0  # The shift's scans come after this sequence.
     shift_since: Instant | None = None  # None means that it began with the journal.
     shift_ended_at: Instant | None = None
 

@@ -29,7 +29,7 @@ class LinkState:
     for logs and tests.
     """
 
-    online: bool = False  # the last batch or heartbeat was answered
+    online: bool = False  # The last batch or heartbeat was answered.
     offline_since: int | None = None  # Unix ms. None while online, and if it never was.
     feed_live: bool = False
     feed_trouble: str = ""  # Why no newer facts come.

@@ -43,7 +43,7 @@ class PlaceRequest:
     must not want it again.
     """
 
-    until: float  # monotonic seconds
+    until: float  # Monotonic seconds.
     granted: int | None = None  # The total of grants when the server was first told.
 
     def stands(self, account: Account, now: float) -> bool:

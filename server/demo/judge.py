@@ -227,7 +227,7 @@ class _Inside:
     halls: Mapping[str, HallRule]
     outages: Sequence[Outage]
     entries: Sequence[Answer]  # All of them, with those that are still to come.
-    stays: dict[str, list[Answer]] = field(default_factory=dict)  # by hall
+    stays: dict[str, list[Answer]] = field(default_factory=dict)  # By hall.
     # Stays whose holder's badge was seen at another hall, and when it was.
     moved: dict[tuple[str, int], int] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)

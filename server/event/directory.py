@@ -30,7 +30,7 @@ class Event:
     settings: EventSettings
     event_id: bytes  # UUID, 16 bytes
     root_key: PrivateKey = field(repr=False)
-    badge_keys: dict[int, PrivateKey] = field(repr=False)  # by key id
+    badge_keys: dict[int, PrivateKey] = field(repr=False)  # By key id.
     log_key: PrivateKey = field(repr=False)
     phone_secret: bytes = field(repr=False)
     ring: KeyRing = field(repr=False)

@@ -42,7 +42,7 @@ class Ingested:
     acked_seq: int
     full: tuple[int, ...]  # Halls in which the kiosk wants a place and none can come now.
     orders: list[wire.PlaceOrder]  # One for each of its pools.
-    incarnation: int  # of the server
+    incarnation: int  # Of the server.
 
 
 def ingest(

@@ -18,7 +18,9 @@ SAME_MS = 60_000  # What arrives within this time of the last batch belongs to t
 
 @dataclass(frozen=True)
 class Outage:
-    """Describes one time without the server, and what came of it. Times are Unix ms, the server's."""
+    """Describes one time without the server, and what came of it. Times are the server's, in Unix
+    ms.
+    """
 
     outage_id: int
     kiosk: str
@@ -34,7 +36,7 @@ class Outage:
     overrides: int  # Entries that a supervisor admitted.
     over_capacity: int  # Those of them that used a place beyond the capacity.
     facts_age_ms: int | None  # The age of the oldest facts that a decision rested on.
-    discrepancies: dict[str, int]  # by reason
+    discrepancies: dict[str, int]  # By reason.
 
 
 def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int) -> None:

@@ -87,7 +87,7 @@ class Pools:
         self._db = db
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
-        self._rows: dict[int, tuple[Row, list[list[Any]]]] = {}  # by hall
+        self._rows: dict[int, tuple[Row, list[list[Any]]]] = {}  # By hall.
         self._state: EventState | None = None
 
     def __getitem__(self, key: PoolKey) -> Pool:

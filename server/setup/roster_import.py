@@ -77,7 +77,7 @@ class ImportResult:
     updated: int
     unchanged: int
     skipped: int
-    needs_reissue: tuple[int, ...] = ()  # serials
+    needs_reissue: tuple[int, ...] = ()  # Serials.
     # Of the skipped rows. Only the first ones, where there are very many.
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -115,7 +115,7 @@ class Match:
             if not person.external_id and not person.email:
                 key = (name_key(*person.names), _plain(person.values.organisation))
                 self._nameless.setdefault(key, []).append(person)
-        self._claimed: dict[int, RosterRow] = {}  # by serial
+        self._claimed: dict[int, RosterRow] = {}  # By serial.
         # Serials of people who must not be counted as gone in addition.
         self._asked_about: set[int] = set()
         self._free_by_name: dict[str, list[Person]] = {}

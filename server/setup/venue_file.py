@@ -157,7 +157,7 @@ class _Reader:
     fields: Mapping[str, Mapping[str, Field]]
     settings: EventSettings
     problems: list[str]
-    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and code
+    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # By kind and code.
 
     def all(
         self,

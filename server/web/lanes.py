@@ -49,7 +49,7 @@ class Proof:
     """Holds a kiosk's signature over a request, with what it says of the body."""
 
     stamp: RequestStamp
-    message: bytes  # what was signed
+    message: bytes  # What was signed.
     digest: str  # SHA-256 of the body, in hexadecimal digits
     key: bytes  # The public key that verified it.
 

@@ -103,7 +103,9 @@ def clear(hall_id: int) -> Response:
 
 
 @blueprint.post("/<int:hall_id>/attest")
-@limiter.limit("10 per 5 minutes", key_func=auth.actor)  # no way to guess the second's password
+@limiter.limit(
+    "10 per 5 minutes", key_func=auth.actor
+)  # Otherwise the second password could be guessed.
 @auth.allow()
 def attest(hall_id: int) -> Response:
     """Take two people's word on a lost kiosk's places. One is signed in, and the other is another
