@@ -103,9 +103,8 @@ def clear(hall_id: int) -> Response:
 
 
 @blueprint.post("/<int:hall_id>/attest")
-@limiter.limit(
-    "10 per 5 minutes", key_func=auth.actor
-)  # Otherwise the second password could be guessed.
+# Without a limit the second user's password could be guessed.
+@limiter.limit("10 per 5 minutes", key_func=auth.actor)
 @auth.allow()
 def attest(hall_id: int) -> Response:
     """Take two people's word on a lost kiosk's places. One is signed in, and the other is another
