@@ -21,7 +21,7 @@ from kiosk.texts.messages import Code, Message
 log = logging.getLogger(__name__)
 
 FRAME_WAIT_S = 0.25
-NOTICE_S = 3.0  # A notice stays for so long after its cause is over.
+NOTICE_S = 3.0  # A notice stays for this long after its cause is over.
 UNREADABLE_S = 10.0  # After that time it is no badge that somebody holds up, but a poster.
 LOOKS_KEPT = 60
 

@@ -44,7 +44,7 @@ from kiosk.texts.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
 
-CLOSE_S = 2.0  # When the kiosk stops, it waits so long for scans to be sent.
+CLOSE_S = 2.0  # When the kiosk stops, it waits this long until the scans are sent.
 
 
 @dataclass(frozen=True)

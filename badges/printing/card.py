@@ -28,7 +28,7 @@ _PACKAGE = re.compile(r"""["']@[a-z0-9-]+/""")
 _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
 )
-_PROGRESS_CARDS = 20  # Progress is reported each time that so many cards are drawn.
+_PROGRESS_CARDS = 20  # Progress is reported each time that this many cards are drawn.
 
 
 class CardError(ValueError):

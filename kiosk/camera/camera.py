@@ -18,7 +18,7 @@ from kiosk.camera.sources import Capture, Source, Stamps, open_capture
 from kiosk.pictures import CameraError, Picture, require_opencv, to_gray
 from kiosk.texts.messages import Code, Message, as_message
 
-# A live camera that gives nothing for so long is lost. So staff read it within 2 s.
+# A live camera that gives nothing for this long is lost. So staff read it within 2 s.
 STALLED_S = 1.25
 BACK_OFF_S = (0.25, 2.0)  # The first and the longest pause between attempts to open a lost camera.
 JOIN_S = 10.0

@@ -32,7 +32,7 @@ class CameraRequest:
     exposure_ms: float | Auto | None = None
     gain: float | None = None  # In the camera's own units.
     focus: float | Auto | None = None  # In the camera's own units. On most cameras 0 is far.
-    photo_s: float = 2.0  # Each photo of a folder is shown for so long.
+    photo_s: float = 2.0  # Each photo of a folder is shown for this long.
 
 
 @dataclass(frozen=True)

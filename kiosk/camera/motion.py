@@ -9,7 +9,7 @@ import numpy as np
 from kiosk.pictures import Picture, cv2
 
 IDLE_LOOKS_PER_S = 15.0
-IDLE_AFTER_S = 2.0  # A picture in which nothing moves for so long is idle.
+IDLE_AFTER_S = 2.0  # A picture in which nothing moves for this long is idle.
 STEP = 4
 MOVED_MIN = 12.0  # Gray levels above what noise makes.
 # Times the median difference, which is over five standard deviations.

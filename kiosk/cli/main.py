@@ -40,8 +40,8 @@ from kiosk.screen.entrance import Entrance, read_link
 from kiosk.texts import catalogue
 from kiosk.texts.po import CatalogueError
 
-FACTS_WAIT_S = 10.0  # A film waits so long for facts, because its pictures do not come again.
-SENT_WAIT_S = 60.0  # When a film ends, a server that is away is waited for so long.
+FACTS_WAIT_S = 10.0  # A film waits this long for facts, because its pictures do not come again.
+SENT_WAIT_S = 60.0  # At the end of a film the kiosk waits this long for a server that is away.
 
 F = TypeVar("F", bound=Callable[..., Any])
 directory_option = click.option(

@@ -55,7 +55,7 @@ class KioskSettings:
     port: Annotated[int, Meta(ge=0, le=65_535), rule("a port from 0 to 65535")] = 8421
     # The page's languages, of which the first two are shown at once. With () the browser chooses.
     languages: Annotated[Sequence[str], rule('a list such as ["zh", "en"]')] = ()
-    # An answer stays on the page for so long when nobody else comes.
+    # An answer stays on the page for this long when nobody else comes.
     answer_s: Annotated[float, Meta(ge=1, le=60), rule("1 to 60 (s)")] = 5.0
     # For a door that serves both. None means entry.
     direction: Annotated[Literal["entry", "exit"] | None, rule('"entry" or "exit"')] = None

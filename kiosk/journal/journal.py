@@ -31,7 +31,7 @@ from kiosk.journal.seal import sealer
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.journal.values import Effect, Offer, State, Stored, head_at
 
-COUNTERS_RESERVED = 100  # One commit makes so many request counters durable.
+COUNTERS_RESERVED = 100  # One commit makes this many request counters durable.
 MARK_S = 30.0  # A mark alone is worth a commit only this often.
 
 

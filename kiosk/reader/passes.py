@@ -32,7 +32,7 @@ UNSHARP_AMOUNT = 2.5
 # On both sides, which makes about 25 pixels, or 3 to 10 modules.
 AROUND_PX = 13
 GRAIN_SIGMA = 1.1
-PATTERNS_DRAWN_MAX = 6  # A missing finder pattern is tried in so many regions.
+PATTERNS_DRAWN_MAX = 6  # A missing finder pattern is tried in this many regions.
 # Between the picture's levels as they are (1) and as light by the standard (2.2).
 LIGHT = 1.6
 

@@ -63,7 +63,7 @@ class Nearest:
     is clearly nearer, or it has gone.
     """
 
-    NEARER = 1.5  # Nearer means that its area is so many times as large.
+    NEARER = 1.5  # Nearer means an area this many times as large.
     LINGER_S = 0.5  # A badge that was not read for so short a time has not gone.
     BESIDE_MAX = 16
 

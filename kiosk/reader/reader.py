@@ -44,11 +44,11 @@ from kiosk.reader.regions import (
 
 BUDGET_MS = 12.0  # For a frame of up to BUDGET_PIXELS. A larger one has twice that.
 BUDGET_PIXELS = 1280 * 720
-# A region gets passes for so many frames after a code was last seen in it.
+# A region gets passes for this many frames after a code was last seen in it.
 REGION_FRAMES = 15
-LOCATED_FRAMES = 3  # For so many frames it comes before what moved.
-SHARP_FRAMES = 6  # The sharpest of so many frames gets the pass.
-# After so many passes over a picture that does not change, only one frame in four gets one.
+LOCATED_FRAMES = 3  # It comes before what moved for this many frames.
+SHARP_FRAMES = 6  # The sharpest of this many frames gets the pass.
+# After this many passes over a picture that does not change, only one frame in four gets one.
 STILL_FRAMES = 8
 STILL_EVERY = 4
 # A file waits for nobody, and its result must not depend on the load.

@@ -87,7 +87,7 @@ class Screen:
     entrance: Entrance
     feeds: Feeds
     now: Callable[[], int]
-    answer_s: float  # So long an answer stays when nobody else comes.
+    answer_s: float  # An answer stays this long when nobody else comes.
     _picture: bytes | None = None
     _taken_at: float = float("-inf")  # In monotonic seconds.
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -15,7 +15,7 @@ from kiosk.supervisor.state_file import Kept, SupervisorFile, Tries
 from kiosk.supervisor.texts import SupervisorError
 
 USER_TRIES = 5
-KIOSK_TRIES = 10  # All users together have so many tries.
+KIOSK_TRIES = 10  # All users together have this many tries.
 # The lock after the last free try. Each wrong try after that doubles it.
 LOCK_MS = 60_000
 LOCK_MS_MAX = 15 * 60_000

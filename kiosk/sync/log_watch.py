@@ -21,7 +21,7 @@ from kiosk.texts.messages import Code, Message, as_message
 log = logging.getLogger(__name__)
 
 SAVED_MS = 30_000  # A new checkpoint is put on disk this often.
-RENAMED_MS = 60_000  # So long a log may bear a name that no snapshot has told yet.
+RENAMED_MS = 60_000  # A log may have a name that no snapshot has told yet for this long.
 
 
 class ShrankError(ProofError):

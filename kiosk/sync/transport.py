@@ -27,7 +27,7 @@ from kiosk.texts.messages import Code, Message, as_message
 
 CONNECT_S = 3.0
 ANSWER_S = 10.0
-# A feed that is silent for so long is dead, because a comment comes at least every 15 s.
+# A feed that is silent for this long is dead, because a comment comes at least every 15 s.
 SILENCE_S = 30.0
 ANSWER_BYTES_MAX = 64_000_000
 LINE_BYTES_MAX = 1_000_000

@@ -28,10 +28,10 @@ from kiosk.sync.transport import Transport, TransportError
 
 log = logging.getLogger(__name__)
 
-BATCH_SCANS = 50  # The server takes so many in one go while other kiosks wait.
+BATCH_SCANS = 50  # The server takes this many in one go while other kiosks wait.
 HEARTBEAT_S = 2.0
 BACK_OFF_S = (0.5, 5.0)  # The first and the longest pause while the server can't be reached.
-WANT_S = 3.0  # A request for a place stands for so long.
+WANT_S = 3.0  # A request for a place stands for this long.
 TIDY_S = 60.0
 
 

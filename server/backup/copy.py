@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 300.0
 RETRY_S = 20.0  # After one that failed, and while the second disk lacks acts.
-# So many of the newest are kept. Of the earlier ones the last of each day (UTC) is kept for ever.
+# This many of the newest are kept. Of the others the last of each day (UTC) is kept for ever.
 KEEP = 12
 STEP_PAGES = 128
 PAUSE_S = 0.005  # The pause between steps, because the doors need the disk.

@@ -27,7 +27,7 @@ from server.storage.errors import EngineError
 from server.storage.tables import keep_setting
 
 BY = "command-line"
-# A feed never has so many. After a restore it begins above the old one.
+# A feed never has this many. After a restore it begins above the old one.
 CURSORS_PER_S = 1_000
 _STAGE = ".restoring"
 _LOCK = "serving.lock"

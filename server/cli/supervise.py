@@ -30,12 +30,13 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
 LOOK_S = 0.5
-# A worker without a heartbeat for so long hangs. A write waits less for another process's import.
+# A worker without a heartbeat for this long hangs. A write that waits for another process's
+# import waits less.
 HANG_S = 30.0
-# The first heartbeat may take so long, because a large event takes a while to open.
+# The first heartbeat may take this long, because a large event takes a while to open.
 START_S = 120.0
 QUICK_S = 60.0  # A worker that failed sooner than this may fail again at once.
-FAILURES_MAX = 6  # So many quick failures in a row end it.
+FAILURES_MAX = 6  # This many quick failures in a row end it.
 PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # The pauses before each new worker.
 REFUSED = 3  # The worker's exit status where it has said why it can't start.
 # Only tests set these. They have seconds in place of HANG_S and of the time that threads wait for

@@ -24,7 +24,7 @@ from server.storage.tables import keep_setting
 
 # Within one epoch the clock may be corrected in steps, by no more than this in all.
 JUMP_MS = 200
-TOLD_MS = 24 * 3_600_000  # The overview shows for so long that the clock was set.
+TOLD_MS = 24 * 3_600_000  # The overview says this long that the clock was set.
 _SETTING = "clock"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 # Numbers are drawn at random, because a restored server must not use one a second time.

@@ -29,8 +29,8 @@ WALK_MS = 60_000
 AT_ONCE_MS = 3_000
 # Hasty moves, and moves to and fro, are counted in a window of this length.
 WINDOW_MS = 10 * 60_000
-HASTY_MAX = 1  # So many hasty moves in it may be honest.
-TURNS_MAX = 2  # So many moves in a row between the same two halls may be honest, there and back.
+HASTY_MAX = 1  # This many hasty moves in it may be honest.
+TURNS_MAX = 2  # This many moves in a row between the same two halls may be honest, there and back.
 
 FAST_MOVE, LIKELY_COPY = "fast_move", "likely_copy"  # The names that discrepancies have for them.
 

@@ -14,9 +14,9 @@ from server.occupancy import pools, sharing_policy
 from server.storage.connection import Connection, Row
 from server.venue.rules import rules
 
-WANT_MS = 3_000  # A kiosk's request for a place is remembered for so long.
+WANT_MS = 3_000  # A kiosk's request for a place is remembered for this long.
 LIVE_MS = 30_000  # A kiosk that was not heard for longer gets nothing new.
-SHARED_MS = 1_000  # A share stands for so long in a hall where nobody waits for a place.
+SHARED_MS = 1_000  # A share stands for this long in a hall where nobody waits for a place.
 # A rate is kept at least this often, because all arrivals since the last time are taken as evenly
 # spread.
 RATE_MS = 10_000

@@ -22,7 +22,7 @@ RESERVE = 0.02  # This part of the places is kept in the pool, for whoever asks 
 FEW = 2
 # A door with less than this part of its fair share is brought up to it from others' surplus.
 LOW_WATER = 0.8
-MEMORY_MIN = 8.0  # Arrivals of so many minutes ago count a third as much as those of now.
+MEMORY_MIN = 8.0  # Arrivals this many minutes ago count a third as much as those of now.
 # People a minute that every door is taken to have in addition, because one arrival is no stream.
 UNKNOWN_RATE = 0.5
 # People a minute. A backlog of scans that is sent at once does not make a door faster.
@@ -42,7 +42,7 @@ class Door:
     rate: float  # People a minute (see `smoothed`).
     wants: bool  # Somebody stood at it, and it had no place.
     live: bool  # It was heard not long ago.
-    silent_ms: int = 0  # For so long it has not been heard.
+    silent_ms: int = 0  # How long it has not been heard.
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ MINUTE = 60_000
 HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # One name from one place.
 ADDRESS = Limit(free=60, first_ms=30_000, most_ms=15 * MINUTE)  # All names from one address.
 ACCOUNT = Limit(free=30, first_ms=10_000, most_ms=5 * MINUTE)  # One name from all strangers.
-# For so long an unlocked account may be entered although strangers are guessing.
+# An unlocked account may be entered this long although strangers are guessing.
 UNLOCKED_MS = 15 * MINUTE
 KNOWN_MS = 30 * 24 * 60 * MINUTE
 KNOWN_MAX = 20  # The most browsers and addresses of one account.

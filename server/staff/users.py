@@ -28,7 +28,7 @@ ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
 IDLE_MS = 12 * 3_600_000
 ABSOLUTE_MS = 24 * 3_600_000
 TOUCH_MS = 60_000  # `seen_at` is kept to this precision.
-# For so long after the password was typed a session may change accounts.
+# A session may change accounts for this long after the password was typed.
 CONFIRMED_MS = 15 * 60_000
 TOKEN_BYTES = 32
 NAME_CHARS_MAX = 60

@@ -32,10 +32,10 @@ C = TypeVar("C", bound=sqlite3.Connection)
 
 GROUP_MAX = 64
 BUSY_TIMEOUT_MS = 10_000
-# A reader notes so many cursors before it forgets those that are gone.
+# A reader notes this many cursors before it forgets those that are gone.
 CURSORS_NOTED = 100
 LARGE_CACHE_KB = 100_000
-# So many stay open for the next who reads. That is more than two cores can serve at once.
+# This many readers stay open for later use, which is more than two cores can serve at once.
 IDLE_READERS_MAX = 32
 _PRAGMAS = (
     ("journal_mode", "WAL", "wal"),

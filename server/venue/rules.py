@@ -15,7 +15,7 @@ from badges.admission.facts import AntiPassback, Exits, Hall, Session
 from server.storage.connection import Connection
 from server.venue import nesting
 
-SESSIONS_MAX = 8  # A decision looks at so many, those that admit now and the next ones.
+SESSIONS_MAX = 8  # A decision looks at this many, which are those that admit now and the next ones.
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Connection:
 
     file: int
     address: str
-    # For so long nothing was sent on it. Before that, since it began.
+    # How long nothing was sent on it, or where nothing was, since it began.
     silent_s: float
 
 

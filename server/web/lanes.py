@@ -29,7 +29,7 @@ KNOWN_MAX = 200  # Bodies of all known addresses together.
 KNOWN_ADDRESS_MAX = 100
 STRANGERS_MAX = 64
 STRANGER_ADDRESS_MAX = 8
-KNOWN_S = 12 * 3600  # An address stays known for so long.
+KNOWN_S = 12 * 3600  # An address stays known for this long.
 KNOWN_ADDRESSES_MAX = 10_000  # The oldest are forgotten first.
 
 
