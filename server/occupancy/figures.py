@@ -27,7 +27,7 @@ class HallFigures:
     overrides: int
     closed: bool
     moved_on: int  # Of those counted as inside, how many were seen at another hall since.
-    unconfirmed_moves: int  # Called m in the docs. That many more than `worst_case` may be inside.
+    unconfirmed_moves: int  # This many more than `worst_case` may be inside.
 
     @property
     def unspent(self) -> int:
