@@ -1,11 +1,12 @@
-"""Places at the server: one hall's pool, and what each kiosk has of it. `account` is the other end.
+"""Keeps the server's places. It has one hall's pool, and what each kiosk holds of it. `account` is
+the other end.
 
-A place is a permission for one more person in a hall, held by exactly one owner: the server's pool,
-a kiosk (free, or used by an entry that the server has not seen), or a stay that the server owns.
-Both ends are values with pure steps; kiosk, server and simulator run these, not copies. Every
-message carries totals that only grow, so loss, repetition and reordering are harmless.
-badges/README.md has the proof, and docs/design/places.md has the rules that are cited here by
-number.
+A place is a permission for one more person in a hall. It is held by exactly one owner, which is the
+server's pool, a kiosk (free, or used by an entry that the server has not seen), or a stay that the
+server owns. Both ends are values whose steps are pure. The kiosk, the server and the simulator run
+these steps, not copies of them. Every message carries totals that only grow, so loss, repetition
+and reordering are harmless. badges/README.md has the proof, and docs/design/places.md has the rules
+that are cited here by number.
 """
 
 from collections.abc import Mapping
@@ -34,11 +35,13 @@ class Held:
 
     granted: int = 0
     returned: int = 0
-    handed_over: int = 0  # entries that the server turned into stays of its own
-    reclaimed: int = 0  # attested as not inside, after a fence, and not accounted for since
+    handed_over: int = 0  # Entries that the server turned into stays of its own.
+    # Places that an attestation gave back after a fence and no later record accounts for.
+    reclaimed: int = 0
     fenced: bool = False
-    trusted: int = 0  # places of stays that it took back itself (`may_trust`)
-    attested: int | None = None  # its last sequence in the ledger at the first attestation
+    trusted: int = 0  # Stays whose place the server took back by itself (`may_trust`).
+    # The kiosk's last sequence in the ledger when it was first attested.
+    attested: int | None = None
 
     @property
     def held(self) -> int:
@@ -63,7 +66,8 @@ class Pool:
     incarnation: int = 1
     open_stays: int = 0
     kiosks: Mapping[KioskKey, Held] = field(default_factory=dict)
-    awaited: frozenset[KioskKey] = frozenset()  # who must still echo a new incarnation (rule 8)
+    # Kiosks that must still echo a new incarnation (rule 8).
+    awaited: frozenset[KioskKey] = frozenset()
 
     @property
     def worst_case(self) -> int:
@@ -165,7 +169,8 @@ class Pool:
         if stay is None:
             return pool
         key = (stay.kiosk, stay.generation)
-        held = self.kiosks.get(key)  # None: it was counted in
+        # The kiosk has no account where its stay was only counted in (`count_in`).
+        held = self.kiosks.get(key)
         if held is None or held.attested is None or stay.seq <= held.attested or held.reclaimed < 1:
             return pool
         return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))

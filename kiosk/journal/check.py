@@ -21,8 +21,10 @@ from badges.wire.wire import HEAD_CONTEXT
 from kiosk.journal.schema import Connection
 from kiosk.journal.seal import Seal, seal_problem
 
-SIGNATURES_CHECKED = 1_000  # of the newest scans; each takes as long as the rest of ten scans
-OPEN, CLOSED, CREDITED = 1, 2, 3  # what a table says of a stay that began here
+# Only the newest scans have their signatures checked. One signature takes as long as all other
+# checks of ten scans.
+SIGNATURES_CHECKED = 1_000
+OPEN, CLOSED, CREDITED = 1, 2, 3  # The states that a table can give a stay that began here.
 
 
 @dataclass(frozen=True)
@@ -103,17 +105,18 @@ class Replay:
         self._owner = owner
         self._me = (owner.kiosk, owner.generation)
         self._last = last
-        # Of each stay that began here: its door's hall, what the table says of it there, and
-        # whether an exit ended it there (1), and had its place (2).
+        # For each stay that began here, these hold its door's hall, what the table says of it in
+        # that hall, and whether an exit ended it there (1) and had its place (2).
         self._hall = array("q", bytes(8 * (last + 1)))
         self._said = bytearray(last + 1)
         self._closed = bytearray(last + 1)
-        # The same of the halls around, by entry and hall.
+        # These hold the same for the halls around, by entry and hall.
         self._said_around: dict[tuple[int, int], int] = {}
         self._closed_around: dict[tuple[int, int], int] = {}
         self._entries: Counter[PoolKey] = Counter()
-        self._back: Counter[PoolKey] = Counter()  # places that exits took back
-        self._own_back: Counter[PoolKey] = Counter()  # of them, by stays that were never offered
+        self._back: Counter[PoolKey] = Counter()  # Places that exits gave back.
+        # Those of them that came from stays that were never offered.
+        self._own_back: Counter[PoolKey] = Counter()
         self._named: set[tuple[str, int, int, int]] = set()
         self._issues: dict[int, int] = {}
 
@@ -148,7 +151,8 @@ class Replay:
                 record = _LINE.decode(raw)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 raise Found(f"scan {seq} is malformed") from None
-            head = sha256(CHAIN_CONTEXT + head + raw).digest()  # chain_next, a million times
+            # The same as chain_next, written out because it runs up to a million times.
+            head = sha256(CHAIN_CONTEXT + head + raw).digest()
             if head != said:
                 raise Found(f"scan {seq} is not the one that was written")
             if (record.kiosk, record.generation, record.seq) != (*self._me, seq):
@@ -191,8 +195,8 @@ class Replay:
         return OPEN if row[6] else CREDITED if row[7] else CLOSED
 
     def _close(self, seq: int, pool: PoolKey, stay: _Stay, *, credited: bool) -> None:
-        """As JournalTransaction.append does: a stay closes once in a hall, and its place comes back
-        here at most once. `seq` is of the exit.
+        """Close a stay as JournalTransaction.append does. A stay closes once in a hall, and its
+        place comes back here at most once. `seq` is of the exit.
         """
         if (stay.kiosk, stay.generation) != self._me:
             self._named.add((stay.kiosk, stay.generation, stay.seq, pool.hall_id))

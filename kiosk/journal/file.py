@@ -122,7 +122,8 @@ class JournalFile:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
-            pass  # the first error is the one to tell
+            # The caller raises the first error, which says more than this one.
+            pass
 
     def close(self) -> None:
         with self._lock:

@@ -31,8 +31,8 @@ from kiosk.journal.seal import sealer
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.journal.values import Effect, Offer, State, Stored, head_at
 
-COUNTERS_RESERVED = 100  # request counters that one commit makes durable
-MARK_S = 30.0  # how often a mark alone is worth a commit
+COUNTERS_RESERVED = 100  # One commit makes this many request counters durable.
+MARK_S = 30.0  # A mark alone is worth a commit only this often.
 
 
 class Journal:
@@ -66,10 +66,10 @@ class Journal:
         self.witness = Witness(self._file)
         self._key = key
         self._places_came = threading.Condition()
-        self._none_came: Counter[int] = Counter()  # how often the server had none, by hall
+        self._none_came: Counter[int] = Counter()  # How often the server had no place, by hall.
         self._counter_lock = threading.Lock()
         self._counter = self._counter_end = 0
-        self._marked_at = float("-inf")  # monotonic
+        self._marked_at = float("-inf")  # In monotonic seconds.
 
     def __enter__(self) -> "Journal":
         return self

@@ -38,7 +38,7 @@ from server.storage.tables import keep_setting
 log = logging.getLogger(__name__)
 
 BY = "server"
-_SETTING = "set_back"  # when it was noticed, Unix ms
+_SETTING = "set_back"  # Its value is when it was noticed, in Unix ms.
 
 
 class SetBackError(Exception):

@@ -32,8 +32,8 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.localized import text_in
 
-PER_FILE = 2_000  # to draw so many takes about 600 MB
-ISSUE_AT_ONCE = 2_000  # in one transaction: doors' scans wait meanwhile
+PER_FILE = 2_000  # To draw this many takes about 600 MB.
+ISSUE_AT_ONCE = 2_000  # In one transaction, for which the doors' scans have to wait.
 TEMPLATE_BYTES_MAX = 1_000_000
 REASONS = ("lost", "damaged", "changed", "stolen")
 

@@ -11,7 +11,7 @@ from server.feed.subscription import CursorGoneError, FeedItem
 from server.storage.connection import Connection
 
 KEEP_CHANGES = 100_000
-MISSED_MAX = 5_000  # a kiosk that missed more takes a snapshot, which is quicker
+MISSED_MAX = 5_000  # A kiosk that missed more than this takes a snapshot, which is quicker.
 
 
 def publish(
@@ -50,7 +50,8 @@ def cursor(db: Connection) -> int:
     return int(newest)
 
 
-Sign = Callable[[str | None, str], str]  # a change for a kiosk, as that kiosk is to read it
+# Takes a change for a kiosk, and returns it as that kiosk is to read it.
+Sign = Callable[[str | None, str], str]
 
 
 def as_it_is(kiosk: str | None, body: str) -> str:

@@ -57,7 +57,7 @@ class Accounts:
         return pool
 
     def _is_at_work(self) -> bool:
-        """Whether the kiosk is neither retired nor fenced, as its other accounts say already."""
+        """Tell whether the kiosk is neither retired nor fenced, as its other accounts say."""
         sql = "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?"
         row = self._db.execute(sql, self.kiosk).fetchone()
         return row is not None and row["state"] == "active"

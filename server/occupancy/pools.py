@@ -17,7 +17,7 @@ from server.storage.connection import Connection, Row
 from server.storage.event_state import EventState, event_state
 from server.venue.store import UnknownHallError
 
-# `Held.held` of a row of `place_account`, for statements that add up many.
+# The same as `Held.held`, for a row of `place_account`. Statements that add up many rows use it.
 HELD = "granted - returned - handed_over - reclaimed + trusted"
 
 
@@ -66,7 +66,7 @@ def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
 
 
 _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
-# A hall and its accounts with both pools, as one row.
+# Selects a hall and its accounts with both pools as one row.
 _ACCOUNTS = dialect.rows_as_json(
     "override, kiosk, generation, awaited, granted, returned, handed_over, reclaimed, fenced,"
     " trusted, attested",
@@ -87,7 +87,7 @@ class Pools:
         self._db = db
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
-        self._rows: dict[int, tuple[Row, list[list[Any]]]] = {}  # by hall
+        self._rows: dict[int, tuple[Row, list[list[Any]]]] = {}  # By hall.
         self._state: EventState | None = None
 
     def __getitem__(self, key: PoolKey) -> Pool:
@@ -152,7 +152,9 @@ class Pools:
         )
 
     def _row(self, hall_id: int) -> tuple[Row, list[list[Any]]]:
-        """The hall, and its accounts with both pools: who moves one mostly looks at the other."""
+        """Read the hall with its accounts of both pools, because what moves one of them mostly
+        reads the other too.
+        """
         if hall_id not in self._rows:
             hall = self._db.execute(_HALL, (hall_id,)).fetchone()
             if hall is None:
@@ -219,8 +221,8 @@ def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
 
 
 def fence(db: Connection, kiosk: KioskKey) -> None:
-    """No more grants to the kiosk, anywhere; what it holds stays counted
-    (docs/design/places.md, rule 7).
+    """Grant the kiosk nothing more, anywhere. What it holds stays counted (docs/design/places.md,
+    rule 7).
     """
     for key in accounts_of(db, kiosk):
         before = load(db, key)

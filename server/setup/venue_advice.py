@@ -15,7 +15,7 @@ from server.setup.venue_plan import Venue
 from server.storage.connection import Connection
 from server.venue import nesting
 
-TOLD_MAX = 5  # sessions at the same time as one other
+TOLD_MAX = 5  # The most sessions that are named for one other at the same time.
 
 
 def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:

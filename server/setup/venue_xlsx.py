@@ -33,7 +33,8 @@ class Entry:
 
     place: str
     values: dict[str, Any]
-    unread: frozenset[str] = frozenset()  # keys that are there, with a problem told already
+    # Keys that are there but could not be read. Their problem has been reported.
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -72,7 +73,8 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
         raise VenueError([f"{name} unpacks to over {UNPACKED_BYTES_MAX:,} bytes"])
     try:
         sheets = _sheets(data)
-    except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, …
+    except Exception:
+        # openpyxl raises whatever its parts raise, such as KeyError, ParseError or zlib.error.
         raise damaged from None
     kinds = {SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
     found, first = Found(), dict[str, str]()
@@ -115,7 +117,7 @@ def _sheets(data: bytes) -> dict[str, list[tuple[_Cell, ...]]]:
 
 
 def _rows(sheet: Any) -> Iterable[tuple[Any, ...]]:
-    sheet.reset_dimensions()  # a file may claim any size
+    sheet.reset_dimensions()  # A file may claim to have any size.
     rows: Iterable[tuple[Any, ...]] = sheet.iter_rows(max_row=ROWS_MAX, max_col=COLUMNS_MAX)
     return rows
 

@@ -130,7 +130,8 @@ def reissue(number: str) -> AnyResponse:
 
     def step(db: Connection, by: str, now: int) -> int:
         if attendees.attendee(db, serial).issue != seen:
-            abort(409)  # somebody else has replaced the badge since this page was made
+            # Somebody else has replaced the badge since this page was made.
+            abort(409)
         return issuing.reissue(db, event, serial, reason=reason, now=now, by=by).issue
 
     def said(issue: int) -> str:
@@ -210,7 +211,8 @@ def _attendee(number: str) -> attendees.Attendee:
     try:
         serial = parse_badge_number(number)
         return attendees.attendee(services().database.reader, serial)
-    except ValueError:  # no such number, or nobody has it
+    except ValueError:
+        # There is no such number, or nobody has it.
         abort(404)
 
 
