@@ -24,7 +24,7 @@ class ProgrammeWriter(Writer):
         organisations = self.ids("organisation", "organisation_id")
         for activity in programme.activities:
             before = self._whole_activity(activity.code)
-            self.tables.table("activity").upsert(_activity_values(activity), pk="code")
+            self.write("activity", _activity_values(activity))
             self._put_hosts(activity, dict(organisations))
             self.count("activities", before, self._whole_activity(activity.code))
         self.absent("activities", "activity", [one.code for one in programme.activities])
