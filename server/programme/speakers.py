@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from badges.roster.same_name import name_key
 from server.people.attendees import people_of_label, whole_name
-from server.storage.connection import Connection
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of
 
 ROLES = ("keynote", "speaker", "moderator", "panellist")
 
@@ -84,18 +86,7 @@ def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Spea
             (session_id,),
         ).fetchall()
         if rows:
-            found[session_id] = tuple(
-                Speaker(
-                    serial=row["serial"],
-                    label=row["label"],
-                    name=row["name"]
-                    if row["serial"] is None
-                    else whole_name(row["given_name"], row["family_name"]),
-                    role=row["role"],
-                    starts_at=row["starts_at"],
-                )
-                for row in rows
-            )
+            found[session_id] = tuple(_speaker(row) for row in rows)
     return found
 
 
@@ -107,3 +98,70 @@ def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, i
         (serial,),
     )
     return [(row["session_id"], row["role"], row["starts_at"]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Represents somebody's part in a session, with where and when it is."""
+
+    speaker: Speaker
+    organisation: str  # as on the card, or "" where the person is not on the roster
+    session_titles: dict[str, str]
+    activity: str | None  # its code
+    hall_names: dict[str, str]
+    at: int  # of the talk, or else of the session (Unix ms)
+
+
+def find_talks(db: Connection, role: str | None, limit: int, offset: int) -> tuple[list[Talk], int]:
+    """Return a page of what speakers do at sessions, in the order of time, and how many there
+    are.
+    """
+    where, values = ("", ()) if role is None else (" WHERE p.role = ?", (role,))
+    (total,) = db.execute(f"SELECT COUNT(*) FROM session_speaker p{where}", values).fetchone()
+    return _talks(
+        db,
+        f"{where} ORDER BY at, p.session_id, p.position LIMIT ? OFFSET ?",
+        (*values, limit, offset),
+    ), total
+
+
+def talks_of(db: Connection, session_ids: Iterable[int]) -> list[Talk]:
+    """Return who speaks at these sessions, in the order of time."""
+    chosen = dialect.one_of("p.session_id")
+    order = "ORDER BY s.starts_at, p.session_id, p.position"
+    return _talks(db, f" WHERE {chosen} {order}", (dialect.many(session_ids),))
+
+
+def _talks(db: Connection, rest: str, values: tuple[object, ...]) -> list[Talk]:
+    rows = db.execute(
+        "SELECT p.*, s.titles, y.code AS activity, h.names AS hall_names, a.given_name,"
+        " a.family_name, a.organisation, COALESCE(p.starts_at, s.starts_at) AS at"
+        " FROM session_speaker p JOIN session s ON s.session_id = p.session_id"
+        " JOIN hall h ON h.hall_id = s.hall_id"
+        " LEFT JOIN activity y ON y.activity_id = s.activity_id"
+        f" LEFT JOIN attendee a ON a.serial = p.serial{rest}",
+        values,
+    ).fetchall()
+    return [
+        Talk(
+            speaker=_speaker(row),
+            organisation=row["organisation"] or "",
+            session_titles=names_of(row["titles"]),
+            activity=row["activity"],
+            hall_names=names_of(row["hall_names"]),
+            at=row["at"],
+        )
+        for row in rows
+    ]
+
+
+def _speaker(row: Row) -> Speaker:
+    """Read a speaker with the names of the attendee. The roster's name comes before the file's."""
+    known = row["serial"] is not None
+    return Speaker(
+        serial=row["serial"],
+        label=row["label"],
+        name=whole_name(row["given_name"], row["family_name"]) if known else row["name"],
+        role=row["role"],
+        starts_at=row["starts_at"],
+    )

@@ -17,16 +17,18 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.admin.programme import pages as programme
 
 blueprint = Blueprint("admin", __name__)
 for part in (
-    overview, live, people, entries, kiosks, halls, venue, users, sign_in, account, acts,
+    overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
 
 PAGES = (
     ("admin.overview.show", "Overview"),
+    ("admin.programme.forum", "Forum"),
     ("admin.people.search", "Attendees"),
     ("admin.entries.show", "Entries"),
     ("admin.acts.show", "Acts"),

@@ -3,6 +3,7 @@
 import random
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -122,6 +123,15 @@ def test_an_interruption_ends_all_films_at_once(tmp_path: Path) -> None:
     assert len(told) <= 4, "the others stop with the frame that they are at"
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """Also where the tests run in the background of a shell, which lets them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_an_interruption_is_noticed_while_nothing_else_happens(tmp_path: Path) -> None:
     """A signal that does not wake the main thread is as one that came just before it waited."""
 
