@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+from server.programme.exhibition import exhibitor_count
 from server.storage.connection import Connection
 
 
@@ -68,9 +69,7 @@ def forum_counts(db: Connection, midnights: tuple[int, ...], host_country: str) 
             " OR (kind = 'government' AND country <> ?)",
             host_country,
         ),
-        exhibitors=_one(
-            db, "SELECT COUNT(DISTINCT exhibitor_id) FROM stand WHERE exhibitor_id IS NOT NULL"
-        ),
+        exhibitors=exhibitor_count(db),
         exhibition_m2=_one(db, "SELECT COALESCE(SUM(m2), 0) FROM area"),
         areas=_one(db, "SELECT COUNT(*) FROM area"),
     )

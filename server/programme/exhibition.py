@@ -43,6 +43,12 @@ def areas(db: Connection) -> list[Area]:
     return [Area(**{**dict(row), "names": names_of(row["names"])}) for row in rows]
 
 
+def exhibitor_count(db: Connection) -> int:
+    """Count the exhibitors that have a stand."""
+    (count,) = db.execute("SELECT COUNT(DISTINCT exhibitor_id) FROM stand").fetchone()
+    return int(count)
+
+
 def stands_of_organisation(db: Connection, organisation_id: int) -> list[Stand]:
     """Return the stands of an organisation, by their number."""
     rows = db.execute(f"{_STANDS} WHERE x.organisation_id = ? ORDER BY s.code", (organisation_id,))

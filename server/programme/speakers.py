@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from badges.roster.same_name import name_key
 from server.people.attendees import people_of_label, whole_name
-from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
@@ -118,41 +117,33 @@ def find_talks(db: Connection, role: str | None, limit: int, offset: int) -> tup
     """
     where, values = ("", ()) if role is None else (" WHERE p.role = ?", (role,))
     (total,) = db.execute(f"SELECT COUNT(*) FROM session_speaker p{where}", values).fetchone()
-    return _talks(
-        db,
-        f"{where} ORDER BY at, p.session_id, p.position LIMIT ? OFFSET ?",
-        (*values, limit, offset),
-    ), total
-
-
-def talks_of(db: Connection, session_ids: Iterable[int]) -> list[Talk]:
-    """Return who speaks at these sessions, in the order of time."""
-    chosen = dialect.one_of("p.session_id")
-    order = "ORDER BY s.starts_at, p.session_id, p.position"
-    return _talks(db, f" WHERE {chosen} {order}", (dialect.many(session_ids),))
-
-
-def _talks(db: Connection, rest: str, values: tuple[object, ...]) -> list[Talk]:
-    rows = db.execute(
-        "SELECT p.*, s.titles, y.code AS activity, h.names AS hall_names, a.given_name,"
-        " a.family_name, a.organisation, COALESCE(p.starts_at, s.starts_at) AS at"
+    # The names of people and halls are read for the page alone, and not to sort them all.
+    page = (
+        "SELECT p.*, s.titles, s.hall_id, s.activity_id,"
+        " COALESCE(p.starts_at, s.starts_at) AS at"
         " FROM session_speaker p JOIN session s ON s.session_id = p.session_id"
-        " JOIN hall h ON h.hall_id = s.hall_id"
-        " LEFT JOIN activity y ON y.activity_id = s.activity_id"
-        f" LEFT JOIN attendee a ON a.serial = p.serial{rest}",
-        values,
-    ).fetchall()
-    return [
-        Talk(
-            speaker=_speaker(row),
-            organisation=row["organisation"] or "",
-            session_titles=names_of(row["titles"]),
-            activity=row["activity"],
-            hall_names=names_of(row["hall_names"]),
-            at=row["at"],
-        )
-        for row in rows
-    ]
+        f"{where} ORDER BY at, p.session_id, p.position LIMIT ? OFFSET ?"
+    )
+    rows = db.execute(
+        "SELECT p.*, y.code AS activity, h.names AS hall_names, a.given_name, a.family_name,"
+        f" a.organisation FROM ({page}) AS p JOIN hall h ON h.hall_id = p.hall_id"
+        " LEFT JOIN activity y ON y.activity_id = p.activity_id"
+        " LEFT JOIN attendee a ON a.serial = p.serial"
+        " ORDER BY p.at, p.session_id, p.position",
+        (*values, limit, offset),
+    )
+    return [_talk(row) for row in rows], total
+
+
+def _talk(row: Row) -> Talk:
+    return Talk(
+        speaker=_speaker(row),
+        organisation=row["organisation"] or "",
+        session_titles=names_of(row["titles"]),
+        activity=row["activity"],
+        hall_names=names_of(row["hall_names"]),
+        at=row["at"],
+    )
 
 
 def _speaker(row: Row) -> Speaker:

@@ -172,6 +172,12 @@ def m022_programme(db: sqlite_utils.Database) -> None:
     _run(db, PROGRAMME)
 
 
+@migrations()
+def m028_country(db: sqlite_utils.Database) -> None:
+    # Attendees are counted by country on pages, without going through their whole rows.
+    db.execute("CREATE INDEX attendee_country ON attendee (country)")
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -195,6 +201,7 @@ NAMES = (
     "m020_counted_around",
     "m021_no_token_tries",
     "m022_programme",
+    "m028_country",
 )
 
 

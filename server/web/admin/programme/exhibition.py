@@ -6,7 +6,6 @@ from badges.roster.reader import country_name
 from server.programme import exhibition
 from server.venue import store
 from server.web import auth
-from server.web.admin.programme.forum import forum_counts
 from server.web.admin.programme.lists import PAGE_ROWS, ROLES, page_asked
 from server.web.services import services
 
@@ -28,7 +27,7 @@ def show() -> str:
         stands=stands,
         total=chosen.stands if chosen else sum(one.stands for one in areas),
         page=page,
-        counts=forum_counts(),
+        exhibitors=exhibition.exhibitor_count(db),
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
         country_name=country_name,
     )
