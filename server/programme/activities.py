@@ -61,6 +61,7 @@ class ActivityFilter:
     since: int | None = None  # with a session that begins from then on (Unix ms),
     until: int | None = None  # and before then
     parallel: bool = False  # parallel forums alone
+    official: bool = False  # official ones alone
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ def _conditions(wanted: ActivityFilter) -> tuple[str, tuple[object, ...]]:
         found.append(("a.kind = ?", wanted.kind))
     if wanted.parallel:
         found.append(("a.parallel = ?", 1))
+    if wanted.official:
+        found.append(("a.official = ?", 1))
     session = [
         (condition, value)
         for condition, value in (

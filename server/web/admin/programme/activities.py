@@ -23,7 +23,7 @@ class _Asked:
     kind: str | None = None
     day: int | None = None
     hall: int | None = None
-    parallel: bool = False
+    parallel: str | None = None  # "yes", or "official" for those of them that are
 
 
 @auth.allow(*ROLES)
@@ -39,7 +39,7 @@ def search() -> str:
             "kind": Field("kind", one_of(kinds), CHOOSE),
             "day": Field("day", _number_of(range(1, len(midnights))), CHOOSE),
             "hall": Field("hall", _number_of(halls), CHOOSE),
-            "parallel": Field("parallel", lambda text: one_of(("yes",))(text) == "yes", CHOOSE),
+            "parallel": Field("parallel", one_of(("yes", "official")), CHOOSE),
         },
         _Asked,
     )
@@ -89,7 +89,8 @@ def _filter(asked: forms.Asked[_Asked], midnights: tuple[int, ...]) -> ActivityF
         hall_id=wanted.hall,
         since=since,
         until=until,
-        parallel=wanted.parallel,
+        parallel=wanted.parallel is not None,
+        official=wanted.parallel == "official",
     )
 
 

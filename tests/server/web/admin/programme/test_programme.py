@@ -102,6 +102,8 @@ def test_the_programme(pages: Pages) -> None:
         ("hall=2", 1),
         ("hall=3", 0),
         ("day=2&hall=2&kind=conference&parallel=yes", 1),
+        ("parallel=official", 1),
+        ("parallel=official&kind=tour", 0),
         ("kind=dance", 0),
         ("day=17", 0),
         ("day=x", 0),
