@@ -13,7 +13,7 @@ from server.event.calendar import day_starts
 from server.event.settings import EventSettings
 from server.setup.venue_plan import Venue
 from server.storage.connection import Connection
-from server.venue import nesting
+from server.venue import capacity_reasons, nesting, store
 
 TOLD_MAX = 5  # sessions at the same time as one other
 
@@ -24,6 +24,7 @@ def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
     checks: tuple[Callable[[], Iterable[str]], ...] = (
         found.halls_without_a_way,
         found.limits_above_the_parents,
+        found.capacities_above_their_reasons,
         found.nested_doors_that_say_nothing,
         found.sessions_at_once,
         found.sessions_past_the_end,
@@ -67,6 +68,13 @@ class _Advice:
                 f"{self.venue.place('hall', code)}: fire_limit {limit} is above that of its parent "
                 f"{parent}, which is {around}"
             )
+
+    def capacities_above_their_reasons(self) -> Iterator[str]:
+        """Warn of capacities above what the hall's own measures allow. The organiser decides."""
+        for hall in store.halls(self.db):
+            found = capacity_reasons.warning(hall.capacity, capacity_reasons.reasons(hall.measures))
+            if found is not None:
+                yield f"{self.venue.place('hall', hall.code)}: {found}"
 
     def nested_doors_that_say_nothing(self) -> Iterator[str]:
         """Warn of doors into nested halls that do not say where they lead from. They count as

@@ -5,7 +5,7 @@ scans refer to it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from badges.wire import wire
@@ -50,7 +50,7 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     problems = VenueCheck(db, venue).problems()
     if problems:
         raise VenueError(problems)
-    step, before = _Import(db), nesting_accounts.paths(db)
+    step, before = _Import(db, by, now), nesting_accounts.paths(db)
     step.categories(venue)
     step.zones(venue)
     step.halls(venue.halls)
@@ -70,8 +70,9 @@ _KINDS = ("categories", "zones", "halls", "doors", "sessions")
 
 
 class _Import:
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Connection, by: str, now: int) -> None:
         self.db = db
+        self._by, self._now = by, now
         self.tables = tables(db)
         self.result = ImportedVenue()
         self._categories: dict[str | int, int] = {}
@@ -97,9 +98,11 @@ class _Import:
         bits = self._ids("zone", "bit")
         plans = list(plans)
         stood = {plan.code: self._whole_hall(plan.code) for plan in plans}
+        capacities = self._ids("hall", "capacity")
         for plan in plans:
             zones = sum(1 << bits[code] for code in plan.zones) if plan.zones else ALL_ZONES
             self.tables.table("hall").upsert(_hall_values(plan, zones), pk="code")
+            self._note_capacity(plan.code, capacities.get(plan.code))
         ids = self._ids("hall", "hall_id")
         for plan in plans:
             parent_id = ids[plan.parent] if plan.parent else None
@@ -107,6 +110,14 @@ class _Import:
             self._admit("hall_category", "hall_id", ids[plan.code], plan.categories)
             self._count("halls", stood[plan.code], self._whole_hall(plan.code))
         self._absent("halls", "hall", [plan.code for plan in plans])
+
+    def _note_capacity(self, code: str, before: int | None) -> None:
+        """Keep by whose word the hall has its capacity, where that is not the one of `before`."""
+        self.db.execute(
+            "UPDATE hall SET capacity_by = ?, capacity_at = ? WHERE code = ?"
+            f" AND {dialect.differs('capacity', '?')}",
+            (self._by, self._now, code, before),
+        )
 
     def doors(self, venue: Venue) -> None:
         halls = self._ids("hall", "hall_id")
@@ -212,6 +223,7 @@ def _hall_values(plan: HallPlan, zones: int) -> dict[str, Any]:
         "leaving": plan.leaving,
         "walk_s": plan.walk_s,
         "facts_age_max_ms": plan.facts_age_max_ms,
+        **asdict(plan.measures),
     }
 
 

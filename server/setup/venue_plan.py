@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from badges.categories import CategoryPlan
+from server.venue.capacity_reasons import Measures
 
 PROBLEMS_MAX = 200
 
@@ -50,6 +51,7 @@ class HallPlan:
     leaving: str
     walk_s: int | None
     facts_age_max_ms: int | None
+    measures: Measures = Measures()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sqlite_utils import Migrations
 
 from server.storage.schema import (
     ACTS,
+    CAPACITY_REASONS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
     DOOR_FROM,
@@ -166,6 +167,11 @@ def m021_no_token_tries(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
 
 
+@migrations()
+def m024_capacity_reasons(db: sqlite_utils.Database) -> None:
+    _run(db, CAPACITY_REASONS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -188,6 +194,7 @@ NAMES = (
     "m019_stay_halls",
     "m020_counted_around",
     "m021_no_token_tries",
+    "m024_capacity_reasons",
 )
 
 

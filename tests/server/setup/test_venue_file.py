@@ -10,11 +10,12 @@ import openpyxl
 import pytest
 
 from server.event.directory import Event
-from server.setup import venue_file, venue_import
+from server.setup import venue_fields, venue_file, venue_import
+from server.setup.venue_advice import advice
 from server.setup.venue_plan import VenueError
 from server.storage.database import Database
 from server.venue import store
-from tests.server.conftest import NOW, VENUE
+from tests.server.conftest import NOW, VENUE, venue_of
 from tests.server.support.stores import dump, load
 
 
@@ -274,3 +275,42 @@ def test_how_a_hall_counts_who_left(event: Event, database: Database) -> None:
     load(event, database, text)
     found = {hall.code: (hall.leaving, hall.walk_s) for hall in store.halls(database.reader)}
     assert found == {"site": ("scanned", None), "h1": ("scanned", None), "green": ("inferred", 300)}
+
+
+MEASURED = "capacity = 100\nfloor_m2 = 120\nm2_per_person = 1.5\nexit_width_m = 1.2\nseats = 90\n"
+
+
+def test_a_capacity_above_its_measures_is_a_warning(event: Event, database: Database) -> None:
+    load(event, database, VENUE.replace("capacity = 100\n", MEASURED))
+    plan = venue_of(event)
+    told = [one for one in advice(database.reader, plan, event.settings) if "measures" in one]
+    assert told == [
+        "hall h1: capacity 100 is above what its measures allow: holding 80 (120 m² ÷ 1.5 m² a"
+        " person)"
+    ]
+    hall = next(one for one in store.halls(database.reader) if one.code == "h1")
+    assert (hall.measures.seats, hall.measures.entry_lanes, hall.capacity) == (90, None, 100)
+    load(event, database, VENUE)
+    assert not [o for o in advice(database.reader, plan, event.settings) if "measures" in o]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("floor_m2 = 120", "floor_m2 and m2_per_person go together: write both"),
+        ("exit_width_m = -1", "exit_width_m is a number from 0 to 10000"),
+        ("exit_width_m = nan", "exit_width_m is a number from 0 to 10000"),
+        ("exit_width_m = true", "exit_width_m is a number from 0 to 10000"),
+        ('exit_width_m = "wide"', "exit_width_m is a number from 0 to 10000"),
+        ("clear_min = 0", "clear_min is a number from 1 to 60"),
+        ("entry_lanes = 1.5", "entry_lanes is a whole number from 0"),
+    ],
+)
+def test_a_measure_that_can_not_be(event: Event, line: str, problem: str) -> None:
+    with pytest.raises(VenueError, match=re.escape(problem)):
+        venue_of(event, VENUE.replace("capacity = 100\n", f"capacity = 100\n{line}\n"))
+
+
+def test_a_workbook_may_write_a_measure_with_a_comma() -> None:
+    read = venue_fields.measure(0, 10)
+    assert (read("1,2"), read("3"), read(2), read(" 0.5 ")) == (1.2, 3.0, 2.0, 0.5)

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import sqlite_utils
 from server.storage import migrations
 from server.storage.database import connect
 from server.storage.migrations import NewerVersionError, migrate
+from server.venue.capacity_reasons import Measures
 
 # The tables as each step leaves them. A released step is mended by a new one, never by a new hash.
 FROZEN = {
@@ -34,6 +36,7 @@ FROZEN = {
     "m019_stay_halls": "f827151b9fab0f92",
     "m020_counted_around": "f827151b9fab0f92",
     "m021_no_token_tries": "7b1d28704f952195",
+    "m024_capacity_reasons": "9c52a6051994cbc9",
 }
 
 
@@ -123,6 +126,9 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
     database.execute("DROP INDEX attendee_name")
     database.execute("DELETE FROM setting WHERE key = 'rules_version'")
     for column in ("shared_until", "leaving", "walk_s", "moved_on", "unconfirmed_moves"):
+        database.execute(f"ALTER TABLE hall DROP COLUMN {column}")
+    measured = [one.name for one in fields(Measures)]
+    for column in (*measured, "capacity_by", "capacity_at"):
         database.execute(f"ALTER TABLE hall DROP COLUMN {column}")
     database.execute("ALTER TABLE kiosk DROP COLUMN last_seq")
     database.execute("ALTER TABLE kiosk DROP COLUMN reported_at")
