@@ -1,14 +1,15 @@
 """Asks beforehand what the doors would answer, with `hallkeeper would-enter` and `rehearse`."""
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
-from server.cli.console import event_option, opened, refuse, wall_clock
+from server.cli.console import count, event_option, opened, refuse, wall_clock
 from server.event.calendar import Clock
-from server.rehearsal import told
+from server.rehearsal import report, told
 from server.rehearsal.places import AskedError
 from server.rehearsal.would_enter import WouldEnter
 from server.rehearsal.would_enter import would_enter as ask
@@ -80,3 +81,51 @@ def _say(db: Connection, found: WouldEnter, clock: Clock) -> None:
         click.echo(f"  Assumed: {sentence}")
     for sentence in told.notes(found):
         click.echo(f"Note: {sentence}", err=True)
+
+
+@click.command(short_help="Play a day through with the whole roster.")
+@event_option
+@click.option(
+    "--day",
+    "wanted",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Of the event; tomorrow if absent.",
+)
+@click.option("--sessions", is_flag=True, help="List every session with how many may come.")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def rehearse(event_dir: Path, wanted: datetime | None, sessions: bool, as_json: bool) -> None:
+    """Play a day through as the doors would decide it, and say what would go wrong.
+
+    Nobody is admitted and nothing is written. It finds sessions that admit nobody, overlaps, guests
+    whom no door would admit, and crowds above a hall's capacity. The exit status is 0 whatever is
+    found.
+    """
+    with opened(event_dir) as (event, database), database.reading() as db:
+        clock = Clock(ZoneInfo(event.settings.time_zone))
+        day = wanted.date() if wanted else clock.local(wall_clock()).date() + timedelta(days=1)
+        try:
+            found = report.rehearse(db, event, day, clock)
+        except report.NoSuchDayError as error:
+            raise refuse(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(report.as_json(found, clock), ensure_ascii=False, indent=2))
+        return
+    crowd = found.day.crowd
+    click.echo(
+        f"{found.date}: {count(len(found.sessions), 'session')},"
+        f" {count(crowd.people, 'attendee')}, {count(crowd.valid, 'badge')} valid"
+        f" ({crowd.without_badge:,} not issued yet)."
+    )
+    for one in found.sessions if sessions else ():
+        click.echo(
+            f"  {clock.minute(one.row.starts_at)} {one.row.code} in {one.hall.code}: may come"
+            f" {one.may_come:,}, invited {one.invited:,}, expected {report.expected(one):,},"
+            f" capacity {one.hall.capacity:,}"
+        )
+    for finding in found.findings:
+        more = ", …" if finding.people > len(finding.examples) else ""
+        named = f": {', '.join(finding.examples)}{more}" if finding.examples else ""
+        click.echo(f"- {finding.sentence}{named}.")
+    click.echo(f"{count(len(found.findings), 'finding')}. Assumed:")
+    for sentence in report.ASSUMED:
+        click.echo(f"  {sentence}")

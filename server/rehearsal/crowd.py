@@ -1,0 +1,180 @@
+"""Reads who could come on a day, as groups of people whom every door answers alike.
+
+Of 100,000 people there are some hundred groups. Who is named by a session, as invited or refused,
+is looked at apart.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from badges.admission.facts import Holder
+from badges.credential.badge_number import badge_number
+from badges.credential.credential import Credential, CredentialError, open_credential
+from server.event.directory import Event
+from server.storage.connection import Connection
+
+
+@dataclass(frozen=True)
+class Group:
+    """Describes people whom every door answers alike on a day, but for sessions that name them."""
+
+    category: int
+    valid: bool  # on that day
+    zones: int
+    revoked: bool
+    copied: bool
+
+    def badge(self, day: int) -> Credential:
+        """Return a badge as these people have it."""
+        return Credential(
+            serial=0,
+            issue=1,
+            category=self.category,
+            valid_days=int(self.valid) << day,
+            zones=self.zones,
+            key_id=0,
+        )
+
+    def holder(self, session: int | None = None, invited: bool | None = None) -> Holder:
+        """Return what is known of them, where the session may invite or refuse them."""
+        named = frozenset[int]() if session is None else frozenset({session})
+        nobody = frozenset[int]()
+        return Holder(
+            revoked=self.revoked,
+            highest_issue=1,
+            copied_issue=1 if self.copied else 0,
+            invited_to=named if invited is True else nobody,
+            refused_from=named if invited is False else nobody,
+        )
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Describes somebody whom sessions of the day name."""
+
+    serial: int
+    external_id: str | None
+    group: int  # its place among the crowd's groups
+    has_badge: bool
+    invited: frozenset[int]  # sessions
+    refused: frozenset[int]  # sessions
+
+    @property
+    def label(self) -> str:
+        """Return how lists name them."""
+        number = badge_number(self.serial)
+        return f"{number} ({self.external_id})" if self.external_id else number
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Holds everybody on the roster, as groups and how many each has. Guests are in them too."""
+
+    groups: tuple[Group, ...]
+    counts: tuple[int, ...]
+    guests: tuple[Guest, ...]
+    without_badge: int  # not revoked, and no badge yet
+
+    @property
+    def people(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def valid(self) -> int:
+        """Count those whose badge is valid on that day and stands."""
+        found = zip(self.groups, self.counts, strict=True)
+        return sum(people for group, people in found if group.valid and not group.revoked)
+
+
+_PEOPLE = (
+    "FROM attendee a LEFT JOIN (SELECT serial, MAX(issue) AS issue FROM badge GROUP BY serial) b"
+    " USING (serial) LEFT JOIN (SELECT serial AS copy_of, issue AS copied FROM likely_copy"
+    " WHERE cleared_at IS NULL) c ON copy_of = a.serial"
+)
+_REVOKED = "CASE WHEN a.revoked_at IS NULL THEN 0 ELSE 1 END"
+_COPIED = "CASE WHEN copied >= COALESCE(b.issue, 1) THEN 1 ELSE 0 END"
+_HAS_BADGE = "CASE WHEN b.issue IS NULL THEN 0 ELSE 1 END"
+
+
+def read_crowd(db: Connection, event: Event, day: int, sessions: Collection[int]) -> Crowd:
+    """Return everybody as the doors would know them on a day of the event, counted from 0.
+
+    Doors go by the badge. Who has none counts as if one was issued now. `sessions` are those of the
+    day, by number.
+    """
+    groups: Counter[Group] = Counter()
+    without_badge = 0
+    for category, valid, zones, revoked, copied, has_badge, people in db.execute(
+        f"SELECT a.category, a.valid_days >> ? & 1 AS valid, a.zones, {_REVOKED} AS revoked,"
+        f" {_COPIED} AS is_copied, {_HAS_BADGE} AS has_badge, COUNT(*) {_PEOPLE}"
+        " GROUP BY a.category, valid, a.zones, revoked, is_copied, has_badge",
+        (day,),
+    ):
+        group = Group(category, bool(valid), zones, bool(revoked), bool(copied))
+        groups[group] += people
+        without_badge += 0 if has_badge or revoked else people
+    otherwise = dict(_otherwise(db, event, day))
+    for roster, carried in otherwise.values():
+        groups[roster] -= 1
+        groups[carried] += 1
+    told = {serial: carried for serial, (_, carried) in otherwise.items()}
+    found = +groups
+    numbers = {group: number for number, group in enumerate(found)}
+    guests = _guests(db, day, sessions, told, numbers)
+    return Crowd(tuple(found), tuple(found.values()), tuple(guests), without_badge)
+
+
+def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tuple[Group, Group]]]:
+    """Yield those whose badge may say otherwise than the roster, with the group of each.
+
+    The table `changed_holder` has everybody whose badge may. A badge that no key of the event
+    signed opens no door, as one that is revoked.
+    """
+    for serial, category, valid, zones, revoked, copied, text in db.execute(
+        f"SELECT a.serial, a.category, a.valid_days >> ? & 1, a.zones, {_REVOKED}, {_COPIED},"
+        f" n.credential {_PEOPLE} JOIN changed_holder h ON h.serial = a.serial"
+        " JOIN badge n ON n.serial = a.serial AND n.issue = b.issue",
+        (day,),
+    ):
+        roster = Group(category, bool(valid), zones, bool(revoked), bool(copied))
+        try:
+            badge = open_credential(event.ring, text)
+        except CredentialError:
+            yield serial, (roster, Group(category, bool(valid), zones, True, bool(copied)))
+            continue
+        valid = bool(badge.valid_days >> day & 1)
+        carried = Group(badge.category, valid, badge.zones, bool(revoked), bool(copied))
+        if carried != roster:
+            yield serial, (roster, carried)
+
+
+def _guests(
+    db: Connection,
+    day: int,
+    sessions: Collection[int],
+    told: Mapping[int, Group],
+    numbers: Mapping[Group, int],
+) -> Iterator[Guest]:
+    named: defaultdict[int, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
+    for session_id, serial, invited in db.execute(
+        "SELECT session_id, serial, invited FROM session_guest"
+    ):
+        if session_id in sessions:
+            named[serial][0 if invited else 1].add(session_id)
+    if not named:
+        return
+    for serial, external_id, category, valid, zones, revoked, copied, has_badge in db.execute(
+        f"SELECT a.serial, a.external_id, a.category, a.valid_days >> ? & 1, a.zones, {_REVOKED},"
+        f" {_COPIED}, {_HAS_BADGE} {_PEOPLE}"
+        " WHERE EXISTS (SELECT 1 FROM session_guest g WHERE g.serial = a.serial)"
+        " ORDER BY a.serial",
+        (day,),
+    ):
+        if serial in named:
+            group = Group(category, bool(valid), zones, bool(revoked), bool(copied))
+            invited, refused = named[serial]
+            yield Guest(
+                serial, external_id, numbers[told.get(serial, group)], bool(has_badge),
+                frozenset(invited), frozenset(refused),
+            )  # fmt: skip
