@@ -18,7 +18,14 @@ Named = TypeVar("Named", HallRow, DoorRow)
 
 
 class AskedError(ValueError):
-    """Is raised where it is not clear who or what is asked about. The text says what to do."""
+    """Is raised where it is not clear who or what is asked about. The text says what to do.
+
+    `about` is `person` or `place`.
+    """
+
+    def __init__(self, about: str, text: str) -> None:
+        super().__init__(text)
+        self.about = about
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,9 @@ def find_person(db: Connection, text: str) -> int:
         named = ", ".join(f"{one.number} {one.name}" for one in found)
         more = f" and {total - len(found):,} more" if total > len(found) else ""
         raise AskedError(
+            "person",
             f"{text[:64]!r} may be any of {total:,} people: {named}{more}. Name one by badge"
-            " number or external id."
+            " number or external id.",
         )
     return found[0].serial
 
@@ -83,13 +91,14 @@ def find_place(db: Connection, text: str) -> Place:
     if len(found) != 1:
         if not found:
             known = ", ".join(one.code for one in store.halls(db)[:NAMED_MAX]) or "none"
-            raise AskedError(f"There is no hall or door {name[:64]!r}. Halls are {known}, ….")
-        raise AskedError(f"{name[:64]!r} may be {' or '.join(found)}: write it so.")
+            text = f"There is no hall or door {name[:64]!r}. Halls are {known}, …."
+            raise AskedError("place", text)
+        raise AskedError("place", f"{name[:64]!r} may be {' or '.join(found)}: write it so.")
     if halls:
         inward = [d for d in store.doors(db) if d.hall_id == halls[0].hall_id and _lets_in(d)]
         return _place(db, halls[0], inward)
     if not _lets_in(doors[0]):
-        raise AskedError(f"Door {doors[0].code} is for exit alone: nobody enters there.")
+        raise AskedError("place", f"Door {doors[0].code} is for exit alone: nobody enters there.")
     return _place(db, store.hall(db, doors[0].hall_id), doors)
 
 
