@@ -5,12 +5,13 @@ is looked at apart.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from badges.admission.facts import Holder
 from badges.credential.badge_number import badge_number
 from badges.credential.credential import Credential, CredentialError, open_credential
+from server.event.calendar import day_starts
 from server.event.directory import Event
 from server.storage.connection import Connection
 
@@ -92,16 +93,20 @@ _PEOPLE = (
     " USING (serial) LEFT JOIN (SELECT serial AS copy_of, issue AS copied FROM likely_copy"
     " WHERE cleared_at IS NULL) c ON copy_of = a.serial"
 )
+_NAMED = (
+    "FROM session_guest g JOIN session s USING (session_id)"
+    " WHERE s.starts_at >= ? AND s.starts_at < ?"
+)
 _REVOKED = "CASE WHEN a.revoked_at IS NULL THEN 0 ELSE 1 END"
 _COPIED = "CASE WHEN copied >= COALESCE(b.issue, 1) THEN 1 ELSE 0 END"
 _HAS_BADGE = "CASE WHEN b.issue IS NULL THEN 0 ELSE 1 END"
 
 
-def read_crowd(db: Connection, event: Event, day: int, sessions: Collection[int]) -> Crowd:
+def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
     """Return everybody as the doors would know them on a day of the event, counted from 0.
 
-    Doors go by the badge. Who has none counts as if one was issued now. `sessions` are those of the
-    day, by number.
+    Doors go by the badge. Who has none counts as if one was issued now. Guests are those whom
+    sessions name that start on that day.
     """
     groups: Counter[Group] = Counter()
     without_badge = 0
@@ -121,7 +126,8 @@ def read_crowd(db: Connection, event: Event, day: int, sessions: Collection[int]
     told = {serial: carried for serial, (_, carried) in otherwise.items()}
     found = +groups
     numbers = {group: number for number, group in enumerate(found)}
-    guests = _guests(db, day, sessions, told, numbers)
+    starts = day_starts(event.settings)
+    guests = _guests(db, day, (starts[day], starts[day + 1]), told, numbers)
     return Crowd(tuple(found), tuple(found.values()), tuple(guests), without_badge)
 
 
@@ -150,31 +156,24 @@ def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tu
 
 
 def _guests(
-    db: Connection,
-    day: int,
-    sessions: Collection[int],
-    told: Mapping[int, Group],
+    db: Connection, day: int, starts: tuple[int, int], told: Mapping[int, Group],
     numbers: Mapping[Group, int],
-) -> Iterator[Guest]:
-    named: defaultdict[int, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
-    for session_id, serial, invited in db.execute(
-        "SELECT session_id, serial, invited FROM session_guest"
+) -> Iterator[Guest]:  # fmt: skip
+    """Yield whom sessions name that start from the first instant on and before the second."""
+    invited: defaultdict[int, list[int]] = defaultdict(list)
+    refused: defaultdict[int, list[int]] = defaultdict(list)
+    for session_id, serial, is_invited in db.execute(
+        f"SELECT g.session_id, g.serial, g.invited {_NAMED}", starts
     ):
-        if session_id in sessions:
-            named[serial][0 if invited else 1].add(session_id)
-    if not named:
-        return
+        (invited if is_invited else refused)[serial].append(session_id)
     for serial, external_id, category, valid, zones, revoked, copied, has_badge in db.execute(
         f"SELECT a.serial, a.external_id, a.category, a.valid_days >> ? & 1, a.zones, {_REVOKED},"
-        f" {_COPIED}, {_HAS_BADGE} {_PEOPLE}"
-        " WHERE EXISTS (SELECT 1 FROM session_guest g WHERE g.serial = a.serial)"
+        f" {_COPIED}, {_HAS_BADGE} {_PEOPLE} WHERE a.serial IN (SELECT g.serial {_NAMED})"
         " ORDER BY a.serial",
-        (day,),
+        (day, *starts),
     ):
-        if serial in named:
-            group = Group(category, bool(valid), zones, bool(revoked), bool(copied))
-            invited, refused = named[serial]
-            yield Guest(
-                serial, external_id, numbers[told.get(serial, group)], bool(has_badge),
-                frozenset(invited), frozenset(refused),
-            )  # fmt: skip
+        group = Group(category, bool(valid), zones, bool(revoked), bool(copied))
+        yield Guest(
+            serial, external_id, numbers[told.get(serial, group)], bool(has_badge),
+            frozenset(invited[serial]), frozenset(refused[serial]),
+        )  # fmt: skip

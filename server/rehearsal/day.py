@@ -60,7 +60,7 @@ class Day:
             for row in store.sessions(db)
             if self.begins_at <= row.starts_at < self.ends_at
         }
-        self.crowd: Crowd = read_crowd(db, event, number, frozenset(self.rows))
+        self.crowd: Crowd = read_crowd(db, event, number)
         self._calendar = Calendar(starts)
         # A hall that staff have closed may be open by then. That is told apart.
         self._hall = {
@@ -148,20 +148,33 @@ class Day:
         for at in sorted({row.starts_at for row in self.rows.values()}):
             open_now = [s for s, row in self.rows.items() if row.starts_at <= at < row.ends_at]
             begin = {s for s in open_now if self.rows[s].starts_at == at}
-            choices = Counter(group for s in open_now for group in self.admitted[s])
+            choices: defaultdict[int, list[int]] = defaultdict(list)  # sessions, by group
+            for session in open_now:
+                for group in self.admitted[session]:
+                    choices[group].append(session)
             for session in begin:
                 expected[session] = sum(
-                    self.crowd.counts[group] / choices[group] for group in self.admitted[session]
+                    self.crowd.counts[group] / len(choices[group])
+                    for group in self.admitted[session]
                 )
             for guest, people in _alike(open_now, named):
-                for session in begin:
-                    if guest.group in self.admitted[session]:
-                        expected[session] -= people / choices[guest.group]
-                options = [s for s in open_now if self.admits(guest, s)]
-                chosen = [s for s in options if s in guest.invited] or options
+                others = choices.get(guest.group, [])
+                for session in begin.intersection(others):
+                    expected[session] -= people / len(others)
+                chosen = self._chosen(guest, open_now, others)
                 for session in begin.intersection(chosen):
                     expected[session] += people / len(chosen)
         return expected
+
+    def _chosen(self, guest: Guest, open_now: Collection[int], others: list[int]) -> list[int]:
+        """Return where somebody goes whom sessions name: where invited, or else where admitted.
+
+        `others` are the sessions that admit whoever is like them and is not named.
+        """
+        here = (guest.invited | guest.refused).intersection(open_now)
+        admitted = [session for session in here if self.admits(guest, session)]
+        invited = [session for session in admitted if session in guest.invited]
+        return invited or [*admitted, *(session for session in others if session not in here)]
 
 
 def _alike(
