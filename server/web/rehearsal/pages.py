@@ -16,6 +16,7 @@ from server.web.services import services
 blueprint = Blueprint("rehearsal", __name__, url_prefix="/admin/rehearsal")
 
 FIELD_CHARS_MAX = 200
+FINDINGS_MAX = 500  # on the page
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def day() -> tuple[str, int]:
         days=days,
         assumed=report.ASSUMED,
         expected=report.expected,
+        most=FINDINGS_MAX,
     )
     return shown, 400 if problem else 200
 

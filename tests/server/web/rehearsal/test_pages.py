@@ -8,6 +8,7 @@ import pytest
 
 from server.event.directory import Event
 from server.storage.database import Database
+from server.web.rehearsal import pages as rehearsal_pages
 from tests.server.support.pages import Pages, acts, assert_only
 
 
@@ -92,6 +93,15 @@ def test_a_day(pages: Pages) -> None:
     page = words(admin.get("/admin/rehearsal/day?day=2026-05-05").text)
     assert "Nothing odd was found." in page
     assert acts(pages) == before, "nothing was done"
+
+
+def test_a_long_list_is_cut(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal_pages, "FINDINGS_MAX", 1)
+    pages.database.write(lambda db: db.execute("UPDATE hall SET seats = 1, closed_at = 1"))
+    page = words(pages.staff("admin").get("/admin/rehearsal/day?day=2026-05-04").text)
+    assert "3 found No kiosk is at work" in page
+    assert "Only the first 1 are shown; hallkeeper rehearse --day 2026-05-04 prints all." in page
+    assert "closed by staff" not in page
 
 
 @pytest.mark.parametrize("day", ["2026-05-09", "tomorrow", ""])
