@@ -90,8 +90,10 @@ def find_place(db: Connection, text: str) -> Place:
     found = [f"hall:{one.code}" for one in halls] + [f"door:{one.code}" for one in doors]
     if len(found) != 1:
         if not found:
-            known = ", ".join(one.code for one in store.halls(db)[:NAMED_MAX]) or "none"
-            text = f"There is no hall or door {name[:64]!r}. Halls are {known}, …."
+            codes = [one.code for one in store.halls(db)]
+            known = ", ".join(codes[:NAMED_MAX]) or "none"
+            more = f" and {len(codes) - NAMED_MAX:,} more" if len(codes) > NAMED_MAX else ""
+            text = f"There is no hall or door {name[:64]!r}. Halls are {known}{more}."
             raise AskedError("place", text)
         raise AskedError("place", f"{name[:64]!r} may be {' or '.join(found)}: write it so.")
     if halls:

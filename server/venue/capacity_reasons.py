@@ -100,9 +100,9 @@ def warning(capacity: int, found: tuple[Reason, ...]) -> str | None:
 
 
 def _minutes(given: float | None, default: float) -> tuple[float, str]:
-    """Return the minutes, and how to write them. Those that nobody said are marked."""
+    """Return the minutes, and how to write them. Those that nobody said are assumed."""
     if given is None:
-        return default, f"{default:g} min, as nobody said"
+        return default, f"{default:g} min (assumed)"
     return given, f"{given:g} min"
 
 

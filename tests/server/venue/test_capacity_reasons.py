@@ -59,8 +59,8 @@ def test_a_sum_can_be_checked() -> None:
         reasons(Measures(entry_lanes=3, exit_width_m=2.4, exit_steps_width_m=1.2, emergency_min=4)),
         key=lambda one: ["entry", "exit", "emergency"].index(one.kind),
     )
-    assert lanes.sum == "3 × 660 an hour × 60 min, as nobody said"
-    assert exit_.sum == "(2.4 m level × 82 + 1.2 m steps × 66) a minute × 8 min, as nobody said"
+    assert lanes.sum == "3 × 660 an hour × 60 min (assumed)"
+    assert exit_.sum == "(2.4 m level × 82 + 1.2 m steps × 66) a minute × 8 min (assumed)"
     assert emergency.sum == "(2.4 m level × 82 + 1.2 m steps × 66) a minute × 4 min"
 
 
