@@ -73,7 +73,7 @@ def ingest(
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
     if acked >= batch.last_seq:  # what it returned may have come back by records still to come
         for totals in batch.places:
-            accounts.hear_returned(totals)
+            accounts.hear_returned(totals, batch.incarnation)
     accounts.save()
     grants.heard(db, sender.key, batch.places, came, now)
     if fresh:

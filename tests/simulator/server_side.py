@@ -194,7 +194,7 @@ class Server:
             self.acked[key] = fresh[-1].seq
             self.progress += 1
         if self.acked[key] >= batch.last_seq:
-            self.pool = self.pool.hear_returned(key, batch.returned)
+            self.pool = self.pool.hear_returned(key, batch.returned, incarnation=batch.incarnation)
         return self._answer(batch, taken=True)
 
     def _is_fork(self, batch: Batch, known: int, fresh: list[Record]) -> bool:
