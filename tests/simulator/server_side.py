@@ -49,7 +49,7 @@ ON_DISK = ("pool", "acked", "heads", "ledger", "stays", "open", "opened_at", "st
 NOBODY: tuple[Stay, ...] = ()
 
 
-class Server:
+class ModelServer:
     """One hall's server in one incarnation; a restore makes another from a backup."""
 
     def __init__(

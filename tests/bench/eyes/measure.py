@@ -78,7 +78,7 @@ def _show_still(name: str, tally: Tally, picture: Still) -> None:
             return
 
 
-class Door:
+class FilmPlayer:
     """Shows a film in its own time: an engine that takes long misses frames, as at a door.
 
     Its clock adds the CPU time taken to the film's, so that other load on the machine has no say.
@@ -129,7 +129,7 @@ def measure_films(each: int) -> dict[str, dict[str, Reel]]:
 
 
 def _show_film(reel: Reel, name: str, shown: Film) -> None:
-    door = Door()
+    door = FilmPlayer()
     outcome = door.play(shown, ENGINES[name](door.clock))
     reel.asked += 1
     reel.two_sharp_asked += shown.sharp_frames >= 2
