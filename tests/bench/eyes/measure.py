@@ -85,18 +85,18 @@ class FilmPlayer:
     """
 
     def __init__(self) -> None:
-        self._film_s = 0.0
+        self.film_s = 0.0
         self._cpu_s = time.process_time()
 
     def clock(self) -> float:
-        return self._film_s + time.process_time() - self._cpu_s
+        return self.film_s + time.process_time() - self._cpu_s
 
     def play(self, shown: Film, read: Read) -> tuple[int, float, list[str]] | None:
         """(frames from full view to the one read, ms from full view to the text, all texts)."""
         full = shown.first_full_view
         number, texts = 0, []
         while number < len(shown.frames):
-            self._film_s, self._cpu_s = max(self.clock(), number / FPS), time.process_time()
+            self.film_s, self._cpu_s = max(self.clock(), number / FPS), time.process_time()
             texts += read(shown.frames[number])
             if shown.text in texts:
                 return number - full, (self.clock() - full / FPS) * 1000, texts

@@ -64,7 +64,7 @@ def test_a_slow_engine_misses_frames() -> None:
 
     def slow(gray: np.ndarray) -> list[str]:
         seen.append(int(gray[0, 0]))
-        door._film_s += 0.1
+        door.film_s += 0.1
         return []
 
     assert door.play(shown, slow) is None
