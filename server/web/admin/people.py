@@ -107,6 +107,11 @@ def person(number: str) -> str:
 def card(number: str) -> AnyResponse:
     attendee = _attendee(number)
     badge = _badge(attendee.serial) or abort(404)
+    if attendee.revoked_at is not None:
+        return forms.turn_back(
+            "This badge is revoked, and no door admits it: reinstate the attendee first.",
+            _back(number),
+        )
     here = services()
     one = issuing.card(here.database.reader, here.event, badge)
     try:
