@@ -1,4 +1,6 @@
-"""Country codes of ISO 3166 with their English short names, as the time zone database has them."""
+"""Lists the country codes of ISO 3166 with their English short names, as the time zone database has
+them.
+"""
 
 from collections.abc import Mapping
 
@@ -252,7 +254,7 @@ COUNTRIES: Mapping[str, str] = {
     "ZA": "South Africa",
     "ZM": "Zambia",
     "ZW": "Zimbabwe",
-    # Codes that are reserved, and that delegations use.
+    # These codes are reserved, and delegations use them.
     "EU": "European Union",
     "UN": "United Nations",
 }

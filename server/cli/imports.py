@@ -40,16 +40,17 @@ from server.setup.roster_import import ImportPlan, RosterChangedError, plan_impo
 from server.setup.roster_match import ImportAnswers
 from server.setup.venue_advice import advice
 from server.setup.venue_file import FILE_BYTES_MAX
+from server.setup.writer import ImportedVenue
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.venue import store
 
 MAPPING_BYTES_MAX = 100_000
-PLANS_MOST = 3  # others may change the roster meanwhile
+PLANS_MOST = 3  # A plan is made so often, because others may change the roster meanwhile.
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What a roster may leave open: option, its choices, and help.
+# What a roster may leave open, each with the option, its choices, and help.
 _ANSWERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--row-numbers", ("ids", "ignore"), "Ids that only number the rows."),
     ("--hidden-rows", ("take", "leave"), "Rows that are hidden or filtered away."),
@@ -325,7 +326,7 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
     with opened(event_dir) as (event, database):
         plan = venue_file.read_venue(data, venue_path.name, event.settings)
 
-        def step(db: Connection) -> tuple[venue_import.ImportedVenue, list[str]]:
+        def step(db: Connection) -> tuple[ImportedVenue, list[str]]:
             result = venue_import.import_venue(db, plan, by=BY, now=wall_clock())
             gone = result.absent.get("sessions", []) if remove_sessions else []
             for session in store.sessions(db):

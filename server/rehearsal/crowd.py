@@ -6,14 +6,14 @@ is looked at apart.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from badges.admission.facts import Holder
 from badges.credential.badge_number import badge_number
 from badges.credential.credential import Credential, CredentialError, open_credential
 from server.event.calendar import day_starts
 from server.event.directory import Event
-from server.storage.connection import Connection
+from server.storage.connection import Connection, Row
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,20 @@ class Crowd:
 
 _PEOPLE = (
     "FROM attendee a LEFT JOIN (SELECT serial, MAX(issue) AS issue FROM badge GROUP BY serial) b"
-    " USING (serial) LEFT JOIN (SELECT serial AS copy_of, issue AS copied FROM likely_copy"
+    " USING (serial) LEFT JOIN (SELECT serial AS copy_of, issue AS copied_issue FROM likely_copy"
     " WHERE cleared_at IS NULL) c ON copy_of = a.serial"
+)
+# What `_group` reads, with the day as a parameter.
+_GROUP = (
+    "a.category, a.valid_days >> ? & 1 AS valid, a.zones,"
+    " CASE WHEN a.revoked_at IS NULL THEN 0 ELSE 1 END AS revoked,"
+    " CASE WHEN copied_issue >= COALESCE(b.issue, 1) THEN 1 ELSE 0 END AS copied,"
+    " CASE WHEN b.issue IS NULL THEN 0 ELSE 1 END AS has_badge"
 )
 _NAMED = (
     "FROM session_guest g JOIN session s USING (session_id)"
     " WHERE s.starts_at >= ? AND s.starts_at < ?"
 )
-_REVOKED = "CASE WHEN a.revoked_at IS NULL THEN 0 ELSE 1 END"
-_COPIED = "CASE WHEN copied >= COALESCE(b.issue, 1) THEN 1 ELSE 0 END"
-_HAS_BADGE = "CASE WHEN b.issue IS NULL THEN 0 ELSE 1 END"
 
 
 def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
@@ -110,15 +114,13 @@ def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
     """
     groups: Counter[Group] = Counter()
     without_badge = 0
-    for category, valid, zones, revoked, copied, has_badge, people in db.execute(
-        f"SELECT a.category, a.valid_days >> ? & 1 AS valid, a.zones, {_REVOKED} AS revoked,"
-        f" {_COPIED} AS is_copied, {_HAS_BADGE} AS has_badge, COUNT(*) {_PEOPLE}"
-        " GROUP BY a.category, valid, a.zones, revoked, is_copied, has_badge",
+    for row in db.execute(
+        f"SELECT {_GROUP}, COUNT(*) AS people {_PEOPLE}"
+        " GROUP BY a.category, valid, a.zones, revoked, copied, has_badge",
         (day,),
     ):
-        group = Group(category, bool(valid), zones, bool(revoked), bool(copied))
-        groups[group] += people
-        without_badge += 0 if has_badge or revoked else people
+        groups[_group(row)] += row["people"]
+        without_badge += 0 if row["has_badge"] or row["revoked"] else row["people"]
     otherwise = dict(_otherwise(db, event, day))
     for roster, carried in otherwise.values():
         groups[roster] -= 1
@@ -131,28 +133,38 @@ def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
     return Crowd(tuple(found), tuple(found.values()), tuple(guests), without_badge)
 
 
+def _group(row: Row) -> Group:
+    return Group(
+        category=row["category"],
+        valid=bool(row["valid"]),
+        zones=row["zones"],
+        revoked=bool(row["revoked"]),
+        copied=bool(row["copied"]),
+    )
+
+
 def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tuple[Group, Group]]]:
-    """Yield those whose badge may say otherwise than the roster, with the group of each.
+    """Yield those whose badge says otherwise than the roster, with both groups of each.
 
     The table `changed_holder` has everybody whose badge may. A badge that no key of the event
     signed opens no door, as one that is revoked.
     """
-    for serial, category, valid, zones, revoked, copied, text in db.execute(
-        f"SELECT a.serial, a.category, a.valid_days >> ? & 1, a.zones, {_REVOKED}, {_COPIED},"
-        f" n.credential {_PEOPLE} JOIN changed_holder h ON h.serial = a.serial"
+    for row in db.execute(
+        f"SELECT a.serial, {_GROUP}, n.credential {_PEOPLE}"
+        " JOIN changed_holder h ON h.serial = a.serial"
         " JOIN badge n ON n.serial = a.serial AND n.issue = b.issue",
         (day,),
     ):
-        roster = Group(category, bool(valid), zones, bool(revoked), bool(copied))
+        roster = _group(row)
         try:
-            badge = open_credential(event.ring, text)
+            badge = open_credential(event.ring, row["credential"])
         except CredentialError:
-            yield serial, (roster, Group(category, bool(valid), zones, True, bool(copied)))
-            continue
-        valid = bool(badge.valid_days >> day & 1)
-        carried = Group(badge.category, valid, badge.zones, bool(revoked), bool(copied))
+            carried = replace(roster, revoked=True)
+        else:
+            valid = bool(badge.valid_days >> day & 1)
+            carried = replace(roster, category=badge.category, valid=valid, zones=badge.zones)
         if carried != roster:
-            yield serial, (roster, carried)
+            yield row["serial"], (roster, carried)
 
 
 def _guests(
@@ -162,18 +174,19 @@ def _guests(
     """Yield whom sessions name that start from the first instant on and before the second."""
     invited: defaultdict[int, list[int]] = defaultdict(list)
     refused: defaultdict[int, list[int]] = defaultdict(list)
-    for session_id, serial, is_invited in db.execute(
-        f"SELECT g.session_id, g.serial, g.invited {_NAMED}", starts
-    ):
-        (invited if is_invited else refused)[serial].append(session_id)
-    for serial, external_id, category, valid, zones, revoked, copied, has_badge in db.execute(
-        f"SELECT a.serial, a.external_id, a.category, a.valid_days >> ? & 1, a.zones, {_REVOKED},"
-        f" {_COPIED}, {_HAS_BADGE} {_PEOPLE} WHERE a.serial IN (SELECT g.serial {_NAMED})"
-        " ORDER BY a.serial",
+    for row in db.execute(f"SELECT g.session_id, g.serial, g.invited {_NAMED}", starts):
+        (invited if row["invited"] else refused)[row["serial"]].append(row["session_id"])
+    for row in db.execute(
+        f"SELECT a.serial, a.external_id, {_GROUP} {_PEOPLE}"
+        f" WHERE a.serial IN (SELECT g.serial {_NAMED}) ORDER BY a.serial",
         (day, *starts),
     ):
-        group = Group(category, bool(valid), zones, bool(revoked), bool(copied))
+        serial = row["serial"]
         yield Guest(
-            serial, external_id, numbers[told.get(serial, group)], bool(has_badge),
-            frozenset(invited[serial]), frozenset(refused[serial]),
-        )  # fmt: skip
+            serial=serial,
+            external_id=row["external_id"],
+            group=numbers[told.get(serial, _group(row))],
+            has_badge=bool(row["has_badge"]),
+            invited=frozenset(invited[serial]),
+            refused=frozenset(refused[serial]),
+        )

@@ -142,7 +142,7 @@ def _guest_of(db: Connection, serial: int) -> dict[int, bool]:
         "SELECT session_id, invited FROM session_guest WHERE serial = ? ORDER BY session_id",
         (serial,),
     )
-    return {row[0]: bool(row[1]) for row in rows}
+    return {row["session_id"]: bool(row["invited"]) for row in rows}
 
 
 def _copied_issue(db: Connection, serial: int) -> int:

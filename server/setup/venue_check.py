@@ -4,8 +4,9 @@ is named at once.
 
 from collections.abc import Callable, Iterable, Iterator
 
+from server.people.attendees import people_of_label
+from server.setup.programme.check import ProgrammeCheck
 from server.setup.venue_plan import CategoryChoice, Venue
-from server.storage import dialect
 from server.storage.connection import Connection
 
 
@@ -38,7 +39,8 @@ class VenueCheck:
             self._rules_without_effect,
             self._guests,
         )
-        return [problem for check in checks for problem in check()]
+        found = [problem for check in checks for problem in check()]
+        return found + ProgrammeCheck(self.db, self.venue).problems()
 
     def _codes(self, table: str) -> set[str]:
         return {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
@@ -64,7 +66,8 @@ class VenueCheck:
         so it stays with its key.
         """
         letters = {
-            row[1]: row[0] for row in self.db.execute("SELECT category, letter FROM category")
+            row["letter"]: row["category"]
+            for row in self.db.execute("SELECT category, letter FROM category")
         }
         filed = {plan.code for plan in self.venue.categories}
         for plan in self.venue.categories:
@@ -115,7 +118,9 @@ class VenueCheck:
             "SELECT d.code, h.code, f.code FROM door d JOIN hall h USING (hall_id)"
             " JOIN door_from USING (door_id) JOIN hall f ON f.hall_id = from_id"
         )
-        wanted: dict[str, tuple[str, str | None]] = {row[0]: (row[1], row[2]) for row in rows}
+        wanted: dict[str, tuple[str, str | None]] = {
+            door: (hall, come_from) for door, hall, come_from in rows
+        }
         wanted |= {plan.code: (plan.hall, plan.come_from) for plan in self.venue.doors}
         parents = self._parents()
         for door, (hall, come_from) in sorted(wanted.items()):
@@ -146,7 +151,7 @@ class VenueCheck:
             "SELECT h.code, h.capacity, p.code FROM hall h LEFT JOIN hall p"
             " ON p.hall_id = h.parent_id"
         )
-        halls = {row[0]: (row[1], row[2]) for row in rows}
+        halls = {hall: (capacity, parent) for hall, capacity, parent in rows}
         halls |= {plan.code: (plan.capacity, plan.parent) for plan in self.venue.halls}
         filed = {plan.code for plan in self.venue.halls}
         for code, (capacity, parent) in halls.items():
@@ -170,7 +175,7 @@ class VenueCheck:
             "SELECT d.code, h.code, k.kiosk FROM door d JOIN hall h USING (hall_id)"
             " JOIN kiosk k USING (door_id) WHERE k.state IN ('proven', 'active')"
         )
-        used = {row[0]: (row[1], row[2]) for row in rows}
+        used = {door: (hall, kiosk) for door, hall, kiosk in rows}
         for plan in self.venue.doors:
             hall, kiosk = used.get(plan.code, (plan.hall, ""))
             if hall != plan.hall:
@@ -229,12 +234,7 @@ class VenueCheck:
 
     def _known(self, name: str) -> int:
         """Count the people who have this external id or e-mail address."""
-        row = self.db.execute(
-            "SELECT COUNT(*) FROM attendee WHERE external_id = ?"
-            f" OR ({dialect.same_letters('email')} AND email <> '')",
-            (name, name),
-        ).fetchone()
-        return int(row[0])
+        return len(people_of_label(self.db, name))
 
 
 def _hidden(name: str) -> str:

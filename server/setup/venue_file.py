@@ -16,13 +16,15 @@ from badges.settings_check import unknown_key
 from server.event.calendar import day_starts
 from server.event.settings import EventSettings
 from server.setup import venue_fields
+from server.setup.programme import fields as programme
+from server.setup.programme.plan import Programme
 from server.setup.venue_fields import Field, ValueRefusedError
 from server.setup.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, VenueError, ZonePlan
 from server.setup.venue_xlsx import Entry, Found, is_workbook, read_workbook
 from server.venue.capacity_reasons import Measures
 
 FILE_BYTES_MAX = 10_000_000
-ENTRIES_MAX = 20_000  # of one kind
+ENTRIES_MAX = 20_000  # Of each kind.
 CAPACITY_MAX = 1_000_000
 OPENS_BEFORE_MIN = 30
 WALK_MAX_S = 3600
@@ -64,6 +66,7 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             **_NAMED,
         },
         "zone": {"bit": Field(venue_fields.whole(0, _ALL_ZONES_MAX), True), "code": _CODE},
+        **programme.before_sessions(),
         "hall": {
             "code": _CODE,
             "capacity": Field(venue_fields.whole(0, CAPACITY_MAX), True),
@@ -90,6 +93,7 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
         "session": {
             "code": _CODE,
             "hall": _CODE,
+            "activity": Field(venue_fields.code),
             "starts": time,
             "ends": time,
             "opens_before_min": _MINUTES,
@@ -99,6 +103,7 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             "refused": Field(venue_fields.listed(venue_fields.attendee)),
             **_TITLED,
         },
+        **programme.after_sessions(zone),
     }
 
 
@@ -129,6 +134,7 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
         halls=reader.all("hall", entries, reader.hall),
         doors=reader.all("door", entries, _door),
         sessions=reader.all("session", entries, reader.session),
+        programme=_programme(reader, entries),
         notes=tuple(read.notes),
         rows=reader.rows if workbook else {},
     )
@@ -137,6 +143,18 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
     if reader.problems:
         raise VenueError(reader.problems)
     return venue
+
+
+def _programme(reader: "_Reader", entries: Mapping[str, list[Entry]]) -> Programme:
+    return Programme(
+        organisations=reader.all("organisation", entries, programme.organisation),
+        activity_kinds=reader.all("activity_kind", entries, programme.activity_kind),
+        activities=reader.all("activity", entries, programme.activity),
+        speakers=reader.all("speaker", entries, programme.speaker),
+        areas=reader.all("area", entries, programme.area),
+        exhibitors=reader.all("exhibitor", entries, programme.exhibitor),
+        stands=reader.all("stand", entries, programme.stand),
+    )
 
 
 def _toml(data: bytes, name: str, known: tuple[str, ...]) -> dict[str, list[Entry]]:
@@ -173,7 +191,7 @@ class _Reader:
     fields: Mapping[str, Mapping[str, Field]]
     settings: EventSettings
     problems: list[str]
-    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and code
+    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # By kind and code.
 
     def all(
         self,
@@ -232,7 +250,7 @@ class _Reader:
         age_min = found.get("facts_age_max_min")
         return HallPlan(
             code=found["code"],
-            names=_names(found, "name"),
+            names=venue_fields.names(found, "name"),
             parent=found.get("parent"),
             capacity=capacity,
             fire_limit=fire_limit,
@@ -260,7 +278,7 @@ class _Reader:
         return SessionPlan(
             code=found["code"],
             hall=found["hall"],
-            titles=_names(found, "title"),
+            titles=venue_fields.names(found, "title"),
             starts_at=starts,
             ends_at=ends,
             opens_at=starts - found.get("opens_before_min", OPENS_BEFORE_MIN) * _MINUTE_MS,
@@ -268,11 +286,12 @@ class _Reader:
             categories=found.get("categories"),
             invited=found.get("invited", ()),
             refused=found.get("refused", ()),
+            activity=found.get("activity"),
         )
 
 
 def _category(found: Mapping[str, Any]) -> CategoryPlan:
-    names = _names(found, "name")
+    names = venue_fields.names(found, "name")
     return CategoryPlan(found["code"], found["key"], names, found["letter"], found["colour"])
 
 
@@ -282,9 +301,6 @@ def _zone(found: Mapping[str, Any]) -> ZonePlan:
 
 def _door(found: Mapping[str, Any]) -> DoorPlan:
     mode, come_from = found.get("mode", "both"), found.get("from")
-    return DoorPlan(found["code"], found["hall"], _names(found, "name"), mode, come_from)
-
-
-def _names(found: Mapping[str, Any], key: str) -> dict[str, str]:
-    names = {"en": found[key], "zh": found.get(f"{key}_zh", "")}
-    return {language: text for language, text in names.items() if text}
+    return DoorPlan(
+        found["code"], found["hall"], venue_fields.names(found, "name"), mode, come_from
+    )

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from badges.categories import CategoryPlan
+from server.setup.programme.plan import Programme
 from server.venue.capacity_reasons import Measures
 
 PROBLEMS_MAX = 200
 
-CategoryChoice = tuple[str | int, ...] | None  # keys or numbers; None: every category
+CategoryChoice = tuple[str | int, ...] | None  # Keys or numbers. None means every category.
 
 
 class VenueError(ValueError):
@@ -44,7 +45,7 @@ class HallPlan:
     capacity: int
     fire_limit: int
     categories: CategoryChoice
-    zones: tuple[str, ...]  # empty: any
+    zones: tuple[str, ...]  # Empty means any.
     sessions_only: bool
     anti_passback: str
     exits: str
@@ -60,7 +61,8 @@ class DoorPlan:
     hall: str
     names: dict[str, str]
     mode: str
-    # Code of the hall around its own inside which the door begins; "" outside; None: not said.
+    # The code of the hall around its own inside which the door begins. It is "" for outside, and
+    # None where the file does not say.
     come_from: str | None = None
 
 
@@ -78,6 +80,7 @@ class SessionPlan:
     categories: CategoryChoice
     invited: tuple[str, ...]
     refused: tuple[str, ...]
+    activity: str | None = None  # its code; None: not said
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Venue:
     halls: tuple[HallPlan, ...] = ()
     doors: tuple[DoorPlan, ...] = ()
     sessions: tuple[SessionPlan, ...] = ()
+    programme: Programme = Programme()
     notes: tuple[str, ...] = ()  # what whoever wrote the file should know
     rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
 

@@ -18,9 +18,13 @@ from server.setup.venue_plan import VenueError
 UNPACKED_BYTES_MAX = 100_000_000
 ROWS_MAX = 50_000
 COLUMNS_MAX = 50
-_SHEETS = {
+_SHEET_ROWS = 1_048_576  # The most that a sheet has. Many files end in empty, formatted rows.
+# The name of each kind's sheet.
+SHEETS = {
     "category": "categories", "zone": "zones", "hall": "halls", "door": "doors",
-    "session": "sessions",
+    "session": "sessions", "organisation": "organisations", "activity_kind": "activity_kinds",
+    "activity": "activities", "speaker": "speakers", "area": "areas", "exhibitor": "exhibitors",
+    "stand": "stands",
 }  # fmt: skip
 
 
@@ -30,7 +34,8 @@ class Entry:
 
     place: str
     values: dict[str, Any]
-    unread: frozenset[str] = frozenset()  # keys that are there, with a problem told already
+    # Keys that are there but could not be read. Their problem has been reported.
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -69,9 +74,11 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
         raise VenueError([f"{name} unpacks to over {UNPACKED_BYTES_MAX:,} bytes"])
     try:
         sheets = _sheets(data)
+    except VenueError:
+        raise
     except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, …
         raise damaged from None
-    kinds = {_SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
+    kinds = {SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
     found, first = Found(), dict[str, str]()
     for title, rows in sheets.items():
         kind = kinds.get(title.casefold())
@@ -79,7 +86,7 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
             found.problems.append(f"{name}: sheet {title[:31]!r} is none of {', '.join(kinds)}")
         elif kind in first:
             found.problems.append(
-                f"{name}: sheets {first[kind]!r} and {title!r} are both for {_SHEETS[kind]}: put "
+                f"{name}: sheets {first[kind]!r} and {title!r} are both for {SHEETS[kind]}: put "
                 "their rows into one"
             )
         else:
@@ -111,10 +118,25 @@ def _sheets(data: bytes) -> dict[str, list[tuple[_Cell, ...]]]:
         return found
 
 
-def _rows(sheet: Any) -> Iterable[tuple[Any, ...]]:
+def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows and columns up to the limits. Raises VenueError where something stands beyond
+    them.
+    """
     sheet.reset_dimensions()  # a file may claim any size
-    rows: Iterable[tuple[Any, ...]] = sheet.iter_rows(max_row=ROWS_MAX, max_col=COLUMNS_MAX)
-    return rows
+    for number, row in enumerate(sheet.iter_rows(max_row=_SHEET_ROWS), 1):
+        if number <= ROWS_MAX and len(row) <= COLUMNS_MAX:
+            yield row
+            continue
+        beyond = row if number > ROWS_MAX else row[COLUMNS_MAX:]
+        if any(cell.value is not None for cell in beyond):
+            place = f"sheet {sheet.title[:31]}, row {number}"
+            if number > ROWS_MAX:
+                said = f"a sheet has at most {ROWS_MAX:,} rows; import the rest from another file"
+            else:
+                said = f"a sheet has at most {COLUMNS_MAX} columns; delete what stands beyond"
+            raise VenueError([f"{place}: {said}"])
+        if number <= ROWS_MAX:
+            yield row[:COLUMNS_MAX]
 
 
 def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
@@ -123,6 +145,7 @@ def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
         return {
             sheet.title: [tuple(cell.value for cell in row) for row in _rows(sheet)]
             for sheet in book.worksheets
+            if sheet.sheet_state == "visible"
         }
 
 

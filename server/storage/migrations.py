@@ -21,6 +21,7 @@ from server.storage.schema import (
     LEDGER,
     LIKELY_COPIES,
     PEOPLE,
+    PROGRAMME,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -163,8 +164,13 @@ def m020_counted_around(db: sqlite_utils.Database) -> None:
 
 @migrations()
 def m021_no_token_tries(db: sqlite_utils.Database) -> None:
-    # A code of 128 bits is not guessed, so nobody ever counted the tries.
+    # Nobody guesses a code of 128 bits, so the tries were never counted.
     db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
+
+
+@migrations()
+def m022_programme(db: sqlite_utils.Database) -> None:
+    _run(db, PROGRAMME)
 
 
 @migrations()
@@ -194,6 +200,7 @@ NAMES = (
     "m019_stay_halls",
     "m020_counted_around",
     "m021_no_token_tries",
+    "m022_programme",
     "m024_capacity_reasons",
 )
 

@@ -1,4 +1,4 @@
-"""The venue as the database has it: categories, zones, halls, doors and sessions.
+"""Keeps the venue in the database, with categories, zones, halls, doors and sessions.
 
 It comes from a file (server/setup). A few things change on the day, here.
 """
@@ -47,13 +47,18 @@ class HallRow:
     facts_age_max_ms: int | None
     closed_at: int | None
     open_stays: int
-    open_overrides: int  # people inside on places beyond the capacity
-    change_cursor: int  # of the feed: doors that have applied it know the present policy
-    shared_until: int  # its places need no new share before, as long as nobody asks
-    leaving: str  # how it counts who left: by scanned exits alone, or inferred from moves as well
-    walk_s: int | None  # nobody gets from here to another hall, or back, in less; None: not said
-    moved_on: int  # of `open_stays` and `open_overrides`: seen at another hall since
-    unconfirmed_moves: int  # places that moves gave back and no exit confirmed
+    open_overrides: int  # People inside on places beyond the capacity.
+    # The feed's. Doors that have applied it know the present policy.
+    change_cursor: int
+    # Until that time its places need no new share, as long as nobody asks.
+    shared_until: int
+    # How it counts those who left, which is by scanned exits alone, or by inferred moves as well.
+    leaving: str
+    # Nobody gets from here to another hall, or back, in less time. None where nobody has said it.
+    walk_s: int | None
+    # Of `open_stays` and `open_overrides`, those seen at another hall since.
+    moved_on: int
+    unconfirmed_moves: int  # Places that moves gave back and that no exit has confirmed.
     categories: tuple[int, ...]
     floor_m2: float | None = None
     m2_per_person: float | None = None
@@ -87,6 +92,7 @@ class SessionRow:
     ends_at: int
     opens_at: int
     closes_at: int
+    activity_id: int | None  # of which it is the time in a hall, where it is known
     categories: tuple[int, ...]
 
 
@@ -97,8 +103,9 @@ class DoorRow:
     hall_id: int
     names: dict[str, str]
     mode: str
-    said: bool = False  # whether anybody said where it leads from
-    from_id: int | None = None  # the hall around its own in which it begins; None: outside
+    said: bool = False  # Whether anybody has said where it leads from.
+    # The hall around its own in which it begins. None means outside.
+    from_id: int | None = None
 
 
 def categories(db: Connection) -> list[CategoryPlan]:
@@ -189,7 +196,7 @@ def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> Non
     row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
     if row is None:
         raise UnknownSessionError(f"session {session_id}")
-    for table in ("session_guest", "session_category", "session"):
+    for table in ("session_speaker", "session_guest", "session_category", "session"):
         db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
     changes.publish(db, wire.VenueChanged(), hall_id=row[0])
     entry_log.act(db, by, Act.SESSION_REMOVED, {"session": session_id}, now)
