@@ -52,7 +52,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Guest:
-    """Describes somebody whom sessions of the day name."""
+    """Describes somebody whom sessions of the day name, or who speaks at one."""
 
     serial: int
     external_id: str | None
@@ -60,6 +60,7 @@ class Guest:
     has_badge: bool
     invited: frozenset[int]  # sessions
     refused: frozenset[int]  # sessions
+    speaks: frozenset[int]  # at sessions
 
     @property
     def label(self) -> str:
@@ -100,10 +101,9 @@ _GROUP = (
     " CASE WHEN copied_issue >= COALESCE(b.issue, 1) THEN 1 ELSE 0 END AS copied,"
     " CASE WHEN b.issue IS NULL THEN 0 ELSE 1 END AS has_badge"
 )
-_NAMED = (
-    "FROM session_guest g JOIN session s USING (session_id)"
-    " WHERE s.starts_at >= ? AND s.starts_at < ?"
-)
+_THAT_DAY = "JOIN session s USING (session_id) WHERE s.starts_at >= ? AND s.starts_at < ?"
+_NAMED = f"FROM session_guest g {_THAT_DAY}"
+_SPEAKING = f"FROM session_speaker g {_THAT_DAY} AND g.serial IS NOT NULL"
 
 
 def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
@@ -171,15 +171,20 @@ def _guests(
     db: Connection, day: int, starts: tuple[int, int], told: Mapping[int, Group],
     numbers: Mapping[Group, int],
 ) -> Iterator[Guest]:  # fmt: skip
-    """Yield whom sessions name that start from the first instant on and before the second."""
+    """Yield whom sessions name, or who speaks at them, that start from the first instant on and
+    before the second.
+    """
     invited: defaultdict[int, list[int]] = defaultdict(list)
     refused: defaultdict[int, list[int]] = defaultdict(list)
+    speaks: defaultdict[int, list[int]] = defaultdict(list)
     for row in db.execute(f"SELECT g.session_id, g.serial, g.invited {_NAMED}", starts):
         (invited if row["invited"] else refused)[row["serial"]].append(row["session_id"])
+    for row in db.execute(f"SELECT g.session_id, g.serial {_SPEAKING}", starts):
+        speaks[row["serial"]].append(row["session_id"])
     for row in db.execute(
-        f"SELECT a.serial, a.external_id, {_GROUP} {_PEOPLE}"
-        f" WHERE a.serial IN (SELECT g.serial {_NAMED}) ORDER BY a.serial",
-        (day, *starts),
+        f"SELECT a.serial, a.external_id, {_GROUP} {_PEOPLE} WHERE a.serial IN"
+        f" (SELECT g.serial {_NAMED} UNION SELECT g.serial {_SPEAKING}) ORDER BY a.serial",
+        (day, *starts, *starts),
     ):
         serial = row["serial"]
         yield Guest(
@@ -189,4 +194,5 @@ def _guests(
             has_badge=bool(row["has_badge"]),
             invited=frozenset(invited[serial]),
             refused=frozenset(refused[serial]),
+            speaks=frozenset(speaks[serial]),
         )

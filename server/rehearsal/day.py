@@ -34,7 +34,7 @@ from server.venue.store import HallRow, SessionRow
 
 @dataclass(frozen=True)
 class SessionCrowd:
-    """Holds what becomes of one session: how many it admits, names and expects."""
+    """Holds how many one session admits, names and expects."""
 
     row: SessionRow
     hall: HallRow
@@ -93,13 +93,25 @@ class Day:
             self._named[key] = self._admits(*key)
         return self._named[key]
 
+    def lets_in(self, guest: Guest, session: int) -> bool:
+        """Tell whether a door of the session's hall lets them in when it opens, for whatever
+        reason.
+        """
+        named = session in guest.invited | guest.refused
+        answer = self._answer(guest.group, session, session in guest.invited if named else None)
+        return isinstance(answer, Admitted)
+
     def _admits(self, group: int, session: int, invited: bool | None) -> bool:
-        """Ask the decision whether a door admits these people to the session when it opens."""
+        """Tell whether a door admits these people to the session, and not only to its hall."""
+        answer = self._answer(group, session, invited)
+        return isinstance(answer, Admitted) and answer.session_id == session
+
+    def _answer(self, group: int, session: int, invited: bool | None) -> Decision:
+        """Ask the decision what a door answers these people when the session opens."""
         row, policy = self.rows[session], self._session[session]
         holder = self.crowd.groups[group].holder(session, invited)
         at = max(row.opens_at, self.begins_at)
-        decision = self._decide(group, self._hall[row.hall_id], (policy,), holder, at)
-        return isinstance(decision, Admitted) and decision.session_id == session
+        return self._decide(group, self._hall[row.hall_id], (policy,), holder, at)
 
     def _lets_in(self, group: int) -> bool:
         """Ask the decision whether any hall lets these people in without a session."""
@@ -167,9 +179,9 @@ class Day:
         return expected
 
     def _chosen(self, guest: Guest, open_now: Collection[int], others: list[int]) -> list[int]:
-        """Return where somebody goes whom sessions name: where invited, or else where admitted.
+        """Return where somebody goes whom sessions name.
 
-        `others` are the sessions that admit whoever is like them and is not named.
+        It is where they are invited, or else where they are admitted. `others` are the sessions that admit whoever is like them and is not named.
         """
         here = (guest.invited | guest.refused).intersection(open_now)
         admitted = [session for session in here if self.admits(guest, session)]

@@ -1,4 +1,4 @@
-"""Says what is odd about a day that was played through: what would go wrong at the doors, and why.
+"""Says what would go wrong on a day that was played through, and why.
 
 Each finding is a sentence about a hall, a session or a category. What is found may be meant, and
 the organiser decides.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from server.event.calendar import Clock
+from server.programme.speakers import speakers_of
 from server.rehearsal.crowd import Guest
 from server.rehearsal.day import Day
 from server.storage.connection import Connection
@@ -40,6 +41,8 @@ def findings(db: Connection, day: Day, clock: Clock) -> list[Finding]:
         found.crowds_above_capacity,
         found.venues_above_capacity,
         found.guests_whom_no_door_admits,
+        found.speakers_whom_no_door_admits,
+        found.people_who_are_awaited,
         found.guests_in_two_places,
         found.overlaps_in_a_hall,
         found.categories_without_anything,
@@ -146,6 +149,35 @@ class _Findings:
                     text = said.format(people=_people(len(people)))
                     yield _of_people(kind, row.code, f"{self._named(row)} {text}", people)
 
+    def speakers_whom_no_door_admits(self) -> Iterator[Finding]:
+        """Find speakers who would not get into their own session. To speak is no invitation."""
+        for row in self.rows:
+            here = [one for one in self.day.crowd.guests if row.session_id in one.speaks]
+            shut = [one for one in here if not self.day.lets_in(one, row.session_id)]
+            if shut:
+                said = f"{self._named(row)} has {_people(len(shut))} speaking whom its door does"
+                yield _of_people("speaker_shut_out", row.code, f"{said} not admit", shut)
+
+    def people_who_are_awaited(self) -> Iterator[Finding]:
+        """Find people who are invited, or speak, and are not on the roster yet."""
+        guests = {
+            row["session_code"]: row["people"]
+            for row in self.db.execute(
+                "SELECT session_code, COUNT(*) AS people FROM awaited_guest WHERE invited = 1"
+                " GROUP BY session_code"
+            )
+        }
+        for row in self.rows:
+            speakers = speakers_of(self.db, [row.session_id]).get(row.session_id, ())
+            for kind, number, said in (
+                ("guests_awaited", guests.get(row.code, 0), "invites"),
+                ("speakers_awaited", sum(one.serial is None for one in speakers), "names as"),
+            ):
+                if number:
+                    who = "speakers " if kind == "speakers_awaited" else ""
+                    text = f"{said} {who}{_people(number)} who {_are(number)} not on the roster"
+                    yield Finding(kind, row.code, f"{self._named(row)} {text}", number)
+
     def guests_in_two_places(self) -> Iterator[Finding]:
         """Find people who are invited to sessions at the same time in different halls.
 
@@ -163,9 +195,11 @@ class _Findings:
                     pairs[one, other].append(guest)
         for (one, other), guests in sorted(pairs.items()):
             first, second = self.day.rows[one], self.day.rows[other]
-            said = f"{_people(len(guests)).capitalize()} invited to {self._named(first)} and to "
-            said += f"{self._named(second)}, at the same time in different halls"
-            said = said.replace(" invited", " is invited" if len(guests) == 1 else " are invited")
+            who = f"{_people(len(guests)).capitalize()} {_are(len(guests))} invited to"
+            said = (
+                f"{who} {self._named(first)} and to {self._named(second)}, at the same time in"
+                " different halls"
+            )
             yield _of_people("invited_twice", first.code, said, guests)
 
     def overlaps_in_a_hall(self) -> Iterator[Finding]:
@@ -230,6 +264,10 @@ def _overlap(one: SessionRow, other: SessionRow) -> bool:
 
 def _people(number: int) -> str:
     return "one person" if number == 1 else f"{number:,} people"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _of_people(kind: str, about: str, sentence: str, guests: list[Guest]) -> Finding:

@@ -30,7 +30,7 @@ class AskedError(ValueError):
 
 @dataclass(frozen=True)
 class Way:
-    """Describes a way into a hall: doors that lead into the same halls, and what they know."""
+    """Describes a way into a hall, as doors that lead into the same halls and what they know."""
 
     doors: tuple[DoorRow, ...]  # none, where the hall has no door that lets anybody in
     hall: Hall

@@ -12,6 +12,7 @@ from server.event.calendar import Clock, day_starts
 from server.event.directory import Event
 from server.occupancy import hall_control
 from server.people import attendees, issuing
+from server.programme.guests import await_guests
 from server.rehearsal.findings import Finding
 from server.rehearsal.report import NoSuchDayError, Rehearsal, rehearse
 from server.rehearsal.would_enter import would_enter
@@ -198,6 +199,28 @@ def test_a_guest_in_two_places_and_sessions_in_one(event: Event, database: Datab
         "Session one (10:00 to 11:00) and Session three (10:45 to 11:15) are in hall a at the same"
         " time: its doors admit to both"
     )
+
+
+def test_speakers_and_whom_the_roster_does_not_know_yet(event: Event, database: Database) -> None:
+    sessions = session("s", "a", "10:00", "11:00", 'categories = ["press"]\ninvited = ["D1"]')
+    sessions += session("t", "a", "12:00", "13:00", "categories = []")
+    for code, who in (("s", "D1"), ("s", "D2"), ("t", "N3")):
+        sessions += f'[[speaker]]\nsession = "{code}"\nattendee = "{who}"\n'
+    build(event, database, sessions, "D1 delegate", "D2 delegate", "P1 press")
+    database.write(lambda db: await_guests(db, "t", ["N1", "N2"], invited=True))
+    database.write(lambda db: await_guests(db, "t", ["N4"], invited=False))
+    told = {
+        (one.kind, one.about): one
+        for one in found(played(event, database), "speaker_shut_out", "guests_awaited",
+                         "speakers_awaited")
+    }  # fmt: skip
+    assert list(told) == [("speaker_shut_out", "s"), ("guests_awaited", "t"),
+                          ("speakers_awaited", "t")]  # fmt: skip
+    shut, guests, speakers = told.values()
+    assert shut.examples[0].endswith(" (D2)")
+    assert shut.sentence.endswith("has one person speaking whom its door does not admit")
+    assert guests.sentence.endswith("invites 2 people who are not on the roster")
+    assert speakers.sentence.endswith("names as speakers one person who is not on the roster")
 
 
 def test_more_are_invited_than_the_hall_takes(event: Event, database: Database) -> None:
