@@ -181,7 +181,8 @@ class Day:
     def _chosen(self, guest: Guest, open_now: Collection[int], others: list[int]) -> list[int]:
         """Return where somebody goes whom sessions name.
 
-        It is where they are invited, or else where they are admitted. `others` are the sessions that admit whoever is like them and is not named.
+        It is where they are invited, or else where they are admitted. `others` are the sessions
+        that admit whoever is like them and is not named.
         """
         here = (guest.invited | guest.refused).intersection(open_now)
         admitted = [session for session in here if self.admits(guest, session)]
