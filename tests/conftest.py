@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-import hypothesis
 import pytest
+
+# Or Hypothesis loads what other installed packages have for it, which no test here needs.
+os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
+import hypothesis  # noqa: E402
 
 # How long an example takes says nothing where several processes share the cores.
 hypothesis.settings.register_profile("shared cores", deadline=None)
