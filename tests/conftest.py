@@ -111,8 +111,9 @@ def _nothing_is_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     threads, files = set(threading.enumerate()), _open_files()
     yield
-    if _running(threads) + _still_open(files):
-        gc.collect()  # what hangs in a cycle is told of here, and not in a later test
+    if not _running(threads) + _still_open(files):
+        return
+    gc.collect()  # what hangs in a cycle is told of here, and not in a later test
     deadline = time.monotonic() + GRACE_S
     while left := (_running(threads) + _still_open(files)):
         if time.monotonic() >= deadline:
@@ -143,7 +144,7 @@ def _open_files() -> dict[str, str]:
         if number == kept:
             continue
         try:
-            target = os.readlink(OPEN / number)
+            target = os.readlink(f"{OPEN}/{number}")
         except FileNotFoundError:  # the one that listed them
             continue
         if not target.startswith(KEPT):
