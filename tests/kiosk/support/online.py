@@ -68,7 +68,7 @@ class Online:
         self.sync.wake()
         return answer
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 8.0) -> None:
+    def until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; {self.link.state}"
