@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from badges.roster.exports import export_columns, export_of, has_orders_only, places
+from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.problems import ProblemList, shown
 
 # Our column: what others call it, normalised as `_normal` does.
@@ -46,17 +48,39 @@ _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 
 
 def find_columns(
-    header: Sequence[str], mapping: Mapping[str, str], problems: ProblemList, line: int
-) -> dict[str, int]:
-    """Return the index in `header` of each of our columns that the file has, and note problems."""
-    found = _mapped(header, mapping, problems)
+    header: Sequence[str], mapping: RosterMapping, problems: ProblemList, line: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the index in `header` of each of our columns that the file has, and note problems.
+
+    Where there are several, the column is what they say together. A mapping comes before the titles
+    of a known export, and these before the usual ones. `status_columns` finds the status.
+    """
+    found = _mapped(header, mapping.columns, problems)
+    export = export_of(header)
+    if export is not None:
+        taken = {index for indexes in found.values() for index in indexes}
+        for column, indexes in export_columns(export, header).items():
+            if column not in found and taken.isdisjoint(indexes):
+                found[column] = indexes
+    usual = _usual(header, found, problems, line)
+    if export is not None and "external_id" in export.columns:
+        usual.pop("external_id", None)  # an order's code alone is not one person's
+    found |= usual
+    _require(found, header, mapping, problems, line)
+    return found
+
+
+def _usual(
+    header: Sequence[str], found: Mapping[str, tuple[int, ...]], problems: ProblemList, line: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the columns that are called as usual, of those that are not in `found`."""
+    taken = {index for indexes in found.values() for index in indexes}
     candidates: dict[str, list[int]] = {}
     for index, title in enumerate(header):
         column = column_of(title)
-        if column == "status":
-            continue  # a file may have several: `status_columns` finds them
-        if column and column not in found and index not in found.values():
+        if column and column != "status" and column not in found and index not in taken:
             candidates.setdefault(column, []).append(index)
+    usual: dict[str, tuple[int, ...]] = {}
     for column, indexes in candidates.items():
         first = [one for one in indexes if _normal(header[one]) not in _SECOND_CHOICES]
         indexes = first or indexes
@@ -66,23 +90,42 @@ def find_columns(
             problems.add(
                 line, column, f"{names} could both be it: keep one, or say which in a mapping"
             )
-        found[column] = (exact or indexes)[0]
-    _require(found, header, problems, line)
-    return found
+        usual[column] = ((exact or indexes)[0],)
+    return usual
 
 
-def status_columns(header: Sequence[str], found: Mapping[str, int]) -> list[int]:
-    """List the columns that say whether an order stands. They are what a mapping names, else all of
-    them.
+def status_columns(header: Sequence[str], found: Mapping[str, tuple[int, ...]]) -> list[int]:
+    """List the columns that say whether an order stands. They are what a mapping names, else those
+    of a known export, else all of them.
     """
     if "status" in found:
-        return [found["status"]]
-    taken = set(found.values())
+        return list(found["status"])
+    export = export_of(header)
+    own = places(export.statuses, header) if export is not None else []
+    if own:
+        return own
+    taken = {index for indexes in found.values() for index in indexes}
     return [
         index
         for index, title in enumerate(header)
         if index not in taken and column_of(title) == "status"
     ]
+
+
+def wanted_columns(
+    header: Sequence[str], found: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
+) -> dict[str, WantedColumn]:
+    """Return the mapping that finds these columns in another file with the same titles."""
+    plain = [_normal(title, keep_brackets=True) for title in header]
+    wanted = {}
+    for column, indexes in {**found, "status": tuple(statuses)}.items():
+        number = 0
+        if len(indexes) == 1 and plain.count(plain[indexes[0]]) > 1:
+            number = plain[: indexes[0] + 1].count(plain[indexes[0]])
+        if indexes:
+            titles = tuple(header[index].strip() for index in indexes)
+            wanted[column] = WantedColumn(titles, number)
+    return wanted
 
 
 def counts_rows(title: str) -> bool:
@@ -91,37 +134,70 @@ def counts_rows(title: str) -> bool:
 
 
 def _mapped(
-    header: Sequence[str], mapping: Mapping[str, str], problems: ProblemList
-) -> dict[str, int]:
-    titles = [_normal(title, keep_brackets=True) for title in header]
+    header: Sequence[str], mapping: Mapping[str, WantedColumn], problems: ProblemList
+) -> dict[str, tuple[int, ...]]:
     found = {}
-    for column, title in mapping.items():
-        wanted = _normal(title, keep_brackets=True)
+    for column, wanted in mapping.items():
         if column not in COLUMNS:
             problems.add(
                 None, None, f"the mapping names {shown(column)}: use one of {', '.join(COLUMNS)}"
             )
-        elif titles.count(wanted) != 1:
-            many = "several of" if wanted in titles else "none of"
-            problems.add(
-                None,
-                column,
-                f"the mapping looks for {shown(title)}, and {many} the columns are called so:"
-                f" {_listed(header)}",
-            )
-        else:
-            found[column] = titles.index(wanted)
+            continue
+        indexes = [
+            _mapped_index(header, column, title, wanted, problems) for title in wanted.titles
+        ]
+        there = tuple(index for index in indexes if index is not None)
+        if len(there) == len(indexes):
+            found[column] = there
     return found
 
 
+def _mapped_index(
+    header: Sequence[str], column: str, title: str, wanted: WantedColumn, problems: ProblemList
+) -> int | None:
+    plain = _normal(title, keep_brackets=True)
+    same = [at for at, one in enumerate(header) if _normal(one, keep_brackets=True) == plain]
+    if wanted.number and wanted.number <= len(same):
+        return same[wanted.number - 1]
+    if len(same) == 1 and not wanted.number:
+        return same[0]
+    many = "none of the columns are"
+    if wanted.number:
+        many = f"only {len(same)} of the columns {'is' if len(same) == 1 else 'are'}"
+    elif same:
+        many = f"several of the columns are called so. Write {column} = {{ title = …, number = 1 }}"
+        many += " for the first one. The columns are"
+    tail = "" if same and not wanted.number else " called so"
+    said = f"the mapping looks for {shown(title)}, and {many}{tail}: {_listed(header)}"
+    problems.add(None, column, said)
+    return None
+
+
 def _require(
-    found: Mapping[str, int], header: Sequence[str], problems: ProblemList, line: int
+    found: Mapping[str, tuple[int, ...]],
+    header: Sequence[str],
+    mapping: RosterMapping,
+    problems: ProblemList,
+    line: int,
 ) -> None:
     has = f"the file has {_listed(header)}. Add it, or say in a mapping which one it is"
+    if has_orders_only(header):
+        problems.add(
+            line,
+            None,
+            "this is pretix's list of orders, which names no attendees. Export the order positions,"
+            " or choose that sheet with --sheet",
+        )
+        return
     if not {"given_name", "family_name", "name"} & found.keys():
         problems.add(line, "given_name", f"no column for names (given_name or name): {has}")
-    if "category" not in found:
-        problems.add(line, "category", f"no column for the category: {has}")
+    if "category" not in found and not mapping.categories.get(""):
+        problems.add(
+            line,
+            "category",
+            f"no column for the category: {has}. Where everybody has the same one, a mapping can"
+            ' give it: under [categories], "" = "delegate"',
+        )
 
 
 def _listed(header: Sequence[str]) -> str:

@@ -8,10 +8,11 @@ would change who somebody is, or drop or double them, is asked first. `server.se
 finds such rows.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from badges.categories import CategoryPlan
 from badges.roster.countries import country_name
 from badges.roster.problems import Finding, Problem
 from badges.roster.reader import Roster, RosterRow
@@ -29,6 +30,7 @@ from server.setup.roster_match import ImportAnswers, Match, Person, RosterValues
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import large_cache, one_state
+from server.venue.categories import add_category
 
 ALL_DAYS = 0xFFFF
 LANGUAGE = "en"  # of attendees of whom the roster does not say
@@ -118,14 +120,17 @@ def plan_import(
     now: int,
     random: Random,
     progress: Progress | None = None,
+    new_categories: Sequence[CategoryPlan] = (),
 ) -> "ImportPlan":
     """Find what an import would write, and everything that must be said before. This writes
     nothing.
 
     `skip_bad` leaves out the rows with a problem. `progress` is told how many rows are done.
+    `new_categories` are added with the people.
     """
     with one_state(db):
-        return _Planner(db, roster, answers, random, now).plan(skip_bad, progress)
+        planner = _Planner(db, roster, answers, random, now, tuple(new_categories))
+        return planner.plan(skip_bad, progress)
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ class ImportPlan:
     updated: dict[tuple[str, ...], list[tuple[Any, ...]]]  # by changed columns: values and serial
     invited: list[tuple[int, int]]  # session, serial
     revoke: list[int]
+    new_categories: tuple[CategoryPlan, ...] = ()
 
     @property
     def changes_people(self) -> bool:
@@ -154,6 +160,8 @@ class ImportPlan:
             raise RosterRefusedError(self.result)
         if _acts_since(db, self.acts) - _HARMLESS:
             raise RosterChangedError
+        for plan in self.new_categories:
+            add_category(db, plan)
         # Ids and addresses come in no order.
         with large_cache(db):
             self._write(db, by)
@@ -177,17 +185,19 @@ class ImportPlan:
             " ON CONFLICT DO NOTHING",
             self.invited,
         ).rowcount
-        if invited > 0:
+        if invited > 0 or self.new_categories:
             changes.publish(db, wire.VenueChanged())
         if self.revoke:
             issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
-        if self.added or self.updated or self.revoke or invited > 0:
+        if self.added or self.updated or self.revoke or invited > 0 or self.new_categories:
             counts = {
                 "added": self.result.added,
                 "updated": self.result.updated,
                 "skipped": self.result.skipped,
                 "invited": max(0, invited),
             }
+            if self.new_categories:
+                counts["categories"] = len(self.new_categories)
             entry_log.act(db, by, Act.ROSTER_IMPORTED, counts, self.now)
 
 
@@ -215,12 +225,15 @@ class _Planner:
         answers: ImportAnswers,
         random: Random,
         now: int,
+        new_categories: tuple[CategoryPlan, ...] = (),
     ) -> None:
+        self._new_categories = new_categories
         self._roster = roster
         self._answers = answers
         self._random = random
         self._now = now
         self._categories = _codes(db, "category", "category")
+        self._categories |= {plan.key: plan.code for plan in new_categories}
         self._zones = _codes(db, "zone", "bit")
         self._sessions = _codes(db, "session", "session_id")
         (self._acts,) = db.execute(
@@ -263,8 +276,9 @@ class _Planner:
         refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
         self._added.sort()  # the table's own order: quicker to write
         return ImportPlan(
-            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone
-        )
+            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone,
+            self._new_categories,
+        )  # fmt: skip
 
     def _take(self, row: RosterRow, person: Person | None) -> None:
         values = self._values(row)
