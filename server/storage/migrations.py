@@ -20,6 +20,7 @@ from server.storage.schema import (
     LEDGER,
     LIKELY_COPIES,
     PEOPLE,
+    PROGRAMME,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -166,6 +167,11 @@ def m021_no_token_tries(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
 
 
+@migrations()
+def m022_programme(db: sqlite_utils.Database) -> None:
+    _run(db, PROGRAMME)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -188,6 +194,7 @@ NAMES = (
     "m019_stay_halls",
     "m020_counted_around",
     "m021_no_token_tries",
+    "m022_programme",
 )
 
 

@@ -70,6 +70,7 @@ class SessionRow:
     ends_at: int
     opens_at: int
     closes_at: int
+    activity_id: int | None  # of which it is the time in a hall, where it is known
     categories: tuple[int, ...]
 
 
@@ -172,7 +173,7 @@ def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> Non
     row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
     if row is None:
         raise UnknownSessionError(f"session {session_id}")
-    for table in ("session_guest", "session_category", "session"):
+    for table in ("session_speaker", "session_guest", "session_category", "session"):
         db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
     changes.publish(db, wire.VenueChanged(), hall_id=row[0])
     entry_log.act(db, by, Act.SESSION_REMOVED, {"session": session_id}, now)
