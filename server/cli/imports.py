@@ -176,7 +176,7 @@ def _mapping(path: Path) -> RosterMapping:
 
 
 def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
-    """Write how the file was read. It is written too where the import is refused for what is open."""
+    """Write how the file was read, also where something in it is open and nothing is imported."""
     if wanted.save_mapping is None:
         return
     countries = wanted.mapping.countries if wanted.mapping else {}

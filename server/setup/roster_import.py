@@ -8,13 +8,15 @@ would change who somebody is, or drop or double them, is asked first. `server.se
 finds such rows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from badges.categories import CategoryPlan
 from badges.roster.countries import country_name
-from badges.roster.problems import Finding, Problem
+from badges.roster.problems import Finding, Problem, shown
 from badges.roster.reader import Roster, RosterRow
 from badges.wire import wire
 from server.entry_log import entry_log
@@ -26,6 +28,7 @@ from server.people.attendees import (
     CARRIED,
     draw_serial,
 )
+from server.programme.guests import await_guests, settle_guests
 from server.programme.organisations import link_people
 from server.programme.speakers import link_speakers
 from server.setup.roster_match import ImportAnswers, Match, Person, RosterValues, load_people
@@ -150,6 +153,9 @@ class ImportPlan:
     invited: list[tuple[int, int]]  # session, serial
     revoke: list[int]
     new_categories: tuple[CategoryPlan, ...] = ()
+    # Ids or e-mails of the people whom the roster invites, by the code of a session that is not
+    # there yet.
+    awaited: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def changes_people(self) -> bool:
@@ -184,25 +190,32 @@ class ImportPlan:
         search.fold(db)
         link_people(db)
         link_speakers(db)
+        invited = self._invite(db)
+        if invited or self.new_categories:
+            changes.publish(db, wire.VenueChanged())
+        if self.revoke:
+            issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
+        if self.added or self.updated or self.revoke or invited or self.new_categories:
+            counts = {
+                "added": self.result.added,
+                "updated": self.result.updated,
+                "skipped": self.result.skipped,
+                "invited": invited,
+            }
+            if self.new_categories:
+                counts["categories"] = len(self.new_categories)
+            entry_log.act(db, by, Act.ROSTER_IMPORTED, counts, self.now)
+
+    def _invite(self, db: Connection) -> int:
+        """Write the invitations, and take over those that waited. Return how many became valid."""
         invited = db.executemany(
             "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
             " ON CONFLICT DO NOTHING",
             self.invited,
         ).rowcount
-        if invited > 0 or self.new_categories:
-            changes.publish(db, wire.VenueChanged())
-        if self.revoke:
-            issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
-        if self.added or self.updated or self.revoke or invited > 0 or self.new_categories:
-            counts = {
-                "added": self.result.added,
-                "updated": self.result.updated,
-                "skipped": self.result.skipped,
-                "invited": max(0, invited),
-            }
-            if self.new_categories:
-                counts["categories"] = len(self.new_categories)
-            entry_log.act(db, by, Act.ROSTER_IMPORTED, counts, self.now)
+        for code, labels in self.awaited.items():
+            await_guests(db, code, labels, invited=True)
+        return max(0, invited) + settle_guests(db)
 
 
 def _acts_since(db: Connection, number: int) -> set[str]:
@@ -239,7 +252,15 @@ class _Planner:
         self._categories = _codes(db, "category", "category")
         self._categories |= {plan.key: plan.code for plan in new_categories}
         self._zones = _codes(db, "zone", "bit")
-        self._sessions = _codes(db, "session", "session_id")
+        self._sessions = {
+            code.casefold(): number for code, number in _codes(db, "session", "session_id").items()
+        }
+        self._session_codes = [row[0] for row in db.execute("SELECT code FROM session ORDER BY 1")]
+        emails = Counter(row.email.casefold() for row in roster.rows if row.email)
+        self._shared = {email for email, people in emails.items() if people > 1}
+        self._awaited: dict[str, list[str]] = {}
+        self._spelling: dict[str, str] = {}  # of a session that is awaited, by its folded code
+        self._awaited_since: dict[str, int] = {}  # the first line that names the session
         (self._acts,) = db.execute(
             "SELECT COALESCE(MAX(number), -1) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
         ).fetchone()
@@ -273,7 +294,11 @@ class _Planner:
             skipped=len(bad) + self._match.left_out,
             needs_reissue=tuple(sorted(self._needs_reissue)),
             problems=(*self._roster.problems, *self._problems),
-            findings=(*self._roster.findings, *self._match.findings(len(bad))),
+            findings=(
+                *self._roster.findings,
+                *self._match.findings(len(bad)),
+                *self._awaited_findings(),
+            ),
             revoked=len(gone),
             problem_count=count,
         )
@@ -281,7 +306,7 @@ class _Planner:
         self._added.sort()  # the table's own order: quicker to write
         return ImportPlan(
             result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone,
-            self._new_categories,
+            self._new_categories, self._awaited,
         )  # fmt: skip
 
     def _take(self, row: RosterRow, person: Person | None) -> None:
@@ -291,7 +316,16 @@ class _Planner:
         else:
             serial = person.serial
             self._update(person, values)
-        self._invited += [(self._sessions[code], serial) for code in row.invitations]
+        for code in row.invitations:
+            session_id = self._sessions.get(code.casefold())
+            if session_id is not None:
+                self._invited.append((session_id, serial))
+            else:
+                # An id that somebody has already is kept where the row has none.
+                own = person.values.external_id if person is not None else None
+                code = self._spelling.setdefault(code.casefold(), code)
+                self._awaited.setdefault(code, []).append(row.external_id or own or row.email)
+                self._awaited_since.setdefault(code, row.line)
 
     def _is_known_here(self, row: RosterRow) -> bool:
         """Tell whether the event has all the codes of the row. Each code that it lacks becomes a
@@ -301,13 +335,40 @@ class _Planner:
         for column, codes, known in (
             ("category", (row.category,), self._categories),
             ("zones", row.zones, self._zones),
-            ("invitations", row.invitations, self._sessions),
         ):
             for code in codes:
                 if code not in known:
                     message = f"{code!r} is not known in this event"
                     self._problems.append(Problem(row.line, column, message))
+        for code in row.invitations:
+            if code.casefold() not in self._sessions and not self._may_wait(row):
+                message = (
+                    f"{shown(code)} is no session of this event yet, and without an id or an e-mail"
+                    " of their own nobody can wait for it. Import the venue first"
+                )
+                self._problems.append(Problem(row.line, "invitations", message))
         return len(self._problems) == before
+
+    def _may_wait(self, row: RosterRow) -> bool:
+        """Tell whether the row's person can be found again when a session comes."""
+        return bool(row.external_id or row.email and row.email.casefold() not in self._shared)
+
+    def _awaited_findings(self) -> list[Finding]:
+        """Say which invitations wait for a session that a venue file has to bring."""
+        if not self._awaited:
+            return []
+        examples = []
+        for code, labels in self._awaited.items():
+            near = difflib.get_close_matches(code, self._session_codes, n=2)
+            meant = f". Is it {' or '.join(map(shown, near))}?" if near else ""
+            people = f"{len(labels):,} {'person' if len(labels) == 1 else 'people'}"
+            line = self._awaited_since[code]
+            examples.append(f"{shown(code)}: {people}, first in line {line}{meant}")
+        said = (
+            "invitations to sessions that this event does not have yet, which hold as soon as a"
+            f" venue file brings the session: {sum(map(len, self._awaited.values())):,}"
+        )
+        return [Finding("awaited_sessions", len(examples), said, tuple(examples))]
 
     def _values(self, row: RosterRow) -> RosterValues:
         return RosterValues(

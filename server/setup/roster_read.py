@@ -56,7 +56,7 @@ def read_for_event(
             encoding=file.encoding,
             days=settings.days,
             zones=list(store.zones(db)),
-            sessions=[session.code for session in store.sessions(db)],
+            sessions=None,  # invitations wait for sessions that are not there yet
             language="",
             answers=file.answers,
             progress=progress,
