@@ -19,7 +19,8 @@ _MARKS_MOST = 8  # combining marks on one letter; scripts in use need fewer
 _FORMULA = "=+-@\t\r＝＋－＠"  # the wide forms are formulas too in East Asian spreadsheets
 _DASHES = frozenset("-–—―－")
 _SHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"}
-_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff"))
+_INVISIBLE_SIGNS = frozenset("\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff")
+_INVISIBLE = dict.fromkeys(map(ord, _INVISIBLE_SIGNS))
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 PRODUCT_AND_VARIATION = " – "  # stands between the two, as ticket shops write it
 _HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
@@ -65,6 +66,13 @@ def clean(column: str, raw: str) -> str:
         hint = ". Is a closing quote missing?" if "\n" in raw else ""
         raise CellError(f"has {len(text):,} characters; the limit is {limit}{hint}")
     return text
+
+
+def invisible(raw: str) -> str:
+    """Return the invisible characters that `clean` takes out of a cell, each once."""
+    if _INVISIBLE_SIGNS.isdisjoint(raw):
+        return ""
+    return "".join(dict.fromkeys(sign for sign in raw if sign in _INVISIBLE_SIGNS))
 
 
 def _plain(raw: str) -> str:

@@ -90,8 +90,7 @@ def read_roster(
     `categories` may map codes to names. `zones` and `sessions` are the known codes, or None where
     any will do. `progress` hears how many rows are done, and of how many. Raises RosterError.
     """
-    mapping = mapping or RosterMapping()
-    limits = limits or RosterLimits()
+    mapping, limits = mapping or RosterMapping(), limits or RosterLimits()
     answers = answers or RosterAnswers()
     findings: list[Finding] = []
     lines = _lines(data, name, encoding, limits, answers, findings.append)
@@ -99,9 +98,7 @@ def read_roster(
     start = list(itertools.islice(lines, HEADER_LINES))
     place = _header_place(start, mapping)
     header = _header(start[place] if start else None, name, limits)
-    if place:
-        said = f"the titles are in line {header.number}; what stands above them is not read"
-        findings.append(Finding("header_line", place, said))
+    findings += _header_finding(header, place)
     found = find_columns(header.cells, mapping, problems, header.number)
     statuses = status_columns(header.cells, found)
     found.pop("status", None)
@@ -239,6 +236,11 @@ def _header(line: Line | None, name: str, limits: RosterLimits) -> Line:
     return Line(line.number, tuple(titles))
 
 
+def _header_finding(header: Line, place: int) -> list[Finding]:
+    said = f"the titles are in line {header.number}; what stands above them is not read"
+    return [Finding("header_line", place, said)] if place else []
+
+
 def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterator[Line]:
     for count, line in enumerate(lines):
         if count == most:
@@ -341,6 +343,7 @@ class _Reader:
         self._emails: dict[str, dict[str, tuple[int, str]]] = {}  # shared: line and id by name
         self._sharing: dict[str, list[int]] = {}  # lines of people without an id, by e-mail
         self._narrowed: list[str] = []
+        self._invisible: list[str] = []
         self._merged: dict[str, list[int]] = {}
         self._words: dict[str, _Word] = {}
 
@@ -379,7 +382,10 @@ class _Reader:
         values: dict[str, Any] = {}
         for column, indexes in self.found.items():
             try:
-                text = cells.clean(column, self._text(line, column, indexes))
+                raw = self._text(line, column, indexes)
+                text = cells.clean(column, raw)
+                if not raw.isascii():
+                    self._note_invisible(line.number, column, raw)
                 read = self.readers.get(column)
                 if column == "category":
                     values[column] = self._category(text, line.number)
@@ -460,6 +466,12 @@ class _Reader:
         if value != text:
             self._narrowed.append(f"line {number}, {column}: {shown(text)} is {shown(value)}")
 
+    def _note_invisible(self, number: int, column: str, raw: str) -> None:
+        signs = cells.invisible(raw)
+        if signs:
+            codes = " ".join(f"U+{ord(sign):04X}" for sign in signs)
+            self._invisible.append(f"line {number}, {column}: {codes}")
+
     def findings(self) -> list[Finding]:
         """List what the rows leave open, and what was changed in them."""
         found = []
@@ -469,6 +481,12 @@ class _Reader:
             found.append(self._merged_finding())
         if self._sharing:
             found.append(self._sharing_finding())
+        if self._invisible:
+            said = (
+                f"cells with invisible characters, which were taken out: {len(self._invisible):,}"
+            )
+            count = len(self._invisible)
+            found.append(Finding("invisible", count, said, tuple(self._invisible)))
         if self._narrowed:
             said = "e-mails and ids in wide letters or digits, taken as plain ones"
             found.append(
