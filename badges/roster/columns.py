@@ -13,27 +13,31 @@ from badges.roster.problems import ProblemList, shown
 # Our column: what others call it, normalised as `_normal` does.
 _SYNONYMS: dict[str, str] = {
     "external_id": "externalid id reference ref registrationid registrationnumber registrationno"
-    " attendeeid ordercode regid 编号 报名编号 注册号 注册编号 参会编号 工号",
+    " attendeeid ordercode regid 编号 报名编号 注册号 注册编号 参会编号 工号"
+    " 編號 報名編號 註冊編號 工號",
     "given_name": "givenname givennames firstname firstnames forename forenames vorname prénom"
     " prenom nombre 名 名字",
     "family_name": "familyname lastname surname nachname apellido apellidos 姓 姓氏",
     "name": "name fullname attendeename participantname badgename displayname 姓名 参会人 参会者"
-    " 参会人姓名 参会者姓名 嘉宾姓名 中文姓名",
+    " 参会人姓名 参会者姓名 嘉宾姓名 中文姓名 嘉賓姓名 參會者 參會者姓名",
     "organisation": "organisation organization company institution affiliation employer companyname"
-    " 单位 单位名称 工作单位 公司 公司名称 机构 组织 企业",
+    " 单位 单位名称 工作单位 公司 公司名称 机构 组织 企业 單位 單位名稱 公司名稱 機構 組織 企業",
     "country": "country countryregion countryorregion countrycode nationality 国家 国别 国家地区"
-    " 国家或地区 国籍",
-    "email": "email emailaddress mail emails 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电邮",
+    " 国家或地区 国籍 國家 國籍 國家地區",
+    "email": "email emailaddress mail emails 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电邮"
+    " 郵箱 電子郵箱 電子郵件 電郵 電子信箱 信箱",
     "category": "category type attendeetype ticket tickettype ticketname badgetype role product"
-    " 类别 身份 参会类别 参会身份 票种 证件类型 证件类别 人员类别 嘉宾类别",
+    " 类别 身份 参会类别 参会身份 票种 证件类型 证件类别 人员类别 嘉宾类别"
+    " 類別 參會類別 票種 證件類別",
     "days": "days day validdays eventdays 天 参会天 有效日 有效天数 参会日期 有效日期",
-    "zones": "zones zone area areas accesszones 区域 通行区域 可入区域",
+    "zones": "zones zone area areas accesszones 区域 通行区域 可入区域 區域",
     "invitations": "invitations invitation invitedsessions sessions sessioncodes"
     " 邀请 受邀会议 受邀论坛",
-    "language": "language lang locale preferredlanguage 语言 语种",
+    "language": "language lang locale preferredlanguage 语言 语种 語言 語種",
     "status": "status orderstatus attendeestatus registrationstatus registrationstate bookingstatus"
     " ticketstatus paymentstatus cancelled canceled iscancelled iscanceled 状态 订单状态 报名状态"
-    " 注册状态 审核状态 支付状态 付款状态 缴费状态 参会状态 已取消 是否取消",
+    " 注册状态 审核状态 支付状态 付款状态 缴费状态 参会状态 已取消 是否取消"
+    " 狀態 訂單狀態 報名狀態 審核狀態",
 }
 COLUMNS = tuple(_SYNONYMS)
 _OURS = {word: column for column, words in _SYNONYMS.items() for word in words.split()}
@@ -42,7 +46,7 @@ _ROW_NUMBERS = frozenset(
     "序号 行号 项次 次序 no nr num number row rownumber rownum sn sno serialno index lfdnr".split()
 )
 # Titles that give way to any other one of the same column.
-_SECOND_CHOICES = frozenset({"nationality", "国籍"})
+_SECOND_CHOICES = frozenset({"nationality", "国籍", "國籍"})
 _IN_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 

@@ -70,12 +70,12 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
         raise damaged from None
     if unpacked > UNPACKED_BYTES_MAX:
         raise VenueError([f"{name} unpacks to over {UNPACKED_BYTES_MAX:,} bytes"])
+    found, first = Found(), dict[str, str]()
     try:
-        sheets = _sheets(data)
+        sheets = _sheets(data, found)
     except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, …
         raise damaged from None
     kinds = {SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
-    found, first = Found(), dict[str, str]()
     for title, rows in sheets.items():
         kind = kinds.get(title.casefold())
         if kind is None:
@@ -93,15 +93,21 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
     return found
 
 
-def _sheets(data: bytes) -> dict[str, list[tuple[_Cell, ...]]]:
-    """Read the cells of each visible sheet. The last results of formulas are read only where there
-    are formulas.
+def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
+    """Read the cells of each visible sheet, and note what hidden ones have. The last results of
+    formulas are read only where there are formulas.
     """
     values: dict[str, list[tuple[Any, ...]]] = {}
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
         found = {}
         for sheet in book.worksheets:
             if sheet.sheet_state != "visible":
+                filled = sum(any(cell.value is not None for cell in row) for row in _rows(sheet))
+                if filled > 1:  # besides its titles
+                    rows_left = "1 row is" if filled == 2 else f"{filled - 1:,} rows are"
+                    told.notes.append(
+                        f"sheet {sheet.title} is hidden, and its {rows_left} not read"
+                    )
                 continue
             rows = list(_rows(sheet))
             if any(cell.data_type == "f" for row in rows for cell in row):
