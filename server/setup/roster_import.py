@@ -31,7 +31,14 @@ from server.people.attendees import (
 from server.programme.guests import await_guests, settle_guests
 from server.programme.organisations import link_people
 from server.programme.speakers import link_speakers
-from server.setup.roster_match import ImportAnswers, Match, Person, RosterValues, load_people
+from server.setup.roster_match import (
+    ImportAnswers,
+    Match,
+    Person,
+    RosterValues,
+    described,
+    load_people,
+)
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import large_cache, one_state
@@ -90,6 +97,7 @@ class ImportResult:
     findings: tuple[Finding, ...] = ()
     revoked: int = 0
     problem_count: int = 0
+    changes: tuple[str, ...] = ()  # of each person who is changed: the line, and what becomes what
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -275,6 +283,9 @@ class _Planner:
         self._unchanged = 0
         self._invited: list[tuple[int, int]] = []
         self._needs_reissue: set[int] = set()
+        self._changes: list[str] = []
+        self._keys = {number: key for key, number in self._categories.items()}
+        self._zone_codes = {bit: code for code, bit in self._zones.items()}
 
     def plan(self, skip_bad: bool, progress: Progress | None) -> ImportPlan:
         rows = [row for row in self._roster.rows if self._is_known_here(row)]
@@ -301,6 +312,7 @@ class _Planner:
             ),
             revoked=len(gone),
             problem_count=count,
+            changes=tuple(self._changes),
         )
         refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
         self._added.sort()  # the table's own order: quicker to write
@@ -315,7 +327,7 @@ class _Planner:
             serial = self._add(values)
         else:
             serial = person.serial
-            self._update(person, values)
+            self._update(row, person, values)
         for code in row.invitations:
             session_id = self._sessions.get(code.casefold())
             if session_id is not None:
@@ -392,7 +404,7 @@ class _Planner:
         self._added.append((serial, *values, 0, self._now, None))
         return serial
 
-    def _update(self, person: Person, values: RosterValues) -> None:
+    def _update(self, row: RosterRow, person: Person, values: RosterValues) -> None:
         before = person.values
         if before == values:
             self._unchanged += 1
@@ -408,13 +420,38 @@ class _Planner:
         if not changed:
             self._unchanged += 1
             return
-        row = (*(after[column] for column in changed), person.serial)
-        self._updated.setdefault(changed, []).append(row)
+        written = (*(after[column] for column in changed), person.serial)
+        self._updated.setdefault(changed, []).append(written)
+        texts = (
+            f"{_COLUMN_NAMES.get(column, column)} {self._said(column, getattr(before, column))} →"
+            f" {self._said(column, after[column])}"
+            for column in changed
+        )
+        self._changes.append(f"line {row.line}: {described(person)}: {', '.join(texts)}")
         # A country's name that became its code says the same on a badge.
         same = country_name(after["country"]) == country_name(before.country)
         carried = CARRIED - {"country"} if same else CARRIED
         if person.issue and carried.intersection(changed):
             self._needs_reissue.add(person.serial)
+
+    def _said(self, column: str, value: Any) -> str:
+        """Return a value of a column of `attendee` as a roster would have it."""
+        if column == "category":
+            return self._keys.get(value, str(value))
+        if column == "valid_days":
+            return _listed(value, ALL_DAYS, lambda bit: str(bit + 1))
+        if column == "zones":
+            return _listed(value, ALL_ZONES, lambda bit: self._zone_codes.get(bit, str(bit)))
+        return shown(value, 80) if value else "nothing"
+
+
+_COLUMN_NAMES = {"valid_days": "days"}
+
+
+def _listed(bits: int, every: int, name: Callable[[int], str]) -> str:
+    if bits == every:
+        return "all"
+    return ",".join(name(bit) for bit in range(bits.bit_length()) if bits >> bit & 1)
 
 
 def _codes(db: Connection, table: str, key: str) -> dict[str, int]:
