@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from babel import Locale
+from babel import Locale, localedata
 from babel.core import get_global
 from babel.localedata import locale_identifiers
 
@@ -196,11 +196,18 @@ def _all_names() -> Mapping[str, frozenset[str]]:
     It takes about two seconds, once, and only for a name that is neither English nor Chinese.
     """
     found: dict[str, set[str]] = {}
+    # Babel keeps all that it has read of a language, which comes to 170 MB for all of them. What it
+    # had not read before is dropped again, and is read anew where somebody asks for it.
+    cache: dict[str, object] = getattr(localedata, "_cache", {})
     for language in locale_identifiers():
         _, _, rest = language.partition("_")
         if not rest or len(rest) == 4:
+            had = set(cache)
             for code, name in _territories(language):
                 found.setdefault(_folded(name), set()).add(code)
+            for read in set(cache) - had:
+                if read != "root":
+                    cache.pop(read, None)
     return {key: frozenset(meant) for key, meant in found.items()}
 
 
