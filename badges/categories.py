@@ -11,8 +11,8 @@ from dataclasses import dataclass
 class CategoryPlan:
     """Holds one category as a venue file or this list writes it."""
 
-    code: int  # 0-255, in the credential
-    key: str  # in rosters and venue files
+    code: int  # 0 to 255, as the credential has it.
+    key: str  # As rosters and venue files have it.
     names: dict[str, str]
     letter: str
     colour: str  # #rrggbb

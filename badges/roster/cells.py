@@ -15,8 +15,9 @@ _LIMITS = {
     "organisation": ORGANISATION_CHARS, "country": 60, "email": 254, "external_id": 64,
     "category": 64, "days": 100, "zones": 400, "invitations": 2_000, "language": 35,
 }  # fmt: skip
-_MARKS_MOST = 8  # combining marks on one letter; scripts in use need fewer
-_FORMULA = "=+-@\t\r＝＋－＠"  # the wide forms are formulas too in East Asian spreadsheets
+_MARKS_MOST = 8  # The most combining marks on one letter. Scripts in use need fewer.
+# In East Asian spreadsheets the wide forms begin formulas too.
+_FORMULA = "=+-@\t\r＝＋－＠"
 _DASHES = frozenset("-–—―－")
 _SHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"}
 _INVISIBLE_SIGNS = frozenset("\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff")
@@ -24,7 +25,7 @@ _INVISIBLE = dict.fromkeys(map(ord, _INVISIBLE_SIGNS))
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 PRODUCT_AND_VARIATION = " – "  # stands between the two, as ticket shops write it
 _HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
-_JOINERS = "\u200c\u200d"  # Persian and Indic names need them
+_JOINERS = "\u200c\u200d"  # Persian and Indic names need these.
 _WORD = r"[^\s@<>()\[\]\\,;:\"]"
 _EMAIL = re.compile(rf"{_WORD}{{1,64}}@{_WORD}+\.{_WORD}{{2,}}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")

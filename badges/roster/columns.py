@@ -10,7 +10,7 @@ from badges.roster.exports import export_columns, export_of, has_orders_only, pl
 from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.problems import ProblemList, shown
 
-# Our column: what others call it, normalised as `_normal` does.
+# For each of our columns, what others call it, normalised as `_normal` does.
 _SYNONYMS: dict[str, str] = {
     "external_id": "externalid id reference ref registrationid registrationnumber registrationno"
     " attendeeid ordercode regid 编号 报名编号 注册号 注册编号 参会编号 工号"
@@ -41,7 +41,8 @@ _SYNONYMS: dict[str, str] = {
 }
 COLUMNS = tuple(_SYNONYMS)
 _OURS = {word: column for column, words in _SYNONYMS.items() for word in words.split()}
-# Titles of columns that count the rows. Who is added or sorted in between gets another's number.
+# Titles of columns that only count the rows. Such a number is no id, because it changes when
+# somebody is added or the rows are sorted.
 _ROW_NUMBERS = frozenset(
     "序号 行号 项次 次序 no nr num number row rownumber rownum sn sno serialno index lfdnr".split()
 )
@@ -82,6 +83,7 @@ def _usual(
     candidates: dict[str, list[int]] = {}
     for index, title in enumerate(header):
         column = column_of(title)
+        # A file may have several columns of the status, and `status_columns` finds them.
         if column and column != "status" and column not in found and index not in taken:
             candidates.setdefault(column, []).append(index)
     usual: dict[str, tuple[int, ...]] = {}

@@ -19,12 +19,15 @@ ENCODINGS = (
 )  # fmt: skip
 _SAME = {"utf8": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030"}
 _DELIMITERS = ",;\t"
-_LAST_DELIMITER = "|"  # where the titles have none of the others: it also stands inside of titles
-_SEP_LINE = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)  # a custom of spreadsheets
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Office files, and encrypted new ones
-_TITLE_LINES = 10  # of which one has the titles
-_FOREIGN_LINES_MOST = 10  # with more, the whole file must be in another encoding
-_RECOGNISED = ("gb18030", "big5")  # by Chinese titles that are ours; no two read alike
+# It also stands inside of titles, so it counts only where the titles have none of the others.
+_LAST_DELIMITER = "|"
+# Spreadsheets write such a line by custom.
+_SEP_LINE = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Old Office files begin so, and encrypted new ones.
+_TITLE_LINES = 10  # One of these first lines has the titles.
+_FOREIGN_LINES_MOST = 10  # With more such lines the whole file must be in another encoding.
+# These are recognised by our Chinese titles. No title reads alike in both.
+_RECOGNISED = ("gb18030", "big5")
 _SHOWN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc-kr", "cp1251", "cp1252")
 
 

@@ -29,7 +29,8 @@ from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
 PROGRESS_ROWS = 1000
 # What stands between the parts of a value that the file has in several columns.
 _BETWEEN = {"external_id": "-", "category": cells.PRODUCT_AND_VARIATION}
-# Columns whose merged cells belong to each row. A merged name or id belongs to one person.
+# In these columns a merged cell belongs to each of its rows. A merged name or id would belong to
+# one person only.
 _FILLED_DOWN = frozenset(COLUMNS) - {"external_id", "given_name", "family_name", "name", "status"}
 
 
@@ -37,17 +38,17 @@ _FILLED_DOWN = frozenset(COLUMNS) - {"external_id", "given_name", "family_name",
 class RosterRow:
     """Holds one attendee. Texts are in NFC, with single spaces, and an absent one is empty."""
 
-    line: int  # of the file, the header included
+    line: int  # In the file, with the header counted.
     external_id: str
-    given_name: str  # the whole name, where the file has only that
+    given_name: str  # The whole name, where the file has only that.
     family_name: str
     organisation: str
     country: str  # ISO 3166 alpha-2 in upper case
     email: str
-    category: str  # a code of the event
-    days: tuple[int, ...] | None  # event days from 1; None: all
+    category: str  # The event's code of a category.
+    days: tuple[int, ...] | None  # Days of the event, from 1. None means all of them.
     zones: tuple[str, ...]
-    invitations: tuple[str, ...]  # session codes
+    invitations: tuple[str, ...]  # Codes of sessions.
     language: str
 
 
@@ -56,13 +57,13 @@ class Roster:
     """Holds the rows without a problem, all problems, and what the file leaves open."""
 
     rows: tuple[RosterRow, ...]
-    problems: tuple[Problem, ...]  # the first ones of very many
-    unread: tuple[str, ...] = ()  # columns of the file that mean nothing to us
+    problems: tuple[Problem, ...]  # Only the first ones, where there are very many.
+    unread: tuple[str, ...] = ()  # Columns of the file that have no meaning here.
     findings: tuple[Finding, ...] = ()
     problem_count: int = 0
-    bad_lines: frozenset[int] = frozenset()  # of the file, that have a problem
-    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # that were read
-    words: tuple[WordRead, ...] = ()  # for categories, in the order of the file
+    bad_lines: frozenset[int] = frozenset()  # Lines of the file that have a problem.
+    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # The ones that were read.
+    words: tuple[WordRead, ...] = ()  # For categories, in the order of the file.
 
     @property
     def unknown_words(self) -> tuple[str, ...]:
@@ -339,9 +340,11 @@ class _Reader:
             "language": cells.language,
         }
         self._ids: dict[str, int] = {}
-        self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # names, line, id
-        self._emails: dict[str, dict[str, tuple[int, str]]] = {}  # shared: line and id by name
-        self._sharing: dict[str, list[int]] = {}  # lines of people without an id, by e-mail
+        self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # Names, line and id.
+        # For addresses that people share, line and id by name.
+        self._emails: dict[str, dict[str, tuple[int, str]]] = {}
+        # Lines of people without an id, by their e-mail address.
+        self._sharing: dict[str, list[int]] = {}
         self._narrowed: list[str] = []
         self._invisible: list[str] = []
         self._merged: dict[str, list[int]] = {}
@@ -395,7 +398,8 @@ class _Reader:
                         self._note_narrowed(line.number, column, text, values[column])
             except cells.CellError as error:
                 self.problems.add(line.number, column, str(error))
-                values[column] = None  # there is something, so it is not missing
+                # Something stands in the cell, so the value is not missing.
+                values[column] = None
         if "category" not in self.found:
             values["category"] = self._category("", line.number)
         return values

@@ -21,8 +21,10 @@ from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
 
-_SHEET_ROWS = 1_048_576  # the most that a sheet has; many files end in empty, formatted ones
-HEADER_LINES = 10  # of which one has the titles: many files have a title of their own above them
+# The most rows that a sheet can have. Many files end in empty rows that are formatted.
+_SHEET_ROWS = 1_048_576
+# One of these lines has the titles of the columns. Many files have a title of their own above them.
+HEADER_LINES = 10
 _MERGED_CELLS_MOST = 1_000_000
 _LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell|col)\b([^>]*)>")
 _FILLED_TAGS = re.compile(rb"<(?:\w+:)?(row|v|t|f)\b[^>]*(?<!/)>")
@@ -44,11 +46,13 @@ def xlsx_lines(
     _check_archive(data, name, limits)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions that we do not use
+            # The warnings are about styles and extensions, which are not used here.
+            warnings.simplefilter("ignore")
             rows, layout = _rows(data, name, limits, answers, tell)
     except RosterError:
         raise
-    except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, ...
+    except Exception:
+        # openpyxl raises whatever its parts raise, such as KeyError, ParseError or zlib.error.
         raise RosterError(
             f"{shown(name)} is damaged: open it in the spreadsheet and save it again"
         ) from None
@@ -127,7 +131,8 @@ def _check_archive(data: bytes, name: str, limits: RosterLimits) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-    except Exception:  # BadZipFile, NotImplementedError, struct.error, ... by the kind of damage
+    except Exception:
+        # The kind of damage decides what is raised, such as BadZipFile or struct.error.
         raise RosterError(f"{shown(name)} is damaged: {SAVE_AS} again") from None
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > limits.unpacked_bytes or len(entries) > 10_000:
@@ -151,7 +156,7 @@ def _rows(
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sheet = _chosen(book, archive, name, answers, tell)
             layout = _layout(archive.read(_part(sheet)))
-        sheet.reset_dimensions()  # a file may claim any size
+        sheet.reset_dimensions()  # A file may claim to have any size.
         found = sheet.iter_rows(max_row=_SHEET_ROWS, max_col=limits.columns + 1)
         return list(_all_texts(found)), layout
 
@@ -215,8 +220,8 @@ class _Layout:
     """Holds what a sheet says of its rows beside their cells."""
 
     hidden: list[int]
-    hidden_columns: list[tuple[int, int]]  # first and last of each run, from 1
-    merged: list[tuple[int, int, int, int]]  # top, left, bottom, right, from 1
+    hidden_columns: list[tuple[int, int]]  # The first and last of each run, from 1.
+    merged: list[tuple[int, int, int, int]]  # Top, left, bottom and right, from 1.
 
 
 def _layout(xml: bytes) -> _Layout:
@@ -260,7 +265,8 @@ def _filled_rows(xml: bytes) -> int:
 
 
 def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[str, ...]]:
-    blank = None  # openpyxl gives one and the same tuple for the rows that the file leaves out
+    # openpyxl gives the same tuple for all rows that the file leaves out.
+    blank = None
     for cells in rows:
         if cells is blank:
             yield ()

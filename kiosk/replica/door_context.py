@@ -23,17 +23,17 @@ class DoorContext:
     hall: Hall
     hall_names: Mapping[str, str]
     door: wire.DoorFacts
-    door_names: Mapping[str, Mapping[str, str]]  # of the halls' doors, by id as text
+    door_names: Mapping[str, Mapping[str, str]]  # By door id as text, for the doors of the halls.
     categories: Mapping[int, wire.CategoryFacts]
-    sessions: tuple[Session, ...]  # soonest first
+    sessions: tuple[Session, ...]  # Soonest first.
     session_titles: Mapping[int, Mapping[str, str]]
-    invited: Mapping[int, frozenset[int]]  # sessions by serial
-    refused: Mapping[int, frozenset[int]]  # sessions by serial
+    invited: Mapping[int, frozenset[int]]  # Ids of sessions, by serial.
+    refused: Mapping[int, frozenset[int]]  # Ids of sessions, by serial.
     incarnation: int
     capacity: int
     supervisors: tuple[wire.SupervisorFacts, ...]
-    outer: tuple[Hall, ...] = ()  # halls around that the door leads into too, from the inside out
-    outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by hall
+    outer: tuple[Hall, ...] = ()  # Halls around that the door leads into too, innermost first.
+    outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # By hall.
 
     @property
     def halls(self) -> tuple[int, ...]:

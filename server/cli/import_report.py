@@ -13,7 +13,7 @@ from server.cli.console import PROBLEMS_SHOWN, count, listed
 from server.setup.roster_import import ImportResult
 
 EXAMPLES_SHOWN = 20
-NOTES_SHOWN = 5  # examples of what needs no answer
+NOTES_SHOWN = 5  # Examples of what needs no answer.
 
 
 @dataclass(frozen=True)

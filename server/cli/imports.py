@@ -47,11 +47,11 @@ from server.storage.database import Database
 from server.venue import store
 
 MAPPING_BYTES_MAX = 100_000
-PLANS_MOST = 3  # others may change the roster meanwhile
+PLANS_MOST = 3  # A plan is made so often, because others may change the roster meanwhile.
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What a roster may leave open: option, its choices, and help.
+# What a roster may leave open, each with the option, its choices, and help.
 _ANSWERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--row-numbers", ("ids", "ignore"), "Ids that only number the rows."),
     ("--hidden-rows", ("take", "leave"), "Rows that are hidden or filtered away."),

@@ -41,7 +41,7 @@ from server.venue import store
 ISSUE_MAX = 255
 _REASON = re.compile(r"[a-z_]{1,32}")
 
-Progress = Callable[[int, int], None]  # done, of how many
+Progress = Callable[[int, int], None]  # Takes how many are done, and of how many.
 
 
 class IssuingError(ValueError):

@@ -45,10 +45,10 @@ from server.storage.database import large_cache, one_state
 from server.venue.categories import add_category
 
 ALL_DAYS = 0xFFFF
-LANGUAGE = "en"  # of attendees of whom the roster does not say
+LANGUAGE = "en"  # For attendees whose language the roster does not say.
 PROGRESS_ROWS = 1000
-# Acts that leave people, their badges and an import's codes as they are. Any other act between
-# planning and writing means that the plan may no longer be right.
+# These acts leave people, their badges and an import's codes as they are. Any other act between
+# planning and writing means that the plan may be wrong by now.
 _HARMLESS = frozenset(
     {
         Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
@@ -92,8 +92,9 @@ class ImportResult:
     updated: int
     unchanged: int
     skipped: int
-    needs_reissue: tuple[int, ...] = ()  # serials
-    problems: tuple[Problem, ...] = ()  # of the skipped rows; the first ones of very many
+    needs_reissue: tuple[int, ...] = ()  # Serials.
+    # Of the skipped rows. Only the first ones, where there are very many.
+    problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
     revoked: int = 0
     problem_count: int = 0
@@ -154,11 +155,12 @@ class ImportPlan:
 
     result: ImportResult
     refused: bool
-    acts: int  # in the entry log when this was planned
+    acts: int  # How many the entry log had when this was planned.
     now: int
     added: list[tuple[Any, ...]]
-    updated: dict[tuple[str, ...], list[tuple[Any, ...]]]  # by changed columns: values and serial
-    invited: list[tuple[int, int]]  # session, serial
+    # By changed columns, the values and the serial.
+    updated: dict[tuple[str, ...], list[tuple[Any, ...]]]
+    invited: list[tuple[int, int]]  # Pairs of session and serial.
     revoke: list[int]
     new_categories: tuple[CategoryPlan, ...] = ()
     # Ids or e-mails of the people whom the roster invites, by the code of a session that is not
@@ -178,13 +180,14 @@ class ImportPlan:
             raise RosterChangedError
         for plan in self.new_categories:
             add_category(db, plan)
-        # Ids and addresses come in no order.
+        # Ids and addresses are in no order, so a write may touch any part of their indexes.
         with large_cache(db):
             self._write(db, by)
 
     def _write(self, db: Connection, by: str) -> None:
         for columns, rows in self.updated.items():
-            if "external_id" in columns:  # which may move from one of them to another
+            # An id may move from one attendee to another, so all of them are removed first.
+            if "external_id" in columns:
                 ids = [row[-1:] for row in rows]
                 db.executemany("UPDATE attendee SET external_id = NULL WHERE serial = ?", ids)
         for columns, rows in self.updated.items():
@@ -315,7 +318,7 @@ class _Planner:
             changes=tuple(self._changes),
         )
         refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
-        self._added.sort()  # the table's own order: quicker to write
+        self._added.sort()  # The order of the table itself is quicker to write.
         return ImportPlan(
             result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone,
             self._new_categories, self._awaited,
@@ -414,7 +417,7 @@ class _Planner:
             for column, value, old in zip(values._fields, values, before, strict=True)
         }
         if (after["given_name"], after["family_name"]) != person.names:
-            after["family_name"] = values.family_name  # a name changes as a whole
+            after["family_name"] = values.family_name  # A name changes as a whole.
         old = zip(before._fields, before, strict=True)
         changed = tuple(column for column, value in old if after[column] != value)
         if not changed:

@@ -34,7 +34,7 @@ class ImportAnswers:
 
 
 class RosterValues(NamedTuple):
-    """What a roster says of an attendee, as the columns of the table `attendee` hold it."""
+    """Holds what a roster says of an attendee, as the columns of the table `attendee` have it."""
 
     external_id: str | None
     given_name: str
@@ -55,8 +55,8 @@ class Person:
     serial: int
     values: RosterValues
     revoked_at: int | None
-    issue: int  # 0: no badge
-    at_desk: bool  # registered there: never on a roster before
+    issue: int  # 0 means that there is no badge.
+    at_desk: bool  # Registered at the badge desk, and never on a roster before.
 
     @property
     def external_id(self) -> str:
@@ -105,7 +105,8 @@ class Match:
         self._answers = answers
         self._by_id: dict[str, Person] = {}
         self._by_email: dict[str, list[Person]] = {}
-        self._nameless: dict[tuple[str, str], list[Person]] = {}  # without id and e-mail
+        # People without id and e-mail address.
+        self._nameless: dict[tuple[str, str], list[Person]] = {}
         for person in people.values():
             if person.external_id:
                 self._by_id.setdefault(_id_key(person.external_id), person)
@@ -114,8 +115,9 @@ class Match:
             if not person.external_id and not person.email:
                 key = (name_key(*person.names), _plain(person.values.organisation))
                 self._nameless.setdefault(key, []).append(person)
-        self._claimed: dict[int, RosterRow] = {}  # by serial
-        self._asked_about: set[int] = set()  # serials: not to be counted as gone as well
+        self._claimed: dict[int, RosterRow] = {}  # By serial.
+        # Serials of people who must not be counted as gone in addition.
+        self._asked_about: set[int] = set()
         self._free_by_name: dict[str, list[Person]] = {}
         self._new_by_email: dict[str, list[RosterRow]] = {}
         self._new_names: Counter[tuple[str, str, str]] = Counter()
@@ -125,13 +127,13 @@ class Match:
         self._doubles: list[str] = []
         self._revoked: list[tuple[RosterRow, Person]] = []
         self.problems: list[Problem] = []
-        self.left_out = 0  # rows, by the answers
+        self.left_out = 0  # Rows that the answers leave out.
 
     def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
         """Return each row that is to be taken, with its attendee. The attendee is None for somebody
         new.
         """
-        found: dict[int, Person | None] = {}  # by the row's place
+        found: dict[int, Person | None] = {}  # By the row's position.
         rest = []
         for place, row in enumerate(rows):
             person = self._certain(row)
@@ -210,7 +212,7 @@ class Match:
         for person in self._mates(row):
             first = self._claimed.get(person.serial)
             if first is not None and _row_key(first) == _row_key(row):
-                return True, person  # which `_claim` refuses as the second row of one person
+                return True, person  # `_claim` then refuses it as the second row of one person.
         free = [one for one in self._mates(row) if one.serial not in self._claimed]
         if free and not self._answers.shared_emails:
             if len(free) == 1 and self._answers.renames is not None:

@@ -21,7 +21,7 @@ from server.setup.venue_xlsx import SHEETS
 
 DAYS = 3
 NAMES = ("venue.toml", "venue.xlsx", "roster.csv", "roster.xlsx", "guests.toml")
-_WIDTH = 18  # of a workbook's column, in letters
+_WIDTH = 18  # Letters in a column of a workbook.
 _FIRST = {"code", "key", "name", "name_zh", "title", "title_zh"}
 _NOTES = {
     "capacity": "People that the doors let in by themselves.",

@@ -17,7 +17,7 @@ from server.setup.venue_plan import Venue
 from server.storage.connection import Connection
 from server.venue import nesting
 
-TOLD_MAX = 5  # sessions at the same time as one other
+TOLD_MAX = 5  # The most sessions that are named for one other at the same time.
 
 
 def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
@@ -108,16 +108,17 @@ class _Advice:
         either.
         """
         rows = self.db.execute(
-            "SELECT a.code, a.starts_at, h.code, b.code, b.starts_at, b.ends_at FROM session a"
+            "SELECT a.code, a.starts_at, h.code AS hall, b.code AS other, b.starts_at AS starts,"
+            " b.ends_at AS ends FROM session a"
             " JOIN session b ON b.hall_id = a.hall_id AND b.starts_at < a.ends_at"
             " AND (a.starts_at, a.session_id) > (b.starts_at, b.session_id)"
             " AND b.ends_at > a.starts_at JOIN hall h ON h.hall_id = a.hall_id"
             " ORDER BY a.starts_at, a.code, b.starts_at"
         ).fetchall()
-        for (code, hall), pairs in groupby(rows, key=lambda row: (row[0], row[2])):
+        for (code, hall), pairs in groupby(rows, key=lambda row: (row["code"], row["hall"])):
             others = [
-                f"{other} ({self._clock(starts)} to {self._clock(ends)})"
-                for *_, other, starts, ends in pairs
+                f"{one['other']} ({self._clock(one['starts'])} to {self._clock(one['ends'])})"
+                for one in pairs
             ]
             more = f" and {len(others) - TOLD_MAX} more" if len(others) > TOLD_MAX else ""
             yield (

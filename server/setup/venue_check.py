@@ -66,7 +66,8 @@ class VenueCheck:
         so it stays with its key.
         """
         letters = {
-            row[1]: row[0] for row in self.db.execute("SELECT category, letter FROM category")
+            row["letter"]: row["category"]
+            for row in self.db.execute("SELECT category, letter FROM category")
         }
         filed = {plan.code for plan in self.venue.categories}
         for plan in self.venue.categories:
@@ -117,7 +118,9 @@ class VenueCheck:
             "SELECT d.code, h.code, f.code FROM door d JOIN hall h USING (hall_id)"
             " JOIN door_from USING (door_id) JOIN hall f ON f.hall_id = from_id"
         )
-        wanted: dict[str, tuple[str, str | None]] = {row[0]: (row[1], row[2]) for row in rows}
+        wanted: dict[str, tuple[str, str | None]] = {
+            door: (hall, come_from) for door, hall, come_from in rows
+        }
         wanted |= {plan.code: (plan.hall, plan.come_from) for plan in self.venue.doors}
         parents = self._parents()
         for door, (hall, come_from) in sorted(wanted.items()):
@@ -148,7 +151,7 @@ class VenueCheck:
             "SELECT h.code, h.capacity, p.code FROM hall h LEFT JOIN hall p"
             " ON p.hall_id = h.parent_id"
         )
-        halls = {row[0]: (row[1], row[2]) for row in rows}
+        halls = {hall: (capacity, parent) for hall, capacity, parent in rows}
         halls |= {plan.code: (plan.capacity, plan.parent) for plan in self.venue.halls}
         filed = {plan.code for plan in self.venue.halls}
         for code, (capacity, parent) in halls.items():
@@ -172,7 +175,7 @@ class VenueCheck:
             "SELECT d.code, h.code, k.kiosk FROM door d JOIN hall h USING (hall_id)"
             " JOIN kiosk k USING (door_id) WHERE k.state IN ('proven', 'active')"
         )
-        used = {row[0]: (row[1], row[2]) for row in rows}
+        used = {door: (hall, kiosk) for door, hall, kiosk in rows}
         for plan in self.venue.doors:
             hall, kiosk = used.get(plan.code, (plan.hall, ""))
             if hall != plan.hall:

@@ -23,7 +23,7 @@ from server.setup.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, Venu
 from server.setup.venue_xlsx import Entry, Found, is_workbook, read_workbook
 
 FILE_BYTES_MAX = 10_000_000
-ENTRIES_MAX = 20_000  # of one kind
+ENTRIES_MAX = 20_000  # Of each kind.
 CAPACITY_MAX = 1_000_000
 OPENS_BEFORE_MIN = 30
 WALK_MAX_S = 3600
@@ -175,7 +175,7 @@ class _Reader:
     fields: Mapping[str, Mapping[str, Field]]
     settings: EventSettings
     problems: list[str]
-    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and code
+    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # By kind and code.
 
     def all(
         self,

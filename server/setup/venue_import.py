@@ -24,7 +24,7 @@ from server.venue.categories import put_category
 
 ALL_ZONES = 0xFFFFFFFF
 
-Progress = Callable[[int, int], None]  # done, of how many
+Progress = Callable[[int, int], None]  # Takes how many are done, and of how many.
 
 
 def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> ImportedVenue:
@@ -52,7 +52,8 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
         counts |= {kind: len(plans) for kind, plans in vars(venue.programme).items() if plans}
         entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now)
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
-            grants.share(db, hall_id, now)  # a lower capacity is called back at once
+            # If the capacity is lower, places are called back at once.
+            grants.share(db, hall_id, now)
     return step.result
 
 

@@ -163,7 +163,7 @@ def m020_counted_around(db: sqlite_utils.Database) -> None:
 
 @migrations()
 def m021_no_token_tries(db: sqlite_utils.Database) -> None:
-    # A code of 128 bits is not guessed, so nobody ever counted the tries.
+    # Nobody guesses a code of 128 bits, so the tries were never counted.
     db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
 
 

@@ -1,4 +1,4 @@
-"""The venue as kiosks are told of it: categories, and of one door its hall and its sessions."""
+"""Tells kiosks of the venue, with its categories, and for one door its hall and its sessions."""
 
 from typing import Any
 

@@ -103,7 +103,8 @@ def clear(hall_id: int) -> Response:
 
 
 @blueprint.post("/<int:hall_id>/attest")
-@limiter.limit("10 per 5 minutes", key_func=auth.actor)  # no way to guess the second's password
+# Without a limit the second user's password could be guessed.
+@limiter.limit("10 per 5 minutes", key_func=auth.actor)
 @auth.allow()
 def attest(hall_id: int) -> Response:
     """Take two people's word on a lost kiosk's places. One is signed in, and the other is another
@@ -149,7 +150,7 @@ def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said:
 
 
 def _words(error: Exception) -> str:
-    """Why nothing was changed."""
+    """Say why nothing was changed."""
     if not isinstance(error, hall_control.NotTwoError):
         return f"Nothing was changed: {error}"
     return (

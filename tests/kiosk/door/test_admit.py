@@ -375,7 +375,7 @@ class TestLikelyCopy:
 
 def test_a_record_says_in_which_epoch_the_clock_was_measured(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
-    door.admitter._skew = lambda: Skew(42, 7)
+    door.skew = lambda: Skew(42, 7)
     door.present(badge(SERIAL + 1))
     first, second = records_of(door.journal)
     assert b"epoch" not in first
@@ -385,6 +385,6 @@ def test_a_record_says_in_which_epoch_the_clock_was_measured(door: LocalDoor) ->
 def test_a_clock_that_is_set_while_a_place_is_waited_for_is_not_known(door: LocalDoor) -> None:
     """The scan was seen by the clock as it was, and its error is measured anew meanwhile."""
     skews = iter([Skew(42, 7), Skew(300_042, 7)])
-    door.admitter._skew = lambda: next(skews)
+    door.skew = lambda: next(skews)
     door.present(badge(SERIAL))
     assert decode_record(records_of(door.journal)[0]).skew_ms is None

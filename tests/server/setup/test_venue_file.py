@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from server.event.directory import Event
-from server.setup import venue_file, venue_import
+from server.setup import venue_file, venue_import, venue_xlsx
 from server.setup.venue_plan import VenueError
 from server.storage.database import Database
 from server.venue import store
@@ -191,6 +191,44 @@ class TestWorkbook:
             "sheet doors, row 2: unknown key 'nmae'; did you mean 'name'?",
             "sheet doors, row 2: name is missing",
         )
+
+    @pytest.mark.parametrize("row", [4, 1_000])
+    def test_more_rows_than_are_read(
+        self, event: Event, monkeypatch: pytest.MonkeyPatch, row: int
+    ) -> None:
+        """They are not dropped in silence."""
+        monkeypatch.setattr(venue_xlsx, "ROWS_MAX", 3)
+        book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
+        book["sessions"].cell(row, 1, "s3")
+        out = io.BytesIO()
+        book.save(out)
+        with pytest.raises(VenueError) as caught:
+            venue_file.read_venue(out.getvalue(), "v.xlsx", event.settings)
+        assert caught.value.problems == (
+            f"sheet sessions, row {row}: a sheet has at most 3 rows; import the rest from another "
+            "file",
+        )
+
+    def test_a_cell_beyond_the_columns_that_are_read(self, event: Event) -> None:
+        book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
+        book["doors"].cell(2, 51, "x")
+        out = io.BytesIO()
+        book.save(out)
+        with pytest.raises(VenueError, match="sheet doors, row 2: a sheet has at most 50 columns"):
+            venue_file.read_venue(out.getvalue(), "v.xlsx", event.settings)
+
+    def test_empty_cells_beyond_the_limits_are_no_matter(
+        self, event: Event, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Spreadsheets format many more than are filled."""
+        monkeypatch.setattr(venue_xlsx, "ROWS_MAX", 4)
+        book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
+        for row, column in ((2, 60), (9, 1)):
+            book["doors"].cell(row, column).font = openpyxl.styles.Font(bold=True)
+        out = io.BytesIO()
+        book.save(out)
+        plan = venue_file.read_venue(out.getvalue(), "v.xlsx", event.settings)
+        assert [door.code for door in plan.doors] == ["d1"]
 
     def test_an_unknown_sheet(self, event: Event) -> None:
         with pytest.raises(VenueError, match="sheet 'Rooms' is none of categories, zones"):

@@ -1,9 +1,9 @@
-// Looking a person up by name, and admitting them without a badge.
+// Finds a person by name, and admits them without a badge.
 
-import { paintCategory } from "./answer.js";
+import { paintCategory } from "../answer/answer.js";
+import { say } from "../shared/words.js";
 import { lettersButton } from "./letters.js";
-import { button, el } from "./supervisor_parts.js";
-import { say } from "./words.js";
+import { button, el } from "./parts.js";
 
 export const find = {
   title: "find",

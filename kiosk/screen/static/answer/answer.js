@@ -1,13 +1,13 @@
-// Paints one answer, or the invitation to show a badge. Texts go in by textContent alone.
+// Paints one answer, or the invitation to show a badge. Texts are put in only by textContent.
 
-import { clock, nameIn, put, say, shown, wideness } from "./words.js";
+import { clock, nameIn, put, say, shown, wideness } from "../shared/words.js";
 
 export const TONES = ["admit", "look", "deny", "goodbye"];
 const at = (id) => document.getElementById(id);
 
-// What stands while no answer does: reason and next step.
+// The reason and the next step that stand there while there is no answer.
 const STANDING = {
-  asking: ["asking_reason", "asking_next"], // an answer that other doors have a part in
+  asking: ["asking_reason", "asking_next"], // The answer waits for other doors.
   resting: ["resting_reason", "resting_next"],
   idle: ["idle_reason", ""],
 };
@@ -42,7 +42,7 @@ export function paintAnswer(answer, status) {
 
 const FITS = [1, 0.94, 0.88, 0.82, 0.76, 0.7, 0.64, 0.58];
 
-// Everything a little smaller, where a long name and a long reason come together.
+// Makes everything a little smaller, where a long name and a long reason come together.
 export function fitAnswer() {
   const box = at("answer");
   for (const size of FITS) {
@@ -51,7 +51,7 @@ export function fitAnswer() {
   }
 }
 
-// A new answer starts the animations again.
+// Makes the animations start again for a new answer.
 export function turnAnswer() {
   const main = at("main");
   main.dataset.turn = main.dataset.turn === "0" ? "1" : "0";
@@ -66,13 +66,13 @@ export function paintLost() {
   at("lost-word").parentElement.style.setProperty("--ems", ems(say("lost")));
 }
 
-// The places left here, with the hall's name where they are those of a hall around this one.
+// Says how many places are left here, with the hall's name where it is a hall around this one.
 function freeWords(answer) {
   const [n, hall] = [answer.free_places, nameIn(answer.free_names)];
   return hall ? say("answer_free_of", { n, hall }) : say("answer_free", { n });
 }
 
-// The same, for those who hear the page.
+// Says the same to those who hear the page.
 export function spoken(answer) {
   const words = wordsIn(answer, shown.first);
   const who = [answer.holder?.name, nameIn(answer.category?.names)];
@@ -101,7 +101,7 @@ function paintWords(wordsOf) {
   at("word").parentElement.style.setProperty("--ems", both);
   for (const [id, name] of [["word", "word"], ["reason", "reason"], ["next", "next_step"]]) {
     fit(at(id), first[name], shown.first);
-    // The same in both languages, such as a session's title, is said once.
+    // A text that is the same in both languages, such as a session's title, is shown once.
     const again = second[name] === first[name] ? "" : second[name];
     fit(at(`${id}-2`), again, shown.second ?? shown.first);
   }
@@ -119,7 +119,7 @@ function paintHolder(answer) {
   if (category) paintCategory(at("category"), category);
 }
 
-// A category in its colour: `element` has a <b> for its letter and a <span> for its name.
+// Paints a category in its colour. `element` has a <b> for its letter and a <span> for its name.
 export function paintCategory(element, category) {
   element.querySelector("b").textContent = category.letter;
   const names = [shown.first, shown.second].filter(Boolean).map((l) => nameIn(category.names, l));
@@ -143,7 +143,7 @@ function shortName(answer) {
   return answer.holder?.name || say("badge", { n: answer.badge });
 }
 
-// Black or white, whichever contrasts more (WCAG's relative luminance).
+// Returns black or white, whichever contrasts more (WCAG's relative luminance).
 function textOn(colour) {
   const [red, green, blue] = [1, 3, 5].map((from) => {
     const part = parseInt(colour.slice(from, from + 2), 16) / 255;
@@ -152,7 +152,7 @@ function textOn(colour) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
 }
 
-// How many ems wide a heavy word is, so that it can be as large as the screen allows.
+// Returns how many ems wide a heavy word is, so that it can be as large as the screen allows.
 function ems(word) {
   let sum = 0;
   for (const char of word) sum += char.codePointAt(0) >= 0x1100 ? 1.02 : 0.76;

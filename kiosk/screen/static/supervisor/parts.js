@@ -1,6 +1,6 @@
-// What the supervisor's views are made of.
+// The parts that the supervisor's views are made of.
 
-import { put, say } from "./words.js";
+import { put, say } from "../shared/words.js";
 
 export function timeLeft(until) {
   const element = el("span");

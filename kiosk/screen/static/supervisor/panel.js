@@ -1,24 +1,25 @@
-// The supervisor's panel: stands beside the answer, never over it, and holds up no scan.
+// The supervisor's panel. It stands beside the answer, never over it, and holds up no scan.
 
-import { ask } from "./kiosk.js";
+import { ask } from "../shared/kiosk.js";
+import { left, put, say, shown } from "../shared/words.js";
 import { hideLetters } from "./letters.js";
-import { VIEWS } from "./supervisor_views.js";
-import { left, put, say, shown } from "./words.js";
+import { VIEWS } from "./views.js";
 
 const at = (id) => document.getElementById(id);
-const PARENTS = { menu: null, locked: null, pin: "locked" }; // of the others: the menu
+// All other views have the menu as their parent.
+const PARENTS = { menu: null, locked: null, pin: "locked" };
 
 export class Panel {
-  // `now` gives the kiosk's time; `opener` is the button that opens it.
+  // `now` returns the kiosk's time, and `opener` is the button that opens the panel.
   constructor(now, opener) {
     this.now = now;
     this.opener = opener;
     this.status = null;
-    this.view = "menu"; // what is wanted; until somebody unlocks, that comes first
-    this.user = null; // whose PIN is asked for
-    this.reasons = null; // came with the PIN
-    this.fresh = null; // who has just unlocked, until the stream tells it too
-    this.memory = {}; // of the view that is open
+    this.view = "menu"; // The view that is wanted. Until somebody unlocks, another one comes first.
+    this.user = null; // Whose PIN is asked for.
+    this.reasons = null; // These come with the answer to the PIN.
+    this.fresh = null; // Who has just unlocked, until the stream says so too.
+    this.memory = {}; // What the open view has to keep.
     this.painted = "";
     this.busy = false;
     at("panel-close").addEventListener("click", () => this.close());
@@ -83,7 +84,7 @@ export class Panel {
     this.view = "menu";
   }
 
-  // Which view stands there now.
+  // Returns the view that stands there now.
   get current() {
     if (this.session && this.reasons) return this.view;
     const one = this.people.length === 1;
@@ -92,12 +93,12 @@ export class Panel {
 
   onStatus(status) {
     if (status.supervisor) this.fresh = null;
-    else if (this.status?.supervisor && !this.fresh) this.locked(); // the session ended
+    else if (this.status?.supervisor && !this.fresh) this.locked(); // The session has ended.
     this.status = status;
     if (this.isOpen) this.paint();
   }
 
-  // Anew only where something differs: what is being typed stays.
+  // Paints anew only where something differs, so that what is being typed stays.
   paint(always = false) {
     if (!this.isOpen || !this.status) return;
     const name = this.current;
@@ -134,7 +135,7 @@ export class Panel {
     at("panel-who").replaceChildren(who.name, " · ", time);
   }
 
-  // What grows shorter by itself; called each second.
+  // Counts down what has an end. It is called each second.
   tick() {
     for (const element of at("panel").querySelectorAll("[data-until]")) {
       const forMs = Number(element.dataset.until) - this.now();
@@ -147,7 +148,7 @@ export class Panel {
     put(at("panel-error"), text);
   }
 
-  // Ask the kiosk; its data, or null with the reason told. One question at a time.
+  // Asks the kiosk, one question at a time. Returns its data, or null after telling the reason.
   async ask(path, body) {
     if (this.busy) return null;
     this.busy = true;

@@ -1,4 +1,4 @@
-// Sounds made here from tones: each answer has a pitch and a rhythm of its own.
+// Makes sounds from tones. Each answer has a pitch and a rhythm of its own.
 
 // [frequency in Hz, start in s, length in s]
 const TUNES = {
@@ -15,7 +15,7 @@ export function turnSound(on) {
   wanted = on;
 }
 
-// Browsers keep quiet until somebody touches the page; a hand scanner's keys count.
+// Browsers make no sound until somebody has touched the page. A hand scanner's keys count as that.
 export function wakeSound() {
   if (!wanted || typeof AudioContext === "undefined") return;
   context ??= new AudioContext();
@@ -39,7 +39,7 @@ function playNote(tune, frequency, from, length) {
   const level = context.createGain();
   source.type = tune.wave;
   source.frequency.value = frequency;
-  // A short rise and fall: an abrupt edge clicks.
+  // The tone rises and falls for a moment, because an abrupt edge makes a click.
   level.gain.setValueAtTime(0, from);
   level.gain.linearRampToValueAtTime(tune.loud, from + 0.008);
   level.gain.setValueAtTime(tune.loud, from + length - 0.02);

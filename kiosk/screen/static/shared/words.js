@@ -1,11 +1,12 @@
-// The page's words, in every language that it came with. Answers bring their own from the kiosk.
+// Holds the page's words in every language that the page was served with. Answers bring their own
+// words from the kiosk.
 
 const meta = (name) => document.querySelector(`meta[name="hallkeeper-${name}"]`).content;
 const all = JSON.parse(meta("languages")); // [{language, tag, dir, name, words}, …]
 
 export const ANSWER_MS = Number(meta("answer-ms"));
 
-// Which languages are shown: the first large, the second beside it.
+// The languages that are shown, the first one large and the second one beside it.
 export const shown = { first: all[0], second: all[1] ?? null };
 
 export function startWith(language) {
@@ -15,7 +16,7 @@ export function startWith(language) {
   shown.second = all[1] ?? null;
 }
 
-// The next language comes first.
+// Puts the next language first.
 export function turnLanguages() {
   if (all.length > 1) startWith(all[1].language);
 }
@@ -25,7 +26,7 @@ export function say(key, values = {}, language = shown.first) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
-// The text in this language, else in any: names come as {"en": …, "zh": …}.
+// Returns the text in this language, or else in any. Names come as {"en": …, "zh": …}.
 export function nameIn(names, language = shown.first) {
   return names?.[language.language] || names?.en || Object.values(names ?? {})[0] || "";
 }
@@ -36,7 +37,7 @@ export function put(element, text, language = shown.first) {
   element.lang = language.tag;
 }
 
-// Han and other wide characters take twice the room of Latin ones.
+// Counts the width of a text. Han and other wide characters take twice the room of Latin ones.
 export function wideness(text) {
   let sum = 0;
   for (const char of text) sum += char.codePointAt(0) >= 0x1100 ? 2 : 1;
@@ -51,14 +52,14 @@ export function age(milliseconds) {
   return say("day", { n: Math.floor(seconds / 86400) });
 }
 
-// What is left of a time, as minutes and seconds.
+// Returns the rest of a time as minutes and seconds.
 export function left(milliseconds) {
   const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
   if (seconds < 60) return say("second", { n: seconds });
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-// The time of day at the venue, wherever this machine thinks it is.
+// Returns the time of day at the venue, whatever this machine's time zone is.
 export function clock(instant, timeZone, withSeconds = false) {
   const shape = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone };
   if (withSeconds) shape.second = "2-digit";

@@ -1,10 +1,11 @@
-// The one way to the kiosk: its feed of states, the camera's picture, and what staff send.
+// All traffic with the kiosk goes through here. That is its feed of states, the camera's picture,
+// and what staff send.
 
-const SILENCE_MS = 4000; // the kiosk gives a sign of life each second
+const SILENCE_MS = 4000; // The kiosk gives a sign of life each second.
 const RETRY_MS = 1000;
-const PICTURE_MS = 110; // between two pictures
+const PICTURE_MS = 110; // The pause between two pictures.
 const NO_PICTURE_MS = 1000;
-const ANSWER_MS = 5000; // longest wait for the kiosk to take what was sent
+const ANSWER_MS = 5000; // The longest wait for the kiosk to take what was sent.
 
 const meta = (name) => document.querySelector(`meta[name="hallkeeper-${name}"]`).content;
 
@@ -30,7 +31,8 @@ export class Feed {
   hear(state) {
     this.heardAt = performance.now();
     if (state && state.page !== meta("page")) {
-      location.reload(); // the kiosk was started anew: its page and token are new too
+      // The kiosk was started again, so its page and its token are new.
+      location.reload();
       return;
     }
     this.link(true);
@@ -51,7 +53,7 @@ export class Feed {
   }
 }
 
-// What the kiosk answers: {ok, status, data}. Status 0: it did not answer.
+// Sends to the kiosk and returns {ok, status, data}. The status is 0 where it did not answer.
 export async function ask(path, body) {
   const token = { "Content-Type": "application/json", "X-Hallkeeper-Token": meta("token") };
   const post = { method: "POST", headers: token, body: JSON.stringify(body) };
@@ -66,7 +68,7 @@ export async function ask(path, body) {
   }
 }
 
-// Draws the newest picture, one request at a time; calls `onPicture` with whether there is one.
+// Draws the newest picture, with one request at a time. `onPicture` is told whether there is one.
 export function watchPicture(canvas, onPicture) {
   const pen = canvas.getContext("2d", { alpha: false });
   let number = 0;

@@ -1,28 +1,28 @@
-// The steward's page: shows the kiosk's answers as they come, and never asks for anything.
+// The steward's page. It shows the kiosk's answers as they come, and never asks for anything.
 
-import { fitAnswer, paintAnswer, paintIdle, paintLast, paintLost, part, shape, spoken, TONES, turnAnswer } from "./answer.js";
-import { ask, Feed, watchPicture } from "./kiosk.js";
+import { fitAnswer, paintAnswer, paintIdle, paintLast, paintLost, part, shape, spoken, TONES, turnAnswer } from "../answer/answer.js";
+import { play, soundWaits, turnSound, wakeSound } from "../answer/sound.js";
+import { ask, Feed, watchPicture } from "../shared/kiosk.js";
+import { ANSWER_MS, nameIn, put, say, shown as languages, startWith, turnLanguages } from "../shared/words.js";
+import { Panel } from "../supervisor/panel.js";
 import { HandScanner } from "./scanner.js";
-import { play, soundWaits, turnSound, wakeSound } from "./sound.js";
 import { paintLink, paintScanner, paintStatus, paintUnknown } from "./status.js";
-import { Panel } from "./supervisor.js";
-import { ANSWER_MS, nameIn, put, say, shown as languages, startWith, turnLanguages } from "./words.js";
 
 const NOTICE_MS = 8000;
 const at = (id) => document.getElementById(id);
 
 let sound = recall("sound") !== "off";
 let state = null;
-let shown = null; // the answer on the screen
-let until = 0; // when it goes, by performance.now()
-let newest = 0; // the number of the newest answer that was seen
-let offset = 0; // the kiosk's clock minus this browser's
+let shown = null; // The answer on the screen.
+let until = 0; // When it goes, by performance.now().
+let newest = 0; // The number of the newest answer that was seen.
+let offset = 0; // The kiosk's clock minus this browser's.
 let picture = false;
 let linked = null;
 let shownTimer = 0;
 let noticeTimer = 0;
-let passing = ""; // a notice of this page's own, a key of its words
-let repaired = false; // a scanner with a wrong layout was read all the same
+let passing = ""; // The key of a notice of this page's own.
+let repaired = false; // A scanner with a wrong layout was read all the same.
 
 const panel = new Panel(() => Date.now() + offset, at("supervisor"));
 
@@ -37,13 +37,14 @@ function keep(name, value) {
 function onState(told) {
   offset = told.now - Date.now();
   if (told.status.resting && !state?.status.resting) shown = null;
-  if (told.status.asking) shown = null; // nobody walks in on the answer of whoever came before
+  // Nobody must walk in on the answer that was for the person before.
+  if (told.status.asking) shown = null;
   state = told;
   const answer = told.answers[0];
   if (answer && answer.number > newest) {
     newest = answer.number;
     const forMs = ANSWER_MS - (told.now - answer.at);
-    const over = answer.at < (told.status.shift?.ended_at ?? 0); // the door has closed since
+    const over = answer.at < (told.status.shift?.ended_at ?? 0); // The door has closed since.
     if (forMs > 0 && !over) show(answer, Math.min(forMs, ANSWER_MS));
   }
   paint();
@@ -67,12 +68,12 @@ function show(answer, forMs) {
 
 function paintFace() {
   at("dwell").hidden = !shown;
-  if (!shown) paintIdle(state?.status, picture); // else painted when it came
+  if (!shown) paintIdle(state?.status, picture); // An answer was painted when it came.
   if (!shown) fitAnswer();
   paintOverrule();
 }
 
-// Beside a denial: the shortest way for a supervisor.
+// Shows the supervisor's shortest way beside a denial.
 function paintOverrule() {
   const chance = state?.status.can_override;
   const here = shown && chance && shown.seq === chance.seq && state.status.supervisors?.length > 0;
@@ -174,7 +175,7 @@ function onLink(up) {
   document.body.dataset.link = up ? "up" : "lost";
   if (up) return;
   paintUnknown();
-  shown = null; // what stood there may be long past
+  shown = null; // What stood there may be long past.
   clearTimeout(shownTimer);
   paintFace();
 }
@@ -257,7 +258,8 @@ watchPicture(at("picture"), (there) => {
   picture = there;
   paint();
 });
-new ResizeObserver(fitAnswer).observe(at("main")); // by the screen, or by the panel beside it
+// The screen changes its size, or the panel opens beside it.
+new ResizeObserver(fitAnswer).observe(at("main"));
 setInterval(tick, 200);
 setInterval(() => {
   paintTools();

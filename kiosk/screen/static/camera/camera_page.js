@@ -1,8 +1,8 @@
-// Fetches the camera's picture and the facts about it anew, one request of each at a time.
+// Keeps fetching the camera's picture and the facts about it, with one request of each at a time.
 
 const PICTURE_MS = 120;
 const FACTS_MS = 700;
-const AWAY_MS = 1500; // no picture, or no kiosk
+const AWAY_MS = 1500; // The pause where there is no picture, or no kiosk.
 
 const picture = document.getElementById("picture");
 const facts = document.getElementById("facts");
@@ -15,7 +15,7 @@ async function repeat(step, pauseMs) {
       try {
         done = await step();
       } catch {
-        done = false; // the kiosk is away, and may come back
+        done = false; // The kiosk is away, and may come back.
       }
     }
     await new Promise((go) => setTimeout(go, done ? pauseMs : AWAY_MS));
@@ -24,7 +24,7 @@ async function repeat(step, pauseMs) {
 
 async function fetchPicture(number) {
   picture.src = `/camera/picture.jpg?${number}`;
-  await picture.decode(); // the one before stays until then
+  await picture.decode(); // The picture before it stays until then.
   return true;
 }
 

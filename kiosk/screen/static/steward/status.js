@@ -1,10 +1,11 @@
-// Paints how the kiosk is: place, direction, connection, scans waiting, camera, clock, battery.
+// Paints the state of the kiosk, with place, direction, connection, scans waiting, camera, clock
+// and battery.
 
-import { age, cameraWords, clock, nameIn, put, say, wideness } from "./words.js";
+import { age, cameraWords, clock, nameIn, put, say, wideness } from "../shared/words.js";
 
-const SKEW_MS = 2000; // a smaller difference of clocks needs nobody's attention
+const SKEW_MS = 2000; // Nobody has to care about a smaller difference of clocks.
 const FEW_PLACES = 5;
-const BATTERY_LOW = 20; // percent
+const BATTERY_LOW = 20; // In percent.
 const at = (id) => document.getElementById(id);
 
 export function paintStatus(status, now) {
@@ -22,7 +23,7 @@ export function paintStatus(status, now) {
   paintBattery(status);
 }
 
-// The part that grows by itself; called each second.
+// Paints the part that changes with time alone. It is called each second.
 export function paintLink(status, now) {
   let words = say("online");
   if (!status.online) {
@@ -35,7 +36,7 @@ export function paintLink(status, now) {
   setState("state-link", `${words} · ${facts}`, status.online ? "good" : "look");
 }
 
-// Nothing of the above is known to hold any more.
+// Shows that none of the values above is known to hold any more.
 export function paintUnknown() {
   setText("free-number", "–");
   setText("left-number", "–");
@@ -43,7 +44,7 @@ export function paintUnknown() {
   setState("state-link", say("lost_reason"), "bad");
 }
 
-// A scanner on another keyboard layout, whose badges are read all the same.
+// Tells of a scanner with another keyboard layout, whose badges are read all the same.
 export function paintScanner(repaired) {
   at("state-scanner").hidden = !repaired;
   if (repaired) setState("state-scanner", say("scanner_repaired"), "look");
@@ -99,7 +100,7 @@ function paintCamera(status) {
   setText("picture-words", words);
 }
 
-// How the turnstile or lock took the last pulse; nothing where none is set.
+// How the turnstile or lock took the last pulse. Nothing is shown where there is none.
 const RELAY = { works: ["relay_works", "good"], failed: ["relay_failed", "bad"], off: ["relay_off", ""] };
 
 function paintRelay(status) {

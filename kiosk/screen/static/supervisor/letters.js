@@ -1,6 +1,6 @@
-// Letters on the screen, for those who have no keyboard.
+// A keyboard on the screen, for staff who have no other.
 
-import { put, say } from "./words.js";
+import { put, say } from "../shared/words.js";
 
 const ROWS = ["1234567890", "QWERTYUIOP", "ASDFGHJKL-", "ZXCVBNM.'"];
 const at = (id) => document.getElementById(id);

@@ -1,9 +1,10 @@
-// The supervisor's views. Each has `facts`, on which it is painted anew, and `paint`, its elements.
+// The supervisor's views. A view is painted anew when what its `facts` returns has changed, and its
+// `paint` returns the elements.
 
+import { nameIn, say } from "../shared/words.js";
+import { find, person } from "./find.js";
 import { lettersButton } from "./letters.js";
-import { find, person } from "./supervisor_find.js";
-import { button, el, timeLeft } from "./supervisor_parts.js";
-import { nameIn, say } from "./words.js";
+import { button, el, timeLeft } from "./parts.js";
 
 const PIN_MAX = 12;
 const NOTE_MAX = 150;
@@ -23,7 +24,7 @@ const menu = {
   },
 };
 
-// A line of the menu; `what` false: not now, and why.
+// Makes a line of the menu. Where `what` is false it is disabled, and says why with `none`.
 function item(panel, view, what, none, until) {
   const off = none !== undefined && !what;
   const made = button(say(VIEWS[view].title), () => panel.go(view), { className: "item", key: view });
@@ -83,7 +84,8 @@ function pad(field) {
   const box = Object.assign(el("div"), { className: "pad" });
   const press = (change) => (event) => {
     change();
-    if (event.detail > 0) field.focus({ preventScroll: true }); // by touch: the keyboard goes on there
+    // After a touch the field has to get the focus back, so that a keyboard can go on there.
+    if (event.detail > 0) field.focus({ preventScroll: true });
   };
   const digit = (n) => button(String(n), press(() => { field.value = (field.value + n).slice(0, PIN_MAX); }), { key: `digit-${n}` });
   const back = button("⌫", press(() => { field.value = field.value.slice(0, -1); }), { key: "digit-back" });
@@ -102,7 +104,8 @@ async function unlock(panel, person, field) {
   panel.unlocked(data);
 }
 
-// Override and annul: whom it is about stays what it was when the view was opened.
+// The views of override and annul. The person stays the one whom it was about when the view was
+// opened.
 const because = (act) => ({
   title: act,
   facts: ({ status, memory }) => {
@@ -217,7 +220,7 @@ const shift = {
 
 export const VIEWS = { menu, locked, pin, override: because("override"), annul: because("annul"), find, person, door, shift };
 
-// Whom a denial or an admission was about.
+// Says whom a denial or an admission was about.
 function target(chance) {
   return chance.name || (chance.badge ? say("badge", { n: chance.badge }) : say("somebody"));
 }
