@@ -55,7 +55,7 @@ _EYES = (
     ((0.29275, 0.70725, 0.0), (0.29275, 0.70725, 0.0), (-0.02234, 0.02234, 1.0)),
     ((0.11238, 0.88762, 0.0), (0.11238, 0.88762, 0.0), (0.00401, -0.00401, 1.0)),
 )
-CATEGORIES_MAX = 256  # a credential has one byte for it
+CATEGORIES_MAX = 256  # A credential has one byte for its number.
 
 
 def new_category(word: str, known: Sequence[CategoryPlan]) -> CategoryPlan:

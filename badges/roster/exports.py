@@ -16,11 +16,11 @@ class Export:
     """
 
     name: str
-    marks: tuple[frozenset[str], ...]  # of one of these every title is there
+    marks: tuple[frozenset[str], ...]  # Of one of these every title is there.
     columns: Mapping[str, tuple[tuple[str, ...], ...]]
     statuses: tuple[str, ...] = ()
-    status_codes: bool = False  # whether a status may be one letter, such as p for paid
-    quantities: tuple[str, ...] = ()  # titles of how many tickets a row stands for
+    status_codes: bool = False  # Whether a status may be one letter, such as p for paid.
+    quantities: tuple[str, ...] = ()  # Titles of how many tickets a row stands for.
 
 
 def _choices(text: str) -> tuple[tuple[str, ...], ...]:

@@ -29,7 +29,8 @@ class WantedColumn:
     """
 
     titles: tuple[str, ...]
-    number: int = 0  # which of several columns with this title, from 1; 0: there is only one
+    # Which of several columns with this title it is, from 1. With 0 there is only one.
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class RosterMapping:
     there.
     """
 
-    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # by our column
-    categories: Mapping[str, str] = field(default_factory=dict)  # key of a category, by their word
-    countries: Mapping[str, str] = field(default_factory=dict)  # code or name, by their word
+    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # By our column.
+    categories: Mapping[str, str] = field(default_factory=dict)  # A category's key by the word.
+    countries: Mapping[str, str] = field(default_factory=dict)  # A country by the word.
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,9 @@ class WordRead:
     """Holds a word that the file has for a category, what it was read as, and in how many rows."""
 
     word: str
-    category: str  # "" where nobody has said what it means
+    category: str  # Empty where nobody has said what it means.
     rows: int
+    is_unknown: bool = False
 
 
 def read_mapping(text: str) -> RosterMapping:

@@ -67,8 +67,8 @@ class Roster:
 
     @property
     def unknown_words(self) -> tuple[str, ...]:
-        """Return the file's words for categories of which nobody has said what they mean."""
-        return tuple(one.word for one in self.words if not one.category)
+        """Return the file's words that are no category."""
+        return tuple(one.word for one in self.words if one.is_unknown)
 
 
 def read_roster(
@@ -313,7 +313,8 @@ class _Word:
 
     first_line: int
     rows: int = 0
-    key: str = ""  # of the category, once it is known
+    key: str = ""  # That of the category, once it is known.
+    is_unknown: bool = False  # A word that could be several categories is not unknown.
 
 
 class _Reader:
@@ -357,7 +358,9 @@ class _Reader:
 
     def words(self) -> tuple[WordRead, ...]:
         """Return what the file says for categories, and what each was read as."""
-        return tuple(WordRead(word, one.key, one.rows) for word, one in self._words.items())
+        return tuple(
+            WordRead(word, one.key, one.rows, one.is_unknown) for word, one in self._words.items()
+        )
 
     def rows(
         self, lines: Sequence[Line], width: int, progress: Callable[[int, int], None] | None
@@ -415,7 +418,11 @@ class _Reader:
         if word is None:
             word = self._words[text] = _Word(number)
         word.rows += 1
-        word.key = self.readers["category"](text) if text else self.default_category
+        try:
+            word.key = self.readers["category"](text) if text else self.default_category
+        except cells.UnknownCategoryError:
+            word.is_unknown = True
+            raise
         return word.key
 
     def _check(self, number: int, values: Mapping[str, Any]) -> None:

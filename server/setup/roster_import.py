@@ -98,7 +98,7 @@ class ImportResult:
     findings: tuple[Finding, ...] = ()
     revoked: int = 0
     problem_count: int = 0
-    changes: tuple[str, ...] = ()  # of each person who is changed: the line, and what becomes what
+    changes: tuple[str, ...] = ()  # For each person who is changed, what becomes what.
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -270,8 +270,8 @@ class _Planner:
         emails = Counter(row.email.casefold() for row in roster.rows if row.email)
         self._shared = {email for email, people in emails.items() if people > 1}
         self._awaited: dict[str, list[str]] = {}
-        self._spelling: dict[str, str] = {}  # of a session that is awaited, by its folded code
-        self._awaited_since: dict[str, int] = {}  # the first line that names the session
+        self._spelling: dict[str, str] = {}  # By the folded code.
+        self._awaited_since: dict[str, int] = {}  # The first line that names it.
         (self._acts,) = db.execute(
             "SELECT COALESCE(MAX(number), -1) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
         ).fetchone()

@@ -27,7 +27,7 @@ class RosterFile:
     mapping: RosterMapping | None = None
     encoding: str | None = None
     answers: RosterAnswers | None = None
-    new_categories: bool = False  # for words that are no category
+    new_categories: bool = False  # Whether words that are no category become one.
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_for_event(
             encoding=file.encoding,
             days=settings.days,
             zones=list(store.zones(db)),
-            sessions=None,  # invitations wait for sessions that are not there yet
+            sessions=None,  # Invitations wait for sessions that are not there yet.
             language="",
             answers=file.answers,
             progress=progress,

@@ -114,6 +114,19 @@ def test_new_categories_have_what_no_other_has() -> None:
         assert len(set(values)) == len(known)
 
 
+def test_a_word_that_could_be_two_becomes_no_new_category(console: Console) -> None:
+    category = "[[category]]\ncode = 20\nkey = 'crew'\nname = 'Media'\nletter = 'C'\n"
+    other = "[[category]]\ncode = 21\nkey = 'tv'\nname = 'Media'\nletter = 'Q'\n"
+    colours = ("colour = '#000000'\n", "colour = '#123456'\n")
+    venue = category + colours[0] + other + colours[1]
+    console("import-venue", console.file("v.toml", venue))
+    roster = console.file("r.csv", "name,category\nAnna,Media\nBo,vip\n")
+    before = console.rows("SELECT * FROM category")
+    result = console("import", roster, "--new-categories", "--skip-bad")
+    assert "line 2, category: 'Media' could be crew or tv. Write the code" in result.output
+    assert console.rows("SELECT * FROM category") == before
+
+
 def test_more_words_than_there_are_letters(console: Console) -> None:
     text = "name,category\n" + "".join(f"Anna {n},kind {n}\n" for n in range(60))
     result = console("import", console.file("r.csv", text), "--new-categories", status=1)
