@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from server.event.calendar import day_starts
 from server.event.settings import EventSettings
+from server.programme.guests import awaited
+from server.setup.venue_check import hidden
 from server.setup.venue_plan import Venue
 from server.storage.connection import Connection
 from server.venue import capacity_reasons, nesting, store
@@ -28,6 +30,7 @@ def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
         found.nested_doors_that_say_nothing,
         found.sessions_at_once,
         found.sessions_past_the_end,
+        found.guests_that_are_awaited,
     )
     return [sentence for check in checks for sentence in check()]
 
@@ -140,6 +143,19 @@ class _Advice:
             yield (
                 f"{self.venue.place('session', code)}: ends {self._clock(ends)}, after the event's "
                 f"last day: from {self._clock(end)} on nobody is let in"
+            )
+
+    def guests_that_are_awaited(self) -> Iterator[str]:
+        """Say who is named for a session and is not on the roster yet."""
+        sessions = {row[0] for row in self.db.execute("SELECT code FROM session")}
+        for code, labels in awaited(self.db).items():
+            if code not in sessions:
+                continue  # which a roster names
+            more = f" and {len(labels) - TOLD_MAX} more" if len(labels) > TOLD_MAX else ""
+            named = ", ".join(map(hidden, labels[:TOLD_MAX])) + more
+            yield (
+                f"{self.venue.place('session', code)}: names {len(labels)} who are not on the"
+                f" roster yet: {named}. What it says of them holds as soon as a roster has them"
             )
 
     def _clock(self, at: int) -> str:

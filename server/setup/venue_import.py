@@ -13,12 +13,12 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.feed import changes
 from server.occupancy import grants, nesting_accounts
-from server.programme.guests import settle_guests
+from server.people.attendees import people_of_label
+from server.programme.guests import await_guests, settle_guests
 from server.setup.programme.write import ProgrammeWriter
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import CategoryChoice, HallPlan, SessionPlan, Venue, VenueError
 from server.setup.writer import ImportedVenue, Writer
-from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.localized import names_text
 from server.venue.categories import put_category
@@ -45,8 +45,8 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     programme.before_sessions(venue.programme)
     step.sessions(venue.sessions)
     programme.after_sessions(venue.programme)
-    settle_guests(db)
-    if step.result.changed:
+    settled = settle_guests(db)
+    if step.result.changed or settled:
         changes.publish(db, wire.VenueChanged())
         nesting_accounts.settle(db, before)
         counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
@@ -144,8 +144,8 @@ class _Import(Writer):
                 "SELECT session_id FROM session WHERE code = ?", (plan.code,)
             ).fetchone()
             self._admit("session_category", "session_id", session_id, plan.categories)
-            put_guests(self.db, session_id, plan.invited, invited=True)
-            put_guests(self.db, session_id, plan.refused, invited=False)
+            put_guests(self.db, session_id, plan.code, plan.invited, invited=True)
+            put_guests(self.db, session_id, plan.code, plan.refused, invited=False)
             self.count("sessions", before, self._whole_session(plan.code))
         self.absent("sessions", "session", [plan.code for plan in plans])
 
@@ -209,13 +209,18 @@ def _session_values(plan: SessionPlan, hall_id: int) -> dict[str, Any]:
     }
 
 
-def put_guests(db: Connection, session_id: int, names: Iterable[str], *, invited: bool) -> None:
-    """Invite attendees to a session, or refuse them. Each is named by external id or e-mail."""
+def put_guests(
+    db: Connection, session_id: int, code: str, names: Iterable[str], *, invited: bool
+) -> None:
+    """Invite attendees to a session, or refuse them. Each is named by external id or e-mail.
+    Whoever is not on the roster yet is awaited.
+    """
     for name in names:
-        db.execute(
-            "INSERT INTO session_guest (session_id, serial, invited)"
-            " SELECT ?, serial, ? FROM attendee WHERE external_id = ?"
-            f" OR ({dialect.same_letters('email')} AND email <> '')"
+        people = people_of_label(db, name)
+        if not people:
+            await_guests(db, code, [name], invited=invited)
+        db.executemany(
+            "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, ?)"
             " ON CONFLICT (session_id, serial) DO UPDATE SET invited = excluded.invited",
-            (session_id, int(invited), name, name),
+            [(session_id, person["serial"], int(invited)) for person in people],
         )

@@ -72,14 +72,14 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
         raise damaged from None
     if unpacked > UNPACKED_BYTES_MAX:
         raise VenueError([f"{name} unpacks to over {UNPACKED_BYTES_MAX:,} bytes"])
+    found, first = Found(), dict[str, str]()
     try:
-        sheets = _sheets(data)
+        sheets = _sheets(data, found)
     except VenueError:
         raise
     except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, …
         raise damaged from None
     kinds = {SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
-    found, first = Found(), dict[str, str]()
     for title, rows in sheets.items():
         kind = kinds.get(title.casefold())
         if kind is None:
@@ -97,23 +97,32 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
     return found
 
 
-def _sheets(data: bytes) -> dict[str, list[tuple[_Cell, ...]]]:
-    """Read the cells of each visible sheet. The last results of formulas are read only where there
-    are formulas.
+def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
+    """Read the cells of each visible sheet, and note what hidden ones have. The last results of
+    formulas are read only where there are formulas.
     """
     values: dict[str, list[tuple[Any, ...]]] = {}
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
         found = {}
         for sheet in book.worksheets:
             if sheet.sheet_state != "visible":
+                sheet.reset_dimensions()
+                rows = sheet.iter_rows(max_row=ROWS_MAX, max_col=COLUMNS_MAX, values_only=True)
+                filled = sum(any(value is not None for value in row) for row in rows)
+                # The first of them has the titles.
+                if filled > 1:
+                    rows_left = "1 row is" if filled == 2 else f"{filled - 1:,} rows are"
+                    told.notes.append(
+                        f"sheet {sheet.title} is hidden, and its {rows_left} not read"
+                    )
                 continue
-            rows = list(_rows(sheet))
-            if any(cell.data_type == "f" for row in rows for cell in row):
+            cells = list(_rows(sheet))
+            if any(cell.data_type == "f" for row in cells for cell in row):
                 values = values or _values(data)
             found[sheet.title] = [
                 tuple(_cell(cell, column, number, values.get(sheet.title, [])) for column, cell
                       in enumerate(row))
-                for number, row in enumerate(rows)
+                for number, row in enumerate(cells)
             ]  # fmt: skip
         return found
 
