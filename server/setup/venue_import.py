@@ -19,6 +19,7 @@ from server.setup.programme.write import ProgrammeWriter
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import CategoryChoice, HallPlan, SessionPlan, Venue, VenueError
 from server.setup.writer import ImportedVenue, Writer
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.localized import names_text
 from server.venue.categories import put_category
