@@ -110,30 +110,36 @@ class Pool:
         backup.
 
         Grants that were unknown when the kiosk was attested were attested with the rest. If it was
-        attested to more than they explain, the rest was taken on trust, and its records tell.
+        attested to more than they explain, the rest was taken on trust, and its records tell. A
+        total of an older incarnation may lack grants, so it explains none of the rest.
         """
         held = self.kiosks[kiosk]
         pool = self
         grown = max(0, granted - held.granted)
         if held.attested is not None and (grown or held.reclaimed < 0):
-            held = replace(held, reclaimed=max(0, held.reclaimed + grown))
+            least = 0 if incarnation == self.incarnation else held.reclaimed + grown
+            held = replace(held, reclaimed=max(least, held.reclaimed + grown))
         if grown or held is not self.kiosks[kiosk]:
             pool = pool._with(kiosk, replace(held, granted=held.granted + grown))
         if incarnation == self.incarnation and kiosk in self.awaited:
             pool = replace(pool, awaited=self.awaited - {kiosk})
         return pool
 
-    def hear_returned(self, kiosk: KioskKey, returned: int) -> "Pool":
+    def hear_returned(self, kiosk: KioskKey, returned: int, *, incarnation: int) -> "Pool":
         """Take in a kiosk's total of returned places, after all its records of that time (rule 5).
 
         It never counts more than the kiosk can have, whatever it says. Places that an attestation
-        already gave back are not given back twice (rule 7).
+        already gave back are not given back twice (rule 7). Of an attested kiosk that speaks in an
+        older incarnation it is not known what else it was granted, so all that it returned may be
+        among those.
         """
         held = self.kiosks[kiosk]
         returned = min(returned, held.returned + max(0, held.unused))
         if returned <= held.returned:
             return self
-        reclaimed = max(0, held.reclaimed - (returned - held.returned))
+        reclaimed = held.reclaimed - (returned - held.returned)
+        if held.attested is None or incarnation == self.incarnation:
+            reclaimed = max(0, reclaimed)
         return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":

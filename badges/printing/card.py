@@ -61,7 +61,7 @@ class Card:
     given_name: str
     family_name: str
     organisation: str
-    # Printed as it is. `roster.country_name` turns a code into a name.
+    # Printed as it is. `country_name` turns a code into a name.
     country: str
     category_name: str
     category_letter: str

@@ -200,6 +200,8 @@ def _character_map(path: str | None, index: int) -> int:
     bits = bytearray(_MAP_BYTES)
     try:
         with TTFont(path, fontNumber=index, lazy=True) as font:
+            # Names of glyphs are not needed here, and to read them takes as long as all the rest.
+            font.setGlyphOrder([""] * font["maxp"].numGlyphs)
             for code in filter(_MAP_BITS.__contains__, font.getBestCmap() or ()):
                 bits[code >> 3] |= 1 << (code & 7)
     except (TTLibError, OSError):

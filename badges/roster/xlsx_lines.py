@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import openpyxl
-from openpyxl.utils import column_index_from_string
+from openpyxl.utils import column_index_from_string, get_column_letter
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from badges.roster.problems import Finding, RosterError, shown
@@ -26,10 +26,12 @@ _SHEET_ROWS = 1_048_576
 # One of these lines has the titles of the columns. Many files have a title of their own above them.
 HEADER_LINES = 10
 _MERGED_CELLS_MOST = 1_000_000
-_LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell)\b([^>]*)>")
+_LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell|col)\b([^>]*)>")
 _FILLED_TAGS = re.compile(rb"<(?:\w+:)?(row|v|t|f)\b[^>]*(?<!/)>")
 _ROW_NUMBER = re.compile(rb"""\br=["'](\d{1,7})["']""")
 _HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
+_COLUMN_MIN = re.compile(rb"""\bmin=["'](\d{1,5})["']""")
+_COLUMN_MAX = re.compile(rb"""\bmax=["'](\d{1,5})["']""")
 _RANGE = re.compile(rb"""\bref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
 
 
@@ -59,6 +61,10 @@ def xlsx_lines(
     hidden = [n for n in layout.hidden if header < n <= len(rows) and any(rows[n - 1])]
     if hidden:
         tell(_hidden_rows(hidden, answers))
+    hidden_columns = _hidden_columns(rows, layout.hidden_columns)
+    if hidden_columns:
+        said = f"columns that are hidden, and are read all the same: {len(hidden_columns):,}"
+        tell(Finding("hidden_columns", len(hidden_columns), said, hidden_columns))
     left_out = set(hidden) if answers.hidden_rows == "leave" else set()
     above = _merged_values(rows, layout.merged, header)
     return [
@@ -66,6 +72,19 @@ def xlsx_lines(
         for number, cells in enumerate(rows, 1)
         if cells and number not in left_out
     ]
+
+
+def _hidden_columns(rows: list[tuple[str, ...]], hidden: list[tuple[int, int]]) -> tuple[str, ...]:
+    """Describe the hidden columns with something in them, each by its letter and first text."""
+    width = max(map(len, rows), default=0)
+    found = []
+    for first, last in hidden:
+        for column in range(first, min(last, width) + 1):
+            texts = (cells[column - 1] for cells in rows if len(cells) >= column)
+            text = next((text for text in texts if text.strip()), None)
+            if text is not None:
+                found.append(f"column {get_column_letter(column)}, {shown(text)}")
+    return tuple(found)
 
 
 def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
@@ -201,6 +220,7 @@ class _Layout:
     """Holds what a sheet says of its rows beside their cells."""
 
     hidden: list[int]
+    hidden_columns: list[tuple[int, int]]  # The first and last of each run, from 1.
     merged: list[tuple[int, int, int, int]]  # Top, left, bottom and right, from 1.
 
 
@@ -209,6 +229,7 @@ def _layout(xml: bytes) -> _Layout:
     cells.
     """
     hidden = []
+    columns = []
     merged = []
     number = 0
     if b"hidden=" in xml or b"mergeCell" in xml:
@@ -218,13 +239,17 @@ def _layout(xml: bytes) -> _Layout:
                 number = int(given[1]) if given else number + 1
                 if _HIDDEN.search(attributes):
                     hidden.append(number)
+            elif tag == b"col":
+                first, last = _COLUMN_MIN.search(attributes), _COLUMN_MAX.search(attributes)
+                if first and last and _HIDDEN.search(attributes):
+                    columns.append((int(first[1]), int(last[1])))
             elif (found := _RANGE.search(attributes)) is not None:
                 left, top, right, bottom = (one.decode() for one in found.groups())
                 merged.append(
                     (int(top), column_index_from_string(left), int(bottom),
                      column_index_from_string(right))
                 )  # fmt: skip
-    return _Layout(hidden, merged)
+    return _Layout(hidden, columns, merged)
 
 
 def _filled_rows(xml: bytes) -> int:

@@ -121,7 +121,7 @@ class Journal:
             mark = transaction.mark()
         return Offer(
             first_seq=first,
-            records=[row[0] for row in rows],
+            records=[row["record"] for row in rows],
             closed_before_upload=gone,
             head=head,
             signature=self._key.sign(HEAD_CONTEXT + head),
@@ -278,7 +278,7 @@ class Journal:
             rows = connection.execute(
                 "SELECT record FROM scan ORDER BY seq DESC LIMIT ?", (limit,)
             ).fetchall()
-        return [decode_record(row[0]) for row in rows]
+        return [decode_record(row["record"]) for row in rows]
 
     def stored(self, after: int, limit: int) -> list[Stored]:
         """Records after sequence `after`, as they are on disk, the oldest first."""
@@ -287,7 +287,7 @@ class Journal:
                 "SELECT seq, record, head, signature FROM scan WHERE seq > ? ORDER BY seq LIMIT ?",
                 (after, limit),
             ).fetchall()
-        return [Stored(*row) for row in rows]
+        return [Stored(**row) for row in rows]
 
     def tidy(self) -> None:
         """Move what is in the write-ahead log to the file. Scans go on meanwhile."""
@@ -307,4 +307,5 @@ def _gone(
         " ORDER BY seq, hall",
         (first, last),
     ).fetchall()
-    return [seq for seq, _, around in rows if not around], [row[:2] for row in rows if row[2]]
+    own = [row["seq"] for row in rows if not row["around"]]
+    return own, [(row["seq"], row["hall"]) for row in rows if row["around"]]

@@ -227,8 +227,12 @@ class SettingError(Exception):
 
 
 def connect(path: Path) -> Connection:
-    """Open a plain connection. Transactions are begun and ended by hand, from any thread."""
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    """Open a connection whose rows are read by name. Transactions are begun and ended by hand, from
+    any thread.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return connection
 
 
 def configure(connection: Connection) -> None:
@@ -236,5 +240,6 @@ def configure(connection: Connection) -> None:
     for name, wished, expected in PRAGMAS:
         connection.execute(f"PRAGMA {name} = {wished}")
         row = connection.execute(f"PRAGMA {name}").fetchone()
-        if row is None or row[0] != expected:
-            raise SettingError(name, wished, None if row is None else row[0])
+        (found,) = (None,) if row is None else row
+        if found != expected:
+            raise SettingError(name, wished, found)

@@ -51,9 +51,10 @@ def seal_all(connection: Connection, seal: Seal) -> None:
     """Seal every row as it stands, in a journal that was written before there were seals."""
     for table, columns in SEALED.items():
         names = ", ".join(columns)
-        for row in connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall():
+        rows = connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall()
+        for rowid, *values in rows:
             connection.execute(
-                f"UPDATE {table} SET seal = ? WHERE rowid = ?", (seal(table, *row[1:]), row[0])
+                f"UPDATE {table} SET seal = ? WHERE rowid = ?", (seal(table, *values), rowid)
             )
 
 

@@ -132,19 +132,18 @@ class Stored:
 def read_state(connection: Connection) -> State:
     row = connection.execute(
         "SELECT kiosk, generation, acked, offered, counter, incarnation, fenced, resting,"
-        " (SELECT coalesce(max(seq), 0) FROM scan) FROM state"
+        " (SELECT coalesce(max(seq), 0) FROM scan) AS last_seq FROM state"
     ).fetchone()
-    kiosk, generation, acked, offered, counter, incarnation, fenced, resting, last_seq = row
     return State(
-        kiosk,
-        generation,
-        acked,
-        offered,
-        counter,
-        incarnation,
-        bool(fenced),
-        bool(resting),
-        last_seq,
+        kiosk=row["kiosk"],
+        generation=row["generation"],
+        acked=row["acked"],
+        offered=row["offered"],
+        counter=row["counter"],
+        incarnation=row["incarnation"],
+        fenced=bool(row["fenced"]),
+        resting=bool(row["resting"]),
+        last_seq=row["last_seq"],
     )
 
 
@@ -153,7 +152,7 @@ def head_at(connection: Connection, state: State, seq: int) -> bytes:
     if seq == 0:
         return chain_start(state.kiosk, state.generation)
     row = connection.execute("SELECT head FROM scan WHERE seq = ?", (seq,)).fetchone()
-    head: bytes = row[0]
+    head: bytes = row["head"]
     return head
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from badges.admission.facts import AntiPassback, Calendar, Exits, Hall, Session
+from badges.admission.facts import Calendar, Hall, Session
 from badges.credential.keys import KeyRing, PublicKey, open_ring
 from badges.wire import wire
+from badges.wire.door_policy import hall_of, session_of
 
 
 @dataclass(frozen=True)
@@ -69,44 +70,20 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
         ring=open_ring(root, snapshot.ring),
         log_name=snapshot.log_name,
         log_key=snapshot.log_key,
-        hall=_hall(snapshot.hall),
+        hall=hall_of(snapshot.hall),
         hall_names=snapshot.hall.names,
         door=snapshot.door,
         door_names=snapshot.doors,
         categories={category.code: category for category in snapshot.categories},
-        sessions=tuple(_session(session) for session in sessions),
+        sessions=tuple(session_of(session) for session in sessions),
         session_titles={session.session: session.titles for session in sessions},
         invited=_by_serial((s.session, s.invited) for s in sessions),
         refused=_by_serial((s.session, s.refused) for s in sessions),
         incarnation=snapshot.incarnation,
         capacity=snapshot.hall.capacity,
         supervisors=tuple(snapshot.supervisors),
-        outer=tuple(_hall(one.hall) for one in snapshot.outer_facts),
+        outer=tuple(hall_of(one.hall) for one in snapshot.outer_facts),
         outer_names={one.hall.hall: one.hall.names for one in snapshot.outer_facts},
-    )
-
-
-def _hall(facts: wire.HallFacts) -> Hall:
-    return Hall(
-        hall_id=facts.hall,
-        name=text_in(facts.names, "en"),
-        closed=facts.closed,
-        categories=frozenset(facts.categories),
-        zones=facts.zones,
-        sessions_only=facts.sessions_only,
-        anti_passback=AntiPassback(facts.anti_passback),
-        exits=Exits(facts.exits),
-        facts_age_max_ms=facts.facts_age_max_ms,
-    )
-
-
-def _session(facts: wire.SessionFacts) -> Session:
-    return Session(
-        session_id=facts.session,
-        title=text_in(facts.titles, "en"),
-        opens_at=facts.opens_at,
-        closes_at=facts.closes_at,
-        categories=frozenset(facts.categories),
     )
 
 

@@ -76,9 +76,9 @@ class Sync:
         self._clock = clock
         self._health = health
         self._on_restored = on_restored
-        self._heartbeat_s = heartbeat_s
-        self._back_off_s = back_off_s
-        self._limit = BATCH_SCANS
+        self.heartbeat_s = heartbeat_s
+        self.back_off_s = back_off_s
+        self.limit = BATCH_SCANS  # scans in a batch; what is too large for the server halves it
         self._watch = Watch(journal.witness)
         self._mark: wire.Mark | None = None  # The newest mark that the server has shown.
         self._wants: dict[PoolKey, PlaceRequest] = {}
@@ -134,7 +134,7 @@ class Sync:
         self.wake()
 
     def _run(self) -> None:
-        pause_s = self._back_off_s[0]
+        pause_s = self.back_off_s[0]
         while not self._is_over():
             try:
                 more = self.exchange()
@@ -148,12 +148,12 @@ class Sync:
                     # Before it stops it has tried once more.
                     return
                 lasting = isinstance(error, TransportError) and error.permanent
-                pause_s = self._back_off_s[1] if lasting else pause_s
+                pause_s = self.back_off_s[1] if lasting else pause_s
                 self._wait_offline(pause_s * random.uniform(0.5, 1.0))
-                pause_s = min(pause_s * 2, self._back_off_s[1])
+                pause_s = min(pause_s * 2, self.back_off_s[1])
             else:
-                pause_s = self._back_off_s[0]
-                self._wait_online(0.0 if more else self._heartbeat_s)
+                pause_s = self.back_off_s[0]
+                self._wait_online(0.0 if more else self.heartbeat_s)
 
     def _tidy(self) -> None:
         """Keep checkpoints out of the scans' commits."""
@@ -209,12 +209,12 @@ class Sync:
             raise
 
     def _exchange(self) -> bool:
-        offer = self._journal.offer(self._limit)
+        offer = self._journal.offer(self.limit)
         try:
             return self._take(*self._post(offer), offer)
         except TransportError as error:
-            if error.code == "too_large" and self._limit > 1:
-                self._limit //= 2
+            if error.code == "too_large" and self.limit > 1:
+                self.limit //= 2
                 return True
             if error.code != "gap":
                 raise

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 
-from badges.roster.countries import COUNTRIES
+from badges.roster.countries import codes
 from badges.settings_check import SettingsError, check_values, read_settings, rule
 
 DAYS_MAX = 16  # The credential has one bit for each.
@@ -94,7 +94,7 @@ class EventSettings:
         str | None,
         rule(
             'the country where the event is, by its ISO 3166 code in capitals, such as "CN"',
-            holds=lambda code: code is None or code in COUNTRIES,
+            holds=lambda code: code is None or code in codes(),
         ),
     ] = None
 

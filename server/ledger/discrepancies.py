@@ -139,7 +139,7 @@ class Judge:
         rows = self._db.execute(
             "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
         )
-        return {row[0]: bool(row[1]) for row in rows}
+        return {row["session_id"]: bool(row["invited"]) for row in rows}
 
 
 def _presence(stay: stays.Stay | None) -> Presence | None:

@@ -75,7 +75,7 @@ def ingest(
     # Before that, the places that it returned may have come back by records that are still to come.
     if acked >= batch.last_seq:
         for totals in batch.places:
-            accounts.hear_returned(totals)
+            accounts.hear_returned(totals, batch.incarnation)
     accounts.save()
     grants.heard(db, sender.key, batch.places, came, now)
     if fresh:

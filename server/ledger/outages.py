@@ -81,12 +81,12 @@ def newest(db: Connection, limit: int = 100) -> list[Outage]:
 
 def _discrepancies(db: Connection, outage_id: int) -> dict[str, int]:
     rows = db.execute(
-        "SELECT d.reason, COUNT(*) FROM absence a JOIN scan s ON s.kiosk = a.kiosk"
+        "SELECT d.reason, COUNT(*) AS scans FROM absence a JOIN scan s ON s.kiosk = a.kiosk"
         " AND s.generation = a.generation AND s.seq BETWEEN a.first_seq AND a.last_seq"
         " JOIN discrepancy d USING (number) WHERE a.absence_id = ? GROUP BY d.reason",
         (outage_id,),
     )
-    return {row[0]: row[1] for row in rows}
+    return {row["reason"]: row["scans"] for row in rows}
 
 
 def _made_at(record: ScanRecord) -> int:

@@ -209,4 +209,5 @@ def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
         " COALESCE((SELECT issue FROM likely_copy WHERE serial = ? AND cleared_at IS NULL), 0)",
         (serial,) * 5,
     ).fetchone()
-    return wire.HolderFacts(serial, row[0], bool(row[1]), row[2])
+    highest_issue, revoked, copied_issue = row
+    return wire.HolderFacts(serial, highest_issue, bool(revoked), copied_issue)

@@ -56,7 +56,9 @@ def heard(
         stale = not 0 <= now - rate_at < RATE_MS
         asked = before["wanted_at"] is not None
         if people or totals.wants or totals.free != before["free"] or asked or stale:
-            rate = sharing_policy.smoothed(rate, (now - rate_at) / 60_000, people)
+            # The rate of a new account was never kept: who came has come lately.
+            since = rate_at or now - RATE_MS
+            rate = sharing_policy.smoothed(rate, (now - since) / 60_000, people)
             wanted_at = now if totals.wants else None
             changed.append((totals.free, wanted_at, rate, now, *key, *kiosk))
     db.executemany(

@@ -70,7 +70,10 @@ def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: i
     row = store.hall(db, hall_id)
     if not 0 <= capacity <= row.fire_limit:
         raise CapacityError(f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit.")
-    db.execute("UPDATE hall SET capacity = ? WHERE hall_id = ?", (capacity, hall_id))
+    db.execute(
+        "UPDATE hall SET capacity = ?, capacity_by = ?, capacity_at = ? WHERE hall_id = ?",
+        (capacity, by, now, hall_id),
+    )
     _changed(db, hall_id, now)
     subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}
     entry_log.act(db, by, Act.CAPACITY_SET, subject, now)

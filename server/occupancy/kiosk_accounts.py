@@ -32,10 +32,12 @@ class Accounts:
         pool = self.own(PoolKey(totals.hall, totals.override))
         return totals.returned < pool.kiosks[self.kiosk].returned
 
-    def hear_returned(self, totals: wire.PlaceTotals) -> None:
+    def hear_returned(self, totals: wire.PlaceTotals, incarnation: int) -> None:
         """Take in the kiosk's total of returned places, after its records."""
         key = PoolKey(totals.hall, totals.override)
-        self.pools[key] = self.own(key).hear_returned(self.kiosk, totals.returned)
+        self.pools[key] = self.own(key).hear_returned(
+            self.kiosk, totals.returned, incarnation=incarnation
+        )
 
     def pool(self, key: PoolKey) -> Pool:
         """Return the pool as it stands in this step."""

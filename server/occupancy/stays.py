@@ -179,7 +179,7 @@ def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | 
         " RETURNING closed_by, closed_at",
         (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else (row["closed_by"], row["closed_at"])
 
 
 def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
@@ -188,7 +188,7 @@ def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
         "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
         (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
-    return row is not None and bool(row[0])
+    return row is not None and bool(row["gone"])
 
 
 def open_stays(db: Connection, serial: int) -> list[Stay]:

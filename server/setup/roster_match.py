@@ -258,7 +258,7 @@ class Match:
             if not known and (theirs == own or not theirs or not own):
                 self._doubles.append(
                     f"line {row.line}: {_row_name(row)}{_ways(row.external_id, row.email)} has the"
-                    f" name of {_described(person)}"
+                    f" name of {described(person)}"
                 )
                 return person
         return None
@@ -299,8 +299,8 @@ class Match:
         for row, person in self._renames:
             other = holders.get(_row_key(row))
             shuffled += other is not None
-            known_as = f", the name of {_described(other)}" if other else ""
-            examples.append(f"line {row.line}: {_described(person)} → {_row_name(row)}{known_as}")
+            known_as = f", the name of {described(other)}" if other else ""
+            examples.append(f"line {row.line}: {described(person)} → {_row_name(row)}{known_as}")
         issued = sum(person.issue > 0 for _, person in self._renames)
         warning = (
             f". {shuffled:,} of them get the name of somebody else here: have the ids moved?"
@@ -334,7 +334,7 @@ class Match:
             f" {len(self._other_names):,}",
             tuple(
                 f"line {row.line}: {_row_name(row)} has the e-mail of"
-                f" {' and of '.join(map(_described, people[:3]))}"
+                f" {' and of '.join(map(described, people[:3]))}"
                 for row, people in self._other_names
             ),
             (
@@ -379,7 +379,7 @@ class Match:
         elif answer:
             message += {"keep": ", kept", "revoke": ", revoked"}[answer]
             answers = ()
-        return Finding("missing", len(missing), message, tuple(map(_described, missing)), answers)
+        return Finding("missing", len(missing), message, tuple(map(described, missing)), answers)
 
     def _notes(self) -> Iterable[Finding]:
         """Give the findings that need no answer."""
@@ -389,7 +389,7 @@ class Match:
                 len(self._spellings),
                 f"names written otherwise (case, width, spaces, order): {len(self._spellings):,}",
                 tuple(
-                    f"line {row.line}: {_described(person)} → {_row_name(row)}"
+                    f"line {row.line}: {described(person)} → {_row_name(row)}"
                     for row, person in self._spellings
                 ),
             )
@@ -411,7 +411,7 @@ class Match:
                 len(self._revoked),
                 "people in this file whose badges are revoked, and stay so:"
                 f" {len(self._revoked):,}",
-                tuple(f"line {row.line}: {_described(person)}" for row, person in self._revoked),
+                tuple(f"line {row.line}: {described(person)}" for row, person in self._revoked),
             )
 
 
@@ -445,7 +445,8 @@ def _row_name(row: RosterRow) -> str:
     return shown(whole_name(row.given_name, row.family_name), 80)
 
 
-def _described(person: Person) -> str:
+def described(person: Person) -> str:
+    """Say who somebody is, and whether they have a badge."""
     badge = f"badge {badge_number(person.serial)}" if person.issue else "no badge yet"
     revoked = ", revoked" if person.revoked_at is not None else ""
     who = f"{shown(whole_name(*person.names), 80)}{_ways(person.external_id, person.email)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from badges.categories import CategoryPlan
 from server.setup.programme.plan import Programme
+from server.venue.capacity_reasons import Measures
 
 PROBLEMS_MAX = 200
 
@@ -51,6 +52,7 @@ class HallPlan:
     leaving: str
     walk_s: int | None
     facts_age_max_ms: int | None
+    measures: Measures = Measures()
 
 
 @dataclass(frozen=True)

@@ -208,7 +208,7 @@ class Database:
             if self._closed:
                 return
             self._closed = True
-        self._queue.put(None)
+            self._queue.put(None)
         self._writer.join()
         with self._lock:
             readers = [*self._idle, *self._lent]
@@ -321,12 +321,14 @@ class Database:
         commit of its own, and between two of them all the short ones that wait have theirs.
 
         Raises DiskError where the disk is full or can't be written. The writer goes on, and takes
-        writes again once the disk does.
+        writes again once the disk does. Raises DatabaseError once the database is closed.
         """
-        if self._closed:
-            raise DatabaseError("the database is closed")
         job = _Job(step, long)
-        self._queue.put(job)
+        # Nothing may come after the None that ends the writer. Nobody would ever answer it.
+        with self._lock:
+            if self._closed:
+                raise DatabaseError("the database is closed")
+            self._queue.put(job)
         result: T = job.wait()
         return result
 

@@ -11,6 +11,7 @@ from sqlite_utils import Migrations
 
 from server.storage.schema import (
     ACTS,
+    CAPACITY_REASONS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
     DOOR_FROM,
@@ -173,6 +174,11 @@ def m022_programme(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m024_capacity_reasons(db: sqlite_utils.Database) -> None:
+    _run(db, CAPACITY_REASONS)
+
+
+@migrations()
 def m028_country(db: sqlite_utils.Database) -> None:
     # Attendees are counted by country on pages, without going through their whole rows.
     db.execute("CREATE INDEX attendee_country ON attendee (country)")
@@ -201,6 +207,7 @@ NAMES = (
     "m020_counted_around",
     "m021_no_token_tries",
     "m022_programme",
+    "m024_capacity_reasons",
     "m028_country",
 )
 

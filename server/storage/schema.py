@@ -622,3 +622,22 @@ CREATE INDEX stand_exhibitor ON stand (exhibitor_id);
     f'INSERT INTO activity_kind VALUES (\'{code}\', \'{{"en": "{en}", "zh": "{zh}"}}\');\n'
     for code, en, zh in _KINDS
 )
+
+# What was measured in a hall (server/venue/capacity_reasons.py), and by whose word its capacity is
+# what it is: as the entry log names them, and when. NULL: not said, or from before this was kept.
+CAPACITY_REASONS = "".join(
+    f"ALTER TABLE hall ADD COLUMN {column};\n"
+    for column in (
+        "floor_m2 REAL CHECK (floor_m2 > 0)",
+        "m2_per_person REAL CHECK (m2_per_person > 0)",
+        "seats INTEGER CHECK (seats >= 0)",
+        "exit_width_m REAL CHECK (exit_width_m >= 0)",
+        "exit_steps_width_m REAL CHECK (exit_steps_width_m >= 0)",
+        "entry_lanes INTEGER CHECK (entry_lanes >= 0)",
+        "fill_min REAL CHECK (fill_min > 0)",
+        "clear_min REAL CHECK (clear_min > 0)",
+        "emergency_min REAL CHECK (emergency_min > 0)",
+        "capacity_by TEXT",
+        "capacity_at INTEGER",
+    )
+)

@@ -4,7 +4,7 @@ It comes from a file (server/setup). A few things change on the day, here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from badges.categories import CategoryPlan
 from badges.wire import wire
@@ -13,6 +13,7 @@ from server.entry_log.act_names import Act
 from server.feed import changes
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
+from server.venue.capacity_reasons import Measures
 
 
 class UnknownHallError(ValueError):
@@ -59,6 +60,22 @@ class HallRow:
     moved_on: int
     unconfirmed_moves: int  # Places that moves gave back and that no exit has confirmed.
     categories: tuple[int, ...]
+    floor_m2: float | None = None
+    m2_per_person: float | None = None
+    seats: int | None = None
+    exit_width_m: float | None = None
+    exit_steps_width_m: float | None = None
+    entry_lanes: int | None = None
+    fill_min: float | None = None
+    clear_min: float | None = None
+    emergency_min: float | None = None
+    capacity_by: str | None = None  # as the entry log names who set it; None: not kept
+    capacity_at: int | None = None
+
+    @property
+    def measures(self) -> Measures:
+        """Return what was measured in the hall."""
+        return Measures(**{one.name: getattr(self, one.name) for one in fields(Measures)})
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,12 @@ from server.web.admin import (
     venue,
 )
 from server.web.admin.programme import pages as programme
+from server.web.rehearsal import pages as rehearsal
 
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
+    rehearsal,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -35,6 +37,7 @@ PAGES = (
     ("admin.kiosks.show", "Kiosks"),
     ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
+    ("admin.rehearsal.show", "Rehearsal"),
     ("admin.users.show", "Users"),
 )
 

@@ -12,7 +12,7 @@ from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.printing import card as cards
 from badges.printing.qr import symbol_svg
-from badges.roster.reader import country_name
+from badges.roster.countries import country_name
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import entries
@@ -107,6 +107,11 @@ def person(number: str) -> str:
 def card(number: str) -> AnyResponse:
     attendee = _attendee(number)
     badge = _badge(attendee.serial) or abort(404)
+    if attendee.revoked_at is not None:
+        return forms.turn_back(
+            "This badge is revoked, and no door admits it: reinstate the attendee first.",
+            _back(number),
+        )
     here = services()
     one = issuing.card(here.database.reader, here.event, badge)
     try:

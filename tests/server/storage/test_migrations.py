@@ -35,7 +35,8 @@ FROZEN = {
     "m020_counted_around": "f827151b9fab0f92",
     "m021_no_token_tries": "7b1d28704f952195",
     "m022_programme": "4551a18ce7ad6157",
-    "m028_country": "9e45d32401966fff",
+    "m024_capacity_reasons": "92593a7deea3c51e",
+    "m028_country": "752ccebbb2ddf1fd",
 }
 
 

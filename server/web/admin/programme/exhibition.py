@@ -2,7 +2,7 @@
 
 from flask import render_template, request
 
-from badges.roster.reader import country_name
+from badges.roster.countries import country_name
 from server.programme import exhibition
 from server.venue import store
 from server.web import auth

@@ -2,7 +2,7 @@
 
 from flask import render_template
 
-from badges.roster.reader import country_name
+from badges.roster.countries import country_name
 from server.event.calendar import day_starts
 from server.programme import counts
 from server.web import auth

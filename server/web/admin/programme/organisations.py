@@ -3,7 +3,7 @@
 from flask import abort, render_template, request
 
 from badges.categories import CategoryPlan
-from badges.roster.reader import country_name
+from badges.roster.countries import country_name
 from server.programme import activities, exhibition, organisations
 from server.programme.organisations import OrganisationFilter
 from server.storage.connection import Connection
