@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from badges.credential.credential import Credential
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 
 
 class Direction(StrEnum):
@@ -91,6 +91,7 @@ class Holder:
     copied_issue: int = 0  # badges up to this issue are likely copies; 0: none is
     invited_to: frozenset[int] = frozenset()  # session ids
     refused_from: frozenset[int] = frozenset()  # session ids
+    accessible: bool = False  # kept places are for this holder
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,9 @@ class Hall:
     anti_passback: AntiPassback = AntiPassback.HARD
     exits: Exits = Exits.STRICT
     facts_age_max_ms: int | None = None
+    keeps_places: bool = False  # some of its capacity, for wheelchair users and companions
+    # When these are everybody's, from (inclusive) and to (exclusive), the soonest first.
+    released: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class Presence:
     stay: StayRef
     since: int | None = None
     door: str | None = None
-    override: bool = False  # on a place beyond the capacity
+    kind: PlaceKind = PlaceKind.ORDINARY  # of the place that it uses
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,7 @@ class Outer:
     hall: Hall
     presence: Presence | None = None
     free_places: int = 0  # at this door, in that hall
+    free_kept: int = 0  # of the places that are kept there
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,7 @@ class Facts:
     holder: Holder = Holder()
     presence: Presence | None = None
     free_places: int = 0  # at this door
+    free_kept: int = 0  # of the places that the hall keeps for wheelchair users and companions
     key_expired: bool = False  # the badge's key is past its last day
     kiosk_retired: bool = False
     door_resting: bool = False  # its shift has ended, and it has given its places back
@@ -166,6 +172,7 @@ class Admitted:
     flags: frozenset[Flag] = frozenset()
     session_id: int | None = None
     closes: StayRef | None = None
+    kept_place: bool = False  # the holder uses a place of this hall that was kept for such people
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,8 @@ class Denied:
     since: int | None = None  # already_inside: when the open stay began
     door: str | None = None  # already_inside: where it began
     hall_id: int | None = None  # the hall around the door's own that is the reason, if one is
+    kept: int = 0  # hall_full: places at this door that are kept for others
+    kept_until: int | None = None  # hall_full: when they are everybody's; None: nobody knows yet
 
 
 Decision = Admitted | Denied

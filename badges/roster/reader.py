@@ -40,6 +40,7 @@ class RosterRow:
     zones: tuple[str, ...]
     invitations: tuple[str, ...]  # session codes
     language: str
+    accessible: str = ""  # wheelchair, companion, none, or empty where the file does not say
 
 
 @dataclass(frozen=True)
@@ -248,6 +249,7 @@ class _Reader:
             "external_id": cells.external_id,
             "country": cells.country,
             "language": cells.language,
+            "accessible": cells.accessible,
         }
         self._ids: dict[str, int] = {}
         self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # names, line, id
@@ -411,6 +413,7 @@ class _Reader:
             zones=values.get("zones", ()),
             invitations=values.get("invitations", ()),
             language=values.get("language", self.language),
+            accessible=values.get("accessible", ""),
         )
 
 

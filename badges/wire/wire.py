@@ -13,6 +13,7 @@ from badges.record import (
     Hash,
     Instant,
     Milliseconds,
+    PlaceKind,
     Sequence,
     Signature,
     StayRef,
@@ -22,7 +23,7 @@ from badges.record import (
 
 BATCH_SCANS_MAX = 1000
 BODY_BYTES_MAX = 2_000_000
-POOLS_MAX = 1000  # of one kiosk: two for each hall that it ever stood at
+POOLS_MAX = 1000  # of one kiosk: two or three for each hall that it ever stood at
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 
@@ -48,6 +49,9 @@ class HallFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     exits: Literal["strict", "trusting"]
     facts_age_max_ms: Count | None
     capacity: Count
+    # Where it keeps places for wheelchair users and companions: when these are everybody's, from
+    # (inclusive) and to (exclusive), the soonest first. Left out where it keeps none.
+    released: list[tuple[Instant, Instant]] | UnsetType = UNSET
 
 
 class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,6 +86,12 @@ class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
     door: Count
     override: bool = False  # it uses a place beyond the capacity
     moved: bool = False  # the holder was seen at another hall since; the place is still taken
+    accessible: bool | UnsetType = UNSET  # it uses a kept place; else left out
+
+    @property
+    def kind(self) -> PlaceKind:
+        """Return the kind of place that it uses."""
+        return PlaceKind.of(self.override, self.accessible)
 
 
 class OuterFacts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,6 +123,12 @@ class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
     # The server's own word for `granted`, with the incarnation in which it gave it.
     signature: Signature | UnsetType = UNSET
     signed_in: Count | UnsetType = UNSET
+    accessible: bool | UnsetType = UNSET  # of the places that are kept; else left out
+
+    @property
+    def kind(self) -> PlaceKind:
+        """Return the kind of these places."""
+        return PlaceKind.of(self.override, self.accessible)
 
 
 class Mark(Struct, frozen=True, forbid_unknown_fields=True):
@@ -200,7 +216,13 @@ class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
     incarnation: Count
     override: bool = False
     left: Count = 0  # in the whole hall, when this was written; for the screen alone
-    signature: bytes = b""  # of `granted`, by badges.signed_places
+    signature: bytes = b""  # of `granted`, by badges.places.signed
+    accessible: bool | UnsetType = UNSET  # of the places that are kept; else left out
+
+    @property
+    def kind(self) -> PlaceKind:
+        """Return the kind of these places."""
+        return PlaceKind.of(self.override, self.accessible)
 
 
 class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -245,6 +267,8 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     retired: bool
     # The halls around that the door leads into as well, from the inside out; left out where none.
     outer: Annotated[list[OuterFacts], Meta(max_length=OUTER_MAX)] | UnsetType = UNSET
+    # For whom places are kept, by serial; left out where none of these halls keeps any.
+    accessible: list[Count] | UnsetType = UNSET
 
     @property
     def outer_facts(self) -> list[OuterFacts]:

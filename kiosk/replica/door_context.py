@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from msgspec import UNSET
+
 from badges.admission.facts import AntiPassback, Calendar, Exits, Hall, Session
 from badges.credential.keys import KeyRing, PublicKey, open_ring
 from badges.wire import wire
@@ -34,6 +36,7 @@ class DoorContext:
     supervisors: tuple[wire.SupervisorFacts, ...]
     outer: tuple[Hall, ...] = ()  # halls around that the door leads into too, from the inside out
     outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by hall
+    accessible: frozenset[int] = frozenset()  # for whom places are kept, by serial
 
     @property
     def halls(self) -> tuple[int, ...]:
@@ -83,6 +86,7 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
         supervisors=tuple(snapshot.supervisors),
         outer=tuple(_hall(one.hall) for one in snapshot.outer_facts),
         outer_names={one.hall.hall: one.hall.names for one in snapshot.outer_facts},
+        accessible=frozenset(() if snapshot.accessible is UNSET else snapshot.accessible),
     )
 
 
@@ -97,6 +101,8 @@ def _hall(facts: wire.HallFacts) -> Hall:
         anti_passback=AntiPassback(facts.anti_passback),
         exits=Exits(facts.exits),
         facts_age_max_ms=facts.facts_age_max_ms,
+        keeps_places=facts.released is not UNSET,
+        released=() if facts.released is UNSET else tuple(facts.released),
     )
 
 

@@ -28,6 +28,7 @@ from server.setup.roster_match import ImportAnswers, Match, Person, RosterValues
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import large_cache, one_state
+from server.venue import kept_places
 
 ALL_DAYS = 0xFFFF
 LANGUAGE = "en"  # of attendees of whom the roster does not say
@@ -37,8 +38,9 @@ PROGRESS_ROWS = 1000
 _HARMLESS = frozenset(
     {
         Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
-        Act.HALL_OPENED, Act.KIOSK_ATTESTED, Act.KIOSK_MOVED, Act.PASSWORD_SET, Act.PIN_REMOVED,
-        Act.PIN_SET, Act.ROLE_SET, Act.USER_ADDED, Act.USER_DISABLED, Act.USER_ENABLED,
+        Act.HALL_OPENED, Act.KEPT_PLACES_SET, Act.KIOSK_ATTESTED, Act.KIOSK_MOVED,
+        Act.PASSWORD_SET, Act.PIN_REMOVED, Act.PIN_SET, Act.ROLE_SET, Act.USER_ADDED,
+        Act.USER_DISABLED, Act.USER_ENABLED,
     }
 )  # fmt: skip
 _KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}
@@ -141,6 +143,7 @@ class ImportPlan:
     updated: dict[tuple[str, ...], list[tuple[Any, ...]]]  # by changed columns: values and serial
     invited: list[tuple[int, int]]  # session, serial
     revoke: list[int]
+    accessible: list[tuple[int, kept_places.Kind | None]]  # serial, and as what; None: not any more
 
     @property
     def changes_people(self) -> bool:
@@ -178,9 +181,10 @@ class ImportPlan:
         ).rowcount
         if invited > 0:
             changes.publish(db, wire.VenueChanged())
+        kept = kept_places.put(db, self.accessible, by=by, now=self.now)
         if self.revoke:
             issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
-        if self.added or self.updated or self.revoke or invited > 0:
+        if self.added or self.updated or self.revoke or invited > 0 or kept:
             counts = {
                 "added": self.result.added,
                 "updated": self.result.updated,
@@ -236,6 +240,7 @@ class _Planner:
         self._unchanged = 0
         self._invited: list[tuple[int, int]] = []
         self._needs_reissue: set[int] = set()
+        self._accessible: list[tuple[int, kept_places.Kind | None]] = []
 
     def plan(self, skip_bad: bool, progress: Progress | None) -> ImportPlan:
         rows = [row for row in self._roster.rows if self._is_known_here(row)]
@@ -262,8 +267,9 @@ class _Planner:
         refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
         self._added.sort()  # the table's own order: quicker to write
         return ImportPlan(
-            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone
-        )
+            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone,
+            self._accessible,
+        )  # fmt: skip
 
     def _take(self, row: RosterRow, person: Person | None) -> None:
         values = self._values(row)
@@ -273,6 +279,9 @@ class _Planner:
             serial = person.serial
             self._update(person, values)
         self._invited += [(self._sessions[code], serial) for code in row.invitations]
+        if row.accessible:
+            kind = kept_places.kind_named(row.accessible)
+            self._accessible.append((serial, kind))
 
     def _is_known_here(self, row: RosterRow) -> bool:
         """Tell whether the event has all the codes of the row. Each code that it lacks becomes a

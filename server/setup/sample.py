@@ -32,6 +32,8 @@ _NOTES = {
     "anti_passback": "hard, soft or off; hard if empty.",
     "exits": "strict or trusting; strict if empty.",
     "facts_age_max_min": "Minutes; no limit if empty.",
+    "accessible_places": "Of the capacity, for wheelchair users and companions.",
+    "accessible_until_min": "Minutes before the start; always kept if empty.",
     "mode": "entry, exit or both; both if empty.",
     "from": "Code of the hall before the door, or outside.",
     "starts": "Local time of the venue, as 2026-05-04 13:45.",

@@ -62,6 +62,8 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             "leaving": Field(venue_fields.choice("scanned", "inferred")),
             "walk_s": Field(venue_fields.whole(0, WALK_MAX_S)),
             "facts_age_max_min": Field(venue_fields.whole(1, 7 * _DAY_MIN)),
+            "accessible_places": Field(venue_fields.whole(0, CAPACITY_MAX)),
+            "accessible_until_min": _MINUTES,
             **_NAMED,
         },
         "door": {
@@ -210,6 +212,15 @@ class _Reader:
         fire_limit = found.get("fire_limit", capacity)
         if fire_limit < capacity:
             raise ValueRefusedError(f"capacity {capacity} is above fire_limit {fire_limit}")
+        accessible = found.get("accessible_places", 0)
+        if accessible > capacity:
+            raise ValueRefusedError(
+                f"accessible_places {accessible} is above capacity {capacity}: they are part of it"
+            )
+        if "accessible_until_min" in found and not accessible:
+            raise ValueRefusedError(
+                "accessible_until_min needs accessible_places: say how many places are kept"
+            )
         sessions_only = found.get("sessions_only", False)
         age_min = found.get("facts_age_max_min")
         return HallPlan(
@@ -226,6 +237,8 @@ class _Reader:
             leaving=found.get("leaving", "scanned"),
             walk_s=found.get("walk_s"),
             facts_age_max_ms=None if age_min is None else age_min * _MINUTE_MS,
+            accessible_places=accessible,
+            accessible_until_min=found.get("accessible_until_min"),
         )
 
     def session(self, found: Mapping[str, Any]) -> SessionPlan:

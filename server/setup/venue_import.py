@@ -212,6 +212,8 @@ def _hall_values(plan: HallPlan, zones: int) -> dict[str, Any]:
         "leaving": plan.leaving,
         "walk_s": plan.walk_s,
         "facts_age_max_ms": plan.facts_age_max_ms,
+        "accessible_places": plan.accessible_places,
+        "accessible_until_min": plan.accessible_until_min,
     }
 
 

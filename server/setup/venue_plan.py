@@ -50,6 +50,8 @@ class HallPlan:
     leaving: str
     walk_s: int | None
     facts_age_max_ms: int | None
+    accessible_places: int = 0  # of the capacity, kept for wheelchair users and their companions
+    accessible_until_min: int | None = None  # before a session's start; None: kept all the time
 
 
 @dataclass(frozen=True)

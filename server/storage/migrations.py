@@ -15,6 +15,7 @@ from server.storage.schema import (
     COUNTED_AROUND,
     DOOR_FROM,
     EPOCHS,
+    KEPT_PLACES,
     KIOSK_REPORTED,
     LEAVING,
     LEDGER,
@@ -166,6 +167,11 @@ def m021_no_token_tries(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
 
 
+@migrations()
+def m023_kept_places(db: sqlite_utils.Database) -> None:
+    _run(db, KEPT_PLACES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -188,6 +194,7 @@ NAMES = (
     "m019_stay_halls",
     "m020_counted_around",
     "m021_no_token_tries",
+    "m023_kept_places",
 )
 
 

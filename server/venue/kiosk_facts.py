@@ -4,7 +4,7 @@ from typing import Any
 
 from badges.wire import wire
 from server.storage.connection import Connection
-from server.venue import store
+from server.venue import kept_places, store
 
 
 def category_facts(db: Connection) -> list[wire.CategoryFacts]:
@@ -30,6 +30,10 @@ def hall_facts(db: Connection, hall_id: int) -> wire.HallFacts:
         "facts_age_max_ms": row.facts_age_max_ms,
         "capacity": row.capacity,
     }
+    if row.accessible_places:
+        facts["released"] = list(
+            kept_places.released(db, hall_id, row.accessible_places, row.accessible_until_min)
+        )
     return wire.HallFacts(**facts)
 
 

@@ -53,6 +53,9 @@ class HallRow:
     walk_s: int | None  # nobody gets from here to another hall, or back, in less; None: not said
     moved_on: int  # of `open_stays` and `open_overrides`: seen at another hall since
     unconfirmed_moves: int  # places that moves gave back and no exit confirmed
+    accessible_places: int  # of the capacity, kept for wheelchair users and their companions
+    accessible_until_min: int | None  # minutes before a session's start; None: always kept
+    open_accessible: int  # people inside on such places
     categories: tuple[int, ...]
 
 

@@ -137,6 +137,9 @@ class View:
 class NestedWorld(World):
     """`server` and `truth` are those of the hall around."""
 
+    leave_rounds = 1
+    names: tuple[str, str] = ("places of the room", "places of the hall around")
+
     def __init__(self, seed: int, rules: Rules, theme: str | None = None) -> None:
         self.random = Random(seed)
         self.mix: Mix = draw(self.random, None if theme == NESTED else theme)

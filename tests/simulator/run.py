@@ -8,6 +8,7 @@ from multiprocessing import get_context
 
 from badges.places.account import PlacesError
 from tests.simulator.checkers import ViolationError
+from tests.simulator.kept import KEPT_PLACES, KeptWorld
 from tests.simulator.mutants import BY_NAME
 from tests.simulator.nested import NESTED, NestedWorld
 from tests.simulator.nested_quiet import check_quiet_halls
@@ -40,6 +41,8 @@ def world_of(seed: int, mutant: str | None = None, theme: str | None = None) -> 
     rules = Rules() if mutant is None else BY_NAME[mutant].rules
     if mutant is not None and theme is None:
         theme = BY_NAME[mutant].theme
+    if theme == KEPT_PLACES:
+        return KeptWorld(seed, rules)
     return NestedWorld(seed, rules) if theme == NESTED else World(seed, rules, theme)
 
 

@@ -20,7 +20,7 @@ from server.occupancy import figures, hall_control, pools
 from server.staff import users
 from server.staff.guesses import BusyError
 from server.storage.connection import Connection
-from server.venue import nesting, store
+from server.venue import kept_places, nesting, store
 from server.venue.store import UnknownHallError
 from server.web import auth
 from server.web.admin import forms
@@ -48,6 +48,7 @@ def show(hall_id: int) -> str:
         awaited=sorted({kiosk for kiosk, _ in pools.load(db, PoolKey(hall_id)).awaited}),
         stopped=[one for one in doors if one.state != "active"],
         inner=_inner(db, hall_id),
+        released=kept_places.now_kept(db, hall_id, now),
         now=now,
         next_scan=entries.newest_number(db) + 1,
     )

@@ -16,7 +16,7 @@ from badges.credential.credential import (
 from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
 from badges.places.account import Order
 from badges.places.pool import PoolKey
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from badges.wire.enrolment import Identity, sign_identity
 from kiosk.config.identity import make_identity, save_identity, save_key
@@ -140,6 +140,7 @@ class LocalDoor:
             monotonic=lambda: self.clock.monotonic,
         )
         self.asked: list[int] = []
+        self.asked_kinds: list[PlaceKind] = []
         self.told: list[bool] = []  # that an answer waits for other doors, and that it does no more
         self.online = False
         self.admitter = Admitter(
@@ -153,8 +154,9 @@ class LocalDoor:
             monotonic=lambda: self.clock.monotonic,
         )
 
-    def _ask(self, hall: int) -> bool:
+    def _ask(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> bool:
         self.asked.append(hall)
+        self.asked_kinds.append(kind)
         return self.online
 
     def close(self) -> None:
@@ -168,7 +170,9 @@ class LocalDoor:
     def grant(
         self, places: int, *, recall: int = 0, incarnation: int = 1, override: bool = False
     ) -> None:
-        self.journal.obey([(PoolKey(HALL, override), Order(places, recall, incarnation))])
+        self.journal.obey(
+            [(PoolKey(HALL, PlaceKind(override)), Order(places, recall, incarnation))]
+        )
 
     def load(self, **changes: object) -> None:
         self.replica.load(snapshot(**changes))
@@ -177,7 +181,7 @@ class LocalDoor:
         return self.admitter.present(text, at=self.clock.wall, **options)
 
     def free(self, *, override: bool = False) -> int:
-        return self.journal.accounts()[PoolKey(HALL, override)].free
+        return self.journal.accounts()[PoolKey(HALL, PlaceKind(override))].free
 
 
 def records_of(journal: Journal) -> list[bytes]:

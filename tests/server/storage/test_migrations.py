@@ -34,6 +34,7 @@ FROZEN = {
     "m019_stay_halls": "f827151b9fab0f92",
     "m020_counted_around": "f827151b9fab0f92",
     "m021_no_token_tries": "7b1d28704f952195",
+    "m023_kept_places": "ea8e4e13bd640937",
 }
 
 
@@ -115,6 +116,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "server_run",
         "likely_copy",
         "door_from",
+        "accessible_guest",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
@@ -122,7 +124,8 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         database.execute(f"DROP TRIGGER IF EXISTS {name}")
     database.execute("DROP INDEX attendee_name")
     database.execute("DELETE FROM setting WHERE key = 'rules_version'")
-    for column in ("shared_until", "leaving", "walk_s", "moved_on", "unconfirmed_moves"):
+    columns = ["shared_until", "leaving", "walk_s", "moved_on", "unconfirmed_moves"]
+    for column in (*columns, "accessible_places", "accessible_until_min", "open_accessible"):
         database.execute(f"ALTER TABLE hall DROP COLUMN {column}")
     database.execute("ALTER TABLE kiosk DROP COLUMN last_seq")
     database.execute("ALTER TABLE kiosk DROP COLUMN reported_at")
