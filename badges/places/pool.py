@@ -249,7 +249,8 @@ def within_limit(
     they are released. What is out of the kept places holds ordinary ones back, whether or not they
     are released. So a released place is an ordinary one only after its door has given it back, and
     the two pools together never pass the capacity. What is out of the ordinary places holds kept
-    ones back in the same way, so a place is kept again as it comes free (rule 10).
+    ones back in the same way, so a place is kept again as it comes free (docs/design/places.md,
+    rule 10).
 
     Override places that are out hold the capacity back after it was raised, and what is out of the
     capacity holds override places back after it was lowered.

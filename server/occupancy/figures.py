@@ -26,8 +26,8 @@ class HallFigures:
     closed: bool
     moved_on: int  # of those inside, as counted: seen at another hall since
     unconfirmed_moves: int  # m: so many more may be inside than `worst_case`
-    accessible_places: int  # of the capacity, kept for wheelchair users and their companions
-    accessible_inside: int  # people inside on such places
+    accessible_places: int = 0  # of the capacity, kept for wheelchair users and their companions
+    accessible_inside: int = 0  # people inside on such places
 
     @property
     def unspent(self) -> int:

@@ -10,8 +10,7 @@ from badges.places.account import PlacesError
 from tests.simulator.checkers import ViolationError
 from tests.simulator.kept import KEPT_PLACES, KeptWorld
 from tests.simulator.mutants import BY_NAME
-from tests.simulator.nested import NESTED, NestedWorld
-from tests.simulator.nested_quiet import check_quiet_halls
+from tests.simulator.nested import NESTED, NestedWorld, check_quiet_halls
 from tests.simulator.quiet import check_quiet
 from tests.simulator.rules import Rules
 from tests.simulator.world import World
