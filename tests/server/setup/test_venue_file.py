@@ -92,6 +92,18 @@ def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, sa
         ("sessions_only = true", "", "session press: its categories would mean nothing"),
         ('parent = "site"', 'parent = "h1"', "hall h1: is inside itself"),
         (
+            "capacity = 500", "capacity = 500\naccessible_places = 501",
+            "accessible_places 501 is above capacity 500: they are part of it",
+        ),
+        (
+            "capacity = 500", "capacity = 500\naccessible_until_min = 15",
+            "accessible_until_min needs accessible_places",
+        ),
+        (
+            "capacity = 500", "capacity = 500\naccessible_places = 'six'",
+            "accessible_places is a whole number from 0 to",
+        ),
+        (
             "capacity = 500", "capacity = 99",
             "hall h1: capacity 100 is above that of its parent, hall site, which is 99",
         ),
@@ -274,3 +286,15 @@ def test_how_a_hall_counts_who_left(event: Event, database: Database) -> None:
     load(event, database, text)
     found = {hall.code: (hall.leaving, hall.walk_s) for hall in store.halls(database.reader)}
     assert found == {"site": ("scanned", None), "h1": ("scanned", None), "green": ("inferred", 300)}
+
+
+def test_places_that_a_hall_keeps(event: Event, database: Database) -> None:
+    kept = "capacity = 10\naccessible_places = 2\naccessible_until_min = 15\n"
+    load(event, database, VENUE.replace("capacity = 10\n", kept))
+    found = {
+        hall.code: (hall.accessible_places, hall.accessible_until_min)
+        for hall in store.halls(database.reader)
+    }
+    assert found == {"site": (0, None), "h1": (0, None), "green": (2, 15)}
+    load(event, database, VENUE)
+    assert {hall.accessible_places for hall in store.halls(database.reader)} == {0}
