@@ -88,7 +88,7 @@ class Door:
         )  # fmt: skip
         self.admitter = Admitter(
             self.journal, self.replica,
-            ask_for_place=lambda hall: self._ask(hall), skew=self._skew,
+            ask_for_place=self._ask, skew=self._skew,
             is_offline=lambda: not self.link.state.online,
             clock=self.clock.wall, monotonic=self.clock.monotonic,
         )  # fmt: skip
