@@ -41,6 +41,7 @@ class Act(StrEnum):
     HALL_OPENED = "hall_opened"
     CAPACITY_SET = "capacity_set"
     HALL_CLEARED = "hall_cleared"
+    KEPT_PLACES_SET = "kept_places_set"
     KIOSK_ADDED = "kiosk_added"
     KIOSK_CONFIRMED = "kiosk_confirmed"
     KIOSK_RETIRED = "kiosk_retired"

@@ -78,6 +78,7 @@ WORDS: Mapping[Act, Words] = {
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),
     Act.HALL_CLEARED: Words("Counted a hall as empty", ("{hall}:", "{stays} stays ended")),
+    Act.KEPT_PLACES_SET: Words("Set for whom places are kept", ("people: {people}",)),
     Act.KIOSK_ADDED: Words("Added a kiosk", (*_OF_KIOSK, "at {door}")),
     Act.KIOSK_CONFIRMED: Words("Confirmed a kiosk", _OF_KIOSK),
     Act.KIOSK_RETIRED: Words("Retired a kiosk", _OF_KIOSK),

@@ -195,6 +195,8 @@ def _hall_values(plan: HallPlan, zones: int) -> dict[str, Any]:
         "walk_s": plan.walk_s,
         "facts_age_max_ms": plan.facts_age_max_ms,
         **asdict(plan.measures),
+        "accessible_places": plan.accessible_places,
+        "accessible_until_min": plan.accessible_until_min,
     }
 
 

@@ -16,6 +16,7 @@ from server.storage.schema import (
     COUNTED_AROUND,
     DOOR_FROM,
     EPOCHS,
+    KEPT_PLACES,
     KIOSK_REPORTED,
     LEAVING,
     LEDGER,
@@ -174,6 +175,11 @@ def m022_programme(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m023_kept_places(db: sqlite_utils.Database) -> None:
+    _run(db, KEPT_PLACES)
+
+
+@migrations()
 def m024_capacity_reasons(db: sqlite_utils.Database) -> None:
     _run(db, CAPACITY_REASONS)
 
@@ -201,6 +207,7 @@ NAMES = (
     "m020_counted_around",
     "m021_no_token_tries",
     "m022_programme",
+    "m023_kept_places",
     "m024_capacity_reasons",
 )
 

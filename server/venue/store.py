@@ -47,18 +47,16 @@ class HallRow:
     facts_age_max_ms: int | None
     closed_at: int | None
     open_stays: int
-    open_overrides: int  # People inside on places beyond the capacity.
-    # The feed's. Doors that have applied it know the present policy.
-    change_cursor: int
-    # Until that time its places need no new share, as long as nobody asks.
-    shared_until: int
-    # How it counts those who left, which is by scanned exits alone, or by inferred moves as well.
-    leaving: str
-    # Nobody gets from here to another hall, or back, in less time. None where nobody has said it.
-    walk_s: int | None
-    # Of `open_stays` and `open_overrides`, those seen at another hall since.
-    moved_on: int
-    unconfirmed_moves: int  # Places that moves gave back and that no exit has confirmed.
+    open_overrides: int  # people inside on places beyond the capacity
+    change_cursor: int  # of the feed: doors that have applied it know the present policy
+    shared_until: int  # its places need no new share before, as long as nobody asks
+    leaving: str  # how it counts who left: by scanned exits alone, or inferred from moves as well
+    walk_s: int | None  # nobody gets from here to another hall, or back, in less; None: not said
+    moved_on: int  # of `open_stays` and `open_overrides`: seen at another hall since
+    unconfirmed_moves: int  # places that moves gave back and no exit confirmed
+    accessible_places: int  # of the capacity, kept for wheelchair users and their companions
+    accessible_until_min: int | None  # minutes before a session's start; None: always kept
+    open_accessible: int  # people inside on such places
     categories: tuple[int, ...]
     floor_m2: float | None = None
     m2_per_person: float | None = None

@@ -21,7 +21,7 @@ from server.occupancy import figures, hall_control, pools
 from server.staff import users
 from server.staff.guesses import BusyError
 from server.storage.connection import Connection
-from server.venue import capacity_reasons, nesting, store
+from server.venue import capacity_reasons, kept_places, nesting, store
 from server.venue.store import UnknownHallError
 from server.web import auth
 from server.web.admin import forms
@@ -53,6 +53,7 @@ def show(hall_id: int) -> str:
         reasons=reasons,
         above=capacity_reasons.warning(hall.capacity, reasons),
         set_by=act_words.Names(db).who(hall.capacity_by) if hall.capacity_by else "",
+        released=kept_places.now_kept(db, hall_id, now),
         now=now,
         next_scan=entries.newest_number(db) + 1,
     )
