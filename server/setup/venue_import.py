@@ -50,6 +50,18 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     problems = VenueCheck(db, venue).problems()
     if problems:
         raise VenueError(problems)
+    counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
+    return take_venue(
+        db, venue, lambda: entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now), now=now
+    )
+
+
+def take_venue(
+    db: Connection, venue: Venue, log: Callable[[], object], *, now: int
+) -> ImportedVenue:
+    """Add and change what `venue` has, which was checked. `log` writes the act, where something
+    changed.
+    """
     step, before = _Import(db), nesting_accounts.paths(db)
     step.categories(venue)
     step.zones(venue)
@@ -59,8 +71,7 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     if step.result.changed:
         changes.publish(db, wire.VenueChanged())
         nesting_accounts.settle(db, before)
-        counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
-        entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now)
+        log()
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
             grants.share(db, hall_id, now)  # a lower capacity is called back at once
     return step.result

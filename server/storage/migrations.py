@@ -19,6 +19,7 @@ from server.storage.schema import (
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
+    PAGE_EDITS,
     PEOPLE,
     RULES_VERSION,
     SEARCH,
@@ -166,6 +167,11 @@ def m021_no_token_tries(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
 
 
+@migrations()
+def m026_page_edits(db: sqlite_utils.Database) -> None:
+    _run(db, PAGE_EDITS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -188,6 +194,7 @@ NAMES = (
     "m019_stay_halls",
     "m020_counted_around",
     "m021_no_token_tries",
+    "m026_page_edits",
 )
 
 

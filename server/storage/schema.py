@@ -518,3 +518,16 @@ INSERT INTO change (body) SELECT '{{"type":"venue"}}'
 UPDATE hall SET change_cursor = (SELECT MAX(cursor) FROM change)
  WHERE hall_id IN (SELECT parent_id FROM hall);
 """
+
+# What each user last changed through pages: by whom and when, in words, from where in the feed on
+# doors have it, and what there was before and after, so that it can be undone.
+PAGE_EDITS = """
+CREATE TABLE page_edit (
+    made_by TEXT NOT NULL PRIMARY KEY,
+    made_at INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    cursor INTEGER,
+    hall_id INTEGER,
+    things TEXT
+) STRICT;
+"""

@@ -151,6 +151,31 @@ def sessions(
     return [_session(row, admitted) for row in rows]
 
 
+def sessions_between(
+    db: Connection, since: int, until: int, limit: int, offset: int = 0
+) -> tuple[list[SessionRow], int]:
+    """Return a page of the sessions that start in a span (Unix ms), the soonest first, and how many
+    there are in all.
+    """
+    span = "starts_at >= ? AND starts_at < ?"
+    (total,) = db.execute(
+        f"SELECT COUNT(*) FROM session WHERE {span}", (since, until)
+    ).fetchone()
+    rows = db.execute(
+        f"SELECT * FROM session WHERE {span} ORDER BY starts_at, code LIMIT ? OFFSET ?",
+        (since, until, limit, offset),
+    ).fetchall()
+    return [_session(row, lambda one: _categories_of(db, one)) for row in rows], total
+
+
+def session(db: Connection, session_id: int) -> SessionRow:
+    """Raises UnknownSessionError."""
+    row = db.execute("SELECT * FROM session WHERE session_id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise UnknownSessionError(f"session {session_id}")
+    return _session(row, lambda one: _categories_of(db, one))
+
+
 def programme_for(db: Connection, serial: int) -> list[SessionRow]:
     """Return the sessions that the attendee may enter, by category or invitation, the soonest
     first.
@@ -199,6 +224,13 @@ def _door(row: Row) -> DoorRow:
     values = {key: row[key] for key in row.keys() if key != "names"}
     values["said"] = bool(values["said"])
     return DoorRow(**values, names=names_of(row["names"]))
+
+
+def _categories_of(db: Connection, session_id: int) -> tuple[int, ...]:
+    rows = db.execute(
+        "SELECT category FROM session_category WHERE session_id = ? ORDER BY 1", (session_id,)
+    )
+    return tuple(row[0] for row in rows)
 
 
 def _session_categories(db: Connection) -> Callable[[int], tuple[int, ...]]:

@@ -34,6 +34,7 @@ FROZEN = {
     "m019_stay_halls": "f827151b9fab0f92",
     "m020_counted_around": "f827151b9fab0f92",
     "m021_no_token_tries": "7b1d28704f952195",
+    "m026_page_edits": "8b20730af8b1099a",
 }
 
 
@@ -115,6 +116,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection) -> None:
         "server_run",
         "likely_copy",
         "door_from",
+        "page_edit",
     )
     for table in gone:
         database.execute(f"DROP TABLE {table}")
