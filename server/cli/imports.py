@@ -9,18 +9,17 @@ import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from badges.cli.console import read_file
-from badges.printing.glyphs import undrawable
-from badges.roster.reader import Roster, read_roster
+from badges.roster.reader import Roster
 from badges.roster.table import RosterAnswers, RosterLimits
 from server.backup.copy import BackupError, make_backup
-from server.cli.changed import find_changed, replace_changed, say_changed
+from server.cli.changed import replace_changed, say_changed
 from server.cli.console import (
     BY,
     count,
@@ -33,6 +32,8 @@ from server.cli.console import (
     wall_clock,
 )
 from server.cli.import_report import Summary
+from server.editing.roster_preview import read_for_event
+from server.editing.wrong_badges import find_changed
 from server.event.directory import Event
 from server.people import issuing
 from server.setup import venue_file, venue_import
@@ -206,23 +207,17 @@ def _import(event: Event, database: Database, wanted: _Wanted) -> str:
 
 
 def _read(database: Database, event: Event, data: bytes, wanted: _Wanted) -> Roster:
-    db = database.reader
     with progress("Reading", 1) as tell:
-        roster = read_roster(
+        return read_for_event(
+            database.reader,
+            event,
             data,
             wanted.path.name,
-            categories={one.key: [*one.names.values(), one.letter] for one in store.categories(db)},
+            wanted.of_file,
             mapping=wanted.mapping,
             encoding=wanted.encoding,
-            days=event.settings.days,
-            zones=list(store.zones(db)),
-            sessions=[session.code for session in store.sessions(db)],
-            language="",
-            answers=wanted.of_file,
             progress=lambda done, of: tell(done, of),
         )
-    boxes = undrawable(roster.rows)
-    return replace(roster, findings=(*roster.findings, boxes)) if boxes else roster
 
 
 def _plan(database: Database, roster: Roster, wanted: _Wanted) -> ImportPlan:

@@ -116,7 +116,7 @@ def _keep_forms(response: Response) -> Response:
 
 def _limit_forms() -> None:
     if not of_api():
-        request.max_content_length = FORM_BYTES_MAX
+        request.max_content_length = FORM_BYTES_MAX + auth.file_bytes_max()
 
 
 def _read_body() -> None:
@@ -196,6 +196,8 @@ def _error(error: Exception) -> Response:
             "a form without a token that stands reached %s", request.endpoint
         )
         title, remedy = "This form is too old", "Go back, reload the page, and send it again."
+    if status == 413:
+        remedy = auth.file_too_large() or remedy
     if of_api():
         code = full.code if full else _CODES.get(status, "failed")
         body = wire.ErrorBody(code, f"{title}. {remedy}", status >= 500)

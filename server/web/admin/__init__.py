@@ -17,6 +17,15 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.admin.editing import (
+    badges,
+    edits,
+    guests,
+    roster_upload,
+    things,
+    uploads,
+    venue_upload,
+)
 
 blueprint = Blueprint("admin", __name__)
 for part in (
@@ -24,6 +33,8 @@ for part in (
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
+for part in (things, guests, edits, uploads, roster_upload, venue_upload, badges):
+    blueprint.register_blueprint(part.blueprint)
 
 PAGES = (
     ("admin.overview.show", "Overview"),
@@ -33,13 +44,19 @@ PAGES = (
     ("admin.kiosks.show", "Kiosks"),
     ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
+    ("admin.uploads.show", "Import"),
     ("admin.users.show", "Users"),
+)
+
+# Pages on which people see what they last changed, and may undo it.
+WITH_LAST_EDIT = frozenset(
+    f"admin.{name}" for name in ("venue", "things", "guests", "people", "halls", "badges")
 )
 
 
 @blueprint.app_context_processor
 def _pages() -> dict[str, object]:
-    return {"pages": PAGES}
+    return {"pages": PAGES, "with_last_edit": WITH_LAST_EDIT, "last_edit": edits.banner}
 
 
 @blueprint.get("/")

@@ -36,6 +36,7 @@
   };
 
   const refresh = (part) => {
+    const every = Number(part.dataset.every) || 2000;
     const again = async () => {
       try {
         const answer = await fetch(part.dataset.refresh, { headers: { Accept: "text/html" }, redirect: "error" });
@@ -47,9 +48,9 @@
       } catch {
         // The server is away; the next try may reach it.
       }
-      setTimeout(again, 2000);
+      setTimeout(again, every);
     };
-    setTimeout(again, 2000);
+    setTimeout(again, every);
   };
 
   const status = document.getElementById("live-status");
