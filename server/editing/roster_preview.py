@@ -15,15 +15,15 @@ from badges.roster.problems import Finding, Problem
 from badges.roster.reader import Roster, read_roster
 from badges.roster.table import RosterAnswers
 from server.editing import last_edit
+from server.editing.person_words import PersonWords
 from server.editing.words import Difference, differences
 from server.event.directory import Event
 from server.feed import changes
-from server.people.attendees import ALL_ZONES, whole_name
-from server.setup.roster_import import ALL_DAYS, ImportPlan, plan_import
+from server.people.attendees import whole_name
+from server.setup.roster_import import ImportPlan, plan_import
 from server.setup.roster_match import ImportAnswers, RosterValues
 from server.storage import dialect
 from server.storage.connection import Connection
-from server.storage.localized import text_in
 from server.venue import store
 
 OF_FILE = {"sheet", "hidden_rows", "merged", "row_numbers", "cancelled", "pending"}
@@ -213,15 +213,12 @@ class _Found:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
-        self._categories = {
-            one.code: text_in(one.names, "en") or one.key for one in store.categories(db)
-        }
-        self._zones = store.zones(db)
+        self._words = PersonWords(db)
 
     def added(self, row: tuple[Any, ...]) -> NewPerson:
         values = RosterValues(*row[1 : 1 + len(RosterValues._fields)])
         name = whole_name(values.given_name, values.family_name)
-        return NewPerson(name, values.organisation, self._categories[values.category])
+        return NewPerson(name, values.organisation, self._words.categories[values.category])
 
     def changed(self, plan: ImportPlan) -> Iterator[ChangedPerson]:
         """Yield the first of those whom the import changes or revokes, those with a badge that will
@@ -245,19 +242,6 @@ class _Found:
             yield ChangedPerson(
                 badge_number(serial),
                 whole_name(row["given_name"], row["family_name"]),
-                differences(self._in_words(old), self._in_words(new)),
+                differences(self._words.of(old), self._words.of(new)),
                 serial in wrong,
             )
-
-    def _in_words(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: self._value(key, value) for key, value in values.items()}
-
-    def _value(self, key: str, value: Any) -> Any:
-        if key == "category":
-            return self._categories.get(value, value)
-        if key == "valid_days":
-            return "all" if value == ALL_DAYS else [n + 1 for n in range(16) if value >> n & 1]
-        if key == "zones":
-            named = [code for code, bit in self._zones.items() if value >> bit & 1]
-            return "all" if value == ALL_ZONES else named
-        return value

@@ -21,6 +21,7 @@ from server.web.admin.editing import (
     badges,
     edits,
     guests,
+    persons,
     roster_upload,
     things,
     uploads,
@@ -33,7 +34,9 @@ for part in (
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
-for part in (things, guests, edits, uploads, roster_upload, venue_upload, badges):
+for part in (
+    things, guests, persons, edits, uploads, roster_upload, venue_upload, badges,
+):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 
 PAGES = (

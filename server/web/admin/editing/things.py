@@ -1,4 +1,4 @@
-"""Serves the forms on which halls, doors, sessions and categories are added, changed and removed."""
+"""Serves the forms on which halls, doors, sessions and categories are added, changed, removed."""
 
 import re
 from collections.abc import Sequence
