@@ -41,6 +41,7 @@ from server.setup.roster_import import ImportPlan, RosterChangedError, plan_impo
 from server.setup.roster_match import ImportAnswers
 from server.setup.venue_advice import advice
 from server.setup.venue_file import FILE_BYTES_MAX
+from server.setup.writer import ImportedVenue
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.venue import store
@@ -320,7 +321,7 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
     with opened(event_dir) as (event, database):
         plan = venue_file.read_venue(data, venue_path.name, event.settings)
 
-        def step(db: Connection) -> tuple[venue_import.ImportedVenue, list[str]]:
+        def step(db: Connection) -> tuple[ImportedVenue, list[str]]:
             result = venue_import.import_venue(db, plan, by=BY, now=wall_clock())
             gone = result.absent.get("sessions", []) if remove_sessions else []
             for session in store.sessions(db):

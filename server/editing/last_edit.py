@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from server.editing.things import Thing, Values, values_of
+from server.editing.things import VENUE_KINDS, Thing, Values, values_of
 from server.editing.words import KINDS, name_of
 from server.feed import changes
 from server.storage.connection import Connection
@@ -109,10 +109,11 @@ def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
         raise EditError("Nothing was undone: this is not your last change any more.")
     for one in found.things:
         if values_of(db, one.thing, zone) != one.after:
-            kind = KINDS[one.thing.kind].lower()
-            name = name_of(one.after or one.before or {}) if kind != "invitation" else ""
+            named = KINDS[one.thing.kind].lower()
+            if one.thing.kind in VENUE_KINDS:
+                named += f" {name_of(one.after or one.before or {})}"
             raise EditError(
-                f"Nothing was undone: somebody has changed the same {kind} {name} since. "
+                f"Nothing was undone: somebody has changed the same {named} since. "
                 "Look at it and change it by hand."
             )
     return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from badges.wire import wire
 from server.editing import last_edit
 from server.editing.guests import ANSWERS, answer, put_guest
 from server.editing.last_edit import EditError
@@ -18,6 +19,7 @@ from server.feed import changes
 from server.occupancy import stays
 from server.people import attendees, issuing
 from server.people.attendees import CARRIED, Attendee
+from server.programme.speakers import sessions_where_speaks, speaks_as
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.venue import store
@@ -87,6 +89,7 @@ class MergePlan:
     goes: Attendee
     filled: list[Difference]
     guests: list[GuestMove]
+    speaks: list[tuple[str, str]]  # sessions at which the one who goes speaks: code and title
     inside: list[int]  # halls where the one who goes is now
     replace: bool  # the badge of the one who stays is wrong afterwards
     mark: str
@@ -107,10 +110,15 @@ def merge_plan(db: Connection, stays_serial: int, goes_serial: int) -> MergePlan
         if getattr(other, column) and not getattr(one, column)
     ]
     moves = [move for move in _guests(db, one.serial, other.serial) if move.goes is not None]
+    speaks = [
+        (session.code, text_in(session.titles, "en"))
+        for number in dict.fromkeys(one[0] for one in sessions_where_speaks(db, other.serial))
+        for session in (store.session(db, number),)
+    ]
     inside = [stay.hall_id for stay in stays.open_stays(db, other.serial)]
     replace = one.issue > 0 and any(each.key in CARRIED for each in found)
-    seen = {"people": repr((one, other)), "guests": repr(moves), "inside": inside}
-    return MergePlan(one, other, found, moves, inside, replace, last_edit.mark_of(seen))
+    seen = {"people": repr((one, other)), "guests": repr((moves, speaks)), "inside": inside}
+    return MergePlan(one, other, found, moves, speaks, inside, replace, last_edit.mark_of(seen))
 
 
 def merge(
@@ -128,6 +136,7 @@ def merge(
     one, other = plan.stays, plan.goes
     things = [Thing("attendee", str(one.serial)), Thing("attendee", str(other.serial))]
     things += [guest(move.code, who) for move in plan.guests for who in (one.serial, other.serial)]
+    things += [Thing("speakers", code) for code, _ in plan.speaks]
     with last_edit.kept(db, zone, things, by=by, now=now) as note:
         taken = {each.key: getattr(other, each.key) for each in plan.filled}
         lost = {key: "" for key in taken if key in _UNIQUE}
@@ -138,6 +147,9 @@ def merge(
         for move in plan.guests:
             put_guest(db, move.session_id, one.serial, move.after, by=by, now=now)
             put_guest(db, move.session_id, other.serial, None, by=by, now=now)
+        if plan.speaks:
+            speaks_as(db, other.serial, one.serial)
+            changes.publish(db, wire.VenueChanged())
         if other.revoked_at is None:
             issuing.revoke(db, other.serial, reason=REASON, now=now, by=by)
         subject: dict[str, str | int | None] = {"serial": one.serial, "merged": other.serial}

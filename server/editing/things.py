@@ -29,8 +29,8 @@ class NothingThereError(ValueError):
 class Thing:
     """Names one thing of the event.
 
-    `key` is a code of the venue, a category's key, an attendee's serial, or for a guest the
-    session's code and the serial with a colon between them.
+    `key` is a code of the venue, a category's key, an attendee's serial, of speakers their
+    session's code, or for a guest the session's code and the serial with a colon between them.
     """
 
     kind: str
@@ -59,6 +59,8 @@ def values_of(
         return _session(db, thing.key, zone, categories)
     if thing.kind == "attendee":
         return _attendee(db, int(thing.key))
+    if thing.kind == "speakers":
+        return _speakers(db, thing.key)
     return _guest(db, thing.key)
 
 
@@ -158,7 +160,11 @@ def _session(
     if row is None:
         return None
     one = store.session(db, row["session_id"])
-    return {
+    activity = db.execute(
+        "SELECT code FROM activity WHERE activity_id = ?", (one.activity_id,)
+    ).fetchone()
+    found = {} if activity is None else {"activity": activity[0]}
+    return found | {
         "code": code,
         "hall": code_of(db, "hall", one.hall_id),
         **_names(one.titles, "title"),
@@ -190,6 +196,15 @@ def _attendee(db: Connection, serial: int) -> Values | None:
         return None
     found = {column: getattr(person, column) for column in sorted(attendees.CHANGEABLE)}
     return {**found, "revoked": person.revoked_at is not None}
+
+
+def _speakers(db: Connection, code: str) -> Values | None:
+    rows = db.execute(
+        "SELECT serial, label, name, role, p.starts_at FROM session_speaker p"
+        " JOIN session s USING (session_id) WHERE s.code = ? ORDER BY position",
+        (code,),
+    ).fetchall()
+    return {"speakers": [list(row) for row in rows]} if rows else None
 
 
 def _guest(db: Connection, key: str) -> Values | None:

@@ -12,10 +12,11 @@ from server.entry_log.act_names import Act
 from server.event.settings import EventSettings
 from server.feed import changes
 from server.people import attendees, issuing
+from server.programme.speakers import Speaker, put_speakers
 from server.storage.connection import Connection
 
 # What may refer to what: things are put back in this order, and taken away in the other.
-_ORDER = (*VENUE_KINDS, "attendee", "guest")
+_ORDER = (*VENUE_KINDS, "attendee", "speakers", "guest")
 REASON = "mistake"
 
 
@@ -44,6 +45,8 @@ def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: in
 def _take_away(db: Connection, one: Kept, *, by: str, now: int) -> None:
     if one.thing.kind == "guest":
         _put_guest(db, one, None, by=by, now=now)
+    elif one.thing.kind == "speakers":
+        put_speakers(db, number_of(db, "session", one.thing.key), [])
     elif one.thing.kind == "attendee":
         raise EditError("A registration is not undone: revoke the attendee instead.")
     else:
@@ -55,6 +58,9 @@ def _put_back(
 ) -> None:
     if one.thing.kind == "guest":
         _put_guest(db, one, before["invited"], by=by, now=now)
+    elif one.thing.kind == "speakers":
+        speakers = [Speaker(*row) for row in before["speakers"]]
+        put_speakers(db, number_of(db, "session", one.thing.key), speakers)
     elif one.thing.kind == "attendee":
         _put_attendee(db, int(one.thing.key), dict(before), by=by, now=now)
     else:

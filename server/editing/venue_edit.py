@@ -95,6 +95,7 @@ def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, no
         raise EditError("It is gone already.")
     things = [thing]
     if thing.kind == "session":
+        things += [Thing("speakers", thing.key)]
         things += [guest(thing.key, serial) for serial in _guests(db, thing.key)]
     with last_edit.kept(db, zone, things, by=by, now=now) as note:
         take_away(db, thing, by=by, now=now)

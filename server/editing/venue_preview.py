@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from badges.categories import CategoryPlan
-from server.editing import last_edit
+from server.editing import last_edit, programme_things
 from server.editing.things import VENUE_KINDS, Thing, Values, local_text, values_of
 from server.editing.words import Difference, differences, name_of
 from server.event.settings import EventSettings
@@ -66,23 +66,36 @@ def preview(db: Connection, venue: Venue, settings: EventSettings) -> VenuePrevi
     changed: list[ChangedThing] = []
     unchanged: dict[str, int] = {}
     absent: dict[str, list[str]] = {}
+
+    def compare(kind: str, code: str, old: Values | None, new: Values) -> None:
+        found = [] if old is None else differences(old, new)
+        if old is None:
+            added.setdefault(kind, []).append(f"{name_of(new)} ({code})")
+        elif found:
+            changed.append(ChangedThing(kind, code, name_of(old), found))
+        else:
+            unchanged[kind] = unchanged.get(kind, 0) + 1
+
     for kind in VENUE_KINDS:
         plans = getattr(venue, _PLURALS[kind])
         for plan in plans:
             new = plan_values(plan, zone, keys)
             code = plan.code if kind != "category" else stored.get(plan.code, plan.key)
-            old = values_of(db, Thing(kind, code), zone, list(keys.values()))
-            found = [] if old is None else differences(old, new)
-            if old is None:
-                added.setdefault(kind, []).append(f"{name_of(new)} ({code})")
-            elif found:
-                changed.append(ChangedThing(kind, code, name_of(old), found))
-            else:
-                unchanged[kind] = unchanged.get(kind, 0) + 1
+            compare(kind, code, values_of(db, Thing(kind, code), zone, list(keys.values())), new)
         if plans:
             filed = {one.key if kind == "category" else one.code for one in plans}
             known = [row[0] for row in db.execute(f"SELECT code FROM {kind} ORDER BY code")]
             absent[kind] = [code for code in known if code not in filed]
+    for kind in programme_things.KINDS:
+        plans = getattr(venue.programme, programme_things.PLURALS[kind])
+        for plan in plans:
+            old = programme_things.stored_values(db, kind, plan.code)
+            compare(kind, plan.code, old, programme_things.filed_values(plan))
+    for code, names in _speakers(venue).items():
+        there = values_of(db, Thing("speakers", code), zone)
+        before = [f"{row[2]} ({row[3]})" for row in there["speakers"]] if there else []
+        compare("speakers", code, {"code": code, "speakers": before},
+                {"code": code, "speakers": names})  # fmt: skip
     zones = [one.code for one in venue.zones if one.code not in store.zones(db)]
     if zones:
         added["zone"] = zones
@@ -101,6 +114,15 @@ def preview(db: Connection, venue: Venue, settings: EventSettings) -> VenuePrevi
         guests=guests,
         mark=last_edit.mark_of(seen),
     )
+
+
+def _speakers(venue: Venue) -> dict[str, list[str]]:
+    """Return who speaks at each session that the file has speakers of, in words."""
+    found: dict[str, list[str]] = {}
+    for plan in venue.programme.speakers:
+        who = f"{plan.speaker.name} ({plan.speaker.role})"
+        found.setdefault(plan.session, []).append(who)
+    return found
 
 
 def take(
@@ -145,7 +167,8 @@ def plan_values(plan: Any, zone: ZoneInfo, keys: Mapping[int, str]) -> Values:
                          "mode": plan.mode}  # fmt: skip
         return found if plan.come_from is None else found | {"from": plan.come_from or OUTSIDE}
     assert isinstance(plan, SessionPlan)
-    return {
+    activity = {} if plan.activity is None else {"activity": plan.activity}
+    return activity | {
         "code": plan.code,
         "hall": plan.hall,
         **_named(plan.titles, "title"),

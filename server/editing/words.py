@@ -12,6 +12,13 @@ KINDS = {
     "session": "Session",
     "attendee": "Attendee",
     "guest": "Invitation",
+    "speakers": "Speakers",
+    "organisation": "Organisation",
+    "activity_kind": "Kind of activity",
+    "activity": "Activity",
+    "area": "Area",
+    "exhibitor": "Exhibitor",
+    "stand": "Stand",
     "zone": "Zone",
 }
 LABELS = {
@@ -37,6 +44,9 @@ LABELS = {
     "ends": "ends",
     "opens_before_min": "minutes open before the start",
     "closes_after_min": "minutes open after the end",
+    "activity": "activity",
+    "co_hosts": "co-hosts",
+    "m2": "m²",
     "letter": "letter",
     "colour": "colour",
     "code": "number",

@@ -127,6 +127,17 @@ def find_by_label(db: Connection, label: str) -> int:
         ) from None
 
 
+def people_of_label(db: Connection, label: str) -> list[Row]:
+    """Return serial, given_name and family_name of everybody with this external id or e-mail
+    address. Several people may share an address.
+    """
+    return db.execute(
+        "SELECT serial, given_name, family_name FROM attendee WHERE external_id = ?"
+        f" OR ({dialect.same_letters('email')} AND email <> '')",
+        (label, label),
+    ).fetchall()
+
+
 def find_attendees(
     db: Connection, text: str, limit: int = 50, offset: int = 0
 ) -> tuple[list[Attendee], int]:

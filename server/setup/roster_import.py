@@ -24,6 +24,8 @@ from server.people.attendees import (
     CARRIED,
     draw_serial,
 )
+from server.programme.organisations import link_people
+from server.programme.speakers import link_speakers
 from server.setup.roster_match import ImportAnswers, Match, Person, RosterValues, load_people
 from server.storage import dialect
 from server.storage.connection import Connection
@@ -171,6 +173,8 @@ class ImportPlan:
             self.added,
         )
         search.fold(db)
+        link_people(db)
+        link_speakers(db)
         invited = db.executemany(
             "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
             " ON CONFLICT DO NOTHING",

@@ -17,6 +17,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from server.setup.venue_file import columns
+from server.setup.venue_xlsx import SHEETS
 
 DAYS = 3
 NAMES = ("venue.toml", "venue.xlsx", "roster.csv", "roster.xlsx", "guests.toml")
@@ -78,9 +79,13 @@ def _venue_workbook(text: str) -> bytes:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
     for kind, fields in columns().items():
-        sheet = book.create_sheet("categories" if kind == "category" else f"{kind}s")
+        sheet = book.create_sheet(SHEETS[kind])
         header = sorted(fields, key=lambda key: key not in _FIRST)  # the others keep their order
-        _fill(sheet, header, [[_cell(one.get(key)) for key in header] for one in document[kind]])
+        _fill(
+            sheet,
+            header,
+            [[_cell(one.get(key)) for key in header] for one in document.get(kind, [])],
+        )
         for at, key in enumerate(header, 1):
             need = "Needed." if fields[key].required else "May be empty."
             told = " ".join(filter(None, (_NOTES.get(key), need)))

@@ -4,8 +4,9 @@ is named at once.
 
 from collections.abc import Callable, Iterable, Iterator
 
+from server.people.attendees import people_of_label
+from server.setup.programme.check import ProgrammeCheck
 from server.setup.venue_plan import CategoryChoice, Venue
-from server.storage import dialect
 from server.storage.connection import Connection
 
 
@@ -38,7 +39,8 @@ class VenueCheck:
             self._rules_without_effect,
             self._guests,
         )
-        return [problem for check in checks for problem in check()]
+        found = [problem for check in checks for problem in check()]
+        return found + ProgrammeCheck(self.db, self.venue).problems()
 
     def _codes(self, table: str) -> set[str]:
         return {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
@@ -229,12 +231,7 @@ class VenueCheck:
 
     def _known(self, name: str) -> int:
         """Count the people who have this external id or e-mail address."""
-        row = self.db.execute(
-            "SELECT COUNT(*) FROM attendee WHERE external_id = ?"
-            f" OR ({dialect.same_letters('email')} AND email <> '')",
-            (name, name),
-        ).fetchone()
-        return int(row[0])
+        return len(people_of_label(self.db, name))
 
 
 def _hidden(name: str) -> str:

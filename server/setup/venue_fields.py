@@ -4,7 +4,7 @@ A value comes from TOML with a type, or from a spreadsheet as text. Both are und
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -180,3 +180,9 @@ def local_time(zone: ZoneInfo) -> Reader:
         return int(instant.timestamp()) * 1000
 
     return read
+
+
+def names(found: Mapping[str, Any], key: str) -> dict[str, str]:
+    """Return a name or title by language, from the columns `key` and `key`_zh."""
+    both = {"en": found.get(key, ""), "zh": found.get(f"{key}_zh", "")}
+    return {language: text for language, text in both.items() if text}

@@ -16,6 +16,8 @@ from badges.settings_check import unknown_key
 from server.event.calendar import day_starts
 from server.event.settings import EventSettings
 from server.setup import venue_fields
+from server.setup.programme import fields as programme
+from server.setup.programme.plan import Programme
 from server.setup.venue_fields import Field, ValueRefusedError
 from server.setup.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, VenueError, ZonePlan
 from server.setup.venue_xlsx import Entry, Found, is_workbook, read_workbook
@@ -49,6 +51,7 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             **_NAMED,
         },
         "zone": {"bit": Field(venue_fields.whole(0, _ALL_ZONES_MAX), True), "code": _CODE},
+        **programme.before_sessions(),
         "hall": {
             "code": _CODE,
             "capacity": Field(venue_fields.whole(0, CAPACITY_MAX), True),
@@ -74,6 +77,7 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
         "session": {
             "code": _CODE,
             "hall": _CODE,
+            "activity": Field(venue_fields.code),
             "starts": time,
             "ends": time,
             "opens_before_min": _MINUTES,
@@ -83,6 +87,7 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             "refused": Field(venue_fields.listed(venue_fields.attendee)),
             **_TITLED,
         },
+        **programme.after_sessions(zone),
     }
 
 
@@ -113,6 +118,7 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
         halls=reader.all("hall", entries, reader.hall),
         doors=reader.all("door", entries, _door),
         sessions=reader.all("session", entries, reader.session),
+        programme=_programme(reader, entries),
         notes=tuple(read.notes),
         rows=reader.rows if workbook else {},
     )
@@ -138,10 +144,23 @@ def read_one(kind: str, values: Mapping[str, Any], settings: EventSettings) -> V
         halls=reader.all("hall", entries, reader.hall),
         doors=reader.all("door", entries, _door),
         sessions=reader.all("session", entries, reader.session),
+        programme=_programme(reader, entries),
     )
     if reader.problems:
         raise VenueError([one.removeprefix(f"{kind}: ") for one in reader.problems])
     return venue
+
+
+def _programme(reader: "_Reader", entries: Mapping[str, list[Entry]]) -> Programme:
+    return Programme(
+        organisations=reader.all("organisation", entries, programme.organisation),
+        activity_kinds=reader.all("activity_kind", entries, programme.activity_kind),
+        activities=reader.all("activity", entries, programme.activity),
+        speakers=reader.all("speaker", entries, programme.speaker),
+        areas=reader.all("area", entries, programme.area),
+        exhibitors=reader.all("exhibitor", entries, programme.exhibitor),
+        stands=reader.all("stand", entries, programme.stand),
+    )
 
 
 def _toml(data: bytes, name: str, known: tuple[str, ...]) -> dict[str, list[Entry]]:
@@ -235,7 +254,7 @@ class _Reader:
         age_min = found.get("facts_age_max_min")
         return HallPlan(
             code=found["code"],
-            names=_names(found, "name"),
+            names=venue_fields.names(found, "name"),
             parent=found.get("parent"),
             capacity=capacity,
             fire_limit=fire_limit,
@@ -262,7 +281,7 @@ class _Reader:
         return SessionPlan(
             code=found["code"],
             hall=found["hall"],
-            titles=_names(found, "title"),
+            titles=venue_fields.names(found, "title"),
             starts_at=starts,
             ends_at=ends,
             opens_at=starts - found.get("opens_before_min", OPENS_BEFORE_MIN) * _MINUTE_MS,
@@ -270,11 +289,12 @@ class _Reader:
             categories=found.get("categories"),
             invited=found.get("invited", ()),
             refused=found.get("refused", ()),
+            activity=found.get("activity"),
         )
 
 
 def _category(found: Mapping[str, Any]) -> CategoryPlan:
-    names = _names(found, "name")
+    names = venue_fields.names(found, "name")
     return CategoryPlan(found["code"], found["key"], names, found["letter"], found["colour"])
 
 
@@ -284,9 +304,6 @@ def _zone(found: Mapping[str, Any]) -> ZonePlan:
 
 def _door(found: Mapping[str, Any]) -> DoorPlan:
     mode, come_from = found.get("mode", "both"), found.get("from")
-    return DoorPlan(found["code"], found["hall"], _names(found, "name"), mode, come_from)
-
-
-def _names(found: Mapping[str, Any], key: str) -> dict[str, str]:
-    names = {"en": found[key], "zh": found.get(f"{key}_zh", "")}
-    return {language: text for language, text in names.items() if text}
+    return DoorPlan(
+        found["code"], found["hall"], venue_fields.names(found, "name"), mode, come_from
+    )

@@ -4,8 +4,7 @@ What the file has is added or changed, by code. What it no longer has stays in t
 scans refer to it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from badges.wire import wire
@@ -13,33 +12,19 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.feed import changes
 from server.occupancy import grants, nesting_accounts
+from server.programme.guests import settle_guests
+from server.setup.programme.write import ProgrammeWriter
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import CategoryChoice, HallPlan, SessionPlan, Venue, VenueError
+from server.setup.writer import ImportedVenue, Writer
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.localized import names_text
-from server.storage.tables import tables
 from server.venue.categories import put_category
 
 ALL_ZONES = 0xFFFFFFFF
 
 Progress = Callable[[int, int], None]  # done, of how many
-
-
-@dataclass
-class ImportedVenue:
-    """Holds how many things of each kind were added, changed and left the same, and what the file
-    lacks.
-    """
-
-    added: dict[str, int] = field(default_factory=dict)
-    updated: dict[str, int] = field(default_factory=dict)
-    unchanged: dict[str, int] = field(default_factory=dict)
-    absent: dict[str, list[str]] = field(default_factory=dict)  # codes, of kinds in the file
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.added or self.updated)
 
 
 def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> ImportedVenue:
@@ -51,6 +36,7 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     if problems:
         raise VenueError(problems)
     counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
+    counts |= {kind: len(plans) for kind, plans in vars(venue.programme).items() if plans}
     return take_venue(
         db, venue, lambda: entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now), now=now
     )
@@ -67,7 +53,11 @@ def take_venue(
     step.zones(venue)
     step.halls(venue.halls)
     step.doors(venue)
+    programme = ProgrammeWriter(db, step.result)
+    programme.before_sessions(venue.programme)
     step.sessions(venue.sessions)
+    programme.after_sessions(venue.programme)
+    settle_guests(db)
     if step.result.changed:
         changes.publish(db, wire.VenueChanged())
         nesting_accounts.settle(db, before)
@@ -80,47 +70,45 @@ def take_venue(
 _KINDS = ("categories", "zones", "halls", "doors", "sessions")
 
 
-class _Import:
+class _Import(Writer):
     def __init__(self, db: Connection) -> None:
-        self.db = db
-        self.tables = tables(db)
-        self.result = ImportedVenue()
+        super().__init__(db, ImportedVenue())
         self._categories: dict[str | int, int] = {}
 
     def categories(self, venue: Venue) -> None:
         for plan in venue.categories:
-            before = self._row("category", "category", plan.code)
+            before = self.row("category", "category", plan.code)
             put_category(self.db, plan)
-            self._count("categories", before, self._row("category", "category", plan.code))
-        self._absent("categories", "category", [plan.key for plan in venue.categories])
+            self.count("categories", before, self.row("category", "category", plan.code))
+        self.absent("categories", "category", [plan.key for plan in venue.categories])
         for number, key in self.db.execute("SELECT category, code FROM category"):
             self._categories |= {number: number, key: number}
 
     def zones(self, venue: Venue) -> None:
         for plan in venue.zones:
-            self._put("zones", "zone", {"bit": plan.bit, "code": plan.code})
-        self._absent("zones", "zone", [plan.code for plan in venue.zones])
+            self.put("zones", "zone", {"bit": plan.bit, "code": plan.code})
+        self.absent("zones", "zone", [plan.code for plan in venue.zones])
 
     def halls(self, plans: Iterable[HallPlan]) -> None:
         """Write the halls. They are first written without parents, so that a hall may stand before
         the one around it in the file.
         """
-        bits = self._ids("zone", "bit")
+        bits = self.ids("zone", "bit")
         plans = list(plans)
         stood = {plan.code: self._whole_hall(plan.code) for plan in plans}
         for plan in plans:
             zones = sum(1 << bits[code] for code in plan.zones) if plan.zones else ALL_ZONES
             self.tables.table("hall").upsert(_hall_values(plan, zones), pk="code")
-        ids = self._ids("hall", "hall_id")
+        ids = self.ids("hall", "hall_id")
         for plan in plans:
             parent_id = ids[plan.parent] if plan.parent else None
             self.db.execute("UPDATE hall SET parent_id = ? WHERE code = ?", (parent_id, plan.code))
             self._admit("hall_category", "hall_id", ids[plan.code], plan.categories)
-            self._count("halls", stood[plan.code], self._whole_hall(plan.code))
-        self._absent("halls", "hall", [plan.code for plan in plans])
+            self.count("halls", stood[plan.code], self._whole_hall(plan.code))
+        self.absent("halls", "hall", [plan.code for plan in plans])
 
     def doors(self, venue: Venue) -> None:
-        halls = self._ids("hall", "hall_id")
+        halls = self.ids("hall", "hall_id")
         for plan in venue.doors:
             row = {
                 "code": plan.code,
@@ -137,28 +125,27 @@ class _Import:
                 " from_id = excluded.from_id",
                 (plan.come_from is not None, halls.get(plan.come_from or ""), plan.code),
             )
-            self._count("doors", before, self._whole_door(plan.code))
-        self._absent("doors", "door", [plan.code for plan in venue.doors])
+            self.count("doors", before, self._whole_door(plan.code))
+        self.absent("doors", "door", [plan.code for plan in venue.doors])
 
     def sessions(self, plans: Iterable[SessionPlan]) -> None:
-        halls = self._ids("hall", "hall_id")
+        halls = self.ids("hall", "hall_id")
+        activities = self.ids("activity", "activity_id")
         plans = list(plans)
         for plan in plans:
             before = self._whole_session(plan.code)
-            self.tables.table("session").upsert(_session_values(plan, halls[plan.hall]), pk="code")
+            values = _session_values(plan, halls[plan.hall])
+            if plan.activity is not None:  # else it stays with the one that it has
+                values["activity_id"] = activities[plan.activity]
+            self.tables.table("session").upsert(values, pk="code")
             (session_id,) = self.db.execute(
                 "SELECT session_id FROM session WHERE code = ?", (plan.code,)
             ).fetchone()
             self._admit("session_category", "session_id", session_id, plan.categories)
             put_guests(self.db, session_id, plan.invited, invited=True)
             put_guests(self.db, session_id, plan.refused, invited=False)
-            self._count("sessions", before, self._whole_session(plan.code))
-        self._absent("sessions", "session", [plan.code for plan in plans])
-
-    def _put(self, kind: str, table: str, values: dict[str, Any]) -> None:
-        before = self._row(table, "code", values["code"])
-        self.tables.table(table).upsert(values, pk="code")
-        self._count(kind, before, self._row(table, "code", values["code"]))
+            self.count("sessions", before, self._whole_session(plan.code))
+        self.absent("sessions", "session", [plan.code for plan in plans])
 
     def _admit(self, table: str, key: str, number: int, choice: CategoryChoice) -> None:
         """Store exactly the chosen categories. None stands for every category."""
@@ -170,35 +157,16 @@ class _Import:
             {key: number, "category": one} for one in sorted(chosen)
         )
 
-    def _count(self, kind: str, before: object, after: object) -> None:
-        result = self.result
-        counts = result.unchanged if before == after else result.updated
-        if before is None:
-            counts = result.added
-        counts[kind] = counts.get(kind, 0) + 1
-
-    def _absent(self, kind: str, table: str, codes: list[str]) -> None:
-        if codes:
-            known = {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
-            self.result.absent[kind] = sorted(known.difference(codes))
-
-    def _ids(self, table: str, key: str) -> Mapping[str, int]:
-        return dict(self.db.execute(f"SELECT code, {key} FROM {table}").fetchall())
-
-    def _row(self, table: str, key: str, value: object) -> tuple[Any, ...] | None:
-        row = self.db.execute(f"SELECT * FROM {table} WHERE {key} = ?", (value,)).fetchone()
-        return None if row is None else tuple(row)
-
     def _whole_hall(self, code: str) -> object:
-        row = self._row("hall", "code", code)
+        row = self.row("hall", "code", code)
         return row and (row, *_pairs(self.db, "hall_category", "hall_id", row[0]))
 
     def _whole_door(self, code: str) -> object:
-        row = self._row("door", "code", code)
-        return row and (row, self._row("door_from", "door_id", row[0]) or (row[0], 0, None))
+        row = self.row("door", "code", code)
+        return row and (row, self.row("door_from", "door_id", row[0]) or (row[0], 0, None))
 
     def _whole_session(self, code: str) -> object:
-        row = self._row("session", "code", code)
+        row = self.row("session", "code", code)
         if row is None:
             return None
         admitted = _pairs(self.db, "session_category", "session_id", row[0])

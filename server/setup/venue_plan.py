@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from badges.categories import CategoryPlan
+from server.setup.programme.plan import Programme
 
 PROBLEMS_MAX = 200
 
@@ -76,6 +77,7 @@ class SessionPlan:
     categories: CategoryChoice
     invited: tuple[str, ...]
     refused: tuple[str, ...]
+    activity: str | None = None  # its code; None: not said
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Venue:
     halls: tuple[HallPlan, ...] = ()
     doors: tuple[DoorPlan, ...] = ()
     sessions: tuple[SessionPlan, ...] = ()
+    programme: Programme = Programme()
     notes: tuple[str, ...] = ()  # what whoever wrote the file should know
     rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
 

@@ -18,9 +18,12 @@ from server.setup.venue_plan import VenueError
 UNPACKED_BYTES_MAX = 100_000_000
 ROWS_MAX = 50_000
 COLUMNS_MAX = 50
-_SHEETS = {
+# The name of each kind's sheet.
+SHEETS = {
     "category": "categories", "zone": "zones", "hall": "halls", "door": "doors",
-    "session": "sessions",
+    "session": "sessions", "organisation": "organisations", "activity_kind": "activity_kinds",
+    "activity": "activities", "speaker": "speakers", "area": "areas", "exhibitor": "exhibitors",
+    "stand": "stands",
 }  # fmt: skip
 
 
@@ -71,7 +74,7 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
         sheets = _sheets(data)
     except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, …
         raise damaged from None
-    kinds = {_SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
+    kinds = {SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
     found, first = Found(), dict[str, str]()
     for title, rows in sheets.items():
         kind = kinds.get(title.casefold())
@@ -79,7 +82,7 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
             found.problems.append(f"{name}: sheet {title[:31]!r} is none of {', '.join(kinds)}")
         elif kind in first:
             found.problems.append(
-                f"{name}: sheets {first[kind]!r} and {title!r} are both for {_SHEETS[kind]}: put "
+                f"{name}: sheets {first[kind]!r} and {title!r} are both for {SHEETS[kind]}: put "
                 "their rows into one"
             )
         else:

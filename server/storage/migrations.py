@@ -21,6 +21,7 @@ from server.storage.schema import (
     LIKELY_COPIES,
     PAGE_EDITS,
     PEOPLE,
+    PROGRAMME,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -168,6 +169,11 @@ def m021_no_token_tries(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m022_programme(db: sqlite_utils.Database) -> None:
+    _run(db, PROGRAMME)
+
+
+@migrations()
 def m026_page_edits(db: sqlite_utils.Database) -> None:
     _run(db, PAGE_EDITS)
 
@@ -194,6 +200,7 @@ NAMES = (
     "m019_stay_halls",
     "m020_counted_around",
     "m021_no_token_tries",
+    "m022_programme",
     "m026_page_edits",
 )
 

@@ -519,6 +519,104 @@ UPDATE hall SET change_cursor = (SELECT MAX(cursor) FROM change)
  WHERE hall_id IN (SELECT parent_id FROM hall);
 """
 
+# What a forum is beside its halls: organisations, activities with their hosts, speakers, and the
+# exhibition. A session is an activity's time in a hall. Of a speaker who is not on the roster the
+# file's own words are kept (`label`, an external id or e-mail, and `name`) until the roster brings
+# them. `awaited_guest` keeps whom a file invites, or a roster's invitations to sessions, until both
+# are there.
+_KINDS = (
+    ("conference", "Conference", "会议"),
+    ("exhibition", "Exhibition", "展览"),
+    ("transaction", "Technology transaction", "技术交易"),
+    ("release", "Outcome news release", "成果发布"),
+    ("competition", "Competition", "大赛"),
+)
+PROGRAMME = """
+CREATE TABLE organisation (
+    organisation_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    names TEXT NOT NULL,
+    country TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('company', 'university', 'institute', 'international',
+        'government', 'association', 'media', 'other'))
+) STRICT;
+
+ALTER TABLE attendee ADD COLUMN organisation_id INTEGER REFERENCES organisation;
+CREATE INDEX attendee_organisation ON attendee (organisation);
+CREATE INDEX attendee_organisation_id ON attendee (organisation_id)
+    WHERE organisation_id IS NOT NULL;
+
+CREATE TABLE activity_kind (code TEXT PRIMARY KEY, names TEXT NOT NULL) STRICT;
+
+CREATE TABLE activity (
+    activity_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL REFERENCES activity_kind,
+    titles TEXT NOT NULL,
+    official INTEGER NOT NULL CHECK (official IN (0, 1)),
+    parallel INTEGER NOT NULL CHECK (parallel IN (0, 1)),
+    theme TEXT NOT NULL,
+    language TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE activity_host (
+    activity_id INTEGER NOT NULL REFERENCES activity,
+    organisation_id INTEGER NOT NULL REFERENCES organisation,
+    role TEXT NOT NULL CHECK (role IN ('lead', 'co_host')),
+    PRIMARY KEY (activity_id, organisation_id)
+) STRICT;
+CREATE INDEX activity_host_organisation ON activity_host (organisation_id);
+
+ALTER TABLE session ADD COLUMN activity_id INTEGER REFERENCES activity;
+CREATE INDEX session_activity ON session (activity_id) WHERE activity_id IS NOT NULL;
+
+CREATE TABLE session_speaker (
+    session_id INTEGER NOT NULL REFERENCES session,
+    position INTEGER NOT NULL,
+    serial INTEGER REFERENCES attendee,
+    label TEXT NOT NULL,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('keynote', 'speaker', 'moderator', 'panellist')),
+    starts_at INTEGER,
+    PRIMARY KEY (session_id, position)
+) STRICT;
+CREATE INDEX session_speaker_serial ON session_speaker (serial) WHERE serial IS NOT NULL;
+
+CREATE TABLE awaited_guest (
+    session_code TEXT NOT NULL,
+    label TEXT NOT NULL,
+    invited INTEGER NOT NULL CHECK (invited IN (0, 1)),
+    PRIMARY KEY (session_code, label)
+) STRICT;
+
+CREATE TABLE area (
+    area_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    hall_id INTEGER NOT NULL REFERENCES hall,
+    names TEXT NOT NULL,
+    m2 INTEGER NOT NULL CHECK (m2 >= 0)
+) STRICT;
+
+CREATE TABLE exhibitor (
+    exhibitor_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    organisation_id INTEGER NOT NULL REFERENCES organisation
+) STRICT;
+
+CREATE TABLE stand (
+    stand_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    area_id INTEGER NOT NULL REFERENCES area,
+    exhibitor_id INTEGER REFERENCES exhibitor,
+    m2 INTEGER NOT NULL CHECK (m2 >= 0)
+) STRICT;
+CREATE INDEX stand_area ON stand (area_id);
+CREATE INDEX stand_exhibitor ON stand (exhibitor_id);
+""" + "".join(
+    f'INSERT INTO activity_kind VALUES (\'{code}\', \'{{"en": "{en}", "zh": "{zh}"}}\');\n'
+    for code, en, zh in _KINDS
+)
+
 # What each user last changed through pages: by whom and when, in words, from where in the feed on
 # doors have it, and what there was before and after, so that it can be undone.
 PAGE_EDITS = """

@@ -70,6 +70,7 @@ class SessionRow:
     ends_at: int
     opens_at: int
     closes_at: int
+    activity_id: int | None  # of which it is the time in a hall, where it is known
     categories: tuple[int, ...]
 
 
@@ -158,9 +159,7 @@ def sessions_between(
     there are in all.
     """
     span = "starts_at >= ? AND starts_at < ?"
-    (total,) = db.execute(
-        f"SELECT COUNT(*) FROM session WHERE {span}", (since, until)
-    ).fetchone()
+    (total,) = db.execute(f"SELECT COUNT(*) FROM session WHERE {span}", (since, until)).fetchone()
     rows = db.execute(
         f"SELECT * FROM session WHERE {span} ORDER BY starts_at, code LIMIT ? OFFSET ?",
         (since, until, limit, offset),
@@ -197,7 +196,7 @@ def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> Non
     row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
     if row is None:
         raise UnknownSessionError(f"session {session_id}")
-    for table in ("session_guest", "session_category", "session"):
+    for table in ("session_speaker", "session_guest", "session_category", "session"):
         db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
     changes.publish(db, wire.VenueChanged(), hall_id=row[0])
     entry_log.act(db, by, Act.SESSION_REMOVED, {"session": session_id}, now)

@@ -195,7 +195,7 @@ class TestWorkbook:
         )
 
     def test_an_unknown_sheet(self, event: Event) -> None:
-        with pytest.raises(VenueError, match="sheet 'Rooms' is none of categories, zones, halls"):
+        with pytest.raises(VenueError, match="sheet 'Rooms' is none of categories, zones"):
             venue_file.read_venue(workbook({"Rooms": [["code"]]}), "v.xlsx", event.settings)
 
     def test_a_damaged_workbook(self, event: Event) -> None:

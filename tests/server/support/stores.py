@@ -11,6 +11,7 @@ from server.event.directory import Event
 from server.feed.changes import changes_after
 from server.setup import roster_import, roster_match, venue_import
 from server.setup.roster_import import ImportResult
+from server.setup.writer import ImportedVenue
 from server.storage.database import Database
 from server.storage.tables import tables
 from tests.server.conftest import NOW, roster_of, venue_of
@@ -34,7 +35,7 @@ def take(
     )
 
 
-def load(event: Event, database: Database, text: str) -> venue_import.ImportedVenue:
+def load(event: Event, database: Database, text: str) -> ImportedVenue:
     """Import a venue."""
     plan = venue_of(event, text)
     return database.write(lambda db: venue_import.import_venue(db, plan, by="test", now=NOW))

@@ -15,7 +15,11 @@ from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
 
 REASONS = "SELECT reason FROM discrepancy ORDER BY discrepancy_id"
-SESSION = "INSERT INTO session VALUES (7, 'S7', 1, '{}', 10, 20, 5, 20)"
+INTO_SESSION = (
+    "INSERT INTO session (session_id, code, hall_id, titles, starts_at, ends_at, opens_at,"
+    " closes_at)"
+)
+SESSION = f"{INTO_SESSION} VALUES (7, 'S7', 1, '{{}}', 10, 20, 5, 20)"
 
 CHANGES = {
     "a hall's code": "UPDATE hall SET code = 'X' WHERE hall_id = 1",
@@ -162,7 +166,7 @@ def test_the_ledger_judges_by_a_session_until_it_is_removed(site: Site) -> None:
     def add(db: sqlite3.Connection) -> None:
         db.execute("UPDATE hall SET sessions_only = 1")
         db.execute(
-            "INSERT INTO session VALUES (7, 'S7', ?, '{}', ?, ?, ?, ?)",
+            f"{INTO_SESSION} VALUES (7, 'S7', ?, '{{}}', ?, ?, ?, ?)",
             (SMALL, NOW, NOW + HOUR, NOW - HOUR, NOW + HOUR),
         )
         db.execute("INSERT INTO session_category VALUES (7, 1)")
@@ -182,7 +186,7 @@ def test_who_was_refused_by_name_since_the_last_batch(site: Site) -> None:
 
     def add(db: sqlite3.Connection) -> None:
         db.execute(
-            "INSERT INTO session VALUES (7, 'S7', ?, '{}', ?, ?, ?, ?)",
+            f"{INTO_SESSION} VALUES (7, 'S7', ?, '{{}}', ?, ?, ?, ?)",
             (SMALL, NOW, NOW + HOUR, NOW - HOUR, NOW + HOUR),
         )
         db.execute("INSERT INTO session_category VALUES (7, 1)")

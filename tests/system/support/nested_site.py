@@ -36,6 +36,7 @@ from server.occupancy.figures import hall_figures
 from server.people import issuing
 from server.setup import roster_import, venue_file, venue_import
 from server.setup.new_event import init_event
+from server.setup.writer import ImportedVenue
 from server.storage.database import Database
 from server.venue import nesting, store
 from tests.server.conftest import HOUR, NOW, roster_of
@@ -80,7 +81,7 @@ class Nested:
         )
         self.badges = [row[0] for row in rows]
 
-    def load(self, halls: str) -> venue_import.ImportedVenue:
+    def load(self, halls: str) -> ImportedVenue:
         plan = venue_file.read_venue(halls.encode(), "venue.toml", self.event.settings)
         return self.database.write(
             lambda db: venue_import.import_venue(db, plan, by="test", now=self.now)

@@ -12,7 +12,7 @@ from server.feed.changes import cursor
 from server.people import attendees, issuing
 from server.storage.database import Database
 from tests.server.support.pages import Pages, Staff, acts, assert_only
-from tests.server.support.stores import changes, dump, take
+from tests.server.support.stores import changes, dump, load, take
 from tests.server.web.admin.test_editing import undo_form, words
 
 
@@ -222,6 +222,30 @@ def test_a_refusal_stands_over_an_invitation(twins: Pages) -> None:
     confirm(admin, address(pages, "A1"), address(pages, "B1"), page.text)
     assert guests(pages, one) == {"press": 0}
     assert guests(pages, other) == {}
+
+
+def test_who_speaks_goes_over(twins: Pages) -> None:
+    pages, admin = twins, twins.staff("admin")
+    speaks = """
+[[speaker]]
+session = "opening"
+attendee = "B1"
+name = "Anna Keller"
+role = "keynote"
+"""
+    load(pages.event, pages.database, speaks)
+    one, other = address(pages, "A1"), address(pages, "B1")
+    page = merge_page(admin, one, other)
+    assert "is the speaker of “ Opening ” instead" in words(page.text)
+    done = confirm(admin, one, other, page.text)
+    query = "SELECT serial, role FROM session_speaker"
+
+    def speaker() -> tuple[int, str]:
+        return tuple(pages.database.reader.execute(query).fetchone())
+
+    assert speaker() == (pages.serial("A1"), "keynote")
+    admin.post("/admin/edits/undo", undo_form(done.text))
+    assert speaker() == (pages.serial("B1"), "keynote")
 
 
 def test_a_merge_that_is_overtaken_does_nothing(twins: Pages) -> None:

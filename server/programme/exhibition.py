@@ -1,0 +1,70 @@
+"""The exhibition: areas of halls, stands in them, and the exhibitors to whom they belong."""
+
+from dataclasses import dataclass
+
+from server.storage.connection import Connection
+from server.storage.localized import names_of
+
+
+@dataclass(frozen=True)
+class Area:
+    """Represents a part of a hall, with how many stands and exhibitors it has."""
+
+    area_id: int
+    code: str
+    hall_id: int
+    names: dict[str, str]
+    m2: int
+    stands: int
+    exhibitors: int
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Represents a stand. `code` is the number that people look for. It may have no exhibitor."""
+
+    stand_id: int
+    code: str
+    area: str  # code
+    m2: int
+    exhibitor: str | None  # code
+    names: dict[str, str]  # of the exhibitor's organisation
+    country: str
+
+
+def areas(db: Connection) -> list[Area]:
+    """Return the areas, by code."""
+    rows = db.execute(
+        "SELECT a.*, (SELECT COUNT(*) FROM stand s WHERE s.area_id = a.area_id) AS stands,"
+        " (SELECT COUNT(DISTINCT s.exhibitor_id) FROM stand s WHERE s.area_id = a.area_id)"
+        " AS exhibitors FROM area a ORDER BY a.code"
+    ).fetchall()
+    return [Area(**{**dict(row), "names": names_of(row["names"])}) for row in rows]
+
+
+def stands(
+    db: Connection, area_id: int | None = None, *, limit: int | None = None, offset: int = 0
+) -> list[Stand]:
+    """Return stands by their number, of one area or of all. `limit` and `offset` choose a page."""
+    where, values = ("", ()) if area_id is None else (" WHERE s.area_id = ?", (area_id,))
+    page = "" if limit is None else " LIMIT ? OFFSET ?"
+    rows = db.execute(
+        "SELECT s.stand_id, s.code, a.code AS area, s.m2, x.code AS exhibitor, o.names, o.country"
+        " FROM stand s JOIN area a ON a.area_id = s.area_id"
+        " LEFT JOIN exhibitor x ON x.exhibitor_id = s.exhibitor_id"
+        f" LEFT JOIN organisation o ON o.organisation_id = x.organisation_id{where}"
+        f" ORDER BY s.code{page}",
+        values if limit is None else (*values, limit, offset),
+    ).fetchall()
+    return [
+        Stand(
+            stand_id=row["stand_id"],
+            code=row["code"],
+            area=row["area"],
+            m2=row["m2"],
+            exhibitor=row["exhibitor"],
+            names=names_of(row["names"] or "{}"),
+            country=row["country"] or "",
+        )
+        for row in rows
+    ]

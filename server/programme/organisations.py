@@ -1,0 +1,94 @@
+"""Organisations, to which attendees and exhibitors belong, and which host activities.
+
+An attendee keeps the text that a card prints. Where that text is a name of an organisation, the
+attendee belongs to it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from badges.roster.same_name import name_key
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of
+
+KINDS = (
+    "company", "university", "institute", "international", "government", "association", "media",
+    "other",
+)  # fmt: skip
+_COUNTED = (
+    "SELECT o.*, (SELECT COUNT(*) FROM attendee a WHERE a.organisation_id = o.organisation_id)"
+    " AS people FROM organisation o"
+)
+
+
+class UnknownOrganisationError(ValueError):
+    """Is raised where there is no such organisation in the event."""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """Represents an organisation. `people` counts the attendees who belong to it."""
+
+    organisation_id: int
+    code: str
+    names: dict[str, str]
+    country: str  # ISO 3166, or ""
+    kind: str  # one of KINDS
+    people: int
+
+
+def organisations(
+    db: Connection, *, limit: int | None = None, offset: int = 0
+) -> list[Organisation]:
+    """Return organisations by code. `limit` and `offset` choose a page of them."""
+    page = "" if limit is None else " LIMIT ? OFFSET ?"
+    values = () if limit is None else (limit, offset)
+    return [_organisation(row) for row in db.execute(f"{_COUNTED} ORDER BY o.code{page}", values)]
+
+
+def organisation(db: Connection, code: str) -> Organisation:
+    """Raises UnknownOrganisationError."""
+    row = db.execute(f"{_COUNTED} WHERE o.code = ?", (code,)).fetchone()
+    if row is None:
+        raise UnknownOrganisationError(f"organisation {code}")
+    return _organisation(row)
+
+
+def _organisation(row: Row) -> Organisation:
+    return Organisation(**{**dict(row), "names": names_of(row["names"])})
+
+
+def link_people(db: Connection) -> int:
+    """Let attendees belong to the organisation that their card names, and return how many that
+    changed.
+
+    Case, width, spaces and punctuation do not matter. A name that two organisations have links
+    nobody. `db` is in a transaction.
+    """
+    known: dict[str, int | None] = {}
+    for row in db.execute("SELECT organisation_id, names FROM organisation"):
+        for key in {name_key("", name) for name in names_of(row["names"]).values()}:
+            taken = known.setdefault(key, row["organisation_id"])
+            if taken != row["organisation_id"]:
+                known[key] = None
+    printed = db.execute(
+        "SELECT DISTINCT organisation, organisation_id FROM attendee WHERE organisation <> ''"
+    ).fetchall()
+    due = [
+        (wanted, row["organisation"], wanted)
+        for row in printed
+        if (wanted := known.get(name_key("", row["organisation"]))) != row["organisation_id"]
+    ]
+    return _link(db, due)
+
+
+def _link(db: Connection, due: Iterable[tuple[int | None, str, int | None]]) -> int:
+    return max(
+        0,
+        db.executemany(
+            "UPDATE attendee SET organisation_id = ? WHERE organisation = ?"
+            f" AND {dialect.differs('organisation_id', '?')}",
+            due,
+        ).rowcount,
+    )

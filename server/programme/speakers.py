@@ -1,0 +1,114 @@
+"""Speakers of sessions.
+
+A speaker is an attendee. Of one whom the roster does not have yet, the file's words are kept, and
+the programme shows them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from badges.roster.same_name import name_key
+from server.people.attendees import people_of_label, whole_name
+from server.storage.connection import Connection
+
+ROLES = ("keynote", "speaker", "moderator", "panellist")
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Represents who speaks at a session. `serial` is None for somebody who is not on the
+    roster.
+    """
+
+    serial: int | None
+    label: str  # external id or e-mail, as the file had it
+    name: str
+    role: str  # one of ROLES
+    starts_at: int | None  # of the talk, where it is known
+
+
+def put_speakers(db: Connection, session_id: int, speakers: Sequence[Speaker]) -> None:
+    """Let exactly these people speak at a session, in this order. `link_speakers` finds who they
+    are.
+    """
+    db.execute("DELETE FROM session_speaker WHERE session_id = ?", (session_id,))
+    db.executemany(
+        "INSERT INTO session_speaker (session_id, position, serial, label, name, role, starts_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (session_id, at, one.serial, one.label, one.name, one.role, one.starts_at)
+            for at, one in enumerate(speakers)
+        ],
+    )
+
+
+def link_speakers(db: Connection) -> int:
+    """Find the attendees who are speakers by their external id or e-mail, and return how many were
+    found.
+
+    An address that several people share finds the one of them with the speaker's name.
+    """
+    rows = db.execute(
+        "SELECT session_id, position, label, name FROM session_speaker"
+        " WHERE serial IS NULL AND label <> ''"
+    ).fetchall()
+    found = 0
+    for row in rows:
+        serial = _serial(db, row["label"], row["name"])
+        if serial is not None:
+            key = (serial, row["session_id"], row["position"])
+            db.execute(
+                "UPDATE session_speaker SET serial = ? WHERE session_id = ? AND position = ?", key
+            )
+            found += 1
+    return found
+
+
+def _serial(db: Connection, label: str, name: str) -> int | None:
+    rows = people_of_label(db, label)
+    if len(rows) > 1:
+        wanted = name_key("", name)
+        rows = [row for row in rows if name_key(row["given_name"], row["family_name"]) == wanted]
+    return rows[0]["serial"] if len(rows) == 1 else None
+
+
+def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Speaker, ...]]:
+    """Return who speaks at each of these sessions, in their order. Attendees have the name of the
+    roster.
+    """
+    found: dict[int, tuple[Speaker, ...]] = {}
+    for session_id in sessions:
+        rows = db.execute(
+            "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
+            " ON a.serial = p.serial WHERE p.session_id = ? ORDER BY p.position",
+            (session_id,),
+        ).fetchall()
+        if rows:
+            found[session_id] = tuple(
+                Speaker(
+                    serial=row["serial"],
+                    label=row["label"],
+                    name=row["name"]
+                    if row["serial"] is None
+                    else whole_name(row["given_name"], row["family_name"]),
+                    role=row["role"],
+                    starts_at=row["starts_at"],
+                )
+                for row in rows
+            )
+    return found
+
+
+def speaks_as(db: Connection, serial: int, other: int) -> None:
+    """Let the attendee `other` speak wherever `serial` does, in their place."""
+    db.execute("UPDATE session_speaker SET serial = ? WHERE serial = ?", (other, serial))
+
+
+def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, int | None]]:
+    """Return the sessions at which an attendee speaks, as number, role and the talk's start."""
+    rows = db.execute(
+        "SELECT session_id, role, starts_at FROM session_speaker WHERE serial = ?"
+        " ORDER BY session_id, position",
+        (serial,),
+    )
+    return [(row["session_id"], row["role"], row["starts_at"]) for row in rows]
