@@ -32,7 +32,7 @@ from server.cli.console import (
     wall_clock,
 )
 from server.cli.import_report import Summary
-from server.editing.roster_preview import read_for_event
+from server.editing.previews.roster import read_for_event
 from server.editing.wrong_badges import find_changed
 from server.event.directory import Event
 from server.people import issuing

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from badges.admission.facts import Calendar
-from server.editing.uploads import Uploads
+from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
 from server.event.calendar import Clock, day_starts
 from server.event.clock import ServerClock

@@ -9,7 +9,7 @@ from flask import Flask, current_app, request
 
 from badges.admission.facts import Calendar
 from server.backup.copy import Backups
-from server.editing.uploads import Uploads
+from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
 from server.event.calendar import Clock
 from server.event.clock import ServerClock

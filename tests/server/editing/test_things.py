@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.editing import venue_preview
+from server.editing.previews import venue as venue_preview
 from server.editing.things import VENUE_KINDS, Thing, values_of
 from server.event.directory import Event
 from server.setup import venue_file, venue_import

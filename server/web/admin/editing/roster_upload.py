@@ -10,9 +10,9 @@ from badges.roster.csv_lines import ENCODINGS
 from badges.roster.problems import RosterError
 from badges.roster.table import RosterLimits
 from server.backup.copy import BackupError, make_backup
-from server.editing import roster_preview
-from server.editing.roster_preview import RosterPreview
-from server.editing.uploads import Upload, UploadBusyError, UploadGoneError
+from server.editing.previews import roster
+from server.editing.previews.roster import RosterPreview
+from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
 from server.setup.roster_import import RosterChangedError, RosterRefusedError
 from server.web import auth
 from server.web.admin import forms
@@ -28,9 +28,9 @@ TOO_LARGE = (
     "with the people alone, without pictures, as CSV, and choose that file."
 )
 _OPTIONS = {
-    *roster_preview.OF_FILE, *roster_preview.OF_PEOPLE, roster_preview.SHARED,
-    roster_preview.ENCODING, roster_preview.SKIP_BAD,
-    *(roster_preview.MAPPED + column for column in COLUMNS),
+    *roster.OF_FILE, *roster.OF_PEOPLE, roster.SHARED,
+    roster.ENCODING, roster.SKIP_BAD,
+    *(roster.MAPPED + column for column in COLUMNS),
 }  # fmt: skip
 ANSWER_CHARS_MAX = 200
 ANSWERS_MAX = 20
@@ -109,7 +109,7 @@ def confirm(token: str) -> Response:
     _back_up(found)
     try:
         here.database.write(
-            lambda db: roster_preview.take(db, found, kept.name, by=by, now=here.now()), long=True
+            lambda db: roster.take(db, found, kept.name, by=by, now=here.now()), long=True
         )
     except (RosterChangedError, RosterRefusedError):
         kept.plan = None
@@ -142,7 +142,7 @@ def _preview(kept: Upload) -> RosterPreview:
     with here.uploads.turn():
         data = kept.read()
         with here.database.reading() as db:
-            made = roster_preview.preview(
+            made = roster.preview(
                 db, here.event, data, kept.name, kept.answers, now=here.now(), random=os.urandom
             )
     here.uploads.remember(kept, made)

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from server.editing.uploads import Upload, UploadBusyError, UploadGoneError
+from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
 from server.setup import sample
 from server.web import auth
 from server.web.admin import forms

@@ -3,9 +3,9 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from server.editing import venue_preview
-from server.editing.uploads import Upload, UploadBusyError, UploadGoneError
-from server.editing.venue_preview import VenueChangedError
+from server.editing.previews import venue as venue_preview
+from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
+from server.editing.previews.venue import VenueChangedError
 from server.editing.words import KINDS
 from server.setup import venue_file
 from server.setup.venue_plan import Venue, VenueError

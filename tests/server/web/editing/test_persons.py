@@ -13,7 +13,7 @@ from server.people import attendees, issuing
 from server.storage.database import Database
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.stores import changes, dump, load, take
-from tests.server.web.admin.test_editing import undo_form, words
+from tests.server.web.editing.test_editing import undo_form, words
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from badges.categories import CategoryPlan
-from server.editing import last_edit, programme_things
+from server.editing import last_edit
+from server.editing.previews import programme_things
 from server.editing.things import VENUE_KINDS, Thing, Values, local_text, values_of
 from server.editing.words import Difference, differences, name_of
 from server.event.settings import EventSettings

@@ -13,8 +13,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from badges.roster.table import RosterLimits
-from server.editing import uploads as kept_files
-from server.editing.uploads import Uploads
+from server.editing.previews import uploads as kept_files
+from server.editing.previews.uploads import Uploads
 from server.event.directory import Event
 from server.people import issuing
 from server.storage.database import Database
