@@ -4,6 +4,7 @@ The questions that a roster leaves open are those of `hallkeeper import`. There 
 option of the command, and here one of a few choices under the question.
 """
 
+import heapq
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -163,7 +164,7 @@ def preview(
         rows=len(roster.rows),
         questions=[_question(one) for one in result.open],
         notes=[_question(one) for one in result.findings if not one.open],
-        added=[found.added(row) for row in plan.added[:ADDED_SHOWN]],
+        added=[found.added(row) for row in heapq.nsmallest(ADDED_SHOWN, plan.added, key=_name)],
         changed=list(found.changed(plan)),
         problems=result.problems[:PROBLEMS_SHOWN],
         skip_bad=skip_bad,
@@ -197,6 +198,11 @@ def choices(answers: Sequence[str]) -> tuple[Choice, ...]:
         words = match["words"].replace(_KEEP, _KEEP_WORDS)
         found.append(Choice(option, value, words[:1].upper() + words[1:]))
     return tuple(found)
+
+
+def _name(row: tuple[Any, ...]) -> tuple[str, str]:
+    values = RosterValues(*row[1 : 1 + len(RosterValues._fields)])
+    return values.family_name, values.given_name
 
 
 def _question(finding: Finding) -> Question:
