@@ -175,18 +175,25 @@ def session(db: Connection, session_id: int) -> SessionRow:
     return _session(row, lambda one: _categories_of(db, one))
 
 
-def programme_for(db: Connection, serial: int) -> list[SessionRow]:
+def programme_for(
+    db: Connection, serial: int, *, after: int | None = None, limit: int | None = None
+) -> list[SessionRow]:
     """Return the sessions that the attendee may enter, by category or invitation, the soonest
     first.
+
+    They can be limited to those that still admit after an instant, and to so many.
     """
     rows = db.execute(
         "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?"
         " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = a.serial"
-        " WHERE g.invited = 1 OR (g.invited IS NULL AND EXISTS (SELECT 1 FROM session_category c"
-        "  WHERE c.session_id = s.session_id AND c.category = a.category))"
-        " ORDER BY s.starts_at, s.code",
-        (serial,),
+        " WHERE s.closes_at > ? AND (g.invited = 1 OR (g.invited IS NULL AND EXISTS"
+        "  (SELECT 1 FROM session_category c"
+        "  WHERE c.session_id = s.session_id AND c.category = a.category)))"
+        " ORDER BY s.starts_at, s.code LIMIT ?",
+        (serial, -1 if after is None else after, -1 if limit is None else limit),
     ).fetchall()
+    if limit is not None:
+        return [_session(row, lambda one: _categories_of(db, one)) for row in rows]
     admitted = _session_categories(db)
     return [_session(row, admitted) for row in rows]
 

@@ -24,6 +24,7 @@ from server.web.lanes import BusyError
 from server.web.services import address, services
 
 FORM_BYTES_MAX = 64 * 1024
+FILE_PIECE_BYTES_MAX = 500_000
 FORM_LIFE_S = 12 * 3600
 HSTS_S = 365 * 24 * 3600
 _POLICY = (
@@ -116,7 +117,11 @@ def _keep_forms(response: Response) -> Response:
 
 def _limit_forms() -> None:
     if not of_api():
-        request.max_content_length = FORM_BYTES_MAX + auth.file_bytes_max()
+        file_bytes = auth.file_bytes_max()
+        request.max_content_length = FORM_BYTES_MAX + file_bytes
+        if file_bytes:
+            # The parser reads a file in pieces as large as this, beside what it has not used yet.
+            request.max_form_memory_size = FILE_PIECE_BYTES_MAX
 
 
 def _read_body() -> None:

@@ -16,6 +16,7 @@ from tests.bench import (
     growth,
     ingest,
     night,
+    pages,
     searching,
     simulator,
     slow,
@@ -39,6 +40,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "searching": searching.run,
     "memory": memory.run,
     "acts": acts.run,
+    "pages": pages.run,
     "photos": photo_run.run,
     "mutants": mutants.run,
 }

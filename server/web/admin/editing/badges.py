@@ -12,7 +12,7 @@ from server.web.services import services
 
 blueprint = Blueprint("badges", __name__, url_prefix="/admin/badges")
 
-WRONG_SHOWN = 200
+LOOKS = 200  # badges that are looked at for the page
 FAILED_SHOWN = 5
 
 
@@ -20,13 +20,16 @@ FAILED_SHOWN = 5
 @auth.allow("badge_desk")
 def show() -> str:
     here = services()
-    wrong = wrong_badges.find_changed(here.event, here.database)
+    db = here.database.reader
+    wrong = issuing.changed_badges(db, here.event, LOOKS)
+    perhaps = issuing.perhaps_changed(db)
     return render_template(
         "editing/badges.html",
-        missing=issuing.missing_badges(here.database.reader),
-        wrong=wrong[:WRONG_SHOWN],
-        total=len(wrong),
-        categories={one.code: one for one in store.categories(here.database.reader)},
+        missing=issuing.missing_badges(db),
+        wrong=wrong,
+        total=len(wrong) if perhaps <= LOOKS else perhaps,
+        exact=perhaps <= LOOKS,
+        categories={one.code: one for one in store.categories(db)},
     )
 
 

@@ -166,6 +166,16 @@ def test_somebody_else_changes_people_between_preview_and_import(
     assert len(attendees(pages.database)) == 5
 
 
+def test_a_colleague_who_only_looks_is_in_nobodys_way(pages: Pages, admin: Staff) -> None:
+    location, page = preview(admin, PEOPLE, ROSTER + "N1,Nora,Quist,,NO,,press,,,,\n")
+    colleague = pages.staff("admin")
+    colleague.get("/admin/people/?q=keller")
+    colleague.get("/admin/entries.csv")
+    pages.kiosk("west-1", "h1-west")
+    admin.post(f"{location}/confirm", mark(page.text))
+    assert len(attendees(pages.database)) == 5
+
+
 def test_every_question_has_choices_that_answer_it(pages: Pages, admin: Staff) -> None:
     """Hidden rows, merged cells, a second sheet, cancelled orders, numbers for ids, doubles."""
     book = openpyxl.Workbook()
@@ -251,6 +261,14 @@ def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(
     for someone, status in ((pages.stranger(), 413), (pages.staff("badge_desk"), 413)):
         assert send(someone, PEOPLE, b"x" * 200_000).status_code == status
     assert not files(pages)
+
+
+def test_a_long_list_is_taken(pages: Pages, admin: Staff) -> None:
+    rows = "".join(f"Z{n},Guest {n},Number,z{n}@example.org,press\n" for n in range(9_000))
+    text = f"id,given name,family name,email,category\n{rows}"
+    assert len(text) > 300_000
+    _, page = preview(admin, PEOPLE, text)
+    assert "9,000 added" in words(page.text)
 
 
 def test_an_encoding_can_be_chosen(pages: Pages, admin: Staff) -> None:
