@@ -1,6 +1,7 @@
 """Serves the forms on which people are registered, changed and merged."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -54,7 +55,7 @@ def new() -> str:
 @auth.allow("badge_desk")
 def add() -> Response | tuple[str, int]:
     here, by = services(), auth.actor()
-    form = Form(None, _sent(), "")
+    form = Form(None, _sent({}), "")
     try:
         made = here.database.write(
             lambda db: people.register(db, form.values, by=by, now=here.now(), random=os.urandom)
@@ -78,7 +79,7 @@ def show(number: str) -> str:
 def save(number: str) -> Response | tuple[str, int]:
     here, by, zone = services(), auth.actor(), _zone()
     person = _person(number)
-    form = Form(person, _sent(), request.form.get("seen", "")[:MARK_CHARS])
+    form = Form(person, _sent(_values(person)), request.form.get("seen", "")[:MARK_CHARS])
     try:
         wrong = here.database.write(
             lambda db: people.change(
@@ -162,26 +163,30 @@ def _confirm(person: Attendee, other: Attendee) -> str | Response:
     )
 
 
-def _sent() -> Values:
-    """Return the columns that the form means."""
+def _sent(before: Values) -> Values:
+    """Return the columns that the form means. `before` is what it was made of."""
     form = request.form
     found: Values = {key: form.get(key, "")[: TEXT_CHARS_MAX + 1].strip() for key in TEXTS}
     category = form.get("category", type=whole)
     if category is not None:
         found["category"] = category
-    found["valid_days"] = _bits("days", services().event.settings.days, ALL_DAYS)
-    zones = store.zones(services().database.reader)
-    found["zones"] = _bits("zones", max(zones.values(), default=-1) + 1, ALL_ZONES, zones.values())
+    days = range(services().event.settings.days)
+    found["valid_days"] = _bits("days", days, ALL_DAYS, before.get("valid_days", ALL_DAYS))
+    zones = sorted(store.zones(services().database.reader).values())
+    found["zones"] = _bits("zones", zones, ALL_ZONES, before.get("zones", ALL_ZONES))
     found["flags"] = sum(flag for flag in FLAGS if form.get(f"flag-{int(flag)}") == "yes")
     return found
 
 
-def _bits(name: str, count: int, every: int, known: Any = None) -> int:
-    """Return a bit set of ticked boxes. All boxes together stand for `every`."""
+def _bits(name: str, boxes: Sequence[int], every: int, before: int) -> int:
+    """Return a bit set of ticked boxes. All of them stand for `every`, unless `before` had each of
+    them one by one.
+    """
     wanted = {text for text in request.form.getlist(name) if text.isascii() and text.isdigit()}
-    boxes = range(count) if known is None else sorted(known)
-    chosen = [box for box in boxes if str(box) in wanted]
-    return every if len(chosen) == len(list(boxes)) else sum(1 << box for box in chosen)
+    chosen = sum(1 << box for box in boxes if str(box) in wanted)
+    if chosen != sum(1 << box for box in boxes):
+        return chosen
+    return before if before & chosen == chosen else every
 
 
 def _form(form: Form, problem: str = "") -> str:

@@ -95,6 +95,8 @@ def test_what_can_not_be(pages: Pages, desk: Staff, changed: dict, problem: str)
 
 
 def test_a_form_sent_as_it_is_changes_nothing(pages: Pages, desk: Staff) -> None:
+    explicit = "UPDATE attendee SET zones = 3, valid_days = 7 WHERE external_id = 'A2'"
+    pages.database.write(lambda db: db.execute(explicit) and None)
     for external_id in ("A1", "A2", "A3", "A4"):
         before = of(pages, external_id)
         said = edit(desk, address(pages, external_id, "/edit"))
