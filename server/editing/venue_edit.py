@@ -20,12 +20,13 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.settings import EventSettings
 from server.feed import changes
-from server.occupancy import nesting_accounts
+from server.occupancy import hall_control, nesting_accounts
 from server.setup import venue_file, venue_import
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import Venue, VenueError
 from server.storage import errors
 from server.storage.connection import Connection
+from server.storage.localized import text_in
 from server.venue import store
 
 SOMEBODY_ELSE = "Somebody else has changed this since the page was made. Look at it again."
@@ -82,6 +83,20 @@ def put(
     if before is None:
         return f"{named}: added"
     return f"{named}: {', '.join(map(str, differences(before, after)))}"
+
+
+def set_capacity(
+    db: Connection, settings: EventSettings, hall_id: int, capacity: int, *, by: str, now: int
+) -> None:
+    """Set a hall's capacity, so that it can be undone. Raises CapacityError, UnknownHallError."""
+    hall = store.hall(db, hall_id)
+    zone = ZoneInfo(settings.time_zone)
+    things = [Thing("hall", hall.code)]
+    with last_edit.kept(db, zone, things, by=by, now=now, hall_id=hall_id) as note:
+        hall_control.set_capacity(db, hall_id, capacity, by=by, now=now)
+        if capacity != hall.capacity:
+            name = text_in(hall.names, "en")
+            note.what = f"Hall {name}: capacity {hall.capacity} → {capacity}"
 
 
 def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, now: int) -> str:

@@ -1,6 +1,6 @@
 """Serves staff's pages, rendered on the server. `auth.allow` on each view says who may see it."""
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from server.web import auth
@@ -53,13 +53,28 @@ PAGES = (
 
 # Pages on which people see what they last changed, and may undo it.
 WITH_LAST_EDIT = frozenset(
-    f"admin.{name}" for name in ("venue", "things", "guests", "people", "halls", "badges")
+    f"admin.{name}"
+    for name in ("venue", "things", "guests", "people", "persons", "halls", "badges")
 )
+# Under which of the pages those stand that have no entry of their own.
+SECTIONS = {
+    "admin.things": "admin.venue",
+    "admin.guests": "admin.venue",
+    "admin.persons": "admin.people",
+    "admin.roster_upload": "admin.uploads",
+    "admin.venue_upload": "admin.uploads",
+    "admin.badges": "admin.uploads",
+}
 
 
 @blueprint.app_context_processor
 def _pages() -> dict[str, object]:
-    return {"pages": PAGES, "with_last_edit": WITH_LAST_EDIT, "last_edit": edits.banner}
+    return {
+        "pages": PAGES,
+        "section": SECTIONS.get(request.blueprint or "", request.blueprint),
+        "with_last_edit": WITH_LAST_EDIT,
+        "last_edit": edits.banner,
+    }
 
 
 @blueprint.get("/")

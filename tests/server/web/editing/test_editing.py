@@ -202,6 +202,27 @@ def test_undo_puts_back_what_was(pages: Pages, admin: Staff) -> None:
     assert acts(pages)[-1] == "edit_undone"
 
 
+def test_a_capacity_that_was_set_on_the_halls_page_is_undone(pages: Pages, admin: Staff) -> None:
+    hall = f"/admin/halls/{number(pages, 'hall', 'h1')}"
+    said = admin.post(f"{hall}/capacity", {"capacity": 40}, follow_redirects=True)
+    assert "Hall Hall 1: capacity 100 → 40" in words(said.text)
+    admin.post("/admin/edits/undo", undo_form(said.text))
+    assert row(pages, "hall", "h1")["capacity"] == 100
+
+
+def test_nothing_is_changed_without_a_forms_token(pages: Pages, admin: Staff) -> None:
+    session = number(pages, "session", "opening")
+    for target in (
+        f"/admin/venue/session/{session}", f"/admin/venue/session/{session}/remove",
+        f"/admin/venue/session/{session}/guests/", "/admin/venue/hall/new", "/admin/edits/undo",
+        "/admin/imports/people/", "/admin/imports/venue/", "/admin/badges/issue",
+        "/admin/badges/reissue", "/admin/people/new",
+    ):  # fmt: skip
+        answer = admin.post(target, {"csrf_token": "made up"})
+        assert answer.status_code == 400, target
+        assert "too old" in answer.text
+
+
 def test_undo_is_refused_where_somebody_changed_the_same_since(pages: Pages, admin: Staff) -> None:
     said = edit(admin, address(pages, "hall", "h1"), capacity=80)
     edit(pages.staff("admin"), address(pages, "hall", "h1"), name="Hall One")
