@@ -1,4 +1,4 @@
-"""Things of the programme and the exhibition as values, with the keys of a venue file."""
+"""Reads things of the programme and the exhibition as values, with the keys of a venue file."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
