@@ -14,6 +14,7 @@ from server.people.attendees import ALL_ZONES, UnknownAttendeeError
 from server.setup.venue_fields import ALL, OUTSIDE
 from server.storage.connection import Connection, Row
 from server.venue import store
+from server.venue.capacity_reasons import Measures
 
 VENUE_KINDS = ("category", "hall", "door", "session")
 _MINUTE_MS = 60_000
@@ -91,6 +92,12 @@ def local_text(at: int, zone: ZoneInfo) -> str:
     return local.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")
 
 
+def measured(measures: Measures) -> Values:
+    """Return what was measured in a hall, of which nothing is said where it is not known."""
+    said = {key: value for key, value in vars(measures).items() if value is not None}
+    return {key: int(value) if value == int(value) else value for key, value in said.items()}
+
+
 def _names(names: Mapping[str, str], key: str) -> Values:
     chinese = {f"{key}_zh": names["zh"]} if names.get("zh") else {}
     return {key: names.get("en") or next(iter(names.values()), ""), **chinese}
@@ -134,7 +141,7 @@ def _hall(db: Connection, code: str, categories: Collection[str]) -> Values | No
         found["walk_s"] = hall.walk_s
     if hall.facts_age_max_ms is not None:
         found["facts_age_max_min"] = hall.facts_age_max_ms // _MINUTE_MS
-    return found
+    return found | measured(hall.measures)
 
 
 def _door(db: Connection, code: str) -> Values | None:

@@ -75,7 +75,7 @@ def put(
             subject["columns"] = ",".join(one.key for one in differences(before, after))
         entry_log.act(db, by, Act.VENUE_EDITED, subject, now)
 
-    result = venue_import.take_venue(db, venue, log, now=now)
+    result = venue_import.take_venue(db, venue, log, by=by, now=now)
     after = values_of(db, thing, zone) or {}
     if not result.changed:
         return ""

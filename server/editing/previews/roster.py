@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number
 from badges.printing.glyphs import undrawable
+from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.problems import Finding, Problem
-from badges.roster.reader import Roster, read_roster
 from badges.roster.table import RosterAnswers
 from server.editing import last_edit
 from server.editing.person_words import PersonWords
@@ -23,15 +24,16 @@ from server.feed import changes
 from server.people.attendees import whole_name
 from server.setup.roster_import import ImportPlan, plan_import
 from server.setup.roster_match import ImportAnswers, RosterValues
+from server.setup.roster_read import RosterFile, read_for_event
 from server.storage import dialect
 from server.storage.connection import Connection
-from server.venue import store
 
 OF_FILE = {"sheet", "hidden_rows", "merged", "row_numbers", "cancelled", "pending"}
 OF_PEOPLE = {"renames", "doubles", "missing"}
 SHARED = "shared_emails"
 ENCODING = "encoding"
 SKIP_BAD = "skip_bad"
+NEW_CATEGORIES = "new_categories"
 MAPPED = "column_"  # and one of our columns: the title that it has in the file
 ADDED_SHOWN = 50
 CHANGED_SHOWN = 200
@@ -107,30 +109,10 @@ class RosterPreview:
     @property
     def does_nothing(self) -> bool:
         plan = self.plan
-        return not (plan.added or plan.updated or plan.revoke or plan.invited)
-
-
-def read_for_event(
-    db: Connection, event: Event, data: bytes, name: str, answers: RosterAnswers, *,
-    mapping: Mapping[str, str] | None = None, encoding: str | None = None,
-    progress: Progress | None = None,
-) -> Roster:  # fmt: skip
-    """Read a roster with the event's categories, zones, sessions and days. Raises RosterError."""
-    roster = read_roster(
-        data,
-        name,
-        categories={one.key: [*one.names.values(), one.letter] for one in store.categories(db)},
-        mapping=mapping,
-        encoding=encoding,
-        days=event.settings.days,
-        zones=list(store.zones(db)),
-        sessions=[session.code for session in store.sessions(db)],
-        language="",
-        answers=answers,
-        progress=progress,
-    )
-    boxes = undrawable(roster.rows)
-    return replace(roster, findings=(*roster.findings, boxes)) if boxes else roster
+        return not (
+            plan.added or plan.updated or plan.revoke or plan.invited or plan.awaited
+            or plan.new_categories
+        )  # fmt: skip
 
 
 def preview(
@@ -146,17 +128,26 @@ def preview(
     of_file: dict[str, Any] = {key: answers[key] for key in OF_FILE & answers.keys()}
     of_people: dict[str, Any] = {key: answers[key] for key in OF_PEOPLE & answers.keys()}
     said = RosterAnswers(**of_file, shared_emails=shared)
-    mapping = {
-        key.removeprefix(MAPPED): title for key, title in answers.items() if key.startswith(MAPPED)
+    columns = {
+        key.removeprefix(MAPPED): WantedColumn((title,))
+        for key, title in answers.items()
+        if key.startswith(MAPPED)
     }
-    roster = read_for_event(
-        db, event, data, name, said, mapping=mapping, encoding=answers.get(ENCODING)
+    mapping = RosterMapping(columns) if columns else None
+    file = RosterFile(
+        data, name, mapping, answers.get(ENCODING), said, answers.get(NEW_CATEGORIES) == YES
     )
+    read = read_for_event(db, event.settings, file)
+    roster = read.roster
+    boxes = undrawable(roster.rows)
+    if boxes:
+        roster = replace(roster, findings=(*roster.findings, boxes))
     skip_bad = answers.get(SKIP_BAD) == YES
     plan = plan_import(
-        db, roster, ImportAnswers(**of_people, shared_emails=shared), skip_bad, now, random
-    )
-    found = _Found(db)
+        db, roster, ImportAnswers(**of_people, shared_emails=shared), skip_bad, now, random,
+        new_categories=read.new_categories,
+    )  # fmt: skip
+    found = _Found(db, read.new_categories)
     result = plan.result
     made = RosterPreview(
         plan=plan,
@@ -217,9 +208,11 @@ def _question(finding: Finding) -> Question:
 class _Found:
     """Says in words what an import would write."""
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Connection, new_categories: Sequence[CategoryPlan]) -> None:
         self._db = db
         self._words = PersonWords(db)
+        names = {one.code: next(iter(one.names.values())) for one in new_categories}
+        self._words.categories |= names
 
     def added(self, row: tuple[Any, ...]) -> NewPerson:
         values = RosterValues(*row[1 : 1 + len(RosterValues._fields)])

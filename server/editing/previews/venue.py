@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from badges.categories import CategoryPlan
 from server.editing import last_edit
 from server.editing.previews import programme_things
-from server.editing.things import VENUE_KINDS, Thing, Values, local_text, values_of
+from server.editing.things import VENUE_KINDS, Thing, Values, local_text, measured, values_of
 from server.editing.words import Difference, differences, name_of
 from server.event.settings import EventSettings
 from server.feed import changes
@@ -201,7 +201,7 @@ def _hall(plan: HallPlan, keys: Mapping[int, str]) -> Values:
         found["walk_s"] = plan.walk_s
     if plan.facts_age_max_ms is not None:
         found["facts_age_max_min"] = plan.facts_age_max_ms // _MINUTE_MS
-    return found
+    return found | measured(plan.measures)
 
 
 def _named(names: Mapping[str, str], key: str) -> Values:

@@ -27,10 +27,12 @@ from server.web.admin.editing import (
     uploads,
     venue_upload,
 )
+from server.web.rehearsal import pages as rehearsal
 
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, users, sign_in, account, acts,
+    rehearsal,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -48,6 +50,7 @@ PAGES = (
     ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
     ("admin.uploads.show", "Import"),
+    ("admin.rehearsal.show", "Rehearsal"),
     ("admin.users.show", "Users"),
 )
 

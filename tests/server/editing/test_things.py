@@ -73,6 +73,15 @@ anti_passback = "off"
 exits = "trusting"
 leaving = "inferred"
 walk_s = 30
+floor_m2 = 120.5
+m2_per_person = 0.5
+seats = 80
+exit_width_m = 2
+exit_steps_width_m = 1.2
+entry_lanes = 2
+fill_min = 30
+clear_min = 6
+emergency_min = 4
 facts_age_max_min = 15
 
 [[door]]

@@ -27,8 +27,8 @@ Options = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Input:
-    """Describes one input of a form. `kind` is text, number, moment, colour, choice, flag or
-    several.
+    """Describes one input of a form. `kind` is text, number, measure, moment, colour, choice,
+    flag or several.
     """
 
     key: str
@@ -72,6 +72,15 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
             ("scanned", "Counted by scanned exits alone"),
             ("inferred", "Counted by scanned exits, and by entering another hall"))),
         Input("walk_s", "Seconds to walk to another hall, at least", "number", rare=True),
+        Input("floor_m2", "Floor area, m²", "measure", rare=True),
+        Input("m2_per_person", "m² for a person", "measure", rare=True),
+        Input("seats", "Seats", "number", rare=True),
+        Input("exit_width_m", "Width of all level exits, m", "measure", rare=True),
+        Input("exit_steps_width_m", "Width of all exits with steps, m", "measure", rare=True),
+        Input("entry_lanes", "Entry lanes", "number", rare=True),
+        Input("fill_min", "Minutes to fill it", "measure", rare=True),
+        Input("clear_min", "Minutes to leave it", "measure", rare=True),
+        Input("emergency_min", "Minutes to leave it in an emergency", "measure", rare=True),
         Input("facts_age_max_min", "Oldest facts of a door, in minutes", "number", rare=True,
               help="A door that has been away for longer admits nobody. Empty: no limit."),
     ),

@@ -30,6 +30,7 @@ TOO_LARGE = (
 _OPTIONS = {
     *roster.OF_FILE, *roster.OF_PEOPLE, roster.SHARED,
     roster.ENCODING, roster.SKIP_BAD,
+    roster.NEW_CATEGORIES,
     *(roster.MAPPED + column for column in COLUMNS),
 }  # fmt: skip
 ANSWER_CHARS_MAX = 200
@@ -67,6 +68,7 @@ def show(token: str) -> Response | str:
         found=found,
         result=found.plan.result,
         missing=_missing_columns(found),
+        unknown_words=any("--new-categories" in one.message for one in found.problems),
     )
 
 
