@@ -34,6 +34,7 @@ SHARED = "shared_emails"
 ENCODING = "encoding"
 SKIP_BAD = "skip_bad"
 NEW_CATEGORIES = "new_categories"
+WORD = "category_"  # and a word of the file: the key of the category that it means
 MAPPED = "column_"  # and one of our columns: the title that it has in the file
 ADDED_SHOWN = 50
 CHANGED_SHOWN = 200
@@ -100,6 +101,7 @@ class RosterPreview:
     changed: list[ChangedPerson]
     problems: tuple[Problem, ...]
     skip_bad: bool
+    unknown_words: tuple[str, ...]  # for categories
     mark: str = field(default="")
 
     @property
@@ -133,7 +135,12 @@ def preview(
         for key, title in answers.items()
         if key.startswith(MAPPED)
     }
-    mapping = RosterMapping(columns) if columns else None
+    words = {
+        key.removeprefix(WORD): category
+        for key, category in answers.items()
+        if key.startswith(WORD)
+    }
+    mapping = RosterMapping(columns, words) if columns or words else None
     file = RosterFile(
         data, name, mapping, answers.get(ENCODING), said, answers.get(NEW_CATEGORIES) == YES
     )
@@ -159,6 +166,7 @@ def preview(
         changed=list(found.changed(plan)),
         problems=result.problems[:PROBLEMS_SHOWN],
         skip_bad=skip_bad,
+        unknown_words=() if read.new_categories else roster.unknown_words,
     )
     seen: Sequence[object] = (
         dict(sorted(answers.items())), result.added, result.updated, result.revoked,
@@ -199,7 +207,10 @@ def _name(row: tuple[Any, ...]) -> tuple[str, str]:
 def _question(finding: Finding) -> Question:
     examples = finding.examples[:EXAMPLES_SHOWN]
     more = len(finding.examples) - len(examples)
-    words = finding.message[:1].upper() + finding.message[1:]
+    said = finding.message
+    if finding.kind == "unknown_categories":
+        said = said.partition(". For each")[0]  # the page asks for each of them
+    words = said[:1].upper() + said[1:]
     return Question(
         finding.kind, words.replace(_KEEP, _KEEP_WORDS), examples, more, choices(finding.answers)
     )

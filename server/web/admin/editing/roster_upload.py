@@ -14,6 +14,7 @@ from server.editing.previews import roster
 from server.editing.previews.roster import RosterPreview
 from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
 from server.setup.roster_import import RosterChangedError, RosterRefusedError
+from server.venue import store
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.editing import uploads
@@ -34,7 +35,8 @@ _OPTIONS = {
     *(roster.MAPPED + column for column in COLUMNS),
 }  # fmt: skip
 ANSWER_CHARS_MAX = 200
-ANSWERS_MAX = 20
+ANSWERS_MAX = 100
+WORDS_SHOWN = 60
 
 
 @blueprint.post("/")
@@ -68,7 +70,8 @@ def show(token: str) -> Response | str:
         found=found,
         result=found.plan.result,
         missing=_missing_columns(found),
-        unknown_words=any("--new-categories" in one.message for one in found.problems),
+        words=found.unknown_words[:WORDS_SHOWN],
+        categories=store.categories(services().database.reader),
     )
 
 
@@ -82,8 +85,10 @@ def answer(token: str) -> Response:
     if request.form.get("forget") == "yes":
         kept.answers.clear()
     for name, text in list(request.form.items())[:ANSWERS_MAX]:
-        option, _, value = text.partition("=")
-        if name.startswith("answer-") and option in _OPTIONS and value:
+        # A file's word may have the sign in it, and so may a title. A category's key has none.
+        of_word = text.startswith(roster.WORD)
+        option, _, value = text.rpartition("=") if of_word else text.partition("=")
+        if name.startswith("answer-") and _is_option(option) and value:
             kept.answers[option] = value[:ANSWER_CHARS_MAX]
     kept.plan = None
     return _to_preview(kept)
@@ -163,6 +168,10 @@ def _unreadable(kept: Upload, error: Exception) -> str:
     return render_template(
         "editing/unreadable.html", upload=kept, problem=text, encodings=encodings
     )
+
+
+def _is_option(option: str) -> bool:
+    return option in _OPTIONS or option.startswith(roster.WORD)
 
 
 def _to_preview(kept: Upload) -> Response:

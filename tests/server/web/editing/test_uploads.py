@@ -300,6 +300,26 @@ def test_columns_under_other_titles_can_be_chosen(pages: Pages, admin: Staff) ->
     assert "Zoë" in page.text
 
 
+def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admin: Staff) -> None:
+    text = "id,name,category\nZ1,Zoe,General Admission\nZ2,Per,Helper\n"
+    location, page = preview(admin, PEOPLE, text)
+    assert "For each word that is no category here" in page.text
+    chosen = {
+        "answer-word-1": "category_General Admission=delegate",
+        "answer-missing": "missing=keep",
+    }
+    page = admin.post(f"{location}/answer", chosen, follow_redirects=True)
+    assert "Zoe" in page.text.partition("h-added")[2]
+    assert "General Admission</bdi></label>" not in page.text
+    again = {"answer-new": "new_categories=yes"}
+    page = admin.post(f"{location}/answer", again, follow_redirects=True)
+    assert "2 added" in words(page.text)
+    admin.post(f"{location}/confirm", mark(page.text))
+    assert {one["external_id"] for one in attendees(pages.database)} >= {"Z1", "Z2"}
+    query = "SELECT COUNT(*) FROM category WHERE code = 'helper'"
+    assert pages.database.reader.execute(query).fetchone()[0] == 1
+
+
 def test_what_is_kept_is_private_and_goes(pages: Pages, admin: Staff) -> None:
     location, page = preview(admin, PEOPLE, CHANGED, "../../../etc/passwd")
     (file,) = files(pages)
