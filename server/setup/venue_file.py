@@ -147,6 +147,28 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
     return venue
 
 
+def read_one(kind: str, values: Mapping[str, Any], settings: EventSettings) -> Venue:
+    """Read one thing by the rules of a venue file, with `values` under the keys of its kind.
+
+    A text that is empty is left out. Raises VenueError with every problem, each of which begins
+    with the key that it is about, where it is about one.
+    """
+    given = {key: value for key, value in values.items() if value != ""}
+    reader = _Reader(_fields(ZoneInfo(settings.time_zone)), settings, [])
+    entries = {kind: [Entry(kind, given)]}
+    venue = Venue(
+        categories=reader.all("category", entries, _category),
+        zones=reader.all("zone", entries, _zone),
+        halls=reader.all("hall", entries, reader.hall),
+        doors=reader.all("door", entries, _door),
+        sessions=reader.all("session", entries, reader.session),
+        programme=_programme(reader, entries),
+    )
+    if reader.problems:
+        raise VenueError([one.removeprefix(f"{kind}: ") for one in reader.problems])
+    return venue
+
+
 def _programme(reader: "_Reader", entries: Mapping[str, list[Entry]]) -> Programme:
     return Programme(
         organisations=reader.all("organisation", entries, programme.organisation),

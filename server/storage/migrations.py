@@ -21,6 +21,7 @@ from server.storage.schema import (
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
+    PAGE_EDITS,
     PEOPLE,
     PROGRAMME,
     RULES_VERSION,
@@ -184,6 +185,11 @@ def m024_capacity_reasons(db: sqlite_utils.Database) -> None:
     _run(db, CAPACITY_REASONS)
 
 
+@migrations()
+def m026_page_edits(db: sqlite_utils.Database) -> None:
+    _run(db, PAGE_EDITS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -209,6 +215,7 @@ NAMES = (
     "m022_programme",
     "m023_kept_places",
     "m024_capacity_reasons",
+    "m026_page_edits",
 )
 
 

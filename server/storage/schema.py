@@ -658,3 +658,16 @@ CREATE TABLE accessible_guest (
 CREATE TRIGGER rules_hall_kept AFTER UPDATE OF accessible_places, accessible_until_min ON hall
 BEGIN UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;
 """
+
+# What each user last changed through pages: by whom and when, in words, from where in the feed on
+# doors have it, and what there was before and after, so that it can be undone.
+PAGE_EDITS = """
+CREATE TABLE page_edit (
+    made_by TEXT NOT NULL PRIMARY KEY,
+    made_at INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    cursor INTEGER,
+    hall_id INTEGER,
+    things TEXT
+) STRICT;
+"""

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from badges.places.account import PlacesError
 from badges.places.pool import PoolKey
+from server.editing import venue_edit
 from server.entry_log import act_words
 from server.ledger import entries
 from server.occupancy import figures, hall_control, pools
@@ -86,9 +87,10 @@ def capacity(hall_id: int) -> Response:
     wished = request.form.get("capacity", type=whole)
     if wished is None:
         return _turn_back(hall_id, "the capacity is a whole number.")
+    settings = services().event.settings
     return _perform(
         hall_id,
-        lambda db, by, now: hall_control.set_capacity(db, hall_id, wished, by=by, now=now),
+        lambda db, by, now: venue_edit.set_capacity(db, settings, hall_id, wished, by=by, now=now),
         f"The capacity is {wished:,}. What doors hold above it is called back.",
     )
 

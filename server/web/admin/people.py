@@ -32,6 +32,7 @@ blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 PAGE_ROWS = 50
 PAGES_MAX = 10_000
 SCAN_ROWS = 50
+SESSIONS_SHOWN = 30
 REISSUE_REASONS = {
     "first": "First badge",
     "lost": "Lost",
@@ -83,6 +84,7 @@ def person(number: str) -> str:
     db = here.database.reader
     badge = _badge(attendee.serial)
     may_link = badge is not None and auth.may_open("admin.people.card")
+    programme = store.programme_for(db, attendee.serial, after=here.now(), limit=SESSIONS_SHOWN + 1)
     link = _phone_link(badge) if badge and may_link else ""
     return render_template(
         "person.html",
@@ -90,7 +92,8 @@ def person(number: str) -> str:
         badge=badge,
         country=country_name(attendee.country),
         category=_categories().get(attendee.category),
-        programme=store.programme_for(db, attendee.serial),
+        programme=programme[:SESSIONS_SHOWN],
+        more_programme=len(programme) > SESSIONS_SHOWN,
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
         stays=stays.open_stays(db, attendee.serial),
         suspicion=copies.suspicion(db, attendee.serial),

@@ -37,6 +37,7 @@ FROZEN = {
     "m022_programme": "4551a18ce7ad6157",
     "m023_kept_places": "a4fe4641211c9932",
     "m024_capacity_reasons": "84b7a9591ad1bac5",
+    "m026_page_edits": "c3431860dd266b18",
 }
 
 
