@@ -89,6 +89,11 @@ def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Spea
     return found
 
 
+def speaks_as(db: Connection, serial: int, other: int) -> None:
+    """Let the attendee `other` speak wherever `serial` does, in their place."""
+    db.execute("UPDATE session_speaker SET serial = ? WHERE serial = ?", (other, serial))
+
+
 def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, int | None]]:
     """Return the sessions at which an attendee speaks, as number, role and the talk's start."""
     rows = db.execute(

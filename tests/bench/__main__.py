@@ -16,7 +16,7 @@ from tests.bench import (
     growth,
     ingest,
     night,
-    programme,
+    pages,
     rehearsal,
     searching,
     simulator,
@@ -24,6 +24,7 @@ from tests.bench import (
     swarm,
 )
 from tests.bench.eyes import memory, photo_run
+from tests.bench.forum import programme
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 
@@ -43,6 +44,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "rehearsal": rehearsal.run,
     "memory": memory.run,
     "acts": acts.run,
+    "pages": pages.run,
     "photos": photo_run.run,
     "mutants": mutants.run,
 }
