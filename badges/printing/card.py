@@ -61,7 +61,7 @@ class Card:
     given_name: str
     family_name: str
     organisation: str
-    country: str  # printed as it is: roster.country_name turns a code into a name
+    country: str  # printed as it is: country_name turns a code into a name
     category_name: str
     category_letter: str
     category_colour: str  # "#rrggbb", not red

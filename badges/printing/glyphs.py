@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Sequence
 
 from badges.printing import fonts
+from badges.roster.countries import country_name
 from badges.roster.problems import Finding, shown
-from badges.roster.reader import RosterRow, country_name
+from badges.roster.reader import RosterRow
 
 _JOINERS = "\u200c\u200d"
 

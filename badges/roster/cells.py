@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 
-from badges.roster.countries import COUNTRIES
+from badges.roster.countries import countries_called, near_names
 from badges.roster.problems import shown
 
 NAME_CHARS = 120
@@ -113,14 +113,18 @@ def external_id(text: str) -> str:
 
 
 def country(text: str) -> str:
-    """Return a code in upper case, or a name as it is written."""
-    code = narrow(text).upper()
-    text = code if len(code) == 2 else text
-    if len(text) != 2 or not text.isascii():
-        return text
-    if code not in COUNTRIES:
-        raise CellError(f"{shown(text)} is not an ISO country code. Use one, or write the name")
-    return code
+    """Return the ISO 3166 code of a country that is written as a code or by any of its names."""
+    found = countries_called(text)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CellError(f"{shown(text)} could be {' or '.join(found)}. Write the ISO code")
+    near = near_names(text)
+    meant = f" Is it {' or '.join(near)}?" if near else ""
+    raise CellError(
+        f"{shown(text)} is no country that is known here.{meant} Write the name or its ISO code, or"
+        " leave the cell empty"
+    )
 
 
 def category(known: Collection[str] | Mapping[str, str | Collection[str]]) -> Reader:

@@ -19,7 +19,8 @@ _SYNONYMS: dict[str, str] = {
     " 参会人姓名 参会者姓名 嘉宾姓名 中文姓名",
     "organisation": "organisation organization company institution affiliation employer companyname"
     " 单位 单位名称 工作单位 公司 公司名称 机构 组织 企业",
-    "country": "country countryregion countryorregion countrycode 国家 国别 国家地区 国家或地区",
+    "country": "country countryregion countryorregion countrycode nationality 国家 国别 国家地区"
+    " 国家或地区 国籍",
     "email": "email emailaddress mail emails 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电邮",
     "category": "category type attendeetype ticket tickettype ticketname badgetype role product"
     " 类别 身份 参会类别 参会身份 票种 证件类型 证件类别 人员类别 嘉宾类别",
@@ -38,6 +39,8 @@ _OURS = {word: column for column, words in _SYNONYMS.items() for word in words.s
 _ROW_NUMBERS = frozenset(
     "序号 行号 项次 次序 no nr num number row rownumber rownum sn sno serialno index lfdnr".split()
 )
+# Titles that give way to any other one of the same column.
+_SECOND_CHOICES = frozenset({"nationality", "国籍"})
 _IN_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 
@@ -55,6 +58,8 @@ def find_columns(
         if column and column not in found and index not in found.values():
             candidates.setdefault(column, []).append(index)
     for column, indexes in candidates.items():
+        first = [one for one in indexes if _normal(header[one]) not in _SECOND_CHOICES]
+        indexes = first or indexes
         exact = [index for index in indexes if _normal(header[index]) == column.replace("_", "")]
         if len(indexes) > 1 and len(exact) != 1:
             names = " and ".join(shown(header[index]) for index in indexes)

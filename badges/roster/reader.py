@@ -11,7 +11,6 @@ from typing import Any
 
 from badges.roster import cells
 from badges.roster.columns import COLUMNS, counts_rows, find_columns, status_columns
-from badges.roster.countries import COUNTRIES
 from badges.roster.csv_lines import csv_lines
 from badges.roster.order_status import Orders
 from badges.roster.problems import Finding, Problem, ProblemList, RosterError, shown
@@ -33,7 +32,7 @@ class RosterRow:
     given_name: str  # the whole name, where the file has only that
     family_name: str
     organisation: str
-    country: str  # ISO 3166 alpha-2 in upper case, or a name
+    country: str  # ISO 3166 alpha-2 in upper case
     email: str
     category: str  # a code of the event
     days: tuple[int, ...] | None  # event days from 1; None: all
@@ -52,11 +51,6 @@ class Roster:
     findings: tuple[Finding, ...] = ()
     problem_count: int = 0
     bad_lines: frozenset[int] = frozenset()  # of the file, that have a problem
-
-
-def country_name(country: str) -> str:
-    """Return the English name of an ISO 3166 code, and any other text as it is."""
-    return COUNTRIES.get(country, country)
 
 
 def read_roster(

@@ -24,7 +24,7 @@ from badges.credential.credential import (
 )
 from badges.credential.keys import SIGNATURE_BYTES
 from badges.printing.card import Card
-from badges.roster.reader import country_name
+from badges.roster.countries import country_name
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from badges.roster.countries import country_name
 from badges.roster.problems import Finding, Problem
 from badges.roster.reader import Roster, RosterRow
 from badges.wire import wire
@@ -334,7 +335,10 @@ class _Planner:
             return
         row = (*(after[column] for column in changed), person.serial)
         self._updated.setdefault(changed, []).append(row)
-        if person.issue and CARRIED.intersection(changed):
+        # A country's name that became its code says the same on a badge.
+        same = country_name(after["country"]) == country_name(before.country)
+        carried = CARRIED - {"country"} if same else CARRIED
+        if person.issue and carried.intersection(changed):
             self._needs_reissue.add(person.serial)
 
 

@@ -12,7 +12,7 @@ from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.printing import card as cards
 from badges.printing.qr import symbol_svg
-from badges.roster.reader import country_name
+from badges.roster.countries import country_name
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import entries
