@@ -17,8 +17,8 @@ from server.event.directory import Event
 from server.setup.preview import Preview, preview, take_over
 from server.setup.programme.adopt import Adopted, adopt
 from server.setup.programme.exhibitors import LIMITS, read_exhibitors
+from server.setup.programme.formats.programme_file import FILE_BYTES_MAX, READERS, read_programme
 from server.setup.programme.mapping import ProgrammeMapping, mapping_text, read_mapping
-from server.setup.programme.programme_file import FILE_BYTES_MAX, READERS, read_programme
 from server.setup.venue_plan import Venue
 from server.setup.writer import ImportedVenue
 from server.storage.connection import Connection

@@ -19,7 +19,7 @@ from server.programme import activities, organisations
 from server.programme.activities import Activity
 from server.programme.speakers import Speaker, speakers_of
 from server.setup import venue_fields
-from server.setup.programme.draft import Draft, DraftPerson, Found
+from server.setup.programme.formats.draft import Draft, DraftPerson, Found
 from server.setup.programme.mapping import ProgrammeMapping, folded
 from server.setup.programme.plan import ActivityPlan, Programme, SpeakerPlan
 from server.setup.venue_fields import ValueRefusedError

@@ -12,8 +12,8 @@ from server.programme import activities
 from server.programme.speakers import speakers_of
 from server.setup.preview import take_over
 from server.setup.programme.adopt import Adopted, adopt
+from server.setup.programme.formats.programme_file import read_programme
 from server.setup.programme.mapping import ProgrammeMapping, read_mapping
-from server.setup.programme.programme_file import read_programme
 from server.setup.venue_plan import VenueError
 from server.storage.database import Database
 from server.venue import store

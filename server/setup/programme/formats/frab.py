@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from server.event.settings import EventSettings
 from server.setup.programme.codes import stable_code
-from server.setup.programme.draft import Draft, DraftPerson, Found
-from server.setup.programme.schedule_xml import XmlRefusedError, read_xml
-from server.setup.programme.times import (
+from server.setup.programme.formats.draft import Draft, DraftPerson, Found
+from server.setup.programme.formats.schedule_xml import XmlRefusedError, read_xml
+from server.setup.programme.formats.times import (
     TimeRefusedError,
     clock_on,
     duration_ms,

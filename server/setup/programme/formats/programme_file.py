@@ -1,9 +1,9 @@
 """Reads the file of a programme, whatever its format is."""
 
 from server.event.settings import EventSettings
-from server.setup.programme.draft import SESSIONS_MAX, Found
-from server.setup.programme.frab import read_frab_json, read_frab_xml
-from server.setup.programme.ical import read_ical
+from server.setup.programme.formats.draft import SESSIONS_MAX, Found
+from server.setup.programme.formats.frab import read_frab_json, read_frab_xml
+from server.setup.programme.formats.ical import read_ical
 from server.setup.venue_plan import VenueError
 
 FILE_BYTES_MAX = 10_000_000

@@ -18,9 +18,9 @@ import icalendar
 from server.event.calendar import day_starts
 from server.event.settings import EventSettings
 from server.setup.programme.codes import stable_code
-from server.setup.programme.draft import SESSIONS_MAX, Draft, DraftPerson, Found
-from server.setup.programme.recurrence import Budget, RuleRefusedError, occurrences, rule_of
-from server.setup.programme.times import TimeRefusedError, instant
+from server.setup.programme.formats.draft import SESSIONS_MAX, Draft, DraftPerson, Found
+from server.setup.programme.formats.recurrence import Budget, RuleRefusedError, occurrences, rule_of
+from server.setup.programme.formats.times import TimeRefusedError, instant
 from server.setup.venue_plan import VenueError
 
 DEPTH_MAX = 10
