@@ -1,7 +1,7 @@
 """Describes what a programme's file says before it is compared with the event.
 
-Each format has its own reader (`ical.py`, `frab.py`), and all of them make drafts. `adopt.py`, one folder
-up, turns drafts into plans.
+Each format has its own reader (`ical.py`, `frab.py`), and all of them make drafts. `adopt.py`, one
+folder up, turns drafts into plans.
 """
 
 from collections import Counter
