@@ -51,6 +51,7 @@ _KINDS = {
     "研究所": "institute", "研究院": "institute", "国际组织": "international", "政府": "government",
     "协会": "association", "媒体": "media", "其他": "other",
 }  # fmt: skip
+_OWN = frozenset({"stand", "m2"})  # of each row, also where its cells are merged
 _BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _SEPARATOR = re.compile(r"[,;/|&\n、，；]")
 _NUMBER = re.compile(r"([0-9]{1,7})(?:[.]([0-9]{1,3}))?\s*(?:m2|sqm|平方米|平米)?", re.IGNORECASE)
@@ -228,6 +229,8 @@ class _Reader:
     def _cell(self, line: Line, column: str, problems: list[str]) -> str:
         at = self.columns.get(column)
         raw = line.cells[at] if at is not None and at < len(line.cells) else ""
+        if not raw.strip() and at is not None and column not in _OWN:
+            raw = line.above.get(at, "")  # of the cell with which this one is merged
         try:
             return cells.clean("organisation" if column.startswith("name") else "zones", raw)
         except cells.CellError as error:

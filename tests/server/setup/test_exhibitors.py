@@ -141,6 +141,24 @@ def test_tables_of_all_kinds(fair: Database, data: bytes) -> None:
     assert exhibitor is not None
 
 
+def test_merged_cells_belong_to_each_of_their_rows(fair: Database) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (["name", "stand", "area", "m2"], ["Delta Drives", "R-1", "robots", 9],
+                [None, "R-2", None, 6], ["Crane Works", "R-3", "robots", 4]):  # fmt: skip
+        sheet.append(row)
+    for span in ("A2:A3", "C2:C3"):
+        sheet.merge_cells(span)
+    out = io.BytesIO()
+    book.save(out)
+    take(fair, out.getvalue())
+    assert stands(fair) == [
+        ("R-1", "delta-drives", 9),
+        ("R-2", "delta-drives", 6),
+        ("R-3", "crane", 4),
+    ]
+
+
 WRONG = {
     "a stand twice": ("A,R-9,robots,DE,1", "line 3: stand R-9 is there twice: it is in line 2 too"),
     "twice in a row": ('A,"R-1,R-1",robots,DE,1', "line 3: stand R-1 is there twice"),
