@@ -307,7 +307,8 @@ class _Speakers:
         with_people = [draft for draft in drafts if draft.people]
         if not with_people:
             return
-        people = _People(self.db)
+        guids = any(person.guid for draft in with_people for person in draft.people)
+        people = _People(self.db, guids=guids)
         numbers = [
             self.sessions[draft.code].session_id
             for draft in with_people
@@ -348,9 +349,11 @@ def _who(one: Speaker) -> str:
 
 
 class _People:
-    """Finds attendees by what a programme says of people."""
+    """Finds attendees by what a programme says of people. `guids` says whether it has any, since
+    making those of a whole roster takes seconds.
+    """
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Connection, *, guids: bool) -> None:
         self.by_id: dict[str, list[tuple[int, str, str]]] = {}
         self.by_name: dict[str, list[tuple[int, str, str]]] = {}
         for row in db.execute(
@@ -361,7 +364,7 @@ class _People:
             who = (row["serial"], row["external_id"] or mail, name)
             self.by_name.setdefault(name, []).append(who)
             keys = {row["external_id"] or "", mail.casefold()}
-            if mail:
+            if mail and guids:
                 # The format makes a person's guid of their address in this way.
                 for form in {mail, mail.lower()}:
                     keys.add(str(uuid.uuid5(uuid.NAMESPACE_URL, f"acct:{form}")))
