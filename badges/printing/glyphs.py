@@ -22,7 +22,8 @@ def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
     chars = set().union(*texts)
     joining = {char for char in chars if unicodedata.category(char)[0] == "M" or char in _JOINERS}
     missing = set(fonts.families_for(chars - joining, "")[1])
-    if joining:  # a mark is drawn together with its letter
+    # A mark is drawn together with its letter, so one font must have both.
+    if joining:
         missing |= set(fonts.families_for(filter(joining.intersection, texts), "")[1])
     if not missing:
         return None

@@ -7,11 +7,12 @@ other languages. A name that means two countries is refused with both.
 
 import difflib
 import functools
+import gc
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from babel import Locale
+from babel import Locale, localedata
 from babel.core import get_global
 from babel.localedata import locale_identifiers
 
@@ -196,11 +197,19 @@ def _all_names() -> Mapping[str, frozenset[str]]:
     It takes about two seconds, once, and only for a name that is neither English nor Chinese.
     """
     found: dict[str, set[str]] = {}
-    for language in locale_identifiers():
-        _, _, rest = language.partition("_")
-        if not rest or len(rest) == 4:
-            for code, name in _territories(language):
-                found.setdefault(_folded(name), set()).add(code)
+    # Babel keeps all that it has read of a language, which comes to 170 MB for all of them. What it
+    # had not read before is dropped again, and is read anew where somebody asks for it.
+    cache: dict[str, object] = getattr(localedata, "_cache", {})
+    languages = [one for one in locale_identifiers() if len(one.partition("_")[2]) in (0, 4)]
+    for number, language in enumerate(languages, 1):
+        had = {*cache, "root"}
+        for code, name in _territories(language):
+            found.setdefault(_folded(name), set()).add(code)
+        for read in set(cache) - had:
+            cache.pop(read, None)
+        # It has cycles, and an import of a large roster runs without a search for cycles.
+        if number % 50 == 0 or number == len(languages):
+            gc.collect()
     return {key: frozenset(meant) for key, meant in found.items()}
 
 

@@ -17,10 +17,12 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.rehearsal import pages as rehearsal
 
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, users, sign_in, account, acts,
+    rehearsal,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -33,6 +35,7 @@ PAGES = (
     ("admin.kiosks.show", "Kiosks"),
     ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
+    ("admin.rehearsal.show", "Rehearsal"),
     ("admin.users.show", "Users"),
 )
 

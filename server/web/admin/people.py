@@ -107,6 +107,11 @@ def person(number: str) -> str:
 def card(number: str) -> AnyResponse:
     attendee = _attendee(number)
     badge = _badge(attendee.serial) or abort(404)
+    if attendee.revoked_at is not None:
+        return forms.turn_back(
+            "This badge is revoked, and no door admits it: reinstate the attendee first.",
+            _back(number),
+        )
     here = services()
     one = issuing.card(here.database.reader, here.event, badge)
     try:
@@ -130,7 +135,8 @@ def reissue(number: str) -> AnyResponse:
 
     def step(db: Connection, by: str, now: int) -> int:
         if attendees.attendee(db, serial).issue != seen:
-            abort(409)  # somebody else has replaced the badge since this page was made
+            # Somebody else has replaced the badge since this page was made.
+            abort(409)
         return issuing.reissue(db, event, serial, reason=reason, now=now, by=by).issue
 
     def said(issue: int) -> str:
@@ -210,7 +216,8 @@ def _attendee(number: str) -> attendees.Attendee:
     try:
         serial = parse_badge_number(number)
         return attendees.attendee(services().database.reader, serial)
-    except ValueError:  # no such number, or nobody has it
+    except ValueError:
+        # There is no such number, or nobody has it.
         abort(404)
 
 

@@ -134,3 +134,13 @@ def test_nothing_is_read_at_import() -> None:
         "assert c._first_names.cache_info().currsize == 0\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_all_languages_are_not_kept_in_memory() -> None:
+    code = (
+        "from babel import localedata\n"
+        "from badges.roster.countries import countries_called\n"
+        "assert countries_called('Deutschland') == ('DE',)\n"
+        "assert len(localedata._cache) < 20, len(localedata._cache)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

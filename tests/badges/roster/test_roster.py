@@ -1,6 +1,7 @@
 """Rosters as organisers send them: every fault is named with its line, good rows are kept."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ def test_it_works():
         "External ID,First name,Surname,Company,Country,E-mail,Type,Days,Zones,Sessions,Lang,Tel\n"
         'R-1,Anna,Ødegård,"Fjord, AS",no,anna@example.org,Speaker,"1,3-4",VIP;stage,S1|S2,nb,555\n'
     )
-    assert roster == Roster(
+    assert replace(roster, columns={}, words=()) == Roster(
         (
             RosterRow(
                 line=2,

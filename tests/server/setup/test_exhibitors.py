@@ -10,7 +10,7 @@ import pytest
 
 from server.event.directory import Event
 from server.programme import exhibition, organisations
-from server.setup.preview import take_over
+from server.setup.preview.preview import take_over
 from server.setup.programme.exhibitors import ExhibitorFile, read_exhibitors
 from server.setup.venue_plan import VenueError
 from server.storage.database import Database

@@ -3,7 +3,8 @@
 import pytest
 
 from server.event.directory import Event
-from server.setup.preview import Change, Preview, Thing, preview, state, take_over
+from server.setup.preview.preview import Change, Preview, Thing, preview, take_over
+from server.setup.preview.state import state
 from server.setup.venue_plan import VenueError
 from server.storage.database import Database
 from tests.server.conftest import NOW, VENUE, venue_of

@@ -10,7 +10,7 @@ import pytest
 from server.event.directory import Event
 from server.programme import activities
 from server.programme.speakers import speakers_of
-from server.setup.preview import take_over
+from server.setup.preview.preview import take_over
 from server.setup.programme.adopt import Adopted, adopt
 from server.setup.programme.formats.programme_file import read_programme
 from server.setup.programme.mapping import ProgrammeMapping, read_mapping
