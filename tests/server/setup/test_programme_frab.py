@@ -267,6 +267,7 @@ HOSTILE = {
     "entities": (ENTITIES.encode(), "has a DOCTYPE, which may hide more than it shows"),
     "a fetch": (FETCHES.encode(), "has a DOCTYPE"),
     "deep XML": (b"<schedule>" + b"<day>" * 100_000, "has elements in over 20 others"),
+    "endless XML": (b"<schedule>" + b"<day/>" * 500_001, "has over 500,000 elements"),
     "broken XML": (b"<schedule><day></schedule>", "is not XML: mismatched tag"),
     "another XML": (b"<rss/>", "begins with <rss> and not with <schedule>"),
     "bytes in XML": (b"<schedule>\xff\xfe</schedule>", "is not XML: not well-formed"),

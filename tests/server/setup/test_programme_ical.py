@@ -206,6 +206,7 @@ WRONG = {
         "repeats over 1,000 times in the event",
     ),
     "no start": (("DTEND:20260504T090000",), "has no DTSTART"),
+    "two starts": ((*START, "DTSTART:20260504T100000"), "has several DTSTART"),
     "no end": (("DTSTART:20260504T090000",), "has neither DTEND nor DURATION"),
     "backwards": (("DTSTART:20260504T090000", "DTEND:20260504T080000"), "ends before it starts"),
     "an unknown zone": (
@@ -258,6 +259,19 @@ HOSTILE = {
     "deep": (b"BEGIN:VCALENDAR\r\n" + b"BEGIN:VEVENT\r\n" * 100_000, "parts in parts in parts"),
     "cut off": (b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a\r\n", "is not iCalendar"),
     "bytes": (b"BEGIN:VCALENDAR\r\nX:\xff\r\nEND:VCALENDAR\r\n", "UTF-8 text (first at line 2)"),
+    "a zone by the second": (
+        FORUM.replace(b"TZNAME:HT", b"RRULE:FREQ=SEC\r\n ONDLY"),
+        "has a time zone with the rule FREQ=SECONDLY: no clock does so",
+    ),
+    "zones": (
+        b"BEGIN:VCALENDAR\r\n" + b"BEGIN:VTIMEZONE\r\nEND:VTIMEZONE\r\n" * 61,
+        "has over 60 time zones",
+    ),
+    "lines": (b"BEGIN:VCALENDAR\r\n" + b"X:1\r\n" * 200_001, "has over 200,000 lines"),
+    "a folder of zones": (
+        FORUM.replace(b"TZID=Asia/Shanghai", b"TZID=Asia"),
+        "a TZID that names no zone",
+    ),
     "empty": (b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "has no events"),
 }  # fmt: skip
 

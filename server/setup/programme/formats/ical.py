@@ -24,8 +24,14 @@ from server.setup.programme.formats.times import TimeRefusedError, instant
 from server.setup.venue_plan import VenueError
 
 DEPTH_MAX = 10
+LINES_MAX = 200_000
+ZONE_RULES_MAX = 60  # each may take a second
 OCCURRENCES_MAX = 1_000  # of one event
 _BEGIN_OR_END = re.compile(rb"^(BEGIN|END):", re.IGNORECASE | re.MULTILINE)
+_FOLD = re.compile(r"\r?\n[ \t]")
+_ZONE = re.compile(r"^BEGIN:VTIMEZONE(.*?)^END:VTIMEZONE", re.I | re.M | re.S)
+_ZONE_RULE = re.compile(r"^RRULE[^:\r\n]*:([^\r\n]*)", re.I | re.M)
+_YEARLY = re.compile(r"FREQ=YEARLY(;(BYMONTH|BYMONTHDAY|BYDAY|UNTIL|INTERVAL|WKST)=[^;]*)*")
 _TAKEN = {
     "UID", "SUMMARY", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID",
     "STATUS", "LOCATION", "CATEGORIES", "ORGANIZER", "ATTENDEE",
@@ -45,19 +51,41 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
         depth += 1 if mark.upper() == b"BEGIN" else -1
         if depth > DEPTH_MAX:
             raise VenueError([f"{name} has parts in parts in parts: that is no calendar"])
+    if data.count(b"\n") > LINES_MAX:
+        raise VenueError([f"{name} has over {LINES_MAX:,} lines: split it"])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise VenueError([f"{name} is not UTF-8 text (first at line {line}): save it so"]) from None
+    _check_zones(text, name)
     try:
         calendars = icalendar.Calendar.from_ical(text, multiple=True)
+    except OSError:  # a zone by the name of a folder of zones
+        raise VenueError([f"{name} is not iCalendar: it has a TZID that names no zone"]) from None
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise VenueError([f"{name} is not iCalendar: {str(error)[:200]}"]) from None
     found = [one for one in calendars if one.name == "VCALENDAR"]
     if not found:
         raise VenueError([f"{name} is not iCalendar: it has no VCALENDAR"])
     return _Reader(settings, name).read(found)
+
+
+def _check_zones(text: str, name: str) -> None:
+    """Refuse zones whose rules would be followed for ever. Clocks change by the year.
+
+    Raises VenueError.
+    """
+    rules = [
+        rule.upper()
+        for zone in _ZONE.findall(_FOLD.sub("", text))
+        for rule in _ZONE_RULE.findall(zone)
+    ]
+    odd = [rule for rule in rules if not _YEARLY.fullmatch(rule)]
+    if odd:
+        raise VenueError([f"{name} has a time zone with the rule {odd[0][:60]}: no clock does so"])
+    if len(rules) > ZONE_RULES_MAX or text.upper().count("BEGIN:VTIMEZONE") > ZONE_RULES_MAX:
+        raise VenueError([f"{name} has over {ZONE_RULES_MAX} time zones or rules of them"])
 
 
 @dataclass
@@ -124,21 +152,23 @@ class _Reader:
         repeated = any(key in part for part in parts.main for key in ("RRULE", "RDATE"))
         changed: dict[int, Any] = {}
         for part in parts.changed:
-            if str(part["RECURRENCE-ID"].params.get("RANGE", "")).upper() == "THISANDFUTURE":
+            if str(_one(part, "RECURRENCE-ID").params.get("RANGE", "")).upper() == "THISANDFUTURE":
                 raise RuleRefusedError("changes all times from one on: write an event of its own")
-            changed[self._instant(part["RECURRENCE-ID"])] = part
+            changed[self._instant(_one(part, "RECURRENCE-ID"))] = part
         suffixes: dict[int, str] = {}
         made = len(self.found.drafts) + len(self.found.cancelled)
         for part in parts.main:
             length = self._length(part)
-            for at in self._times(part, suffixes) if repeated else [self._instant(part["DTSTART"])]:
+            for at in (
+                self._times(part, suffixes) if repeated else [self._instant(_one(part, "DTSTART"))]
+            ):
                 if at not in changed and (not repeated or self._in_event(at)):
                     self._add(part, uid, suffixes.get(at, ""), at, at + length)
         for original, part in changed.items():
             suffix = suffixes.get(original) or self._suffix(original)
-            if parts.main and original == self._instant(parts.main[0]["DTSTART"]):
+            if parts.main and original == self._instant(_one(parts.main[0], "DTSTART")):
                 suffix = ""
-            starts_at = self._instant(part["DTSTART"])
+            starts_at = self._instant(_one(part, "DTSTART"))
             if self._in_event(starts_at) or not repeated:
                 self._add(part, uid, suffix, starts_at, starts_at + self._length(part))
         if repeated and made == len(self.found.drafts) + len(self.found.cancelled):
@@ -180,7 +210,7 @@ class _Reader:
         Those that EXDATE takes away have one too, so that the others keep theirs. The first time of
         all has none, as it would have without a rule.
         """
-        start, zone = self._local(part["DTSTART"])
+        start, zone = self._local(_one(part, "DTSTART"))
         locals_ = {start}
         for rule in _several(part, "RRULE"):
             made = rule_of(rule, start, self._until(rule, zone))
@@ -224,14 +254,15 @@ class _Reader:
 
     def _length(self, part: Any) -> int:
         """Return how long it lasts, in ms. Raises TimeRefusedError."""
-        if "DTSTART" not in part:
-            raise TimeRefusedError("has no DTSTART")
-        begin = self._instant(part["DTSTART"])
+        begin = self._instant(_one(part, "DTSTART"))
         if "DTEND" in part:
-            length = self._instant(part["DTEND"]) - begin
-        elif "DURATION" in part and isinstance(part["DURATION"].dt, timedelta):
-            length = int(part["DURATION"].dt.total_seconds()) * 1000
-        elif not isinstance(part["DTSTART"].dt, datetime):
+            length = self._instant(_one(part, "DTEND")) - begin
+        elif "DURATION" in part:
+            duration = _one(part, "DURATION").dt
+            if not isinstance(duration, timedelta):
+                raise TimeRefusedError("has a DURATION that is none")
+            length = int(duration.total_seconds()) * 1000
+        elif not isinstance(_one(part, "DTSTART").dt, datetime):
             length = 24 * 3_600_000
         else:
             raise TimeRefusedError("has neither DTEND nor DURATION")
@@ -289,6 +320,14 @@ class _Reader:
 def _several(part: Any, key: str) -> list[Any]:
     value = part.get(key, [])
     return value if isinstance(value, list) else [value]
+
+
+def _one(part: Any, key: str) -> Any:
+    """Return the only value of a property. Raises TimeRefusedError."""
+    values = _several(part, key)
+    if len(values) != 1:
+        raise TimeRefusedError(f"has {'several' if values else 'no'} {key}")
+    return values[0]
 
 
 def _called(address: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from xml.parsers import expat
 
 DEPTH_MAX = 20
+ELEMENTS_MAX = 500_000
 _LISTS = {"persons": "person", "links": "link", "attachments": "attachment"}
 
 
@@ -68,10 +69,15 @@ def _event(node: _Node) -> dict[str, Any]:
 def _tree(data: bytes) -> _Node:
     top = _Node("", {})
     open_nodes = [top]
+    elements = 0
 
     def start(tag: str, values: dict[str, str]) -> None:
         if len(open_nodes) > DEPTH_MAX:
             raise XmlRefusedError(f"has elements in over {DEPTH_MAX} others: that is no schedule")
+        nonlocal elements
+        elements += 1
+        if elements > ELEMENTS_MAX:
+            raise XmlRefusedError(f"has over {ELEMENTS_MAX:,} elements: split it")
         node = _Node(tag, values)
         open_nodes[-1].children.append(node)
         open_nodes.append(node)
