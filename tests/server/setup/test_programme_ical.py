@@ -164,6 +164,7 @@ START = ("DTSTART:20260501T090000", "DURATION:PT1H")
         ("FREQ=MONTHLY;BYDAY=1TU", ["05 09:00"]),
         ("FREQ=MONTHLY;BYDAY=MO,TU,WE;BYSETPOS=2", ["05 09:00"]),
         ("FREQ=YEARLY;BYMONTH=5;BYMONTHDAY=6", ["06 09:00"]),
+        ("FREQ=WEEKLY;BYDAY=MO,TU;BYSETPOS=2", ["05 09:00"]),
         ("FREQ=YEARLY;BYDAY=18MO", ["04 09:00"]),
         ("FREQ=YEARLY;BYYEARDAY=-241", ["05 09:00"]),
         ("FREQ=DAILY;BYHOUR=10,9;BYMINUTE=0,30;UNTIL=20260504T020000Z",
@@ -332,7 +333,8 @@ def rules(draw: st.DrawFn) -> str:
         parts.append(f"BYYEARDAY={','.join(map(str, days))}")
     if draw(st.booleans()):
         parts.append(f"BYHOUR={','.join(map(str, draw(st.lists(st.integers(0, 23), **SOME))))}")
-    if draw(st.booleans()) and len(parts) > 2:
+    # Of the week of the start dateutil counts only the rest, and the RFC the whole.
+    if frequency != "WEEKLY" and draw(st.booleans()) and len(parts) > 2:
         parts.append(f"BYSETPOS={draw(st.sampled_from(['1', '-1', '2']))}")
     return ";".join(parts)
 
