@@ -103,7 +103,7 @@ class _Import(Writer):
         capacities = self.ids("hall", "capacity")
         for plan in plans:
             zones = sum(1 << bits[code] for code in plan.zones) if plan.zones else ALL_ZONES
-            self.tables.table("hall").upsert(_hall_values(plan, zones), pk="code")
+            self.write("hall", _hall_values(plan, zones))
             self._note_capacity(plan.code, capacities.get(plan.code))
         ids = self.ids("hall", "hall_id")
         for plan in plans:
@@ -131,7 +131,7 @@ class _Import(Writer):
                 "mode": plan.mode,
             }
             before = self._whole_door(plan.code)
-            self.tables.table("door").upsert(row, pk="code")
+            self.write("door", row)
             self.db.execute(
                 "INSERT INTO door_from (door_id, said, from_id)"
                 " SELECT door_id, ?, ? FROM door WHERE code = ?"
@@ -151,7 +151,7 @@ class _Import(Writer):
             values = _session_values(plan, halls[plan.hall])
             if plan.activity is not None:  # else it stays with the one that it has
                 values["activity_id"] = activities[plan.activity]
-            self.tables.table("session").upsert(values, pk="code")
+            self.write("session", values)
             (session_id,) = self.db.execute(
                 "SELECT session_id FROM session WHERE code = ?", (plan.code,)
             ).fetchone()
@@ -167,8 +167,9 @@ class _Import(Writer):
         if choice is not None:
             chosen = {self._categories[one] for one in choice}
         self.db.execute(f"DELETE FROM {table} WHERE {key} = ?", (number,))
-        self.tables.table(table).insert_all(
-            {key: number, "category": one} for one in sorted(chosen)
+        self.db.executemany(
+            f"INSERT INTO {table} ({key}, category) VALUES (?, ?)",
+            [(number, one) for one in sorted(chosen)],
         )
 
     def _whole_hall(self, code: str) -> object:

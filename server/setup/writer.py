@@ -35,8 +35,20 @@ class Writer:
     def put(self, kind: str, table: str, values: dict[str, Any]) -> None:
         """Add the thing with this code, or change it."""
         before = self.row(table, "code", values["code"])
-        self.tables.table(table).upsert(values, pk="code")
+        self.write(table, values)
         self.count(kind, before, self.row(table, "code", values["code"]))
+
+    def write(self, table: str, values: dict[str, Any]) -> None:
+        """Write the row with this code, whether it is there or not. Other columns keep their
+        values.
+        """
+        marks = ", ".join("?" * len(values))
+        changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "code")
+        self.db.execute(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"
+            f" ON CONFLICT (code) DO UPDATE SET {changes}",
+            tuple(values.values()),
+        )
 
     def count(self, kind: str, before: object, after: object) -> None:
         """Count a thing by what it was before, None where it was not there, and after."""
