@@ -12,6 +12,7 @@ from typing import Literal
 
 from badges.admission.facts import Direction
 from kiosk.door.answer import Answer
+from kiosk.door.programme import ShownSession
 from kiosk.supervisor.status import SupervisorStatus
 from kiosk.texts.messages import Message
 
@@ -33,6 +34,7 @@ class DoorStatus:
     hall_left: int | None = None  # in the whole hall, as the server last told; the fewest, too
     left_names: Mapping[str, str] = field(default_factory=dict)  # of a hall around: which
     hall_left_at: int | None = None  # when it did
+    programme: tuple[ShownSession, ...] = ()  # what goes on in the hall, and what comes next
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 BACK_OFF_S = (0.5, 5.0)
 POLL_S = 10.0  # between snapshots, where the stream does not get through
+REPLICA = f"/api/replica?{wire.PROGRAMME_ASKED}"
 SHORT_S = 1.0  # a stream that ends sooner is no reason to hurry
 
 
@@ -206,7 +207,7 @@ class Feed:
         self._snapshot_wanted = False
         try:
             before = self._journal.state()
-            snapshot = self._transport.get("/api/replica", wire.Snapshot)
+            snapshot = self._transport.get(REPLICA, wire.Snapshot)
             if snapshot.incarnation < before.incarnation:
                 raise OldServerError(snapshot.incarnation, before.incarnation)
             known: dict[int, list[StayRef]] = {}

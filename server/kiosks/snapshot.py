@@ -12,6 +12,7 @@ from server.event.directory import Event
 from server.feed import changes
 from server.kiosks.vouching import Voucher
 from server.occupancy import copies, pools, stays
+from server.programme.door_programme import with_programme
 from server.staff import pins
 from server.storage import event_state
 from server.storage.connection import Connection
@@ -25,16 +26,22 @@ def snapshot(
     door_id: int,
     now: int,
     voucher: Voucher | None = None,
+    *,
+    programme: bool = False,
 ) -> wire.Snapshot:
     """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
     transaction.
 
-    `voucher` signs the orders of places.
+    `voucher` signs the orders of places. `programme` says that the kiosk asks for what its screen
+    shows of sessions.
 
     Of 100,000 holders only the exceptions travel. They are holders whose badges were reissued,
     revoked or likely copied.
     """
     hall_id = store.door_hall(db, door_id)
+    sessions = kiosk_facts.session_facts(db, hall_id, now)
+    if programme:
+        sessions = with_programme(db, hall_id, now, sessions)
     outer, orders = nesting.outer_of(db, door_id), pools.orders_for(db, kiosk)
     (state,) = db.execute(
         "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
@@ -53,7 +60,7 @@ def snapshot(
         hall=kiosk_facts.hall_facts(db, hall_id),
         door=kiosk_facts.door_facts(db, door_id),
         doors=_doors(db, (hall_id, *outer)),
-        sessions=kiosk_facts.session_facts(db, hall_id, now),
+        sessions=sessions,
         holders=_exceptions(db),
         stays=stays.in_hall(db, hall_id),
         orders=orders if voucher is None else voucher.orders(kiosk, orders),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from badges.roster.same_name import name_key
 from server.people.attendees import people_of_label, whole_name
+from server.storage import dialect
 from server.storage.connection import Connection
 
 ROLES = ("keynote", "speaker", "moderator", "panellist")
@@ -97,6 +98,16 @@ def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Spea
                 for row in rows
             )
     return found
+
+
+def speaking(db: Connection, serials: Sequence[int]) -> int:
+    """Return how many of these attendees speak anywhere."""
+    (count,) = db.execute(
+        "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE serial IS NOT NULL"
+        f" AND {dialect.one_of('serial')}",
+        (dialect.many(serials),),
+    ).fetchone()
+    return int(count)
 
 
 def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, int | None]]:

@@ -25,7 +25,7 @@ from server.people.attendees import (
     draw_serial,
 )
 from server.programme.organisations import link_people
-from server.programme.speakers import link_speakers
+from server.programme.speakers import link_speakers, speaking
 from server.setup.roster_match import ImportAnswers, Match, Person, RosterValues, load_people
 from server.storage import dialect
 from server.storage.connection import Connection
@@ -174,13 +174,14 @@ class ImportPlan:
         )
         search.fold(db)
         link_people(db)
-        link_speakers(db)
+        speak = link_speakers(db)
+        speak += speaking(db, [row[-1] for rows in self.updated.values() for row in rows])
         invited = db.executemany(
             "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
             " ON CONFLICT DO NOTHING",
             self.invited,
         ).rowcount
-        if invited > 0:
+        if invited > 0 or speak > 0:  # doors show speakers by name, and greet them
             changes.publish(db, wire.VenueChanged())
         if self.revoke:
             issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)

@@ -2,6 +2,7 @@
 
 import { fitAnswer, paintAnswer, paintIdle, paintLast, paintLost, part, shape, spoken, TONES, turnAnswer } from "./answer.js";
 import { ask, Feed, watchPicture } from "./kiosk.js";
+import { fitProgramme } from "./programme.js";
 import { HandScanner } from "./scanner.js";
 import { play, soundWaits, turnSound, wakeSound } from "./sound.js";
 import { paintLink, paintScanner, paintStatus, paintUnknown } from "./status.js";
@@ -61,7 +62,7 @@ function show(answer, forMs) {
   turnAnswer();
   at("dwell").style.setProperty("--dwell", `${forMs}ms`);
   tick();
-  put(at("spoken"), spoken(answer));
+  put(at("spoken"), spoken(answer, state.status));
   play(answer.tone);
 }
 
@@ -69,6 +70,7 @@ function paintFace() {
   at("dwell").hidden = !shown;
   if (!shown) paintIdle(state?.status, picture); // else painted when it came
   if (!shown) fitAnswer();
+  fitProgramme();
   paintOverrule();
 }
 
@@ -257,7 +259,7 @@ watchPicture(at("picture"), (there) => {
   picture = there;
   paint();
 });
-new ResizeObserver(fitAnswer).observe(at("main")); // by the screen, or by the panel beside it
+new ResizeObserver(() => { fitAnswer(); fitProgramme(); }).observe(at("main")); // by the screen, or by the panel beside it
 setInterval(tick, 200);
 setInterval(() => {
   paintTools();
