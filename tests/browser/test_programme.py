@@ -145,7 +145,8 @@ def test_long_titles_and_many_names_wrap_and_stay(door: LiveDoor, page: Page, co
             assert (page.cut(), spilt(page)) == ([], [])
             if size in SIZES:
                 assert size_of(page, '[data-when="now"] .title') > size[0] * 0.027
-                assert page.script("return document.querySelector('#programme').dataset.detail") in (
+                detail = page.script("return document.getElementById('programme').dataset.detail")
+                assert detail in (
                     "some", "few", "titles",
                 )  # fmt: skip
         page.press("\ue032")
