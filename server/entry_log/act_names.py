@@ -32,6 +32,8 @@ class Act(StrEnum):
     ROSTER_IMPORTED = "roster_imported"
     VENUE_IMPORTED = "venue_imported"
     SESSION_REMOVED = "session_removed"
+    PROTOCOL_GUEST_SET = "protocol_guest_set"
+    PROTOCOL_GUEST_CLEARED = "protocol_guest_cleared"
     BADGES_ISSUED = "badges_issued"
     BADGE_REISSUED = "badge_reissued"
     BADGE_REVOKED = "badge_revoked"

@@ -18,6 +18,7 @@ from server.ledger.rows import Line, Rows
 from server.occupancy import copies, stays, unmatched_exits
 from server.occupancy.kiosk_accounts import Accounts
 from server.occupancy.stays import CLOCK_MARGIN_MS, Span
+from server.people import protocol_guests
 from server.storage.connection import Connection
 from server.venue.rules import rules
 
@@ -55,6 +56,8 @@ class BatchRecorder:
         restored = accounts.pools.incarnation > 1  # else no exit came before its entry
         self._early = restored and stays.has_early_exits(db)
         self._entered: list[stays.Stay] = []
+        self._guests: list[protocol_guests.Entered] = []  # of whose arrival somebody is told
+        self._calendar = calendar
         self._followed: set[StayRef] = set()  # stays whose holder is known to have entered later
 
     def judge_again(self) -> None:
@@ -63,6 +66,7 @@ class BatchRecorder:
         """
         self._rows.write()
         self._judge.write(self.now)
+        protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
         serials = Counter(stay.serial for stay in self._entered if not stay.around)
         for stay in self._entered:
             if serials[stay.serial] > 1 or stay.ref in self._followed:
@@ -86,6 +90,8 @@ class BatchRecorder:
             others = stays.since(self.db, record.serial, at - copies.WINDOW_MS)
             if admitted:
                 self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
+                if record.serial in self._rules.protocol_guests and not self._quarantined:
+                    self._guests.append(protocol_guests.Entered(record.serial, number, at))
             self._judge.judge(number, record, others, at)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             self.came[record.hall] += 1

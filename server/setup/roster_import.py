@@ -41,6 +41,7 @@ _HARMLESS = frozenset(
         Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
         Act.HALL_OPENED, Act.KIOSK_ATTESTED, Act.KIOSK_MOVED, Act.PASSWORD_SET, Act.PIN_REMOVED,
         Act.PIN_SET, Act.ROLE_SET, Act.USER_ADDED, Act.USER_DISABLED, Act.USER_ENABLED,
+        Act.PROTOCOL_GUEST_SET, Act.PROTOCOL_GUEST_CLEARED,
     }
 )  # fmt: skip
 _KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}

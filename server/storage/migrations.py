@@ -21,6 +21,7 @@ from server.storage.schema import (
     LIKELY_COPIES,
     PEOPLE,
     PROGRAMME,
+    PROTOCOL_GUESTS,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -172,6 +173,11 @@ def m022_programme(db: sqlite_utils.Database) -> None:
     _run(db, PROGRAMME)
 
 
+@migrations()
+def m027_protocol_guests(db: sqlite_utils.Database) -> None:
+    _run(db, PROTOCOL_GUESTS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -195,6 +201,7 @@ NAMES = (
     "m020_counted_around",
     "m021_no_token_tries",
     "m022_programme",
+    "m027_protocol_guests",
 )
 
 

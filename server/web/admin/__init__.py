@@ -17,10 +17,12 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.admin.protocol import arrivals, badge, flag
 
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, users, sign_in, account, acts,
+    arrivals, flag,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -40,6 +42,9 @@ PAGES = (
 @blueprint.app_context_processor
 def _pages() -> dict[str, object]:
     return {"pages": PAGES}
+
+
+blueprint.app_context_processor(badge.context)
 
 
 @blueprint.get("/")

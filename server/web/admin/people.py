@@ -24,6 +24,7 @@ from server.venue import store
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.forms import whole
+from server.web.admin.protocol import flag
 from server.web.display import main_name
 from server.web.services import services
 
@@ -99,6 +100,7 @@ def person(number: str) -> str:
         reissue_reasons={key: REISSUE_REASONS[key] for key in REISSUE_REASONS if key != "first"},
         revoke_reasons=REVOKE_REASONS,
         reinstate_reasons=REINSTATE_REASONS,
+        protocol=flag.flag(attendee.serial),
     )
 
 
