@@ -23,6 +23,10 @@ demo: $(VENV)/.run
 kiosk: $(VENV)/.kiosk
 	@echo "The kiosk is set up. At a door: $(BIN)/hallkeeper-kiosk enrol --dir kiosk-here --code CODE (docs/kiosk.md)"
 
+# What Python and pytest compile of the tests is kept, also where a machine's settings say otherwise: each worker would
+# compile it again, and that takes as long as hundreds of tests.
+test quick: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(VENV)/.test
 	$(BIN)/pytest $(WORKERS) $(PYTEST)
 

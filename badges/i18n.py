@@ -4,7 +4,7 @@ English stands in the code. A language is named as in the names of halls: "en", 
 """
 
 ENGLISH = "en"
-CHINESE = "zh"  # in simplified characters
+CHINESE = "zh"  # In simplified characters.
 
 
 def N_(text: str) -> str:
@@ -13,10 +13,12 @@ def N_(text: str) -> str:
 
 
 def language_of(locale: str) -> str:
-    """Name the language of a locale's directory: "zh_Hans" → "zh", "pt_BR" → "pt-BR"."""
+    """Name the language of a locale's directory, such as "zh" for "zh_Hans" and "pt-BR" for
+    "pt_BR".
+    """
     return CHINESE if locale == "zh_Hans" else locale.replace("_", "-")
 
 
 def locale_of(language: str) -> str:
-    """Name the directory of a language: "zh" → "zh_Hans", "pt-BR" → "pt_BR"."""
+    """Name the directory of a language, such as "zh_Hans" for "zh" and "pt_BR" for "pt-BR"."""
     return "zh_Hans" if language == CHINESE else language.replace("-", "_")

@@ -41,11 +41,11 @@ class OuterHall(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
 
     hall: Count
     closes: StayRef | None = None
-    credited: bool = False  # as in the record, for this hall
+    credited: bool = False  # As in the record, for this hall.
     override_place: bool = False
 
 
-OUTER_MAX = 8  # halls around a hall, one in the other
+OUTER_MAX = 8  # The most halls around a hall, one inside the other.
 
 OuterHalls = Annotated[tuple[OuterHall, ...], Meta(min_length=1, max_length=OUTER_MAX)]
 
@@ -64,9 +64,10 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     door: Count
     hall: Count
     scanned_at: Instant
-    skew_ms: Milliseconds | None  # kiosk's clock minus server's, as last measured
-    epoch: Sequence | UnsetType = UNSET  # of the server's time, in which it was measured
-    facts_age_ms: Count | None  # how old the door's knowledge was; None: never had any
+    skew_ms: Milliseconds | None  # The kiosk's clock minus the server's, as last measured.
+    # The epoch of the server's time in which the skew was measured.
+    epoch: Sequence | UnsetType = UNSET
+    facts_age_ms: Count | None  # How old the door's facts were. None means that it never had any.
     decision: Literal["admitted", "denied"]
     reason: Word | None = None
     flags: Annotated[tuple[Word, ...], Meta(max_length=8)] = ()
@@ -75,11 +76,11 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     category: Annotated[int, Meta(ge=0, le=255)] | None = None
     session: Count | None = None
     closes: StayRef | None = None
-    credited: bool = False  # an exit whose place the door took back at once
-    override_place: bool = False  # an entry on a place between the capacity and the fire limit
-    by: Annotated[str, Meta(max_length=32)] | None = None  # override, annul: the supervisor
-    note: Annotated[str, Meta(max_length=200)] | None = None  # override, annul: the reason
-    # Halls around the door's own, from the inside out. Left out where the scan counts in none.
+    credited: bool = False  # The door took back the place of this exit at once.
+    override_place: bool = False  # This entry took a place between the capacity and the fire limit.
+    by: Annotated[str, Meta(max_length=32)] | None = None  # The supervisor, for override and annul.
+    note: Annotated[str, Meta(max_length=200)] | None = None  # The reason, for override and annul.
+    # Halls around the door's own, innermost first. It is left out where the scan counts in none.
     outer: OuterHalls | UnsetType = UNSET
 
     @property

@@ -68,7 +68,8 @@ def check_values(kind: type[S], values: Mapping[str, object]) -> None:
     for key, value in values.items():
         its = _rules(kind)[key]
         try:
-            # What msgspec had to convert, such as a date in quotation marks, is of another type.
+            # If msgspec had to convert the value, such as a date in quotation marks, it has another
+            # type.
             good = msgspec.convert(value, its.type) == value and its.holds(value)
         except (msgspec.ValidationError, UnicodeEncodeError):
             good = False
@@ -96,7 +97,7 @@ def _rules(kind: type["DataclassInstance"]) -> dict[str, _Rule]:
     types = get_type_hints(kind, include_extras=True)
     found = {}
     for field in fields(kind):
-        # The rule that stands outermost in the type is the setting's.
+        # The last note stands outermost in the type, and is the setting's rule.
         outermost = [note for note in types[field.name].__metadata__ if note.description][-1]
         found[field.name] = _Rule(
             types[field.name],

@@ -1,4 +1,4 @@
-"""Two clocks: the one that people read and that may be set, and one that nobody sets."""
+"""Reads two clocks. People read and may set the one, and nobody sets the other."""
 
 import time
 

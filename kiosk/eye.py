@@ -21,14 +21,14 @@ from kiosk.texts.messages import Code, Message
 log = logging.getLogger(__name__)
 
 FRAME_WAIT_S = 0.25
-NOTICE_S = 3.0  # how long a notice stays after what it tells of is over
-UNREADABLE_S = 10.0  # longer, and it is no badge that somebody holds up, but a poster
+NOTICE_S = 3.0  # A notice stays for this long after its cause is over.
+UNREADABLE_S = 10.0  # After that time it is no badge that somebody holds up, but a poster.
 LOOKS_KEPT = 60
 
 TWO_BADGES = Message(Code.TWO_BADGES)
 UNREADABLE = Message(Code.UNREADABLE)
 DARK = Message(Code.DARK)
-Notice = Message | None  # None: there is nothing to tell
+Notice = Message | None  # None where there is nothing to tell.
 
 
 class Door(Protocol):
@@ -65,7 +65,8 @@ class Eye:
         self._notices = Notices(on_notice)
         self._status_s = status_s
         self._view: View | None = None
-        self._looked: deque[tuple[float, float]] = deque(maxlen=LOOKS_KEPT)  # at s, ms
+        # When each was, in seconds, and how long it took, in ms.
+        self._looked: deque[tuple[float, float]] = deque(maxlen=LOOKS_KEPT)
 
     def watch(self, stop: threading.Event, *, until_end: bool = False) -> None:
         """Watch until `stop` is set, or a file camera has ended where that is an end."""
@@ -91,7 +92,8 @@ class Eye:
             sightings = self._reader.read(frame.gray)
             self._looked.append((began, (time.monotonic() - began) * 1000))
             self._take(frame, sightings)
-        except Exception as error:  # the next picture may be a good one
+        except Exception as error:
+            # The next picture may be a good one.
             log.error("a picture failed: %s", type(error).__name__)
 
     def _take(self, frame: Frame, sightings: list[Sighting]) -> None:
@@ -103,7 +105,7 @@ class Eye:
         self._view = View(frame, tuple(s.corners for s in chosen + others))
         if taken is not None and self._presentations.present(taken.text, at_s):
             self._door.present(taken.text, at_s)
-        # What follows is for staff: the answer is on disk.
+        # The answer is on disk. What follows only informs staff.
         self._rate.count_frame(at_s, bool(codes) or self._located, {code.text for code in codes})
         self._notices.see(self._notice(codes), time.monotonic(), read=bool(codes))
 
@@ -133,7 +135,7 @@ class Eye:
 
     @property
     def camera_status(self) -> CameraStatus:
-        """How the camera is now."""
+        """Return how the camera is now."""
         return self._camera.status
 
     def forget(self) -> None:
@@ -162,8 +164,8 @@ class Notices:
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
-        self._told: Notice = None  # what there is to tell
-        self._shown: Notice = None  # what is shown of it
+        self._told: Notice = None  # What there is to tell.
+        self._shown: Notice = None  # What is shown of that.
         self._since = 0.0
         self._seen_at = 0.0
 
@@ -175,7 +177,8 @@ class Notices:
         if notice is not None:
             self._seen_at = now
         elif read and self._told != TWO_BADGES:
-            self._told = None  # it could be read after all
+            # A code was read after all.
+            self._told = None
             self._show(None)
         self.pass_time(now)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from kiosk.texts.messages import Code, Message
 
 POWER_SUPPLIES = Path("/sys/class/power_supply")
-DISK_FREE_MB_MIN = 500  # a day of scans is a few MB; the rest of the machine wants some too
+# A day of scans takes a few MB, but the rest of the machine needs some too.
+DISK_FREE_MB_MIN = 500
 
 
 def own_version() -> str:

@@ -1,6 +1,7 @@
-"""What a picture is, and OpenCV: loaded once, silent, with a clear error where it is missing.
+"""Defines what a picture is, and loads OpenCV once. OpenCV stays silent, and where it is missing
+there is a clear error.
 
-Other modules take `cv2` from here: so the kiosk starts, and says what is wrong, even where OpenCV
+Other modules take `cv2` from here. So the kiosk starts, and says what is wrong, even where OpenCV
 can't be loaded.
 """
 
@@ -12,7 +13,8 @@ import numpy as np
 from kiosk.texts.messages import Code, Message, as_message
 
 # A stranger's broken file must not write on the steward's terminal, and a dead webcam must be
-# noticed in 3 s instead of 10. OpenCV reads these while it is imported; what is set already stays.
+# noticed in 3 s instead of 10. OpenCV reads these variables while it is imported. What is set
+# already stays.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
@@ -25,7 +27,7 @@ except ImportError as error:
     _failure = error
 cv2 = _opencv
 
-# (height, width, 3) in the order BGR, or gray.
+# Its shape is (height, width, 3) in the order BGR, or it is gray.
 Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 
 

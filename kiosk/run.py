@@ -45,7 +45,7 @@ from kiosk.texts.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
 
-CLOSE_S = 2.0  # for what waits to be sent, when the kiosk stops
+CLOSE_S = 2.0  # When the kiosk stops, it waits this long until the scans are sent.
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class AnswerReport:
     """Holds one answer as it is printed for machines."""
 
     answer: Answer
-    frame_to_answer_ms: float | None  # None: typed by a hand scanner
+    frame_to_answer_ms: float | None  # None for a code from a hand scanner.
     facts_age_ms: int | None
 
 
 class Watch(Protocol):
-    """What watches this door for codes: an `Eye`."""
+    """Watches this door for codes, as an `Eye` does."""
 
     @property
     def camera_status(self) -> CameraStatus: ...
@@ -81,7 +81,7 @@ class Kiosk:
         """Raises ConfigError or JournalError, with nothing left open."""
         self.directory = directory
         self._version = health.own_version()
-        self._unanswered: Message | None = None  # why the last presentation had no answer
+        self._unanswered: Message | None = None  # Why the last presentation had no answer.
         self._watch: Watch | None = None
         self._parts = ExitStack()
         try:
@@ -175,7 +175,9 @@ class Kiosk:
         )
 
     def attach(self, watch: Watch) -> None:
-        """Take what watches this door: its camera is shown, and it forgets when codes are new."""
+        """Take what watches this door. Its camera is shown, and when a code in view has to count as
+        a new one it is told to forget it.
+        """
         self._watch = watch
 
     def __enter__(self) -> "Kiosk":
@@ -220,7 +222,8 @@ class Kiosk:
         except (NotReadyError, JournalError) as error:
             self._tell_unanswered(error.message)
             return None
-        except Exception as error:  # a stranger's text must not stop the door, nor be logged
+        except Exception as error:
+            # A stranger's text must neither stop the door nor be logged.
             log.error("a presentation failed: %s", type(error).__name__)
             why = as_message(type(error).__name__)
             self._tell_unanswered(Message(Code.UNANSWERED, why=why))
@@ -244,7 +247,7 @@ class Kiosk:
         self.present(text.strip())
 
     def _direction_chosen(self) -> None:
-        """Staff chose what a presentation means: whoever is in view is presented anew."""
+        """Note that staff chose what a presentation means. Whoever is in view is presented anew."""
         self._forget_codes()
         self.show_status()
 
@@ -303,7 +306,8 @@ class Kiosk:
             if context is not None:
                 parts.append(self._door_status(context))
             self.board.put(*parts)
-        except Exception as error:  # staff's page must not stop the door
+        except Exception as error:
+            # The staff's page must not stop the door.
             log.error("the status failed: %s", type(error).__name__)
 
     def _link_status(self, state: State) -> LinkStatus:

@@ -1,14 +1,15 @@
-"""Templates that are compiled once for all tests: each app that a test makes would compile its own.
-
-That took half the time of the tests of pages.
+"""Templates and routes that are compiled once for all tests: each app that a test makes would
+compile its own, and that took most of the time of the tests of pages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from werkzeug.routing import Rule
 
 
 class Compiled(BytecodeCache):
@@ -34,3 +35,22 @@ def templates_are_compiled_once() -> Iterator[None]:
     Flask.jinja_options = {**plain, "bytecode_cache": COMPILED}
     yield
     Flask.jinja_options = plain
+
+
+@pytest.fixture(scope="session", autouse=True)
+def routes_are_compiled_once() -> Iterator[None]:
+    """Keep the function that builds a route's address. It is given its route when it is called."""
+    plain = Rule._compile_builder
+    kept: dict[tuple[Any, ...], Callable[..., tuple[str, str]]] = {}
+
+    def compiled(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        if rule.defaults:
+            return plain(rule, append_unknown)
+        key = (rule.rule, tuple(rule._trace), tuple(sorted(rule.arguments)), append_unknown)
+        if key not in kept:
+            kept[key] = plain(rule, append_unknown)
+        return kept[key]
+
+    Rule._compile_builder = compiled
+    yield
+    Rule._compile_builder = plain

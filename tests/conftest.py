@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-import hypothesis
 import pytest
+
+# Or Hypothesis loads what other installed packages have for it, which no test here needs.
+os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
+import hypothesis  # noqa: E402
 
 # How long an example takes says nothing where several processes share the cores.
 hypothesis.settings.register_profile("shared cores", deadline=None)
@@ -108,8 +111,9 @@ def _nothing_is_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     threads, files = set(threading.enumerate()), _open_files()
     yield
-    if _running(threads) + _still_open(files):
-        gc.collect()  # what hangs in a cycle is told of here, and not in a later test
+    if not _running(threads) + _still_open(files):
+        return
+    gc.collect()  # what hangs in a cycle is told of here, and not in a later test
     deadline = time.monotonic() + GRACE_S
     while left := (_running(threads) + _still_open(files)):
         if time.monotonic() >= deadline:
@@ -140,7 +144,7 @@ def _open_files() -> dict[str, str]:
         if number == kept:
             continue
         try:
-            target = os.readlink(OPEN / number)
+            target = os.readlink(f"{OPEN}/{number}")
         except FileNotFoundError:  # the one that listed them
             continue
         if not target.startswith(KEPT):

@@ -13,7 +13,7 @@ from badges.credential.keys import PrivateKey
 from server.event.directory import load_event
 from server.web import auth
 from server.web.services import services_of
-from tests.server.support.in_process import Forum, Kiosk
+from tests.server.support.in_process import Forum, InProcessKiosk
 
 KEPT = Path(__file__).parent / "kept"
 TOLD = json.loads((KEPT / "event-2026-11.json").read_text(encoding="utf-8"))
@@ -36,8 +36,10 @@ def forum(tmp_path: Path) -> Iterator[KeptForum]:
     opened.close()
 
 
-def kiosk_of(forum: KeptForum, name: str) -> Kiosk:
-    kiosk = forum.kiosks[name] = Kiosk(forum, name, PrivateKey(name.encode().ljust(32, b".")))
+def kiosk_of(forum: KeptForum, name: str) -> InProcessKiosk:
+    kiosk = forum.kiosks[name] = InProcessKiosk(
+        forum, name, PrivateKey(name.encode().ljust(32, b"."))
+    )
     return kiosk
 
 

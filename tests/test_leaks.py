@@ -81,6 +81,7 @@ FILES = {
 IMPATIENT = "import tests.conftest\ntests.conftest.GRACE_S = 0.2"
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_is_left_fails_that_test_and_no_other(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: int

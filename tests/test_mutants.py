@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.bench.mutation import mutants
 from tests.bench.mutation.made import Source
 
@@ -70,6 +72,7 @@ print(json.dumps(attempt({"halls.py": source}, source.mutants, ["test_halls.py"]
 """
 
 
+@pytest.mark.system
 def test_who_lives(tmp_path: Path) -> None:
     (tmp_path / "halls.py").write_text(CODE)
     (tmp_path / "test_halls.py").write_text(TESTS)

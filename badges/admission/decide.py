@@ -89,7 +89,8 @@ def _not_entitled(badge: Credential, at: int, facts: Facts) -> Denied | None:
     coming = [session for session in facts.sessions if session.closes_at > at]
     later = _next(badge, at, facts)
     if not on and (later is not None or not _admits_anybody(coming, facts)):
-        return None  # too early, or nothing left on the programme: closed rather than forbidden
+        # The holder is too early, or the programme is over. Then the hall is closed, not forbidden.
+        return None
     nearest = coming[0] if coming else None
     return Denied(
         Reason.NOT_ENTITLED,

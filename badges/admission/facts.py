@@ -40,14 +40,14 @@ class Reason(StrEnum):
 class Flag(StrEnum):
     """Says what staff or an auditor should notice about an admission."""
 
-    LIKELY_COPY = "likely_copy"  # the badge was in two places at once, as it seems
-    PASSBACK = "passback"  # soft anti-passback: entered again without an exit
-    NO_ENTRY = "no_entry"  # an exit that can name no stay
-    UNVERIFIED = "unverified"  # an exit by something that is no valid badge of this event
-    ATTENTION = "attention"  # the credential asks staff to look
-    ESCORT = "escort"  # the holder must be escorted
-    REPEATED = "repeated"  # the same presentation, answered from the journal
-    LOOKED_UP = "looked_up"  # found by name on a supervisor's word, without a badge
+    LIKELY_COPY = "likely_copy"  # The badge seems to have been in two places at once.
+    PASSBACK = "passback"  # Entered again without an exit, under soft anti-passback.
+    NO_ENTRY = "no_entry"  # An exit for which no stay is known.
+    UNVERIFIED = "unverified"  # An exit with something that is not a valid badge of this event.
+    ATTENTION = "attention"  # The credential asks staff to look.
+    ESCORT = "escort"  # The holder must be escorted.
+    REPEATED = "repeated"  # The same presentation again, answered from the journal.
+    LOOKED_UP = "looked_up"  # Found by name on a supervisor's word, without a badge.
 
 
 class AntiPassback(StrEnum):
@@ -57,7 +57,7 @@ class AntiPassback(StrEnum):
 
 
 class Exits(StrEnum):
-    """Who may credit an exit while offline (docs/design/places.md)."""
+    """Says who may credit an exit while offline (docs/design/places.md)."""
 
     STRICT = "strict"
     TRUSTING = "trusting"
@@ -87,10 +87,10 @@ class Holder:
     """Holds what is known of a serial beyond its badge. Unknown serials have the defaults."""
 
     revoked: bool = False
-    highest_issue: int = 0  # 0: nothing known
-    copied_issue: int = 0  # badges up to this issue are likely copies; 0: none is
-    invited_to: frozenset[int] = frozenset()  # session ids
-    refused_from: frozenset[int] = frozenset()  # session ids
+    highest_issue: int = 0  # 0 means that nothing is known.
+    copied_issue: int = 0  # Badges up to this issue are likely copies. 0 means that none is.
+    invited_to: frozenset[int] = frozenset()  # Session ids.
+    refused_from: frozenset[int] = frozenset()  # Session ids.
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Session:
     title: str
     opens_at: int
     closes_at: int
-    categories: frozenset[int]  # empty: invitation only
+    categories: frozenset[int]  # Empty means by invitation only.
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,11 @@ class Hall:
 
     hall_id: int
     name: str
-    closed: bool = False  # shut by staff, whatever the programme says
-    categories: frozenset[int] = frozenset()  # who may enter besides the sessions' own rules
-    zones: int = 0xFFFFFFFF  # the credential's zone groups must meet these
-    sessions_only: bool = False  # shut while no session admits
+    closed: bool = False  # Staff shut it, whatever the programme says.
+    # Who may enter in addition to the sessions' own rules.
+    categories: frozenset[int] = frozenset()
+    zones: int = 0xFFFFFFFF  # The credential must have one of these zone groups.
+    sessions_only: bool = False  # The hall is shut while no session admits.
     anti_passback: AntiPassback = AntiPassback.HARD
     exits: Exits = Exits.STRICT
     facts_age_max_ms: int | None = None
@@ -128,7 +129,7 @@ class Presence:
     stay: StayRef
     since: int | None = None
     door: str | None = None
-    override: bool = False  # on a place beyond the capacity
+    override: bool = False  # On a place beyond the capacity.
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Outer:
 
     hall: Hall
     presence: Presence | None = None
-    free_places: int = 0  # at this door, in that hall
+    free_places: int = 0  # Places at this door, in that hall.
 
 
 @dataclass(frozen=True)
@@ -148,15 +149,15 @@ class Facts:
 
     calendar: Calendar
     hall: Hall
-    sessions: tuple[Session, ...]  # of this hall, not yet over, soonest first
+    sessions: tuple[Session, ...]  # Those of this hall that are not over yet, soonest first.
     holder: Holder = Holder()
     presence: Presence | None = None
-    free_places: int = 0  # at this door
-    key_expired: bool = False  # the badge's key is past its last day
+    free_places: int = 0  # At this door.
+    key_expired: bool = False  # The badge's key is past its last day.
     kiosk_retired: bool = False
-    door_resting: bool = False  # its shift has ended, and it has given its places back
-    facts_age_ms: int | None = None  # None: never had any from the server
-    outer: tuple[Outer, ...] = ()  # from the inside out
+    door_resting: bool = False  # Its shift has ended, and it has given its places back.
+    facts_age_ms: int | None = None  # None means that the server never sent any.
+    outer: tuple[Outer, ...] = ()  # Innermost first.
 
 
 @dataclass(frozen=True)
@@ -175,12 +176,12 @@ class Denied:
     """
 
     reason: Reason
-    opens_at: int | None = None  # hall_closed: when this holder's next session opens
-    session_id: int | None = None  # the session that the answer is about
-    categories: frozenset[int] = frozenset()  # not_entitled: who is admitted
-    since: int | None = None  # already_inside: when the open stay began
-    door: str | None = None  # already_inside: where it began
-    hall_id: int | None = None  # the hall around the door's own that is the reason, if one is
+    opens_at: int | None = None  # For hall_closed, when this holder's next session opens.
+    session_id: int | None = None  # The session that the answer is about.
+    categories: frozenset[int] = frozenset()  # For not_entitled, who is admitted.
+    since: int | None = None  # For already_inside, when the open stay began.
+    door: str | None = None  # For already_inside, where it began.
+    hall_id: int | None = None  # Set where the reason lies in a hall around the door's own.
 
 
 Decision = Admitted | Denied

@@ -1,6 +1,7 @@
-"""A decision in plain words: one huge word, the nearest failing condition, and what to do next.
+"""Puts a decision into plain words. These are one huge word, the nearest failing condition, and
+what to do next.
 
-Pure: the instant, the zone, the words of the language and every name are arguments.
+All of it is pure. The instant, the zone, the words of the language and every name are arguments.
 """
 
 import gettext
@@ -16,21 +17,22 @@ from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, 
 from badges.admission.sentences import DENIED, FLAGS, PARTS, WORDS, Pair
 from badges.i18n import ENGLISH
 
-Language = str  # as in names of halls: "en", "zh", …
-LANGUAGES: tuple[Language, ...] = ("en", "zh")  # always there, and complete
+Language = str  # As in the names of halls, for example "en" or "zh".
+LANGUAGES: tuple[Language, ...] = ("en", "zh")  # These are always there, and complete.
 
-# What makes staff look, most pressing first.
+# The flags that staff are told about, most pressing first.
 _TOLD = (Flag.LIKELY_COPY, Flag.ATTENTION, Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK)
-_COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")  # nouns with a plural in s
+# English nouns that end like these have a plural in s.
+_COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")
 
 
 class Tone(StrEnum):
     """Says what an answer looks and sounds like."""
 
     ADMIT = "admit"
-    LOOK = "look"  # admitted, and staff should notice something
+    LOOK = "look"  # Admitted, and staff should notice something.
     DENY = "deny"
-    GOODBYE = "goodbye"  # an exit; never refused
+    GOODBYE = "goodbye"  # An exit, which is never refused.
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ class _Saying:
         place = self.place(denied.session_id)
         who = self.who(denied)
         if self.category is not None and self.category in denied.categories:
-            # Shut by a zone, or by a refusal of this holder: "admits delegates" would puzzle one.
+            # A zone shuts this holder out, or a refusal by name does. "Admits delegates" would
+            # puzzle a delegate who is refused.
             reason, next_step = self.part("not_this_badge", place=place)
         elif who:
             reason, next_step = self.part("admits", place=place, who=who)
@@ -191,7 +194,8 @@ class _Saying:
         return reason, self.say(pair[1])
 
     def say(self, text: str, **names: str) -> str:
-        return self.words.gettext(text).format(**names) if text else ""  # "" is the header
+        # gettext answers "" with the catalogue's header, so it is not asked.
+        return self.words.gettext(text).format(**names) if text else ""
 
     def then(self, first: Pair, second: Pair) -> Pair:
         """Join two answers as two sentences."""

@@ -5,13 +5,13 @@ overrules the door.
 from badges.admission.facts import Admitted, Decision, Flag, Reason
 from badges.record import ScanRecord
 
-# A door's own state, which the server cannot know better.
+# These come from the door's own state, which the server cannot know better.
 _LOCAL = frozenset(
     {Reason.HALL_FULL, Reason.KIOSK_RETIRED, Reason.DOOR_RESTING, Reason.FACTS_TOO_OLD}
 )
-# What a door knows by the server's word alone, perhaps a moment after its scan by another clock.
+# A door knows this by the server's word alone, perhaps a moment after its scan by another clock.
 _HEARD = frozenset({Reason.LIKELY_COPY})
-# Flags that rest on what a door may not have heard of yet, the gravest first.
+# Flags for facts that a door may not have heard of yet, the gravest first.
 _SEEN = (Flag.LIKELY_COPY, Flag.PASSBACK)
 
 

@@ -71,7 +71,7 @@ _PROGRAMME = N_("Send to a hall on the holder's programme")
 _COME_BACK = N_("Ask the holder to come back then")
 PARTS: Mapping[str, Pair] = {
     "admitted": (N_("Welcome to {place}"), ""),
-    "admitted_to": ("{place}", ""),  # a session: its title is enough
+    "admitted_to": ("{place}", ""),  # For a session, whose title is enough.
     "left": (N_("Exit recorded"), ""),
     "admits": (N_("{place} admits {who}"), _PROGRAMME),
     "invited": (N_("{place} is by invitation"), _PROGRAMME),
@@ -93,7 +93,7 @@ PARTS: Mapping[str, Pair] = {
 THIS_HALL = N_("this hall")
 HALL_AROUND = N_("the hall around this one")
 NEXT_SENTENCE = N_("{first}. {second}")
-NEXT_NAME = N_("{names}, {name}")  # in a list: "speakers, staff"
+NEXT_NAME = N_("{names}, {name}")  # How a list goes on, as in "speakers, staff".
 LAST_NAME = N_("{names} and {name}")
 MOMENT = N_("{day} {time}")
 DAY = N_("{weekday} {day} {month}")

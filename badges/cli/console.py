@@ -79,7 +79,8 @@ def write_file(path: Path, data: bytes) -> None:
     Cards and codes are personal data. Raises InputError, with an earlier file left as it was.
     """
     try:
-        if path.exists() and not path.is_file():  # such as a pipe: there is nothing to replace
+        # A pipe, for example, has no earlier content to replace.
+        if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
             _replace(path.resolve(), data)
@@ -96,7 +97,8 @@ def _replace(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:  # Ctrl-C too
+    except BaseException:
+        # Ctrl-C counts as well.
         part.unlink(missing_ok=True)
         raise
 

@@ -34,7 +34,7 @@ from badges.credential.keyfile import (
 )
 from badges.credential.keys import KeyRing, PrivateKey
 
-FOREVER_MS = 253_402_300_800_000  # the year 10000
+FOREVER_MS = 253_402_300_800_000  # The beginning of the year 10000, in Unix ms.
 DAYS = 16
 ZONES = 32
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}

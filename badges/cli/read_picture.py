@@ -28,13 +28,13 @@ def read_symbols(path: Path) -> list[str]:
                 raise PictureError(
                     f"the picture has more than {PIXELS_MAX // 1_000_000} megapixels"
                 )
-            page = Image.new("RGBA", picture.size, "white")  # under transparent pixels
+            page = Image.new("RGBA", picture.size, "white")  # Transparent pixels count as white.
             page.alpha_composite(picture.convert("RGBA"))
     except UnidentifiedImageError:
         raise PictureError("the file is not a picture") from None
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise PictureError(f"the picture can't be read: {error}") from None
-    # Model 2 alone: with Micro QR in the formats, ghosts are read in noise.
+    # Only Model 2 is read. With Micro QR among the formats, noise is taken for codes.
     formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
     found = zxingcpp.read_barcodes(page.convert("L"), formats=formats)
     return [symbol.bytes.decode("utf-8", "replace") for symbol in found]

@@ -25,10 +25,11 @@ CREDENTIAL_BYTES = 80
 VERSION = 1
 CONTEXT = b"hallkeeper/badge/v1\x00"
 
-# version+kind, key id, event's short id, serial (high byte, low 16 bits), issue, category, flags,
-# valid days, zone groups
+# The fields are version and kind, key id, the event's short id, serial (high byte, then the low 16
+# bits), issue, category, flags, valid days, and zone groups.
 _FIELDS = struct.Struct(">BBHBHBBBHI")
-# Integers, since the complement of an IntFlag holds known flags only and would let others through.
+# These are plain integers. The complement of an IntFlag has only the known flags, so unknown ones
+# would slip through.
 _KNOWN_FLAGS = 0b11
 _RANGES = {
     "key_id": (0, 0xFF),
@@ -38,7 +39,8 @@ _RANGES = {
     "valid_days": (0, 0xFFFF),
     "zones": (0, 0xFFFFFFFF),
 }
-_SEALED_PAD = 64  # sealed names are padded to a multiple, so that their length says little
+# Sealed names are padded to a multiple of this, so that their length says little.
+_SEALED_PAD = 64
 
 
 class Kind(IntEnum):
@@ -59,7 +61,7 @@ class CredentialFlag(IntFlag):
 class CredentialError(ValueError):
     """Is raised where no credential of this event can be read from the text."""
 
-    reason: ClassVar[str]  # the decision's reason (admission.facts.Reason)
+    reason: ClassVar[str]  # The reason that the decision gives for it (admission.facts.Reason).
 
 
 class NotABadgeError(CredentialError):
@@ -82,10 +84,10 @@ class ForgedError(CredentialError):
 
 @dataclass(frozen=True)
 class Credential:
-    """The fields of a verified credential (docs/design/credential.md)."""
+    """Holds the fields of a verified credential (docs/design/credential.md)."""
 
-    serial: int  # 24 bits: one attendee
-    issue: int  # 1-255; a higher issue voids the lower ones
+    serial: int  # 24 bits, for one attendee.
+    issue: int  # From 1 to 255. A higher issue voids the lower ones.
     category: int
     valid_days: int  # 16-bit map, bit 0 is the event's first day
     zones: int  # 32-bit map of zone groups

@@ -83,7 +83,7 @@ class BadgeKey:
 class KeyRing:
     """Holds the keys that may have signed this event's badges, by key id (0-255)."""
 
-    event_id: bytes  # the event's UUID, 16 bytes
+    event_id: bytes  # The event's UUID, 16 bytes.
     keys: Mapping[int, BadgeKey]
 
     def __post_init__(self) -> None:
@@ -137,7 +137,8 @@ def open_ring(root: PublicKey, signed: bytes) -> KeyRing:
             for key in decoded.keys
         },
     )
-    if _encode_ring(ring) != body:  # also where a key id stands twice
+    # This also refuses a ring in which one key id stands twice.
+    if _encode_ring(ring) != body:
         raise ValueError("malformed ring")
     return ring
 

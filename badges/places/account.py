@@ -1,4 +1,5 @@
-"""Places at a kiosk: its durable account with one hall, and the server's orders that it obeys.
+"""Keeps a kiosk's places. It has the kiosk's durable account with one hall, and the server's orders
+that the account obeys.
 
 `pool` is the other end. docs/design/places.md has the rules that are cited here by number.
 """
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 from badges.record import StayRef
 
-# Which pool of which hall an account is with; the steps do not look at it.
+# Says which pool of which hall an account is for. The protocol itself never looks inside it.
 Key = TypeVar("Key")
 
 
@@ -28,9 +29,11 @@ class Order:
     """
 
     granted: int
-    recall: int  # return places until the total returned is this
+    recall: int  # The door returns places until its total of returned ones is this.
     incarnation: int
-    signature: bytes = b""  # the server's, of `granted` (badges.places.signed); the steps ignore it
+    # The server signs `granted` (badges.places.signed). Nothing in this file looks at the
+    # signature.
+    signature: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ class Account:
     granted: int = 0
     returned: int = 0
     entries: int = 0
-    credited: int = 0  # exits whose place the door took back at once
+    credited: int = 0  # Exits whose place the door took back at once.
     incarnation: int = 0
     fenced: bool = False
-    trusted: int = 0  # exits of stays that the server may know, credited all the same
+    trusted: int = 0  # Exits credited although the server may know the stay too.
 
     @property
     def free(self) -> int:

@@ -1,11 +1,12 @@
-"""Places at the server: one hall's pool, and what each kiosk has of it. `account` is the other end.
+"""Keeps the server's places. It has one hall's pool, and what each kiosk holds of it. `account` is
+the other end.
 
-A place is a permission for one more person in a hall, held by exactly one owner: the server's pool,
-a kiosk (free, or used by an entry that the server has not seen), or a stay that the server owns.
-Both ends are values with pure steps; kiosk, server and simulator run these, not copies. Every
-message carries totals that only grow, so loss, repetition and reordering are harmless.
-badges/README.md has the proof, and docs/design/places.md has the rules that are cited here by
-number.
+A place is a permission for one more person in a hall. It is held by exactly one owner, which is the
+server's pool, a kiosk (free, or used by an entry that the server has not seen), or a stay that the
+server owns. Both ends are values whose steps are pure. The kiosk, the server and the simulator run
+these steps, not copies of them. Every message carries totals that only grow, so loss, repetition
+and reordering are harmless. badges/README.md has the proof, and docs/design/places.md has the rules
+that are cited here by number.
 """
 
 from collections.abc import Mapping
@@ -34,11 +35,13 @@ class Held:
 
     granted: int = 0
     returned: int = 0
-    handed_over: int = 0  # entries that the server turned into stays of its own
-    reclaimed: int = 0  # attested as not inside, after a fence, and not accounted for since
+    handed_over: int = 0  # Entries that the server turned into stays of its own.
+    # Places that an attestation gave back after a fence and no later record accounts for.
+    reclaimed: int = 0
     fenced: bool = False
-    trusted: int = 0  # places of stays that it took back itself (`may_trust`)
-    attested: int | None = None  # its last sequence in the ledger at the first attestation
+    trusted: int = 0  # Stays whose place the server took back by itself (`may_trust`).
+    # The kiosk's last sequence in the ledger when it was first attested.
+    attested: int | None = None
 
     @property
     def held(self) -> int:
@@ -63,7 +66,8 @@ class Pool:
     incarnation: int = 1
     open_stays: int = 0
     kiosks: Mapping[KioskKey, Held] = field(default_factory=dict)
-    awaited: frozenset[KioskKey] = frozenset()  # who must still echo a new incarnation (rule 8)
+    # Kiosks that must still echo a new incarnation (rule 8).
+    awaited: frozenset[KioskKey] = frozenset()
 
     @property
     def worst_case(self) -> int:
@@ -106,30 +110,36 @@ class Pool:
         backup.
 
         Grants that were unknown when the kiosk was attested were attested with the rest. If it was
-        attested to more than they explain, the rest was taken on trust, and its records tell.
+        attested to more than they explain, the rest was taken on trust, and its records tell. A
+        total of an older incarnation may lack grants, so it explains none of the rest.
         """
         held = self.kiosks[kiosk]
         pool = self
         grown = max(0, granted - held.granted)
         if held.attested is not None and (grown or held.reclaimed < 0):
-            held = replace(held, reclaimed=max(0, held.reclaimed + grown))
+            least = 0 if incarnation == self.incarnation else held.reclaimed + grown
+            held = replace(held, reclaimed=max(least, held.reclaimed + grown))
         if grown or held is not self.kiosks[kiosk]:
             pool = pool._with(kiosk, replace(held, granted=held.granted + grown))
         if incarnation == self.incarnation and kiosk in self.awaited:
             pool = replace(pool, awaited=self.awaited - {kiosk})
         return pool
 
-    def hear_returned(self, kiosk: KioskKey, returned: int) -> "Pool":
+    def hear_returned(self, kiosk: KioskKey, returned: int, *, incarnation: int) -> "Pool":
         """Take in a kiosk's total of returned places, after all its records of that time (rule 5).
 
         It never counts more than the kiosk can have, whatever it says. Places that an attestation
-        already gave back are not given back twice (rule 7).
+        already gave back are not given back twice (rule 7). Of an attested kiosk that speaks in an
+        older incarnation it is not known what else it was granted, so all that it returned may be
+        among those.
         """
         held = self.kiosks[kiosk]
         returned = min(returned, held.returned + max(0, held.unused))
         if returned <= held.returned:
             return self
-        reclaimed = max(0, held.reclaimed - (returned - held.returned))
+        reclaimed = held.reclaimed - (returned - held.returned)
+        if held.attested is None or incarnation == self.incarnation:
+            reclaimed = max(0, reclaimed)
         return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
@@ -165,7 +175,8 @@ class Pool:
         if stay is None:
             return pool
         key = (stay.kiosk, stay.generation)
-        held = self.kiosks.get(key)  # None: it was counted in
+        # The kiosk has no account where its stay was only counted in (`count_in`).
+        held = self.kiosks.get(key)
         if held is None or held.attested is None or stay.seq <= held.attested or held.reclaimed < 1:
             return pool
         return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))

@@ -20,7 +20,7 @@ import typst
 from badges.printing import fonts
 from badges.printing.qr import symbol_svg
 
-CARDS_MAX = 5_000  # in one document; print more in several
+CARDS_MAX = 5_000  # The most cards in one document. More are printed as several.
 TEXT_CHARS_MAX = 200
 _TEMPLATES = Path(str(resources.files("badges.printing") / "templates"))
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -28,7 +28,7 @@ _PACKAGE = re.compile(r"""["']@[a-z0-9-]+/""")
 _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
 )
-_PROGRESS_CARDS = 20  # drawn between two reports of progress
+_PROGRESS_CARDS = 20  # Progress is reported each time that this many cards are drawn.
 
 
 class CardError(ValueError):
@@ -57,17 +57,18 @@ class MissingGlyphError(CardError):
 class Card:
     """Holds what stands on one card. Raises CardError for what no card may have."""
 
-    text: str  # the credential, as its code says it
+    text: str  # The credential's text, as in its code.
     given_name: str
     family_name: str
     organisation: str
-    country: str  # printed as it is: roster.country_name turns a code into a name
+    # Printed as it is. `country_name` turns a code into a name.
+    country: str
     category_name: str
     category_letter: str
-    category_colour: str  # "#rrggbb", not red
+    category_colour: str  # "#rrggbb", and never red.
     badge_number: str
     zones: tuple[str, ...] = ()
-    language: str = ""  # of the attendee: chooses the forms of Han characters
+    language: str = ""  # The attendee's language, which chooses the forms of Han characters.
 
     def __post_init__(self) -> None:
         if not self.given_name.strip() and not self.family_name.strip():

@@ -23,10 +23,11 @@ _SCRIPTS = (
 )  # fmt: skip
 _HAN = {"SC": "Noto Sans CJK SC", "TC": "Noto Sans CJK TC", "HK": "Noto Sans CJK HK",
         "JP": "Noto Sans CJK JP", "KR": "Noto Sans CJK KR"}  # fmt: skip
-_EMPTY_FONTS = ("LastResort", "Last Resort", "Adobe Blank", "Adobe NotDef")  # they draw boxes
+# These fonts draw boxes only.
+_EMPTY_FONTS = ("LastResort", "Last Resort", "Adobe Blank", "Adobe NotDef")
 _JOINERS = "\u200c\u200d"
 _REGULAR, _BOLD = 400, 700
-_MAP_BYTES = 0x40000 // 8  # planes 0 to 3: what is beyond has no letters
+_MAP_BYTES = 0x40000 // 8  # Planes 0 to 3. There are no letters beyond them.
 _MAP_BITS = range(_MAP_BYTES * 8)
 
 
@@ -90,7 +91,8 @@ def package_for(character: str) -> str:
     """Return the Debian package of fonts that most likely draws `character`."""
     code = ord(character)
     if 0x30000 <= code <= 0x3FFFF or 0x2CEB0 <= code <= 0x2EE5D:
-        return "fonts-babelstone-han"  # Han characters that are newer than the Noto fonts
+        # These Han characters are newer than the Noto fonts.
+        return "fonts-babelstone-han"
     if 0x2E80 <= code <= 0x9FFF or 0xAC00 <= code <= 0xD7FF or 0xF900 <= code <= 0xFAFF:
         return "fonts-noto-cjk"
     if 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x2FFFF:
@@ -198,8 +200,11 @@ def _character_map(path: str | None, index: int) -> int:
     bits = bytearray(_MAP_BYTES)
     try:
         with TTFont(path, fontNumber=index, lazy=True) as font:
+            # Names of glyphs are not needed here, and to read them takes as long as all the rest.
+            font.setGlyphOrder([""] * font["maxp"].numGlyphs)
             for code in filter(_MAP_BITS.__contains__, font.getBestCmap() or ()):
                 bits[code >> 3] |= 1 << (code & 7)
     except (TTLibError, OSError):
-        return 0  # Typst may read it, but we vouch only for what we have seen
+        # Typst may be able to read the font, but only what was seen in it can be promised.
+        return 0
     return int.from_bytes(bits, "little")

@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Sequence
 
 from badges.printing import fonts
+from badges.roster.countries import country_name
 from badges.roster.problems import Finding, shown
-from badges.roster.reader import RosterRow, country_name
+from badges.roster.reader import RosterRow
 
 _JOINERS = "\u200c\u200d"
 
@@ -21,7 +22,8 @@ def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
     chars = set().union(*texts)
     joining = {char for char in chars if unicodedata.category(char)[0] == "M" or char in _JOINERS}
     missing = set(fonts.families_for(chars - joining, "")[1])
-    if joining:  # a mark is drawn together with its letter
+    # A mark is drawn together with its letter, so one font must have both.
+    if joining:
         missing |= set(fonts.families_for(filter(joining.intersection, texts), "")[1])
     if not missing:
         return None

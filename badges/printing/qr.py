@@ -15,7 +15,7 @@ from PIL import Image
 from qrcode.exceptions import DataOverflowError
 from qrcode.util import ALPHA_NUM, MODE_8BIT_BYTE, MODE_ALPHA_NUM, QRData
 
-QUIET_ZONE = 4  # modules of white that the standard asks for around a symbol
+QUIET_ZONE = 4  # The standard asks for this many white modules around a symbol.
 _LEVELS = {
     "L": qrcode.constants.ERROR_CORRECT_L,
     "M": qrcode.constants.ERROR_CORRECT_M,

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 
-from badges.roster.countries import COUNTRIES
+from badges.roster.countries import countries_called, near_names
 from badges.roster.problems import shown
 
 NAME_CHARS = 120
@@ -15,14 +15,17 @@ _LIMITS = {
     "organisation": ORGANISATION_CHARS, "country": 60, "email": 254, "external_id": 64,
     "category": 64, "days": 100, "zones": 400, "invitations": 2_000, "language": 35,
 }  # fmt: skip
-_MARKS_MOST = 8  # combining marks on one letter; scripts in use need fewer
-_FORMULA = "=+-@\t\r＝＋－＠"  # the wide forms are formulas too in East Asian spreadsheets
+_MARKS_MOST = 8  # The most combining marks on one letter. Scripts in use need fewer.
+# In East Asian spreadsheets the wide forms begin formulas too.
+_FORMULA = "=+-@\t\r＝＋－＠"
 _DASHES = frozenset("-–—―－")
 _SHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"}
-_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff"))
+_INVISIBLE_SIGNS = frozenset("\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff")
+_INVISIBLE = dict.fromkeys(map(ord, _INVISIBLE_SIGNS))
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+PRODUCT_AND_VARIATION = " – "  # stands between the two, as ticket shops write it
 _HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
-_JOINERS = "\u200c\u200d"  # Persian and Indic names need them
+_JOINERS = "\u200c\u200d"  # Persian and Indic names need these.
 _WORD = r"[^\s@<>()\[\]\\,;:\"]"
 _EMAIL = re.compile(rf"{_WORD}{{1,64}}@{_WORD}+\.{_WORD}{{2,}}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -44,6 +47,10 @@ class CellError(ValueError):
     """Says what is wrong with a cell and what to do, in plain words."""
 
 
+class UnknownCategoryError(CellError):
+    """Says that a word is no category here."""
+
+
 def clean(column: str, raw: str) -> str:
     """Return `raw` in NFC, with single spaces and nothing invisible. Raises CellError."""
     text = raw if raw.isascii() and raw.isprintable() else _plain(raw)
@@ -60,6 +67,13 @@ def clean(column: str, raw: str) -> str:
         hint = ". Is a closing quote missing?" if "\n" in raw else ""
         raise CellError(f"has {len(text):,} characters; the limit is {limit}{hint}")
     return text
+
+
+def invisible(raw: str) -> str:
+    """Return the invisible characters that `clean` takes out of a cell, each once."""
+    if _INVISIBLE_SIGNS.isdisjoint(raw):
+        return ""
+    return "".join(dict.fromkeys(sign for sign in raw if sign in _INVISIBLE_SIGNS))
 
 
 def _plain(raw: str) -> str:
@@ -113,45 +127,68 @@ def external_id(text: str) -> str:
 
 
 def country(text: str) -> str:
-    """Return a code in upper case, or a name as it is written."""
-    code = narrow(text).upper()
-    text = code if len(code) == 2 else text
-    if len(text) != 2 or not text.isascii():
-        return text
-    if code not in COUNTRIES:
-        raise CellError(f"{shown(text)} is not an ISO country code. Use one, or write the name")
-    return code
+    """Return the ISO 3166 code of a country that is written as a code or by any of its names."""
+    found = countries_called(text)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CellError(f"{shown(text)} could be {' or '.join(found)}. Write the ISO code")
+    near = near_names(text)
+    meant = f" Is it {' or '.join(near)}?" if near else ""
+    raise CellError(
+        f"{shown(text)} is no country that is known here.{meant} Write the name or its ISO code, or"
+        " leave the cell empty"
+    )
 
 
-def category(known: Collection[str] | Mapping[str, str | Collection[str]]) -> Reader:
+def mapped_country(mapping: Mapping[str, str]) -> Reader:
+    """Make a reader of countries that knows the words of a mapping too."""
+    meant = {wording(word): code for word, code in mapping.items()}
+    return lambda text: country(meant.get(wording(text), text))
+
+
+def category(
+    known: Collection[str] | Mapping[str, str | Collection[str]],
+    mapping: Mapping[str, str] | None = None,
+) -> Reader:
     """Make a reader of category codes. The values of `known`, if it is a mapping, are their names.
 
     A name that two categories share is refused, and "代表 Delegate" is one category's two names.
+    What `mapping` says of a word comes first. It may name a product whatever its variation is,
+    where the file has the two together as "Ticket – Early bird".
     """
     meant: dict[str, set[str]] = {}
     if isinstance(known, Mapping):
         for code, names in known.items():
             for name in [names] if isinstance(names, str) else names:
-                meant.setdefault(_wording(name), set()).add(code)
-    meant |= {_wording(code): {code} for code in known}
+                meant.setdefault(wording(name), set()).add(code)
+    meant |= {wording(code): {code} for code in known}
+    mapped = {wording(word): code for word, code in (mapping or {}).items()}
 
     def read(text: str) -> str:
-        codes = meant.get(_wording(text)) or set()
+        product = text.partition(PRODUCT_AND_VARIATION)[0]
+        code = mapped.get(wording(text)) or mapped.get(wording(product))
+        if code is not None and code in known:
+            return code
+        codes = meant.get(wording(text)) or set()
         if not codes:
             parts = [p for piece in re.split(r"[/|\n]", text) for p in _HAN_OR_NOT.findall(piece)]
-            found = [meant.get(_wording(part), set()) for part in parts if _wording(part)]
+            found = [meant.get(wording(part), set()) for part in parts if wording(part)]
             codes = set.intersection(*found) if found else set()
         if len(codes) > 1:
             named = " or ".join(sorted(codes))
             raise CellError(f"{shown(text)} could be {named}. Write the code")
         if not codes:
-            raise CellError(f"{shown(text)} is no category. Use one of {', '.join(sorted(known))}")
+            raise UnknownCategoryError(
+                f"{shown(text)} is no category. Use one of {', '.join(sorted(known))}"
+            )
         return next(iter(codes))
 
     return functools.cache(read)
 
 
-def _wording(text: str) -> str:
+def wording(text: str) -> str:
+    """Return `text` without case, width and needless spaces, to compare words by."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -200,7 +237,7 @@ def language(text: str) -> str:
     named = _LANGUAGES.get(text.casefold())
     if named:
         return named
-    text = text.replace("_", "-")
+    text = text.replace("_", "-").removesuffix("-informal")  # as ticket shops call a tone
     if not _LANGUAGE.fullmatch(text):
         raise CellError(f"{shown(text)} is no language. Use a code such as zh or en")
     return text

@@ -6,78 +6,132 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from badges.roster.exports import export_columns, export_of, has_orders_only, places
+from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.problems import ProblemList, shown
 
-# Our column: what others call it, normalised as `_normal` does.
+# For each of our columns, what others call it, normalised as `_normal` does.
 _SYNONYMS: dict[str, str] = {
     "external_id": "externalid id reference ref registrationid registrationnumber registrationno"
-    " attendeeid ordercode regid 编号 报名编号 注册号 注册编号 参会编号 工号",
+    " attendeeid ordercode regid 编号 报名编号 注册号 注册编号 参会编号 工号"
+    " 編號 報名編號 註冊編號 工號",
     "given_name": "givenname givennames firstname firstnames forename forenames vorname prénom"
     " prenom nombre 名 名字",
     "family_name": "familyname lastname surname nachname apellido apellidos 姓 姓氏",
     "name": "name fullname attendeename participantname badgename displayname 姓名 参会人 参会者"
-    " 参会人姓名 参会者姓名 嘉宾姓名 中文姓名",
+    " 参会人姓名 参会者姓名 嘉宾姓名 中文姓名 嘉賓姓名 參會者 參會者姓名",
     "organisation": "organisation organization company institution affiliation employer companyname"
-    " 单位 单位名称 工作单位 公司 公司名称 机构 组织 企业",
-    "country": "country countryregion countryorregion countrycode 国家 国别 国家地区 国家或地区",
-    "email": "email emailaddress mail emails 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电邮",
+    " 单位 单位名称 工作单位 公司 公司名称 机构 组织 企业 單位 單位名稱 公司名稱 機構 組織 企業",
+    "country": "country countryregion countryorregion countrycode nationality 国家 国别 国家地区"
+    " 国家或地区 国籍 國家 國籍 國家地區",
+    "email": "email emailaddress mail emails 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电邮"
+    " 郵箱 電子郵箱 電子郵件 電郵 電子信箱 信箱",
     "category": "category type attendeetype ticket tickettype ticketname badgetype role product"
-    " 类别 身份 参会类别 参会身份 票种 证件类型 证件类别 人员类别 嘉宾类别",
+    " 类别 身份 参会类别 参会身份 票种 证件类型 证件类别 人员类别 嘉宾类别"
+    " 類別 參會類別 票種 證件類別",
     "days": "days day validdays eventdays 天 参会天 有效日 有效天数 参会日期 有效日期",
-    "zones": "zones zone area areas accesszones 区域 通行区域 可入区域",
+    "zones": "zones zone area areas accesszones 区域 通行区域 可入区域 區域",
     "invitations": "invitations invitation invitedsessions sessions sessioncodes"
     " 邀请 受邀会议 受邀论坛",
-    "language": "language lang locale preferredlanguage 语言 语种",
+    "language": "language lang locale preferredlanguage 语言 语种 語言 語種",
     "status": "status orderstatus attendeestatus registrationstatus registrationstate bookingstatus"
     " ticketstatus paymentstatus cancelled canceled iscancelled iscanceled 状态 订单状态 报名状态"
-    " 注册状态 审核状态 支付状态 付款状态 缴费状态 参会状态 已取消 是否取消",
+    " 注册状态 审核状态 支付状态 付款状态 缴费状态 参会状态 已取消 是否取消"
+    " 狀態 訂單狀態 報名狀態 審核狀態",
 }
 COLUMNS = tuple(_SYNONYMS)
 _OURS = {word: column for column, words in _SYNONYMS.items() for word in words.split()}
-# Titles of columns that count the rows. Who is added or sorted in between gets another's number.
+# Titles of columns that only count the rows. Such a number is no id, because it changes when
+# somebody is added or the rows are sorted.
 _ROW_NUMBERS = frozenset(
     "序号 行号 项次 次序 no nr num number row rownumber rownum sn sno serialno index lfdnr".split()
 )
+# Titles that give way to any other one of the same column.
+_SECOND_CHOICES = frozenset({"nationality", "国籍", "國籍"})
 _IN_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 
 
 def find_columns(
-    header: Sequence[str], mapping: Mapping[str, str], problems: ProblemList, line: int
-) -> dict[str, int]:
-    """Return the index in `header` of each of our columns that the file has, and note problems."""
-    found = _mapped(header, mapping, problems)
+    header: Sequence[str], mapping: RosterMapping, problems: ProblemList, line: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the index in `header` of each of our columns that the file has, and note problems.
+
+    Where there are several, the column is what they say together. A mapping comes before the titles
+    of a known export, and these before the usual ones. `status_columns` finds the status.
+    """
+    found = _mapped(header, mapping.columns, problems)
+    export = export_of(header)
+    if export is not None:
+        taken = {index for indexes in found.values() for index in indexes}
+        for column, indexes in export_columns(export, header).items():
+            if column not in found and taken.isdisjoint(indexes):
+                found[column] = indexes
+    usual = _usual(header, found, problems, line)
+    if export is not None and "external_id" in export.columns:
+        usual.pop("external_id", None)  # an order's code alone is not one person's
+    found |= usual
+    _require(found, header, mapping, problems, line)
+    return found
+
+
+def _usual(
+    header: Sequence[str], found: Mapping[str, tuple[int, ...]], problems: ProblemList, line: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the columns that are called as usual, of those that are not in `found`."""
+    taken = {index for indexes in found.values() for index in indexes}
     candidates: dict[str, list[int]] = {}
     for index, title in enumerate(header):
         column = column_of(title)
-        if column == "status":
-            continue  # a file may have several: `status_columns` finds them
-        if column and column not in found and index not in found.values():
+        # A file may have several columns of the status, and `status_columns` finds them.
+        if column and column != "status" and column not in found and index not in taken:
             candidates.setdefault(column, []).append(index)
+    usual: dict[str, tuple[int, ...]] = {}
     for column, indexes in candidates.items():
+        first = [one for one in indexes if _normal(header[one]) not in _SECOND_CHOICES]
+        indexes = first or indexes
         exact = [index for index in indexes if _normal(header[index]) == column.replace("_", "")]
         if len(indexes) > 1 and len(exact) != 1:
             names = " and ".join(shown(header[index]) for index in indexes)
             problems.add(
                 line, column, f"{names} could both be it: keep one, or say which in a mapping"
             )
-        found[column] = (exact or indexes)[0]
-    _require(found, header, problems, line)
-    return found
+        usual[column] = ((exact or indexes)[0],)
+    return usual
 
 
-def status_columns(header: Sequence[str], found: Mapping[str, int]) -> list[int]:
-    """List the columns that say whether an order stands. They are what a mapping names, else all of
-    them.
+def status_columns(header: Sequence[str], found: Mapping[str, tuple[int, ...]]) -> list[int]:
+    """List the columns that say whether an order stands. They are what a mapping names, else those
+    of a known export, else all of them.
     """
     if "status" in found:
-        return [found["status"]]
-    taken = set(found.values())
+        return list(found["status"])
+    export = export_of(header)
+    own = places(export.statuses, header) if export is not None else []
+    if own:
+        return own
+    taken = {index for indexes in found.values() for index in indexes}
     return [
         index
         for index, title in enumerate(header)
         if index not in taken and column_of(title) == "status"
     ]
+
+
+def wanted_columns(
+    header: Sequence[str], found: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
+) -> dict[str, WantedColumn]:
+    """Return the mapping that finds these columns in another file with the same titles."""
+    plain = [_normal(title, keep_brackets=True) for title in header]
+    wanted = {}
+    for column, indexes in {**found, "status": tuple(statuses)}.items():
+        number = 0
+        if len(indexes) == 1 and plain.count(plain[indexes[0]]) > 1:
+            number = plain[: indexes[0] + 1].count(plain[indexes[0]])
+        if indexes:
+            titles = tuple(header[index].strip() for index in indexes)
+            wanted[column] = WantedColumn(titles, number)
+    return wanted
 
 
 def counts_rows(title: str) -> bool:
@@ -86,37 +140,70 @@ def counts_rows(title: str) -> bool:
 
 
 def _mapped(
-    header: Sequence[str], mapping: Mapping[str, str], problems: ProblemList
-) -> dict[str, int]:
-    titles = [_normal(title, keep_brackets=True) for title in header]
+    header: Sequence[str], mapping: Mapping[str, WantedColumn], problems: ProblemList
+) -> dict[str, tuple[int, ...]]:
     found = {}
-    for column, title in mapping.items():
-        wanted = _normal(title, keep_brackets=True)
+    for column, wanted in mapping.items():
         if column not in COLUMNS:
             problems.add(
                 None, None, f"the mapping names {shown(column)}: use one of {', '.join(COLUMNS)}"
             )
-        elif titles.count(wanted) != 1:
-            many = "several of" if wanted in titles else "none of"
-            problems.add(
-                None,
-                column,
-                f"the mapping looks for {shown(title)}, and {many} the columns are called so:"
-                f" {_listed(header)}",
-            )
-        else:
-            found[column] = titles.index(wanted)
+            continue
+        indexes = [
+            _mapped_index(header, column, title, wanted, problems) for title in wanted.titles
+        ]
+        there = tuple(index for index in indexes if index is not None)
+        if len(there) == len(indexes):
+            found[column] = there
     return found
 
 
+def _mapped_index(
+    header: Sequence[str], column: str, title: str, wanted: WantedColumn, problems: ProblemList
+) -> int | None:
+    plain = _normal(title, keep_brackets=True)
+    same = [at for at, one in enumerate(header) if _normal(one, keep_brackets=True) == plain]
+    if wanted.number and wanted.number <= len(same):
+        return same[wanted.number - 1]
+    if len(same) == 1 and not wanted.number:
+        return same[0]
+    many = "none of the columns are"
+    if wanted.number:
+        many = f"only {len(same)} of the columns {'is' if len(same) == 1 else 'are'}"
+    elif same:
+        many = f"several of the columns are called so. Write {column} = {{ title = …, number = 1 }}"
+        many += " for the first one. The columns are"
+    tail = "" if same and not wanted.number else " called so"
+    said = f"the mapping looks for {shown(title)}, and {many}{tail}: {_listed(header)}"
+    problems.add(None, column, said)
+    return None
+
+
 def _require(
-    found: Mapping[str, int], header: Sequence[str], problems: ProblemList, line: int
+    found: Mapping[str, tuple[int, ...]],
+    header: Sequence[str],
+    mapping: RosterMapping,
+    problems: ProblemList,
+    line: int,
 ) -> None:
     has = f"the file has {_listed(header)}. Add it, or say in a mapping which one it is"
+    if has_orders_only(header):
+        problems.add(
+            line,
+            None,
+            "this is pretix's list of orders, which names no attendees. Export the order positions,"
+            " or choose that sheet with --sheet",
+        )
+        return
     if not {"given_name", "family_name", "name"} & found.keys():
         problems.add(line, "given_name", f"no column for names (given_name or name): {has}")
-    if "category" not in found:
-        problems.add(line, "category", f"no column for the category: {has}")
+    if "category" not in found and not mapping.categories.get(""):
+        problems.add(
+            line,
+            "category",
+            f"no column for the category: {has}. Where everybody has the same one, a mapping can"
+            ' give it: under [categories], "" = "delegate"',
+        )
 
 
 def _listed(header: Sequence[str]) -> str:

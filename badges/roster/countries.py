@@ -1,258 +1,225 @@
-"""Country codes of ISO 3166 with their English short names, as the time zone database has them."""
+"""Knows countries by their ISO 3166 codes and by their names in all languages of Unicode's CLDR.
 
-from collections.abc import Mapping
+Babel brings the names. It reads a language's file at the first question that needs it, so nothing
+is read when this module is imported. A name is looked for in English and Chinese first, then in all
+other languages. A name that means two countries is refused with both.
+"""
 
-COUNTRIES: Mapping[str, str] = {
-    "AD": "Andorra",
-    "AE": "United Arab Emirates",
-    "AF": "Afghanistan",
-    "AG": "Antigua & Barbuda",
-    "AI": "Anguilla",
-    "AL": "Albania",
-    "AM": "Armenia",
-    "AO": "Angola",
-    "AQ": "Antarctica",
-    "AR": "Argentina",
-    "AS": "Samoa (American)",
-    "AT": "Austria",
-    "AU": "Australia",
-    "AW": "Aruba",
-    "AX": "Åland Islands",
-    "AZ": "Azerbaijan",
-    "BA": "Bosnia & Herzegovina",
-    "BB": "Barbados",
-    "BD": "Bangladesh",
-    "BE": "Belgium",
-    "BF": "Burkina Faso",
-    "BG": "Bulgaria",
-    "BH": "Bahrain",
-    "BI": "Burundi",
-    "BJ": "Benin",
-    "BL": "St Barthelemy",
-    "BM": "Bermuda",
-    "BN": "Brunei",
-    "BO": "Bolivia",
-    "BQ": "Caribbean NL",
-    "BR": "Brazil",
-    "BS": "Bahamas",
-    "BT": "Bhutan",
-    "BV": "Bouvet Island",
-    "BW": "Botswana",
-    "BY": "Belarus",
-    "BZ": "Belize",
-    "CA": "Canada",
-    "CC": "Cocos (Keeling) Islands",
-    "CD": "Congo (Dem. Rep.)",
-    "CF": "Central African Rep.",
-    "CG": "Congo (Rep.)",
-    "CH": "Switzerland",
-    "CI": "Côte d’Ivoire",
-    "CK": "Cook Islands",
-    "CL": "Chile",
-    "CM": "Cameroon",
-    "CN": "China",
-    "CO": "Colombia",
-    "CR": "Costa Rica",
-    "CU": "Cuba",
-    "CV": "Cape Verde",
-    "CW": "Curaçao",
-    "CX": "Christmas Island",
-    "CY": "Cyprus",
+import difflib
+import functools
+import gc
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from babel import Locale, localedata
+from babel.core import get_global
+from babel.localedata import locale_identifiers
+
+# Codes of CLDR that are no countries: groups, reserved islands, and codes for tests.
+_NO_COUNTRIES = frozenset("AC CP CQ DG EA EZ IC QO TA XA XB ZZ".split())
+# EU and UN are reserved in ISO 3166, and delegations use them. Kosovo has a code by custom.
+_FIRST = ("en", "zh", "zh_Hant", "zh_Hant_HK")  # where names are looked for first
+_CODE = re.compile(r"[A-Z]{2}")
+_SUGGESTIONS = 3
+
+# Names that CLDR lacks, by code: usual short forms, ISO's long ones, and former ones.
+_ALIASES = {
+    "AE": "UAE / Emirates / 阿联酋",
+    "BA": "Bosnia / 波黑",
+    "BN": "Brunei Darussalam",
+    "CD": "DRC / DR Congo / D.R. Congo / Congo DR / Democratic Republic of the Congo"
+    " / Democratic Republic of Congo / Congo, Democratic Republic of the / Congo (DRC)"
+    " / Congo-Kinshasa / Zaire / 刚果金 / 刚果民主共和国 / 民主刚果",
+    "CG": "Republic of the Congo / Republic of Congo / Congo, Republic of the / Congo (Republic)"
+    " / Congo-Brazzaville / 刚果布 / 刚果共和国",
+    "CI": "Ivory Coast",
+    "CN": "PRC / P.R. China / PR China / P.R.C. / People's Republic of China"
+    " / China, People's Republic of / Mainland China / China (Mainland) / Chinese Mainland"
+    " / 中国大陆 / 中国内地 / 大陆 / 内地 / 中华人民共和国 / 中國大陸 / 中華人民共和國",
+    "CV": "Cabo Verde",
     "CZ": "Czech Republic",
-    "DE": "Germany",
-    "DJ": "Djibouti",
-    "DK": "Denmark",
-    "DM": "Dominica",
-    "DO": "Dominican Republic",
-    "DZ": "Algeria",
-    "EC": "Ecuador",
-    "EE": "Estonia",
-    "EG": "Egypt",
-    "EH": "Western Sahara",
-    "ER": "Eritrea",
-    "ES": "Spain",
-    "ET": "Ethiopia",
-    "FI": "Finland",
-    "FJ": "Fiji",
-    "FK": "Falkland Islands",
-    "FM": "Micronesia",
-    "FO": "Faroe Islands",
-    "FR": "France",
-    "GA": "Gabon",
-    "GB": "Britain (UK)",
-    "GD": "Grenada",
-    "GE": "Georgia",
-    "GF": "French Guiana",
-    "GG": "Guernsey",
-    "GH": "Ghana",
-    "GI": "Gibraltar",
-    "GL": "Greenland",
-    "GM": "Gambia",
-    "GN": "Guinea",
-    "GP": "Guadeloupe",
-    "GQ": "Equatorial Guinea",
-    "GR": "Greece",
-    "GS": "South Georgia & the South Sandwich Islands",
-    "GT": "Guatemala",
-    "GU": "Guam",
-    "GW": "Guinea-Bissau",
-    "GY": "Guyana",
-    "HK": "Hong Kong",
-    "HM": "Heard Island & McDonald Islands",
-    "HN": "Honduras",
-    "HR": "Croatia",
-    "HT": "Haiti",
-    "HU": "Hungary",
-    "ID": "Indonesia",
-    "IE": "Ireland",
-    "IL": "Israel",
-    "IM": "Isle of Man",
-    "IN": "India",
-    "IO": "British Indian Ocean Territory",
-    "IQ": "Iraq",
-    "IR": "Iran",
-    "IS": "Iceland",
-    "IT": "Italy",
-    "JE": "Jersey",
-    "JM": "Jamaica",
-    "JO": "Jordan",
-    "JP": "Japan",
-    "KE": "Kenya",
-    "KG": "Kyrgyzstan",
-    "KH": "Cambodia",
-    "KI": "Kiribati",
-    "KM": "Comoros",
-    "KN": "St Kitts & Nevis",
-    "KP": "Korea (North)",
-    "KR": "Korea (South)",
-    "KW": "Kuwait",
-    "KY": "Cayman Islands",
-    "KZ": "Kazakhstan",
-    "LA": "Laos",
-    "LB": "Lebanon",
-    "LC": "St Lucia",
-    "LI": "Liechtenstein",
-    "LK": "Sri Lanka",
-    "LR": "Liberia",
-    "LS": "Lesotho",
-    "LT": "Lithuania",
-    "LU": "Luxembourg",
-    "LV": "Latvia",
-    "LY": "Libya",
-    "MA": "Morocco",
-    "MC": "Monaco",
-    "MD": "Moldova",
-    "ME": "Montenegro",
-    "MF": "St Martin (French)",
-    "MG": "Madagascar",
-    "MH": "Marshall Islands",
-    "MK": "North Macedonia",
-    "ML": "Mali",
-    "MM": "Myanmar (Burma)",
-    "MN": "Mongolia",
-    "MO": "Macau",
-    "MP": "Northern Mariana Islands",
-    "MQ": "Martinique",
-    "MR": "Mauritania",
-    "MS": "Montserrat",
-    "MT": "Malta",
-    "MU": "Mauritius",
-    "MV": "Maldives",
-    "MW": "Malawi",
-    "MX": "Mexico",
-    "MY": "Malaysia",
-    "MZ": "Mozambique",
-    "NA": "Namibia",
-    "NC": "New Caledonia",
-    "NE": "Niger",
-    "NF": "Norfolk Island",
-    "NG": "Nigeria",
-    "NI": "Nicaragua",
-    "NL": "Netherlands",
-    "NO": "Norway",
-    "NP": "Nepal",
-    "NR": "Nauru",
-    "NU": "Niue",
-    "NZ": "New Zealand",
-    "OM": "Oman",
-    "PA": "Panama",
-    "PE": "Peru",
-    "PF": "French Polynesia",
-    "PG": "Papua New Guinea",
-    "PH": "Philippines",
-    "PK": "Pakistan",
-    "PL": "Poland",
-    "PM": "St Pierre & Miquelon",
-    "PN": "Pitcairn",
-    "PR": "Puerto Rico",
-    "PS": "Palestine",
-    "PT": "Portugal",
-    "PW": "Palau",
-    "PY": "Paraguay",
-    "QA": "Qatar",
-    "RE": "Réunion",
-    "RO": "Romania",
-    "RS": "Serbia",
-    "RU": "Russia",
-    "RW": "Rwanda",
-    "SA": "Saudi Arabia",
-    "SB": "Solomon Islands",
-    "SC": "Seychelles",
-    "SD": "Sudan",
-    "SE": "Sweden",
-    "SG": "Singapore",
-    "SH": "St Helena",
-    "SI": "Slovenia",
-    "SJ": "Svalbard & Jan Mayen",
-    "SK": "Slovakia",
-    "SL": "Sierra Leone",
-    "SM": "San Marino",
-    "SN": "Senegal",
-    "SO": "Somalia",
-    "SR": "Suriname",
-    "SS": "South Sudan",
-    "ST": "Sao Tome & Principe",
-    "SV": "El Salvador",
-    "SX": "St Maarten (Dutch)",
-    "SY": "Syria",
-    "SZ": "Eswatini (Swaziland)",
-    "TC": "Turks & Caicos Is",
-    "TD": "Chad",
-    "TF": "French S. Terr.",
-    "TG": "Togo",
-    "TH": "Thailand",
-    "TJ": "Tajikistan",
-    "TK": "Tokelau",
-    "TL": "East Timor",
-    "TM": "Turkmenistan",
-    "TN": "Tunisia",
-    "TO": "Tonga",
-    "TR": "Turkey",
-    "TT": "Trinidad & Tobago",
-    "TV": "Tuvalu",
-    "TW": "Taiwan",
-    "TZ": "Tanzania",
-    "UA": "Ukraine",
-    "UG": "Uganda",
-    "UM": "US minor outlying islands",
-    "US": "United States",
-    "UY": "Uruguay",
-    "UZ": "Uzbekistan",
-    "VA": "Vatican City",
-    "VC": "St Vincent",
-    "VE": "Venezuela",
-    "VG": "Virgin Islands (UK)",
-    "VI": "Virgin Islands (US)",
-    "VN": "Vietnam",
-    "VU": "Vanuatu",
-    "WF": "Wallis & Futuna",
-    "WS": "Samoa (western)",
-    "YE": "Yemen",
-    "YT": "Mayotte",
-    "ZA": "South Africa",
-    "ZM": "Zambia",
-    "ZW": "Zimbabwe",
-    # Codes that are reserved, and that delegations use.
-    "EU": "European Union",
-    "UN": "United Nations",
+    "FK": "Falkland Islands (Malvinas) / Malvinas",
+    "FM": "Federated States of Micronesia",
+    "GB": "UK / U.K. / Great Britain / Britain / England / Scotland / Wales / Northern Ireland"
+    " / United Kingdom of Great Britain and Northern Ireland / 大不列颠 / 英格兰 / 苏格兰",
+    "HK": "Hong Kong / Hong Kong SAR / Hong Kong, China / Hongkong / HKSAR / China Hong Kong / 香港"
+    " / 中国香港 / 中國香港 / 香港特区 / 香港特别行政区 / 香港特別行政區",
+    "IR": "Islamic Republic of Iran / Persia",
+    "KP": "DPRK / D.P.R. Korea / North Korea / Democratic People's Republic of Korea"
+    " / Korea, Democratic People's Republic of / Korea (DPR) / Korea, North"
+    " / 朝鲜民主主义人民共和国",
+    "KR": "ROK / R.O.K. / South Korea / S. Korea / Republic of Korea / Korea, Republic of"
+    " / Korea (Republic of) / Korea (South) / Korea, South / Korea Rep. / 南韩 / 大韩民国",
+    "LA": "Lao PDR / Lao / Lao People's Democratic Republic",
+    "LY": "Libyan Arab Jamahiriya",
+    "MK": "Macedonia / FYROM / 马其顿",
+    "MM": "Burma",
+    "MO": "Macao / Macau / Macao SAR / Macau SAR / Macao, China / China Macao / 澳门"
+    " / 澳門 / 中国澳门 / 中國澳門 / 澳門特別行政區 / 澳门特区 / 澳门特别行政区",
+    "NL": "Holland / The Netherlands",
+    "PS": "Palestine / State of Palestine / Palestine, State of / Palestinian Territory, Occupied"
+    " / 巴勒斯坦",
+    "RU": "Russian Federation / 俄国 / 俄罗斯联邦",
+    "SA": "KSA / السعودية / 沙特",
+    "SY": "Syrian Arab Republic",
+    "SZ": "Swaziland",
+    "TL": "East Timor / 东帝汶",
+    "TR": "Turkey / Republic of Turkey",
+    "TW": "Taiwan (Province of China) / Taiwan, Province of China / Taiwan, China / Chinese Taipei"
+    " / Taiwan Province / China Taiwan / 台湾 / 台灣 / 臺灣 / 台湾省 / 中国台湾 / 台湾地区"
+    " / 中國台灣 / 中國臺灣 / 中国台湾省 / 中国台湾地区 / 中国台北 / 中华台北",
+    "US": "USA / U.S.A. / U.S. / United States of America / America / the States / 美利坚合众国"
+    " / アメリカ / 米国",
+    "VA": "Holy See / Vatican / 梵蒂冈城国",
+    "VC": "Saint Vincent",
+    "VG": "Virgin Islands (British) / Virgin Islands, British / Virgin Islands (UK)",
+    "VI": "Virgin Islands (U.S.) / Virgin Islands, U.S. / Virgin Islands (US)",
+    "VN": "Viet Nam",
+    "XK": "Republic of Kosovo",
 }
+# What a column of nationalities says. CLDR has no such words, so the usual ones stand here.
+_NATIONALITIES = (
+    "AE Emirati AF Afghan AR Argentine AR Argentinian AT Austrian AU Australian BD Bangladeshi"
+    " BE Belgian BG Bulgarian BR Brazilian BY Belarusian CA Canadian CH Swiss CL Chilean CN Chinese"
+    " CO Colombian CU Cuban CZ Czech DE German DK Danish DZ Algerian EE Estonian EG Egyptian"
+    " ES Spanish ET Ethiopian FI Finnish FR French GB British GB English GB Scottish GB Welsh"
+    " GH Ghanaian GR Greek HR Croatian HU Hungarian ID Indonesian IE Irish IL Israeli IN Indian"
+    " IQ Iraqi IR Iranian IS Icelandic IT Italian JO Jordanian JP Japanese KE Kenyan KH Cambodian"
+    " KW Kuwaiti KZ Kazakh LB Lebanese LK Lankan LT Lithuanian LU Luxembourgish LV Latvian"
+    " MA Moroccan MN Mongolian MX Mexican MY Malaysian NG Nigerian NL Dutch NO Norwegian NP Nepali"
+    " NZ Zealander OM Omani PE Peruvian PH Filipino PK Pakistani PL Polish PT Portuguese QA Qatari"
+    " RO Romanian RS Serbian RU Russian SA Saudi SE Swedish SG Singaporean SI Slovenian SK Slovak"
+    " SN Senegalese TH Thai TN Tunisian TR Turkish TZ Tanzanian UA Ukrainian UG Ugandan US American"
+    " UZ Uzbek VE Venezuelan VN Vietnamese ZA African ZM Zambian ZW Zimbabwean"
+)  # fmt: skip
+# Two words in the list above stand for these.
+_TWO_WORDS = {"Lankan": "Sri Lankan", "Zealander": "New Zealander", "African": "South African"}
+# "Kingdom of Norway" and "Moldova, Republic of" are the countries without these words. For some
+# names they tell two countries apart, so that they are never cut from these.
+_STATE = r"(?:republic|states?|kingdom|federation|commonwealth|sultanate|principality|grand duchy)"
+_BEFORE = re.compile(rf"^(?:the )?(?:[a-z'’-]+ ){{0,2}}{_STATE} of (?:the )?(.+)$", re.IGNORECASE)
+_AFTER = re.compile(rf"^([^,(]+?) *[,(](?:.*\b{_STATE}\b.*| *the\)?)$", re.IGNORECASE)
+_TOLD_APART = frozenset({"china", "korea", "congo", "ireland north", "samoa"})
+
+
+@functools.cache
+def codes() -> frozenset[str]:
+    """Return every code that a country may have."""
+    names = map(str, Locale("en").territories)
+    return frozenset(code for code in names if _CODE.fullmatch(code)) - _NO_COUNTRIES
+
+
+@functools.cache
+def country_name(country: str, language: str = "en") -> str:
+    """Return a country's name in a language of CLDR, and any text that is no code as it is."""
+    if country not in codes():
+        return country
+    return str(Locale.parse(language, sep="-").territories.get(country, country))
+
+
+def countries_called(text: str) -> tuple[str, ...]:
+    """Return the codes of the countries that `text` may mean. It may be a code of two or three
+    letters, a number of ISO 3166, a nationality, or a name in any language. Nothing is returned
+    for a text that names no country.
+    """
+    return _called(unicodedata.normalize("NFKC", text).strip())
+
+
+@functools.lru_cache(maxsize=4_096)
+def _called(text: str) -> tuple[str, ...]:
+    code = text.upper()
+    if code in codes():
+        return (code,)
+    # "NGA" and "nga" are a code, and "Nga" is a name.
+    if re.fullmatch(r"[A-Z]{2,3}|[a-z]{2,3}|[0-9]{3}", text):
+        successors = get_global("territory_aliases").get(code, ())
+        if len(successors) == 1 and successors[0] in codes():
+            return (successors[0],)
+    for form in _forms(text):
+        key = _folded(form)
+        for names in (_first_names, _all_names):
+            found = names().get(key, ()) if key else ()
+            if found:
+                return tuple(sorted(found))
+    return ()
+
+
+def near_names(text: str) -> tuple[str, ...]:
+    """Return the known names that `text` resembles most, each once, for a suggestion."""
+    shown = _shown_names()
+    near = difflib.get_close_matches(_folded(text), shown, n=_SUGGESTIONS * 2, cutoff=0.6)
+    names = dict.fromkeys(shown[one] for one in near)
+    return tuple(names)[:_SUGGESTIONS]
+
+
+def _forms(text: str) -> Iterable[str]:
+    """Yield `text`, and then what is left of it without the words for a form of state."""
+    yield text
+    for pattern in (_BEFORE, _AFTER):
+        found = pattern.match(text)
+        if found and _folded(found[1]) not in _TOLD_APART:
+            yield found[1]
+
+
+def _folded(name: str) -> str:
+    """Return a name without case, marks, spaces and signs. Saint is written St. as in CLDR."""
+    text = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
+    words = "".join(c if c.isalnum() else "" if unicodedata.combining(c) else " " for c in text)
+    parts = ["st" if word == "saint" else word for word in words.split()]
+    if len(parts) > 1 and parts[0] == "the":
+        parts = parts[1:]
+    return unicodedata.normalize("NFC", "".join(parts))
+
+
+@functools.cache
+def _first_names() -> Mapping[str, frozenset[str]]:
+    """Return codes by name in English and Chinese, with the usual other forms."""
+    found: dict[str, frozenset[str]] = {}
+    for language in _FIRST:
+        for code, name in _territories(language):
+            found.setdefault(_folded(name), frozenset({code}))
+    nationality = _NATIONALITIES.split()
+    for code, word in zip(nationality[::2], nationality[1::2], strict=True):
+        found[_folded(_TWO_WORDS.get(word, word))] = frozenset({code})
+    for code, names in _ALIASES.items():
+        found |= {_folded(name): frozenset({code}) for name in names.split(" / ")}
+    # Each of these is two countries, whatever one language's short name says.
+    found |= dict.fromkeys(("korea", "korean"), frozenset({"KP", "KR"}))
+    found |= dict.fromkeys(("congo", "刚果", "剛果"), frozenset({"CD", "CG"}))
+    return found
+
+
+@functools.cache
+def _all_names() -> Mapping[str, frozenset[str]]:
+    """Return codes by name in every language of CLDR, in each of its scripts.
+
+    It takes about two seconds, once, and only for a name that is neither English nor Chinese.
+    """
+    found: dict[str, set[str]] = {}
+    # Babel keeps all that it has read of a language, which comes to 170 MB for all of them. What it
+    # had not read before is dropped again, and is read anew where somebody asks for it.
+    cache: dict[str, object] = getattr(localedata, "_cache", {})
+    languages = [one for one in locale_identifiers() if len(one.partition("_")[2]) in (0, 4)]
+    for number, language in enumerate(languages, 1):
+        had = {*cache, "root"}
+        for code, name in _territories(language):
+            found.setdefault(_folded(name), set()).add(code)
+        for read in set(cache) - had:
+            cache.pop(read, None)
+        # It has cycles, and an import of a large roster runs without a search for cycles.
+        if number % 50 == 0 or number == len(languages):
+            gc.collect()
+    return {key: frozenset(meant) for key, meant in found.items()}
+
+
+def _territories(language: str) -> Iterable[tuple[str, str]]:
+    names = Locale.parse(language).territories
+    return [(code, str(names[code])) for code in sorted(codes()) if code in names]
+
+
+@functools.cache
+def _shown_names() -> Mapping[str, str]:
+    """Return the names that a suggestion may show, by their folded form."""
+    names = [*_territories("en"), *_territories("zh")]
+    return {_folded(name): f"{name} ({code})" for code, name in names}

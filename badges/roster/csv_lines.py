@@ -5,6 +5,7 @@ write.
 import codecs
 import csv
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -13,14 +14,20 @@ from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.table import SAVE_AS, Line
 
 ENCODINGS = (
-    "utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "cp1250", "cp1251", "cp1252",
+    "utf-8", "utf-16", "utf-16-le", "utf-16-be", "gb18030", "big5", "shift_jis", "euc-kr",
+    "cp1250", "cp1251", "cp1252",
 )  # fmt: skip
 _SAME = {"utf8": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030"}
 _DELIMITERS = ",;\t"
-_SEP_LINE = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)  # a custom of spreadsheets
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Office files, and encrypted new ones
-_FOREIGN_LINES_MOST = 10  # with more, the whole file must be in another encoding
-_RECOGNISED = ("gb18030", "big5")  # by Chinese titles that are ours; no two read alike
+# It also stands inside of titles, so it counts only where the titles have none of the others.
+_LAST_DELIMITER = "|"
+# Spreadsheets write such a line by custom.
+_SEP_LINE = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Old Office files begin so, and encrypted new ones.
+_TITLE_LINES = 10  # One of these first lines has the titles.
+_FOREIGN_LINES_MOST = 10  # With more such lines the whole file must be in another encoding.
+# These are recognised by our Chinese titles. No title reads alike in both.
+_RECOGNISED = ("gb18030", "big5")
 _SHOWN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc-kr", "cp1251", "cp1252")
 
 
@@ -56,6 +63,11 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
         return _decode_as(data, name, encoding)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _decode_as(data, name, "utf-16")
+    if 0 in data:
+        found = _utf_16_without_mark(data)
+        if found:
+            tell(Finding("encoding", 1, f"{shown(name)} is read as {found}, by its titles"))
+            return _decode_as(data, name, found)
     if data.count(0) > len(data) // 10:
         raise RosterError(f"{shown(name)} is not text in UTF-8: {SAVE_AS}")
     text = data.decode("utf-8-sig", "surrogateescape")
@@ -63,11 +75,12 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         lines = data.splitlines()
+        start = lines[:_TITLE_LINES]
+        found = _recognised(data, b"\n".join(start)) if any(map(_foreign, start)) else None
+        if found:
+            tell(Finding("encoding", 1, f"{shown(name)} is read as {found}, by its titles"))
+            return _decode_as(data, name, found)
         if _foreign(lines[0]) or sum(map(_foreign, lines)) > _FOREIGN_LINES_MOST:
-            found = _recognised(data, lines[0])
-            if found:
-                tell(Finding("encoding", 1, f"{shown(name)} is read as {found}, by its titles"))
-                return _decode_as(data, name, found)
             number = data.count(b"\n", 0, error.start) + 1
             raise RosterError(
                 f"{shown(name)} is not in UTF-8 (first at line {number}): {SAVE_AS}, or name its"
@@ -76,13 +89,26 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
     return text
 
 
+def _utf_16_without_mark(data: bytes) -> str | None:
+    """Return which UTF-16 the file is in, where one of its first lines has titles that are ours."""
+    for encoding in ("utf-16-le", "utf-16-be"):
+        try:
+            lines = data.decode(encoding).splitlines()[:_TITLE_LINES]
+        except UnicodeDecodeError:
+            continue
+        titles = [title for line in lines for title in re.split(r"[,;\t|]", line)]
+        if any(column_of(title.strip('"')) for title in titles):
+            return encoding
+    return None
+
+
 def _recognised(data: bytes, header: bytes) -> str | None:
     """Return the encoding in which the header has a title that is ours, where the whole file is in
     it.
     """
     for encoding in _RECOGNISED:
         try:
-            titles = re.split(r"[,;\t]", header.decode(encoding))
+            titles = re.split(r"[,;\t|\n]", header.decode(encoding))
             data.decode(encoding)
         except UnicodeDecodeError:
             continue
@@ -145,10 +171,25 @@ def _records(text: str) -> Iterator[Line]:
 
 
 def _sniff(text: str) -> str:
-    """Return the delimiter that stands most often in the first line with something in it."""
-    header = next((line for line in io.StringIO(text) if line.strip()), "")
+    """Return the delimiter that stands most often in the line with the titles."""
+    header = _title_line(text)
     outside_quotes = "".join(header.split('"')[::2])
+    if _LAST_DELIMITER in outside_quotes and not set(_DELIMITERS) & set(outside_quotes):
+        return _LAST_DELIMITER
     return max(_DELIMITERS, key=outside_quotes.count)
+
+
+def _title_line(text: str) -> str:
+    """Return the first line that has a title of ours and something beside it, else the first line
+    with anything in it.
+    """
+    filled = (line for line in io.StringIO(text) if line.strip())
+    lines = list(itertools.islice(filled, _TITLE_LINES))
+    for line in lines:
+        titles = re.split(r"[,;\t|]", line)
+        if len(titles) > 1 and any(column_of(title.strip().strip('"')) for title in titles):
+            return line
+    return lines[0] if lines else ""
 
 
 def _flaw(error: str) -> str:

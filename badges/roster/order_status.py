@@ -8,7 +8,8 @@ from badges.roster.table import Line, RosterAnswers
 
 _CANCELLED = frozenset(
     "cancelled canceled refunded refund withdrawn rejected declined denied expired deleted void"
-    " voided notattending revoked storniert abgesagt annulé annulée remboursé cancelado cancelada"
+    " voided notattending revoked transferred abandoned storniert abgesagt annulé annulée"
+    " remboursé cancelado cancelada"
     " anulado reembolsado 已取消 取消 取消报名 已退款 退款 已退票 退票 已退出 退出"
     " 已拒绝 拒绝 未通过 审核未通过 审核不通过 不通过 已驳回 驳回 已过期 过期 已关闭 关闭"
     " 交易关闭 已删除 已作废 作废 无效 不参加 不参会 放弃 已放弃".split()
@@ -16,7 +17,7 @@ _CANCELLED = frozenset(
 _PENDING = frozenset(
     "pending unpaid notpaid awaitingpayment paymentpending pendingpayment onhold waitlist"
     " waitlisted waitinglist onwaitlist awaitingapproval awaitingmoderation inreview unconfirmed"
-    " tentative offen unbezahlt 待审核 审核中 未审核 待支付 未支付 待付款 未付款"
+    " tentative approvalpending offen unbezahlt 待审核 审核中 未审核 待支付 未支付 待付款 未付款"
     " 待缴费 未缴费 未确认 待确认 候补 等待".split()
 )
 _STANDING = frozenset(
@@ -26,6 +27,9 @@ _STANDING = frozenset(
     " 已签到 已完成 成功 免费 参会 参加".split()
 )
 _SAYS_CANCELLED = frozenset("cancelled canceled iscancelled iscanceled 已取消 是否取消".split())
+_SAYS_PAID = frozenset({"paid"})
+# Ticket shops' codes for the states of an order, as pretix has them.
+_CODES = {"p": "standing", "n": "pending", "e": "cancelled", "c": "cancelled"}
 _YES = frozenset("yes y true 1 x ja oui si sí 是 对 √ ✓ ✔".split())
 _NO = frozenset("no n false 0 nein non 否 不 ×".split())
 
@@ -33,8 +37,12 @@ _NO = frozenset("no n false 0 nein non 否 不 ×".split())
 class Orders:
     """Leaves out the rows of orders that do not stand, and tells how many there were."""
 
-    def __init__(self, header: Sequence[str], indexes: Sequence[int]) -> None:
-        self.columns = [(index, _plain(header[index]) in _SAYS_CANCELLED) for index in indexes]
+    def __init__(
+        self, header: Sequence[str], indexes: Sequence[int], *, codes: bool = False
+    ) -> None:
+        """`codes` says that the file has the letters that pretix writes for a status."""
+        self.columns = [(index, _question(header[index])) for index in indexes]
+        self._codes = _CODES if codes else {}
         self._said: dict[str, dict[str, list[int]]] = {"cancelled": {}, "pending": {}, "": {}}
 
     def is_left_out(self, line: Line, answers: RosterAnswers) -> bool:
@@ -48,9 +56,10 @@ class Orders:
     def _kind(self, line: Line) -> str:
         """Return "cancelled", "pending", or "" where the order stands."""
         kinds = []
-        for index, only_yes in self.columns:
+        for index, question in self.columns:
             text = line.cells[index].strip() if index < len(line.cells) else ""
-            kind = _meaning(_plain(text) or text, only_yes) if text else "standing"
+            word = _plain(text) or text
+            kind = _meaning(word, question) or self._codes.get(word, "") if text else "standing"
             if kind != "standing":
                 self._said[kind].setdefault(text, []).append(line.number)
             kinds.append(kind)
@@ -100,11 +109,21 @@ def _each(said: dict[str, list[int]]) -> list[str]:
     ]
 
 
-def _meaning(word: str, only_yes: bool) -> str:
-    if only_yes:
+def _question(title: str) -> str:
+    """Return what a column of yes and no asks, which is "cancelled" or "paid". Other columns say
+    the status itself, and ask "".
+    """
+    plain = _plain(title)
+    return "cancelled" if plain in _SAYS_CANCELLED else "paid" if plain in _SAYS_PAID else ""
+
+
+def _meaning(word: str, question: str) -> str:
+    if question == "cancelled":
         if word in _YES or word in _CANCELLED:
             return "cancelled"
         return "standing" if word in _NO else ""
+    if question == "paid" and (word in _YES or word in _NO):
+        return "standing" if word in _YES else "pending"
     if word in _CANCELLED:
         return "cancelled"
     if word in _PENDING:

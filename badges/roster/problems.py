@@ -34,11 +34,11 @@ class Finding:
     Where there are `answers`, it is open, and the import stops until one of these is given.
     """
 
-    kind: str  # a word that stays the same in every version
+    kind: str  # This word stays the same in every version.
     count: int
     message: str
-    examples: tuple[str, ...] = ()  # all of them; who shows them cuts the list short
-    answers: tuple[str, ...] = ()  # each an option and what it does
+    examples: tuple[str, ...] = ()  # All of them. Whoever shows them cuts the list short.
+    answers: tuple[str, ...] = ()  # Each has an option and says what it does.
 
     @property
     def open(self) -> bool:
@@ -53,7 +53,7 @@ class ProblemList:
         self._most = most
         self._kept: list[Problem] = []
         self.count = 0
-        self.lines: set[int] = set()  # of the file, that have a problem
+        self.lines: set[int] = set()  # Lines of the file that have a problem.
 
     def add(self, line: int | None, column: str | None, message: str) -> None:
         self.count += 1

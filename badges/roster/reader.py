@@ -6,13 +6,20 @@ is imported is for the caller to say.
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from badges.roster import cells
-from badges.roster.columns import COLUMNS, counts_rows, find_columns, status_columns
-from badges.roster.countries import COUNTRIES
+from badges.roster.columns import (
+    COLUMNS,
+    counts_rows,
+    find_columns,
+    status_columns,
+    wanted_columns,
+)
 from badges.roster.csv_lines import csv_lines
+from badges.roster.exports import Export, export_of, has_orders_only, places
+from badges.roster.mapping import RosterMapping, WantedColumn, WordRead
 from badges.roster.order_status import Orders
 from badges.roster.problems import Finding, Problem, ProblemList, RosterError, shown
 from badges.roster.same_name import name_key
@@ -20,7 +27,10 @@ from badges.roster.table import Line, RosterAnswers, RosterLimits
 from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
 
 PROGRESS_ROWS = 1000
-# Columns whose merged cells belong to each row. A merged name or id belongs to one person.
+# What stands between the parts of a value that the file has in several columns.
+_BETWEEN = {"external_id": "-", "category": cells.PRODUCT_AND_VARIATION}
+# In these columns a merged cell belongs to each of its rows. A merged name or id would belong to
+# one person only.
 _FILLED_DOWN = frozenset(COLUMNS) - {"external_id", "given_name", "family_name", "name", "status"}
 
 
@@ -28,17 +38,17 @@ _FILLED_DOWN = frozenset(COLUMNS) - {"external_id", "given_name", "family_name",
 class RosterRow:
     """Holds one attendee. Texts are in NFC, with single spaces, and an absent one is empty."""
 
-    line: int  # of the file, the header included
+    line: int  # In the file, with the header counted.
     external_id: str
-    given_name: str  # the whole name, where the file has only that
+    given_name: str  # The whole name, where the file has only that.
     family_name: str
     organisation: str
-    country: str  # ISO 3166 alpha-2 in upper case, or a name
+    country: str  # ISO 3166 alpha-2 in upper case
     email: str
-    category: str  # a code of the event
-    days: tuple[int, ...] | None  # event days from 1; None: all
+    category: str  # The event's code of a category.
+    days: tuple[int, ...] | None  # Days of the event, from 1. None means all of them.
     zones: tuple[str, ...]
-    invitations: tuple[str, ...]  # session codes
+    invitations: tuple[str, ...]  # Codes of sessions.
     language: str
 
 
@@ -47,16 +57,18 @@ class Roster:
     """Holds the rows without a problem, all problems, and what the file leaves open."""
 
     rows: tuple[RosterRow, ...]
-    problems: tuple[Problem, ...]  # the first ones of very many
-    unread: tuple[str, ...] = ()  # columns of the file that mean nothing to us
+    problems: tuple[Problem, ...]  # Only the first ones, where there are very many.
+    unread: tuple[str, ...] = ()  # Columns of the file that have no meaning here.
     findings: tuple[Finding, ...] = ()
     problem_count: int = 0
-    bad_lines: frozenset[int] = frozenset()  # of the file, that have a problem
+    bad_lines: frozenset[int] = frozenset()  # Lines of the file that have a problem.
+    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # The ones that were read.
+    words: tuple[WordRead, ...] = ()  # For categories, in the order of the file.
 
-
-def country_name(country: str) -> str:
-    """Return the English name of an ISO 3166 code, and any other text as it is."""
-    return COUNTRIES.get(country, country)
+    @property
+    def unknown_words(self) -> tuple[str, ...]:
+        """Return the file's words that are no category."""
+        return tuple(one.word for one in self.words if one.is_unknown)
 
 
 def read_roster(
@@ -64,7 +76,7 @@ def read_roster(
     name: str,
     *,
     categories: Collection[str] | Mapping[str, str | Collection[str]],
-    mapping: Mapping[str, str] | None = None,
+    mapping: RosterMapping | None = None,
     encoding: str | None = None,
     days: int = 16,
     zones: Collection[str] | None = None,
@@ -76,43 +88,102 @@ def read_roster(
 ) -> Roster:
     """Read the roster in `data`, a CSV or XLSX file called `name`.
 
-    `mapping` gives the file's column for each of ours. `categories` may map codes to names. `zones`
-    and `sessions` are the known codes, or None where any will do. `progress` hears how many rows
-    are done, and of how many. Raises RosterError where nothing can be read.
+    `categories` may map codes to names. `zones` and `sessions` are the known codes, or None where
+    any will do. `progress` hears how many rows are done, and of how many. Raises RosterError.
     """
-    limits = limits or RosterLimits()
+    mapping, limits = mapping or RosterMapping(), limits or RosterLimits()
     answers = answers or RosterAnswers()
     findings: list[Finding] = []
     lines = _lines(data, name, encoding, limits, answers, findings.append)
     problems = ProblemList(limits.problems)
     start = list(itertools.islice(lines, HEADER_LINES))
-    place = _header_place(start, mapping or {})
+    place = _header_place(start, mapping)
     header = _header(start[place] if start else None, name, limits)
-    if place:
-        said = f"the titles are in line {header.number}; what stands above them is not read"
-        findings.append(Finding("header_line", place, said))
-    found = find_columns(header.cells, mapping or {}, problems, header.number)
-    orders = Orders(header.cells, indexes := status_columns(header.cells, found))
+    findings += _header_finding(header, place)
+    found = find_columns(header.cells, mapping, problems, header.number)
+    statuses = status_columns(header.cells, found)
     found.pop("status", None)
-    below = itertools.chain(start[place + 1 :], lines)
-    rest = list(_at_most(limits.rows, below, problems))
-    findings += _row_numbers(found, header, rest, answers)
+    wanted = wanted_columns(header.cells, found, statuses)
+    rest = list(_at_most(limits.rows, itertools.chain(start[place + 1 :], lines), problems))
+    export = export_of(header.cells)
+    findings += _export_findings(export, wanted, header, rest)
+    if export is None or "external_id" in mapping.columns:
+        findings += _row_numbers(found, header, rest, answers)
+    _check_words(mapping, categories, problems)
+    orders = Orders(header.cells, statuses, codes=export is not None and export.status_codes)
     reader = _Reader(found, problems, language, answers, orders)
-    reader.readers["category"] = cells.category(categories)
-    reader.readers["days"] = cells.days(days)
-    reader.readers["zones"] = cells.codes("zone", zones)
-    reader.readers["invitations"] = cells.codes("session", sessions)
+    reader.default_category = mapping.categories.get("", "")
+    reader.readers |= {
+        "category": cells.category(categories, mapping.categories),
+        "country": cells.mapped_country(mapping.countries),
+        "days": cells.days(days),
+        "zones": cells.codes("zone", zones),
+        "invitations": cells.codes("session", sessions),
+    }
     rows = tuple(reader.rows(rest, len(header.cells), progress))
-    used = {*found.values(), *indexes}
-    unread = [title.strip() for i, title in enumerate(header.cells) if i not in used]
     return Roster(
         rows if reader.complete else (),
         problems.kept(),
-        tuple(filter(None, unread)),
+        _unread(header, found, statuses),
         (*findings, *orders.findings(answers), *reader.findings()),
         problems.count,
         frozenset(problems.lines),
+        wanted,
+        reader.words(),
     )
+
+
+def _unread(
+    header: Line, found: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
+) -> tuple[str, ...]:
+    """Return the titles of the columns that mean nothing to us."""
+    used = {index for indexes in found.values() for index in indexes} | {*statuses}
+    titles = (title.strip() for at, title in enumerate(header.cells) if at not in used)
+    return tuple(filter(None, titles))
+
+
+def _check_words(
+    mapping: RosterMapping, categories: Collection[str], problems: ProblemList
+) -> None:
+    """Note what a mapping says of categories and countries that there are not."""
+    for word, key in mapping.categories.items():
+        if key not in categories:
+            known = ", ".join(sorted(categories))
+            said = f"the mapping says that {shown(word)} is {shown(key)}: use one of {known}"
+            problems.add(None, "category", said)
+    for code in mapping.countries.values():
+        try:
+            cells.country(code)
+        except cells.CellError as error:
+            problems.add(None, "country", f"in the mapping, {error}")
+
+
+def _export_findings(
+    export: Export | None, wanted: Mapping[str, WantedColumn], header: Line, rows: Sequence[Line]
+) -> list[Finding]:
+    """Say that the file is read as an export of that system, and which rows are several tickets."""
+    if export is None:
+        return []
+    columns = tuple(
+        f"{column}: {' and '.join(map(shown, one.titles))}" for column, one in wanted.items()
+    )
+    said = f"the file has the titles of an export of {export.name}, and is read as one"
+    found = [Finding("export", 1, said, columns)]
+    several = [
+        f"line {line.number}: {cells.narrow(line.cells[index]).strip()} tickets"
+        for index in places(export.quantities, header.cells)[:1]
+        for line in rows
+        if index < len(line.cells) and _is_above_one(line.cells[index])
+    ]
+    if several:
+        said = f"rows that stand for several tickets, of which one is imported: {len(several):,}"
+        found.append(Finding("several_tickets", len(several), said, tuple(several)))
+    return found
+
+
+def _is_above_one(text: str) -> bool:
+    text = cells.narrow(text).strip()
+    return text.isascii() and text.isdigit() and len(text) < 7 and int(text) > 1
 
 
 def _lines(
@@ -139,11 +210,16 @@ def _lines(
     return (line for line in lines if line.flaw or any(cell.strip() for cell in line.cells))
 
 
-def _header_place(lines: Sequence[Line], mapping: Mapping[str, str]) -> int:
-    """Find the first line that has titles for a name and a category, or take the first of all."""
+def _header_place(lines: Sequence[Line], mapping: RosterMapping) -> int:
+    """Find the first line that has titles for a name and a category, or that is an export's. Else
+    take the first of all.
+    """
     for place, line in enumerate(lines):
+        if export_of(line.cells) or has_orders_only(line.cells):
+            return place
         found = find_columns(line.cells, mapping, ProblemList(0), line.number)
-        if {"given_name", "family_name", "name"} & found.keys() and "category" in found:
+        named = {"given_name", "family_name", "name"} & found.keys()
+        if named and ("category" in found or mapping.categories.get("") and len(found) > 1):
             return place
     return 0
 
@@ -161,6 +237,11 @@ def _header(line: Line | None, name: str, limits: RosterLimits) -> Line:
     return Line(line.number, tuple(titles))
 
 
+def _header_finding(header: Line, place: int) -> list[Finding]:
+    said = f"the titles are in line {header.number}; what stands above them is not read"
+    return [Finding("header_line", place, said)] if place else []
+
+
 def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterator[Line]:
     for count, line in enumerate(lines):
         if count == most:
@@ -170,17 +251,18 @@ def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterato
 
 
 def _row_numbers(
-    found: dict[str, int], header: Line, lines: Sequence[Line], answers: RosterAnswers
+    found: dict[str, tuple[int, ...]], header: Line, lines: Sequence[Line], answers: RosterAnswers
 ) -> list[Finding]:
     """Tell of ids that only number the rows, and drop them from `found` if that was the answer."""
-    index = found.get("external_id")
-    if index is None:
+    indexes = found.get("external_id", ())
+    if not indexes:
         titles = [title.strip() for title in header.cells if counts_rows(title)]
         if not titles:
             return []
         said = f"{shown(titles[0])} numbers the rows, and is not taken for an id"
         return [Finding("row_number_column", 1, said)]
-    numbers = _numbers(lines, index)
+    index = indexes[0]
+    numbers = _numbers(lines, index) if len(indexes) == 1 else []
     if not numbers:
         return []
     if answers.row_numbers == "ignore":
@@ -225,12 +307,22 @@ def _numbers(lines: Sequence[Line], index: int) -> list[int]:
     return numbers if counted or on_lines else []
 
 
+@dataclass
+class _Word:
+    """Counts a word that the file has for a category."""
+
+    first_line: int
+    rows: int = 0
+    key: str = ""  # That of the category, once it is known.
+    is_unknown: bool = False  # A word that could be several categories is not unknown.
+
+
 class _Reader:
     """Turns lines into rows, and remembers which e-mails and ids it has met."""
 
     def __init__(
         self,
-        found: Mapping[str, int],
+        found: Mapping[str, tuple[int, ...]],
         problems: ProblemList,
         language: str,
         answers: RosterAnswers,
@@ -242,19 +334,33 @@ class _Reader:
         self.answers = answers
         self.orders = orders
         self.named = bool({"given_name", "family_name", "name"} & found.keys())
-        self.complete = self.named and "category" in found
+        self.default_category = ""  # of rows that have none
         self.readers: dict[str, Callable[[str], Any]] = {
             "email": cells.email,
             "external_id": cells.external_id,
-            "country": cells.country,
             "language": cells.language,
         }
         self._ids: dict[str, int] = {}
-        self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # names, line, id
-        self._emails: dict[str, dict[str, tuple[int, str]]] = {}  # shared: line and id by name
-        self._sharing: dict[str, list[int]] = {}  # lines of people without an id, by e-mail
+        self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # Names, line and id.
+        # For addresses that people share, line and id by name.
+        self._emails: dict[str, dict[str, tuple[int, str]]] = {}
+        # Lines of people without an id, by their e-mail address.
+        self._sharing: dict[str, list[int]] = {}
         self._narrowed: list[str] = []
+        self._invisible: list[str] = []
         self._merged: dict[str, list[int]] = {}
+        self._words: dict[str, _Word] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether the file says a name and a category of everybody."""
+        return self.named and ("category" in self.found or bool(self.default_category))
+
+    def words(self) -> tuple[WordRead, ...]:
+        """Return what the file says for categories, and what each was read as."""
+        return tuple(
+            WordRead(word, one.key, one.rows, one.is_unknown) for word, one in self._words.items()
+        )
 
     def rows(
         self, lines: Sequence[Line], width: int, progress: Callable[[int, int], None] | None
@@ -279,24 +385,50 @@ class _Reader:
         if flaw:
             self.problems.add(line.number, None, flaw)
             return None
-        values = {}
-        for column, index in self.found.items():
+        values: dict[str, Any] = {}
+        for column, indexes in self.found.items():
             try:
-                text = cells.clean(column, self._cell(line, column, index))
+                raw = self._text(line, column, indexes)
+                text = cells.clean(column, raw)
+                if not raw.isascii():
+                    self._note_invisible(line.number, column, raw)
                 read = self.readers.get(column)
-                if text:
+                if column == "category":
+                    values[column] = self._category(text, line.number)
+                elif text:
                     values[column] = read(text) if read else text
                     if not text.isascii() and column in ("email", "external_id"):
                         self._note_narrowed(line.number, column, text, values[column])
             except cells.CellError as error:
                 self.problems.add(line.number, column, str(error))
-                values[column] = None  # there is something, so it is not missing
+                # Something stands in the cell, so the value is not missing.
+                values[column] = None
+        if "category" not in self.found:
+            values["category"] = self._category("", line.number)
         return values
+
+    def _category(self, text: str, number: int) -> str:
+        """Return the key of the category that `text` means, "" for none, and count the word.
+
+        Raises CellError.
+        """
+        if not text and not self.default_category:
+            return ""
+        word = self._words.get(text)
+        if word is None:
+            word = self._words[text] = _Word(number)
+        word.rows += 1
+        try:
+            word.key = self.readers["category"](text) if text else self.default_category
+        except cells.UnknownCategoryError:
+            word.is_unknown = True
+            raise
+        return word.key
 
     def _check(self, number: int, values: Mapping[str, Any]) -> None:
         if self.named and not {"given_name", "family_name", "name"} & values.keys():
             self.problems.add(number, "given_name", "no name. Every attendee needs one")
-        if "category" in self.found and "category" not in values:
+        if values.get("category") == "" and "category" in self.found:
             self.problems.add(number, "category", "no category. Every attendee needs one")
         if values.get("external_id"):
             first = self._ids.setdefault(values["external_id"].casefold(), number)
@@ -325,6 +457,13 @@ class _Reader:
         elif len(others) > 1 and not (own and all(id for _, id in others.values())):
             self._sharing[email] = [line for line, _ in others.values()]
 
+    def _text(self, line: Line, column: str, indexes: tuple[int, ...]) -> str:
+        """Return what the columns say together. Most often it is one column."""
+        if len(indexes) == 1:
+            return self._cell(line, column, indexes[0])
+        parts = [self._cell(line, column, index) for index in indexes]
+        return _BETWEEN.get(column, " ").join(part for part in parts if part.strip())
+
     def _cell(self, line: Line, column: str, index: int) -> str:
         """Return the cell's text, or for an empty one that of the cell above with which it is
         merged.
@@ -338,13 +477,27 @@ class _Reader:
         if value != text:
             self._narrowed.append(f"line {number}, {column}: {shown(text)} is {shown(value)}")
 
+    def _note_invisible(self, number: int, column: str, raw: str) -> None:
+        signs = cells.invisible(raw)
+        if signs:
+            codes = " ".join(f"U+{ord(sign):04X}" for sign in signs)
+            self._invisible.append(f"line {number}, {column}: {codes}")
+
     def findings(self) -> list[Finding]:
         """List what the rows leave open, and what was changed in them."""
         found = []
+        if not all(one.key for one in self._words.values()):
+            found.append(self._words_finding())
         if self._merged:
             found.append(self._merged_finding())
         if self._sharing:
             found.append(self._sharing_finding())
+        if self._invisible:
+            said = (
+                f"cells with invisible characters, which were taken out: {len(self._invisible):,}"
+            )
+            count = len(self._invisible)
+            found.append(Finding("invisible", count, said, tuple(self._invisible)))
         if self._narrowed:
             said = "e-mails and ids in wide letters or digits, taken as plain ones"
             found.append(
@@ -356,6 +509,22 @@ class _Reader:
                 )
             )
         return found
+
+    def _words_finding(self) -> Finding:
+        unknown = {word: one for word, one in self._words.items() if not one.key}
+        return Finding(
+            "unknown_categories",
+            len(unknown),
+            "words that are no category of this event. For each, which category is it? Write it"
+            ' under [categories] in a mapping, as "General Admission" = "delegate".'
+            " --save-mapping FILE begins one, --mapping FILE reads it, and --new-categories makes"
+            " each a category of its own",
+            tuple(
+                f"{shown(word)} in {one.rows:,} {'row' if one.rows == 1 else 'rows'},"
+                f" first in line {one.first_line}"
+                for word, one in unknown.items()
+            ),
+        )
 
     def _merged_finding(self) -> Finding:
         count = sum(map(len, self._merged.values()))
@@ -406,7 +575,7 @@ class _Reader:
             organisation=values.get("organisation", ""),
             country=values.get("country", ""),
             email=values.get("email", ""),
-            category=values["category"] if self.complete else "",
+            category=values["category"],
             days=values.get("days"),
             zones=values.get("zones", ()),
             invitations=values.get("invitations", ()),

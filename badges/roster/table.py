@@ -27,8 +27,9 @@ class Line:
     number: int
     cells: tuple[str, ...]
     flaw: str | None = None
-    span: int = 1  # lines of the file that it takes
-    above: Mapping[int, str] = field(default_factory=dict)  # what cells merged with upper ones say
+    span: int = 1  # How many lines of the file it takes.
+    # What stands in the cells above that are merged with this line's, by column.
+    above: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class RosterAnswers:
     yet, so it is asked.
     """
 
-    sheet: str | None = None  # the name of the one to read
+    sheet: str | None = None  # The name of the sheet to read.
     hidden_rows: Literal["take", "leave"] | None = None
     merged: Literal["fill", "blank"] | None = None
     row_numbers: Literal["ids", "ignore"] | None = None
     cancelled: Literal["take", "leave"] | None = None
     pending: Literal["take", "leave"] | None = None
-    shared_emails: bool = False  # people without an id may share an e-mail address
+    shared_emails: bool = False  # People without an id may share an e-mail address.

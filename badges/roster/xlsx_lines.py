@@ -15,19 +15,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import openpyxl
-from openpyxl.utils import column_index_from_string
+from openpyxl.utils import column_index_from_string, get_column_letter
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
 
-_SHEET_ROWS = 1_048_576  # the most that a sheet has; many files end in empty, formatted ones
-HEADER_LINES = 10  # of which one has the titles: many files have a title of their own above them
+# The most rows that a sheet can have. Many files end in empty rows that are formatted.
+_SHEET_ROWS = 1_048_576
+# One of these lines has the titles of the columns. Many files have a title of their own above them.
+HEADER_LINES = 10
 _MERGED_CELLS_MOST = 1_000_000
-_LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell)\b([^>]*)>")
+_LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell|col)\b([^>]*)>")
 _FILLED_TAGS = re.compile(rb"<(?:\w+:)?(row|v|t|f)\b[^>]*(?<!/)>")
 _ROW_NUMBER = re.compile(rb"""\br=["'](\d{1,7})["']""")
 _HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
+_COLUMN_MIN = re.compile(rb"""\bmin=["'](\d{1,5})["']""")
+_COLUMN_MAX = re.compile(rb"""\bmax=["'](\d{1,5})["']""")
 _RANGE = re.compile(rb"""\bref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
 
 
@@ -42,11 +46,13 @@ def xlsx_lines(
     _check_archive(data, name, limits)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions that we do not use
+            # The warnings are about styles and extensions, which are not used here.
+            warnings.simplefilter("ignore")
             rows, layout = _rows(data, name, limits, answers, tell)
     except RosterError:
         raise
-    except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, ...
+    except Exception:
+        # openpyxl raises whatever its parts raise, such as KeyError, ParseError or zlib.error.
         raise RosterError(
             f"{shown(name)} is damaged: open it in the spreadsheet and save it again"
         ) from None
@@ -55,6 +61,10 @@ def xlsx_lines(
     hidden = [n for n in layout.hidden if header < n <= len(rows) and any(rows[n - 1])]
     if hidden:
         tell(_hidden_rows(hidden, answers))
+    hidden_columns = _hidden_columns(rows, layout.hidden_columns)
+    if hidden_columns:
+        said = f"columns that are hidden, and are read all the same: {len(hidden_columns):,}"
+        tell(Finding("hidden_columns", len(hidden_columns), said, hidden_columns))
     left_out = set(hidden) if answers.hidden_rows == "leave" else set()
     above = _merged_values(rows, layout.merged, header)
     return [
@@ -62,6 +72,19 @@ def xlsx_lines(
         for number, cells in enumerate(rows, 1)
         if cells and number not in left_out
     ]
+
+
+def _hidden_columns(rows: list[tuple[str, ...]], hidden: list[tuple[int, int]]) -> tuple[str, ...]:
+    """Describe the hidden columns with something in them, each by its letter and first text."""
+    width = max(map(len, rows), default=0)
+    found = []
+    for first, last in hidden:
+        for column in range(first, min(last, width) + 1):
+            texts = (cells[column - 1] for cells in rows if len(cells) >= column)
+            text = next((text for text in texts if text.strip()), None)
+            if text is not None:
+                found.append(f"column {get_column_letter(column)}, {shown(text)}")
+    return tuple(found)
 
 
 def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
@@ -108,7 +131,8 @@ def _check_archive(data: bytes, name: str, limits: RosterLimits) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-    except Exception:  # BadZipFile, NotImplementedError, struct.error, ... by the kind of damage
+    except Exception:
+        # The kind of damage decides what is raised, such as BadZipFile or struct.error.
         raise RosterError(f"{shown(name)} is damaged: {SAVE_AS} again") from None
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > limits.unpacked_bytes or len(entries) > 10_000:
@@ -132,7 +156,7 @@ def _rows(
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sheet = _chosen(book, archive, name, answers, tell)
             layout = _layout(archive.read(_part(sheet)))
-        sheet.reset_dimensions()  # a file may claim any size
+        sheet.reset_dimensions()  # A file may claim to have any size.
         found = sheet.iter_rows(max_row=_SHEET_ROWS, max_col=limits.columns + 1)
         return list(_all_texts(found)), layout
 
@@ -196,7 +220,8 @@ class _Layout:
     """Holds what a sheet says of its rows beside their cells."""
 
     hidden: list[int]
-    merged: list[tuple[int, int, int, int]]  # top, left, bottom, right, from 1
+    hidden_columns: list[tuple[int, int]]  # The first and last of each run, from 1.
+    merged: list[tuple[int, int, int, int]]  # Top, left, bottom and right, from 1.
 
 
 def _layout(xml: bytes) -> _Layout:
@@ -204,6 +229,7 @@ def _layout(xml: bytes) -> _Layout:
     cells.
     """
     hidden = []
+    columns = []
     merged = []
     number = 0
     if b"hidden=" in xml or b"mergeCell" in xml:
@@ -213,13 +239,17 @@ def _layout(xml: bytes) -> _Layout:
                 number = int(given[1]) if given else number + 1
                 if _HIDDEN.search(attributes):
                     hidden.append(number)
+            elif tag == b"col":
+                first, last = _COLUMN_MIN.search(attributes), _COLUMN_MAX.search(attributes)
+                if first and last and _HIDDEN.search(attributes):
+                    columns.append((int(first[1]), int(last[1])))
             elif (found := _RANGE.search(attributes)) is not None:
                 left, top, right, bottom = (one.decode() for one in found.groups())
                 merged.append(
                     (int(top), column_index_from_string(left), int(bottom),
                      column_index_from_string(right))
                 )  # fmt: skip
-    return _Layout(hidden, merged)
+    return _Layout(hidden, columns, merged)
 
 
 def _filled_rows(xml: bytes) -> int:
@@ -235,7 +265,8 @@ def _filled_rows(xml: bytes) -> int:
 
 
 def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[str, ...]]:
-    blank = None  # openpyxl gives one and the same tuple for the rows that the file leaves out
+    # openpyxl gives the same tuple for all rows that the file leaves out.
+    blank = None
     for cells in rows:
         if cells is blank:
             yield ()

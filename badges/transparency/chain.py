@@ -1,4 +1,4 @@
-"""A kiosk's hash chain: each record's hash covers all records before it."""
+"""Computes a kiosk's hash chain, in which each record's hash covers all records before it."""
 
 import hashlib
 

@@ -1,6 +1,7 @@
-"""Signed checkpoints of the entry log, and witnesses' signatures under them.
+"""Signs and opens checkpoints of the entry log, with the signatures of witnesses under them.
 
-The formats are C2SP's tlog-checkpoint and tlog-cosignature. To verify is to return or to raise.
+The formats are C2SP's tlog-checkpoint and tlog-cosignature. A function that verifies returns or
+raises.
 """
 
 import base64
@@ -11,7 +12,7 @@ from badges.transparency import signed_note
 from badges.transparency.merkle import HASH_BYTES
 from badges.transparency.signed_note import NoteError
 
-_INTEGER_MAX = (1 << 63) - 1  # of sizes and times
+_INTEGER_MAX = (1 << 63) - 1  # The largest size, or time, that is accepted.
 _TIME_BYTES = 8
 
 
@@ -107,5 +108,6 @@ def _cosigned(text: str, time_s: int) -> str:
 def _verify(public: PublicKey, text: str, signature: bytes) -> None:
     try:
         public.verify(text.encode(), signature)
-    except ValueError:  # no signature of this text, or a text that is no Unicode
+    except ValueError:
+        # The signature is not of this text, or the text can't be encoded as UTF-8.
         raise NoteError("signature") from None

@@ -1,6 +1,6 @@
-"""The entry log's Merkle tree, as in RFC 9162 (the same as RFC 6962's), and proofs from it.
+"""Builds the entry log's Merkle tree, as in RFC 9162 (the same as RFC 6962's), and proofs from it.
 
-To verify is to return or to raise; nothing answers yes or no.
+A function that verifies returns or raises. None of them answers yes or no.
 """
 
 import hashlib
@@ -84,13 +84,15 @@ class Tree:
             else:
                 path.append(self._subtree(start, middle))
                 start = middle
-        if start:  # At 0 the rest is the old tree itself, whose root the verifier has.
+        # At 0 the rest is the old tree itself, and the verifier has its root.
+        if start:
             path.append(self._subtree(start, end))
         return path[::-1]
 
     def _subtree(self, start: int, end: int) -> bytes:
         width = end - start
-        if width & (width - 1) == 0:  # complete, and aligned because every split is at a power of 2
+        # Such a subtree is complete. It is also aligned, because every split is at a power of 2.
+        if width & (width - 1) == 0:
             at = start // width * HASH_BYTES
             return bytes(self._levels[width.bit_length() - 1][at : at + HASH_BYTES])
         middle = _middle(start, end)

@@ -11,9 +11,10 @@ import re
 
 from badges.credential.keys import PublicKey
 
-NOTE_CHARS_MAX = 1 << 18  # more than a thousand cosignatures
+NOTE_CHARS_MAX = 1 << 18  # Enough for more than a thousand cosignatures.
 NAME_CHARS_MAX = 255
-ED25519 = b"\x01"  # types of signature
+# The types of signature that a note may bear, as in C2SP signed-note.
+ED25519 = b"\x01"
 COSIGNATURE = b"\x04"
 
 _ID_BYTES = 4

@@ -40,7 +40,8 @@ class EnrolmentCode:
 
     host: str
     port: int
-    spki_sha256: bytes  # of the server certificate's public key (RFC 7469's form), 32 bytes
+    # SHA-256 (32 bytes) of the public key in the server's certificate, as in RFC 7469.
+    spki_sha256: bytes
     token: bytes  # 16 random bytes
 
     def text(self) -> str:

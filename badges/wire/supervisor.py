@@ -21,7 +21,8 @@ class LookUp(Struct, frozen=True, forbid_unknown_fields=True):
     somebody asked is.
     """
 
-    words: Annotated[str, Meta(min_length=2, max_length=80)]  # of name or organisation
+    # Parts of the name or the organisation.
+    words: Annotated[str, Meta(min_length=2, max_length=80)]
     by: Supervisor
 
 
@@ -41,7 +42,7 @@ class PersonFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 class Found(Struct, frozen=True, forbid_unknown_fields=True):
     people: list[PersonFacts]
-    more: bool  # there are others: ask with more words
+    more: bool  # Others match as well. More words narrow the search.
 
 
 class DoorChoice(Struct, frozen=True, forbid_unknown_fields=True):

@@ -22,21 +22,24 @@ from badges.record import (
 
 BATCH_SCANS_MAX = 1000
 BODY_BYTES_MAX = 2_000_000
-POOLS_MAX = 1000  # of one kiosk: two for each hall that it ever stood at
-HOSTS_MAX = 20  # of one session
-SPEAKERS_MAX = 200  # of one session
+# A kiosk has at most two pools for each hall that it ever stood at.
+POOLS_MAX = 1000
+# Of one session.
+HOSTS_MAX = 20
+SPEAKERS_MAX = 200
 SPEAKER_NAME_MAX = 200
-PROGRAMME_ASKED = "programme=1"  # the query of a kiosk that shows the programme
+# The query of a kiosk that shows the programme.
+PROGRAMME_ASKED = "programme=1"
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 
-# What a door is told of the venue and of people: the parts of a snapshot.
+# The classes that follow are the parts of a snapshot. They tell a door about the venue and people.
 
 
 class CategoryFacts(Struct, frozen=True, forbid_unknown_fields=True):
     code: Count
     key: str
-    names: dict[str, str]  # by language
+    names: dict[str, str]  # By language.
     letter: str
     colour: str  # #rrggbb
 
@@ -61,8 +64,9 @@ class SpeakerFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     # "keynote", "speaker", "moderator" or "panellist". A door calls a role that it does not know a
     # speaker.
     role: Annotated[str, Meta(max_length=20)]
-    serial: Count | UnsetType = UNSET  # of their badge; left out for whoever is not on the roster
-    starts_at: Instant | UnsetType = UNSET  # of the talk, where it is known
+    # Of their badge. It is left out for whoever is not on the roster.
+    serial: Count | UnsetType = UNSET
+    starts_at: Instant | UnsetType = UNSET  # Of the talk, where it is known.
 
 
 class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -77,11 +81,11 @@ class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     opens_at: Instant
     closes_at: Instant
     categories: list[int]
-    invited: list[int]  # serials
-    refused: list[int]  # serials
+    invited: list[int]  # Serials.
+    refused: list[int]  # Serials.
     starts_at: Instant | UnsetType = UNSET
     ends_at: Instant | UnsetType = UNSET
-    kind: dict[str, str] | UnsetType = UNSET  # what the activity is, such as a conference
+    kind: dict[str, str] | UnsetType = UNSET  # What the activity is, such as a conference.
     # Names of the organisations that lead it.
     hosts: Annotated[list[dict[str, str]], Meta(max_length=HOSTS_MAX)] | UnsetType = UNSET
     speakers: Annotated[list[SpeakerFacts], Meta(max_length=SPEAKERS_MAX)] | UnsetType = UNSET
@@ -99,7 +103,7 @@ class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
     serial: Count
     highest_issue: Count
     revoked: bool
-    copied_issue: Count = 0  # badges up to this issue are likely copies; 0: none is
+    copied_issue: Count = 0  # Badges up to this issue are likely copies. 0 means that none is.
 
 
 class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,8 +111,8 @@ class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
     serial: Count
     since: Instant
     door: Count
-    override: bool = False  # it uses a place beyond the capacity
-    moved: bool = False  # the holder was seen at another hall since; the place is still taken
+    override: bool = False  # It uses a place beyond the capacity.
+    moved: bool = False  # The holder was seen at another hall since, but the place is still taken.
 
 
 class OuterFacts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,10 +138,10 @@ class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
     hall: Count
     granted: Count
     returned: Count
-    free: Count  # for the sharing policy alone; the protocol does not use it
-    wants: bool = False  # somebody stands at the door and there is no place
-    override: bool = False  # of the places between the capacity and the fire limit
-    # The server's own word for `granted`, with the incarnation in which it gave it.
+    free: Count  # For the sharing policy alone. The protocol does not use it.
+    wants: bool = False  # Somebody stands at the door and there is no place for them.
+    override: bool = False  # The totals are of the places between the capacity and the fire limit.
+    # The server's signature of `granted`, and the incarnation in which it signed.
     signature: Signature | UnsetType = UNSET
     signed_in: Count | UnsetType = UNSET
 
@@ -151,8 +155,8 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
 
     incarnation: Count
     run: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-    cursor: Count  # of the feed
-    entries: Count  # of the entry log
+    cursor: Count  # The feed's.
+    entries: Count  # How many the entry log has.
     signature: Signature  # badges.places.signed.mark_message
 
 
@@ -166,7 +170,7 @@ def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
 
 
 class GoneOuter(Struct, frozen=True, array_like=True):
-    """An entry whose place in a hall around the door's own an exit had taken back.
+    """Names an entry whose place in a hall around the door's own was taken back by an exit.
 
     That is rule 4 of docs/design/places.md, for each hall by itself.
     """
@@ -179,9 +183,10 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
     """Says how a kiosk is. A value is None where it can't know."""
 
     version: Annotated[str, Meta(max_length=40)] = ""
-    camera: Annotated[str, Meta(max_length=120)] = ""  # what is wrong with it; empty: nothing
+    camera: Annotated[str, Meta(max_length=120)] = ""  # What is wrong with it. Empty if nothing is.
     frames_per_second: float | None = None
-    read_rate: float | None = None  # of the codes in view in the last minute, the part read
+    # The share of the codes in view that were read, in the last minute.
+    read_rate: float | None = None
     queue: Count = 0
     disk_free_mb: Count | None = None
     battery_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
@@ -198,23 +203,26 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     records: Annotated[list[msgspec.Raw], Meta(max_length=BATCH_SCANS_MAX)]
     first_seq: Sequence
-    last_seq: Count  # of the whole journal: below what the server has, the disk is an old copy
+    # The journal's last sequence. If the server has a later one, the kiosk's disk is an old copy.
+    last_seq: Count
     gone: Annotated[list[Sequence], Meta(max_length=BATCH_SCANS_MAX)] = []
-    # The same of halls around; left out where there are none.
+    # `gone` for halls around the door's own. It is left out where there are none.
     gone_outer: (
         Annotated[list[GoneOuter], Meta(max_length=BATCH_SCANS_MAX * OUTER_MAX)] | UnsetType
     ) = UNSET
     head: Hash
-    signature: Signature  # over HEAD_CONTEXT and head
+    signature: Signature  # The kiosk's, of HEAD_CONTEXT and head.
     incarnation: Count
     places: Annotated[list[PlaceTotals], Meta(max_length=POOLS_MAX)] = []
-    cursor: Count = 0  # how far this kiosk has applied the feed
-    resting: bool = False  # out of use: its places went back, and it wants none
-    log_size: Count = 0  # the entry log's size in the newest checkpoint that this kiosk verified
+    cursor: Count = 0  # How far this kiosk has applied the feed.
+    resting: bool = False  # The door is out of service. It gave its places back and wants none.
+    # The entry log's size in the newest checkpoint that this kiosk verified.
+    log_size: Count = 0
     sent_at: Instant
     health: Health = Health()
-    mark: Mark | UnsetType = UNSET  # the newest that this kiosk was shown
-    # The newest checkpoint that this kiosk verified, where the server's log contradicts it.
+    mark: Mark | UnsetType = UNSET  # The newest that this kiosk was shown.
+    # The newest checkpoint that this kiosk verified. It is sent where the server's log contradicts
+    # it.
     note: Annotated[str, Meta(max_length=4_000)] | UnsetType = UNSET
 
 
@@ -223,11 +231,11 @@ class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
 
     hall: Count
     granted: Count
-    recall: Count  # return places until your total of returned ones is this
+    recall: Count  # Return places until your total of returned ones is this.
     incarnation: Count
     override: bool = False
-    left: Count = 0  # in the whole hall, when this was written; for the screen alone
-    signature: bytes = b""  # of `granted`, by badges.signed_places
+    left: Count = 0  # Places left in the whole hall when this was written. Only the screen uses it.
+    signature: bytes = b""  # The server's, of `granted` (badges.places.signed).
 
 
 class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -239,12 +247,14 @@ class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     orders: list[PlaceOrder]
     received_at: Instant
     answered_at: Instant
-    epoch: Count = 0  # of the server's time: another one, and its clock was set; 0: not told
-    cursor: Count  # of the feed, when the answer was made
+    # The epoch of the server's time. It changes when the server's clock was set. 0 means not told.
+    epoch: Count = 0
+    cursor: Count  # The feed's, when the answer was made.
     checkpoint: str  # C2SP signed note
-    consistency: list[Hash]  # from the kiosk's `log_size` to the checkpoint's
-    full: list[Count] = []  # halls for which a place was asked, and none can come now
-    refused: None = None  # always null; kiosks and servers of earlier versions know the field
+    consistency: list[Hash]  # The proof from the kiosk's `log_size` to the checkpoint's size.
+    full: list[Count] = []  # Halls in which the kiosk asked for a place and none can come now.
+    # Always null. Kiosks and servers of earlier versions still expect the field.
+    refused: None = None
     mark: Mark | None = None
 
 
@@ -263,14 +273,16 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     categories: list[CategoryFacts]
     hall: HallFacts
     door: DoorFacts
-    doors: dict[str, dict[str, str]]  # names of the hall's doors, by id, and of halls around
+    # Names by door id, of the doors of the hall and of halls around it.
+    doors: dict[str, dict[str, str]]
     sessions: list[SessionFacts]
     holders: list[HolderFacts]
     stays: list[StayFacts]
     orders: list[PlaceOrder]
     supervisors: list[SupervisorFacts] = []
     retired: bool
-    # The halls around that the door leads into as well, from the inside out; left out where none.
+    # The halls around that the door leads into as well, innermost first. Left out where there are
+    # none.
     outer: Annotated[list[OuterFacts], Meta(max_length=OUTER_MAX)] | UnsetType = UNSET
 
     @property
@@ -292,12 +304,14 @@ class StayClosed(Struct, frozen=True, tag="stay_closed"):
     stay: StayRef
     hall: Count
     serial: Count
-    counted: bool = False  # the holder was seen at another hall; an exit gives the place back
+    # The holder was seen at another hall, but only an exit gives the place back.
+    counted: bool = False
 
 
 class PlacesOrdered(Struct, frozen=True, tag="places"):
     order: PlaceOrder
-    generation: Count  # of the kiosk that it is for; a replaced one may still listen
+    # The generation of the kiosk that it is for. A replaced kiosk may still be listening.
+    generation: Count
 
 
 class VenueChanged(Struct, frozen=True, tag="venue"):

@@ -18,8 +18,9 @@ from kiosk.camera.sources import Capture, Source, Stamps, open_capture
 from kiosk.pictures import CameraError, Picture, require_opencv, to_gray
 from kiosk.texts.messages import Code, Message, as_message
 
-STALLED_S = 1.25  # a live camera that gives nothing for so long is lost: on the screen within 2 s
-BACK_OFF_S = (0.25, 2.0)  # first and longest pause between attempts to open a lost camera
+# A live camera that gives nothing for this long is lost. So staff read it within 2 s.
+STALLED_S = 1.25
+BACK_OFF_S = (0.25, 2.0)  # The first and the longest pause between attempts to open a lost camera.
 JOIN_S = 10.0
 
 
@@ -27,7 +28,7 @@ JOIN_S = 10.0
 class Frame:
     """Holds one picture. `captured_at` is in seconds of the camera's monotonic clock."""
 
-    number: int  # rises by one with each picture, over reconnections too
+    number: int  # It rises by one with each picture, and goes on rising after a reconnection.
     picture: Picture
     captured_at: float
 
@@ -47,7 +48,7 @@ class CameraStatus:
     height: int = 0
     fps_measured: float = 0.0
     frames: int = 0
-    hints: tuple[Hint, ...] = ()  # what was asked of a webcam, and what it took
+    hints: tuple[Hint, ...] = ()  # What was asked of a webcam, and what it accepted.
 
 
 class Camera:
@@ -74,7 +75,7 @@ class Camera:
         self._clock = clock
         self._freeze = Freeze(frozen_s, reopen_s)
         self._back_off_s = back_off_s
-        self._changed = threading.Condition()  # guards the four below
+        self._changed = threading.Condition()  # It guards the four fields below.
         self._frame: Frame | None = None
         self._status = CameraStatus()
         self._times: deque[float] = deque(maxlen=31)
@@ -161,11 +162,13 @@ class Camera:
             capture = self._open(self.source, self.request)
         except CameraError as error:
             return error.message
-        except Exception as error:  # a driver's whim must not leave the door blind for good
+        except Exception as error:
+            # Whatever a driver raises, the door must not stay blind for good.
             return self._failed(Code.CANT_OPEN_WHY, error)
         try:
             return self._play(capture)
-        except Exception as error:  # its text may hold a URL with a password: only its kind is told
+        except Exception as error:
+            # The error's text may hold a URL with a password, so only its kind is told.
             return self._failed(Code.CAMERA_FAILED, error)
         finally:
             capture.release()
@@ -176,7 +179,7 @@ class Camera:
     def _play(self, capture: Capture) -> Message | None:
         pace = None if self.source.live else Pace(capture, self._clock)
         self._freeze.opened(self._clock())
-        stalled = True  # the first picture may take its time
+        stalled = True  # The first picture may take longer.
         while not self._stop.is_set():
             asked_at = self._clock()
             ok, picture = capture.read()
@@ -185,13 +188,16 @@ class Camera:
             if pace is not None:
                 self._stop.wait(pace.wait_s())
             elif stalled := self._clock() - asked_at >= STALLED_S and not stalled:
-                continue  # as old as the wait: a decoder lets go of its last one when it gives up
+                # The picture is as old as the wait. A decoder hands out its last one when it gives
+                # up.
+                continue
             elif self._freeze.holds(picture, now := self._clock()):
                 message = self._freeze.message
                 if self._freeze.is_hopeless(now):
                     return message
                 self._say("lost", message)
-                continue  # the next one may differ: then all is well at once
+                # The next picture may differ, and then all is well at once.
+                continue
             if isinstance(capture, WebcamCapture):
                 self._hints = capture.hints
             self._publish(picture)

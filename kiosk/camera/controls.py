@@ -10,9 +10,11 @@ Auto = Literal["auto"]
 
 V4L2 = "V4L2"
 V4L2_MANUAL = 1
-V4L2_AUTO = (3, 0)  # aperture priority, which webcams have; full automatic, for the few others
+# Webcams have aperture priority (3). A few others have only full automatic (0).
+V4L2_AUTO = (3, 0)
 EXPOSURES_PER_MS = 10  # V4L2 counts exposure in 0.1 ms
-CLOSE = 0.1  # a camera has steps of its own: what it took may differ by a tenth
+# A camera has steps of its own, so what it accepted may differ by a tenth.
+CLOSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class CameraRequest:
     height: int = 720
     fps: float = 30.0
     exposure_ms: float | Auto | None = None
-    gain: float | None = None  # the camera's own units
-    focus: float | Auto | None = None  # the camera's own units; on most, 0 is far
-    photo_s: float = 2.0  # how long each photo of a folder is shown
+    gain: float | None = None  # In the camera's own units.
+    focus: float | Auto | None = None  # In the camera's own units. On most cameras 0 is far.
+    photo_s: float = 2.0  # Each photo of a folder is shown for this long.
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class WebcamCapture:
     def __init__(self, capture: Adjustable, request: CameraRequest) -> None:
         self._capture = capture
         self._request = request
-        # The format first: uncompressed 1280 x 720 gives 10 pictures a second over USB 2, or none.
+        # The format comes first. Uncompressed 1280 x 720 gives at most 10 pictures a second over
+        # USB 2.
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, request.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, request.height)
@@ -84,7 +87,8 @@ class WebcamCapture:
         """Return the next picture."""
         ok, picture = self._capture.read()
         if ok and not self._shown:
-            self._shown = True  # many webcams forget their exposure when the pictures begin
+            # Many webcams forget their exposure when the pictures begin, so it is set only now.
+            self._shown = True
             self.hints = _frame_hints(self._capture, self._request)
             self.hints += _light_hints(self._capture, self._request)
         return ok, picture
@@ -125,7 +129,8 @@ def _light_hints(capture: Adjustable, request: CameraRequest) -> tuple[Hint, ...
 
 def _exposure(capture: Adjustable, wanted: float | Auto) -> Hint:
     asked = "auto" if wanted == "auto" else f"{wanted:g} ms"
-    if capture.getBackendName() != V4L2:  # the others count in units that differ by camera
+    # Other back ends count in units that differ from camera to camera.
+    if capture.getBackendName() != V4L2:
         return Hint("exposure", asked, "", False)
     if wanted == "auto":
         taken = any(capture.set(cv2.CAP_PROP_AUTO_EXPOSURE, mode) for mode in V4L2_AUTO)
@@ -141,7 +146,7 @@ def _value(
 ) -> Hint:
     accepted = capture.set(prop, wanted)
     got = capture.get(prop)
-    known = accepted or got > 0  # a property that the camera does not have reads 0 or -1
+    known = accepted or got > 0  # A property that the camera does not have reads 0 or -1.
     taken = accepted and _close(got, wanted)
     return Hint(name, f"{wanted:g}", f"{got:g}" if known else "", taken)
 

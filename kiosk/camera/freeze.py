@@ -9,9 +9,10 @@ import numpy as np
 from kiosk.pictures import Picture
 from kiosk.texts.messages import Code, Message
 
-FROZEN_S = 1.25  # so that it is on the screen within 2 s
-REOPEN_S = (3.0, 60.0)  # first and longest wait for a frozen camera to move by itself
-BLACK = 16  # gray level; a lens that is covered gives no more, and may give no noise either
+FROZEN_S = 1.25  # Short enough for staff to read it within 2 s.
+REOPEN_S = (3.0, 60.0)  # The first and the longest wait for a frozen camera to move by itself.
+# Gray levels. A covered lens gives no more than this, and perhaps no noise either.
+BLACK = 16
 
 
 class Freeze:

@@ -9,12 +9,16 @@ import numpy as np
 from kiosk.pictures import Picture, cv2
 
 IDLE_LOOKS_PER_S = 15.0
-IDLE_AFTER_S = 2.0  # of nothing that moves
+IDLE_AFTER_S = 2.0  # A picture in which nothing moves for this long is idle.
 STEP = 4
-MOVED_MIN = 12.0  # gray levels, over what noise makes
-NOISE_TIMES = 8.0  # the median difference: over five standard deviations
-NOISE_MAX = 8.0  # gray levels of median difference: more is no noise, the whole picture changed
-MOVED_PX_MIN = 6  # of the thinned picture: less than the edge of a small code
+MOVED_MIN = 12.0  # Gray levels above what noise makes.
+# Times the median difference, which is over five standard deviations.
+NOISE_TIMES = 8.0
+# Gray levels of the median difference. More than this is no noise, but a change of the whole
+# picture.
+NOISE_MAX = 8.0
+# Pixels of the thinned picture. This is less than the edge of a small code has.
+MOVED_PX_MIN = 6
 
 
 class Looks:

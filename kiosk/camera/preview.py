@@ -9,7 +9,7 @@ from kiosk.pictures import Picture, cv2
 WIDTH = 640
 JPEG_QUALITY = 70
 FRAME_BGR = (255, 255, 255)
-EDGE_BGR = (0, 0, 0)  # under the frame, so that it shows on any ground
+EDGE_BGR = (0, 0, 0)  # A dark line under the frame lets it show on any ground.
 
 
 def preview_jpeg(

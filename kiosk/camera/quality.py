@@ -9,16 +9,16 @@ import numpy as np
 
 from kiosk.pictures import Picture, cv2
 
-DARK = 45.0  # mean gray level
+DARK = 45.0  # The mean gray level.
 BRIGHT = 215.0
-GLARE_SHARE = 0.25  # of pixels at the top: nothing can be read there
+GLARE_SHARE = 0.25  # The share of pixels at the top level. Nothing can be read there.
 TOP = 250
-SOFT_PX = 4.0  # how many pixels an edge takes from dark to light
+SOFT_PX = 4.0  # The pixels that an edge takes from dark to light.
 BLURRED_PX = 6.5
-CONTRAST_MIN = 40.0  # gray levels; with less there is no edge to judge by
+CONTRAST_MIN = 40.0  # Gray levels. With less contrast there is no edge to judge by.
 SEARCH_STEP = 4
-PART_PX = 192  # of the place that is judged where no code is in view
-TEXTURE_MIN = 2.0  # mean gray levels from pixel to pixel, thinned
+PART_PX = 192  # The side of the part that is judged where no code is in view.
+TEXTURE_MIN = 2.0  # The mean difference in gray levels between pixels of the thinned picture.
 
 Light = Literal["dark", "good", "bright"]
 Sharpness = Literal["unknown", "sharp", "soft", "blurred"]
@@ -28,7 +28,7 @@ Sharpness = Literal["unknown", "sharp", "soft", "blurred"]
 class Judgement:
     """`edge_px` is None where there is nothing to judge by."""
 
-    brightness: float  # mean gray level, 0 to 255
+    brightness: float  # The mean gray level, from 0 to 255.
     light: Light
     edge_px: float | None
     sharpness: Sharpness
@@ -86,13 +86,15 @@ def edge_width(gray: Picture) -> float | None:
     """
     if min(gray.shape) < 16:
         return None
-    smooth = cv2.GaussianBlur(gray, (0, 0), 0.8)  # noise has steep edges too
+    # Noise has steep edges too, so it is smoothed away first.
+    smooth = cv2.GaussianBlur(gray, (0, 0), 0.8)
     low, high = np.percentile(smooth[::2, ::2], [2, 98])
     if high - low < CONTRAST_MIN:
         return None
     widths = []
     for dx, dy in ((1, 0), (0, 1)):
-        slope = np.abs(cv2.Sobel(smooth, cv2.CV_32F, dx, dy, ksize=3)) / 8  # levels a pixel
+        # In gray levels a pixel.
+        slope = np.abs(cv2.Sobel(smooth, cv2.CV_32F, dx, dy, ksize=3)) / 8
         steepest = float(np.percentile(slope, 99.5))
         widths.append(float(high - low) / max(steepest, 0.1))
     return round(max(widths), 1)

@@ -46,16 +46,17 @@ class CameraReport:
     """Says how camera and reader do. `judged` is None before the first picture."""
 
     kind: Kind
-    target: str  # which one of its kind: a number, a path, an address without its password
-    name: str  # what Linux calls it; "" where that is not known
-    asked: CameraRequest | None  # None where nothing is asked: of files and streams
+    # Which one of its kind it is, as a number, a path, or an address without its password.
+    target: str
+    name: str  # What Linux calls it, or "" where that is not known.
+    asked: CameraRequest | None  # None for files and streams, of which nothing is asked.
     status: CameraStatus
     judged: Judgement | None
     looks_per_s: float
-    look_ms: float  # half of the last looks took no longer
-    codes: int  # in the last picture, read
-    shown: int  # of the last minute, codes in view
-    read: int  # of those
+    look_ms: float  # The median duration of the last passes over a picture.
+    codes: int  # Codes that were read in the last picture.
+    shown: int  # Codes that were in view in the last minute.
+    read: int  # How many of those were read.
 
 
 def report(

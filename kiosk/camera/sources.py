@@ -30,7 +30,7 @@ STREAM_TIMEOUT_MS = 5000
 PHOTO_BYTES_MAX = 256 << 20
 FOLDER_FPS = 10.0
 FPS_MAX = 240.0
-STAMP_STEP_MAX_MS = 10_000  # no time stamp may hold a picture back for longer
+STAMP_STEP_MAX_MS = 10_000  # No time stamp may hold a picture back for longer than this.
 
 _HELP = "give a webcam's number or name, a file, a folder, or a URL"
 
@@ -63,7 +63,8 @@ class Source:
             return self.target
         url = urlsplit(self.target)
         path, secret, _ = url.path.partition("=")
-        if secret:  # some cameras take /user=…&password=…, so that much of the path stays untold
+        # Some cameras take /user=…&password=…, so this much of the path is not shown.
+        if secret:
             path = f"{path.rpartition('/')[0]}/…"
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{path}"
 
@@ -96,7 +97,7 @@ def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
     if "://" in text:
         return _parse_url(text)
     if text.startswith("/dev/"):
-        return Source(Kind.WEBCAM, text)  # may be plugged in later
+        return Source(Kind.WEBCAM, text)  # It may be plugged in later.
     path = Path(text)
     if path.is_dir():
         if not photos_in(path):
@@ -107,7 +108,7 @@ def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
     try:
         find_webcam(text, webcams)
     except NoWebcamError:
-        # With an @ it may be a URL that lacks its beginning, with a password in it.
+        # A text with an @ may be a URL without its beginning, and have a password in it.
         called = "that" if "@" in text else text
         raise CameraError(
             f"No webcam and no file is called {called}", f"{_HELP}. {webcams_here(webcams)}"
@@ -124,13 +125,14 @@ def _parse_url(text: str) -> Source:
         raise CameraError(f"No camera speaks {url.scheme}://", "use http, https or rtsp")
     if not url.hostname:
         raise CameraError("The camera's URL names no host", "write http://HOST/PATH")
-    # Else a / or ? in a password would end it there, and the rest would be shown as the path.
+    # Otherwise a / or ? in a password would end the password there, and the rest would be shown as
+    # the path.
     if "@" in text.partition("://")[2][len(url.netloc) :]:
         raise CameraError(
             "The camera's URL has an @ after a /, ? or #",
             "in a user or password write / as %2F, ? as %3F, # as %23, @ as %40",
         )
-    # FFmpeg knows no RTSP://.
+    # FFmpeg does not know RTSP:// in upper case.
     return Source(Kind.STREAM, url.scheme.lower() + text[len(url.scheme) :])
 
 
@@ -146,7 +148,7 @@ def open_capture(source: Source, request: CameraRequest) -> Capture:
     elif source.kind is Kind.STREAM:
         capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, _stream_wishes())
     else:
-        # The other backends take a name with digits for a series of photos, and write parts of a
+        # The other back ends take a name with digits for a series of photos, and print parts of a
         # broken file on the terminal.
         capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG)
     if not capture.isOpened():
@@ -169,18 +171,19 @@ def _stream_wishes() -> list[int]:
     """
     requests = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
     requests += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
-    # Each further thread of the decoder keeps one more picture back.
+    # Each further thread of the decoder holds one more picture back.
     return [*requests, cv2.CAP_PROP_N_THREADS, 1]
 
 
 def _open_webcam(target: str) -> "cv2.VideoCapture":
     if not (target.isdigit() or target.startswith("/dev/")):
         try:
-            target = find_webcam(target).device  # its number may have changed while it was away
+            # Its number may have changed while it was away.
+            target = find_webcam(target).device
         except NoWebcamError:
             problem = Message(Code.NOT_PLUGGED_IN, camera=target)
             raise CameraError(problem, Message(Code.CHECK_CABLE)) from None
-    # Named, or OpenCV would first try the device as a video file.
+    # Without a back end named, OpenCV would first try the device as a video file.
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     return cv2.VideoCapture(int(target) if target.isdigit() else target, backend)
 
@@ -197,7 +200,8 @@ def read_photo(path: Path) -> Picture:
         size = os.stat(path).st_size
         if size > PHOTO_BYTES_MAX:
             raise NoPictureError(f"no video, and over {PHOTO_BYTES_MAX >> 20} MB for a photo")
-        data = np.fromfile(path, np.uint8)  # cv2.imread can't take every name on every system
+        # On some systems cv2.imread can't take every name.
+        data = np.fromfile(path, np.uint8)
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if size else None
     except OSError as error:
         raise CameraError(error.strerror or "the file can't be read") from None
@@ -227,7 +231,7 @@ class Stamps:
         before_ms, self._stamp_ms = self._stamp_ms, self._capture.get(cv2.CAP_PROP_POS_MSEC)
         if before_ms is not None:
             step_ms = self._stamp_ms - before_ms
-            # Some containers stamp nothing, or nonsense.
+            # Some containers have no time stamps, or senseless ones.
             self._position_ms += step_ms if 0 < step_ms <= STAMP_STEP_MAX_MS else self._step_ms
         return self._position_ms
 
@@ -242,7 +246,8 @@ def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
         ok, picture = capture.read()
         if not ok:
             raise CameraError("no picture in this file can be read")
-        while ok:  # FRAME_COUNT can be nonsense: the end is where reading fails
+        # FRAME_COUNT can be wrong, so the film ends where reading fails.
+        while ok:
             yield stamps.next_ms() / 1000, picture
             ok, picture = capture.read()
     finally:
@@ -280,6 +285,6 @@ def _show(photos: list[Path], times: int) -> "Generator[Picture, None, None]":
         try:
             picture = read_photo(photo)
         except CameraError:
-            continue  # one broken photo must not end the show
+            continue  # One broken photo must not end the show.
         for _ in range(times):
             yield picture

@@ -34,8 +34,9 @@ def list_webcams(webcams: Path = WEBCAMS) -> list[Webcam]:
             name = (entry / "name").read_text("utf-8", "replace").strip()
             first = (entry / "index").read_text("ascii", "replace").strip() == "0"
         except OSError:
-            continue  # unplugged between the listing and the reading
-        if first:  # the later ones of a device carry no pictures
+            continue  # It was unplugged between the listing and the reading.
+        # The later ones of a device carry no pictures.
+        if first:
             found.append(Webcam(f"/dev/{entry.name}", name))
     return found
 

@@ -25,7 +25,8 @@ SCREEN_UNIT = "hallkeeper-kiosk-screen.service"
 SCREEN_STARTER = "hallkeeper-kiosk-screen.desktop"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-PROFILE = ".local/share/hallkeeper-kiosk-screen"  # of that browser alone, under the user's home
+# For that browser alone, under the user's home.
+PROFILE = ".local/share/hallkeeper-kiosk-screen"
 BROWSER_FLAGS = (
     "--kiosk",
     "--no-first-run",

@@ -52,15 +52,18 @@ class Opening(Struct, frozen=True, forbid_unknown_fields=True, tag="hallkeeper-j
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True, tag="scan"):
-    record: msgspec.Raw  # canonical, byte for byte
+    record: msgspec.Raw  # The canonical bytes.
     head: Hash
     signature: Signature
 
 
 class Seal(Struct, frozen=True, forbid_unknown_fields=True, tag="seal"):
-    gone: list[Sequence]  # entries whose place was taken back before any server heard of them
-    signature: Signature  # over SEAL_CONTEXT, SHA-256 of all lines before, and of both lists
-    gone_outer: list[GoneOuter] | UnsetType = UNSET  # the same of halls around; left out: none
+    # Entries whose place was taken back before any server heard of them.
+    gone: list[Sequence]
+    # The kiosk's, of SEAL_CONTEXT, the SHA-256 of all lines before, and both lists.
+    signature: Signature
+    # The same for halls around. It is left out where there are none.
+    gone_outer: list[GoneOuter] | UnsetType = UNSET
 
 
 _LINE: msgspec.json.Decoder[Opening | Line | Seal] = msgspec.json.Decoder(Opening | Line | Seal)

@@ -40,8 +40,8 @@ from kiosk.screen.entrance import Entrance, read_link
 from kiosk.texts import catalogue
 from kiosk.texts.po import CatalogueError
 
-FACTS_WAIT_S = 10.0  # for a file's pictures, which do not come again
-SENT_WAIT_S = 60.0  # for a server that is away when a film ends
+FACTS_WAIT_S = 10.0  # A film waits this long for facts, because its pictures do not come again.
+SENT_WAIT_S = 60.0  # At the end of a film the kiosk waits this long for a server that is away.
 
 F = TypeVar("F", bound=Callable[..., Any])
 directory_option = click.option(
@@ -84,8 +84,9 @@ def plain_errors(command: F) -> F:
 
 @click.group()
 def main() -> None:
-    """Run a door: read badges, answer at once, keep every scan."""
-    os.umask(0o077)  # what a kiosk writes is for its own user: journal, replica, link
+    """Run a door, which reads badges, answers at once and keeps every scan."""
+    # Only its own user may read what a kiosk writes (journal, replica and link).
+    os.umask(0o077)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
 
 

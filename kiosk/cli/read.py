@@ -90,7 +90,7 @@ def _read_file(path: Path, clock: Callable[[], float]) -> FileReading:
         return _read_photo(path, read_photo(path), clock)
     except NoPictureError as no_photo:
         try:
-            return _read_video(path, clock)  # a video by another name
+            return _read_video(path, clock)  # It is a video with a picture's name.
         except CameraError:
             raise no_photo from None
 
@@ -111,7 +111,7 @@ def _read_video(path: Path, clock: Callable[[], float]) -> FileReading:
         began = clock()
         sightings = reader.read(gray, NO_BUDGET_MS)
         frame_ms.append((clock() - began) * 1000)
-        # A door takes the nearest code only; here every code in view is told.
+        # A door takes only the nearest code. Here every code in view is told.
         new = [s.text for s in sightings if presentations.present(s.text, at_s)]
         texts += [ReadText(text, round(at_s, 3)) for text in new]
     return FileReading(str(path), tuple(texts), tuple(frame_ms))

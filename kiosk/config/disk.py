@@ -13,8 +13,8 @@ from pathlib import Path
 from kiosk.texts.messages import Code, Message
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_NO_ROOM_BYTES = 65_536  # SQLite wants a few pages of 4096 at once
-_PRIMARY = 0xFF  # of SQLite's extended codes: what kind of error it is
+_NO_ROOM_BYTES = 65_536  # SQLite wants a few pages of 4096 bytes at once.
+_PRIMARY = 0xFF  # The part of SQLite's extended codes that says what kind of error it is.
 
 
 def write_trouble(error: Exception, directory: Path) -> Message | None:

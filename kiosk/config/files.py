@@ -1,4 +1,4 @@
-"""A kiosk's directory: the names of its files, and how they are read, written and locked.
+"""Names the files of a kiosk's directory, and reads, writes and locks them.
 
 identity.json   who this kiosk is, signed by the event, and where its server is
 kiosk.key       its private key; only its owner may read it
@@ -15,7 +15,8 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # not on this system: nothing keeps two kiosks apart
+except ImportError:
+    # This system has no fcntl, so nothing keeps two kiosks apart.
     fcntl = None  # type: ignore[assignment]
 
 IDENTITY_FILE = "identity.json"
@@ -24,7 +25,7 @@ JOURNAL_FILE = "journal.db"
 REPLICA_FILE = "replica.db"
 SETTINGS_FILE = "settings.toml"
 LOCK_FILE = "lock"
-TRANSLATIONS = "translations"  # a directory with languages of the page's beyond the usual ones
+TRANSLATIONS = "translations"  # A directory with more languages for the page.
 FILE_BYTES_MAX = 100_000
 
 

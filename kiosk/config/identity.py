@@ -1,4 +1,6 @@
-"""Who this kiosk is, signed by the event, and its private key: two files of its directory."""
+"""Reads and writes who this kiosk is, signed by the event, and its private key. These are two files
+of its directory.
+"""
 
 import stat
 from dataclasses import dataclass
@@ -37,8 +39,8 @@ class KioskIdentity:
 
     host: str
     port: int
-    spki_sha256: bytes  # of the server certificate's key
-    root: PublicKey  # the event's
+    spki_sha256: bytes  # Of the server certificate's public key.
+    root: PublicKey  # The event's.
     signed: bytes
     identity: Identity
 

@@ -1,4 +1,5 @@
-"""The few settings of a kiosk, each with what it is for: `settings.toml`, and what it may say.
+"""Reads the few settings of a kiosk from `settings.toml`. Each stands here with what it is for and
+what it may be.
 
 A setting's type is its check, and `rule` says it in plain words (see badges/settings_check.py).
 """
@@ -13,7 +14,7 @@ from msgspec import Meta
 from badges.settings_check import SettingsError, read_settings, rule
 from kiosk.config.files import SETTINGS_FILE, ConfigError, read_small
 
-# The speeds of a serial line, as a relay may have them.
+# The speeds of a serial line that a relay may have.
 Baud = Literal[1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200]
 _BYTES = r"hex:(?:\s*[0-9A-Fa-f]{2})*\s*"
 _RELAY_TEXT = '1 to 100 characters, or bytes such as "hex:A00101A2"'
@@ -23,7 +24,8 @@ _RELAY_TEXT = '1 to 100 characters, or bytes such as "hex:A00101A2"'
 class KioskSettings:
     """Holds what staff may decide at a door. The command line stands above it."""
 
-    camera: Annotated[  # webcam's number or name, file, folder or stream
+    # A webcam's number or name, a file, a folder or a stream.
+    camera: Annotated[
         str,
         Meta(min_length=1, max_length=1000),
         rule(
@@ -31,12 +33,13 @@ class KioskSettings:
             'as "0"'
         ),
     ] = "0"
-    # What is asked of a webcam; it may give something else, which /camera on the page tells. None
-    # leaves a thing as the camera has it; it keeps what it was last told, also by others.
+    # These are asked of a webcam. It may give something else, and the page /camera shows what it
+    # gives. With None the camera keeps what it was last told, perhaps by another program.
     camera_width: Annotated[int, Meta(ge=160, le=7680), rule("160 to 7680 (pixels)")] = 1280
     camera_height: Annotated[int, Meta(ge=120, le=4320), rule("120 to 4320 (pixels)")] = 720
     camera_fps: Annotated[float, Meta(ge=1, le=240), rule("1 to 240 (pictures a second)")] = 30.0
-    camera_exposure_ms: Annotated[  # 5 to 10 reads badges that move
+    # 5 to 10 ms read badges that move.
+    camera_exposure_ms: Annotated[
         Annotated[float, Meta(ge=0.1, le=1000)] | Literal["auto"] | None,
         rule('"auto", or 0.1 to 1000 (ms)'),
     ] = None
@@ -48,35 +51,35 @@ class KioskSettings:
         Annotated[float, Meta(ge=0, le=10_000)] | Literal["auto"] | None,
         rule('"auto", or 0 to 10000 (the camera\'s own units)'),
     ] = None
-    port: Annotated[  # of the staff's page, on loopback
-        int, Meta(ge=0, le=65_535), rule("a port from 0 to 65535")
-    ] = 8421
-    languages: Annotated[  # of the page, the first two at once; (): as its browser likes
-        Sequence[str], rule('a list such as ["zh", "en"]')
-    ] = ()
-    answer_s: Annotated[  # how long an answer stays on the page when nobody else comes
-        float, Meta(ge=1, le=60), rule("1 to 60 (s)")
-    ] = 5.0
-    direction: Annotated[  # at a door for both; None: entry
-        Literal["entry", "exit"] | None, rule('"entry" or "exit"')
-    ] = None
-    relay_url: Annotated[  # called with POST when somebody is admitted: turnstile, lock
+    # The staff's page is on loopback, at this port.
+    port: Annotated[int, Meta(ge=0, le=65_535), rule("a port from 0 to 65535")] = 8421
+    # The page's languages, of which the first two are shown at once. With () the browser chooses.
+    languages: Annotated[Sequence[str], rule('a list such as ["zh", "en"]')] = ()
+    # An answer stays on the page for this long when nobody else comes.
+    answer_s: Annotated[float, Meta(ge=1, le=60), rule("1 to 60 (s)")] = 5.0
+    # For a door that serves both. None means entry.
+    direction: Annotated[Literal["entry", "exit"] | None, rule('"entry" or "exit"')] = None
+    # Called with POST when somebody is admitted. A turnstile or a lock may be there.
+    relay_url: Annotated[
         str,
         Meta(pattern=r"\Ahttps?://", max_length=1000),
         rule('an address such as "http://192.0.2.7/open"'),
     ] = ""
-    relay_file: Annotated[  # a serial device; `relay_text` is written to it
+    # A serial device, to which `relay_text` is written.
+    relay_file: Annotated[
         str,
         Meta(pattern=r"\A/", max_length=1000),
         rule('a device by its full path, such as "/dev/ttyUSB0"'),
     ] = ""
-    relay_text: Annotated[  # "hex:A00101A2" for a board that wants bytes
+    # For a board that wants bytes, for example "hex:A00101A2".
+    relay_text: Annotated[
         Annotated[
             str, Meta(pattern=rf"\A(?:{_BYTES}|(?!hex:)[\s\S]+)\Z", min_length=1, max_length=100)
         ],
         rule(_RELAY_TEXT),
     ] = "1"
-    relay_off_text: Annotated[  # written `relay_pulse_ms` later, to a board that stays on otherwise
+    # Written `relay_pulse_ms` later, to a board that would otherwise stay on.
+    relay_off_text: Annotated[
         Annotated[str, Meta(pattern=rf"\A(?:{_BYTES}|(?!hex:)[\s\S]*)\Z", max_length=100)],
         rule(f"nothing, or {_RELAY_TEXT}"),
     ] = ""

@@ -34,8 +34,10 @@ from kiosk.replica.replica import Replica
 from kiosk.sync.link import Skew, steady
 from kiosk.texts.messages import Code, Message
 
-PLACE_WAIT_S = 1.0  # at most; a place comes within 50 ms, a no as soon, unless a disk stalls
-QUIET_S = 0.1  # of it; after that staff are told that the door waits
+# The longest wait for a place. A place comes within 50 ms, and a refusal as soon, unless a disk
+# stalls.
+PLACE_WAIT_S = 1.0
+QUIET_S = 0.1  # The first part of that wait. Staff are told only after it that the door waits.
 
 _UNREADABLE = {
     NotABadgeError: Reason.NOT_A_BADGE,
@@ -59,7 +61,7 @@ class ByName:
     """Says how somebody without a badge came to be known."""
 
     holder: HolderName
-    user: str  # the supervisor, as records name them
+    user: str  # The supervisor's id, as records have it.
     user_name: str
 
 
@@ -137,7 +139,7 @@ class Admitter:
             with ExitStack() as after:
                 slow = self._slow({hall: none_before[hall] for hall in answer})
                 if slow:
-                    # What stands on the screen until then is not this answer.
+                    # The answer that the screen still shows is somebody else's, so it has to go.
                     self._on_asking(True)
                     after.callback(self._on_asking, False)
                     self._wait(slow, PLACE_WAIT_S - QUIET_S)

@@ -26,21 +26,22 @@ class Answer:
 
     decision: Decision
     direction: Direction
-    scanned_at: int  # kiosk's clock, Unix ms
-    seq: int  # of the journal's record; a repeated answer has the first one's
-    serial: int | None  # None: no badge of this event
-    holder: HolderName | None  # None: no name is known here
+    scanned_at: int  # Unix ms by the kiosk's clock.
+    seq: int  # Of the journal's record. A repeated answer has that of the first one.
+    serial: int | None  # None for what is no badge of this event.
+    holder: HolderName | None  # None where no name is known.
     category: CategoryFacts | None
-    free_places: int  # at this door, after this answer; the fewest of the halls that it leads into
+    # Places at this door after this answer, in that of its halls which has the fewest.
+    free_places: int
     door_names: Mapping[str, str] = field(default_factory=dict)
     hall_names: Mapping[str, str] = field(default_factory=dict)
     explanation: Mapping[str, Explanation] = field(default_factory=dict)
-    # Of which hall `free_places` are, where it is one around the door's own; else empty.
+    # The names of the hall that `free_places` is about, if that is a hall around the door's own.
     free_names: Mapping[str, str] = field(default_factory=dict)
     act: Literal["scan", "override", "annul"] = "scan"
-    by: str = ""  # the supervisor's name, where one acted
-    badge: Credential | None = field(default=None, repr=False)  # what was decided on
-    speaks: Speaks | None = None  # the holder comes to speak here today
+    by: str = ""  # The supervisor's name, where one acted.
+    badge: Credential | None = field(default=None, repr=False)  # The badge that was decided on.
+    speaks: Speaks | None = None  # The holder comes to speak here today.
 
     @property
     def admitted(self) -> bool:

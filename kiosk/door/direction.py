@@ -1,4 +1,4 @@
-"""What a presentation at this door means: an entry or an exit. The one place that knows it."""
+"""Decides whether a presentation at this door means an entry or an exit. Nothing else knows it."""
 
 import threading
 from collections.abc import Callable
@@ -14,13 +14,15 @@ def own_direction(context: DoorContext) -> Direction:
 
 
 class DirectionState:
-    """The direction of one door. Staff choose it where the door serves both. Thread-safe."""
+    """Holds the direction of one door, and is thread-safe. Staff choose it where the door serves
+    both.
+    """
 
     def __init__(self, replica: Replica, chosen: Direction = Direction.ENTRY) -> None:
         """`chosen` holds until staff choose another direction."""
         self._replica = replica
         self._chosen = chosen
-        self._guard = threading.Lock()  # guards the list of listeners
+        self._guard = threading.Lock()  # It guards the list of listeners.
         self._listeners: list[Callable[[], None]] = []
 
     def chosen(self) -> Direction | None:
@@ -29,7 +31,7 @@ class DirectionState:
         return self._chosen if context is not None and context.door.mode == "both" else None
 
     def at(self, context: DoorContext) -> Direction:
-        """What a presentation means at the door of `context`."""
+        """Return what a presentation means at the door of `context`."""
         return self._chosen if context.door.mode == "both" else own_direction(context)
 
     def choose(self, direction: Direction) -> bool:

@@ -12,7 +12,7 @@ from msgspec import UnsetType
 
 from kiosk.replica.door_context import DoorContext, ProgrammeSession
 
-SPEAKERS_SHOWN = 12  # of one session; how many there are besides is told
+SPEAKERS_SHOWN = 12  # Of one session. How many there are besides is told.
 HOSTS_SHOWN = 3
 
 
@@ -43,8 +43,8 @@ class ShownSession:
     kind: Mapping[str, str]
     hosts: tuple[Mapping[str, str], ...]
     speakers: tuple[ShownSpeaker, ...]
-    today: bool = True  # it begins on the present day, or goes on
-    more: int = 0  # speakers who are not among `speakers`
+    today: bool = True  # It begins on the present day, or goes on.
+    more: int = 0  # Speakers who are not among `speakers`.
 
 
 def now_and_next(context: DoorContext, at: int) -> tuple[ShownSession, ...]:
@@ -54,7 +54,7 @@ def now_and_next(context: DoorContext, at: int) -> tuple[ShownSession, ...]:
     of whichever day where nothing goes on.
     """
     going, coming = None, None
-    for one in context.programme:  # the soonest first
+    for one in context.programme:  # The soonest comes first.
         if one.starts_at <= at < one.ends_at:
             going = one
         elif one.starts_at > at:
@@ -72,7 +72,7 @@ def speaks_here(context: DoorContext, serial: int, at: int) -> Speaks | None:
     """Return when and as what the holder speaks in this hall today. It is the talk that goes on or
     the next one, and None where there is none.
     """
-    for talk in context.talks.get(serial, ()):  # the soonest first
+    for talk in context.talks.get(serial, ()):  # The soonest comes first.
         if at < talk.ends_at and _day(context, talk.starts_at) == _day(context, at):
             return Speaks(talk.role, talk.starts_at)
     return None

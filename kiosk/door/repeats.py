@@ -17,8 +17,9 @@ from kiosk.journal.journal import Journal
 from kiosk.journal.transaction import JournalTransaction
 
 REPEAT_MS = 10_000
-REPEAT_RECORDS = 64  # of the newest, in which a repeated presentation is looked for
-SET_MS = 1_000  # by more than that against the clock that nobody sets, a clock was set
+REPEAT_RECORDS = 64  # How many of the newest records are searched for the same presentation.
+# If the wall clock moves by more than this against the monotonic one, somebody has set it.
+SET_MS = 1_000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -57,7 +58,8 @@ class Repeats:
         for record in reversed(journal.newest(REPEAT_RECORDS)):
             if record.seq <= since:
                 continue
-            if record.scanned_at > clock():  # it was made at a time that has not come yet
+            # The record is from a time that has not come yet, so the clock was set back.
+            if record.scanned_at > clock():
                 self._records.clear()
                 return
             if record.serial is not None:
@@ -100,7 +102,7 @@ class Repeats:
         return record if record and _is_same(record, scan, badge) else None
 
     def forget(self, serial: int) -> None:
-        """There is a later scan of that holder."""
+        """Forget the holder's earlier scan, because there is a later one."""
         self._records.pop(serial, None)
 
 

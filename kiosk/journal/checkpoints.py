@@ -38,7 +38,7 @@ class Witness:
             row = connection.execute(
                 "SELECT log_name, log_key, size, root, note FROM witnessed"
             ).fetchone()
-        return Witnessed(*row) if row else None
+        return Witnessed(**row) if row else None
 
     def keep(self, newest: Witnessed) -> None:
         with self._file.transaction() as connection:
@@ -77,4 +77,4 @@ class Witness:
             rows = connection.execute(
                 "SELECT noticed_at, problem, old_note, new_note FROM evidence ORDER BY number"
             ).fetchall()
-        return [Evidence(*row) for row in rows]
+        return [Evidence(**row) for row in rows]

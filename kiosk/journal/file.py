@@ -85,9 +85,10 @@ class JournalFile:
         found = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
         if found is None:
             raise sqlite3.DatabaseError("it does not say whose it is")
-        if found != owner:
+        kiosk, generation = found
+        if (kiosk, generation) != owner:
             raise JournalError(
-                f"{self.path.name} is the journal of {found[0]} (generation {found[1]}), and this "
+                f"{self.path.name} is the journal of {kiosk} (generation {generation}), and this "
                 f"is {owner[0]} (generation {owner[1]}). Nothing was changed."
             )
         for later in range(max(version, 1) + 1, schema.VERSION + 1):
@@ -122,7 +123,8 @@ class JournalFile:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
-            pass  # the first error is the one to tell
+            # The caller raises the first error, which says more than this one.
+            pass
 
     def close(self) -> None:
         with self._lock:

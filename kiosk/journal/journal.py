@@ -31,8 +31,8 @@ from kiosk.journal.seal import sealer
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.journal.values import Effect, Offer, State, Stored, head_at
 
-COUNTERS_RESERVED = 100  # request counters that one commit makes durable
-MARK_S = 30.0  # how often a mark alone is worth a commit
+COUNTERS_RESERVED = 100  # One commit makes this many request counters durable.
+MARK_S = 30.0  # A mark alone is worth a commit only this often.
 
 
 class Journal:
@@ -66,10 +66,10 @@ class Journal:
         self.witness = Witness(self._file)
         self._key = key
         self._places_came = threading.Condition()
-        self._none_came: Counter[int] = Counter()  # how often the server had none, by hall
+        self._none_came: Counter[int] = Counter()  # How often the server had no place, by hall.
         self._counter_lock = threading.Lock()
         self._counter = self._counter_end = 0
-        self._marked_at = float("-inf")  # monotonic
+        self._marked_at = float("-inf")  # In monotonic seconds.
 
     def __enter__(self) -> "Journal":
         return self
@@ -121,7 +121,7 @@ class Journal:
             mark = transaction.mark()
         return Offer(
             first_seq=first,
-            records=[row[0] for row in rows],
+            records=[row["record"] for row in rows],
             closed_before_upload=gone,
             head=head,
             signature=self._key.sign(HEAD_CONTEXT + head),
@@ -278,7 +278,7 @@ class Journal:
             rows = connection.execute(
                 "SELECT record FROM scan ORDER BY seq DESC LIMIT ?", (limit,)
             ).fetchall()
-        return [decode_record(row[0]) for row in rows]
+        return [decode_record(row["record"]) for row in rows]
 
     def stored(self, after: int, limit: int) -> list[Stored]:
         """Records after sequence `after`, as they are on disk, the oldest first."""
@@ -287,7 +287,7 @@ class Journal:
                 "SELECT seq, record, head, signature FROM scan WHERE seq > ? ORDER BY seq LIMIT ?",
                 (after, limit),
             ).fetchall()
-        return [Stored(*row) for row in rows]
+        return [Stored(**row) for row in rows]
 
     def tidy(self) -> None:
         """Move what is in the write-ahead log to the file. Scans go on meanwhile."""
@@ -307,4 +307,5 @@ def _gone(
         " ORDER BY seq, hall",
         (first, last),
     ).fetchall()
-    return [seq for seq, _, around in rows if not around], [row[:2] for row in rows if row[2]]
+    own = [row["seq"] for row in rows if not row["around"]]
+    return own, [(row["seq"], row["hall"]) for row in rows if row["around"]]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 VERSION = 3
-SEALS_SINCE = 2  # the version whose change is followed by sealing all that is there
+# Before this version rows had no seals. A file that comes from there gets all its rows sealed.
+SEALS_SINCE = 2
 BUSY_TIMEOUT_MS = 5_000
 
 PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
@@ -23,7 +24,8 @@ PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
     ("trusted_schema", "OFF", 0),
     ("fullfsync", "ON", 1),
     ("checkpoint_fullfsync", "ON", 1),
-    # A checkpoint inside a scan's commit costs two more flushes: `Journal.tidy` makes most of them.
+    # A checkpoint inside a scan's commit costs two more flushes, so `Journal.tidy` makes most of
+    # them at other times.
     ("wal_autocheckpoint", 4_000, 4_000),
 )
 
@@ -77,7 +79,7 @@ TABLES = (
     ) STRICT
     """,
     "CREATE INDEX own_stay_open ON own_stay (serial, hall) WHERE open = 1",
-    # A stay of another kiosk that an exit here named.
+    # A stay that began at another kiosk, and that an exit here named.
     """
     CREATE TABLE named_stay (
         kiosk TEXT NOT NULL,
@@ -86,7 +88,7 @@ TABLES = (
         PRIMARY KEY (kiosk, generation, seq)
     ) STRICT, WITHOUT ROWID
     """,
-    # The highest issue that was shown here, where it is above the first.
+    # The highest issue of a serial that was shown here, where it is above the first.
     """
     CREATE TABLE seen_issue (
         serial INTEGER PRIMARY KEY,
@@ -104,7 +106,7 @@ TABLES = (
         note TEXT NOT NULL
     ) STRICT
     """,
-    # Proof that the log's owner showed two histories: both notes, for ever.
+    # Proof that the log's owner showed two histories. Both notes are kept for ever.
     """
     CREATE TABLE evidence (
         number INTEGER PRIMARY KEY,
@@ -119,8 +121,8 @@ TABLES = (
 
 # What each later version changes in the tables of the one before. A new file takes them all.
 CHANGES: dict[int, tuple[str, ...]] = {
-    # Every row that the scans do not prove bears a seal (kiosk/journal/seal.py), and each account
-    # the server's signature for what it granted.
+    # From here on every row that the scans do not prove bears a seal (kiosk/journal/seal.py), and
+    # each account has the server's signature of what it granted.
     2: (
         "ALTER TABLE state ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
         "ALTER TABLE account ADD COLUMN signed INTEGER NOT NULL DEFAULT 0",
@@ -129,15 +131,15 @@ CHANGES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE account ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
         "ALTER TABLE witnessed ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
         "ALTER TABLE evidence ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-        # Scans whose answer was given once more after a restart.
+        # Scans whose answer was given a second time after a restart.
         """
         CREATE TABLE repeated (
             seq INTEGER PRIMARY KEY REFERENCES scan,
             seal BLOB NOT NULL
         ) STRICT
         """,
-        # How the clock stood to the one that nobody sets, in which start of the machine, and after
-        # which scan it was last set.
+        # How far the wall clock was ahead of the monotonic one, during which start of the machine,
+        # and the scan after which the wall clock was last set.
         """
         CREATE TABLE clock (
             one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -147,7 +149,7 @@ CHANGES: dict[int, tuple[str, ...]] = {
             seal BLOB NOT NULL
         ) STRICT
         """,
-        # How far the server had come, by its own signed word.
+        # How far the server had come, by its own signed statement.
         """
         CREATE TABLE mark (
             one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -161,7 +163,8 @@ CHANGES: dict[int, tuple[str, ...]] = {
         """,
         "PRAGMA user_version = 2",
     ),
-    # One entry may open a stay in the door's hall and in halls around it, and one exit close such.
+    # From here on an entry may open a stay in the door's hall and in each hall around it, and an
+    # exit may close them.
     3: (
         """
         CREATE TABLE own_stay_3 (
@@ -182,7 +185,8 @@ CHANGES: dict[int, tuple[str, ...]] = {
         "DROP TABLE own_stay",
         "ALTER TABLE own_stay_3 RENAME TO own_stay",
         "CREATE INDEX own_stay_open ON own_stay (serial, hall) WHERE open = 1",
-        # Hall 0 is no hall: what was named before this version is named wherever it counts.
+        # No hall has the number 0. Stays that were named before this version count as named in
+        # every hall.
         """
         CREATE TABLE named_stay_3 (
             kiosk TEXT NOT NULL,
@@ -223,8 +227,12 @@ class SettingError(Exception):
 
 
 def connect(path: Path) -> Connection:
-    """Open a plain connection. Transactions are begun and ended by hand, from any thread."""
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    """Open a connection whose rows are read by name. Transactions are begun and ended by hand, from
+    any thread.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return connection
 
 
 def configure(connection: Connection) -> None:
@@ -232,5 +240,6 @@ def configure(connection: Connection) -> None:
     for name, wished, expected in PRAGMAS:
         connection.execute(f"PRAGMA {name} = {wished}")
         row = connection.execute(f"PRAGMA {name}").fetchone()
-        if row is None or row[0] != expected:
-            raise SettingError(name, wished, None if row is None else row[0])
+        (found,) = (None,) if row is None else row
+        if found != expected:
+            raise SettingError(name, wished, found)

@@ -16,7 +16,7 @@ from kiosk.journal.schema import Connection
 
 SEAL_BYTES = 16
 
-# Which columns a seal stands for, by table. The first is the row's key.
+# The columns that a seal protects, by table. The first one is the row's key.
 SEALED = {
     "state": (
         *("one", "kiosk", "generation", "acked", "offered", "counter", "incarnation"),
@@ -33,7 +33,7 @@ SEALED = {
     "mark": ("one", "incarnation", "run", "cursor", "entries", "signature"),
 }
 
-Seal = Callable[..., bytes]  # (table, *values of its columns)
+Seal = Callable[..., bytes]  # Takes the table and the values of its columns.
 
 
 def sealer(key: PrivateKey) -> Seal:
@@ -51,9 +51,10 @@ def seal_all(connection: Connection, seal: Seal) -> None:
     """Seal every row as it stands, in a journal that was written before there were seals."""
     for table, columns in SEALED.items():
         names = ", ".join(columns)
-        for row in connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall():
+        rows = connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall()
+        for rowid, *values in rows:
             connection.execute(
-                f"UPDATE {table} SET seal = ? WHERE rowid = ?", (seal(table, *row[1:]), row[0])
+                f"UPDATE {table} SET seal = ? WHERE rowid = ?", (seal(table, *values), rowid)
             )
 
 

@@ -43,10 +43,17 @@ class JournalTransaction:
             " WHERE hall = ? AND override = ?",
             (hall, override),
         ).fetchone()
-        granted, returned, entries, credited, trusted = row or (0, 0, 0, 0, 0)
         state = self.state
+        if row is None:
+            return Account(incarnation=state.incarnation, fenced=state.fenced)
         return Account(
-            granted, returned, entries, credited, state.incarnation, state.fenced, trusted
+            granted=row["granted"],
+            returned=row["returned"],
+            entries=row["entries"],
+            credited=row["credited"],
+            incarnation=state.incarnation,
+            fenced=state.fenced,
+            trusted=row["trusted"],
         )
 
     def grant(self, hall: int, *, override: bool) -> SignedGrant:
@@ -57,7 +64,9 @@ class JournalTransaction:
             "SELECT signed, signed_in, signature FROM account WHERE hall = ? AND override = ?",
             (hall, override),
         ).fetchone()
-        return SignedGrant(*row) if row else SignedGrant()
+        if row is None:
+            return SignedGrant()
+        return SignedGrant(row["signed"], row["signed_in"], row["signature"])
 
     def put_account(
         self,
@@ -112,7 +121,7 @@ class JournalTransaction:
         row = self._connection.execute(
             "SELECT incarnation, run, cursor, entries, signature FROM mark"
         ).fetchone()
-        return Mark(*row) if row else None
+        return Mark(**row) if row else None
 
     def keep_mark(self, mark: Mark) -> None:
         """Keep the server's newest word."""
@@ -158,7 +167,10 @@ class JournalTransaction:
             " WHERE serial = ? AND hall = ? AND open = 1 ORDER BY seq DESC",
             (serial, hall),
         ).fetchall()
-        return [OwnStay(self._own(row[0]), row[1], row[2], bool(row[3])) for row in rows]
+        return [
+            OwnStay(self._own(row["seq"]), row["since"], row["door"], bool(row["override"]))
+            for row in rows
+        ]
 
     def is_named(self, stay: StayRef, hall: int) -> bool:
         """Tell whether an exit here has named this stay of another kiosk in the hall, and so closed
@@ -178,7 +190,7 @@ class JournalTransaction:
         row = self._connection.execute(
             "SELECT issue FROM seen_issue WHERE serial = ?", (serial,)
         ).fetchone()
-        return row[0] if row else 1
+        return row["issue"] if row else 1
 
     def append(self, draft: Draft) -> ScanRecord:
         """Record the scan, with its effect on places and stays in its hall and those around it.
@@ -321,7 +333,7 @@ class JournalTransaction:
         ).fetchone()
         if row is None:
             return False, False
-        key, closed = PoolKey(key.hall_id, bool(row[0])), not row[1]
+        key, closed = PoolKey(key.hall_id, bool(row["override"])), not row["open"]
         credited = may_credit(
             stay,
             kiosk=self.state.kiosk,

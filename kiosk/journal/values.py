@@ -28,7 +28,7 @@ class State:
     counter: int
     incarnation: int
     fenced: bool
-    resting: bool  # out of use: nobody is admitted until a supervisor says so
+    resting: bool  # The door is out of service. It admits nobody until a supervisor says so.
     last_seq: int
 
     @property
@@ -57,14 +57,15 @@ class Draft:
     decision: Decision
     badge: Credential | None = None
     act: Literal["scan", "override", "annul"] = "scan"
-    by: str | None = None  # the supervisor, of an override or an annulment
-    note: str | None = None  # and the reason
-    override_place: bool = False  # an entry on a place beyond the capacity
-    trusting: bool = False  # an exit takes back the place of any stay: the server is away
+    by: str | None = None  # The supervisor of an override or an annulment.
+    note: str | None = None  # That supervisor's reason.
+    override_place: bool = False  # The entry takes a place beyond the capacity.
+    # The exit takes back the place of any stay that is known here, because the server is away.
+    trusting: bool = False
     skew_ms: int | None = None
-    epoch: int = 0  # of the server's time, in which it was measured
+    epoch: int = 0  # The epoch of the server's time in which the skew was measured.
     facts_age_ms: int | None = None
-    outer: tuple[OuterDraft, ...] = ()  # from the inside out
+    outer: tuple[OuterDraft, ...] = ()  # Innermost first.
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class OwnStay:
     stay: StayRef
     since: int
     door: int
-    override: bool = False  # on a place beyond the capacity
+    override: bool = False  # It uses a place beyond the capacity.
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,9 @@ class Offer:
 
     first_seq: int
     records: list[bytes]
-    # Entries whose place an exit here had taken back (docs/design/places.md, rule 4).
+    # Entries whose place an exit here had already given back (docs/design/places.md, rule 4).
     closed_before_upload: list[int]
-    head: bytes  # of the chain, after the last of `records`
+    head: bytes  # The head of the chain after the last of `records`.
     signature: bytes
     state: State
     accounts: dict[PoolKey, Account]
@@ -104,7 +105,7 @@ class Offer:
     mark: Mark | None = None
     outer_closed_before_upload: tuple[
         tuple[int, int], ...
-    ] = ()  # `gone` by entry and hall, of halls around
+    ] = ()  # The same for halls around, as pairs of entry and hall.
 
 
 @dataclass(frozen=True)
@@ -131,19 +132,18 @@ class Stored:
 def read_state(connection: Connection) -> State:
     row = connection.execute(
         "SELECT kiosk, generation, acked, offered, counter, incarnation, fenced, resting,"
-        " (SELECT coalesce(max(seq), 0) FROM scan) FROM state"
+        " (SELECT coalesce(max(seq), 0) FROM scan) AS last_seq FROM state"
     ).fetchone()
-    kiosk, generation, acked, offered, counter, incarnation, fenced, resting, last_seq = row
     return State(
-        kiosk,
-        generation,
-        acked,
-        offered,
-        counter,
-        incarnation,
-        bool(fenced),
-        bool(resting),
-        last_seq,
+        kiosk=row["kiosk"],
+        generation=row["generation"],
+        acked=row["acked"],
+        offered=row["offered"],
+        counter=row["counter"],
+        incarnation=row["incarnation"],
+        fenced=bool(row["fenced"]),
+        resting=bool(row["resting"]),
+        last_seq=row["last_seq"],
     )
 
 
@@ -152,7 +152,7 @@ def head_at(connection: Connection, state: State, seq: int) -> bytes:
     if seq == 0:
         return chain_start(state.kiosk, state.generation)
     row = connection.execute("SELECT head FROM scan WHERE seq = ?", (seq,)).fetchone()
-    head: bytes = row[0]
+    head: bytes = row["head"]
     return head
 
 

@@ -14,19 +14,22 @@ import numpy as np
 
 from kiosk.pictures import Picture, cv2
 
-TILE = 96  # side of the pieces whose spectra are averaged
+TILE = 96  # The side of the pieces whose spectra are averaged.
 STRIDE = 64
-BAND = (0.02, 0.25)  # below are light and shadow, above is noise
+BAND = (0.02, 0.25)  # Below it are light and shadow, and above it is noise.
 LENGTHS_PX = tuple(3.5 * 1.09**step for step in range(26))  # 3.5 to 30
 RADII_PX = tuple(1.4 * 1.08**step for step in range(21))  # 1.4 to 6.5
-FLOOR = 0.01  # of a blur's pattern: dark bands are never quite dark
-NOISE = 40.0 * TILE  # power that noise of about 3 gray levels has in a tile
-NOISE_RATIO = 0.006  # noise to signal that the inverse filter assumes
+# The least of a blur's pattern, because its dark bands are never quite dark.
+FLOOR = 0.01
+NOISE = 40.0 * TILE  # The power that noise of about 3 gray levels has in a tile.
+NOISE_RATIO = 0.006  # The ratio of noise to signal that the inverse filter assumes.
 FIT_MIN = 0.45
-FLAT_MIN = 4.0  # standard deviation in gray levels under which there is nothing to see
-EDGE = 32  # pixels around the picture that let its borders fade
-JINC_STEPS = 64  # of the table, to 1
-GRID = 64  # sides of a transform are multiples of it, so that few patterns are kept
+# Under this standard deviation, in gray levels, there is nothing to see.
+FLAT_MIN = 4.0
+EDGE = 32  # Pixels around the picture in which its borders fade.
+JINC_STEPS = 64  # The steps of the table up to 1.
+# Sides of a transform are multiples of this, so that only few patterns have to be kept.
+GRID = 64
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -37,7 +40,8 @@ class Blur:
 
     kind: Literal["motion", "lens"]
     size_px: float
-    degrees: float  # of a motion, counter-clockwise from the right; 0 for a lens
+    # The direction of a motion, counter-clockwise from the right. It is 0 for a lens.
+    degrees: float
     fit: float
 
     def resembles(self, other: "Blur") -> bool:
@@ -45,7 +49,8 @@ class Blur:
         if self.kind != other.kind or abs(np.log(self.size_px / other.size_px)) > 0.1:
             return False
         apart = abs(self.degrees - other.degrees)
-        return min(apart, 180 - apart) * self.size_px < 100  # about 1.7 pixels at the end
+        # Then their ends are about 1.7 pixels apart.
+        return min(apart, 180 - apart) * self.size_px < 100
 
 
 def deblurred(gray: Picture, exponent: float, choice: int = 0) -> Picture:
@@ -77,7 +82,7 @@ def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
     norm = float(np.linalg.norm(spectrum))
     if norm == 0:
         return []
-    fits = np.einsum("ij,j->i", patterns, spectrum) / norm  # `@` would start threads
+    fits = np.einsum("ij,j->i", patterns, spectrum) / norm  # `@` would start threads.
     found: list[Blur] = []
     for index in np.argsort(-fits)[:40]:
         kind, size_px, degrees = candidates[index]
@@ -212,7 +217,8 @@ def _packed_frequencies(shape: tuple[int, int]) -> tuple[Floats, Floats]:
     columns, rows = np.arange(wide), np.arange(high)
     across = np.broadcast_to((columns + 1) // 2 / wide, shape).astype(np.float32)
     down = np.broadcast_to(np.fft.fftfreq(high)[:, None], shape).astype(np.float32)
-    # The first and the last column are real transforms, packed once more from top to bottom.
+    # The first and the last column are real transforms. They are packed a second time, from top to
+    # bottom.
     down[:, 0] = down[:, -1] = (rows + 1) // 2 / high
     return across, down
 

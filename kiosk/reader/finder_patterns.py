@@ -1,7 +1,8 @@
-"""The finder patterns of a symbol: three square rings in its corners, by which engines find it.
+"""Finds the finder patterns of a symbol. They are three square rings in its corners, by which
+engines find it.
 
 Where one of them is torn or covered no engine finds the code. Two are enough to know where the
-third must be: it is drawn there, and the engine decides.
+third must be. It is drawn there, and the engine decides.
 """
 
 from collections.abc import Iterator
@@ -12,12 +13,15 @@ import numpy as np
 
 from kiosk.pictures import Picture, cv2
 
-PATTERNS_MAX = 8  # the largest: more are a pattern of something else
-CORE_PX_MIN = 6  # its area
-HOLE_TO_CORE = (1.7, 4.4)  # areas; 25 to 9 as drawn
-APART_MAX = 1.6  # of the modules of two finder patterns of one symbol
-SQUEEZED = 0.35  # the shorter side of a finder pattern to the longer, where it is seen aslant
-MODULES = (10.0, 172.0)  # between the middles of two finder patterns along a side: version 1 to 40
+# Only the largest are taken. More of them would be a pattern of something else.
+PATTERNS_MAX = 8
+CORE_PX_MIN = 6  # The area of a core.
+HOLE_TO_CORE = (1.7, 4.4)  # The ratio of their areas, which is 25 to 9 as drawn.
+APART_MAX = 1.6  # How far the modules of two finder patterns of one symbol may differ.
+# The shorter side of a finder pattern to the longer, where it is seen at an angle.
+SQUEEZED = 0.35
+# Modules between the middles of two finder patterns along a side, for versions 1 to 40.
+MODULES = (10.0, 172.0)
 
 Corners = tuple[tuple[float, float], ...]
 Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -39,14 +43,17 @@ class FinderPattern:
 
 
 def find_patterns(binary: Picture) -> list[FinderPattern]:
-    """The largest finder patterns of a black and white picture: dark cores in light rings."""
+    """Find the largest finder patterns of a black and white picture, which are dark cores in light
+    rings.
+    """
     contours, tree = cv2.findContours(
         cv2.bitwise_not(binary), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
     )
     if tree is None:
         return []
     beside, inside, around = tree[0][:, 0], tree[0][:, 2], tree[0][:, 3]
-    # A hole in something dark, with one thing in it that has no holes.
+    # A finder pattern is a hole in something dark, with one thing in the hole that has no holes
+    # itself.
     holes = np.flatnonzero((around >= 0) & (inside >= 0) & (beside[inside] < 0))
     holes = holes[inside[inside[holes]] < 0]
     patterns = [_pattern(contours[hole], contours[inside[hole]]) for hole in holes]
@@ -58,7 +65,7 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
     size = cv2.contourArea(core)
     if size < CORE_PX_MIN:
         return None
-    # Contours run through the middles of pixels: of the dark ones around a hole.
+    # Contours run through the middles of pixels. Around a hole these are the dark ones.
     side, hole_side = np.sqrt(size) + 1, np.sqrt(cv2.contourArea(hole)) - 1
     if not HOLE_TO_CORE[0] < (hole_side / side) ** 2 < HOLE_TO_CORE[1]:
         return None
@@ -68,7 +75,8 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
         return None
     if min(core_sides) < SQUEEZED * max(core_sides) or np.hypot(x - u, y - v) > side / 3:
         return None
-    # The side nearest to level is called across, so that finder patterns of one symbol agree.
+    # The side nearest to the horizontal is called across, so that finder patterns of one symbol
+    # agree.
     turned = np.radians(degrees)
     across = np.array([np.cos(turned), np.sin(turned)]) * (width - 1) / 5
     down = np.array([-np.sin(turned), np.cos(turned)]) * (height - 1) / 5
@@ -79,7 +87,7 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
 
 
 def third_patterns(patterns: list[FinderPattern]) -> Iterator[FinderPattern]:
-    """Where a finder pattern may be missing beside two of `patterns`."""
+    """Find where a finder pattern may be missing beside two of `patterns`."""
     for one, other in combinations(patterns, 2):
         modules = sorted([one.module_px, other.module_px])
         if modules[1] > APART_MAX * modules[0]:
@@ -90,16 +98,18 @@ def third_patterns(patterns: list[FinderPattern]) -> Iterator[FinderPattern]:
 def _beside(one: FinderPattern, other: FinderPattern) -> Iterator[FinderPattern]:
     across, down = (one.across + other.across) / 2, (one.down + other.down) / 2
     if float(one.across @ other.across) < 0.6 * one.module_px * other.module_px:
-        return  # turned against each other: of two symbols
+        # They are turned against each other, so they belong to two symbols.
+        return
     way = other.middle - one.middle
     steps = np.linalg.solve(np.array([across, down]).T, way)
     long, short = np.max(np.abs(steps)), np.min(np.abs(steps))
     if not MODULES[0] < long < MODULES[1]:
         return
-    if short > 0.6 * long:  # on a diagonal
+    # The two are on a diagonal.
+    if short > 0.6 * long:
         yield FinderPattern(one.middle + steps[0] * across, across, down)
         yield FinderPattern(one.middle + steps[1] * down, across, down)
-    elif short < 0.3 * long:  # along a side
+    elif short < 0.3 * long:  # The two are along a side.
         aside = down if abs(steps[0]) > abs(steps[1]) else across
         for distance in (long, -long):
             for pattern in (one, other):
@@ -129,13 +139,15 @@ def squares(patterns: list[FinderPattern]) -> list[tuple[Corners, float]]:
 def _square(three: tuple[FinderPattern, ...]) -> tuple[Corners, float] | None:
     middles = [pattern.middle for pattern in three]
     far = [np.linalg.norm(middles[n - 1] - middles[n - 2]) for n in range(3)]
-    corner = int(np.argmax(far))  # opposite of the longest side
+    # This is the corner opposite to the longest side.
+    corner = int(np.argmax(far))
     first = middles[corner]
     a, b = middles[corner - 2] - first, middles[corner - 1] - first
     if a[0] * b[1] - a[1] * b[0] < 0:
         a, b = b, a
     wide, high = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    module = max(pattern.module_px for pattern in three)  # what is bent away looks smaller
+    # What is bent away from the camera looks smaller.
+    module = max(pattern.module_px for pattern in three)
     if min(wide, high) < MODULES[0] * module * 0.6 or not 0.3 < wide / high < 3.3:
         return None
     if abs(a[0] * b[1] - a[1] * b[0]) < 0.4 * wide * high:

@@ -1,7 +1,8 @@
-"""The decoding passes over a picture: pure functions, a picture in, the QR codes in it out.
+"""Has the decoding passes over a picture. A pass is a pure function that takes a picture and
+returns the QR codes in it.
 
-A pass is a preparation of the picture (or of a crop of it) and an engine. Which one has its turn is
-the reader's business.
+A pass prepares the picture (or a crop of it) and then runs an engine on it. The reader decides
+which one has its turn.
 """
 
 from collections.abc import Callable
@@ -17,21 +18,23 @@ from kiosk.reader.finder_patterns import drawn, find_patterns, third_patterns
 
 try:
     from pyzbar import pyzbar, pyzbar_error
-except ImportError:  # the wheel is there, the system's libzbar0 is not
+except ImportError:  # The wheel is there, but the system lacks libzbar0.
     pyzbar = None
 
 Point = tuple[float, float]
 Corners = tuple[Point, Point, Point, Point]
 
-# Not QRCode: it includes Micro QR, which is seen where there is none.
+# QRCode would include Micro QR, which is then seen where there is none.
 _FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
 UNSHARP_SIGMA = 4.0
 UNSHARP_AMOUNT = 2.5
-AROUND_PX = 13  # twice: about 25 pixels, 3 to 10 modules
+# On both sides, which makes about 25 pixels, or 3 to 10 modules.
+AROUND_PX = 13
 GRAIN_SIGMA = 1.1
-PATTERNS_DRAWN_MAX = 6  # regions where a missing finder pattern is tried
-LIGHT = 1.6  # between a picture's levels as they are (1) and the standard's light (2.2)
+PATTERNS_DRAWN_MAX = 6  # A missing finder pattern is tried in this many regions.
+# Between the picture's levels as they are (1) and as light by the standard (2.2).
+LIGHT = 1.6
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,16 @@ class Found:
 
 @dataclass(frozen=True)
 class DecodingPass:
-    """One way to read a picture. `scale` is the prepared picture's to that which it was made of."""
+    """Describes one way to read a picture. `scale` is the size of the prepared picture to that of
+    the one it was made of.
+    """
 
     name: str
     prepare: Callable[[Picture], Picture]
     scale: float
     find: Callable[[Picture], list[Found]]
     engine: str
-    crop_px: int = 480  # a larger crop is reduced to it
+    crop_px: int = 480  # A larger crop is reduced to it.
 
 
 def find_zxing(gray: Picture) -> list[Found]:
@@ -77,7 +82,7 @@ def _zxing(gray: Picture, binarizer: zxingcpp.Binarizer) -> list[Found]:
     barcodes = zxingcpp.read_barcodes(
         np.ascontiguousarray(gray),
         formats=_FORMATS,
-        try_rotate=False,  # does nothing for QR
+        try_rotate=False,  # It does nothing for QR codes.
         try_downscale=True,
         try_invert=True,
         text_mode=zxingcpp.TextMode.Plain,
@@ -127,12 +132,13 @@ def find_zbar(gray: Picture) -> list[Found]:
     try:
         symbols = pyzbar.decode(gray, symbols=[pyzbar.ZBarSymbol.QRCODE])
     except (ValueError, pyzbar_error.PyZbarError):
-        return []  # ValueError: a stranger's structured-append code is in view
+        # A stranger's structured-append code in view raises ValueError.
+        return []
     return [found for symbol in symbols if (found := _from_zbar(symbol)) is not None]
 
 
 def _from_zbar(symbol: "pyzbar.Decoded") -> Found | None:
-    # It guesses at encodings, so anything but ASCII may be other bytes than the code holds.
+    # zbar guesses at encodings, so what is not ASCII may be other bytes than the code holds.
     if not symbol.data or not symbol.data.isascii():
         return None
     left, top, width, height = symbol.rect
@@ -228,10 +234,11 @@ def _deblur(name: str, exponent: float, choice: int = 0) -> DecodingPass:
     return DecodingPass(name, prepare, 2.0, find_zxing, "zxing", crop_px=384)
 
 
-# Without the blur of this very picture: for each picture anew, as no two are blurred alike.
+# Undoes the blur of this very picture. It is found anew for each one, because no two are blurred
+# alike.
 DEBLUR_PASS = _deblur("deblur", LIGHT)
 
-# For a crop around a region where a code should be; those that read most come first.
+# These are for a crop around a region where a code should be. Those that read most come first.
 CROP_PASSES = (
     DecodingPass("threshold", threshold, 2.0, find_zxing_fixed, "zxing"),
     DecodingPass("drawn pattern", threshold, 2.0, find_with_a_drawn_pattern, "zxing", crop_px=200),
@@ -247,7 +254,7 @@ CROP_PASSES = (
     _deblur("deblur next", LIGHT, 1),
 )
 
-# For the whole picture.
+# These are for the whole picture.
 FRAME_PASSES = (
     DecodingPass("frame even", equalize, 1.0, find_zxing, "zxing"),
     DecodingPass("frame x1.5", lambda g: enlarge(g, 1.5), 1.5, find_zxing, "zxing"),

@@ -36,17 +36,18 @@ from kiosk.reader.reader import NO_BUDGET_MS, Reader, Sighting
 from kiosk.reader.regions import Crop, area_of, crop_at, reduced, region_of
 from kiosk.reader.unwarp import EDGE, flat, unwarped
 
-SIDE_PX_MAX = 1920  # what is larger is looked at as it is once, and then at this size
+# A larger picture gets one pass as it is, and then the others at this size.
+SIDE_PX_MAX = 1920
 SCALES = (1.0, 0.7, 0.5, 0.35, 0.25, 1.5, 2.0, 3.0)
-PIXELS_MAX = 4_500_000  # of a picture made larger
+PIXELS_MAX = 4_500_000  # The most pixels of a picture that is made larger.
 SIDE_PX_MIN = 40
 SHEET_PASSES = ("smooth threshold", "as it is", "threshold", "unsharp", "sharp")
-PATTERNS_DRAWN_MAX = 40  # regions where a missing finder pattern is tried
-CLOSE_MAX = 12  # regions that were located beside what was read
-TILES = (2,)  # a side; for sheets of many codes
+PATTERNS_DRAWN_MAX = 40  # A missing finder pattern is tried in this many regions.
+CLOSE_MAX = 12  # The most regions that were located in addition to what was read.
+TILES = (2,)  # The tiles to a side, for sheets of many codes.
 TILE_OVERLAP = 0.3
-REGIONS_MAX = 3  # that are laid flat
-ZBAR_PIXELS_MAX = 3_000_000  # it takes 30 ns for each
+REGIONS_MAX = 3  # The most regions that are laid flat.
+ZBAR_PIXELS_MAX = 3_000_000  # It takes 30 ns for each.
 
 
 Find = Callable[[Picture], list[Found]]
@@ -84,7 +85,7 @@ def _around(gray: Picture, px: int) -> Picture:
     return np.asarray(cv2.compare(gray, mean, cv2.CMP_GE), np.uint8)
 
 
-# How a picture is looked at in each of its sizes.
+# The passes that a picture gets in each of its sizes.
 PHOTO_PASSES: dict[str, tuple[Callable[[Picture], Picture], Find]] = {
     "smooth threshold": (lambda g: threshold(smooth(g), 1.0), find_zxing_fixed),
     "as it is": (as_it_is, find_zxing),
@@ -117,7 +118,7 @@ class PhotoReader:
         self._gray = self.whole if self._scale == 1.0 else shrink(self.whole, self._scale)
         self._sized: dict[float, Picture] = {1.0: self._gray}
         self.sightings: list[Sighting] = []
-        self.located: list[Corners] = []  # symbols that were seen and not read
+        self.located: list[Corners] = []  # Symbols that were seen but not read.
 
     def read(self) -> list[Sighting]:
         """Return all codes, the nearest (largest) first."""
@@ -156,7 +157,7 @@ class PhotoReader:
             self._decode_closely(corners)
 
     def _decode_closely(self, corners: Corners) -> None:
-        """At one region that an engine located."""
+        """Decode at one region that an engine located."""
         crop = crop_at(self.whole, region_of(corners))
         for decoding_pass in (DEBLUR_PASS, *CROP_PASSES):
             if corners not in self._unread():
@@ -184,7 +185,7 @@ class PhotoReader:
         self._add(Reader().read(self._gray, NO_BUDGET_MS), Crop(self._gray, 0, 0, self._scale))
 
     def _patterns(self) -> None:
-        """With a missing finder pattern drawn."""
+        """Decode with a missing finder pattern drawn."""
         find = partial(find_with_a_drawn_pattern, limit=PATTERNS_DRAWN_MAX)
         for scale in (1.0, 0.5, 0.25):
             crop = self._crop(scale)
@@ -271,7 +272,8 @@ class PhotoReader:
         try:
             found = find(crop.picture)
         except (cv2.error, ValueError, RuntimeError, MemoryError):
-            return  # no picture, however odd, may end the reading of a folder
+            # No picture, however odd, may end the reading of a folder.
+            return
         for symbol in found:
             self._keep(Found(symbol.text, _mapped(symbol.corners, crop)), engine, decoding_pass)
 
@@ -281,7 +283,7 @@ class PhotoReader:
             self._keep(Found(seen.text, corners), seen.engine, seen.decoding_pass)
 
     def _keep(self, symbol: Found, engine: str, decoding_pass: str) -> None:
-        """Once for each region and text."""
+        """Keep what was found, but each text only once for a region."""
         if symbol.text is None:
             self.located.append(symbol.corners)
             return
@@ -293,7 +295,7 @@ class PhotoReader:
         self.sightings.append(Sighting(symbol.text, corners, area, engine, decoding_pass))
 
     def _unread(self) -> list[Corners]:
-        """Located regions that nothing was read at, each once, the largest first."""
+        """Return the located regions in which nothing was read, each once, the largest first."""
         regions: list[Corners] = []
         for corners in sorted(self.located, key=area_of, reverse=True):
             taken = [s.corners for s in self.sightings] + list(regions)

@@ -27,14 +27,15 @@ class Code:
 class Presentations:
     """Decides which sightings begin a new presentation."""
 
-    MEMORY_MAX = 256  # codes; a phone that flickers through others' codes must not fill the memory
+    # A phone that shows one code after another must not fill the memory.
+    MEMORY_MAX = 256
 
     def __init__(self, hold_s: float = 3.0) -> None:
         """Take how long a code is held. One seen again within `hold_s` of when it was last seen is
         still the same one.
         """
         self._hold_s = hold_s
-        self._seen_at: dict[str, float] = {}  # the one seen longest ago first
+        self._seen_at: dict[str, float] = {}  # The one that was seen longest ago comes first.
 
     def present(self, text: str, at_s: float) -> bool:
         """Tell whether `text`, in view at `at_s`, is newly presented, whatever was in view between.
@@ -62,14 +63,14 @@ class Nearest:
     is clearly nearer, or it has gone.
     """
 
-    NEARER = 1.5  # times the area
-    LINGER_S = 0.5  # one that was not read for a moment has not gone
+    NEARER = 1.5  # Nearer means an area this many times as large.
+    LINGER_S = 0.5  # A badge that was not read for so short a time has not gone.
     BESIDE_MAX = 16
 
     def __init__(self) -> None:
         self._taken: Code | None = None
         self._seen_at = 0.0
-        self._beside: set[str] = set()  # what was in view together with the one taken
+        self._beside: set[str] = set()  # What was in view together with the one that was taken.
 
     def choose(self, codes: Sequence[Code], at_s: float) -> Code | None:
         """Return the one to take of `codes`. It is None where there is none, or it is to be waited
@@ -123,7 +124,8 @@ class ReadRate:
 
     SPAN_S = 60.0
     GONE_S = 0.5
-    UNREAD_FRAMES = 5  # a sixth of a second: less may be a pattern that looks like a code
+    # That is a sixth of a second. Less may be a pattern that only looks like a code.
+    UNREAD_FRAMES = 5
     ENDED_MAX = 1000
 
     def __init__(self) -> None:

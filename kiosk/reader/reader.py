@@ -42,28 +42,33 @@ from kiosk.reader.regions import (
     thumbnail,
 )
 
-BUDGET_MS = 12.0  # of a frame of up to BUDGET_PIXELS, and twice that of a larger one
+BUDGET_MS = 12.0  # For a frame of up to BUDGET_PIXELS. A larger one has twice that.
 BUDGET_PIXELS = 1280 * 720
-REGION_FRAMES = 15  # how long a region is looked at again after a code was last seen there
-LOCATED_FRAMES = 3  # how long it goes before what moved
-SHARP_FRAMES = 6  # of which the sharpest is looked at
-STILL_FRAMES = 8  # after so many passes over an unchanging picture, only one frame in four gets one
+# A region gets passes for this many frames after a code was last seen in it.
+REGION_FRAMES = 15
+LOCATED_FRAMES = 3  # It comes before what moved for this many frames.
+SHARP_FRAMES = 6  # The sharpest of this many frames gets the pass.
+# After this many passes over a picture that does not change, only one frame in four gets one.
+STILL_FRAMES = 8
 STILL_EVERY = 4
-NO_BUDGET_MS = 1e9  # a file waits for nobody, and its result must not depend on the load
-PHOTO_MS = 1000.0  # with a budget above it, every pass is taken at several regions
+# A file waits for nobody, and its result must not depend on the load.
+NO_BUDGET_MS = 1e9
+PHOTO_MS = 1000.0  # With a larger budget, every pass is taken at several regions.
 PHOTO_REGIONS = 3
-COST_GUESS_NS = 10.0  # of a pixel, for a pass that has not been timed here
-COST_FADE = 0.995  # of a pass left out: the load may have gone
+COST_GUESS_NS = 10.0  # The guess for one pixel, for a pass that was never timed here.
+# The cost of a pass that is left out fades so, because the load may have gone.
+COST_FADE = 0.995
 DARK = 30.0
 UNREADABLE_FRAMES = 10
 
-# The crop's passes, with one over the whole picture after each three.
+# The passes over a crop, with one over the whole picture after each three of them.
 _TURNS = tuple(
     decoding_pass
     for number, frame_pass in enumerate(FRAME_PASSES)
     for decoding_pass in (*CROP_PASSES[3 * number : 3 * number + 3], frame_pass)
 )
-# One pass a frame where nothing tells of a code: in eight frames the eight that read most there.
+# Where nothing points to a code each frame gets one pass. Eight frames have the eight that read
+# most then.
 _BLIND_FIRST = (
     "deblur",
     "drawn pattern",
@@ -90,9 +95,9 @@ class Sighting:
 
     text: str
     corners: tuple[tuple[int, int], ...]
-    area: float  # square pixels
-    engine: str  # "zxing" or "zbar"
-    decoding_pass: str  # the pass that read it; "first" for the plain one
+    area: float  # In square pixels.
+    engine: str  # "zxing" or "zbar".
+    decoding_pass: str  # The pass that read it, or "first" for the plain one.
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class _View:
 
     gray: Picture
     thumb: Picture
-    step: float  # pixels of the frame in one of the thumbnail's
+    step: float  # Pixels of the frame for one of the thumbnail.
     moved: Motion
 
 
@@ -117,10 +122,10 @@ class Reader:
         self._turn = 0
         self._recent: deque[tuple[float, Crop]] = deque(maxlen=SHARP_FRAMES)
         self._thumb: Picture | None = None
-        self._still = 0  # frames since the picture last changed
+        self._still = 0  # Frames since the picture last changed.
         self._located = 0
-        self._unread = 0  # frames in a row with a code located and not read
-        self._cost_ns: dict[str, float] = {}  # of a pixel, by pass
+        self._unread = 0  # Frames in a row in which a code was located but not read.
+        self._cost_ns: dict[str, float] = {}  # The cost of a pixel, by pass.
 
     def read(self, gray: "np.ndarray[Any, Any]", budget_ms: float | None = None) -> list[Sighting]:
         """Read the codes in `gray`, the nearest (largest) first. It never raises for a picture.
@@ -224,7 +229,7 @@ class Reader:
         yield from self._turns(_TURNS, sharpest, view, deadline)
 
     def _blind_pass(self, view: _View, deadline: float) -> Iterator[tuple[DecodingPass, Crop]]:
-        """One pass where the texture is like a code's."""
+        """Run one pass where the texture is like a code's."""
         self._recent.clear()
         for region in busiest(view.thumb, view.step):
             crop = crop_at(view.gray, region)
@@ -233,7 +238,7 @@ class Reader:
     def _turns(
         self, turns: tuple[DecodingPass, ...], crop: Crop, view: _View, deadline: float
     ) -> Iterator[tuple[DecodingPass, Crop]]:
-        """The passes that fit, from the one on whose turn it is."""
+        """Return the passes that fit, from the one on whose turn it is."""
         first = self._turn
         for turn in range(first, first + len(turns)):
             decoding_pass = turns[turn % len(turns)]
@@ -243,7 +248,7 @@ class Reader:
                 yield decoding_pass, where
 
     def _fits(self, decoding_pass: DecodingPass, crop: Crop, deadline: float) -> bool:
-        """Whether a pass should end in time, by what it took before."""
+        """Tell whether a pass should end in time, by what it took before."""
         expected_ns = self._cost_ns.get(decoding_pass.name, COST_GUESS_NS)
         if expected_ns * _pixels(decoding_pass, crop) <= (deadline - self._clock()) * 1e9:
             return True
@@ -288,7 +293,8 @@ def _run(decoding_pass: DecodingPass, picture: Picture) -> list[Found]:
     try:
         return decoding_pass.find(decoding_pass.prepare(picture))
     except (cv2.error, ValueError, RuntimeError, MemoryError):
-        return []  # no picture, however odd, may stop the door
+        # No picture, however odd, may stop the door.
+        return []
 
 
 def _sightings(found: list[Found], decoding_pass: DecodingPass, crop: Crop) -> list[Sighting]:

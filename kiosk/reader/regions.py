@@ -14,13 +14,15 @@ from kiosk.reader.passes import Corners
 THUMB_WIDTH = 320
 CROP_PX_MAX = 480
 CROP_PX_MIN = 96
-MARGIN = 2.0  # side of a crop to that of the symbol in it
-WINDOW_PX = 25  # of the thumbnail: about a badge's code at arm's length
-PATCH_SHARE = 0.5  # of the densest texture, that bounds its patch
-PATCH_MARGIN = 0.8  # side of a code to that of its patch of texture, with some doubt
-TEXTURE_MIN = 5.0  # mean gradient both ways, in gray levels
-MOVED_MIN = 12  # gray levels
-MOVED_SHARE_MAX = 0.6  # above it the light or the camera moved, not a badge
+MARGIN = 2.0  # The side of a crop to that of the symbol in it.
+WINDOW_PX = 25  # Pixels of the thumbnail, as a badge's code has at arm's length.
+PATCH_SHARE = 0.5  # This share of the densest texture bounds its patch.
+# The side of a code to that of its patch of texture, with some tolerance.
+PATCH_MARGIN = 0.8
+TEXTURE_MIN = 5.0  # The mean gradient both ways, in gray levels.
+MOVED_MIN = 12  # In gray levels.
+# If more of the picture moved, it was the light or the camera and not a badge.
+MOVED_SHARE_MAX = 0.6
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,17 @@ import numpy as np
 from kiosk.pictures import Picture, cv2
 from kiosk.reader.passes import Corners
 
-EDGE = 0.14  # of the side, around the symbol: the quiet zone
+EDGE = 0.14  # The quiet zone around the symbol, as a part of its side.
 EDGE_MAX = 0.45
-BORDER_MODULES = 6.5  # from a finder pattern's middle to the end of the quiet zone, nearly
-MODULE_PX = 5.0  # of the flat symbol
+# From the middle of a finder pattern almost to the end of the quiet zone.
+BORDER_MODULES = 6.5
+MODULE_PX = 5.0  # Pixels for a module of the flat symbol.
 SIDE_PX = (100, 480)
-REACHES = (20.0, 35.0, 50.0)  # half of what the symbol takes of a cylinder, in degrees
-TURNS = (0.0, -22.0, 22.0)  # how far its middle is turned away
-SAGS = (0.0, -0.03, 0.03, -0.06, 0.06, -0.1, 0.1)  # how far its lines hang, of its side
+# Half of the part of a cylinder that the symbol takes, in degrees.
+REACHES = (20.0, 35.0, 50.0)
+TURNS = (0.0, -22.0, 22.0)  # How far its middle is turned away, in degrees.
+# How far its lines sag, as a part of its side.
+SAGS = (0.0, -0.03, 0.03, -0.06, 0.06, -0.1, 0.1)
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -28,7 +31,7 @@ class Warp:
     """Describes a bend around an upright cylinder, or a lying one."""
 
     upright: bool = True
-    reach: float = 0.0  # degrees, as the next
+    reach: float = 0.0  # Degrees, as in the next field.
     turn: float = 0.0
     sag: float = 0.0
 

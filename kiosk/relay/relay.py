@@ -17,8 +17,9 @@ from kiosk.config.settings import KioskSettings, relay_bytes
 from kiosk.relay.serial_port import SerialError, SerialPort
 from kiosk.texts.messages import Code, Message, why_of
 
-WAITING_MAX = 2  # pulses; more would open a door for people who have long passed
-PULSE_AGE_MAX_S = 3.0  # as old as one may be when it is sent
+# More pulses than this would open the door for people who have passed long ago.
+WAITING_MAX = 2
+PULSE_AGE_MAX_S = 3.0  # A pulse must not be older than this when it is sent.
 
 RelayState = Literal["off", "works", "failed"]
 TOO_SLOW = Message(Code.RELAY_TOO_SLOW)
@@ -92,7 +93,8 @@ class Relay:
             self._pulse()
         except RelayError as error:
             return error.message
-        except Exception as error:  # a relay must not end the thread that fires it
+        except Exception as error:
+            # Whatever a relay does, the thread that fires it must live on.
             return Message(Code.RELAY_FAILED, why=why_of(error))
         return None
 
@@ -122,7 +124,8 @@ def call(url: str, timeout_s: float) -> None:
     try:
         connection = kind(host, parts.port, timeout=timeout_s)
     except ValueError:
-        raise _failed(host, Message(Code.PORT)) from None  # `port` raises for one that can't be
+        # `port` raises for a number that no port can have.
+        raise _failed(host, Message(Code.PORT)) from None
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", target, headers={"Content-Length": "0", **_login(parts)})

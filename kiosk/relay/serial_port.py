@@ -13,7 +13,8 @@ from kiosk.texts.messages import Code, Message, why_of
 try:
     import termios
     import tty
-except ImportError:  # not on this system: a device is written to as it is
+except ImportError:
+    # This system has no termios, so a device is written to as it is.
     termios = None  # type: ignore[assignment]
 
 
@@ -45,7 +46,7 @@ class SerialPort:
             self.close()
             if not kept:
                 raise SerialError(why_of(error)) from None
-            # It may have been unplugged and be back.
+            # The device may have been unplugged and be back.
             try:
                 self._write(data, deadline)
             except OSError as again:

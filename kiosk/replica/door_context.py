@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import UnsetType
 
-from badges.admission.facts import AntiPassback, Calendar, Exits, Hall, Session
+from badges.admission.facts import Calendar, Hall, Session
 from badges.credential.keys import KeyRing, PublicKey, open_ring
 from badges.wire import wire
+from badges.wire.door_policy import hall_of, session_of
 
 
 @dataclass(frozen=True)
@@ -43,19 +44,19 @@ class DoorContext:
     hall: Hall
     hall_names: Mapping[str, str]
     door: wire.DoorFacts
-    door_names: Mapping[str, Mapping[str, str]]  # of the halls' doors, by id as text
+    door_names: Mapping[str, Mapping[str, str]]  # By door id as text, for the doors of the halls.
     categories: Mapping[int, wire.CategoryFacts]
-    sessions: tuple[Session, ...]  # soonest first
+    sessions: tuple[Session, ...]  # Soonest first.
     session_titles: Mapping[int, Mapping[str, str]]
-    invited: Mapping[int, frozenset[int]]  # sessions by serial
-    refused: Mapping[int, frozenset[int]]  # sessions by serial
+    invited: Mapping[int, frozenset[int]]  # Ids of sessions, by serial.
+    refused: Mapping[int, frozenset[int]]  # Ids of sessions, by serial.
     incarnation: int
     capacity: int
     supervisors: tuple[wire.SupervisorFacts, ...]
-    outer: tuple[Hall, ...] = ()  # halls around that the door leads into too, from the inside out
-    outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by hall
-    programme: tuple[ProgrammeSession, ...] = ()  # soonest first; empty from an earlier server
-    talks: Mapping[int, tuple[Talk, ...]] = field(default_factory=dict)  # by serial, soonest first
+    outer: tuple[Hall, ...] = ()  # Halls around that the door leads into too, innermost first.
+    outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # By hall.
+    programme: tuple[ProgrammeSession, ...] = ()  # Soonest first. An earlier server tells none.
+    talks: Mapping[int, tuple[Talk, ...]] = field(default_factory=dict)  # By serial, soonest first.
 
     @property
     def halls(self) -> tuple[int, ...]:
@@ -92,19 +93,19 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
         ring=open_ring(root, snapshot.ring),
         log_name=snapshot.log_name,
         log_key=snapshot.log_key,
-        hall=_hall(snapshot.hall),
+        hall=hall_of(snapshot.hall),
         hall_names=snapshot.hall.names,
         door=snapshot.door,
         door_names=snapshot.doors,
         categories={category.code: category for category in snapshot.categories},
-        sessions=tuple(_session(session) for session in sessions),
+        sessions=tuple(session_of(session) for session in sessions),
         session_titles={session.session: session.titles for session in sessions},
         invited=_by_serial((s.session, s.invited) for s in sessions),
         refused=_by_serial((s.session, s.refused) for s in sessions),
         incarnation=snapshot.incarnation,
         capacity=snapshot.hall.capacity,
         supervisors=tuple(snapshot.supervisors),
-        outer=tuple(_hall(one.hall) for one in snapshot.outer_facts),
+        outer=tuple(hall_of(one.hall) for one in snapshot.outer_facts),
         outer_names={one.hall.hall: one.hall.names for one in snapshot.outer_facts},
         programme=programme,
         talks=_talks(programme),
@@ -133,30 +134,6 @@ def _talks(programme: Iterable[ProgrammeSession]) -> dict[int, tuple[Talk, ...]]
         serial: tuple(sorted(talks, key=lambda one: one.starts_at))
         for serial, talks in found.items()
     }
-
-
-def _hall(facts: wire.HallFacts) -> Hall:
-    return Hall(
-        hall_id=facts.hall,
-        name=text_in(facts.names, "en"),
-        closed=facts.closed,
-        categories=frozenset(facts.categories),
-        zones=facts.zones,
-        sessions_only=facts.sessions_only,
-        anti_passback=AntiPassback(facts.anti_passback),
-        exits=Exits(facts.exits),
-        facts_age_max_ms=facts.facts_age_max_ms,
-    )
-
-
-def _session(facts: wire.SessionFacts) -> Session:
-    return Session(
-        session_id=facts.session,
-        title=text_in(facts.titles, "en"),
-        opens_at=facts.opens_at,
-        closes_at=facts.closes_at,
-        categories=frozenset(facts.categories),
-    )
 
 
 def _by_serial(lists: Iterable[tuple[int, list[int]]]) -> dict[int, frozenset[int]]:

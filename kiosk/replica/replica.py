@@ -22,7 +22,7 @@ from kiosk.replica import schema
 from kiosk.replica.door_context import DoorContext, read_door_context
 
 _NO_OTHERS: Mapping[int, Collection[StayRef]] = {}
-FRESH_SAVED_MS = 10_000  # how often the age is saved where nothing else is
+FRESH_SAVED_MS = 10_000  # The age is saved this often where nothing else is written.
 _PUT_HOLDER = (
     "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
     " VALUES (?, ?, ?, ?)"
@@ -53,8 +53,8 @@ class Replica:
         self._writer = schema.connect(path)
         self._reader = schema.connect(path)
         self._context = self._load_context()
-        self._fresh_at: int | None = None  # monotonic
-        self._fresh_saved_at = 0  # monotonic
+        self._fresh_at: int | None = None  # Monotonic ms.
+        self._fresh_saved_at = 0  # Monotonic ms.
         self._start_age()
 
     def _load_context(self) -> DoorContext | None:
@@ -63,7 +63,8 @@ class Replica:
             return None
         try:
             return read_door_context(wire.decode(row[0], wire.Snapshot), self._root)
-        except ValueError:  # another version's, or another event's: the next snapshot replaces it
+        except ValueError:
+            # It is another version's or another event's. The next snapshot replaces it.
             return None
 
     def _start_age(self) -> None:
@@ -150,7 +151,8 @@ class Replica:
                 case wire.StayClosed(stay, hall, counted=counted) if self._is_here(hall):
                     (self._move_on if counted else self._end)(db, stay, hall)
                 case _:
-                    pass  # for the journal, or a reason to fetch something
+                    # The rest is for the journal, or is a reason to fetch something.
+                    pass
             db.execute("UPDATE progress SET cursor = ?", (cursor,))
         self.mark_fresh()
 
@@ -239,7 +241,8 @@ class Replica:
         try:
             return msgspec.json.decode(open_name(signature, row[0]), type=wire.HolderName)
         except (ForgedError, msgspec.MsgspecError, ValueError):
-            return None  # no name is better than no answer
+            # A door that shows no name still answers.
+            return None
 
     def mark_fresh(self) -> None:
         """Note that the server has just shown that all of this still stands."""
@@ -260,7 +263,8 @@ class Replica:
 
     def _open(self, db: sqlite3.Connection, facts: wire.StayFacts, hall: int) -> None:
         stay = facts.stay
-        if (stay.kiosk, stay.generation) != self._mine:  # the journal knows its own better
+        # The journal knows this kiosk's own stays better than the server does.
+        if (stay.kiosk, stay.generation) != self._mine:
             db.execute(
                 "INSERT OR REPLACE INTO stay"
                 " (kiosk, generation, seq, serial, since, door, override, moved, hall)"

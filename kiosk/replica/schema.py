@@ -10,7 +10,7 @@ BUSY_TIMEOUT_MS = 5_000
 
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF")
 _TABLES = (
-    # The last snapshot without its lists of holders and stays, which stand in tables of their own.
+    # The last snapshot. Its lists of holders and stays are in tables of their own.
     """
     CREATE TABLE snapshot (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -34,8 +34,8 @@ _TABLES = (
         copied_issue INTEGER NOT NULL
     ) STRICT
     """,
-    # Stays, of this door's hall and those around it, that began at other kiosks and take a place.
-    # `moved`: the holder was seen at another hall since.
+    # Stays that began at other kiosks and take a place in this door's hall or those around it.
+    # `moved` says that the holder was seen at another hall since.
     """
     CREATE TABLE stay (
         kiosk TEXT NOT NULL,
@@ -59,7 +59,7 @@ _TABLES = (
         PRIMARY KEY (seq, hall)
     ) STRICT, WITHOUT ROWID
     """,
-    # Of those that have not ended: the holder was seen at another hall since.
+    # Stays that began here and have not ended, though the holder was seen at another hall since.
     """
     CREATE TABLE moved (
         seq INTEGER NOT NULL,
@@ -79,7 +79,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-    except BaseException:  # a damaged file raises at the first of them
+    except BaseException:
+        # A damaged file raises at the first of these statements.
         connection.close()
         raise
     return connection

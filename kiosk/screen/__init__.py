@@ -1,6 +1,10 @@
 """Serves the steward's page on loopback to one browser, full screen.
 
 Nothing here decides or waits. The board is shown as it is, and what staff type is handed on.
+
+The files of the pages lie in `static`. `steward` shows the kiosk's state, with the panel of
+`supervisor` beside it, and both paint an `answer`. What all of them use is in `shared`, and the
+camera's test page is in `camera`.
 """
 
 import secrets
@@ -24,7 +28,7 @@ from kiosk.screen.pages import BODY_BYTES_MAX, Screen, blueprint
 from kiosk.supervisor.supervision import Supervision
 
 LOOPBACK = ("127.0.0.1", "::1")
-THREADS = 12  # four feeds, and the short requests beside them
+THREADS = 12  # Enough for four feeds and the short requests beside them.
 JOIN_S = 5.0
 ANSWER_S = 5.0
 PORT_MAX = 65_535
@@ -76,7 +80,7 @@ class ScreenServer:
     def __init__(self, app: Flask, host: str, port: int) -> None:
         self.app = app
         self._feeds = app.extensions["screen"].feeds
-        # Bound here: a server that fails to bind would leave its own sockets open.
+        # The socket is bound here because a server that fails to bind leaves its own sockets open.
         listener = _listen(host, port)
         self._server = create_server(app, sockets=[listener], threads=THREADS, ident=None)
         self.port = int(self._server.effective_port)
@@ -99,8 +103,8 @@ class ScreenServer:
             return
         self._feeds.close()
         self._server.task_dispatcher.shutdown(timeout=JOIN_S)
-        # Sockets are closed by the thread that selects on them: its loop ends when it has none.
-        # That thread may be awake already, and then has closed the trigger before it is pulled.
+        # Only the thread that selects on the sockets may close them, and its loop ends when it has
+        # none. If that thread is awake already, it may have closed the trigger before it is pulled.
         with suppress(OSError):
             self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
         self._thread.join(JOIN_S)

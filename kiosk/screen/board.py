@@ -16,7 +16,7 @@ from kiosk.door.programme import ShownSession
 from kiosk.supervisor.status import SupervisorStatus
 from kiosk.texts.messages import Message
 
-ANSWERS_MAX = 5  # the newest, which is shown large, and those before it
+ANSWERS_MAX = 5  # The newest one, which is shown large, and those before it.
 VERSION_FIRST = 1
 
 
@@ -26,39 +26,46 @@ class DoorStatus:
 
     hall_names: Mapping[str, str] = field(default_factory=dict)
     door_names: Mapping[str, str] = field(default_factory=dict)
-    mode: Literal["entry", "exit", "both"] = "entry"  # "both": staff choose the direction
+    mode: Literal["entry", "exit", "both"] = "entry"  # With "both" staff choose the direction.
     direction: Direction = Direction.ENTRY
-    time_zone: str = "UTC"  # the venue's
-    free_places: int = 0  # at this door, the fewest of the halls that it leads into
-    free_names: Mapping[str, str] = field(default_factory=dict)  # of a hall around: which
-    hall_left: int | None = None  # in the whole hall, as the server last told; the fewest, too
-    left_names: Mapping[str, str] = field(default_factory=dict)  # of a hall around: which
-    hall_left_at: int | None = None  # when it did
-    programme: tuple[ShownSession, ...] = ()  # what goes on in the hall, and what comes next
+    time_zone: str = "UTC"  # The venue's.
+    # Places at this door, in that of the halls that it leads into which has the fewest.
+    free_places: int = 0
+    # The name of that hall, where it is one around the door's own.
+    free_names: Mapping[str, str] = field(default_factory=dict)
+    # Places in the whole hall as the server last said, in that hall which has the fewest.
+    hall_left: int | None = None
+    # The name of that hall, where it is one around the door's own.
+    left_names: Mapping[str, str] = field(default_factory=dict)
+    hall_left_at: int | None = None  # When the server said so.
+    # What goes on in the hall, and what comes next.
+    programme: tuple[ShownSession, ...] = ()
 
 
 @dataclass(frozen=True)
 class LinkStatus:
-    """How the talk with the server goes. Instants are Unix ms by the kiosk's clock."""
+    """Says how the connection with the server is. Instants are Unix ms by the kiosk's clock."""
 
     online: bool = False
-    offline_since: int | None = None  # None: online, or never was
-    facts_as_of: int | None = None  # how fresh the replica is; None: never had any
+    offline_since: int | None = None  # None while online, and if it never was.
+    # How fresh the replica is. None means that it never had any facts.
+    facts_as_of: int | None = None
     scans_waiting: int = 0
-    skew_ms: int | None = None  # kiosk's clock minus server's, as last measured
+    skew_ms: int | None = None  # The kiosk's clock minus the server's, as last measured.
     retired: bool = False
-    refused: tuple[Message, ...] = ()  # what staff must tell an admin, as refused scans
+    refused: tuple[Message, ...] = ()  # What staff must tell an admin, such as refused scans.
 
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """How this machine is, and what hangs on it."""
+    """Says how this machine is, and what is connected to it."""
 
-    battery_percent: int | None = None  # None: there is none
+    battery_percent: int | None = None  # None where there is no battery.
     camera: Literal["none", "starting", "live", "lost", "ended"] = "starting"
-    camera_message: Message | None = None  # what is wrong, as CameraStatus.message
-    relay: Literal["none", "off", "works", "failed"] = "none"  # "off": no pulse was sent yet
-    trouble: tuple[Message, ...] = ()  # of this kiosk: its disk, its relay
+    camera_message: Message | None = None  # What is wrong, as CameraStatus.message.
+    # "off" means that no pulse was sent yet.
+    relay: Literal["none", "off", "works", "failed"] = "none"
+    trouble: tuple[Message, ...] = ()  # What is wrong with this kiosk's disk or its relay.
 
 
 StatusPart = DoorStatus | LinkStatus | DeviceStatus | SupervisorStatus
@@ -66,10 +73,12 @@ StatusPart = DoorStatus | LinkStatus | DeviceStatus | SupervisorStatus
 
 @dataclass(frozen=True)
 class Status(DoorStatus, LinkStatus, DeviceStatus, SupervisorStatus):
-    """How the kiosk is: all parts, as the page has them, and what changes between two of these."""
+    """Says how the kiosk is. It has all parts as the page has them, and what changes between two of
+    these.
+    """
 
-    notice: Message | None = None  # a line on what the camera sees
-    asking: bool = False  # the next answer waits for a place from another door
+    notice: Message | None = None  # What to tell about the camera's view.
+    asking: bool = False  # The next answer waits for a place from another door.
 
 
 @dataclass(frozen=True)
@@ -84,9 +93,10 @@ class BoardState:
 
 
 class Board:
-    """Thread-safe. `on_text` gets what staff typed, `on_direction` the direction that they chose.
+    """Shows staff the kiosk's state, and is thread-safe. `on_text` gets what staff typed, and
+    `on_direction` the direction that they chose.
 
-    Both are called in the screen's threads and may take their time: no lock is held.
+    Both are called in the screen's threads with no lock held, so they may take their time.
     `on_direction` says whether the door has a choice.
     """
 
@@ -97,13 +107,14 @@ class Board:
     ) -> None:
         self.on_text = on_text
         self.on_direction = on_direction
-        self._changed = threading.Condition()  # guards the two below
+        self._changed = threading.Condition()  # It guards the two fields below.
         self._state = BoardState()
         self._version = VERSION_FIRST
 
     @property
     def state(self) -> BoardState:
-        return self._state  # one reference, replaced as a whole
+        # No lock is needed, because the state is one reference that is replaced as a whole.
+        return self._state
 
     def show(self, answer: Answer) -> None:
         """Put up a new answer, and its places with it. Call it after the commit."""

@@ -19,7 +19,7 @@ from kiosk.screen.languages import is_known, page_languages, told_of
 from kiosk.texts.catalogue import translated
 from kiosk.texts.messages import in_language
 
-PICTURE_S = 0.1  # at most ten pictures a second, however many tabs ask
+PICTURE_S = 0.1  # At most ten pictures a second, however many tabs ask.
 EXTENSION = "camera_page"
 
 blueprint = Blueprint("camera_page", __name__)
@@ -41,7 +41,7 @@ class CameraPage:
 
     eye: CameraEye | None
     _picture: bytes | None = None
-    _taken_at: float = float("-inf")  # monotonic seconds
+    _taken_at: float = float("-inf")  # In monotonic seconds.
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def picture(self) -> bytes | None:
@@ -143,7 +143,8 @@ def rows(report: CameraReport, language: str) -> list[Row]:
         light = words["level"].format(n=round(judged.brightness))
         told.append(_judged(words, "light", judged.light, light))
         edge = "" if judged.edge_px is None else words["edge"].format(n=f"{judged.edge_px:g}")
-        # A wall out of focus is no fault: only a code tells for sure.
+        # A wall out of focus is no fault. Only a code shows for certain that the picture is not
+        # sharp.
         unclear = judged.sharpness != "sharp" and edge != "" and not report.codes
         sharpness = "unclear" if unclear else judged.sharpness
         told.append(_judged(words, "sharpness", sharpness, edge))
@@ -180,7 +181,7 @@ def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
         return [Asked(words["size"], "–", size), Asked(words["fps"], "–", measured)]
     request = report.asked
     told = [
-        # As the pictures are, whatever the driver says of them.
+        # These are the pictures' own values, whatever the driver says.
         Asked(
             words["size"],
             f"{request.width} × {request.height}",

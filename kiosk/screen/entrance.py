@@ -15,8 +15,9 @@ from pathlib import Path
 from kiosk.config.files import ConfigError, write_whole
 
 LINK_FILE = "screen.link"
-BROWSERS_FILE = "screen.browsers"  # SHA-256 of each cookie, a line each, the newest last
-BROWSERS_MAX = 16  # the oldest is forgotten first
+# The SHA-256 of each cookie, one in each line, with the newest last.
+BROWSERS_FILE = "screen.browsers"
+BROWSERS_MAX = 16  # The oldest is forgotten first.
 COOKIE = "hallkeeper-screen"
 LINK_PATH = "/open"
 
@@ -29,11 +30,12 @@ class Entrance:
         Raises OSError.
         """
         self._directory = directory
-        if directory is not None:  # a link is of one run: nobody shall find the last one's
+        # A link is for one run only, so the last run's must not be found any more.
+        if directory is not None:
             (directory / LINK_FILE).unlink(missing_ok=True)
-        # The lock guards all below, and the files.
+        # The lock guards everything below, and the files.
         self._lock = threading.Lock()
-        self._address = ""  # of the page, once it is served
+        self._address = ""  # Of the page, once it is served.
         self._secret = secrets.token_urlsafe(24)
         self._browsers = [] if directory is None else _read_browsers(directory / BROWSERS_FILE)
 

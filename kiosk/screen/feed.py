@@ -16,10 +16,12 @@ from kiosk.screen.board import Board, BoardState
 from kiosk.texts.catalogue import each
 from kiosk.texts.messages import Message, in_language
 
-BEAT_S = 1.0  # a sign of life; the page gives up on a kiosk that is silent for several
-FEEDS_MAX = 4  # each holds one of the server's threads
+# The page gives up on a kiosk that gave no sign of life for several of these.
+BEAT_S = 1.0
+FEEDS_MAX = 4  # Each of them holds one of the server's threads.
 RETRY_MS = 500
-MESSAGES = ("camera_message", "notice", "refused", "trouble")  # of the status
+# The status has messages in these fields.
+MESSAGES = ("camera_message", "notice", "refused", "trouble")
 
 
 class Feeds:
@@ -28,7 +30,7 @@ class Feeds:
     """
 
     def __init__(self, feeds_max: int = FEEDS_MAX) -> None:
-        self._lock = threading.Lock()  # guards the two below
+        self._lock = threading.Lock()  # It guards the two fields below.
         self._open: deque[object] = deque(maxlen=feeds_max)
         self._closed = False
 
@@ -105,7 +107,8 @@ def _words(messages: Message | tuple[Message, ...] | None) -> dict[str, str]:
 def _answer(answer: Answer, number: int) -> dict[str, Any]:
     holder, category = answer.holder, answer.category
     return {
-        "number": number,  # counts what this board has shown: a repeat is a new one
+        # It counts what this board has shown, so a repeated answer has a new one.
+        "number": number,
         "tone": answer.tone,
         "direction": answer.direction,
         "at": answer.scanned_at,

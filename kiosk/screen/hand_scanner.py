@@ -12,8 +12,9 @@ from string import ascii_uppercase
 from badges.credential.base45 import ALPHABET, Base45Error, decode
 from badges.credential.credential import CREDENTIAL_BYTES, PREFIX, TEXT_CHARS
 
-MANGLED_MIN = 100  # characters; a badge has 122, of which dead keys swallow a few
-SHIFT = "^"  # stands before the key's name
+# Characters. A badge has 122, and dead keys swallow a few of them.
+MANGLED_MIN = 100
+SHIFT = "^"  # It stands before the key's name.
 
 _PAD = {
     "Space": " ",

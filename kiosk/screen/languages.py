@@ -21,7 +21,7 @@ from kiosk.texts import catalogue
 from kiosk.texts.catalogue import translated
 from kiosk.texts.po import CatalogueError, Catalogues
 
-PARAMETER = "languages"  # of the page's address: ?languages=fr,en
+PARAMETER = "languages"  # Part of the page's address, as in ?languages=fr,en.
 
 
 class PoDomain(Domain):  # type: ignore[misc]

@@ -41,9 +41,9 @@ from kiosk.screen.hand_scanner import WrongLayoutError, read_typed
 from kiosk.screen.languages import closed_words, page_words
 
 BODY_BYTES_MAX = 4096
-TEXT_MAX = 512  # a badge has 122 characters
-KEYS_MAX = 160  # and is typed with as many keys
-PREVIEW_S = 0.1  # at most ten pictures a second, however many tabs ask
+TEXT_MAX = 512  # A badge has 122 characters.
+KEYS_MAX = 160  # And it is typed with as many keys.
+PREVIEW_S = 0.1  # At most ten pictures a second, however many tabs ask.
 HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 TOKEN_HEADER = "X-Hallkeeper-Token"
 
@@ -60,16 +60,16 @@ HEADERS = {
 }
 
 blueprint = Blueprint("screen", __name__)
-_OPEN = frozenset({"static", "screen.open_link"})  # for whoever is on this machine
+_OPEN = frozenset({"static", "screen.open_link"})  # Open to everybody on this machine.
 _PAGES = frozenset({"screen.page", "screen.open_link", "camera.page"})
-_COOKIE_S = 400 * 24 * 3600  # the longest that browsers take
+_COOKIE_S = 400 * 24 * 3600  # The longest that browsers accept.
 
 
 class Typed(Struct, frozen=True, forbid_unknown_fields=True):
     """Holds what a hand scanner typed into the page."""
 
     text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
-    # The keys, as `wedge.read_typed` takes them; none where they are not known.
+    # The keys, as `hand_scanner.read_typed` takes them. Empty where they are not known.
     keys: Annotated[list[Annotated[str, Meta(max_length=24)]], Meta(max_length=KEYS_MAX)] = []
 
 
@@ -83,13 +83,13 @@ class Screen:
 
     board: Board
     preview: Callable[[], bytes | None]
-    token: str  # new at each start
+    token: str  # It is new at each start.
     entrance: Entrance
     feeds: Feeds
     now: Callable[[], int]
-    answer_s: float  # how long an answer stays when nobody else comes
+    answer_s: float  # An answer stays this long when nobody else comes.
     _picture: bytes | None = None
-    _taken_at: float = float("-inf")  # monotonic seconds
+    _taken_at: float = float("-inf")  # In monotonic seconds.
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -41,7 +41,7 @@ _STATUS = {
     "no_server": 503,
     "not_ready": 503,
     "failed": 500,
-}  # the others: 409
+}  # All others are answered with 409.
 
 
 class Unlocked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,7 +96,8 @@ def told(view: View) -> View:
             return _refused(SupervisorError("not_ready"))
         except HTTPException:
             raise
-        except Exception as error:  # a supervisor's page must not stop the door, nor log a PIN
+        except Exception as error:
+            # A supervisor's page must neither stop the door nor log a PIN.
             kind = type(error).__name__
             log.error("%s failed: %s", request.path, kind)
             why = {"detail": str(error)} if isinstance(error, JournalError) else {}

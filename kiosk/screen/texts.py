@@ -103,7 +103,8 @@ WORDS: Mapping[str, str] = {
     "camera_page": N_("Test the camera"),
 }
 
-# The supervisor's panel. What was refused, and the reasons to choose from, come with their words.
+# The supervisor's panel. Why something was refused, and the reasons to choose from, come with words
+# of their own.
 SUPERVISOR: Mapping[str, str] = {
     "supervisor": N_("Supervisor"),
     "no_supervisors": N_("No supervisor has a PIN yet. An admin sets PINs on the server."),
@@ -151,7 +152,7 @@ SUPERVISOR: Mapping[str, str] = {
     "somebody": N_("somebody without a badge"),
 }
 
-# For whoever reaches the page without its link.
+# This is for people who open the page without its link.
 CLOSED = {
     "closed": N_(
         "This screen opens by its own link, once for each browser. The user who runs the kiosk"

@@ -27,9 +27,10 @@ from kiosk.sync.link import Skew
 from kiosk.texts.catalogue import each
 
 ANNUL_MS = 15 * 60_000
-LAST_RECORDS = 64  # of the newest, in which the last admission is looked for
+LAST_RECORDS = 64  # How many of the newest records are searched for the last admission.
 
-# Where there is nobody to admit, or the kiosk may admit nobody.
+# For these reasons nobody can be admitted, because there is nobody to admit or the kiosk may admit
+# nobody.
 NEVER = frozenset(
     {
         Reason.NOT_A_BADGE,
@@ -45,7 +46,7 @@ NEVER = frozenset(
 class Word:
     """Holds who overrules the door, and why."""
 
-    user: str  # as records name the supervisor
+    user: str  # The supervisor, as records name them.
     name: str
     note: str
 

@@ -15,8 +15,9 @@ from kiosk.supervisor.state_file import Kept, SupervisorFile, Tries
 from kiosk.supervisor.texts import SupervisorError
 
 USER_TRIES = 5
-KIOSK_TRIES = 10  # of all users together
-LOCK_MS = 60_000  # after the last try that was free; each wrong one after it doubles it
+KIOSK_TRIES = 10  # All users together have this many tries.
+# The lock after the last free try. Each wrong try after that doubles it.
+LOCK_MS = 60_000
 LOCK_MS_MAX = 15 * 60_000
 _KIOSK = "kiosk"
 
@@ -37,7 +38,7 @@ class Pins:
         self._monotonic = monotonic
         self._checking = threading.Lock()
         self._hasher = argon2.PasswordHasher()
-        # While this process runs, a clock that is set shortens no lock.
+        # While this process runs, setting the clock shortens no lock.
         self._ends = {
             key: monotonic() + _left(key, tries, clock()) for key, tries in file.kept.tries.items()
         }
@@ -48,7 +49,7 @@ class Pins:
         """
         key = _KIOSK if user is None else str(user)
         left = self._ends.get(key, 0) - self._monotonic()
-        # Whole seconds: what is shown must not change with each look.
+        # Whole seconds are shown, so that the text does not change each time it is read.
         return None if left <= 0 else (self._clock() + left + 999) // 1000 * 1000
 
     def check(self, supervisor: SupervisorFacts, pin: str) -> None:

@@ -12,12 +12,12 @@ from kiosk.journal.values import State
 from kiosk.supervisor.override import ANNUL_MS, NEVER, OverrideHandler
 from kiosk.supervisor.status import RecentAnswer, RecentDenial
 
-OVERRIDE_MS = 60_000  # after the denial
+OVERRIDE_MS = 60_000  # After the denial.
 
 
 class Recent:
-    """Keeps the newest answers, and is thread-safe. `saw` is called with every answer that is given
-    here.
+    """Keeps the newest answers, and is thread-safe. `record_answer` is called with every answer
+    that is given here.
     """
 
     def __init__(
@@ -31,9 +31,12 @@ class Recent:
         self._clock = clock
         self._monotonic = monotonic
         self._guard = threading.Lock()
-        self._denied: tuple[Answer, int] | None = None  # the newest denial, and when (monotonic)
-        self._admitted: tuple[int, HolderName | None] = (0, None)  # the last one's name
-        self._last_entry: tuple[int, ScanRecord | None] = (-1, None)  # as of a sequence
+        # The newest denial, and when it was given in monotonic ms.
+        self._denied: tuple[Answer, int] | None = None
+        # The sequence and the name of the last one.
+        self._admitted: tuple[int, HolderName | None] = (0, None)
+        # The last entry as of a sequence.
+        self._last_entry: tuple[int, ScanRecord | None] = (-1, None)
 
     def record_answer(self, answer: Answer) -> None:
         """Keep what may be overridden or annulled."""
@@ -66,7 +69,7 @@ class Recent:
         return holder if seq == last else None
 
     def can_override(self) -> RecentDenial | None:
-        """The newest denial, while a supervisor may override it."""
+        """Return the newest denial, while a supervisor may override it."""
         found = self.denial()
         if found is None or found[0].badge is None or found[1].reason in NEVER:
             return None
@@ -76,7 +79,7 @@ class Recent:
         return RecentDenial(answer.seq, answer.scanned_at, until, badge, name, denied.reason)
 
     def can_annul(self, state: State) -> RecentAnswer | None:
-        """The last admission, while a supervisor may annul it."""
+        """Return the last admission, while a supervisor may annul it."""
         if self._last_entry[0] != state.last_seq:
             self._last_entry = (state.last_seq, self._override_handler.last_entry())
         entry = self._last_entry[1]
@@ -88,6 +91,6 @@ class Recent:
 
 
 def _about(serial: int | None, holder: HolderName | None) -> tuple[str | None, str | None]:
-    """The badge's number and the holder's name, as far as they are known."""
+    """Return the badge's number and the holder's name, as far as they are known."""
     badge = None if serial is None else badge_number(serial)
     return badge, holder.name if holder else None

@@ -40,7 +40,8 @@ class ServerDesk:
         self._ask(lambda: self._transport.post("/api/door", asked, supervisor.Moved))
 
     def _ask(self, request: Callable[[], T]) -> T:
-        if not self._is_online():  # at once, rather than after a time-out
+        # It fails at once, rather than after a time-out.
+        if not self._is_online():
             raise SupervisorError("no_server")
         try:
             return request()

@@ -22,8 +22,8 @@ class Session:
     """Represents a supervisor whose PIN was right a short while ago."""
 
     supervisor: SupervisorFacts
-    until: int  # Unix ms, for the screen
-    ends: int  # monotonic ms
+    until: int  # Unix ms, for the screen.
+    ends: int  # Monotonic ms.
 
     @property
     def by(self) -> str:
@@ -70,7 +70,8 @@ class Sessions:
         if supervisor is None:
             raise SupervisorError("not_a_supervisor")
         self._pins.check(supervisor, pin)
-        self.lock()  # what a colleague had open is not this one's
+        # Nobody goes on with what a colleague had open.
+        self.lock()
         with self._guard:
             self._session = session = self._fresh(supervisor)
         return session
@@ -105,7 +106,7 @@ class Sessions:
         return None
 
     def pin_holders(self) -> tuple[PinHolder, ...]:
-        """Everybody who can unlock this kiosk."""
+        """List everybody who can unlock this kiosk."""
         context = self._replica.context
         return tuple(
             PinHolder(known.user, known.name, self._pins.locked_until(known.user))
@@ -113,7 +114,7 @@ class Sessions:
         )
 
     def pin_locked_until(self) -> int | None:
-        """Until when nobody's PIN is looked at (Unix ms)."""
+        """Return until when nobody's PIN is checked (Unix ms)."""
         return self._pins.locked_until()
 
     def _fresh(self, supervisor: SupervisorFacts) -> Session:

@@ -11,7 +11,7 @@ from kiosk.journal.values import State
 from kiosk.supervisor.state_file import SupervisorFile
 from kiosk.supervisor.status import ShiftFigures, Totals
 
-PAGE = 2_000  # records
+PAGE = 2_000  # How many records are read at once.
 
 
 def totals(journal: Journal, after: int) -> Totals:
@@ -46,7 +46,8 @@ class Shift:
     def __init__(self, journal: Journal, file: SupervisorFile) -> None:
         self._journal = journal
         self._file = file
-        self._totals = (-1, -1, Totals())  # after which sequence, up to which
+        # The totals, with the sequence after which they begin and the one up to which they go.
+        self._totals = (-1, -1, Totals())
 
     def end(self, now: int) -> None:
         """Admit nobody from now on, and give free places back. It does nothing where that is so

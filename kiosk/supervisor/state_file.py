@@ -26,9 +26,10 @@ class Tries(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Kept(Struct, frozen=True, forbid_unknown_fields=True):
-    tries: Annotated[dict[str, Tries], Meta(max_length=200)] = {}  # by user, and "kiosk" for all
-    shift_after: Count = 0  # the shift's scans come after this sequence
-    shift_since: Instant | None = None  # None: it began with the journal
+    # By user. "kiosk" stands for all users together.
+    tries: Annotated[dict[str, Tries], Meta(max_length=200)] = {}
+    shift_after: Count = 0  # The shift's scans come after this sequence.
+    shift_since: Instant | None = None  # None means that it began with the journal.
     shift_ended_at: Instant | None = None
 
 
@@ -42,7 +43,8 @@ class SupervisorFile:
 
     @property
     def kept(self) -> Kept:
-        return self._kept  # one reference, replaced as a whole
+        # No lock is needed, because this is one reference that is replaced as a whole.
+        return self._kept
 
     def change(self, step: Callable[[Kept], Kept]) -> Kept:
         """Return what `step` makes of what is kept. It is on disk on return. Raises OSError, with

@@ -1,4 +1,6 @@
-"""What the screen shows of supervisors at this door. Instants are Unix ms by the kiosk's clock."""
+"""Says what the screen shows of supervisors at this door. Instants are Unix ms by the kiosk's
+clock.
+"""
 
 from dataclasses import dataclass
 
@@ -7,16 +9,16 @@ from badges.admission.facts import Reason
 
 @dataclass(frozen=True)
 class PinHolder:
-    """Somebody who has a PIN here."""
+    """Names somebody who has a PIN here."""
 
     user: int
     name: str
-    locked_until: int | None  # their PIN is not looked at before
+    locked_until: int | None  # Before that time their PIN is not checked.
 
 
 @dataclass(frozen=True)
 class Unlocked:
-    """Whose PIN was right a short while ago."""
+    """Says whose PIN was right a short while ago."""
 
     user: int
     name: str
@@ -27,17 +29,17 @@ class Unlocked:
 class Totals:
     """Holds what was recorded here since the shift began."""
 
-    admitted: int = 0  # also by name and by a supervisor's word
+    admitted: int = 0  # Including those admitted by name or by a supervisor's word.
     denied: int = 0
     exits: int = 0
     overrides: int = 0
     annulled: int = 0
-    looked_up: int = 0  # admitted by name, without a badge
+    looked_up: int = 0  # Those admitted by name, without a badge.
 
 
 @dataclass(frozen=True)
 class ShiftFigures(Totals):
-    """A shift that has ended, or is about to."""
+    """Holds the figures of a shift that has ended, or is about to."""
 
     since: int | None = None
     ended_at: int | None = None
@@ -45,30 +47,30 @@ class ShiftFigures(Totals):
 
 @dataclass(frozen=True)
 class RecentAnswer:
-    """An answer that a supervisor may still change, until a while after it was given."""
+    """Holds an answer that a supervisor may still change, until a while after it was given."""
 
     seq: int
     at: int
     until: int
-    badge: str | None  # its number, as printed
-    name: str | None  # the holder's, where it is known
+    badge: str | None  # Its number, as printed.
+    name: str | None  # The holder's name, where it is known.
 
 
 @dataclass(frozen=True)
 class RecentDenial(RecentAnswer):
-    """A denial that may still be overridden."""
+    """Holds a denial that may still be overridden."""
 
     reason: Reason
 
 
 @dataclass(frozen=True)
 class SupervisorStatus:
-    """All of it, as one part of the screen's status."""
+    """Holds all of this as one part of the screen's status."""
 
     supervisors: tuple[PinHolder, ...] = ()
-    supervisor: Unlocked | None = None  # None: nobody is unlocked
-    pin_locked_until: int | None = None  # nobody's PIN is looked at before
-    resting: bool = False  # the shift has ended
-    shift: ShiftFigures | None = None  # that shift
-    can_override: RecentDenial | None = None  # the newest denial
-    can_annul: RecentAnswer | None = None  # the last admission
+    supervisor: Unlocked | None = None  # None where nobody is unlocked.
+    pin_locked_until: int | None = None  # Before that time nobody's PIN is checked.
+    resting: bool = False  # The shift has ended.
+    shift: ShiftFigures | None = None  # The figures of that shift.
+    can_override: RecentDenial | None = None  # The newest denial.
+    can_annul: RecentAnswer | None = None  # The last admission.

@@ -50,7 +50,7 @@ class Supervision:
         clock: Callable[[], int] = now_ms,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
-        """Each callback is called after a commit, and never with a lock held.
+        """Take the callbacks. Each is called after a commit, and never with a lock held.
 
         `on_answer` gets what was answered here, `on_move` is told that the kiosk stands at another
         door, and `on_places` that places went back or are wanted again.
@@ -70,8 +70,10 @@ class Supervision:
         )
         self._recent = Recent(override_handler, clock=clock, monotonic=monotonic)
         self._shift = Shift(journal, file)
-        self._found: dict[int, PersonFacts] = {}  # by the last look-up
-        self._acting = threading.Lock()  # one act at a time: a second click finds it done
+        # The people whom the last look-up found, by serial.
+        self._found: dict[int, PersonFacts] = {}
+        # One act at a time. A second click then finds that it is done.
+        self._acting = threading.Lock()
 
     def record_answer(self, answer: Answer) -> None:
         """Keep an answer that was given here, as it may be overridden or annulled."""
@@ -110,7 +112,8 @@ class Supervision:
         """Ask the server who that is."""
         session = self._sessions.require()
         found = self._server.look_up(words, session.by)
-        self._sessions.require()  # it may have ended meanwhile: then nobody's name is kept
+        # The session may have ended meanwhile. Then nobody's name is kept.
+        self._sessions.require()
         self._found = {person.serial: person for person in found.people}
         return found
 
@@ -176,7 +179,7 @@ class Supervision:
         self._on_places()
 
     def status(self, state: State) -> SupervisorStatus:
-        """What the screen shows of all this."""
+        """Return what the screen shows of all this."""
         session = self._sessions.live()
         return SupervisorStatus(
             supervisors=self._sessions.pin_holders(),

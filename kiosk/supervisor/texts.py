@@ -10,7 +10,7 @@ from badges.admission.phrases import Explanation, Language, Tone
 from badges.i18n import N_
 from kiosk.texts.catalogue import say
 
-OTHER = "other"  # the one reason that needs words of its own
+OTHER = "other"  # The only reason that needs words of its own.
 
 OVERRIDE_REASONS: Mapping[str, str] = {
     "invited_by_host": N_("invited by the host"),
@@ -27,7 +27,7 @@ ANNUL_REASONS: Mapping[str, str] = {
 }
 
 _OVERRIDE = N_("Admitted by {name}: {why}")
-_BESIDE = N_("{first} · {second}")  # what staff should notice, and who admitted
+_BESIDE = N_("{first} · {second}")  # First what staff should notice, and then who admitted.
 _ANNULLED = N_("ANNULLED")
 _ANNUL = N_("The entry of {time} does not count. {name}: {why}")
 _ANNUL_NEXT = N_("The holder may enter again")

@@ -24,9 +24,9 @@ from kiosk.sync.transport import SILENCE_S, Lines, Transport, TransportError
 log = logging.getLogger(__name__)
 
 BACK_OFF_S = (0.5, 5.0)
-POLL_S = 10.0  # between snapshots, where the stream does not get through
+POLL_S = 10.0  # Between snapshots, while the stream does not get through.
+SHORT_S = 1.0  # After a stream that ends sooner than this the next attempt waits longer.
 REPLICA = f"/api/replica?{wire.PROGRAMME_ASKED}"
-SHORT_S = 1.0  # a stream that ends sooner is no reason to hurry
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Feed:
         self._silence_s = silence_s
         self._poll_s = poll_s
         self._snapshot_wanted = True
-        self._snapshot_at = float("-inf")  # monotonic
+        self._snapshot_at = float("-inf")  # Monotonic seconds.
         self._stop = threading.Event()
         self._lines_lock = threading.Lock()
         self._lines: Lines | None = None
@@ -126,7 +126,8 @@ class Feed:
             began, failure = time.monotonic(), ""
             try:
                 self.follow()
-            except Exception as error:  # whatever it is, the door goes on and tries again
+            except Exception as error:
+                # Whatever the fault is, the door goes on working and the feed tries again.
                 failure = self._explain(error)
             self._link.feed(live=False, trouble=failure)
             if time.monotonic() - began >= SHORT_S or (not failure and self._snapshot_wanted):
@@ -192,7 +193,8 @@ class Feed:
                 self._tell(self._journal.fence())
             case wire.VenueChanged():
                 self._snapshot_wanted = True
-                return  # the snapshot moves the cursor
+                # The cursor stays where it is, because the snapshot will move it.
+                return
         self._replica.apply(event.change, event.cursor)
         if isinstance(event.change, wire.NamesChanged):
             self._take_names()

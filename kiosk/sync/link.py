@@ -29,17 +29,18 @@ class LinkState:
     for logs and tests.
     """
 
-    online: bool = False  # the last batch or heartbeat was answered
-    offline_since: int | None = None  # Unix ms; None: online, or never was
+    online: bool = False  # The last batch or heartbeat was answered.
+    offline_since: int | None = None  # Unix ms. None while online, and if it never was.
     feed_live: bool = False
-    feed_trouble: str = ""  # why no newer facts come
-    skew_ms: int | None = None  # kiosk's clock minus server's, as last measured
-    epoch: int = 0  # of the server's time, when it was measured
-    refused: Message | None = None  # why the server takes no more scans from here
-    trouble: str = ""  # why the last exchange failed
-    server_ails: Message | None = None  # why a server that is there took nothing
-    log_alarm: Message | None = None  # the server's entry log is not what it was
-    # Hall: (its ordinary places left, when the server told so), by this kiosk's clock.
+    feed_trouble: str = ""  # Why no newer facts come.
+    skew_ms: int | None = None  # The kiosk's clock minus the server's, as last measured.
+    epoch: int = 0  # The epoch of the server's time when the skew was measured.
+    refused: Message | None = None  # Why the server takes no more scans from here.
+    trouble: str = ""  # Why the last exchange failed.
+    server_ails: Message | None = None  # Why a server that can be reached took nothing.
+    log_alarm: Message | None = None  # What is wrong with the server's entry log.
+    # By hall, how many ordinary places are left in it, and when the server said so by this kiosk's
+    # clock.
     left: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -47,8 +48,10 @@ class LinkState:
         return None if self.skew_ms is None else Skew(self.skew_ms, self.epoch)
 
 
-ROUND_TRIP_MS = 300  # the longest by which the clock's error is measured
-JUMP_MS = 200  # a clock that was set by more since it was measured is unknown again
+# An exchange that takes longer measures the clock's error too badly to be used.
+ROUND_TRIP_MS = 300
+# If a clock was set by more than this since it was measured, its error is unknown again.
+JUMP_MS = 200
 
 
 class Link:
@@ -61,13 +64,15 @@ class Link:
     ) -> None:
         self._clock = clock
         self._monotonic = monotonic
-        self._ahead: int | None = None  # `clock` before `monotonic`, when the skew was measured
+        # How far `clock` was ahead of `monotonic` when the skew was measured.
+        self._ahead: int | None = None
         self._lock = threading.Lock()
         self._state = LinkState()
 
     @property
     def state(self) -> LinkState:
-        state = self._state  # one reference, replaced as a whole
+        # No lock is needed, because the state is one reference that is replaced as a whole.
+        state = self._state
         return replace(state, skew_ms=None) if self._jumped() else state
 
     def _jumped(self) -> bool:

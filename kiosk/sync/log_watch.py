@@ -20,8 +20,8 @@ from kiosk.texts.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
 
-SAVED_MS = 30_000  # how often a new checkpoint is put on disk
-RENAMED_MS = 60_000  # how long a log may bear a name that no snapshot has told yet
+SAVED_MS = 30_000  # A new checkpoint is put on disk this often.
+RENAMED_MS = 60_000  # A log may have a name that no snapshot has told yet for this long.
 
 
 class ShrankError(ProofError):
@@ -56,7 +56,7 @@ class Watch:
         self._newest = self._saved = witness.newest()
         self._saved_at: int | None = None
         self._renamed_at: int | None = None
-        self.contradicted = ""  # the note of ours that the server's newest one contradicts
+        self.contradicted = ""  # This kiosk's note that the server's newest one contradicts.
 
     @property
     def size(self) -> int:
@@ -97,7 +97,8 @@ class Watch:
             log.warning("%s", lost)
             self._witness.accuse(Evidence(now, lost, before.note, note))
         if before is None or before.log_name != name:
-            self._saved_at = None  # so that it is on disk at once
+            # The first checkpoint of a log goes to disk at once.
+            self._saved_at = None
         self._keep(newest, now)
         return None
 

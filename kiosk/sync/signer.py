@@ -6,7 +6,7 @@ from collections.abc import Callable
 from badges.credential.keys import PrivateKey
 from badges.wire.enrolment import RequestStamp, body_digest, signed_message
 
-COUNTER_MAX = 2**52  # half of what the server takes; the clock, in ms, gives 2**41
+COUNTER_MAX = 2**52  # Half of what the server takes. The clock in ms gives about 2**41.
 
 
 class Signer:

@@ -27,19 +27,20 @@ from kiosk.texts.messages import Code, Message, as_message
 
 CONNECT_S = 3.0
 ANSWER_S = 10.0
-SILENCE_S = 30.0  # of a feed, in which a comment comes at least every 15 s
+# A feed that is silent for this long is dead, because a comment comes at least every 15 s.
+SILENCE_S = 30.0
 ANSWER_BYTES_MAX = 64_000_000
 LINE_BYTES_MAX = 1_000_000
 REPLAY_TRIES = 3
 
-# What the server refuses for good, in words of the kiosk's own, which every language has.
+# What the server refuses for good. The kiosk says it in its own words, which every language has.
 REFUSED = {
     "fork": Code.NOT_ITS_JOURNAL,
     "retired": Code.RETIRED,
     "unknown_kiosk": Code.UNKNOWN_KIOSK,
     "bad_signature": Code.BAD_SIGNATURE,
 }
-# What ails the server, and ends without the kiosk's doing.
+# Faults of the server that end without the kiosk's help.
 AILING = {
     "disk_full": Code.SERVER_DISK_FULL,
     "disk_read_only": Code.SERVER_DISK,
@@ -62,7 +63,8 @@ class TransportError(Exception):
         self.code = code
         self.permanent = permanent
         self.counter = counter
-        self.ailing = Message(AILING[code]) if code in AILING else None  # for staff, while it lasts
+        # Staff see this while the fault lasts.
+        self.ailing = Message(AILING[code]) if code in AILING else None
         self.message = Message(REFUSED[code]) if code in REFUSED else as_message(said)
 
 
@@ -165,7 +167,8 @@ class Transport:
         try:
             with self._telling():
                 connection.connect()
-                secured = connection.sock  # the connection forgets it when the answer begins
+                # It is kept here because the connection forgets its socket once the answer begins.
+                secured = connection.sock
                 response = self._send(connection, "GET", target, b"")
                 if response.status != 200:
                     _checked(response.status, _read(response))
@@ -196,7 +199,8 @@ class Transport:
         try:
             return self._post_kept(method, target, body)
         except (http.client.HTTPException, OSError) as error:
-            # A server may drop a connection that was idle. What we post can be posted twice.
+            # A server may drop an idle connection. Posting again is safe, because what arrives
+            # twice does no harm.
             if not reused or isinstance(error, TimeoutError):
                 raise
             return self._post_kept(method, target, body)
@@ -291,7 +295,8 @@ def _shut(connected: socket.socket) -> None:
     try:
         connected.shutdown(socket.SHUT_RDWR)
     except OSError:
-        pass  # it is gone already
+        # The connection is gone already.
+        pass
 
 
 def spki_sha256(certificate_der: bytes) -> bytes:
@@ -305,7 +310,8 @@ def spki_sha256(certificate_der: bytes) -> bytes:
 def _context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False  # the pin says more than any name
+    # The pinned key identifies the server, so its name and its issuer do not matter.
+    context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 

@@ -28,10 +28,10 @@ from kiosk.sync.transport import Transport, TransportError
 
 log = logging.getLogger(__name__)
 
-BATCH_SCANS = 50  # the server takes so many in one go while others wait
+BATCH_SCANS = 50  # The server takes this many in one go while other kiosks wait.
 HEARTBEAT_S = 2.0
-BACK_OFF_S = (0.5, 5.0)  # first and longest pause while the server can't be reached
-WANT_S = 3.0  # how long a request for a place stands
+BACK_OFF_S = (0.5, 5.0)  # The first and the longest pause while the server can't be reached.
+WANT_S = 3.0  # A request for a place stands for this long.
 TIDY_S = 60.0
 
 
@@ -43,8 +43,8 @@ class PlaceRequest:
     must not want it again.
     """
 
-    until: float  # monotonic seconds
-    granted: int | None = None  # the total when the server was first told
+    until: float  # Monotonic seconds.
+    granted: int | None = None  # The total of grants when the server was first told.
 
     def stands(self, account: Account, now: float) -> bool:
         if self.granted is None:
@@ -76,17 +76,17 @@ class Sync:
         self._clock = clock
         self._health = health
         self._on_restored = on_restored
-        self._heartbeat_s = heartbeat_s
-        self._back_off_s = back_off_s
-        self._limit = BATCH_SCANS
+        self.heartbeat_s = heartbeat_s
+        self.back_off_s = back_off_s
+        self.limit = BATCH_SCANS  # scans in a batch; what is too large for the server halves it
         self._watch = Watch(journal.witness)
-        self._mark: wire.Mark | None = None  # the newest that the server has shown
+        self._mark: wire.Mark | None = None  # The newest mark that the server has shown.
         self._wants: dict[PoolKey, PlaceRequest] = {}
         self._restored = False
         self._tidied_at = time.monotonic()
         self._changed = threading.Condition()
-        self._work = False  # there is something to send
-        self._retry = False  # the network is back: do not wait any longer
+        self._work = False  # There is something to send.
+        self._retry = False  # The network is back, so there is no reason to wait any longer.
         self._stop_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
 
@@ -134,23 +134,26 @@ class Sync:
         self.wake()
 
     def _run(self) -> None:
-        pause_s = self._back_off_s[0]
+        pause_s = self.back_off_s[0]
         while not self._is_over():
             try:
                 more = self.exchange()
                 self._tidy()
-            except Exception as error:  # a thread that died would never send another scan
+            except Exception as error:
+                # Whatever the fault is, this thread must live on, or no scan would ever be sent
+                # again.
                 if not isinstance(error, TransportError | JournalError):
                     log.error("sync failed: %s", type(error).__name__)
                 if self._stop_at is not None:
-                    return  # it was tried once more
+                    # Before it stops it has tried once more.
+                    return
                 lasting = isinstance(error, TransportError) and error.permanent
-                pause_s = self._back_off_s[1] if lasting else pause_s
+                pause_s = self.back_off_s[1] if lasting else pause_s
                 self._wait_offline(pause_s * random.uniform(0.5, 1.0))
-                pause_s = min(pause_s * 2, self._back_off_s[1])
+                pause_s = min(pause_s * 2, self.back_off_s[1])
             else:
-                pause_s = self._back_off_s[0]
-                self._wait_online(0.0 if more else self._heartbeat_s)
+                pause_s = self.back_off_s[0]
+                self._wait_online(0.0 if more else self.heartbeat_s)
 
     def _tidy(self) -> None:
         """Keep checkpoints out of the scans' commits."""
@@ -173,7 +176,9 @@ class Sync:
     def _wait_online(self, timeout_s: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._work or self._stop_at is not None, timeout_s)
-            self._work = self._retry = False  # before the batch is made: later scans wake again
+            # This comes before the batch is made, so that scans which come later wake the thread
+            # again.
+            self._work = self._retry = False
 
     def _wait_offline(self, timeout_s: float) -> None:
         """Wait while the server is away. New scans wait too, because more requests do not help such
@@ -204,12 +209,12 @@ class Sync:
             raise
 
     def _exchange(self) -> bool:
-        offer = self._journal.offer(self._limit)
+        offer = self._journal.offer(self.limit)
         try:
             return self._take(*self._post(offer), offer)
         except TransportError as error:
-            if error.code == "too_large" and self._limit > 1:
-                self._limit //= 2
+            if error.code == "too_large" and self.limit > 1:
+                self.limit //= 2
                 return True
             if error.code != "gap":
                 raise

@@ -1,7 +1,7 @@
-"""The kiosk's own words in every language, and those of answers.
+"""Holds the kiosk's own words in every language, and those of answers.
 
 English stands in the code, marked by `N_`. Other languages stand in `kiosk/screen/translations` and
-`badges/translations`, and where `add` is told to look besides.
+`badges/translations`, and where `add` is told to look as well.
 """
 
 import gettext
@@ -30,7 +30,7 @@ def add(directory: Path) -> None:
 
 
 def answer_words(language: Language) -> gettext.NullTranslations:
-    """What answers are said with in that language."""
+    """Return the words in which answers are given in that language."""
     return ANSWERS.get(language)
 
 

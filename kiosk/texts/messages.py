@@ -19,7 +19,7 @@ from kiosk.texts import catalogue
 class Code(StrEnum):
     """Names what is said. Its value is its English text."""
 
-    AS_IS = "{text}"  # from outside: no catalogue knows it
+    AS_IS = "{text}"  # For a text from outside, which no catalogue has.
 
     # The camera
     NO_PICTURE = N_("no picture from the camera")

@@ -1,4 +1,4 @@
-"""Reads gettext catalogues from .po files as translators write them: no .mo file is made or kept.
+"""Reads gettext catalogues from .po files as translators write them. No .mo file is made or kept.
 
 A language is added by a file, `LOCALE/LC_MESSAGES/DOMAIN.po`, such as `fr/LC_MESSAGES/badges.po`.
 """
@@ -17,7 +17,7 @@ from badges.i18n import ENGLISH, language_of
 
 FILE_BYTES_MAX = 1_000_000
 _BRACES = re.compile(r"\{\w*\}")
-# Babel takes whatever stands between the first character and the last for a quoted text.
+# Babel takes the first and the last character for quotation marks, whatever they are.
 _LINE = re.compile(
     r'(?:(?:msgctxt|msgid|msgid_plural|msgstr|msgstr\[\d\]) )?[ \t]*"(?:[^"\\]|\\[\\"ntr])*"'
 )
@@ -96,7 +96,8 @@ def read_po(path: Path) -> gettext.GNUTranslations:
                 "quoted rightly."
             )
     try:
-        # Babel keeps the file's plural forms only beside a language, which headers may leave out.
+        # Babel keeps the file's plural forms only if it knows the language, which headers may leave
+        # out.
         catalogue = parse(lines, locale=path.parent.parent.name, abort_invalid=True)
     except PoFileError as error:
         raise CatalogueError(f"{path}, line {error.lineno + 1}: {error}.") from None
@@ -135,5 +136,5 @@ def _fits(message: Message) -> bool:
 
 
 def _forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
-    """The singular and the plurals, or the one text."""
+    """Return the singular and the plurals, or the one text."""
     return (text or "",) if isinstance(text, str | None) else tuple(text)

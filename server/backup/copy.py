@@ -30,15 +30,17 @@ from server.storage.errors import EngineError
 log = logging.getLogger(__name__)
 
 EVERY_S = 300.0
-RETRY_S = 20.0  # after one that failed, and while acts are not on the second disk
-KEEP = 12  # the newest; of those before, the last of each day (UTC) is kept for ever
+RETRY_S = 20.0  # After one that failed, and while the second disk lacks acts.
+# This many of the newest are kept. Of the others the last of each day (UTC) is kept for ever.
+KEEP = 12
 STEP_PAGES = 128
-PAUSE_S = 0.005  # between steps: the disk is the doors'
-SYNC_EVERY = 64  # steps: the last flush of a large copy would stall everybody
+PAUSE_S = 0.005  # The pause between steps, because the doors need the disk.
+# Steps between two flushes. One flush of a whole large copy would hold everybody up.
+SYNC_EVERY = 64
 _NAME = "%Y%m%d-%H%M%SZ"
 _MAKING = "making-"
 
-Progress = Callable[[int, int], None]  # pages done, of how many
+Progress = Callable[[int, int], None]  # Takes how many pages are done, and of how many.
 
 
 class BackupError(EventError):
@@ -65,9 +67,9 @@ class Status:
 
     directory: Path
     newest: Backup | None = None
-    trouble: str = ""  # why the last backup was not made
-    acts_trouble: str = ""  # why the last acts are on one disk alone
-    warning: str = ""  # the second disk is the first
+    trouble: str = ""  # Why the last backup was not made.
+    acts_trouble: str = ""  # Why the last acts are on one disk only.
+    warning: str = ""  # Set where the second disk is the first one.
 
 
 def backups(directory: Path) -> list[Backup]:
@@ -136,7 +138,8 @@ def make_backup(
         _copy_database(event.database_path, making / DATABASE_FILE, progress, pause_s)
         durable_files.sync_directory(making)
         final = directory / name
-        if final.exists():  # two within a second
+        # Two backups were made within one second.
+        if final.exists():
             final = durable_files.free_name(directory, f"{name}-copy")
         making.rename(final)
         durable_files.sync_directory(directory)
@@ -170,7 +173,7 @@ def _copy_files(event: Event, making: Path) -> None:
 
 
 def _copy_database(source: Path, target: Path, progress: Progress, pause_s: float) -> None:
-    """Copy one moment's state slowly, and flush it now and then: the disk is the doors'."""
+    """Copy one moment's state slowly, because the doors need the disk. Flush it now and then."""
     durable_files.write_new(target, b"")
     steps = 0
 
@@ -219,7 +222,8 @@ def _check_age(directory: Path, opened: Database) -> None:
         with database_file.opened_read_only(newest.path / DATABASE_FILE) as db:
             there = _state(db)
     except EngineError:
-        return  # a backup that can't be read says nothing of the database
+        # A backup that can't be read says nothing about the database.
+        return
     if there > _state(opened.reader):
         raise BackupError(
             f"this database is older than the backup {newest.path}: it is a copy that was put back "
@@ -264,7 +268,9 @@ class Backups:
         return self._keeper.kept()
 
     def keep_acts(self) -> None:
-        """Write them with the server's incarnation: it is the next of its line since just now."""
+        """Write the acts with the server's incarnation, because it has just become the next of its
+        line.
+        """
         self._keeper.keep()
 
     def start(self) -> None:
@@ -286,7 +292,8 @@ class Backups:
                     self._keeper.keep()
             except _StoppedError:
                 return
-            except Exception as error:  # the next one may succeed; it must be tried
+            except Exception as error:
+                # The next one may succeed, so it must be tried.
                 log.error("backup failed: %s", type(error).__name__)
                 self._status = replace(self._status, trouble=f"failed ({type(error).__name__})")
                 due = time.monotonic() + RETRY_S

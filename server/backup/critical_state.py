@@ -80,8 +80,8 @@ KEPT = (
     Kept("unknown_holder", ("serial",)),
 )
 _TABLES = tuple(kept.table for kept in KEPT)
-_SINCE = {"unknown_holder", "door_from"}  # files of earlier versions lack it
-# Of `attendee` and `badge`, rows that come by the thousand are not acts of this kind.
+_SINCE = {"unknown_holder", "door_from"}  # Files of earlier versions lack these.
+# New rows of these tables that come by the thousand are not critical.
 _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
 
 
@@ -146,12 +146,13 @@ class Keeper:
         return [one for one in found if one.moment.event_id == self._event_id]
 
     def _watch(self, db: Connection) -> None:
-        # By this step; grave: must be kept, or the step is undone. A table goes back with a step.
+        # It notes what this step changed. A `grave` change must be kept on the second disk, or the
+        # step is undone. This is a table because its rows are undone with the step.
         db.execute("CREATE TEMP TABLE act_changed (grave INTEGER NOT NULL)")
         for kept in KEPT:
             columns = [name for name in kept.columns(db) if name not in kept.key]
             differs = " OR ".join(dialect.differs(f"NEW.{name}", f"OLD.{name}") for name in columns)
-            # A kiosk that works must be known to a restored server: it holds places.
+            # A kiosk at work holds places, so a restored server must know it.
             grave = "NEW.state = 'active'" if kept.table == "kiosk" else "0"
             _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", differs, grave)
             when = _INSERTS.get(kept.table, "1")
@@ -187,7 +188,7 @@ class Keeper:
 
     def _write(self, db: Connection) -> None:
         moment, rows = self._moment(db), {kept.table: _rows(db, kept) for kept in KEPT}
-        with suppress(ActsError):  # what can't be read is written anew
+        with suppress(ActsError):  # A file that can't be read is written anew.
             there = read_acts(self._path)
             if (there.rows, there.moment.incarnation) == (rows, moment.incarnation):
                 return

@@ -27,7 +27,8 @@ from server.storage.errors import EngineError
 from server.storage.tables import keep_setting
 
 BY = "command-line"
-CURSORS_PER_S = 1_000  # more than a feed ever has: after a restore it begins above the old one
+# A feed never has this many. After a restore it begins above the old one.
+CURSORS_PER_S = 1_000
 _STAGE = ".restoring"
 _LOCK = "serving.lock"
 
@@ -53,12 +54,14 @@ class Awaited:
 @dataclass(frozen=True)
 class Restored:
     event: Event
-    log_size: int  # of the entry log in the backup
-    acts_at: int | None  # when the newest act was kept that the backup lacks; None: it lacks none
-    gained: dict[str, int]  # rows from the acts that the backup had not, or otherwise, by table
-    skipped: int  # rows that fit nothing here
+    log_size: int  # The size of the entry log in the backup.
+    # When the newest act that the backup lacks was kept. None means that it lacks none.
+    acts_at: int | None
+    # By table, the rows from the acts that the backup lacked, or had with other values.
+    gained: dict[str, int]
+    skipped: int  # Rows that do not fit anything here.
     awaited: list[Awaited]
-    moved_to: Path | None  # what was in the directory before
+    moved_to: Path | None  # Where the earlier content of the directory went.
     without_acts: bool = False
 
 
@@ -120,7 +123,8 @@ def _copy(backup: Path, stage: Path) -> None:
     sources = [backup / SETTINGS_FILE, *sorted((backup / "keys").glob("*"))]
     for path in sources:
         durable_files.write_new(stage / path.relative_to(backup), path.read_bytes())
-    for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal"):  # the latter: a copy made by hand
+    # A copy that was made by hand may have the second file.
+    for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal"):
         if (backup / name).exists():
             durable_files.write_new(stage / name, b"")
             shutil.copyfile(backup / name, stage / name)
@@ -131,11 +135,12 @@ def _check_whole(path: Path, backup: Path) -> None:
         said = database_file.damage(path)
     except EngineError as error:
         found = disk.trouble(error, path)
-        if found is not None:  # the backup is as it was
+        # The disk is at fault, and not the backup.
+        if found is not None:
             raise found from None
         said = str(error)
     if said:
-        said = " ".join(said.split())  # SQLite says some of it in two lines
+        said = " ".join(said.split())  # SQLite says some of it in two lines.
         raise RestoreError(f"{backup / DATABASE_FILE} is damaged ({said}). Take an earlier backup.")
 
 
@@ -172,7 +177,7 @@ def _renew(
     subject["acts_at"] = newer.moment.at if newer else None
     acts_since = [newer] if newer else []
     with database.transaction(db):
-        # A later server of the line may be one that found out that this one was put back.
+        # One of the line's later servers may have found out that this one was put back.
         gained, skipped = next_of_line(
             db, event.log_name, incarnation, acts_since, subject, by=BY, now=now,
             was_put_back=used > event.incarnation,
@@ -204,7 +209,8 @@ def next_of_line(
     left: dict[str, str | int | None] = {"log_name": log_name}
     left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
     keep_setting(db, "incarnation", str(incarnation))
-    # Before the acts: a kiosk that they know as fenced may have been granted places until then.
+    # This comes before the acts, because a kiosk that they know as fenced may have been granted
+    # places until then.
     pools.await_all(db, incarnation, was_put_back=was_put_back)
     gained: dict[str, int] = {}
     skipped = 0

@@ -28,7 +28,8 @@ def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[s
         columns = kept.columns(db)
         waiting = [{n: v for n, v in row.items() if n in columns} for row in rows[kept.table]]
         taken, failed = _take_all(db, kept, waiting)
-        while failed and len(failed) < len(waiting):  # a hall may stand before the one around it
+        # A hall may come before the one around it, which it refers to.
+        while failed and len(failed) < len(waiting):
             waiting = failed
             more, failed = _take_all(db, kept, waiting)
             taken += more
@@ -55,7 +56,8 @@ def _take_all(
     for row in rows:
         try:
             taken += _take(db, kept, row)
-        except ConstraintError:  # the one statement is undone
+        except ConstraintError:
+            # Only that one statement is undone.
             failed.append(row)
     return taken, failed
 
@@ -65,7 +67,8 @@ def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> boo
     if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
         _keep_unknown(db, row)
         return False
-    if kept.table == "unknown_holder":  # whom this backup does know
+    # This backup does know the holder.
+    if kept.table == "unknown_holder":
         kept, row = _REVOKED, {"serial": row["serial"], "revoked_at": row["revoked_at"]}
         if row["revoked_at"] is None:
             return False
@@ -74,7 +77,8 @@ def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> boo
     differs = " OR ".join(dialect.differs(name, f":{name}") for name in others)
     known = db.execute(f"SELECT {differs} FROM {kept.table} WHERE {where}", row).fetchone()
     if known is None:
-        if kept.table == "place_account":  # what it holds is unknown, whatever became of it since
+        # What it held has changed since in unknown ways, so the server must hear from it first.
+        if kept.table == "place_account":
             row = {**row, "awaited": 1}
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
         db.execute(f"INSERT INTO {kept.table} ({names}) VALUES ({marks})", row)

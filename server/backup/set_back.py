@@ -38,7 +38,7 @@ from server.storage.tables import keep_setting
 log = logging.getLogger(__name__)
 
 BY = "server"
-_SETTING = "set_back"  # when it was noticed, Unix ms
+_SETTING = "set_back"  # Its value is when it was noticed, in Unix ms.
 
 
 class SetBackError(Exception):
@@ -124,7 +124,9 @@ def _came_so_far(db: Connection, mark: wire.Mark) -> bool:
     ).fetchone()
     if row is None:
         return False
-    cursor, entries = row if row[0] is not None else (changes.cursor(db), entry_log.size(db))
+    cursor, entries = row
+    if cursor is None:  # it is the run that goes on
+        cursor, entries = changes.cursor(db), entry_log.size(db)
     return bool(mark.cursor <= cursor and mark.entries <= entries)
 
 

@@ -16,7 +16,7 @@ from server.event.directory import load_event
 from server.event.lock import only_server
 from server.storage.localized import names_of, text_in
 
-_STEPS = 100  # of the progress bar
+_STEPS = 100  # Of the progress bar.
 
 _TABLES = {
     "hall": ("hall", "halls"),

@@ -32,8 +32,8 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.localized import text_in
 
-PER_FILE = 2_000  # to draw so many takes about 600 MB
-ISSUE_AT_ONCE = 2_000  # in one transaction: doors' scans wait meanwhile
+PER_FILE = 2_000  # To draw this many takes about 600 MB.
+ISSUE_AT_ONCE = 2_000  # In one transaction, for which the doors' scans have to wait.
 TEMPLATE_BYTES_MAX = 1_000_000
 REASONS = ("lost", "damaged", "changed", "stolen")
 
@@ -138,6 +138,7 @@ def print_badges(
     text = read_file(template, TEMPLATE_BYTES_MAX).decode("utf-8", "replace") if template else None
     with opened(event_dir) as (event, database):
         serials = _serials(database, attendees) if attendees else None
+        _refuse_revoked(database, serials or ())
         badges = issuing.current_badges(database.reader, serials)
         if not badges:
             raise click.ClickException("there are no badges to print: run `hallkeeper issue`.")
@@ -165,6 +166,17 @@ def _serials(database: Database, labels: Sequence[str]) -> list[int]:
     """
     wanted = [one.strip() for label in labels for one in label.split(",") if one.strip()]
     return [find_by_label(database.reader, label) for label in wanted]
+
+
+def _refuse_revoked(database: Database, serials: Sequence[int]) -> None:
+    """Refuse to print for those whose badge no door admits."""
+    holders = {serial: people.attendee(database.reader, serial) for serial in serials}
+    told = [_name(holder) for holder in holders.values() if holder.revoked_at is not None]
+    if told:
+        raise click.ClickException(
+            "\n  ".join(("nothing was printed, because these badges are revoked:", *told))
+            + "\nReinstate these attendees on their pages first, or leave them out."
+        )
 
 
 def _paths(out: Path, parts: int) -> list[Path]:
@@ -233,6 +245,10 @@ def _printable(
 
 def _who(database: Database, badge: Badge) -> str:
     """Name somebody, with their external id."""
-    holder = people.attendee(database.reader, badge.serial)
+    return _name(people.attendee(database.reader, badge.serial))
+
+
+def _name(holder: people.Attendee) -> str:
+    """Write somebody's name, with their external id."""
     known = f" (id {shown(holder.external_id)[1:-1]})" if holder.external_id else ""
     return f"{shown(holder.name, 80)}{known}"

@@ -20,8 +20,8 @@ from server.storage.database import Database
 
 CHANGED_SHOWN = 20
 NUMBERS_SHOWN = 50
-AT_ONCE = 200  # replaced in one transaction: doors' scans wait meanwhile
-LOOKED_AT_ONCE = 2_000  # after an update of the event, every badge is looked at once
+AT_ONCE = 200  # Replaced in one transaction, for which the doors' scans have to wait.
+LOOKED_AT_ONCE = 2_000  # After an update of the event every badge has to be checked.
 
 
 def find_changed(event: Event, database: Database) -> list[Attendee]:

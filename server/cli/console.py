@@ -29,7 +29,7 @@ from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.storage.migrations import NewerVersionError
 
-BY = "command-line"  # who the entry log says did it
+BY = "command-line"  # The name that the entry log has for whoever acts here.
 PROBLEMS_SHOWN = 100
 _SPOKEN = (
     AccountError, AttendeeError, CardError, DatabaseError, EventError, IssuingError, KioskError,

@@ -13,7 +13,7 @@ from server.cli.console import PROBLEMS_SHOWN, count, listed
 from server.setup.roster_import import ImportResult
 
 EXAMPLES_SHOWN = 20
-NOTES_SHOWN = 5  # examples of what needs no answer
+NOTES_SHOWN = 5  # Examples of what needs no answer.
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Summary:
                 }
                 for one in result.findings
             ],
+            "changes": list(result.changes),
             "badges_out_of_date": [badge_number(serial) for serial in result.needs_reissue],
         }
 
@@ -66,6 +67,27 @@ class Summary:
         for finding in self.result.findings:
             if not finding.open:
                 lines += _lines(finding)
+        if self.dry_run:
+            lines += self._changes()
+        return lines
+
+    def _changes(self) -> list[str]:
+        """List who would be changed and how, and whose badge would then be wrong."""
+        changes, wrong = self.result.changes, self.result.needs_reissue
+        lines = []
+        if changes:
+            lines.append(f"people who would change: {len(changes):,}:")
+            lines += [f"    {change}" for change in changes[:EXAMPLES_SHOWN]]
+            more = len(changes) - EXAMPLES_SHOWN
+            lines += [f"    … and {more:,} more (--json has all)"] if more > 0 else []
+        if wrong:
+            numbers = " ".join(map(badge_number, wrong[:EXAMPLES_SHOWN]))
+            more = len(wrong) - EXAMPLES_SHOWN
+            lines.append(
+                f"badges that would then say what was so before: {len(wrong):,}: {numbers}"
+                + (f" and {more:,} more" if more > 0 else "")
+                + ". Import with --reissue to replace them at once"
+            )
         return lines
 
     def skipped(self) -> list[str]:

@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import threading
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,8 @@ import click
 
 from badges.cli.console import read_file
 from badges.printing.glyphs import undrawable
-from badges.roster.reader import Roster, read_roster
+from badges.roster.mapping import MappingError, RosterMapping, mapping_text, read_mapping
+from badges.roster.reader import Roster
 from badges.roster.table import RosterAnswers, RosterLimits
 from server.backup.copy import BackupError, make_backup
 from server.cli.changed import find_changed, replace_changed, say_changed
@@ -38,6 +38,7 @@ from server.people import issuing
 from server.setup import venue_file, venue_import
 from server.setup.roster_import import ImportPlan, RosterChangedError, plan_import
 from server.setup.roster_match import ImportAnswers
+from server.setup.roster_read import ReadRoster, RosterFile, read_for_event
 from server.setup.venue_advice import advice
 from server.setup.venue_file import FILE_BYTES_MAX
 from server.setup.writer import ImportedVenue
@@ -46,11 +47,11 @@ from server.storage.database import Database
 from server.venue import store
 
 MAPPING_BYTES_MAX = 100_000
-PLANS_MOST = 3  # others may change the roster meanwhile
+PLANS_MOST = 3  # A plan is made so often, because others may change the roster meanwhile.
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What a roster may leave open: option, its choices, and help.
+# What a roster may leave open, each with the option, its choices, and help.
 _ANSWERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--row-numbers", ("ids", "ignore"), "Ids that only number the rows."),
     ("--hidden-rows", ("take", "leave"), "Rows that are hidden or filtered away."),
@@ -74,8 +75,10 @@ class _Wanted:
     """Holds what was typed."""
 
     path: Path
-    mapping: dict[str, str] | None
+    mapping: RosterMapping | None
+    save_mapping: Path | None
     encoding: str | None
+    new_categories: bool
     skip_bad: bool
     reissue: bool
     dry_run: bool
@@ -103,6 +106,14 @@ class _Interrupted(click.ClickException):
     metavar="FILE",
     help='TOML that names the file\'s columns, as in: given_name = "First Name".',
 )
+@click.option(
+    "--save-mapping",
+    "save_mapping",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what was read as what, for --mapping the next time.",
+)
+@click.option("--new-categories", is_flag=True, help="Make categories of words that are none.")
 @click.option("--encoding", help="Of a CSV file, where it is not found by itself.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook that is read.")
 @_answer_options
@@ -115,6 +126,8 @@ def import_people(
     as_json: bool,
     skip_bad: bool,
     mapping_path: Path | None,
+    save_mapping: Path | None,
+    new_categories: bool,
     encoding: str | None,
     reissue: bool,
     **answers: Any,
@@ -126,12 +139,16 @@ def import_people(
     same where the file would rename, double or drop people, or leaves rows open: each question
     names the options that answer it.
     """
+    if save_mapping is not None and save_mapping.exists():
+        raise refuse(f"{save_mapping} is there already: name another file for --save-mapping.")
     of_people = {name: answers[name] for name in ("renames", "doubles", "missing")}
     of_file = {name: value for name, value in answers.items() if name not in of_people}
     shared = answers["shared_emails"]
     wanted = _Wanted(
         path=roster_path,
         mapping=_mapping(mapping_path) if mapping_path else None,
+        save_mapping=save_mapping,
+        new_categories=new_categories,
         encoding=encoding,
         skip_bad=skip_bad,
         reissue=reissue,
@@ -149,15 +166,30 @@ def import_people(
         raise _Interrupted(done)
 
 
-def _mapping(path: Path) -> dict[str, str]:
+def _mapping(path: Path) -> RosterMapping:
     try:
-        mapping = tomllib.loads(read_file(path, MAPPING_BYTES_MAX).decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return read_mapping(read_file(path, MAPPING_BYTES_MAX).decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
         raise refuse(f"{path} is not TOML: {error}.") from None
-    for column, title in mapping.items():
-        if not isinstance(title, str):
-            raise refuse(f'{path}: write {column} = "the column\'s title in the file".')
-    return mapping
+    except MappingError as error:
+        raise refuse(f"{path}: {error}.") from None
+
+
+def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
+    """Write how the file was read, also where something in it is open and nothing is imported."""
+    if wanted.save_mapping is None:
+        return
+    countries = wanted.mapping.countries if wanted.mapping else {}
+    text = mapping_text(roster.columns, roster.words, countries)
+    try:
+        with wanted.save_mapping.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise refuse(f"{wanted.save_mapping} is there already.") from None
+    said = f"How this file was read is in {wanted.save_mapping}"
+    if roster.unknown_words:
+        said += ". Write there what each empty word means"
+    click.echo(f"{said}. The next time: --mapping {wanted.save_mapping}", err=True)
 
 
 @contextmanager
@@ -177,10 +209,12 @@ def _no_collector() -> Iterator[None]:
 def _import(event: Event, database: Database, wanted: _Wanted) -> str:
     """Import, and say so. What to say at an interrupt that came too late to stop it, else ""."""
     data = read_file(wanted.path, RosterLimits().file_bytes)
-    roster = _read(database, event, data, wanted)
+    read = _read(database, event, data, wanted)
+    roster = read.roster
+    _save_mapping(roster, wanted)
     interrupted = False
     for trial in range(1, PLANS_MOST + 1):
-        plan = _plan(database, roster, wanted)
+        plan = _plan(database, read, wanted)
         summary = Summary(plan.result, roster, plan.refused, wanted.dry_run)
         if plan.refused or wanted.dry_run:
             break
@@ -206,37 +240,37 @@ def _import(event: Event, database: Database, wanted: _Wanted) -> str:
     return ""
 
 
-def _read(database: Database, event: Event, data: bytes, wanted: _Wanted) -> Roster:
-    db = database.reader
+def _read(database: Database, event: Event, data: bytes, wanted: _Wanted) -> ReadRoster:
+    file = RosterFile(
+        data,
+        wanted.path.name,
+        wanted.mapping,
+        wanted.encoding,
+        wanted.of_file,
+        wanted.new_categories,
+    )
     with progress("Reading", 1) as tell:
-        roster = read_roster(
-            data,
-            wanted.path.name,
-            categories={one.key: [*one.names.values(), one.letter] for one in store.categories(db)},
-            mapping=wanted.mapping,
-            encoding=wanted.encoding,
-            days=event.settings.days,
-            zones=list(store.zones(db)),
-            sessions=[session.code for session in store.sessions(db)],
-            language="",
-            answers=wanted.of_file,
-            progress=lambda done, of: tell(done, of),
+        read = read_for_event(
+            database.reader, event.settings, file, lambda done, of: tell(done, of)
         )
-    boxes = undrawable(roster.rows)
-    return replace(roster, findings=(*roster.findings, boxes)) if boxes else roster
+    boxes = undrawable(read.roster.rows)
+    if boxes is None:
+        return read
+    return replace(read, roster=replace(read.roster, findings=(*read.roster.findings, boxes)))
 
 
-def _plan(database: Database, roster: Roster, wanted: _Wanted) -> ImportPlan:
+def _plan(database: Database, read: ReadRoster, wanted: _Wanted) -> ImportPlan:
     """Make the plan outside of any transaction that others would wait for."""
-    with progress("Comparing", len(roster.rows)) as tell:
+    with progress("Comparing", len(read.roster.rows)) as tell:
         return plan_import(
             database.reader,
-            roster,
+            read.roster,
             wanted.of_people,
             wanted.skip_bad,
             wall_clock(),
             os.urandom,
             tell,
+            read.new_categories,
         )
 
 

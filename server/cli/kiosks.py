@@ -1,4 +1,4 @@
-"""`hallkeeper kiosk`: the devices at the doors."""
+"""Defines `hallkeeper kiosk`, for the devices at the doors."""
 
 import os
 from collections.abc import Sequence

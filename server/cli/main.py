@@ -15,6 +15,7 @@ from server.cli.badges import issue, print_badges, reissue
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
 from server.cli.imports import import_people, import_venue
 from server.cli.kiosks import kiosk
+from server.cli.rehearsal import rehearse, would_enter
 from server.cli.sample import sample
 from server.cli.users import user
 from server.entry_log import entry_log
@@ -87,7 +88,7 @@ def _today(zone: str) -> date:
     try:
         return datetime.now(ZoneInfo(zone)).date()
     except (ValueError, OSError, KeyError):
-        return date(2000, 1, 1)  # the settings refuse the zone
+        return date(2000, 1, 1)  # The settings refuse this zone later, with a message.
 
 
 def machine_zone() -> str:
@@ -101,6 +102,8 @@ def machine_zone() -> str:
 
 for command in (sample, import_venue, import_people, issue, reissue, print_badges):
     main.add_command(command)
+for command in (would_enter, rehearse):
+    main.add_command(command)
 
 
 @main.command(short_help="Serve kiosks, phones and staff's pages.")
@@ -109,7 +112,8 @@ for command in (sample, import_venue, import_people, issue, reissue, print_badge
 @click.option("--port", type=int, help="The port to listen on instead of the event's.")
 def serve(event_dir: Path, host: str | None, port: int | None) -> None:
     """Serve kiosks, phones and staff's pages, until Ctrl-C."""
-    from server.cli.serve import serve as run  # granian alone takes a while to load
+    # Loading granian alone takes a while, so other commands don't.
+    from server.cli.serve import serve as run
 
     run(event_dir, host, port)
 
@@ -165,7 +169,8 @@ def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: s
 @click.pass_context
 def demo(ctx: click.Context) -> None:
     """Run a whole made-up forum here, with a server, and doors that watch films of badges."""
-    from server.demo.command import demo as run  # draws and plays films; only now is that loaded
+    # The demo draws and plays films, and what it needs for that is loaded only now.
+    from server.demo.command import demo as run
 
     run.main(args=ctx.args, prog_name="hallkeeper demo")
 

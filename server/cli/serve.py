@@ -40,12 +40,14 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-BLOCKING_THREADS = 700  # a held feed takes one: 300 kiosks, staff's live pages, and the requests
-CONNECTIONS = 8192  # far more than strangers may hold: see server/web/connections.py
-HEADERS_MS = 10_000  # for a request's headers to come
-THREAD_IDLE_S = 600  # the longest that granian takes
-STOP_S = 2  # for requests in flight; the feeds that remain are cut
-FILES_WANTED = 16_384  # sockets, and two files for each reader of the database
+# A held feed takes one. This is enough for 300 kiosks, the staff's live pages, and requests.
+BLOCKING_THREADS = 700
+# Far more than strangers may hold (server/web/connections.py).
+CONNECTIONS = 8192
+HEADERS_MS = 10_000  # The headers of a request must have come by then.
+THREAD_IDLE_S = 600  # The longest that granian accepts.
+STOP_S = 2  # For requests in flight. Feeds that are still open are cut.
+FILES_WANTED = 16_384  # For sockets, and two files for each reader of the database.
 PARENT_CHECK_S = 0.5
 
 
@@ -57,7 +59,8 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
     event = load_event(event_dir)
     host = host or event.settings.host
     port = event.settings.port if port is None else port
-    # The lock comes first: the port of an event that is served is taken too, by that server.
+    # The lock comes first. If this event is served already, that server also has the port, and the
+    # lock's message is the better one.
     with only_server(event_dir):
         _check_address(host, port)
         for warning in (check_directory(event), disk.room(event.path).warning):
@@ -112,14 +115,17 @@ def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask
     Guard(port, here.lanes.is_known).start()
     app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
     gc.collect()
-    gc.freeze()  # what is loaded stays: to look through it again took 60 ms, and all waited
+    # What is loaded stays. To go through it at each collection took 60 ms, for which everybody
+    # waited.
+    gc.freeze()
     return app
 
 
 def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
-    os._exit(1)  # as after a power cut: what was acknowledged is on disk
+    # This is as safe as a power cut, because what was acknowledged is on disk.
+    os._exit(1)
 
 
 def _announce(event: Event, host: str, port: int) -> None:
@@ -183,5 +189,5 @@ def _fold_journal(event: Event) -> None:
     """Fold SQLite's write-ahead log in, by being the last to close. The database is one file again,
     which is easy to copy.
     """
-    with contextlib.suppress(EngineError, DatabaseError):  # it is only for convenience
+    with contextlib.suppress(EngineError, DatabaseError):  # The server works without it.
         database.connect(event.database_path).close()

@@ -30,18 +30,23 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
 LOOK_S = 0.5
-HANG_S = 30.0  # without a heartbeat; longer than a write waits for another process's import
-START_S = 120.0  # for the first heartbeat: a large event takes a while to open
-QUICK_S = 60.0  # a worker that failed sooner may fail again at once
-FAILURES_MAX = 6  # quick ones, one after the other
-PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # before each new worker
-REFUSED = 3  # the worker's exit status where it has said why it can't start
-# For tests alone: seconds, instead of HANG_S and of how long threads wait for work.
+# A worker without a heartbeat for this long hangs. A write that waits for another process's
+# import waits less.
+HANG_S = 30.0
+# The first heartbeat may take this long, because a large event takes a while to open.
+START_S = 120.0
+QUICK_S = 60.0  # A worker that failed sooner than this may fail again at once.
+FAILURES_MAX = 6  # This many quick failures in a row end it.
+PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # The pauses before each new worker.
+REFUSED = 3  # The worker's exit status where it has said why it can't start.
+# Only tests set these. They have seconds in place of HANG_S and of the time that threads wait for
+# work.
 HANG_VARIABLE = "HALLKEEPER_TEST_HANG_S"
 THREAD_IDLE_VARIABLE = "HALLKEEPER_TEST_THREAD_IDLE_S"
 
 
-class Supervisor(MPServer):  # granian has few types: hence what mypy is told to overlook
+# granian has few types, which is why mypy is told to overlook some lines.
+class Supervisor(MPServer):
     """Is granian with one worker, which is replaced where it fails. `failed` says why it gave
     up.
     """
@@ -50,7 +55,8 @@ class Supervisor(MPServer):  # granian has few types: hence what mypy is told to
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
         idle = os.environ.get(THREAD_IDLE_VARIABLE)
-        if idle:  # less than granian takes at its front door
+        # The value may be less than granian itself accepts.
+        if idle:
             self.blocking_threads_idle_timeout = int(idle)
         self._hang_s = float(os.environ.get(HANG_VARIABLE, HANG_S))
         self._quick_failures = 0
@@ -121,7 +127,8 @@ class Supervisor(MPServer):  # granian has few types: hence what mypy is told to
         """Log the failure and pause. Return whether to go on."""
         lived_s = time.monotonic() - self._started_at
         self._quick_failures = self._quick_failures + 1 if lived_s < QUICK_S else 1
-        if not self._ready:  # it never served, and would say the same again
+        # It never served, so it would fail the same way again.
+        if not self._ready:
             self.failed = f"the server's worker could not start: it {why}"
             return False
         if self._quick_failures >= FAILURES_MAX:
@@ -147,7 +154,8 @@ class Supervisor(MPServer):  # granian has few types: hence what mypy is told to
 
     def shutdown(self, exit_code: int = 0) -> None:
         notify("STOPPING=1")
-        self.interrupt_children.clear()  # `failed` says it
+        # granian would report the worker's end as well, and `failed` says it already.
+        self.interrupt_children.clear()
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
 
@@ -182,7 +190,7 @@ def beat(app: Flask, database: Database, sender: Connection, every_s: float = BE
                 sender.send_bytes(b".")
                 room.look()
             except OSError:
-                return  # the supervisor is gone
+                return  # The supervisor has gone.
             except Exception as error:
                 log.error("the heartbeat failed: %s", type(error).__name__)
             time.sleep(every_s)
@@ -195,7 +203,8 @@ def notify(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
-    if address.startswith("@"):  # a name that is in no directory
+    # This is an abstract name, which is in no directory.
+    if address.startswith("@"):
         address = f"\0{address[1:]}"
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.connect(address)

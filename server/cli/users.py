@@ -1,4 +1,4 @@
-"""`hallkeeper user`: who may sign in to the pages."""
+"""Defines `hallkeeper user`, for those who may sign in to the pages."""
 
 from pathlib import Path
 

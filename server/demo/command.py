@@ -16,7 +16,7 @@ from server.demo.forum.people import CAST_SIZE
 from server.demo.processes import StageError
 from server.event.settings import EventError
 
-STOPPED = 130  # as shells count an end by Ctrl-C
+STOPPED = 130  # The exit status of shells after Ctrl-C.
 PEOPLE_MIN, PEOPLE_MAX = 2 * CAST_SIZE, 50_000
 
 
@@ -60,7 +60,8 @@ def demo(
     if once and camera:
         raise refuse("--once exits after the films, before you could hold up a badge to --camera.")
     _require_opencv()
-    from server.demo.show import Show  # draws: only now is OpenCV known to be there
+    # It draws, so it can be imported only after OpenCV was found.
+    from server.demo.show import Show
 
     with _stopped_by_sigterm(), _place(directory) as place:
         show = Show(place.path, seed, people, camera, once=once, json_line=json_line)

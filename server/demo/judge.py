@@ -15,8 +15,9 @@ from server.demo.script import REFUSED, SHARED, Presentation
 ADMITTED = "admitted"
 FULL = "hall_full"
 INSIDE = "already_inside"
-HEARD_MS = 2_000  # by then every door has heard of an entry, if nothing is cut off
-CAUGHT_UP_MS = 10_000  # by then a door that was cut off has connected again and caught up
+HEARD_MS = 2_000  # By then every door has heard of an entry, unless it is cut off.
+# By then a door that was cut off has connected again and has all changes.
+CAUGHT_UP_MS = 10_000
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,15 @@ class Verdict:
     admitted: int = 0
     denied: Counter[str] = field(default_factory=Counter)
     wrong: int = 0
-    over_capacity: int = 0  # people above the capacity at the worst moment, over all halls
+    # People above the capacity at the worst moment, added over all halls.
+    over_capacity: int = 0
     missing_from_ledger: int = 0
-    shared: int = 0  # people let in by copies of one badge
-    caught: int = 0  # and then not let in
+    shared: int = 0  # People who were let in by copies of one badge.
+    caught: int = 0  # People with a copy of it who were refused later.
     offline_answers: int = 0
     most_inside: dict[str, int] = field(default_factory=dict)
-    delays_ms: list[float] = field(default_factory=list)  # sorted, of all answers
-    full_delays_ms: list[float] = field(default_factory=list)  # of those: no place was left
+    delays_ms: list[float] = field(default_factory=list)  # Of all answers, sorted.
+    full_delays_ms: list[float] = field(default_factory=list)  # Of those where no place was left.
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -124,7 +126,7 @@ def judge(
 
 
 def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> list[Match]:
-    """Pair a door's answers with its presentations, in order, so that as many as possible agree on
+    """Match a door's answers with its presentations, in order, so that as many as possible agree on
     whose badge it was.
 
     It is a longest common subsequence, in which answers that are right weigh a little more.
@@ -224,9 +226,9 @@ class _Inside:
 
     halls: Mapping[str, HallRule]
     outages: Sequence[Outage]
-    entries: Sequence[Answer]  # all of them, also those to come
-    stays: dict[str, list[Answer]] = field(default_factory=dict)  # by hall
-    # Stays of whom a badge like theirs was seen at another hall, and when.
+    entries: Sequence[Answer]  # All of them, with those that are still to come.
+    stays: dict[str, list[Answer]] = field(default_factory=dict)  # By hall.
+    # Stays whose holder's badge was seen at another hall, and when it was.
     moved: dict[tuple[str, int], int] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)
 

@@ -28,7 +28,7 @@ class Link:
         self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
         self._thread.start()
         self._whole = asyncio.Event()
-        self._carried: set[asyncio.StreamWriter] = set()  # both ends of what is connected
+        self._carried: set[asyncio.StreamWriter] = set()  # Both ends of each connection.
         self._listener = self._call(asyncio.start_server(self._carry, "127.0.0.1", 0))
         host, port = self._listener.sockets[0].getsockname()
         self.address: tuple[str, int] = (host, port)
@@ -73,12 +73,13 @@ class Link:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        await asyncio.sleep(0.01)  # for transports to close their sockets
+        await asyncio.sleep(0.01)  # The transports need this time to close their sockets.
 
     async def _carry(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         """Carry one connection, from the kiosk's call to the end of either side."""
         try:
-            await self._whole.wait()  # a call while it is cut rings until it is mended
+            # A call to a link that is cut waits until it is mended.
+            await self._whole.wait()
             far_reader, far = await asyncio.open_connection(*self._far_end)
         except (OSError, asyncio.CancelledError):
             near.transport.abort()

@@ -44,7 +44,8 @@ RULES: Mapping[str, HallRule] = {
     SMALL_HALL: HallRule(SMALL_CAPACITY, DOORS[:2], hard_anti_passback=True),
     EXPO: HallRule(EXPO_CAPACITY, DOORS[2:], hard_anti_passback=False),
 }
-LATE_S = 25.0  # a kiosk may start slowly, and hands in its journal at the end
+# A kiosk may start slowly, and sends its journal at the end.
+LATE_S = 25.0
 _BY = "command-line"
 
 
@@ -54,7 +55,7 @@ def prepare(
     """Make the event through the imports that organisers use, and return it with the admin's
     password.
     """
-    # It is printed at the end, and tried at once: nobody is made to change it.
+    # The password is printed at the end and tried at once, so nobody has to change it.
     settings = forum.settings(host, port)
     event, password = init_event(directory, settings, now=now, password_stays=True)
     data = roster_csv(forum.people)
@@ -164,7 +165,7 @@ class Play:
             if kiosk.door == self.script.cut_door:
                 self._cut_or_mend(kiosk, outages)
         outages += [kiosk.mend() for kiosk in self.kiosks if kiosk.cut_at is not None]
-        self._check()  # and every line has been heard
+        self._check()  # After this every line has been heard.
         while not heard.empty():
             kiosk, answer = heard.get()
             self.say(table.row(answer, cut_off=False))

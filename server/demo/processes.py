@@ -43,7 +43,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
-                start_new_session=True,  # Ctrl-C is for the demo, which stops them in order
+                start_new_session=True,  # Ctrl-C is for the demo, which then stops them in order.
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )
         self._reader = threading.Thread(target=self._read, name=name, daemon=True)
@@ -134,7 +134,8 @@ class Children:
             while left:
                 left[-1].stop()
                 left.pop()
-        except KeyboardInterrupt:  # a second Ctrl-C: whoever asks again won't wait any longer
+        except KeyboardInterrupt:
+            # This is a second Ctrl-C, and whoever presses it won't wait any longer.
             for child in reversed(left):
                 child.kill()
             raise

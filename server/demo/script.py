@@ -19,10 +19,10 @@ from server.people import issuing
 from server.people.attendees import Attendee, find_attendees
 from server.storage.connection import Connection
 
-# One word for each presentation: its kind, and a label where the same badge comes again. Between
-# the bars the west door is cut off. A copy comes 3 s or more after the original, at the other door.
-# One badge is shared: it opens the small hall, the exhibition and the small hall again within less
-# than a minute, for three people, and is refused from then on.
+# One word stands for each presentation. It is its kind, and a label where the same badge comes
+# again. Between the bars the west door is cut off. A copy comes at least 3 s after the original, at
+# the other door. One badge is shared by three people. It opens the small hall, the exhibition and
+# the small hall again within less than a minute, and is refused from then on.
 EAST = """
 seat shared:x url seat forged_bit seat:a visitor lost:p seat other_event copy:b new:p
 back:x seat:c wrongday seat revoked refused caught:x copy:d visitor other_event
@@ -39,7 +39,7 @@ guest talker guest other_event guest again:m guest guest revoked guest new:r gue
 early guest url guest talker guest forged_bit guest wrongday guest guest guest
 """
 
-# Why a presentation of that kind is refused whoever is inside; the others are good badges.
+# Why a presentation of that kind is refused, whoever is inside. The other kinds are good badges.
 REFUSED = {
     "url": "not_a_badge",
     "wifi": "not_a_badge",
@@ -56,7 +56,7 @@ REFUSED = {
     "early": "hall_closed",
     "caught": "likely_copy",
 }
-SHARED = ("twin", "back")  # people who come in by a copy of a badge whose holder is inside
+SHARED = ("twin", "back")  # People who come in with a copy of a badge whose holder is inside.
 NOTES = {
     "seat": "a good badge",
     "guest": "a good badge",
@@ -95,11 +95,11 @@ class Presentation:
 
     door: str
     hall: str
-    number: int  # at its door, from 0
+    number: int  # At its door, from 0.
     kind: str
     text: str
-    serial: int | None  # None: a door can't know whose it is
-    refused: str | None  # the reason, whoever is inside; None: a good badge
+    serial: int | None  # None where a door can't know whose it is.
+    refused: str | None  # The reason why it is refused, whoever is inside. None for a good badge.
     card: Card | None
     phone: bool
 
@@ -145,7 +145,8 @@ def make_script(
     cast = _Cast(db, event, forum, random_bytes, now)
     halls = (SMALL_HALL, SMALL_HALL, EXPO)
     plans = {door: kinds(text) for door, text in zip(DOORS, (EAST, WEST, NORTH), strict=True)}
-    # The labels' first showings before what shows them again, at whichever door.
+    # A badge is shown first where it is new, at whichever door, and then where a label shows it
+    # again.
     for door, plan in plans.items():
         for number, (kind, label) in enumerate(plan):
             if kind not in _REUSING:
@@ -207,7 +208,7 @@ class _Cast:
             code = self._labelled[f"new {label}" if kind == "new" else label]
         else:
             code = self._shown[door, number]
-        # A copy is a photo of a badge, on a phone; so are the strangers' codes.
+        # A copy is a photo of a badge on a phone, and strangers' codes are on phones too.
         copied = ("copy", *SHARED, "caught")
         phone = kind in (*copied, *_WITHOUT_A_BADGE) or self._dice.random() < 0.2
         serial = None if kind in _MADE_UP else code.serial
@@ -242,7 +243,7 @@ class _Cast:
         """Make a badge as a forger would from a genuine one, or one of another event."""
         raw = bytearray(base45.decode(genuine.removeprefix(PREFIX)))
         if kind == "forged_bit":
-            raw[8] ^= 1  # of the category
+            raw[8] ^= 1  # The byte of the category.
             return PREFIX + base45.encode(bytes(raw))
         event_id = self._event.event_id
         if kind == "other_event":

@@ -163,4 +163,5 @@ def _until_ctrl_c(children: Children) -> None:
             children.check()
             time.sleep(CHECK_S)
     except KeyboardInterrupt:
-        click.echo("Stopped.", err=True)  # the JSON line stays the last of the output
+        # The JSON line stays the last one of the output.
+        click.echo("Stopped.", err=True)

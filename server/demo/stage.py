@@ -45,7 +45,7 @@ class Kiosk:
     child: Child | None = None
     cut_at: int | None = None
     trouble: str = ""
-    goes_on: bool = False  # when its film is over
+    goes_on: bool = False  # Whether it goes on when its film is over.
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
 _ACT = dialect.in_json("body", "act")
 _BY = dialect.in_json("body", "by")
 
-Instant = Callable[[int], str]  # an instant (Unix ms) as text for machines
+Instant = Callable[[int], str]  # Makes text for machines of an instant in Unix ms.
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class LoggedAct:
-    """One act, as its leaf has it: under the name that it had then."""
+    """Holds one act as its leaf has it, under the name that it had then."""
 
     number: int
     at: int

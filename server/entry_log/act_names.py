@@ -1,13 +1,13 @@
-"""Names the acts of the entry log: a thing, and what was done to it, in the past tense.
+"""Names the acts of the entry log. A name has a thing, and in the past tense what was done to it.
 
-They stand in leaves for ever. A name that was given up is still read, as the act that it was.
+The names stand in leaves for ever. A name that was given up is still read as the act that it was.
 """
 
 from enum import StrEnum
 
 
 class Act(StrEnum):
-    """What somebody, or the server itself, did. `Act(name)` takes earlier names too."""
+    """Says what somebody, or the server itself, did. `Act(name)` takes earlier names too."""
 
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
@@ -59,11 +59,11 @@ class Act(StrEnum):
 
     @property
     def written_as(self) -> tuple[str, ...]:
-        """Every name under which leaves have it, the one of today first."""
+        """Return every name under which leaves have it, with today's first."""
         return (self.value, *(name for name, act in _EARLIER.items() if act is self))
 
 
-# The names that leaves of before December 2026 may have.
+# Leaves from before December 2026 may have these names.
 _EARLIER = {
     "kiosk.add": Act.KIOSK_ADDED,
     "kiosk.confirm": Act.KIOSK_CONFIRMED,

@@ -117,7 +117,8 @@ class Names:
     """Knows what the ids of acts are called now."""
 
     def __init__(self, db: Connection, language: str = "en") -> None:
-        self._users = {row[0]: row[1] for row in db.execute("SELECT user_id, name FROM user")}
+        users = db.execute("SELECT user_id, name FROM user")
+        self._users = {row["user_id"]: row["name"] for row in users}
         self._by_field = {
             "hall": _names(db, "SELECT hall_id, names FROM hall", language),
             "door": _names(db, "SELECT door_id, names FROM door", language),
@@ -158,7 +159,7 @@ class Names:
 
 
 def _names(db: Connection, query: str, language: str) -> dict[int, str]:
-    return {row[0]: text_in(names_of(row[1]), language) for row in db.execute(query)}
+    return {number: text_in(names_of(names), language) for number, names in db.execute(query)}
 
 
 def _fields(piece: str) -> set[str]:

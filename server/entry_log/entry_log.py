@@ -70,7 +70,8 @@ def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
     there is none here.
     """
     names = act.written_as
-    (number,) = db.execute(  # the index of acts has no scans, and must be told so
+    # The index over acts leaves scans out. It is used only if the query does so too.
+    (number,) = db.execute(
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
         f" AND {dialect.in_json('body', 'act')} IN ({', '.join('?' * len(names))})"
         f" AND {dialect.in_json('body', 'subject', 'kiosk')} = ?"

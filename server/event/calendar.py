@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from server.event.settings import EventSettings
 
-LAST_MS = 253_370_764_800_000  # 9999-01-01, the last year that a calendar here knows
+LAST_MS = 253_370_764_800_000  # The beginning of 9999, the last year that a calendar here knows.
 
 
 def day_starts(settings: EventSettings) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFE = timedelta(days=3650)
-_CLOCK_SLACK = timedelta(days=1)  # for kiosks and phones whose clock is behind
+_CLOCK_SLACK = timedelta(days=1)  # For kiosks and phones whose clocks are behind.
 
 
 def make_certificate(host: str, now: int) -> tuple[bytes, bytes]:

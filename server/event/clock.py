@@ -22,11 +22,13 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.tables import keep_setting
 
-JUMP_MS = 200  # by no more the clock is corrected in steps within one epoch, all of them together
-TOLD_MS = 24 * 3_600_000  # so long the overview tells of it
+# Within one epoch the clock may be corrected in steps, by no more than this in all.
+JUMP_MS = 200
+TOLD_MS = 24 * 3_600_000  # The overview says this long that the clock was set.
 _SETTING = "clock"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-_NUMBERS = 2**31  # drawn: a restored server must not take a number that was in use
+# Numbers are drawn at random, because a restored server must not use one a second time.
+_NUMBERS = 2**31
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -36,9 +38,10 @@ class Epoch(msgspec.Struct, frozen=True):
 
     number: int
     ahead: int
-    boot: str  # of the machine; "" where it has no name
-    since: int  # Unix ms, by the clock as it was then
-    by_ms: int | None = None  # the clock was set by so much; None: the machine was started since
+    boot: str  # Of the machine. Empty where it has no name.
+    since: int  # Unix ms by the clock as it was then.
+    # By how much the clock was set. None means that the machine was started since.
+    by_ms: int | None = None
 
 
 class ServerClock:

@@ -1,4 +1,5 @@
-"""An event's directory: `event.toml` with its settings, `keys/` with its secrets, and the database.
+"""Opens and describes an event's directory. It has `event.toml` with the settings, `keys/` with the
+secrets, and the database.
 
 `load_event` opens one that `hallkeeper init` made. Everything about an event is in its directory,
 so to copy, hand over or destroy the event is to copy, hand over or destroy the directory.
@@ -29,13 +30,13 @@ class Event:
     settings: EventSettings
     event_id: bytes  # UUID, 16 bytes
     root_key: PrivateKey = field(repr=False)
-    badge_keys: dict[int, PrivateKey] = field(repr=False)  # by key id
+    badge_keys: dict[int, PrivateKey] = field(repr=False)  # By key id.
     log_key: PrivateKey = field(repr=False)
     phone_secret: bytes = field(repr=False)
     ring: KeyRing = field(repr=False)
     signed_ring: bytes = field(repr=False)
-    spki_sha256: bytes = field(repr=False)  # of the certificate's public key
-    incarnation: int = 1  # a higher one after each restore from a backup
+    spki_sha256: bytes = field(repr=False)  # Of the certificate's public key.
+    incarnation: int = 1  # It is higher after each restore from a backup.
 
     @property
     def uuid(self) -> str:

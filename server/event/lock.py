@@ -1,4 +1,4 @@
-"""Holds an event's lock: one process serves an event, or brings it back from a backup."""
+"""Holds an event's lock. Only one process serves an event, or brings it back from a backup."""
 
 import contextlib
 import fcntl
@@ -38,7 +38,8 @@ def only_server(event_dir: Path) -> Iterator[None]:
                 if holder.isdigit()
                 else f"this event is already being served by {who}. Stop that one first."
             ) from None
-        with contextlib.suppress(OSError):  # on a full disk the lock holds without its name
+        # On a full disk the lock holds without the number in it.
+        with contextlib.suppress(OSError):
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n")
             lock.flush()

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from badges.settings_check import SettingsError, check_values, read_settings, rule
 
-DAYS_MAX = 16  # the credential has a bit for each
+DAYS_MAX = 16  # The credential has one bit for each.
 NAME_CHARS_MAX = 120
 LANGUAGES = ("en", "zh")
 _SETTINGS_CHARS_MAX = 100_000
@@ -53,7 +53,8 @@ class EventSettings:
             holds=lambda names: all(text.isprintable() for text in names.values()),
         ),
     ]
-    time_zone: Annotated[  # the event's days begin at its midnights
+    # The days of the event begin at this zone's midnights.
+    time_zone: Annotated[
         str, rule('a time zone by its IANA name, such as "Asia/Shanghai"', holds=_is_zone)
     ]
     first_day: Annotated[
@@ -66,7 +67,8 @@ class EventSettings:
     days: Annotated[
         int, Meta(ge=1, le=DAYS_MAX), rule(f"the number of the event's days, 1 to {DAYS_MAX}")
     ]
-    public_host: Annotated[  # what kiosks and phones call the server
+    # Kiosks and phones know the server by this name.
+    public_host: Annotated[
         str,
         Meta(pattern=r"\A(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])\Z"),
         rule("a host name or an address, without https:// and without a port"),
@@ -77,7 +79,8 @@ class EventSettings:
         rule('an address to listen on, such as "0.0.0.0" or "127.0.0.1"'),
     ] = "0.0.0.0"
     port: Annotated[int, Meta(ge=1, le=65_535), rule("a port from 1 to 65535")] = 8443
-    backup_dir: Annotated[  # None: no backups are made
+    # With None no backups are made.
+    backup_dir: Annotated[
         _Directory | None,
         rule(
             'a directory on a second disk, such as "/mnt/second/forum"',

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 FOREIGN_WRITES_S = 0.4
 READ_MAX = 1_000
-TRIM_EVERY = 1_000  # changes; more at once would hold the others' commits up
+# Old changes are removed in steps of this many. More at once would hold up the commits of others.
+TRIM_EVERY = 1_000
 
 
 class Hub:
@@ -35,7 +36,7 @@ class Hub:
         self._database = database
         self._sign = sign
         self._subscriptions: set[Subscription] = set()
-        # By hall, by kiosk, and under None those that hear everything.
+        # The listeners by hall and by kiosk. Those who hear everything are under None.
         self._concerned: defaultdict[int | str | None, set[Subscription]] = defaultdict(set)
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -68,7 +69,8 @@ class Hub:
         subscription = Subscription(hall_id, kiosk, generation, outer)
         with self._lock, self._database.reading() as db:
             while items := read_changes(db, self._cursor, READ_MAX, self._sign):
-                self._deliver(items)  # what it knows already must not come to it as news
+                # A new subscription must not get as news what it knows already.
+                self._deliver(items)
             missed = changes_after(db, after, sign=self._sign)
             for other in list(self._concerned[kiosk]):
                 if generation and (other.kiosk, other.generation) == (kiosk, generation):
@@ -118,7 +120,9 @@ class Hub:
             self._sleep()
             try:
                 self._work()
-            except Exception as error:  # a thread that died would end no feed, nor look on
+            except Exception as error:
+                # Whatever the fault is, this thread must live on, or no feed would end or hear of
+                # other processes' changes.
                 log.error("the feed failed, and goes on: %s", type(error).__name__)
         with self._lock:
             for subscription in self._subscriptions:
@@ -144,11 +148,12 @@ class Hub:
             return
         self._cursor = items[-1].cursor
         if len(items) == READ_MAX or self._cursor - self._trimmed >= TRIM_EVERY:
-            self._wake.put(None)  # there may be more
+            self._wake.put(None)  # There may be more.
         for subscription in self._concerned_by(items):
             mine = [item for item in items if subscription.concerns(item)]
             if mine and not subscription.put(mine):
-                self._remove(subscription)  # let it come back for a snapshot
+                # It fell too far behind, so its kiosk comes back for a snapshot.
+                self._remove(subscription)
 
     def _concerned_by(self, items: list[FeedItem]) -> set[Subscription]:
         if any(item.hall_id is None and item.kiosk is None for item in items):

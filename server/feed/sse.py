@@ -1,4 +1,4 @@
-"""A subscription as Server-Sent Events, for as long as somebody reads it."""
+"""Sends a subscription as Server-Sent Events, for as long as somebody reads it."""
 
 from collections.abc import Generator, Iterator
 

@@ -23,8 +23,8 @@ class FeedItem:
     cursor: int
     hall_id: int | None
     kiosk: str | None
-    body: str  # wire.Change as JSON
-    sent: bytes  # as a Server-Sent Event, made once for all who hear it
+    body: str  # A wire.Change as JSON.
+    sent: bytes  # As a Server-Sent Event, made once for everybody who hears it.
 
     @classmethod
     def of(cls, cursor: int, hall_id: int | None, kiosk: str | None, body: str) -> "FeedItem":
@@ -60,11 +60,13 @@ class Subscription:
         self.outer = tuple(outer)
         self.kiosk = kiosk
         self.generation = generation
-        # Of lists; an empty one wakes whoever waits. A queue in C costs a fraction of a condition,
-        # and hundreds of feeds' threads share one interpreter.
+        # The queue holds lists, and an empty list wakes whoever waits. This queue is written in C
+        # and costs a fraction of a condition, which matters because hundreds of feeds' threads
+        # share one interpreter.
         self._queue: queue.SimpleQueue[Sequence[FeedItem]] = queue.SimpleQueue()
-        self._waiting = 0  # items in the queue
-        self._taken: deque[FeedItem] = deque()  # of the queue, by its one reader
+        self._waiting = 0  # How many items the queue holds.
+        # Items that the queue's one reader has taken out of it, and not handed on yet.
+        self._taken: deque[FeedItem] = deque()
         self._ended = False
         self._lock = threading.Lock()
 

@@ -1,4 +1,6 @@
-"""What passes at every request of a kiosk: who sends, its counter, and what it says of itself."""
+"""Keeps what passes at every request of a kiosk. That is who sends it, its counter, and what it
+says of itself.
+"""
 
 from dataclasses import dataclass
 
@@ -23,7 +25,7 @@ class Sender:
     public_key: bytes
     state: str
     acked_seq: int
-    head: bytes  # of the chain after `acked_seq`
+    head: bytes  # The chain's head after `acked_seq`.
 
     @property
     def key(self) -> KioskKey:
@@ -31,7 +33,7 @@ class Sender:
 
 
 def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
-    """Return the kiosk as one that sends, and its door; None where it is not enrolled."""
+    """Return the kiosk as one that sends, and its door. Return None where it is not enrolled."""
     row = db.execute(
         "SELECT public_key, state, acked_seq, head, door_id FROM kiosk"
         " WHERE kiosk = ? AND generation = ? AND state IN ('active', 'retired', 'fenced')"

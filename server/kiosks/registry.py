@@ -35,7 +35,7 @@ from server.storage.connection import Connection
 from server.venue import nesting
 
 CODE_LIFE_MS = 15 * 60 * 1000
-AFTER_RESTORE = 1_000  # generations above it no server before the restore has given
+AFTER_RESTORE = 1_000  # No server before the restore has given a generation above this.
 KIOSK_NAME = msgspec.json.Decoder(KioskId)
 
 
@@ -70,8 +70,8 @@ class KioskRow:
     acked_seq: int
     seen_at: int | None
     health: wire.Health | None
-    waiting: int  # scans in its journal that are not in the ledger, by its last batch
-    reported_at: int | None  # when that batch came; None: never
+    waiting: int  # By its last batch, scans in its journal that are not in the ledger yet.
+    reported_at: int | None  # When that batch came. None means never.
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Holding:
     hall_id: int
     hall_code: str
     held: int
-    free: int  # of these, as it last said; the others are used
-    overrides: int  # places beyond the capacity that it holds besides
+    free: int  # How many of these were free, as it last said. The others are used.
+    overrides: int  # Places beyond the capacity that it holds in addition.
 
 
 def add_kiosk(
@@ -117,7 +117,8 @@ def add_kiosk(
         "SELECT COALESCE(MAX(generation), 0) + 1 FROM kiosk WHERE kiosk = ?", (kiosk,)
     ).fetchone()
     if generation < AFTER_RESTORE and event_state.was_restored_without_acts(db):
-        generation += AFTER_RESTORE  # one that is forgotten may be at work, and have stays
+        # A kiosk that this server has forgotten may be at work and have stays.
+        generation += AFTER_RESTORE
     token = random(TOKEN_BYTES)
     db.execute(
         "INSERT INTO kiosk (kiosk, generation, door_id, state, token_hash, token_expires_at,"

@@ -14,7 +14,9 @@ from server.storage.connection import Connection
 from server.storage.localized import names_of
 from server.venue import nesting
 
-MOVES_MAX = 10  # of one kiosk within `WINDOW_MS`: a stolen one must not gather every hall's places
+# The most moves of one kiosk within `WINDOW_MS`. A stolen kiosk must not gather the places of every
+# hall.
+MOVES_MAX = 10
 WINDOW_MS = 60 * 60_000
 
 

@@ -18,7 +18,7 @@ from server.entry_log import entry_log
 from server.feed import changes
 from server.storage.connection import Connection
 
-KEPT = 20_000  # signatures; more than all accounts of an event
+KEPT = 20_000  # Signatures, more than all accounts of an event have.
 _ORDER = '{"type":"places"'
 
 

@@ -22,7 +22,8 @@ from server.people import protocol_guests
 from server.storage.connection import Connection
 from server.venue.rules import rules
 
-AHEAD_MS = 300_000  # by more no kiosk's clock is wrong that has measured its error
+# A kiosk that has measured its clock's error is never wrong by more than this.
+AHEAD_MS = 300_000
 
 
 class BatchRecorder:
@@ -45,20 +46,24 @@ class BatchRecorder:
         self.db = db
         self.sender = accounts.kiosk
         self.now = now
-        self.came: Counter[int] = Counter()  # people that came to the door, by hall
+        self.came: Counter[int] = Counter()  # People who came to the door, by hall.
         self._quarantined = quarantined
-        self._fenced: int | None = None  # the act's leaf, once it was looked for
+        # The leaf of the act that fenced the kiosk, once it was looked for.
+        self._fenced: int | None = None
         self._accounts = accounts
         self._pools = accounts.pools
         self._rows = Rows(db, now, quarantined=quarantined)
         self._rules = rules(db)
         self._judge = discrepancies.Judge(db, self._rules, calendar)
-        restored = accounts.pools.incarnation > 1  # else no exit came before its entry
+        # Only on a restored server can an exit have come before its entry.
+        restored = accounts.pools.incarnation > 1
         self._early = restored and stays.has_early_exits(db)
         self._entered: list[stays.Stay] = []
-        self._guests: list[protocol_guests.Entered] = []  # of whose arrival somebody is told
+        # Entries of those of whose arrival somebody is told.
+        self._guests: list[protocol_guests.Entered] = []
         self._calendar = calendar
-        self._followed: set[StayRef] = set()  # stays whose holder is known to have entered later
+        # Stays after which the holder is known to have entered somewhere else.
+        self._followed: set[StayRef] = set()
 
     def judge_again(self) -> None:
         """Judge again the stays that the batch opened. All its records are known now, so it is
@@ -218,7 +223,8 @@ class BatchRecorder:
         closed = stays.close(self.db, ref, hall, by, at)
         if closed is None:
             stays.ended(self.db, ref, hall, at)
-            if self._pools.incarnation > 1:  # else the stay would be here, or is made up
+            # A server that was never restored has every real stay, so there this one is made up.
+            if self._pools.incarnation > 1:
                 self._early |= stays.remember_early(self.db, ref, hall, by, at)
         self._settle(closed)
 
@@ -241,7 +247,8 @@ class BatchRecorder:
         epoch = _epoch(record)
         stay = unmatched_exits.meant(self.db, serial, hall, at, epoch)
         if stay is None:
-            self._rows.write()  # the scan that it names
+            # The scan has to be in its table, because the row below refers to it.
+            self._rows.write()
             unmatched_exits.remember(self.db, number, serial, hall, at, epoch)
         else:
             self._close_inferred(stay, "exit", {"exit": number}, at)

@@ -16,7 +16,8 @@ from server.occupancy import stays
 from server.storage.connection import Connection, Row
 from server.venue.rules import Rules
 
-UNKNOWN_SERIAL = "unknown_serial"  # validly signed, yet on no roster here: look at the keys
+# The badge is validly signed, but no roster here has its serial. Somebody may hold a key.
+UNKNOWN_SERIAL = "unknown_serial"
 
 
 class Judge:
@@ -29,7 +30,8 @@ class Judge:
         self._found: list[tuple[int, str, stays.Stay | None]] = []
 
     def judge(self, number: int, record: ScanRecord, others: Iterable[stays.Span], at: int) -> None:
-        """Note a discrepancy of the scan `number`, if the server's answer differs; for `write`.
+        """Note a discrepancy of the scan `number` if the server's answer differs. `write` stores it
+        later.
 
         `others` are the holder's other stays, as far as they may have lasted until then. Their
         times are the server's, and so is `at`, when it happened.
@@ -120,7 +122,8 @@ class Judge:
             ),
             presence=_presence(inside.get(record.hall)),
             outer=self._outer(record.door, inside),
-            free_places=1,  # the door's own affair: badges/places/pool.py
+            # Whether the door had a place is its own affair (badges/places/pool.py).
+            free_places=1,
             facts_age_ms=0,
         )
 
@@ -136,7 +139,7 @@ class Judge:
         rows = self._db.execute(
             "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
         )
-        return {row[0]: bool(row[1]) for row in rows}
+        return {row["session_id"]: bool(row["invited"]) for row in rows}
 
 
 def _presence(stay: stays.Stay | None) -> Presence | None:

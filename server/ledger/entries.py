@@ -120,7 +120,7 @@ SELECT_ENTRY = (
     " d.names AS door_names, s.hall_id, h.names AS hall_names, s.serial, s.issue, s.category,"
     " c.names AS category_names, s.session_id, x.titles AS session_titles, s.decision, s.reason,"
     " s.flags, s.scanned_at, s.received_at, s.skew_ms, s.facts_age_ms, s.quarantined,"
-    # An id that is no account's is shown as the kiosk sent it.
+    # An id that belongs to no user is shown as the kiosk sent it.
     " COALESCE(u.name, s.supervisor, '') AS \"by\", COALESCE(s.note, '') AS note,"
     " COALESCE(a.given_name, '') AS given_name, COALESCE(a.family_name, '') AS family_name,"
     " COALESCE(a.organisation, '') AS organisation"
@@ -137,7 +137,8 @@ _CONDITIONS = {
     "serial": "s.serial = ?",
     "decision": "s.decision = ?",
     "reason": "s.reason = ?",
-    # The index of what supervisors did has no plain scans, and must be told so.
+    # The index over what supervisors did leaves plain scans out. It is used only if the query does
+    # so too.
     "act": "s.act <> 'scan' AND s.act = ?",
     "since": "s.scanned_at >= ?",
     "until": "s.scanned_at < ?",
@@ -232,7 +233,7 @@ def entry_of(row: Row) -> Entry:
     return Entry(**values)
 
 
-# Of the scan and of the other one, whose columns begin with `other_`.
+# These columns are of the scan and of the other one, whose columns begin with `other_`.
 _SITES = (
     "s.number, sd.names AS door_names, sh.names AS hall_names, s.kiosk, s.scanned_at,"
     " o.number AS other_number, od.names AS other_door_names, oh.names AS other_hall_names,"

@@ -25,7 +25,8 @@ from server.occupancy import grants, pools
 from server.occupancy.kiosk_accounts import Accounts
 from server.storage.connection import Connection
 
-IN_ORDER = 20  # scans; a batch of more waits for its turn, and what the kiosk sends next may not
+# A batch of more scans waits for its turn, and may be overtaken by what the kiosk sends next.
+IN_ORDER = 20
 
 
 class GapError(Exception):
@@ -39,9 +40,9 @@ class GapError(Exception):
 @dataclass(frozen=True)
 class Ingested:
     acked_seq: int
-    full: tuple[int, ...]  # halls in which the kiosk wants a place and none can come now
-    orders: list[wire.PlaceOrder]  # of each of its pools
-    incarnation: int  # of the server
+    full: tuple[int, ...]  # Halls in which the kiosk wants a place and none can come now.
+    orders: list[wire.PlaceOrder]  # One for each of its pools.
+    incarnation: int  # Of the server.
 
 
 def ingest(
@@ -71,9 +72,10 @@ def ingest(
         recorder.judge_again()
         came = recorder.came
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
-    if acked >= batch.last_seq:  # what it returned may have come back by records still to come
+    # Before that, the places that it returned may have come back by records that are still to come.
+    if acked >= batch.last_seq:
         for totals in batch.places:
-            accounts.hear_returned(totals)
+            accounts.hear_returned(totals, batch.incarnation)
     accounts.save()
     grants.heard(db, sender.key, batch.places, came, now)
     if fresh:
@@ -120,11 +122,13 @@ def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
         head = chain_next(head, raw)
         fresh.append(Line(record, raw, head))
     if known > len(batch.records):
-        return []  # an old batch, once more; its head is behind ours
+        # This is an old batch that was sent again, and its head is behind ours.
+        return []
     if head != batch.head:
         raise ForkError
     if not fresh:
-        return []  # the head is one that it has signed before
+        # The kiosk signed this head in an earlier batch.
+        return []
     try:
         PublicKey(sender.public_key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
     except BadSignatureError:

@@ -1,6 +1,7 @@
-"""Outages: when a kiosk worked without the server, and which scans it made meanwhile.
+"""Notes outages, which are times when a kiosk worked without the server, with the scans that it
+made meanwhile.
 
-Noted by itself as the scans arrive, from their age; the report is for staff to read.
+They are noted as the scans arrive, by the age of these. The reports are for staff.
 """
 
 from collections.abc import Sequence
@@ -11,13 +12,15 @@ from badges.record import ScanRecord
 from server.storage import dialect
 from server.storage.connection import Connection
 
-AWAY_MS = 10_000  # a scan that comes later than this was made without the server
-SAME_MS = 60_000  # what arrives within this of the last batch belongs to the same outage
+AWAY_MS = 10_000  # A scan that arrives later than this was made without the server.
+SAME_MS = 60_000  # What arrives within this time of the last batch belongs to the same outage.
 
 
 @dataclass(frozen=True)
 class Outage:
-    """One time without the server, with what came of it. Times are Unix ms of the server."""
+    """Describes one time without the server, and what came of it. Times are the server's, in Unix
+    ms.
+    """
 
     outage_id: int
     kiosk: str
@@ -30,10 +33,10 @@ class Outage:
     admitted: int
     denied: int
     exits: int
-    overrides: int  # admitted by a supervisor
-    over_capacity: int  # of those, on a place beyond the capacity
-    facts_age_ms: int | None  # of the oldest knowledge that a decision rested on
-    discrepancies: dict[str, int]  # by reason
+    overrides: int  # Entries that a supervisor admitted.
+    over_capacity: int  # Those of them that used a place beyond the capacity.
+    facts_age_ms: int | None  # The age of the oldest facts that a decision rested on.
+    discrepancies: dict[str, int]  # By reason.
 
 
 def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int) -> None:
@@ -57,7 +60,7 @@ def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int)
 
 
 def newest(db: Connection, limit: int = 100) -> list[Outage]:
-    """The newest outages, each with its report."""
+    """Return the newest outages, each with its report."""
     rows = db.execute(
         "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, d.names AS door_names,"
         " h.names AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"
@@ -78,12 +81,12 @@ def newest(db: Connection, limit: int = 100) -> list[Outage]:
 
 def _discrepancies(db: Connection, outage_id: int) -> dict[str, int]:
     rows = db.execute(
-        "SELECT d.reason, COUNT(*) FROM absence a JOIN scan s ON s.kiosk = a.kiosk"
+        "SELECT d.reason, COUNT(*) AS scans FROM absence a JOIN scan s ON s.kiosk = a.kiosk"
         " AND s.generation = a.generation AND s.seq BETWEEN a.first_seq AND a.last_seq"
         " JOIN discrepancy d USING (number) WHERE a.absence_id = ? GROUP BY d.reason",
         (outage_id,),
     )
-    return {row[0]: row[1] for row in rows}
+    return {row["reason"]: row["scans"] for row in rows}
 
 
 def _made_at(record: ScanRecord) -> int:

@@ -17,8 +17,8 @@ class Line(NamedTuple):
     """Holds one verified line of a kiosk's journal."""
 
     record: ScanRecord
-    raw: bytes  # its canonical bytes
-    chain: bytes  # the hash after it
+    raw: bytes  # The record's canonical bytes.
+    chain: bytes  # The chain's head after it.
 
 
 class ScanLeaf(msgspec.Struct):

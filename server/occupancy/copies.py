@@ -23,13 +23,16 @@ from server.storage import dialect
 from server.storage.connection import Connection
 from server.venue.rules import Rules
 
-WALK_MS = 60_000  # from one hall's door to another's, where the venue file does not say
-AT_ONCE_MS = 3_000  # nobody shows a badge, is answered, and shows it at another door within that
-WINDOW_MS = 10 * 60_000  # in which hasty moves, and moves to and fro, are counted
-HASTY_MAX = 1  # in it
-TURNS_MAX = 2  # moves on end between the same two halls, in it: there, and back
+# The time from one hall's door to another's, where the venue file does not say it.
+WALK_MS = 60_000
+# Within this time nobody shows a badge, is answered, and shows it at another door.
+AT_ONCE_MS = 3_000
+# Hasty moves, and moves to and fro, are counted in a window of this length.
+WINDOW_MS = 10 * 60_000
+HASTY_MAX = 1  # This many hasty moves in it may be honest.
+TURNS_MAX = 2  # This many moves in a row between the same two halls may be honest, there and back.
 
-FAST_MOVE, LIKELY_COPY = "fast_move", "likely_copy"  # as discrepancies say it
+FAST_MOVE, LIKELY_COPY = "fast_move", "likely_copy"  # The names that discrepancies have for them.
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Finding:
     """
 
     other: Stay
-    sure: bool  # enough to refuse the badge
+    sure: bool  # The evidence is enough to refuse the badge.
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Suspicion:
     """Records that a badge is a likely copy, or was one until `cleared_at`."""
 
     serial: int
-    issue: int  # and every earlier one
-    number: int  # of the scan that told
+    issue: int  # This issue and all earlier ones are suspect.
+    number: int  # The number of the scan that showed it.
     noticed_at: int
     cleared_at: int | None
 
@@ -79,7 +82,8 @@ def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
     """
     if not entered.clock_known:
         return None
-    # One entry may open stays in several halls: that in the door's own stands for it.
+    # One entry may open stays in several halls. The one in the door's own hall stands for all of
+    # them.
     trail: list[Span] = [(entered, None)]
     trail += [
         (stay, ended)
@@ -205,4 +209,5 @@ def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
         " COALESCE((SELECT issue FROM likely_copy WHERE serial = ? AND cleared_at IS NULL), 0)",
         (serial,) * 5,
     ).fetchone()
-    return wire.HolderFacts(serial, row[0], bool(row[1]), row[2])
+    highest_issue, revoked, copied_issue = row
+    return wire.HolderFacts(serial, highest_issue, bool(revoked), copied_issue)

@@ -1,4 +1,6 @@
-"""What a page shows of each hall: how many are inside, and how many more the doors may let in."""
+"""Computes what a page shows of each hall. That is how many are inside, and how many more the doors
+may let in.
+"""
 
 from dataclasses import dataclass
 
@@ -24,8 +26,8 @@ class HallFigures:
     worst_case: int
     overrides: int
     closed: bool
-    moved_on: int  # of those inside, as counted: seen at another hall since
-    unconfirmed_moves: int  # m: so many more may be inside than `worst_case`
+    moved_on: int  # Of those counted as inside, how many were seen at another hall since.
+    unconfirmed_moves: int  # This many more than `worst_case` may be inside.
 
     @property
     def unspent(self) -> int:

@@ -14,10 +14,12 @@ from server.occupancy import pools, sharing_policy
 from server.storage.connection import Connection, Row
 from server.venue.rules import rules
 
-WANT_MS = 3_000  # how long a kiosk's wish for a place is remembered
-LIVE_MS = 30_000  # a kiosk unheard for longer gets nothing new
-SHARED_MS = 1_000  # for so long a share stands in a hall where nobody waits for a place
-RATE_MS = 10_000  # who comes is taken to have come since the rate was kept, so it is kept as often
+WANT_MS = 3_000  # A kiosk's request for a place is remembered for this long.
+LIVE_MS = 30_000  # A kiosk that was not heard for longer gets nothing new.
+SHARED_MS = 1_000  # A share stands for this long in a hall where nobody waits for a place.
+# A rate is kept at least this often, because all arrivals since the last time are taken as evenly
+# spread.
+RATE_MS = 10_000
 
 _ACCOUNTS = (
     "SELECT a.override, a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, a.fenced,"
@@ -34,8 +36,8 @@ def heard(
     came: Mapping[int, int],
     now: int,
 ) -> None:
-    """Keep what a kiosk says of its need, and how many people `came` to it, by hall; for sharing
-    alone. It has an account with every pool that it speaks of.
+    """Keep what a kiosk says of its need, and how many people `came` to it, by hall. Only sharing
+    uses this. The kiosk has an account with every pool that it speaks of.
     """
     known = {
         PoolKey(row["hall_id"], bool(row["override"])): row
@@ -54,7 +56,9 @@ def heard(
         stale = not 0 <= now - rate_at < RATE_MS
         asked = before["wanted_at"] is not None
         if people or totals.wants or totals.free != before["free"] or asked or stale:
-            rate = sharing_policy.smoothed(rate, (now - rate_at) / 60_000, people)
+            # The rate of a new account was never kept: who came has come lately.
+            since = rate_at or now - RATE_MS
+            rate = sharing_policy.smoothed(rate, (now - since) / 60_000, people)
             wanted_at = now if totals.wants else None
             changed.append((totals.free, wanted_at, rate, now, *key, *kiosk))
     db.executemany(
@@ -89,7 +93,8 @@ def share(
     accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
     leads_here = _leads_here(db, hall_id, accounts)
     first = _share(db, usual, ordinary, loaded, accounts, leads_here, closed=closed, now=now)
-    # A closed hall's override places come back too: nobody gets in, by no one's word.
+    # The override places of a closed hall come back too, because nobody may enter it, by anybody's
+    # word.
     second = _share(db, beyond, override, loaded, accounts, leads_here, closed=closed, now=now)
     until = now + SHARED_MS if first.settled and second.settled else 0
     if until != hall["shared_until"]:

@@ -20,11 +20,11 @@ from server.venue import nesting, store
 
 
 class CapacityError(ValueError):
-    """The capacity is not one that the hall may have; the text names the hall and its limit."""
+    """Is raised for a capacity that the hall may not have. The text names hall and limit."""
 
 
 class NotTwoError(Exception):
-    """The two users may be one person, until `until` (Unix ms)."""
+    """Is raised where the two users may be one person, until `until` (Unix ms)."""
 
     def __init__(self, until: int) -> None:
         super().__init__("the two users may be one person")
@@ -33,7 +33,7 @@ class NotTwoError(Exception):
 
 @dataclass(frozen=True)
 class KioskHolding:
-    """What a kiosk holds of a hall, as staff see it. `held` places may be in use unseen."""
+    """Describes what a kiosk holds of a hall. `held` places may be in use unseen."""
 
     kiosk: str
     generation: int
@@ -41,11 +41,11 @@ class KioskHolding:
     door_names: str  # JSON by language
     state: str
     seen_at: int | None
-    confirmed: bool  # it has applied the hall's last closing, opening or capacity
-    free: int  # as it last said
+    confirmed: bool  # It has applied the hall's last closing, opening or change of capacity.
+    free: int  # As the kiosk last said.
     held: int
-    overrides: int  # places beyond the capacity that it holds
-    awaited: bool  # a restored server waits to hear it
+    overrides: int  # Places beyond the capacity that it holds.
+    awaited: bool  # A restored server is still waiting to hear from it.
 
 
 def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
@@ -70,7 +70,10 @@ def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: i
     row = store.hall(db, hall_id)
     if not 0 <= capacity <= row.fire_limit:
         raise CapacityError(f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit.")
-    db.execute("UPDATE hall SET capacity = ? WHERE hall_id = ?", (capacity, hall_id))
+    db.execute(
+        "UPDATE hall SET capacity = ?, capacity_by = ?, capacity_at = ? WHERE hall_id = ?",
+        (capacity, by, now, hall_id),
+    )
     _changed(db, hall_id, now)
     subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}
     entry_log.act(db, by, Act.CAPACITY_SET, subject, now)
@@ -101,7 +104,8 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
         found = pool = pools.load(db, key)
         for stay in stays.open_in(db, hall_id, override=override, before=before):
             if stays.close(db, stay.ref, hall_id, "cleared", now) is None:
-                continue  # a move gave its place back; now it is sure that it could
+                # A move gave this stay's place back already. The stay's end only confirms that.
+                continue
             pool = pool.close_stay(stay.ref)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
             changes.publish(db, change, hall_id=hall_id)

@@ -32,10 +32,12 @@ class Accounts:
         pool = self.own(PoolKey(totals.hall, totals.override))
         return totals.returned < pool.kiosks[self.kiosk].returned
 
-    def hear_returned(self, totals: wire.PlaceTotals) -> None:
+    def hear_returned(self, totals: wire.PlaceTotals, incarnation: int) -> None:
         """Take in the kiosk's total of returned places, after its records."""
         key = PoolKey(totals.hall, totals.override)
-        self.pools[key] = self.own(key).hear_returned(self.kiosk, totals.returned)
+        self.pools[key] = self.own(key).hear_returned(
+            self.kiosk, totals.returned, incarnation=incarnation
+        )
 
     def pool(self, key: PoolKey) -> Pool:
         """Return the pool as it stands in this step."""
@@ -57,7 +59,7 @@ class Accounts:
         return pool
 
     def _is_at_work(self) -> bool:
-        """Whether the kiosk is neither retired nor fenced, as its other accounts say already."""
+        """Tell whether the kiosk is neither retired nor fenced, as its other accounts say."""
         sql = "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?"
         row = self._db.execute(sql, self.kiosk).fetchone()
         return row is not None and row["state"] == "active"

@@ -13,7 +13,7 @@ from server.occupancy import pools, stays
 from server.storage.connection import Connection
 from server.venue import nesting
 
-Paths = Mapping[int, tuple[int, ...]]  # by door: halls around its own that it leads into
+Paths = Mapping[int, tuple[int, ...]]  # By door, the halls around its own that it leads into.
 
 
 def paths(db: Connection) -> Paths:

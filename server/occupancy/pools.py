@@ -6,8 +6,6 @@ and the fire limit. The protocol is badges/places/pool.py, and this file keeps i
 decides who gets how many.
 """
 
-from typing import Any
-
 import msgspec
 
 from badges.places.pool import Held, KioskKey, Pool, PoolKey, within_limit
@@ -17,7 +15,7 @@ from server.storage.connection import Connection, Row
 from server.storage.event_state import EventState, event_state
 from server.venue.store import UnknownHallError
 
-# `Held.held` of a row of `place_account`, for statements that add up many.
+# The same as `Held.held`, for a row of `place_account`. Statements that add up many rows use it.
 HELD = "granted - returned - handed_over - reclaimed + trusted"
 
 
@@ -66,15 +64,32 @@ def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
 
 
 _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
+
+
+class _Account(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Holds a row of `place_account` as it is packed into a hall's. The fields are its columns."""
+
+    override: int
+    kiosk: str
+    generation: int
+    awaited: int
+    granted: int
+    returned: int
+    handed_over: int
+    reclaimed: int
+    fenced: int
+    trusted: int
+    attested: int | None
+
+
+_ACCOUNTS = msgspec.json.Decoder(list[_Account])
 # A hall and its accounts with both pools, as one row.
-_ACCOUNTS = dialect.rows_as_json(
-    "override, kiosk, generation, awaited, granted, returned, handed_over, reclaimed, fenced,"
-    " trusted, attested",
-    "place_account WHERE hall_id = hall.hall_id",
+_PACKED = dialect.rows_as_json(
+    ", ".join(_Account.__struct_fields__), "place_account WHERE hall_id = hall.hall_id"
 )
 _HALL = (
     "SELECT capacity, fire_limit, open_stays, open_overrides, closed_at, shared_until,"
-    f" {_ACCOUNTS} AS accounts FROM hall WHERE hall_id = ?"
+    f" {_PACKED} AS accounts FROM hall WHERE hall_id = ?"
 )
 
 
@@ -87,7 +102,7 @@ class Pools:
         self._db = db
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
-        self._rows: dict[int, tuple[Row, list[list[Any]]]] = {}  # by hall
+        self._rows: dict[int, tuple[Row, list[_Account]]] = {}  # by hall
         self._state: EventState | None = None
 
     def __getitem__(self, key: PoolKey) -> Pool:
@@ -131,16 +146,22 @@ class Pools:
         hall, accounts = self._row(key.hall_id)
         kiosks: dict[KioskKey, Held] = {}
         awaited = set()
-        for override, name, generation, is_awaited, *held in accounts:
-            if override == key.override:
-                granted, returned, handed_over, reclaimed, fenced, trusted, attested = held
-                kiosks[name, generation] = Held(
-                    granted, returned, handed_over, reclaimed, bool(fenced), trusted, attested
+        for one in accounts:
+            if one.override == key.override:
+                kiosk = (one.kiosk, one.generation)
+                kiosks[kiosk] = Held(
+                    granted=one.granted,
+                    returned=one.returned,
+                    handed_over=one.handed_over,
+                    reclaimed=one.reclaimed,
+                    fenced=bool(one.fenced),
+                    trusted=one.trusted,
+                    attested=one.attested,
                 )
-                if is_awaited:
-                    awaited.add((name, generation))
+                if one.awaited:
+                    awaited.add(kiosk)
         if self._known_state().restored_without_acts:
-            everywhere = {(row[0], row[1]) for row in self._db.execute(_AWAITED)}
+            everywhere = {(row["kiosk"], row["generation"]) for row in self._db.execute(_AWAITED)}
             awaited |= everywhere - kiosks.keys()
         beyond = hall["fire_limit"] - hall["capacity"]
         return Pool(
@@ -151,13 +172,15 @@ class Pools:
             awaited=frozenset(awaited),
         )
 
-    def _row(self, hall_id: int) -> tuple[Row, list[list[Any]]]:
-        """The hall, and its accounts with both pools: who moves one mostly looks at the other."""
+    def _row(self, hall_id: int) -> tuple[Row, list[_Account]]:
+        """Read the hall with its accounts of both pools, because what moves one of them mostly
+        reads the other too.
+        """
         if hall_id not in self._rows:
             hall = self._db.execute(_HALL, (hall_id,)).fetchone()
             if hall is None:
                 raise UnknownHallError(f"hall {hall_id}")
-            self._rows[hall_id] = hall, msgspec.json.decode(hall["accounts"])
+            self._rows[hall_id] = hall, _ACCOUNTS.decode(hall["accounts"])
         return self._rows[hall_id]
 
 
@@ -208,7 +231,7 @@ def accounts_of(db: Connection, kiosk: KioskKey) -> list[PoolKey]:
         " ORDER BY hall_id, override",
         kiosk,
     )
-    return [PoolKey(row[0], bool(row[1])) for row in rows]
+    return [PoolKey(row["hall_id"], bool(row["override"])) for row in rows]
 
 
 def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
@@ -219,8 +242,8 @@ def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
 
 
 def fence(db: Connection, kiosk: KioskKey) -> None:
-    """No more grants to the kiosk, anywhere; what it holds stays counted
-    (docs/design/places.md, rule 7).
+    """Grant the kiosk nothing more, anywhere. What it holds stays counted (docs/design/places.md,
+    rule 7).
     """
     for key in accounts_of(db, kiosk):
         before = load(db, key)

@@ -15,14 +15,21 @@ from dataclasses import dataclass, replace
 
 from badges.places.pool import KioskKey
 
-FLOOR = 0.1  # of the places: split equally, so that a door that was idle has some too
-RESERVE = 0.02  # of the places: kept in the pool, for whoever asks first
-FEW = 2  # places a door: with no more than that in the hall, each is given to one who asks
-LOW_WATER = 0.8  # of its fair share: a door below it is brought up to it from others' surplus
-MEMORY_MIN = 8.0  # how far back arrivals count: after that time a third as much
-UNKNOWN_RATE = 0.5  # people a minute that any door is taken to have besides: one is no stream
-RATE_MAX = 60.0  # people a minute; a backlog of scans, sent at once, is no faster door
-SILENT_MS = 5_000  # a door unheard for longer may be gone: nothing is given to it or expected of it
+# This part of the places is split equally, so that a door that was idle has some too.
+FLOOR = 0.1
+RESERVE = 0.02  # This part of the places is kept in the pool, for whoever asks first.
+# With no more places than this for each door, a hall gives each place to a door that asks.
+FEW = 2
+# A door with less than this part of its fair share is brought up to it from others' surplus.
+LOW_WATER = 0.8
+MEMORY_MIN = 8.0  # Arrivals this many minutes ago count a third as much as those of now.
+# People a minute that every door is taken to have in addition, because one arrival is no stream.
+UNKNOWN_RATE = 0.5
+# People a minute. A backlog of scans that is sent at once does not make a door faster.
+RATE_MAX = 60.0
+# A door that was not heard for longer may be gone. It is given nothing, and nothing is expected of
+# it.
+SILENT_MS = 5_000
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,12 @@ class Door:
     """Describes what the policy knows of one kiosk in a hall that can admit there."""
 
     kiosk: KioskKey
-    held: int  # the server's bound on its unspent places
-    free: int  # as it last said, with what it was granted since
-    rate: float  # people a minute, see `smoothed`
-    wants: bool  # somebody stood at it and it had no place
-    live: bool  # heard of late
-    silent_ms: int = 0  # for how long it has not been heard
+    held: int  # The most unspent places that it can have, as far as the server knows.
+    free: int  # As it last said, and what it was granted since.
+    rate: float  # People a minute (see `smoothed`).
+    wants: bool  # Somebody stood at it, and it had no place.
+    live: bool  # It was heard not long ago.
+    silent_ms: int = 0  # How long it has not been heard.
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,8 @@ def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
         door.kiosk: FLOOR * even + (1 - FLOOR) * (door.rate + UNKNOWN_RATE) / total
         for door in doors
     }
-    least = 1 if places >= len(doors) else 0  # nobody is left without: a quiet door may go offline
+    # Every door gets one if that is possible, because a quiet door may lose the network as well.
+    least = 1 if places >= len(doors) else 0
     rest = places - least * len(doors)
     shares = {kiosk: least + int(rest * weight) for kiosk, weight in weights.items()}
     for _ in range(places - sum(shares.values()) if shares else 0):
@@ -180,7 +188,8 @@ class _Sharing:
         unfed = self._unfed()
         if not unfed:
             return
-        need = len(unfed) + max(0, -self.left)  # a debt takes the first that come back
+        # The hall's debt takes the first places that come back.
+        need = len(unfed) + max(0, -self.left)
         others = [door for door in self.live if door.held > 0 and door not in unfed]
         while others and sum(self.recalls.values()) < need:
             richest = max(others, key=self._rest)

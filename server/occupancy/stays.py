@@ -10,10 +10,11 @@ from badges.wire import wire
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 
-# By so much two measured clocks may differ: by half of a kiosk's longest round trip and a jump that
-# it does not notice, of each of the two, and by one that the server does not notice.
+# Two measured clocks may differ by this much. For each of the two that is half of a kiosk's longest
+# round trip and a jump that the kiosk does not notice. A jump that the server does not notice is
+# added once.
 CLOCK_MARGIN_MS = 900
-COUNTED, FREED = "counted", "freed"  # the place of a stay that a move ended
+COUNTED, FREED = "counted", "freed"  # What became of the place of a stay that a move ended.
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,18 @@ class Stay:
     hall_id: int
     door_id: int
     serial: int
-    opened_at: int  # by the server's clock, as far as the kiosk knew its own error
-    clock_known: bool  # whether the kiosk had measured that error
-    override: bool  # it uses a place beyond the capacity
-    issue: int  # of the badge; 0: not known
-    epoch: int  # of the server's time: only times of one epoch tell what came first
-    around: bool  # in a hall around that of the door by which it began
-    after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
+    opened_at: int  # By the server's clock, as far as the kiosk knew its own error.
+    clock_known: bool  # Whether the kiosk had measured that error.
+    override: bool  # It uses a place beyond the capacity.
+    issue: int  # Of the badge. 0 means that it is not known.
+    # The epoch of the server's time. Only times of one epoch tell which came first.
+    epoch: int
+    around: bool  # The hall is one around that of the door by which the stay began.
+    # COUNTED or FREED where a move ended the stay and no exit has confirmed that yet.
+    after_move: str | None = None
 
 
-Span = tuple[Stay, int | None]  # a stay, and when it ended
+Span = tuple[Stay, int | None]  # A stay, and when it ended.
 
 _STORED = (
     "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override, issue,"
@@ -176,7 +179,7 @@ def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | 
         " RETURNING closed_by, closed_at",
         (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else (row["closed_by"], row["closed_at"])
 
 
 def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
@@ -185,7 +188,7 @@ def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
         "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
         (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
-    return row is not None and bool(row[0])
+    return row is not None and bool(row["gone"])
 
 
 def open_stays(db: Connection, serial: int) -> list[Stay]:

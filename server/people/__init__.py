@@ -1,4 +1,4 @@
-"""Attendees and their badges: found, registered, issued, replaced and revoked.
+"""Finds and registers attendees, and issues, replaces and revokes their badges.
 
 Begin with `attendees.py`. It may use its peer `occupancy`, which never uses it, and `venue`,
 `event`, `feed` and `entry_log`.

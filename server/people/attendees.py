@@ -39,7 +39,7 @@ _READERS: Mapping[str, Callable[[str], str]] = {
 Random = Callable[[int], bytes]
 
 
-# Columns have the names of `Attendee`'s fields: see `attendee_of`.
+# The columns have the names of `Attendee`'s fields (see `attendee_of`).
 SELECT = (
     "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.country,"
     " a.email, a.category, a.valid_days, a.zones, a.flags, a.language, a.created_at, a.revoked_at,"
@@ -66,7 +66,7 @@ class Attendee:
 
     serial: int
     external_id: str | None
-    given_name: str  # the whole name, where no family name is given
+    given_name: str  # The whole name, where no family name is given.
     family_name: str
     organisation: str
     country: str
@@ -160,7 +160,7 @@ def find_attendees(
         (total,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
         rows = db.execute(f"{SELECT} {order}", (limit, offset)).fetchall()
         return [attendee_of(row) for row in rows], total
-    # Looked through once, for the count and for the page.
+    # The list is gone through only once, for the count and for the page.
     serials = [
         row[0] for row in db.execute(f"SELECT serial FROM attendee_search WHERE {found}", values)
     ]

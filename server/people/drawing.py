@@ -12,7 +12,8 @@ from multiprocessing.connection import Connection
 
 from badges.printing.card import CardError, draw_pdf
 
-_SPAWN = multiprocessing.get_context("spawn")  # a fork would take the parent's threads' locks
+# A fork would copy locks that the parent's threads hold.
+_SPAWN = multiprocessing.get_context("spawn")
 
 
 class Drawing:
@@ -81,6 +82,6 @@ def _draw(answers: Connection, prepared: bytes, template: str | None) -> None:
         drawn = draw_pdf(prepared, template)
     except CardError as error:
         problem = str(error)
-    with suppress(BrokenPipeError):  # nobody waits for it any more
+    with suppress(BrokenPipeError):  # Perhaps nobody waits for it any more.
         answers.send(problem)
         answers.send_bytes(drawn)

@@ -24,7 +24,7 @@ from badges.credential.credential import (
 )
 from badges.credential.keys import SIGNATURE_BYTES
 from badges.printing.card import Card
-from badges.roster.reader import country_name
+from badges.roster.countries import country_name
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -41,7 +41,7 @@ from server.venue import store
 ISSUE_MAX = 255
 _REASON = re.compile(r"[a-z_]{1,32}")
 
-Progress = Callable[[int, int], None]  # done, of how many
+Progress = Callable[[int, int], None]  # Takes how many are done, and of how many.
 
 
 class IssuingError(ValueError):
@@ -198,7 +198,7 @@ def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
     ).fetchone()
     raw = base45.decode(text.removeprefix(PREFIX))
     fields, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
-    if fields != _credential(holder, holder.issue, fields[1]).pack(event.event_id):
+    if fields != credential_of(holder, holder.issue, fields[1]).pack(event.event_id):
         return False
     return open_name(signature, sealed) == msgspec.json.encode(_holder_name(holder))
 
@@ -301,7 +301,7 @@ def _without_badge(db: Connection, limit: int | None) -> list[Attendee]:
 def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:
     """Make a row of `badge`. It is signed, and has the name sealed for it."""
     key_id = event.issuing_key_id
-    credential = _credential(holder, issue, key_id)
+    credential = credential_of(holder, issue, key_id)
     text = issue_credential(event.badge_keys[key_id], event.event_id, credential)
     signature = base45.decode(text.removeprefix(PREFIX))[-SIGNATURE_BYTES:]
     return {
@@ -315,7 +315,8 @@ def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) 
     }
 
 
-def _credential(holder: Attendee, issue: int, key_id: int) -> Credential:
+def credential_of(holder: Attendee, issue: int, key_id: int) -> Credential:
+    """Return what a badge of the attendee says if it is issued now."""
     return Credential(
         serial=holder.serial,
         issue=issue,

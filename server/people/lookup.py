@@ -13,7 +13,7 @@ from server.people import search
 from server.people.attendees import whole_name
 from server.storage.connection import Connection, Row
 
-LOOKUPS_MAX = 30  # by one kiosk within `WINDOW_MS`
+LOOKUPS_MAX = 30  # The most by one kiosk within `WINDOW_MS`.
 WINDOW_MS = 10 * 60_000
 
 

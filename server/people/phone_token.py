@@ -37,7 +37,8 @@ def open_phone_token(event: Event, token: str) -> tuple[int, int]:
     if len(raw) != 4 + _MAC_BYTES:
         raise PhoneTokenError
     serial, issue = int.from_bytes(raw[:3], "big"), raw[3]
-    expected = phone_token(event, serial, issue)  # base64 has several texts for the same bytes
+    # The texts are compared, because base64 has several texts for the same bytes.
+    expected = phone_token(event, serial, issue)
     if not hmac.compare_digest(token.encode(), expected.encode()):
         raise PhoneTokenError
     return serial, issue

@@ -17,7 +17,7 @@ from server.storage.connection import Connection
 from server.storage.localized import names_of
 
 DAY_MS = 86_400_000
-WATCHERS_MAX = 50  # of one guest
+WATCHERS_MAX = 50  # Of one guest.
 
 
 class ProtocolGuestError(ValueError):

@@ -15,7 +15,7 @@ from server.storage.connection import Connection
 
 SEARCH_CHARS_MAX = 100
 
-# East Asian names are written without a space, and asked for in either order.
+# East Asian names are written without a space, and people search for them in either order.
 _NAMES = (
     "a.family_name || a.given_name || ' ' || a.given_name || ' ' || a.family_name || ' '"
     " || a.organisation"

@@ -27,21 +27,28 @@ def settle_guests(db: Connection) -> int:
     """Take over the invitations whose session and person are both there now, and return how
     many.
 
-    A label that finds several people keeps waiting.
+    A label that finds several people keeps waiting. Case does not matter in a session's code,
+    because a roster may write it otherwise.
     """
-    rows = db.execute(
-        "SELECT w.session_code, w.label, w.invited, s.session_id FROM awaited_guest w"
-        " JOIN session s ON s.code = w.session_code"
-    ).fetchall()
+    rows = db.execute("SELECT session_code, label, invited FROM awaited_guest").fetchall()
+    if not rows:
+        return 0
+    sessions = {
+        row["code"].casefold(): row["session_id"]
+        for row in db.execute("SELECT code, session_id FROM session")
+    }
     settled = 0
     for row in rows:
+        session_id = sessions.get(row["session_code"].casefold())
+        if session_id is None:
+            continue
         people = people_of_label(db, row["label"])
         if len(people) != 1:
             continue
         db.execute(
             "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, ?)"
             " ON CONFLICT (session_id, serial) DO UPDATE SET invited = excluded.invited",
-            (row["session_id"], people[0]["serial"], row["invited"]),
+            (session_id, people[0]["serial"], row["invited"]),
         )
         db.execute(
             "DELETE FROM awaited_guest WHERE session_code = ? AND label = ?",

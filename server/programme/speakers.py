@@ -40,7 +40,7 @@ class Talk:
     hall_id: int
     role: str
     starts_at: int
-    ends_at: int  # of the session
+    ends_at: int  # Of the session.
 
 
 def put_speakers(db: Connection, session_id: int, speakers: Sequence[Speaker]) -> None:

@@ -1,4 +1,4 @@
-"""Makes a new event: its directory, settings, keys and certificate, and its database."""
+"""Makes a new event, with its directory, settings, keys, certificate and database."""
 
 import os
 import shutil
@@ -93,7 +93,7 @@ def _leave_nothing(path: Path, existed: bool) -> str:
 def _write_keys(keys: Path, settings: EventSettings, now: int, random: Random) -> None:
     keys.mkdir(mode=0o700)
     uuid = bytearray(random(16))
-    uuid[6] = uuid[6] & 0x0F | 0x40  # version 4
+    uuid[6] = uuid[6] & 0x0F | 0x40  # Version 4.
     uuid[8] = uuid[8] & 0x3F | 0x80
     _write_private(keys / "event.id", bytes(uuid).hex().encode() + b"\n")
     for name in _SEEDS:

@@ -8,11 +8,15 @@ would change who somebody is, or drop or double them, is asked first. `server.se
 finds such rows.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from badges.roster.problems import Finding, Problem
+from badges.categories import CategoryPlan
+from badges.roster.countries import country_name
+from badges.roster.problems import Finding, Problem, shown
 from badges.roster.reader import Roster, RosterRow
 from badges.wire import wire
 from server.entry_log import entry_log
@@ -24,18 +28,27 @@ from server.people.attendees import (
     CARRIED,
     draw_serial,
 )
+from server.programme.guests import await_guests, settle_guests
 from server.programme.organisations import link_people
 from server.programme.speakers import link_speakers, speaking
-from server.setup.roster_match import ImportAnswers, Match, Person, RosterValues, load_people
+from server.setup.roster_match import (
+    ImportAnswers,
+    Match,
+    Person,
+    RosterValues,
+    described,
+    load_people,
+)
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import large_cache, one_state
+from server.venue.categories import add_category
 
 ALL_DAYS = 0xFFFF
-LANGUAGE = "en"  # of attendees of whom the roster does not say
+LANGUAGE = "en"  # For attendees whose language the roster does not say.
 PROGRESS_ROWS = 1000
-# Acts that leave people, their badges and an import's codes as they are. Any other act between
-# planning and writing means that the plan may no longer be right.
+# These acts leave people, their badges and an import's codes as they are. Any other act between
+# planning and writing means that the plan may be wrong by now.
 _HARMLESS = frozenset(
     {
         Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
@@ -80,11 +93,13 @@ class ImportResult:
     updated: int
     unchanged: int
     skipped: int
-    needs_reissue: tuple[int, ...] = ()  # serials
-    problems: tuple[Problem, ...] = ()  # of the skipped rows; the first ones of very many
+    needs_reissue: tuple[int, ...] = ()  # Serials.
+    # Of the skipped rows. Only the first ones, where there are very many.
+    problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
     revoked: int = 0
     problem_count: int = 0
+    changes: tuple[str, ...] = ()  # For each person who is changed, what becomes what.
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -120,14 +135,17 @@ def plan_import(
     now: int,
     random: Random,
     progress: Progress | None = None,
+    new_categories: Sequence[CategoryPlan] = (),
 ) -> "ImportPlan":
     """Find what an import would write, and everything that must be said before. This writes
     nothing.
 
     `skip_bad` leaves out the rows with a problem. `progress` is told how many rows are done.
+    `new_categories` are added with the people.
     """
     with one_state(db):
-        return _Planner(db, roster, answers, random, now).plan(skip_bad, progress)
+        planner = _Planner(db, roster, answers, random, now, tuple(new_categories))
+        return planner.plan(skip_bad, progress)
 
 
 @dataclass(frozen=True)
@@ -138,12 +156,17 @@ class ImportPlan:
 
     result: ImportResult
     refused: bool
-    acts: int  # in the entry log when this was planned
+    acts: int  # How many the entry log had when this was planned.
     now: int
     added: list[tuple[Any, ...]]
-    updated: dict[tuple[str, ...], list[tuple[Any, ...]]]  # by changed columns: values and serial
-    invited: list[tuple[int, int]]  # session, serial
+    # By changed columns, the values and the serial.
+    updated: dict[tuple[str, ...], list[tuple[Any, ...]]]
+    invited: list[tuple[int, int]]  # Pairs of session and serial.
     revoke: list[int]
+    new_categories: tuple[CategoryPlan, ...] = ()
+    # Ids or e-mails of the people whom the roster invites, by the code of a session that is not
+    # there yet.
+    awaited: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def changes_people(self) -> bool:
@@ -156,13 +179,16 @@ class ImportPlan:
             raise RosterRefusedError(self.result)
         if _acts_since(db, self.acts) - _HARMLESS:
             raise RosterChangedError
-        # Ids and addresses come in no order.
+        for plan in self.new_categories:
+            add_category(db, plan)
+        # Ids and addresses are in no order, so a write may touch any part of their indexes.
         with large_cache(db):
             self._write(db, by)
 
     def _write(self, db: Connection, by: str) -> None:
         for columns, rows in self.updated.items():
-            if "external_id" in columns:  # which may move from one of them to another
+            # An id may move from one attendee to another, so all of them are removed first.
+            if "external_id" in columns:
                 ids = [row[-1:] for row in rows]
                 db.executemany("UPDATE attendee SET external_id = NULL WHERE serial = ?", ids)
         for columns, rows in self.updated.items():
@@ -177,23 +203,33 @@ class ImportPlan:
         link_people(db)
         speak = link_speakers(db)
         speak += speaking(db, [row[-1] for rows in self.updated.values() for row in rows])
+        invited = self._invite(db)
+        # Doors show speakers by name, and greet them.
+        if invited or self.new_categories or speak:
+            changes.publish(db, wire.VenueChanged())
+        if self.revoke:
+            issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
+        if self.added or self.updated or self.revoke or invited or self.new_categories:
+            counts = {
+                "added": self.result.added,
+                "updated": self.result.updated,
+                "skipped": self.result.skipped,
+                "invited": invited,
+            }
+            if self.new_categories:
+                counts["categories"] = len(self.new_categories)
+            entry_log.act(db, by, Act.ROSTER_IMPORTED, counts, self.now)
+
+    def _invite(self, db: Connection) -> int:
+        """Write the invitations, and take over those that waited. Return how many became valid."""
         invited = db.executemany(
             "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
             " ON CONFLICT DO NOTHING",
             self.invited,
         ).rowcount
-        if invited > 0 or speak > 0:  # doors show speakers by name, and greet them
-            changes.publish(db, wire.VenueChanged())
-        if self.revoke:
-            issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
-        if self.added or self.updated or self.revoke or invited > 0:
-            counts = {
-                "added": self.result.added,
-                "updated": self.result.updated,
-                "skipped": self.result.skipped,
-                "invited": max(0, invited),
-            }
-            entry_log.act(db, by, Act.ROSTER_IMPORTED, counts, self.now)
+        for code, labels in self.awaited.items():
+            await_guests(db, code, labels, invited=True)
+        return max(0, invited) + settle_guests(db)
 
 
 def _acts_since(db: Connection, number: int) -> set[str]:
@@ -220,14 +256,25 @@ class _Planner:
         answers: ImportAnswers,
         random: Random,
         now: int,
+        new_categories: tuple[CategoryPlan, ...] = (),
     ) -> None:
+        self._new_categories = new_categories
         self._roster = roster
         self._answers = answers
         self._random = random
         self._now = now
         self._categories = _codes(db, "category", "category")
+        self._categories |= {plan.key: plan.code for plan in new_categories}
         self._zones = _codes(db, "zone", "bit")
-        self._sessions = _codes(db, "session", "session_id")
+        self._sessions = {
+            code.casefold(): number for code, number in _codes(db, "session", "session_id").items()
+        }
+        self._session_codes = [row[0] for row in db.execute("SELECT code FROM session ORDER BY 1")]
+        emails = Counter(row.email.casefold() for row in roster.rows if row.email)
+        self._shared = {email for email, people in emails.items() if people > 1}
+        self._awaited: dict[str, list[str]] = {}
+        self._spelling: dict[str, str] = {}  # By the folded code.
+        self._awaited_since: dict[str, int] = {}  # The first line that names it.
         (self._acts,) = db.execute(
             "SELECT COALESCE(MAX(number), -1) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
         ).fetchone()
@@ -242,6 +289,9 @@ class _Planner:
         self._unchanged = 0
         self._invited: list[tuple[int, int]] = []
         self._needs_reissue: set[int] = set()
+        self._changes: list[str] = []
+        self._keys = {number: key for key, number in self._categories.items()}
+        self._zone_codes = {bit: code for code, bit in self._zones.items()}
 
     def plan(self, skip_bad: bool, progress: Progress | None) -> ImportPlan:
         rows = [row for row in self._roster.rows if self._is_known_here(row)]
@@ -261,15 +311,21 @@ class _Planner:
             skipped=len(bad) + self._match.left_out,
             needs_reissue=tuple(sorted(self._needs_reissue)),
             problems=(*self._roster.problems, *self._problems),
-            findings=(*self._roster.findings, *self._match.findings(len(bad))),
+            findings=(
+                *self._roster.findings,
+                *self._match.findings(len(bad)),
+                *self._awaited_findings(),
+            ),
             revoked=len(gone),
             problem_count=count,
+            changes=tuple(self._changes),
         )
         refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
-        self._added.sort()  # the table's own order: quicker to write
+        self._added.sort()  # The order of the table itself is quicker to write.
         return ImportPlan(
-            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone
-        )
+            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone,
+            self._new_categories, self._awaited,
+        )  # fmt: skip
 
     def _take(self, row: RosterRow, person: Person | None) -> None:
         values = self._values(row)
@@ -277,8 +333,17 @@ class _Planner:
             serial = self._add(values)
         else:
             serial = person.serial
-            self._update(person, values)
-        self._invited += [(self._sessions[code], serial) for code in row.invitations]
+            self._update(row, person, values)
+        for code in row.invitations:
+            session_id = self._sessions.get(code.casefold())
+            if session_id is not None:
+                self._invited.append((session_id, serial))
+            else:
+                # An id that somebody has already is kept where the row has none.
+                own = person.values.external_id if person is not None else None
+                code = self._spelling.setdefault(code.casefold(), code)
+                self._awaited.setdefault(code, []).append(row.external_id or own or row.email)
+                self._awaited_since.setdefault(code, row.line)
 
     def _is_known_here(self, row: RosterRow) -> bool:
         """Tell whether the event has all the codes of the row. Each code that it lacks becomes a
@@ -288,13 +353,40 @@ class _Planner:
         for column, codes, known in (
             ("category", (row.category,), self._categories),
             ("zones", row.zones, self._zones),
-            ("invitations", row.invitations, self._sessions),
         ):
             for code in codes:
                 if code not in known:
                     message = f"{code!r} is not known in this event"
                     self._problems.append(Problem(row.line, column, message))
+        for code in row.invitations:
+            if code.casefold() not in self._sessions and not self._may_wait(row):
+                message = (
+                    f"{shown(code)} is no session of this event yet, and without an id or an e-mail"
+                    " of their own nobody can wait for it. Import the venue first"
+                )
+                self._problems.append(Problem(row.line, "invitations", message))
         return len(self._problems) == before
+
+    def _may_wait(self, row: RosterRow) -> bool:
+        """Tell whether the row's person can be found again when a session comes."""
+        return bool(row.external_id or row.email and row.email.casefold() not in self._shared)
+
+    def _awaited_findings(self) -> list[Finding]:
+        """Say which invitations wait for a session that a venue file has to bring."""
+        if not self._awaited:
+            return []
+        examples = []
+        for code, labels in self._awaited.items():
+            near = difflib.get_close_matches(code, self._session_codes, n=2)
+            meant = f". Is it {' or '.join(map(shown, near))}?" if near else ""
+            people = f"{len(labels):,} {'person' if len(labels) == 1 else 'people'}"
+            line = self._awaited_since[code]
+            examples.append(f"{shown(code)}: {people}, first in line {line}{meant}")
+        said = (
+            "invitations to sessions that this event does not have yet, which hold as soon as a"
+            f" venue file brings the session: {sum(map(len, self._awaited.values())):,}"
+        )
+        return [Finding("awaited_sessions", len(examples), said, tuple(examples))]
 
     def _values(self, row: RosterRow) -> RosterValues:
         return RosterValues(
@@ -318,7 +410,7 @@ class _Planner:
         self._added.append((serial, *values, 0, self._now, None))
         return serial
 
-    def _update(self, person: Person, values: RosterValues) -> None:
+    def _update(self, row: RosterRow, person: Person, values: RosterValues) -> None:
         before = person.values
         if before == values:
             self._unchanged += 1
@@ -328,16 +420,44 @@ class _Planner:
             for column, value, old in zip(values._fields, values, before, strict=True)
         }
         if (after["given_name"], after["family_name"]) != person.names:
-            after["family_name"] = values.family_name  # a name changes as a whole
+            after["family_name"] = values.family_name  # A name changes as a whole.
         old = zip(before._fields, before, strict=True)
         changed = tuple(column for column, value in old if after[column] != value)
         if not changed:
             self._unchanged += 1
             return
-        row = (*(after[column] for column in changed), person.serial)
-        self._updated.setdefault(changed, []).append(row)
-        if person.issue and CARRIED.intersection(changed):
+        written = (*(after[column] for column in changed), person.serial)
+        self._updated.setdefault(changed, []).append(written)
+        texts = (
+            f"{_COLUMN_NAMES.get(column, column)} {self._said(column, getattr(before, column))} →"
+            f" {self._said(column, after[column])}"
+            for column in changed
+        )
+        self._changes.append(f"line {row.line}: {described(person)}: {', '.join(texts)}")
+        # A country's name that became its code says the same on a badge.
+        same = country_name(after["country"]) == country_name(before.country)
+        carried = CARRIED - {"country"} if same else CARRIED
+        if person.issue and carried.intersection(changed):
             self._needs_reissue.add(person.serial)
+
+    def _said(self, column: str, value: Any) -> str:
+        """Return a value of a column of `attendee` as a roster would have it."""
+        if column == "category":
+            return self._keys.get(value, str(value))
+        if column == "valid_days":
+            return _listed(value, ALL_DAYS, lambda bit: str(bit + 1))
+        if column == "zones":
+            return _listed(value, ALL_ZONES, lambda bit: self._zone_codes.get(bit, str(bit)))
+        return shown(value, 80) if value else "nothing"
+
+
+_COLUMN_NAMES = {"valid_days": "days"}
+
+
+def _listed(bits: int, every: int, name: Callable[[int], str]) -> str:
+    if bits == every:
+        return "all"
+    return ",".join(name(bit) for bit in range(bits.bit_length()) if bits >> bit & 1)
 
 
 def _codes(db: Connection, table: str, key: str) -> dict[str, int]:

@@ -34,7 +34,7 @@ class ImportAnswers:
 
 
 class RosterValues(NamedTuple):
-    """What a roster says of an attendee, as the columns of the table `attendee` hold it."""
+    """Holds what a roster says of an attendee, as the columns of the table `attendee` have it."""
 
     external_id: str | None
     given_name: str
@@ -55,8 +55,8 @@ class Person:
     serial: int
     values: RosterValues
     revoked_at: int | None
-    issue: int  # 0: no badge
-    at_desk: bool  # registered there: never on a roster before
+    issue: int  # 0 means that there is no badge.
+    at_desk: bool  # Registered at the badge desk, and never on a roster before.
 
     @property
     def external_id(self) -> str:
@@ -105,7 +105,8 @@ class Match:
         self._answers = answers
         self._by_id: dict[str, Person] = {}
         self._by_email: dict[str, list[Person]] = {}
-        self._nameless: dict[tuple[str, str], list[Person]] = {}  # without id and e-mail
+        # People without id and e-mail address.
+        self._nameless: dict[tuple[str, str], list[Person]] = {}
         for person in people.values():
             if person.external_id:
                 self._by_id.setdefault(_id_key(person.external_id), person)
@@ -114,8 +115,9 @@ class Match:
             if not person.external_id and not person.email:
                 key = (name_key(*person.names), _plain(person.values.organisation))
                 self._nameless.setdefault(key, []).append(person)
-        self._claimed: dict[int, RosterRow] = {}  # by serial
-        self._asked_about: set[int] = set()  # serials: not to be counted as gone as well
+        self._claimed: dict[int, RosterRow] = {}  # By serial.
+        # Serials of people who must not be counted as gone in addition.
+        self._asked_about: set[int] = set()
         self._free_by_name: dict[str, list[Person]] = {}
         self._new_by_email: dict[str, list[RosterRow]] = {}
         self._new_names: Counter[tuple[str, str, str]] = Counter()
@@ -125,13 +127,13 @@ class Match:
         self._doubles: list[str] = []
         self._revoked: list[tuple[RosterRow, Person]] = []
         self.problems: list[Problem] = []
-        self.left_out = 0  # rows, by the answers
+        self.left_out = 0  # Rows that the answers leave out.
 
     def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
         """Return each row that is to be taken, with its attendee. The attendee is None for somebody
         new.
         """
-        found: dict[int, Person | None] = {}  # by the row's place
+        found: dict[int, Person | None] = {}  # By the row's position.
         rest = []
         for place, row in enumerate(rows):
             person = self._certain(row)
@@ -210,7 +212,7 @@ class Match:
         for person in self._mates(row):
             first = self._claimed.get(person.serial)
             if first is not None and _row_key(first) == _row_key(row):
-                return True, person  # which `_claim` refuses as the second row of one person
+                return True, person  # `_claim` then refuses it as the second row of one person.
         free = [one for one in self._mates(row) if one.serial not in self._claimed]
         if free and not self._answers.shared_emails:
             if len(free) == 1 and self._answers.renames is not None:
@@ -256,7 +258,7 @@ class Match:
             if not known and (theirs == own or not theirs or not own):
                 self._doubles.append(
                     f"line {row.line}: {_row_name(row)}{_ways(row.external_id, row.email)} has the"
-                    f" name of {_described(person)}"
+                    f" name of {described(person)}"
                 )
                 return person
         return None
@@ -297,8 +299,8 @@ class Match:
         for row, person in self._renames:
             other = holders.get(_row_key(row))
             shuffled += other is not None
-            known_as = f", the name of {_described(other)}" if other else ""
-            examples.append(f"line {row.line}: {_described(person)} → {_row_name(row)}{known_as}")
+            known_as = f", the name of {described(other)}" if other else ""
+            examples.append(f"line {row.line}: {described(person)} → {_row_name(row)}{known_as}")
         issued = sum(person.issue > 0 for _, person in self._renames)
         warning = (
             f". {shuffled:,} of them get the name of somebody else here: have the ids moved?"
@@ -332,7 +334,7 @@ class Match:
             f" {len(self._other_names):,}",
             tuple(
                 f"line {row.line}: {_row_name(row)} has the e-mail of"
-                f" {' and of '.join(map(_described, people[:3]))}"
+                f" {' and of '.join(map(described, people[:3]))}"
                 for row, people in self._other_names
             ),
             (
@@ -377,7 +379,7 @@ class Match:
         elif answer:
             message += {"keep": ", kept", "revoke": ", revoked"}[answer]
             answers = ()
-        return Finding("missing", len(missing), message, tuple(map(_described, missing)), answers)
+        return Finding("missing", len(missing), message, tuple(map(described, missing)), answers)
 
     def _notes(self) -> Iterable[Finding]:
         """Give the findings that need no answer."""
@@ -387,7 +389,7 @@ class Match:
                 len(self._spellings),
                 f"names written otherwise (case, width, spaces, order): {len(self._spellings):,}",
                 tuple(
-                    f"line {row.line}: {_described(person)} → {_row_name(row)}"
+                    f"line {row.line}: {described(person)} → {_row_name(row)}"
                     for row, person in self._spellings
                 ),
             )
@@ -409,7 +411,7 @@ class Match:
                 len(self._revoked),
                 "people in this file whose badges are revoked, and stay so:"
                 f" {len(self._revoked):,}",
-                tuple(f"line {row.line}: {_described(person)}" for row, person in self._revoked),
+                tuple(f"line {row.line}: {described(person)}" for row, person in self._revoked),
             )
 
 
@@ -443,7 +445,8 @@ def _row_name(row: RosterRow) -> str:
     return shown(whole_name(row.given_name, row.family_name), 80)
 
 
-def _described(person: Person) -> str:
+def described(person: Person) -> str:
+    """Say who somebody is, and whether they have a badge."""
     badge = f"badge {badge_number(person.serial)}" if person.issue else "no badge yet"
     revoked = ", revoked" if person.revoked_at is not None else ""
     who = f"{shown(whole_name(*person.names), 80)}{_ways(person.external_id, person.email)}"

@@ -21,7 +21,7 @@ from server.setup.venue_xlsx import SHEETS
 
 DAYS = 3
 NAMES = ("venue.toml", "venue.xlsx", "roster.csv", "roster.xlsx", "guests.toml")
-_WIDTH = 18  # of a workbook's column, in letters
+_WIDTH = 18  # Letters in a column of a workbook.
 _FIRST = {"code", "key", "name", "name_zh", "title", "title_zh"}
 _NOTES = {
     "capacity": "People that the doors let in by themselves.",
@@ -33,14 +33,21 @@ _NOTES = {
     "anti_passback": "hard, soft or off; hard if empty.",
     "exits": "strict or trusting; strict if empty.",
     "facts_age_max_min": "Minutes; no limit if empty.",
+    "floor_m2": "With m2_per_person; not said if empty.",
+    "m2_per_person": "With floor_m2; not said if empty.",
+    "exit_width_m": "Metres of exits without steps, together.",
+    "exit_steps_width_m": "Metres of exits by steps, together.",
+    "fill_min": "Minutes in which the hall must fill; 60 if empty.",
+    "clear_min": "Minutes in which people must be out; 8 if empty.",
+    "emergency_min": "Minutes by the risk assessment; 8 if empty.",
     "mode": "entry, exit or both; both if empty.",
     "from": "Code of the hall before the door, or outside.",
     "starts": "Local time of the venue, as 2026-05-04 13:45.",
     "ends": "Local time of the venue, as 2026-05-04 13:45.",
     "opens_before_min": "Minutes before the start; 30 if empty.",
     "closes_after_min": "Minutes after the end; 0 if empty.",
-    "invited": "Ids or e-mails with commas. Import the roster first.",
-    "refused": "Ids or e-mails with commas. Import the roster first.",
+    "invited": "Ids or e-mails with commas, as in the roster.",
+    "refused": "Ids or e-mails with commas, as in the roster.",
     "bit": "0 to 31; never changes.",
     "letter": "One letter or digit.",
     "colour": "As #2f5d7c; not red.",

@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 
 from server.event.calendar import day_starts
 from server.event.settings import EventSettings
+from server.programme.guests import awaited
+from server.setup.venue_check import hidden
 from server.setup.venue_plan import Venue
 from server.storage.connection import Connection
-from server.venue import nesting
+from server.venue import capacity_reasons, nesting, store
 
-TOLD_MAX = 5  # sessions at the same time as one other
+TOLD_MAX = 5  # The most sessions that are named for one other at the same time.
 
 
 def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
@@ -24,9 +26,11 @@ def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
     checks: tuple[Callable[[], Iterable[str]], ...] = (
         found.halls_without_a_way,
         found.limits_above_the_parents,
+        found.capacities_above_their_reasons,
         found.nested_doors_that_say_nothing,
         found.sessions_at_once,
         found.sessions_past_the_end,
+        found.guests_that_are_awaited,
     )
     return [sentence for check in checks for sentence in check()]
 
@@ -68,6 +72,13 @@ class _Advice:
                 f"{parent}, which is {around}"
             )
 
+    def capacities_above_their_reasons(self) -> Iterator[str]:
+        """Warn of capacities above what the hall's own measures allow. The organiser decides."""
+        for hall in store.halls(self.db):
+            found = capacity_reasons.warning(hall.capacity, capacity_reasons.reasons(hall.measures))
+            if found is not None:
+                yield f"{self.venue.place('hall', hall.code)}: {found}"
+
     def nested_doors_that_say_nothing(self) -> Iterator[str]:
         """Warn of doors into nested halls that do not say where they lead from. They count as
         leading from outside, which is the safe side.
@@ -105,16 +116,17 @@ class _Advice:
         either.
         """
         rows = self.db.execute(
-            "SELECT a.code, a.starts_at, h.code, b.code, b.starts_at, b.ends_at FROM session a"
+            "SELECT a.code, a.starts_at, h.code AS hall, b.code AS other, b.starts_at AS starts,"
+            " b.ends_at AS ends FROM session a"
             " JOIN session b ON b.hall_id = a.hall_id AND b.starts_at < a.ends_at"
             " AND (a.starts_at, a.session_id) > (b.starts_at, b.session_id)"
             " AND b.ends_at > a.starts_at JOIN hall h ON h.hall_id = a.hall_id"
             " ORDER BY a.starts_at, a.code, b.starts_at"
         ).fetchall()
-        for (code, hall), pairs in groupby(rows, key=lambda row: (row[0], row[2])):
+        for (code, hall), pairs in groupby(rows, key=lambda row: (row["code"], row["hall"])):
             others = [
-                f"{other} ({self._clock(starts)} to {self._clock(ends)})"
-                for *_, other, starts, ends in pairs
+                f"{one['other']} ({self._clock(one['starts'])} to {self._clock(one['ends'])})"
+                for one in pairs
             ]
             more = f" and {len(others) - TOLD_MAX} more" if len(others) > TOLD_MAX else ""
             yield (
@@ -131,6 +143,19 @@ class _Advice:
             yield (
                 f"{self.venue.place('session', code)}: ends {self._clock(ends)}, after the event's "
                 f"last day: from {self._clock(end)} on nobody is let in"
+            )
+
+    def guests_that_are_awaited(self) -> Iterator[str]:
+        """Say who is named for a session and is not on the roster yet."""
+        sessions = {row[0] for row in self.db.execute("SELECT code FROM session")}
+        for code, labels in awaited(self.db).items():
+            if code not in sessions:
+                continue  # which a roster names
+            more = f" and {len(labels) - TOLD_MAX} more" if len(labels) > TOLD_MAX else ""
+            named = ", ".join(map(hidden, labels[:TOLD_MAX])) + more
+            yield (
+                f"{self.venue.place('session', code)}: names {len(labels)} who are not on the"
+                f" roster yet: {named}. What it says of them holds as soon as a roster has them"
             )
 
     def _clock(self, at: int) -> str:

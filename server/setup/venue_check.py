@@ -66,7 +66,8 @@ class VenueCheck:
         so it stays with its key.
         """
         letters = {
-            row[1]: row[0] for row in self.db.execute("SELECT category, letter FROM category")
+            row["letter"]: row["category"]
+            for row in self.db.execute("SELECT category, letter FROM category")
         }
         filed = {plan.code for plan in self.venue.categories}
         for plan in self.venue.categories:
@@ -117,7 +118,9 @@ class VenueCheck:
             "SELECT d.code, h.code, f.code FROM door d JOIN hall h USING (hall_id)"
             " JOIN door_from USING (door_id) JOIN hall f ON f.hall_id = from_id"
         )
-        wanted: dict[str, tuple[str, str | None]] = {row[0]: (row[1], row[2]) for row in rows}
+        wanted: dict[str, tuple[str, str | None]] = {
+            door: (hall, come_from) for door, hall, come_from in rows
+        }
         wanted |= {plan.code: (plan.hall, plan.come_from) for plan in self.venue.doors}
         parents = self._parents()
         for door, (hall, come_from) in sorted(wanted.items()):
@@ -148,7 +151,7 @@ class VenueCheck:
             "SELECT h.code, h.capacity, p.code FROM hall h LEFT JOIN hall p"
             " ON p.hall_id = h.parent_id"
         )
-        halls = {row[0]: (row[1], row[2]) for row in rows}
+        halls = {hall: (capacity, parent) for hall, capacity, parent in rows}
         halls |= {plan.code: (plan.capacity, plan.parent) for plan in self.venue.halls}
         filed = {plan.code for plan in self.venue.halls}
         for code, (capacity, parent) in halls.items():
@@ -172,7 +175,7 @@ class VenueCheck:
             "SELECT d.code, h.code, k.kiosk FROM door d JOIN hall h USING (hall_id)"
             " JOIN kiosk k USING (door_id) WHERE k.state IN ('proven', 'active')"
         )
-        used = {row[0]: (row[1], row[2]) for row in rows}
+        used = {door: (hall, kiosk) for door, hall, kiosk in rows}
         for plan in self.venue.doors:
             hall, kiosk = used.get(plan.code, (plan.hall, ""))
             if hall != plan.hall:
@@ -189,7 +192,7 @@ class VenueCheck:
                 yield f"{place}: there is no hall {plan.hall}"
             yield from self._unknown_categories(place, plan.categories)
             for name in sorted({*plan.invited} & {*plan.refused}):
-                yield f"{place}: one attendee is both invited and refused ({_hidden(name)})"
+                yield f"{place}: one attendee is both invited and refused ({hidden(name)})"
 
     def _unknown_categories(self, place: str, choice: CategoryChoice) -> Iterator[str]:
         for one in choice or ():
@@ -214,27 +217,22 @@ class VenueCheck:
                 )
 
     def _guests(self) -> Iterator[str]:
+        """Find addresses that several people share. Who is not on the roster yet is awaited."""
         for plan in self.venue.sessions:
             known = {name: self._known(name) for name in (*plan.invited, *plan.refused)}
             for name, people in known.items():
                 if people > 1:
                     yield (
-                        f"session {plan.code}: {_hidden(name)} is the address of {people} people: "
+                        f"session {plan.code}: {hidden(name)} is the address of {people} people: "
                         "name each by external id"
                     )
-            unknown = [name for name, people in known.items() if not people]
-            if unknown:
-                more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-                named = ", ".join(map(_hidden, unknown[:5])) + more
-                place = self.venue.place("session", plan.code)
-                yield f"{place}: not on the roster: {named}. Import the roster first"
 
     def _known(self, name: str) -> int:
         """Count the people who have this external id or e-mail address."""
         return len(people_of_label(self.db, name))
 
 
-def _hidden(name: str) -> str:
+def hidden(name: str) -> str:
     """Return an external id as it is. Of an e-mail address, return only the first letter and the
     domain.
     """

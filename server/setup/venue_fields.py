@@ -82,6 +82,19 @@ def whole(lowest: int, highest: int) -> Reader:
     return read
 
 
+def measure(lowest: float, highest: float) -> Reader:
+    """Make a reader of measures in a range, with decimals."""
+
+    def read(value: Any) -> float:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}([.,][0-9]{1,6})?", value.strip()):
+            value = float(value.strip().replace(",", "."))
+        if type(value) not in (int, float) or not lowest <= value <= highest:
+            raise ValueRefusedError(f"is a number from {lowest:g} to {highest:g}")
+        return float(value)
+
+    return read
+
+
 def yes_or_no(value: Any) -> bool:
     word = str(value).strip().casefold()
     if word not in _YES | _NO:

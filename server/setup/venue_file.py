@@ -21,12 +21,16 @@ from server.setup.programme.plan import Programme
 from server.setup.venue_fields import Field, ValueRefusedError
 from server.setup.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, VenueError, ZonePlan
 from server.setup.venue_xlsx import Entry, Found, is_workbook, read_workbook
+from server.venue.capacity_reasons import Measures
 
 FILE_BYTES_MAX = 10_000_000
-ENTRIES_MAX = 20_000  # of one kind
+ENTRIES_MAX = 20_000  # Of each kind.
 CAPACITY_MAX = 1_000_000
 OPENS_BEFORE_MIN = 30
 WALK_MAX_S = 3600
+AREA_MAX_M2 = 10_000_000
+WIDTH_MAX_M = 10_000
+LANES_MAX = 10_000
 _DAY_MIN = 24 * 60
 _MINUTE_MS = 60_000
 _ALL_ZONES_MAX = 31
@@ -37,6 +41,17 @@ _NAMED = {"name": Field(venue_fields.text, True), "name_zh": Field(venue_fields.
 _TITLED = {"title": Field(venue_fields.text, True), "title_zh": Field(venue_fields.text)}
 _MINUTES = Field(venue_fields.whole(0, _DAY_MIN))
 _CODE = Field(venue_fields.code, True)
+_MEASURES = {
+    "floor_m2": Field(venue_fields.measure(1, AREA_MAX_M2)),
+    "m2_per_person": Field(venue_fields.measure(0.1, 100)),
+    "seats": Field(venue_fields.whole(0, CAPACITY_MAX)),
+    "exit_width_m": Field(venue_fields.measure(0, WIDTH_MAX_M)),
+    "exit_steps_width_m": Field(venue_fields.measure(0, WIDTH_MAX_M)),
+    "entry_lanes": Field(venue_fields.whole(0, LANES_MAX)),
+    "fill_min": Field(venue_fields.measure(1, _DAY_MIN)),
+    "clear_min": Field(venue_fields.measure(1, 60)),
+    "emergency_min": Field(venue_fields.measure(1, 60)),
+}
 
 
 def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
@@ -65,6 +80,7 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             "leaving": Field(venue_fields.choice("scanned", "inferred")),
             "walk_s": Field(venue_fields.whole(0, WALK_MAX_S)),
             "facts_age_max_min": Field(venue_fields.whole(1, 7 * _DAY_MIN)),
+            **_MEASURES,
             **_NAMED,
         },
         "door": {
@@ -175,7 +191,7 @@ class _Reader:
     fields: Mapping[str, Mapping[str, Field]]
     settings: EventSettings
     problems: list[str]
-    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and code
+    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # By kind and code.
 
     def all(
         self,
@@ -228,6 +244,8 @@ class _Reader:
         fire_limit = found.get("fire_limit", capacity)
         if fire_limit < capacity:
             raise ValueRefusedError(f"capacity {capacity} is above fire_limit {fire_limit}")
+        if ("floor_m2" in found) != ("m2_per_person" in found):
+            raise ValueRefusedError("floor_m2 and m2_per_person go together: write both")
         sessions_only = found.get("sessions_only", False)
         age_min = found.get("facts_age_max_min")
         return HallPlan(
@@ -244,6 +262,7 @@ class _Reader:
             leaving=found.get("leaving", "scanned"),
             walk_s=found.get("walk_s"),
             facts_age_max_ms=None if age_min is None else age_min * _MINUTE_MS,
+            measures=Measures(**{key: found[key] for key in _MEASURES if key in found}),
         )
 
     def session(self, found: Mapping[str, Any]) -> SessionPlan:

@@ -5,6 +5,7 @@ scans refer to it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from badges.wire import wire
@@ -12,7 +13,8 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.feed import changes
 from server.occupancy import grants, nesting_accounts
-from server.programme.guests import settle_guests
+from server.people.attendees import people_of_label
+from server.programme.guests import await_guests, settle_guests
 from server.setup.programme.write import ProgrammeWriter
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import CategoryChoice, HallPlan, SessionPlan, Venue, VenueError
@@ -24,7 +26,7 @@ from server.venue.categories import put_category
 
 ALL_ZONES = 0xFFFFFFFF
 
-Progress = Callable[[int, int], None]  # done, of how many
+Progress = Callable[[int, int], None]  # Takes how many are done, and of how many.
 
 
 def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> ImportedVenue:
@@ -35,7 +37,7 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     problems = VenueCheck(db, venue).problems()
     if problems:
         raise VenueError(problems)
-    step, before = _Import(db), nesting_accounts.paths(db)
+    step, before = _Import(db, by, now), nesting_accounts.paths(db)
     step.categories(venue)
     step.zones(venue)
     step.halls(venue.halls)
@@ -44,15 +46,16 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     programme.before_sessions(venue.programme)
     step.sessions(venue.sessions)
     programme.after_sessions(venue.programme)
-    settle_guests(db)
-    if step.result.changed:
+    settled = settle_guests(db)
+    if step.result.changed or settled:
         changes.publish(db, wire.VenueChanged())
         nesting_accounts.settle(db, before)
         counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
         counts |= {kind: len(plans) for kind, plans in vars(venue.programme).items() if plans}
         entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now)
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
-            grants.share(db, hall_id, now)  # a lower capacity is called back at once
+            # If the capacity is lower, places are called back at once.
+            grants.share(db, hall_id, now)
     return step.result
 
 
@@ -60,8 +63,9 @@ _KINDS = ("categories", "zones", "halls", "doors", "sessions")
 
 
 class _Import(Writer):
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Connection, by: str, now: int) -> None:
         super().__init__(db, ImportedVenue())
+        self._by, self._now = by, now
         self._categories: dict[str | int, int] = {}
 
     def categories(self, venue: Venue) -> None:
@@ -85,9 +89,11 @@ class _Import(Writer):
         bits = self.ids("zone", "bit")
         plans = list(plans)
         stood = {plan.code: self._whole_hall(plan.code) for plan in plans}
+        capacities = self.ids("hall", "capacity")
         for plan in plans:
             zones = sum(1 << bits[code] for code in plan.zones) if plan.zones else ALL_ZONES
             self.tables.table("hall").upsert(_hall_values(plan, zones), pk="code")
+            self._note_capacity(plan.code, capacities.get(plan.code))
         ids = self.ids("hall", "hall_id")
         for plan in plans:
             parent_id = ids[plan.parent] if plan.parent else None
@@ -95,6 +101,14 @@ class _Import(Writer):
             self._admit("hall_category", "hall_id", ids[plan.code], plan.categories)
             self.count("halls", stood[plan.code], self._whole_hall(plan.code))
         self.absent("halls", "hall", [plan.code for plan in plans])
+
+    def _note_capacity(self, code: str, before: int | None) -> None:
+        """Keep by whose word the hall has its capacity, where that is not the one of `before`."""
+        self.db.execute(
+            "UPDATE hall SET capacity_by = ?, capacity_at = ? WHERE code = ?"
+            f" AND {dialect.differs('capacity', '?')}",
+            (self._by, self._now, code, before),
+        )
 
     def doors(self, venue: Venue) -> None:
         halls = self.ids("hall", "hall_id")
@@ -131,8 +145,8 @@ class _Import(Writer):
                 "SELECT session_id FROM session WHERE code = ?", (plan.code,)
             ).fetchone()
             self._admit("session_category", "session_id", session_id, plan.categories)
-            put_guests(self.db, session_id, plan.invited, invited=True)
-            put_guests(self.db, session_id, plan.refused, invited=False)
+            put_guests(self.db, session_id, plan.code, plan.invited, invited=True)
+            put_guests(self.db, session_id, plan.code, plan.refused, invited=False)
             self.count("sessions", before, self._whole_session(plan.code))
         self.absent("sessions", "session", [plan.code for plan in plans])
 
@@ -180,6 +194,7 @@ def _hall_values(plan: HallPlan, zones: int) -> dict[str, Any]:
         "leaving": plan.leaving,
         "walk_s": plan.walk_s,
         "facts_age_max_ms": plan.facts_age_max_ms,
+        **asdict(plan.measures),
     }
 
 
@@ -195,13 +210,18 @@ def _session_values(plan: SessionPlan, hall_id: int) -> dict[str, Any]:
     }
 
 
-def put_guests(db: Connection, session_id: int, names: Iterable[str], *, invited: bool) -> None:
-    """Invite attendees to a session, or refuse them. Each is named by external id or e-mail."""
+def put_guests(
+    db: Connection, session_id: int, code: str, names: Iterable[str], *, invited: bool
+) -> None:
+    """Invite attendees to a session, or refuse them. Each is named by external id or e-mail.
+    Whoever is not on the roster yet is awaited.
+    """
     for name in names:
-        db.execute(
-            "INSERT INTO session_guest (session_id, serial, invited)"
-            " SELECT ?, serial, ? FROM attendee WHERE external_id = ?"
-            f" OR ({dialect.same_letters('email')} AND email <> '')"
+        people = people_of_label(db, name)
+        if not people:
+            await_guests(db, code, [name], invited=invited)
+        db.executemany(
+            "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, ?)"
             " ON CONFLICT (session_id, serial) DO UPDATE SET invited = excluded.invited",
-            (session_id, int(invited), name, name),
+            [(session_id, person["serial"], int(invited)) for person in people],
         )

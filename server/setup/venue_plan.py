@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from badges.categories import CategoryPlan
 from server.setup.programme.plan import Programme
+from server.venue.capacity_reasons import Measures
 
 PROBLEMS_MAX = 200
 
-CategoryChoice = tuple[str | int, ...] | None  # keys or numbers; None: every category
+CategoryChoice = tuple[str | int, ...] | None  # Keys or numbers. None means every category.
 
 
 class VenueError(ValueError):
@@ -44,13 +45,14 @@ class HallPlan:
     capacity: int
     fire_limit: int
     categories: CategoryChoice
-    zones: tuple[str, ...]  # empty: any
+    zones: tuple[str, ...]  # Empty means any.
     sessions_only: bool
     anti_passback: str
     exits: str
     leaving: str
     walk_s: int | None
     facts_age_max_ms: int | None
+    measures: Measures = Measures()
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class DoorPlan:
     hall: str
     names: dict[str, str]
     mode: str
-    # Code of the hall around its own inside which the door begins; "" outside; None: not said.
+    # The code of the hall around its own inside which the door begins. It is "" for outside, and
+    # None where the file does not say.
     come_from: str | None = None
 
 

@@ -18,6 +18,7 @@ from server.setup.venue_plan import VenueError
 UNPACKED_BYTES_MAX = 100_000_000
 ROWS_MAX = 50_000
 COLUMNS_MAX = 50
+_SHEET_ROWS = 1_048_576  # The most that a sheet has. Many files end in empty, formatted rows.
 # The name of each kind's sheet.
 SHEETS = {
     "category": "categories", "zone": "zones", "hall": "halls", "door": "doors",
@@ -33,7 +34,8 @@ class Entry:
 
     place: str
     values: dict[str, Any]
-    unread: frozenset[str] = frozenset()  # keys that are there, with a problem told already
+    # Keys that are there but could not be read. Their problem has been reported.
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -70,12 +72,14 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
         raise damaged from None
     if unpacked > UNPACKED_BYTES_MAX:
         raise VenueError([f"{name} unpacks to over {UNPACKED_BYTES_MAX:,} bytes"])
+    found, first = Found(), dict[str, str]()
     try:
-        sheets = _sheets(data)
+        sheets = _sheets(data, found)
+    except VenueError:
+        raise
     except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, …
         raise damaged from None
     kinds = {SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
-    found, first = Found(), dict[str, str]()
     for title, rows in sheets.items():
         kind = kinds.get(title.casefold())
         if kind is None:
@@ -93,31 +97,55 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
     return found
 
 
-def _sheets(data: bytes) -> dict[str, list[tuple[_Cell, ...]]]:
-    """Read the cells of each visible sheet. The last results of formulas are read only where there
-    are formulas.
+def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
+    """Read the cells of each visible sheet, and note what hidden ones have. The last results of
+    formulas are read only where there are formulas.
     """
     values: dict[str, list[tuple[Any, ...]]] = {}
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
         found = {}
         for sheet in book.worksheets:
             if sheet.sheet_state != "visible":
+                sheet.reset_dimensions()
+                rows = sheet.iter_rows(max_row=ROWS_MAX, max_col=COLUMNS_MAX, values_only=True)
+                filled = sum(any(value is not None for value in row) for row in rows)
+                # The first of them has the titles.
+                if filled > 1:
+                    rows_left = "1 row is" if filled == 2 else f"{filled - 1:,} rows are"
+                    told.notes.append(
+                        f"sheet {sheet.title} is hidden, and its {rows_left} not read"
+                    )
                 continue
-            rows = list(_rows(sheet))
-            if any(cell.data_type == "f" for row in rows for cell in row):
+            cells = list(_rows(sheet))
+            if any(cell.data_type == "f" for row in cells for cell in row):
                 values = values or _values(data)
             found[sheet.title] = [
                 tuple(_cell(cell, column, number, values.get(sheet.title, [])) for column, cell
                       in enumerate(row))
-                for number, row in enumerate(rows)
+                for number, row in enumerate(cells)
             ]  # fmt: skip
         return found
 
 
-def _rows(sheet: Any) -> Iterable[tuple[Any, ...]]:
+def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows and columns up to the limits. Raises VenueError where something stands beyond
+    them.
+    """
     sheet.reset_dimensions()  # a file may claim any size
-    rows: Iterable[tuple[Any, ...]] = sheet.iter_rows(max_row=ROWS_MAX, max_col=COLUMNS_MAX)
-    return rows
+    for number, row in enumerate(sheet.iter_rows(max_row=_SHEET_ROWS), 1):
+        if number <= ROWS_MAX and len(row) <= COLUMNS_MAX:
+            yield row
+            continue
+        beyond = row if number > ROWS_MAX else row[COLUMNS_MAX:]
+        if any(cell.value is not None for cell in beyond):
+            place = f"sheet {sheet.title[:31]}, row {number}"
+            if number > ROWS_MAX:
+                said = f"a sheet has at most {ROWS_MAX:,} rows; import the rest from another file"
+            else:
+                said = f"a sheet has at most {COLUMNS_MAX} columns; delete what stands beyond"
+            raise VenueError([f"{place}: {said}"])
+        if number <= ROWS_MAX:
+            yield row[:COLUMNS_MAX]
 
 
 def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
@@ -126,6 +154,7 @@ def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
         return {
             sheet.title: [tuple(cell.value for cell in row) for row in _rows(sheet)]
             for sheet in book.worksheets
+            if sheet.sheet_state == "visible"
         }
 
 

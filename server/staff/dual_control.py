@@ -13,7 +13,7 @@ from server.entry_log.act_names import Act
 from server.storage.connection import Connection
 
 TIE_MS = 24 * 3_600_000
-# Acts after which `by` may have the account of `user`.
+# After these acts `by` may be able to use the account of `user`.
 _TIES = frozenset({Act.USER_ADDED, Act.USER_ENABLED, Act.ROLE_SET, Act.PASSWORD_SET})
 
 
@@ -23,7 +23,8 @@ def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
     """
     if first == second:
         return now + TIE_MS
-    group = {first: first, second: second}  # each account's way to who stands for its group
+    # A chain leads from each account to the one that stands for its group.
+    group = {first: first, second: second}
 
     def head(account: str) -> str:
         while (above := group.setdefault(account, account)) != account:
@@ -41,7 +42,8 @@ def _ties(db: Connection, now: int) -> list[tuple[int, str, str]]:
     """Return the last day's ties between accounts, the newest first. Each says when, by whom and on
     whose account.
     """
-    rows = db.execute(  # the index of acts has no scans, and must be told so
+    # The index over acts leaves scans out. It is used only if the query does so too.
+    rows = db.execute(
         "SELECT at, body FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND at > ?",
         (now - TIE_MS,),
     )

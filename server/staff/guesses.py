@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 FORGET_MS = 60 * 60_000
 COUNTS_MAX = 20_000
-WAITING_MAX = 16  # in a lane, and so threads of the server's
-WAITING_HERE_MAX = 4  # of them from one address
+WAITING_MAX = 16  # Those who wait in a lane each hold a thread of the server's.
+WAITING_HERE_MAX = 4  # The most of them from one address.
 WAIT_S = 5.0
-NOTES_MAX = 200  # entries in the entry log for refused guesses
+NOTES_MAX = 200  # The most entries in the entry log about refused guesses.
 NOTES_MS = 60 * 60_000
 
 
@@ -131,7 +131,7 @@ class Guesses:
         self._counts.move_to_end(key.text)
         while len(self._counts) > COUNTS_MAX:
             self._counts.popitem(last=False)
-        # A clock that was set back must not make anybody wait longer than ever.
+        # After a clock was set back nobody must wait longer than the longest wait.
         count.until = min(count.until, now + key.limit.most_ms)
         void = void_until is not None and count.last_at <= void_until
         if void or now - count.last_at > FORGET_MS:

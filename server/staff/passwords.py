@@ -15,7 +15,7 @@ CHARS_MAX = 200
 PIECES_MIN = 6
 PIECE_CHARS_MAX = 24
 
-# Ours and the roles', whatever the event is called.
+# Words of Hallkeeper and of the roles, whatever the event is called.
 CONTEXT = (
     "hallkeeper", "hall", "keeper", "kiosk", "badge", "desk", "door", "forum", "event", "server",
     "checkin", "steward", "supervisor", "admin", "administrator", "auditor",
@@ -44,7 +44,7 @@ _COMMON = frozenset(
     "god allah abc qwe asd zxc qaz wsx edc rfv zaq xsw cde vfr the and you my is are for not "
     "new old big".split()
 )
-# Rows and columns of keyboards, the alphabet and the digits, to be walked either way.
+# The alphabet, the digits, and rows and columns of keyboards. They may be typed in both directions.
 _WALKS = (
     "abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop",
     "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn", "!@#$%^&*()", "!\"§$%&/()=", "1qaz", "2wsx",
@@ -61,7 +61,7 @@ _WALKED = frozenset(
 _YEAR = re.compile(r"(19|20)\d\d")
 _LOOKALIKES = [
     str.maketrans("013457@$!|", one) for one in ("oieastasii", "oleastasll")
-]  # "passw0rd" is no better than "password"
+]  # "passw0rd" is no better than "password".
 
 
 class PoorPasswordError(ValueError):

@@ -18,14 +18,16 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 
 MINUTE = 60_000
-HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # one name, from one place
-ADDRESS = Limit(free=60, first_ms=30_000, most_ms=15 * MINUTE)  # all names, from one address
-ACCOUNT = Limit(free=30, first_ms=10_000, most_ms=5 * MINUTE)  # one name, from all strangers
-UNLOCKED_MS = 15 * MINUTE  # how long an unlocked account may be entered past strangers' guesses
+HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # One name from one place.
+ADDRESS = Limit(free=60, first_ms=30_000, most_ms=15 * MINUTE)  # All names from one address.
+ACCOUNT = Limit(free=30, first_ms=10_000, most_ms=5 * MINUTE)  # One name from all strangers.
+# An unlocked account may be entered this long although strangers are guessing.
+UNLOCKED_MS = 15 * MINUTE
 KNOWN_MS = 30 * 24 * 60 * MINUTE
-KNOWN_MAX = 20  # browsers and addresses of one account
+KNOWN_MAX = 20  # The most browsers and addresses of one account.
 DEVICE_BYTES = 16
-NOBODY = "nobody"  # who the entry log says tried: a name that was typed proves nothing
+# The entry log says that nobody tried, because a name that was typed proves nothing.
+NOBODY = "nobody"
 
 Random = Callable[[int], bytes]
 
@@ -54,8 +56,8 @@ class Attempt:
 @dataclass(frozen=True)
 class SignedIn:
     user: User
-    token: str  # of the new session
-    device: str  # to be kept in the browser
+    token: str  # Of the new session.
+    device: str  # The browser keeps it.
 
 
 def sign_in(

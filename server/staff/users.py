@@ -27,13 +27,14 @@ from server.storage.errors import ConstraintError
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
 IDLE_MS = 12 * 3_600_000
 ABSOLUTE_MS = 24 * 3_600_000
-TOUCH_MS = 60_000  # how exactly `seen_at` is kept
-CONFIRMED_MS = 15 * 60_000  # how long a session may change accounts after the password was typed
+TOUCH_MS = 60_000  # `seen_at` is kept to this precision.
+# A session may change accounts for this long after the password was typed.
+CONFIRMED_MS = 15 * 60_000
 TOKEN_BYTES = 32
 NAME_CHARS_MAX = 60
 
 HASHER = argon2.PasswordHasher()  # RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes
-# One hash takes 64 MiB: a crowd of guesses must not take the machine's memory.
+# One hash takes 64 MiB. Many guesses at once must not use up the machine's memory.
 _HASHING = threading.BoundedSemaphore(2)
 _COLUMNS = "user_id, name, role, disabled_at, must_change, unlocked_at"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -59,7 +60,7 @@ class User:
     name: str
     role: str
     disabled: bool = False
-    must_change: bool = False  # the password was made by somebody else
+    must_change: bool = False  # Somebody else made the password.
     unlocked_at: int | None = None
 
     @property
@@ -322,7 +323,7 @@ def session_user(database: Database, token: str, *, now: int) -> User:
         raise SessionEndedError
     if now - row["seen_at"] > TOUCH_MS:
         touch = "UPDATE web_session SET seen_at = ? WHERE token_hash = ?"
-        with suppress(DiskError):  # whoever is signed in can still look what is wrong
+        with suppress(DiskError):  # Users who are signed in can then still see what is wrong.
             database.write(lambda db: db.execute(touch, (now, _token_hash(token))) and None)
     return _user(row)
 

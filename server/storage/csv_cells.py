@@ -7,7 +7,7 @@ import io
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-BYTE_ORDER_MARK = "\ufeff"  # without it spreadsheets take UTF-8 for something else
+BYTE_ORDER_MARK = "\ufeff"  # Without it, spreadsheets read UTF-8 as another encoding.
 _FORMULA = frozenset("=+-@\t\r\n")
 
 

@@ -32,9 +32,11 @@ C = TypeVar("C", bound=sqlite3.Connection)
 
 GROUP_MAX = 64
 BUSY_TIMEOUT_MS = 10_000
-CURSORS_NOTED = 100  # of a reader, before those that are gone are forgotten
+# A reader notes this many cursors before it forgets those that are gone.
+CURSORS_NOTED = 100
 LARGE_CACHE_KB = 100_000
-IDLE_READERS_MAX = 32  # kept open for the next who reads; more than two cores serve at once
+# This many readers stay open for later use, which is more than two cores can serve at once.
+IDLE_READERS_MAX = 32
 _PRAGMAS = (
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", 2),
@@ -55,7 +57,8 @@ class Reader(sqlite3.Connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._cursors: list[weakref.ref[sqlite3.Cursor]] = []
-        self.thread: int | None = None  # whose it is; None: of whoever holds the block
+        # The thread that it was lent to. None means whoever holds the block.
+        self.thread: int | None = None
         self.lent = True
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
@@ -116,7 +119,8 @@ def _connect(path: Path, factory: type[C]) -> C:
                     f"SQLite did not take {name}={value} for {path.name} (it says {actual!r}); "
                     "without it an acknowledged scan could be lost. Is the disk a network share?"
                 )
-    except BaseException as error:  # a damaged file raises at the first of them
+    except BaseException as error:
+        # A damaged file raises at the first of these statements.
         connection.close()
         raise disk.trouble(error, path) or error from None
     return connection
@@ -186,7 +190,8 @@ class Database:
         self._listeners: list[Callable[[sqlite3.Connection], None]] = []
         self._checks: list[Callable[[sqlite3.Connection], None]] = []
         self._writer_connection = connect(path)
-        self._disk_trouble = ""  # while the last commit failed for it
+        # What is wrong with the disk, since a commit failed for that reason.
+        self._disk_trouble = ""
         self._closed = False
         self._writer = threading.Thread(target=self._run, name="writer", daemon=True)
         self._writer.start()
@@ -203,7 +208,7 @@ class Database:
             if self._closed:
                 return
             self._closed = True
-        self._queue.put(None)
+            self._queue.put(None)
         self._writer.join()
         with self._lock:
             readers = [*self._idle, *self._lent]
@@ -274,7 +279,7 @@ class Database:
             if reader is not None:
                 self._lend(reader, turn)
                 return reader
-        reader = _connect(self.path, Reader)  # outside the lock: it takes a while
+        reader = _connect(self.path, Reader)  # This is outside the lock because it takes a while.
         reader.execute("PRAGMA query_only = ON").close()
         with self._lock:
             if self._closed:
@@ -292,7 +297,7 @@ class Database:
         reader.lent = False
         with self._lock:
             if self._lent.pop(reader, self) is self:
-                return  # closed meanwhile
+                return  # The database was closed meanwhile.
             if len(self._idle) < IDLE_READERS_MAX:
                 reader.settle()
                 self._idle.append(reader)
@@ -316,12 +321,14 @@ class Database:
         commit of its own, and between two of them all the short ones that wait have theirs.
 
         Raises DiskError where the disk is full or can't be written. The writer goes on, and takes
-        writes again once the disk does.
+        writes again once the disk does. Raises DatabaseError once the database is closed.
         """
-        if self._closed:
-            raise DatabaseError("the database is closed")
         job = _Job(step, long)
-        self._queue.put(job)
+        # Nothing may come after the None that ends the writer. Nobody would ever answer it.
+        with self._lock:
+            if self._closed:
+                raise DatabaseError("the database is closed")
+            self._queue.put(job)
         result: T = job.wait()
         return result
 
@@ -358,7 +365,8 @@ class Database:
                 except BaseException as error:
                     if len(group) > 1:
                         if not connection.in_transaction:
-                            # A full or failing disk: SQLite has undone the others' steps too.
+                            # The disk is full or failing, and SQLite has undone the others' steps
+                            # too.
                             self._fail(group, error)
                             return
                         connection.execute("ROLLBACK TO step")
@@ -386,7 +394,9 @@ class Database:
         for listener in self._listeners:
             try:
                 listener(connection)
-            except Exception as error:  # what is committed is so; whoever waits must be told
+            except Exception as error:
+                # The commit stands whatever a listener does, and those who wait for it must be
+                # told.
                 log.error("a listener to commits failed: %s", type(error).__name__)
         for job, result in done:
             job.finish(result)

@@ -1,4 +1,5 @@
-"""A database as a file: copied, searched for damage, read where it lies, or made in memory.
+"""Handles a database as a file. It is copied, checked for damage, read where it lies, or made in
+memory.
 
 `database.py` opens the event's own database to work with it. What stands here is for backups, and
 for the small file beside them.
@@ -14,11 +15,11 @@ from server.storage.connection import Connection
 from server.storage.database import connect
 from server.storage.disk import DatabaseError
 
-Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # by name: rows, each by column
+Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # By table, its rows, each by column.
 
 
 class NewerFileError(Exception):
-    """The file says that a newer version wrote it."""
+    """Is raised for a file that says that a newer version wrote it."""
 
 
 def copy_moment(
@@ -37,7 +38,7 @@ def copy_moment(
     with closing(connect(source)) as live, closing(sqlite3.connect(target)) as copy:
         copy.execute("PRAGMA synchronous = OFF")
         # The open transaction keeps the moment. Without it SQLite would begin again with every
-        # write, and at a busy door never end.
+        # write, and at a busy door would never end.
         live.execute("BEGIN")
         live.execute("SELECT COUNT(*) FROM setting").fetchone()
         live.backup(copy, pages=pages, progress=step)

@@ -1,4 +1,4 @@
-"""Pieces of SQL that each database writes in its own way, for SQLite.
+"""Writes, for SQLite, the pieces of SQL that each database has in its own way.
 
 Other rooms write the SQL that SQLite and PostgreSQL have in common, and take from here what those
 two do not. Every function returns text to put into a statement. None of it may come from a user.
@@ -55,19 +55,20 @@ def in_json(body: str, *path: str) -> str:
 
 
 def rows_as_json(columns: str, source: str) -> str:
-    """Write one text with all rows of `source`: a JSON array that holds an array for each row.
+    """Write one text with all rows of `source`. It is a JSON array that holds an array for each
+    row.
 
-    `source` is what stands after FROM. Between rows SQLite lets other threads run, and whoever
-    reads many waits for each of them. Of one text it waits once.
+    `source` is what stands after FROM. Between two rows SQLite lets other threads run, and whoever
+    reads many rows waits each time. For a single text it waits once.
     """
     return f"(SELECT json_group_array(json_array({columns})) FROM {source})"
 
 
 def stay_over_at(stay: str = "") -> str:
-    """Write when a stay was over: where it ended before it began, by two clocks, that is when it
-    began, and of an open stay the end of time. `stay` is its table's alias and a full stop.
+    """Write when a stay was over. Where, by two clocks, it ended before it began, that is when it
+    began. For an open stay it is the end of time. `stay` is its table's alias and a full stop.
 
-    It is worded as in the index `stay_serial`, which so serves it.
+    The index `stay_serial` has the same wording, and so can be used for it.
     """
     return f"MAX({stay}opened_at, IFNULL({stay}closed_at, 9223372036854775807))"
 
@@ -89,5 +90,7 @@ def temporary_trigger(name: str, table: str, event: str, when: str, statement: s
 
 
 def insertion_order(table: str) -> str:
-    """Write the number of a row of a table from which none is deleted: one more for each row."""
+    """Write the number of a row, which is one more for each row, in a table from which no row is
+    deleted.
+    """
     return f"{table}.rowid"

@@ -15,10 +15,10 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-NEEDED_BYTES = 64_000_000  # the write-ahead log of a busy day, and an import
-FULL_BYTES = 1_000_000  # with less free, an error of SQLite's is for lack of room
+NEEDED_BYTES = 64_000_000  # Enough for the write-ahead log of a busy day, and for an import.
+FULL_BYTES = 1_000_000  # With less than this free, an error of SQLite's is taken for lack of room.
 LOW_BYTES = 1_000_000_000
-LOW_PART = 0.1  # of the disk; but ten times LOW_BYTES are enough
+LOW_PART = 0.1  # Less than this part is low, unless ten times LOW_BYTES are free.
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -86,7 +86,8 @@ def trouble(error: BaseException, path: Path) -> DiskError | None:
         return _read_only(directory) if error.errno == errno.EROFS else None
     if not isinstance(error, sqlite3.Error):
         return None
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the details
+    # The low byte is the error, and the rest its details.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return _full(directory)
     if code not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):

@@ -1,17 +1,19 @@
-"""What a database raises by itself, under names of our own, and what it means.
+"""Names what a database raises by itself, and says what it means.
 
-`DatabaseError` and `DiskError` of `database.py` are ours: their texts say what to do.
+`DatabaseError` and `DiskError` of `database.py` are our own. Their texts say what to do.
 """
 
 import sqlite3
 
-EngineError = sqlite3.Error  # anything that the database raises
-ConstraintError = sqlite3.IntegrityError  # a row that may not be: the one statement is undone
-UnusableError = sqlite3.OperationalError  # another program writes, a table is missing, and such
+EngineError = sqlite3.Error  # Anything that the database raises.
+# A row that the rules forbid. Only that one statement is undone.
+ConstraintError = sqlite3.IntegrityError
+# For example another program is writing, or a table is missing.
+UnusableError = sqlite3.OperationalError
 
 
 def is_busy(error: EngineError) -> bool:
-    """Return whether another program is writing: later the same would do."""
+    """Return whether another program is writing. Then the same would work later."""
     return "locked" in str(error) or "busy" in str(error)
 
 

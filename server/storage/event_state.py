@@ -1,4 +1,4 @@
-"""Which server of its line this database belongs to, and how it was restored.
+"""Keeps which server of its line this database belongs to, and how it was restored.
 
 A restore from a backup makes the next server of the line, with a higher incarnation.
 """
@@ -10,9 +10,9 @@ from server.storage.tables import keep_setting
 
 
 class EventState(NamedTuple):
-    """What the database keeps of its restores."""
+    """Holds what the database keeps of its restores."""
 
-    incarnation: int  # a higher one after each restore from a backup
+    incarnation: int  # It is higher after each restore from a backup.
     restored_without_acts: bool  # see `was_restored_without_acts`
 
 
@@ -24,7 +24,7 @@ def event_state(db: Connection) -> EventState:
 
 
 def incarnation(db: Connection) -> int:
-    """Return the server's incarnation: a higher one after each restore from a backup."""
+    """Return the server's incarnation, which is higher after each restore from a backup."""
     return event_state(db).incarnation
 
 

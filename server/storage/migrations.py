@@ -11,6 +11,7 @@ from sqlite_utils import Migrations
 
 from server.storage.schema import (
     ACTS,
+    CAPACITY_REASONS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
     DOOR_FROM,
@@ -164,13 +165,18 @@ def m020_counted_around(db: sqlite_utils.Database) -> None:
 
 @migrations()
 def m021_no_token_tries(db: sqlite_utils.Database) -> None:
-    # A code of 128 bits is not guessed, so nobody ever counted the tries.
+    # Nobody guesses a code of 128 bits, so the tries were never counted.
     db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
 
 
 @migrations()
 def m022_programme(db: sqlite_utils.Database) -> None:
     _run(db, PROGRAMME)
+
+
+@migrations()
+def m024_capacity_reasons(db: sqlite_utils.Database) -> None:
+    _run(db, CAPACITY_REASONS)
 
 
 @migrations()
@@ -201,6 +207,7 @@ NAMES = (
     "m020_counted_around",
     "m021_no_token_tries",
     "m022_programme",
+    "m024_capacity_reasons",
     "m027_protocol_guests",
 )
 

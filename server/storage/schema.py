@@ -1,4 +1,4 @@
-"""The statements of the migrations, in their order. Those of a released one never change."""
+"""Has the statements of the migrations, in their order. Those of a released one never change."""
 
 PEOPLE = """
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -268,8 +268,8 @@ CREATE TABLE change (
 ) STRICT;
 """
 
-# A holder's stays by when they were over: an entry looks at those that were not, however often its
-# holder has been in and out before.
+# Finds a holder's stays by when they were over. An entry looks only at those that were not, however
+# often its holder went in and out before.
 STAYS = """
 ALTER TABLE stay ADD COLUMN clock_known INTEGER NOT NULL DEFAULT 0;
 UPDATE stay SET clock_known = EXISTS (
@@ -282,8 +282,8 @@ CREATE INDEX stay_serial
 CREATE INDEX place_account_kiosk ON place_account (kiosk, generation);
 """
 
-# Another value after each change of what server/venue/rules.py keeps, whoever makes it. At random:
-# a number that was rolled back would be taken again by the next change.
+# The value changes with each change of what server/venue/rules.py keeps, whoever makes it. It is
+# random because a number that was rolled back would be used again by the next change.
 _RULES = (
     "INSERT ON hall",
     "UPDATE OF code, parent_id, zones, sessions_only, anti_passback, exits ON hall",
@@ -314,14 +314,14 @@ BEGIN UPDATE attendee SET revoked_at = COALESCE(revoked_at,
     WHERE serial = NEW.serial; DELETE FROM unknown_holder WHERE serial = NEW.serial; END;
 """
 
-# Until then the hall's places need no new share, as long as nobody asks
+# Until that time the hall's places need no new share, as long as nobody asks
 # (server/occupancy/grants.py).
 SHARED_UNTIL = """
 ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;
 """
 
-# What people are found by (server/people/search.py), and whose words are still to be folded: at
-# first everybody's. The index gives the whole list by name without sorting it.
+# The words by which people are found (server/people/search.py), and the people whose words are
+# still to be folded, at first everybody. The index gives the whole list by name without sorting it.
 SEARCH = """
 CREATE TABLE attendee_search (
     serial INTEGER PRIMARY KEY REFERENCES attendee ON DELETE CASCADE,
@@ -340,14 +340,14 @@ AFTER UPDATE OF given_name, family_name, organisation, email, external_id ON att
 BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.serial); END;
 """
 
-# A delegation may have one office's address.
+# All of a delegation may have the address of one office.
 SHARED_EMAILS = """
 DROP INDEX attendee_email;
 CREATE INDEX attendee_email ON attendee (email COLLATE NOCASE) WHERE email <> '';
 """
 
-# Whose newest badge may say what is no longer so: every holder at first, then those who change.
-# `issuing.changed_badges` looks at each of these badges, and at no others.
+# Holders whose newest badge may say what is no longer so. At first that is everybody, and then
+# those who change. `issuing.changed_badges` looks only at these badges.
 CHANGED_HOLDERS = """
 CREATE TABLE changed_holder (serial INTEGER PRIMARY KEY REFERENCES attendee) STRICT;
 INSERT INTO changed_holder SELECT DISTINCT serial FROM badge;
@@ -364,8 +364,9 @@ CREATE TRIGGER holder_reissued AFTER INSERT ON badge
 BEGIN DELETE FROM changed_holder WHERE serial = NEW.serial; END;
 """
 
-# How long the kiosk's journal was when it last said so, and when that was: how many scans wait
-# there is this less what is acknowledged. What an earlier version heard stands in its health.
+# How long the kiosk's journal was when it last said so, and when that was. The scans that wait
+# there are this less what is acknowledged. An earlier version kept that number in the kiosk's
+# health.
 KIOSK_REPORTED = """
 ALTER TABLE kiosk ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE kiosk ADD COLUMN reported_at INTEGER;
@@ -374,8 +375,8 @@ UPDATE kiosk SET reported_at = seen_at,
     WHERE health IS NOT NULL;
 """
 
-# A first password is to be changed. `unlocked_at`: an admin lets the user in where strangers guess.
-# `known_device` has hashes alone, of a browser's token or of an address.
+# A first password has to be changed. `unlocked_at` is when an admin let the user in although
+# strangers were guessing. `known_device` has only hashes, of a browser's token or of an address.
 SIGN_IN = """
 ALTER TABLE user ADD COLUMN must_change INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE user ADD COLUMN unlocked_at INTEGER;
@@ -390,7 +391,8 @@ CREATE TABLE known_device (
 ) STRICT;
 """
 
-# Acts by their time, and by who did what. Plain scans are in none of these, and cost nothing more.
+# These find acts by their time, and by who did what. Plain scans are in none of them and cost
+# nothing more.
 _ACT = "json_extract(CAST(body AS TEXT), '$.act')"
 _BY = "json_extract(CAST(body AS TEXT), '$.by')"
 ACTS = f"""
@@ -401,8 +403,9 @@ CREATE INDEX leaf_act_by_act ON leaf ({_BY}, {_ACT}, at) WHERE kind = 'act';
 CREATE INDEX scan_act ON scan (act, number) WHERE act <> 'scan';
 """
 
-# Each start of the server, and where in feed and entry log. Whether a kiosk was ever given the
-# server's signed word ('marked'), or was believed once without (server/backup/set_back.py).
+# Each start of the server, and where feed and entry log were then. `word` tells whether a kiosk was
+# ever given the server's signed mark ('marked'), or was believed once without one
+# (server/backup/set_back.py).
 SERVER_RUNS = """
 CREATE TABLE server_run (
     run TEXT NOT NULL UNIQUE,
@@ -414,8 +417,9 @@ ALTER TABLE kiosk ADD COLUMN word TEXT NOT NULL DEFAULT 'none'
     CHECK (word IN ('none', 'believed', 'marked'));
 """
 
-# How a hall counts who left, and what moves did to a stay: its place is still counted, or was freed
-# and no exit has confirmed that. Counted by a trigger, so that no way of ending a stay can forget.
+# How a hall counts those who left, and what a move did to a stay, whose place is still counted, or
+# was freed without an exit to confirm it. A trigger counts them, so that no way of ending a stay
+# can forget to.
 LEAVING = """
 ALTER TABLE hall ADD COLUMN leaving TEXT NOT NULL DEFAULT 'scanned'
     CHECK (leaving IN ('scanned', 'inferred'));
@@ -441,7 +445,7 @@ CREATE TRIGGER rules_hall_update AFTER UPDATE OF
 BEGIN UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;
 """
 
-# Of each holder the newest badge that was in two places at once, as it seems
+# For each holder, the newest badge that seems to have been in two places at once
 # (server/occupancy/copies.py).
 LIKELY_COPIES = """
 CREATE TABLE likely_copy (
@@ -453,13 +457,15 @@ CREATE TABLE likely_copy (
 ) STRICT;
 """
 
-# In which epoch of the server's time a kiosk had measured its clock; 0: it did not say.
+# The epoch of the server's time in which a kiosk had measured its clock. 0 means that it did not
+# say.
 EPOCHS = """
 ALTER TABLE stay ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE unnamed_exit ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
 """
 
-# Where a door leads from, if anybody has said so: a hall around its own, or (NULL) outside.
+# Where a door leads from, if anybody has said so. That is a hall around its own, or NULL for
+# outside.
 DOOR_FROM = """
 CREATE TABLE door_from (
     door_id INTEGER PRIMARY KEY REFERENCES door,
@@ -475,14 +481,14 @@ CREATE TABLE door_from (
     )
 )
 
-# One entry may open a stay in its hall and in halls around it, and one exit end such: the hall
-# belongs to what names a stay. `around` is 1 where the hall is not the door's own.
+# One entry may open a stay in its hall and in each hall around it, and one exit may end them. So a
+# stay is named with its hall. `around` is 1 where the hall is not the door's own.
 STAY_HALLS = (
     ("stay", "PRIMARY KEY (kiosk, generation, seq)",
      "around INTEGER NOT NULL DEFAULT 0,\n    PRIMARY KEY (kiosk, generation, seq, hall_id)", ""),
     ("early_exit", "PRIMARY KEY (kiosk, generation, seq)",
      "hall_id INTEGER NOT NULL,\n    PRIMARY KEY (kiosk, generation, seq, hall_id)",
-     # The exit that was early is in the ledger, with the hall.
+     # The ledger has that early exit, with its hall.
      "SELECT e.*, s.hall_id FROM early_exit e CROSS JOIN leaf l CROSS JOIN scan s"
      " WHERE l.kind = 'scan' AND s.number = l.number AND s.direction = 'exit'"
      " AND json_extract(CAST(l.body AS TEXT), '$.record.closes.kiosk') = e.kiosk"
@@ -494,8 +500,8 @@ STAY_HALLS = (
 )  # fmt: skip
 UNNAMED_KEY = "CREATE UNIQUE INDEX unnamed_exit_number ON unnamed_exit (number, hall_id)"
 
-# Who is in a hall inside another is in that one too, and from now on counts there; by which door
-# they came nobody had said. And each kiosk at work there has an account with the halls around.
+# People in a hall inside another one are in the outer one too, and count there from now on. Nobody
+# had said by which door they came. Each kiosk at work there gets an account with the halls around.
 _AROUND = (
     "WITH RECURSIVE around (hall_id, outer_id) AS (SELECT hall_id, parent_id FROM hall"
     " WHERE parent_id IS NOT NULL UNION SELECT a.hall_id, h.parent_id FROM around a"
@@ -615,6 +621,25 @@ CREATE INDEX stand_exhibitor ON stand (exhibitor_id);
 """ + "".join(
     f'INSERT INTO activity_kind VALUES (\'{code}\', \'{{"en": "{en}", "zh": "{zh}"}}\');\n'
     for code, en, zh in _KINDS
+)
+
+# What was measured in a hall (server/venue/capacity_reasons.py), and by whose word its capacity is
+# what it is: as the entry log names them, and when. NULL: not said, or from before this was kept.
+CAPACITY_REASONS = "".join(
+    f"ALTER TABLE hall ADD COLUMN {column};\n"
+    for column in (
+        "floor_m2 REAL CHECK (floor_m2 > 0)",
+        "m2_per_person REAL CHECK (m2_per_person > 0)",
+        "seats INTEGER CHECK (seats >= 0)",
+        "exit_width_m REAL CHECK (exit_width_m >= 0)",
+        "exit_steps_width_m REAL CHECK (exit_steps_width_m >= 0)",
+        "entry_lanes INTEGER CHECK (entry_lanes >= 0)",
+        "fill_min REAL CHECK (fill_min > 0)",
+        "clear_min REAL CHECK (clear_min > 0)",
+        "emergency_min REAL CHECK (emergency_min > 0)",
+        "capacity_by TEXT",
+        "capacity_at INTEGER",
+    )
 )
 
 # Protocol guests: people of whose arrival named staff (watchers) get a silent notice. An arrival is

@@ -1,4 +1,4 @@
-"""Rows written by the names of their columns, and settings by their key.
+"""Writes rows by the names of their columns, and settings by their key.
 
 sqlite-utils does it over a connection that already is in a transaction of ours. Its writes nest in
 that one as savepoints, so what fails takes everything back with it.

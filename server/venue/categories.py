@@ -13,3 +13,23 @@ def put_category(db: Connection, plan: CategoryPlan) -> None:
         " letter = excluded.letter, colour = excluded.colour",
         (plan.code, plan.key, names_text(plan.names), plan.letter, plan.colour),
     )
+
+
+def add_category(db: Connection, plan: CategoryPlan) -> None:
+    """Add a category that is not there yet. Halls and sessions that let every category in let this
+    one in too.
+    """
+    tables = (("hall_category", "hall_id"), ("session_category", "session_id"))
+    open_to_all = {
+        (table, key): db.execute(
+            f"SELECT {key} FROM {table} GROUP BY {key}"
+            " HAVING COUNT(*) = (SELECT COUNT(*) FROM category)"
+        ).fetchall()
+        for table, key in tables
+    }
+    put_category(db, plan)
+    for (table, key), rows in open_to_all.items():
+        db.executemany(
+            f"INSERT INTO {table} ({key}, category) VALUES (?, ?)",
+            [(row[0], plan.code) for row in rows],
+        )

@@ -1,10 +1,11 @@
-"""The venue as kiosks are told of it: categories, and of one door its hall and its sessions."""
+"""Tells kiosks of the venue, with its categories, and for one door its hall and its sessions."""
 
 from typing import Any
 
 from badges.wire import wire
 from server.storage.connection import Connection
 from server.venue import store
+from server.venue.store import HallRow, SessionRow
 
 
 def category_facts(db: Connection) -> list[wire.CategoryFacts]:
@@ -17,7 +18,11 @@ def category_facts(db: Connection) -> list[wire.CategoryFacts]:
 
 def hall_facts(db: Connection, hall_id: int) -> wire.HallFacts:
     """Return a hall as its doors know it. Raises UnknownHallError."""
-    row = store.hall(db, hall_id)
+    return facts_of_hall(store.hall(db, hall_id))
+
+
+def facts_of_hall(row: HallRow) -> wire.HallFacts:
+    """Return a hall as its doors know it."""
     facts: dict[str, Any] = {
         "hall": row.hall_id,
         "names": row.names,
@@ -53,14 +58,25 @@ def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFa
     ):
         guests.setdefault((session_id, invited), []).append(serial)
     return [
-        wire.SessionFacts(
-            session=row.session_id,
-            titles=row.titles,
-            opens_at=row.opens_at,
-            closes_at=row.closes_at,
-            categories=list(row.categories),
+        facts_of_session(
+            row,
             invited=guests.get((row.session_id, 1), []),
             refused=guests.get((row.session_id, 0), []),
         )
         for row in rows
     ]
+
+
+def facts_of_session(
+    row: SessionRow, *, invited: list[int], refused: list[int]
+) -> wire.SessionFacts:
+    """Return a session as its doors know it, with its guests' serials."""
+    return wire.SessionFacts(
+        session=row.session_id,
+        titles=row.titles,
+        opens_at=row.opens_at,
+        closes_at=row.closes_at,
+        categories=list(row.categories),
+        invited=invited,
+        refused=refused,
+    )

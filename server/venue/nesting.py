@@ -52,7 +52,7 @@ def outer_of(db: Connection, door_id: int) -> tuple[int, ...]:
         " WHERE d.door_id = ?",
         (door_id,),
     ).fetchone()
-    return () if row is None else outer_halls(row[0], parents_of(db), row[1])
+    return () if row is None else outer_halls(row["hall_id"], parents_of(db), row["from_id"])
 
 
 def halls_of(db: Connection, door_id: int) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from badges.admission.facts import AntiPassback, Exits, Hall, Session
 from server.storage.connection import Connection
 from server.venue import nesting
 
-SESSIONS_MAX = 8  # that a decision looks at: those that admit now, and the next ones
+SESSIONS_MAX = 8  # A decision looks at this many, which are those that admit now and the next ones.
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,15 @@ class Rules:
 
     version: str | None
     halls: Mapping[int, Hall]
-    lineage: Mapping[int, frozenset[int]]  # of each hall: itself and every hall around it
-    surroundings: Mapping[int, frozenset[int]]  # and every hall inside it
-    programmes: Mapping[int, tuple[Session, ...]]  # by hall, soonest first
-    inferred: frozenset[int] = frozenset()  # halls in which a move counts as leaving
-    walks: Mapping[int, int] = field(default_factory=dict)  # ms to any other hall, where it is said
-    # Of doors that lead into more than one hall: those around its own, from the inside out. Their
-    # anti-passback is off where nobody has said where the door leads from.
+    # For each hall, itself and every hall around it.
+    lineage: Mapping[int, frozenset[int]]
+    surroundings: Mapping[int, frozenset[int]]  # The same, and every hall inside it.
+    programmes: Mapping[int, tuple[Session, ...]]  # By hall, soonest first.
+    inferred: frozenset[int] = frozenset()  # Halls in which a move counts as leaving.
+    # For each hall, the ms to any other one, where somebody has said it.
+    walks: Mapping[int, int] = field(default_factory=dict)
+    # For doors that lead into more than one hall, the halls around their own, innermost first.
+    # Anti-passback is off in them where nobody has said where the door leads from.
     outer: Mapping[int, tuple[Hall, ...]] = field(default_factory=dict)
     # Serials of those of whose arrival somebody is told (server/people/protocol_guests.py).
     protocol_guests: frozenset[int] = frozenset()

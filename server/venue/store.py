@@ -1,10 +1,10 @@
-"""The venue as the database has it: categories, zones, halls, doors and sessions.
+"""Keeps the venue in the database, with categories, zones, halls, doors and sessions.
 
 It comes from a file (server/setup). A few things change on the day, here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from badges.categories import CategoryPlan
 from badges.wire import wire
@@ -13,6 +13,7 @@ from server.entry_log.act_names import Act
 from server.feed import changes
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
+from server.venue.capacity_reasons import Measures
 
 
 class UnknownHallError(ValueError):
@@ -46,14 +47,35 @@ class HallRow:
     facts_age_max_ms: int | None
     closed_at: int | None
     open_stays: int
-    open_overrides: int  # people inside on places beyond the capacity
-    change_cursor: int  # of the feed: doors that have applied it know the present policy
-    shared_until: int  # its places need no new share before, as long as nobody asks
-    leaving: str  # how it counts who left: by scanned exits alone, or inferred from moves as well
-    walk_s: int | None  # nobody gets from here to another hall, or back, in less; None: not said
-    moved_on: int  # of `open_stays` and `open_overrides`: seen at another hall since
-    unconfirmed_moves: int  # places that moves gave back and no exit confirmed
+    open_overrides: int  # People inside on places beyond the capacity.
+    # The feed's. Doors that have applied it know the present policy.
+    change_cursor: int
+    # Until that time its places need no new share, as long as nobody asks.
+    shared_until: int
+    # How it counts those who left, which is by scanned exits alone, or by inferred moves as well.
+    leaving: str
+    # Nobody gets from here to another hall, or back, in less time. None where nobody has said it.
+    walk_s: int | None
+    # Of `open_stays` and `open_overrides`, those seen at another hall since.
+    moved_on: int
+    unconfirmed_moves: int  # Places that moves gave back and that no exit has confirmed.
     categories: tuple[int, ...]
+    floor_m2: float | None = None
+    m2_per_person: float | None = None
+    seats: int | None = None
+    exit_width_m: float | None = None
+    exit_steps_width_m: float | None = None
+    entry_lanes: int | None = None
+    fill_min: float | None = None
+    clear_min: float | None = None
+    emergency_min: float | None = None
+    capacity_by: str | None = None  # as the entry log names who set it; None: not kept
+    capacity_at: int | None = None
+
+    @property
+    def measures(self) -> Measures:
+        """Return what was measured in the hall."""
+        return Measures(**{one.name: getattr(self, one.name) for one in fields(Measures)})
 
 
 @dataclass(frozen=True)
@@ -81,8 +103,9 @@ class DoorRow:
     hall_id: int
     names: dict[str, str]
     mode: str
-    said: bool = False  # whether anybody said where it leads from
-    from_id: int | None = None  # the hall around its own in which it begins; None: outside
+    said: bool = False  # Whether anybody has said where it leads from.
+    # The hall around its own in which it begins. None means outside.
+    from_id: int | None = None
 
 
 def categories(db: Connection) -> list[CategoryPlan]:

@@ -1,4 +1,4 @@
-"""Wires the rooms to the app that answers requests: the one place where all of them meet."""
+"""Connects the rooms with the app that answers requests. Only here all of them meet."""
 
 import os
 import time
@@ -55,7 +55,7 @@ def create_app(
     for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
     security.csrf.exempt(api.blueprint)
-    # Before the body is sent: whoever holds a feed, or reads slowly, holds no reader.
+    # This runs before the body is sent, so that a held feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: database.give_back())
     return app
 

@@ -19,7 +19,7 @@ DEVICE_COOKIE = "__Host-hallkeeper-device"
 EVERYBODY = "everybody"
 # Kiosks prove themselves with a signature on each request, not with a session.
 _OWN_PROOF = frozenset({"api"})
-_FORMS_OF = "of"  # in the form cookie: the session that it belongs to
+_FORMS_OF = "of"  # In the form cookie, this names the session that it belongs to.
 
 View = TypeVar("View", bound=Callable[..., object])
 

@@ -20,16 +20,17 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
-SILENT_KNOWN_S = 45.0  # three of the comments that a held feed has
+SILENT_KNOWN_S = 45.0  # A held feed has sent three comments in that time.
 SILENT_STRANGER_S = 20.0
 STRANGER_ADDRESS_MAX = 100
-STRANGERS_MAX = 2_000  # all of them together
-KNOWN_ADDRESS_MAX = 3_000  # 300 kiosks and their staff may share one address
+STRANGERS_MAX = 2_000  # All of them together.
+KNOWN_ADDRESS_MAX = 3_000  # The 300 kiosks and their staff may share one address.
 SWEEP_S = 2.0
-BUSY_SWEEP_S = 0.25  # while there are more than
+BUSY_SWEEP_S = 0.25  # While there are more files open than BUSY_FILES.
 BUSY_FILES = 1_000
 _LAST_DATA_SENT = struct.Struct("@I")
-_LAST_DATA_SENT_AT = 44  # in struct tcp_info of <linux/tcp.h>: milliseconds ago
+# Its offset in struct tcp_info of <linux/tcp.h>. The value is in milliseconds ago.
+_LAST_DATA_SENT_AT = 44
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Connection:
 
     file: int
     address: str
-    silent_s: float  # since anything was sent on it, or since it began
+    # How long nothing was sent on it, or where nothing was, since it began.
+    silent_s: float
 
 
 def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -> list[Connection]:
@@ -95,7 +97,8 @@ class Guard:
         while not self._stop.wait(pause_s):
             try:
                 pause_s = BUSY_SWEEP_S if self.sweep() > BUSY_FILES else SWEEP_S
-            except Exception as error:  # a thread that died would leave the door open
+            except Exception as error:
+                # If this thread died, strangers could hold any number of connections.
                 log.error("connections could not be looked at: %s", type(error).__name__)
 
     def sweep(self) -> int:

@@ -38,7 +38,7 @@ REASONS = {
     "kiosk_retired": "Kiosk retired",
     "door_resting": "Door closed: shift ended",
     "facts_too_old": "Door's facts too old",
-    # Of discrepancies alone:
+    # Only discrepancies have the following.
     "admitted": "Would have been admitted",
     "passback": "Entered twice",
     "fast_move": "Faster than people walk",
@@ -169,5 +169,5 @@ def register(app: Flask, event: Event, clock: Clock) -> None:
         may_open=auth.may_open,
         style_nonce=security.style_nonce,
     )
-    # Macros need nothing but globals, so that one module serves every page and part.
+    # The macros need only globals, so that one module serves every page and part.
     env.globals["show"] = env.get_template("show.html").module

@@ -23,13 +23,14 @@ from badges.credential.keys import BadSignatureError, PublicKey
 from badges.places.pool import KioskKey
 from badges.wire.enrolment import RequestStamp, signed_message
 
-KIOSK_MAX = 8  # bodies of one kiosk at a time: it sends one after the other
-KNOWN_MAX = 200  # bodies of all known addresses together
-KNOWN_ADDRESS_MAX = 100  # of one of them: a venue's kiosks and staff may share an address
+KIOSK_MAX = 8  # Bodies of one kiosk at a time. It sends one after the other.
+KNOWN_MAX = 200  # Bodies of all known addresses together.
+# Bodies of one of them. A venue's kiosks and staff may share an address.
+KNOWN_ADDRESS_MAX = 100
 STRANGERS_MAX = 64
 STRANGER_ADDRESS_MAX = 8
-KNOWN_S = 12 * 3600  # how long an address stays known
-KNOWN_ADDRESSES_MAX = 10_000  # the oldest are forgotten first
+KNOWN_S = 12 * 3600  # An address stays known for this long.
+KNOWN_ADDRESSES_MAX = 10_000  # The oldest are forgotten first.
 
 
 class Headers(Protocol):
@@ -48,9 +49,9 @@ class Proof:
     """Holds a kiosk's signature over a request, with what it says of the body."""
 
     stamp: RequestStamp
-    message: bytes  # what was signed
+    message: bytes  # What was signed.
     digest: str  # SHA-256 of the body, in hexadecimal digits
-    key: bytes  # the public key that verified it
+    key: bytes  # The public key that verified it.
 
     def fits(self, body: bytes) -> bool:
         """Tell whether `body` is the one that was signed."""
@@ -66,8 +67,8 @@ class Lanes:
         self._monotonic = monotonic
         # The lock guards everything below.
         self._lock = threading.Lock()
-        self._held: Counter[object] = Counter()  # bodies on their way, by lane and by holder
-        self._known: dict[str, float] = {}  # address: until when it is known
+        self._held: Counter[object] = Counter()  # Bodies on their way, by lane and by holder.
+        self._known: dict[str, float] = {}  # Until when each address is known.
         self._keys: dict[KioskKey, bytes] = {}
 
     def remember_kiosk(self, kiosk: KioskKey, public_key: bytes, address: str) -> None:
@@ -80,7 +81,7 @@ class Lanes:
         """Remember an address from which somebody has proven who they are."""
         now = self._monotonic()
         with self._lock:
-            self._known.pop(address, None)  # so that the newest stand last
+            self._known.pop(address, None)  # The newest address goes to the end.
             self._known[address] = now + KNOWN_S
             if len(self._known) > KNOWN_ADDRESSES_MAX:
                 self._known.pop(next(iter(self._known)))

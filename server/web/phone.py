@@ -19,7 +19,7 @@ from server.web.services import services
 
 blueprint = Blueprint("phone", __name__)
 
-# The phone may show what it has while there is no network; a door decides by the code alone.
+# Without a network the phone may show what it has, because a door decides by the code alone.
 CACHE = "private, max-age=300, stale-if-error=604800"
 # What a speaker is, in English and Chinese.
 ROLES = {

@@ -1,10 +1,10 @@
-"""Parts of a page that many look at, rendered once for all of them."""
+"""Renders parts of a page that many look at, once for all of them."""
 
 import threading
 import time
 from collections.abc import Callable
 
-Parts = dict[str, str]  # HTML by the id of its element
+Parts = dict[str, str]  # HTML by the id of its element.
 
 
 class Rendered:
@@ -18,7 +18,9 @@ class Rendered:
         self._parts: dict[str, tuple[float, Parts]] = {}
 
     def parts(self, role: str, render: Callable[[], Parts], *, fresh_s: float) -> Parts:
-        """Those of a role; `render` makes them anew once they are `fresh_s` seconds old."""
+        """Return the parts for a role. `render` makes them anew once they are `fresh_s` seconds
+        old.
+        """
         with self._lock:
             made_at, parts = self._parts.get(role, (float("-inf"), {}))
             if time.monotonic() - made_at >= fresh_s:

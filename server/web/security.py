@@ -59,7 +59,7 @@ def protect(app: Flask, event: Event) -> None:
     app.session_interface = _FormCookies()
     app.url_map.converters["int"] = _RowNumber
     app.config.update(
-        # Flask's own cookie holds nothing but a form token and the next page's notice.
+        # Flask's own cookie holds only a form token and the notice for the next page.
         SECRET_KEY=derived_key(event.phone_secret, b"hallkeeper/forms/v1"),
         SESSION_COOKIE_NAME="__Host-hallkeeper-form",
         SESSION_COOKIE_SECURE=True,
@@ -71,7 +71,7 @@ def protect(app: Flask, event: Event) -> None:
         WTF_CSRF_TIME_LIMIT=FORM_LIFE_S,
         RATELIMIT_HEADERS_ENABLED=False,
     )
-    app.before_request(_limit_forms)  # before CSRF, which reads the form
+    app.before_request(_limit_forms)  # This comes before CSRF, which reads the form.
     app.before_request(_read_body)
     app.before_request(_check_forms)
     app.after_request(_keep_forms)
@@ -94,7 +94,8 @@ def style_nonce() -> str:
     return nonce
 
 
-@limiter.request_filter  # no view there has limits of that kind
+# The views there have no limits of that kind.
+@limiter.request_filter
 def of_api() -> bool:
     return request.path.startswith("/api/")
 
@@ -134,7 +135,7 @@ def _read_body() -> None:
     except BusyError:
         abort(503)
     if len(body) < (request.content_length or 0):
-        abort(400)  # it broke off
+        abort(400)  # The body ended too early.
     if proof is not None and proof.fits(body):
         g.kiosk_proof = proof
 
@@ -145,7 +146,7 @@ def _add_headers(response: Response) -> Response:
         "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",
         "Content-Security-Policy": _POLICY + style,
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin",  # CSRF checks it on our own forms
+        "Referrer-Policy": "same-origin",  # CSRF checks it on our own forms.
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
@@ -157,7 +158,7 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-# What went wrong, and what to do now. Never what was asked for, nor by whom.
+# What went wrong, and what to do now. They never say what was asked for, or by whom.
 _WORDS = {
     400: ("That request could not be read", "Go back, check what you entered, and try again."),
     401: ("Please sign in", "Your session has ended. Sign in and try again."),

@@ -23,7 +23,7 @@ from server.web.budget import Budget
 from server.web.lanes import Lanes
 from server.web.rendered import Rendered
 
-EXTENSION = "hallkeeper"  # the one key under which an app keeps what is its own
+EXTENSION = "hallkeeper"  # The only key under which an app keeps what is its own.
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Services:
     now: Callable[[], int]  # Unix ms
     clock: ServerClock
     venue_clock: Clock
-    backups: Backups | None = None  # where the event has a second disk
+    backups: Backups | None = None  # Set where the event has a second disk.
     lanes: Lanes = field(default_factory=Lanes)
-    guesses: Guesses = field(default_factory=Guesses)  # at passwords
+    guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     overview: Rendered = field(default_factory=Rendered)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
     moves: Budget = field(
@@ -53,7 +53,7 @@ def services() -> Services:
 
 
 def services_of(app: Flask) -> Services:
-    """An app's services."""
+    """Return the services of an app."""
     found: Services = app.extensions[EXTENSION]
     return found
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from flask import Flask
 
-WHOLE_BYTES_MAX = 1_000_000  # a longer answer is not brought together in memory
+WHOLE_BYTES_MAX = 1_000_000  # A longer answer is not collected in memory.
 VARIABLE = "HALLKEEPER_EVENT"
 
 

@@ -17,10 +17,10 @@ from badges.places.pool import PoolKey
 from kiosk.sync.upload import BATCH_SCANS
 from server.occupancy import pools
 from tests.bench.doors import scan_steadily
-from tests.bench.load.kiosk import Kiosk
+from tests.bench.load.kiosk import LoadKiosk
 from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue
 from tests.server.support.fake_door import FakeDoor
-from tests.system.support.site import Site, now_ms
+from tests.system.support.site import LiveSite, now_ms
 
 OTHERS = 60
 RATE = 100.0
@@ -31,7 +31,7 @@ WARM_UP_S = 3.0
 SYNC_MAX_S = 300.0
 
 
-def grant(site: Site, door: FakeDoor, count: int) -> None:
+def grant(site: LiveSite, door: FakeDoor, count: int) -> None:
     """The places that the door took with it."""
     key, kiosk = PoolKey(door.hall), (door.kiosk, door.generation)
 
@@ -59,7 +59,7 @@ def scan_a_day(door: FakeDoor, serials: list[int]) -> None:
             inside.append((serial, door.ref(entry)))
 
 
-async def hand_in(load: Load, kiosk: Kiosk, batch_scans: int) -> int:
+async def hand_in(load: Load, kiosk: LoadKiosk, batch_scans: int) -> int:
     """Batch after batch; how many there were."""
     batches = 0
     while kiosk.door.acked < len(kiosk.door.records):
@@ -80,7 +80,7 @@ async def run_load(
     synced = asyncio.Event()
     others = asyncio.create_task(scan_steadily(load, people, RATE, SYNC_MAX_S, synced))
     cpu, began = used(pid)[0], time.perf_counter()
-    kiosk = Kiosk(late)
+    kiosk = LoadKiosk(late)
     batches = await hand_in(load, kiosk, batch_scans)
     took, cpu = time.perf_counter() - began, used(pid)[0] - cpu
     synced.set()
@@ -110,7 +110,7 @@ async def run_load(
 
 def measure(batch_scans: int = BATCH_SCANS) -> dict[str, object]:
     with TemporaryDirectory() as folder:
-        site = Site(Path(folder), venue(capacity=2 * BACKLOG), people=2_000)
+        site = LiveSite(Path(folder), venue(capacity=2 * BACKLOG), people=2_000)
         try:
             late, *doors = enrol_all(site, OTHERS + 1)
             serials = [row[0] for row in site.query("SELECT serial FROM attendee")]

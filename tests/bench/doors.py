@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench.load.disk import DiskProbe
 from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue
-from tests.system.support.site import Site
+from tests.system.support.site import LiveSite
 
 KIOSKS = (10, 60, 150, 300)
 RATE = 150.0
@@ -65,7 +65,7 @@ async def run_load(load: Load, people: Iterator[int], pid: int) -> tuple[Timings
 
 def measure(kiosks: int) -> dict[str, object]:
     with TemporaryDirectory() as folder:
-        site = Site(Path(folder), venue(), people=PEOPLE)
+        site = LiveSite(Path(folder), venue(), people=PEOPLE)
         try:
             doors = enrol_all(site, kiosks)
             people = itertools.cycle(row[0] for row in site.query("SELECT serial FROM attendee"))

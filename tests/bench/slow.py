@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench.doors import PEOPLE, RATE, run_load
 from tests.bench.load.load import Load, enrol_all, quantiles, used, venue
-from tests.system.support.site import Site
+from tests.system.support.site import LiveSite
 
 KIOSKS = 60
 CONNECTIONS = 3_000  # with unfinished headers, from one address
@@ -74,7 +74,7 @@ async def _attack(port: int, connections: int, bodies: int, seconds: float, held
 
 def measure(attacked: bool, kiosks: int = KIOSKS) -> dict[str, object]:
     with TemporaryDirectory() as folder:
-        site = Site(Path(folder), venue(), people=PEOPLE)
+        site = LiveSite(Path(folder), venue(), people=PEOPLE)
         attacker, held = None, multiprocessing.Value("i", 0)
         try:
             doors = enrol_all(site, kiosks)

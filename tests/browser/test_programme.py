@@ -112,7 +112,7 @@ def test_now_and_next_in_both_languages(door: LiveDoor, page: Page) -> None:
         page.resize(size)
         page.shot("programme")
         assert (page.cut(), spilt(page)) == ([], [])
-        assert size_of(page, '[data-when="now"] .title') > size[0] * 0.034  # read at 4 m
+        assert size_of(page, '[data-when="now"] .title') > size[0] * 0.034  # Read at 4 m.
 
     page.press("\ue032")  # F2
     words = page.text("programme")
@@ -140,7 +140,7 @@ def test_long_titles_and_many_names_wrap_and_stay(door: LiveDoor, page: Page, co
     for turn in ("zh", "en"):
         for size in (*SIZES, (768, 1024)):
             page.resize(size)
-            time.sleep(0.1)  # the page fits it once it has its size
+            time.sleep(0.1)  # The page fits it once it has its size.
             page.shot(f"programme-long-{count}-{turn}")
             assert (page.cut(), spilt(page)) == ([], [])
             if size in SIZES:

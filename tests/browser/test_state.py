@@ -26,6 +26,23 @@ from tests.kiosk.support.pictures import hall, held_up, symbol
 serials = itertools.count(0x700)
 
 
+LOADED = """
+return performance.getEntriesByType("resource").filter((one) => one.name.includes("/static/"))
+  .map((one) => [new URL(one.name).pathname, one.responseStatus]);
+"""
+
+
+def test_every_file_of_the_pages_is_served(door: LiveDoor, page: Page) -> None:
+    loaded = dict(page.script(LOADED))
+    assert {"/static/steward/screen.js", "/static/supervisor/views.js"} <= loaded.keys()
+    assert len(loaded) > 14
+
+    page.browser.get(f"{door.url}camera")
+    loaded |= dict(page.script(LOADED))
+    assert "/static/camera/camera_page.js" in loaded
+    assert set(loaded.values()) == {200}
+
+
 def test_places_here_and_in_the_hall_are_in_view(door: LiveDoor, page: Page) -> None:
     door.turn(Direction.ENTRY)
     page.wait("the grant", lambda: page.text("free-number") == "8")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.kiosk.support.door_fixture import Clock, LocalDoor
 from tests.kiosk.support.fake_event import FakeEvent

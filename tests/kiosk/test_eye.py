@@ -44,7 +44,7 @@ class Film:
         return CameraStatus("live" if self.pictures else "ended")
 
 
-class FakeDoor:
+class CountingDoor:
     """Counts what it is shown; its board is the real one."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class FakeDoor:
         pass
 
 
-def watch(door: FakeDoor, *pictures: np.ndarray) -> Eye:
+def watch(door: CountingDoor, *pictures: np.ndarray) -> Eye:
     def show(notice: Notice) -> None:
         door.board.update(notice=notice)
 
@@ -68,8 +68,8 @@ def watch(door: FakeDoor, *pictures: np.ndarray) -> Eye:
 
 
 @pytest.fixture
-def door() -> FakeDoor:
-    return FakeDoor()
+def door() -> CountingDoor:
+    return CountingDoor()
 
 
 def both(near: str, far: str, near_px: float = 6, far_px: float = 3) -> Gray:
@@ -85,7 +85,7 @@ def both(near: str, far: str, near_px: float = 6, far_px: float = 3) -> Gray:
 
 @pytest.mark.parametrize("near_first", [True, False])
 def test_of_two_badges_the_nearer_is_taken_and_the_screen_says_so(
-    door: FakeDoor, near_first: bool
+    door: CountingDoor, near_first: bool
 ) -> None:
     one, other = (badge(1), badge(2)) if near_first else (badge(2), badge(1))
     watch(door, *[both(one, other)] * 5)
@@ -96,20 +96,20 @@ def test_of_two_badges_the_nearer_is_taken_and_the_screen_says_so(
     assert "较近" in in_language("zh", notice)
 
 
-def test_a_badge_is_taken_before_a_nearer_poster(door: FakeDoor) -> None:
+def test_a_badge_is_taken_before_a_nearer_poster(door: CountingDoor) -> None:
     watch(door, *[both("https://example.org/a-poster-beside-the-door", badge(1))] * 5)
     assert door.presented == [badge(1)]
     assert door.board.state.status.notice is None
 
 
-def test_two_at_the_same_distance_are_not_both_let_in(door: FakeDoor) -> None:
+def test_two_at_the_same_distance_are_not_both_let_in(door: CountingDoor) -> None:
     views = [both(badge(1), badge(2), 4.6, 4.4), both(badge(1), badge(2), 4.4, 4.6)]
     watch(door, *views * 5)
     assert len(door.presented) == 1
 
 
 def test_the_same_badge_lingering_is_one_scan_and_after_three_seconds_away_another(
-    door: FakeDoor,
+    door: CountingDoor,
 ) -> None:
     held = held_up(symbol(badge(1)), 4)
     watch(door, *[held] * 90)
@@ -120,13 +120,13 @@ def test_the_same_badge_lingering_is_one_scan_and_after_three_seconds_away_anoth
     assert len(door.presented) == 4
 
 
-def test_a_badge_that_moves_in_after_a_minute_of_nobody_is_read(door: FakeDoor) -> None:
+def test_a_badge_that_moves_in_after_a_minute_of_nobody_is_read(door: CountingDoor) -> None:
     eye = watch(door, *[hall()] * 150, *[held_up(symbol(badge(1)), 4)] * 3)
     assert door.presented == [badge(1)]
     assert len(eye._looked) < 153
 
 
-def test_nobody_is_looked_at_fifteen_times_a_second(door: FakeDoor) -> None:
+def test_nobody_is_looked_at_fifteen_times_a_second(door: CountingDoor) -> None:
     looks: list[float] = []
     eye = Eye(Film(*[hall()] * 210), door)  # type: ignore[arg-type]
     read = eye._reader.read
@@ -138,7 +138,7 @@ def test_nobody_is_looked_at_fifteen_times_a_second(door: FakeDoor) -> None:
 # What it tells of itself
 
 
-def test_read_rate_and_report(door: FakeDoor) -> None:
+def test_read_rate_and_report(door: CountingDoor) -> None:
     eye = watch(door, *[held_up(symbol(badge(1)), 4)] * 5)
     assert eye.read_rate() == 1.0
     eye._camera.source = parse_source("0")
@@ -153,7 +153,7 @@ def test_read_rate_and_report(door: FakeDoor) -> None:
         assert (picture or b"")[:2] == b"\xff\xd8"
 
 
-def test_before_the_first_picture_there_is_nothing_to_tell(door: FakeDoor) -> None:
+def test_before_the_first_picture_there_is_nothing_to_tell(door: CountingDoor) -> None:
     eye = watch(door)
     assert (eye.preview(), eye.test_picture(), eye.read_rate()) == (None, None, None)
 
@@ -192,7 +192,7 @@ def test_a_poster_that_cannot_be_read_is_not_told_for_ever(told: list[Notice]) -
     assert told[-1] == UNREADABLE
 
 
-def test_a_dark_hall_is_told(door: FakeDoor) -> None:
+def test_a_dark_hall_is_told(door: CountingDoor) -> None:
     watch(door, *[noisy(np.full((720, 1280), 12, np.uint8), 2)] * 3)
     assert door.board.state.status.notice == DARK
 

@@ -46,15 +46,20 @@ class Relay:
 
 
 @pytest.fixture
-def kiosk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def relay() -> Relay:
+    return Relay()
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relay: Relay):
     """An enrolled kiosk with facts and five places, whose server is away, at noon of day one."""
     noon = snapshot().day_starts[0] + DAY_MS // 2
     for module in ("run", "replica.replica"):
         monkeypatch.setattr(f"kiosk.{module}.now_ms", lambda: noon)
+    monkeypatch.setattr("kiosk.run.make_relay", lambda settings, on_trouble: relay)
     with Kiosk(enrolled(tmp_path / "door"), KioskSettings()) as kiosk:
         kiosk.replica.load(snapshot(supervisors=SUPERVISORS))
         kiosk.journal.obey(orders((5, 0, 1)))
-        kiosk._relay = Relay()
         yield kiosk
 
 
@@ -63,18 +68,18 @@ def status(kiosk: Kiosk):
     return kiosk.board.state.status
 
 
-def test_an_override_opens_the_door_and_an_annulment_does_not(kiosk: Kiosk) -> None:
+def test_an_override_opens_the_door_and_an_annulment_does_not(kiosk: Kiosk, relay: Relay) -> None:
     assert [s.name for s in status(kiosk).supervisors] == ["Mei Lin", "Omar"]
     kiosk.supervision.unlock(MEI, PIN)
     denied = kiosk.present(badge(1, category=PRESS))
-    assert kiosk._relay.fired == 0
+    assert relay.fired == 0
     assert status(kiosk).can_override.seq == denied.seq
     entry = kiosk.supervision.override(denied.seq, "vip", "")
-    assert kiosk._relay.fired == 1
+    assert relay.fired == 1
     assert kiosk.board.state.answers[0] == entry
     assert (status(kiosk).can_override, status(kiosk).can_annul.seq) == (None, entry.seq)
     annulled = kiosk.supervision.annul(entry.seq, "nobody_passed", "")
-    assert kiosk._relay.fired == 1
+    assert relay.fired == 1
     assert kiosk.board.state.answers[0] == annulled
     assert status(kiosk).free_places == 5
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from server.setup.venue_import import import_venue
 from server.setup.venue_plan import Venue
 from server.staff import users
 from server.storage.database import Database
+from tests.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.server.support.console import Console
 
@@ -51,26 +53,51 @@ def settings() -> EventSettings:
     )
 
 
+@dataclass(frozen=True)
+class Template:
+    """An event that each test gets a copy of, as it was made and as it was loaded."""
+
+    event: Event
+    password: str
+
+
 @pytest.fixture(scope="session")
 def _template(
     settings: EventSettings, tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None
-) -> tuple[Path, str]:
+) -> Template:
     path = tmp_path_factory.mktemp("template") / "event"
     _, password = init_event(path, settings, now=NOW - 24 * HOUR, password_stays=True)
-    return path, password
+    return Template(load_event(path), password)
+
+
+@pytest.fixture(scope="session")
+def _filled_database(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an event with the venue and the roster below."""
+    path = tmp_path_factory.mktemp("filled") / "event"
+    shutil.copytree(_template.event.path, path)
+    event = replace(_template.event, path=path)
+    with Database(event.database_path) as opened:
+        fill(event, opened)
+    return event.database_path
 
 
 @pytest.fixture
-def event(_template: tuple[Path, str], tmp_path: Path) -> Event:
-    """A new event: default categories, the user `admin`, nothing else."""
+def event(_template: Template, tmp_path: Path, request: pytest.FixtureRequest) -> Event:
+    """A new event: default categories, the user `admin`, nothing else.
+
+    For a test with the `site` below it has that from the beginning.
+    """
     path = tmp_path / "event"
-    shutil.copytree(_template[0], path)
-    return load_event(path)
+    shutil.copytree(_template.event.path, path)
+    copy = replace(_template.event, path=path, badge_keys=dict(_template.event.badge_keys))
+    if "_filled_database" in request.fixturenames:
+        shutil.copyfile(request.getfixturevalue("_filled_database"), copy.database_path)
+    return copy
 
 
 @pytest.fixture
-def admin_password(_template: tuple[Path, str]) -> str:
-    return _template[1]
+def admin_password(_template: Template) -> str:
+    return _template.password
 
 
 @pytest.fixture
@@ -166,12 +193,15 @@ def roster_of(text: str = ROSTER) -> Roster:
     return read_roster(text.encode(), "roster.csv", categories=keys, days=3, language="")
 
 
-@pytest.fixture
-def site(event: Event, database: Database) -> Database:
-    """The event's database with the venue and the roster above, and no badges."""
+def fill(event: Event, database: Database) -> None:
     database.write(lambda db: import_venue(db, venue_of(event), by="test", now=NOW))
     take = partial(import_roster, roster=roster_of(), skip_bad=False, by="test", now=NOW)
     database.write(lambda db: take(db, random=os.urandom))
+
+
+@pytest.fixture
+def site(database: Database, _filled_database: Path) -> Database:
+    """The event's database with the venue and the roster above, and no badges."""
     return database
 
 

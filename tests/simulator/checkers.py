@@ -10,9 +10,9 @@ the capacity or, after it was lowered, the last W until W fits again.
 from collections.abc import Iterable
 
 from badges.places.pool import KioskKey, Pool
-from tests.simulator.door_side import Door
+from tests.simulator.door_side import ModelDoor
 from tests.simulator.messages import Elsewhere, Record, Stay
-from tests.simulator.server_side import WALK_MS, Server
+from tests.simulator.server_side import WALK_MS, ModelServer
 
 
 class ViolationError(Exception):
@@ -51,13 +51,13 @@ class Truth:
         self._seen: tuple[Pool, int] | None = None
         self._people = -1
 
-    def enter(self, uid: int, badge: int, door: Door, now: int) -> None:
+    def enter(self, uid: int, badge: int, door: ModelDoor, now: int) -> None:
         if any(of == badge for of, _ in self.inside.values()):
             self.shared.add(badge)
         self.inside[uid] = (badge, door.key)
         self.entered_at[uid] = (badge, now)
 
-    def leave(self, record: Record, door: Door, now: int) -> None:
+    def leave(self, record: Record, door: ModelDoor, now: int) -> None:
         """An exit record: whom it names is out, by definition."""
         stay = record.closes
         if stay is None:
@@ -92,7 +92,7 @@ class Truth:
         for uid in out:
             self._give_back(uid, "staff")
 
-    def after(self, server: Server) -> None:
+    def after(self, server: ModelServer) -> None:
         """Take note of what the server freed in the last step."""
         for stay in server.freed:
             self._give_back(stay.uid, "server")
@@ -106,7 +106,7 @@ class Truth:
             self._means(record.uid, stay.uid)
         server.meant.clear()
 
-    def _inferred(self, stay: Stay, entry: Elsewhere, server: Server) -> None:
+    def _inferred(self, stay: Stay, entry: Elsewhere, server: ModelServer) -> None:
         """A move has freed a place: nobody's who is inside, unless others have the same badge."""
         self.after_move.add(stay.uid)
         badge, entered_at = self.entered_at[stay.uid]
@@ -170,7 +170,7 @@ class Truth:
         self.limit = max(self.limit, pool.capacity)
         self._seen = None
 
-    def was_restored(self, server: Server) -> None:
+    def was_restored(self, server: ModelServer) -> None:
         """Until the ledger has again what it had, W is too high."""
         for key, held in server.pool.kiosks.items():
             seq, returned = self.behind.get(key, (0, 0))
@@ -178,7 +178,7 @@ class Truth:
         self.elsewhere_behind = max(self.elsewhere_behind, server.away_seen)
         self._seen = None
 
-    def check(self, server: Server) -> None:
+    def check(self, server: ModelServer) -> None:
         """N ≤ W ≤ B, within the bounds that are stated for trusting exits and rolled-back disks."""
         if server.freed or server.inferred or server.meant:
             self.after(server)
@@ -211,7 +211,7 @@ class Truth:
                 raise ViolationError(f"worst case {worst}, at most {self.limit} + {slack} may be")
             self.limit = min(self.limit, worst)
 
-    def _forgotten(self, server: Server) -> int:
+    def _forgotten(self, server: ModelServer) -> int:
         """Stays that an exit without a name or a move had ended, and that a restored server counts
         again: it has the same records in another order, and now the exit can mean several, or the
         badge is a likely copy by then.
@@ -220,7 +220,7 @@ class Truth:
         taken = (*server.open.values(), *server.counted_stays.values())
         return sum(stay.uid in again for stays in taken for stay in stays)
 
-    def _has_all(self, server: Server) -> bool:
+    def _has_all(self, server: ModelServer) -> bool:
         if self.behind and server.away_seen >= self.elsewhere_behind:
             kiosks = server.pool.kiosks
             if all(
@@ -251,14 +251,14 @@ def _too_often(by: set[str]) -> int:
     return max(0, doors + rest - 1)
 
 
-def check_door(door: Door) -> None:
+def check_door(door: ModelDoor) -> None:
     if door.account.free < 0:
         raise ViolationError(f"door {door.key} has {door.account.free} places")
     if door.forked and not door.rolled_back:
         raise ViolationError(f"door {door.key} was never rolled back, and is called a fork")
 
 
-def unseen(truth: Truth, server: Server, key: KioskKey) -> list[int]:
+def unseen(truth: Truth, server: ModelServer, key: KioskKey) -> list[int]:
     """People inside by that door of whom the ledger has no entry."""
     seen = set(server.ledger[key])
     return [uid for uid, (_, by) in truth.inside.items() if by == key and uid not in seen]

@@ -32,7 +32,7 @@ def later(one: Mark | None, other: Mark | None) -> Mark | None:
     return max(other, one, key=lambda mark: (mark.incarnation, mark.progress))
 
 
-class Door:
+class ModelDoor:
     """One kiosk in one generation, at one hall."""
 
     def __init__(self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool) -> None:

@@ -96,7 +96,7 @@ class Indebted(Pool):
 
 
 class Twice(Pool):
-    def hear_returned(self, kiosk: KioskKey, returned: int) -> Pool:
+    def hear_returned(self, kiosk: KioskKey, returned: int, *, incarnation: int) -> Pool:
         held = self.kiosks[kiosk]
         return _held(self, kiosk, replace(held, returned=max(held.returned, returned)))
 

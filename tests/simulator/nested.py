@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from badges.places.account import NoPlaceError, enter_all
 from badges.places.pool import KioskKey, PoolKey
 from tests.simulator.checkers import Truth, ViolationError, check_door, unseen
-from tests.simulator.door_side import Door
+from tests.simulator.door_side import ModelDoor
 from tests.simulator.faults import Mix, draw
 from tests.simulator.messages import Answer, Batch, Elsewhere, Ordered, Record
 from tests.simulator.rules import Rules
-from tests.simulator.server_side import Server
+from tests.simulator.server_side import ModelServer
 from tests.simulator.world import DOORS_MAX, KIOSKS, MINUTE_MS, World, sign_hall
 
 NESTED = "nested halls"
@@ -41,7 +41,7 @@ class Sent(NamedTuple):
     hall: int = ROOM
 
 
-class NestedDoor:
+class ModelNestedDoor:
     """A kiosk, its two books, and where it stands."""
 
     def __init__(
@@ -51,7 +51,7 @@ class NestedDoor:
         self.rules = rules
         self.hard = hard
         self.leads = leads
-        self.books = tuple(Door(key, rules, trusting=trusting, hard=False) for _ in HALLS)
+        self.books = tuple(ModelDoor(key, rules, trusting=trusting, hard=False) for _ in HALLS)
         self.up = True
         self.images: list[Any] = []
 
@@ -145,7 +145,7 @@ class NestedWorld(World):
         sizes = (self._size(), mix.capacity)
         inferred = mix.inferred
         self.servers = tuple(
-            Server(size, rules, counted=mix.counted, inferred=inferred) for size in sizes
+            ModelServer(size, rules, counted=mix.counted, inferred=inferred) for size in sizes
         )
         self.truths = tuple(Truth(size, trusting=mix.trusting, inferred=inferred) for size in sizes)
         self.truths[ROOM].shared = self.truths[AROUND].shared
@@ -202,7 +202,7 @@ class NestedWorld(World):
         (key, other) = (server.enrol(kiosk) for server in self.servers)
         assert key == other
         leads = self.random.choice(list(LEADS))
-        door = NestedDoor(
+        door = ModelNestedDoor(
             key, self.rules, trusting=self.mix.trusting, hard=self.mix.hard, leads=leads
         )
         self.by_key[key] = door
@@ -301,7 +301,7 @@ class NestedWorld(World):
     def recall(self, door: Any) -> None:
         self._order(door, lambda server: server.recall(door.key, self.random.randint(1, 6)))
 
-    def _order(self, door: Any, make: Callable[[Server], Ordered]) -> None:
+    def _order(self, door: Any, make: Callable[[ModelServer], Ordered]) -> None:
         for hall in HALLS:
             if self.known(door) and self.random.random() < 0.7:
                 self.send(Sent(door.key, order=make(self.servers[hall]), hall=hall))
@@ -480,6 +480,6 @@ class NestedWorld(World):
             book.clock_ms += jump
 
 
-def _news(server: Server) -> tuple[list[Any], ...]:
+def _news(server: ModelServer) -> tuple[list[Any], ...]:
     """What the checkers have not taken note of yet."""
     return server.freed, server.inferred, server.meant

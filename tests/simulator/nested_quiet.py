@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.simulator.checkers import ViolationError
-from tests.simulator.nested import HALLS, ROOM, NestedDoor, NestedWorld, Sent, View
+from tests.simulator.nested import HALLS, ROOM, ModelNestedDoor, NestedWorld, Sent, View
 from tests.simulator.quiet import RECALL_ALL, ROUNDS_MAX, _agree, _presence, _stranded
 
 
@@ -24,7 +24,7 @@ def drain(world: NestedWorld) -> None:
     raise ViolationError("doors and server come to no rest")
 
 
-def _exchange(world: NestedWorld, door: NestedDoor) -> None:
+def _exchange(world: NestedWorld, door: ModelNestedDoor) -> None:
     if door.destroyed or door.forked or not world.known(door):
         return
     sent: Sent | None = world.receive(door.offer(1_000))
@@ -84,7 +84,7 @@ def check_quiet_halls(world: NestedWorld) -> None:
             raise ViolationError(f"all have left, and {lost} places of the {which} are lost")
 
 
-def _all_leave(world: NestedWorld, live: list[NestedDoor], hall: int) -> None:
+def _all_leave(world: NestedWorld, live: list[ModelNestedDoor], hall: int) -> None:
     """Those who are in the room leave to the street, and with that the hall around as well; then
     those who are left there, by its own doors.
     """

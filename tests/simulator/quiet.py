@@ -1,9 +1,9 @@
 """When all is quiet: every message arrives, and both ends must agree; then everybody leaves."""
 
 from tests.simulator.checkers import ViolationError
-from tests.simulator.door_side import Door
+from tests.simulator.door_side import ModelDoor
 from tests.simulator.messages import Stay
-from tests.simulator.server_side import FREED, Server
+from tests.simulator.server_side import FREED, ModelServer
 from tests.simulator.world import World
 
 ROUNDS_MAX = 60
@@ -27,7 +27,7 @@ def drain(world: World) -> None:
     raise ViolationError("doors and server come to no rest")
 
 
-def _exchange(world: World, door: Door) -> None:
+def _exchange(world: World, door: ModelDoor) -> None:
     if door.destroyed or door.forked or not world.known(door):
         return
     answer = world.receive(door.offer(1_000))
@@ -55,7 +55,7 @@ def settle(world: World) -> None:
     drain(world)
 
 
-def at_work(world: World) -> list[Door]:
+def at_work(world: World) -> list[ModelDoor]:
     """Doors whose journals the server has whole."""
     return [d for d in world.doors if not d.destroyed and not d.forked and world.known(d)]
 
@@ -94,7 +94,7 @@ def _stranded(world: World) -> int:
     return sum(held) + sum(stay.uid in in_vain for stay in _counted(server))
 
 
-def _counted(server: Server) -> set[Stay]:
+def _counted(server: ModelServer) -> set[Stay]:
     """Stays that take a place at the server."""
     taken = (*server.open.values(), *server.counted_stays.values())
     return {stay for stays in taken for stay in stays}

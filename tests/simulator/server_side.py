@@ -49,7 +49,7 @@ ON_DISK = ("pool", "acked", "heads", "ledger", "stays", "open", "opened_at", "st
 NOBODY: tuple[Stay, ...] = ()
 
 
-class Server:
+class ModelServer:
     """One hall's server in one incarnation; a restore makes another from a backup."""
 
     def __init__(
@@ -194,7 +194,7 @@ class Server:
             self.acked[key] = fresh[-1].seq
             self.progress += 1
         if self.acked[key] >= batch.last_seq:
-            self.pool = self.pool.hear_returned(key, batch.returned)
+            self.pool = self.pool.hear_returned(key, batch.returned, incarnation=batch.incarnation)
         return self._answer(batch, taken=True)
 
     def _is_fork(self, batch: Batch, known: int, fresh: list[Record]) -> bool:

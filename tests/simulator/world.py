@@ -8,11 +8,11 @@ from random import Random
 from typing import Any
 
 from tests.simulator.checkers import Truth, ViolationError, check_door, unseen
-from tests.simulator.door_side import Door
+from tests.simulator.door_side import ModelDoor
 from tests.simulator.faults import Mix, draw
 from tests.simulator.messages import Answer, Batch, Elsewhere, Message, Ordered
 from tests.simulator.rules import Rules
-from tests.simulator.server_side import Server
+from tests.simulator.server_side import ModelServer
 
 DOORS_MAX = 8
 TABLE = 256  # a step is an entry of this table, with as many entries as its weight
@@ -27,10 +27,10 @@ class World:
         self.rules = rules
         mix = self.mix
         self.truth = Truth(mix.capacity, trusting=mix.trusting, inferred=mix.inferred)
-        self.server = Server(mix.capacity, rules, counted=mix.counted, inferred=mix.inferred)
+        self.server = ModelServer(mix.capacity, rules, counted=mix.counted, inferred=mix.inferred)
         self.server.right_clocks = mix.right_clocks
-        self.doors: list[Door] = []
-        self.by_key: dict[tuple[str, int], Door] = {}
+        self.doors: list[ModelDoor] = []
+        self.by_key: dict[tuple[str, int], ModelDoor] = {}
         for kiosk in KIOSKS[: mix.doors]:
             self.enrol(kiosk)
         self.net: list[Message] = []
@@ -49,10 +49,10 @@ class World:
         self.last = "the beginning"
         self._table = self._steps()
 
-    def _steps(self) -> list[tuple[str, Callable[[Door], None]]]:
+    def _steps(self) -> list[tuple[str, Callable[[ModelDoor], None]]]:
         weights = self.mix.weights
         total = sum(weights.values())
-        table: list[tuple[str, Callable[[Door], None]]] = []
+        table: list[tuple[str, Callable[[ModelDoor], None]]] = []
         for name, weight in weights.items():
             count = max(1, round(TABLE * weight / total)) if weight else 0
             table += [(name, getattr(self, name))] * count
@@ -73,7 +73,7 @@ class World:
 
     def enrol(self, kiosk: str) -> None:
         key = self.server.enrol(kiosk)
-        door = Door(key, self.rules, trusting=self.mix.trusting, hard=self.mix.hard)
+        door = ModelDoor(key, self.rules, trusting=self.mix.trusting, hard=self.mix.hard)
         self.by_key[key] = door
         self.doors.append(door)
 
@@ -105,12 +105,12 @@ class World:
         if self.rules.acts_on_second_disk:
             self.backup(self.doors[0])
 
-    def known(self, door: Door) -> bool:
+    def known(self, door: ModelDoor) -> bool:
         return door.key in self.server.acked  # always, but for a mutant
 
     # People.
 
-    def enter(self, door: Door) -> None:
+    def enter(self, door: ModelDoor) -> None:
         """People go where the light is green, or try here."""
         random = self.random.random
         if door.account.free < 1 and random() < 0.7:
@@ -123,7 +123,7 @@ class World:
         elif self.mix.denials and not door.destroyed:
             door.refuse(badge, uid, self.now)
 
-    def exit(self, door: Door) -> None:
+    def exit(self, door: ModelDoor) -> None:
         inside = self.truth.inside
         if inside:
             badge, by = list(inside.values())[int(self.random.random() * len(inside))]
@@ -131,18 +131,18 @@ class World:
                 door = self.by_key[by]
             self.leave(door, badge)
 
-    def false_exit(self, door: Door) -> None:
+    def false_exit(self, door: ModelDoor) -> None:
         """Nobody leaves: a badge is passed back, scanned twice, or found."""
         self.leave(door, int(self.random.random() * self.mix.people))
 
-    def leave(self, door: Door, badge: int) -> None:
+    def leave(self, door: ModelDoor, badge: int) -> None:
         if not door.destroyed:
             offline = not door.up or self.random.random() < 0.2
             record = door.leave(badge, self.new_uid(), self.now, offline=offline)
             self.truth.leave(record, door, self.now)
             check_door(door)
 
-    def move(self, door: Door) -> None:
+    def move(self, door: ModelDoor) -> None:
         """Somebody goes to another hall without a scan; that hall's clock may be wrong."""
         inside = self.truth.inside
         if inside:
@@ -151,7 +151,7 @@ class World:
             self.truth.move(uid)
             self._enter_elsewhere(badge)
 
-    def copy(self, door: Door) -> None:
+    def copy(self, door: ModelDoor) -> None:
         """A copy of the badge of somebody inside opens another hall. Nobody leaves."""
         inside = self.truth.inside
         if inside:
@@ -172,32 +172,32 @@ class World:
         at = self.now + self.clocks[epoch] + wrong * random.randint(1, 60) * 1_000
         self.elsewhere.append(Elsewhere(badge, at, sure, epoch, self.now))
 
-    def hear_elsewhere(self, door: Door) -> None:
+    def hear_elsewhere(self, door: ModelDoor) -> None:
         if self.server.away_seen < len(self.elsewhere):
             self.server.entered_elsewhere(self.elsewhere[self.server.away_seen])
 
     # Messages.
 
-    def sync(self, door: Door) -> None:
+    def sync(self, door: ModelDoor) -> None:
         if not door.destroyed and not door.forked:
             self.send(door.offer(self.random.choice((1, 5, 50))))
 
-    def grant(self, door: Door) -> None:
+    def grant(self, door: ModelDoor) -> None:
         if self.known(door):
             before = self.server.pool.kiosks[door.key].granted
             self.send(self.server.grant(door.key, self.random.randint(1, 6)))
             self.truth.granted(door.key, before, self.server.pool.kiosks[door.key].granted)
 
-    def recall(self, door: Door) -> None:
+    def recall(self, door: ModelDoor) -> None:
         if self.known(door):
             self.send(self.server.recall(door.key, self.random.randint(1, 6)))
 
-    def rest(self, door: Door) -> None:
+    def rest(self, door: ModelDoor) -> None:
         """The shift ends: every free place goes back, and is asked for again later."""
         if not door.destroyed and not door.forked:
             door.account = door.account.rest()
 
-    def deliver(self, door: Door) -> None:
+    def deliver(self, door: ModelDoor) -> None:
         """Up to three messages, whichever."""
         for _ in range(min(len(self.net), 3)):
             at = int(self.random.random() * len(self.net))
@@ -210,7 +210,7 @@ class World:
                 continue
             self.hand_over(message, to)
 
-    def hand_over(self, message: Message, door: Door) -> None:
+    def hand_over(self, message: Message, door: ModelDoor) -> None:
         if isinstance(message, Batch):
             self.send(self.receive(message))
         elif isinstance(message, Answer):
@@ -236,7 +236,7 @@ class World:
             self.act_of_staff()
         return answer
 
-    def knows_better(self, batch: Batch, server: Server, cuts: list[int]) -> bool:
+    def knows_better(self, batch: Batch, server: ModelServer, cuts: list[int]) -> bool:
         """Whether the server was put back to before something that it had told this door, or
         granted to it, in the incarnation that it is in.
         """
@@ -260,10 +260,10 @@ class World:
 
     # Faults.
 
-    def partition(self, door: Door) -> None:
+    def partition(self, door: ModelDoor) -> None:
         door.up = not door.up
 
-    def crash(self, door: Door) -> None:
+    def crash(self, door: ModelDoor) -> None:
         """A door or the server: half of what is on its way is lost."""
         if self.random.random() < 0.5:
             lost = [uid for uid in (r.uid for r in door.records) if uid]
@@ -277,13 +277,13 @@ class World:
             self.new_run()
         self.net[:] = [message for message in self.net if self.random.random() < 0.5]
 
-    def capacity(self, door: Door) -> None:
+    def capacity(self, door: ModelDoor) -> None:
         server = self.server
         server.pool = server.pool.resized(self.random.randint(1, self.mix.capacity_max))
         self.truth.capacity_changed(server.pool)
         self.act_of_staff()
 
-    def fence(self, door: Door) -> None:
+    def fence(self, door: ModelDoor) -> None:
         """A lost kiosk, which may in truth go on admitting; perhaps another in its place."""
         if self.known(door):
             self.server.fence(door.key)
@@ -291,18 +291,18 @@ class World:
                 self.replace(door)
             self.act_of_staff()
 
-    def replace(self, door: Door) -> None:
+    def replace(self, door: ModelDoor) -> None:
         """Enrolled again: the earlier generation is retired."""
         if len(self.doors) < DOORS_MAX and self.known(door):
             self.enrol(door.key[0])
             self.act_of_staff()
 
-    def destroy(self, door: Door) -> None:
+    def destroy(self, door: ModelDoor) -> None:
         """With its disk. Only once it has been fenced can its places come back."""
         if self.random.random() < 0.3:
             door.destroyed = door.stopped = True
 
-    def attest(self, door: Door) -> None:
+    def attest(self, door: ModelDoor) -> None:
         """Staff have the device, or know that it is no more, and count who of its people is inside.
 
         Some of these have left without a scan.
@@ -318,14 +318,14 @@ class World:
         self.sign(door)
         self.act_of_staff()
 
-    def sign(self, door: Door) -> None:
+    def sign(self, door: ModelDoor) -> None:
         """A true attestation."""
         sign_hall(self.server, self.truth, door)
 
-    def backup(self, door: Door) -> None:
+    def backup(self, door: ModelDoor) -> None:
         self.saved, self.saved_blind = self.server.backup(), self.truth.blind
 
-    def restore(self, door: Door) -> None:
+    def restore(self, door: ModelDoor) -> None:
         # As the acts tell: the later one may have found out that this one was put back.
         was_put_back = self.incarnation > self.saved["pool"].incarnation
         if self.rules.fresh_incarnation:
@@ -339,7 +339,7 @@ class World:
         self.truth.blind = False
         self.new_run()
 
-    def put_back(self, door: Door) -> None:
+    def put_back(self, door: ModelDoor) -> None:
         """Somebody copies an old database over the newest, or takes a snapshot of the machine back.
         Acts of staff are on the second disk, which would tell, so none is lost.
         """
@@ -349,27 +349,27 @@ class World:
         self.cuts.append(self.server.progress)
         self.new_run()
 
-    def image(self, door: Door) -> None:
+    def image(self, door: ModelDoor) -> None:
         door.images = [*door.images[-2:], door.image()]
 
-    def roll_back(self, door: Door) -> None:
+    def roll_back(self, door: ModelDoor) -> None:
         if door.images and not door.destroyed and not door.forked:
             image = door.images[int(self.random.random() * len(door.images))]
             self.truth.roll_back(door.roll_back(image))
 
-    def server_clock(self, door: Door) -> None:
+    def server_clock(self, door: ModelDoor) -> None:
         """The server notices that its own clock was set: a new epoch of its time."""
         self.clocks.append(self.random.choice((-1, 1)) * self.random.randint(1, 120) * MINUTE_MS)
         self.server.clock_ms = self.clocks[-1]
         self.server.epoch = len(self.clocks) - 1
 
-    def clock(self, door: Door) -> None:
+    def clock(self, door: ModelDoor) -> None:
         """A kiosk notices a jump by the clock that nobody sets."""
         door.sure = False
         door.clock_ms += self.random.choice((-1, 1)) * self.random.randint(1, 120) * MINUTE_MS
 
 
-def sign_hall(server: Server, truth: Truth, door: Door) -> None:
+def sign_hall(server: ModelServer, truth: Truth, door: ModelDoor) -> None:
     """A true attestation for one hall."""
     inside = len(unseen(truth, server, door.key))
     seen = set(server.ledger[door.key])

@@ -14,7 +14,7 @@ class Time:
 
 
 @dataclass
-class Clock:
+class MachineClock:
     """A machine's two clocks: one that can be set, and one that counts since it was started."""
 
     time: Time

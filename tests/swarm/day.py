@@ -16,14 +16,14 @@ from server.people import issuing
 from tests.swarm import checks
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.clocks import Time
-from tests.swarm.door import Door
+from tests.swarm.door import SteppedDoor
 from tests.swarm.mixes import Mix, mix_of
 from tests.swarm.mutants import mutated
 from tests.swarm.site import (
     DOORS,
     START,
     DoorPlan,
-    Site,
+    SteppedSite,
     enrol,
     make_template,
 )
@@ -66,7 +66,7 @@ class Day:
         self.path = _scratch("swarm-day-")
         shutil.copytree(template(), self.path, dirs_exist_ok=True)
         self.time = Time(START)
-        self.site = Site(self.path, self.time)
+        self.site = SteppedSite(self.path, self.time)
         self.truth = Truth()
         self.taken = 0
         self.last = ""
@@ -74,7 +74,7 @@ class Day:
         self._read_event()
         plans = [plan for plan in DOORS if plan.code in self.mix.doors]
         self.doors = [self._door(plan.code, plan, 1) for plan in plans]
-        self.gone: list[Door] = []  # lost, or replaced by another generation
+        self.gone: list[SteppedDoor] = []  # lost, or replaced by another generation
         for _ in range(3):
             for door in self.doors:
                 door.talk()
@@ -110,14 +110,14 @@ class Day:
                 self.truth.people.append(Person(number, serial, text))
                 number += 1
 
-    def _door(self, kiosk: str, plan: DoorPlan, generation: int) -> Door:
+    def _door(self, kiosk: str, plan: DoorPlan, generation: int) -> SteppedDoor:
         root = PublicKey(self.site.event.root_key.public.raw)
         directory = self.path / f"{kiosk}-{generation}"
-        made = Door(directory, kiosk, plan, generation, self.site, self.time, root)
+        made = SteppedDoor(directory, kiosk, plan, generation, self.site, self.time, root)
         made.plans = {self.door_ids[one.code]: one for one in DOORS}
         return made
 
-    def hall_ids(self, door: Door) -> set[int]:
+    def hall_ids(self, door: SteppedDoor) -> set[int]:
         return {self.halls[code].hall_id for code in door.plan.enters}
 
     # Steps.
@@ -139,7 +139,7 @@ class Day:
         if person is not None:
             self.enter(door, person)
 
-    def enter(self, door: Door, person: Person, *, light_lost: bool = False) -> bool:
+    def enter(self, door: SteppedDoor, person: Person, *, light_lost: bool = False) -> bool:
         """Whether the person went in; with `light_lost` nobody saw the answer."""
         answer = door.present(person.badge, Direction.ENTRY)
         if answer is None or not answer.passes:
@@ -155,7 +155,7 @@ class Day:
         """Several people come to one door, one after the other."""
         self._crowd_at(self._some_door())
 
-    def _crowd_at(self, door: Door) -> None:
+    def _crowd_at(self, door: SteppedDoor) -> None:
         for _ in range(self.random.randint(2, 8)):
             person = self._somebody_outside(door)
             if person is not None:
@@ -203,10 +203,10 @@ class Day:
         for door in self.doors:
             door.talk()
 
-    def _some_door(self) -> Door:
+    def _some_door(self) -> SteppedDoor:
         return self.random.choice(self.doors)
 
-    def _somebody_outside(self, door: Door) -> Person | None:
+    def _somebody_outside(self, door: SteppedDoor) -> Person | None:
         """Somebody who is not in this hall; whoever is in another one comes over unscanned."""
         hall = self.halls[door.plan.hall].hall_id
         found = [one for one in self.truth.people if hall not in one.inside]
@@ -288,7 +288,7 @@ class Day:
                 door.weather.cut = False
                 door.talk()
 
-    def _pass_through(self, doors: list[Door], people: list[Person]) -> None:
+    def _pass_through(self, doors: list[SteppedDoor], people: list[Person]) -> None:
         """They go in at one of the doors, and some come out by any door of that hall."""
         for person in people:
             door = self.random.choice(doors)
@@ -383,7 +383,7 @@ class Day:
             door.weather.cut = False
             door.talk()
 
-    def _state_of(self, door: Door) -> str | None:
+    def _state_of(self, door: SteppedDoor) -> str | None:
         row = self.site.database.reader.execute(
             "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", door.key
         ).fetchone()
@@ -405,7 +405,7 @@ class Day:
                 )
                 self._attest_in(hall, door, inside)
 
-    def _attest_in(self, hall: int, door: Door, inside: int) -> None:
+    def _attest_in(self, hall: int, door: SteppedDoor, inside: int) -> None:
         now = self.site.clock.wall()
         key = door.key
         known = pools.accounts_of(self.site.database.reader, key)
@@ -519,7 +519,7 @@ class Day:
         checks.check_end(self)
 
 
-def _last_seq(door: Door) -> int:
+def _last_seq(door: SteppedDoor) -> int:
     return door.journal.state().last_seq
 
 

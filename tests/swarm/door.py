@@ -23,8 +23,8 @@ from kiosk.sync.signer import Signer
 from kiosk.sync.transport import TransportError
 from kiosk.sync.upload import Sync
 from tests.swarm.air import Air, Weather
-from tests.swarm.clocks import Clock, Time
-from tests.swarm.site import DoorPlan, Site, kiosk_key
+from tests.swarm.clocks import MachineClock, Time
+from tests.swarm.site import DoorPlan, SteppedSite, kiosk_key
 
 WORD = Word("user:1", "Supervisor", "a guest of honour")
 EXCHANGES_MAX = 30  # in one go: more would be an endless talk
@@ -41,17 +41,17 @@ class Green:
     direction: Direction
 
 
-class Door:
+class SteppedDoor:
     """One kiosk in one generation, at one door; `plan` changes when it is carried elsewhere."""
 
     def __init__(
-        self, directory: Path, kiosk: str, plan: DoorPlan, generation: int, site: Site, time: Time,
-        root: PublicKey,
+        self, directory: Path, kiosk: str, plan: DoorPlan, generation: int, site: SteppedSite,
+        time: Time, root: PublicKey,
     ) -> None:  # fmt: skip
         self.kiosk = kiosk
         self.generation = generation
         self.plan = plan
-        self.clock = Clock(time)
+        self.clock = MachineClock(time)
         self.weather = Weather()
         self.greens: list[Green] = []
         self.lost = False  # stolen or broken: nobody uses it any more

@@ -33,7 +33,7 @@ from server.web.api import replica
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
 from tests.server.conftest import roster_of
-from tests.swarm.clocks import Clock, Time
+from tests.swarm.clocks import MachineClock, Time
 
 START = 1_777_860_000_000  # 2026-05-04 10:00 in Shanghai, the event's first morning
 PEOPLE = 24
@@ -146,12 +146,12 @@ def enrol(event: Event, database: Database, kiosk: str, door: str, now: int) -> 
     return int(database.write(step))
 
 
-class Site:
+class SteppedSite:
     """The server at work. `stop` and `start` are a restart."""
 
     def __init__(self, path: Path, time: Time) -> None:
         self.path = path
-        self.clock = Clock(time)
+        self.clock = MachineClock(time)
         self.client: FlaskClient | None = None
         self.kept: list[Path] = []  # copies of the event directory, made by hand
         self.start()

@@ -9,7 +9,7 @@ from server.demo.film.film import Shown, make_film
 from server.demo.network_link import Link
 from server.ledger import entries
 from server.people import issuing
-from tests.system.support.site import Site, now_ms, site, wait_for
+from tests.system.support.site import LiveSite, now_ms, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -33,7 +33,7 @@ mode = "entry"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Site]:
+def place(tmp_path: Path) -> Iterator[LiveSite]:
     with site(tmp_path, VENUE, people=8) as made:
         made.start_server()
         made.enrol("west", "west")
@@ -41,14 +41,14 @@ def place(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def link(place: Site) -> Iterator[Link]:
+def link(place: LiveSite) -> Iterator[Link]:
     """The east door's way to the server, which can be cut."""
     with Link(("127.0.0.1", place.port)) as made:
         place.enrol("east", "east", port=made.address[1])
         yield made
 
 
-def show(place: Site, kiosk: str, *texts: str) -> list[dict]:
+def show(place: LiveSite, kiosk: str, *texts: str) -> list[dict]:
     """Carry badges before a kiosk's camera, and return its answers."""
     film = place.path / f"{kiosk}-{len(texts)}-{now_ms()}.avi"
     make_film(film, [Shown(text) for text in texts], "Test", now_ms() % 1000)
@@ -62,7 +62,7 @@ def show(place: Site, kiosk: str, *texts: str) -> list[dict]:
     return process.answers[before:]
 
 
-def reissue(place: Site, number: int) -> None:
+def reissue(place: LiveSite, number: int) -> None:
     place.write(
         lambda db: issuing.reissue(
             db, place.event, place.serial(number), reason="lost", now=now_ms(), by="test"
@@ -70,14 +70,14 @@ def reissue(place: Site, number: int) -> None:
     )
 
 
-def test_a_copied_badge_is_denied_while_both_doors_are_online(place: Site, link: Link) -> None:
+def test_a_copied_badge_is_denied_while_both_doors_are_online(place: LiveSite, link: Link) -> None:
     (first,) = show(place, "west", place.badge(1))
     (second,) = show(place, "east", place.badge(1))
     assert (first["decision"], second["decision"]) == ("admitted", "denied")
     assert second["reason"] == "already_inside"
 
 
-def test_a_copied_badge_at_an_offline_door_is_a_discrepancy(place: Site, link: Link) -> None:
+def test_a_copied_badge_at_an_offline_door_is_a_discrepancy(place: LiveSite, link: Link) -> None:
     show(place, "east", place.badge(0))  # it has its facts and places
     link.cut()
     (first,) = show(place, "west", place.badge(1))
@@ -96,7 +96,7 @@ def test_a_copied_badge_at_an_offline_door_is_a_discrepancy(place: Site, link: L
     assert rows == [("east", second["at"], "west", first["at"])]
 
 
-def test_a_reissued_badge_voids_the_old_one_everywhere(place: Site, link: Link) -> None:
+def test_a_reissued_badge_voids_the_old_one_everywhere(place: LiveSite, link: Link) -> None:
     old = place.badge(1)
     (before,) = show(place, "east", place.badge(0))
     assert before["decision"] == "admitted"
@@ -107,7 +107,9 @@ def test_a_reissued_badge_voids_the_old_one_everywhere(place: Site, link: Link) 
     assert known["reason"] == "superseded"
 
 
-def test_an_offline_door_that_sees_the_new_badge_denies_the_old(place: Site, link: Link) -> None:
+def test_an_offline_door_that_sees_the_new_badge_denies_the_old(
+    place: LiveSite, link: Link
+) -> None:
     old = place.badge(3)
     show(place, "east", place.badge(0))
     link.cut()

@@ -30,7 +30,7 @@ from tests.system.support.ledger_checks import (
     most_inside,
 )
 from tests.system.support.namespaces import SERVER, Cable, Network, why_none
-from tests.system.support.site import Ground, Site, site, wait_for
+from tests.system.support.site import Ground, LiveSite, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -79,7 +79,7 @@ QUICK_S = 0.2  # below the time that a door waits for a place at most
 class Hall:
     """The site, the doors' cables, and a hand scanner at each door."""
 
-    place: Site
+    place: LiveSite
     cables: dict[str, Cable]
     scanners: dict[str, HandScanner]
     journals: Journals

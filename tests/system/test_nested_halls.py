@@ -305,7 +305,7 @@ def test_a_place_taken_back_at_a_moved_kiosk_is_taken_back_in_the_room_alone(sit
     free = street.free("ROOM"), street.free("EXPO")
     site.database.write(lambda db: relocation.move(db, key, door, by="test", now=site.now))
     street.up = True
-    street.feed._snapshot_wanted = True
+    street.feed.refresh()
     street.feed.follow()  # and no batch yet
     street.up = False
     assert street.leave(0).admitted

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from server.demo.film.film import Shown, make_films
-from tests.system.support.site import Process, Site, site, wait_for
+from tests.system.support.site import LiveSite, Process, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -53,7 +53,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("films")
 
 
-def draw(place: Site, folder: Path) -> dict[str, Path]:
+def draw(place: LiveSite, folder: Path) -> dict[str, Path]:
     made = {name: folder / f"{name}.avi" for name in DOORS}
     make_films(
         [(made[name], [Shown(place.badge(n)) for n in PEOPLE[name]]) for name in DOORS], "Test", 5
@@ -61,7 +61,7 @@ def draw(place: Site, folder: Path) -> dict[str, Path]:
     return made
 
 
-def kill_while_admitting(kiosk: Process, restart: Path, place: Site) -> None:
+def kill_while_admitting(kiosk: Process, restart: Path, place: LiveSite) -> None:
     """Kill it just after a green, five times; it begins its film again each time."""
     for _ in range(KILLS):
         shown = len(kiosk.greens())
@@ -70,7 +70,7 @@ def kill_while_admitting(kiosk: Process, restart: Path, place: Site) -> None:
         place.run("main", restart, "--until-end")
 
 
-def most_inside(place: Site) -> int:
+def most_inside(place: LiveSite) -> int:
     """The most that were ever in the small hall by the doors' own journals, exits there
     being none.
     """

@@ -12,7 +12,7 @@ import pypdfium2
 import pytest
 from pyzbar import pyzbar
 
-from tests.system.support.site import Site, site
+from tests.system.support.site import LiveSite, site
 from tests.system.test_doors import VENUE
 
 pytestmark = pytest.mark.system
@@ -41,7 +41,7 @@ def pictures(pdf: Path) -> list[Path]:
     return made
 
 
-def test_printed_badges_are_read_by_the_kiosk_and_by_others(place: Site) -> None:
+def test_printed_badges_are_read_by_the_kiosk_and_by_others(place: LiveSite) -> None:
     pdf = place.path / "badges.pdf"
     command = [sys.executable, "-m", "server", "print", "--event", str(place.event.path)]
     subprocess.run([*command, "--out", str(pdf)], check=True, capture_output=True, timeout=120)

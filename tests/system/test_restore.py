@@ -23,7 +23,7 @@ from server.occupancy import hall_control, pools
 from server.storage.database import Database
 from tests.system.support.hand_scanner import HandScanner, open_screen
 from tests.system.support.ledger_checks import Journals, Watch, check_ledger, check_places
-from tests.system.support.site import Site, free_port, now_ms, site, wait_for
+from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -52,7 +52,7 @@ mode = "both"
 class Doors:
     """Kiosks with hand scanners, by name."""
 
-    def __init__(self, place: Site) -> None:
+    def __init__(self, place: LiveSite) -> None:
         self.place = place
         self.badges = [place.badge(person) for person in range(PEOPLE)]
         self.crowd = iter(range(10, PEOPLE))  # who has not been here yet
@@ -97,7 +97,7 @@ def second(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, second: Path) -> Iterator[Site]:
+def place(tmp_path: Path, second: Path) -> Iterator[LiveSite]:
     with site(tmp_path, VENUE, people=PEOPLE) as made:
         settings = made.event.path / "event.toml"
         line = '# backup_dir = "/mnt/second/forum"'
@@ -108,13 +108,13 @@ def place(tmp_path: Path, second: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def doors(place: Site) -> Iterator[Doors]:
+def doors(place: LiveSite) -> Iterator[Doors]:
     made = Doors(place)
     yield made
     made.close()
 
 
-def keep(place: Site, second: Path) -> None:
+def keep(place: LiveSite, second: Path) -> None:
     """What this process does as the admin is kept on the second disk, as the command line's is."""
     place.event = load_event(place.event.path)
     place.database.close()
@@ -130,22 +130,22 @@ def hallkeeper(*words: str) -> str:
     return done.stdout
 
 
-def pool(place: Site) -> pools.Pool:
+def pool(place: LiveSite) -> pools.Pool:
     return pools.load(place.database.reader, HALL)
 
 
-def granted(place: Site, name: str) -> int:
+def granted(place: LiveSite, name: str) -> int:
     return pool(place).kiosks[name, 1].granted
 
 
-def lose(place: Site) -> None:
+def lose(place: LiveSite) -> None:
     """The server is killed, and its disk is gone."""
     place.server.kill()
     place.database.close()
     shutil.rmtree(place.event.path)
 
 
-def test_a_server_that_was_lost_with_its_disk(place: Site, doors: Doors, second: Path) -> None:
+def test_a_server_that_was_lost_with_its_disk(place: LiveSite, doors: Doors, second: Path) -> None:
     for name in ("west", "east"):
         place.enrol(name, name)
         doors.open(name)
@@ -184,7 +184,7 @@ def test_a_server_that_was_lost_with_its_disk(place: Site, doors: Doors, second:
     assert all("restored from a backup" in alarm for alarm in alarms)
 
 
-def go_on(place: Site, doors: Doors, known: int) -> None:
+def go_on(place: LiveSite, doors: Doors, known: int) -> None:
     """What the backup will lack: an exit, a new kiosk's entry, a place that came by a recall."""
     doors.leave("west", 2)
     doors.get_in("north", 3)
@@ -194,7 +194,7 @@ def go_on(place: Site, doors: Doors, known: int) -> None:
     wait_for("the scans", place.settled)
 
 
-def two_are_heard(place: Site, doors: Doors) -> None:
+def two_are_heard(place: LiveSite, doors: Doors) -> None:
     """All doors but the east one: the hall gives out nothing yet, though somebody leaves."""
     wait_for("two doors", lambda: pool(place).awaited == {("east", 1)})
     wait_for("their scans", lambda: not any(place.waiting(name) for name in ("west", "north")))
@@ -216,7 +216,7 @@ def fill(doors: Doors) -> int:
     return pool(doors.place).open_stays
 
 
-def test_a_kiosk_whose_disk_was_set_back(place: Site, doors: Doors) -> None:
+def test_a_kiosk_whose_disk_was_set_back(place: LiveSite, doors: Doors) -> None:
     place.enrol("west", "west")
     doors.open("west")
     doors.get_in("west", 0)
@@ -255,7 +255,7 @@ def test_a_kiosk_whose_disk_was_set_back(place: Site, doors: Doors) -> None:
     assert pool(place).worst_case <= CAPACITY
 
 
-def enrol_again(place: Site, name: str) -> None:
+def enrol_again(place: LiveSite, name: str) -> None:
     """As an admin and a steward type it; what was on the disk is kept beside."""
     event = ("--event", str(place.event.path))
     code = hallkeeper("kiosk", "add", name, name, *event).strip()
@@ -269,7 +269,7 @@ def enrol_again(place: Site, name: str) -> None:
     assert (place.path / name / "earlier-1" / "journal.db").exists()
 
 
-def state(place: Site, generation: int) -> str:
+def state(place: LiveSite, generation: int) -> str:
     (row,) = place.query("SELECT state FROM kiosk WHERE generation = ?", generation)
     return str(row[0])
 

@@ -16,7 +16,7 @@ import pytest
 from tests.bench.doors import scan_steadily
 from tests.bench.load.load import Load, Timings, enrol_all, venue
 from tests.bench.slow import attack
-from tests.system.support.site import Site, wait_for
+from tests.system.support.site import LiveSite, wait_for
 
 pytestmark = pytest.mark.system
 KIOSKS, CONNECTIONS, BODIES = 60, 3_000, 700
@@ -51,7 +51,7 @@ def sign_in_page(port: int) -> int:
 
 
 def test_kiosks_and_staff_are_served_meanwhile(tmp_path: Path) -> None:
-    site = Site(tmp_path, venue(), people=100)
+    site = LiveSite(tmp_path, venue(), people=100)
     spawn = multiprocessing.get_context("spawn")
     held = spawn.Value("i", 0)
     attacker = None

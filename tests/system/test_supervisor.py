@@ -13,7 +13,7 @@ import pytest
 
 from server.staff import pins, users
 from tests.system.support.hand_scanner import HandScanner
-from tests.system.support.site import Site, free_port, now_ms, site, wait_for
+from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -54,7 +54,7 @@ mode = "both"
 class Desk(HandScanner):
     """The kiosk's page with a supervisor at it."""
 
-    def __init__(self, place: Site, name: str) -> None:
+    def __init__(self, place: LiveSite, name: str) -> None:
         port = free_port()
         super().__init__(place.run_typed(name, port), port, socket.create_connection)
         wait_for(f"facts at {name}", self._knows)
@@ -94,7 +94,7 @@ class Desk(HandScanner):
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Site]:
+def place(tmp_path: Path) -> Iterator[LiveSite]:
     with site(tmp_path, VENUE, people=20) as made:
         pin = pins.hash_pin(PIN)
         made.write(lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=now_ms()))
@@ -106,18 +106,18 @@ def place(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def west(place: Site) -> Iterator[Desk]:
+def west(place: LiveSite) -> Iterator[Desk]:
     with Desk(place, "west") as desk:
         yield desk
 
 
 @pytest.fixture
-def east(place: Site) -> Iterator[Desk]:
+def east(place: LiveSite) -> Iterator[Desk]:
     with Desk(place, "east") as desk:
         yield desk
 
 
-def inside(place: Site) -> tuple[int, int]:
+def inside(place: LiveSite) -> tuple[int, int]:
     """On ordinary places, and beyond the capacity."""
     ((usual, beyond),) = place.query(
         "SELECT open_stays, open_overrides FROM hall WHERE code = 'hall'"
@@ -125,7 +125,7 @@ def inside(place: Site) -> tuple[int, int]:
     return usual, beyond
 
 
-def fill(place: Site, desk: Desk) -> int:
+def fill(place: LiveSite, desk: Desk) -> int:
     """Let people in until the hall is full; the sequence of the first denial."""
     for number in range(CAPACITY):
         assert desk.present(place.badge(number), "entry").admitted
@@ -134,7 +134,9 @@ def fill(place: Site, desk: Desk) -> int:
     return denied.said["seq"]
 
 
-def test_overrides_up_to_the_fire_limit_and_not_beyond(place: Site, west: Desk, east: Desk) -> None:
+def test_overrides_up_to_the_fire_limit_and_not_beyond(
+    place: LiveSite, west: Desk, east: Desk
+) -> None:
     seq = fill(place, west)
     west.unlock()
     assert west.override(seq)[0] == 200
@@ -161,7 +163,7 @@ def test_overrides_up_to_the_fire_limit_and_not_beyond(place: Site, west: Desk, 
 
 
 def test_an_annulled_admission_frees_its_place_at_both_doors(
-    place: Site, west: Desk, east: Desk
+    place: LiveSite, west: Desk, east: Desk
 ) -> None:
     fill(place, west)
     west.unlock()
@@ -179,7 +181,7 @@ def test_an_annulled_admission_frees_its_place_at_both_doors(
     assert again.admitted, "the same person, at the other door"
 
 
-def test_somebody_without_a_badge_is_found_by_name(place: Site, west: Desk) -> None:
+def test_somebody_without_a_badge_is_found_by_name(place: LiveSite, west: Desk) -> None:
     west.unlock()
     status, found = west.post("people", {"words": "7 NUMBER"})
     assert status == 200, found
@@ -203,7 +205,7 @@ def test_somebody_without_a_badge_is_found_by_name(place: Site, west: Desk) -> N
 
 
 def test_the_end_of_a_shift_gives_its_places_to_the_other_door(
-    place: Site, west: Desk, east: Desk
+    place: LiveSite, west: Desk, east: Desk
 ) -> None:
     assert west.present(place.badge(0), "entry").admitted
     west.unlock()
@@ -225,7 +227,7 @@ def test_the_end_of_a_shift_gives_its_places_to_the_other_door(
     wait_for("a place", lambda: west.present(place.badge(8), "entry").admitted)
 
 
-def test_a_kiosk_moves_to_another_door_and_back(place: Site, west: Desk, east: Desk) -> None:
+def test_a_kiosk_moves_to_another_door_and_back(place: LiveSite, west: Desk, east: Desk) -> None:
     assert west.present(place.badge(0), "entry").admitted
     west.unlock()
     doors = west.doors()

@@ -44,7 +44,7 @@ class Shown:
     """Says what one presentation shows, which is a printed badge, or a code on a phone."""
 
     text: str
-    card: Card | None = None  # with `text` in it; None: there is only a phone
+    card: Card | None = None  # The card with `text` in it, or None where there is only a phone.
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def make_films(
         progress(done, total)
 
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # the films are drawn side by side already
+    cv2.setNumThreads(1)  # The films are drawn in parallel already.
     try:
         with ThreadPoolExecutor(WORKERS) as pool:
             try:
@@ -91,7 +91,8 @@ def make_films(
                 for job in as_completed(jobs):
                     job.result()
             except BaseException:
-                stop.set()  # the pool waits for its jobs, and a whole film takes a minute
+                # The pool waits for its jobs, and a whole film takes a minute.
+                stop.set()
                 raise
     finally:
         cv2.setNumThreads(threads)
@@ -198,7 +199,8 @@ def _warp(prop: Prop, corners: Corners, shape: tuple[int, ...]) -> Picture:
 
 def _blur(card: Picture, smear_px: tuple[float, float], defocus: float) -> Picture:
     card = np.asarray(cv2.GaussianBlur(card, (0, 0), defocus))
-    # Averaging with copies a half, a quarter, an eighth … of the way along smears evenly.
+    # The blur is even because the card is averaged with copies at a half, a quarter, an eighth and
+    # so on of the way.
     share = 0.5
     while max(abs(smear_px[0]), abs(smear_px[1])) * share >= 0.75:
         card = _doubled(card, round(smear_px[0] * share), round(smear_px[1] * share))
@@ -224,5 +226,6 @@ def _glare(card: Picture, code: Corners, bad: float) -> None:
     at = (int(code[0] + 260 * (1 - bad)), int(code[1] - 160 * (1 - bad)))
     cv2.ellipse(shine, at, (90, 46), 20, 0, 360, 235, -1)
     shine = np.asarray(cv2.blur(shine, (61, 61)))
-    shine = np.asarray(cv2.min(shine, card[:, :, 3]))  # only the card shines
+    # Only the card reflects light.
+    shine = np.asarray(cv2.min(shine, card[:, :, 3]))
     card[:, :, :3] = cv2.add(card[:, :, :3], cv2.merge((shine, shine, shine)))

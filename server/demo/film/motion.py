@@ -15,8 +15,8 @@ from server.demo.film.scene import HEIGHT, WIDTH
 FPS = 15
 ENTER_S, HOLD_S, LEAVE_S = 0.4, 0.8, 0.4
 PRESENTATION_S = ENTER_S + HOLD_S + LEAVE_S
-FOCAL_PX = 1100.0  # a webcam's 60 degrees over 1280 pixels
-AWAY_MM = 420.0  # distance at which a badge comes into view
+FOCAL_PX = 1100.0  # A webcam's 60 degrees over 1280 pixels.
+AWAY_MM = 420.0  # The distance at which a badge comes into view.
 EXPOSURE_S = 1 / 60
 
 Corners: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]  # (n, 2) pixels
@@ -26,10 +26,10 @@ class Trouble(StrEnum):
     """Names what makes a badge hard to read for a part of the time."""
 
     NONE = "none"
-    DEFOCUS = "defocus"  # the camera has yet to focus
-    THUMB = "thumb"  # over a corner of the code at first
-    GLARE = "glare"  # a lamp's reflection wanders off the code
-    DIM = "dim"  # somebody stands in the light
+    DEFOCUS = "defocus"  # The camera has not focused yet.
+    THUMB = "thumb"  # A thumb is over a corner of the code at first.
+    GLARE = "glare"  # The reflection of a lamp moves off the code.
+    DIM = "dim"  # Somebody stands in the light.
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ class Manner:
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
-    quarter_turns: int = 0  # a badge on its lanyard hangs as it likes; the hand stays below
+    # A badge on its lanyard may hang any way up, with the hand below it.
+    quarter_turns: int = 0
     distance_mm: float = 260.0
     x_mm: float = 0.0
     y_mm: float = 0.0
-    from_x: float = 0.0  # -1 comes in from the left, 1 from the right, 0 from below
-    tremor: float = 0.0  # phase, so that no two hands shake alike
+    # -1 comes in from the left, 1 from the right, and 0 from below.
+    from_x: float = 0.0
+    tremor: float = 0.0  # The phase, so that no two hands shake alike.
     trouble: Trouble = Trouble.NONE
 
 

@@ -16,7 +16,7 @@ from server.demo.film.scene import Picture
 PX_PER_MM = 5
 BADGE_MM = (90, 130)
 PHONE_MM = (74, 152)
-HAND_MM = 150  # of hand and sleeve below what it holds
+HAND_MM = 150  # The hand and sleeve below what they hold.
 MODULE_PX = 6
 MARGIN_MM = 16
 Colour: TypeAlias = tuple[int, int, int]  # BGR
@@ -44,7 +44,8 @@ class Prop:
     """
 
     picture: Picture  # BGRA
-    corners_mm: Corners  # of the picture; the held thing's centre is the origin
+    # The corners of the picture, with the centre of the held thing as origin.
+    corners_mm: Corners
     code_mm: tuple[float, float]
 
 

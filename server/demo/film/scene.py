@@ -10,8 +10,9 @@ import numpy as np
 Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 
 WIDTH, HEIGHT = 1280, 720
-_LIGHT_SCALE = 8  # the light changes softly, so it is worked out on fewer pixels
-_NOISE = 4.5  # standard deviation of one pixel, as a webcam indoors has it
+_LIGHT_SCALE = 8  # The light changes softly, so fewer pixels are enough to compute it.
+# The standard deviation of one pixel, as of a webcam indoors.
+_NOISE = 4.5
 _NOISE_MARGIN = 96
 
 
@@ -24,7 +25,7 @@ class Scene:
         self._passers = [_passer(dice) for _ in range(3)]
         size = (HEIGHT + _NOISE_MARGIN, WIDTH + _NOISE_MARGIN, 3)
         noise = dice.normal(128, _NOISE, size).astype(np.float32)
-        # Demosaicing spreads noise over neighbours; it also keeps the film's size within reason.
+        # Demosaicing spreads noise over neighbouring pixels. It also keeps the film small enough.
         self._noise = cv2.GaussianBlur(noise, (0, 0), 0.7).clip(0, 255).astype(np.uint8)
         rows, columns = np.mgrid[0 : HEIGHT // _LIGHT_SCALE, 0 : WIDTH // _LIGHT_SCALE]
         self._rows = rows.astype(np.float32) / (HEIGHT // _LIGHT_SCALE)
@@ -83,7 +84,8 @@ def _backdrop(dice: np.random.Generator) -> Picture:
 
 def lay_over(area: Picture, card: Picture) -> None:
     """Put a BGRA picture, premultiplied by its alpha, over a BGR one of the same size."""
-    # Slices of channels would be copied pixel by pixel; OpenCV's own ways are several times faster.
+    # Slices of channels would be copied pixel by pixel. OpenCV's own functions are several times
+    # faster.
     clear = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(card, 3)), cv2.COLOR_GRAY2BGR)
     behind = cv2.multiply(area, clear, scale=1 / 255)
     area[:] = cv2.add(behind, cv2.cvtColor(card, cv2.COLOR_BGRA2BGR))

@@ -17,7 +17,7 @@ SESSIONS = 150
 DAYS = 6
 SMALL_HALL, SMALL_CAPACITY = "A12", 28
 EXPO, EXPO_CAPACITY = "EXPO", 600
-DOORS = ("A12-east", "A12-west", "EXPO-north")  # the doors that have kiosks
+DOORS = ("A12-east", "A12-west", "EXPO-north")  # The doors that have kiosks.
 WEBCAM_DOOR = "EXPO-south"
 NAME = {"en": "North Lake Forum (demo)", "zh": "北湖论坛（演示）"}
 _SLOTS = (("09:00", "11:30"), ("13:30", "15:30"), ("16:00", "18:00"))
@@ -26,7 +26,7 @@ _RULES = (
     ("delegate", "speaker", "visitor", "exhibitor"),
     ("speaker", "vip"),
     ("delegate", "exhibitor"),
-    (),  # by invitation
+    (),  # By invitation only.
 )
 
 
@@ -65,7 +65,8 @@ def noon_zone(now: int) -> tuple[str, date]:
     utc = datetime.fromtimestamp(now / 1000, UTC)
     ahead = 12 - utc.hour  # -11 to 12
     local = utc.astimezone(timezone(timedelta(hours=ahead)))
-    return f"Etc/GMT{-ahead:+d}", local.date()  # POSIX: the sign is what one adds to reach UTC
+    # In POSIX the sign is that of what one adds to reach UTC.
+    return f"Etc/GMT{-ahead:+d}", local.date()
 
 
 def _venue(seed: int, first_day: date, people: tuple[Person, ...]) -> str:

@@ -15,7 +15,7 @@ class Origin:
     countries: tuple[str, ...]  # ISO 3166 alpha-2
     given: tuple[str, ...]
     family: tuple[str, ...]
-    weight: int  # how many of 100 people
+    weight: int  # How many of 100 people have them.
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ ORIGINS = (
     ),
 )
 
-# Organisations: a place that is on no map, and what is done there.
+# Organisations, each with a place that is on no map and what is done there.
 ORGANISATIONS_ZH = (
     _words("云麓 澄江 北湖 星桥 松石 远帆 鹤鸣 青禾 白塔 望海"),
     _words("量子科技 生物医药 智能装备 大学 研究院 数据中心 新能源 材料实验室 出版社 创投"),
@@ -118,7 +118,7 @@ ORGANISATIONS = (
     ),
 )  # fmt: skip
 
-# What sessions are about: (English, Chinese).
+# Topics of sessions, as (English, Chinese).
 TOPICS = (
     ("Quantum Information", "量子信息"),
     ("Brain-Computer Interfaces", "脑机接口"),

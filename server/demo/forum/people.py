@@ -28,7 +28,8 @@ COLUMNS = (
     "days", "language",
 )  # fmt: skip
 
-# Who is needed at the doors: part, category, event days, how many. `script` says who they are.
+# Who is needed at the doors, as part, category, event days and number of people. `script` says what
+# they do.
 CAST = (
     ("seat", "delegate", "all", 40),
     ("seat", "speaker", "all", 8),
@@ -92,7 +93,8 @@ def _person(dice: random.Random, number: int, part: str, category: str, days: st
     origin = dice.choices(names.ORIGINS, [one.weight for one in names.ORIGINS])[0]
     drawn = dice.choices(list(CATEGORY_WEIGHTS), list(CATEGORY_WEIGHTS.values()))[0]
     category = category or drawn
-    if not days:  # visitors come for a day or two, the others for the whole forum
+    # Visitors come for a day or two, and the others for the whole forum.
+    if not days:
         days = dice.choice(("all", "1", "1-2", "2,3", "6")) if category == "visitor" else "all"
     return Person(
         external_id=f"F{number:05d}",

@@ -18,11 +18,12 @@ from server.web.admin import (
     venue,
 )
 from server.web.admin.protocol import arrivals, badge, flag
+from server.web.rehearsal import pages as rehearsal
 
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, users, sign_in, account, acts,
-    arrivals, flag,
+    rehearsal, arrivals, flag,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -35,6 +36,7 @@ PAGES = (
     ("admin.kiosks.show", "Kiosks"),
     ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
+    ("admin.rehearsal.show", "Rehearsal"),
     ("admin.users.show", "Users"),
 )
 

@@ -1,5 +1,5 @@
-"""Entries and their CSV: who was where, when, by which door's word. Also outages: what happened at
-doors while they were without the server.
+"""Shows entries and makes their CSV. They say who was where, when, and by which door's word.
+Outages are here as well, with what happened at doors while they were without the server.
 """
 
 from collections.abc import Iterator

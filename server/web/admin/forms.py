@@ -1,4 +1,4 @@
-"""What a field of a form or an address means, and what becomes of a form that was sent."""
+"""Reads the fields of forms and addresses, and handles a form that was sent."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from server.web.services import services
 Filter = TypeVar("Filter")
 Result = TypeVar("Result")
 
-DIGITS_MAX = 15  # SQLite's integers have 64 bits
+DIGITS_MAX = 15  # More digits might not fit into an integer of 64 bits.
 FIELD_CHARS_MAX = 60
-# What a filter says of a value that it can't take.
+# What a filter answers to a value that it can't take.
 MOMENT = "A date and time, such as 2026-05-04 13:45."
 CHOOSE = "Choose one of the list."
 
@@ -74,7 +74,8 @@ class Asked(Generic[Filter]):
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a filter: what it sets, how its text is read, and what to say where it can't be.
+    """Describes a field of a filter, with what it sets, how its text is read, and what to say where
+    it can't be read.
 
     `read` raises ValueError.
     """

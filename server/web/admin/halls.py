@@ -15,12 +15,13 @@ from werkzeug.wrappers import Response
 
 from badges.places.account import PlacesError
 from badges.places.pool import PoolKey
+from server.entry_log import act_words
 from server.ledger import entries
 from server.occupancy import figures, hall_control, pools
 from server.staff import users
 from server.staff.guesses import BusyError
 from server.storage.connection import Connection
-from server.venue import nesting, store
+from server.venue import capacity_reasons, nesting, store
 from server.venue.store import UnknownHallError
 from server.web import auth
 from server.web.admin import forms
@@ -39,6 +40,7 @@ def show(hall_id: int) -> str:
     db, now = here.database.reader, here.now()
     hall = _hall(db, hall_id)
     doors = hall_control.holdings(db, hall_id)
+    reasons = capacity_reasons.reasons(hall.measures)
     return render_template(
         "hall.html",
         hall=hall,
@@ -48,6 +50,9 @@ def show(hall_id: int) -> str:
         awaited=sorted({kiosk for kiosk, _ in pools.load(db, PoolKey(hall_id)).awaited}),
         stopped=[one for one in doors if one.state != "active"],
         inner=_inner(db, hall_id),
+        reasons=reasons,
+        above=capacity_reasons.warning(hall.capacity, reasons),
+        set_by=act_words.Names(db).who(hall.capacity_by) if hall.capacity_by else "",
         now=now,
         next_scan=entries.newest_number(db) + 1,
     )
@@ -103,7 +108,8 @@ def clear(hall_id: int) -> Response:
 
 
 @blueprint.post("/<int:hall_id>/attest")
-@limiter.limit("10 per 5 minutes", key_func=auth.actor)  # no way to guess the second's password
+# Without a limit the second user's password could be guessed.
+@limiter.limit("10 per 5 minutes", key_func=auth.actor)
 @auth.allow()
 def attest(hall_id: int) -> Response:
     """Take two people's word on a lost kiosk's places. One is signed in, and the other is another
@@ -149,7 +155,7 @@ def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said:
 
 
 def _words(error: Exception) -> str:
-    """Why nothing was changed."""
+    """Say why nothing was changed."""
     if not isinstance(error, hall_control.NotTwoError):
         return f"Nothing was changed: {error}"
     return (

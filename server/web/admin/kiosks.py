@@ -74,7 +74,8 @@ def confirm(kiosk: str) -> Response:
     def step(db: Connection, by: str, now: int) -> None:
         row = _row(db, kiosk)
         if (row.generation, row.words) != seen:
-            abort(409)  # another device has shown a newer code since this page was made
+            # Another device has shown a newer code since this page was made.
+            abort(409)
         registry.confirm(db, here.event, kiosk, by=by, now=now)
 
     return _perform(step, f"{kiosk} is at work.")

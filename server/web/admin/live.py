@@ -20,9 +20,11 @@ from server.web.services import services
 blueprint = Blueprint("live", __name__, url_prefix="/admin")
 
 PACE_S = 0.5
-LOOK_S = 2.0  # denied scans and silent kiosks change no door's facts, so nothing announces them
+# Denied scans and silent kiosks change no door's facts, so the feed does not announce them.
+LOOK_S = 2.0
 KEEP_ALIVE_S = 15.0
-FEEDS_MAX = 200  # of all users: each holds a thread of the server's, which the doors need
+# For all users together, because each holds a thread of the server's, and the doors need those.
+FEEDS_MAX = 200
 
 
 @blueprint.get("/live")
@@ -32,7 +34,8 @@ def stream() -> Response:
 
     @copy_current_request_context
     def look() -> Parts | None:
-        who = auth.user()  # asked anew each time: an ended session ends its feeds
+        # It is asked anew each time, so that a session that ends also ends its feeds.
+        who = auth.user()
         if who is None or who.role not in auth.allowed_here():
             return None
         shared = here.overview.parts(who.role, overview.parts, fresh_s=PACE_S * 0.9)

@@ -12,7 +12,7 @@ from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.printing import card as cards
 from badges.printing.qr import symbol_svg
-from badges.roster.reader import country_name
+from badges.roster.countries import country_name
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import entries
@@ -109,6 +109,11 @@ def person(number: str) -> str:
 def card(number: str) -> AnyResponse:
     attendee = _attendee(number)
     badge = _badge(attendee.serial) or abort(404)
+    if attendee.revoked_at is not None:
+        return forms.turn_back(
+            "This badge is revoked, and no door admits it: reinstate the attendee first.",
+            _back(number),
+        )
     here = services()
     one = issuing.card(here.database.reader, here.event, badge)
     try:
@@ -132,7 +137,8 @@ def reissue(number: str) -> AnyResponse:
 
     def step(db: Connection, by: str, now: int) -> int:
         if attendees.attendee(db, serial).issue != seen:
-            abort(409)  # somebody else has replaced the badge since this page was made
+            # Somebody else has replaced the badge since this page was made.
+            abort(409)
         return issuing.reissue(db, event, serial, reason=reason, now=now, by=by).issue
 
     def said(issue: int) -> str:
@@ -212,7 +218,8 @@ def _attendee(number: str) -> attendees.Attendee:
     try:
         serial = parse_badge_number(number)
         return attendees.attendee(services().database.reader, serial)
-    except ValueError:  # no such number, or nobody has it
+    except ValueError:
+        # There is no such number, or nobody has it.
         abort(404)
 
 

@@ -24,7 +24,8 @@ from server.web.services import services
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/admin")
 REFUSED = 401
-_IPV6_NET = 64  # a device may have as many addresses of its network as it likes
+# A device may use as many addresses of its network as it likes.
+_IPV6_NET = 64
 
 
 @blueprint.get("/sign-in")
@@ -63,7 +64,7 @@ def enter() -> AnyResponse:
         return answer
     except BusyError:
         abort(503)
-    session.clear()  # a new form token for a new session
+    session.clear()  # The new session gets a new form token.
     response = redirect(own_page(request.args.get("next", "")), 303)
     auth.keep_session(response, done.token)
     auth.keep_device(response, done.device)
@@ -80,7 +81,7 @@ def leave() -> AnyResponse:
     session.clear()
     response = redirect(url_for("admin.sign_in.form"), 303)
     auth.drop_session(response)
-    # What was shown is not to be found again by going back.
+    # Going back in the browser must not show again what was shown.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -96,7 +97,8 @@ def caller() -> str:
         pass
     else:
         if isinstance(address, ipaddress.IPv6Address):
-            # One socket for both kinds tells IPv4 addresses so, all within one such network.
+            # A socket for both kinds shows IPv4 addresses in this form. All of them are in one such
+            # network, so that would count them as one.
             mapped = address.ipv4_mapped
             text = str(mapped or ipaddress.ip_network((address, _IPV6_NET), strict=False))
     key = security.derived_key(services().event.phone_secret, b"hallkeeper/addresses/v1")

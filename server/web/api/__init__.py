@@ -1,6 +1,6 @@
-"""The kiosks' HTTP interface. Every call but enrolment is signed by the kiosk.
+"""Serves the kiosks' HTTP interface. Every call but enrolment is signed by the kiosk.
 
-Begin with `scans.py`. Messages are `badges.wire`, and errors have its one shape.
+Begin with `scans.py`. Messages are those of `badges.wire`, and errors have one shape.
 """
 
 from flask import Blueprint

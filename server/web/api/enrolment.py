@@ -1,4 +1,4 @@
-"""A new kiosk enrols. It has no key that the server knows, so this call alone is not signed."""
+"""Enrols a new kiosk. It has no key that the server knows, so only this call is not signed."""
 
 from flask import Response, request
 

@@ -1,4 +1,6 @@
-"""What the kiosks' interface answers: messages of `badges.wire`, and errors in its one shape."""
+"""Makes the answers of the kiosks' interface, with messages of `badges.wire` and errors in one
+shape.
+"""
 
 from flask import Response
 from msgspec import UNSET, Struct, UnsetType

@@ -1,4 +1,6 @@
-"""What a kiosk knows of the event: a snapshot, the sealed names, and the changes after both."""
+"""Sends kiosks what they may know of the event, as a snapshot, the sealed names, and the changes
+after both.
+"""
 
 from flask import Response, request
 
@@ -60,13 +62,14 @@ def changes() -> Response:
         )
     except CursorGoneError:
         raise ApiError(409, "cursor_gone", "Take a new replica first.") from None
-    if not still_as(here.database.reader, caller):  # whose word went out just before
+    # The word that the kiosk was retired or moved may have gone out just before.
+    if not still_as(here.database.reader, caller):
         subscription.end()
     return Response(
         sse.Stream(here.hub, subscription, KEEP_ALIVE_S),
         mimetype="text/event-stream",
         headers={"Cache-Control": "no-store"},
-        direct_passthrough=True,  # as it is: each layer around it would run at each delivery
+        direct_passthrough=True,  # Each layer around the stream would run at every delivery.
     )
 
 

@@ -1,4 +1,4 @@
-"""Batches of scans, which are also a kiosk's heartbeat."""
+"""Takes batches of scans, which are also a kiosk's heartbeat."""
 
 from flask import Response, request
 
@@ -13,7 +13,7 @@ from server.web.api.errors import ApiError, answer_json
 from server.web.api.signatures import Caller, Signed, read_signature, signed_caller, signed_write
 from server.web.services import Services, renewed, services
 
-LONG_BATCH = ingest.IN_ORDER  # scans; more are a backlog, and take turns with what others send
+LONG_BATCH = ingest.IN_ORDER  # Scans. More are a backlog, and take turns with what others send.
 
 
 def scans() -> Response:
@@ -24,19 +24,19 @@ def scans() -> Response:
     body = request.get_data()
     batch = wire.decode(body, wire.ScanBatch)
     received_at = here.now()
-    epoch = (
-        here.clock.epoch()
-    )  # after that reading: an answer that spans two is too slow to measure
+    # The epoch is read after the time. An exchange that spans two epochs is too slow to measure by.
+    epoch = here.clock.epoch()
     signed = read_signature(body)
     long = len(batch.records) > LONG_BATCH
-    if long:  # counted in its turn: the kiosk's next request may overtake it
+    # Its counter is checked in its turn, because the kiosk's next request may overtake it.
+    if long:
         signed_caller(signed)
 
     def step(
         db: Connection, caller: Caller, now: int
     ) -> tuple[contact.Sender, ingest.Ingested, tuple[int, int]]:
         set_back.judge(db, here.event, here.log, caller.sender, batch)
-        # First: a door that rests gets nothing.
+        # This comes first, because a door that is out of service gets nothing.
         contact.keep_health(db, caller.sender.key, batch, now)
         taken = ingest.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
         return caller.sender, taken, (cursor(db), entry_log.size(db))
@@ -90,6 +90,6 @@ def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> S
         return services()
     found = renewed(incarnation)
     if found.backups is not None:
-        # Who restores a backup from before this must know of it.
+        # A restore from an earlier backup must know of it.
         found.backups.keep_acts()
     return found

@@ -1,4 +1,4 @@
-"""Who sent a request: every call but enrolment is signed by a kiosk.
+"""Finds out who sent a request. Every call but enrolment is signed by a kiosk.
 
 A signature covers method, path, body and a counter that only rises, so that nothing overheard or
 logged can be used again.
@@ -32,9 +32,9 @@ class Signed:
     stamp: RequestStamp
     message: bytes
     signature: bytes
-    proven_by: bytes | None  # the kiosk's public key that has verified it already
+    proven_by: bytes | None  # The kiosk's public key, where it has verified this already.
     address: str
-    lanes: Lanes  # which are told once it is verified
+    lanes: Lanes  # They are told once it is verified.
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-// Keeps a page's parts fresh: `data-live` names a feed of changed parts, `data-refresh` a part to fetch again.
+// Keeps parts of a page fresh. `data-live` names a feed of changed parts, and `data-refresh` a part
+// to fetch again.
 (() => {
   "use strict";
 
@@ -6,7 +7,8 @@
     const part = document.getElementById(id);
     if (!part) return false;
     const focused = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
-    part.innerHTML = html; // from our own server, escaped there; the page's policy lets no script run from it
+    // The text is escaped by our own server, and the page's policy lets no script in it run.
+    part.innerHTML = html;
     if (focused) part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
     return true;
   };
@@ -23,7 +25,8 @@
     source.onmessage = (message) => {
       const parts = Object.entries(JSON.parse(message.data));
       const known = parts.map(([id, html]) => put(id, html));
-      if (known.includes(false)) location.reload(); // the venue has a hall that this page has not
+      // The venue has a hall that this page lacks.
+      if (known.includes(false)) location.reload();
       lost = null;
       say("good", "Live");
       if (status) status.title = `Last change shown at ${clock()}`;
@@ -46,7 +49,7 @@
           part.dataset.last = html;
         }
       } catch {
-        // The server is away; the next try may reach it.
+        // The server is away, but the next attempt may reach it.
       }
       setTimeout(again, 2000);
     };

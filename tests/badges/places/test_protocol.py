@@ -93,7 +93,7 @@ def test_a_fenced_kiosk_stays_counted_until_attested_and_is_not_given_back_twice
     assert fenced.worst_case == 3
     attested = fenced.attest(A, 1, seq=0)  # of the three, at most one is inside
     assert attested.worst_case == 1
-    heard = attested.hear_returned(A, 2)  # its journal turns up after all
+    heard = attested.hear_returned(A, 2, incarnation=1)  # its journal turns up after all
     assert heard.worst_case == 1
     with pytest.raises(PlacesError):
         pool().attest(A, 1, seq=0)
@@ -116,8 +116,8 @@ def test_a_place_that_was_attested_does_not_come_back_by_its_exit_too() -> None:
     assert found.worst_case == 2
     out = found.close_stay(A2)  # the one that staff did not see
     assert out.worst_case == 2
-    assert out.hear_returned(A, 2).worst_case == 2
-    assert out.hear_returned(A, 2).close_stay(A3).close_stay(A1).worst_case == 0
+    assert out.hear_returned(A, 2, incarnation=1).worst_case == 2
+    assert out.hear_returned(A, 2, incarnation=1).close_stay(A3).close_stay(A1).worst_case == 0
 
 
 def test_a_stay_from_before_the_attestation_gives_its_place_back() -> None:
@@ -125,7 +125,7 @@ def test_a_stay_from_before_the_attestation_gives_its_place_back() -> None:
 
 
 def test_once_all_that_was_attested_is_accounted_for_exits_count_again() -> None:
-    found = lost().open_stay(A, gone=False).hear_returned(A, 3)
+    found = lost().open_stay(A, gone=False).hear_returned(A, 3, incarnation=1)
     assert found.kiosks[A].reclaimed == 0
     assert found.close_stay(A2).worst_case == found.worst_case - 1
 
@@ -152,6 +152,38 @@ def test_a_shortage_that_no_grant_explains_is_forgotten() -> None:
     attested = restored.attest(A, 2, seq=0)
     assert attested.worst_case == 2
     assert attested.hear(A, granted=1, incarnation=2).worst_case == 1
+
+
+def found_late(granted: int, returned: int, incarnation: int) -> Pool:
+    """A server that forgot A's grants was told that four people are inside by A's word. Then what A
+    says of its places arrives.
+    """
+    restored = pool(9).restored(2).hear(B, granted=0, incarnation=2).fence(A)
+    attested = restored.attest(A, 4, seq=0)
+    assert attested.worst_case == 4
+    heard = attested.hear(A, granted=granted, incarnation=incarnation)
+    return heard.hear_returned(A, returned, incarnation=incarnation)
+
+
+@pytest.mark.parametrize(("granted", "returned"), [(0, 0), (2, 0), (2, 2), (4, 4), (9, 5)], ids=str)
+def test_totals_from_before_a_restore_take_nobody_out_of_the_word(
+    granted: int, returned: int
+) -> None:
+    """A was granted nine places, of which it gave five back. A batch of the time before may lack
+    any of it.
+    """
+    late = found_late(granted, returned, 1)
+    assert late.worst_case == 4
+    late = late.hear(A, granted=9, incarnation=2).hear_returned(A, 5, incarnation=2)
+    assert late == found_late(9, 5, 2)
+    assert late.worst_case == 4
+
+
+def test_records_of_the_time_before_a_restore_take_the_places_of_the_word() -> None:
+    late = found_late(2, 0, 1).open_stay(A, gone=False).open_stay(A, gone=False)
+    assert (late.open_stays, late.worst_case) == (2, 4)
+    told = late.hear(A, granted=2, incarnation=2)  # so there were no more than these two
+    assert told.worst_case == 2
 
 
 def test_a_place_on_trust_moves_from_the_stay_to_the_door() -> None:
@@ -277,7 +309,7 @@ class TwoDoors(RuleBasedStateMachine):
                 self.open.discard(stay)
                 pool = pool.close_stay()
             self.seen.add(ref)
-        self.pool = pool.hear_returned(key, account.returned)
+        self.pool = pool.hear_returned(key, account.returned, incarnation=account.incarnation)
         if not lost:
             self.acked[key] = last
 

@@ -152,19 +152,19 @@ class TestHearing:
         assert (heard.reclaimed, heard.granted) == (reclaimed, granted)
 
     def test_returned_places_are_a_total_that_only_grows(self) -> None:
-        assert pool(held()).hear_returned(A, 3) == pool(held(returned=3))
+        assert pool(held()).hear_returned(A, 3, incarnation=1) == pool(held(returned=3))
         for returned in (-1, 0, 1):
-            assert pool(held()).hear_returned(A, returned) == pool(held())
+            assert pool(held()).hear_returned(A, returned, incarnation=1) == pool(held())
 
     def test_nobody_returns_more_than_it_may_have(self) -> None:
-        assert pool(held()).hear_returned(A, 99).kiosks[A].returned == 1 + 6
+        assert pool(held()).hear_returned(A, 99, incarnation=1).kiosks[A].returned == 1 + 6
         owing = pool(held(handed_over=12))
-        assert owing.hear_returned(A, 99) == owing
+        assert owing.hear_returned(A, 99, incarnation=1) == owing
 
     @pytest.mark.parametrize(("returned", "reclaimed"), [(2, 2), (3, 1), (4, 0), (5, 0)])
     def test_what_was_attested_is_not_given_back_twice(self, returned: int, reclaimed: int) -> None:
         known = pool(held(reclaimed=3, attested=4, fenced=True))
-        assert known.hear_returned(A, returned).kiosks[A].reclaimed == reclaimed
+        assert known.hear_returned(A, returned, incarnation=1).kiosks[A].reclaimed == reclaimed
 
 
 class TestStays:

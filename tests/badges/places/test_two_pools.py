@@ -63,7 +63,7 @@ class TwoPools(RuleBasedStateMachine):
         for _ in range(account.entries - self.seen[kind, kiosk]):
             pool = pool.open_stay(kiosk, gone=False)
         self.seen[kind, kiosk] = account.entries
-        self.pools[kind] = pool.hear_returned(kiosk, account.returned)
+        self.pools[kind] = pool.hear_returned(kiosk, account.returned, incarnation=1)
 
     @rule(kind=KIND)
     def leave(self, kind: str) -> None:

@@ -4,14 +4,25 @@ import csv
 import io
 from typing import Any
 
+from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.reader import Roster, read_roster
 
 CATEGORIES = ("delegate", "speaker", "press")
 
 
-def read(text: str | bytes, **options: Any) -> Roster:
+def read(
+    text: str | bytes,
+    mapping: dict[str, str] | None = None,
+    words: RosterMapping | None = None,
+    **options: Any,
+) -> Roster:
+    """Read a roster. `mapping` gives the file's title for each of our columns, and `words` is a
+    whole mapping.
+    """
+    columns = {column: WantedColumn((title,)) for column, title in (mapping or {}).items()}
+    options = {"mapping": words or RosterMapping(columns), "categories": CATEGORIES} | options
     data = text if isinstance(text, bytes) else text.encode()
-    return read_roster(data, "roster.csv", **({"categories": CATEGORIES} | options))
+    return read_roster(data, "roster.csv", **options)
 
 
 def read_cell(column: str, cell: str, **options: Any) -> Roster:

@@ -81,7 +81,7 @@ def test_many_lines_with_foreign_bytes_are_another_encoding():
         ),
         (b"<html><table>", "another kind of file"),
         (b"%PDF-1.7", "another kind of file"),
-        ("name,category".encode("utf-16-le"), "not text in UTF-8"),
+        ("nom,genre".encode("utf-16-le"), "not text in UTF-8"),
         (b"PK\x03\x04 but no zip", "is damaged"),
         (b'"name,category\nAnna,press\n', "line 1: a quote opens here and never closes"),
         ((",".join(f"c{i}" for i in range(201))).encode(), "over 200 columns"),

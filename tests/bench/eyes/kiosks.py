@@ -37,11 +37,11 @@ class Tape:
         self._pictures = pictures
         self._count = 0
         self._seconds = seconds
-        self._began = time.monotonic()
+        self.began = time.monotonic()
         self.ended = threading.Event()
 
     def read(self) -> tuple[bool, Gray]:
-        wait_s = self._began + self._count / FPS - time.monotonic()
+        wait_s = self.began + self._count / FPS - time.monotonic()
         time.sleep(max(0.0, wait_s))
         data = self._pictures[max(0, self._shown()) % len(self._pictures)]
         self._count += 1

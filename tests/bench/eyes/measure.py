@@ -78,25 +78,25 @@ def _show_still(name: str, tally: Tally, picture: Still) -> None:
             return
 
 
-class Door:
+class FilmPlayer:
     """Shows a film in its own time: an engine that takes long misses frames, as at a door.
 
     Its clock adds the CPU time taken to the film's, so that other load on the machine has no say.
     """
 
     def __init__(self) -> None:
-        self._film_s = 0.0
+        self.film_s = 0.0
         self._cpu_s = time.process_time()
 
     def clock(self) -> float:
-        return self._film_s + time.process_time() - self._cpu_s
+        return self.film_s + time.process_time() - self._cpu_s
 
     def play(self, shown: Film, read: Read) -> tuple[int, float, list[str]] | None:
         """(frames from full view to the one read, ms from full view to the text, all texts)."""
         full = shown.first_full_view
         number, texts = 0, []
         while number < len(shown.frames):
-            self._film_s, self._cpu_s = max(self.clock(), number / FPS), time.process_time()
+            self.film_s, self._cpu_s = max(self.clock(), number / FPS), time.process_time()
             texts += read(shown.frames[number])
             if shown.text in texts:
                 return number - full, (self.clock() - full / FPS) * 1000, texts
@@ -129,7 +129,7 @@ def measure_films(each: int) -> dict[str, dict[str, Reel]]:
 
 
 def _show_film(reel: Reel, name: str, shown: Film) -> None:
-    door = Door()
+    door = FilmPlayer()
     outcome = door.play(shown, ENGINES[name](door.clock))
     reel.asked += 1
     reel.two_sharp_asked += shown.sharp_frames >= 2

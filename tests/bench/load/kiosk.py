@@ -32,7 +32,7 @@ def signed_request(door: FakeDoor, method: str, target: str, body: bytes) -> byt
 
 
 @dataclass
-class Kiosk:
+class LoadKiosk:
     """A door with its connection; its requests follow one another, as its counters must."""
 
     door: FakeDoor

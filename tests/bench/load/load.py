@@ -18,9 +18,9 @@ from badges.transparency.chain import chain_start
 from badges.wire import wire
 from kiosk.sync.upload import HEARTBEAT_S
 from server.occupancy import pools
-from tests.bench.load.kiosk import Kiosk, signed_request
+from tests.bench.load.kiosk import LoadKiosk, signed_request
 from tests.server.support.fake_door import FakeDoor
-from tests.system.support.site import Site, now_ms
+from tests.system.support.site import LiveSite, now_ms
 
 HALLS = 55
 DOORS_EACH = 6
@@ -44,7 +44,7 @@ def venue(capacity: int = 2_000) -> str:
     return "".join(parts)
 
 
-def enrol_all(site: Site, count: int) -> list[FakeDoor]:
+def enrol_all(site: LiveSite, count: int) -> list[FakeDoor]:
     """Kiosks as if they had been enrolled, spread over the halls; two to a hall at the least."""
     rows = site.query("SELECT door_id, hall_id FROM door ORDER BY door_id")
     halls = min(HALLS, count // 2)
@@ -84,7 +84,7 @@ class Load:
 
     def __init__(self, port: int, doors: list[FakeDoor], cursor: int) -> None:
         self.port = port
-        self.kiosks = [Kiosk(door) for door in doors]
+        self.kiosks = [LoadKiosk(door) for door in doors]
         self.cursor = cursor
         self.timings: Timings | None = None
         self._sent_at: dict[tuple[str, int], float] = {}
@@ -121,7 +121,7 @@ class Load:
             if not isinstance(error, asyncio.CancelledError | None):
                 raise error
 
-    async def scan(self, kiosk: Kiosk, serial: int) -> None:
+    async def scan(self, kiosk: LoadKiosk, serial: int) -> None:
         """One scan, sent at once."""
         async with kiosk.lock:
             timings = self.timings
@@ -133,7 +133,7 @@ class Load:
         if again:
             await self._tell(kiosk)
 
-    async def post(self, kiosk: Kiosk, batch: wire.ScanBatch) -> bool:
+    async def post(self, kiosk: LoadKiosk, batch: wire.ScanBatch) -> bool:
         """Send a batch and take the answer. Whether the kiosk sends another at once."""
         if not kiosk.link:
             kiosk.link.extend(await self._connect())
@@ -150,14 +150,14 @@ class Load:
         self.batches += 1
         return kiosk.take(wire.decode(raw, wire.ScanAnswer))
 
-    async def _tell(self, kiosk: Kiosk) -> None:
+    async def _tell(self, kiosk: LoadKiosk) -> None:
         """Heartbeats for as long as places go back."""
         again = True
         while again:
             async with kiosk.lock:
                 again = await self.post(kiosk, kiosk.batch())
 
-    async def _beat(self, kiosk: Kiosk) -> None:
+    async def _beat(self, kiosk: LoadKiosk) -> None:
         """A heartbeat whenever nothing else was sent for as long."""
         while True:
             left = kiosk.sent_at + HEARTBEAT_S - time.monotonic()
@@ -169,7 +169,7 @@ class Load:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port, ssl=self._context)
 
-    async def _listen(self, kiosk: Kiosk, ready: asyncio.Semaphore) -> None:
+    async def _listen(self, kiosk: LoadKiosk, ready: asyncio.Semaphore) -> None:
         async with ready:
             reader, writer = await self._connect()
             target = f"/api/feed?after={self.cursor}"

@@ -33,7 +33,7 @@ class NetworkCamera:
         self._stop = stop = threading.Event()
         camera = self
 
-        class Door(http.server.BaseHTTPRequestHandler):
+        class Pictures(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
@@ -48,7 +48,7 @@ class NetworkCamera:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Door)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Pictures)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()

@@ -9,6 +9,7 @@ import pytest
 from badges.admission.facts import Admitted, Direction, Flag, Reason
 from badges.record import StayRef, decode_record
 from badges.wire import wire
+from kiosk.door import admit
 from kiosk.door.admit import NotReadyError
 from kiosk.journal.errors import JournalError
 from kiosk.sync.link import Skew
@@ -141,14 +142,25 @@ def test_exits_are_never_refused(door: LocalDoor) -> None:
     assert left.decision == Admitted(flags=frozenset({Flag.UNVERIFIED}))
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staff are told late, and the wait for a place is long: so late and so long that a busy
+    machine alone can't be the reason.
+    """
+    monkeypatch.setattr(admit, "QUIET_S", 15.0)
+    monkeypatch.setattr(admit, "PLACE_WAIT_S", 30.0)
+
+
+@pytest.mark.usefixtures("patient")
 def test_a_full_door_refuses_offline_at_once(door: LocalDoor) -> None:
     door.grant(10, recall=10)
     began = time.monotonic()
     assert reason(door.present(badge(SERIAL))) == "hall_full"
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 10
     assert door.asked == [HALL]
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_full_door_online_waits_for_the_place_that_comes(door: LocalDoor) -> None:
     door.grant(10, recall=10)
     door.online = True
@@ -161,17 +173,33 @@ def test_a_full_door_online_waits_for_the_place_that_comes(door: LocalDoor) -> N
 
 
 @pytest.mark.parametrize("comes", [True, False], ids=["it comes", "there is none"])
-def test_staff_are_told_while_a_place_is_slow_to_come(door: LocalDoor, comes: bool) -> None:
+def test_staff_are_told_while_a_place_is_slow_to_come(
+    door: LocalDoor, comes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admit, "PLACE_WAIT_S", 30.0)
     door.grant(10, recall=10)
     door.online = True
-    settled = (lambda: door.grant(11)) if comes else (lambda: door.journal.no_place(HALL))
-    timer = threading.Timer(0.3, settled)
-    timer.start()
+
+    def settle_once_they_are_told() -> None:
+        deadline = time.monotonic() + 20
+        while not door.told and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(0.1)
+        if comes:
+            door.grant(11)
+        else:
+            door.journal.no_place(HALL)
+
+    settling = threading.Thread(target=settle_once_they_are_told)
+    settling.start()
+    began = time.monotonic()
     assert door.present(badge(SERIAL)).admitted is comes
-    timer.join()
+    assert time.monotonic() - began < 15, "the wait ends when it is settled"
+    settling.join()
     assert door.told == [True, False]
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_door_that_is_told_at_once_that_there_is_none_is_silent(door: LocalDoor) -> None:
     door.grant(10, recall=10)
     door.online = True
@@ -179,7 +207,7 @@ def test_a_door_that_is_told_at_once_that_there_is_none_is_silent(door: LocalDoo
     timer.start()
     began = time.monotonic()
     assert reason(door.present(badge(SERIAL))) == "hall_full"
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 10
     timer.join()
     assert door.told == []
 
@@ -189,7 +217,7 @@ def test_a_full_door_online_does_not_wait_for_ever(door: LocalDoor) -> None:
     door.online = True
     began = time.monotonic()
     assert reason(door.present(badge(SERIAL))) == "hall_full"
-    assert 0.2 < time.monotonic() - began < 2
+    assert 0.2 < time.monotonic() - began < 15
     assert len(records_of(door.journal)) == 1
 
 
@@ -375,7 +403,7 @@ class TestLikelyCopy:
 
 def test_a_record_says_in_which_epoch_the_clock_was_measured(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
-    door.admitter._skew = lambda: Skew(42, 7)
+    door.skew = lambda: Skew(42, 7)
     door.present(badge(SERIAL + 1))
     first, second = records_of(door.journal)
     assert b"epoch" not in first
@@ -385,6 +413,6 @@ def test_a_record_says_in_which_epoch_the_clock_was_measured(door: LocalDoor) ->
 def test_a_clock_that_is_set_while_a_place_is_waited_for_is_not_known(door: LocalDoor) -> None:
     """The scan was seen by the clock as it was, and its error is measured anew meanwhile."""
     skews = iter([Skew(42, 7), Skew(300_042, 7)])
-    door.admitter._skew = lambda: next(skews)
+    door.skew = lambda: next(skews)
     door.present(badge(SERIAL))
     assert decode_record(records_of(door.journal)[0]).skew_ms is None

@@ -96,7 +96,7 @@ class Waits:
         door.online = True
         monkeypatch.setattr(admit, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(door.journal, "wait_for_place", self._wait)
-        door.admitter._on_asking = lambda asking: self.told.append((asking, self.now))
+        door.on_asking = lambda asking: self.told.append((asking, self.now))
 
     def _wait(self, hall: int, timeout_s: float, none_before: int) -> bool:
         self.now += timeout_s
@@ -120,17 +120,16 @@ def test_an_admitter_that_knows_no_server_asks_none_and_is_not_offline(door: Loc
     """Nobody waits for a place, and trusting exits give none back."""
     door.load(hall=hall_facts(exits="trusting"), stays=[stay_of("south-1", 9, SERIAL)])
     door.grant(10, recall=10)
-    alone = Admitter(door.journal, door.replica)
+    asked: list[bool] = []
+    alone = Admitter(door.journal, door.replica, on_asking=asked.append)
     left = alone.present(badge(SERIAL), at=NOON, direction=Direction.EXIT)
     assert left.free_places == 0
-    asked: list[bool] = []
-    alone._on_asking = asked.append
     assert reason(alone.present(badge(SERIAL + 1), at=NOON)) == "hall_full"
     assert asked == []
 
 
 def test_a_clock_whose_error_is_unknown_was_measured_in_no_epoch(door: LocalDoor) -> None:
-    door.admitter._skew = lambda: None
+    door.skew = lambda: None
     door.present(badge(SERIAL))
     record = records_of(door.journal)[0]
     assert b"epoch" not in record

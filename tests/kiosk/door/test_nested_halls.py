@@ -89,7 +89,7 @@ def test_without_a_place_of_each_nobody_gets_in(door: LocalDoor, room: int, hall
 
 
 def test_a_no_for_one_hall_ends_the_wait_for_the_other(
-    door: LocalDoor, monkeypatch: pytest.MonkeyPatch
+    door: LocalDoor,
 ) -> None:
     """A place of the one alone lets nobody in."""
 
@@ -98,15 +98,15 @@ def test_a_no_for_one_hall_ends_the_wait_for_the_other(
             door.journal.no_place(AROUND)
         return True
 
-    monkeypatch.setattr(door.admitter, "_ask_for_place", ask)
+    door.ask_for_place = ask
     assert reason(door.present(badge(SERIAL))) == "hall_full"
     assert door.told == [], "nobody waited"
 
 
 def test_nobody_waits_where_one_of_the_halls_can_t_be_asked_for_a_place(
-    door: LocalDoor, monkeypatch: pytest.MonkeyPatch
+    door: LocalDoor,
 ) -> None:
-    monkeypatch.setattr(door.admitter, "_ask_for_place", lambda hall: hall == AROUND)
+    door.ask_for_place = lambda hall: hall == AROUND
     assert reason(door.present(badge(SERIAL))) == "hall_full"
     assert door.told == []
 

@@ -53,18 +53,18 @@ def test_a_film_has_its_truth(kind: str) -> None:
 def test_two_sharp_frames_are_enough() -> None:
     for number in range(3):
         shown = film("two sharp frames", number)
-        door = measure.Door()
+        door = measure.FilmPlayer()
         assert door.play(shown, ENGINES[OURS](door.clock)) is not None
 
 
 def test_a_slow_engine_misses_frames() -> None:
     shown = Film("", "text", [np.full((1, 1), n, np.uint8) for n in range(20)], [])
     shown.shown.extend(film("waved past", 0).shown[10:30])
-    door, seen = measure.Door(), []
+    door, seen = measure.FilmPlayer(), []
 
     def slow(gray: np.ndarray) -> list[str]:
         seen.append(int(gray[0, 0]))
-        door._film_s += 0.1
+        door.film_s += 0.1
         return []
 
     assert door.play(shown, slow) is None

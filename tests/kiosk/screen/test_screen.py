@@ -23,6 +23,14 @@ from tests.kiosk.screen.screen_fixture import CODE, JPEG, NOW, Face, opened, pos
 
 STATIC = Path(screen_package.__file__).parent / "static"
 TEMPLATES = STATIC.parent / "templates"
+# Which folders' scripts a folder's own scripts may import. No circle can come of that.
+MAY_IMPORT = {
+    "steward": {"supervisor", "answer", "shared"},
+    "supervisor": {"answer", "shared"},
+    "answer": {"shared"},
+    "camera": set[str](),
+    "shared": set[str](),
+}
 HELPED = (
     "admit", "look", "deny", "goodbye", "keys", "scanner",
     "none", "starting", "live", "lost", "ended",
@@ -83,18 +91,42 @@ def test_page_runs_its_own_files_alone(client: FlaskClient) -> None:
             assert file.status_code == 200, path
 
 
-def test_scripts_load_and_put_texts_in_as_texts() -> None:
-    for script in STATIC.glob("*.js"):
+def test_scripts_put_texts_in_as_texts() -> None:
+    for script in STATIC.rglob("*.js"):
         source = script.read_text()
         assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(", source)
-        for name in re.findall(r'from "\./([^"]+)"', source):
-            assert (STATIC / name).is_file(), f"{script.name} imports {name}"
+
+
+def test_scripts_import_what_is_there_from_folders_below() -> None:
+    seen = set()
+    for script in STATIC.rglob("*.js"):
+        room = script.parent.relative_to(STATIC).as_posix()
+        for name in re.findall(r'from "(\.[^"]+)"', script.read_text()):
+            imported = (script.parent / name).resolve()
+            assert imported.is_file(), f"{script.name} imports {name}"
+            assert imported.parent.name in {room, *MAY_IMPORT[room]}, f"{room} imports {name}"
+            seen.add(imported)
+    assert len(seen) > 10
+
+
+def test_every_static_file_is_named_by_a_page_or_a_script_and_is_there() -> None:
+    named = set()
+    for template in TEMPLATES.glob("*"):
+        text = template.read_text()
+        names = re.findall(r"url_for\('static', filename='([^']+)'\)", text)
+        assert len(names) == text.count("static"), template.name
+        named |= {(STATIC / name).resolve() for name in names}
+    for script in STATIC.rglob("*.js"):
+        names = re.findall(r'from "([^"]+)"', script.read_text())
+        named |= {(script.parent / name).resolve() for name in names}
+
+    assert named == {file.resolve() for file in STATIC.rglob("*") if file.is_file()}
 
 
 def test_page_has_every_part_that_the_scripts_paint() -> None:
     page = (TEMPLATES / "screen.html").read_text() + (TEMPLATES / "shapes.svg").read_text()
     known = set(re.findall(r'\bid="([^"]+)"', page))
-    for script in STATIC.glob("*.js"):
+    for script in STATIC.rglob("*.js"):
         wanted = set(re.findall(r'\b(?:at|setText|setState)\("([a-z-]+)"', script.read_text()))
         assert wanted <= known, script.name
 
@@ -102,7 +134,7 @@ def test_page_has_every_part_that_the_scripts_paint() -> None:
 def test_every_word_that_is_asked_for_is_there() -> None:
     known = WORDS.keys() | SUPERVISOR.keys()
     sources = "".join(
-        file.read_text() for file in (*STATIC.glob("*.js"), TEMPLATES / "screen.html")
+        file.read_text() for file in (*STATIC.rglob("*.js"), TEMPLATES / "screen.html")
     )
     used = set(re.findall(r'(?:\bsay\(|data-say=|word: |title: )"(\w+)"', sources))
     assert len(used) > 60
@@ -127,7 +159,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_colours_are_readable_and_differ_in_lightness() -> None:
-    css = (STATIC / "screen.css").read_text()
+    css = (STATIC / "steward/screen.css").read_text()
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", css))
 
     for tone in ("admit", "deny", "look", "goodbye"):

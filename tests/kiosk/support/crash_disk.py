@@ -176,11 +176,30 @@ class File:
         pass
 
 
+class Row(tuple):
+    """A row that is read by name too, as those of `sqlite3.Row`."""
+
+    names: tuple[str, ...]
+
+    def keys(self) -> tuple[str, ...]:
+        return self.names
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(self.names.index(key) if isinstance(key, str) else key)
+
+
+def named(cursor: apsw.Cursor, values: tuple[Any, ...]) -> Row:
+    row = Row(values)
+    row.names = tuple(name for name, _ in cursor.get_description())
+    return row
+
+
 class CrashConnection:
     """An APSW connection with the face and the errors of the standard library's."""
 
     def __init__(self, file_system: FileSystem, path: Path, *, exclusive: bool) -> None:
         self._connection = apsw.Connection(path.name, vfs=file_system.name)
+        self._connection.row_trace = named
         if exclusive:
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
 

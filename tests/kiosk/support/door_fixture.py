@@ -1,7 +1,7 @@
 """A small event for the tests of a kiosk's core: keys, badges, snapshots, and one door."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,6 +127,7 @@ class LocalDoor:
     clock: Clock
 
     def __post_init__(self) -> None:
+        self.skew: Callable[[], Skew | None] = lambda: Skew(42)
         self.start()
 
     def start(self) -> None:
@@ -141,14 +142,16 @@ class LocalDoor:
         )
         self.asked: list[int] = []
         self.told: list[bool] = []  # that an answer waits for other doors, and that it does no more
+        self.on_asking: Callable[[bool], None] = self.told.append
+        self.ask_for_place: Callable[[int], bool] = self._ask
         self.online = False
         self.admitter = Admitter(
             self.journal,
             self.replica,
-            ask_for_place=self._ask,
-            skew=lambda: Skew(42),
+            ask_for_place=lambda hall: self.ask_for_place(hall),
+            skew=lambda: self.skew(),
             is_offline=lambda: not self.online,
-            on_asking=self.told.append,
+            on_asking=lambda asking: self.on_asking(asking),
             clock=lambda: self.clock.wall,
             monotonic=lambda: self.clock.monotonic,
         )

@@ -151,7 +151,9 @@ class FakeEvent(FakeServer):
             if known <= len(batch.records) and books.head != batch.head:
                 return error_reply(409, "fork")
             for totals in batch.places:
-                books.pool = books.pool.hear_returned(KEY, totals.returned)
+                books.pool = books.pool.hear_returned(
+                    KEY, totals.returned, incarnation=batch.incarnation
+                )
                 if totals.wants:
                     books.pool = books.pool.grant(KEY, 1)
             self.batches.append(batch)

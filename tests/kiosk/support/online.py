@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from badges.admission.facts import Direction
+from badges.wire import wire
 from kiosk.door.admit import Admitter
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link
@@ -22,16 +23,8 @@ class Online:
         self.link = Link(lambda: door.clock.wall)
         signer = Signer(KIOSK, GENERATION, KIOSK_KEY, door.journal.next_counter)
         self.transport = Transport(event, signer, answer_s=2.0)
-        self.sync = Sync(
-            door.journal,
-            door.replica,
-            self.transport,
-            self.link,
-            clock=lambda: door.clock.wall,
-            on_restored=lambda: self.feed.refresh(),
-            heartbeat_s=0.1,
-            back_off_s=(0.05, 0.2),
-        )
+        self.health: Callable[[], wire.Health] = wire.Health
+        self.sync = self.sync_by(self.transport)
         self.feed = Feed(
             door.journal,
             door.replica,
@@ -45,6 +38,20 @@ class Online:
             poll_s=0.3,
         )
         self.admitter = Admitter(door.journal, door.replica, ask_for_place=self.sync.ask_for_place)
+
+    def sync_by(self, transport: Transport) -> Sync:
+        """A sync of this door that sends by `transport`."""
+        return Sync(
+            self.door.journal,
+            self.door.replica,
+            transport,
+            self.link,
+            clock=lambda: self.door.clock.wall,
+            health=lambda: self.health(),
+            on_restored=lambda: self.feed.refresh(),
+            heartbeat_s=0.1,
+            back_off_s=(0.05, 0.2),
+        )
 
     def start(self) -> None:
         self.sync.start()
@@ -61,7 +68,7 @@ class Online:
         self.sync.wake()
         return answer
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 8.0) -> None:
+    def until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; {self.link.state}"

@@ -36,7 +36,7 @@ PERSON = PersonFacts(
 )
 
 
-class Server:
+class AskedServer:
     """What a supervisor asks; `refuse` is a code to answer with."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Supervised:
 
     def __init__(self, door: LocalDoor) -> None:
         self.door = door
-        self.server = Server()
+        self.server = AskedServer()
         self.told: list[Answer] = []
         self.moves = self.wakes = 0
         self.asked: list[int] = []

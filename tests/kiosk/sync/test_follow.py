@@ -65,7 +65,7 @@ class TestFeed:
         event.mute_feed = True
         event._server.drop_connections()
         event.facts["holders"] = [wire.HolderFacts(SERIAL, 2, True)]
-        online.until(lambda: online.door.replica.holder(SERIAL) == (2, True), timeout_s=12)
+        online.until(lambda: online.door.replica.holder(SERIAL) == (2, True), timeout_s=40)
         assert not online.link.state.feed_live
 
     def test_facts_stay_fresh_while_nothing_changes(self, online: Online, event: FakeEvent) -> None:

@@ -52,7 +52,7 @@ def away(*, permanent: bool = False) -> TransportError:
 def test_a_door_that_is_away_pauses_longer_and_longer(pace: Pace) -> None:
     """Each pause is half to all of what stands, and that doubles up to the longest."""
     pace.error = away()
-    pace.sync._back_off_s = (0.1, 0.4)
+    pace.sync.back_off_s = (0.1, 0.4)
     pace.sync.start()
     assert pace.until(5, 20.0)
     for gap, least in zip(pace.gaps, (0.05, 0.1, 0.2, 0.2), strict=False):
@@ -61,7 +61,7 @@ def test_a_door_that_is_away_pauses_longer_and_longer(pace: Pace) -> None:
 
 def test_what_will_not_help_is_asked_with_the_longest_pause(pace: Pace) -> None:
     pace.error = away(permanent=True)
-    pace.sync._back_off_s = (0.01, 1.0)
+    pace.sync.back_off_s = (0.01, 1.0)
     pace.sync.start()
     assert pace.until(2, 20.0)
     assert pace.gaps[0] >= 0.495
@@ -69,7 +69,7 @@ def test_what_will_not_help_is_asked_with_the_longest_pause(pace: Pace) -> None:
 
 def test_a_network_that_is_back_is_tried_at_once(pace: Pace) -> None:
     pace.error = away()
-    pace.sync._back_off_s = (60.0, 60.0)
+    pace.sync.back_off_s = (60.0, 60.0)
     pace.sync.start()
     assert pace.until(1, 20.0)
     time.sleep(0.2)
@@ -83,7 +83,7 @@ def test_a_network_that_is_back_is_tried_at_once(pace: Pace) -> None:
 
 
 def test_a_door_with_nothing_to_say_waits_for_its_heartbeat(pace: Pace) -> None:
-    pace.sync._heartbeat_s = 60.0
+    pace.sync.heartbeat_s = 60.0
     pace.sync.start()
     assert pace.until(1, 20.0)
     time.sleep(0.3)
@@ -96,14 +96,14 @@ def test_a_door_with_nothing_to_say_waits_for_its_heartbeat(pace: Pace) -> None:
 
 def test_more_is_sent_without_a_pause(pace: Pace) -> None:
     pace.more = True
-    pace.sync._heartbeat_s = 60.0
+    pace.sync.heartbeat_s = 60.0
     pace.sync.start()
     assert pace.until(20, 10.0)
 
 
 def test_after_a_success_the_pauses_begin_anew(pace: Pace) -> None:
     pace.error = away()
-    pace.sync._back_off_s, pace.sync._heartbeat_s = (0.05, 30.0), 60.0
+    pace.sync.back_off_s, pace.sync.heartbeat_s = (0.05, 30.0), 60.0
     pace.sync.start()
     assert pace.until(5, 20.0)
     pace.error = None
@@ -158,7 +158,7 @@ def full(fresh: Online) -> Online:
 
 def refused(online: Online, code: str) -> Refusing:
     transport = Refusing(code)
-    online.sync._transport = transport  # type: ignore[assignment]
+    online.sync = online.sync_by(transport)  # type: ignore[arg-type]
     return transport
 
 
@@ -178,11 +178,11 @@ def test_after_a_gap_the_door_asks_from_the_start_without_scans(full: Online) ->
 
 def test_what_is_too_large_is_halved_down_to_one_scan(full: Online) -> None:
     transport = refused(full, "too_large")
-    full.sync._limit = 5
+    full.sync.limit = 5
     assert full.sync.exchange()
-    assert full.sync._limit == 2
+    assert full.sync.limit == 2
     assert full.sync.exchange()
-    assert full.sync._limit == 1
+    assert full.sync.limit == 1
     with pytest.raises(TransportError):
         full.sync.exchange()
     assert [len(batch.records) for batch in transport.sent] == [2, 2, 1]

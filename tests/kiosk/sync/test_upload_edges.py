@@ -257,7 +257,7 @@ class TestClosing:
 
     def test_what_waits_is_sent_before(self, sync: Sync, server: Server, door: LocalDoor) -> None:
         """A scan that nobody told of, in the middle of a long pause."""
-        sync._heartbeat_s = 60.0
+        sync.heartbeat_s = 60.0
         sync.start()
         deadline = time.monotonic() + 20.0
         while not server.batches and time.monotonic() < deadline:
@@ -270,7 +270,7 @@ class TestClosing:
     def test_it_does_not_wait_for_the_end_of_a_pause(
         self, sync: Sync, server: Server, online: bool
     ) -> None:
-        sync._heartbeat_s, sync._back_off_s = 60.0, (60.0, 60.0)
+        sync.heartbeat_s, sync.back_off_s = 60.0, (60.0, 60.0)
         server.error = None if online else away()
         sync.start()
         deadline = time.monotonic() + 20.0
@@ -406,7 +406,7 @@ class TestWishes:
         assert sync.ask_for_place(HALL) is False
 
     def test_it_is_told_at_once(self, sync: Sync, server: Server) -> None:
-        sync._heartbeat_s = 60.0
+        sync.heartbeat_s = 60.0
         sync.start()
         try:
             for count, act in ((1, lambda: None), (2, lambda: sync.ask_for_place(HALL))):
@@ -579,7 +579,7 @@ class TestAnswers:
         assert restores == [1]
 
     def test_a_restore_is_asked_about_at_once(self, sync: Sync, server: Server) -> None:
-        sync._heartbeat_s = 60.0
+        sync.heartbeat_s = 60.0
         sync.start()
         try:
             for count, act in ((1, lambda: None), (2, sync.restored)):

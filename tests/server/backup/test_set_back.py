@@ -27,7 +27,7 @@ from server.kiosks import registry
 from server.occupancy import hall_control, pools
 from server.web.api import scans as api
 from server.web.services import services_of
-from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, Kiosk
+from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, InProcessKiosk
 from tests.server.support.pages import Pages
 
 
@@ -169,7 +169,7 @@ class TestSigns:
     """Each by itself makes the server the next of its line."""
 
     @pytest.fixture
-    def west(self, forum: Forum) -> Kiosk:
+    def west(self, forum: Forum) -> InProcessKiosk:
         return forum.enrol("west")
 
     def went_on(self, forum: Forum, before: int, sign: str) -> None:
@@ -183,7 +183,9 @@ class TestSigns:
             lambda db: hall_control.set_capacity(db, HALL, capacity, by="test", now=forum.now)
         )
 
-    def test_a_mark(self, forum: Forum, west: Kiosk, put_back: Callable[[Path], None]) -> None:
+    def test_a_mark(
+        self, forum: Forum, west: InProcessKiosk, put_back: Callable[[Path], None]
+    ) -> None:
         """Of something that left no other trace with this kiosk: another was granted places."""
         kept, before = forum.copy(), forum.incarnation
         size = services_of(forum.app).log.size()
@@ -194,7 +196,9 @@ class TestSigns:
         west.exchange()
         self.went_on(forum, before, "mark")
 
-    def test_a_mark_after_the_old_database_went_on(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_mark_after_the_old_database_went_on(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
         """It has come further by now than the mark says, in a run that began too early."""
         kept, before = forum.copy(), forum.incarnation
         self.capacity(forum, 5)
@@ -206,7 +210,7 @@ class TestSigns:
         west.exchange()
         self.went_on(forum, before, "mark")
 
-    def test_a_grant(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_grant(self, forum: Forum, west: InProcessKiosk) -> None:
         """That came by the feed, and the kiosk was not answered since."""
         self.capacity(forum, FIRE_LIMIT)
         west.exchange()
@@ -225,18 +229,20 @@ class TestSigns:
         self.went_on(forum, before, "grant")
         assert forum.pool.kiosks["west", 1].granted == west.account.granted
 
-    def test_a_checkpoint(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_checkpoint(self, forum: Forum, west: InProcessKiosk) -> None:
         """The note of a log that is longer, though nothing else is shown."""
         before = forum.incarnation
         self.say(forum, west, self.note(forum, 900))
         self.went_on(forum, before, "entry log")
 
-    def test_a_checkpoint_of_another_log_of_this_name(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_checkpoint_of_another_log_of_this_name(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
         before = forum.incarnation
         self.say(forum, west, self.note(forum, 1))
         self.went_on(forum, before, "entry log")
 
-    def test_a_checkpoint_of_a_later_server(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_checkpoint_of_a_later_server(self, forum: Forum, west: InProcessKiosk) -> None:
         """The database is one from before a restore."""
         later = 2_000_000_000
         self.say(forum, west, self.note(forum, 1, f"{forum.event.log_name}/{later}"))
@@ -246,11 +252,13 @@ class TestSigns:
         name = name or forum.event.log_name
         return sign_checkpoint(forum.event.log_key, name, Checkpoint(name, size, bytes(32)))
 
-    def say(self, forum: Forum, west: Kiosk, note: str) -> None:
+    def say(self, forum: Forum, west: InProcessKiosk, note: str) -> None:
         answer = post(west, note=note)
         assert answer.incarnation == forum.incarnation
 
-    def test_a_kiosk_keeps_the_note_for_the_next_batch(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_kiosk_keeps_the_note_for_the_next_batch(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
         """It was answered by a log that is shorter than the one that it saw."""
         west.sync._watch.check(
             self.note(forum, 900), [], name=forum.event.log_name,
@@ -261,7 +269,9 @@ class TestSigns:
         west.exchange()
         self.went_on(forum, before, "entry log")
 
-    def test_the_word_of_a_kiosk_that_was_never_given_one(self, forum: Forum, west: Kiosk) -> None:
+    def test_the_word_of_a_kiosk_that_was_never_given_one(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
         """It has run since before there were signatures: it is believed, once."""
         forum.database.write(lambda db: db.execute("UPDATE kiosk SET word = 'none'"))
         before = forum.incarnation
@@ -270,7 +280,7 @@ class TestSigns:
         assert forum.rows("SELECT word FROM kiosk") == [("believed",)]
 
 
-def claim(kiosk: Kiosk, more: int, **changes: object) -> wire.ScanAnswer:
+def claim(kiosk: InProcessKiosk, more: int, **changes: object) -> wire.ScanAnswer:
     """Say that so many more places were granted, by a kiosk that shows no signature."""
     account = kiosk.account
     said = wire.PlaceTotals(HALL, account.granted + more, account.returned, 0)
@@ -281,7 +291,7 @@ class TestLies:
     """A kiosk that cries wolf stops no hall, or for once."""
 
     @pytest.fixture
-    def west(self, forum: Forum) -> Kiosk:
+    def west(self, forum: Forum) -> InProcessKiosk:
         west = forum.enrol("west")
         west.exchange()
         return west
@@ -294,32 +304,32 @@ class TestLies:
         assert forum.incarnation == before
         assert forum.rows("SELECT state FROM kiosk WHERE kiosk = 'west'") == [("fenced",)]
 
-    def test_more_than_it_was_granted(self, forum: Forum, west: Kiosk) -> None:
+    def test_more_than_it_was_granted(self, forum: Forum, west: InProcessKiosk) -> None:
         self.refused(forum, lambda: claim(west, 1_000))
 
-    def test_and_with_a_mark_that_is_true(self, forum: Forum, west: Kiosk) -> None:
+    def test_and_with_a_mark_that_is_true(self, forum: Forum, west: InProcessKiosk) -> None:
         self.refused(forum, lambda: claim(west, 1_000, mark=west.sync._mark))
 
-    def test_with_the_signature_of_another_total(self, forum: Forum, west: Kiosk) -> None:
+    def test_with_the_signature_of_another_total(self, forum: Forum, west: InProcessKiosk) -> None:
         grant = west.journal.offer(0).grants[PoolKey(HALL)]
         said = wire.PlaceTotals(
             HALL, 1_000, 0, 0, signature=grant.signature, signed_in=grant.incarnation
         )
         self.refused(forum, lambda: post(west, places=[said]))
 
-    def test_a_mark_that_nobody_signed(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_mark_that_nobody_signed(self, forum: Forum, west: InProcessKiosk) -> None:
         mark = msgspec.structs.replace(west.sync._mark, cursor=10**9)
         self.refused(forum, lambda: post(west, mark=mark))
 
-    def test_a_note_that_nobody_signed(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_note_that_nobody_signed(self, forum: Forum, west: InProcessKiosk) -> None:
         key, name = PrivateKey(bytes(32)), forum.event.log_name
         note = sign_checkpoint(key, name, Checkpoint(name, 900, bytes(32)))
         self.refused(forum, lambda: post(west, note=note))
 
-    def test_an_incarnation_that_never_was(self, forum: Forum, west: Kiosk) -> None:
+    def test_an_incarnation_that_never_was(self, forum: Forum, west: InProcessKiosk) -> None:
         self.refused(forum, lambda: post(west, incarnation=2**50))
 
-    def test_a_gap_is_answered_and_nothing_else(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_gap_is_answered_and_nothing_else(self, forum: Forum, west: InProcessKiosk) -> None:
         """What it lacks is sent from the start; what was shown to it says that nothing is lost."""
         before = forum.incarnation
         with pytest.raises(TransportError) as error:
@@ -327,12 +337,14 @@ class TestLies:
         assert error.value.code == "gap"
         assert forum.incarnation == before
 
-    def test_a_log_that_is_longer_by_its_word_alone(self, forum: Forum, west: Kiosk) -> None:
+    def test_a_log_that_is_longer_by_its_word_alone(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
         before = forum.incarnation
         post(west, log_size=10_000)
         assert forum.incarnation == before
 
-    def test_once_without_a_proof_and_never_again(self, forum: Forum, west: Kiosk) -> None:
+    def test_once_without_a_proof_and_never_again(self, forum: Forum, west: InProcessKiosk) -> None:
         """The second time it is fenced: it has the server's word by then, or hides it."""
         forum.database.write(lambda db: db.execute("UPDATE kiosk SET word = 'none'"))
         claim(west, 5)
@@ -340,7 +352,9 @@ class TestLies:
         forum.database.write(lambda db: db.execute("UPDATE place_account SET awaited = 0"))
         self.refused(forum, lambda: claim(west, 9))
 
-    def test_an_old_mark_does_not_stop_the_next_server(self, forum: Forum, west: Kiosk) -> None:
+    def test_an_old_mark_does_not_stop_the_next_server(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
         """What proved it once proves nothing of the server that came after."""
         kept = forum.copy()
         west.fill(range(1, 3))
@@ -493,7 +507,7 @@ class TestSecondDisk:
         assert forum.pool.awaited == frozenset()
 
 
-def post(kiosk: Kiosk, **changes: object) -> wire.ScanAnswer:
+def post(kiosk: InProcessKiosk, **changes: object) -> wire.ScanAnswer:
     """A heartbeat that says what it likes."""
     offer = kiosk.journal.offer(0)
     sent: list[wire.ScanBatch] = []

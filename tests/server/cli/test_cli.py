@@ -21,6 +21,7 @@ from server.cli.main import machine_zone, main
 from server.event.directory import load_event
 from server.event.settings import EventSettings
 from server.kiosks import registry
+from server.people import issuing
 from server.staff import users
 from server.storage.database import Database
 from tests.server.conftest import serial_of
@@ -187,6 +188,28 @@ class TestBadges:
         out = str(filled.path / "b.pdf")
         result = filled("print", "--out", out, "--skip-unprintable", status=1)
         assert "the event's name: no installed font draws" in result.output
+
+    def test_the_revoked_are_not_printed(self, filled: Console) -> None:
+        with Database(filled.event.database_path) as database:
+            for who in ("A1", "A3"):
+                serial = serial_of(database, who)
+                database.write(
+                    lambda db, serial=serial: issuing.revoke(
+                        db, serial, reason="conduct", now=0, by="test"
+                    )
+                )
+        out = filled.path / "some.pdf"
+        acts = filled.rows("SELECT COUNT(*) FROM leaf")
+        result = filled("print", "--out", str(out), "--attendee", "A1,A2,A3,A1", status=1)
+        assert result.output == (
+            "Error: nothing was printed, because these badges are revoked:\n"
+            "  'Anna Keller' (id A1)\n"
+            "  'Boris Novak' (id A3)\n"
+            "Reinstate these attendees on their pages first, or leave them out.\n"
+        )
+        assert not out.exists()
+        assert filled.rows("SELECT COUNT(*) FROM leaf") == acts
+        filled("print", "--out", str(out), "--attendee", "A2")
 
     @pytest.mark.parametrize("label", ["A9", "00000", "x" * 1000])
     def test_nobody(self, filled: Console, label: str) -> None:

@@ -218,6 +218,38 @@ class TestQuestions:
         after = filled.rows("SELECT COUNT(*) FROM leaf"), filled.rows("SELECT * FROM attendee")
         assert before == after
 
+    def test_a_dry_run_names_who_would_change_and_whose_badge_is_then_wrong(
+        self, filled: Console
+    ) -> None:
+        other = ROSTER.replace("Anna,Keller", "Eve,Hill")
+        changed = filled.file("r.csv", other)
+        result = filled("import", changed, "--dry-run", "--renames", "accept")
+        with Database(filled.event.database_path) as database:
+            number = badge_number(serial_of(database, "A1"))
+        assert "people who would change: 1:" in result.output
+        assert f"id 'A1' (badge {number}): given_name 'Anna' → 'Eve', family" in result.output
+        assert (
+            f"badges that would then say what was so before: 1: {number}. Import" in result.output
+        )
+        said = json.loads(
+            filled("import", changed, "--dry-run", "--json", "--renames", "accept").stdout
+        )
+        assert len(said["changes"]) == 1
+
+    def test_a_changed_category_says_that_the_badge_is_wrong(self, filled: Console) -> None:
+        (line,) = [one for one in ROSTER.splitlines() if one.startswith("A1,")]
+        category = filled.rows(
+            "SELECT c.code FROM attendee a JOIN category c USING (category)"
+            " WHERE external_id = 'A1'"
+        )[0][0]
+        other = "press" if category != "press" else "vip"
+        changed = filled.file("r.csv", ROSTER.replace(line, line.replace(category, other)))
+        result = filled("import", changed, "--dry-run")
+        assert f"category {category} → {other}" in result.output
+        result = filled("import", changed)
+        assert "1 badge says what was so before" in result.output
+        assert "To replace them: hallkeeper issue --changed" in result.output
+
     def test_as_json(self, filled: Console) -> None:
         changed = filled.file("changed.csv", ROSTER.replace("Anna,Keller", "Eve,Hill"))
         said = json.loads(filled("import", changed, "--json", status=1).stdout)

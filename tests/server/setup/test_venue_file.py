@@ -10,11 +10,12 @@ import openpyxl
 import pytest
 
 from server.event.directory import Event
-from server.setup import venue_file, venue_import
+from server.setup import venue_fields, venue_file, venue_import, venue_xlsx
+from server.setup.venue_advice import advice
 from server.setup.venue_plan import VenueError
 from server.storage.database import Database
 from server.venue import store
-from tests.server.conftest import NOW, VENUE
+from tests.server.conftest import NOW, VENUE, venue_of
 from tests.server.support.stores import dump, load
 
 
@@ -85,8 +86,6 @@ def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, sa
         ("2026-05-04 13:00", "2026-05-04T13:00+08:00", "without a zone"),
         ('hall = "h1"\ntitle = "Press', 'hall = "h9"\ntitle = "Press', "there is no hall h9"),
         ('["press"]', '["pres"]', "session press: there is no category pres"),
-        ('["press"]', '["press"]\ninvited = ["A9"]', "not on the roster: A9. Import the roster f"),
-        ('["press"]', '[]\ninvited = ["x@y.org"]', "not on the roster: x…@y.org"),
         ('categories = ["press"]', 'invited = ["A1"]', "say who may come besides the invited"),
         ('["press"]', '[]\ninvited = ["A1"]\nrefused = ["A1"]', "both invited and refused (A1)"),
         ("sessions_only = true", "", "session press: its categories would mean nothing"),
@@ -194,6 +193,44 @@ class TestWorkbook:
             "sheet doors, row 2: name is missing",
         )
 
+    @pytest.mark.parametrize("row", [4, 1_000])
+    def test_more_rows_than_are_read(
+        self, event: Event, monkeypatch: pytest.MonkeyPatch, row: int
+    ) -> None:
+        """They are not dropped in silence."""
+        monkeypatch.setattr(venue_xlsx, "ROWS_MAX", 3)
+        book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
+        book["sessions"].cell(row, 1, "s3")
+        out = io.BytesIO()
+        book.save(out)
+        with pytest.raises(VenueError) as caught:
+            venue_file.read_venue(out.getvalue(), "v.xlsx", event.settings)
+        assert caught.value.problems == (
+            f"sheet sessions, row {row}: a sheet has at most 3 rows; import the rest from another "
+            "file",
+        )
+
+    def test_a_cell_beyond_the_columns_that_are_read(self, event: Event) -> None:
+        book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
+        book["doors"].cell(2, 51, "x")
+        out = io.BytesIO()
+        book.save(out)
+        with pytest.raises(VenueError, match="sheet doors, row 2: a sheet has at most 50 columns"):
+            venue_file.read_venue(out.getvalue(), "v.xlsx", event.settings)
+
+    def test_empty_cells_beyond_the_limits_are_no_matter(
+        self, event: Event, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Spreadsheets format many more than are filled."""
+        monkeypatch.setattr(venue_xlsx, "ROWS_MAX", 4)
+        book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
+        for row, column in ((2, 60), (9, 1)):
+            book["doors"].cell(row, column).font = openpyxl.styles.Font(bold=True)
+        out = io.BytesIO()
+        book.save(out)
+        plan = venue_file.read_venue(out.getvalue(), "v.xlsx", event.settings)
+        assert [door.code for door in plan.doors] == ["d1"]
+
     def test_an_unknown_sheet(self, event: Event) -> None:
         with pytest.raises(VenueError, match="sheet 'Rooms' is none of categories, zones"):
             venue_file.read_venue(workbook({"Rooms": [["code"]]}), "v.xlsx", event.settings)
@@ -274,3 +311,42 @@ def test_how_a_hall_counts_who_left(event: Event, database: Database) -> None:
     load(event, database, text)
     found = {hall.code: (hall.leaving, hall.walk_s) for hall in store.halls(database.reader)}
     assert found == {"site": ("scanned", None), "h1": ("scanned", None), "green": ("inferred", 300)}
+
+
+MEASURED = "capacity = 100\nfloor_m2 = 120\nm2_per_person = 1.5\nexit_width_m = 1.2\nseats = 90\n"
+
+
+def test_a_capacity_above_its_measures_is_a_warning(event: Event, database: Database) -> None:
+    load(event, database, VENUE.replace("capacity = 100\n", MEASURED))
+    plan = venue_of(event)
+    told = [one for one in advice(database.reader, plan, event.settings) if "measures" in one]
+    assert told == [
+        "hall h1: capacity 100 is above what its measures allow: holding 80 (120 m² ÷ 1.5 m² a"
+        " person)"
+    ]
+    hall = next(one for one in store.halls(database.reader) if one.code == "h1")
+    assert (hall.measures.seats, hall.measures.entry_lanes, hall.capacity) == (90, None, 100)
+    load(event, database, VENUE)
+    assert not [o for o in advice(database.reader, plan, event.settings) if "measures" in o]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("floor_m2 = 120", "floor_m2 and m2_per_person go together: write both"),
+        ("exit_width_m = -1", "exit_width_m is a number from 0 to 10000"),
+        ("exit_width_m = nan", "exit_width_m is a number from 0 to 10000"),
+        ("exit_width_m = true", "exit_width_m is a number from 0 to 10000"),
+        ('exit_width_m = "wide"', "exit_width_m is a number from 0 to 10000"),
+        ("clear_min = 0", "clear_min is a number from 1 to 60"),
+        ("entry_lanes = 1.5", "entry_lanes is a whole number from 0"),
+    ],
+)
+def test_a_measure_that_can_not_be(event: Event, line: str, problem: str) -> None:
+    with pytest.raises(VenueError, match=re.escape(problem)):
+        venue_of(event, VENUE.replace("capacity = 100\n", f"capacity = 100\n{line}\n"))
+
+
+def test_a_workbook_may_write_a_measure_with_a_comma() -> None:
+    read = venue_fields.measure(0, 10)
+    assert (read("1,2"), read("3"), read(2), read(" 0.5 ")) == (1.2, 3.0, 2.0, 0.5)

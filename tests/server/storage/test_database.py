@@ -1,6 +1,7 @@
 """The writer: what it said is on disk, a step that fails alone, and many at once."""
 
 import contextlib
+import queue
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -247,6 +248,45 @@ def test_close_finishes_what_is_queued(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="closed"):
         database.write(lambda db: add(db, 99))
     assert count_elsewhere(tmp_path / "n.db") == 8
+
+
+def test_a_write_that_meets_the_closing_is_done_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not wait for a writer that is gone."""
+    armed = threading.Event()
+
+    class SlowQueue(queue.SimpleQueue):
+        """Somebody closes the database just before a job is put into it."""
+
+        def put(self, item, *rest):
+            if armed.is_set() and item is not None:
+                armed.clear()
+                closing.start()
+                closing.join(0.5)  # a closing that nothing holds up is over by then
+            super().put(item, *rest)
+
+    monkeypatch.setattr(module.queue, "SimpleQueue", SlowQueue)
+    database = Database(tmp_path / "n.db")
+    database.write(lambda db: db.execute("CREATE TABLE n (n INTEGER PRIMARY KEY)") and None)
+    closing = threading.Thread(target=database.close)
+    armed.set()
+    told: list[int | str] = []
+
+    def write() -> None:
+        try:
+            told.append(database.write(lambda db: add(db, 7)))
+        except DatabaseError as error:
+            told.append(str(error))
+
+    writing = threading.Thread(target=write, daemon=True)
+    writing.start()
+    writing.join(10)
+    assert not writing.is_alive(), "the write waits for ever"
+    closing.join(10)
+    assert not closing.is_alive()
+    assert told == [7]
+    assert count_elsewhere(tmp_path / "n.db") == 1
 
 
 def test_a_listener_that_fails_keeps_no_answer_back(numbers: Database) -> None:

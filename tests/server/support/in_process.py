@@ -75,7 +75,7 @@ class AppTransport(Transport):
         raise AssertionError
 
 
-class Kiosk:
+class InProcessKiosk:
     """A kiosk at a door of the hall, whose threads do not run: each act is a call."""
 
     def __init__(self, forum: "Forum", name: str, key: PrivateKey, generation: int = 1) -> None:
@@ -153,7 +153,7 @@ class Forum:
     path: Path
     second: Path | None = None
     now: int = NOW
-    kiosks: dict[str, Kiosk] = field(default_factory=dict)
+    kiosks: dict[str, InProcessKiosk] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._serve()
@@ -192,7 +192,7 @@ class Forum:
             kiosk.close()
         self.stop()
 
-    def enrol(self, name: str, *, heard: bool = True) -> Kiosk:
+    def enrol(self, name: str, *, heard: bool = True) -> InProcessKiosk:
         """A kiosk at its door, which has its places if it was `heard` already."""
         key = PrivateKey(name.encode().ljust(32, b"."))
 
@@ -206,7 +206,7 @@ class Forum:
             registry.confirm(db, self.event, name, by="test", now=self.now)
 
         self.database.write(step)
-        kiosk = self.kiosks[name] = Kiosk(self, name, key)
+        kiosk = self.kiosks[name] = InProcessKiosk(self, name, key)
         kiosk.refresh()
         if heard:
             kiosk.exchange()

@@ -26,6 +26,7 @@ from tests.server.support.fake_door import FakeDoor
 
 PASSWORD = "correct-horse-42"
 ROLES = users.ROLES
+FORM_COOKIE = "__Host-hallkeeper-form"
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Staff:
     """Somebody with a browser: keeps cookies, sends form tokens and where they come from."""
 
     client: FlaskClient
+    _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def get(self, target: str, **more) -> TestResponse:
         return self.client.get(target, base_url="https://localhost", **more)
@@ -48,10 +50,20 @@ class Staff:
         )
 
     def form_token(self) -> str:
+        """Read it from a page, unless that was done already with the cookies of now."""
+        if (token := self._tokens.get(self._cookies())) is not None:
+            return token
         page = self.get("/", follow_redirects=True).text
         found = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert found, "the page has no form"
+        self._tokens[self._cookies()] = found[1]
         return found[1]
+
+    def _cookies(self) -> tuple[str, str]:
+        """What a form token belongs to: a session, and the cookie of its forms."""
+        kept = [self.client.get_cookie(name) for name in (auth.COOKIE, FORM_COOKIE)]
+        session, forms = (cookie.value if cookie else "" for cookie in kept)
+        return session, forms
 
 
 @dataclass

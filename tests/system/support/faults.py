@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from tests.system.support.namespaces import Cable
-from tests.system.support.site import Site
+from tests.system.support.site import LiveSite
 
 LAST_S = (1.5, 4.0)  # how long a fault lasts
 
@@ -22,7 +22,7 @@ class Fault:
 
 
 def make_faults(
-    cables: Collection[Cable], place: Site, run_s: float, dice: random.Random
+    cables: Collection[Cable], place: LiveSite, run_s: float, dice: random.Random
 ) -> list[Fault]:
     """One of each kind at each cable, all of them cut, and the server killed; they may overlap."""
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from kiosk.cli.status import status_of
 from server.occupancy.figures import hall_figures
-from tests.system.support.site import Site, wait_for
+from tests.system.support.site import LiveSite, wait_for
 
 Stay = tuple[str, int, int]  # kiosk, generation, sequence of the entry
 WAIT_MS = 500  # at most from a scan to its commit: a door waits for a place, and for its disk
@@ -153,7 +153,7 @@ def most_inside(lines: list[Line]) -> int:
     return max(accumulate(change for _, change in sorted(steps)), default=0)
 
 
-def check_ledger(place: Site, journals: Journals) -> None:
+def check_ledger(place: LiveSite, journals: Journals) -> None:
     """Every line of every journal is in the ledger once, in order, by the same chain."""
     journals.read()
     for kiosk, lines in journals.lines.items():
@@ -183,7 +183,7 @@ def _hash(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def check_log(place: Site) -> None:
+def check_log(place: LiveSite) -> None:
     """The entry log has no gap, and each leaf is the hash of its body (RFC 9162, 2.1.1)."""
     leaves = place.query("SELECT number, hash, body FROM leaf ORDER BY number")
     assert [leaf[0] for leaf in leaves] == list(range(len(leaves)))
@@ -199,7 +199,7 @@ def check_clocks(lines: Iterable[Line]) -> None:
     assert max(map(abs, skews)) <= SKEW_MS, f"{min(skews)} to {max(skews)} ms"
 
 
-def check_places(place: Site, journals: Journals) -> None:
+def check_places(place: LiveSite, journals: Journals) -> None:
     """When all is quiet in a site of one hall: doors and server agree on who is inside, and every
     place is somewhere.
     """
@@ -221,11 +221,11 @@ def check_places(place: Site, journals: Journals) -> None:
     assert _free_at_doors(place, hall.hall_id) + len(stays) + pool == hall.capacity
 
 
-def _free_at_doors(place: Site, hall_id: int) -> int:
+def _free_at_doors(place: LiveSite, hall_id: int) -> int:
     return sum(status_of(place.path / name)["free_places"][str(hall_id)] for name in place.kiosks)
 
 
-def check_discrepancies(place: Site, journals: Journals) -> int:
+def check_discrepancies(place: LiveSite, journals: Journals) -> int:
     """Whoever entered by a badge that was inside already is listed, with both doors' records.
 
     Returns how many. Entries of one badge so near in time that the two kiosks' clocks can't tell
@@ -247,7 +247,7 @@ def check_discrepancies(place: Site, journals: Journals) -> int:
     return len(twice)
 
 
-def _listed(place: Site) -> list[set[tuple[str, int]]]:
+def _listed(place: LiveSite) -> list[set[tuple[str, int]]]:
     rows = place.query(
         "SELECT s.kiosk, s.seq, o.kiosk, o.seq FROM discrepancy d JOIN scan s USING (number)"
         " JOIN scan o ON o.number = d.other_number WHERE d.reason = 'already_inside'"

@@ -122,7 +122,7 @@ class Process:
         return [said for said in self.answers if said.get("decision") == "admitted"]
 
 
-class Site:
+class LiveSite:
     """An event with a venue and a roster, and the processes that run it."""
 
     def __init__(self, path: Path, venue_toml: str, people: int, ground: Ground = LOOPBACK) -> None:
@@ -268,8 +268,8 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(path: Path, venue_toml: str, people: int, ground: Ground = LOOPBACK) -> Iterator[Site]:
-    made = Site(path, venue_toml, people, ground)
+def site(path: Path, venue_toml: str, people: int, ground: Ground = LOOPBACK) -> Iterator[LiveSite]:
+    made = LiveSite(path, venue_toml, people, ground)
     try:
         yield made
     finally:

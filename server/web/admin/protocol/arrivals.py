@@ -77,5 +77,5 @@ def _arrivals() -> list[Arrival]:
 
 def _user_id() -> int:
     who = auth.user()
-    assert who is not None  # the view names roles
+    assert who is not None  # The view names roles.
     return who.user_id

@@ -8,7 +8,7 @@ from server.web import auth
 from server.web.rendered import Parts
 from server.web.services import services
 
-PART = "arrivals"  # the id of its element
+PART = "arrivals"  # The id of its element.
 
 
 def parts() -> Parts:

@@ -21,7 +21,7 @@ class Flag:
     """Holds what the form on an attendee's page shows."""
 
     guest: ProtocolGuest | None
-    users: list[users.User]  # who may be told
+    users: list[users.User]  # Who may be told.
 
 
 def flag(serial: int) -> Flag | None:
@@ -63,5 +63,5 @@ def clear(number: str) -> Response:
 def _serial(number: str) -> int:
     try:
         return attendees.attendee(services().database.reader, parse_badge_number(number)).serial
-    except ValueError:  # no such number, or nobody has it
+    except ValueError:  # There is no such number, or nobody has it.
         abort(404)

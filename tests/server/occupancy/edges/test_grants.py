@@ -65,6 +65,16 @@ class TestHeard:
         assert account(site, "west", "rate")[0] > 0
         assert account(site, "west", "rate", override=True) == (0.0,)
 
+    def test_who_comes_with_the_first_report_counts(self, site: Site) -> None:
+        """A door that is at work gets a new account where its hall comes to lie in another."""
+        write(site, "UPDATE place_account SET rate = 0, rate_at = 0")
+        for serial in range(3):
+            site.west.scan(NOW, serial, decision="denied", reason="hall_full")
+        self.heartbeat(site, NOW + 1)
+        rate, rate_at = account(site, "west", "rate, rate_at")
+        assert rate == pytest.approx(smoothed(0.0, 10 / 60, 3), rel=1e-9)
+        assert rate_at == NOW + 1
+
     def test_who_leaves_or_may_not_enter_has_not_come(self, site: Site) -> None:
         """They need no place."""
         site.west.leave(NOW, ANNA, None)

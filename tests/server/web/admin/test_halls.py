@@ -212,3 +212,24 @@ def test_a_hall_is_cleared_with_the_halls_inside_it(pages: Pages) -> None:
     assert "halls inside it" not in admin.get(f"/admin/halls/{inner}").text
     admin.post(f"/admin/halls/{outer}/clear", {"confirm": "yes"})
     assert acts(pages)[-2:] == ["hall_cleared", "hall_cleared"]
+
+
+def test_a_capacity_is_shown_with_its_reasons(pages: Pages) -> None:
+    hall = hall_of(pages, "h1")
+    admin = pages.staff("admin")
+    assert "capacity is above" not in words(admin.get(f"/admin/halls/{hall}").text)
+    pages.database.write(
+        lambda db: db.execute(
+            "UPDATE hall SET seats = 90, exit_width_m = 1.2, entry_lanes = 1 WHERE hall_id = ?",
+            (hall,),
+        )
+    )
+    page = words(admin.get(f"/admin/halls/{hall}").text)
+    assert "Holding capacity 90 90 seats" in page
+    assert "Entry capacity 660 1 × 660 an hour × 60 min (assumed)" in page
+    assert "Emergency capacity 787 1.2 m level × 82 a minute × 8 min (assumed)" in page
+    assert "The capacity 100 is above what its measures allow: holding 90 (90 seats)." in page
+    admin.post(f"/admin/halls/{hall}/capacity", {"capacity": 90})
+    page = words(admin.get(f"/admin/halls/{hall}").text)
+    assert "is above what" not in page
+    assert re.search(r"Capacity 90, set by admin-\w+ Mon 04 May 10:00:00", page)

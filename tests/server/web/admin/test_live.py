@@ -45,7 +45,8 @@ class Feed:
         raise EOFError
 
 
-def test_it_works(pages: Pages) -> None:
+def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 60.0)
     main = pages.kiosk("main-1", "main")
     pages.send(main)
     with Feed(pages.staff("steward")) as feed:
@@ -56,7 +57,7 @@ def test_it_works(pages: Pages) -> None:
         began = time.monotonic()
         pages.send(main)
         changed = feed.parts()
-        assert time.monotonic() - began < 2 * live.PACE_S
+        assert time.monotonic() - began < 20, "it is told, and does not just look again"
     site = f"hall-{main.hall}"
     assert set(changed) == {site, "latest"}  # what stayed the same is not sent again
     assert "1 <span>of 500</span>" in changed[site]

@@ -228,6 +228,14 @@ def test_a_revoked_attendee_gets_no_new_badge(pages: Pages) -> None:
     assert "reinstate the attendee first" in answer.text
 
 
+def test_the_card_of_a_revoked_attendee_is_not_made(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    admin.post(address(pages, "A3", "/revoke"), confirmed("conduct"))
+    answer = admin.get(address(pages, "A3", "/card.pdf"), follow_redirects=True)
+    assert "This badge is revoked, and no door admits it: reinstate the attendee" in answer.text
+    assert "badges_printed" not in acts(pages)
+
+
 def test_the_first_badge_is_issued_at_the_desk(event: Event, site: Database) -> None:
     with Pages(event, site) as pages:
         desk, target = pages.staff("badge_desk"), address(pages, "A1")

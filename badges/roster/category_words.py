@@ -1,0 +1,21 @@
+"""Lists the words by which a roster may name each category of an event."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from badges.categories import SYNONYMS, CategoryPlan
+from badges.roster.cells import wording
+
+
+def category_words(categories: Iterable[CategoryPlan]) -> dict[str, list[str]]:
+    """Return the names of each category in every language, its letter, and its usual synonyms, by
+    key. A synonym that is another category's name or key here is left out.
+    """
+    categories = list(categories)
+    words = {one.key: [*one.names.values(), one.letter] for one in categories}
+    own = {key: {wording(word) for word in (key, *names)} for key, names in words.items()}
+    synonyms = {key: SYNONYMS.get(key, "").split() for key in words}
+    counted = Counter(word for names in own.values() for word in names)
+    for key, found in synonyms.items():
+        words[key] += [word for word in found if not counted[wording(word)]]
+    return words

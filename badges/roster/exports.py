@@ -1,0 +1,133 @@
+"""Knows the files that ticket shops and registration systems export, by their own titles.
+
+In such a file an id is made of the columns that tell one person from another for ever. An order's
+code alone does not, because several people may stand in one order.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Export:
+    """Describes what one system writes. Of each column's choices the first that is there is read.
+    Choices with several titles are read together.
+    """
+
+    name: str
+    marks: tuple[frozenset[str], ...]  # Of one of these every title is there.
+    columns: Mapping[str, tuple[tuple[str, ...], ...]]
+    statuses: tuple[str, ...] = ()
+    status_codes: bool = False  # Whether a status may be one letter, such as p for paid.
+    quantities: tuple[str, ...] = ()  # Titles of how many tickets a row stands for.
+
+
+def _choices(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(choice.split(" + ")) for choice in text.split(" | "))
+
+
+_PRETIX = {
+    "external_id": _choices("order code + position id | order code + positionid"),
+    "given_name": _choices("attendee name: given name | attendee name: first name"),
+    "family_name": _choices("attendee name: family name | attendee name: last name"),
+    "name": _choices("attendee name | attendee name: full name"),
+    "email": _choices("attendee email | attendee e-mail | e-mail | email"),
+    "organisation": _choices("company"),
+    "country": _choices("country"),
+    "category": _choices("product + variation | product"),
+    "language": _choices("order locale"),
+}
+EXPORTS = (
+    Export(
+        "pretix",
+        (
+            frozenset({"order code", "position id", "product"}),
+            frozenset({"order code", "product", "checked in"}),
+        ),
+        _PRETIX,
+        statuses=("status", "paid"),
+        status_codes=True,
+    ),
+    Export(
+        "Eventbrite",
+        (
+            frozenset({"order #", "ticket type", "attendee #"}),
+            frozenset({"order #", "ticket type", "attendee status"}),
+            frozenset({"order no.", "ticket type", "attendee no."}),
+            frozenset({"order id", "ticket type", "attendee status"}),
+        ),
+        {
+            "external_id": _choices("attendee # | attendee no. | attendee id"),
+            "given_name": _choices("attendee first name | first name"),
+            "family_name": _choices("attendee last name | attendee surname | last name | surname"),
+            "email": _choices("attendee email | email | email address"),
+            "organisation": _choices("company"),
+            "country": _choices("home country | work country | country"),
+            "category": _choices("ticket type"),
+        },
+        statuses=("attendee status",),
+        quantities=("quantity", "qty", "ticket quantity"),
+    ),
+    Export(
+        "Indico",
+        (
+            frozenset({"id", "name", "registration state"}),
+            frozenset({"id", "name", "registration date"}),
+        ),
+        {
+            "external_id": _choices("id"),
+            "given_name": _choices("first name"),
+            "family_name": _choices("last name"),
+            "name": _choices("name"),
+            "email": _choices("email address | email"),
+            "organisation": _choices("affiliation"),
+            "country": _choices("country"),
+            "category": _choices(
+                "category | registration type | participant type | type of participant"
+                " | registration category"
+            ),
+        },
+        statuses=("registration state",),
+    ),
+)
+# Titles of lists in which a row is an order. The people of it stand in another list.
+_ORDERS_ONLY = frozenset({"order code", "order total"})
+
+
+def export_of(header: Sequence[str]) -> Export | None:
+    """Return the system whose export has such titles, or None."""
+    titles = {plain_title(title) for title in header}
+    found = (one for one in EXPORTS if any(marks <= titles for marks in one.marks))
+    return next(found, None)
+
+
+def has_orders_only(header: Sequence[str]) -> bool:
+    """Tell whether these are the titles of pretix's list of orders, which names no attendees."""
+    titles = {plain_title(title) for title in header}
+    return _ORDERS_ONLY <= titles and "product" not in titles
+
+
+def export_columns(export: Export, header: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return which columns the export's own titles name. Of two with one title it is the first,
+    since the address for the invoice comes last.
+    """
+    titles = [plain_title(title) for title in header]
+    found = {}
+    for column, choices in export.columns.items():
+        there = (choice for choice in choices if set(choice) <= set(titles))
+        choice = next(there, None)
+        if choice:
+            found[column] = tuple(titles.index(title) for title in choice)
+    return found
+
+
+def places(titles: Sequence[str], header: Sequence[str]) -> list[int]:
+    """Return the first column with each of these titles, of those that the file has."""
+    plain = [plain_title(title) for title in header]
+    return [plain.index(title) for title in titles if title in plain]
+
+
+def plain_title(title: str) -> str:
+    """Return a title without case, width and needless spaces, with its signs."""
+    return " ".join(unicodedata.normalize("NFKC", title).casefold().split())

@@ -1,0 +1,34 @@
+"""Turns what a door is told of its hall and its sessions into what its decision knows of them."""
+
+from badges.admission.facts import AntiPassback, Exits, Hall, Session
+from badges.wire.wire import HallFacts, SessionFacts
+
+
+def hall_of(facts: HallFacts) -> Hall:
+    """Return the hall as a decision knows it, by its English name."""
+    return Hall(
+        hall_id=facts.hall,
+        name=_main_name(facts.names),
+        closed=facts.closed,
+        categories=frozenset(facts.categories),
+        zones=facts.zones,
+        sessions_only=facts.sessions_only,
+        anti_passback=AntiPassback(facts.anti_passback),
+        exits=Exits(facts.exits),
+        facts_age_max_ms=facts.facts_age_max_ms,
+    )
+
+
+def session_of(facts: SessionFacts) -> Session:
+    """Return the session as a decision knows it, by its English title."""
+    return Session(
+        session_id=facts.session,
+        title=_main_name(facts.titles),
+        opens_at=facts.opens_at,
+        closes_at=facts.closes_at,
+        categories=frozenset(facts.categories),
+    )
+
+
+def _main_name(names: dict[str, str]) -> str:
+    return names.get("en") or next(iter(names.values()), "")

@@ -1,0 +1,207 @@
+// Paints one answer, or the invitation to show a badge. Texts are put in only by textContent.
+
+import { paintProgramme } from "./programme.js";
+import { clock, nameIn, put, say, shown, wideness } from "../shared/words.js";
+
+export const TONES = ["admit", "look", "deny", "goodbye"];
+const at = (id) => document.getElementById(id);
+
+// The reason and the next step that stand there while there is no answer.
+const STANDING = {
+  asking: ["asking_reason", "asking_next"], // The answer waits for other doors.
+  resting: ["resting_reason", "resting_next"],
+  idle: ["idle_reason", ""],
+};
+
+export function paintIdle(status, picture) {
+  const camera = picture && status?.camera === "live";
+  const tone = status?.asking ? "asking" : status?.resting ? "resting" : "idle";
+  const [reason, next] = tone === "idle" && !camera ? ["idle_no_camera", ""] : STANDING[tone];
+  at("main").dataset.tone = tone;
+  at("shape").setAttribute("href", `#shape-${tone}`);
+  paintWords((language) => ({
+    word: say(tone, {}, language),
+    reason: say(reason, {}, language),
+    next_step: next ? say(next, {}, language) : "",
+  }));
+  for (const id of ["answer-direction", "answer-time", "answer-free", "answer-by"]) put(at(id), "");
+  if (tone === "resting" && status.shift) put(at("answer-free"), say("resting_counts", status.shift));
+  at("holder").hidden = true;
+  paintProgramme(tone === "idle" ? status : null);
+}
+
+export function paintAnswer(answer, status) {
+  const main = at("main");
+  main.dataset.tone = toneOf(answer);
+  paintProgramme(null);
+  at("shape").setAttribute("href", `#shape-${toneOf(answer)}`);
+  paintWords((language) => wordsIn(answer, language));
+  paintHolder(answer);
+  paintSpeaks(answer, status);
+  put(at("answer-direction"), say(answer.direction === "exit" ? "exit" : "entry"));
+  put(at("answer-time"), clock(answer.at, status.time_zone, true));
+  put(at("answer-free"), freeWords(answer));
+  put(at("answer-by"), answer.by && answer.act === "scan" ? say("by", { name: answer.by }) : "");
+}
+
+const FITS = [1, 0.94, 0.88, 0.82, 0.76, 0.7, 0.64, 0.58];
+
+// Makes everything a little smaller, where a long name and a long reason come together.
+export function fitAnswer() {
+  const box = at("answer");
+  for (const size of FITS) {
+    box.style.setProperty("--fit", size);
+    if (box.scrollHeight <= box.clientHeight && box.scrollWidth <= box.clientWidth) return;
+  }
+}
+
+// Makes the animations start again for a new answer.
+export function turnAnswer() {
+  const main = at("main");
+  main.dataset.turn = main.dataset.turn === "0" ? "1" : "0";
+}
+
+export function paintLost() {
+  const { first, second } = shown;
+  for (const [id, key] of [["word", "lost"], ["reason", "lost_reason"], ["next", "lost_next"]]) {
+    put(at(`lost-${id}`), say(key, {}, first), first);
+    put(at(`lost-${id}-2`), second ? say(key, {}, second) : "", second ?? first);
+  }
+  at("lost-word").parentElement.style.setProperty("--ems", ems(say("lost")));
+}
+
+// Says how many places are left here, with the hall's name where it is a hall around this one.
+function freeWords(answer) {
+  const [n, hall] = [answer.free_places, nameIn(answer.free_names)];
+  return hall ? say("answer_free_of", { n, hall }) : say("answer_free", { n });
+}
+
+// Says the same to those who hear the page.
+export function spoken(answer, status) {
+  const words = wordsIn(answer, shown.first);
+  const speaks = speaksWords(answer, status, shown.first);
+  const who = [speaks, answer.holder?.name, nameIn(answer.category?.names)];
+  const free = freeWords(answer);
+  return [words.word, words.reason, words.next_step, ...who, free].filter(Boolean).join(". ");
+}
+
+export function paintLast(answers, status) {
+  const rows = answers.map((answer) => {
+    const row = document.createElement("li");
+    row.dataset.tone = toneOf(answer);
+    row.append(shape(toneOf(answer)), part("b", shortName(answer)));
+    const words = wordsIn(answer, shown.first);
+    row.append(part("span", words.word), part("time", clock(answer.at, status.time_zone)));
+    row.title = [words.word, words.reason].join(": ");
+    return row;
+  });
+  if (rows.length === 0) rows.push(part("li", say("no_scans")));
+  at("last").replaceChildren(...rows);
+}
+
+function paintWords(wordsOf) {
+  const first = wordsOf(shown.first);
+  const second = shown.second ? wordsOf(shown.second) : { word: "", reason: "", next_step: "" };
+  const both = ems(first.word) + (second.word ? 0.36 * ems(second.word) + 0.4 : 0);
+  at("word").parentElement.style.setProperty("--ems", both);
+  for (const [id, name] of [["word", "word"], ["reason", "reason"], ["next", "next_step"]]) {
+    fit(at(id), first[name], shown.first);
+    // A text that is the same in both languages, such as a session's title, is shown once.
+    const again = second[name] === first[name] ? "" : second[name];
+    fit(at(`${id}-2`), again, shown.second ?? shown.first);
+  }
+}
+
+function paintHolder(answer) {
+  const { holder, category, badge } = answer;
+  at("holder").hidden = badge === null;
+  if (badge === null) return;
+  const number = say("badge", { n: badge });
+  fit(at("name"), holder?.name || number);
+  put(at("badge"), holder?.name ? number : "");
+  put(at("organisation"), [holder?.organisation, holder?.country].filter(Boolean).join(" · "));
+  at("category").hidden = !category;
+  if (category) paintCategory(at("category"), category);
+}
+
+// A speaker who comes to where they speak is greeted as one.
+function paintSpeaks(answer, status) {
+  at("speaks").hidden = !answer.speaks || answer.badge === null;
+  const { first, second } = shown;
+  put(at("speaks-1"), speaksWords(answer, status, first), first);
+  put(at("speaks-2"), second ? speaksWords(answer, status, second) : "", second ?? first);
+}
+
+const SPEAKS = {
+  keynote: "speaks_keynote",
+  moderator: "speaks_moderator",
+  panellist: "speaks_panellist",
+};
+
+function speaksWords(answer, status, language) {
+  if (!answer.speaks) return "";
+  const time = clock(answer.speaks.at, status.time_zone);
+  return say(SPEAKS[answer.speaks.role] ?? "speaks_speaker", { time }, language);
+}
+
+// Paints a category in its colour. `element` has a <b> for its letter and a <span> for its name.
+export function paintCategory(element, category) {
+  element.querySelector("b").textContent = category.letter;
+  const names = [shown.first, shown.second].filter(Boolean).map((l) => nameIn(category.names, l));
+  element.querySelector("span").textContent = [...new Set(names)].join(" · ");
+  const colour = /^#[0-9a-f]{6}$/i.test(category.colour) ? category.colour : "#444444";
+  element.style.setProperty("--category", colour);
+  element.style.setProperty("--on-category", textOn(colour));
+}
+
+function wordsIn(answer, language) {
+  const none = { word: toneOf(answer).toUpperCase(), reason: "", next_step: "" };
+  return answer.words[language.language] ?? answer.words.en ?? none;
+}
+
+function toneOf(answer) {
+  return TONES.includes(answer.tone) ? answer.tone : "deny";
+}
+
+function shortName(answer) {
+  if (answer.badge === null) return say("no_badge");
+  return answer.holder?.name || say("badge", { n: answer.badge });
+}
+
+// Returns black or white, whichever contrasts more (WCAG's relative luminance).
+function textOn(colour) {
+  const [red, green, blue] = [1, 3, 5].map((from) => {
+    const part = parseInt(colour.slice(from, from + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
+}
+
+// Returns how many ems wide a heavy word is, so that it can be as large as the screen allows.
+function ems(word) {
+  let sum = 0;
+  for (const char of word) sum += char.codePointAt(0) >= 0x1100 ? 1.02 : 0.76;
+  return Math.max(2, sum);
+}
+
+function fit(element, text, language = shown.first) {
+  put(element, text, language);
+  const wide = wideness(text);
+  element.dataset.length = wide > 60 ? "huge" : wide > 44 ? "long" : wide > 24 ? "medium" : "short";
+}
+
+export function part(tag, text) {
+  const element = document.createElement(tag);
+  element.dir = "auto";
+  element.textContent = text;
+  return element;
+}
+
+export function shape(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#shape-${name}`);
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(use);
+  return svg;
+}

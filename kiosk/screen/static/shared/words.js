@@ -1,0 +1,77 @@
+// Holds the page's words in every language that the page was served with. Answers bring their own
+// words from the kiosk.
+
+const meta = (name) => document.querySelector(`meta[name="hallkeeper-${name}"]`).content;
+const all = JSON.parse(meta("languages")); // [{language, tag, dir, name, words}, …]
+
+export const ANSWER_MS = Number(meta("answer-ms"));
+
+// The languages that are shown, the first one large and the second one beside it.
+export const shown = { first: all[0], second: all[1] ?? null };
+
+export function startWith(language) {
+  const at = all.findIndex((one) => one.language === language);
+  if (at > 0) all.unshift(...all.splice(at));
+  shown.first = all[0];
+  shown.second = all[1] ?? null;
+}
+
+// Puts the next language first.
+export function turnLanguages() {
+  if (all.length > 1) startWith(all[1].language);
+}
+
+export function say(key, values = {}, language = shown.first) {
+  const text = language.words[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+// Returns the text in this language, or else in any. Names come as {"en": …, "zh": …}.
+export function nameIn(names, language = shown.first) {
+  return names?.[language.language] || names?.en || Object.values(names ?? {})[0] || "";
+}
+
+// Puts a text into an element, and says which language it is.
+export function put(element, text, language = shown.first) {
+  if (element.textContent !== text) element.textContent = text;
+  element.lang = language.tag;
+}
+
+// Counts the width of a text. Han and other wide characters take twice the room of Latin ones.
+export function wideness(text) {
+  let sum = 0;
+  for (const char of text) sum += char.codePointAt(0) >= 0x1100 ? 2 : 1;
+  return sum;
+}
+
+export function age(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 60) return say("second", { n: seconds });
+  if (seconds < 3600) return say("minute", { n: Math.floor(seconds / 60) });
+  if (seconds < 172800) return say("hour", { n: Math.floor(seconds / 3600) });
+  return say("day", { n: Math.floor(seconds / 86400) });
+}
+
+// Returns the rest of a time as minutes and seconds.
+export function left(milliseconds) {
+  const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
+  if (seconds < 60) return say("second", { n: seconds });
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+// Returns the time of day at the venue, whatever this machine's time zone is.
+export function clock(instant, timeZone, withSeconds = false) {
+  const shape = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone };
+  if (withSeconds) shape.second = "2-digit";
+  try {
+    return new Intl.DateTimeFormat("en-GB", shape).format(instant);
+  } catch {
+    return new Intl.DateTimeFormat("en-GB", { ...shape, timeZone: "UTC" }).format(instant);
+  }
+}
+
+export function cameraWords(state, message) {
+  const words = say(`camera_${state}`);
+  const told = nameIn(message);
+  return told ? say("state_words", { state: words, message: told }) : words;
+}

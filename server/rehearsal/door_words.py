@@ -1,0 +1,30 @@
+"""Reads the words that doors answer with, in every language that ships."""
+
+import gettext
+import io
+from functools import cache
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+import badges
+from badges.admission.phrases import Language
+from badges.i18n import ENGLISH, language_of
+
+_CATALOGUES = Path(badges.__file__).parent / "translations"
+
+
+@cache
+def door_words() -> dict[Language, gettext.NullTranslations]:
+    """Return the words by language, English first."""
+    found: dict[Language, gettext.NullTranslations] = {ENGLISH: gettext.NullTranslations()}
+    for path in sorted(_CATALOGUES.glob("*/LC_MESSAGES/badges.po")):
+        locale = path.parent.parent.name
+        # Babel keeps the plural forms only beside a language.
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=locale, abort_invalid=True)
+        made = io.BytesIO()
+        write_mo(made, catalogue)
+        found[language_of(locale)] = gettext.GNUTranslations(io.BytesIO(made.getvalue()))
+    return found

@@ -1,0 +1,139 @@
+"""Finds the person and the place that somebody asks about, and what a door there would know."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from badges.admission.facts import AntiPassback, Hall, Session
+from badges.wire.door_policy import hall_of, session_of
+from server.people import attendees
+from server.people.attendees import UnknownAttendeeError
+from server.storage.connection import Connection
+from server.venue import kiosk_facts, nesting, store
+from server.venue.store import DoorRow, HallRow, SessionRow
+
+NAMED_MAX = 5  # in a message
+_KINDS = ("hall", "door")
+Named = TypeVar("Named", HallRow, DoorRow)
+
+
+class AskedError(ValueError):
+    """Is raised where it is not clear who or what is asked about. The text says what to do.
+
+    `about` is `person` or `place`.
+    """
+
+    def __init__(self, about: str, text: str) -> None:
+        super().__init__(text)
+        self.about = about
+
+
+@dataclass(frozen=True)
+class Way:
+    """Describes a way into a hall, as doors that lead into the same halls and what they know."""
+
+    doors: tuple[DoorRow, ...]  # none, where the hall has no door that lets anybody in
+    hall: Hall
+    outer: tuple[Hall, ...]  # halls around that one enters too, from the inside out
+
+
+@dataclass(frozen=True)
+class Place:
+    """Describes a hall with its programme, and the ways in that are asked about."""
+
+    hall: HallRow
+    ways: tuple[Way, ...]
+    sessions: tuple[SessionRow, ...]  # soonest opening first, as doors have them
+
+    @property
+    def programme(self) -> tuple[Session, ...]:
+        """Return the sessions as a decision knows them."""
+        facts = (kiosk_facts.facts_of_session(row, invited=[], refused=[]) for row in self.sessions)
+        return tuple(session_of(one) for one in facts)
+
+
+def find_person(db: Connection, text: str) -> int:
+    """Return the serial of the person by badge number, external id, e-mail or name.
+
+    Raises UnknownAttendeeError, or AskedError where several people could be meant.
+    """
+    text = text.strip()
+    try:
+        return attendees.find_by_label(db, text)
+    except UnknownAttendeeError:
+        found, total = attendees.find_attendees(db, text, NAMED_MAX) if text else ([], 0)
+        if total == 0:
+            raise UnknownAttendeeError(
+                f"There is nobody with the badge number, external id, e-mail or name {text[:64]!r}."
+            ) from None
+    if total > 1:
+        named = ", ".join(f"{one.number} {one.name}" for one in found)
+        more = f" and {total - len(found):,} more" if total > len(found) else ""
+        raise AskedError(
+            "person",
+            f"{text[:64]!r} may be any of {total:,} people: {named}{more}. Name one by badge"
+            " number or external id.",
+        )
+    return found[0].serial
+
+
+def find_place(db: Connection, text: str) -> Place:
+    """Return the hall, or the door, by code or by name. Raises AskedError.
+
+    Where a hall and a door are called alike, `hall:` or `door:` before it says which.
+    """
+    kind, _, rest = text.strip().partition(":")
+    kinds = (kind,) if rest and kind in _KINDS else _KINDS
+    name = (rest if rest and kind in _KINDS else text).strip()
+    halls = _called(store.halls(db), name) if "hall" in kinds else []
+    doors = _called(store.doors(db), name) if "door" in kinds else []
+    found = [f"hall:{one.code}" for one in halls] + [f"door:{one.code}" for one in doors]
+    if len(found) != 1:
+        if not found:
+            codes = [one.code for one in store.halls(db)]
+            known = ", ".join(codes[:NAMED_MAX]) or "none"
+            more = f" and {len(codes) - NAMED_MAX:,} more" if len(codes) > NAMED_MAX else ""
+            text = f"There is no hall or door {name[:64]!r}. Halls are {known}{more}."
+            raise AskedError("place", text)
+        raise AskedError("place", f"{name[:64]!r} may be {' or '.join(found)}: write it so.")
+    if halls:
+        inward = [d for d in store.doors(db) if d.hall_id == halls[0].hall_id and _lets_in(d)]
+        return _place(db, halls[0], inward)
+    if not _lets_in(doors[0]):
+        raise AskedError("place", f"Door {doors[0].code} is for exit alone: nobody enters there.")
+    return _place(db, store.hall(db, doors[0].hall_id), doors)
+
+
+def _lets_in(door: DoorRow) -> bool:
+    return door.mode != "exit"
+
+
+def _called(rows: Iterable[Named], name: str) -> list[Named]:
+    """Return the one with that code, or else those with that code or name in whatever case."""
+    known = list(rows)
+    exact = [one for one in known if one.code == name]
+    return exact or [one for one in known if _is_called(one, name.casefold())]
+
+
+def _is_called(one: HallRow | DoorRow, name: str) -> bool:
+    return name in (one.code.casefold(), *(text.casefold() for text in one.names.values()))
+
+
+def _place(db: Connection, row: HallRow, doors: Collection[DoorRow]) -> Place:
+    hall, unsaid = hall_of(kiosk_facts.facts_of_hall(row)), nesting.unsaid(db)
+    ways: dict[tuple[Hall, ...], list[DoorRow]] = {}
+    for door in doors:
+        around = (store.hall(db, one) for one in nesting.outer_of(db, door.door_id))
+        outer = (hall_of(kiosk_facts.facts_of_hall(one)) for one in around)
+        if door.door_id in unsaid:  # as in server/kiosks/snapshot.py
+            outer = (replace(one, anti_passback=AntiPassback.OFF) for one in outer)
+        ways.setdefault(tuple(outer), []).append(door)
+    sessions = sorted(
+        store.sessions(db, row.hall_id), key=lambda one: (one.opens_at, one.session_id)
+    )
+    return Place(
+        hall=row,
+        ways=tuple(Way(tuple(of), hall, outer) for outer, of in ways.items())
+        or (Way((), hall, ()),),
+        sessions=tuple(sessions),
+    )

@@ -1,0 +1,110 @@
+"""Asks whether somebody would be let in, and plays a day through. Nobody is admitted by either."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from flask import Blueprint, render_template, request
+
+from server.people.attendees import UnknownAttendeeError
+from server.rehearsal import report, told
+from server.rehearsal.places import AskedError
+from server.rehearsal.would_enter import WouldEnter, would_enter
+from server.venue import store
+from server.web import auth
+from server.web.services import services
+
+blueprint = Blueprint("rehearsal", __name__, url_prefix="/admin/rehearsal")
+
+FIELD_CHARS_MAX = 200
+FINDINGS_MAX = 500  # on the page
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Holds what was typed, and what is wrong with it, by field."""
+
+    person: str = ""
+    place: str = ""
+    at: str = ""
+    as_now: bool = False
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+@blueprint.get("/")
+@auth.allow("badge_desk", "auditor")
+def show() -> tuple[str, int]:
+    """Show the form, and the answer where somebody was asked about."""
+    here = services()
+    db, clock = here.database.reader, here.venue_clock
+    asked, found = _asked()
+    shown = render_template(
+        "rehearsal.html",
+        asked=asked,
+        found=found,
+        facts=told.facts(db, found, clock) if found else [],
+        assumed=told.assumptions(found) if found else [],
+        notes=told.notes(found) if found else [],
+        halls=store.halls(db),
+        doors=[door for door in store.doors(db) if door.mode != "exit"],
+        days=report.dates(here.event.settings),
+    )
+    return shown, 400 if asked.problems else 200
+
+
+@blueprint.get("/day")
+@auth.allow("auditor")
+def day() -> tuple[str, int]:
+    """Play a day through, and show what would go wrong."""
+    here = services()
+    db, clock = here.database.reader, here.venue_clock
+    days = report.dates(here.event.settings)
+    problem, found = "", None
+    try:
+        wanted = date.fromisoformat(request.args.get("day", ""))
+        found = report.rehearse(db, here.event, wanted, clock)
+    except report.NoSuchDayError as error:
+        problem = str(error)
+    except ValueError:
+        problem = f"Choose a day of the event, {days[0]} to {days[-1]}."
+    shown = render_template(
+        "rehearsal_day.html",
+        found=found,
+        problem=problem,
+        days=days,
+        assumed=report.ASSUMED,
+        expected=report.expected,
+        most=FINDINGS_MAX,
+    )
+    return shown, 400 if problem else 200
+
+
+def _asked() -> tuple[Asked, WouldEnter | None]:
+    """Read the form, and ask. What is wrong is told by its field."""
+    given = {
+        key: request.args.get(key, "").strip()[:FIELD_CHARS_MAX] for key in ("person", "place")
+    }
+    at, as_now = request.args.get("at", "").strip()[:40], request.args.get("as_now") == "yes"
+    here = services()
+    if "place" not in request.args:
+        begins = here.venue_clock.local(here.now()).strftime("%Y-%m-%dT%H:%M")
+        return Asked(person=given["person"], at=begins), None
+    problems = {}
+    for key, wanted in (("person", "who it is"), ("place", "which hall or door")):
+        if not given[key]:
+            problems[key] = f"Say {wanted}."
+    try:
+        instant = here.venue_clock.parse(at)
+    except ValueError:
+        problems["at"] = "A date and time, such as 2026-05-04 13:45."
+    found = None
+    if not problems:
+        try:
+            found = would_enter(
+                here.database.reader, here.event, given["person"], given["place"], instant,
+                as_now=as_now,
+            )  # fmt: skip
+        except UnknownAttendeeError as error:
+            problems["person"] = str(error)
+        except AskedError as error:
+            problems[error.about] = str(error)
+    return Asked(**given, at=at, as_now=as_now, problems=problems), found

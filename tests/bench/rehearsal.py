@@ -1,0 +1,131 @@
+"""How long it takes to play a day through with 100,000 people, and to ask for one of them."""
+
+import random
+import sqlite3
+import statistics
+import time
+from datetime import date
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
+
+from badges.credential.badge_number import badge_number
+from server.event.calendar import Clock, day_starts
+from server.event.directory import Event
+from server.event.settings import EventSettings
+from server.rehearsal.report import rehearse
+from server.rehearsal.would_enter import would_enter
+from server.setup.new_event import init_event
+from server.storage.database import Database
+
+PEOPLE = 100_000
+HALLS = 55
+DAYS = 6
+ASKED = 100
+HOUR = 3_600_000
+ALL_ZONES = 0xFFFFFFFF
+SETTINGS = EventSettings(
+    name={"en": "Large Forum"},
+    time_zone="Asia/Shanghai",
+    first_day=date(2026, 5, 25),
+    days=DAYS,
+    public_host="localhost",
+    port=8443,
+)
+
+
+def fill(db: sqlite3.Connection, sessions: int) -> None:
+    """Halls, a programme, people with badges, and guests of half of the sessions."""
+    dice = random.Random(1)
+    categories = [row[0] for row in db.execute("SELECT category FROM category")]
+    for hall in range(1, HALLS + 1):
+        zones = dice.choice((ALL_ZONES, ALL_ZONES, 1, 2, 4))
+        capacity = dice.choice((300, 800, 1500))
+        db.execute(
+            "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+            " anti_passback, exits) VALUES (?, ?, ?, ?, ?, ?, 1, 'hard', 'strict')",
+            (hall, f"h{hall}", f'{{"en":"Hall {hall}"}}', capacity, capacity, zones),
+        )
+        db.execute("INSERT INTO door VALUES (?, ?, ?, '{}', 'both')", (hall, f"d{hall}", hall))
+    people = dice.sample(range(1, 1 << 24), PEOPLE)
+    db.executemany(
+        "INSERT INTO attendee (serial, external_id, given_name, family_name, organisation, email,"
+        " country, category, valid_days, zones, flags, language, created_at, revoked_at)"
+        " VALUES (?, ?, 'Given', 'Family', '', '', 'CN', ?, ?, ?, 0, 'en', 0, ?)",
+        (
+            (
+                serial, f"P{number}", dice.choice(categories),
+                dice.choice((0xFFFF, 0xFFFF, dice.randrange(1 << DAYS))),
+                dice.choice((ALL_ZONES, ALL_ZONES, dice.randrange(16))),
+                1 if dice.random() < 0.01 else None,
+            )
+            for number, serial in enumerate(people)
+        ),
+    )  # fmt: skip
+    # No door reads these badges: only who has one is counted.
+    badges = ((serial, f"c{serial}", number) for number, serial in enumerate(people))
+    db.executemany("INSERT INTO badge VALUES (?, 1, ?, X'00', X'00', 0, ?)", badges)
+    for number in range(1, sessions + 1):
+        starts = day_starts(SETTINGS)[number % DAYS] + dice.randrange(16, 36) * HOUR // 2
+        ends = starts + dice.choice((1, 2, 3)) * HOUR
+        db.execute(
+            "INSERT INTO session (session_id, code, hall_id, titles, starts_at, ends_at, opens_at,"
+            ' closes_at) VALUES (?, ?, ?, \'{"en":"Talk"}\', ?, ?, ?, ?)',
+            (number, f"s{number}", dice.randint(1, HALLS), starts, ends, starts - HOUR // 2, ends),
+        )
+        db.executemany(
+            "INSERT INTO session_category VALUES (?, ?)",
+            ((number, one) for one in dice.sample(categories, dice.randrange(5))),
+        )
+        guests = dice.sample(people, dice.choice((0, 0, 20, 200)))
+        db.executemany(
+            "INSERT INTO session_guest VALUES (?, ?, 1)", ((number, one) for one in guests)
+        )
+
+
+def memory_mb(name: str) -> float:
+    """What the kernel says of this process's memory."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
+
+
+def measure(event: Event, database: Database) -> dict[str, object]:
+    clock, day = Clock(ZoneInfo(SETTINGS.time_zone)), date(2026, 5, 26)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (Linux)
+    before = memory_mb("VmRSS")
+    began, began_cpu = time.perf_counter(), time.process_time()
+    found = rehearse(database.reader, event, day, clock)
+    took, cpu = time.perf_counter() - began, time.process_time() - began_cpu
+    more_mb = memory_mb("VmHWM") - before
+    dice, asked = random.Random(2), []
+    serials = [row[0] for row in database.reader.execute("SELECT serial FROM attendee LIMIT 1000")]
+    noon = day_starts(SETTINGS)[1] + 12 * HOUR
+    database.write(lambda db: db.execute("DELETE FROM badge"))  # so that one is made for each
+    for _ in range(ASKED):
+        person, hall = badge_number(dice.choice(serials)), f"hall:h{dice.randint(1, HALLS)}"
+        cpu_before = time.process_time()
+        would_enter(database.reader, event, person, hall, noon)
+        asked.append((time.process_time() - cpu_before) * 1000)
+    return {
+        "sessions_of_the_day": len(found.sessions),
+        "guests": len(found.day.crowd.guests),
+        "groups": len(found.day.crowd.groups),
+        "findings": len(found.findings),
+        "day_s": round(took, 2),
+        "day_cpu_s": round(cpu, 2),
+        "day_more_mb": round(more_mb),
+        "one_cpu_p50_ms": round(statistics.median(asked), 1),
+        "one_cpu_p95_ms": round(statistics.quantiles(asked, n=20)[-1], 1),
+    }
+
+
+def run() -> dict[str, object]:
+    found: dict[str, object] = {"people": PEOPLE}
+    for sessions in (150, 2_000):
+        with TemporaryDirectory() as folder:
+            event, _ = init_event(Path(folder) / "event", SETTINGS)
+            with Database(event.database_path) as database:
+                database.write(partial(fill, sessions=sessions))
+                found[f"of {sessions} sessions"] = measure(event, database)
+    return found

@@ -1,0 +1,80 @@
+"""What a messy file is, and how it is imported."""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import openpyxl
+from openpyxl.worksheet.worksheet import Worksheet
+
+
+@dataclass(frozen=True)
+class Step:
+    """One import of the file with these options, and what must come of it.
+
+    `says` are phrases of the output. `holds` are the people or things that the event has after it,
+    and None where the import is refused and nothing may have changed.
+    """
+
+    says: tuple[str, ...]
+    holds: tuple[str, ...] | None = None
+    options: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()  # others, by the name that `options` have for them
+    first: tuple[tuple[str, str], ...] = ()  # files that are imported before, as name and text
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file with what is messy in it. Its steps are tried in one event, one after the other."""
+
+    file: str
+    messy: str
+    data: bytes
+    steps: tuple[Step, ...]
+    command: str = "import"
+
+
+def table(rows: Sequence[Sequence[object]], delimiter: str = ",") -> str:
+    """Return the rows as CSV."""
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return out.getvalue()
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    """Return the workbook's bytes."""
+    out = io.BytesIO()
+    book.save(out)
+    book.close()
+    return out.getvalue()
+
+
+def sheet_of(book: openpyxl.Workbook, rows: Sequence[Sequence[object]]) -> Worksheet:
+    """Fill the first sheet."""
+    sheet = book.worksheets[0]
+    for row in rows:
+        sheet.append(list(row))
+    return sheet
+
+
+def workbook(rows: Sequence[Sequence[object]]) -> bytes:
+    """Return a workbook with these rows."""
+    book = openpyxl.Workbook()
+    sheet_of(book, rows)
+    return saved(book)
+
+
+def with_value(data: bytes, cell: str, value: str) -> bytes:
+    """Return the workbook as a spreadsheet saves it, with what a formula gave beside it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for part in old.infolist():
+            content = old.read(part)
+            if part.filename.startswith("xl/worksheets/"):
+                pattern = rf'(<c r="{cell}"[^>]*><f>[^<]*</f>)<v ?/?>(?:</v>)?'.encode()
+                content = re.sub(pattern, rb"\1<v>" + value.encode() + b"</v>", content)
+            new.writestr(part.filename, content)
+    return out.getvalue()
