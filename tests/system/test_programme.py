@@ -13,7 +13,7 @@ import pytest
 
 from server.setup import venue_file, venue_import
 from tests.system.support.hand_scanner import HandScanner, open_screen
-from tests.system.support.site import Site, free_port, now_ms, site, wait_for
+from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -46,7 +46,7 @@ role = "keynote"
 class Screen:
     """What the door's page is told, as it is told."""
 
-    def __init__(self, place: Site, name: str, port: int) -> None:
+    def __init__(self, place: LiveSite, name: str, port: int) -> None:
         self.heard: list[tuple[float, dict]] = []
         self._page = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         cookie = open_screen(place.kiosks[name], self._page)
@@ -79,14 +79,14 @@ class Screen:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Site]:
+def place(tmp_path: Path) -> Iterator[LiveSite]:
     with site(tmp_path, VENUE, people=4) as made:
         made.start_server()
         made.enrol("west", "west")
         yield made
 
 
-def load(place: Site, title: str, speaker: int) -> None:
+def load(place: LiveSite, title: str, speaker: int) -> None:
     zone = ZoneInfo(place.event.settings.time_zone)
     now = datetime.now(zone)
     starts = (now - timedelta(minutes=10)).strftime("%Y-%m-%d %H:%M")
@@ -96,7 +96,7 @@ def load(place: Site, title: str, speaker: int) -> None:
     place.write(lambda db: venue_import.import_venue(db, plan, by="test", now=now_ms()))
 
 
-def test_a_changed_title_and_speaker_reach_a_live_door_within_a_second(place: Site) -> None:
+def test_a_changed_title_and_speaker_reach_a_live_door_within_a_second(place: LiveSite) -> None:
     load(place, "Tides", speaker=1)
     port = free_port()
     place.run_typed("west", port)

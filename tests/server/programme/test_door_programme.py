@@ -7,6 +7,7 @@ from badges.wire import wire
 from server.event.directory import Event
 from server.feed import changes
 from server.kiosks.snapshot import snapshot
+from server.people import attendees
 from server.programme import door_programme
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW, ROSTER, serial_of
@@ -142,3 +143,20 @@ def test_doors_hear_of_a_speaker_whom_the_roster_brings_or_renames(
         "SELECT COUNT(*) FROM change WHERE cursor > ? AND body LIKE '%venue%'", (before,)
     ).fetchone()[0]
     assert (found > 0) is heard
+
+
+@pytest.mark.parametrize(
+    ("who", "values", "heard"),
+    [
+        ("A2", {"given_name": "小红"}, True),
+        ("A2", {"organisation": "Tide Office"}, False),  # Doors do not show a speaker's.
+        ("A1", {"given_name": "Anne"}, False),
+    ],
+)
+def test_doors_hear_of_a_speaker_whom_the_desk_renames(
+    event: Event, site: Database, who: str, values: dict[str, str], heard: bool
+) -> None:
+    load(event, site, PROGRAMME)
+    before, serial = changes.cursor(site.reader), serial_of(site, who)
+    site.write(lambda db: attendees.change_attendee(db, serial, values, by="test", now=NOW))
+    assert (changes.cursor(site.reader) > before) is heard
