@@ -104,8 +104,8 @@ def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> N
 def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolGuest]:
     """Return all guests by name, or the one with this serial."""
     watchers: dict[int, list[int]] = {}
-    for one, user_id in db.execute("SELECT serial, user_id FROM protocol_watcher ORDER BY 1, 2"):
-        watchers.setdefault(one, []).append(user_id)
+    for row in db.execute("SELECT serial, user_id FROM protocol_watcher ORDER BY 1, 2"):
+        watchers.setdefault(row["serial"], []).append(row["user_id"])
     where, values = ("", ()) if serial is None else (" WHERE g.serial = ?", (serial,))
     rows = db.execute(
         "SELECT g.serial, g.set_at, a.given_name, a.family_name, a.organisation"

@@ -61,14 +61,14 @@ def with_programme(
 def _hosts(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[dict[str, str]]]:
     """Return the names of those who lead each session's activity."""
     found: dict[int, list[dict[str, str]]] = defaultdict(list)
-    for session_id, names in db.execute(
+    for row in db.execute(
         "SELECT s.session_id, o.names FROM session s"
         " JOIN activity_host h ON h.activity_id = s.activity_id AND h.role = 'lead'"
         f" JOIN organisation o ON o.organisation_id = h.organisation_id WHERE {_COMING}"
         " ORDER BY s.session_id, o.code",
         asked,
     ):
-        found[session_id].append(names_of(names))
+        found[row["session_id"]].append(names_of(row["names"]))
     return found
 
 
