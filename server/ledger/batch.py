@@ -59,8 +59,8 @@ class BatchRecorder:
         restored = accounts.pools.incarnation > 1
         self._early = restored and stays.has_early_exits(db)
         self._entered: list[stays.Stay] = []
-        # Entries of those of whose arrival somebody is told.
-        self._guests: list[protocol_guests.Entered] = []
+        # Entries of those of whose arrival somebody is told, and annulled ones, in order.
+        self._guests: list[protocol_guests.Entered | StayRef] = []
         self._calendar = calendar
         # Stays after which the holder is known to have entered somewhere else.
         self._followed: set[StayRef] = set()
@@ -90,6 +90,8 @@ class BatchRecorder:
             self._exit(number, record, record.hall, record)
             for one in record.outer_halls:
                 self._exit(number, record, one.hall, one)
+            if record.act == "annul" and record.closes is not None:
+                self._annulled(record.serial, record.closes)
         elif record.serial is not None:
             at = _server_time(record, self.now)
             others = stays.since(self.db, record.serial, at - copies.WINDOW_MS)
@@ -102,6 +104,12 @@ class BatchRecorder:
             self.came[record.hall] += 1
             for hall in self._rules.outer_ids(record.door):
                 self.came[hall] += 1
+
+    def _annulled(self, serial: int | None, entry: StayRef) -> None:
+        """Note that a guest did not pass after all. A kiosk can say so of its own entries."""
+        own = (entry.kiosk, entry.generation) == self.sender
+        if own and serial in self._rules.protocol_guests and not self._quarantined:
+            self._guests.append(entry)
 
     def _clock_known(self, record: ScanRecord) -> bool:
         """Say whether others' stays may end by the time of this record. They may not where the

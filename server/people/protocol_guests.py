@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from badges.admission.facts import Calendar
+from badges.record import StayRef
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.people.attendees import attendee, whole_name
@@ -125,12 +126,19 @@ def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolG
     ]
 
 
-def note_arrivals(db: Connection, entered: Sequence[Entered], calendar: Calendar) -> None:
+def note_arrivals(
+    db: Connection, happened: Sequence[Entered | StayRef], calendar: Calendar
+) -> None:
     """Note the arrivals among these entries of guests, with a notice for each user who is told.
 
-    Of several entries on one day the one that came to the ledger first is the arrival.
+    Of several entries on one day the one that came to the ledger first is the arrival. An entry
+    that is named by its stay was annulled: nobody passed, so it is taken back, and the next entry
+    is the arrival.
     """
-    for one in entered:
+    for one in happened:
+        if isinstance(one, StayRef):
+            _take_back(db, one)
+            continue
         row = db.execute(
             "INSERT INTO arrival (serial, day, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
             " RETURNING arrival_id",
@@ -142,6 +150,17 @@ def note_arrivals(db: Connection, entered: Sequence[Entered], calendar: Calendar
                 " SELECT user_id, ? FROM protocol_watcher WHERE serial = ?",
                 (row[0], one.serial),
             )
+
+
+def _take_back(db: Connection, annulled: StayRef) -> None:
+    row = db.execute(
+        "SELECT v.arrival_id FROM scan s JOIN arrival v ON v.number = s.number"
+        " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ?",
+        (annulled.kiosk, annulled.generation, annulled.seq),
+    ).fetchone()
+    if row is not None:
+        db.execute("DELETE FROM arrival_notice WHERE arrival_id = ?", (row[0],))
+        db.execute("DELETE FROM arrival WHERE arrival_id = ?", (row[0],))
 
 
 def day_of(calendar: Calendar, at: int) -> int:

@@ -169,6 +169,41 @@ def test_a_kiosk_that_was_fenced_makes_no_arrival(pages: Pages, main: FakeDoor) 
     assert told(pages, user_id) == []
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_an_annulled_entry_is_no_arrival(pages: Pages, main: FakeDoor, together: bool) -> None:
+    """The next one is, also where all came in one batch."""
+    user_id = staff(pages, "steward")[1]
+    flag(pages, "A2", user_id)
+    guest = pages.serial("A2")
+
+    def sent() -> None:
+        if not together:
+            pages.send(main)
+
+    entry = main.scan(NOW, guest)
+    sent()
+    main.leave(NOW + 1, guest, main.ref(entry), act="annul")
+    pages.now += HOUR
+    if not together:
+        pages.send(main)
+        assert told(pages, user_id) == []
+    main.scan(NOW + MINUTE, guest)
+    pages.send(main)
+    assert [one.at for one in told(pages, user_id)] == [NOW + MINUTE]
+
+
+def test_another_kiosk_annuls_no_arrival(pages: Pages, main: FakeDoor) -> None:
+    user_id = staff(pages, "steward")[1]
+    flag(pages, "A2", user_id)
+    entry = main.scan(NOW, pages.serial("A2"))
+    pages.send(main)
+    green = pages.kiosk("green-1", "green-door")
+    pages.send(green)
+    green.leave(NOW + 1, pages.serial("A2"), main.ref(entry), act="annul")
+    pages.send(green)
+    assert len(told(pages, user_id)) == 1
+
+
 def test_nobody_is_told_any_more(pages: Pages, main: FakeDoor) -> None:
     user_id = staff(pages, "steward")[1]
     flag(pages, "A2", user_id)
