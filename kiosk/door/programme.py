@@ -1,4 +1,4 @@
-"""Says what a door knows of its hall's programme: what goes on now and next, and who speaks.
+"""Says what goes on now and next in a door's hall, and who comes to speak there.
 
 It is for people's eyes. Nobody is admitted or refused by it.
 """

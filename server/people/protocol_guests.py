@@ -1,4 +1,4 @@
-"""Protocol guests: people of whose arrival named staff are told, silently.
+"""Keeps who is a protocol guest, and tells named staff silently when one arrives.
 
 Nothing of it reaches a door. The first entry of a guest on a day is their arrival, and each user
 who was named has a notice of it until they mark it as seen.

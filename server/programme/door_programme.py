@@ -1,6 +1,4 @@
-"""The programme as the doors of a hall are told of it: what each session is, who hosts it, and who
-speaks.
-"""
+"""Tells the doors of a hall what each session is, who hosts it, and who speaks."""
 
 from collections import defaultdict
 from collections.abc import Iterable
