@@ -4,6 +4,7 @@ That is canonical JSON, with sorted keys, no spaces, UTF-8 and no floats. So who
 no library of ours.
 """
 
+from enum import IntEnum
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,6 +22,30 @@ Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 
 class WireError(ValueError):
     """Is raised where a message is malformed. The text names the field, never its value."""
+
+
+class PlaceKind(IntEnum):
+    """Names the pool of a hall that a place is of. The numbers are stored, and never change."""
+
+    ORDINARY = 0  # up to the capacity, without those that are kept
+    OVERRIDE = 1  # between the capacity and the fire limit, for a supervisor
+    ACCESSIBLE = 2  # of the capacity, kept for wheelchair users and their companions
+
+    @classmethod
+    def of(cls, override: bool, accessible: bool | UnsetType) -> "PlaceKind":
+        """Return the kind that two fields of a message or a record tell."""
+        if accessible is True:
+            return cls.ACCESSIBLE
+        return cls.OVERRIDE if override else cls.ORDINARY
+
+
+def accessible_field(kind: PlaceKind) -> Literal[True] | UnsetType:
+    """Return what a message or a record says of a place, beside whether it is an override place.
+
+    It is left out of all that no kept place is part of. So those have the bytes that they always
+    had.
+    """
+    return True if kind is PlaceKind.ACCESSIBLE else UNSET
 
 
 class StayRef(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +68,12 @@ class OuterHall(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
     closes: StayRef | None = None
     credited: bool = False  # As in the record, for this hall.
     override_place: bool = False
+    accessible_place: bool = False
+
+    @property
+    def kind(self) -> PlaceKind:
+        """Return the kind of the place that the entry used, or that the exit gave back."""
+        return PlaceKind.of(self.override_place, self.accessible_place)
 
 
 OUTER_MAX = 8  # The most halls around a hall, one inside the other.
@@ -76,12 +107,18 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     category: Annotated[int, Meta(ge=0, le=255)] | None = None
     session: Count | None = None
     closes: StayRef | None = None
-    credited: bool = False  # The door took back the place of this exit at once.
-    override_place: bool = False  # This entry took a place between the capacity and the fire limit.
-    by: Annotated[str, Meta(max_length=32)] | None = None  # The supervisor, for override and annul.
-    note: Annotated[str, Meta(max_length=200)] | None = None  # The reason, for override and annul.
-    # Halls around the door's own, innermost first. It is left out where the scan counts in none.
+    credited: bool = False  # an exit whose place the door took back at once
+    override_place: bool = False  # an entry on a place between the capacity and the fire limit
+    accessible_place: bool | UnsetType = UNSET  # an entry on a kept place; else left out
+    by: Annotated[str, Meta(max_length=32)] | None = None  # override, annul: the supervisor
+    note: Annotated[str, Meta(max_length=200)] | None = None  # override, annul: the reason
+    # Halls around the door's own, from the inside out. Left out where the scan counts in none.
     outer: OuterHalls | UnsetType = UNSET
+
+    @property
+    def kind(self) -> PlaceKind:
+        """Return the kind of the place that the entry used, or that the exit gave back."""
+        return PlaceKind.of(self.override_place, self.accessible_place)
 
     @property
     def outer_halls(self) -> tuple[OuterHall, ...]:
@@ -100,8 +137,13 @@ def decode_record(raw: bytes) -> ScanRecord:
         record = _RECORD.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"scan record: {error_place(error)}") from None
-    if encode_record(record) != raw:
+    if encode_record(record) != raw or record.accessible_place is False:
         raise WireError("scan record: not in canonical form")
+    places: list[tuple[bool, bool | UnsetType]]
+    places = [(one.override_place, one.accessible_place) for one in record.outer_halls]
+    places.append((record.override_place, record.accessible_place))
+    if (True, True) in places:
+        raise WireError("scan record: one place of two kinds")
     if record.outer is not UNSET and not _distinct(record):
         raise WireError("scan record: one hall twice")
     return record

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from badges.admission.facts import Direction
+from badges.record import PlaceKind
 from badges.wire import wire
 from kiosk import health
 from kiosk.camera.camera import CameraStatus
@@ -161,7 +162,7 @@ class Kiosk:
             OverrideHandler(
                 self.journal,
                 self.replica,
-                ask_for_place=lambda hall: self.sync.ask_for_place(hall, override=True),
+                ask_for_place=lambda hall: self.sync.ask_for_place(hall, PlaceKind.OVERRIDE),
                 skew=self._skew,
             ),
             server,

@@ -15,10 +15,12 @@ from badges.admission.facts import (
     Direction,
     Facts,
     Flag,
+    Outer,
     Reason,
     Scan,
     Session,
 )
+from badges.admission.kept import kept_until, serving
 from badges.credential.credential import Credential, CredentialFlag
 
 
@@ -38,6 +40,7 @@ def decide(scan: Scan, facts: Facts) -> Decision:
     return Admitted(
         flags=_flags(scan.badge, facts),
         session_id=sessions[0].session_id if sessions else None,
+        kept_place=facts.holder.accessible and facts.free_kept > 0,
     )
 
 
@@ -138,11 +141,15 @@ def _door_resting(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _hall_full(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    if facts.free_places < 1:
-        return Denied(Reason.HALL_FULL)
-    for around in facts.outer:
-        if around.free_places < 1:
-            return Denied(Reason.HALL_FULL, hall_id=around.hall.hall_id)
+    own = Outer(facts.hall, free_places=facts.free_places, free_kept=facts.free_kept)
+    for hall in (own, *facts.outer):
+        if not serving(hall, facts.holder, at):
+            return Denied(
+                Reason.HALL_FULL,
+                hall_id=None if hall is own else hall.hall.hall_id,
+                kept=hall.free_kept,
+                kept_until=kept_until(hall.hall, at) if hall.free_kept else None,
+            )
     return None
 
 

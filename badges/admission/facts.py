@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from badges.credential.credential import Credential
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 
 
 class Direction(StrEnum):
@@ -87,10 +87,11 @@ class Holder:
     """Holds what is known of a serial beyond its badge. Unknown serials have the defaults."""
 
     revoked: bool = False
-    highest_issue: int = 0  # 0 means that nothing is known.
-    copied_issue: int = 0  # Badges up to this issue are likely copies. 0 means that none is.
-    invited_to: frozenset[int] = frozenset()  # Session ids.
-    refused_from: frozenset[int] = frozenset()  # Session ids.
+    highest_issue: int = 0  # 0: nothing known
+    copied_issue: int = 0  # badges up to this issue are likely copies; 0: none is
+    invited_to: frozenset[int] = frozenset()  # session ids
+    refused_from: frozenset[int] = frozenset()  # session ids
+    accessible: bool = False  # kept places are for this holder
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,9 @@ class Hall:
     anti_passback: AntiPassback = AntiPassback.HARD
     exits: Exits = Exits.STRICT
     facts_age_max_ms: int | None = None
+    keeps_places: bool = False  # some of its capacity, for wheelchair users and companions
+    # When these are everybody's, from (inclusive) and to (exclusive), the soonest first.
+    released: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Presence:
     stay: StayRef
     since: int | None = None
     door: str | None = None
-    override: bool = False  # On a place beyond the capacity.
+    kind: PlaceKind = PlaceKind.ORDINARY  # of the place that it uses
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,8 @@ class Outer:
 
     hall: Hall
     presence: Presence | None = None
-    free_places: int = 0  # Places at this door, in that hall.
+    free_places: int = 0  # at this door, in that hall
+    free_kept: int = 0  # of the places that are kept there
 
 
 @dataclass(frozen=True)
@@ -152,8 +157,9 @@ class Facts:
     sessions: tuple[Session, ...]  # Those of this hall that are not over yet, soonest first.
     holder: Holder = Holder()
     presence: Presence | None = None
-    free_places: int = 0  # At this door.
-    key_expired: bool = False  # The badge's key is past its last day.
+    free_places: int = 0  # at this door
+    free_kept: int = 0  # of the places that the hall keeps for wheelchair users and companions
+    key_expired: bool = False  # the badge's key is past its last day
     kiosk_retired: bool = False
     door_resting: bool = False  # Its shift has ended, and it has given its places back.
     facts_age_ms: int | None = None  # None means that the server never sent any.
@@ -167,6 +173,7 @@ class Admitted:
     flags: frozenset[Flag] = frozenset()
     session_id: int | None = None
     closes: StayRef | None = None
+    kept_place: bool = False  # the holder uses a place of this hall that was kept for such people
 
 
 @dataclass(frozen=True)
@@ -176,12 +183,14 @@ class Denied:
     """
 
     reason: Reason
-    opens_at: int | None = None  # For hall_closed, when this holder's next session opens.
-    session_id: int | None = None  # The session that the answer is about.
-    categories: frozenset[int] = frozenset()  # For not_entitled, who is admitted.
-    since: int | None = None  # For already_inside, when the open stay began.
-    door: str | None = None  # For already_inside, where it began.
-    hall_id: int | None = None  # Set where the reason lies in a hall around the door's own.
+    opens_at: int | None = None  # hall_closed: when this holder's next session opens
+    session_id: int | None = None  # the session that the answer is about
+    categories: frozenset[int] = frozenset()  # not_entitled: who is admitted
+    since: int | None = None  # already_inside: when the open stay began
+    door: str | None = None  # already_inside: where it began
+    hall_id: int | None = None  # the hall around the door's own that is the reason, if one is
+    kept: int = 0  # hall_full: places at this door that are kept for others
+    kept_until: int | None = None  # hall_full: when they are everybody's; None: nobody knows yet
 
 
 Decision = Admitted | Denied

@@ -116,12 +116,18 @@ class _Saying:
 
     def admitted(self, admitted: Admitted) -> Pair:
         told = [self.pair(FLAGS[flag]) for flag in _TOLD if flag in admitted.flags]
+        if told and admitted.kept_place:
+            told.append(self.part("kept_place"))
         if told:
             return reduce(self.then, told)
         if Flag.REPEATED in admitted.flags:
             return self.pair(FLAGS[Flag.REPEATED])
         name = "admitted_to" if self.title(admitted.session_id) else "admitted"
-        return self.part(name, place=self.place(admitted.session_id))
+        welcome = self.part(name, place=self.place(admitted.session_id))
+        if not admitted.kept_place:
+            return welcome
+        kept, next_step = self.part("kept_place")
+        return self.say(sentences.NEXT_SENTENCE, first=welcome[0], second=kept), next_step
 
     def left(self, admitted: Admitted) -> Pair:
         for flag in (Flag.UNVERIFIED, Flag.NO_ENTRY, Flag.REPEATED):
@@ -136,7 +142,19 @@ class _Saying:
             return self.closed(denied)
         if denied.reason is Reason.ALREADY_INSIDE:
             return self.inside(denied)
+        if denied.reason is Reason.HALL_FULL and denied.kept:
+            return self.kept(denied)
         return self.pair(DENIED[denied.reason], hall=self.hall_of(denied))
+
+    def kept(self, denied: Denied) -> Pair:
+        hall = self.hall_of(denied)
+        hall = hall[:1].upper() + hall[1:]
+        if denied.kept_until is None:
+            wait = self.say(DENIED[Reason.HALL_FULL][1])
+            return self.count(sentences.KEPT, denied.kept, hall=hall), wait
+        time = self.moment(denied.kept_until)
+        reason = self.count(sentences.KEPT_UNTIL, denied.kept, hall=hall, time=time)
+        return reason, self.say(sentences.COME_BACK)
 
     def not_entitled(self, denied: Denied) -> Pair:
         place = self.place(denied.session_id)
@@ -263,8 +281,8 @@ class _Saying:
             return self.say(sentences.HOURS_MINUTES, hours=told[0], minutes=told[1])
         return told[0] if hours else told[1]
 
-    def count(self, units: Pair, n: int) -> str:
-        return self.words.ngettext(*units, n).format(n=n)
+    def count(self, units: Pair, n: int, **names: str) -> str:
+        return self.words.ngettext(*units, n).format(n=n, **names)
 
 
 def _plural(name: str) -> str:

@@ -68,10 +68,11 @@ DENIED: Mapping[Reason, Pair] = {
 }
 
 _PROGRAMME = N_("Send to a hall on the holder's programme")
-_COME_BACK = N_("Ask the holder to come back then")
+COME_BACK = N_("Ask the holder to come back then")
 PARTS: Mapping[str, Pair] = {
     "admitted": (N_("Welcome to {place}"), ""),
-    "admitted_to": ("{place}", ""),  # For a session, whose title is enough.
+    "admitted_to": ("{place}", ""),  # a session: its title is enough
+    "kept_place": (N_("Kept place"), N_("Show the way to it")),
     "left": (N_("Exit recorded"), ""),
     "admits": (N_("{place} admits {who}"), _PROGRAMME),
     "invited": (N_("{place} is by invitation"), _PROGRAMME),
@@ -83,9 +84,9 @@ PARTS: Mapping[str, Pair] = {
     "inside_since_door": (N_("Already inside since {time}, by {door}"), ""),
     "inside_outer": (N_("Already inside {hall}"), ""),
     "inside_outer_since": (N_("Already inside {hall} since {time}"), ""),
-    "opens_today": (N_("Opens {time}, in {span}"), _COME_BACK),
-    "opens_tomorrow": (N_("Opens tomorrow at {time}"), _COME_BACK),
-    "opens_later": (N_("Opens {day} at {time}"), _COME_BACK),
+    "opens_today": (N_("Opens {time}, in {span}"), COME_BACK),
+    "opens_tomorrow": (N_("Opens tomorrow at {time}"), COME_BACK),
+    "opens_later": (N_("Opens {day} at {time}"), COME_BACK),
     "for_holder": (N_("{opens}, for this holder"), ""),
     "titled": (N_("{opens}: {title}"), ""),
 }
@@ -97,6 +98,15 @@ NEXT_NAME = N_("{names}, {name}")  # How a list goes on, as in "speakers, staff"
 LAST_NAME = N_("{names} and {name}")
 MOMENT = N_("{day} {time}")
 DAY = N_("{weekday} {day} {month}")
+# With hall, and time where it is known when they are everybody's.
+KEPT = (
+    N_("{hall}: the last place here is kept for wheelchair users and companions"),
+    "{hall}: the last {n} places here are kept for wheelchair users and companions",
+)
+KEPT_UNTIL = (
+    N_("{hall}: the last place here is kept for wheelchair users and companions until {time}"),
+    "{hall}: the last {n} places here are kept for wheelchair users and companions until {time}",
+)
 HOURS = (N_("{n} hour"), "{n} hours")
 MINUTES = (N_("{n} minute"), "{n} minutes")
 HOURS_MINUTES = N_("{hours} {minutes}")

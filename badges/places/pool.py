@@ -14,16 +14,16 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from badges.places.account import Order, PlacesError
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 
 
 class PoolKey(NamedTuple):
-    """Names one of a hall's two pools. Ordinary places go up to its capacity, and override places
-    lie between that and the fire limit.
+    """Names one of a hall's pools. Ordinary places and those that are kept go up to its capacity,
+    and override places lie between that and the fire limit.
     """
 
     hall_id: int
-    override: bool = False
+    kind: PlaceKind = PlaceKind.ORDINARY
 
 
 KioskKey = tuple[str, int]  # (kiosk, generation)
@@ -239,12 +239,41 @@ class Pool:
         return replace(self, kiosks={**self.kiosks, kiosk: held})
 
 
-def within_limit(ordinary: Pool, override: Pool, fire_limit: int) -> tuple[Pool, Pool]:
-    """Return a hall's two pools, each with what the other leaves of the fire limit.
+class Limited(NamedTuple):
+    """Holds a hall's pools, each with what the others leave it."""
 
-    `ordinary` comes with the organiser's capacity. After that was lowered, what is still out of it
-    keeps override places back. After it was raised, override places that are out keep it back.
+    ordinary: Pool
+    override: Pool
+    accessible: Pool
+
+    def of(self, kind: PlaceKind) -> Pool:
+        """Return the pool of that kind of place."""
+        return self[kind]
+
+
+def within_limit(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """Return a hall's three pools, each with what the others leave it.
+
+    `ordinary` comes with the organiser's capacity, and `kept` of it are kept now, which is 0 once
+    they are released. What is out of the kept places holds ordinary ones back, whether or not they
+    are released. So a released place is an ordinary one only after its door has given it back, and
+    the two pools together never pass the capacity. What is out of the ordinary places holds kept
+    ones back in the same way, so a place is kept again as it comes free (docs/design/places.md,
+    rule 10).
+
+    Override places that are out hold the capacity back after it was raised, and what is out of the
+    capacity holds override places back after it was lowered.
     """
-    beyond = fire_limit - max(ordinary.capacity, ordinary.worst_case)
+    used = accessible.worst_case
+    beyond = fire_limit - max(ordinary.capacity, ordinary.worst_case + used)
     within = min(ordinary.capacity, fire_limit - override.worst_case)
-    return ordinary.resized(within), override.resized(min(override.capacity, beyond))
+    left = min(kept, within - ordinary.worst_case)
+    return Limited(
+        ordinary.resized(within - max(kept, used)),
+        override.resized(min(override.capacity, beyond)),
+        # People who are inside on kept places are no debt. Where a lost door's people were said to
+        # be out, there are fewer of them than open stays.
+        accessible.resized(max(left, min(used, accessible.open_stays))),
+    )

@@ -20,7 +20,7 @@ def order_message(
     bytes.
     """
     name, generation = kiosk
-    fields = (name, generation, pool.hall_id, int(pool.override), granted, incarnation)
+    fields = (name, generation, pool.hall_id, int(pool.kind), granted, incarnation)
     return ORDER_CONTEXT + event_id + "/".join(map(str, fields)).encode()
 
 

@@ -14,6 +14,7 @@ _LIMITS = {
     "given_name": NAME_CHARS, "family_name": NAME_CHARS, "name": NAME_CHARS,
     "organisation": ORGANISATION_CHARS, "country": 60, "email": 254, "external_id": 64,
     "category": 64, "days": 100, "zones": 400, "invitations": 2_000, "language": 35,
+    "accessible": 40,
 }  # fmt: skip
 _MARKS_MOST = 8  # The most combining marks on one letter. Scripts in use need fewer.
 # In East Asian spreadsheets the wide forms begin formulas too.
@@ -37,6 +38,14 @@ _LANGUAGES = {
     "西班牙语": "es", "russian": "ru", "русский": "ru", "俄语": "ru", "arabic": "ar",
     "العربية": "ar", "阿拉伯语": "ar", "japanese": "ja", "日本語": "ja", "日语": "ja",
     "korean": "ko", "한국어": "ko", "韩语": "ko",
+}  # fmt: skip
+
+_ACCESSIBLE = {
+    "wheelchair": "wheelchair", "wheelchair user": "wheelchair", "yes": "wheelchair",
+    "true": "wheelchair", "1": "wheelchair", "x": "wheelchair", "轮椅": "wheelchair",
+    "轮椅使用者": "wheelchair", "是": "wheelchair", "companion": "companion", "carer": "companion",
+    "陪同": "companion", "陪同人员": "companion", "陪护": "companion", "none": "none", "no": "none",
+    "false": "none", "0": "none", "无": "none", "否": "none",
 }  # fmt: skip
 
 
@@ -241,3 +250,11 @@ def language(text: str) -> str:
     if not _LANGUAGE.fullmatch(text):
         raise CellError(f"{shown(text)} is no language. Use a code such as zh or en")
     return text
+
+
+def accessible(text: str) -> str:
+    """Return "wheelchair" or "companion" for whom places are kept, or "none"."""
+    named = _ACCESSIBLE.get(narrow(text).casefold())
+    if named is None:
+        raise CellError(f"{shown(text)} is not understood. Use wheelchair, companion or none")
+    return named

@@ -34,6 +34,7 @@ _SYNONYMS: dict[str, str] = {
     "invitations": "invitations invitation invitedsessions sessions sessioncodes"
     " 邀请 受邀会议 受邀论坛",
     "language": "language lang locale preferredlanguage 语言 语种 語言 語種",
+    "accessible": "accessible accessibleplace accessibleseat wheelchair 轮椅 无障碍席位",
     "status": "status orderstatus attendeestatus registrationstatus registrationstate bookingstatus"
     " ticketstatus paymentstatus cancelled canceled iscancelled iscanceled 状态 订单状态 报名状态"
     " 注册状态 审核状态 支付状态 付款状态 缴费状态 参会状态 已取消 是否取消"

@@ -50,6 +50,7 @@ class RosterRow:
     zones: tuple[str, ...]
     invitations: tuple[str, ...]  # Codes of sessions.
     language: str
+    accessible: str = ""  # wheelchair, companion, none, or empty where the file does not say
 
 
 @dataclass(frozen=True)
@@ -339,6 +340,7 @@ class _Reader:
             "email": cells.email,
             "external_id": cells.external_id,
             "language": cells.language,
+            "accessible": cells.accessible,
         }
         self._ids: dict[str, int] = {}
         self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # Names, line and id.
@@ -580,6 +582,7 @@ class _Reader:
             zones=values.get("zones", ()),
             invitations=values.get("invitations", ()),
             language=values.get("language", self.language),
+            accessible=values.get("accessible", ""),
         )
 
 

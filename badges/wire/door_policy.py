@@ -1,5 +1,7 @@
 """Turns what a door is told of its hall and its sessions into what its decision knows of them."""
 
+from msgspec import UNSET
+
 from badges.admission.facts import AntiPassback, Exits, Hall, Session
 from badges.wire.wire import HallFacts, SessionFacts
 
@@ -16,6 +18,8 @@ def hall_of(facts: HallFacts) -> Hall:
         anti_passback=AntiPassback(facts.anti_passback),
         exits=Exits(facts.exits),
         facts_age_max_ms=facts.facts_age_max_ms,
+        keeps_places=facts.released is not UNSET,
+        released=() if facts.released is UNSET else tuple(facts.released),
     )
 
 

@@ -13,6 +13,7 @@ from badges.record import (
     Hash,
     Instant,
     Milliseconds,
+    PlaceKind,
     Sequence,
     Signature,
     StayRef,
@@ -22,8 +23,7 @@ from badges.record import (
 
 BATCH_SCANS_MAX = 1000
 BODY_BYTES_MAX = 2_000_000
-# A kiosk has at most two pools for each hall that it ever stood at.
-POOLS_MAX = 1000
+POOLS_MAX = 1000  # of one kiosk: two or three for each hall that it ever stood at
 # Of one session.
 HOSTS_MAX = 20
 SPEAKERS_MAX = 200
@@ -55,6 +55,9 @@ class HallFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     exits: Literal["strict", "trusting"]
     facts_age_max_ms: Count | None
     capacity: Count
+    # Where it keeps places for wheelchair users and companions: when these are everybody's, from
+    # (inclusive) and to (exclusive), the soonest first. Left out where it keeps none.
+    released: list[tuple[Instant, Instant]] | UnsetType = UNSET
 
 
 class SpeakerFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -111,8 +114,14 @@ class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
     serial: Count
     since: Instant
     door: Count
-    override: bool = False  # It uses a place beyond the capacity.
-    moved: bool = False  # The holder was seen at another hall since, but the place is still taken.
+    override: bool = False  # it uses a place beyond the capacity
+    moved: bool = False  # the holder was seen at another hall since; the place is still taken
+    accessible: bool | UnsetType = UNSET  # it uses a kept place; else left out
+
+    @property
+    def kind(self) -> PlaceKind:
+        """Return the kind of place that it uses."""
+        return PlaceKind.of(self.override, self.accessible)
 
 
 class OuterFacts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +153,12 @@ class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
     # The server's signature of `granted`, and the incarnation in which it signed.
     signature: Signature | UnsetType = UNSET
     signed_in: Count | UnsetType = UNSET
+    accessible: bool | UnsetType = UNSET  # of the places that are kept; else left out
+
+    @property
+    def kind(self) -> PlaceKind:
+        """Return the kind of these places."""
+        return PlaceKind.of(self.override, self.accessible)
 
 
 class Mark(Struct, frozen=True, forbid_unknown_fields=True):
@@ -234,8 +249,14 @@ class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
     recall: Count  # Return places until your total of returned ones is this.
     incarnation: Count
     override: bool = False
-    left: Count = 0  # Places left in the whole hall when this was written. Only the screen uses it.
-    signature: bytes = b""  # The server's, of `granted` (badges.places.signed).
+    left: Count = 0  # in the whole hall, when this was written; for the screen alone
+    signature: bytes = b""  # of `granted`, by badges.places.signed
+    accessible: bool | UnsetType = UNSET  # of the places that are kept; else left out
+
+    @property
+    def kind(self) -> PlaceKind:
+        """Return the kind of these places."""
+        return PlaceKind.of(self.override, self.accessible)
 
 
 class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -284,6 +305,8 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     # The halls around that the door leads into as well, innermost first. Left out where there are
     # none.
     outer: Annotated[list[OuterFacts], Meta(max_length=OUTER_MAX)] | UnsetType = UNSET
+    # For whom places are kept, by serial; left out where none of these halls keeps any.
+    accessible: list[Count] | UnsetType = UNSET
 
     @property
     def outer_facts(self) -> list[OuterFacts]:

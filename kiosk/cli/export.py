@@ -15,7 +15,16 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from badges.credential.keys import BadSignatureError, PrivateKey, PublicKey
-from badges.record import Count, Hash, Sequence, Signature, WireError, decode_record
+from badges.record import (
+    Count,
+    Hash,
+    PlaceKind,
+    Sequence,
+    Signature,
+    WireError,
+    accessible_field,
+    decode_record,
+)
 from badges.transparency.chain import chain_next, chain_start
 from badges.wire.enrolment import Identity, open_identity
 from badges.wire.wire import HEAD_CONTEXT, GoneOuter, PlaceTotals
@@ -90,7 +99,14 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
         transaction.mark_offered(last)
         incarnation, accounts = transaction.state.incarnation, transaction.accounts()
     places = [
-        PlaceTotals(key.hall_id, a.granted, a.returned, a.free, override=key.override)
+        PlaceTotals(
+            key.hall_id,
+            a.granted,
+            a.returned,
+            a.free,
+            override=key.kind is PlaceKind.OVERRIDE,
+            accessible=accessible_field(key.kind),
+        )  # fmt: skip
         for key, a in accounts.items()
     ]
     opening = Opening(identity.root.raw, identity.signed, last, incarnation, places)

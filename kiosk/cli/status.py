@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from badges.record import PlaceKind
 from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
 from kiosk.config.identity import KioskIdentity, load_identity, load_key
 from kiosk.health import disk_free_mb
@@ -27,7 +28,9 @@ def status_of(directory: Path) -> dict[str, Any]:
         "waiting": state.waiting,
         "retired": state.fenced,
         "free_places": {
-            str(key.hall_id): account.free for key, account in accounts.items() if not key.override
+            str(key.hall_id): account.free
+            for key, account in accounts.items()
+            if key.kind is PlaceKind.ORDINARY
         },
         "log_alarms": [one.problem for one in evidence],
         "disk_free_mb": disk_free_mb(directory),

@@ -5,12 +5,24 @@ change between the two. The order is the promise that what is shown green is on 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from badges.admission.decide import decide
-from badges.admission.facts import Admitted, Denied, Direction, Exits, Facts, Flag, Reason, Scan
+from badges.admission.facts import (
+    Admitted,
+    Denied,
+    Direction,
+    Exits,
+    Facts,
+    Flag,
+    Outer,
+    Presence,
+    Reason,
+    Scan,
+)
+from badges.admission.kept import serving, usable
 from badges.credential.credential import (
     Credential,
     CredentialFlag,
@@ -20,6 +32,7 @@ from badges.credential.credential import (
     open_credential,
 )
 from badges.credential.keys import KeyRing
+from badges.record import PlaceKind
 from badges.wire.supervisor import PersonFacts
 from badges.wire.wire import HolderName
 from kiosk.clock import monotonic_ms, now_ms
@@ -38,6 +51,8 @@ from kiosk.texts.messages import Code, Message
 # stalls.
 PLACE_WAIT_S = 1.0
 QUIET_S = 0.1  # The first part of that wait. Staff are told only after it that the door waits.
+
+Lacking = Mapping[int, tuple[PlaceKind, ...]]  # by hall: of which kinds a place would serve
 
 _UNREADABLE = {
     NotABadgeError: Reason.NOT_A_BADGE,
@@ -73,7 +88,7 @@ class Admitter:
         journal: Journal,
         replica: Replica,
         *,
-        ask_for_place: Callable[[int], bool] = lambda hall: False,
+        ask_for_place: Callable[..., bool] = lambda hall, kind=PlaceKind.ORDINARY: False,
         skew: Callable[[], Skew | None] = lambda: None,
         is_offline: Callable[[], bool] = lambda: False,
         on_asking: Callable[[bool], None] = lambda asking: None,
@@ -82,11 +97,11 @@ class Admitter:
     ) -> None:
         """Take what the door needs.
 
-        `ask_for_place` asks the server for a place in a hall, and returns False where that is no
-        use now. Where the hall trusts exits, those made while `is_offline` give their places back
-        here. `on_asking` is told when an answer waits for other doors, and when it does no more.
-        `clock` is the one that presentations are seen by, and `monotonic` one that nobody sets,
-        both in ms.
+        `ask_for_place` asks the server for a place in a hall, of a kind or an ordinary one, and
+        returns False where that is no use now. Where the hall trusts exits, those made while
+        `is_offline` give their places back here. `on_asking` is told when an answer waits for other
+        doors, and when it does no more. `clock` is the one that presentations are seen by, and
+        `monotonic` one that nobody sets, both in ms.
         """
         self._journal = journal
         self._replica = replica
@@ -137,37 +152,37 @@ class Admitter:
         answer = self._attempt(scan, context, named, skew, last=False)
         if not isinstance(answer, Answer):
             with ExitStack() as after:
-                slow = self._slow({hall: none_before[hall] for hall in answer})
+                slow = self._slow(answer, none_before)
                 if slow:
                     # The answer that the screen still shows is somebody else's, so it has to go.
                     self._on_asking(True)
                     after.callback(self._on_asking, False)
-                    self._wait(slow, PLACE_WAIT_S - QUIET_S)
+                    self._wait(slow, none_before, PLACE_WAIT_S - QUIET_S)
                 answer = self._attempt(scan, context, named, skew, last=True)
             assert isinstance(answer, Answer)
         return answer
 
-    def _wait(self, halls: Mapping[int, int], timeout_s: float) -> None:
+    def _wait(self, halls: Lacking, none_before: Mapping[int, int], timeout_s: float) -> None:
         """Wait until each hall has a place or has none to come, all within the time.
 
-        `halls` has how often the server had said so before.
+        `none_before` has how often the server had said so before.
         """
         deadline = time.monotonic() + timeout_s
-        for hall, none_before in halls.items():
+        for hall, kinds in halls.items():
             left = max(0.0, deadline - time.monotonic())
-            self._journal.wait_for_place(hall, left, none_before)
+            self._journal.wait_for_place(hall, left, none_before[hall], kinds)
 
-    def _slow(self, halls: Mapping[int, int]) -> dict[int, int]:
+    def _slow(self, halls: Lacking, none_before: Mapping[int, int]) -> Lacking:
         """Return those of the halls for which neither a place comes in no time, nor the word that
         there is none.
 
         None of them is returned where such a word came for another, because then waiting is of no
         use.
         """
-        self._wait(halls, QUIET_S)
+        self._wait(halls, none_before, QUIET_S)
         none_now = {hall: self._journal.times_none(hall) for hall in halls}
-        lacking = {h: n for h, n in halls.items() if not self._journal.has_place(h)}
-        return lacking if all(none_now[hall] == halls[hall] for hall in lacking) else {}
+        lacking = {h: kinds for h, kinds in halls.items() if not self._journal.has_place(h, kinds)}
+        return lacking if all(none_now[hall] == none_before[hall] for hall in lacking) else {}
 
     def _attempt(
         self,
@@ -177,7 +192,7 @@ class Admitter:
         before: Skew | None,
         *,
         last: bool,
-    ) -> Answer | tuple[int, ...]:
+    ) -> Answer | Lacking:
         """Return the answer, committed, or the halls of which a place has been asked for and may
         still come.
 
@@ -189,10 +204,8 @@ class Admitter:
             decision = decide(scan, facts)
             full = isinstance(decision, Denied) and decision.reason is Reason.HALL_FULL
             if full and not last:
-                lacking = tuple(
-                    hall for hall in context.halls if transaction.account(hall).free < 1
-                )
-                if all([self._ask_for_place(hall) for hall in lacking]):
+                lacking = _lacking(facts, scan.scanned_at)
+                if all([self._ask(hall, kinds) for hall, kinds in lacking.items()]):
                     return lacking
             if named is not None and isinstance(decision, Admitted):
                 decision = replace(decision, flags=decision.flags | {Flag.LOOKED_UP})
@@ -210,9 +223,8 @@ class Admitter:
             )
             if scan.direction is Direction.EXIT:
                 draft = self._leaving(draft, context, facts)
-            else:
-                outer = tuple(OuterDraft(around.hall.hall_id) for around in facts.outer)
-                draft = replace(draft, outer=outer)
+            elif isinstance(decision, Admitted):
+                draft = _entering(draft, facts)
             self._repeats.note_clock(transaction)
             seq = transaction.append(draft).seq
             free = least_free(context, transaction)
@@ -228,6 +240,17 @@ class Admitter:
             by=named.user_name if named else "",
         )
 
+    def _ask(self, hall: int, kinds: Iterable[PlaceKind]) -> bool:
+        """Ask for a place of each kind that serves, and return False where that is no use now."""
+        return all(
+            [
+                self._ask_for_place(hall)
+                if kind is PlaceKind.ORDINARY
+                else self._ask_for_place(hall, kind)
+                for kind in kinds
+            ]
+        )
+
     def _leaving(self, draft: Draft, context: DoorContext, facts: Facts) -> Draft:
         """Return an exit's draft, with what its places are and whether they may come back here."""
         offline = self._is_offline()
@@ -235,14 +258,14 @@ class Admitter:
             OuterDraft(
                 around.hall.hall_id,
                 closes=None if around.presence is None else around.presence.stay,
-                override_place=around.presence is not None and around.presence.override,
+                kind=_kind_of(around.presence),
                 trusting=around.hall.exits is Exits.TRUSTING and offline,
             )
             for around in facts.outer
         )
         return replace(
             draft,
-            override_place=facts.presence is not None and facts.presence.override,
+            kind=_kind_of(facts.presence),
             trusting=context.hall.exits is Exits.TRUSTING and offline,
             outer=tuple(outer),
         )
@@ -277,6 +300,44 @@ class Admitter:
 
     def _name(self, badge: Credential | None) -> HolderName | None:
         return self._replica.name_of(badge.signature) if badge else None
+
+
+def _own(facts: Facts) -> Outer:
+    """Return the door's own hall, with what the door has free there."""
+    return Outer(facts.hall, facts.presence, facts.free_places, facts.free_kept)
+
+
+def _lacking(facts: Facts, at: int) -> Lacking:
+    """Return the halls in which an entry has no place, and which kinds of place serve there.
+
+    After the release a place is asked for as an ordinary one, for that is how it comes back.
+    """
+    found = {}
+    for one in (_own(facts), *facts.outer):
+        if not serving(one, facts.holder, at):
+            keeps = one.hall.keeps_places and facts.holder.accessible
+            found[one.hall.hall_id] = (
+                usable(one.hall, facts.holder, at) if keeps else (PlaceKind.ORDINARY,)
+            )
+    return found
+
+
+def _entering(draft: Draft, facts: Facts) -> Draft:
+    """Return an entry's draft, with the kind of place that it uses in each hall."""
+    kinds = [
+        next(iter(serving(one, facts.holder, draft.scanned_at)), PlaceKind.ORDINARY)
+        for one in (_own(facts), *facts.outer)
+    ]
+    outer = tuple(
+        OuterDraft(around.hall.hall_id, kind=kind)
+        for around, kind in zip(facts.outer, kinds[1:], strict=True)
+    )
+    return replace(draft, kind=kinds[0], outer=outer)
+
+
+def _kind_of(presence: Presence | None) -> PlaceKind:
+    """Return the kind of place that a stay uses. Where none is known, it does not matter."""
+    return PlaceKind.ORDINARY if presence is None else presence.kind
 
 
 def read_badge(ring: KeyRing, text: str) -> Credential | Reason:

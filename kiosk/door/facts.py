@@ -6,9 +6,9 @@ They are read in the transaction that records the decision, so that nothing chan
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from badges.admission.facts import Direction, Facts, Holder, Outer, Presence, Scan
+from badges.admission.facts import Direction, Facts, Hall, Holder, Outer, Presence, Scan
 from badges.credential.credential import Credential
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
@@ -40,6 +40,7 @@ class Known:
             hall=context.hall,
             sessions=context.sessions_at(scan.scanned_at),
             free_places=transaction.account(context.hall.hall_id).free,
+            free_kept=free_kept(context.hall, transaction),
             kiosk_retired=transaction.state.fenced,
             door_resting=transaction.state.resting,
             facts_age_ms=self._replica.age_ms(),
@@ -54,7 +55,8 @@ class Known:
                 there = None
                 if serial is not None:
                     there = self.presence(serial, hall.hall_id, transaction, like, leaving=leaving)
-                outer.append(Outer(hall, there, transaction.account(hall.hall_id).free))
+                free = transaction.account(hall.hall_id).free
+                outer.append(Outer(hall, there, free, free_kept(hall, transaction)))
             facts = replace(facts, outer=tuple(outer))
         if badge is None:
             return facts
@@ -73,6 +75,7 @@ class Known:
             copied_issue=self._replica.copied_issue(serial),
             invited_to=context.invited.get(serial, frozenset()),
             refused_from=context.refused.get(serial, frozenset()),
+            accessible=serial in context.accessible,
         )
 
     def presence(
@@ -113,9 +116,7 @@ class Known:
                 seq = own.stay.seq
                 ended = self._replica.is_ended(seq, hall)
                 if not ended and self._replica.has_moved(seq, hall) is elsewhere:
-                    yield Presence(
-                        own.stay, since=own.since, door=str(own.door), override=own.override
-                    )
+                    yield Presence(own.stay, since=own.since, door=str(own.door), kind=own.kind)
             for presence in self._replica.stays(serial, hall, moved=elsewhere):
                 if not transaction.is_named(presence.stay, hall):
                     yield presence
@@ -126,6 +127,13 @@ class Known:
         """
         open_here = {own.stay.seq for own in transaction.own_stays(serial, hall)}
         return seq in open_here and not self._replica.is_ended(seq, hall)
+
+
+def free_kept(hall: Hall, transaction: JournalTransaction) -> int:
+    """Return how many kept places this door has free in the hall."""
+    if not hall.keeps_places:
+        return 0
+    return transaction.account(hall.hall_id, PlaceKind.ACCESSIBLE).free
 
 
 def least_free(context: DoorContext, transaction: JournalTransaction) -> tuple[int, int]:

@@ -16,6 +16,7 @@ import msgspec
 from badges.credential.keys import BadSignatureError, PublicKey
 from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
+from badges.record import PlaceKind
 from badges.transparency.chain import CHAIN_CONTEXT, chain_start
 from badges.wire.wire import HEAD_CONTEXT
 from kiosk.journal.schema import Connection
@@ -48,6 +49,11 @@ class _Outer(msgspec.Struct, gc=False):
     closes: _Stay | None = None
     credited: bool = False
     override_place: bool = False
+    accessible_place: bool = False
+
+    @property
+    def pool(self) -> PoolKey:
+        return PoolKey(self.hall, PlaceKind.of(self.override_place, self.accessible_place))
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -66,7 +72,12 @@ class _Line(msgspec.Struct, gc=False):
     closes: _Stay | None = None
     credited: bool = False
     override_place: bool = False
+    accessible_place: bool = False
     outer: tuple[_Outer, ...] = ()
+
+    @property
+    def pool(self) -> PoolKey:
+        return PoolKey(self.hall, PlaceKind.of(self.override_place, self.accessible_place))
 
 
 class _Named(NamedTuple):
@@ -140,12 +151,10 @@ class Replay:
             if record.decision == "admitted" and record.direction == "entry":
                 self._enter(record, stays)
             if record.closes is not None:
-                pool = PoolKey(record.hall, record.override_place)
-                self._close(record.seq, pool, record.closes, credited=record.credited)
+                self._close(record.seq, record.pool, record.closes, credited=record.credited)
             for one in record.outer:
                 if one.closes is not None:
-                    pool = PoolKey(one.hall, one.override_place)
-                    self._close(record.seq, pool, one.closes, credited=one.credited)
+                    self._close(record.seq, one.pool, one.closes, credited=one.credited)
             serial, issue = record.serial, record.issue or 0
             if serial is not None and issue > self._issues.get(serial, 1):
                 self._issues[serial] = issue
@@ -195,21 +204,21 @@ class Replay:
     def _enter(self, record: _Line, stays: Iterator[Any]) -> None:
         """Begin a stay in the door's hall, and one in each hall around that the entry counts in."""
         self._hall[record.seq] = record.hall
-        self._said[record.seq] = self._begun(record, record.hall, record.override_place, stays)
+        self._said[record.seq] = self._begun(record, record.pool, stays)
         for one in sorted(record.outer, key=lambda outer: outer.hall):
-            said = self._begun(record, one.hall, one.override_place, stays)
+            said = self._begun(record, one.pool, stays)
             self._said_around[record.seq, one.hall] = said
 
-    def _begun(self, record: _Line, hall: int, override: bool, stays: Iterator[Any]) -> int:
+    def _begun(self, record: _Line, pool: PoolKey, stays: Iterator[Any]) -> int:
         """Return what the table says of the stay in the hall, which is the next of `stays`."""
-        around = int(hall != record.hall)
-        fields = (record.seq, hall, record.serial, record.scanned_at, record.door, int(override))
+        around, hall = int(pool.hall_id != record.hall), pool.hall_id
+        fields = (record.seq, hall, record.serial, record.scanned_at, record.door, int(pool.kind))
         *began, is_open, credited = next(stays, NO_STAY)
         if began != [*fields, around]:
             raise Found(f"the stay that scan {record.seq} began is not the one that was written")
         if (is_open, credited) not in ((1, 0), (0, 0), (0, 1)):
             raise Found(f"the stay that scan {record.seq} began is neither open nor over")
-        self._entries[PoolKey(hall, override)] += 1
+        self._entries[pool] += 1
         return OPEN if is_open else CREDITED if credited else CLOSED
 
     def _close(self, seq: int, pool: PoolKey, stay: _Stay, *, credited: bool) -> None:
@@ -268,7 +277,7 @@ class Replay:
 
     def _compare_accounts(self) -> None:
         accounts = {
-            PoolKey(row["hall"], bool(row["override"])): (
+            PoolKey(row["hall"], PlaceKind(row["override"])): (
                 row["entries"],
                 row["credited"],
                 row["trusted"],
@@ -299,14 +308,14 @@ def _order_problem(connection: Connection, owner: Owner) -> str | None:
     rows: Iterable[Any] = connection.execute(
         "SELECT hall, override, granted, signed, signed_in, signature FROM account"
     ).fetchall()
-    for hall, override, granted, signed, signed_in, signature in rows:
+    for hall, kind, granted, signed, signed_in, signature in rows:
         if not signature:
             continue
         if granted > signed:
             return f"its account with hall {hall} has {granted} places; {signed} were granted"
         if owner.root is None:
             continue
-        pool = PoolKey(hall, bool(override))
+        pool = PoolKey(hall, PlaceKind(kind))
         kiosk = (owner.kiosk, owner.generation)
         try:
             verify_order(

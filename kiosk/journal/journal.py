@@ -8,7 +8,7 @@ process may use one file.
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 from badges.credential.keys import PrivateKey, PublicKey
 from badges.places.account import Account, Order
 from badges.places.pool import PoolKey
-from badges.record import ScanRecord, StayRef, decode_record
+from badges.record import PlaceKind, ScanRecord, StayRef, decode_record
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal import schema
 from kiosk.journal.check import Owner
@@ -31,8 +31,9 @@ from kiosk.journal.seal import sealer
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.journal.values import Effect, Offer, State, Stored, head_at
 
-COUNTERS_RESERVED = 100  # One commit makes this many request counters durable.
-MARK_S = 30.0  # A mark alone is worth a commit only this often.
+COUNTERS_RESERVED = 100  # request counters that one commit makes durable
+ORDINARY = (PlaceKind.ORDINARY,)
+MARK_S = 30.0  # how often a mark alone is worth a commit
 
 
 class Journal:
@@ -218,29 +219,30 @@ class Journal:
             return self._none_came[hall]
 
     def wait_for_place(
-        self, hall: int, timeout_s: float, none_before: int = 0, *, override: bool = False
+        self,
+        hall: int,
+        timeout_s: float,
+        none_before: int | None = 0,
+        kinds: Collection[PlaceKind] = ORDINARY,
     ) -> bool:
-        """Wait for a free place, and tell whether one came within `timeout_s` and before the server
-        said no again.
+        """Wait for a free place of one of the `kinds`, and tell whether one came within `timeout_s`
+        and before the server said no again.
 
-        With `override` one beyond the capacity serves too, and only the time ends the wait.
+        Where `none_before` is None, only the time ends the wait.
         """
         deadline = time.monotonic() + timeout_s
         with self._places_came:
-            while not self.has_place(hall, override=override):
+            while not self.has_place(hall, kinds):
                 left = deadline - time.monotonic()
-                refused = self._none_came[hall] > none_before and not override
+                refused = none_before is not None and self._none_came[hall] > none_before
                 if refused or not self._places_came.wait(left):
-                    return self.has_place(hall, override=override)
+                    return self.has_place(hall, kinds)
         return True
 
-    def has_place(self, hall: int, *, override: bool = False) -> bool:
-        """Tell whether there is a free place. With `override`, one beyond the capacity serves
-        too.
-        """
+    def has_place(self, hall: int, kinds: Collection[PlaceKind] = ORDINARY) -> bool:
+        """Tell whether there is a free place of one of the `kinds`."""
         with self.transaction() as transaction:
-            pools = (False, True) if override else (False,)
-            return any(transaction.account(hall, override=pool).free > 0 for pool in pools)
+            return any(transaction.account(hall, kind).free > 0 for kind in kinds)
 
     def _tell(self, effect: Effect) -> Effect:
         if effect.gained:

@@ -33,17 +33,17 @@ def obey(
     gained = returned = False
     known = transaction.accounts()
     for key, order in orders:
-        before = transaction.account(key.hall_id, override=key.override)
+        before = transaction.account(key.hall_id, key.kind)
         after = before.obey(order)
-        kept = transaction.grant(key.hall_id, override=key.override)
+        kept = transaction.grant(key)
         try:
             grant = _grant(key, order, after, kept, owner)
         except BadSignatureError:
             log.error("an order of places was dropped: the server has not signed it")
             continue
         if key not in known or after != before or grant != kept:
-            transaction.put_account(key.hall_id, after, override=key.override, grant=grant)
-            after = transaction.account(key.hall_id, override=key.override)
+            transaction.put_account(key, after, grant=grant)
+            after = transaction.account(key.hall_id, key.kind)
         gained |= after.free > before.free
         returned |= after.returned > before.returned
     return Effect(gained, returned, restored)

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-VERSION = 3
-# Before this version rows had no seals. A file that comes from there gets all its rows sealed.
-SEALS_SINCE = 2
+VERSION = 4
+SEALS_SINCE = 2  # the version whose change is followed by sealing all that is there
 BUSY_TIMEOUT_MS = 5_000
 
 PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
@@ -200,6 +199,34 @@ CHANGES: dict[int, tuple[str, ...]] = {
         "DROP TABLE named_stay",
         "ALTER TABLE named_stay_3 RENAME TO named_stay",
         "PRAGMA user_version = 3",
+    ),
+    # A hall may keep places, which are a third pool. `override` is a badges.record.PlaceKind, here
+    # and in own_stay.
+    4: (
+        """
+        CREATE TABLE account_4 (
+            hall INTEGER NOT NULL,
+            override INTEGER NOT NULL CHECK (override IN (0, 1, 2)),
+            granted INTEGER NOT NULL,
+            returned INTEGER NOT NULL,
+            entries INTEGER NOT NULL,
+            credited INTEGER NOT NULL CHECK (credited <= entries),
+            trusted INTEGER NOT NULL,
+            signed INTEGER NOT NULL DEFAULT 0,
+            signed_in INTEGER NOT NULL DEFAULT 0,
+            signature BLOB NOT NULL DEFAULT x'',
+            seal BLOB NOT NULL DEFAULT x'',
+            PRIMARY KEY (hall, override),
+            CHECK (granted - returned - entries + credited + trusted >= 0)
+        ) STRICT
+        """,
+        "INSERT INTO account_4 (hall, override, granted, returned, entries, credited, trusted,"
+        " signed, signed_in, signature, seal)"
+        " SELECT hall, override, granted, returned, entries, credited, trusted,"
+        " signed, signed_in, signature, seal FROM account",
+        "DROP TABLE account",
+        "ALTER TABLE account_4 RENAME TO account",
+        "PRAGMA user_version = 4",
     ),
 }
 

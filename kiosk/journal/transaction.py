@@ -8,7 +8,14 @@ from badges.admission.facts import Admitted, Direction
 from badges.credential.keys import PrivateKey
 from badges.places.account import Account, enter_all, may_credit, may_trust
 from badges.places.pool import PoolKey
-from badges.record import OuterHall, ScanRecord, StayRef, encode_record
+from badges.record import (
+    OuterHall,
+    PlaceKind,
+    ScanRecord,
+    StayRef,
+    accessible_field,
+    encode_record,
+)
 from badges.transparency.chain import chain_next
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal.schema import Connection
@@ -36,12 +43,12 @@ class JournalTransaction:
         self._seal = seal
         self.state = read_state(connection)
 
-    def account(self, hall: int, *, override: bool = False) -> Account:
+    def account(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> Account:
         """Return this kiosk's account with a hall. It is empty where there was never a place."""
         row = self._connection.execute(
             "SELECT granted, returned, entries, credited, trusted FROM account"
             " WHERE hall = ? AND override = ?",
-            (hall, override),
+            (hall, kind),
         ).fetchone()
         state = self.state
         if row is None:
@@ -56,25 +63,20 @@ class JournalTransaction:
             trusted=row["trusted"],
         )
 
-    def grant(self, hall: int, *, override: bool) -> SignedGrant:
+    def grant(self, key: PoolKey) -> SignedGrant:
         """Return what the server has signed of the account's grants. It is empty where the server
         has signed nothing yet.
         """
         row = self._connection.execute(
             "SELECT signed, signed_in, signature FROM account WHERE hall = ? AND override = ?",
-            (hall, override),
+            key,
         ).fetchone()
         if row is None:
             return SignedGrant()
         return SignedGrant(row["signed"], row["signed_in"], row["signature"])
 
     def put_account(
-        self,
-        hall: int,
-        account: Account,
-        *,
-        override: bool,
-        grant: SignedGrant | None = None,
+        self, key: PoolKey, account: Account, *, grant: SignedGrant | None = None
     ) -> None:
         """Write the account, with `grant` as the server's word for it. None leaves that word as it
         is.
@@ -83,10 +85,10 @@ class JournalTransaction:
         """
         if account.fenced or self.state.resting:
             account = account.rest()
-        grant = self.grant(hall, override=override) if grant is None else grant
+        grant = self.grant(key) if grant is None else grant
         values = (
-            hall,
-            int(override),
+            key.hall_id,
+            int(key.kind),
             account.granted,
             account.returned,
             account.entries,
@@ -109,12 +111,12 @@ class JournalTransaction:
         rows = self._connection.execute(
             "SELECT hall, override FROM account ORDER BY hall, override"
         ).fetchall()
-        keys = [PoolKey(hall, bool(override)) for hall, override in rows]
-        return {key: self.account(key.hall_id, override=key.override) for key in keys}
+        keys = [PoolKey(hall, PlaceKind(kind)) for hall, kind in rows]
+        return {key: self.account(*key) for key in keys}
 
     def grants(self) -> dict[PoolKey, SignedGrant]:
         """Return what the server has signed, for each of those accounts."""
-        return {key: self.grant(key.hall_id, override=key.override) for key in self.accounts()}
+        return {key: self.grant(key) for key in self.accounts()}
 
     def mark(self) -> Mark | None:
         """Return how far the server had come, by its newest word that is kept here."""
@@ -168,7 +170,7 @@ class JournalTransaction:
             (serial, hall),
         ).fetchall()
         return [
-            OwnStay(self._own(row["seq"]), row["since"], row["door"], bool(row["override"]))
+            OwnStay(self._own(row["seq"]), row["since"], row["door"], PlaceKind(row["override"]))
             for row in rows
         ]
 
@@ -202,9 +204,14 @@ class JournalTransaction:
         closes = draft.decision.closes if isinstance(draft.decision, Admitted) else None
         record = make_record(draft, self.state, seq)
         if closes is not None:
-            key = PoolKey(draft.hall, draft.override_place)
-            credited, override = self._close(closes, key, trusting=draft.trusting)
-            record = msgspec.structs.replace(record, credited=credited, override_place=override)
+            key = PoolKey(draft.hall, draft.kind)
+            credited, kind = self._close(closes, key, trusting=draft.trusting)
+            record = msgspec.structs.replace(
+                record,
+                credited=credited,
+                override_place=kind is PlaceKind.OVERRIDE,
+                accessible_place=accessible_field(kind),
+            )
         if any(one.closes is not None for one in draft.outer):
             outer = tuple(self._close_outer(one) for one in draft.outer)
             record = msgspec.structs.replace(record, outer=outer)
@@ -264,7 +271,7 @@ class JournalTransaction:
     def _give_back(self) -> bool:
         free = {key: account for key, account in self.accounts().items() if account.free > 0}
         for key, account in free.items():
-            self.put_account(key.hall_id, account, override=key.override)
+            self.put_account(key, account)
         return bool(free)
 
     def _change(self, state: State) -> None:
@@ -287,15 +294,15 @@ class JournalTransaction:
     def _open_stay(self, draft: Draft, seq: int) -> None:
         if draft.badge is None:
             raise ValueError("an entry needs a badge")
-        keys = [PoolKey(draft.hall, draft.override_place)]
-        keys += [PoolKey(one.hall, one.override_place) for one in draft.outer]
-        accounts = {key: self.account(key.hall_id, override=key.override) for key in keys}
+        keys = [PoolKey(draft.hall, draft.kind)]
+        keys += [PoolKey(one.hall, one.kind) for one in draft.outer]
+        accounts = {key: self.account(*key) for key in keys}
         for key, account in enter_all(accounts).items():
-            self.put_account(key.hall_id, account, override=key.override)
+            self.put_account(key, account)
             self._connection.execute(
                 "INSERT INTO own_stay (seq, hall, serial, since, door, override, around)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (seq, key.hall_id, draft.badge.serial, draft.scanned_at, draft.door, key.override,
+                (seq, key.hall_id, draft.badge.serial, draft.scanned_at, draft.door, key.kind,
                  key.hall_id != draft.hall),
             )  # fmt: skip
 
@@ -303,20 +310,21 @@ class JournalTransaction:
         """Do what the exit does in a hall around the door's own."""
         if one.closes is None:
             return OuterHall(hall=one.hall)
-        key = PoolKey(one.hall, one.override_place)
-        credited, override = self._close(one.closes, key, trusting=one.trusting)
+        key = PoolKey(one.hall, one.kind)
+        credited, kind = self._close(one.closes, key, trusting=one.trusting)
         return OuterHall(
             hall=one.hall,
             closes=one.closes,
             credited=credited,
-            override_place=override,
+            override_place=kind is PlaceKind.OVERRIDE,
+            accessible_place=kind is PlaceKind.ACCESSIBLE,
         )
 
-    def _close(self, stay: StayRef, key: PoolKey, *, trusting: bool) -> tuple[bool, bool]:
+    def _close(self, stay: StayRef, key: PoolKey, *, trusting: bool) -> tuple[bool, PlaceKind]:
         """Close the stay in the pool's hall at once.
 
-        It returns whether the stay's place came back to this kiosk (rule 3), and whether that is
-        one beyond the capacity. The rules are in docs/design/places.md.
+        It returns whether the stay's place came back to this kiosk (rule 3), and of which kind that
+        place is. The rules are in docs/design/places.md.
         """
         own = (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation)
         if not own:
@@ -326,14 +334,14 @@ class JournalTransaction:
                 " VALUES (?, ?, ?, ?)",
                 (stay.kiosk, stay.generation, stay.seq, key.hall_id),
             )
-            return self._trust(stay, key, closed=closed, trusting=trusting), key.override
+            return self._trust(stay, key, closed=closed, trusting=trusting), key.kind
         row = self._connection.execute(
             "SELECT override, open FROM own_stay WHERE seq = ? AND hall = ?",
             (stay.seq, key.hall_id),
         ).fetchone()
         if row is None:
-            return False, False
-        key, closed = PoolKey(key.hall_id, bool(row["override"])), not row["open"]
+            return False, PlaceKind.ORDINARY
+        key, closed = PoolKey(key.hall_id, PlaceKind(row["override"])), not row["open"]
         credited = may_credit(
             stay,
             kiosk=self.state.kiosk,
@@ -346,17 +354,17 @@ class JournalTransaction:
             (int(credited), stay.seq, key.hall_id),
         )
         if credited:
-            account = self.account(key.hall_id, override=key.override).credit()
-            self.put_account(key.hall_id, account, override=key.override)
-            return True, key.override
-        return self._trust(stay, key, closed=closed, trusting=trusting), key.override
+            account = self.account(*key).credit()
+            self.put_account(key, account)
+            return True, key.kind
+        return self._trust(stay, key, closed=closed, trusting=trusting), key.kind
 
     def _trust(self, stay: StayRef, key: PoolKey, *, closed: bool, trusting: bool) -> bool:
         """Take back the place of any stay, in a trusting hall while the server is away."""
         if not may_trust(stay, offline=trusting, closed=closed):
             return False
-        account = self.account(key.hall_id, override=key.override).trust()
-        self.put_account(key.hall_id, account, override=key.override)
+        account = self.account(*key).trust()
+        self.put_account(key, account)
         return True
 
     def _own(self, seq: int) -> StayRef:

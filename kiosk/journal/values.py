@@ -11,7 +11,7 @@ from badges.admission.facts import Admitted, Decision, Denied, Direction
 from badges.credential.credential import Credential
 from badges.places.account import Account
 from badges.places.pool import PoolKey
-from badges.record import OuterHall, ScanRecord, StayRef
+from badges.record import OuterHall, PlaceKind, ScanRecord, StayRef, accessible_field
 from badges.transparency.chain import chain_start
 from badges.wire.wire import Mark
 from kiosk.journal.schema import Connection
@@ -42,7 +42,7 @@ class OuterDraft:
 
     hall: int
     closes: StayRef | None = None
-    override_place: bool = False
+    kind: PlaceKind = PlaceKind.ORDINARY  # of the place that it uses or gives back
     trusting: bool = False
 
 
@@ -57,11 +57,10 @@ class Draft:
     decision: Decision
     badge: Credential | None = None
     act: Literal["scan", "override", "annul"] = "scan"
-    by: str | None = None  # The supervisor of an override or an annulment.
-    note: str | None = None  # That supervisor's reason.
-    override_place: bool = False  # The entry takes a place beyond the capacity.
-    # The exit takes back the place of any stay that is known here, because the server is away.
-    trusting: bool = False
+    by: str | None = None  # the supervisor, of an override or an annulment
+    note: str | None = None  # and the reason
+    kind: PlaceKind = PlaceKind.ORDINARY  # of the place that it uses or gives back
+    trusting: bool = False  # an exit takes back the place of any stay: the server is away
     skew_ms: int | None = None
     epoch: int = 0  # The epoch of the server's time in which the skew was measured.
     facts_age_ms: int | None = None
@@ -75,7 +74,7 @@ class OwnStay:
     stay: StayRef
     since: int
     door: int
-    override: bool = False  # It uses a place beyond the capacity.
+    kind: PlaceKind = PlaceKind.ORDINARY  # of the place that it uses
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,8 @@ def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
         category=badge.category if badge else None,
         session=decision.session_id,
         closes=closes,
-        override_place=draft.override_place,
+        override_place=draft.kind is PlaceKind.OVERRIDE,
+        accessible_place=accessible_field(draft.kind),
         by=draft.by,
         note=draft.note,
         outer=_outer(draft) or UNSET,
@@ -197,7 +197,8 @@ def _outer(draft: Draft) -> tuple[OuterHall, ...]:
         OuterHall(
             hall=one.hall,
             closes=one.closes,
-            override_place=one.override_place,
+            override_place=one.kind is PlaceKind.OVERRIDE,
+            accessible_place=one.kind is PlaceKind.ACCESSIBLE,
         )
         for one in draft.outer
     )

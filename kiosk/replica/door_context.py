@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from badges.admission.facts import Calendar, Hall, Session
 from badges.credential.keys import KeyRing, PublicKey, open_ring
@@ -53,8 +53,9 @@ class DoorContext:
     incarnation: int
     capacity: int
     supervisors: tuple[wire.SupervisorFacts, ...]
-    outer: tuple[Hall, ...] = ()  # Halls around that the door leads into too, innermost first.
-    outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # By hall.
+    outer: tuple[Hall, ...] = ()  # halls around that the door leads into too, from the inside out
+    outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by hall
+    accessible: frozenset[int] = frozenset()  # for whom places are kept, by serial
     programme: tuple[ProgrammeSession, ...] = ()  # Soonest first. An earlier server tells none.
     talks: Mapping[int, tuple[Talk, ...]] = field(default_factory=dict)  # By serial, soonest first.
 
@@ -107,6 +108,7 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
         supervisors=tuple(snapshot.supervisors),
         outer=tuple(hall_of(one.hall) for one in snapshot.outer_facts),
         outer_names={one.hall.hall: one.hall.names for one in snapshot.outer_facts},
+        accessible=frozenset(() if snapshot.accessible is UNSET else snapshot.accessible),
         programme=programme,
         talks=_talks(programme),
     )

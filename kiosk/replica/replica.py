@@ -15,7 +15,7 @@ from msgspec import UNSET
 from badges.admission.facts import Presence
 from badges.credential.credential import ForgedError, lookup_id, open_name
 from badges.credential.keys import PublicKey
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from kiosk.clock import monotonic_ms, now_ms
 from kiosk.replica import schema
@@ -204,9 +204,9 @@ class Replica:
                 StayRef(kiosk, generation, seq),
                 since=since,
                 door=str(door),
-                override=bool(override),
+                kind=PlaceKind(kind),
             )
-            for kiosk, generation, seq, since, door, override in rows
+            for kiosk, generation, seq, since, door, kind in rows
         ]
 
     def is_ended(self, seq: int, hall: int) -> bool:
@@ -271,7 +271,7 @@ class Replica:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(*_key(stay), facts.serial, facts.since, facts.door),
-                    *(facts.override, facts.moved, hall),
+                    *(facts.kind, facts.moved, hall),
                 ),
             )
         elif facts.moved:

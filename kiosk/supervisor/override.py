@@ -7,12 +7,12 @@ capacity and its fire limit.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from badges.admission.facts import Admitted, AntiPassback, Decision, Direction, Flag, Reason, Scan
 from badges.credential.credential import Credential, CredentialFlag
-from badges.record import ScanRecord, StayRef
+from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire.wire import HolderName
 from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.door.answer import Answer, explain_in, make_answer
@@ -26,6 +26,7 @@ from kiosk.supervisor.texts import SupervisorError, annul_words, override_words
 from kiosk.sync.link import Skew
 from kiosk.texts.catalogue import each
 
+SERVES = (PlaceKind.ORDINARY, PlaceKind.OVERRIDE)  # an override, in this order
 ANNUL_MS = 15 * 60_000
 LAST_RECORDS = 64  # How many of the newest records are searched for the last admission.
 
@@ -97,13 +98,13 @@ class OverrideHandler:
 
         After this they have come, or do not come in time.
         """
-        lacking = [h for h in context.halls if not self._journal.has_place(h, override=True)]
+        lacking = [h for h in context.halls if not self._journal.has_place(h, SERVES)]
         if not all([self._ask_for_place(hall) for hall in lacking]):
             return False
         deadline = time.monotonic() + PLACE_WAIT_S
         for hall in lacking:
             left = max(0.0, deadline - time.monotonic())
-            self._journal.wait_for_place(hall, left, override=True)
+            self._journal.wait_for_place(hall, left, None, SERVES)
         return True
 
     def _enter(
@@ -116,8 +117,8 @@ class OverrideHandler:
         """
         skew = self._skew()
         with self._journal.transaction() as transaction:
-            beyond = {hall: _pool(transaction, hall) for hall in context.halls}
-            if None in beyond.values():
+            kinds = _kinds(transaction, context.halls)
+            if kinds is None:
                 return None
             decision = Admitted(flags=self._flags(badge, context, transaction))
             outer = (hall.hall_id for hall in context.outer)
@@ -132,11 +133,11 @@ class OverrideHandler:
                     act="override",
                     by=word.user,
                     note=word.note,
-                    override_place=bool(beyond[context.hall.hall_id]),
+                    kind=kinds[context.hall.hall_id],
                     skew_ms=skew.ms if skew else None,
                     epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
-                    outer=tuple(OuterDraft(h, override_place=bool(beyond[h])) for h in outer),
+                    outer=tuple(OuterDraft(h, kind=kinds[h]) for h in outer),
                 )
             )
             return decision, record.seq, least_free(context, transaction)
@@ -228,9 +229,9 @@ class OverrideHandler:
         return context
 
 
-def _pool(transaction: JournalTransaction, hall: int) -> bool | None:
-    """Return which place an override takes. False is an ordinary one, True is one beyond the
-    capacity, and None means that there is none.
+def _kinds(transaction: JournalTransaction, halls: Iterable[int]) -> dict[int, PlaceKind] | None:
+    """Return which kind of place an override takes in each of the halls. It is an ordinary one
+    where there is one. None means that a hall has no place.
 
     Raises SupervisorError where this kiosk may admit nobody.
     """
@@ -238,9 +239,14 @@ def _pool(transaction: JournalTransaction, hall: int) -> bool | None:
         raise SupervisorError("kiosk_retired")
     if transaction.state.resting:
         raise SupervisorError("resting")
-    if transaction.account(hall).free > 0:
-        return False
-    return True if transaction.account(hall, override=True).free > 0 else None
+    found = {}
+    for hall in halls:
+        free = (kind for kind in SERVES if transaction.account(hall, kind).free > 0)
+        kind = next(free, None)
+        if kind is None:
+            return None
+        found[hall] = kind
+    return found
 
 
 def _badge_of(entry: ScanRecord) -> Credential:

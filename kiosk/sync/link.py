@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from badges.places.account import Order
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind
 from badges.wire import wire
 from kiosk.clock import monotonic_ms
 from kiosk.texts.messages import Message
@@ -112,7 +113,9 @@ class Link:
     def places(self, orders: Iterable[wire.PlaceOrder]) -> None:
         """Keep what the server's orders tell of whole halls. The newest counts."""
         now = self._clock()
-        told = {order.hall: (order.left, now) for order in orders if not order.override}
+        told = {
+            order.hall: (order.left, now) for order in orders if order.kind is PlaceKind.ORDINARY
+        }
         with self._lock:
             self._state = replace(self._state, left={**self._state.left, **told})
 
@@ -142,6 +145,6 @@ def steady(before: Skew | None, after: Skew | None) -> Skew | None:
 def pool_order(order: wire.PlaceOrder) -> tuple[PoolKey, Order]:
     """Turn an order of the wire into one of the protocol, with the pool that it is about."""
     return (
-        PoolKey(order.hall, order.override),
+        PoolKey(order.hall, order.kind),
         Order(order.granted, order.recall, order.incarnation, order.signature),
     )

@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from badges.places.account import Account
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind, accessible_field
 from badges.wire import wire
 from kiosk.journal.errors import ForkError, JournalError, OldServerError
 from kiosk.journal.journal import Journal
@@ -121,9 +122,9 @@ class Sync:
             self._retry = True
             self._changed.notify_all()
 
-    def ask_for_place(self, hall: int, *, override: bool = False) -> bool:
+    def ask_for_place(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> bool:
         """Ask the server for a place. It returns False where the server can't be asked."""
-        self._wants[PoolKey(hall, override)] = PlaceRequest(time.monotonic() + WANT_S)
+        self._wants[PoolKey(hall, kind)] = PlaceRequest(time.monotonic() + WANT_S)
         self.wake()
         return self._link.state.online
 
@@ -242,7 +243,8 @@ class Sync:
                     returned=account.returned,
                     free=account.free,
                     wants=key in self._wants and self._wants[key].stands(account, now),
-                    override=key.override,
+                    override=key.kind is PlaceKind.OVERRIDE,
+                    accessible=accessible_field(key.kind),
                     **_grant(offer.grants[key], told=mark is not None),
                 )
                 for key, account in offer.accounts.items()

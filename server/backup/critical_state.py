@@ -59,7 +59,8 @@ KEPT = (
         "hall",
         ("hall_id",),
         without=(
-            *("open_stays", "open_overrides", "change_cursor", "shared_until"),
+            *("open_stays", "open_overrides", "open_accessible"),
+            *("change_cursor", "shared_until"),
             *("moved_on", "unconfirmed_moves"),
         ),
     ),

@@ -23,6 +23,7 @@ from msgspec import UNSET
 from badges.credential.keys import BadSignatureError
 from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, verify_order
+from badges.record import PlaceKind
 from badges.transparency.checkpoint import open_checkpoint
 from badges.transparency.signed_note import NoteError
 from badges.wire import wire
@@ -155,7 +156,7 @@ def _judge_grants(
 ) -> None:
     known = _accounts(db, sender)
     for totals in batch.places:
-        key = PoolKey(totals.hall, totals.override)
+        key = PoolKey(totals.hall, totals.kind)
         signed_in = 0 if totals.signed_in is UNSET else totals.signed_in
         more = signed_in == here and totals.granted > known.get(key, NOTHING).granted
         if signed_in > here or more:
@@ -189,7 +190,7 @@ def _claims(known: Mapping[PoolKey, _Known], batch: wire.ScanBatch, here: int) -
     if batch.incarnation < here or _is_awaited(known):
         return False
     return any(
-        totals.granted > known.get(PoolKey(totals.hall, totals.override), NOTHING).granted
+        totals.granted > known.get(PoolKey(totals.hall, totals.kind), NOTHING).granted
         for totals in batch.places
     )
 
@@ -220,7 +221,9 @@ def _accounts(db: Connection, sender: Sender) -> dict[PoolKey, _Known]:
         sender.key,
     )
     return {
-        PoolKey(row["hall_id"], bool(row["override"])): _Known(row["granted"], bool(row["awaited"]))
+        PoolKey(row["hall_id"], PlaceKind(row["override"])): _Known(
+            row["granted"], bool(row["awaited"])
+        )
         for row in rows
     }
 

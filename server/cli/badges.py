@@ -11,7 +11,7 @@ import click
 from badges.cli.console import read_file, write_file
 from badges.printing.card import CARDS_MAX, Card, prepare, undrawable
 from badges.roster.problems import shown
-from server.cli.changed import find_changed, issue_changed, say_changed
+from server.cli.changed import issue_changed, say_changed
 from server.cli.console import (
     BY,
     count,
@@ -22,6 +22,7 @@ from server.cli.console import (
     refuse,
     wall_clock,
 )
+from server.editing.wrong_badges import find_changed
 from server.event.directory import Event
 from server.people import attendees as people
 from server.people import issuing

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from server.cli.console import BY, count, opened, progress, wall_clock
+from server.editing.wrong_badges import find_changed
 from server.event.directory import Event
 from server.people import issuing
 from server.people.attendees import Attendee
@@ -20,20 +21,7 @@ from server.storage.database import Database
 
 CHANGED_SHOWN = 20
 NUMBERS_SHOWN = 50
-AT_ONCE = 200  # Replaced in one transaction, for which the doors' scans have to wait.
-LOOKED_AT_ONCE = 2_000  # After an update of the event every badge has to be checked.
-
-
-def find_changed(event: Event, database: Database) -> list[Attendee]:
-    """Find the holders whose badges say something that is no longer true. It remembers whose were
-    looked at and are right.
-    """
-    holders = issuing.changed_badges(database.reader, event)
-    right = issuing.unchanged_badges(database.reader, {holder.serial for holder in holders})
-    for at in range(0, len(right), LOOKED_AT_ONCE):
-        part = right[at : at + LOOKED_AT_ONCE]
-        database.write(partial(issuing.forget_unchanged, event=event, serials=part))
-    return holders
+AT_ONCE = 200  # replaced in one transaction: doors' scans wait meanwhile
 
 
 def issue_changed(event_dir: Path, dry_run: bool) -> None:

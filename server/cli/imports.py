@@ -20,7 +20,7 @@ from badges.roster.mapping import MappingError, RosterMapping, mapping_text, rea
 from badges.roster.reader import Roster
 from badges.roster.table import RosterAnswers, RosterLimits
 from server.backup.copy import BackupError, make_backup
-from server.cli.changed import find_changed, replace_changed, say_changed
+from server.cli.changed import replace_changed, say_changed
 from server.cli.console import (
     BY,
     count,
@@ -33,6 +33,7 @@ from server.cli.console import (
     wall_clock,
 )
 from server.cli.import_report import Summary
+from server.editing.wrong_badges import find_changed
 from server.event.directory import Event
 from server.people import issuing
 from server.setup import venue_file, venue_import

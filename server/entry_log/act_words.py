@@ -68,6 +68,19 @@ WORDS: Mapping[Act, Words] = {
     Act.VENUE_IMPORTED: Words(
         "Imported the venue", ("{halls} halls,", "{doors} doors,", "{sessions} sessions")
     ),
+    Act.VENUE_EDITED: Words(
+        "Edited the venue", ("{hall}", "{door}", "{session}", "Category {category}", "({columns})")
+    ),
+    Act.DOOR_REMOVED: Words("Removed a door", ("{door}",)),
+    Act.HALL_REMOVED: Words("Removed a hall", ("{hall}",)),
+    Act.CATEGORY_REMOVED: Words("Removed a category", ("Category {category}",)),
+    Act.GUEST_SET: Words(
+        "Invited or refused somebody at a session", ("Badge {serial},", "{session}:", "{answer}")
+    ),
+    Act.EDIT_UNDONE: Words("Undid their last change"),
+    Act.ATTENDEES_MERGED: Words(
+        "Merged two attendees", ("Badge {serial} stays,", "badge {merged} is revoked")
+    ),
     Act.SESSION_REMOVED: Words("Removed a session", ("{session}",)),
     Act.PROTOCOL_GUEST_SET: Words(
         "Named who is told of a guest's arrival", ("Badge {serial}:", "users {users}")
@@ -84,6 +97,7 @@ WORDS: Mapping[Act, Words] = {
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),
     Act.HALL_CLEARED: Words("Counted a hall as empty", ("{hall}:", "{stays} stays ended")),
+    Act.KEPT_PLACES_SET: Words("Set for whom places are kept", ("people: {people}",)),
     Act.KIOSK_ADDED: Words("Added a kiosk", (*_OF_KIOSK, "at {door}")),
     Act.KIOSK_CONFIRMED: Words("Confirmed a kiosk", _OF_KIOSK),
     Act.KIOSK_RETIRED: Words("Retired a kiosk", _OF_KIOSK),
@@ -151,7 +165,7 @@ class Names:
             return name or f"account {value}"
         if field == "with":
             return self.who(str(value))
-        if field == "serial" and isinstance(value, int) and 0 <= value <= SERIAL_MAX:
+        if field in ("serial", "merged") and isinstance(value, int) and 0 <= value <= SERIAL_MAX:
             return badge_number(value)
         if field in self._by_field and isinstance(value, int):
             return self._by_field[field].get(value) or f"{field} {value}"

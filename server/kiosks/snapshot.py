@@ -16,7 +16,7 @@ from server.programme.door_programme import with_programme
 from server.staff import pins
 from server.storage import event_state
 from server.storage.connection import Connection
-from server.venue import kiosk_facts, nesting, store
+from server.venue import kept_places, kiosk_facts, nesting, store
 
 
 def snapshot(
@@ -39,10 +39,12 @@ def snapshot(
     revoked or likely copied.
     """
     hall_id = store.door_hall(db, door_id)
+    outer = [_outer(db, hall, door_id) for hall in nesting.outer_of(db, door_id)]
+    hall, orders = kiosk_facts.hall_facts(db, hall_id), pools.orders_for(db, kiosk, now)
+    keeps_places = any(one.released is not UNSET for one in (hall, *(one.hall for one in outer)))
     sessions = kiosk_facts.session_facts(db, hall_id, now)
     if programme:
         sessions = with_programme(db, hall_id, now, sessions)
-    outer, orders = nesting.outer_of(db, door_id), pools.orders_for(db, kiosk)
     (state,) = db.execute(
         "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()
@@ -57,16 +59,17 @@ def snapshot(
         log_name=event.log_name,
         log_key=event.log_key.public.raw,
         categories=kiosk_facts.category_facts(db),
-        hall=kiosk_facts.hall_facts(db, hall_id),
+        hall=hall,
         door=kiosk_facts.door_facts(db, door_id),
-        doors=_doors(db, (hall_id, *outer)),
+        doors=_doors(db, (hall_id, *(one.hall.hall for one in outer))),
         sessions=sessions,
         holders=_exceptions(db),
         stays=stays.in_hall(db, hall_id),
         orders=orders if voucher is None else voucher.orders(kiosk, orders),
         supervisors=pins.supervisors(db),
         retired=state != "active",
-        outer=[_outer(db, hall, door_id) for hall in outer] or UNSET,
+        outer=outer or UNSET,
+        accessible=kept_places.serials(db) if keeps_places else UNSET,
     )
 
 

@@ -36,7 +36,7 @@ class Voucher:
 
     def order(self, kiosk: KioskKey, order: wire.PlaceOrder) -> wire.PlaceOrder:
         """Return the order with the server's signature under its total."""
-        pool = PoolKey(order.hall, order.override)
+        pool = PoolKey(order.hall, order.kind)
         key = (kiosk, pool, order.granted, order.incarnation)
         signature = self._orders.get(key)
         if signature is None:

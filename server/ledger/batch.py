@@ -131,11 +131,11 @@ class BatchRecorder:
         gone_outer: Container[int],
     ) -> None:
         """`others` are the holder's other stays, as far as they matter to this one."""
-        key = PoolKey(record.hall, record.override_place)
+        key = PoolKey(record.hall, record.kind)
         own, over = self._open(record, key, others, gone=gone)
         self._suspect(number, own, others)
         for one in record.outer_halls:
-            key = PoolKey(one.hall, one.override_place)
+            key = PoolKey(one.hall, one.kind)
             stay, ended = self._open(record, key, others, gone=one.hall in gone_outer)
             self._left_later(stay, others, over=ended)
         if not gone:
@@ -178,7 +178,7 @@ class BatchRecorder:
         at = _server_time(record, self.now)
         stay = stays.Stay(
             ref, key.hall_id, record.door, record.serial, at,
-            clock_known=self._clock_known(record), override=key.override,
+            clock_known=self._clock_known(record), kind=key.kind,
             issue=record.issue or 0, epoch=_epoch(record), around=key.hall_id != record.hall,
         )  # fmt: skip
         stays.add(self.db, stay, gone_at=at if gone else None)
@@ -212,7 +212,7 @@ class BatchRecorder:
     ) -> None:
         """Apply what the record says of one of the halls."""
         if said.closes is not None:
-            key = PoolKey(hall, said.override_place)
+            key = PoolKey(hall, said.kind)
             self._leave(record, key, said.closes, credited=said.credited)
         elif record.serial is not None and self._clock_known(record):
             self._leave_unnamed(number, record, record.serial, hall)
@@ -349,7 +349,7 @@ class BatchRecorder:
         """Give the place of a closed stay back to the pool. The stay was open here."""
         if closed is None:
             return
-        key = PoolKey(closed.hall_id, closed.override)
+        key = PoolKey(closed.hall_id, closed.kind)
         self._pools[key] = self._accounts.pool(key).close_stay(closed.ref)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
         self._rows.change(closed.hall_id, change)

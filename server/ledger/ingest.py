@@ -14,7 +14,7 @@ from msgspec import UnsetType
 
 from badges.admission.facts import Calendar
 from badges.credential.keys import BadSignatureError, PublicKey
-from badges.record import WireError, decode_record
+from badges.record import PlaceKind, WireError, decode_record
 from badges.transparency.chain import chain_next
 from badges.wire import wire
 from server.kiosks.contact import ForkError, Sender
@@ -84,14 +84,16 @@ def ingest(
             (acked, fresh[-1].chain, *sender.key),
         )
         outages.note(db, sender.key, [line.record for line in fresh], now)
-    empty = {t.hall for t in batch.places if t.wants or not (t.free or t.override)}
-    wanting = {t.hall for t in batch.places if t.wants and not t.override}
+    empty = {
+        t.hall for t in batch.places if t.wants or (not t.free and t.kind is PlaceKind.ORDINARY)
+    }
+    wanting = {t.hall for t in batch.places if t.wants and t.kind is PlaceKind.ORDINARY}
     full = {
         hall
         for hall in accounts.pools.halls
         if sender.key in grants.share(db, hall, now, accounts.pools, asked=hall in empty)
     }
-    orders = pools.orders_for(db, sender.key, accounts.pools)
+    orders = pools.orders_for(db, sender.key, now, accounts.pools)
     full_here = tuple(sorted(wanting & full))
     return Ingested(acked, full_here, orders, accounts.pools.incarnation)
 

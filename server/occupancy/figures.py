@@ -26,8 +26,10 @@ class HallFigures:
     worst_case: int
     overrides: int
     closed: bool
-    moved_on: int  # Of those counted as inside, how many were seen at another hall since.
-    unconfirmed_moves: int  # This many more than `worst_case` may be inside.
+    moved_on: int  # of those inside, as counted: seen at another hall since
+    unconfirmed_moves: int  # m: so many more may be inside than `worst_case`
+    accessible_places: int = 0  # of the capacity, kept for wheelchair users and their companions
+    accessible_inside: int = 0  # people inside on such places
 
     @property
     def unspent(self) -> int:
@@ -38,11 +40,12 @@ def hall_figures(db: Connection) -> list[HallFigures]:
     """Return all halls, by number."""
     rows = db.execute(
         "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"
-        " h.open_stays + h.open_overrides AS inside,"
-        " h.open_stays + h.open_overrides"
-        "  + SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS worst_case,"
-        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides,"
-        " h.closed_at IS NOT NULL AS closed, h.moved_on, h.unconfirmed_moves"
+        " h.open_stays + h.open_overrides + h.open_accessible AS inside,"
+        " h.open_stays + h.open_overrides + h.open_accessible"
+        "  + SUM(CASE a.override WHEN 1 THEN 0 ELSE a.held END) AS worst_case,"
+        " SUM(CASE a.override WHEN 1 THEN a.held ELSE 0 END) AS overrides,"
+        " h.closed_at IS NOT NULL AS closed, h.moved_on, h.unconfirmed_moves,"
+        " h.accessible_places, h.open_accessible AS accessible_inside"
         " FROM hall h LEFT JOIN (SELECT hall_id, override,"
         f"  {pools.HELD} AS held FROM place_account"
         "  UNION ALL SELECT hall_id, 0, 0 FROM hall) a USING (hall_id) GROUP BY h.hall_id"

@@ -7,7 +7,8 @@ Every order is published in the transaction that grants it.
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from badges.places.pool import KioskKey, Pool, PoolKey, within_limit
+from badges.places.pool import KioskKey, Pool, PoolKey
+from badges.record import PlaceKind
 from badges.wire import wire
 from server.feed import changes
 from server.occupancy import pools, sharing_policy
@@ -40,7 +41,7 @@ def heard(
     uses this. The kiosk has an account with every pool that it speaks of.
     """
     known = {
-        PoolKey(row["hall_id"], bool(row["override"])): row
+        PoolKey(row["hall_id"], PlaceKind(row["override"])): row
         for row in db.execute(
             "SELECT hall_id, override, free, wanted_at, rate, rate_at FROM place_account"
             " WHERE kiosk = ? AND generation = ?",
@@ -49,10 +50,10 @@ def heard(
     }
     changed = []
     for totals in said:
-        key = PoolKey(totals.hall, totals.override)
+        key = PoolKey(totals.hall, totals.kind)
         before = known[key]
         rate, rate_at = before["rate"], before["rate_at"]
-        people = 0 if totals.override else came.get(totals.hall, 0)
+        people = came.get(totals.hall, 0) if totals.kind is PlaceKind.ORDINARY else 0
         stale = not 0 <= now - rate_at < RATE_MS
         asked = before["wanted_at"] is not None
         if people or totals.wants or totals.free != before["free"] or asked or stale:
@@ -76,30 +77,64 @@ def share(
     *,
     asked: bool = True,
 ) -> frozenset[KioskKey]:
-    """Grant and recall by the policy, in both pools, and publish each order.
+    """Grant and recall by the policy, in all pools, and publish each order.
 
-    Returns the kiosks that asked for an ordinary place and for which none can come now. `loaded`
-    are the pools that this transaction has already. Unless it was `asked` for, a hall in which
-    nobody waits is shared once in a while: hundreds of scans and heartbeats move little in that
-    time.
+    Returns the kiosks that asked for an ordinary place and for which none can come now, nor a kept
+    one where they asked for such as well. `loaded` are the pools that this transaction has already.
+    Unless it was `asked` for, a hall in which nobody waits is shared once in a while: hundreds of
+    scans and heartbeats move little in that time.
     """
     loaded = pools.Pools(db) if loaded is None else loaded
     hall = loaded.hall(hall_id)
     if not asked and 0 < hall["shared_until"] - now <= SHARED_MS:
         return frozenset()
-    usual, beyond = PoolKey(hall_id), PoolKey(hall_id, override=True)
-    ordinary, override = within_limit(loaded[usual], loaded[beyond], hall["fire_limit"])
+    kinds = pools.kinds(loaded, hall_id)
+    if PlaceKind.ACCESSIBLE in kinds:
+        _open_accounts(loaded, hall_id)
+    limited = loaded.limited(hall_id, now)
+    # A closed hall's override places come back too: nobody gets in, by no one's word.
     closed = hall["closed_at"] is not None
     accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
     leads_here = _leads_here(db, hall_id, accounts)
-    first = _share(db, usual, ordinary, loaded, accounts, leads_here, closed=closed, now=now)
-    # The override places of a closed hall come back too, because nobody may enter it, by anybody's
-    # word.
-    second = _share(db, beyond, override, loaded, accounts, leads_here, closed=closed, now=now)
-    until = now + SHARED_MS if first.settled and second.settled else 0
+    plans = {}
+    for kind in kinds:
+        key = PoolKey(hall_id, kind)
+        plans[kind] = _share(
+            db, key, limited.of(kind), loaded, accounts, leads_here, closed=closed, now=now
+        )
+    until = now + SHARED_MS if all(plan.settled for plan in plans.values()) else 0
     if until != hall["shared_until"]:
         db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
-    return first.hopeless
+    hopeless = plans[PlaceKind.ORDINARY].hopeless
+    kept = plans.get(PlaceKind.ACCESSIBLE)
+    if kept is None:
+        return hopeless
+    asked_too = {
+        (row["kiosk"], row["generation"])
+        for row in accounts
+        if row["override"] == PlaceKind.ACCESSIBLE and _wants(row, now)
+    }
+    return hopeless - (asked_too - kept.hopeless)
+
+
+def _wants(row: Row, now: int) -> bool:
+    return row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS
+
+
+def _open_accounts(loaded: pools.Pools, hall_id: int) -> None:
+    """Open an account with the hall's kept places for each kiosk that has one with the others.
+
+    The kiosk must have it before it hears of anybody on such a place, because an exit may give that
+    place to it.
+    """
+    key = PoolKey(hall_id, PlaceKind.ACCESSIBLE)
+    kept = loaded[key]
+    for kiosk, held in loaded[PoolKey(hall_id)].kiosks.items():
+        if kiosk not in kept.kiosks and not held.fenced:
+            kept = kept.enrol(kiosk)
+    if kept is not loaded[key]:
+        loaded[key] = kept
+        loaded.save()
 
 
 def _share(
@@ -118,9 +153,11 @@ def _share(
 
     `accounts` are those of the hall, and `leads_here` has doors of other halls that lead into it.
     """
-    mine = [row for row in accounts if row["override"] == key.override]
+    mine = [row for row in accounts if row["override"] == key.kind]
     doors, elsewhere = _doors(mine, before, now, leads_here)
-    plan = sharing_policy.plan(doors, before.free, closed=closed, spread=key.override)
+    plan = sharing_policy.plan(
+        doors, before.free, closed=closed, spread=key.kind is not PlaceKind.ORDINARY
+    )
     pool = before
     for kiosk, count in plan.grants.items():
         pool = pool.grant(kiosk, count)
@@ -192,7 +229,7 @@ def _door(kiosk: KioskKey, row: Row, pool: Pool, now: int) -> sharing_policy.Doo
         held=max(0, pool.kiosks[kiosk].held),
         free=row["free"],
         rate=sharing_policy.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, 0),
-        wants=row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS,
+        wants=_wants(row, now),
         live=row["seen_at"] is not None and row["seen_at"] >= now - LIVE_MS,
         silent_ms=max(0, now - (row["seen_at"] or 0)),
     )

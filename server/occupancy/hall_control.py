@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from badges.places.account import PlacesError
 from badges.places.pool import KioskKey, PoolKey
+from badges.record import PlaceKind
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -99,10 +100,10 @@ def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None
 
 def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None) -> int:
     ended = 0
-    for override in (False, True):
-        key = PoolKey(hall_id, override)
+    for kind in PlaceKind:
+        key = PoolKey(hall_id, kind)
         found = pool = pools.load(db, key)
-        for stay in stays.open_in(db, hall_id, override=override, before=before):
+        for stay in stays.open_in(db, hall_id, kind, before=before):
             if stays.close(db, stay.ref, hall_id, "cleared", now) is None:
                 # A move gave this stay's place back already. The stay's end only confirms that.
                 continue
@@ -129,7 +130,7 @@ def attest(
     The rest of the kiosk's places come back. Raises PlacesError, or NotTwoError where the accounts
     may be one person's.
 
-    Nobody can say who of them used which pool, so the word bounds both. After a restore the kiosk
+    Nobody can say who of them used which pool, so the word bounds each. After a restore the kiosk
     may have held more than is known here. Then the word stands as it was said. Otherwise a word
     about more people than the kiosk had places brings back none (docs/design/places.md, rule 8).
     """
@@ -138,15 +139,16 @@ def attest(
     two_from = dual_control.apart_from(db, by, with_, now)
     if two_from is not None:
         raise NotTwoError(two_from)
-    found = [pools.load(db, PoolKey(hall_id, override)) for override in (False, True)]
-    if any(kiosk not in pool.kiosks for pool in found):
+    loaded = {kind: pools.load(db, PoolKey(hall_id, kind)) for kind in PlaceKind}
+    found = {kind: pool for kind, pool in loaded.items() if kiosk in pool.kiosks}
+    if PlaceKind.ORDINARY not in found or PlaceKind.OVERRIDE not in found:
         raise PlacesError("This kiosk never had places in that hall.")
-    known = [max(0, pool.kiosks[kiosk].held) for pool in found]
-    for override, before, most in zip((False, True), found, known, strict=True):
-        stands = kiosk in before.awaited or inside > sum(known)
-        word = inside if stands else min(inside, most)
+    known = {kind: max(0, pool.kiosks[kiosk].held) for kind, pool in found.items()}
+    for kind, before in found.items():
+        stands = kiosk in before.awaited or inside > sum(known.values())
+        word = inside if stands else min(inside, known[kind])
         after = before.attest(kiosk, word, seq=_last_seq(db, kiosk))
-        pools.save(db, PoolKey(hall_id, override), before, after)
+        pools.save(db, PoolKey(hall_id, kind), before, after)
     subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}
     subject |= {"kiosk": kiosk[0], "generation": kiosk[1]}
     entry_log.act(db, by, Act.KIOSK_ATTESTED, subject, now)
@@ -164,9 +166,9 @@ def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
     rows = db.execute(
         "SELECT a.kiosk, a.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
         " k.cursor >= h.change_cursor AS confirmed,"
-        " SUM(CASE a.override WHEN 0 THEN a.free ELSE 0 END) AS free,"
-        " SUM(CASE a.override WHEN 0 THEN a.held ELSE 0 END) AS held,"
-        " SUM(CASE a.override WHEN 0 THEN 0 ELSE a.held END) AS overrides,"
+        " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.free END) AS free,"
+        " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.held END) AS held,"
+        " SUM(CASE a.override WHEN 1 THEN a.held ELSE 0 END) AS overrides,"
         " MAX(a.awaited) AS awaited"
         f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account WHERE hall_id = ?) a"

@@ -23,18 +23,18 @@ class Accounts:
 
     def hear(self, totals: wire.PlaceTotals, incarnation: int) -> None:
         """Take in the kiosk's total of grants, before its records."""
-        key = PoolKey(totals.hall, totals.override)
+        key = PoolKey(totals.hall, totals.kind)
         pool = self.own(key)
         self.pools[key] = pool.hear(self.kiosk, granted=totals.granted, incarnation=incarnation)
 
     def has_forgotten(self, totals: wire.PlaceTotals) -> bool:
         """Say whether the kiosk says that it returned fewer places than before."""
-        pool = self.own(PoolKey(totals.hall, totals.override))
+        pool = self.own(PoolKey(totals.hall, totals.kind))
         return totals.returned < pool.kiosks[self.kiosk].returned
 
     def hear_returned(self, totals: wire.PlaceTotals, incarnation: int) -> None:
         """Take in the kiosk's total of returned places, after its records."""
-        key = PoolKey(totals.hall, totals.override)
+        key = PoolKey(totals.hall, totals.kind)
         self.pools[key] = self.own(key).hear_returned(
             self.kiosk, totals.returned, incarnation=incarnation
         )

@@ -1,18 +1,22 @@
 """Keeps places on the server. Each hall's pools are loaded for a step of the protocol and saved
 with what caused it.
 
-A hall has two pools. Ordinary places go up to its capacity, and override places lie between that
-and the fire limit. The protocol is badges/places/pool.py, and this file keeps its state. `grants`
-decides who gets how many.
+Ordinary places go up to the hall's capacity, and override places lie between that and the fire
+limit. A hall may keep some of its capacity for wheelchair users and their companions, as a third
+pool, until they are released. The protocol is badges/places/pool.py, and this file keeps its state.
+`grants` decides who gets how many.
 """
 
 import msgspec
 
-from badges.places.pool import Held, KioskKey, Pool, PoolKey, within_limit
+from badges.admission.kept import is_released
+from badges.places.pool import Held, KioskKey, Limited, Pool, PoolKey, within_limit
+from badges.record import PlaceKind, accessible_field
 from badges.wire import wire
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.event_state import EventState, event_state
+from server.venue.rules import rules
 from server.venue.store import UnknownHallError
 
 # The same as `Held.held`, for a row of `place_account`. Statements that add up many rows use it.
@@ -21,7 +25,7 @@ HELD = "granted - returned - handed_over - reclaimed + trusted"
 
 def load(db: Connection, key: PoolKey) -> Pool:
     """Return the pool. Its capacity is the hall's capacity, or for override places what lies above
-    that.
+    that, or for kept places how many the hall keeps.
 
     Raises UnknownHallError.
     """
@@ -31,7 +35,7 @@ def load(db: Connection, key: PoolKey) -> Pool:
 def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
     """Write what differs between the two."""
     if after.open_stays != before.open_stays:
-        column = "open_overrides" if key.override else "open_stays"
+        column = _OPEN[key.kind]
         db.execute(
             f"UPDATE hall SET {column} = ? WHERE hall_id = ?", (after.open_stays, key.hall_id)
         )
@@ -63,6 +67,12 @@ def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
         )
 
 
+# The hall's column of stays that use each kind of place.
+_OPEN = {
+    PlaceKind.ORDINARY: "open_stays",
+    PlaceKind.OVERRIDE: "open_overrides",
+    PlaceKind.ACCESSIBLE: "open_accessible",
+}
 _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
 
 
@@ -88,7 +98,8 @@ _PACKED = dialect.rows_as_json(
     ", ".join(_Account.__struct_fields__), "place_account WHERE hall_id = hall.hall_id"
 )
 _HALL = (
-    "SELECT capacity, fire_limit, open_stays, open_overrides, closed_at, shared_until,"
+    "SELECT capacity, fire_limit, open_stays, open_overrides, open_accessible, accessible_places,"
+    " closed_at, shared_until,"
     f" {_PACKED} AS accounts FROM hall WHERE hall_id = ?"
 )
 
@@ -137,17 +148,36 @@ class Pools:
         return self._state
 
     def hall(self, hall_id: int) -> Row:
-        """Return the hall's `fire_limit`, `closed_at` and `shared_until`. Raises
-        UnknownHallError.
+        """Return the hall's `fire_limit`, `accessible_places`, `closed_at` and `shared_until`.
+        Raises UnknownHallError.
         """
         return self._row(hall_id)[0]
+
+    def limited(self, hall_id: int, now: int) -> Limited:
+        """Return the hall's pools, each with what the others leave it at `now` (Unix ms). Raises
+        UnknownHallError.
+        """
+        return within_limit(
+            *(self[PoolKey(hall_id, kind)] for kind in PlaceKind),
+            kept=self.kept(hall_id, now),
+            fire_limit=self.hall(hall_id)["fire_limit"],
+        )
+
+    def kept(self, hall_id: int, now: int) -> int:
+        """Return how many places the hall keeps at `now` (Unix ms), which is 0 once they are
+        released.
+        """
+        places: int = self.hall(hall_id)["accessible_places"]
+        if places and is_released(rules(self._db).halls[hall_id], now):
+            return 0
+        return places
 
     def _load(self, key: PoolKey) -> Pool:
         hall, accounts = self._row(key.hall_id)
         kiosks: dict[KioskKey, Held] = {}
         awaited = set()
         for one in accounts:
-            if one.override == key.override:
+            if one.override == key.kind:
                 kiosk = (one.kiosk, one.generation)
                 kiosks[kiosk] = Held(
                     granted=one.granted,
@@ -163,18 +193,22 @@ class Pools:
         if self._known_state().restored_without_acts:
             everywhere = {(row["kiosk"], row["generation"]) for row in self._db.execute(_AWAITED)}
             awaited |= everywhere - kiosks.keys()
-        beyond = hall["fire_limit"] - hall["capacity"]
+        capacities = {
+            PlaceKind.ORDINARY: hall["capacity"],
+            PlaceKind.OVERRIDE: hall["fire_limit"] - hall["capacity"],
+            PlaceKind.ACCESSIBLE: hall["accessible_places"],
+        }
         return Pool(
-            capacity=beyond if key.override else hall["capacity"],
+            capacity=capacities[key.kind],
             incarnation=self.incarnation,
-            open_stays=hall["open_overrides" if key.override else "open_stays"],
+            open_stays=hall[_OPEN[key.kind]],
             kiosks=kiosks,
             awaited=frozenset(awaited),
         )
 
     def _row(self, hall_id: int) -> tuple[Row, list[_Account]]:
-        """Read the hall with its accounts of both pools, because what moves one of them mostly
-        reads the other too.
+        """Read the hall with its accounts of all pools, because what moves one of them mostly
+        reads the others too.
         """
         if hall_id not in self._rows:
             hall = self._db.execute(_HALL, (hall_id,)).fetchone()
@@ -191,37 +225,38 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
     told = pool.order(kiosk, recall)
     left = max(0, pool.free + sum(max(0, held.held) for held in pool.kiosks.values()))
     return wire.PlaceOrder(
-        key.hall_id, told.granted, told.recall, told.incarnation, key.override, left
+        hall=key.hall_id,
+        granted=told.granted,
+        recall=told.recall,
+        incarnation=told.incarnation,
+        override=key.kind is PlaceKind.OVERRIDE,
+        left=left,
+        accessible=accessible_field(key.kind),
     )
 
 
 def orders_for(
-    db: Connection, kiosk: KioskKey, pools: Pools | None = None
+    db: Connection, kiosk: KioskKey, now: int, pools: Pools | None = None
 ) -> list[wire.PlaceOrder]:
     """Return what the kiosk has been granted of each pool, with no recall."""
     pools = Pools(db) if pools is None else pools
-    return [order(key, limited(pools, key), kiosk) for key in accounts_of(db, kiosk)]
+    keys = accounts_of(db, kiosk)
+    limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
+    return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]
 
 
 def await_all(db: Connection, incarnation: int, *, was_put_back: bool) -> None:
-    """Take the step that follows a restore (`Pool.restored`, rule 8) in both pools of every hall.
+    """Take the step that follows a restore (`Pool.restored`, rule 8) in all pools of every hall.
 
     `incarnation` is the restored server's, above every one that was ever in use. `was_put_back`
     tells that the database may have gone on as an old copy before anybody knew.
     """
     pools = Pools(db)
     for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
-        for override in (False, True):
-            key = PoolKey(hall_id, override)
+        for kind in PlaceKind:
+            key = PoolKey(hall_id, kind)
             pools[key] = pools[key].restored(incarnation, was_put_back=was_put_back)
     pools.save()
-
-
-def limited(pools: Pools, key: PoolKey) -> Pool:
-    """Return the pool, limited to what the hall's other pool leaves of the fire limit."""
-    usual, beyond = PoolKey(key.hall_id), PoolKey(key.hall_id, override=True)
-    limit = pools.hall(key.hall_id)["fire_limit"]
-    return within_limit(pools[usual], pools[beyond], limit)[key.override]
 
 
 def accounts_of(db: Connection, kiosk: KioskKey) -> list[PoolKey]:
@@ -231,14 +266,25 @@ def accounts_of(db: Connection, kiosk: KioskKey) -> list[PoolKey]:
         " ORDER BY hall_id, override",
         kiosk,
     )
-    return [PoolKey(row["hall_id"], bool(row["override"])) for row in rows]
+    return [PoolKey(row["hall_id"], PlaceKind(row["override"])) for row in rows]
 
 
 def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
-    """Open the kiosk's accounts with both pools of a hall."""
-    for key in (PoolKey(hall_id), PoolKey(hall_id, override=True)):
+    """Open the kiosk's accounts with the pools of a hall."""
+    for kind in kinds(Pools(db), hall_id):
+        key = PoolKey(hall_id, kind)
         before = load(db, key)
         save(db, key, before, before.enrol(kiosk))
+
+
+def kinds(pools: Pools, hall_id: int) -> list[PlaceKind]:
+    """Return which kinds of place the hall has. Kept ones are among them where it keeps some, or
+    ever did, so that no other hall's kiosks are told of them. Raises UnknownHallError.
+    """
+    keeps = pools.hall(hall_id)["accessible_places"]
+    if keeps or pools[PoolKey(hall_id, PlaceKind.ACCESSIBLE)].kiosks:
+        return list(PlaceKind)
+    return [PlaceKind.ORDINARY, PlaceKind.OVERRIDE]
 
 
 def fence(db: Connection, kiosk: KioskKey) -> None:

@@ -5,7 +5,7 @@ names it.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef, accessible_field
 from badges.wire import wire
 from server.storage import dialect
 from server.storage.connection import Connection, Row
@@ -25,15 +25,13 @@ class Stay:
     hall_id: int
     door_id: int
     serial: int
-    opened_at: int  # By the server's clock, as far as the kiosk knew its own error.
-    clock_known: bool  # Whether the kiosk had measured that error.
-    override: bool  # It uses a place beyond the capacity.
-    issue: int  # Of the badge. 0 means that it is not known.
-    # The epoch of the server's time. Only times of one epoch tell which came first.
-    epoch: int
-    around: bool  # The hall is one around that of the door by which the stay began.
-    # COUNTED or FREED where a move ended the stay and no exit has confirmed that yet.
-    after_move: str | None = None
+    opened_at: int  # by the server's clock, as far as the kiosk knew its own error
+    clock_known: bool  # whether the kiosk had measured that error
+    kind: PlaceKind  # of the place that it uses
+    issue: int  # of the badge; 0: not known
+    epoch: int  # of the server's time: only times of one epoch tell what came first
+    around: bool  # in a hall around that of the door by which it began
+    after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
 
 
 Span = tuple[Stay, int | None]  # A stay, and when it ended.
@@ -60,7 +58,7 @@ def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
             stay.serial,
             stay.opened_at,
             stay.clock_known,
-            stay.override,
+            stay.kind,
             stay.issue,
             stay.epoch,
             stay.around,
@@ -254,7 +252,7 @@ def in_hall(db: Connection, hall_id: int) -> list[wire.StayFacts]:
 
 
 def open_in(
-    db: Connection, hall_id: int, *, override: bool, before: int | None = None
+    db: Connection, hall_id: int, kind: PlaceKind, *, before: int | None = None
 ) -> list[Stay]:
     """Return the stays of one of the hall's pools that nothing has confirmed to be over. They are
     open, or a move ended them.
@@ -266,7 +264,7 @@ def open_in(
         " AND (closed_at IS NULL OR after_move IS NOT NULL) AND (? IS NULL OR EXISTS"
         " (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
         " AND s.seq = stay.seq AND s.number < ?))",
-        (hall_id, override, before, before),
+        (hall_id, kind, before, before),
     )
     return [_stay(row) for row in rows]
 
@@ -285,7 +283,7 @@ def uncounted(db: Connection, door_id: int, hall_id: int) -> list[Stay]:
         (door_id, hall_id, hall_id),
     )
     return [
-        replace(_stay(row), hall_id=hall_id, override=False, around=True, after_move=None)
+        replace(_stay(row), hall_id=hall_id, kind=PlaceKind.ORDINARY, around=True, after_move=None)
         for row in rows
     ]
 
@@ -296,8 +294,9 @@ def facts(stay: Stay) -> wire.StayFacts:
         stay.serial,
         stay.opened_at,
         stay.door_id,
-        stay.override,
+        stay.kind is PlaceKind.OVERRIDE,
         moved=stay.after_move == COUNTED,
+        accessible=accessible_field(stay.kind),
     )
 
 
@@ -309,7 +308,7 @@ def _stay(row: Row) -> Stay:
         serial=row["serial"],
         opened_at=row["opened_at"],
         clock_known=bool(row["clock_known"]),
-        override=bool(row["override"]),
+        kind=PlaceKind(row["override"]),
         issue=row["issue"],
         epoch=row["epoch"],
         around=bool(row["around"]),

@@ -94,6 +94,12 @@ def issue_missing(
 
 def missing_badges(db: Connection) -> int:
     """Count the attendees to whom `issue_missing` would issue a badge."""
+    # Where everybody has one, two indexes say so, ten times as quickly as looking at each.
+    (without,) = db.execute(
+        "SELECT (SELECT COUNT(*) FROM attendee) - (SELECT COUNT(DISTINCT serial) FROM badge)"
+    ).fetchone()
+    if not without:
+        return 0
     (count,) = db.execute(f"SELECT COUNT(*) FROM attendee a WHERE {_WITHOUT_BADGE}").fetchone()
     return int(count)
 
@@ -173,19 +179,29 @@ def note_printed(db: Connection, count: int, *, by: str, now: int) -> None:
     entry_log.act(db, by, Act.BADGES_PRINTED, {"count": count}, now)
 
 
-def changed_badges(db: Connection, event: Event) -> list[Attendee]:
+def changed_badges(db: Connection, event: Event, looks: int | None = None) -> list[Attendee]:
     """List the holders whose newest badge says something that is no longer true, or whose name is
     no longer as doors show it.
 
     Those who are revoked are left out. It looks only at badges whose holders have changed since
-    they were issued.
+    they were issued, and with `looks` only at so many of them.
     """
+    order = "a.family_name, a.given_name, a.serial" if looks is None else "a.serial"
     rows = db.execute(
         f"{attendees.SELECT} JOIN changed_holder USING (serial) WHERE a.revoked_at IS NULL"
-        " ORDER BY a.family_name, a.given_name, a.serial"
+        f" ORDER BY {order} LIMIT ?",
+        (-1 if looks is None else looks,),
     ).fetchall()
     holders = [attendees.attendee_of(row) for row in rows]
     return [one for one in holders if one.issue and not _says_what_is_so(db, event, one)]
+
+
+def perhaps_changed(db: Connection) -> int:
+    """Count the badges that `changed_badges` would look at."""
+    (count,) = db.execute(
+        "SELECT COUNT(*) FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
+    ).fetchone()
+    return int(count)
 
 
 def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:

@@ -134,6 +134,11 @@ def talks(db: Connection, serial: int) -> list[Talk]:
     return [Talk(**{**dict(row), "titles": names_of(row["titles"])}) for row in rows]
 
 
+def speaks_as(db: Connection, serial: int, other: int) -> None:
+    """Let the attendee `other` speak wherever `serial` does, in their place."""
+    db.execute("UPDATE session_speaker SET serial = ? WHERE serial = ?", (other, serial))
+
+
 def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, int | None]]:
     """Return the sessions at which an attendee speaks, as number, role and the talk's start."""
     rows = db.execute(

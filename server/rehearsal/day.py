@@ -64,7 +64,7 @@ class Day:
         self._calendar = Calendar(starts)
         # A hall that staff have closed may be open by then. That is told apart.
         self._hall = {
-            key: replace(hall_of(kiosk_facts.facts_of_hall(row)), closed=False)
+            key: replace(hall_of(kiosk_facts.facts_of_hall(db, row)), closed=False)
             for key, row in self.halls.items()
         }
         self._session = {

@@ -120,11 +120,11 @@ def _is_called(one: HallRow | DoorRow, name: str) -> bool:
 
 
 def _place(db: Connection, row: HallRow, doors: Collection[DoorRow]) -> Place:
-    hall, unsaid = hall_of(kiosk_facts.facts_of_hall(row)), nesting.unsaid(db)
+    hall, unsaid = hall_of(kiosk_facts.facts_of_hall(db, row)), nesting.unsaid(db)
     ways: dict[tuple[Hall, ...], list[DoorRow]] = {}
     for door in doors:
         around = (store.hall(db, one) for one in nesting.outer_of(db, door.door_id))
-        outer = (hall_of(kiosk_facts.facts_of_hall(one)) for one in around)
+        outer = (hall_of(kiosk_facts.facts_of_hall(db, one)) for one in around)
         if door.door_id in unsaid:  # as in server/kiosks/snapshot.py
             outer = (replace(one, anti_passback=AntiPassback.OFF) for one in outer)
         ways.setdefault(tuple(outer), []).append(door)

@@ -7,6 +7,7 @@ they are now.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from badges.admission.decide import decide, event_day
 from badges.admission.facts import (
@@ -34,7 +35,7 @@ from server.rehearsal.places import Place, Way, find_person, find_place
 from server.storage.connection import Connection
 from server.storage.database import one_state
 from server.storage.localized import text_in
-from server.venue import store
+from server.venue import kept_places, store
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def _would_enter(
         copied_issue=_copied_issue(db, holder.serial),
         invited_to=frozenset(one for one, invited in guest_of.items() if invited),
         refused_from=frozenset(one for one, invited in guest_of.items() if not invited),
+        accessible=kept_places.kind_of(db, holder.serial) is not None,
     )
     scan = Scan(badge, Direction.ENTRY, at)
     answers = []
@@ -172,14 +174,18 @@ def _facts(
         there = inside.get(hall.hall_id, [])
         same = [one for one in there if here is not None and one.stay == here.stay]
         presence = next(iter([*same, *there]), None)
-        outer.append(Outer(hall, presence, free.get(hall.hall_id, 1)))
+        there_is = free.get(hall.hall_id, _ASSUMED)
+        kept = there_is.kept if hall.keeps_places else 0
+        outer.append(Outer(hall, presence, there_is.places, kept))
+    own = free.get(way.hall.hall_id, _ASSUMED)
     return Facts(
         calendar=Calendar(day_starts(event.settings)),
         hall=way.hall,
         sessions=tuple(one for one in place.programme if one.closes_at > at),
         holder=holder,
         presence=here,
-        free_places=free.get(way.hall.hall_id, 1),
+        free_places=own.places,
+        free_kept=own.kept if way.hall.keeps_places else 0,
         key_expired=_key_expired(event, badge, at),
         facts_age_ms=0,
         outer=tuple(outer),
@@ -197,14 +203,29 @@ def _presence(db: Connection, serial: int | None) -> dict[int, list[Presence]]:
     """Return the person's open stays by hall, the newest first, as kiosks look at them."""
     found: dict[int, list[Presence]] = {}
     for stay in reversed([] if serial is None else stays.open_stays(db, serial)):
-        known = Presence(stay.ref, stay.opened_at, str(stay.door_id), stay.override)
+        known = Presence(stay.ref, stay.opened_at, str(stay.door_id), stay.kind)
         found.setdefault(stay.hall_id, []).append(known)
     return found
 
 
-def _free_places(db: Connection) -> dict[int, int]:
-    """Return how many more each hall takes by those who are inside now."""
-    return {row.hall_id: max(0, row.capacity - row.open_stays) for row in store.halls(db)}
+class _Free(NamedTuple):
+    places: int
+    kept: int
+
+
+_ASSUMED = _Free(1, 1)
+
+
+def _free_places(db: Connection) -> dict[int, _Free]:
+    """Return how many more each hall takes by those who are inside now, and how many of its kept
+    places nobody uses.
+    """
+    free = {}
+    for row in store.halls(db):
+        kept = max(0, row.accessible_places - row.open_accessible)
+        inside = row.open_stays + row.open_accessible
+        free[row.hall_id] = _Free(max(0, row.capacity - kept - inside), kept)
+    return free
 
 
 def _explanations(

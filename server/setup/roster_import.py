@@ -42,6 +42,7 @@ from server.setup.roster_match import (
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import large_cache, one_state
+from server.venue import kept_places
 from server.venue.categories import add_category
 
 ALL_DAYS = 0xFFFF
@@ -52,8 +53,13 @@ PROGRESS_ROWS = 1000
 _HARMLESS = frozenset(
     {
         Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
-        Act.HALL_OPENED, Act.KIOSK_ATTESTED, Act.KIOSK_MOVED, Act.PASSWORD_SET, Act.PIN_REMOVED,
-        Act.PIN_SET, Act.ROLE_SET, Act.USER_ADDED, Act.USER_DISABLED, Act.USER_ENABLED,
+        Act.HALL_OPENED, Act.KEPT_PLACES_SET, Act.KIOSK_ATTESTED, Act.KIOSK_MOVED,
+        Act.PASSWORD_SET, Act.PIN_REMOVED, Act.PIN_SET, Act.ROLE_SET, Act.SIGNED_OUT,
+        Act.SIGN_IN_REFUSED, Act.SIGN_IN_SLOWED,
+        Act.PASSWORD_CHANGED, Act.SESSIONS_ENDED, Act.USER_UNLOCKED, Act.PEOPLE_SEARCHED,
+        Act.BADGES_PRINTED, Act.ENTRIES_EXPORTED, Act.ACTS_EXPORTED, Act.KIOSK_ADDED,
+        Act.KIOSK_CONFIRMED, Act.KIOSK_RETIRED, Act.KIOSK_FENCED, Act.COPY_DENIED, Act.CLOCK_SET,
+        Act.USER_ADDED, Act.USER_DISABLED, Act.USER_ENABLED,
         Act.PROTOCOL_GUEST_SET, Act.PROTOCOL_GUEST_CLEARED,
     }
 )  # fmt: skip
@@ -163,6 +169,8 @@ class ImportPlan:
     updated: dict[tuple[str, ...], list[tuple[Any, ...]]]
     invited: list[tuple[int, int]]  # Pairs of session and serial.
     revoke: list[int]
+    # Serial, and as what halls keep places for them. None stands for not any more.
+    accessible: list[tuple[int, kept_places.Kind | None]]
     new_categories: tuple[CategoryPlan, ...] = ()
     # Ids or e-mails of the people whom the roster invites, by the code of a session that is not
     # there yet.
@@ -207,9 +215,11 @@ class ImportPlan:
         # Doors show speakers by name, and greet them.
         if invited or self.new_categories or speak:
             changes.publish(db, wire.VenueChanged())
+        kept = kept_places.put(db, self.accessible, by=by, now=self.now)
         if self.revoke:
             issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
-        if self.added or self.updated or self.revoke or invited or self.new_categories:
+        changed = self.added or self.updated or self.revoke or self.new_categories
+        if changed or invited or kept:
             counts = {
                 "added": self.result.added,
                 "updated": self.result.updated,
@@ -292,6 +302,7 @@ class _Planner:
         self._changes: list[str] = []
         self._keys = {number: key for key, number in self._categories.items()}
         self._zone_codes = {bit: code for code, bit in self._zones.items()}
+        self._accessible: list[tuple[int, kept_places.Kind | None]] = []
 
     def plan(self, skip_bad: bool, progress: Progress | None) -> ImportPlan:
         rows = [row for row in self._roster.rows if self._is_known_here(row)]
@@ -324,7 +335,7 @@ class _Planner:
         self._added.sort()  # The order of the table itself is quicker to write.
         return ImportPlan(
             result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone,
-            self._new_categories, self._awaited,
+            self._accessible, self._new_categories, self._awaited,
         )  # fmt: skip
 
     def _take(self, row: RosterRow, person: Person | None) -> None:
@@ -344,6 +355,9 @@ class _Planner:
                 code = self._spelling.setdefault(code.casefold(), code)
                 self._awaited.setdefault(code, []).append(row.external_id or own or row.email)
                 self._awaited_since.setdefault(code, row.line)
+        if row.accessible:
+            kind = kept_places.kind_named(row.accessible)
+            self._accessible.append((serial, kind))
 
     def _is_known_here(self, row: RosterRow) -> bool:
         """Tell whether the event has all the codes of the row. Each code that it lacks becomes a

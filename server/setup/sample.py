@@ -40,6 +40,8 @@ _NOTES = {
     "fill_min": "Minutes in which the hall must fill; 60 if empty.",
     "clear_min": "Minutes in which people must be out; 8 if empty.",
     "emergency_min": "Minutes by the risk assessment; 8 if empty.",
+    "accessible_places": "Of the capacity, for wheelchair users and companions.",
+    "accessible_until_min": "Minutes before the start; always kept if empty.",
     "mode": "entry, exit or both; both if empty.",
     "from": "Code of the hall before the door, or outside.",
     "starts": "Local time of the venue, as 2026-05-04 13:45.",

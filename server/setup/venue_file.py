@@ -81,6 +81,8 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
             "walk_s": Field(venue_fields.whole(0, WALK_MAX_S)),
             "facts_age_max_min": Field(venue_fields.whole(1, 7 * _DAY_MIN)),
             **_MEASURES,
+            "accessible_places": Field(venue_fields.whole(0, CAPACITY_MAX)),
+            "accessible_until_min": _MINUTES,
             **_NAMED,
         },
         "door": {
@@ -142,6 +144,28 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
         reader.problems.append(f"{name} has none of {', '.join(f'[[{kind}]]' for kind in known)}")
     if reader.problems:
         raise VenueError(reader.problems)
+    return venue
+
+
+def read_one(kind: str, values: Mapping[str, Any], settings: EventSettings) -> Venue:
+    """Read one thing by the rules of a venue file, with `values` under the keys of its kind.
+
+    A text that is empty is left out. Raises VenueError with every problem, each of which begins
+    with the key that it is about, where it is about one.
+    """
+    given = {key: value for key, value in values.items() if value != ""}
+    reader = _Reader(_fields(ZoneInfo(settings.time_zone)), settings, [])
+    entries = {kind: [Entry(kind, given)]}
+    venue = Venue(
+        categories=reader.all("category", entries, _category),
+        zones=reader.all("zone", entries, _zone),
+        halls=reader.all("hall", entries, reader.hall),
+        doors=reader.all("door", entries, _door),
+        sessions=reader.all("session", entries, reader.session),
+        programme=_programme(reader, entries),
+    )
+    if reader.problems:
+        raise VenueError([one.removeprefix(f"{kind}: ") for one in reader.problems])
     return venue
 
 
@@ -246,6 +270,15 @@ class _Reader:
             raise ValueRefusedError(f"capacity {capacity} is above fire_limit {fire_limit}")
         if ("floor_m2" in found) != ("m2_per_person" in found):
             raise ValueRefusedError("floor_m2 and m2_per_person go together: write both")
+        accessible = found.get("accessible_places", 0)
+        if accessible > capacity:
+            raise ValueRefusedError(
+                f"accessible_places {accessible} is above capacity {capacity}: they are part of it"
+            )
+        if "accessible_until_min" in found and not accessible:
+            raise ValueRefusedError(
+                "accessible_until_min needs accessible_places: say how many places are kept"
+            )
         sessions_only = found.get("sessions_only", False)
         age_min = found.get("facts_age_max_min")
         return HallPlan(
@@ -263,6 +296,8 @@ class _Reader:
             walk_s=found.get("walk_s"),
             facts_age_max_ms=None if age_min is None else age_min * _MINUTE_MS,
             measures=Measures(**{key: found[key] for key in _MEASURES if key in found}),
+            accessible_places=accessible,
+            accessible_until_min=found.get("accessible_until_min"),
         )
 
     def session(self, found: Mapping[str, Any]) -> SessionPlan:

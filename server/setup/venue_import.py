@@ -37,6 +37,19 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     problems = VenueCheck(db, venue).problems()
     if problems:
         raise VenueError(problems)
+    counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
+    counts |= {kind: len(plans) for kind, plans in vars(venue.programme).items() if plans}
+    return take_venue(
+        db, venue, lambda: entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now), by=by, now=now
+    )
+
+
+def take_venue(
+    db: Connection, venue: Venue, log: Callable[[], object], *, by: str, now: int
+) -> ImportedVenue:
+    """Add and change what `venue` has, which was checked. `log` writes the act, where something
+    changed.
+    """
     step, before = _Import(db, by, now), nesting_accounts.paths(db)
     step.categories(venue)
     step.zones(venue)
@@ -50,9 +63,7 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
     if step.result.changed or settled:
         changes.publish(db, wire.VenueChanged())
         nesting_accounts.settle(db, before)
-        counts = {kind: len(getattr(venue, kind)) for kind in _KINDS}
-        counts |= {kind: len(plans) for kind, plans in vars(venue.programme).items() if plans}
-        entry_log.act(db, by, Act.VENUE_IMPORTED, counts, now)
+        log()
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
             # If the capacity is lower, places are called back at once.
             grants.share(db, hall_id, now)
@@ -195,6 +206,8 @@ def _hall_values(plan: HallPlan, zones: int) -> dict[str, Any]:
         "walk_s": plan.walk_s,
         "facts_age_max_ms": plan.facts_age_max_ms,
         **asdict(plan.measures),
+        "accessible_places": plan.accessible_places,
+        "accessible_until_min": plan.accessible_until_min,
     }
 
 

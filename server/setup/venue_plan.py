@@ -53,6 +53,8 @@ class HallPlan:
     walk_s: int | None
     facts_age_max_ms: int | None
     measures: Measures = Measures()
+    accessible_places: int = 0  # of the capacity, kept for wheelchair users and their companions
+    accessible_until_min: int | None = None  # before a session's start; None: kept all the time
 
 
 @dataclass(frozen=True)

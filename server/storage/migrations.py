@@ -16,10 +16,12 @@ from server.storage.schema import (
     COUNTED_AROUND,
     DOOR_FROM,
     EPOCHS,
+    KEPT_PLACES,
     KIOSK_REPORTED,
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
+    PAGE_EDITS,
     PEOPLE,
     PROGRAMME,
     PROTOCOL_GUESTS,
@@ -175,8 +177,18 @@ def m022_programme(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m023_kept_places(db: sqlite_utils.Database) -> None:
+    _run(db, KEPT_PLACES)
+
+
+@migrations()
 def m024_capacity_reasons(db: sqlite_utils.Database) -> None:
     _run(db, CAPACITY_REASONS)
+
+
+@migrations()
+def m026_page_edits(db: sqlite_utils.Database) -> None:
+    _run(db, PAGE_EDITS)
 
 
 @migrations()
@@ -207,7 +219,9 @@ NAMES = (
     "m020_counted_around",
     "m021_no_token_tries",
     "m022_programme",
+    "m023_kept_places",
     "m024_capacity_reasons",
+    "m026_page_edits",
     "m027_protocol_guests",
 )
 

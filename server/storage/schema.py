@@ -642,6 +642,36 @@ CAPACITY_REASONS = "".join(
     )
 )
 
+# Places that a hall keeps for wheelchair users and their companions, until so many minutes before
+# its next session (NULL: for good). From here on `override` of place_account and stay is a
+# badges.record.PlaceKind, in which kept places are 2.
+KEPT_PLACES = """
+ALTER TABLE hall ADD COLUMN accessible_places INTEGER NOT NULL DEFAULT 0
+    CHECK (accessible_places >= 0);
+ALTER TABLE hall ADD COLUMN accessible_until_min INTEGER CHECK (accessible_until_min >= 0);
+ALTER TABLE hall ADD COLUMN open_accessible INTEGER NOT NULL DEFAULT 0
+    CHECK (open_accessible >= 0);
+CREATE TABLE accessible_guest (
+    serial INTEGER PRIMARY KEY REFERENCES attendee ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('wheelchair', 'companion'))
+) STRICT;
+CREATE TRIGGER rules_hall_kept AFTER UPDATE OF accessible_places, accessible_until_min ON hall
+BEGIN UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;
+"""
+
+# What each user last changed through pages: by whom and when, in words, from where in the feed on
+# doors have it, and what there was before and after, so that it can be undone.
+PAGE_EDITS = """
+CREATE TABLE page_edit (
+    made_by TEXT NOT NULL PRIMARY KEY,
+    made_at INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    cursor INTEGER,
+    hall_id INTEGER,
+    things TEXT
+) STRICT;
+"""
+
 # Protocol guests: people of whose arrival named staff (watchers) get a silent notice. An arrival is
 # the first entry of a guest on a day (counted from the event's first; earlier ones are negative).
 PROTOCOL_GUESTS = """

@@ -4,7 +4,7 @@ from typing import Any
 
 from badges.wire import wire
 from server.storage.connection import Connection
-from server.venue import store
+from server.venue import kept_places, store
 from server.venue.store import HallRow, SessionRow
 
 
@@ -18,10 +18,10 @@ def category_facts(db: Connection) -> list[wire.CategoryFacts]:
 
 def hall_facts(db: Connection, hall_id: int) -> wire.HallFacts:
     """Return a hall as its doors know it. Raises UnknownHallError."""
-    return facts_of_hall(store.hall(db, hall_id))
+    return facts_of_hall(db, store.hall(db, hall_id))
 
 
-def facts_of_hall(row: HallRow) -> wire.HallFacts:
+def facts_of_hall(db: Connection, row: HallRow) -> wire.HallFacts:
     """Return a hall as its doors know it."""
     facts: dict[str, Any] = {
         "hall": row.hall_id,
@@ -35,6 +35,10 @@ def facts_of_hall(row: HallRow) -> wire.HallFacts:
         "facts_age_max_ms": row.facts_age_max_ms,
         "capacity": row.capacity,
     }
+    if row.accessible_places:
+        facts["released"] = list(
+            kept_places.released(db, row.hall_id, row.accessible_places, row.accessible_until_min)
+        )
     return wire.HallFacts(**facts)
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 
 from badges.admission.facts import AntiPassback, Exits, Hall, Session
 from server.storage.connection import Connection
-from server.venue import nesting
+from server.venue import kept_places, nesting
 
 SESSIONS_MAX = 8  # A decision looks at this many, which are those that admit now and the next ones.
 
@@ -65,7 +65,7 @@ def rules(db: Connection) -> Rules:
 def _read(db: Connection, version: str | None) -> Rules:
     rows = db.execute(
         "SELECT hall_id, parent_id, code, zones, sessions_only, anti_passback, exits, leaving,"
-        " walk_s FROM hall"
+        " walk_s, accessible_places, accessible_until_min FROM hall"
     ).fetchall()
     admitted = _categories(db, "SELECT hall_id, category FROM hall_category")
     halls = {
@@ -77,6 +77,10 @@ def _read(db: Connection, version: str | None) -> Rules:
             sessions_only=bool(row["sessions_only"]),
             anti_passback=AntiPassback(row["anti_passback"]),
             exits=Exits(row["exits"]),
+            keeps_places=bool(row["accessible_places"]),
+            released=kept_places.released(
+                db, row["hall_id"], row["accessible_places"], row["accessible_until_min"]
+            ),
         )
         for row in rows
     }

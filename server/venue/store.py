@@ -47,18 +47,16 @@ class HallRow:
     facts_age_max_ms: int | None
     closed_at: int | None
     open_stays: int
-    open_overrides: int  # People inside on places beyond the capacity.
-    # The feed's. Doors that have applied it know the present policy.
-    change_cursor: int
-    # Until that time its places need no new share, as long as nobody asks.
-    shared_until: int
-    # How it counts those who left, which is by scanned exits alone, or by inferred moves as well.
-    leaving: str
-    # Nobody gets from here to another hall, or back, in less time. None where nobody has said it.
-    walk_s: int | None
-    # Of `open_stays` and `open_overrides`, those seen at another hall since.
-    moved_on: int
-    unconfirmed_moves: int  # Places that moves gave back and that no exit has confirmed.
+    open_overrides: int  # people inside on places beyond the capacity
+    change_cursor: int  # of the feed: doors that have applied it know the present policy
+    shared_until: int  # its places need no new share before, as long as nobody asks
+    leaving: str  # how it counts who left: by scanned exits alone, or inferred from moves as well
+    walk_s: int | None  # nobody gets from here to another hall, or back, in less; None: not said
+    moved_on: int  # of `open_stays` and `open_overrides`: seen at another hall since
+    unconfirmed_moves: int  # places that moves gave back and no exit confirmed
+    accessible_places: int  # of the capacity, kept for wheelchair users and their companions
+    accessible_until_min: int | None  # minutes before a session's start; None: always kept
+    open_accessible: int  # people inside on such places
     categories: tuple[int, ...]
     floor_m2: float | None = None
     m2_per_person: float | None = None
@@ -175,18 +173,48 @@ def sessions(
     return [_session(row, admitted) for row in rows]
 
 
-def programme_for(db: Connection, serial: int) -> list[SessionRow]:
+def sessions_between(
+    db: Connection, since: int, until: int, limit: int, offset: int = 0
+) -> tuple[list[SessionRow], int]:
+    """Return a page of the sessions that start in a span (Unix ms), the soonest first, and how many
+    there are in all.
+    """
+    span = "starts_at >= ? AND starts_at < ?"
+    (total,) = db.execute(f"SELECT COUNT(*) FROM session WHERE {span}", (since, until)).fetchone()
+    rows = db.execute(
+        f"SELECT * FROM session WHERE {span} ORDER BY starts_at, code LIMIT ? OFFSET ?",
+        (since, until, limit, offset),
+    ).fetchall()
+    return [_session(row, lambda one: _categories_of(db, one)) for row in rows], total
+
+
+def session(db: Connection, session_id: int) -> SessionRow:
+    """Raises UnknownSessionError."""
+    row = db.execute("SELECT * FROM session WHERE session_id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise UnknownSessionError(f"session {session_id}")
+    return _session(row, lambda one: _categories_of(db, one))
+
+
+def programme_for(
+    db: Connection, serial: int, *, after: int | None = None, limit: int | None = None
+) -> list[SessionRow]:
     """Return the sessions that the attendee may enter, by category or invitation, the soonest
     first.
+
+    They can be limited to those that still admit after an instant, and to so many.
     """
     rows = db.execute(
         "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?"
         " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = a.serial"
-        " WHERE g.invited = 1 OR (g.invited IS NULL AND EXISTS (SELECT 1 FROM session_category c"
-        "  WHERE c.session_id = s.session_id AND c.category = a.category))"
-        " ORDER BY s.starts_at, s.code",
-        (serial,),
+        " WHERE s.closes_at > ? AND (g.invited = 1 OR (g.invited IS NULL AND EXISTS"
+        "  (SELECT 1 FROM session_category c"
+        "  WHERE c.session_id = s.session_id AND c.category = a.category)))"
+        " ORDER BY s.starts_at, s.code LIMIT ?",
+        (serial, -1 if after is None else after, -1 if limit is None else limit),
     ).fetchall()
+    if limit is not None:
+        return [_session(row, lambda one: _categories_of(db, one)) for row in rows]
     admitted = _session_categories(db)
     return [_session(row, admitted) for row in rows]
 
@@ -223,6 +251,13 @@ def _door(row: Row) -> DoorRow:
     values = {key: row[key] for key in row.keys() if key != "names"}
     values["said"] = bool(values["said"])
     return DoorRow(**values, names=names_of(row["names"]))
+
+
+def _categories_of(db: Connection, session_id: int) -> tuple[int, ...]:
+    rows = db.execute(
+        "SELECT category FROM session_category WHERE session_id = ? ORDER BY 1", (session_id,)
+    )
+    return tuple(row[0] for row in rows)
 
 
 def _session_categories(db: Connection) -> Callable[[int], tuple[int, ...]]:

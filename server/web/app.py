@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from badges.admission.facts import Calendar
+from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
 from server.event.calendar import Clock, day_starts
 from server.event.clock import ServerClock
@@ -47,6 +48,7 @@ def create_app(
         now=wall,
         clock=clock or ServerClock(database),
         venue_clock=Clock(ZoneInfo(event.settings.time_zone)),
+        uploads=Uploads(event.path / "uploads"),
     )
     keep_services(app, here)
     security.protect(app, event)
@@ -65,6 +67,7 @@ def close_app(app: Flask) -> None:
     here = services_of(app)
     if here.backups is not None:
         here.backups.close()
+    here.uploads.close()
     here.hub.close()
 
 

@@ -57,6 +57,34 @@ def confirmed(view: View) -> View:
     return view
 
 
+def takes_file(bytes_max: int, too_large: str) -> Callable[[View], View]:
+    """Mark a view as one that takes a file of at most so many bytes, from those who may open it.
+
+    `too_large` is what somebody is told whose file is larger.
+    """
+
+    def mark(view: View) -> View:
+        view.__dict__["file_bytes_max"] = bytes_max
+        view.__dict__["file_too_large"] = too_large
+        return view
+
+    return mark
+
+
+def file_bytes_max() -> int:
+    """Return how large a file the user who asks may send here. It is 0 where none is taken."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    most: int = getattr(view, "file_bytes_max", 0)
+    return most if most and may_open(request.endpoint or "") else 0
+
+
+def file_too_large() -> str:
+    """Return what to say here of a file that is too large. It is empty where none is taken."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    words: str = getattr(view, "file_too_large", "")
+    return words
+
+
 def allowed_roles(endpoint: str) -> frozenset[str]:
     """Return the roles that may see the page. It is empty where the view names none, and then
     nobody may.

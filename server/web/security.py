@@ -24,6 +24,7 @@ from server.web.lanes import BusyError
 from server.web.services import address, services
 
 FORM_BYTES_MAX = 64 * 1024
+FILE_PIECE_BYTES_MAX = 500_000
 FORM_LIFE_S = 12 * 3600
 HSTS_S = 365 * 24 * 3600
 _POLICY = (
@@ -117,7 +118,11 @@ def _keep_forms(response: Response) -> Response:
 
 def _limit_forms() -> None:
     if not of_api():
-        request.max_content_length = FORM_BYTES_MAX
+        file_bytes = auth.file_bytes_max()
+        request.max_content_length = FORM_BYTES_MAX + file_bytes
+        if file_bytes:
+            # The parser reads a file in pieces as large as this, beside what it has not used yet.
+            request.max_form_memory_size = FILE_PIECE_BYTES_MAX
 
 
 def _read_body() -> None:
@@ -197,6 +202,8 @@ def _error(error: Exception) -> Response:
             "a form without a token that stands reached %s", request.endpoint
         )
         title, remedy = "This form is too old", "Go back, reload the page, and send it again."
+    if status == 413:
+        remedy = auth.file_too_large() or remedy
     if of_api():
         code = full.code if full else _CODES.get(status, "failed")
         body = wire.ErrorBody(code, f"{title}. {remedy}", status >= 500)

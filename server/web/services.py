@@ -9,6 +9,7 @@ from flask import Flask, current_app, request
 
 from badges.admission.facts import Calendar
 from server.backup.copy import Backups
+from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
 from server.event.calendar import Clock
 from server.event.clock import ServerClock
@@ -37,6 +38,7 @@ class Services:
     now: Callable[[], int]  # Unix ms
     clock: ServerClock
     venue_clock: Clock
+    uploads: Uploads
     backups: Backups | None = None  # Set where the event has a second disk.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.

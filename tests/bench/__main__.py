@@ -16,6 +16,7 @@ from tests.bench import (
     growth,
     ingest,
     night,
+    pages,
     rehearsal,
     searching,
     simulator,
@@ -41,6 +42,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "rehearsal": rehearsal.run,
     "memory": memory.run,
     "acts": acts.run,
+    "pages": pages.run,
     "photos": photo_run.run,
     "mutants": mutants.run,
 }

@@ -29,6 +29,7 @@ def browser() -> Iterator[object]:
     options.binary_location = chromium
     for flag in (*FLAGS, *ALONE, QUIET):
         options.add_argument(flag)
+    options.accept_insecure_certs = True  # a server's own certificate
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     try:

@@ -49,6 +49,14 @@ class Page:
         self.url = url
         browser.get(link)
 
+    @classmethod
+    def of(cls, browser: Any) -> "Page":
+        """The page that is open in this window."""
+        page = cls.__new__(cls)
+        page.browser = browser
+        page.url = browser.current_url
+        return page
+
     def open(self, query: str = "") -> "Page":
         self.browser.get(self.url + query)
         self.wait("the link", lambda: self.script("return document.body.dataset.link") == "up")

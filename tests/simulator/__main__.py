@@ -5,6 +5,7 @@ import sys
 import click
 
 from tests.simulator.faults import RARE, THEMES
+from tests.simulator.kept import KEPT_PLACES
 from tests.simulator.mutants import BY_NAME, MUTANTS
 from tests.simulator.nested import NESTED
 from tests.simulator.run import Outcome, run_many, run_world, world_of
@@ -23,7 +24,9 @@ MUTANT_SEEDS = 20_000  # a mutant that lives longer has survived
     show_default=True,
     help="Run this one instead of the protocol; all: after it.",
 )
-@click.option("--theme", type=click.Choice([*THEMES, *RARE, NESTED]), help="One mix of faults.")
+@click.option(
+    "--theme", type=click.Choice([*THEMES, *RARE, NESTED, KEPT_PLACES]), help="One mix of faults."
+)
 @click.option("--jobs", default=1, show_default=True, help="Processes.")
 @click.option("--trace", is_flag=True, help="Tell every step of the first seed.")
 def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trace: bool) -> None:
@@ -38,7 +41,7 @@ def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trac
         tell(outcome, only, theme)
         sys.exit(outcome.violation is None)
     right = protocol(start, seeds, theme, jobs)
-    for other in (NESTED, *RARE) if theme is None else ():
+    for other in (NESTED, KEPT_PLACES, *RARE) if theme is None else ():
         right = right and protocol(start, seeds, other, jobs)
     alive = mutants(jobs) if mutant == "all" and right else 0
     sys.exit(not right or alive > 0)

@@ -188,7 +188,7 @@ class Truth:
             return
         self._seen, self._people = seen, people
         worst = pool.worst_case
-        slack = self.rolled + (self.twice if self.trusting or self.rolled_back else 0)
+        slack = slack_of(self)
         # Though a move said that they left.
         stayed = self.inside.keys() & self.after_move if self.inferred else set()
         self.over = max(self.over, people - self.limit)
@@ -206,12 +206,12 @@ class Truth:
             raise ViolationError(f"{people} inside, the worst case is {worst} + {moves} + {slack}")
         if worst <= pool.capacity:
             self.limit = pool.capacity
-        elif self._has_all(server):
-            if worst > self.limit + slack + _overstated(pool) + self._forgotten(server):
+        elif self.has_all(server):
+            if worst > self.limit + slack + overstated(pool) + self.forgotten_by(server):
                 raise ViolationError(f"worst case {worst}, at most {self.limit} + {slack} may be")
             self.limit = min(self.limit, worst)
 
-    def _forgotten(self, server: ModelServer) -> int:
+    def forgotten_by(self, server: ModelServer) -> int:
         """Stays that an exit without a name or a move had ended, and that a restored server counts
         again: it has the same records in another order, and now the exit can mean several, or the
         badge is a likely copy by then.
@@ -220,7 +220,7 @@ class Truth:
         taken = (*server.open.values(), *server.counted_stays.values())
         return sum(stay.uid in again for stays in taken for stay in stays)
 
-    def _has_all(self, server: ModelServer) -> bool:
+    def has_all(self, server: ModelServer) -> bool:
         if self.behind and server.away_seen >= self.elsewhere_behind:
             kiosks = server.pool.kiosks
             if all(
@@ -232,7 +232,12 @@ class Truth:
         return not self.behind
 
 
-def _overstated(pool: Pool) -> int:
+def slack_of(truth: Truth) -> int:
+    """By how many more people may be inside, as stated for trusting exits and rolled-back disks."""
+    return truth.rolled + (truth.twice if truth.trusting or truth.rolled_back else 0)
+
+
+def overstated(pool: Pool) -> int:
     """By how much W may be too high: where a lost door was attested while another, or it, had taken
     places on trust that the server had yet to hear of.
     """

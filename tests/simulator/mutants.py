@@ -7,7 +7,7 @@ granted. `theme` is the mix of faults in which a mutant is looked for; it is par
 from dataclasses import dataclass, replace
 
 from badges.places.account import Account, Order, may_credit, may_trust
-from badges.places.pool import Held, KioskKey, Pool
+from badges.places.pool import Held, KioskKey, Limited, Pool, within_limit
 from badges.record import StayRef
 from tests.simulator.rules import Rules
 
@@ -170,6 +170,52 @@ class GoneTwice(Pool):
         return super().open_stay(kiosk, gone=False)
 
 
+# Of the pools of a hall that keeps places.
+
+
+def releases_at_once(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """Released places are granted as ordinary ones while doors still have them."""
+    limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
+    if kept:
+        return limited
+    return limited._replace(ordinary=ordinary.resized(ordinary.capacity - accessible.open_stays))
+
+
+def keeps_at_once(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """Places are kept again while people or doors still have them as ordinary ones."""
+    limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
+    return limited._replace(accessible=accessible.resized(min(kept, ordinary.capacity)))
+
+
+def keeps_beyond(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """Kept places come on top of the capacity."""
+    return Limited(ordinary, override, accessible.resized(kept))
+
+
+def keeps_none_back(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """Ordinary places leave those alone that are out, and not those that are kept."""
+    limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
+    within = ordinary.capacity - accessible.worst_case
+    return limited._replace(ordinary=ordinary.resized(within))
+
+
+def counts_open_alone(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """The pool of kept places never has less than its open stays, whoever was said to be out."""
+    limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
+    least = max(limited.accessible.capacity, accessible.open_stays)
+    return limited._replace(accessible=accessible.resized(least))
+
+
 # Of the door's right to a place.
 
 
@@ -195,7 +241,7 @@ PUT_BACK = "put back silently"
 LOST_THEN = "put back, and doors lost then"
 BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting", "old disks"
 COPIES, EPOCHS = "copies", "the server's clock"
-NESTED = "nested halls"
+NESTED, KEPT_PLACES = "nested halls", "kept places"
 ATTESTED, FOUND = "attested", "attested, and restores"
 
 MUTANTS = (
@@ -308,6 +354,24 @@ MUTANTS = (
            Rules(outer_credited_once=False, account=Careless)),
     Mutant("gonetoo", "what is gone in the room is gone in the hall around", NESTED,
            Rules(gone_by_hall=False)),
+    Mutant("releasenow", "released places are granted before their doors gave them back",
+           KEPT_PLACES, Rules(within_limit=releases_at_once)),
+    Mutant("keptnow", "places are kept again before others gave them back", KEPT_PLACES,
+           Rules(within_limit=keeps_at_once)),
+    Mutant("keptbeyond", "kept places come on top of the capacity", KEPT_PLACES,
+           Rules(within_limit=keeps_beyond)),
+    Mutant("keptnone", "ordinary places are granted out of those that are kept", KEPT_PLACES,
+           Rules(within_limit=keeps_none_back)),
+    Mutant("keptopen", "open stays on kept places are room for as many, whoever was said to be out",
+           KEPT_PLACES, Rules(within_limit=counts_open_alone)),
+    Mutant("keptforall", "a door spends kept places on anybody", KEPT_PLACES,
+           Rules(keeps_for_some=False)),
+    Mutant("otherpool", "an exit gives its place back to the other pool", KEPT_PLACES,
+           Rules(credits_own_pool=False, account=Careless)),
+    Mutant("onepool", "a door takes an order of kept places as of ordinary ones", KEPT_PLACES,
+           Rules(tells_pool=False)),
+    Mutant("openkept", "a restored server grants kept places at once", KEPT_PLACES,
+           Rules(awaits_in_all_pools=False)),
 )  # fmt: skip
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

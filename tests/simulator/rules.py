@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from badges.places.account import Account, may_credit, may_trust
-from badges.places.pool import Pool
+from badges.places.pool import Limited, Pool, within_limit
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ class Rules:
     exits_outer: bool = True  # an exit ends the stays of both
     outer_credited_once: bool = True
     gone_by_hall: bool = True  # a place taken back in one is not so in the other
+    # In a hall that keeps places.
+    within_limit: Callable[..., Limited] = within_limit
+    keeps_for_some: bool = True  # kept places, at the door
+    credits_own_pool: bool = True  # an exit, with the place that the entry used
+    tells_pool: bool = True  # an order, of which places it is
+    awaits_in_all_pools: bool = True  # after a restore
     # At the server.
     commit_before_order: bool = True
     orders_are_totals: bool = True

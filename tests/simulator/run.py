@@ -8,9 +8,9 @@ from multiprocessing import get_context
 
 from badges.places.account import PlacesError
 from tests.simulator.checkers import ViolationError
+from tests.simulator.kept import KEPT_PLACES, KeptWorld
 from tests.simulator.mutants import BY_NAME
-from tests.simulator.nested import NESTED, NestedWorld
-from tests.simulator.nested_quiet import check_quiet_halls
+from tests.simulator.nested import NESTED, NestedWorld, check_quiet_halls
 from tests.simulator.quiet import check_quiet
 from tests.simulator.rules import Rules
 from tests.simulator.world import World
@@ -40,6 +40,8 @@ def world_of(seed: int, mutant: str | None = None, theme: str | None = None) -> 
     rules = Rules() if mutant is None else BY_NAME[mutant].rules
     if mutant is not None and theme is None:
         theme = BY_NAME[mutant].theme
+    if theme == KEPT_PLACES:
+        return KeptWorld(seed, rules)
     return NestedWorld(seed, rules) if theme == NESTED else World(seed, rules, theme)
 
 

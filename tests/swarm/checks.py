@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from server.occupancy import figures
+from server.occupancy import figures, pools
 
 if TYPE_CHECKING:
     from tests.swarm.day import Day
@@ -34,6 +34,8 @@ def check(day: "Day") -> None:
                 raise BrokenPromiseError(f"{door.kiosk} has {account.free} places of {key}")
     if not day.rolled_back:
         _check_figures(day)
+        if day.released:
+            check_together(day)
 
 
 def _trusted(day: "Day", hall: int) -> int:
@@ -54,6 +56,20 @@ def _check_figures(day: "Day") -> None:
         if people > most:
             raise BrokenPromiseError(
                 f"{people} people in hall {row.hall_id}, and the server says at most {most}"
+            )
+
+
+def check_together(day: "Day") -> None:
+    """Ordinary and kept places that are out or in use are never more than the capacity."""
+    for row in day.site.database.reader.execute(
+        "SELECT h.hall_id, h.code, h.open_stays + h.open_accessible + COALESCE(SUM("
+        f"{pools.HELD}), 0) AS worst FROM hall h LEFT JOIN place_account a"
+        " ON a.hall_id = h.hall_id AND a.override <> 1 GROUP BY h.hall_id"
+    ):
+        hall = day.halls[row["code"]]
+        if row["worst"] > hall.bound + _trusted(day, hall.hall_id):
+            raise BrokenPromiseError(
+                f"{row['worst']} places of hall {hall.code} are out or in use, of {hall.bound}"
             )
 
 

@@ -10,14 +10,19 @@ from pathlib import Path
 
 from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
+from badges.record import PlaceKind
+from badges.wire import wire
+from server.feed import changes
 from server.kiosks import registry, relocation
 from server.occupancy import hall_control, pools
 from server.people import issuing
+from server.storage.connection import Connection
+from server.venue import kept_places
 from tests.swarm import checks
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.clocks import Time
 from tests.swarm.door import SteppedDoor
-from tests.swarm.mixes import Mix, mix_of
+from tests.swarm.mixes import KEPT, Mix, mix_of
 from tests.swarm.mutants import mutated
 from tests.swarm.site import (
     DOORS,
@@ -30,6 +35,8 @@ from tests.swarm.site import (
 from tests.swarm.truth import Person, Truth
 
 _SHM = Path("/dev/shm")
+MINUTE_MS = 60_000
+RELEASE_MIN = 5  # before a session, kept places are everybody's
 NEXT_DAY_MS = 24 * 3_600_000
 
 
@@ -72,6 +79,11 @@ class Day:
         self.last = ""
         self.rolled_back = False  # the server's database is not the newest that there was
         self._read_event()
+        self.entitled: frozenset[int] = frozenset()  # serials for whom places are kept
+        # By hall: when its kept places are everybody's, by any programme that there was today.
+        self.released: dict[int, list[tuple[int, int]]] = {}
+        if self.mix.theme == KEPT:
+            self._keep_places()
         plans = [plan for plan in DOORS if plan.code in self.mix.doors]
         self.doors = [self._door(plan.code, plan, 1) for plan in plans]
         self.gone: list[SteppedDoor] = []  # lost, or replaced by another generation
@@ -144,12 +156,63 @@ class Day:
         answer = door.present(person.badge, Direction.ENTRY)
         if answer is None or not answer.passes:
             return False
+        self._check_kept(door, person, answer.seq)
         if light_lost:
             self.truth.admitted(person, self.hall_ids(door))
             return False
         self.truth.enter(person, self.hall_ids(door))
         person.entry = (*door.key, answer.seq)
         return True
+
+    def _keep_places(self) -> None:
+        """Each hall keeps some places, and they are for some of the people."""
+        self.entitled = frozenset(one.serial for one in self.truth.people if one.serial % 3 == 0)
+        kept = {hall.hall_id: self.random.choice((1, 2, 3)) for hall in self.halls.values()}
+        self.released = {hall: [] for hall in kept}
+
+        def step(db: Connection) -> None:
+            for hall, places in kept.items():
+                db.execute(
+                    "UPDATE hall SET accessible_places = ?, accessible_until_min = ?"
+                    " WHERE hall_id = ?",
+                    (places, RELEASE_MIN, hall),
+                )
+            said = [(serial, kept_places.KINDS[serial % 2]) for serial in sorted(self.entitled)]
+            kept_places.put(db, said, by="test", now=START)
+
+        self._write(step)
+
+    def _plan_session(self) -> None:
+        """A session is put on the programme of a hall, for soon."""
+        hall = self.random.choice(list(self.halls.values())).hall_id
+        starts = self.site.clock.wall() + self.random.randint(1, 15) * MINUTE_MS
+        closes = starts + self.random.randint(1, 20) * MINUTE_MS
+        self.released[hall].append((starts - RELEASE_MIN * MINUTE_MS, closes))
+
+        def step(db: Connection) -> None:
+            db.execute(
+                "INSERT INTO session (code, hall_id, titles, starts_at, ends_at, opens_at,"
+                " closes_at) VALUES (?, ?, '{}', ?, ?, ?, ?)",
+                (f"S{self.taken}", hall, starts, closes, starts - 60 * MINUTE_MS, closes),
+            )
+            changes.publish(db, wire.VenueChanged(), hall_id=hall)
+
+        self._write(step)
+
+    def _check_kept(self, door: SteppedDoor, person: Person, seq: int) -> None:
+        """Nobody else was let in on a kept place before it was released, by the door's clock."""
+        record = door.journal.newest(1)[0]
+        if person.serial in self.entitled or record.seq != seq:
+            return
+        for hall, kind in [
+            (record.hall, record.kind),
+            *((o.hall, o.kind) for o in record.outer_halls),
+        ]:
+            spans = self.released.get(hall, [])
+            if kind is PlaceKind.ACCESSIBLE and not any(
+                since <= record.scanned_at < until for since, until in spans
+            ):
+                raise BrokenPromiseError(f"a kept place of hall {hall} was used by somebody else")
 
     def _crowd(self) -> None:
         """Several people come to one door, one after the other."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
+from badges.record import PlaceKind
 from badges.wire.supervisor import PersonFacts
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
@@ -87,21 +88,21 @@ class SteppedDoor:
         )  # fmt: skip
         self.admitter = Admitter(
             self.journal, self.replica,
-            ask_for_place=lambda hall: self._ask(hall), skew=self._skew,
+            ask_for_place=self._ask, skew=self._skew,
             is_offline=lambda: not self.link.state.online,
             clock=self.clock.wall, monotonic=self.clock.monotonic,
         )  # fmt: skip
         self.override_handler = OverrideHandler(
             self.journal, self.replica,
-            ask_for_place=lambda hall: self._ask(hall, override=True), skew=self._skew,
+            ask_for_place=lambda hall: self._ask(hall, PlaceKind.OVERRIDE), skew=self._skew,
         )  # fmt: skip
 
     def _skew(self) -> Skew | None:
         return self.link.state.skew
 
-    def _ask(self, hall: int, *, override: bool = False) -> bool:
+    def _ask(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> bool:
         """Wish for a place, and answer at once: no other thread would bring one."""
-        self.sync.ask_for_place(hall, override=override)
+        self.sync.ask_for_place(hall, kind)
         return False
 
     def close(self) -> None:

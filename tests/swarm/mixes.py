@@ -23,6 +23,9 @@ THEMES: dict[str, dict[str, int]] = {
     "carried doors": {"move_door": 5, "cut": 4},
     "nested": {"slip_out": 2},
 }  # fmt: skip
+_OTHERS = list(THEMES)  # of which a day draws a few faults besides
+KEPT = "kept places"
+THEMES[KEPT] = {"plan_session": 8, "cut": 4, "talk_all": 4}
 HALLS = {"a": ("a1", "a2"), "b": ("b1", "b2"), "t": ("t1", "t2"), "o": ("o1", "r1")}
 
 
@@ -46,7 +49,7 @@ def mix_of(draw: random.Random, theme: str | None = None) -> Mix:
     acts = _USUAL | {"slip_out": 2} | THEMES[theme]
     if theme != "quiet" and draw.random() < 0.7:
         acts = _NETWORK | acts
-    for other in draw.sample(list(THEMES), draw.randint(0, 2)):
+    for other in draw.sample(_OTHERS, draw.randint(0, 2)):
         if theme != "quiet":
             acts = {act: max(1, weight // 2) for act, weight in THEMES[other].items()} | acts
     halls = draw.sample(list(HALLS), draw.randint(1, 3))

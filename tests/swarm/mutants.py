@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from badges.places.pool import Pool, PoolKey
-from badges.record import ScanRecord, StayRef
+from badges.admission import kept
+from badges.places.pool import Limited, Pool, PoolKey, within_limit
+from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire import wire
 from kiosk.door import repeats
 from kiosk.journal import journal, transaction
 from server.backup import set_back
 from server.ledger import batch
 from server.ledger.batch import BatchRecorder
-from server.occupancy import stays
+from server.occupancy import pools, stays
 
 Change = tuple[object, str, object]  # of what, which name, and what stands there instead
 
@@ -95,6 +96,16 @@ def _restored_at_once(pool: Pool, incarnation: int) -> Pool:
     return replace(pool, incarnation=incarnation)
 
 
+def _releases_at_once(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """Released places are ordinary ones at once, wherever they are."""
+    limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
+    if kept:
+        return limited
+    return limited._replace(ordinary=ordinary.resized(ordinary.capacity - accessible.open_stays))
+
+
 MUTANTS = (
     Mutant(
         "movefrees", "an entry elsewhere frees the place in every hall", "copies",
@@ -138,9 +149,25 @@ MUTANTS = (
         lambda: [(stays, "close", _closes_again)],
     ),
     Mutant(
+        "keptforall", "a door spends kept places on anybody", "kept places",
+        lambda: [(kept, "usable", lambda *given: (PlaceKind.ACCESSIBLE, PlaceKind.ORDINARY))],
+    ),
+    Mutant(
+        "releasenow", "released places are granted before their doors gave them back",
+        "kept places", lambda: [(pools, "within_limit", _releases_at_once)],
+    ),
+    Mutant(
         "inneronly", "an entry into an inner hall takes no place of the halls around it", "nested",
         lambda: [(wire.Snapshot, "outer_facts", property(lambda self: []))],
     ),
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
-QUICK = ("movefrees", "oneepoch", "repeats", "offered", "inneronly")  # found within seconds
+QUICK = (
+    "movefrees",
+    "oneepoch",
+    "repeats",
+    "offered",
+    "inneronly",
+    "keptforall",
+    "releasenow",
+)  # found within seconds

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.simulator.faults import THEMES
+from tests.simulator.kept import KEPT, KEPT_PLACES, ORDINARY
 from tests.simulator.mutants import MUTANTS
 from tests.simulator.nested import NESTED
 from tests.simulator.run import run_many, run_seeds, run_world, world_of
@@ -19,7 +20,7 @@ FRESH = 200
 MUTANT_SEEDS = 5_000
 
 
-@pytest.mark.parametrize("theme", [*THEMES, NESTED])
+@pytest.mark.parametrize("theme", [*THEMES, NESTED, KEPT_PLACES])
 def test_the_protocol_keeps_its_promises(theme: str) -> None:
     outcome = run_seeds(0, SEEDS, theme=theme)
     assert outcome.violation is None
@@ -89,6 +90,19 @@ def test_days_with_a_room_inside_a_hall_are_full_too() -> None:
     ]
     assert len(both) > 100
     assert any(set(room.credited) != set(around.credited) for room, around in books)
+
+
+def test_days_with_kept_places_are_full_too() -> None:
+    worlds = [world_of(seed, theme=KEPT_PLACES) for seed in range(100)]
+    for world in worlds:
+        assert run_world(world) is None
+    assert sum(world.over >= 0 for world in worlds) > 20  # the hall was full
+    books = [door.books for world in worlds for door in world.doors]
+    assert sum(book[ORDINARY].account.entries for book in books) > 300
+    assert sum(book[KEPT].account.entries for book in books) > 200
+    assert sum(book[KEPT].account.credited for book in books) > 20
+    assert sum(book[KEPT].account.returned for book in books) > 100
+    assert sum(world.is_released for world in worlds) > 10
 
 
 def test_a_failure_tells_seed_step_and_how_to_replay_it() -> None:

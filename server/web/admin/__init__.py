@@ -1,6 +1,6 @@
 """Serves staff's pages, rendered on the server. `auth.allow` on each view says who may see it."""
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from server.web import auth
@@ -17,6 +17,16 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.admin.editing import (
+    badges,
+    edits,
+    guests,
+    persons,
+    roster_upload,
+    things,
+    uploads,
+    venue_upload,
+)
 from server.web.admin.protocol import arrivals, badge, flag
 from server.web.rehearsal import pages as rehearsal
 
@@ -27,6 +37,10 @@ for part in (
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
+for part in (
+    things, guests, persons, edits, uploads, roster_upload, venue_upload, badges,
+):  # fmt: skip
+    blueprint.register_blueprint(part.blueprint)
 
 PAGES = (
     ("admin.overview.show", "Overview"),
@@ -36,14 +50,35 @@ PAGES = (
     ("admin.kiosks.show", "Kiosks"),
     ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
+    ("admin.uploads.show", "Import"),
     ("admin.rehearsal.show", "Rehearsal"),
     ("admin.users.show", "Users"),
 )
 
+# Pages on which people see what they last changed, and may undo it.
+WITH_LAST_EDIT = frozenset(
+    f"admin.{name}"
+    for name in ("venue", "things", "guests", "people", "persons", "halls", "badges")
+)
+# Under which of the pages those stand that have no entry of their own.
+SECTIONS = {
+    "admin.things": "admin.venue",
+    "admin.guests": "admin.venue",
+    "admin.persons": "admin.people",
+    "admin.roster_upload": "admin.uploads",
+    "admin.venue_upload": "admin.uploads",
+    "admin.badges": "admin.uploads",
+}
+
 
 @blueprint.app_context_processor
 def _pages() -> dict[str, object]:
-    return {"pages": PAGES}
+    return {
+        "pages": PAGES,
+        "section": SECTIONS.get(request.blueprint or "", request.blueprint),
+        "with_last_edit": WITH_LAST_EDIT,
+        "last_edit": edits.banner,
+    }
 
 
 blueprint.app_context_processor(badge.context)

@@ -15,13 +15,14 @@ from werkzeug.wrappers import Response
 
 from badges.places.account import PlacesError
 from badges.places.pool import PoolKey
+from server.editing import venue_edit
 from server.entry_log import act_words
 from server.ledger import entries
 from server.occupancy import figures, hall_control, pools
 from server.staff import users
 from server.staff.guesses import BusyError
 from server.storage.connection import Connection
-from server.venue import capacity_reasons, nesting, store
+from server.venue import capacity_reasons, kept_places, nesting, store
 from server.venue.store import UnknownHallError
 from server.web import auth
 from server.web.admin import forms
@@ -53,6 +54,7 @@ def show(hall_id: int) -> str:
         reasons=reasons,
         above=capacity_reasons.warning(hall.capacity, reasons),
         set_by=act_words.Names(db).who(hall.capacity_by) if hall.capacity_by else "",
+        released=kept_places.now_kept(db, hall_id, now),
         now=now,
         next_scan=entries.newest_number(db) + 1,
     )
@@ -85,9 +87,10 @@ def capacity(hall_id: int) -> Response:
     wished = request.form.get("capacity", type=whole)
     if wished is None:
         return _turn_back(hall_id, "the capacity is a whole number.")
+    settings = services().event.settings
     return _perform(
         hall_id,
-        lambda db, by, now: hall_control.set_capacity(db, hall_id, wished, by=by, now=now),
+        lambda db, by, now: venue_edit.set_capacity(db, settings, hall_id, wished, by=by, now=now),
         f"The capacity is {wished:,}. What doors hold above it is called back.",
     )
 

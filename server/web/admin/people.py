@@ -20,7 +20,7 @@ from server.occupancy import copies, stays
 from server.people import attendees, issuing
 from server.people.phone_token import phone_token
 from server.storage.connection import Connection
-from server.venue import store
+from server.venue import kept_places, store
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.forms import whole
@@ -33,6 +33,7 @@ blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 PAGE_ROWS = 50
 PAGES_MAX = 10_000
 SCAN_ROWS = 50
+SESSIONS_SHOWN = 30
 REISSUE_REASONS = {
     "first": "First badge",
     "lost": "Lost",
@@ -46,6 +47,7 @@ REVOKE_REASONS = {
     "mistake": "Registered by mistake",
     "security": "Security",
 }
+KEPT_KINDS = {"": "None", "wheelchair": "Wheelchair user", "companion": "Companion"}
 REINSTATE_REASONS = {"mistake": "Revoked by mistake", "settled": "The matter is settled"}
 
 
@@ -83,6 +85,7 @@ def person(number: str) -> str:
     db = here.database.reader
     badge = _badge(attendee.serial)
     may_link = badge is not None and auth.may_open("admin.people.card")
+    programme = store.programme_for(db, attendee.serial, after=here.now(), limit=SESSIONS_SHOWN + 1)
     link = _phone_link(badge) if badge and may_link else ""
     return render_template(
         "person.html",
@@ -90,7 +93,8 @@ def person(number: str) -> str:
         badge=badge,
         country=country_name(attendee.country),
         category=_categories().get(attendee.category),
-        programme=store.programme_for(db, attendee.serial),
+        programme=programme[:SESSIONS_SHOWN],
+        more_programme=len(programme) > SESSIONS_SHOWN,
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
         stays=stays.open_stays(db, attendee.serial),
         suspicion=copies.suspicion(db, attendee.serial),
@@ -100,6 +104,8 @@ def person(number: str) -> str:
         reissue_reasons={key: REISSUE_REASONS[key] for key in REISSUE_REASONS if key != "first"},
         revoke_reasons=REVOKE_REASONS,
         reinstate_reasons=REINSTATE_REASONS,
+        kept_place=kept_places.kind_of(db, attendee.serial),
+        kept_kinds=KEPT_KINDS,
         protocol=flag.flag(attendee.serial),
     )
 
@@ -162,6 +168,25 @@ def no_copy(number: str) -> AnyResponse:
         back=_back(number),
         refused=(copies.NoSuspicionError,),
         words=str,
+    )
+
+
+@blueprint.post("/<number>/kept-place")
+@auth.allow("badge_desk")
+def kept_place(number: str) -> AnyResponse:
+    """Say whether kept places are for this attendee."""
+    serial = _attendee(number).serial
+    word = request.form.get("kind", "-")
+    if word not in KEPT_KINDS:
+        return forms.turn_back("Nothing was changed: choose one of the list.", _back(number))
+    kind = kept_places.kind_named(word)
+    return forms.perform(
+        lambda db, by, now: kept_places.put(db, [(serial, kind)], by=by, now=now),
+        f"Doors of halls that keep places know {number} now."
+        if kind
+        else f"No place is kept for {number}.",
+        back=_back(number),
+        refused=(),
     )
 
 

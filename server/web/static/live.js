@@ -40,6 +40,7 @@
   };
 
   const refresh = (part) => {
+    const every = Number(part.dataset.every) || 2000;
     const again = async () => {
       try {
         const answer = await fetch(part.dataset.refresh, { headers: { Accept: "text/html" }, redirect: "error" });
@@ -51,9 +52,9 @@
       } catch {
         // The server is away, but the next attempt may reach it.
       }
-      setTimeout(again, 2000);
+      setTimeout(again, every);
     };
-    setTimeout(again, 2000);
+    setTimeout(again, every);
   };
 
   const status = document.getElementById("live-status");

@@ -274,7 +274,7 @@ class TestLimit:
     def test_each_has_what_the_other_leaves(
         self, ordinary: Pool, beyond: Pool, free: tuple[int, int]
     ) -> None:
-        first, second = within_limit(ordinary, beyond, 9)
+        first, second, _ = within_limit(ordinary, beyond, Pool(0), kept=0, fire_limit=9)
         assert (first.free, second.free) == free
 
 

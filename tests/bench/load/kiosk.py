@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from badges.places.account import Account
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
 from kiosk.sync.link import pool_order
@@ -44,7 +45,7 @@ class LoadKiosk:
 
     def __post_init__(self) -> None:
         hall = self.door.hall
-        self._accounts = {PoolKey(hall, override): Account() for override in (False, True)}
+        self._accounts = {PoolKey(hall, kind): Account() for kind in list(PlaceKind)[:2]}
 
     def scan(self, serial: int) -> int:
         """Admit somebody; the record's sequence. There must be a place."""
@@ -57,7 +58,11 @@ class LoadKiosk:
         self.sent_at = time.monotonic()
         totals = [
             wire.PlaceTotals(
-                key.hall_id, account.granted, account.returned, account.free, override=key.override
+                key.hall_id,
+                account.granted,
+                account.returned,
+                account.free,
+                override=key.kind is PlaceKind.OVERRIDE,
             )
             for key, account in self._accounts.items()
         ]

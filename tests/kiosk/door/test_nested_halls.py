@@ -10,7 +10,7 @@ import pytest
 from badges.admission.facts import Admitted, Direction, Flag
 from badges.places.account import NoPlaceError, Order
 from badges.places.pool import PoolKey
-from badges.record import OuterHall, StayRef
+from badges.record import OuterHall, PlaceKind, StayRef
 from badges.wire import wire
 from kiosk.journal import schema
 from kiosk.journal.journal import Journal
@@ -51,7 +51,7 @@ def door(tmp_path: Path) -> Iterator[LocalDoor]:
 
 
 def grant(door: LocalDoor, places: int, hall: int, *, override: bool = False) -> None:
-    door.journal.obey([(PoolKey(hall, override), Order(places, 0, 1))])
+    door.journal.obey([(PoolKey(hall, PlaceKind(override)), Order(places, 0, 1))])
 
 
 def free(door: LocalDoor) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from badges.admission.facts import Admitted, Denied, Direction, Reason
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, sign_order
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from kiosk.journal import check, schema
 from kiosk.journal.checkpoints import Evidence, Witnessed
@@ -51,9 +51,9 @@ def opened(path: Path, **options: Any) -> Journal:
 
 
 def order(
-    granted: int, recall: int = 0, *, override: bool = False, hall: int = HALL
+    granted: int, recall: int = 0, kind: PlaceKind = PlaceKind.ORDINARY, *, hall: int = HALL
 ) -> tuple[PoolKey, Order]:
-    pool = PoolKey(hall, override)
+    pool = PoolKey(hall, kind)
     signature = sign_order(ROOT, EVENT_ID, ME, pool, granted=granted, incarnation=1)
     return pool, Order(granted, recall, 1, signature)
 
@@ -75,7 +75,7 @@ def scan(journal: Journal, direction: Direction, serial: int, **fields: Any) -> 
 
 def live(journal: Journal, *, nested: bool = True) -> None:
     """A bit of everything that a journal can hold."""
-    journal.obey([order(20), order(4, override=True)])
+    journal.obey([order(20), order(4, kind=PlaceKind.OVERRIDE)])
     entries = [enter(journal, serial) for serial in range(6)]
     leave(journal, 0, own(entries[0]))  # credited: it was never offered
     journal.offer(50)
@@ -85,9 +85,12 @@ def live(journal: Journal, *, nested: bool = True) -> None:
     leave(journal, 11, None)
     scan(journal, Direction.EXIT, 8, closes=StayRef("south-1", 2, 6), trusting=True)
     scan(journal, Direction.ENTRY, 7, issue=3)
-    scan(journal, Direction.ENTRY, 10, override_place=True, act="override", by="user:1", note="x")
+    scan(
+        journal, Direction.ENTRY, 10, kind=PlaceKind.OVERRIDE, act="override", by="user:1", note="x"
+    )
     if nested:
         live_around(journal)
+        live_kept(journal)
     journal.offer(4)
     journal.acked(7, 1, [order(22, 3)], mark=mark(40))
     with journal.transaction() as step:
@@ -99,16 +102,35 @@ def live(journal: Journal, *, nested: bool = True) -> None:
         journal.witness.accuse(Evidence(NOON, f"problem {number}", "old", f"new {number}"))
 
 
+def live_kept(journal: Journal) -> None:
+    """Entries on kept places, in the door's hall and around it, and what exits do with them."""
+    kept = PlaceKind.ACCESSIBLE
+    journal.obey([order(5, kind=kept), order(3, kind=kept, hall=AROUND)])
+    outer = (OuterDraft(AROUND, kind=kept), OuterDraft(STREET))
+    ends = [own(scan(journal, Direction.ENTRY, 40 + n, kind=kept, outer=outer)) for n in range(2)]
+    back = tuple(OuterDraft(hall, closes=ends[0]) for hall in (AROUND, STREET))
+    scan(journal, Direction.EXIT, 40, closes=ends[0], outer=back)  # credited in each
+    other = StayRef("south-1", 2, 8)
+    scan(journal, Direction.EXIT, 44, closes=other, kind=kept, trusting=True)
+    with journal.transaction() as step:
+        assert step.account(HALL, kept).free == 5
+        assert step.account(AROUND, kept).free == 2
+
+
 def live_around(journal: Journal) -> None:
     """Entries that count in several halls, and what exits and annulments do in each."""
     journal.obey(
-        [order(9, hall=AROUND), order(9, hall=STREET), order(2, override=True, hall=STREET)]
+        [
+            order(9, hall=AROUND),
+            order(9, hall=STREET),
+            order(2, kind=PlaceKind.OVERRIDE, hall=STREET),
+        ]
     )
     around = (OuterDraft(STREET), OuterDraft(AROUND))
     first = [scan(journal, Direction.ENTRY, 20 + n, outer=around) for n in range(4)]
     scan(
         journal, Direction.ENTRY, 30, act="override", by="user:1", note="x",
-        outer=(OuterDraft(AROUND), OuterDraft(STREET, override_place=True)),
+        outer=(OuterDraft(AROUND), OuterDraft(STREET, kind=PlaceKind.OVERRIDE)),
     )  # fmt: skip
     ends = [own(seq) for seq in first]
     back = [tuple(OuterDraft(hall, closes=end) for hall in (AROUND, STREET)) for end in ends]

@@ -69,7 +69,7 @@ def test_nothing_remains_of_an_entry_without_a_place(journal: Journal) -> None:
 
 def test_the_database_itself_refuses_a_negative_account(journal: Journal) -> None:
     with pytest.raises(JournalError, match="CHECK"), journal.transaction() as step:
-        step.put_account(HALL, Account(granted=1, entries=2), override=False)
+        step.put_account(PoolKey(HALL), Account(granted=1, entries=2))
     assert account(journal).free == 10
 
 

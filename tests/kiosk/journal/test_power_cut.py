@@ -16,7 +16,7 @@ import pytest
 from badges.admission.facts import Admitted, Direction
 from badges.places.account import Account, NoPlaceError
 from badges.places.pool import PoolKey
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from kiosk.journal import check, schema
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
@@ -177,16 +177,15 @@ def test_accounts_that_are_not_in_the_commit_are_missed(
 
     def put(
         step: JournalTransaction,
-        hall: int,
+        key: PoolKey,
         account: Account,
         *,
-        override: bool = False,
         grant: object = None,
     ) -> None:
-        kept[PoolKey(hall, override)] = account
+        kept[key] = account
 
-    def get(step: JournalTransaction, hall: int, *, override: bool = False) -> Account:
-        return kept.get(PoolKey(hall, override), Account())
+    def get(step: JournalTransaction, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> Account:
+        return kept.get(PoolKey(hall, kind), Account())
 
     def close(journal: Journal) -> None:
         kept.clear()

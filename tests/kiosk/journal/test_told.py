@@ -10,10 +10,11 @@ import pytest
 from badges.admission.facts import Admitted, Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from kiosk.journal import journal as journals
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Draft, Effect, OuterDraft
+from kiosk.supervisor.override import SERVES
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -94,8 +95,8 @@ class TestWaits:
     ) -> None:
         with open_journal(tmp_path) as journal:
             journal.obey(orders((ordinary, 0, 1)))
-            journal.obey([(PoolKey(HALL, override=True), Order(beyond, 0, 1))])
-            assert (journal.has_place(HALL), journal.has_place(HALL, override=True)) == found
+            journal.obey([(PoolKey(HALL, PlaceKind.OVERRIDE), Order(beyond, 0, 1))])
+            assert (journal.has_place(HALL), journal.has_place(HALL, SERVES)) == found
 
 
 class TestAnswers:

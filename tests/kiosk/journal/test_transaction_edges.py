@@ -8,7 +8,7 @@ import pytest
 from badges.admission.facts import Admitted, Direction
 from badges.places.account import Account, Order
 from badges.places.pool import PoolKey
-from badges.record import OuterHall, StayRef
+from badges.record import OuterHall, PlaceKind, StayRef
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Draft, OuterDraft, SignedGrant
 from tests.kiosk.support.door_fixture import (
@@ -49,7 +49,7 @@ class TestAccounts:
     def test_each_pool_has_its_own_grant(self, journal: Journal) -> None:
         said = {
             PoolKey(HALL): Order(11, 0, 1, b"a"),
-            PoolKey(HALL, override=True): Order(2, 0, 1, b"b"),
+            PoolKey(HALL, PlaceKind.OVERRIDE): Order(2, 0, 1, b"b"),
             PoolKey(AROUND): Order(5, 0, 1, b"c"),
         }
         journal.obey(list(said.items()))
@@ -69,7 +69,7 @@ class TestAccounts:
     def test_a_hall_without_any_has_an_empty_one(self, journal: Journal) -> None:
         with journal.transaction() as step:
             assert step.account(AROUND) == Account(incarnation=1)
-            assert step.grant(AROUND, override=False) == SignedGrant()
+            assert step.grant(PoolKey(AROUND)) == SignedGrant()
 
 
 class TestNamedStays:
@@ -206,5 +206,5 @@ class TestState:
             assert (step.state.acked, step.state.resting) == (1, True)
             assert [one.stay for one in step.own_stays(1, HALL)] == [own(1)]
             (stay,) = step.own_stays(1, HALL)
-            assert (stay.since, stay.door, stay.override) == (NOON, DOOR, False)
+            assert (stay.since, stay.door, stay.kind) == (NOON, DOOR, PlaceKind.ORDINARY)
             assert stay.stay == StayRef(KIOSK, GENERATION, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from kiosk import clock as machine
 from kiosk.replica.replica import FRESH_SAVED_MS, Replica
@@ -79,7 +79,7 @@ class TestOneStayAmongOthers:
         replica.apply(wire.StayOpened(again, HALL), 12)
         assert seen(replica, HALL) == set(self.FOUR[1:])
         (one,) = replica.stays(SERIAL + 1, HALL)
-        assert (one.since, one.door, one.override) == (NOON, str(OTHER_DOOR), True)
+        assert (one.since, one.door, one.kind) == (NOON, str(OTHER_DOOR), PlaceKind.OVERRIDE)
 
 
 class TestOneOfItsOwn:

@@ -16,7 +16,7 @@ from badges.credential.credential import (
 from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
 from badges.places.account import Order
 from badges.places.pool import PoolKey
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from badges.wire.enrolment import Identity, sign_identity
 from kiosk.config.identity import make_identity, save_identity, save_key
@@ -141,14 +141,15 @@ class LocalDoor:
             monotonic=lambda: self.clock.monotonic,
         )
         self.asked: list[int] = []
+        self.asked_kinds: list[PlaceKind] = []
         self.told: list[bool] = []  # that an answer waits for other doors, and that it does no more
         self.on_asking: Callable[[bool], None] = self.told.append
-        self.ask_for_place: Callable[[int], bool] = self._ask
+        self.ask_for_place: Callable[..., bool] = self._ask
         self.online = False
         self.admitter = Admitter(
             self.journal,
             self.replica,
-            ask_for_place=lambda hall: self.ask_for_place(hall),
+            ask_for_place=lambda *asked: self.ask_for_place(*asked),
             skew=lambda: self.skew(),
             is_offline=lambda: not self.online,
             on_asking=lambda asking: self.on_asking(asking),
@@ -156,8 +157,9 @@ class LocalDoor:
             monotonic=lambda: self.clock.monotonic,
         )
 
-    def _ask(self, hall: int) -> bool:
+    def _ask(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> bool:
         self.asked.append(hall)
+        self.asked_kinds.append(kind)
         return self.online
 
     def close(self) -> None:
@@ -171,7 +173,9 @@ class LocalDoor:
     def grant(
         self, places: int, *, recall: int = 0, incarnation: int = 1, override: bool = False
     ) -> None:
-        self.journal.obey([(PoolKey(HALL, override), Order(places, recall, incarnation))])
+        self.journal.obey(
+            [(PoolKey(HALL, PlaceKind(override)), Order(places, recall, incarnation))]
+        )
 
     def load(self, **changes: object) -> None:
         self.replica.load(snapshot(**changes))
@@ -180,7 +184,7 @@ class LocalDoor:
         return self.admitter.present(text, at=self.clock.wall, **options)
 
     def free(self, *, override: bool = False) -> int:
-        return self.journal.accounts()[PoolKey(HALL, override)].free
+        return self.journal.accounts()[PoolKey(HALL, PlaceKind(override))].free
 
 
 def records_of(journal: Journal) -> list[bytes]:

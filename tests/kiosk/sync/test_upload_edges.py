@@ -12,6 +12,7 @@ from msgspec import UNSET
 from badges.admission.facts import Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
 from badges.transparency.merkle import Tree, leaf_hash
 from badges.wire import wire
@@ -60,7 +61,7 @@ class Server:
 
     @property
     def places(self) -> dict[PoolKey, wire.PlaceTotals]:
-        return {PoolKey(one.hall, one.override): one for one in self.batches[-1].places}
+        return {PoolKey(one.hall, one.kind): one for one in self.batches[-1].places}
 
 
 @pytest.fixture
@@ -391,8 +392,8 @@ class TestWishes:
             assert self.wants(sync, server) == wanted
 
     def test_one_beyond_the_capacity_is_another_pool_s(self, sync: Sync, server: Server) -> None:
-        sync.ask_for_place(HALL, override=True)
-        assert self.wants(sync, server) == {PoolKey(HALL, override=True)}
+        sync.ask_for_place(HALL, PlaceKind.OVERRIDE)
+        assert self.wants(sync, server) == {PoolKey(HALL, PlaceKind.OVERRIDE)}
 
     def test_whether_it_is_of_use_is_whether_the_server_is_there(
         self, sync: Sync, server: Server

@@ -8,17 +8,19 @@ import pytest
 
 from badges.places.account import Order
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind
+from kiosk.supervisor.override import SERVES
 from tests.kiosk.support.door_fixture import HALL, LocalDoor
 
 PATIENCE_S = 20.0  # whoever waits longer was not told
 
 
-def waited(door: LocalDoor, then: Callable[[], object], none_before: int = 0, **options) -> bool:
+def waited(door: LocalDoor, then: Callable[[], object], none_before: int | None = 0, **how) -> bool:
     """What somebody hears who waits when `then` happens."""
     found: list[bool] = []
 
     def wait() -> None:
-        found.append(door.journal.wait_for_place(HALL, PATIENCE_S, none_before, **options))
+        found.append(door.journal.wait_for_place(HALL, PATIENCE_S, none_before, **how))
 
     thread = threading.Thread(target=wait)
     began = time.monotonic()
@@ -69,9 +71,9 @@ def test_with_an_override_only_a_place_counts(full: LocalDoor) -> None:
     def both() -> None:
         full.journal.no_place(HALL)
         time.sleep(0.1)
-        full.journal.obey([(PoolKey(HALL, override=True), Order(1, 0, 1))])
+        full.journal.obey([(PoolKey(HALL, PlaceKind.OVERRIDE), Order(1, 0, 1))])
 
-    assert waited(full, both, override=True) is True
+    assert waited(full, both, None, kinds=SERVES) is True
 
 
 def test_a_free_place_is_not_waited_for(door: LocalDoor) -> None:

@@ -24,7 +24,7 @@ ANSWERS_CHINESE = (
     Path(badges_package.__file__).parent / "translations/zh_Hans/LC_MESSAGES/badges.po"
 )
 LOCALE = LANGUAGE = "eo"  # a name that the page knows; the words are none of Esperanto's
-COUNTED = (sentences.HOURS, sentences.MINUTES)
+COUNTED = (sentences.HOURS, sentences.MINUTES, sentences.KEPT, sentences.KEPT_UNTIL)
 
 
 @cache

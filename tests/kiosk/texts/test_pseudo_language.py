@@ -78,6 +78,11 @@ def decisions() -> Iterator[tuple[Decision, Direction]]:
     reasons = (Reason.ALREADY_INSIDE, Reason.HALL_FULL, Reason.HALL_CLOSED)
     for reason, since, around in itertools.product(reasons, (None, 0), (8, 9)):
         yield Denied(reason, since=since, hall_id=around), Direction.ENTRY
+    yield Admitted(kept_place=True), Direction.ENTRY
+    yield Admitted(frozenset({Flag.ATTENTION}), kept_place=True), Direction.ENTRY
+    for kept, until, around in itertools.product((1, 5), (None, 60_000, DAY_MS), (None, 8)):
+        decision = Denied(Reason.HALL_FULL, kept=kept, kept_until=until, hall_id=around)
+        yield decision, Direction.ENTRY
 
 
 def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:

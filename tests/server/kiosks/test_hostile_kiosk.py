@@ -14,7 +14,7 @@ import pytest
 
 from badges.credential.badge_number import badge_number
 from badges.places.pool import PoolKey
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from server.event.directory import Event
 from server.feed import changes
@@ -48,7 +48,7 @@ def totals(granted: int, returned: int, *, override: bool = False) -> wire.Place
 
 
 def most_inside(site: Site, *, override: bool = False) -> int:
-    return pools.load(site.database.reader, PoolKey(SMALL, override)).worst_case
+    return pools.load(site.database.reader, PoolKey(SMALL, PlaceKind(override))).worst_case
 
 
 def test_more_cannot_come_back_than_was_given(halls: Database) -> None:

@@ -36,7 +36,7 @@ def voucher(event: Event) -> Voucher:
 def check(event: Event, order: wire.PlaceOrder, kiosk: tuple[str, int] = WEST) -> None:
     """Raises BadSignatureError."""
     verify_order(
-        event.root_key.public, event.event_id, kiosk, PoolKey(order.hall, order.override),
+        event.root_key.public, event.event_id, kiosk, PoolKey(order.hall, order.kind),
         order.signature, granted=order.granted, incarnation=order.incarnation,
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_an_order_on_the_feed(halls: Site, event: Event, database: Database) -> 
     try:
         before = cursor(database.reader)
         live = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
-        order = pools.orders_for(database.reader, WEST)[0]
+        order = pools.orders_for(database.reader, WEST, NOW)[0]
         database.write(lambda db: publish(db, wire.PlacesOrdered(order, 1), kiosk="west"))
         missed = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
         for subscription in (live, missed):

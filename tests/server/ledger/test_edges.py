@@ -3,7 +3,7 @@
 import pytest
 
 from badges.places.pool import PoolKey
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from server.kiosks import contact, registry
 from server.occupancy import hall_control, pools, stays
@@ -20,7 +20,7 @@ def site(database: Database) -> Site:
 
 
 def held(site: Site, kiosk: str = "west", *, override: bool = False):
-    return pools.load(site.database.reader, PoolKey(SMALL, override)).kiosks[kiosk, 1]
+    return pools.load(site.database.reader, PoolKey(SMALL, PlaceKind(override))).kiosks[kiosk, 1]
 
 
 def inside(site: Site, hall: int = SMALL) -> list[int]:
@@ -182,7 +182,7 @@ class TestReclaimed:
     def test_in_the_hall_s_worst_case(self, attested: Site) -> None:
         pool = pools.load(attested.database.reader, PoolKey(SMALL))
         assert attested.figures(SMALL).worst_case == pool.worst_case
-        beyond = pools.load(attested.database.reader, PoolKey(SMALL, override=True))
+        beyond = pools.load(attested.database.reader, PoolKey(SMALL, PlaceKind.OVERRIDE))
         assert attested.figures(SMALL).overrides == beyond.worst_case - beyond.open_stays
 
     def test_in_the_kiosk_s_account(self, attested: Site) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from badges.places.pool import PoolKey
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from server.kiosks import registry
 from server.occupancy import hall_control, pools
@@ -83,7 +83,7 @@ class World:
             self._hear(kiosk)
 
     def _hear(self, kiosk: Kiosk) -> None:
-        for order in pools.orders_for(self.site.database.reader, (kiosk.door.kiosk, 1)):
+        for order in pools.orders_for(self.site.database.reader, (kiosk.door.kiosk, 1), NOW):
             pool = int(order.override)
             kiosk.granted[pool] = max(kiosk.granted[pool], order.granted)
 
@@ -120,7 +120,7 @@ class World:
         self.site.database.write(step)
 
     def check(self) -> None:
-        keys = [PoolKey(SMALL, override) for override in (False, True)]
+        keys = [PoolKey(SMALL, kind) for kind in PlaceKind]
         most = [pools.load(self.site.database.reader, key).worst_case for key in keys]
         for pool in (0, 1):
             assert sum(one == pool for _, one in self.inside.values()) <= most[pool]

@@ -4,6 +4,7 @@ import pytest
 
 from badges.places.account import PlacesError
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind
 from server.kiosks import registry
 from server.occupancy import hall_control, pools, stays
 from server.storage.database import Database
@@ -113,7 +114,7 @@ def test_the_word_bounds_both_pools(site: Site) -> None:
     site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
     attest(site, 1)
     for override in (False, True):
-        pool = pools.load(site.database.reader, PoolKey(SMALL, override))
+        pool = pools.load(site.database.reader, PoolKey(SMALL, PlaceKind(override)))
         assert pool.kiosks["west", 1].held == 1
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
-from badges.record import OuterHall, StayRef
+from badges.record import OuterHall, PlaceKind, StayRef
 from badges.wire import wire
 from server.event.directory import Event
 from server.kiosks import snapshot
@@ -333,7 +333,7 @@ def test_an_event_of_before_counts_who_is_inside(tmp_path: Path) -> None:
     migrations.migrate(connection)
     inside = connection.execute("SELECT hall_id, open_stays FROM hall").fetchall()
     assert [tuple(row) for row in inside] == [(1, 3), (2, 2), (3, 1)]
-    assert [stay.serial for stay in stays.open_in(connection, 1, override=False)] == [1, 2, 3]
+    assert [stay.serial for stay in stays.open_in(connection, 1, PlaceKind.ORDINARY)] == [1, 2, 3]
     accounts = connection.execute(
         "SELECT hall_id, kiosk, SUM(granted) FROM place_account GROUP BY hall_id, kiosk"
     ).fetchall()
@@ -477,7 +477,7 @@ def test_orders_of_the_hall_around_are_signed(site: Site, event: Event) -> None:
     assert {order.hall for order in found.orders} == {ROOM, OTHER}
     for order in found.orders:
         verify_order(
-            event.root_key.public, event.event_id, kiosk, PoolKey(order.hall, order.override),
+            event.root_key.public, event.event_id, kiosk, PoolKey(order.hall, order.kind),
             order.signature, granted=order.granted, incarnation=order.incarnation,
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import pytest
 
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind
 from badges.wire import wire
 from server.occupancy import hall_control, pools
 from server.storage.database import Database
@@ -10,7 +11,7 @@ from tests.server.conftest import MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, SMALL, Site, open_site
 
 LIMIT = 9  # of SMALL, whose capacity is 6
-BEYOND = PoolKey(SMALL, override=True)
+BEYOND = PoolKey(SMALL, PlaceKind.OVERRIDE)
 
 
 @pytest.fixture
@@ -122,6 +123,6 @@ def test_what_doors_hear_is_left_in_the_hall_is_what_they_can_give(site: Site) -
     taken = site.send(site.east)
     (left,) = [one.left for one in taken.orders if one.hall == SMALL and not one.override]
     both = pools.Pools(site.database.reader)
-    held = pools.limited(both, BEYOND).worst_case
+    held = both.limited(SMALL, NOW).override.worst_case
     assert 2 <= held, "two went in by override, and a place beyond may still be at a door"
     assert left == LIMIT - held, "so many more may enter before the limit"

@@ -15,7 +15,7 @@ from server.people.attendees import add_attendee, attendee
 from server.setup import roster_import
 from server.setup.roster_import import ImportResult, RosterRefusedError
 from server.storage.database import Database
-from server.venue import kiosk_facts
+from server.venue import kept_places, kiosk_facts
 from tests.server.conftest import NOW, ROSTER, roster_of, serial_of
 from tests.server.support.stores import attendees, take
 
@@ -108,6 +108,30 @@ def test_days_and_zones_are_always_the_files(site: Database) -> None:
     text = "id,given name,family name,category\nA3,Boris,Novak,press\n"
     take(site, text, missing="keep")
     assert (attendees(site)[2]["valid_days"], attendees(site)[2]["zones"]) == (0xFFFF, 0xFFFFFFFF)
+
+
+def test_for_whom_places_are_kept(site: Database) -> None:
+    head = "id,given name,family name,category,accessible\n"
+    rows = "A1,Anna,Keller,delegate,{}\nA2,小明,王,speaker,{}\n"
+
+    def after(*words: str) -> dict[str, str | None]:
+        take(site, head + rows.format(*words), missing="keep")
+        return {
+            label: kept_places.kind_of(site.reader, serial_of(site, label))
+            for label in ("A1", "A2")
+        }
+
+    assert after("轮椅", "companion") == {"A1": "wheelchair", "A2": "companion"}
+    assert after("", "none") == {"A1": "wheelchair", "A2": None}, "an empty cell says nothing"
+    take(site, ROSTER, missing="keep")
+    assert kept_places.serials(site.reader) == [serial_of(site, "A1")]
+    bodies = b"".join(row[0] for row in site.reader.execute("SELECT body FROM leaf"))
+    assert b"wheelchair" not in bodies
+    with pytest.raises(RosterRefusedError) as caught:
+        take(site, head + rows.format("ramp", ""), missing="keep")
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (2, "accessible")
+    assert "Use wheelchair, companion or none" in problem.message
 
 
 def test_invitations(site: Database) -> None:

@@ -91,6 +91,18 @@ def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, sa
         ("sessions_only = true", "", "session press: its categories would mean nothing"),
         ('parent = "site"', 'parent = "h1"', "hall h1: is inside itself"),
         (
+            "capacity = 500", "capacity = 500\naccessible_places = 501",
+            "accessible_places 501 is above capacity 500: they are part of it",
+        ),
+        (
+            "capacity = 500", "capacity = 500\naccessible_until_min = 15",
+            "accessible_until_min needs accessible_places",
+        ),
+        (
+            "capacity = 500", "capacity = 500\naccessible_places = 'six'",
+            "accessible_places is a whole number from 0 to",
+        ),
+        (
             "capacity = 500", "capacity = 99",
             "hall h1: capacity 100 is above that of its parent, hall site, which is 99",
         ),
@@ -350,3 +362,15 @@ def test_a_measure_that_can_not_be(event: Event, line: str, problem: str) -> Non
 def test_a_workbook_may_write_a_measure_with_a_comma() -> None:
     read = venue_fields.measure(0, 10)
     assert (read("1,2"), read("3"), read(2), read(" 0.5 ")) == (1.2, 3.0, 2.0, 0.5)
+
+
+def test_places_that_a_hall_keeps(event: Event, database: Database) -> None:
+    kept = "capacity = 10\naccessible_places = 2\naccessible_until_min = 15\n"
+    load(event, database, VENUE.replace("capacity = 10\n", kept))
+    found = {
+        hall.code: (hall.accessible_places, hall.accessible_until_min)
+        for hall in store.halls(database.reader)
+    }
+    assert found == {"site": (0, None), "h1": (0, None), "green": (2, 15)}
+    load(event, database, VENUE)
+    assert {hall.accessible_places for hall in store.halls(database.reader)} == {0}

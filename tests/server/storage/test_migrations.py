@@ -35,8 +35,10 @@ FROZEN = {
     "m020_counted_around": "f827151b9fab0f92",
     "m021_no_token_tries": "7b1d28704f952195",
     "m022_programme": "4551a18ce7ad6157",
-    "m024_capacity_reasons": "92593a7deea3c51e",
-    "m027_protocol_guests": "4e75eaab4216350b",
+    "m023_kept_places": "a4fe4641211c9932",
+    "m024_capacity_reasons": "84b7a9591ad1bac5",
+    "m026_page_edits": "c3431860dd266b18",
+    "m027_protocol_guests": "611c3cb5b6b10d36",
 }
 
 

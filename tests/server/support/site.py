@@ -36,7 +36,7 @@ class Site:
 
         taken = self.database.write(step)
         door.acked = max(door.acked, taken.acked_seq)
-        orders = pools.orders_for(self.database.reader, (door.kiosk, door.generation))
+        orders = pools.orders_for(self.database.reader, (door.kiosk, door.generation), now)
         assert taken.orders == orders, "the answer has what the database has"
         for order in orders:
             if order.hall == door.hall and not order.override:

@@ -13,6 +13,7 @@ from pathlib import Path
 from badges.admission.facts import Calendar, Direction
 from badges.credential.keys import PrivateKey
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind
 from badges.wire import wire
 from badges.wire.enrolment import open_identity, proof
 from kiosk.door.admit import Admitter
@@ -181,16 +182,16 @@ class NestedDoor:
         self.close()
         self.start()
 
-    def _ask(self, hall: int) -> bool:
-        return self._asked(hall, override=False)
+    def _ask(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> bool:
+        return self._asked(hall, kind)
 
     def _ask_override(self, hall: int) -> bool:
-        return self._asked(hall, override=True)
+        return self._asked(hall, PlaceKind.OVERRIDE)
 
-    def _asked(self, hall: int, *, override: bool) -> bool:
+    def _asked(self, hall: int, kind: PlaceKind) -> bool:
         if not self.up:
             return False
-        self.sync.ask_for_place(hall, override=override)
+        self.sync.ask_for_place(hall, kind)
         return False  # what comes, comes with the next exchange
 
     def exchange(self) -> None:
@@ -220,7 +221,7 @@ class NestedDoor:
         return answer
 
     def free(self, code: str, *, override: bool = False) -> int:
-        return self.journal.accounts()[PoolKey(self.site.hall(code), override)].free
+        return self.journal.accounts()[PoolKey(self.site.hall(code), PlaceKind(override))].free
 
     # What the sync and the feed ask of a transport.
 

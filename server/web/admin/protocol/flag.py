@@ -1,4 +1,4 @@
-"""Flags an attendee as a protocol guest, on their page, and names who is told of their arrival."""
+"""Takes the form that flags an attendee as a protocol guest, and names who is told."""
 
 from dataclasses import dataclass
 

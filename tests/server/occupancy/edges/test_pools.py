@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from badges.places.pool import Held, PoolKey
+from badges.record import PlaceKind
 from server.occupancy import pools as places
 from server.storage import event_state
 from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, open_site
 
-USUAL, BEYOND = PoolKey(SMALL), PoolKey(SMALL, override=True)
+USUAL, BEYOND = PoolKey(SMALL), PoolKey(SMALL, PlaceKind.OVERRIDE)
 WEST, EAST = ("west", 1), ("east", 1)
 
 
@@ -27,7 +28,7 @@ def keep(site: Site, key: PoolKey, pool: places.Pool) -> None:
 @pytest.mark.parametrize("key", [USUAL, BEYOND])
 def test_a_pool_comes_back_as_it_was_kept(site: Site, key: PoolKey) -> None:
     """And the hall's other pool is as it was."""
-    other = PoolKey(SMALL, not key.override)
+    other = PoolKey(SMALL, PlaceKind(1 - key.kind))
     reader = site.database.reader
     before, beside = places.load(reader, key), places.load(reader, other)
     kiosks = {WEST: Held(9, 2, 3, 1, True, 4, 17), EAST: before.kiosks[EAST]}
@@ -114,7 +115,7 @@ def test_what_an_order_says_is_left(site: Site) -> None:
 
 
 def test_a_kiosk_s_orders_are_of_its_own_accounts(site: Site) -> None:
-    orders = places.orders_for(site.database.reader, WEST)
+    orders = places.orders_for(site.database.reader, WEST, NOW)
     assert [(one.hall, one.override) for one in orders] == [(SMALL, False), (SMALL, True)]
     assert [one.granted for one in orders] == [
         places.load(site.database.reader, key).kiosks[WEST].granted for key in (USUAL, BEYOND)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from server.kiosks import contact
 from server.occupancy import stays
@@ -21,7 +21,9 @@ OTHERS = [
     (StayRef("west", 1, 8), SMALL),
     (StayRef("west", 1, 9), OTHER),
 ]
-STAY = Stay(ONE[0], SMALL, 1, ANNA, NOW, True, issue=3, epoch=2, around=True, override=True)
+STAY = Stay(
+    ONE[0], SMALL, 1, ANNA, NOW, True, issue=3, epoch=2, around=True, kind=PlaceKind.OVERRIDE
+)
 
 
 @pytest.fixture
@@ -165,7 +167,7 @@ class TestAsked:
     @pytest.fixture
     def several(self, site: Site) -> Site:
         def one(seq: int, **fields) -> Stay:
-            whole = {"ref": StayRef("west", 1, seq), "override": False, "around": False}
+            whole = {"ref": StayRef("west", 1, seq), "kind": PlaceKind.ORDINARY, "around": False}
             return replace(STAY, **whole, **fields)
 
         def add(db) -> None:
@@ -184,7 +186,7 @@ class TestAsked:
             stays.close(db, one(8).ref, SMALL, "exit", NOW + 9)
             stays.add(db, one(9, serial=BORIS, hall_id=OTHER))
             stays.move_on(db, one(9).ref, OTHER, NOW + 9, counted=True)
-            stays.add(db, replace(one(10), override=True))
+            stays.add(db, replace(one(10), kind=PlaceKind.OVERRIDE))
             stays.add(db, replace(one(11), around=True, door_id=3))
 
         write(site, add)
@@ -226,21 +228,26 @@ class TestAsked:
 
     def test_who_has_not_been_confirmed_as_over(self, several: Site) -> None:
         reader = several.database.reader
-        assert numbers(stays.open_in(reader, SMALL, override=False)) == [1, 3, 4, 5, 11]
-        assert numbers(stays.open_in(reader, SMALL, override=True)) == [10]
-        assert numbers(stays.open_in(reader, OTHER, override=False)) == [6, 9]
+        assert numbers(stays.open_in(reader, SMALL, PlaceKind.ORDINARY)) == [1, 3, 4, 5, 11]
+        assert numbers(stays.open_in(reader, SMALL, PlaceKind.OVERRIDE)) == [10]
+        assert numbers(stays.open_in(reader, OTHER, PlaceKind.ORDINARY)) == [6, 9]
 
     def test_who_is_to_count_in_a_hall_around(self, several: Site) -> None:
         """Whom the door has let in, in its own hall, and who does not count there yet."""
 
         def count_one(db) -> None:
-            stays.add(db, replace(STAY, ref=StayRef("west", 1, 1), hall_id=ROOM, override=False))
+            stays.add(
+                db, replace(STAY, ref=StayRef("west", 1, 1), hall_id=ROOM, kind=PlaceKind.ORDINARY)
+            )
 
         reader = several.database.reader
         found = stays.uncounted(reader, 1, ROOM)
         assert numbers(found) == [1, 3, 5, 6, 9, 10]
         assert {stay.hall_id for stay in found} == {ROOM}
-        assert all(stay.around and not stay.override and not stay.after_move for stay in found)
+        assert all(
+            stay.around and stay.kind is PlaceKind.ORDINARY and not stay.after_move
+            for stay in found
+        )
         write(several, count_one)
         assert numbers(stays.uncounted(reader, 1, ROOM)) == [3, 5, 6, 9, 10]
         assert numbers(stays.uncounted(reader, 1, OTHER)) == [1, 3, 5, 10]
@@ -254,7 +261,7 @@ def test_of_scans_before_a_number_by_the_stay_s_own_scan(site: Site) -> None:
         site.send(door)
     found = site.rows("SELECT number, serial FROM scan ORDER BY number")
     for number, _ in found:
-        before = stays.open_in(site.database.reader, SMALL, override=False, before=number)
+        before = stays.open_in(site.database.reader, SMALL, PlaceKind.ORDINARY, before=number)
         assert {stay.serial for stay in before} == {serial for n, serial in found if n < number}
 
 

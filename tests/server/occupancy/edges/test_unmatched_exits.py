@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from badges.record import StayRef
+from badges.record import PlaceKind, StayRef
 from server.occupancy import stays, unmatched_exits
 from server.occupancy.stays import COUNTED, Stay
 from server.storage.database import Database
@@ -23,8 +23,8 @@ def stay(seq: int, opened_min: float, *, known: bool = True, epoch: int = EPOCH)
     """Of Anna in the small hall; times are minutes."""
     at = NOW + int(opened_min * MINUTE)
     return Stay(
-        StayRef("west", 1, seq), SMALL, 1, ANNA, at, known, override=False, issue=1, epoch=epoch,
-        around=False,
+        StayRef("west", 1, seq), SMALL, 1, ANNA, at, known, kind=PlaceKind.ORDINARY, issue=1,
+        epoch=epoch, around=False,
     )  # fmt: skip
 
 

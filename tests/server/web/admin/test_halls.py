@@ -49,6 +49,31 @@ def test_closing_names_the_doors_that_have_not_confirmed(pages: Pages) -> None:
     assert acts(pages)[-2:] == ["hall_closed", "hall_opened"]
 
 
+def test_kept_places_and_until_when(pages: Pages) -> None:
+    hall = hall_of(pages, "h1")
+    officer = pages.staff("supervisor")
+    assert "Kept places" not in officer.get(f"/admin/halls/{hall}").text
+
+    def shown(until_min: int | None) -> str:
+        pages.database.write(
+            lambda db: (
+                db.execute(
+                    "UPDATE hall SET accessible_places = 6, accessible_until_min = ?"
+                    " WHERE hall_id = ?",
+                    (until_min, hall),
+                )
+                and None
+            )
+        )
+        return words(officer.get(f"/admin/halls/{hall}").text)
+
+    page = shown(None)
+    assert "Kept places 6 of the capacity, for wheelchair users and companions; 0 in use" in page
+    assert "Kept all the time" in page
+    assert re.search(r"Kept until .*\d\d:\d\d , then everybody", shown(0))
+    assert re.search(r"Everybody&#39;s until|Everybody's until", shown(24 * 60))
+
+
 def test_the_capacity_up_to_the_limit(pages: Pages) -> None:
     pages.send(pages.kiosk("west-1", "h1-west"))
     hall = hall_of(pages, "h1")

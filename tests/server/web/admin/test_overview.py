@@ -130,7 +130,9 @@ def test_halls_stand_before_what_they_contain() -> None:
 def test_an_event_without_a_venue_says_what_to_do(event: Event, site: Database) -> None:
     site.write(lambda db: [db.execute(f"DELETE FROM {table}") for table in _VENUE] and None)
     with Pages(event, site) as pages:
-        assert "hallkeeper import-venue" in pages.staff("admin").get("/admin/").text
+        text = pages.staff("admin").get("/admin/").text
+        assert "Add the first one" in text
+        assert "/admin/venue/hall/new" in text
 
 
 _VENUE = (

@@ -11,6 +11,7 @@ from badges.credential.credential import open_credential
 from server.event.directory import Event
 from server.people import attendees, issuing
 from server.storage.database import Database
+from server.venue import kept_places
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, acts, assert_only
 
@@ -52,6 +53,29 @@ def test_who_may_see_an_attendee(pages: Pages) -> None:
 
 def test_who_may_print(pages: Pages) -> None:
     assert_only(pages, address(pages, "A1", "/card.pdf"), "badge_desk")
+
+
+def test_who_may_say_that_a_place_is_kept(pages: Pages) -> None:
+    assert_only(pages, address(pages, "A1", "/kept-place"), "badge_desk", method="POST")
+
+
+def test_a_kept_place(pages: Pages) -> None:
+    desk = pages.staff("badge_desk")
+    chosen = r'value="(\w*)" selected'
+
+    def said(kind: str) -> str:
+        where = address(pages, "A1", "/kept-place")
+        return desk.post(where, {"kind": kind}, follow_redirects=True).text
+
+    assert re.findall(chosen, desk.get(address(pages, "A1")).text)[-1:] in ([""], [])
+    page = said("companion")
+    assert "Doors of halls that keep places know" in page
+    assert "companion" in re.findall(chosen, page)
+    assert "choose one of the list" in said("pilot")
+    assert kept_places.kind_of(pages.database.reader, pages.serial("A1")) == "companion"
+    assert "No place is kept" in said("")
+    assert kept_places.serials(pages.database.reader) == []
+    assert acts(pages)[-2:] == ["kept_places_set", "kept_places_set"]
 
 
 def test_who_may_reissue(pages: Pages) -> None:

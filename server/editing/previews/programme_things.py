@@ -1,0 +1,104 @@
+"""Reads things of the programme and the exhibition as values, with the keys of a venue file."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from server.setup.programme.plan import (
+    ActivityKindPlan,
+    ActivityPlan,
+    AreaPlan,
+    ExhibitorPlan,
+    OrganisationPlan,
+    StandPlan,
+)
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of
+
+KINDS = ("organisation", "activity_kind", "activity", "area", "exhibitor", "stand")
+PLURALS = {
+    "organisation": "organisations",
+    "activity_kind": "activity_kinds",
+    "activity": "activities",
+    "area": "areas",
+    "exhibitor": "exhibitors",
+    "stand": "stands",
+}
+
+Values = dict[str, Any]
+
+
+def stored_values(db: Connection, kind: str, code: str) -> Values | None:
+    """Return what the event has of a thing of one of `KINDS`, or None where it has none."""
+    row = db.execute(f"{_QUERIES[kind]} WHERE t.code = ?", (code,)).fetchone()
+    if row is None:
+        return None
+    found: Values = {"code": code, **_READERS[kind](row)}
+    if kind == "activity":
+        hosts = db.execute(
+            "SELECT o.code, h.role FROM activity_host h JOIN organisation o USING (organisation_id)"
+            " WHERE activity_id = ? ORDER BY o.code",
+            (row["activity_id"],),
+        ).fetchall()
+        for key, role in (("lead", "lead"), ("co_hosts", "co_host")):
+            found[key] = [host[0] for host in hosts if host[1] == role]
+    return found
+
+
+def filed_values(plan: Any) -> Values:
+    """Return a plan of a venue file in the same form."""
+    if isinstance(plan, OrganisationPlan):
+        return {"code": plan.code, **_named(plan.names, "name"), "country": plan.country,
+                "kind": plan.kind}  # fmt: skip
+    if isinstance(plan, ActivityKindPlan):
+        return {"code": plan.code, **_named(plan.names, "name")}
+    if isinstance(plan, ActivityPlan):
+        return {"code": plan.code, "kind": plan.kind, **_named(plan.titles, "title"),
+                "official": plan.official, "parallel": plan.parallel, "theme": plan.theme,
+                "language": plan.language, "lead": sorted(plan.lead),
+                "co_hosts": sorted(plan.co_hosts)}  # fmt: skip
+    if isinstance(plan, AreaPlan):
+        return {"code": plan.code, "hall": plan.hall, **_named(plan.names, "name"), "m2": plan.m2}
+    if isinstance(plan, ExhibitorPlan):
+        return {"code": plan.code, "organisation": plan.organisation}
+    assert isinstance(plan, StandPlan)
+    return {"code": plan.code, "area": plan.area, "exhibitor": plan.exhibitor, "m2": plan.m2}
+
+
+def _named(names: Mapping[str, str], key: str) -> Values:
+    both = {key: names.get("en", ""), f"{key}_zh": names.get("zh", "")}
+    return {name: text for name, text in both.items() if text}
+
+
+_QUERIES = {
+    "organisation": "SELECT t.* FROM organisation t",
+    "activity_kind": "SELECT t.* FROM activity_kind t",
+    "activity": "SELECT t.* FROM activity t",
+    "area": "SELECT t.*, h.code AS hall FROM area t JOIN hall h USING (hall_id)",
+    "exhibitor": "SELECT t.*, o.code AS organisation FROM exhibitor t"
+    " JOIN organisation o USING (organisation_id)",
+    "stand": "SELECT t.*, a.code AS area, e.code AS exhibitor FROM stand t"
+    " JOIN area a USING (area_id) LEFT JOIN exhibitor e ON e.exhibitor_id = t.exhibitor_id",
+}
+_READERS: Mapping[str, Callable[[Row], Values]] = {
+    "organisation": lambda row: {
+        **_named(names_of(row["names"]), "name"),
+        "country": row["country"],
+        "kind": row["kind"],
+    },
+    "activity_kind": lambda row: _named(names_of(row["names"]), "name"),
+    "activity": lambda row: {
+        "kind": row["kind"],
+        **_named(names_of(row["titles"]), "title"),
+        "official": bool(row["official"]),
+        "parallel": bool(row["parallel"]),
+        "theme": row["theme"],
+        "language": row["language"],
+    },
+    "area": lambda row: {
+        "hall": row["hall"],
+        **_named(names_of(row["names"]), "name"),
+        "m2": row["m2"],
+    },
+    "exhibitor": lambda row: {"organisation": row["organisation"]},
+    "stand": lambda row: {"area": row["area"], "exhibitor": row["exhibitor"], "m2": row["m2"]},
+}

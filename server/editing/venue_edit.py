@@ -1,0 +1,240 @@
+"""Adds, changes and removes single things of the venue.
+
+An edit is read and checked as a small venue file. So a page refuses what a file would be refused
+for, in the same words.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from badges.wire import wire
+from server.editing import last_edit
+from server.editing.last_edit import EditError
+from server.editing.things import Thing, Values, guest, number_of, values_of
+from server.editing.words import KINDS, differences, name_of
+from server.entry_log import entry_log
+from server.entry_log.act_names import Act
+from server.event.settings import EventSettings
+from server.feed import changes
+from server.occupancy import hall_control, nesting_accounts
+from server.setup import venue_file, venue_import
+from server.setup.venue_check import VenueCheck
+from server.setup.venue_plan import Venue, VenueError
+from server.storage import errors
+from server.storage.connection import Connection
+from server.storage.localized import text_in
+from server.venue import store
+
+SOMEBODY_ELSE = "Somebody else has changed this since the page was made. Look at it again."
+_REMOVED = {
+    "hall": Act.HALL_REMOVED,
+    "door": Act.DOOR_REMOVED,
+    "session": Act.SESSION_REMOVED,
+    "category": Act.CATEGORY_REMOVED,
+}
+_NOT_IN_A_CODE = re.compile(r"[^a-z0-9]+")
+
+
+def save(
+    db: Connection, settings: EventSettings, thing: Thing, values: Mapping[str, Any], *,
+    seen: str, by: str, now: int,
+) -> str:  # fmt: skip
+    """Add or change a thing, and return what was changed, in words. It is empty for nothing.
+
+    `seen` is the mark of the values that the form was made of. Raises VenueError, or EditError
+    where somebody else has changed the thing since.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    before = values_of(db, thing, zone)
+    if last_edit.mark_of(before) != seen:
+        there = "There is one with this code already." if before else "It is gone."
+        raise EditError(SOMEBODY_ELSE if before and seen != last_edit.mark_of(None) else there)
+    with last_edit.kept(db, zone, [thing], by=by, now=now) as note:
+        note.what = put(db, settings, thing, values, by=by, now=now)
+    return note.what
+
+
+def put(
+    db: Connection, settings: EventSettings, thing: Thing, values: Mapping[str, Any], *,
+    by: str, now: int,
+) -> str:  # fmt: skip
+    """Add or change a thing, and return what was changed, in words. Raises VenueError."""
+    zone = ZoneInfo(settings.time_zone)
+    before = values_of(db, thing, zone)
+    venue = venue_file.read_one(thing.kind, values, settings)
+    _check(db, settings, venue, thing, before)
+
+    def log() -> None:
+        subject: dict[str, str | int | None] = {thing.kind: number_of(db, thing.kind, thing.key)}
+        after = values_of(db, thing, zone) or {}
+        if before is not None:
+            subject["columns"] = ",".join(one.key for one in differences(before, after))
+        entry_log.act(db, by, Act.VENUE_EDITED, subject, now)
+
+    result = venue_import.take_venue(db, venue, log, by=by, now=now)
+    after = values_of(db, thing, zone) or {}
+    if not result.changed:
+        return ""
+    named = f"{KINDS[thing.kind]} {name_of(after)}"
+    if before is None:
+        return f"{named}: added"
+    return f"{named}: {', '.join(map(str, differences(before, after)))}"
+
+
+def set_capacity(
+    db: Connection, settings: EventSettings, hall_id: int, capacity: int, *, by: str, now: int
+) -> None:
+    """Set a hall's capacity, so that it can be undone. Raises CapacityError, UnknownHallError."""
+    hall = store.hall(db, hall_id)
+    zone = ZoneInfo(settings.time_zone)
+    things = [Thing("hall", hall.code)]
+    with last_edit.kept(db, zone, things, by=by, now=now, hall_id=hall_id) as note:
+        hall_control.set_capacity(db, hall_id, capacity, by=by, now=now)
+        if capacity != hall.capacity:
+            name = text_in(hall.names, "en")
+            note.what = f"Hall {name}: capacity {hall.capacity} → {capacity}"
+
+
+def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, now: int) -> str:
+    """Remove a thing, so that it can be put back, and return what was removed, in words.
+
+    Raises EditError where something refers to it.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    before = values_of(db, thing, zone)
+    if before is None:
+        raise EditError("It is gone already.")
+    things = [thing]
+    if thing.kind == "session":
+        things += [Thing("speakers", thing.key)]
+        things += [guest(thing.key, serial) for serial in _guests(db, thing.key)]
+    with last_edit.kept(db, zone, things, by=by, now=now) as note:
+        take_away(db, thing, by=by, now=now)
+        note.what = f"{KINDS[thing.kind]} {name_of(before)}: removed"
+    return note.what
+
+
+def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
+    """Delete a thing of the venue. Raises EditError where something refers to it."""
+    number = number_of(db, thing.kind, thing.key)
+    if thing.kind == "session":
+        store.remove_session(db, number, by=by, now=now)
+        return
+    if _scanned(db, thing.kind, number):
+        raise EditError(f"This {thing.kind} has scans, so it stays. Close it instead.")
+    before = nesting_accounts.paths(db)
+    try:
+        for table, column in _OWNED[thing.kind]:
+            db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))
+    except errors.ConstraintError:
+        raise EditError(f"Nothing was removed: {_IN_USE[thing.kind]}") from None
+    nesting_accounts.settle(db, before)
+    changes.publish(db, wire.VenueChanged())
+    entry_log.act(db, by, _REMOVED[thing.kind], {thing.kind: number}, now)
+
+
+def new_code(db: Connection, kind: str, name: str) -> str:
+    """Make a code that no thing of this kind has yet, from a name that is typed."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()
+    stem = _NOT_IN_A_CODE.sub("-", plain).strip("-")[:24].strip("-") or kind
+    known = {row[0].casefold() for row in db.execute(f"SELECT code FROM {kind}")}
+    numbered = (stem, *(f"{stem}-{number}" for number in range(2, len(known) + 3)))
+    return next(code for code in numbered if code not in known)
+
+
+def new_category_number(db: Connection) -> int:
+    """Return the lowest number that no category has. Raises EditError."""
+    known = {one.code for one in store.categories(db)}
+    found = next((number for number in range(256) if number not in known), None)
+    if found is None:
+        raise EditError("There are 256 categories, the most that badges can tell apart.")
+    return found
+
+
+# What is deleted with a thing, itself last. What else refers to it keeps it.
+_OWNED = {
+    "category": (("category", "category"),),
+    "hall": (("hall_category", "hall_id"), ("hall", "hall_id")),
+    "door": (("door_from", "door_id"), ("door", "door_id")),
+}
+_IN_USE = {
+    "category": "somebody is in this category, or a hall or a session admits it.",
+    "hall": "it still has a door, a session, a hall inside it, or a kiosk's places.",
+    "door": "a kiosk is or was at work there.",
+}
+
+
+def _check(
+    db: Connection, settings: EventSettings, venue: Venue, thing: Thing, before: Values | None
+) -> None:
+    """Raise VenueError for what is wrong with the venue as it would be.
+
+    A hall is checked with its sessions, and a session with its hall, as in one file. What was wrong
+    before the edit is not held against it.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    beside = _beside(db, settings, venue, zone)
+    wrong = VenueCheck(db, _with(venue, beside)).problems()
+    if wrong and before is not None:
+        stood = _as_it_stands(thing.kind, before, settings)
+        wrong = [one for one in wrong if one not in VenueCheck(db, _with(stood, beside)).problems()]
+    if wrong:
+        raise VenueError(wrong)
+
+
+def _with(venue: Venue, beside: Venue) -> Venue:
+    return replace(
+        venue, halls=venue.halls or beside.halls, sessions=venue.sessions or beside.sessions
+    )
+
+
+def _beside(db: Connection, settings: EventSettings, venue: Venue, zone: ZoneInfo) -> Venue:
+    """Return the sessions of the hall that is edited, or the hall of the session that is."""
+    halls = [
+        _as_it_stands("hall", values_of(db, Thing("hall", one.hall), zone), settings)
+        for one in venue.sessions
+    ]
+    codes = [
+        row[0]
+        for plan in venue.halls
+        for row in db.execute(
+            "SELECT s.code FROM session s JOIN hall h USING (hall_id) WHERE h.code = ?",
+            (plan.code,),
+        )
+    ]
+    sessions = [
+        _as_it_stands("session", values_of(db, Thing("session", code), zone), settings)
+        for code in codes
+    ]
+    return Venue(
+        halls=tuple(plan for one in halls for plan in one.halls),
+        sessions=tuple(plan for one in sessions for plan in one.sessions),
+    )
+
+
+def _as_it_stands(kind: str, values: Values | None, settings: EventSettings) -> Venue:
+    """Return what the event has, or nothing where a file could not say it (any more)."""
+    try:
+        return Venue() if values is None else venue_file.read_one(kind, values, settings)
+    except VenueError:
+        return Venue()
+
+
+def _guests(db: Connection, session_code: str) -> list[int]:
+    rows = db.execute(
+        "SELECT serial FROM session_guest JOIN session USING (session_id) WHERE code = ?",
+        (session_code,),
+    )
+    return [row[0] for row in rows]
+
+
+def _scanned(db: Connection, kind: str, number: int) -> bool:
+    """Tell whether the ledger speaks of a hall or a door."""
+    if kind == "category":
+        return False
+    query = f"SELECT 1 FROM scan WHERE {kind}_id = ? LIMIT 1"
+    return db.execute(query, (number,)).fetchone() is not None

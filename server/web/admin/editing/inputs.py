@@ -1,0 +1,192 @@
+"""Says which inputs the form of a thing has, and reads what was sent into the values of a venue
+file.
+
+The labels and explanations of these forms stand here, and nowhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from server.editing.things import Values
+from server.setup.venue_fields import ALL, OUTSIDE
+from server.storage.connection import Connection
+from server.venue import store
+from server.web.display import main_name
+
+NOT_SAID = ""
+_CODE = (
+    "Short, and for good: files and lists name it so. Letters, digits, dots and hyphens. "
+    "Empty: made from the name."
+)
+
+Options = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Input:
+    """Describes one input of a form. `kind` is text, number, measure, moment, colour, choice,
+    flag or several.
+    """
+
+    key: str
+    label: str
+    kind: str = "text"
+    help: str = ""
+    required: bool = False
+    options: Options = ()
+    value: Any = ""
+    rare: bool = False  # shown below what everybody sets
+    only_new: bool = False  # it never changes afterwards
+
+
+_NAMES = (
+    Input("name", "Name in English", required=True),
+    Input("name_zh", "Name in Chinese"),
+)
+_TITLES = (
+    Input("title", "Title in English", required=True),
+    Input("title_zh", "Title in Chinese"),
+)
+_NEW_CODE = Input("code", "Code", help=_CODE, only_new=True)
+_FORMS: Mapping[str, tuple[Input, ...]] = {
+    "hall": (
+        *_NAMES,
+        _NEW_CODE,
+        Input("capacity", "Capacity", "number", required=True,
+              help="People whom the doors let in by themselves."),
+        Input("fire_limit", "Legal limit", "number",
+              help="The most by law. Empty: the same as the capacity."),
+        Input("parent", "Within", "choice", help="The hall around this one."),
+        Input("sessions_only", "Nobody gets in but for a session", "flag"),
+        Input("categories", "Who may enter at any time", "several"),
+        Input("zones", "Zones", "several", help="None: badges of any zone.", rare=True),
+        Input("anti_passback", "Second entry without an exit", "choice", rare=True, options=(
+            ("hard", "Denied"), ("soft", "Admitted and flagged"), ("off", "Not looked at"))),
+        Input("exits", "Exits at a door without a network", "choice", rare=True, options=(
+            ("strict", "Exact: it gives back only places of its own"),
+            ("trusting", "Trusting: it gives back any place"))),
+        Input("leaving", "Who left", "choice", rare=True, options=(
+            ("scanned", "Counted by scanned exits alone"),
+            ("inferred", "Counted by scanned exits, and by entering another hall"))),
+        Input("accessible_places", "Places kept for wheelchair users and companions", "number",
+              rare=True, help="Of the capacity. Empty: none."),
+        Input("accessible_until_min", "Minutes before a start at which kept places are everybody's",
+              "number", rare=True, help="Empty: they are kept all the time."),
+        Input("walk_s", "Seconds to walk to another hall, at least", "number", rare=True),
+        Input("floor_m2", "Floor area, m²", "measure", rare=True),
+        Input("m2_per_person", "m² for a person", "measure", rare=True),
+        Input("seats", "Seats", "number", rare=True),
+        Input("exit_width_m", "Width of all level exits, m", "measure", rare=True),
+        Input("exit_steps_width_m", "Width of all exits with steps, m", "measure", rare=True),
+        Input("entry_lanes", "Entry lanes", "number", rare=True),
+        Input("fill_min", "Minutes to fill it", "measure", rare=True),
+        Input("clear_min", "Minutes to leave it", "measure", rare=True),
+        Input("emergency_min", "Minutes to leave it in an emergency", "measure", rare=True),
+        Input("facts_age_max_min", "Oldest facts of a door, in minutes", "number", rare=True,
+              help="A door that has been away for longer admits nobody. Empty: no limit."),
+    ),
+    "door": (
+        *_NAMES,
+        _NEW_CODE,
+        Input("hall", "Hall", "choice", required=True),
+        Input("mode", "Way", "choice", options=(
+            ("both", "Entry and exit"), ("entry", "Entry only"), ("exit", "Exit only"))),
+        Input("from", "Leads from", "choice",
+              help="For a door of a hall inside another: where people stand before it."),
+    ),
+    "session": (
+        *_TITLES,
+        _NEW_CODE,
+        Input("hall", "Hall", "choice", required=True),
+        Input("starts", "Starts", "moment", required=True),
+        Input("ends", "Ends", "moment", required=True),
+        Input("opens_before_min", "Doors open, minutes before the start", "number",
+              help="Empty: 30."),
+        Input("closes_after_min", "Doors admit, minutes after the end", "number",
+              help="Empty: until the end."),
+        Input("categories", "Who may enter", "several",
+              help="None: only who is invited by name."),
+    ),
+    "category": (
+        *_NAMES,
+        Input("key", "Key", only_new=True,
+              help="Files name the category so. Small letters, digits and hyphens. "
+                   "Empty: made from the name."),
+        Input("letter", "Letter", required=True,
+              help="On the badge and the screen, for those who see no colours."),
+        Input("colour", "Colour", "colour", required=True,
+              help="Any but red, which means no at a door."),
+    ),
+}  # fmt: skip
+_DEFAULTS: Mapping[str, Values] = {
+    "hall": {"categories": ALL, "anti_passback": "hard", "exits": "strict", "leaving": "scanned"},
+    "door": {"mode": "both"},
+    "session": {"categories": ALL},
+    "category": {"colour": "#2f5d7c"},
+}
+
+
+def new_values(kind: str) -> Values:
+    """Return what the form of a new thing begins with."""
+    return dict(_DEFAULTS[kind])
+
+
+def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -> list[Input]:
+    """List the inputs of a thing's form, each with its value and with what can be chosen."""
+    options = _options(db, kind, values)
+    found = []
+    for one in _FORMS[kind]:
+        if one.only_new and not new or one.key == "zones" and not options["zones"]:
+            continue
+        value = values.get(one.key, "")
+        if one.kind == "several":
+            known = [key for key, _ in options[one.key]]
+            value = known if value == ALL else value or []
+        elif one.kind == "moment":
+            value = str(value).replace(" ", "T")
+        found.append(replace(one, value=value, options=options.get(one.key, one.options)))
+    return found
+
+
+def form_values(
+    db: Connection, kind: str, form: MultiDict[str, str], values: Mapping[str, Any]
+) -> Values:
+    """Return the values that a form means. What it does not ask for stays as in `values`."""
+    found = dict(values)
+    for one in inputs(db, kind, values, new=False) + [
+        each for each in _FORMS[kind] if each.only_new and each.key in form
+    ]:
+        if one.kind == "flag":
+            found[one.key] = form.get(one.key) == "yes"
+        elif one.kind == "several":
+            known, chosen = [key for key, _ in one.options], form.getlist(one.key)
+            every = one.key == "categories" and set(chosen) >= set(known)
+            found[one.key] = ALL if every else chosen
+        else:
+            text = form.get(one.key, "").strip()
+            found[one.key] = text.replace("T", " ") if one.kind == "moment" else text
+            if text == NOT_SAID:
+                found.pop(one.key)
+    return found
+
+
+def labels(kind: str) -> dict[str, str]:
+    """Return what each input of a form is called, by its key."""
+    return {one.key: one.label for one in _FORMS[kind]}
+
+
+def _options(db: Connection, kind: str, values: Mapping[str, Any]) -> dict[str, Options]:
+    if kind == "category":
+        return {"zones": ()}
+    halls = [(one.code, main_name(one.names)) for one in store.halls(db)]
+    own = values.get("code")
+    return {
+        "hall": halls,
+        "parent": [(NOT_SAID, "No hall"), *(one for one in halls if one[0] != own)],
+        "from": [(NOT_SAID, "Not said"), (OUTSIDE, "Outside"), *halls],
+        "zones": [(code, code) for code in store.zones(db)],
+        "categories": [(one.key, main_name(one.names)) for one in store.categories(db)],
+    }

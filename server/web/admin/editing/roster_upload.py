@@ -1,0 +1,189 @@
+"""Serves the import of attendees, which is a file, a preview with questions, and a confirmation."""
+
+import os
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from badges.roster.columns import COLUMNS
+from badges.roster.csv_lines import ENCODINGS
+from badges.roster.problems import RosterError
+from badges.roster.table import RosterLimits
+from server.backup.copy import BackupError, make_backup
+from server.editing.previews import roster
+from server.editing.previews.roster import RosterPreview
+from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
+from server.setup.roster_import import RosterChangedError, RosterRefusedError
+from server.venue import store
+from server.web import auth
+from server.web.admin import forms
+from server.web.admin.editing import uploads
+from server.web.security import limiter
+from server.web.services import services
+
+blueprint = Blueprint("roster_upload", __name__, url_prefix="/admin/imports/people")
+
+KIND = "people"
+TOO_LARGE = (
+    f"A list of attendees has at most {RosterLimits().file_bytes // 1_000_000} MB. Save the sheet "
+    "with the people alone, without pictures, as CSV, and choose that file."
+)
+_OPTIONS = {
+    *roster.OF_FILE, *roster.OF_PEOPLE, roster.SHARED,
+    roster.ENCODING, roster.SKIP_BAD,
+    roster.NEW_CATEGORIES,
+    *(roster.MAPPED + column for column in COLUMNS),
+}  # fmt: skip
+ANSWER_CHARS_MAX = 200
+ANSWERS_MAX = 100
+WORDS_SHOWN = 60
+
+
+@blueprint.post("/")
+@limiter.limit("30 per 5 minutes", key_func=auth.actor)
+@auth.allow()
+@auth.takes_file(RosterLimits().file_bytes, TOO_LARGE)
+def send() -> Response:
+    kept = uploads.keep(KIND)
+    if not isinstance(kept, Upload):
+        return kept
+    return _to_preview(kept)
+
+
+@blueprint.get("/<token>")
+@auth.allow()
+def show(token: str) -> Response | str:
+    kept = uploads.find(token, KIND)
+    if not isinstance(kept, Upload):
+        return kept
+    try:
+        found = _preview(kept)
+    except UploadGoneError:
+        return uploads.gone()
+    except UploadBusyError:
+        return forms.turn_back(uploads.BUSY, url_for("admin.uploads.show"))
+    except (RosterError, ValueError) as error:
+        return _unreadable(kept, error)
+    return render_template(
+        "editing/roster.html",
+        upload=kept,
+        found=found,
+        result=found.plan.result,
+        missing=_missing_columns(found),
+        words=found.unknown_words[:WORDS_SHOWN],
+        categories=store.categories(services().database.reader),
+    )
+
+
+@blueprint.post("/<token>/answer")
+@auth.allow()
+def answer(token: str) -> Response:
+    """Keep what the organiser answers, and make the preview anew."""
+    kept = uploads.find(token, KIND)
+    if not isinstance(kept, Upload):
+        return kept
+    if request.form.get("forget") == "yes":
+        kept.answers.clear()
+    for name, text in list(request.form.items())[:ANSWERS_MAX]:
+        # A file's word may have the sign in it, and so may a title. A category's key has none.
+        of_word = text.startswith(roster.WORD)
+        option, _, value = text.rpartition("=") if of_word else text.partition("=")
+        if name.startswith("answer-") and _is_option(option) and value:
+            kept.answers[option] = value[:ANSWER_CHARS_MAX]
+    kept.plan = None
+    return _to_preview(kept)
+
+
+@blueprint.post("/<token>/cancel")
+@auth.allow()
+def cancel(token: str) -> Response:
+    kept = uploads.find(token, KIND)
+    return uploads.give_up(kept) if isinstance(kept, Upload) else kept
+
+
+@blueprint.post("/<token>/confirm")
+@auth.allow()
+def confirm(token: str) -> Response:
+    """Import what the page showed, and nothing else."""
+    kept = uploads.find(token, KIND)
+    if not isinstance(kept, Upload):
+        return kept
+    here, by = services(), auth.actor()
+    found = kept.plan
+    if not isinstance(found, RosterPreview) or found.mark != request.form.get("mark"):
+        flash("Nothing was imported yet: look at the preview once more.", "warn")
+        return _to_preview(kept)
+    _back_up(found)
+    try:
+        here.database.write(
+            lambda db: roster.take(db, found, kept.name, by=by, now=here.now()), long=True
+        )
+    except (RosterChangedError, RosterRefusedError):
+        kept.plan = None
+        flash(
+            "Nothing was imported: somebody has changed people or the venue since. "
+            "This is the preview as it is now.",
+            "bad",
+        )
+        return _to_preview(kept)
+    here.uploads.drop(kept)
+    return redirect(url_for("admin.badges.show"), 303)
+
+
+def _missing_columns(found: RosterPreview) -> list[str]:
+    """Return the columns for which the organiser may have to choose one of the file's."""
+    missing = {one.column for one in found.problems if "in a mapping" in one.message}
+    if not missing or not found.unread:
+        return []
+    names = ["given_name", "family_name", "name"] if "given_name" in missing else []
+    return names + [one for one in ("category", "organisation", "email", "external_id")
+                    if one == "category" and one in missing or one != "category"]  # fmt: skip
+
+
+def _preview(kept: Upload) -> RosterPreview:
+    """Return the preview, which is made once for each set of answers."""
+    here = services()
+    found = kept.plan
+    if isinstance(found, RosterPreview):
+        return found
+    with here.uploads.turn():
+        data = kept.read()
+        with here.database.reading() as db:
+            made = roster.preview(
+                db, here.event, data, kept.name, kept.answers, now=here.now(), random=os.urandom
+            )
+    here.uploads.remember(kept, made)
+    return made
+
+
+def _unreadable(kept: Upload, error: Exception) -> str:
+    """Say why a file can't be read. Where another encoding may help, it can be chosen. Otherwise
+    the file is deleted.
+    """
+    text = str(error) if isinstance(error, RosterError) else f"This is no list of people: {error}"
+    encodings = ENCODINGS if "--encoding" in text else ()
+    text = text.replace("--encoding ", "")
+    if not encodings:
+        services().uploads.drop(kept)
+    return render_template(
+        "editing/unreadable.html", upload=kept, problem=text, encodings=encodings
+    )
+
+
+def _is_option(option: str) -> bool:
+    return option in _OPTIONS or option.startswith(roster.WORD)
+
+
+def _to_preview(kept: Upload) -> Response:
+    return redirect(url_for("admin.roster_upload.show", token=kept.token), 303)
+
+
+def _back_up(found: RosterPreview) -> None:
+    """Make a backup before anybody is changed, where a second disk is named."""
+    event = services().event
+    if not found.plan.changes_people or event.backup_path is None:
+        return
+    try:
+        make_backup(event, event.backup_path, services().now())
+    except BackupError as error:
+        flash(f"No backup was made before this import: {error}", "warn")

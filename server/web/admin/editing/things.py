@@ -1,0 +1,191 @@
+"""Serves the forms on which halls, doors, sessions and categories are added, changed, removed."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from server.editing import colours, last_edit, things, venue_edit
+from server.editing.last_edit import EditError
+from server.editing.things import NothingThereError, Thing, Values
+from server.editing.words import KINDS, name_of
+from server.setup.venue_plan import VenueError
+from server.storage.connection import Connection
+from server.venue import store
+from server.web import auth
+from server.web.admin.editing import inputs
+from server.web.services import services
+
+blueprint = Blueprint("things", __name__, url_prefix="/admin/venue")
+
+_KIND = "<any(hall,door,session,category):kind>"
+MARK_CHARS = 16
+
+
+@blueprint.get(f"/{_KIND}/new")
+@auth.allow()
+def new(kind: str) -> str:
+    values = inputs.new_values(kind)
+    values |= {key: request.args[key] for key in ("hall", "parent") if key in request.args}
+    return _form(Form(kind, None, values, last_edit.mark_of(None)))
+
+
+@blueprint.post(f"/{_KIND}/new")
+@auth.allow()
+def add(kind: str) -> Response | tuple[str, int]:
+    db = services().database.reader
+    values = inputs.form_values(db, kind, request.form, {})
+    name = str(values.get("name") or values.get("title") or "")
+    try:
+        if kind == "category":
+            values["code"] = venue_edit.new_category_number(db)
+        key = "key" if kind == "category" else "code"
+        values.setdefault(key, venue_edit.new_code(db, kind, name))
+    except EditError as error:
+        return _again(Form(kind, None, values, last_edit.mark_of(None)), [str(error)])
+    return _save(Form(kind, None, values, last_edit.mark_of(None)))
+
+
+@blueprint.get(f"/{_KIND}/<int:number>")
+@auth.allow()
+def show(kind: str, number: int) -> str:
+    db = services().database.reader
+    _, values = _thing(db, kind, number)
+    return _form(Form(kind, number, values, last_edit.mark_of(values)))
+
+
+@blueprint.post(f"/{_KIND}/<int:number>")
+@auth.allow()
+def save(kind: str, number: int) -> Response | tuple[str, int]:
+    db = services().database.reader
+    _, before = _thing(db, kind, number)
+    values = inputs.form_values(db, kind, request.form, before)
+    return _save(Form(kind, number, values, request.form.get("seen", "")[:MARK_CHARS]))
+
+
+@blueprint.post(f"/{_KIND}/<int:number>/remove")
+@auth.allow()
+def remove(kind: str, number: int) -> Response:
+    here, by = services(), auth.actor()
+    thing, _ = _thing(here.database.reader, kind, number)
+    if request.form.get("confirm") != "yes":
+        flash("Nothing was removed: tick the box.", "bad")
+        return redirect(url_for("admin.things.show", kind=kind, number=number), 303)
+    try:
+        here.database.write(
+            lambda db: venue_edit.remove(db, here.event.settings, thing, by=by, now=here.now())
+        )
+    except (EditError, NothingThereError) as error:
+        flash(str(error), "bad")
+        return redirect(url_for("admin.things.show", kind=kind, number=number), 303)
+    return redirect(_list_of(kind), 303)
+
+
+@blueprint.get("/categories")
+@auth.allow("auditor")
+def categories() -> str:
+    known = store.categories(services().database.reader)
+    return render_template(
+        "editing/categories.html",
+        categories=known,
+        alike=colours.alike({one.code: one.colour for one in known}),
+        names={one.code: one.names for one in known},
+        least=colours.LEAST,
+    )
+
+
+@dataclass(frozen=True)
+class Form:
+    """Holds a form of a thing, with what it is about, what stands in it, and the mark of the state
+    that it was made of.
+    """
+
+    kind: str
+    number: int | None  # None: a new one
+    values: Values
+    seen: str
+
+
+def _save(form: Form) -> Response | tuple[str, int]:
+    here, by = services(), auth.actor()
+    key = str(form.values.get("key" if form.kind == "category" else "code", ""))
+    thing = Thing(form.kind, key)
+    try:
+        said = here.database.write(
+            lambda db: venue_edit.save(
+                db, here.event.settings, thing, form.values, seen=form.seen, by=by, now=here.now()
+            )
+        )
+    except EditError as error:
+        return _again(form, [str(error)])
+    except VenueError as error:
+        return _again(form, error.problems)
+    if not said:
+        flash("Nothing was changed: it was so before.", "good")
+    if form.kind == "category":
+        _warn_of_colours(int(form.values["code"]))
+    return redirect(_list_of(form.kind, str(form.values.get("starts", ""))), 303)
+
+
+def _warn_of_colours(number: int) -> None:
+    """Name the categories whose colours can't be told from this one's."""
+    known = store.categories(services().database.reader)
+    names = {one.code: one.names.get("en") or one.key for one in known}
+    for pair in colours.alike({one.code: one.colour for one in known}):
+        if number in (pair.first, pair.second):
+            flash(
+                f"The colours of {names[pair.first]} and {names[pair.second]} look alike "
+                f"{pair.eyes}: they differ by {pair.distance:.0f}, and {colours.LEAST} is the "
+                "least. Their letters still tell them apart.",
+                "warn",
+            )
+
+
+def _list_of(kind: str, starts: str = "") -> str:
+    """Return the page that lists things of a kind, and for a session its day."""
+    if kind == "category":
+        return url_for("admin.things.categories")
+    day = re.fullmatch(r"(\d{4}-\d{2}-\d{2}).*", starts)
+    return url_for("admin.venue.show", day=day[1] if day else None)
+
+
+def _again(form: Form, problems: Sequence[str]) -> tuple[str, int]:
+    """Show a form again with what is wrong with it."""
+    return _form(form, problems), 400
+
+
+def _form(form: Form, problems: Sequence[str] = ()) -> str:
+    db = services().database.reader
+    shown = inputs.inputs(db, form.kind, form.values, new=form.number is None)
+    labels = inputs.labels(form.kind)
+    by_key: dict[str, str] = {}
+    others = []
+    for problem in problems:
+        key, _, words = problem.partition(" ")
+        if key in labels and words and any(one.key == key for one in shown):
+            by_key.setdefault(key, words)
+        else:
+            others.append(problem)
+    return render_template(
+        "editing/thing.html",
+        form=form,
+        kind_words=KINDS[form.kind],
+        title=name_of(form.values) if form.number is not None else "",
+        inputs=shown,
+        problems=others,
+        by_key=by_key,
+        has_rare=any(one.rare for one in shown),
+        back=_list_of(form.kind, str(form.values.get("starts", ""))),
+    )
+
+
+def _thing(db: Connection, kind: str, number: int) -> tuple[Thing, Values]:
+    zone = ZoneInfo(services().event.settings.time_zone)
+    try:
+        thing = Thing(kind, things.code_of(db, kind, number))
+    except NothingThereError:
+        abort(404)
+    return thing, things.values_of(db, thing, zone) or abort(404)

@@ -1,0 +1,108 @@
+"""Somebody with a browser who has never seen a shell: reads pages, fills in forms, presses
+buttons."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.browser.page import Page
+
+WAIT_S = 20.0
+# Found and pressed in one go: parts of live pages are replaced meanwhile.
+PRESS = """
+const [kind, words] = arguments;
+const says = (one) => one.textContent.replace(/\\s+/g, " ").trim() === words && one.offsetParent;
+const found = [...document.querySelectorAll(kind)].find(says);
+found?.click();
+return !!found;
+"""
+PHONE, DESK = (390, 800), (1280, 800)
+
+
+class Organiser:
+    """Works in one window of the browser."""
+
+    def __init__(self, browser: Any, address: str) -> None:
+        self.browser = browser
+        self.address = address
+        self.window = browser.current_window_handle
+
+    def here(self) -> "Organiser":
+        self.browser.switch_to.window(self.window)
+        return self
+
+    def go(self, path: str) -> None:
+        self.here().browser.get(self.address + path)
+
+    @property
+    def text(self) -> str:
+        return str(self.browser.execute_script("return document.querySelector('main').innerText"))
+
+    def at(self, css: str) -> Any:
+        return self.browser.find_element("css selector", css)
+
+    def fill(self, **fields: str) -> None:
+        """Write into the inputs of these names."""
+        for name, value in fields.items():
+            one = self.at(f'[name="{name}"]')
+            if one.get_attribute("type") == "datetime-local":
+                script = "arguments[0].value = arguments[1]"
+                self.browser.execute_script(script, one, value)
+            elif one.tag_name == "select":
+                one.find_element("css selector", f'option[value="{value}"]').click()
+            else:
+                one.clear()
+                one.send_keys(value)
+
+    def tick(self, name: str, *values: str) -> None:
+        """Tick these boxes of a name, and no others."""
+        for box in self.browser.find_elements("css selector", f'[name="{name}"]'):
+            if box.is_selected() != (box.get_attribute("value") in values):
+                box.click()
+
+    def choose_file(self, css: str, path: Path) -> None:
+        self.at(css).send_keys(str(path))
+
+    def press(self, words: str, kind: str = "button") -> None:
+        """Press the button or link that says so, and wait for the next page."""
+        page = self.browser.find_element("tag name", "html")
+        self.wait(f"a {kind} {words!r}", lambda: self.browser.execute_script(PRESS, kind, words))
+        self.wait(f"the page after {words}", lambda: self._is_gone(page))
+
+    def follow(self, words: str) -> None:
+        self.press(words, "a")
+
+    def _is_gone(self, page: Any) -> bool:
+        from selenium.common.exceptions import StaleElementReferenceException
+
+        try:
+            page.tag_name  # noqa: B018 # it raises once the page is another
+        except StaleElementReferenceException:
+            return self.browser.execute_script("return document.readyState") == "complete"
+        return False
+
+    def wait(self, what: str, check: Callable[[], object], timeout_s: float = WAIT_S) -> float:
+        """Wait until something is so, and return how many seconds that took."""
+        started = time.monotonic()
+        while not check():
+            waited = time.monotonic() - started
+            assert waited < timeout_s, f"waited {timeout_s} s for {what}; {self.text}"
+            time.sleep(0.02)
+        return time.monotonic() - started
+
+    def says(self, *words: str) -> None:
+        for one in words:
+            assert one in self.text, f"{one!r} is not in:\n{self.text}"
+
+    def shot(self, name: str) -> None:
+        """Keep pictures of the page as a desk and a phone show it, where HALLKEEPER_SHOTS is."""
+        page = Page.of(self.browser)
+        for size in (PHONE, DESK):
+            page.resize(size)
+            self.browser.execute_script("scrollTo(0, 0)")
+            wide = self.browser.execute_script(
+                "return document.documentElement.scrollWidth - innerWidth"
+            )
+            assert wide <= 1, f"{name} is {wide} px wider than {size[0]}"
+            page.shot(name)

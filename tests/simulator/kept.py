@@ -1,0 +1,231 @@
+"""A hall that keeps some of its places for wheelchair users and their companions: days on which
+these are released and kept again, while doors are away.
+
+Each kiosk has one journal and a book for each of the two pools, as for two halls in `nested`. An
+entry uses a place of one pool, by the production rule, and is a line about nothing in the other's
+book. Whoever is inside is inside, by whichever pool: that is what the capacity is checked by.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from badges.admission.facts import Hall, Holder, Outer
+from badges.admission.kept import serving
+from badges.places.pool import KioskKey, Pool
+from badges.record import PlaceKind
+from tests.simulator.checkers import ViolationError, overstated, slack_of
+from tests.simulator.messages import Record
+from tests.simulator.nested import HALLS, ModelNestedDoor, NestedWorld
+from tests.simulator.rules import Rules
+
+KEPT_PLACES = "kept places"
+ORDINARY, KEPT = HALLS
+BOOK = {PlaceKind.ORDINARY: ORDINARY, PlaceKind.ACCESSIBLE: KEPT}
+NOBODY = Pool(0)  # of override places: no supervisor is at work on these days
+ALWAYS = ((0, 2**53),)
+
+
+class KeptDoor(ModelNestedDoor):
+    """A kiosk with its two books: of ordinary places, and of kept ones."""
+
+    def __init__(self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool) -> None:
+        super().__init__(key, rules, trusting=trusting, hard=hard, leads="hall")
+
+    def admit(
+        self, badge: int, uid: int, now: int, *, accessible: bool, released: bool
+    ) -> int | None:
+        """Admit the holder, and return the book whose place was used. None: the door stays shut."""
+        if self.stopped or self.forked:
+            return None
+        if self.hard and any(book.refuses(badge) for book in self.books):
+            return None
+        hall = Hall(1, "", keeps_places=True, released=ALWAYS if released else ())
+        free = [book.account.free for book in self.books]
+        holder = Holder(accessible=accessible or not self.rules.keeps_for_some)
+        kinds = serving(Outer(hall, None, *free), holder, now)
+        if not kinds:
+            return None
+        used = BOOK[kinds[0]]
+        if self.books[used].enter(badge, uid, now) is None:
+            return None
+        self.books[1 - used].refuse(badge, uid, now)
+        return used
+
+    def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> list[tuple[int, Record]]:
+        """Record an exit in the book that knows the stay."""
+        known = [h for h in HALLS if self.books[h].presence(badge)]
+        known += [h for h in HALLS if self.books[h].presence(badge, moved=True)]
+        mine = known[0] if known else uid % 2
+        book, other = self.books[mine], self.books[1 - mine]
+        before = book.account
+        record = book.leave(badge, uid, now, offline=offline)
+        other.refuse(badge, uid, now)
+        if not self.rules.credits_own_pool and book.account.credited > before.credited:
+            book.account = replace(book.account, credited=before.credited)
+            other.account = other.account.credit()
+        return [(mine, record)]
+
+
+class KeptWorld(NestedWorld):
+    """`servers` and `truths` are of the two pools. The hall is both together."""
+
+    leave_rounds = 3
+    names = ("ordinary places", "kept places")
+
+    def __init__(self, seed: int, rules: Rules, theme: str | None = None) -> None:
+        super().__init__(seed, rules, theme)
+        self.capacity_now = self.mix.capacity
+        self.kept = self.random.choice((1, 2, self.mix.capacity, self.mix.capacity + 2))
+        self.accessible = self.random.choice((2, 3, 5))  # one badge in so many
+        self.is_released = False
+        self.untouched = True  # neither released nor resized yet
+        self.limit = self.capacity_now  # B of the hall
+        self.over = -self.capacity_now
+        self.forgotten = 0  # grants of both pools that a server that was put back may repeat
+        self.again = 0  # of these, out of the other pool
+        for hall in HALLS:
+            self.truths[hall].limit = 0
+        self._limit()
+
+    def _size(self) -> int:
+        return self.mix.capacity
+
+    def _steps(self) -> Any:
+        weight = self.random.choice((0, 2, 6))
+        return [*super(NestedWorld, self)._steps(), *[("release", self.release)] * weight]
+
+    def _limit(self) -> None:
+        """Give each pool what the other leaves, as the server does before it grants."""
+        pools = [server.pool for server in self.servers]
+        limited = self.rules.within_limit(
+            pools[ORDINARY].resized(self.capacity_now),
+            NOBODY,
+            pools[KEPT],
+            kept=0 if self.is_released else self.kept,
+            fire_limit=self.capacity_now,
+        )
+        found = {ORDINARY: limited.ordinary, KEPT: limited.accessible}
+        for hall in HALLS:
+            self.servers[hall].pool = found[hall]
+            self.truths[hall].capacity_changed(found[hall])
+
+    def enrol(self, kiosk: str) -> None:
+        (key, other) = (server.enrol(kiosk) for server in self.servers)
+        assert key == other
+        door = KeptDoor(key, self.rules, trusting=self.mix.trusting, hard=self.mix.hard)
+        self.by_key[key] = door
+        self.doors.append(door)
+
+    # People.
+
+    def enter(self, door: Any) -> None:
+        random = self.random.random
+        if max(book.account.free for book in door.books) < 1 and random() < 0.7:
+            door = self.doors[int(random() * len(self.doors))]
+        badge, uid = int(random() * self.mix.people), self.new_uid()
+        entitled = badge % self.accessible == 0
+        told = entitled and random() < 0.9  # a door may not have heard of it
+        # Doors know the programme, and go by their own clocks.
+        by_clock = self.is_released if not door.clock_ms else random() < 0.5
+        used = door.admit(badge, uid, self.now, accessible=told, released=by_clock)
+        if used is not None:
+            self._entered(door, badge, uid, used)
+            if used == KEPT and not entitled and not by_clock:
+                raise ViolationError("a kept place was used by somebody else")
+        elif self.mix.denials and not door.destroyed:
+            door.refuse(badge, uid, self.now)
+
+    def _entered(self, door: Any, badge: int, uid: int, used: int) -> None:
+        if any(of == badge for truth in self.truths for of, _ in truth.inside.values()):
+            self.truth.shared.add(badge)
+        self.truths[used].enter(uid, badge, door.books[used], self.now)
+        self._check(door)
+
+    def leave(self, door: Any, badge: int) -> None:
+        if not door.destroyed:
+            offline = not door.up or self.random.random() < 0.2
+            for hall, record in door.leave(badge, self.new_uid(), self.now, offline=offline):
+                self.truths[hall].leave(record, door.books[hall], self.now)
+            self._check(door)
+
+    # The server.
+
+    def release(self, door: Any) -> None:
+        """A session is about to start, or is over and the next one's places are kept."""
+        self.is_released = not self.is_released
+        self.untouched = False
+        self._limit()
+
+    def grant(self, door: Any) -> None:
+        """What one pool has forgotten after it was put back may be granted out of the other. That
+        is within the bound that is stated for all places of the hall.
+        """
+        self._limit()
+        truths = self.truths
+        before = [sum(self._granted(door, h) for h in HALLS), sum(t.rolled for t in truths)]
+        super().grant(door)
+        if self.truth.blind:
+            given = sum(self._granted(door, hall) for hall in HALLS) - before[0]
+            again = min(given, self.forgotten)
+            self.forgotten -= again
+            self.again += max(0, again - (sum(truth.rolled for truth in truths) - before[1]))
+
+    def put_back(self, door: Any) -> None:
+        super().put_back(door)
+        self.forgotten = sum(truth.forgotten for truth in self.truths)
+
+    def hand_over(self, message: Any, door: Any) -> None:
+        if message.order is not None and not self.rules.tells_pool:
+            message = message._replace(hall=ORDINARY)
+        super().hand_over(message, door)
+
+    def capacity(self, door: Any) -> None:
+        """The organiser changes the capacity, or how many places are kept."""
+        if self.random.random() < 0.5:
+            self.capacity_now = self.random.randint(1, self.mix.capacity_max)
+            self.limit = max(self.limit, self.capacity_now)
+        else:
+            self.kept = self.random.randint(0, self.capacity_now)
+        self.untouched = False
+        self._limit()
+        self.act_of_staff()
+
+    def restore(self, door: Any) -> None:
+        super().restore(door)
+        if not self.rules.awaits_in_all_pools:
+            kept = self.servers[KEPT]
+            kept.pool = replace(kept.pool, awaited=frozenset())
+
+    # What must hold of both pools together.
+
+    def check_halls(self) -> None:
+        super().check_halls()
+        truths, pools = self.truths, [server.pool for server in self.servers]
+        inside = [uid for truth in truths for uid in truth.inside]
+        stayed = {uid for truth in truths if truth.inferred for uid in truth.after_move}
+        people = len(inside) - len(stayed.intersection(inside))
+        slack = self.again + sum(slack_of(truth) for truth in truths)
+        self.over = max(self.over, len(inside) - self.limit)
+        if people > self.limit + slack:
+            raise ViolationError(f"{people} inside the hall; at most {self.limit} + {slack} may be")
+        self._check_kept(slack)
+        if any(pool.awaited for pool in pools) or self.truth.blind:
+            return
+        worst = sum(pool.worst_case for pool in pools)
+        if worst <= self.capacity_now:
+            self.limit = self.capacity_now
+        elif all(truths[hall].has_all(self.servers[hall]) for hall in HALLS):
+            again = sum(truths[hall].forgotten_by(self.servers[hall]) for hall in HALLS)
+            more = slack + again + sum(overstated(pool) for pool in pools)
+            if worst > self.limit + more:
+                raise ViolationError(f"worst case {worst} of both pools, at most {self.limit}")
+            self.limit = min(self.limit, worst)
+
+    def _check_kept(self, slack: int) -> None:
+        """As long as nothing was released or resized, the others are at most what is not kept."""
+        if not self.untouched:
+            return
+        ordinary = self.truths[ORDINARY]
+        others = len(ordinary.inside.keys() - ordinary.after_move)
+        if others > max(0, self.capacity_now - self.kept) + slack:
+            raise ViolationError(f"{others} on ordinary places, and {self.kept} should be kept")
