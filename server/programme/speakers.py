@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from badges.roster.same_name import name_key
 from server.people.attendees import people_of_label, whole_name
+from server.storage import dialect
 from server.storage.connection import Connection
+from server.storage.localized import names_of
 
 ROLES = ("keynote", "speaker", "moderator", "panellist")
 
@@ -25,6 +27,20 @@ class Speaker:
     name: str
     role: str  # one of ROLES
     starts_at: int | None  # of the talk, where it is known
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Represents what one attendee does at a session. It begins with the session where nothing else
+    was said.
+    """
+
+    session_id: int
+    titles: dict[str, str]
+    hall_id: int
+    role: str
+    starts_at: int
+    ends_at: int  # Of the session.
 
 
 def put_speakers(db: Connection, session_id: int, speakers: Sequence[Speaker]) -> None:
@@ -76,27 +92,46 @@ def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Spea
     """Return who speaks at each of these sessions, in their order. Attendees have the name of the
     roster.
     """
-    found: dict[int, tuple[Speaker, ...]] = {}
-    for session_id in sessions:
-        rows = db.execute(
-            "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
-            " ON a.serial = p.serial WHERE p.session_id = ? ORDER BY p.position",
-            (session_id,),
-        ).fetchall()
-        if rows:
-            found[session_id] = tuple(
-                Speaker(
-                    serial=row["serial"],
-                    label=row["label"],
-                    name=row["name"]
-                    if row["serial"] is None
-                    else whole_name(row["given_name"], row["family_name"]),
-                    role=row["role"],
-                    starts_at=row["starts_at"],
-                )
-                for row in rows
-            )
-    return found
+    found: dict[int, list[Speaker]] = {}
+    for row in db.execute(
+        "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
+        f" ON a.serial = p.serial WHERE {dialect.one_of('p.session_id')}"
+        " ORDER BY p.session_id, p.position",
+        (dialect.many(sessions),),
+    ):
+        one = Speaker(
+            serial=row["serial"],
+            label=row["label"],
+            name=row["name"]
+            if row["serial"] is None
+            else whole_name(row["given_name"], row["family_name"]),
+            role=row["role"],
+            starts_at=row["starts_at"],
+        )
+        found.setdefault(row["session_id"], []).append(one)
+    return {session: tuple(speakers) for session, speakers in found.items()}
+
+
+def speaking(db: Connection, serials: Sequence[int]) -> int:
+    """Return how many of these attendees speak anywhere."""
+    (count,) = db.execute(
+        "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE serial IS NOT NULL"
+        f" AND {dialect.one_of('serial')}",
+        (dialect.many(serials),),
+    ).fetchone()
+    return int(count)
+
+
+def talks(db: Connection, serial: int) -> list[Talk]:
+    """Return where and when an attendee speaks, the soonest first."""
+    rows = db.execute(
+        "SELECT s.session_id, s.titles, s.hall_id, p.role, s.ends_at,"
+        " COALESCE(p.starts_at, s.starts_at) AS starts_at"
+        " FROM session_speaker p JOIN session s ON s.session_id = p.session_id"
+        " WHERE p.serial = ? ORDER BY 6, s.session_id, p.position",
+        (serial,),
+    )
+    return [Talk(**{**dict(row), "titles": names_of(row["titles"])}) for row in rows]
 
 
 def speaks_as(db: Connection, serial: int, other: int) -> None:

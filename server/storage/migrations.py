@@ -24,6 +24,7 @@ from server.storage.schema import (
     PAGE_EDITS,
     PEOPLE,
     PROGRAMME,
+    PROTOCOL_GUESTS,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -190,6 +191,11 @@ def m026_page_edits(db: sqlite_utils.Database) -> None:
     _run(db, PAGE_EDITS)
 
 
+@migrations()
+def m027_protocol_guests(db: sqlite_utils.Database) -> None:
+    _run(db, PROTOCOL_GUESTS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -216,6 +222,7 @@ NAMES = (
     "m023_kept_places",
     "m024_capacity_reasons",
     "m026_page_edits",
+    "m027_protocol_guests",
 )
 
 

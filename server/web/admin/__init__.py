@@ -27,12 +27,13 @@ from server.web.admin.editing import (
     uploads,
     venue_upload,
 )
+from server.web.admin.protocol import arrivals, badge, flag
 from server.web.rehearsal import pages as rehearsal
 
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, users, sign_in, account, acts,
-    rehearsal,
+    rehearsal, arrivals, flag,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -78,6 +79,9 @@ def _pages() -> dict[str, object]:
         "with_last_edit": WITH_LAST_EDIT,
         "last_edit": edits.banner,
     }
+
+
+blueprint.app_context_processor(badge.context)
 
 
 @blueprint.get("/")
