@@ -48,7 +48,7 @@ try:
 except EventError as error:
     sys.exit(f"Error: {{error}}")
 """
-BACK_S = 90  # by then it must serve again, on a busy machine
+BACK_S = 60  # by then it must serve again, on a busy machine
 
 
 @dataclass
