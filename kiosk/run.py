@@ -25,6 +25,7 @@ from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
 from kiosk.door.facts import least_free, least_left
+from kiosk.door.programme import now_and_next
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import State
@@ -354,6 +355,7 @@ class Kiosk:
             hall_left=left,
             left_names=context.outer_names.get(left_hall, {}),
             hall_left_at=left_at and left_at // 60_000 * 60_000,
+            programme=now_and_next(context, now_ms()),
         )
 
 

@@ -24,6 +24,12 @@ from badges.record import (
 BATCH_SCANS_MAX = 1000
 BODY_BYTES_MAX = 2_000_000
 POOLS_MAX = 1000  # of one kiosk: two or three for each hall that it ever stood at
+# Of one session.
+HOSTS_MAX = 20
+SPEAKERS_MAX = 200
+SPEAKER_NAME_MAX = 200
+# The query of a kiosk that shows the programme.
+PROGRAMME_ASKED = "programme=1"
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 
@@ -54,7 +60,25 @@ class HallFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     released: list[tuple[Instant, Instant]] | UnsetType = UNSET
 
 
+class SpeakerFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Names somebody who speaks at a session, as the printed programme does."""
+
+    name: Annotated[str, Meta(max_length=SPEAKER_NAME_MAX)]
+    # "keynote", "speaker", "moderator" or "panellist". A door calls a role that it does not know a
+    # speaker.
+    role: Annotated[str, Meta(max_length=20)]
+    # Of their badge. It is left out for whoever is not on the roster.
+    serial: Count | UnsetType = UNSET
+    starts_at: Instant | UnsetType = UNSET  # Of the talk, where it is known.
+
+
 class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Describes a session at the door's hall.
+
+    What stands from `starts_at` on is the programme, for the screen alone. It is told to a kiosk
+    that asks for it (PROGRAMME_ASKED), because earlier ones refuse a field that they do not know.
+    """
+
     session: Count
     titles: dict[str, str]
     opens_at: Instant
@@ -62,6 +86,12 @@ class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     categories: list[int]
     invited: list[int]  # Serials.
     refused: list[int]  # Serials.
+    starts_at: Instant | UnsetType = UNSET
+    ends_at: Instant | UnsetType = UNSET
+    kind: dict[str, str] | UnsetType = UNSET  # What the activity is, such as a conference.
+    # Names of the organisations that lead it.
+    hosts: Annotated[list[dict[str, str]], Meta(max_length=HOSTS_MAX)] | UnsetType = UNSET
+    speakers: Annotated[list[SpeakerFacts], Meta(max_length=SPEAKERS_MAX)] | UnsetType = UNSET
 
 
 class DoorFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from badges.admission.facts import Admitted, Decision, Direction, Flag, Scan
+from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason, Scan
 from badges.admission.phrases import Explanation, Language, Tone, explain, tone
 from badges.credential.credential import Credential
 from badges.wire.wire import CategoryFacts, HolderName
+from kiosk.door.programme import Speaks, speaks_here
 from kiosk.replica.door_context import DoorContext, text_in
 from kiosk.texts.catalogue import answer_words, each
+
+# What makes it doubtful that whoever shows the badge is its holder. Nobody is greeted by it.
+_DOUBTFUL = frozenset({Reason.REVOKED, Reason.SUPERSEDED, Reason.LIKELY_COPY, Reason.EXPIRED})
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Answer:
     act: Literal["scan", "override", "annul"] = "scan"
     by: str = ""  # The supervisor's name, where one acted.
     badge: Credential | None = field(default=None, repr=False)  # The badge that was decided on.
+    speaks: Speaks | None = None  # The holder comes to speak here today.
 
     @property
     def admitted(self) -> bool:
@@ -86,7 +91,19 @@ def make_answer(
         explanation=each(lambda lang: explain_in(lang, scan, decision, context)),
         by=by,
         badge=badge,
+        speaks=_speaks(scan, decision, context, badge),
     )
+
+
+def _speaks(
+    scan: Scan, decision: Decision, context: DoorContext, badge: Credential | None
+) -> Speaks | None:
+    """Return how to greet a speaker who comes in."""
+    if badge is None or scan.direction is Direction.EXIT:
+        return None
+    if isinstance(decision, Denied) and decision.reason in _DOUBTFUL:
+        return None
+    return speaks_here(context, badge.serial, scan.scanned_at)
 
 
 def explain_in(

@@ -5,12 +5,30 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from badges.admission.facts import Calendar, Hall, Session
 from badges.credential.keys import KeyRing, PublicKey, open_ring
 from badges.wire import wire
 from badges.wire.door_policy import hall_of, session_of
+
+
+@dataclass(frozen=True)
+class ProgrammeSession:
+    """Holds a session of the hall whose times the server told."""
+
+    starts_at: int
+    ends_at: int
+    facts: wire.SessionFacts
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Says that a holder speaks here. It ends with its session."""
+
+    starts_at: int
+    ends_at: int
+    role: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,8 @@ class DoorContext:
     outer: tuple[Hall, ...] = ()  # halls around that the door leads into too, from the inside out
     outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by hall
     accessible: frozenset[int] = frozenset()  # for whom places are kept, by serial
+    programme: tuple[ProgrammeSession, ...] = ()  # Soonest first. An earlier server tells none.
+    talks: Mapping[int, tuple[Talk, ...]] = field(default_factory=dict)  # By serial, soonest first.
 
     @property
     def halls(self) -> tuple[int, ...]:
@@ -66,6 +86,7 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
     except (ZoneInfoNotFoundError, OSError):
         raise ValueError(f"no such time zone: {snapshot.time_zone[:60]!r}") from None
     sessions = sorted(snapshot.sessions, key=lambda s: (s.opens_at, s.session))
+    programme = _programme(sessions)
     return DoorContext(
         event_names=snapshot.event_name,
         time_zone=zone,
@@ -88,7 +109,33 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
         outer=tuple(hall_of(one.hall) for one in snapshot.outer_facts),
         outer_names={one.hall.hall: one.hall.names for one in snapshot.outer_facts},
         accessible=frozenset(() if snapshot.accessible is UNSET else snapshot.accessible),
+        programme=programme,
+        talks=_talks(programme),
     )
+
+
+def _programme(sessions: Iterable[wire.SessionFacts]) -> tuple[ProgrammeSession, ...]:
+    found = [
+        ProgrammeSession(one.starts_at, one.ends_at, one)
+        for one in sessions
+        if not (isinstance(one.starts_at, UnsetType) or isinstance(one.ends_at, UnsetType))
+    ]
+    return tuple(sorted(found, key=lambda one: (one.starts_at, one.facts.session)))
+
+
+def _talks(programme: Iterable[ProgrammeSession]) -> dict[int, tuple[Talk, ...]]:
+    found: dict[int, list[Talk]] = {}
+    for session in programme:
+        speakers = session.facts.speakers
+        for one in () if isinstance(speakers, UnsetType) else speakers:
+            if not isinstance(one.serial, UnsetType):
+                own = None if isinstance(one.starts_at, UnsetType) else one.starts_at
+                talk = Talk(own or session.starts_at, session.ends_at, one.role)
+                found.setdefault(one.serial, []).append(talk)
+    return {
+        serial: tuple(sorted(talks, key=lambda one: one.starts_at))
+        for serial, talks in found.items()
+    }
 
 
 def _by_serial(lists: Iterable[tuple[int, list[int]]]) -> dict[int, frozenset[int]]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from badges.admission.facts import Direction
 from kiosk.door.answer import Answer
+from kiosk.door.programme import ShownSession
 from kiosk.supervisor.status import SupervisorStatus
 from kiosk.texts.messages import Message
 
@@ -37,6 +38,8 @@ class DoorStatus:
     # The name of that hall, where it is one around the door's own.
     left_names: Mapping[str, str] = field(default_factory=dict)
     hall_left_at: int | None = None  # When the server said so.
+    # What goes on in the hall, and what comes next.
+    programme: tuple[ShownSession, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ def _answer(answer: Answer, number: int) -> dict[str, Any]:
         "badge": None if answer.serial is None else badge_number(answer.serial),
         "holder": holder,
         "category": category,
+        "speaks": answer.speaks,
         "free_places": answer.free_places,
         "free_names": answer.free_names,
         "words": {

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 5.0)
 POLL_S = 10.0  # Between snapshots, while the stream does not get through.
 SHORT_S = 1.0  # After a stream that ends sooner than this the next attempt waits longer.
+REPLICA = f"/api/replica?{wire.PROGRAMME_ASKED}"
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class Feed:
         self._snapshot_wanted = False
         try:
             before = self._journal.state()
-            snapshot = self._transport.get("/api/replica", wire.Snapshot)
+            snapshot = self._transport.get(REPLICA, wire.Snapshot)
             if snapshot.incarnation < before.incarnation:
                 raise OldServerError(snapshot.incarnation, before.incarnation)
             known: dict[int, list[StayRef]] = {}

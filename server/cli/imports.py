@@ -33,10 +33,12 @@ from server.cli.console import (
     wall_clock,
 )
 from server.cli.import_report import Summary
+from server.cli.programme.preview_report import say_preview
 from server.editing.wrong_badges import find_changed
 from server.event.directory import Event
 from server.people import issuing
-from server.setup import venue_file, venue_import
+from server.setup import venue_file
+from server.setup.preview.preview import preview, take_over
 from server.setup.roster_import import ImportPlan, RosterChangedError, plan_import
 from server.setup.roster_match import ImportAnswers
 from server.setup.roster_read import ReadRoster, RosterFile, read_for_event
@@ -45,7 +47,6 @@ from server.setup.venue_file import FILE_BYTES_MAX
 from server.setup.writer import ImportedVenue
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.venue import store
 
 MAPPING_BYTES_MAX = 100_000
 PLANS_MOST = 3  # A plan is made so often, because others may change the roster meanwhile.
@@ -349,7 +350,8 @@ def _say_badges(event: Event, database: Database, wanted: _Wanted) -> None:
 @click.option(
     "--remove-sessions", is_flag=True, help="Remove the sessions that FILE no longer has."
 )
-def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool, dry_run: bool) -> None:
     """Take halls, doors, sessions, zones and categories from FILE, in TOML or XLSX, into the event.
 
     What is there already is changed, by its code; what FILE lacks stays. If anything is wrong, all
@@ -360,13 +362,16 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool) -> No
     data = read_file(venue_path, FILE_BYTES_MAX)
     with opened(event_dir) as (event, database):
         plan = venue_file.read_venue(data, venue_path.name, event.settings)
+        now = wall_clock()
+        if dry_run:
+            found = preview(
+                database, plan, event.settings, by=BY, now=now, remove_sessions=remove_sessions
+            )
+            say_preview(found, venue_path.name, None, dry_run=True)
+            return
 
         def step(db: Connection) -> tuple[ImportedVenue, list[str]]:
-            result = venue_import.import_venue(db, plan, by=BY, now=wall_clock())
-            gone = result.absent.get("sessions", []) if remove_sessions else []
-            for session in store.sessions(db):
-                if session.code in gone:
-                    store.remove_session(db, session.session_id, by=BY, now=wall_clock())
+            result = take_over(db, plan, by=BY, now=now, remove_sessions=remove_sessions)
             return result, advice(db, plan, event.settings)
 
         result, warnings = database.write(step)

@@ -15,6 +15,7 @@ from server.cli.badges import issue, print_badges, reissue
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
 from server.cli.imports import import_people, import_venue
 from server.cli.kiosks import kiosk
+from server.cli.programme.commands import import_exhibitors, import_programme
 from server.cli.rehearsal import rehearse, would_enter
 from server.cli.sample import sample
 from server.cli.users import user
@@ -100,7 +101,10 @@ def machine_zone() -> str:
     return path.partition("/zoneinfo/")[2].removeprefix("posix/") or "UTC"
 
 
-for command in (sample, import_venue, import_people, issue, reissue, print_badges):
+for command in (
+    sample, import_venue, import_programme, import_exhibitors, import_people, issue, reissue,
+    print_badges,
+):  # fmt: skip
     main.add_command(command)
 for command in (would_enter, rehearse):
     main.add_command(command)

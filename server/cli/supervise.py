@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
 LOOK_S = 0.5
+NOTIFY_S = 1.0  # systemd has this long to take what it is told.
 # A worker without a heartbeat for this long hangs. A write that waits for another process's
 # import waits less.
 HANG_S = 30.0
@@ -207,5 +208,7 @@ def notify(state: str) -> None:
     if address.startswith("@"):
         address = f"\0{address[1:]}"
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        # Whoever listens may not read for a while. A worker that hangs is replaced even so.
+        sender.settimeout(NOTIFY_S)
         sender.connect(address)
         sender.sendall(state.encode())

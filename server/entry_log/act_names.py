@@ -39,6 +39,8 @@ class Act(StrEnum):
     GUEST_SET = "guest_set"
     EDIT_UNDONE = "edit_undone"
     ATTENDEES_MERGED = "attendees_merged"
+    PROTOCOL_GUEST_SET = "protocol_guest_set"
+    PROTOCOL_GUEST_CLEARED = "protocol_guest_cleared"
     BADGES_ISSUED = "badges_issued"
     BADGE_REISSUED = "badge_reissued"
     BADGE_REVOKED = "badge_revoked"

@@ -82,6 +82,12 @@ WORDS: Mapping[Act, Words] = {
         "Merged two attendees", ("Badge {serial} stays,", "badge {merged} is revoked")
     ),
     Act.SESSION_REMOVED: Words("Removed a session", ("{session}",)),
+    Act.PROTOCOL_GUEST_SET: Words(
+        "Named who is told of a guest's arrival", ("Badge {serial}:", "users {users}")
+    ),
+    Act.PROTOCOL_GUEST_CLEARED: Words(
+        "Ended the notices of a guest's arrival", ("Badge {serial}",)
+    ),
     Act.BADGES_ISSUED: Words("Issued badges", ("{count}",)),
     Act.BADGE_REISSUED: Words("Replaced a badge", ("Badge {serial}, issue {issue}", "({reason})")),
     Act.BADGE_REVOKED: Words("Revoked a badge", _OF_BADGE),

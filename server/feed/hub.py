@@ -1,6 +1,6 @@
 """Hands what was published to held connections at once.
 
-After each commit (and once a second, for what another process wrote) the hub reads what is new
+After each commit (and a little later, for what another process wrote) the hub reads what is new
 once, and gives each subscriber what concerns it.
 """
 
@@ -18,7 +18,7 @@ from server.storage.database import Database
 
 log = logging.getLogger(__name__)
 
-FOREIGN_WRITES_S = 1.0
+FOREIGN_WRITES_S = 0.4
 READ_MAX = 1_000
 # Old changes are removed in steps of this many. More at once would hold up the commits of others.
 TRIM_EVERY = 1_000

@@ -12,6 +12,7 @@ from server.event.directory import Event
 from server.feed import changes
 from server.kiosks.vouching import Voucher
 from server.occupancy import copies, pools, stays
+from server.programme.door_programme import with_programme
 from server.staff import pins
 from server.storage import event_state
 from server.storage.connection import Connection
@@ -25,11 +26,14 @@ def snapshot(
     door_id: int,
     now: int,
     voucher: Voucher | None = None,
+    *,
+    programme: bool = False,
 ) -> wire.Snapshot:
     """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
     transaction.
 
-    `voucher` signs the orders of places.
+    `voucher` signs the orders of places. `programme` says that the kiosk asks for what its screen
+    shows of sessions.
 
     Of 100,000 holders only the exceptions travel. They are holders whose badges were reissued,
     revoked or likely copied.
@@ -38,6 +42,9 @@ def snapshot(
     outer = [_outer(db, hall, door_id) for hall in nesting.outer_of(db, door_id)]
     hall, orders = kiosk_facts.hall_facts(db, hall_id), pools.orders_for(db, kiosk, now)
     keeps_places = any(one.released is not UNSET for one in (hall, *(one.hall for one in outer)))
+    sessions = kiosk_facts.session_facts(db, hall_id, now)
+    if programme:
+        sessions = with_programme(db, hall_id, now, sessions)
     (state,) = db.execute(
         "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()
@@ -55,7 +62,7 @@ def snapshot(
         hall=hall,
         door=kiosk_facts.door_facts(db, door_id),
         doors=_doors(db, (hall_id, *(one.hall.hall for one in outer))),
-        sessions=kiosk_facts.session_facts(db, hall_id, now),
+        sessions=sessions,
         holders=_exceptions(db),
         stays=stays.in_hall(db, hall_id),
         orders=orders if voucher is None else voucher.orders(kiosk, orders),

@@ -18,6 +18,7 @@ from server.ledger.rows import Line, Rows
 from server.occupancy import copies, stays, unmatched_exits
 from server.occupancy.kiosk_accounts import Accounts
 from server.occupancy.stays import CLOCK_MARGIN_MS, Span
+from server.people import protocol_guests
 from server.storage.connection import Connection
 from server.venue.rules import rules
 
@@ -58,6 +59,9 @@ class BatchRecorder:
         restored = accounts.pools.incarnation > 1
         self._early = restored and stays.has_early_exits(db)
         self._entered: list[stays.Stay] = []
+        # Entries of those of whose arrival somebody is told, and annulled ones, in order.
+        self._guests: list[protocol_guests.Entered | StayRef] = []
+        self._calendar = calendar
         # Stays after which the holder is known to have entered somewhere else.
         self._followed: set[StayRef] = set()
 
@@ -67,6 +71,7 @@ class BatchRecorder:
         """
         self._rows.write()
         self._judge.write(self.now)
+        protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
         serials = Counter(stay.serial for stay in self._entered if not stay.around)
         for stay in self._entered:
             if serials[stay.serial] > 1 or stay.ref in self._followed:
@@ -85,16 +90,26 @@ class BatchRecorder:
             self._exit(number, record, record.hall, record)
             for one in record.outer_halls:
                 self._exit(number, record, one.hall, one)
+            if record.act == "annul" and record.closes is not None:
+                self._annulled(record.serial, record.closes)
         elif record.serial is not None:
             at = _server_time(record, self.now)
             others = stays.since(self.db, record.serial, at - copies.WINDOW_MS)
             if admitted:
                 self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
+                if record.serial in self._rules.protocol_guests and not self._quarantined:
+                    self._guests.append(protocol_guests.Entered(record.serial, number, at))
             self._judge.judge(number, record, others, at)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             self.came[record.hall] += 1
             for hall in self._rules.outer_ids(record.door):
                 self.came[hall] += 1
+
+    def _annulled(self, serial: int | None, entry: StayRef) -> None:
+        """Note that a guest did not pass after all. A kiosk can say so of its own entries."""
+        own = (entry.kiosk, entry.generation) == self.sender
+        if own and serial in self._rules.protocol_guests and not self._quarantined:
+            self._guests.append(entry)
 
     def _clock_known(self, record: ScanRecord) -> bool:
         """Say whether others' stays may end by the time of this record. They may not where the

@@ -10,8 +10,10 @@ from typing import Any
 
 from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
 from badges.roster import cells
+from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
+from server.feed import changes
 from server.people import search
 from server.storage import dialect, errors
 from server.storage.connection import Connection, Row
@@ -237,7 +239,15 @@ def change_attendee(
         raise AttendeeError("An attendee needs a name.")
     columns = ",".join(sorted(changed))
     entry_log.act(db, by, Act.ATTENDEE_CHANGED, {"serial": serial, "columns": columns}, now)
+    if after.name != before.name and _speaks(db, serial):
+        changes.publish(db, wire.VenueChanged())
     return before.issue > 0 and bool(CARRIED & changed.keys())
+
+
+def _speaks(db: Connection, serial: int) -> bool:
+    """Tell whether doors show the attendee's name as a speaker's."""
+    query = "SELECT EXISTS (SELECT 1 FROM session_speaker WHERE serial = ?)"
+    return bool(db.execute(query, (serial,)).fetchone()[0])
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:

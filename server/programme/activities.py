@@ -140,9 +140,9 @@ def activities_of(db: Connection, numbers: Iterable[int]) -> dict[int, Activity]
     """Return the activities of these numbers, by number. Numbers that are not known are left
     out.
     """
-    rows = []
-    for number in sorted(set(numbers)):
-        rows += db.execute(f"{_COUNTED} WHERE a.activity_id = ?", (number,)).fetchall()
+    wanted = dialect.many(sorted(set(numbers)))
+    found = db.execute(f"{_COUNTED} WHERE {dialect.one_of('a.activity_id')}", (wanted,))
+    rows = found.fetchall()
     return {one.activity_id: one for one in _activities(db, rows)}
 
 
@@ -210,13 +210,12 @@ def _activities(db: Connection, rows: list[Row]) -> list[Activity]:
 
 def _hosts(db: Connection, numbers: list[int]) -> Callable[[int], tuple[Host, ...]]:
     found: dict[int, list[Host]] = {}
-    for number in numbers:
-        for row in db.execute(
-            "SELECT o.code, o.names, o.kind, h.role FROM activity_host h JOIN organisation o"
-            " ON o.organisation_id = h.organisation_id WHERE h.activity_id = ?"
-            " ORDER BY h.role DESC, o.code",
-            (number,),
-        ):
-            one = Host(row["code"], names_of(row["names"]), row["kind"], row["role"])
-            found.setdefault(number, []).append(one)
+    for row in db.execute(
+        "SELECT h.activity_id, o.code, o.names, o.kind, h.role FROM activity_host h"
+        " JOIN organisation o ON o.organisation_id = h.organisation_id"
+        f" WHERE {dialect.one_of('h.activity_id')} ORDER BY h.role DESC, o.code",
+        (dialect.many(numbers),),
+    ):
+        one = Host(row["code"], names_of(row["names"]), row["kind"], row["role"])
+        found.setdefault(row["activity_id"], []).append(one)
     return lambda number: tuple(found.get(number, ()))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from badges.roster.same_name import name_key
 from server.people.attendees import people_of_label, whole_name
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
@@ -26,6 +27,20 @@ class Speaker:
     name: str
     role: str  # one of ROLES
     starts_at: int | None  # of the talk, where it is known
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Represents what one attendee does at a session. It begins with the session where nothing else
+    was said.
+    """
+
+    session_id: int
+    titles: dict[str, str]
+    hall_id: int
+    role: str
+    starts_at: int
+    ends_at: int  # Of the session.
 
 
 def put_speakers(db: Connection, session_id: int, speakers: Sequence[Speaker]) -> None:
@@ -77,16 +92,37 @@ def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Spea
     """Return who speaks at each of these sessions, in their order. Attendees have the name of the
     roster.
     """
-    found: dict[int, tuple[Speaker, ...]] = {}
-    for session_id in sessions:
-        rows = db.execute(
-            "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
-            " ON a.serial = p.serial WHERE p.session_id = ? ORDER BY p.position",
-            (session_id,),
-        ).fetchall()
-        if rows:
-            found[session_id] = tuple(_speaker(row) for row in rows)
-    return found
+    found: dict[int, list[Speaker]] = {}
+    for row in db.execute(
+        "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
+        f" ON a.serial = p.serial WHERE {dialect.one_of('p.session_id')}"
+        " ORDER BY p.session_id, p.position",
+        (dialect.many(sessions),),
+    ):
+        found.setdefault(row["session_id"], []).append(_speaker(row))
+    return {session: tuple(speakers) for session, speakers in found.items()}
+
+
+def speaking(db: Connection, serials: Sequence[int]) -> int:
+    """Return how many of these attendees speak anywhere."""
+    (count,) = db.execute(
+        "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE serial IS NOT NULL"
+        f" AND {dialect.one_of('serial')}",
+        (dialect.many(serials),),
+    ).fetchone()
+    return int(count)
+
+
+def talks(db: Connection, serial: int) -> list[Talk]:
+    """Return where and when an attendee speaks, the soonest first."""
+    rows = db.execute(
+        "SELECT s.session_id, s.titles, s.hall_id, p.role, s.ends_at,"
+        " COALESCE(p.starts_at, s.starts_at) AS starts_at"
+        " FROM session_speaker p JOIN session s ON s.session_id = p.session_id"
+        " WHERE p.serial = ? ORDER BY 6, s.session_id, p.position",
+        (serial,),
+    )
+    return [Talk(**{**dict(row), "titles": names_of(row["titles"])}) for row in rows]
 
 
 def speaks_as(db: Connection, serial: int, other: int) -> None:
@@ -105,7 +141,7 @@ def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, i
 
 
 @dataclass(frozen=True)
-class Talk:
+class Contribution:
     """Represents somebody's part in a session, with where and when it is."""
 
     speaker: Speaker
@@ -116,7 +152,9 @@ class Talk:
     at: int  # of the talk, or else of the session (Unix ms)
 
 
-def find_talks(db: Connection, role: str | None, limit: int, offset: int) -> tuple[list[Talk], int]:
+def find_contributions(
+    db: Connection, role: str | None, limit: int, offset: int
+) -> tuple[list[Contribution], int]:
     """Return a page of what speakers do at sessions, in the order of time, and how many there
     are.
     """
@@ -137,11 +175,11 @@ def find_talks(db: Connection, role: str | None, limit: int, offset: int) -> tup
         " ORDER BY p.at, p.session_id, p.position",
         (*values, limit, offset),
     )
-    return [_talk(row) for row in rows], total
+    return [_contribution(row) for row in rows], total
 
 
-def _talk(row: Row) -> Talk:
-    return Talk(
+def _contribution(row: Row) -> Contribution:
+    return Contribution(
         speaker=_speaker(row),
         organisation=row["organisation"] or "",
         session_titles=names_of(row["titles"]),

@@ -30,7 +30,7 @@ from server.people.attendees import (
 )
 from server.programme.guests import await_guests, settle_guests
 from server.programme.organisations import link_people
-from server.programme.speakers import link_speakers
+from server.programme.speakers import link_speakers, speaking
 from server.setup.roster_match import (
     ImportAnswers,
     Match,
@@ -60,6 +60,7 @@ _HARMLESS = frozenset(
         Act.BADGES_PRINTED, Act.ENTRIES_EXPORTED, Act.ACTS_EXPORTED, Act.KIOSK_ADDED,
         Act.KIOSK_CONFIRMED, Act.KIOSK_RETIRED, Act.KIOSK_FENCED, Act.COPY_DENIED, Act.CLOCK_SET,
         Act.USER_ADDED, Act.USER_DISABLED, Act.USER_ENABLED,
+        Act.PROTOCOL_GUEST_SET, Act.PROTOCOL_GUEST_CLEARED,
     }
 )  # fmt: skip
 _KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}
@@ -208,9 +209,11 @@ class ImportPlan:
         )
         search.fold(db)
         link_people(db)
-        link_speakers(db)
+        speak = link_speakers(db)
+        speak += speaking(db, [row[-1] for rows in self.updated.values() for row in rows])
         invited = self._invite(db)
-        if invited or self.new_categories:
+        # Doors show speakers by name, and greet them.
+        if invited or self.new_categories or speak:
             changes.publish(db, wire.VenueChanged())
         kept = kept_places.put(db, self.accessible, by=by, now=self.now)
         if self.revoke:

@@ -167,8 +167,9 @@ class _Import(Writer):
         if choice is not None:
             chosen = {self._categories[one] for one in choice}
         self.db.execute(f"DELETE FROM {table} WHERE {key} = ?", (number,))
-        self.tables.table(table).insert_all(
-            {key: number, "category": one} for one in sorted(chosen)
+        self.db.executemany(
+            f"INSERT INTO {table} ({key}, category) VALUES (?, ?)",
+            [(number, one) for one in sorted(chosen)],
         )
 
     def _whole_hall(self, code: str) -> object:

@@ -24,6 +24,7 @@ from server.storage.schema import (
     PAGE_EDITS,
     PEOPLE,
     PROGRAMME,
+    PROTOCOL_GUESTS,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -191,6 +192,11 @@ def m026_page_edits(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m027_protocol_guests(db: sqlite_utils.Database) -> None:
+    _run(db, PROTOCOL_GUESTS)
+
+
+@migrations()
 def m028_country(db: sqlite_utils.Database) -> None:
     # Attendees are counted by country on pages, without going through their whole rows.
     db.execute("CREATE INDEX attendee_country ON attendee (country)")
@@ -222,6 +228,7 @@ NAMES = (
     "m023_kept_places",
     "m024_capacity_reasons",
     "m026_page_edits",
+    "m027_protocol_guests",
     "m028_country",
 )
 

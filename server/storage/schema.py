@@ -671,3 +671,40 @@ CREATE TABLE page_edit (
     things TEXT
 ) STRICT;
 """
+
+# Protocol guests: people of whose arrival named staff (watchers) get a silent notice. An arrival is
+# the first entry of a guest on a day (counted from the event's first; earlier ones are negative).
+PROTOCOL_GUESTS = """
+CREATE TABLE protocol_guest (
+    serial INTEGER PRIMARY KEY REFERENCES attendee,
+    set_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE protocol_watcher (
+    serial INTEGER NOT NULL REFERENCES protocol_guest ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES user,
+    PRIMARY KEY (serial, user_id)
+) STRICT;
+CREATE INDEX protocol_watcher_user ON protocol_watcher (user_id);
+
+CREATE TABLE arrival (
+    arrival_id INTEGER PRIMARY KEY,
+    serial INTEGER NOT NULL REFERENCES attendee,
+    day INTEGER NOT NULL,
+    number INTEGER NOT NULL REFERENCES scan,
+    UNIQUE (serial, day)
+) STRICT;
+
+CREATE TABLE arrival_notice (
+    user_id INTEGER NOT NULL REFERENCES user,
+    arrival_id INTEGER NOT NULL REFERENCES arrival,
+    seen_at INTEGER,
+    PRIMARY KEY (user_id, arrival_id)
+) STRICT;
+CREATE INDEX arrival_notice_unseen ON arrival_notice (user_id) WHERE seen_at IS NULL;
+
+CREATE TRIGGER rules_protocol_guest_insert AFTER INSERT ON protocol_guest BEGIN
+    UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;
+CREATE TRIGGER rules_protocol_guest_delete AFTER DELETE ON protocol_guest BEGIN
+    UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;
+"""

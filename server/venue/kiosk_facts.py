@@ -50,7 +50,7 @@ def door_facts(db: Connection, door_id: int) -> wire.DoorFacts:
 
 
 def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
-    """Return the hall's sessions that are not over, the soonest first, with their guests'
+    """Return the hall's sessions that still admit or will, the soonest first, with their guests'
     serials.
     """
     rows = sorted(store.sessions(db, hall_id, now), key=lambda row: (row.opens_at, row.session_id))

@@ -34,6 +34,8 @@ class Rules:
     # For doors that lead into more than one hall, the halls around their own, innermost first.
     # Anti-passback is off in them where nobody has said where the door leads from.
     outer: Mapping[int, tuple[Hall, ...]] = field(default_factory=dict)
+    # Serials of those of whose arrival somebody is told (server/people/protocol_guests.py).
+    protocol_guests: frozenset[int] = frozenset()
 
     def outer_ids(self, door_id: int) -> tuple[int, ...]:
         """Return the numbers of the halls around the door's own that an entry there enters too."""
@@ -102,6 +104,9 @@ def _read(db: Connection, version: str | None) -> Rules:
         inferred=frozenset(row["hall_id"] for row in rows if row["leaving"] == "inferred"),
         walks={row["hall_id"]: row["walk_s"] * 1000 for row in rows if row["walk_s"] is not None},
         outer=outer,
+        protocol_guests=frozenset(
+            row[0] for row in db.execute("SELECT serial FROM protocol_guest")
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from badges.printing.qr import symbol_svg
 from server.people import attendees, issuing
 from server.people.phone_token import PhoneTokenError, open_phone_token
+from server.programme import activities, speakers
 from server.storage.connection import Connection
 from server.venue import store
 from server.web import auth
@@ -20,6 +21,13 @@ blueprint = Blueprint("phone", __name__)
 
 # Without a network the phone may show what it has, because a door decides by the code alone.
 CACHE = "private, max-age=300, stale-if-error=604800"
+# What a speaker is, in English and Chinese.
+ROLES = {
+    "keynote": ("Keynote speaker", "主旨演讲嘉宾"),
+    "speaker": ("Speaker", "演讲嘉宾"),
+    "moderator": ("Moderator", "主持人"),
+    "panellist": ("Panellist", "对话嘉宾"),
+}
 
 
 @blueprint.get("/b/<token>")
@@ -39,6 +47,11 @@ def badge(token: str) -> Response:
         symbol=Markup(symbol_svg(current.credential)),
         category={one.code: one for one in store.categories(db)}.get(person.category),
         days=[(day, list(rows)) for day, rows in days],
+        kinds=activities.kinds(db),
+        activities=activities.activities_of(db, (row.activity_id or 0 for row in programme)),
+        speakers=speakers.speakers_of(db, (row.session_id for row in programme)),
+        talks=speakers.talks(db, current.serial),
+        roles=ROLES,
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
     )
     headers = {"Cache-Control": CACHE, "Referrer-Policy": "no-referrer"}

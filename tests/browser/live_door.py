@@ -147,7 +147,7 @@ class LiveDoor:
         self._watch = threading.Thread(target=self.eye.watch, args=(self._stop,))
 
     def __enter__(self) -> "LiveDoor":
-        assert self.kiosk.wait_for_facts(10)
+        assert self.kiosk.wait_for_facts(60)
         self.kiosk.show_status()
         self.camera.start()
         self._watch.start()
@@ -155,7 +155,7 @@ class LiveDoor:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._watch.join(10)
+        self._watch.join(60)
         self.camera.close()
         self.server.close()
         self.kiosk.close()

@@ -3,19 +3,20 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.kiosk.screen.keyboards import character, keys_of
+from tests.kiosk.screen.keyboards import character, keys_of, us_key
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install selenium")
 
 SMALL, LARGE = (1024, 600), (1920, 1080)
 SIZES = (SMALL, LARGE)
-WAIT_S = 10.0
+WAIT_S = 30.0
+KEY_S = 0.004  # between two keys of a scanner
 
 # Parts that stand outside of what holds them, or whose text is wider than they are.
 CUT = """
@@ -114,23 +115,40 @@ class Page:
             webdriver.ActionChains(self.browser, duration=0).send_keys(key).perform()
             time.sleep(0.07)
 
-    def burst(self, text: str) -> None:
-        """Keys as fast as a scanner's, on a US keyboard that a US scanner fits."""
-        webdriver.ActionChains(self.browser, duration=0).send_keys(text + "\n").perform()
+    def burst(self, text: str, late: Mapping[int, float] | None = None) -> None:
+        """Keys as fast as a scanner's, on a US keyboard that a US scanner fits.
+
+        `late` says which keys are pressed late, and by how many seconds.
+        """
+        self._type([(*us_key(char), char) for char in text], late or {})
 
     def wedge(
         self, text: str, scanner: str = "US", computer: str = "US", caps: bool = False
     ) -> None:
         """What a scanner types that is set to one layout, on a computer with another."""
+        strokes = []
         for code, shift in keys_of(text, scanner):
             key = character(code, shift, computer)
-            self._key(code, key.swapcase() if caps and key.isalpha() else key, shift)
-        self._key("Enter", "Enter", False)
+            strokes.append((code, shift, key.swapcase() if caps and key.isalpha() else key))
+        self._type(strokes, {})
 
-    def _key(self, code: str, key: str, shift: bool) -> None:
-        event = {"code": code, "key": key, "modifiers": 8 if shift else 0}
+    def _type(self, strokes: Iterable[tuple[str, bool, str]], late: Mapping[int, float]) -> None:
+        """Each key tells when it was pressed, as one of a keyboard does, so a machine that is busy
+        may hand it on late.
+        """
+        at = time.time()
+        for number, (code, shift, key) in enumerate((*strokes, ("Enter", False, "Enter"))):
+            at += KEY_S + late.get(number, 0.0)
+            time.sleep(max(0.0, at - time.time()))
+            self._key(at, code, key, shift)
+
+    def _key(self, at: float, code: str, key: str, shift: bool) -> None:
+        event: dict[str, Any] = {"code": code, "key": key, "modifiers": 8 if shift else 0}
+        event["timestamp"] = at
         if len(key) == 1:
             event["text"] = key
+        elif key == "Enter":
+            event |= {"text": "\r", "windowsVirtualKeyCode": 13}
         self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyDown", **event})
         self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyUp", **event})
 

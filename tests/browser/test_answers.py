@@ -74,11 +74,20 @@ def test_one_language_alone(door: LiveDoor, page: Page) -> None:
     assert not page.shown("#language")
 
 
+# Every tone that the page takes, also one that has gone before a busy machine looks at it.
+TONES = """
+window.tones = [];
+const main = document.getElementById("main");
+new MutationObserver(() => tones.push(main.dataset.tone)).observe(main, { attributes: true });
+"""
+
+
 def test_answer_goes_after_its_time(browser: object, tmp_path) -> None:
     with LiveDoor(tmp_path, answer_s=1.5) as door:
         page = Page(browser, door.url, door.link).open()
+        page.script(TONES)
         page.burst(badge(1))
-        page.wait("an answer", lambda: page.tone == "admit")
+        page.wait("an answer", lambda: "admit" in page.script("return tones"))
         page.wait("the invitation", lambda: page.tone == "idle")
         assert page.text("word") == "请出示证件"
         assert page.text("free-number") == "7"

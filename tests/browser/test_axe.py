@@ -8,6 +8,7 @@ import pytest
 from badges.admission.facts import Direction
 from tests.browser.live_door import LOOKED_AT, NAMED, LiveDoor, flagged, press
 from tests.browser.page import SIZES, Page
+from tests.browser.test_programme import session, tell
 from tests.browser.test_supervisor import deny, unlock
 from tests.kiosk.support.door_fixture import badge
 
@@ -41,6 +42,15 @@ def examine(page: Page, axe: str, what: str) -> None:
         assert page.script(SMALL_TARGETS, LEAST_PX) == [], (what, size)
 
 
+def test_the_programme(door: LiveDoor, page: Page, axe: str) -> None:
+    """Comes first, because an answer stays for a while."""
+    tell(door, session(1, -20), session(2, 90))
+    page.wait("it", lambda: page.shown('#programme [data-when="next"]'))
+    examine(page, axe, "programme")
+    tell(door)
+    page.wait("nothing", lambda: not page.shown("#programme"))
+
+
 ANSWERS = {
     "idle": None,
     "admit": lambda: badge(NAMED),
@@ -59,6 +69,18 @@ def test_answers(door: LiveDoor, page: Page, axe: str, name: str) -> None:
         page.burst(make())
         page.wait(name, lambda: door.answers > before and page.tone != "idle")
     examine(page, axe, name)
+
+
+def test_a_greeting(door: LiveDoor, page: Page, axe: str) -> None:
+    """Whether it admits or denies: earlier tests have let this speaker in or out."""
+    door.turn(Direction.ENTRY)
+    tell(door, session(1, -20))
+    page.wait("it", lambda: door.kiosk.board.state.status.programme != ())
+    page.burst(badge(NAMED))
+    page.wait("the greeting", lambda: page.shown("#speaks"))
+    examine(page, axe, "greeting")
+    tell(door)
+    page.wait("nothing", lambda: door.kiosk.board.state.status.programme == ())
 
 
 def test_panels(door: LiveDoor, page: Page, axe: str) -> None:

@@ -125,7 +125,7 @@ def keep(place: LiveSite, second: Path) -> None:
 def hallkeeper(*words: str) -> str:
     """The command, as it is typed."""
     command = [sys.executable, "-m", "server.cli.main", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -264,7 +264,7 @@ def enrol_again(place: LiveSite, name: str) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as enrolling:
         wait_for("the six words", lambda: state(place, 2) == "proven")
         hallkeeper("kiosk", "confirm", name, "--yes", *event)
-        said, _ = enrolling.communicate(timeout=30)
+        said, _ = enrolling.communicate(timeout=90)
     assert enrolling.returncode == 0, said
     assert (place.path / name / "earlier-1" / "journal.db").exists()
 
@@ -276,7 +276,7 @@ def state(place: LiveSite, generation: int) -> str:
 
 def board(doors: Doors) -> dict:
     """What the kiosk's page shows: the first event of its feed."""
-    page = http.client.HTTPConnection("127.0.0.1", doors.ports["west"], timeout=10)
+    page = http.client.HTTPConnection("127.0.0.1", doors.ports["west"], timeout=60)
     with contextlib.closing(page):
         cookie = open_screen(doors.place.kiosks["west"], page)
         page.request("GET", "/feed", headers={"Cookie": cookie})

@@ -18,7 +18,7 @@ from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_fo
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 CAPACITY, FIRE_LIMIT = 4, 6
-FEED_S = 1.0  # by when a door knows what happened at another one; it takes some ms
+FEED_S = 4.0  # by when a door knows what happened at another one, also on a busy machine
 PIN = "493817"
 MEI = 2  # the first user after `admin`
 VENUE = f"""
@@ -82,7 +82,7 @@ class Desk(HandScanner):
 
     def status(self) -> dict:
         """What the screen shows now."""
-        feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=5)
+        feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=60)
         try:
             feed.request("GET", "/feed", headers={"Cookie": self._cookie})
             response = feed.getresponse()

@@ -35,12 +35,16 @@ class ProgrammeWriter(Writer):
         """Write speakers, areas, exhibitors and stands."""
         sessions = self.ids("session", "session_id")
         by_session = sorted(programme.speakers, key=lambda one: one.session)  # keeps their order
+        before: dict[int, list[tuple[Any, ...]]] = {}
         for code, plans in groupby(by_session, key=lambda one: one.session):
             session_id = sessions[code]
-            before = self._speakers(session_id)
+            before[session_id] = self._speakers(session_id)
             put_speakers(self.db, session_id, [plan.speaker for plan in plans])
+        # All of them at once, since each search looks at whoever is not found yet.
+        if before:
             link_speakers(self.db)
-            self.count("speakers", before or None, self._speakers(session_id))
+        for session_id, stood in before.items():
+            self.count("speakers", stood or None, self._speakers(session_id))
         halls = self.ids("hall", "hall_id")
         for area in programme.areas:
             values = {"code": area.code, "hall_id": halls[area.hall], "m2": area.m2}

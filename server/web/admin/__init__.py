@@ -28,12 +28,13 @@ from server.web.admin.editing import (
     venue_upload,
 )
 from server.web.admin.programme import pages as programme
+from server.web.admin.protocol import arrivals, badge, flag
 from server.web.rehearsal import pages as rehearsal
 
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal,
+    rehearsal, arrivals, flag,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -80,6 +81,9 @@ def _pages() -> dict[str, object]:
         "with_last_edit": WITH_LAST_EDIT,
         "last_edit": edits.banner,
     }
+
+
+blueprint.app_context_processor(badge.context)
 
 
 @blueprint.get("/")

@@ -1,4 +1,4 @@
-"""Sends the overview the parts that changed, at most each half second.
+"""Sends a page the parts that changed, at most each half second.
 
 It uses Server-Sent Events, WHATWG HTML §9.2.
 """
@@ -13,6 +13,7 @@ from server.feed import changes
 from server.feed.subscription import CursorGoneError, Subscription
 from server.web import auth
 from server.web.admin import overview
+from server.web.admin.protocol import badge
 from server.web.rendered import Parts
 from server.web.services import services
 
@@ -37,8 +38,17 @@ def stream() -> Response:
         who = auth.user()
         if who is None or who.role not in auth.allowed_here():
             return None
-        return here.overview.parts(who.role, overview.parts, fresh_s=PACE_S * 0.9)
+        shared = here.overview.parts(who.role, overview.parts, fresh_s=PACE_S * 0.9)
+        return {**shared, **badge.parts()}
 
+    return feed(look)
+
+
+def feed(look: Callable[[], Parts | None]) -> Response:
+    """Answer with a feed of what changes in the parts that `look` returns. It ends once that
+    returns None.
+    """
+    here = services()
     if here.hub.staff_listeners >= FEEDS_MAX:
         abort(503)
     newest = changes.cursor(here.database.reader)

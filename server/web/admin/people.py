@@ -24,6 +24,7 @@ from server.venue import kept_places, store
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.forms import whole
+from server.web.admin.protocol import flag
 from server.web.display import main_name
 from server.web.services import services
 
@@ -105,6 +106,7 @@ def person(number: str) -> str:
         reinstate_reasons=REINSTATE_REASONS,
         kept_place=kept_places.kind_of(db, attendee.serial),
         kept_kinds=KEPT_KINDS,
+        protocol=flag.flag(attendee.serial),
     )
 
 

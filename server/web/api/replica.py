@@ -20,12 +20,19 @@ NAMES_MAX = 5_000
 
 
 def replica() -> Response:
-    """Return all that the kiosk's door needs to know."""
+    """Return all that the kiosk's door needs to know, with the programme where it asks for it."""
     here = services()
+    programme = request.query_string.decode("latin-1") == wire.PROGRAMME_ASKED
 
     def step(db: Connection, caller: Caller, now: int) -> wire.Snapshot:
         return snapshot.snapshot(
-            db, here.event, caller.sender.key, caller.door_id, now, here.voucher
+            db,
+            here.event,
+            caller.sender.key,
+            caller.door_id,
+            now,
+            here.voucher,
+            programme=programme,
         )
 
     return answer_json(signed_write(read_signature(), step, at_work=True))

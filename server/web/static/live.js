@@ -17,6 +17,7 @@
     const source = new EventSource(url);
     let lost = null;
     const say = (kind, text) => {
+      if (!status) return; // of the header's badge alone nothing is said
       status.className = `tag ${kind}`;
       status.textContent = text;
     };
@@ -28,7 +29,7 @@
       if (known.includes(false)) location.reload();
       lost = null;
       say("good", "Live");
-      status.title = `Last change shown at ${clock()}`;
+      if (status) status.title = `Last change shown at ${clock()}`;
     };
     source.onopen = () => say("good", "Live");
     source.onerror = () => {
@@ -57,7 +58,8 @@
   };
 
   const status = document.getElementById("live-status");
-  const feed = document.querySelector("[data-live]");
-  if (feed && status) follow(feed.dataset.live, status);
+  // A page's own feed brings the header's badge as well, so that one is enough.
+  const feed = document.querySelector("main [data-live]") ?? document.querySelector("[data-live]");
+  if (feed) follow(feed.dataset.live, status);
   document.querySelectorAll("[data-refresh]").forEach(refresh);
 })();

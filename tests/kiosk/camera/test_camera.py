@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def test_a_video_is_paced_by_its_time_stamps_and_ends(video: Path) -> None:
     began = time.monotonic()
     with Camera(parse_source(str(video))) as camera:
         status = wait_for(camera, lambda s: s.state == "ended")
-        assert 0.35 < time.monotonic() - began < 3
+        assert 0.35 < time.monotonic() - began < 20
         assert (status.frames, status.width, status.height) == (20, 64, 48)
         assert status.message is None
         last = camera.latest(0, 0)
@@ -48,21 +49,40 @@ def test_a_video_is_paced_by_its_time_stamps_and_ends(video: Path) -> None:
 def test_each_frame_comes_once_in_order(video: Path) -> None:
     numbers, after = [], 0
     with Camera(parse_source(str(video))) as camera:
-        while (frame := camera.latest(after, 0.5)) is not None:
+        while after < 20:
+            frame = camera.latest(after, 60)
+            assert frame is not None, camera.status
             numbers.append(after := frame.number)
     assert numbers == sorted(set(numbers))
     assert numbers[-1] == 20
-    assert len(numbers) > 10
+
+
+def test_a_taker_who_keeps_up_gets_every_frame() -> None:
+    taken = threading.Semaphore(1)
+
+    def pictures() -> Iterator[np.ndarray]:
+        for number in range(20):
+            assert taken.acquire(timeout=60)
+            yield plain(number)
+
+    numbers: list[int] = []
+    with Camera(WEBCAM, open_capture=Plug(pictures()), back_off_s=(9, 9)) as camera:
+        while len(numbers) < 20:
+            frame = camera.latest(len(numbers), 60)
+            assert frame is not None, camera.status
+            numbers.append(frame.number)
+            taken.release()
+    assert numbers == list(range(1, 21))
 
 
 def test_a_slow_taker_gets_the_newest(video: Path) -> None:
-    with Camera(parse_source(str(video))) as camera:
-        first = camera.latest(0, 5)
+    with Camera(parse_source(str(video)), loop=True) as camera:
+        first = camera.latest(0, 60)
         assert first is not None
-        time.sleep(0.2)
-        later = camera.latest(first.number, 1)
+        wait_for(camera, lambda s: s.frames > first.number + 9)
+        later = camera.latest(first.number, 60)
         assert later is not None
-        assert later.number > first.number + 3
+        assert later.number > first.number + 9
         assert later.captured_at - first.captured_at > 0.1
 
 
@@ -73,15 +93,15 @@ def test_a_loop_goes_on(video: Path) -> None:
 
 
 def test_a_folder_shows_each_photo_for_its_time(photos: Path) -> None:
-    with Camera(parse_source(str(photos)), CameraRequest(photo_s=0.3)) as camera:
-        first = camera.latest(0, 5)
+    with Camera(parse_source(str(photos)), CameraRequest(photo_s=1.0)) as camera:
+        first = camera.latest(0, 60)
         status = wait_for(camera, lambda s: s.state == "ended")
         last = camera.latest(0, 0)
     assert first is not None
     assert last is not None
-    assert status.frames == 6  # 2 photos, 0.3 s at 10 a second; the broken one is passed over
+    assert status.frames == 20  # 2 photos, 1 s at 10 a second; the broken one is passed over
     assert (int(first.picture.mean()), int(last.picture.mean())) == (50, 150)
-    assert 0.45 < last.captured_at - first.captured_at < 2
+    assert 0.9 < last.captured_at - first.captured_at < 20
 
 
 def test_a_file_that_is_no_video_ends_with_a_message(tmp_path: Path) -> None:
@@ -96,15 +116,22 @@ def test_a_file_that_is_no_video_ends_with_a_message(tmp_path: Path) -> None:
 
 
 def test_it_grabs_and_measures(video: Path) -> None:
-    plug = Plug(changing())
-    with Camera(WEBCAM, open_capture=plug) as camera:
-        frame = camera.latest(0, 5)
+    now = [0.0]
+
+    def pictures() -> Iterator[np.ndarray]:
+        for picture in changing():
+            now[0] += 0.01
+            yield picture
+
+    plug = Plug(pictures())
+    with Camera(WEBCAM, open_capture=plug, clock=lambda: now[0]) as camera:
+        frame = camera.latest(0, 60)
         assert frame is not None
         assert frame.gray.shape == (48, 64)
         assert frame.gray is frame.gray
         status = wait_for(camera, lambda s: s.frames > 50)
         assert (status.state, status.width, status.height) == ("live", 64, 48)
-        assert 50 < status.fps_measured < 1000
+        assert status.fps_measured == 100
     assert plug.opened[0].released
 
 
@@ -116,23 +143,25 @@ def test_a_lost_camera_comes_back_by_itself() -> None:
         changing(),
     )
     seen: list[str] = []
-    with Camera(WEBCAM, open_capture=plug, back_off_s=QUICK) as camera:
-        wait_for(camera, lambda s: seen.append(str(s.message)) or s.frames > 10)  # type: ignore[func-returns-value]
+    camera = Camera(WEBCAM, open_capture=plug, back_off_s=QUICK)
+    plug.on_opening = lambda: seen.append(str(camera.status.message))
+    with camera:
+        wait_for(camera, lambda s: s.frames > 10)
         assert camera.status.state == "live"
         assert camera.status.message is None
-    assert {"no picture from the camera", "unplugged"} <= set(seen)
-    assert "webcam 0 can't be opened (OSError)" in seen
+    told = ["no picture from the camera", "unplugged", "webcam 0 can't be opened (OSError)"]
+    assert seen[1:] == told
     assert plug.opened[0].released
 
 
 def test_attempts_are_spaced_out() -> None:
     plug = Plug()
     with Camera(WEBCAM, open_capture=plug, back_off_s=(0.02, 0.08)) as camera:
-        wait_for(camera, lambda _: len(plug.tried_at) > 5)
+        wait_for(camera, lambda _: len(plug.tried_at) > 12)
         assert camera.status == CameraStatus("lost", as_message("still unplugged"))
     pauses = np.diff(plug.tried_at)
     assert all(pauses[:5] > [0.019, 0.039, 0.079, 0.079, 0.079])
-    assert all(pauses[:5] < [0.2, 0.2, 0.3, 0.3, 0.3])
+    assert all(pauses < 10)  # the twelfth would be 40 s, if they grew on
 
 
 def test_a_driver_that_fails_while_reading_is_survived() -> None:
@@ -141,10 +170,16 @@ def test_a_driver_that_fails_while_reading_is_survived() -> None:
             raise cv2.error("rtsp://user:secret@host")
 
     captures = [Failing(iter(())), FakeCapture(changing())]
-    with Camera(WEBCAM, open_capture=lambda *_: captures.pop(0), back_off_s=(0.2, 1)) as camera:
-        lost = wait_for(camera, lambda s: s.state == "lost")
-        assert str(lost.message) == "webcam 0 failed (error)"
+    seen: list[CameraStatus] = []
+
+    def open_next(*_: object) -> FakeCapture:
+        seen.append(camera.status)
+        return captures.pop(0)
+
+    camera = Camera(WEBCAM, open_capture=open_next, back_off_s=(0.2, 1))
+    with camera:
         wait_for(camera, lambda s: s.state == "live")
+    assert (seen[-1].state, str(seen[-1].message)) == ("lost", "webcam 0 failed (error)")
 
 
 @pytest.mark.parametrize(
@@ -163,8 +198,8 @@ def test_close_wakes_a_waiter_and_ends_the_thread() -> None:
     waiter.start()
     began = time.monotonic()
     camera.close()
-    waiter.join(5)
+    waiter.join(60)
     assert got[-1] is None
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     assert threading.active_count() == threads
     camera.close()

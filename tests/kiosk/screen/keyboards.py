@@ -15,6 +15,16 @@ def keys_of(text: str, layout: str) -> list[tuple[str, bool]]:
     return keys
 
 
+def us_key(char: str) -> tuple[str, bool]:
+    """The key that types a character on a US keyboard, and whether Shift is held. A key that no
+    badge needs has no name here.
+    """
+    if char.upper() not in LAYOUTS["US"].values():
+        return "", False
+    ((code, shift),) = keys_of(char.upper(), "US")
+    return code, shift and not char.islower()
+
+
 def character(code: str, shift: bool, layout: str) -> str:
     """What a computer makes of a key: rightly where we know it, else something that is wrong."""
     known = LAYOUTS[layout]

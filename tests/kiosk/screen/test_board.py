@@ -126,7 +126,7 @@ def test_typed_text_is_handed_on_without_the_boards_lock() -> None:
         typed.append(text)
         shower = threading.Thread(target=board.show, args=(answer(),))
         shower.start()
-        shower.join(5)
+        shower.join(30)
         assert not shower.is_alive()
 
     board.on_text = on_text

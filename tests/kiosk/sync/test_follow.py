@@ -7,7 +7,7 @@ import pytest
 from badges.admission.facts import Reason
 from badges.record import WireError
 from badges.wire import wire
-from kiosk.sync.follow import Event, parse_events
+from kiosk.sync.follow import REPLICA, Event, parse_events
 from tests.kiosk.support.door_fixture import HALL, NOON, hall_facts, stay_of
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.online import Online
@@ -30,11 +30,11 @@ class TestFeed:
     def test_a_broken_feed_is_picked_up_where_it_broke(
         self, online: Online, event: FakeEvent
     ) -> None:
-        snapshots = sum(request.target == "/api/replica" for request in event.requests)
+        snapshots = sum(request.target == REPLICA for request in event.requests)
         event._server.drop_connections()
         event.publish(wire.HolderChanged(wire.HolderFacts(SERIAL, 2, True)))
         online.until(lambda: online.door.replica.holder(SERIAL) == (2, True))
-        after = sum(request.target == "/api/replica" for request in event.requests)
+        after = sum(request.target == REPLICA for request in event.requests)
         assert after == snapshots
 
     def test_what_the_feed_has_forgotten_comes_as_a_snapshot(

@@ -77,7 +77,7 @@ def test_a_network_that_is_back_is_tried_at_once(pace: Pace) -> None:
     time.sleep(0.3)
     assert len(pace.times) == 1, "a new scan is no reason to ask a server that is away"
     pace.sync.network_is_back()
-    assert pace.until(2, 10.0)
+    assert pace.until(2, 30.0)
     time.sleep(0.3)
     assert len(pace.times) == 2, "once for each"
 
@@ -89,7 +89,7 @@ def test_a_door_with_nothing_to_say_waits_for_its_heartbeat(pace: Pace) -> None:
     time.sleep(0.3)
     assert len(pace.times) == 1
     pace.sync.wake()
-    assert pace.until(2, 10.0)
+    assert pace.until(2, 30.0)
     time.sleep(0.3)
     assert len(pace.times) == 2, "a scan wakes it once"
 
@@ -98,7 +98,7 @@ def test_more_is_sent_without_a_pause(pace: Pace) -> None:
     pace.more = True
     pace.sync.heartbeat_s = 60.0
     pace.sync.start()
-    assert pace.until(20, 10.0)
+    assert pace.until(20, 30.0)
 
 
 def test_after_a_success_the_pauses_begin_anew(pace: Pace) -> None:
@@ -108,10 +108,10 @@ def test_after_a_success_the_pauses_begin_anew(pace: Pace) -> None:
     assert pace.until(5, 20.0)
     pace.error = None
     pace.sync.network_is_back()
-    assert pace.until(6, 10.0)
+    assert pace.until(6, 30.0)
     pace.error = away()
     pace.sync.wake()
-    assert pace.until(9, 10.0), "0.05, 0.1 and 0.2 s"
+    assert pace.until(9, 30.0), "0.05, 0.1 and 0.2 s"
 
 
 def test_the_journal_is_tidied_once_in_a_while(pace: Pace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,13 +68,16 @@ def test_ctrl_c_leaves_whole_files_alone(crowd: Console) -> None:
         time.sleep(0.02)
     drawn_by = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=20)
+    said, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Aborted!" in said
     assert "Traceback" not in said
-    await_gone(drawn_by, 5)
-    assert [path.name for path in crowd.path.glob("*b*.pdf*")] == ["b-1.pdf"]
-    assert (crowd.path / "b-1.pdf").read_bytes().rstrip().endswith(b"%%EOF")
+    await_gone(drawn_by, 30)
+    made = sorted(path.name for path in crowd.path.glob("*b*.pdf*"))
+    # While a busy machine was late with the signal, another may have been drawn.
+    assert made in (["b-1.pdf"], ["b-1.pdf", "b-2.pdf"], ["b-1.pdf", "b-2.pdf", "b-3.pdf"])
+    for name in made:
+        assert (crowd.path / name).read_bytes().rstrip().endswith(b"%%EOF")
 
 
 def test_a_process_that_is_killed_is_said_plainly() -> None:

@@ -48,7 +48,7 @@ try:
 except EventError as error:
     sys.exit(f"Error: {{error}}")
 """
-BACK_S = 15  # by then it must serve again, on a busy machine
+BACK_S = 60  # by then it must serve again, on a busy machine
 
 
 @dataclass
@@ -102,7 +102,7 @@ def supervised(
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
 
 
 def served(server: Supervised) -> None:
@@ -112,7 +112,7 @@ def served(server: Supervised) -> None:
             return server.get("/").status == 302
         return False
 
-    wait_for(answers, 20, server.said)
+    wait_for(answers, 90, server.said)
 
 
 def send(server: Supervised, door: FakeDoor) -> None:
@@ -165,7 +165,7 @@ def test_a_worker_that_dies_is_replaced(
                 sending = pool.submit(keep_sending, server, door, serial, stop)
                 for _ in range(times):
                     before = door.acked
-                    wait_for(lambda: door.acked > before + 5, 20, server.said)  # noqa: B023
+                    wait_for(lambda: door.acked > before + 5, 90, server.said)  # noqa: B023
                     old = server.worker
                     os.kill(old, killed_by)
                     acked = door.acked  # what was answered by then, or on its way
@@ -174,7 +174,7 @@ def test_a_worker_that_dies_is_replaced(
                     assert count >= acked
             finally:
                 stop.set()
-            sending.result(30)
+            sending.result(90)
         (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
         assert count == door.acked == len(door.records)
         assert server.process.poll() is None
@@ -190,8 +190,8 @@ def test_a_worker_that_hangs_is_replaced_and_systemd_hears_how_it_stands(
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(address))
-        systemd.settimeout(20)
-        hang = {supervise.HANG_VARIABLE: "5", "NOTIFY_SOCKET": str(address)}
+        systemd.settimeout(90)
+        hang = {supervise.HANG_VARIABLE: "8", "NOTIFY_SOCKET": str(address)}
         with supervised(event, tmp_path, **hang) as server:
             assert systemd.recv(100) == b"READY=1\nSTATUS=Serving"
             assert systemd.recv(100) == b"WATCHDOG=1"
@@ -199,17 +199,17 @@ def test_a_worker_that_hangs_is_replaced_and_systemd_hears_how_it_stands(
             old = server.worker
             os.kill(old, signal.SIGSTOP)
             server.await_new(old)
-            await_gone([old], 1)
-            assert "has not answered for 5 s" in server.said()
+            await_gone([old], 30)
+            assert "has not answered for 8 s" in server.said()
             assert "was killed by SIGKILL" in server.said()
             systemd.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 while True:
                     systemd.recv(100)
-            systemd.settimeout(10)
+            systemd.settimeout(90)
             assert systemd.recv(100) == b"WATCHDOG=1"
             server.process.terminate()
-            assert server.process.wait(10) == 0
+            assert server.process.wait(60) == 0
             heard = b""
             while heard != b"STOPPING=1":
                 heard = systemd.recv(100)
@@ -220,14 +220,14 @@ def test_nobody_vouches_for_a_worker_that_hangs(event: Event, tmp_path: Path) ->
     address = f"\0hallkeeper-test-{os.getpid()}-{free_port()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(address)
-        systemd.settimeout(20)
+        systemd.settimeout(90)
         named = {"NOTIFY_SOCKET": f"@{address[1:]}", supervise.HANG_VARIABLE: "4"}
         # The new worker never answers.
         late = "import time; supervise.Supervisor._replace = lambda *_: time.sleep(60)"
         with supervised(event, tmp_path, late, **named) as server:
             assert systemd.recv(100).startswith(b"READY=1")
             os.kill(server.worker, signal.SIGSTOP)
-            wait_for(lambda: "has not answered" in server.said(), 15, server.said)
+            wait_for(lambda: "has not answered" in server.said(), 60, server.said)
             systemd.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -245,13 +245,13 @@ def test_a_worker_that_fails_again_and_again_ends_the_server(event: Event, tmp_p
         for _ in range(supervise.FAILURES_MAX):
             old = server.worker
             os.kill(old, signal.SIGKILL)
-            wait_for(lambda old=old: old not in children(server.process.pid), 10, server.said)
+            wait_for(lambda old=old: old not in children(server.process.pid), 60, server.said)
             wait_for(
                 lambda: server.process.poll() is not None or children(server.process.pid) != [],
-                10,
+                60,
                 server.said,
             )
-        assert server.process.wait(20) == 1
+        assert server.process.wait(90) == 1
         said = server.said()
     assert f"has failed {supervise.FAILURES_MAX} times within a minute" in said
     assert "in 0 s" in said, "no pause was made"
@@ -270,7 +270,7 @@ def test_a_server_that_never_served_says_why_and_ends(
     event: Event, tmp_path: Path, change: str, why: str
 ) -> None:
     with supervised(event, tmp_path, change) as server:
-        assert server.process.wait(20) == 1
+        assert server.process.wait(90) == 1
         said = server.said()
     assert why in said
     assert "could not start" in said

@@ -85,21 +85,24 @@ def test_a_process_that_fails_is_told_with_its_last_words(tmp_path: Path) -> Non
     code = "import sys; sys.exit('no camera here')"
     with Children(tmp_path) as children:
         child = children.start("door", [sys.executable, "-c", code])
-        assert wait_until(lambda: not child.running, 20)
+        assert wait_until(lambda: not child.running, 90)
         with pytest.raises(StageError, match=r"(?s)door has ended.*no camera here"):
             children.check()
 
 
-def test_lines_are_heard_and_processes_are_stopped(tmp_path: Path) -> None:
+def test_lines_are_heard_and_processes_are_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.demo.processes.STOP_S", 120.0)
     heard: list[str] = []
     code = "import time; print('ready'); time.sleep(600)"
     with Children(tmp_path) as children:
         child = children.start("server", [sys.executable, "-c", code], heard.append)
-        assert wait_until(lambda: heard == ["ready"], 20)
+        assert wait_until(lambda: heard == ["ready"], 90)
         children.check()
         began = time.monotonic()
     assert not child.running
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_a_process_that_ignores_sigterm_is_killed(
@@ -113,7 +116,7 @@ def test_a_process_that_ignores_sigterm_is_killed(
     )
     with Children(tmp_path) as children:
         child = children.start("server", [sys.executable, "-c", code], heard.append)
-        assert wait_until(lambda: heard == ["ready"], 20)
+        assert wait_until(lambda: heard == ["ready"], 90)
     assert not child.running
 
 
@@ -123,6 +126,7 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.Monkey
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         " print('ready'); time.sleep(600)"
     )
+    monkeypatch.setattr("server.demo.processes.STOP_S", 200.0)
     heard: list[str] = []
     began = time.monotonic()
 
@@ -131,7 +135,7 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.Monkey
             made = [
                 children.start(name, [sys.executable, "-c", code], heard.append) for name in names
             ]
-            assert wait_until(lambda: heard == ["ready", "ready"], 20)
+            assert wait_until(lambda: heard == ["ready", "ready"], 90)
             monkeypatch.setattr(made[-1]._process, "wait", Impatience(made[-1]._process.wait))
         return made
 
@@ -139,7 +143,7 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(KeyboardInterrupt):
         impatient(children, ["server", "door"])
     assert not any(child.running for child in children._children)
-    assert time.monotonic() - began < 25
+    assert time.monotonic() - began < 150
 
 
 class Impatience:
@@ -180,7 +184,7 @@ def test_ctrl_c_while_films_are_drawn(tmp_path: Path) -> None:
             demo.kill()
     assert demo.returncode == 130
     assert said.strip() == "Stopped before the end: nothing was judged."
-    assert time.monotonic() - began < 8  # it takes one, where the machine has nothing else to do
+    assert time.monotonic() - began < 30  # it takes one, where the machine has nothing else to do
 
 
 @pytest.mark.system
@@ -197,7 +201,7 @@ def test_after_the_summary_the_doors_see_films_again(
         pages = re.findall(r"^Door (\S+) +(http://\S+)$", capsys.readouterr().out, re.M)
         assert len(pages) == 3
         before = entries_in(tmp_path)
-        assert wait_until(lambda: entries_in(tmp_path) >= before + 9, 60)
+        assert wait_until(lambda: entries_in(tmp_path) >= before + 9, 120)
         seen.update((door, camera_at(url)) for door, url in pages)
         children.check()
 
@@ -217,8 +221,8 @@ def entries_in(place: Path) -> int:
 def camera_at(link: str) -> str:
     """How the camera is, as a door's page is told in the browser that opens its link."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    browser.open(link, timeout=10).close()
-    with browser.open(urljoin(link, "/feed"), timeout=10) as stream:
+    browser.open(link, timeout=60).close()
+    with browser.open(urljoin(link, "/feed"), timeout=60) as stream:
         told = next(line for line in stream if line.startswith(b"data: "))
     return str(json.loads(told.removeprefix(b"data: "))["status"]["camera"])
 

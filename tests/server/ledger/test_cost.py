@@ -6,6 +6,7 @@ import pytest
 
 from server.kiosks import contact
 from server.ledger import ingest
+from server.people import protocol_guests
 from server.storage.database import Database, connect
 from server.storage.schema import STAYS
 from tests.server.conftest import HOUR, MINUTE, NOW
@@ -95,6 +96,23 @@ def test_a_venue_of_many_halls_costs_no_more(site: Site) -> None:
     site.database.write(build)
     entry_and_exit(site, NOW + 4 * MINUTE, BORIS)  # reads the rules
     assert entry_and_exit(site, NOW + 6 * MINUTE, BORIS) < before * 1.1
+
+
+def test_protocol_guests_cost_whoever_is_none_nothing(site: Site) -> None:
+    """And a guest who comes back no more than a look at the day's arrival."""
+    entry_and_exit(site, NOW, BORIS)
+    entry_and_exit(site, NOW + 2 * MINUTE, ANNA)
+    before = entry_and_exit(site, NOW + 4 * MINUTE, BORIS)
+
+    def flag(db: sqlite3.Connection) -> None:
+        for serial in (ANNA, *range(1, 21)):
+            protocol_guests.set_protocol_guest(db, serial, [1], by="test", now=NOW)
+
+    site.database.write(flag)
+    entry_and_exit(site, NOW + 6 * MINUTE, BORIS)  # reads the rules
+    assert entry_and_exit(site, NOW + 8 * MINUTE, BORIS) <= before * 1.02
+    entry_and_exit(site, NOW + 10 * MINUTE, ANNA)  # arrives
+    assert entry_and_exit(site, NOW + 12 * MINUTE, ANNA) < before * 1.1
 
 
 def test_a_batch_reads_its_pools_once(site: Site) -> None:

@@ -38,7 +38,8 @@ FROZEN = {
     "m023_kept_places": "a4fe4641211c9932",
     "m024_capacity_reasons": "84b7a9591ad1bac5",
     "m026_page_edits": "c3431860dd266b18",
-    "m028_country": "69d038d0df350246",
+    "m027_protocol_guests": "611c3cb5b6b10d36",
+    "m028_country": "a84ab033d7b882d0",
 }
 
 

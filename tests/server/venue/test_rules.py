@@ -43,6 +43,8 @@ CHANGES = {
     "whom a session admits": "INSERT INTO session_category VALUES (7, 2)",
     "whom it admits instead": "UPDATE session_category SET category = 2",
     "that it admits nobody": "DELETE FROM session_category",
+    "a protocol guest": "INSERT INTO protocol_guest VALUES (102, 0)",
+    "a protocol guest less": "DELETE FROM protocol_guest WHERE serial = 101",
 }
 
 
@@ -101,6 +103,7 @@ def test_every_change_of_them_is_seen(site: Site, statement: str) -> None:
         db.execute(SESSION)
         db.execute(SESSION.replace("7", "6"))
         db.execute("INSERT INTO session_category VALUES (7, 1)")
+        db.execute("INSERT INTO protocol_guest VALUES (101, 0)")
         db.execute(
             "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
             " anti_passback, exits) SELECT 8, 'H8', '{}', 5, 5, 1, 0, 'hard', 'strict'"

@@ -140,6 +140,22 @@ def test_it_works(kiosk: Kiosk) -> None:
     assert wire.decode(kiosk.get("/api/names?after=0").data, wire.NamesPage).names == []
 
 
+def test_the_programme_is_for_a_kiosk_that_asks(kiosk: Kiosk, database: Database) -> None:
+    """An earlier one does not ask, and would refuse what it does not know."""
+    database.write(
+        lambda db: db.execute(
+            "INSERT INTO session (code, hall_id, titles, starts_at, ends_at, opens_at, closes_at)"
+            " VALUES ('s', 1, '{\"en\": \"Talk\"}', ?, ?, ?, ?)",
+            (NOW, NOW + HOUR, NOW, NOW + HOUR),
+        )
+    )
+    for query, told in ((f"?{wire.PROGRAMME_ASKED}", True), ("", False), ("?programme=0", False)):
+        answer = kiosk.get(f"/api/replica{query}").data
+        assert (b"starts_at" in answer) is told
+        (session,) = wire.decode(answer, wire.Snapshot).sessions
+        assert session.titles == {"en": "Talk"}
+
+
 def test_a_door_that_rests_is_granted_nothing_by_the_batch_that_says_so(kiosk: Kiosk) -> None:
     kiosk.post(kiosk.door.batch(NOW))
     kiosk.door.granted = kiosk.door.returned = 9

@@ -14,6 +14,7 @@ from server.people import issuing
 from server.people.phone_token import phone_token
 from server.storage.database import Database
 from tests.server.support.pages import Pages
+from tests.server.support.stores import load
 
 
 @pytest.fixture
@@ -53,6 +54,89 @@ def test_the_programme_is_this_attendees(pages: Pages) -> None:
     assert "Press hour" in stranger.get(link(pages, "A3")).text  # press
     assert "Press hour" in stranger.get(link(pages, "A4")).text  # invited by name
     assert "Press hour" not in stranger.get(link(pages, "A1")).text
+
+
+SPOKEN = """
+[[organisation]]
+code = "pilots"
+name = "Harbour Pilots' Union"
+name_zh = "引航员协会"
+kind = "association"
+[[organisation]]
+code = "port"
+name = "Port <b>Authority</b>"
+kind = "government"
+[[activity]]
+code = "ports"
+kind = "conference"
+title = "Forum on Ports"
+lead = ["pilots", "port"]
+co_hosts = []
+[[session]]
+code = "ports-1"
+hall = "h1"
+title = "Ports, first part"
+title_zh = "港口（一）"
+activity = "ports"
+categories = ["delegate"]
+starts = "2026-05-05 09:00"
+ends = "2026-05-05 10:00"
+[[speaker]]
+session = "ports-1"
+attendee = "A2"
+role = "keynote"
+starts = "2026-05-05 09:10"
+[[speaker]]
+session = "ports-1"
+attendee = "later@example.org"
+name = "Lara Later"
+role = "moderator"
+[[speaker]]
+session = "ports-1"
+attendee = "third@example.org"
+name = "Theo Third"
+"""
+
+
+def test_the_programme_says_kind_hosts_speakers_and_hall(pages: Pages) -> None:
+    load(pages.event, pages.database, SPOKEN)
+    shown = text_of(pages.stranger().get(link(pages, "A1")).text)
+    for text in (
+        "Conference 会议",
+        "Ports, first part 港口（一）",
+        "Hall 1 一号厅",
+        "Hosted by 主办 : Harbour Pilots&#39; Union 引航员协会 , Port &lt;b&gt;Authority",
+        "王小明 (keynote speaker 主旨演讲嘉宾 ), Lara Later (moderator 主持人 ), Theo Third",
+    ):
+        assert text in shown
+    assert "You speak" not in shown
+
+
+def test_a_speakers_own_talks_come_first(pages: Pages) -> None:
+    load(pages.event, pages.database, SPOKEN)
+    answer = pages.stranger().get(link(pages, "A2"))
+    shown = text_of(answer.text)
+    assert "You speak 您的演讲 09:10 Tue 05 May Hall 1 一号厅 Keynote speaker 主旨演讲嘉宾" in shown
+    assert shown.index("You speak") < shown.index("Your programme")
+    assert "<script" not in answer.text
+
+
+def test_many_speakers_are_counted(pages: Pages) -> None:
+    more = "".join(
+        f'[[speaker]]\nsession = "ports-1"\nattendee = "x{n}"\nname = "Person {n}"\n'
+        for n in range(20)
+    )
+    load(pages.event, pages.database, SPOKEN + more)
+    shown = text_of(pages.stranger().get(link(pages, "A1")).text)
+    assert "Person 4" in shown
+    assert "Person 5" not in shown
+    assert "and 15 more" in shown
+
+
+def text_of(page: str) -> str:
+    """What a page says, without its tags."""
+    body = page[page.index("<body>") :]
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
 def test_the_page_needs_nothing_else(pages: Pages) -> None:

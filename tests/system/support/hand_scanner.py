@@ -13,7 +13,7 @@ from typing import Self
 from kiosk.screen.entrance import LINK_FILE
 from tests.system.support.site import Process, wait_for
 
-ANSWER_S = 10.0
+ANSWER_S = 30.0
 _TOKEN = re.compile(r'name="hallkeeper-token" content="([^"]+)"')
 
 Connect = Callable[[tuple[str, int], float], socket]

@@ -29,7 +29,7 @@ from server.people import issuing
 from server.setup import new_event, roster_import, venue_file, venue_import
 from server.storage.database import Database
 
-READY_S = 30.0
+READY_S = 90.0
 CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
 
 
@@ -99,7 +99,7 @@ class Process:
             os.killpg(self.child.pid, signal.SIGKILL)
         self.end()
 
-    def stop(self, timeout_s: float = 15) -> int:
+    def stop(self, timeout_s: float = 60) -> int:
         """SIGTERM, as an operator would; SIGKILL to the group when that does not do."""
         self.child.terminate()
         try:

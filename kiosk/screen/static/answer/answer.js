@@ -1,5 +1,6 @@
 // Paints one answer, or the invitation to show a badge. Texts are put in only by textContent.
 
+import { paintProgramme } from "./programme.js";
 import { clock, nameIn, put, say, shown, wideness } from "../shared/words.js";
 
 export const TONES = ["admit", "look", "deny", "goodbye"];
@@ -26,14 +27,17 @@ export function paintIdle(status, picture) {
   for (const id of ["answer-direction", "answer-time", "answer-free", "answer-by"]) put(at(id), "");
   if (tone === "resting" && status.shift) put(at("answer-free"), say("resting_counts", status.shift));
   at("holder").hidden = true;
+  paintProgramme(tone === "idle" ? status : null);
 }
 
 export function paintAnswer(answer, status) {
   const main = at("main");
   main.dataset.tone = toneOf(answer);
+  paintProgramme(null);
   at("shape").setAttribute("href", `#shape-${toneOf(answer)}`);
   paintWords((language) => wordsIn(answer, language));
   paintHolder(answer);
+  paintSpeaks(answer, status);
   put(at("answer-direction"), say(answer.direction === "exit" ? "exit" : "entry"));
   put(at("answer-time"), clock(answer.at, status.time_zone, true));
   put(at("answer-free"), freeWords(answer));
@@ -73,9 +77,10 @@ function freeWords(answer) {
 }
 
 // Says the same to those who hear the page.
-export function spoken(answer) {
+export function spoken(answer, status) {
   const words = wordsIn(answer, shown.first);
-  const who = [answer.holder?.name, nameIn(answer.category?.names)];
+  const speaks = speaksWords(answer, status, shown.first);
+  const who = [speaks, answer.holder?.name, nameIn(answer.category?.names)];
   const free = freeWords(answer);
   return [words.word, words.reason, words.next_step, ...who, free].filter(Boolean).join(". ");
 }
@@ -117,6 +122,26 @@ function paintHolder(answer) {
   put(at("organisation"), [holder?.organisation, holder?.country].filter(Boolean).join(" · "));
   at("category").hidden = !category;
   if (category) paintCategory(at("category"), category);
+}
+
+// A speaker who comes to where they speak is greeted as one.
+function paintSpeaks(answer, status) {
+  at("speaks").hidden = !answer.speaks || answer.badge === null;
+  const { first, second } = shown;
+  put(at("speaks-1"), speaksWords(answer, status, first), first);
+  put(at("speaks-2"), second ? speaksWords(answer, status, second) : "", second ?? first);
+}
+
+const SPEAKS = {
+  keynote: "speaks_keynote",
+  moderator: "speaks_moderator",
+  panellist: "speaks_panellist",
+};
+
+function speaksWords(answer, status, language) {
+  if (!answer.speaks) return "";
+  const time = clock(answer.speaks.at, status.time_zone);
+  return say(SPEAKS[answer.speaks.role] ?? "speaks_speaker", { time }, language);
 }
 
 // Paints a category in its colour. `element` has a <b> for its letter and a <span> for its name.

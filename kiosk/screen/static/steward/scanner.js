@@ -8,6 +8,9 @@ const PAUSE_MS = 2000; // Keys with a longer pause between them belong to two co
 // like that.
 const BURST_KEYS = 6;
 const BURST_MS = 40;
+// A key of a scanner may come as late as this, for example by radio. What is known to be a scan, or
+// began as a badge does, then still goes on.
+const LATE_MS = 500;
 const KEYS_MAX = 160;
 // A field with such a text has a badge in it, however slowly it was typed.
 const BADGE = /^HK[0-9A-Z $%*+./:-]{60,}$/i;
@@ -27,7 +30,7 @@ export class HandScanner {
     this.typed = "";
     this.keys = [];
     this.quick = 0; // How many keys in a row came as fast as a scanner's.
-    this.field = null; // What stood in the field before the first of them.
+    this.starts = []; // Where a scan may have begun, and what stood in the field before it.
   }
 
   down(event) {
@@ -43,11 +46,14 @@ export class HandScanner {
 
   add(event, field, now, gap) {
     if (event.key === " " && this.typed === "" && !field) return; // Space presses a button here.
-    if (field && gap > BURST_MS) {
-      this.clear();
-      this.field = { field, before: field.value, caret: field.selectionStart };
+    const known = this.quick >= BURST_KEYS;
+    if (field && gap > BURST_MS && !(known && gap <= LATE_MS)) {
+      this.starts = this.starts.filter(({ at }) => gap <= LATE_MS && this.beginsAt(at));
+      if (this.starts.length === 0) this.clear();
+      const at = this.keys.length;
+      this.starts.push({ at, field, before: field.value, caret: field.selectionStart });
     }
-    this.quick = gap <= BURST_MS ? this.quick + 1 : 1;
+    this.quick = known || gap <= BURST_MS ? this.quick + 1 : 1;
     this.lastAt = now;
     this.typed = (this.typed + (event.key.length === 1 ? event.key : "\ufffd")).slice(0, TEXT_MAX + 1);
     this.keys.push((event.shiftKey ? "^" : "") + event.code);
@@ -56,10 +62,21 @@ export class HandScanner {
     this.swallow(event);
   }
 
-  // Takes out of a field what a scanner put into it before it was known to be a scanner.
+  // Whether the keys from there on are a badge's first ones. H and K are on the same keys of every
+  // layout.
+  beginsAt(at) {
+    const [first, second = "KeyK"] = this.keys.slice(at, at + 2).map((key) => key.replace("^", ""));
+    return first === "KeyH" && second === "KeyK" && this.keys.length <= TEXT_MAX;
+  }
+
+  // Takes out of a field what a scanner put into it before it was known to be a scanner. What a
+  // hand typed before the scan stays.
   restore() {
-    if (!this.field) return;
-    const { field, before, caret } = this.field;
+    if (this.starts.length === 0) return;
+    const start = this.starts.filter(({ at }) => this.beginsAt(at)).at(-1) ?? this.starts[0];
+    const { at, field, before, caret } = start;
+    this.typed = this.typed.slice(at);
+    this.keys = this.keys.slice(at);
     field.value = before;
     field.setSelectionRange?.(caret, caret);
     field.dispatchEvent(new Event("input", { bubbles: true }));

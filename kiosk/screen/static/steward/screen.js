@@ -1,6 +1,7 @@
 // The steward's page. It shows the kiosk's answers as they come, and never asks for anything.
 
 import { fitAnswer, paintAnswer, paintIdle, paintLast, paintLost, part, shape, spoken, TONES, turnAnswer } from "../answer/answer.js";
+import { fitProgramme } from "../answer/programme.js";
 import { play, soundWaits, turnSound, wakeSound } from "../answer/sound.js";
 import { ask, Feed, watchPicture } from "../shared/kiosk.js";
 import { ANSWER_MS, nameIn, put, say, shown as languages, startWith, turnLanguages } from "../shared/words.js";
@@ -62,7 +63,7 @@ function show(answer, forMs) {
   turnAnswer();
   at("dwell").style.setProperty("--dwell", `${forMs}ms`);
   tick();
-  put(at("spoken"), spoken(answer));
+  put(at("spoken"), spoken(answer, state.status));
   play(answer.tone);
 }
 
@@ -70,6 +71,7 @@ function paintFace() {
   at("dwell").hidden = !shown;
   if (!shown) paintIdle(state?.status, picture); // An answer was painted when it came.
   if (!shown) fitAnswer();
+  fitProgramme();
   paintOverrule();
 }
 
@@ -259,7 +261,7 @@ watchPicture(at("picture"), (there) => {
   paint();
 });
 // The screen changes its size, or the panel opens beside it.
-new ResizeObserver(fitAnswer).observe(at("main"));
+new ResizeObserver(() => { fitAnswer(); fitProgramme(); }).observe(at("main"));
 setInterval(tick, 200);
 setInterval(() => {
   paintTools();

@@ -13,7 +13,7 @@ def search() -> str:
     role = request.args.get("role", "")
     role = role if role in SPEAKER_ROLES else ""
     page = page_asked()
-    found, total = speakers.find_talks(
+    found, total = speakers.find_contributions(
         services().database.reader, role or None, PAGE_ROWS, page.offset
     )
     return render_template(

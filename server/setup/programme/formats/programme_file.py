@@ -1,0 +1,44 @@
+"""Reads the file of a programme, whatever its format is."""
+
+from server.event.settings import EventSettings
+from server.setup.programme.formats.draft import SESSIONS_MAX, Found
+from server.setup.programme.formats.frab import read_frab_json, read_frab_xml
+from server.setup.programme.formats.ical import read_ical
+from server.setup.venue_plan import VenueError
+
+FILE_BYTES_MAX = 10_000_000
+READERS = {"ical": read_ical, "frab-json": read_frab_json, "frab-xml": read_frab_xml}
+
+
+def read_programme(
+    data: bytes, name: str, settings: EventSettings, form: str | None = None
+) -> Found:
+    """Read the drafts in a file called `name`. `form` is one of READERS, or None to see by the
+    content. Raises VenueError where nothing can be read.
+    """
+    if len(data) > FILE_BYTES_MAX:
+        raise VenueError([f"{name} has over {FILE_BYTES_MAX:,} bytes: that is no programme"])
+    found = READERS[form or _form(data, name)](data, name, settings)
+    if len(found.drafts) > SESSIONS_MAX:
+        raise VenueError([f"{name} has over {SESSIONS_MAX:,} sessions"])
+    if not (found.drafts or found.problems or found.cancelled):
+        raise VenueError([f"{name} has no events"])
+    return found
+
+
+def _form(data: bytes, name: str) -> str:
+    start = data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")
+    if start.startswith(b"{"):
+        return "frab-json"
+    if start.startswith(b"<"):
+        return "frab-xml"
+    if start[:15].upper() == b"BEGIN:VCALENDAR":
+        return "ical"
+    if start.startswith((b"PK\x03\x04", b"\x1f\x8b")):
+        raise VenueError([f"{name} is packed: unpack it, and name the file in it"])
+    raise VenueError(
+        [
+            f"{name} is neither iCalendar (BEGIN:VCALENDAR) nor a frab or pretalx schedule in JSON "
+            "or XML. Is it a venue file? That is for import-venue"
+        ]
+    )

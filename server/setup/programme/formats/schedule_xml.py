@@ -1,0 +1,102 @@
+"""Reads a schedule in XML into the shape that the same schedule has in JSON.
+
+The parser is the one of the standard library. It is told to refuse a DOCTYPE, so that no entity is
+ever declared, expanded or fetched. Depth and size are bounded.
+"""
+
+from typing import Any
+from xml.parsers import expat
+
+DEPTH_MAX = 20
+ELEMENTS_MAX = 500_000
+_LISTS = {"persons": "person", "links": "link", "attachments": "attachment"}
+
+
+class XmlRefusedError(ValueError):
+    """Is raised for XML that can't be read. The text says why, in plain words."""
+
+
+class _Node:
+    def __init__(self, tag: str, values: dict[str, str]) -> None:
+        self.tag = tag
+        self.values = values
+        self.text: list[str] = []
+        self.children: list[_Node] = []
+
+    @property
+    def content(self) -> str:
+        return "".join(self.text).strip()
+
+
+def read_xml(data: bytes) -> dict[str, Any]:
+    """Return the conference as JSON has it. Raises XmlRefusedError."""
+    root = _tree(data)
+    if root.tag != "schedule":
+        raise XmlRefusedError(f"begins with <{root.tag[:40]}> and not with <schedule>")
+    heads = [one for one in root.children if one.tag == "conference"]
+    conference: dict[str, Any] = {}
+    for head in heads[:1]:
+        conference |= {one.tag: one.content for one in head.children}
+    return {**conference, "days": [_day(one) for one in root.children if one.tag == "day"]}
+
+
+def _day(node: _Node) -> dict[str, Any]:
+    rooms: dict[str, list[dict[str, Any]]] = {}
+    for room in node.children:
+        if room.tag == "room":
+            events = [_event(one) for one in room.children if one.tag == "event"]
+            rooms.setdefault(room.values.get("name", ""), []).extend(events)
+    return {
+        "date": node.values.get("date", ""),
+        "day_start": node.values.get("start", ""),
+        "rooms": rooms,
+    }
+
+
+def _event(node: _Node) -> dict[str, Any]:
+    found: dict[str, Any] = dict(node.values)
+    for child in node.children:
+        if child.tag in _LISTS:
+            items = [one for one in child.children if one.tag == _LISTS[child.tag]]
+            found[child.tag] = [{**one.values, "name": one.content} for one in items]
+        elif child.children:
+            found[child.tag] = [one.content for one in child.children if one.content]
+        else:
+            found[child.tag] = child.content
+    return found
+
+
+def _tree(data: bytes) -> _Node:
+    top = _Node("", {})
+    open_nodes = [top]
+    elements = 0
+
+    def start(tag: str, values: dict[str, str]) -> None:
+        if len(open_nodes) > DEPTH_MAX:
+            raise XmlRefusedError(f"has elements in over {DEPTH_MAX} others: that is no schedule")
+        nonlocal elements
+        elements += 1
+        if elements > ELEMENTS_MAX:
+            raise XmlRefusedError(f"has over {ELEMENTS_MAX:,} elements: split it")
+        node = _Node(tag, values)
+        open_nodes[-1].children.append(node)
+        open_nodes.append(node)
+
+    def doctype(*_: object) -> None:
+        raise XmlRefusedError("has a DOCTYPE, which may hide more than it shows: remove it")
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda tag: open_nodes.pop()
+    parser.CharacterDataHandler = lambda text: open_nodes[-1].text.append(text)
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        raise XmlRefusedError(f"is not XML: {error}") from None
+    except (LookupError, ValueError) as error:
+        if isinstance(error, XmlRefusedError):
+            raise
+        raise XmlRefusedError(f"is not XML in an encoding that is known here: {error}") from None
+    return top.children[0]

@@ -1,0 +1,56 @@
+"""Turns times of programme files into instants (Unix ms)."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+_DURATION = re.compile(r"(\d{1,4}):([0-5]\d)(?::[0-5]\d)?")
+DURATION_MAX_H = 16 * 24
+
+
+class TimeRefusedError(ValueError):
+    """Is raised for a time that can't be used. The text says why, in plain words."""
+
+
+def instant(value: datetime, zone: ZoneInfo) -> int:
+    """Return a time in Unix ms. A time without a zone is one of the venue's clocks.
+
+    Raises TimeRefusedError for a time that clocks skip, and for one that no calendar has.
+    """
+    try:
+        aware = value if value.tzinfo is not None else value.replace(tzinfo=zone)
+        found = aware.astimezone(UTC)
+        again = found.astimezone(aware.tzinfo).replace(tzinfo=None)
+    except (OverflowError, ValueError):
+        raise TimeRefusedError(f"{value:%Y-%m-%d} is out of range") from None
+    if again != aware.replace(tzinfo=None):
+        raise TimeRefusedError(f"{value:%Y-%m-%d %H:%M} is a time that clocks skip on that day")
+    return int(found.timestamp()) * 1000
+
+
+def iso_time(text: str) -> datetime:
+    """Read an ISO 8601 date with time. Raises TimeRefusedError."""
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise TimeRefusedError(f"{text[:40]!r} is no time such as 2026-05-04T09:00:00") from None
+
+
+def clock_on(day: str, clock: str, day_start: str) -> datetime:
+    """Return the time `clock` (09:30) of a day (2026-05-04). Times before the clock of `day_start`,
+    where that is given, are of the morning after. Raises TimeRefusedError.
+    """
+    padded = f"0{clock.strip()}" if clock.strip()[1:2] == ":" else clock.strip()
+    time = iso_time(f"{day.strip()}T{padded}")
+    if day_start and time.time() < iso_time(day_start).time():
+        time += timedelta(days=1)
+    return time
+
+
+def duration_ms(text: str) -> int:
+    """Read a duration such as "01:30", which is hours and minutes. Raises TimeRefusedError."""
+    match = _DURATION.fullmatch(text.strip())
+    minutes = int(match[1]) * 60 + int(match[2]) if match else 0
+    if not 0 < minutes <= DURATION_MAX_H * 60:
+        raise TimeRefusedError(f"{text[:20]!r} is no duration such as 01:30")
+    return minutes * 60_000

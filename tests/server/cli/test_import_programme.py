@@ -1,0 +1,149 @@
+"""`hallkeeper import-programme`, `import-exhibitors`, and `--dry-run` of `import-venue`."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import VENUE
+from tests.server.setup import test_programme_frab as frab
+from tests.server.setup.test_programme_ical import FORUM
+from tests.server.support.console import Console
+
+FAIR = "exhibitor,stand,area,m2\nCrane Works,R-1,Robots,20\nDelta Drives,R-2,Robots,30\n"
+
+
+def sessions(console: Console) -> int:
+    return console.rows("SELECT COUNT(*) FROM session")[0][0]
+
+
+def test_a_mapping_is_saved_filled_in_and_used(filled: Console) -> None:
+    schedule = filled.file("schedule.json", frab.JSON)
+    path = filled.path / "m.toml"
+    refused = filled("import-programme", schedule, "--save-mapping", str(path), status=1)
+    assert "'Saal 9' (1 event) is no hall of this event" in refused.output
+    assert "or import the rest with --skip-bad" in refused.output
+    assert sessions(filled) == 2
+    saved = tomllib.loads(path.read_text())
+    assert saved["halls"]["Saal 9"] == ""
+    assert saved["halls"]["一号厅"] == "h1"
+    text = path.read_text().replace('"Saal 9" = ""', '"Saal 9" = "site"')
+    text = text.replace('"Workshop" = ""', '"Workshop" = false').replace('= ""', '= "conference"')
+    path.write_text(text)
+    dry = filled("import-programme", schedule, "--mapping", str(path), "--dry-run")
+    assert "Would add sessions 4:" in dry.output
+    assert "Nothing was imported: this was a dry run." in dry.output
+    assert sessions(filled) == 2
+    done = filled("import-programme", schedule, "--mapping", str(path))
+    assert "Add sessions 4:" in done.output
+    assert "Add activities 4:" in done.output
+    assert "Not in schedule.json, and kept: sessions 2: opening, press" in done.output
+    assert "1 session left out." in done.output
+    assert sessions(filled) == 6
+    again = filled("import-programme", schedule, "--mapping", str(path))
+    assert "Add" not in again.output
+    assert "Change" not in again.output
+
+
+def test_a_preview_says_what_changes(filled: Console) -> None:
+    filled("import-programme", filled.file("forum.ics", FORUM))
+    later = FORUM.replace(b"20260505T120000", b"20260505T113000").replace(b"Lunch", b"Late lunch")
+    said = filled("import-programme", filled.file("forum.ics", later), "--dry-run").output
+    assert "Would change sessions floating: title (en) Lunch → Late lunch" in said
+    assert "starts 2026-05-05 12:00 → 2026-05-05 11:30" in said
+    assert "Would change activities floating: title (en) Lunch → Late lunch" in said
+
+
+def test_what_is_wrong_is_left_out_when_that_is_said(filled: Console) -> None:
+    bad = FORUM.replace(b"LOCATION:site", b"LOCATION:Attic", 1)
+    path = filled.file("forum.ics", bad)
+    filled("import-programme", path, status=1)
+    assert sessions(filled) == 2
+    filled("import-programme", path, "--dry-run", status=1)
+    said = filled("import-programme", path, "--skip-bad").output
+    assert "Left out: 'Attic' (1 event) is no hall of this event" in said
+    assert sessions(filled) == 10
+
+
+def test_as_json(filled: Console) -> None:
+    path = filled.file("s.json", frab.JSON)
+    mapping = filled.file("m.toml", frab.MAPPING)
+    dry = filled("import-programme", path, "--mapping", mapping, "--json", "--dry-run").stdout
+    said = json.loads(dry)
+    assert said["imported"] is False
+    assert len([one for one in said["added"] if one["kind"] == "sessions"]) == 4
+    assert said["problems"] == []
+    refused = json.loads(filled("import-programme", path, "--json", status=1).stdout)
+    assert refused["imported"] is False
+    assert any("'Saal 9'" in problem for problem in refused["problems"])
+    done = json.loads(filled("import-programme", path, "--mapping", mapping, "--json").stdout)
+    assert done["imported"] is True
+    assert sessions(filled) == 6
+
+
+def test_sessions_that_the_file_no_longer_has(filled: Console) -> None:
+    said = filled("import-programme", filled.file("f.ics", FORUM), "--remove-sessions").output
+    assert "Remove sessions 2: opening (Opening), press (Press hour)" in said
+    assert sessions(filled) == 9
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ("[rooms]\nx = 'y'", "m.toml: unknown key 'rooms'"),
+        ("halls = 3", "m.toml: write [halls], and below it a line for each word"),
+        ("[halls]\nx = 3", 'm.toml, halls, "x": write a code in quotation marks, or false'),
+        ("[halls", "m.toml is not TOML"),
+        (b"\xff", "m.toml is not UTF-8 text"),
+        ('[halls]\n"Saal 9" = "attic"', "'Saal 9' (1 event) is mapped to attic, which is no hall"),
+    ],
+)
+def test_mappings_that_can_not_be(filled: Console, mapping: str | bytes, said: str) -> None:
+    path = filled.file("m.toml", mapping)
+    schedule = filled.file("s.json", frab.JSON)
+    assert said in filled("import-programme", schedule, "--mapping", path, status=1).output
+
+
+def test_a_format_that_the_file_is_not(filled: Console) -> None:
+    path = filled.file("s.json", frab.JSON)
+    said = filled("import-programme", path, "--format", "ical", status=1).output
+    assert "s.json is not iCalendar" in said
+
+
+def test_exhibitors(filled: Console) -> None:
+    fair = filled.file("fair.csv", FAIR)
+    refused = filled("import-exhibitors", fair, status=1).output
+    assert "line 2: area 'Robots' is none of this event" in refused
+    dry = filled("import-exhibitors", fair, "--new-areas", "site", "--dry-run").output
+    assert "Would add stands 2: R-1, R-2" in dry
+    assert filled.rows("SELECT * FROM stand") == []
+    filled("import-exhibitors", fair, "--new-areas", "site")
+    assert filled.rows("SELECT code, m2 FROM stand ORDER BY code") == [("R-1", 20), ("R-2", 30)]
+    less = filled.file("fair.csv", FAIR.replace("Delta Drives,R-2", "Crane Works,R-3"))
+    said = filled("import-exhibitors", less).output
+    assert "Not in fair.csv, and kept: exhibitors 1: delta-drives" in said
+    assert "Not in fair.csv, and kept: stands 1: R-2" in said
+    assert "organisations" not in said
+    none = filled("import-exhibitors", fair, "--new-areas", "attic", status=0).output
+    assert "Unchanged" in none  # the area is there by now
+
+
+def test_new_areas_in_a_hall_that_is_not_there(filled: Console) -> None:
+    fair = filled.file("fair.csv", FAIR)
+    said = filled("import-exhibitors", fair, "--new-areas", "attic", status=1).output
+    assert "area robots: there is no hall attic" in said
+
+
+def test_a_dry_run_of_a_venue(filled: Console) -> None:
+    changed = VENUE.replace("capacity = 100", "capacity = 90")
+    venue = filled.file("venue.toml", changed)
+    said = filled("import-venue", venue, "--dry-run").output
+    assert "Would change halls h1: capacity 100 → 90" in said
+    assert filled.rows("SELECT capacity FROM hall WHERE code = 'h1'") == [(100,)]
+
+
+def test_a_file_beside_the_event_is_never_written_by_a_dry_run(filled: Console) -> None:
+    before = sorted(Path(filled.event.path).rglob("*"))
+    filled("import-programme", filled.file("f.ics", FORUM), "--dry-run")
+    assert sorted(Path(filled.event.path).rglob("*")) == before
