@@ -2,9 +2,10 @@
 no category is red.
 """
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+from badges.colours import distance
 
 
 @dataclass(frozen=True)
@@ -18,14 +19,15 @@ class CategoryPlan:
     colour: str  # #rrggbb
 
 
+# Colour-blind eyes tell their colours apart too (badges/colours.py), and white is read on each.
 DEFAULT_CATEGORIES = (
-    CategoryPlan(1, "delegate", {"en": "Delegate", "zh": "代表"}, "D", "#1f5fa8"),
-    CategoryPlan(2, "speaker", {"en": "Speaker", "zh": "演讲嘉宾"}, "S", "#6a3d9a"),
-    CategoryPlan(3, "exhibitor", {"en": "Exhibitor", "zh": "参展商"}, "X", "#0f7173"),
-    CategoryPlan(4, "press", {"en": "Press", "zh": "媒体"}, "P", "#8a5a00"),
+    CategoryPlan(1, "delegate", {"en": "Delegate", "zh": "代表"}, "D", "#0067e6"),
+    CategoryPlan(2, "speaker", {"en": "Speaker", "zh": "演讲嘉宾"}, "S", "#6b3399"),
+    CategoryPlan(3, "exhibitor", {"en": "Exhibitor", "zh": "参展商"}, "X", "#007980"),
+    CategoryPlan(4, "press", {"en": "Press", "zh": "媒体"}, "P", "#663800"),
     CategoryPlan(5, "staff", {"en": "Staff", "zh": "工作人员"}, "T", "#4a4a4a"),
-    CategoryPlan(6, "vip", {"en": "VIP", "zh": "贵宾"}, "V", "#7a6200"),
-    CategoryPlan(7, "visitor", {"en": "Visitor", "zh": "观众"}, "N", "#2f6b2f"),
+    CategoryPlan(6, "vip", {"en": "VIP", "zh": "贵宾"}, "V", "#806c00"),
+    CategoryPlan(7, "visitor", {"en": "Visitor", "zh": "观众"}, "N", "#206036"),
 )
 
 # What rosters call these besides, in English and Chinese. A category that an organiser gives one of
@@ -48,13 +50,6 @@ _PALETTE = (
     "#c7b8ea", "#a8a800", "#000000", "#e8e2d0", "#005f3c", "#c47f00", "#3f9be0", "#9c6ade",
     "#6f8f00", "#4e7d96", "#d9b48f", "#2e2e6e",
 )  # fmt: skip
-# How red, green and blue light reach eyes without green cones, and without red ones. The numbers
-# are of Viénot, Brettel and Mollon, 1999.
-_EYES = (
-    ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
-    ((0.29275, 0.70725, 0.0), (0.29275, 0.70725, 0.0), (-0.02234, 0.02234, 1.0)),
-    ((0.11238, 0.88762, 0.0), (0.11238, 0.88762, 0.0), (0.00401, -0.00401, 1.0)),
-)
 CATEGORIES_MAX = 256  # A credential has one byte for its number.
 
 
@@ -85,33 +80,5 @@ def free_letter(word: str, taken: Collection[str]) -> str | None:
 
 
 def free_colour(taken: Collection[str]) -> str:
-    """Return the colour that is least like the others, also to eyes that do not tell red from
-    green.
-    """
-    return max(
-        _PALETTE, key=lambda one: min((difference(one, other) for other in taken), default=0)
-    )
-
-
-def difference(one: str, other: str) -> float:
-    """Return how far two colours are apart, as CIE 1976 ΔE. It is the least of what normal eyes and
-    colour-blind ones see, and 2 is hardly seen.
-    """
-    return min(math.dist(_lab(one, eyes), _lab(other, eyes)) for eyes in _EYES)
-
-
-def _lab(colour: str, eyes: tuple[tuple[float, float, float], ...]) -> tuple[float, float, float]:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    light = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    seen = [max(0.0, sum(a * b for a, b in zip(row, light, strict=True))) for row in eyes]
-    to_xyz = (
-        (0.4124564 / 0.95047, 0.3575761 / 0.95047, 0.1804375 / 0.95047),
-        (0.2126729, 0.7151522, 0.0721750),
-        (0.0193339 / 1.08883, 0.1191920 / 1.08883, 0.9503041 / 1.08883),
-    )
-    x, y, z = (_cube_root(sum(a * b for a, b in zip(row, seen, strict=True))) for row in to_xyz)
-    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
-
-
-def _cube_root(value: float) -> float:
-    return float(value ** (1 / 3)) if value > 216 / 24389 else value * 24389 / 27 / 116 + 16 / 116
+    """Return the colour that is least like the others, also to colour-blind eyes."""
+    return max(_PALETTE, key=lambda one: min((distance(one, other) for other in taken), default=0))

@@ -25,6 +25,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "credential": "the signed statement in a badge's QR",
         "i18n": "marking texts for translation",
         "categories": "the categories that every event begins with",
+        "colours": "which colours people can't tell apart",
         "record": "one line of a kiosk's journal",
         "settings_check": "settings files against the types of their settings",
     },

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from server.editing import colours, last_edit, things, venue_edit
+from badges import colours
+from server.editing import last_edit, things, venue_edit
 from server.editing.last_edit import EditError
 from server.editing.things import NothingThereError, Thing, Values
 from server.editing.words import KINDS, name_of

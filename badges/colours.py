@@ -7,6 +7,7 @@ Dalal, "The CIEDE2000 Color-Difference Formula", Color Research and Application 
 D65.
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,18 +60,31 @@ def alike(colours: Mapping[int, str], least: float = LEAST) -> list[Alike]:
 
     Each pair is listed once, for those eyes to which it is nearest.
     """
-    seen = {
-        (key, eyes): _lab(_as_seen(_linear(colour), matrix))
-        for key, colour in colours.items()
-        for eyes, matrix in _EYES.items()
-    }
+    seen = {key: _seen(colour) for key, colour in colours.items()}
     found = []
     for first, second in combinations(sorted(colours), 2):
-        distances = {eyes: ciede2000(seen[first, eyes], seen[second, eyes]) for eyes in _EYES}
-        eyes = min(distances, key=lambda one: distances[one])
-        if distances[eyes] < least:
-            found.append(Alike(first, second, eyes, distances[eyes]))
+        eyes, nearest = _nearest(seen[first], seen[second])
+        if nearest < least:
+            found.append(Alike(first, second, eyes, nearest))
     return found
+
+
+def distance(one: str, other: str) -> float:
+    """Return how far two colours (#rrggbb) are apart, for those eyes to which they are nearest."""
+    return _nearest(_seen(one), _seen(other))[1]
+
+
+@functools.lru_cache(maxsize=1000)
+def _seen(colour: str) -> Mapping[str, Triple]:
+    """Return the colour in CIELAB as each kind of eyes sees it."""
+    linear = _linear(colour)
+    return {eyes: _lab(_as_seen(linear, matrix)) for eyes, matrix in _EYES.items()}
+
+
+def _nearest(one: Mapping[str, Triple], other: Mapping[str, Triple]) -> tuple[str, float]:
+    distances = {eyes: ciede2000(one[eyes], other[eyes]) for eyes in _EYES}
+    eyes = min(distances, key=lambda each: distances[each])
+    return eyes, distances[eyes]
 
 
 def _linear(colour: str) -> Triple:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from server.editing import colours
+from badges import colours
+from badges.categories import DEFAULT_CATEGORIES, free_colour
 
 # Pairs and distances from table 1 of Sharma, Wu and Dalal (2005).
 PUBLISHED = (
@@ -41,3 +42,13 @@ def test_nearly_the_same_colour_is_alike_and_black_and_white_are_not() -> None:
 def test_grey_stays_grey_to_all_eyes() -> None:
     """The matrices keep white and every grey."""
     assert colours.alike({1: "#808080", 2: "#808080"})[0].distance == pytest.approx(0, abs=0.1)
+
+
+def test_every_event_begins_with_colours_that_differ_to_all_eyes() -> None:
+    assert colours.alike({one.code: one.colour for one in DEFAULT_CATEGORIES}) == []
+
+
+def test_a_new_category_gets_a_colour_that_differs_to_all_eyes() -> None:
+    taken = [one.colour for one in DEFAULT_CATEGORIES]
+    new = free_colour(taken)
+    assert min(colours.distance(new, one) for one in taken) >= colours.LEAST
