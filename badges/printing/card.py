@@ -28,6 +28,7 @@ _PACKAGE = re.compile(r"""["']@[a-z0-9-]+/""")
 _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
 )
+_KEPT_DOCUMENTS = 11
 _PROGRESS_CARDS = 20  # Progress is reported each time that this many cards are drawn.
 
 
@@ -108,29 +109,20 @@ def render_pdf(
     `template` is the text of another Typst template than templates/a6.typ, which says what it gets.
     `progress` is called with the cards prepared and their number. Raises CardError.
     """
-    return draw_pdf(prepare(cards, event_name=event_name, progress=progress), template)
-
-
-def prepare(
-    cards: Sequence[Card],
-    *,
-    event_name: str,
-    progress: Callable[[int, int], None] | None = None,
-) -> bytes:
-    """Do the first half of `render_pdf`, which gives what the template gets, as JSON. Raises
-    CardError.
-    """
     if not 1 <= len(cards) <= CARDS_MAX:
         raise CardError(f"{len(cards):,} cards: print 1 to {CARDS_MAX:,} at a time")
-    return _data(cards, event_name, progress)
+    return _compile(template, _data(cards, event_name, progress), "pdf", None)
 
 
-def draw_pdf(prepared: bytes, template: str | None = None) -> bytes:
-    """Do the second half, which takes most of the time and the memory. Raises TemplateError.
+def forget_drawn() -> None:
+    """Let Typst forget the documents that this process has drawn.
 
-    Typst remembers much of the documents that a process has drawn, up to ten of them.
+    It keeps what it has found out, 0.2 MB a card, for the next ten documents. So ten empty ones are
+    drawn.
     """
-    return _compile(template, prepared, "pdf", None)
+    compiler = typst.Compiler(root=_TEMPLATES, font_paths=fonts.none(), ignore_system_fonts=True)
+    for number in range(_KEPT_DOCUMENTS):
+        compiler.compile(f"// {number}".encode(), format="pdf")
 
 
 def render_png(

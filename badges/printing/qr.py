@@ -7,13 +7,17 @@ A credential's 122 characters are in the alphanumeric set, so that they fit vers
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
+from typing import Any
 
 import qrcode
 import qrcode.constants
 from PIL import Image
 from qrcode.exceptions import DataOverflowError
 from qrcode.util import ALPHA_NUM, MODE_8BIT_BYTE, MODE_ALPHA_NUM, QRData
+
+from badges.printing.masks import best_mask
 
 QUIET_ZONE = 4  # The standard asks for this many white modules around a symbol.
 _LEVELS = {
@@ -48,17 +52,71 @@ def symbol(text: str, *, level: str = "M") -> Symbol:
     if not text:
         raise SymbolError("there is no text to draw")
     data = text.encode()
-    alphanumeric = all(byte in ALPHA_NUM for byte in data)
-    code = qrcode.QRCode(error_correction=_LEVELS[level], border=0)
-    code.add_data(QRData(data, MODE_ALPHA_NUM if alphanumeric else MODE_8BIT_BYTE, False))
+    mode = MODE_ALPHA_NUM if all(byte in ALPHA_NUM for byte in data) else MODE_8BIT_BYTE
     try:
-        code.make(fit=True)
+        version = _version(level, mode, len(data))
     except (DataOverflowError, ValueError):
         raise SymbolError(
             f"{len(data):,} bytes are too many for a symbol at level {level}"
         ) from None
-    modules = tuple(tuple(bool(dark) for dark in row) for row in code.modules)
-    return Symbol(modules, code.version)
+    code = _code(level, mode, data, version)
+    first = _trial(code, 0)
+    changes = _mask_changes(version, level)
+    chosen = best_mask([first ^ change.trial for change in changes], code.modules_count)
+    return Symbol(_rows(first ^ changes[chosen].final, code.modules_count), version)
+
+
+@dataclass(frozen=True)
+class _MaskChange:
+    """Holds the modules in which a mask differs from a trial of mask 0, whatever the text is."""
+
+    trial: int  # As masks are compared, without the bits that name the mask.
+    final: int
+
+
+@lru_cache(maxsize=160)
+def _mask_changes(version: int, level: str) -> tuple[_MaskChange, ...]:
+    """Have `qrcode` draw one text with each mask, and note where the symbols differ.
+
+    The modules that hold the text are the exclusive or of text and mask. The others are the same
+    for every text. So what is noted here holds for all texts, and no other one needs eight trials.
+    """
+    code = _code(level, MODE_8BIT_BYTE, b"A", version)
+    first = _trial(code, 0)
+    changes = []
+    for mask in range(8):
+        trial = _trial(code, mask)
+        code.makeImpl(False, mask)
+        changes.append(_MaskChange(first ^ trial, first ^ _packed(code)))
+    return tuple(changes)
+
+
+@lru_cache(maxsize=1024)
+def _version(level: str, mode: int, length: int) -> int:
+    """Return the smallest version that holds `length` bytes. Raises as `qrcode` does."""
+    code = _code(level, mode, b"A" * length, None)
+    return int(code.best_fit())
+
+
+def _code(level: str, mode: int, data: bytes, version: int | None) -> Any:
+    code = qrcode.QRCode(version=version, error_correction=_LEVELS[level], border=0)
+    code.add_data(QRData(data, mode, False))
+    return code
+
+
+def _trial(code: Any, mask: int) -> int:
+    code.makeImpl(True, mask)
+    return _packed(code)
+
+
+def _packed(code: Any) -> int:
+    """Return the modules as an integer with the bottom right one in its lowest bit."""
+    return int("".join("1" if dark else "0" for row in code.modules for dark in row), 2)
+
+
+def _rows(modules: int, size: int) -> tuple[tuple[bool, ...], ...]:
+    flat = [digit == "1" for digit in f"{modules:0{size * size}b}"]
+    return tuple(tuple(flat[at : at + size]) for at in range(0, size * size, size))
 
 
 def symbol_svg(text: str, *, level: str = "M", quiet_zone: int = QUIET_ZONE) -> str:

@@ -1,15 +1,16 @@
 """Takes badges from the roster to paper, with `hallkeeper issue`, `reissue` and `print`."""
 
+import itertools
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import click
 
 from badges.cli.console import read_file, write_file
-from badges.printing.card import CARDS_MAX, Card, prepare, undrawable
+from badges.printing.card import Card, undrawable
+from badges.printing.joining import join_pdfs
 from badges.roster.problems import shown
 from server.cli.changed import find_changed, issue_changed, say_changed
 from server.cli.console import (
@@ -26,13 +27,14 @@ from server.event.directory import Event
 from server.people import attendees as people
 from server.people import issuing
 from server.people.attendees import find_by_label
-from server.people.drawing import Drawing
+from server.people.drawing import CHUNK_CARDS, Design, Drawing
 from server.people.issuing import Badge
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.localized import text_in
 
-PER_FILE = 2_000  # To draw this many takes about 600 MB.
+PER_FILE = 10_000  # A file of so many has about 50 MB.
+PER_FILE_MAX = 20_000
 ISSUE_AT_ONCE = 2_000  # In one transaction, for which the doors' scans have to wait.
 TEMPLATE_BYTES_MAX = 1_000_000
 REASONS = ("lost", "damaged", "changed", "stolen")
@@ -116,7 +118,7 @@ def reissue(attendees: tuple[str, ...], event_dir: Path, reason: str) -> None:
 )
 @click.option(
     "--per-file",
-    type=click.IntRange(1, CARDS_MAX),
+    type=click.IntRange(1, PER_FILE_MAX),
     default=PER_FILE,
     show_default=True,
     help="How many badges to a file, at most.",
@@ -132,7 +134,7 @@ def print_badges(
 ) -> None:
     """Make a PDF with a page for each badge, by name.
 
-    More than 2,000 badges become several files: badges-1.pdf, badges-2.pdf and so on. Only you may
+    More than 10,000 badges become several files: badges-1.pdf, badges-2.pdf and so on. Only you may
     read them: they are full of people's names.
     """
     text = read_file(template, TEMPLATE_BYTES_MAX).decode("utf-8", "replace") if template else None
@@ -145,10 +147,11 @@ def print_badges(
         cards = _printable(event, database, badges, skip_unprintable)
     parts = [cards[at : at + per_file] for at in range(0, len(cards), per_file)]
     paths = _paths(out, len(parts))
+    design = Design(text_in(event.settings.name, "en"), text)
     done = 0
     with (
         progress("Drawing", len(cards)) as tell,
-        closing(_drawn(event, parts, text, tell)) as files,
+        closing(_drawn(parts, design, tell)) as files,
     ):
         for path, part, drawn in zip(paths, parts, files, strict=True):
             write_file(path, drawn)
@@ -187,33 +190,30 @@ def _paths(out: Path, parts: int) -> list[Path]:
 
 
 def _drawn(
-    event: Event,
-    parts: Sequence[Sequence[Card]],
-    template: str | None,
-    tell: Callable[[int], None],
+    parts: Sequence[Sequence[Card]], design: Design, tell: Callable[[int], None]
 ) -> Generator[bytes, None, None]:
-    """Yield each part's PDF. The next part is prepared while one is drawn.
-
-    To prepare takes most of the time. So `tell` is told how many cards are prepared.
-    """
-    name = text_in(event.settings.name, "en")
-    drawing, before = None, 0
+    """Yield each part's PDF. The processes draw the next part while one is written."""
+    chunked = [_chunks(part) for part in parts]
+    drawing = Drawing([chunk for chunks in chunked for chunk in chunks], design)
     try:
-        for part in parts:
-            prepared = prepare(part, event_name=name, progress=partial(_tell, tell, before))
-            before += len(part)
-            if drawing:
-                yield drawing.result()
-            drawing = Drawing(prepared, template)
-        if drawing:
-            yield drawing.result()
+        pdfs = _counted(drawing.pdfs(), [len(chunk) for one in chunked for chunk in one], tell)
+        for chunks in chunked:
+            yield join_pdfs(itertools.islice(pdfs, len(chunks)))
     finally:
-        if drawing:
-            drawing.cancel()
+        drawing.cancel()
 
 
-def _tell(tell: Callable[[int], None], before: int, done: int, _: int) -> None:
-    tell(before + done)
+def _chunks(part: Sequence[Card]) -> list[Sequence[Card]]:
+    return [part[at : at + CHUNK_CARDS] for at in range(0, len(part), CHUNK_CARDS)]
+
+
+def _counted(
+    pdfs: Iterable[bytes], sizes: Iterable[int], tell: Callable[[int], None]
+) -> Iterator[bytes]:
+    """Pass the PDFs on, and tell how many cards are drawn by then."""
+    for pdf, done in zip(pdfs, itertools.accumulate(sizes), strict=True):
+        tell(done)
+        yield pdf
 
 
 def _printable(
