@@ -5,20 +5,22 @@ A credential's 122 characters are in the alphanumeric set, so that they fit vers
 """
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 from typing import Any
 
 import qrcode
 import qrcode.constants
 from PIL import Image
 from qrcode.exceptions import DataOverflowError
-from qrcode.util import ALPHA_NUM, MODE_8BIT_BYTE, MODE_ALPHA_NUM, QRData
+from qrcode.util import ALPHA_NUM, MODE_8BIT_BYTE, MODE_ALPHA_NUM, BitBuffer, QRData
 
 from badges.printing.masks import best_mask
 
+_DARK = re.compile(rb"\x01+")
+_VALUES = {byte: value for value, byte in enumerate(ALPHA_NUM)}
 QUIET_ZONE = 4  # The standard asks for this many white modules around a symbol.
 _LEVELS = {
     "L": qrcode.constants.ERROR_CORRECT_L,
@@ -98,9 +100,26 @@ def _version(level: str, mode: int, length: int) -> int:
     return int(code.best_fit())
 
 
+class _Alphanumeric(QRData):  # type: ignore[misc]
+    """Writes all its bits at once, where `QRData` writes them one by one."""
+
+    def write(self, buffer: BitBuffer) -> None:
+        bits, length = int.from_bytes(buffer.buffer), 8 * len(buffer.buffer)
+        bits, length = bits >> length - buffer.length, buffer.length
+        values = [_VALUES[byte] for byte in self.data]
+        for first, second in zip(values[::2], values[1::2], strict=False):
+            bits = bits << 11 | first * 45 + second
+        length += 11 * (len(values) // 2)
+        if len(values) % 2:
+            bits, length = bits << 6 | values[-1], length + 6
+        buffer.buffer[:] = (bits << -length % 8).to_bytes((length + 7) // 8)
+        buffer.length = length
+
+
 def _code(level: str, mode: int, data: bytes, version: int | None) -> Any:
     code = qrcode.QRCode(version=version, error_correction=_LEVELS[level], border=0)
-    code.add_data(QRData(data, mode, False))
+    kind = _Alphanumeric if mode == MODE_ALPHA_NUM else QRData
+    code.add_data(kind(data, mode, False))
     return code
 
 
@@ -156,9 +175,5 @@ def _path(drawn: Symbol, offset: int) -> str:
 def _runs(modules: Iterable[Iterable[bool]]) -> Iterator[tuple[int, int, int]]:
     """Yield (row, first column, length) of every unbroken run of dark modules in a row."""
     for y, row in enumerate(modules):
-        x = 0
-        for dark, group in groupby(row):
-            width = len(list(group))
-            if dark:
-                yield y, x, width
-            x += width
+        for run in _DARK.finditer(bytes(row)):
+            yield y, run.start(), run.end() - run.start()

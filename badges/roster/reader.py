@@ -22,7 +22,14 @@ from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
 PROGRESS_ROWS = 1000
 # In these columns a merged cell belongs to each of its rows. A merged name or id would belong to
 # one person only.
-_FILLED_DOWN = frozenset(COLUMNS) - {"external_id", "given_name", "family_name", "name", "status"}
+_FILLED_DOWN = frozenset(COLUMNS) - {
+    "external_id",
+    "given_name",
+    "family_name",
+    "name",
+    "latin_name",
+    "status",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class RosterRow:
     zones: tuple[str, ...]
     invitations: tuple[str, ...]  # Codes of sessions.
     language: str
+    latin_name: str = ""  # The whole name in Latin letters, where the roster gives one.
 
 
 @dataclass(frozen=True)
@@ -249,6 +257,7 @@ class _Reader:
             "external_id": cells.external_id,
             "country": cells.country,
             "language": cells.language,
+            "latin_name": cells.latin_name,
         }
         self._ids: dict[str, int] = {}
         self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # Names, line and id.
@@ -415,6 +424,7 @@ class _Reader:
             zones=values.get("zones", ()),
             invitations=values.get("invitations", ()),
             language=values.get("language", self.language),
+            latin_name=values.get("latin_name", ""),
         )
 
 

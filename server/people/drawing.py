@@ -14,19 +14,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from badges.printing.card import Card, CardError, forget_drawn, render_pdf
+from badges.printing.look import Look
 
-CHUNK_CARDS = 250  # At once in one process, which takes up to 250 MB for them.
+CHUNK_CARDS = 240  # At once in one process. It is a multiple of the cards on a sheet.
 PROCESSES_MAX = 4
 # A fork would copy locks that the parent's threads hold.
 _SPAWN = multiprocessing.get_context("spawn")
-
-
-@dataclass(frozen=True)
-class Design:
-    """Holds what all cards of one printing have in common."""
-
-    event_name: str
-    template: str | None = None
 
 
 @dataclass
@@ -39,14 +32,14 @@ class _Worker:
 class Drawing:
     """Represents PDFs that are being drawn, one for each chunk. Take them in order, or cancel."""
 
-    def __init__(self, chunks: Sequence[Sequence[Card]], design: Design) -> None:
+    def __init__(self, chunks: Sequence[Sequence[Card]], look: Look) -> None:
         """Begin to draw in as many processes as there are processors, up to four."""
         self._chunks = chunks
         self._begun = 0
         self._workers: list[_Worker] = []
         try:
             for _ in range(min(len(chunks), len(os.sched_getaffinity(0)), PROCESSES_MAX)):
-                self._start(design)
+                self._start(look)
         except BaseException:
             self.cancel()
             raise
@@ -73,9 +66,9 @@ class Drawing:
             worker.pipe.close()
         self._workers.clear()
 
-    def _start(self, design: Design) -> None:
+    def _start(self, look: Look) -> None:
         ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_work, args=(theirs, design), daemon=True)
+        process = _SPAWN.Process(target=_work, args=(theirs, look), daemon=True)
         worker = _Worker(process, ours)
         self._workers.append(worker)
         try:
@@ -132,14 +125,14 @@ def _ctrl_c_held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _work(pipe: Connection, design: Design) -> None:
+def _work(pipe: Connection, look: Look) -> None:
     """Draw one chunk after the other until the other end closes the pipe."""
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             cards: list[Card] = pipe.recv()
             problem, drawn = "", b""
             try:
-                drawn = render_pdf(cards, event_name=design.event_name, template=design.template)
+                drawn = render_pdf(cards, look=look)
             except CardError as error:
                 problem = str(error)
             pipe.send(problem)

@@ -43,7 +43,15 @@ _HARMLESS = frozenset(
         Act.PIN_SET, Act.ROLE_SET, Act.USER_ADDED, Act.USER_DISABLED, Act.USER_ENABLED,
     }
 )  # fmt: skip
-_KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}
+_KEPT_WHERE_EMPTY = {
+    "external_id",
+    "email",
+    "organisation",
+    "country",
+    "language",
+    "family_name",
+    "latin_name",
+}
 
 Random = Callable[[int], bytes]
 Progress = Callable[[int], None]
@@ -309,6 +317,7 @@ class _Planner:
             valid_days=_bits(day - 1 for day in row.days) if row.days else ALL_DAYS,
             zones=_bits(self._zones[code] for code in row.zones) if row.zones else ALL_ZONES,
             language=row.language,
+            latin_name=row.latin_name,
         )
 
     def _add(self, values: RosterValues) -> int:

@@ -12,6 +12,7 @@ from sqlite_utils import Migrations
 from server.storage.schema import (
     ACTS,
     CAPACITY_REASONS,
+    CARDS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
     DOOR_FROM,
@@ -178,6 +179,11 @@ def m024_capacity_reasons(db: sqlite_utils.Database) -> None:
     _run(db, CAPACITY_REASONS)
 
 
+@migrations()
+def m028_cards(db: sqlite_utils.Database) -> None:
+    _run(db, CARDS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -202,6 +208,7 @@ NAMES = (
     "m021_no_token_tries",
     "m022_programme",
     "m024_capacity_reasons",
+    "m028_cards",
 )
 
 

@@ -14,8 +14,9 @@ import pytest
 
 from badges.printing.card import CardError
 from badges.printing.joining import join_pdfs
+from badges.printing.look import Look
 from server.people import drawing
-from server.people.drawing import Design, Drawing
+from server.people.drawing import Drawing
 from tests.badges.printing.cards import ANNA, EVENT, named, pages
 from tests.server.cli.test_serve import await_gone, children
 from tests.server.support.console import Console
@@ -100,7 +101,7 @@ def test_ctrl_c_leaves_whole_files_alone(crowd: Console) -> None:
 
 
 def test_a_process_that_is_killed_is_said_plainly() -> None:
-    begun = Drawing([[ANNA]], Design(EVENT, "#while true { }"))
+    begun = Drawing([[ANNA]], Look(EVENT, template="#while true { }"))
     begun._workers[0].process.kill()
     with pytest.raises(CardError, match="drawing was cut off .* print fewer badges"):
         next(begun.pdfs())
@@ -110,7 +111,7 @@ def test_a_process_that_is_killed_is_said_plainly() -> None:
 def test_chunks_come_in_order_from_several_processes() -> None:
     cards = [replace(ANNA, badge_number=f"N{n:04}") for n in range(45)]
     # The first chunk takes longest, so that the second one is drawn before it.
-    drawing = Drawing([cards[:40], cards[40:43], cards[43:]], Design(EVENT))
+    drawing = Drawing([cards[:40], cards[40:43], cards[43:]], Look(EVENT))
     try:
         found = pages(join_pdfs(drawing.pdfs()))
     finally:
@@ -119,7 +120,7 @@ def test_chunks_come_in_order_from_several_processes() -> None:
 
 
 def test_a_problem_in_one_process_is_told() -> None:
-    drawing = Drawing([[ANNA], [named("\ue000")]], Design(EVENT))
+    drawing = Drawing([[ANNA], [named("\ue000")]], Look(EVENT))
     with pytest.raises(CardError, match="no installed font draws"):
         list(drawing.pdfs())
     drawing.cancel()
@@ -144,6 +145,6 @@ def test_ctrl_c_while_a_process_begins(
 
     monkeypatch.setattr(drawing._SPAWN.Process, "start", start)
     with pytest.raises(KeyboardInterrupt):
-        Drawing([[ANNA]], Design(EVENT))
+        Drawing([[ANNA]], Look(EVENT))
     assert begun[0].exitcode == -signal.SIGKILL
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

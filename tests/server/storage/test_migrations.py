@@ -36,6 +36,7 @@ FROZEN = {
     "m021_no_token_tries": "7b1d28704f952195",
     "m022_programme": "4551a18ce7ad6157",
     "m024_capacity_reasons": "92593a7deea3c51e",
+    "m028_cards": "1550573193cf9105",
 }
 
 
