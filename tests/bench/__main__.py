@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tests.bench import (
     acts,
     backlog,
+    cards,
     doors,
     eyes,
     growth,
@@ -41,6 +42,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "rehearsal": rehearsal.run,
     "memory": memory.run,
     "acts": acts.run,
+    "cards": cards.run,
     "photos": photo_run.run,
     "mutants": mutants.run,
 }
