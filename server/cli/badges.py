@@ -228,8 +228,8 @@ def _say_latin(found: Sequence[PrintedBadge]) -> None:
     made = [one for one in found if one.made_latin]
     lacking = [one for one in found if one.lacks_latin]
     for several, said in (
-        (made, "were transliterated, for correction in the roster's column latin_name"),
-        (lacking, "have no Latin letter, and nothing that can be said was found for them"),
+        (made, "transliterated, for correction in the roster's column latin_name"),
+        (lacking, "without a Latin line, which the roster's column latin_name can give"),
     ):
         if several:
             click.echo(f"{count(len(several), 'name')} {said}:")

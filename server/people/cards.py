@@ -142,7 +142,8 @@ def _is_due(one: PrintedBadge, choice: Choice) -> bool:
 
 def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:
     """Count each badge as printed once more, and write the act. Return how many are reprints."""
-    again = sum(one.printed > 0 for one in printed)
+    before = _printed_before(db, [one.badge.serial for one in printed])
+    again = sum(before[one.badge.serial, one.badge.issue][0] > 0 for one in printed)
     db.executemany(
         "UPDATE badge SET printed = printed + 1, printed_at = ?, printed_as = ?"
         " WHERE serial = ? AND issue = ?",
@@ -187,19 +188,23 @@ def _cards(
                 f"{attendees.SELECT} WHERE {dialect.one_of('a.serial')}", (serials,)
             )
         }
-        before = {
-            (row["serial"], row["issue"]): (row["printed"], row["printed_as"])
-            for row in db.execute(
-                "SELECT serial, issue, printed, printed_as FROM badge"
-                f" WHERE {dialect.one_of('serial')}",
-                (serials,),
-            )
-        }
+        before = _printed_before(db, [badge.serial for badge in some])
         for badge in some:
             holder = holders.get(badge.serial) or attendees.attendee(db, badge.serial)
             make = partial(_card, event, badge, holder, categories[holder.category], zones)
             made = replace(make(latin), photo=photo(holder)) if photo else make(latin)
             yield PrintedBadge(badge, holder, made, *before[badge.serial, badge.issue])
+
+
+def _printed_before(
+    db: Connection, serials: Sequence[int]
+) -> dict[tuple[int, int], tuple[int, str]]:
+    """Return how often each issue of these attendees was printed, and as what."""
+    rows = db.execute(
+        f"SELECT serial, issue, printed, printed_as FROM badge WHERE {dialect.one_of('serial')}",
+        (dialect.many(serials),),
+    )
+    return {(row["serial"], row["issue"]): (row["printed"], row["printed_as"]) for row in rows}
 
 
 def _card(
