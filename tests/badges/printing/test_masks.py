@@ -67,6 +67,14 @@ def test_the_symbols_of_texts_of_many_lengths_and_levels():
         assert symbol(text, level=level).modules == whole(text, level)
 
 
+@pytest.mark.parametrize("letters", ["A7$", "aé"])
+def test_the_symbols_of_every_length(letters):
+    """Also where the version is full to the last bit, and where one bit more needs the next."""
+    for length in range(1, 130):
+        text = (letters * length)[:length]
+        assert symbol(text, level="Q").modules == whole(text, "Q")
+
+
 def test_of_equal_masks_the_first_is_taken():
     grid = packed(np.ones((21, 21)))
     assert best_mask([grid, grid], 21) == 0
