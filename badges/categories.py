@@ -17,11 +17,11 @@ class CategoryPlan:
 
 
 DEFAULT_CATEGORIES = (
-    CategoryPlan(1, "delegate", {"en": "Delegate", "zh": "代表"}, "D", "#1f5fa8"),
-    CategoryPlan(2, "speaker", {"en": "Speaker", "zh": "演讲嘉宾"}, "S", "#6a3d9a"),
-    CategoryPlan(3, "exhibitor", {"en": "Exhibitor", "zh": "参展商"}, "X", "#0f7173"),
-    CategoryPlan(4, "press", {"en": "Press", "zh": "媒体"}, "P", "#8a5a00"),
+    CategoryPlan(1, "delegate", {"en": "Delegate", "zh": "代表"}, "D", "#0b47cf"),
+    CategoryPlan(2, "speaker", {"en": "Speaker", "zh": "演讲嘉宾"}, "S", "#5a0a8a"),
+    CategoryPlan(3, "exhibitor", {"en": "Exhibitor", "zh": "参展商"}, "X", "#0d8088"),
+    CategoryPlan(4, "press", {"en": "Press", "zh": "媒体"}, "P", "#2a1a08"),
     CategoryPlan(5, "staff", {"en": "Staff", "zh": "工作人员"}, "T", "#4a4a4a"),
-    CategoryPlan(6, "vip", {"en": "VIP", "zh": "贵宾"}, "V", "#7a6200"),
-    CategoryPlan(7, "visitor", {"en": "Visitor", "zh": "观众"}, "N", "#2f6b2f"),
+    CategoryPlan(6, "vip", {"en": "VIP", "zh": "贵宾"}, "V", "#857508"),
+    CategoryPlan(7, "visitor", {"en": "Visitor", "zh": "观众"}, "N", "#0e5010"),
 )

@@ -30,10 +30,10 @@ FORUM = Look(
     logo=LOGO,
 )
 _CATEGORIES = (
-    ("代表", "Delegate", "D", "#1f5fa8"), ("演讲嘉宾", "Speaker", "S", "#6a3d9a"),
-    ("参展商", "Exhibitor", "X", "#0f7173"), ("媒体", "Press", "P", "#8a5a00"),
-    ("工作人员", "Staff", "T", "#4a4a4a"), ("贵宾", "VIP", "V", "#7a6200"),
-    ("观众", "Visitor", "N", "#2f6b2f"),
+    ("代表", "Delegate", "D", "#0b47cf"), ("演讲嘉宾", "Speaker", "S", "#5a0a8a"),
+    ("参展商", "Exhibitor", "X", "#0d8088"), ("媒体", "Press", "P", "#2a1a08"),
+    ("工作人员", "Staff", "T", "#4a4a4a"), ("贵宾", "VIP", "V", "#857508"),
+    ("观众", "Visitor", "N", "#0e5010"),
 )  # fmt: skip
 # Given name, family name, organisation, country, and language.
 _PEOPLE = (
