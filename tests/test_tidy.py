@@ -19,7 +19,10 @@ FUNCTION_LINES_MAX = 60
 
 # Libraries that a package, or some of its files alone, may import besides the standard library.
 PICTURES = {"cv2", "numpy", "zxingcpp", "pyzbar", "PIL"}
-PAPER = {"qrcode", "PIL", "typst", "fontTools", "openpyxl", "pyzbar", "zxingcpp"}
+PAPER = {
+    "qrcode", "PIL", "typst", "fontTools", "openpyxl", "pyzbar", "zxingcpp", "pypdfium2",
+    "pypinyin", "anyascii",
+}  # fmt: skip
 BADGES = {"nacl", "msgspec", "badges"}
 PURE = {"time", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "asyncio"}
 DISK = {"pathlib", "os", "shutil", "tempfile", "importlib", "pkgutil", "glob"}

@@ -8,7 +8,7 @@ nothing in them is ever read as markup.
 import colorsys
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,16 +18,17 @@ import msgspec
 import typst
 
 from badges.printing import fonts
+from badges.printing.look import TEXT_CHARS_MAX, Look, LookError
 from badges.printing.qr import symbol_svg
 
 CARDS_MAX = 5_000  # The most cards in one document. More are printed as several.
-TEXT_CHARS_MAX = 200
 _TEMPLATES = Path(str(resources.files("badges.printing") / "templates"))
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _PACKAGE = re.compile(r"""["']@[a-z0-9-]+/""")
 _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
 )
+_KEPT_DOCUMENTS = 11
 _PROGRESS_CARDS = 20  # Progress is reported each time that this many cards are drawn.
 
 
@@ -54,6 +55,14 @@ class MissingGlyphError(CardError):
 
 
 @dataclass(frozen=True)
+class Day:
+    """Represents one day of the event, and whether the badge is good on it."""
+
+    label: str  # The day of the month.
+    valid: bool
+
+
+@dataclass(frozen=True)
 class Card:
     """Holds what stands on one card. Raises CardError for what no card may have."""
 
@@ -69,6 +78,10 @@ class Card:
     badge_number: str
     zones: tuple[str, ...] = ()
     language: str = ""  # The attendee's language, which chooses the forms of Han characters.
+    category_second_name: str = ""  # In the other language.
+    latin_name: str = ""  # The whole name in Latin letters, where the name is in others.
+    days: tuple["Day", ...] = ()  # The days of the event, or none where they are not shown.
+    photo: str = ""  # As `look.photo` makes it.
 
     def __post_init__(self) -> None:
         if not self.given_name.strip() and not self.family_name.strip():
@@ -99,63 +112,72 @@ def check_colour(colour: str) -> str:
 def render_pdf(
     cards: Sequence[Card],
     *,
-    event_name: str,
+    event_name: str = "",
+    look: Look | None = None,
+    progress: Callable[[int, int], None] | None = None,
     template: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
 ) -> bytes:
-    """Draw a PDF with a page for each card. The same cards give the same bytes.
+    """Draw a PDF with a page for each card, or as the format of `look` says. The same cards give
+    the same bytes.
 
-    `template` is the text of another Typst template than templates/a6.typ, which says what it gets.
-    `progress` is called with the cards prepared and their number. Raises CardError.
-    """
-    return draw_pdf(prepare(cards, event_name=event_name, progress=progress), template)
-
-
-def prepare(
-    cards: Sequence[Card],
-    *,
-    event_name: str,
-    progress: Callable[[int, int], None] | None = None,
-) -> bytes:
-    """Do the first half of `render_pdf`, which gives what the template gets, as JSON. Raises
-    CardError.
+    Without a look they are A6 cards of the event `event_name`, drawn by `template` where there is
+    one. `progress` is called with the cards prepared and their number. Raises CardError.
     """
     if not 1 <= len(cards) <= CARDS_MAX:
         raise CardError(f"{len(cards):,} cards: print 1 to {CARDS_MAX:,} at a time")
-    return _data(cards, event_name, progress)
+    look = _look(look, event_name, template)
+    return _compile(look.template, _data(cards, look, progress), "pdf", None)[0]
 
 
-def draw_pdf(prepared: bytes, template: str | None = None) -> bytes:
-    """Do the second half, which takes most of the time and the memory. Raises TemplateError.
+def forget_drawn() -> None:
+    """Let Typst forget the documents that this process has drawn.
 
-    Typst remembers much of the documents that a process has drawn, up to ten of them.
+    It keeps what it has found out, 0.2 MB a card, for the next ten documents. So ten empty ones are
+    drawn.
     """
-    return _compile(template, prepared, "pdf", None)
+    compiler = typst.Compiler(root=_TEMPLATES, font_paths=fonts.none(), ignore_system_fonts=True)
+    for number in range(_KEPT_DOCUMENTS):
+        compiler.compile(f"// {number}".encode(), format="pdf")
 
 
 def render_png(
-    card: Card, *, event_name: str, template: str | None = None, dpi: float = 150
+    card: Card,
+    *,
+    event_name: str = "",
+    look: Look | None = None,
+    template: str | None = None,
+    dpi: float = 150,
 ) -> bytes:
     """Draw the first page of the card's document as a PNG. Raises CardError."""
+    return render_pngs([card], _look(look, event_name, template), dpi)[0]
+
+
+def render_pngs(cards: Sequence[Card], look: Look, dpi: float) -> list[bytes]:
+    """Draw each page of the cards' document as a PNG. Raises CardError."""
     if not 30 <= dpi <= 1_200:
         raise CardError(f"{dpi} dots per inch: use 30 to 1200")
-    return _compile(template, _data([card], event_name, None), "png", dpi)
+    return _compile(look.template, _data(cards, look, None), "png", dpi)
 
 
-def undrawable(cards: Sequence[Card], *, event_name: str) -> list[MissingGlyphError]:
+def _look(look: Look | None, event_name: str, template: str | None) -> Look:
+    try:
+        return look or Look(event_name, template=template)
+    except LookError as error:
+        raise CardError(str(error)) from None
+
+
+def undrawable(
+    cards: Sequence[Card], *, event_name: str = "", look: Look | None = None
+) -> list[MissingGlyphError]:
     """List an error for each card that no installed fonts can draw. Rendering raises the first."""
-    found = [_missing(None, [_clean(event_name)], "")[1]]
-    found += [_missing(card, list(map(_clean, _texts(card))), card.language)[1] for card in cards]
+    found = [_missing(None, _look(look, event_name, None).texts(), "")[1]]
+    found += [_missing(card, _texts(card), card.language)[1] for card in cards]
     return [error for error in found if error]
 
 
-def _data(
-    cards: Sequence[Card], event_name: str, progress: Callable[[int, int], None] | None
-) -> bytes:
-    event = _clean(event_name)
-    if not event or len(event) > TEXT_CHARS_MAX:
-        raise CardError(f"the event's name has 1 to {TEXT_CHARS_MAX} characters")
-    event_fonts, error = _missing(None, [event], "")
+def _data(cards: Sequence[Card], look: Look, progress: Callable[[int, int], None] | None) -> bytes:
+    """Return what a template gets, as JSON. docs/cards.md lists it."""
+    event_fonts, error = _missing(None, look.texts(), "")
     if error:
         raise error
     drawn = []
@@ -163,11 +185,42 @@ def _data(
         drawn.append(_card_data(card))
         if progress and (done % _PROGRESS_CARDS == 0 or done == len(cards)):
             progress(done, len(cards))
-    return msgspec.json.encode({"event": event, "fonts": event_fonts, "cards": drawn})
+    data = {
+        "event": _clean(look.event_name),
+        "event_second": _clean(look.event_second_name),
+        "dates": _clean(look.dates),
+        "fonts": event_fonts,
+        "format": look.format,
+        "layer_only": look.layer_only,
+        "logo": look.logo,
+        "host_logo": look.host_logo,
+        "back": _back_data(look),
+        "cards": drawn,
+    }
+    return msgspec.json.encode(data)
+
+
+def _back_data(look: Look) -> dict[str, object] | None:
+    if look.back is None:
+        return None
+    words = ["Programme 日程", "Wi-Fi 无线网络", "Help 帮助"]
+    families, _ = fonts.families_for([*map(_clean, look.back_texts()), *words], "")
+    back = look.back
+    return {
+        "programme": [
+            {"at": _clean(item.at), "titles": list(map(_clean, item.titles)),
+             "place": _clean(item.place)}
+            for item in back.programme
+        ],
+        "wifi_name": _clean(back.wifi_name),
+        "wifi_password": back.wifi_password,
+        "help": list(map(_clean, back.help)),
+        "fonts": families,
+    }  # fmt: skip
 
 
 def _card_data(card: Card) -> dict[str, object]:
-    families, error = _missing(card, list(map(_clean, _texts(card))), card.language)
+    families, error = _missing(card, _texts(card), card.language)
     if error:
         raise error
     headline, second_line = _headline(_clean(card.given_name), _clean(card.family_name))
@@ -176,14 +229,18 @@ def _card_data(card: Card) -> dict[str, object]:
         "second_line": second_line,
         "given_name": _clean(card.given_name),
         "family_name": _clean(card.family_name),
+        "latin": _clean(card.latin_name),
         "organisation": _clean(card.organisation),
         "country": _clean(card.country),
         "category": _clean(card.category_name),
+        "category_second": _clean(card.category_second_name),
         "letter": _clean(card.category_letter),
         "colour": card.category_colour,
         "ink": _ink(card.category_colour),
         "number": _clean(card.badge_number),
         "zones": list(map(_clean, card.zones)),
+        "days": card.days,
+        "photo": card.photo,
         "code_svg": symbol_svg(card.text, quiet_zone=0),
         "fonts": families,
     }
@@ -199,9 +256,9 @@ def _headline(given: str, family: str) -> tuple[str, str]:
 
 
 def _missing(
-    card: Card | None, texts: Sequence[str], language: str
+    card: Card | None, texts: Iterable[str], language: str
 ) -> tuple[tuple[str, ...], MissingGlyphError | None]:
-    families, characters = fonts.families_for(texts, language)
+    families, characters = fonts.families_for(map(_clean, texts), language)
     if not characters:
         return families, None
     return families, MissingGlyphError(card, "".join(characters), fonts.remedy(characters))
@@ -210,6 +267,7 @@ def _missing(
 def _texts(card: Card) -> Iterator[str]:
     yield from (card.given_name, card.family_name, card.organisation, card.country)
     yield from (card.category_name, card.category_letter, card.badge_number, *card.zones)
+    yield from (card.category_second_name, card.latin_name, *(day.label for day in card.days))
 
 
 def _clean(text: str) -> str:
@@ -238,10 +296,10 @@ def _ink(colour: str) -> str:
 
 @cache
 def _own_template() -> str:
-    return (_TEMPLATES / "a6.typ").read_text("utf-8")
+    return (_TEMPLATES / "card.typ").read_text("utf-8")
 
 
-def _compile(template: str | None, data: bytes, form: str, dpi: float | None) -> bytes:
+def _compile(template: str | None, data: bytes, form: str, dpi: float | None) -> list[bytes]:
     if template is not None and _PACKAGE.search(template):
         raise TemplateError(
             "the template imports a package: nothing is fetched here, paste its text"
@@ -260,5 +318,4 @@ def _compile(template: str | None, data: bytes, form: str, dpi: float | None) ->
     except typst.TypstError as error:
         hints = "".join(f" ({hint})" for hint in error.hints)
         raise TemplateError(f"the template: {error.message}{hints}") from None
-    pages = made if isinstance(made, list) else [made or b""]
-    return pages[0]
+    return made if isinstance(made, list) else [made or b""]

@@ -40,6 +40,12 @@ def installed() -> typst.Fonts:
 
 
 @functools.cache
+def none() -> typst.Fonts:
+    """Return no fonts at all, for what has no text."""
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False)
+
+
+@functools.cache
 def family_order(region: str) -> tuple[str, ...]:
     """Return installed families in the order of preference. `region` picks the forms of Han
     characters.

@@ -12,6 +12,7 @@ from badges.credential.badge_number import SERIAL_MAX, badge_number
 from badges.credential.credential import Credential, issue_credential
 from badges.credential.keyfile import EventKeys
 from badges.printing.card import Card
+from badges.printing.latin import latin_name
 from badges.roster.countries import country_name
 from badges.roster.reader import RosterRow
 
@@ -60,12 +61,15 @@ def _card(row: RosterRow, serial: int, text: str) -> Card:
         family_name=row.family_name,
         organisation=row.organisation,
         country=country_name(row.country),
-        category_name=category.names["zh" if row.language.startswith("zh") else "en"],
+        category_name=category.names["zh"],
+        category_second_name=category.names["en"],
         category_letter=category.letter,
         category_colour=category.colour,
         badge_number=badge_number(serial),
         zones=row.zones,
         language=row.language,
+        latin_name=row.latin_name
+        or latin_name(row.given_name, row.family_name, row.language, row.country),
     )
 
 

@@ -12,6 +12,7 @@ NAME_CHARS = 120
 ORGANISATION_CHARS = 160
 _LIMITS = {
     "given_name": NAME_CHARS, "family_name": NAME_CHARS, "name": NAME_CHARS,
+    "latin_name": 2 * NAME_CHARS,
     "organisation": ORGANISATION_CHARS, "country": 60, "email": 254, "external_id": 64,
     "category": 64, "days": 100, "zones": 400, "invitations": 2_000, "language": 35,
     "accessible": 40,
@@ -119,6 +120,16 @@ def _refuse(char: str, kind: str) -> None:
 def narrow(text: str) -> str:
     """Return `text` with letters, digits and signs of East Asian width as plain ones."""
     return text if text.isascii() else text.translate(_NARROW).strip()
+
+
+def latin_name(text: str) -> str:
+    """Return a name that has Latin letters alone, and what stands between them."""
+    for char in text:
+        if char.isalpha() and not unicodedata.name(char, "").startswith(("LATIN", "MODIFIER")):
+            raise CellError(
+                f"has {shown(char)}, which is no Latin letter. Write it in Latin letters"
+            )
+    return text
 
 
 def email(text: str) -> str:

@@ -20,6 +20,8 @@ _SYNONYMS: dict[str, str] = {
     "family_name": "familyname lastname surname nachname apellido apellidos 姓 姓氏",
     "name": "name fullname attendeename participantname badgename displayname 姓名 参会人 参会者"
     " 参会人姓名 参会者姓名 嘉宾姓名 中文姓名 嘉賓姓名 參會者 參會者姓名",
+    "latin_name": "latinname nameinlatin romanisedname romanizedname englishname passportname"
+    " pinyin 拼音 姓名拼音 英文名 英文姓名 拉丁名",
     "organisation": "organisation organization company institution affiliation employer companyname"
     " 单位 单位名称 工作单位 公司 公司名称 机构 组织 企业 單位 單位名稱 公司名稱 機構 組織 企業",
     "country": "country countryregion countryorregion countrycode nationality 国家 国别 国家地区"

@@ -31,7 +31,14 @@ PROGRESS_ROWS = 1000
 _BETWEEN = {"external_id": "-", "category": cells.PRODUCT_AND_VARIATION}
 # In these columns a merged cell belongs to each of its rows. A merged name or id would belong to
 # one person only.
-_FILLED_DOWN = frozenset(COLUMNS) - {"external_id", "given_name", "family_name", "name", "status"}
+_FILLED_DOWN = frozenset(COLUMNS) - {
+    "external_id",
+    "given_name",
+    "family_name",
+    "name",
+    "latin_name",
+    "status",
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class RosterRow:
     invitations: tuple[str, ...]  # Codes of sessions.
     language: str
     accessible: str = ""  # wheelchair, companion, none, or empty where the file does not say
+    latin_name: str = ""  # The whole name in Latin letters, where the roster gives one.
 
 
 @dataclass(frozen=True)
@@ -341,6 +349,7 @@ class _Reader:
             "external_id": cells.external_id,
             "language": cells.language,
             "accessible": cells.accessible,
+            "latin_name": cells.latin_name,
         }
         self._ids: dict[str, int] = {}
         self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # Names, line and id.
@@ -583,6 +592,7 @@ class _Reader:
             invitations=values.get("invitations", ()),
             language=values.get("language", self.language),
             accessible=values.get("accessible", ""),
+            latin_name=values.get("latin_name", ""),
         )
 
 

@@ -1,22 +1,25 @@
 """Takes badges from the roster to paper, with `hallkeeper issue`, `reissue` and `print`."""
 
+import itertools
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from badges.cli.console import read_file, write_file
-from badges.printing.card import CARDS_MAX, Card, prepare, undrawable
+from badges.cli.console import write_file
+from badges.printing.card import Card, forget_drawn, render_pngs, undrawable
+from badges.printing.joining import join_pdfs
+from badges.printing.look import FORMATS, Look
 from badges.roster.problems import shown
 from server.cli.changed import issue_changed, say_changed
 from server.cli.console import (
     BY,
     count,
     event_option,
-    file_path,
     opened,
     progress,
     refuse,
@@ -25,18 +28,35 @@ from server.cli.console import (
 from server.editing.wrong_badges import find_changed
 from server.event.directory import Event
 from server.people import attendees as people
-from server.people import issuing
+from server.people import cards, issuing
 from server.people.attendees import find_by_label
-from server.people.drawing import Drawing
-from server.people.issuing import Badge
+from server.people.card_design import CardDesign, find_template, read_design, read_template
+from server.people.cards import Choice, PrintedBadge
+from server.people.drawing import CHUNK_CARDS, Drawing
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.storage.localized import text_in
+from server.venue.store import categories as categories_of
 
-PER_FILE = 2_000  # To draw this many takes about 600 MB.
+PER_FILE = 10_000  # A file of so many has about 50 MB.
+PER_FILE_MAX = 20_000
+PNGS_MAX = 500
+PNGS_AT_ONCE = 20
+LATIN_SHOWN = 20
 ISSUE_AT_ONCE = 2_000  # In one transaction, for which the doors' scans have to wait.
-TEMPLATE_BYTES_MAX = 1_000_000
 REASONS = ("lost", "damaged", "changed", "stolen")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _options(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    """Add several options at once, in their order."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 @click.command(short_help="Issue badges to those who have none.")
@@ -98,18 +118,39 @@ def reissue(attendees: tuple[str, ...], event_dir: Path, reason: str) -> None:
     click.echo(f"Replaced {count(len(serials), 'badge')}. Print the new ones.")
 
 
-@click.command("print", short_help="Make a PDF of badges.")
-@event_option
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The PDF to make."
-)
-@click.option(
+_ATTENDEES = click.option(
     "--attendee",
     "attendees",
     multiple=True,
     metavar="NUMBER",
     help="A badge number or an external id, once or more; everybody if absent.",
 )
+_CHOICE = (
+    click.option("--category", "categories", multiple=True, help="Only these; once or more."),
+    click.option("--organisation", "organisations", multiple=True, help="Only these."),
+    click.option("--not-printed", is_flag=True, help="Only badges that were never printed."),
+    click.option("--changed", is_flag=True, help="Only those that have changed since."),
+    click.option("--order", type=click.Choice(list(cards.ORDERS)), default="name"),
+)
+_DESIGN = (
+    click.option("--format", "format_name", type=click.Choice(list(FORMATS)), help="The paper."),
+    click.option("--back", is_flag=True, help="Print the backs too."),
+    click.option("--layer-only", is_flag=True, help="For shells that have colour and logos."),
+    click.option("--template", help="A Typst template, by path or by its name in DIR/cards."),
+    click.option("--dpi", type=click.IntRange(30, 1200), default=300, help="Of PNGs."),
+)
+
+
+@click.command("print", short_help="Make a PDF of badges.")
+@event_option
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The PDF to make, or PNGs where it ends in .png.",
+)
+@_ATTENDEES
+@_options(_CHOICE)
 @click.option(
     "--skip-unprintable",
     is_flag=True,
@@ -117,48 +158,121 @@ def reissue(attendees: tuple[str, ...], event_dir: Path, reason: str) -> None:
 )
 @click.option(
     "--per-file",
-    type=click.IntRange(1, CARDS_MAX),
+    type=click.IntRange(1, PER_FILE_MAX),
     default=PER_FILE,
     show_default=True,
     help="How many badges to a file, at most.",
 )
-@click.option("--template", type=file_path, help="A Typst template instead of the A6 card.")
+@_options(_DESIGN)
 def print_badges(
     event_dir: Path,
     out: Path,
     attendees: tuple[str, ...],
     skip_unprintable: bool,
     per_file: int,
-    template: Path | None,
+    format_name: str | None,
+    back: bool,
+    layer_only: bool,
+    template: str | None,
+    dpi: int,
+    **choice: Any,
 ) -> None:
     """Make a PDF with a page for each badge, by name.
 
-    More than 2,000 badges become several files: badges-1.pdf, badges-2.pdf and so on. Only you may
-    read them: they are full of people's names.
+    More than 10,000 badges become several files: badges-1.pdf, badges-2.pdf and so on. Only you may
+    read them: they are full of people's names. How cards look stands in DIR/cards/cards.toml.
     """
-    text = read_file(template, TEMPLATE_BYTES_MAX).decode("utf-8", "replace") if template else None
     with opened(event_dir) as (event, database):
-        serials = _serials(database, attendees) if attendees else None
-        _refuse_revoked(database, serials or ())
-        badges = issuing.current_badges(database.reader, serials)
-        if not badges:
-            raise click.ClickException("there are no badges to print: run `hallkeeper issue`.")
-        cards = _printable(event, database, badges, skip_unprintable)
-    parts = [cards[at : at + per_file] for at in range(0, len(cards), per_file)]
+        design = read_design(event, format_name=format_name or "", back=back, layer_only=layer_only)
+        if template:
+            text = read_template(find_template(event, template))
+            design = replace(design, look=replace(design.look, template=text))
+        found = _chosen(event, database, attendees, Choice(**choice), design)
+        found = _printable(found, design.look, skip_unprintable)
+    made = _write_pngs if out.suffix.lower() == ".png" else _write_pdfs
+    paths = made(out, [one.card for one in found], design.look, per_file, dpi)
+    with opened(event_dir) as (_, database):
+        again = database.write(lambda db: cards.note_printed(db, found, by=BY, now=wall_clock()))
+    said = f", of which {again:,} were printed before" if again else ""
+    where = ", ".join(map(str, paths if len(paths) <= 12 else (*paths[:2], "…", paths[-1])))
+    click.echo(f"{count(len(found), 'badge')} in {where}{said}.")
+    _say_latin(found)
+
+
+def _chosen(
+    event: Event,
+    database: Database,
+    attendees: Sequence[str],
+    choice: Choice,
+    design: CardDesign,
+) -> list[PrintedBadge]:
+    """Return the badges to print. It is an error where there are none."""
+    db = database.reader
+    known = {one.key: one.code for one in categories_of(db)}
+    for key in choice.categories:
+        if key not in known:
+            raise refuse(f"There is no category {key!r}: known are {', '.join(known)}.")
+    serials = _serials(database, attendees) if attendees else None
+    _refuse_revoked(database, serials or ())
+    badges = issuing.current_badges(db, serials)
+    if not badges:
+        raise click.ClickException("there are no badges to print: run `hallkeeper issue`.")
+    found = cards.read(db, event, badges, latin=design.latin, photo=design.photo_of())
+    found = cards.chosen(found, choice, known)
+    if not found:
+        raise click.ClickException("none of the badges is as asked; nothing was printed.")
+    return found
+
+
+def _say_latin(found: Sequence[PrintedBadge]) -> None:
+    """Say whose Latin line was made here, and who has none."""
+    made = [one for one in found if one.made_latin]
+    lacking = [one for one in found if one.lacks_latin]
+    for several, said in (
+        (made, "transliterated, for correction in the roster's column latin_name"),
+        (lacking, "without a Latin line, which the roster's column latin_name can give"),
+    ):
+        if several:
+            click.echo(f"{count(len(several), 'name')} {said}:")
+            for one in several[:LATIN_SHOWN]:
+                latin = f": {one.made_latin}" if one.made_latin else ""
+                click.echo(f"  {_name(one.holder)}{latin}")
+            if len(several) > LATIN_SHOWN:
+                click.echo(f"  … and {len(several) - LATIN_SHOWN:,} more")
+
+
+def _write_pdfs(out: Path, found: Sequence[Card], look: Look, per_file: int, _: int) -> list[Path]:
+    parts = [found[at : at + per_file] for at in range(0, len(found), per_file)]
     paths = _paths(out, len(parts))
     done = 0
     with (
-        progress("Drawing", len(cards)) as tell,
-        closing(_drawn(event, parts, text, tell)) as files,
+        progress("Drawing", len(found)) as tell,
+        closing(_drawn(parts, look, tell)) as files,
     ):
         for path, part, drawn in zip(paths, parts, files, strict=True):
             write_file(path, drawn)
             done += len(part)
             if len(parts) > 1 and not sys.stderr.isatty():
-                click.echo(f"{path}: {done:,} of {count(len(cards), 'badge')}", err=True)
-    with opened(event_dir) as (_, database):
-        database.write(lambda db: issuing.note_printed(db, len(cards), by=BY, now=wall_clock()))
-    click.echo(f"{count(len(cards), 'badge')} in {', '.join(map(str, paths))}.")
+                click.echo(f"{path}: {done:,} of {count(len(found), 'badge')}", err=True)
+    return paths
+
+
+def _write_pngs(out: Path, found: Sequence[Card], look: Look, _: int, dpi: int) -> list[Path]:
+    """Write a picture of each page, numbered where there are several."""
+    if len(found) > PNGS_MAX:
+        raise refuse(f"{len(found):,} badges are too many for pictures: print them as a PDF.")
+    pictures: list[Path] = []
+    several = len(found) > 1 or look.back is not None
+    with progress("Drawing", len(found)) as tell:
+        for at in range(0, len(found), PNGS_AT_ONCE):
+            for png in render_pngs(found[at : at + PNGS_AT_ONCE], look, dpi):
+                number = len(pictures) + 1
+                path = out.with_name(f"{out.stem}-{number:04}{out.suffix}") if several else out
+                write_file(path, png)
+                pictures.append(path)
+            forget_drawn()
+            tell(min(at + PNGS_AT_ONCE, len(found)))
+    return pictures
 
 
 def _serials(database: Database, labels: Sequence[str]) -> list[int]:
@@ -188,52 +302,48 @@ def _paths(out: Path, parts: int) -> list[Path]:
 
 
 def _drawn(
-    event: Event,
-    parts: Sequence[Sequence[Card]],
-    template: str | None,
-    tell: Callable[[int], None],
+    parts: Sequence[Sequence[Card]], look: Look, tell: Callable[[int], None]
 ) -> Generator[bytes, None, None]:
-    """Yield each part's PDF. The next part is prepared while one is drawn.
-
-    To prepare takes most of the time. So `tell` is told how many cards are prepared.
-    """
-    name = text_in(event.settings.name, "en")
-    drawing, before = None, 0
+    """Yield each part's PDF. The processes draw the next part while one is written."""
+    chunked = [_chunks(part) for part in parts]
+    drawing = Drawing([chunk for chunks in chunked for chunk in chunks], look)
     try:
-        for part in parts:
-            prepared = prepare(part, event_name=name, progress=partial(_tell, tell, before))
-            before += len(part)
-            if drawing:
-                yield drawing.result()
-            drawing = Drawing(prepared, template)
-        if drawing:
-            yield drawing.result()
+        pdfs = _counted(drawing.pdfs(), [len(chunk) for one in chunked for chunk in one], tell)
+        for chunks in chunked:
+            yield join_pdfs(itertools.islice(pdfs, len(chunks)))
     finally:
-        if drawing:
-            drawing.cancel()
+        drawing.cancel()
 
 
-def _tell(tell: Callable[[int], None], before: int, done: int, _: int) -> None:
-    tell(before + done)
+def _chunks(part: Sequence[Card]) -> list[Sequence[Card]]:
+    return [part[at : at + CHUNK_CARDS] for at in range(0, len(part), CHUNK_CARDS)]
+
+
+def _counted(
+    pdfs: Iterable[bytes], sizes: Iterable[int], tell: Callable[[int], None]
+) -> Iterator[bytes]:
+    """Pass the PDFs on, and tell how many cards are drawn by then."""
+    for pdf, done in zip(pdfs, itertools.accumulate(sizes), strict=True):
+        tell(done)
+        yield pdf
 
 
 def _printable(
-    event: Event, database: Database, badges: Sequence[Badge], skip_unprintable: bool
-) -> list[Card]:
-    """Return the cards, without those that no font can draw, where they may be left out.
+    found: Sequence[PrintedBadge], look: Look, skip_unprintable: bool
+) -> list[PrintedBadge]:
+    """Return the badges without those that no font can draw, where they may be left out.
 
     It says of everybody who has such a card what is in the way. Where that leaves nothing to print,
     or nobody may be left out, it is an error.
     """
-    cards = {badge: issuing.card(database.reader, event, badge) for badge in badges}
-    errors = undrawable(list(cards.values()), event_name=text_in(event.settings.name, "en"))
+    errors = undrawable([one.card for one in found], look=look)
     if not errors:
-        return list(cards.values())
-    badge_of = {card.text: badge for badge, card in cards.items()}
-    bad = {badge_of[error.card.text]: error for error in errors if error.card}
+        return list(found)
+    one_of = {one.card.text: one for one in found}
+    bad = {error.card.text: error for error in errors if error.card}
     told = [str(error) for error in errors if error.card is None]
-    told += [f"{_who(database, badge)}, {error}" for badge, error in bad.items()]
-    good = [card for badge, card in cards.items() if badge not in bad]
+    told += [f"{_name(one_of[text].holder)}, {error}" for text, error in bad.items()]
+    good = [one for one in found if one.card.text not in bad]
     if skip_unprintable and good and len(bad) == len(errors):
         click.echo("\n".join(f"Left out {one}." for one in told), err=True)
         click.echo(f"Left out {count(len(bad), 'badge')} that no font can draw.", err=True)
@@ -242,11 +352,6 @@ def _printable(
     if good and len(bad) == len(errors):
         remedy += f", or print the other {count(len(good), 'badge')} with --skip-unprintable"
     raise click.ClickException("\n  ".join(("nothing was printed:", *told)) + f"\n{remedy}.")
-
-
-def _who(database: Database, badge: Badge) -> str:
-    """Name somebody, with their external id."""
-    return _name(people.attendee(database.reader, badge.serial))
 
 
 def _name(holder: people.Attendee) -> str:

@@ -15,7 +15,7 @@ from badges.credential.keys import PrivateKey
 from badges.printing.card import Card
 from server.demo.forum.forum import DOORS, EXPO, SMALL_HALL, Forum
 from server.event.directory import Event
-from server.people import issuing
+from server.people import cards, issuing
 from server.people.attendees import Attendee, find_attendees
 from server.storage.connection import Connection
 
@@ -229,14 +229,14 @@ class _Cast:
 
     def _badge_of(self, person: Attendee) -> _Code:
         badge = issuing.current_badge(self._db, person.serial)
-        return _Code(badge.credential, person.serial, issuing.card(self._db, self._event, badge))
+        return _Code(badge.credential, person.serial, cards.card(self._db, self._event, badge))
 
     def _reissue(self, lost: _Code, label: str) -> None:
         assert lost.serial is not None
         badge = issuing.reissue(
             self._db, self._event, lost.serial, reason="lost", now=self._now, by="command-line"
         )
-        card = issuing.card(self._db, self._event, badge)
+        card = cards.card(self._db, self._event, badge)
         self._labelled[f"new {label}"] = _Code(badge.credential, lost.serial, card)
 
     def _made_up(self, kind: str, genuine: str) -> str:

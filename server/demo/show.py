@@ -22,7 +22,7 @@ from server.demo.script import Script
 from server.demo.stage import Kiosk, Stage, clock_ms
 from server.event.calendar import day_starts
 from server.event.directory import Event
-from server.people import issuing
+from server.people import cards, issuing
 from server.people.attendees import find_attendees
 from server.people.phone_token import phone_token
 from server.programme.counts import forum_counts
@@ -112,7 +112,7 @@ def own_badge(event: Event, database: Database, external_id: str, path: Path) ->
     token = phone_token(event, badge.serial, badge.issue)
     lines = [f"A badge on a phone   {event.settings.public_address}/b/{token}"]
     try:
-        card = issuing.card(db, event, badge)
+        card = cards.card(db, event, badge)
         path.write_bytes(render_pdf([card], event_name=NAME["en"]))
     except CardError as error:
         return [*lines, f"It can't be printed here: {error}"]

@@ -92,7 +92,7 @@ WORDS: Mapping[Act, Words] = {
     Act.BADGE_REISSUED: Words("Replaced a badge", ("Badge {serial}, issue {issue}", "({reason})")),
     Act.BADGE_REVOKED: Words("Revoked a badge", _OF_BADGE),
     Act.BADGE_REINSTATED: Words("Reinstated a badge", _OF_BADGE),
-    Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}")),
+    Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}", "({again} again)")),
     Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),

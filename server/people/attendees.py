@@ -25,7 +25,7 @@ CARRIED = frozenset(
         "category", "valid_days", "zones", "flags",
     }
 )  # fmt: skip
-CHANGEABLE = CARRIED | {"external_id", "email", "language"}
+CHANGEABLE = CARRIED | {"external_id", "email", "language", "latin_name"}
 ALL_ZONES = 0xFFFFFFFF
 _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
@@ -36,6 +36,7 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "external_id": cells.external_id,
     "country": cells.country,
     "language": cells.language,
+    "latin_name": cells.latin_name,
 }
 
 Random = Callable[[int], bytes]
@@ -45,7 +46,8 @@ Random = Callable[[int], bytes]
 SELECT = (
     "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.country,"
     " a.email, a.category, a.valid_days, a.zones, a.flags, a.language, a.created_at, a.revoked_at,"
-    " COALESCE((SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial), 0) AS issue"
+    " COALESCE((SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial), 0) AS issue,"
+    " a.latin_name"
     " FROM attendee a"
 )
 
@@ -81,6 +83,7 @@ class Attendee:
     created_at: int
     revoked_at: int | None
     issue: int = 0
+    latin_name: str = ""  # The whole name as the roster gives it in Latin letters.
 
     @property
     def name(self) -> str:

@@ -1,59 +1,108 @@
-"""Draws each file of badges in a process of its own.
+"""Draws badges in several processes at once, some hundreds at a time.
 
-Typst keeps much of the documents that it has drawn until its process ends: ten files drawn by one
-process take ten times the memory of one.
+A process forgets what Typst remembers of the cards that it has drawn before it takes the next ones.
+So memory does not grow with the number of badges.
 """
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 
-from badges.printing.card import CardError, draw_pdf
+from badges.printing.card import Card, CardError, forget_drawn, render_pdf
+from badges.printing.look import Look
 
+CHUNK_CARDS = 240  # At once in one process. It is a multiple of the cards on a sheet.
+PROCESSES_MAX = 4
 # A fork would copy locks that the parent's threads hold.
 _SPAWN = multiprocessing.get_context("spawn")
 
 
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    chunk: int | None = None  # What it draws now, or None where it waits.
+
+
 class Drawing:
-    """Represents a PDF that is being drawn. Take its result, or cancel it."""
+    """Represents PDFs that are being drawn, one for each chunk. Take them in order, or cancel."""
 
-    def __init__(self, prepared: bytes, template: str | None) -> None:
-        """Begin to draw what `badges.printing.card.prepare` made."""
-        self._answers, theirs = _SPAWN.Pipe(duplex=False)
-        self._process = _SPAWN.Process(target=_draw, args=(theirs, prepared, template), daemon=True)
+    def __init__(self, chunks: Sequence[Sequence[Card]], look: Look) -> None:
+        """Begin to draw in as many processes as there are processors, up to four."""
+        self._chunks = chunks
+        self._begun = 0
+        self._workers: list[_Worker] = []
         try:
-            with _ctrl_c_held():
-                self._process.start()
+            for _ in range(min(len(chunks), len(os.sched_getaffinity(0)), PROCESSES_MAX)):
+                self._start(look)
         except BaseException:
-            if self._process.pid is not None:
-                self.cancel()
-            raise
-        finally:
-            theirs.close()
-
-    def result(self) -> bytes:
-        """Return the PDF. Raises CardError, also where the process was killed."""
-        try:
-            problem = self._answers.recv()
-            if problem:
-                raise CardError(problem)
-            return self._answers.recv_bytes()
-        except EOFError:
-            self._process.join()
-            raise CardError(
-                f"drawing was cut off (exit status {self._process.exitcode}): the memory may not "
-                "suffice. Try fewer badges in a file, with --per-file"
-            ) from None
-        finally:
             self.cancel()
+            raise
+
+    def pdfs(self) -> Iterator[bytes]:
+        """Yield the PDFs in the order of their chunks. Raises CardError, also where a process was
+        killed.
+        """
+        drawn: dict[int, bytes] = {}
+        for at in range(len(self._chunks)):
+            while at not in drawn:
+                for worker in self._answered():
+                    chunk, pdf = self._take(worker)
+                    drawn[chunk] = pdf
+                    self._give(worker)
+            yield drawn.pop(at)
 
     def cancel(self) -> None:
-        """End the process, whatever it does."""
-        self._process.kill()
-        self._process.join()
-        self._answers.close()
+        """End the processes, whatever they do."""
+        for worker in self._workers:
+            if worker.process.pid is not None:
+                worker.process.kill()
+                worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()
+
+    def _start(self, look: Look) -> None:
+        ours, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_work, args=(theirs, look), daemon=True)
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        try:
+            with _ctrl_c_held():
+                process.start()
+        finally:
+            theirs.close()
+        self._give(worker)
+
+    def _give(self, worker: _Worker) -> None:
+        worker.chunk = None
+        if self._begun < len(self._chunks):
+            worker.chunk = self._begun
+            self._begun += 1
+            with suppress(BrokenPipeError):  # `_take` says so, when its turn comes.
+                worker.pipe.send(list(self._chunks[worker.chunk]))
+
+    def _answered(self) -> list[_Worker]:
+        busy = {worker.pipe: worker for worker in self._workers if worker.chunk is not None}
+        return [busy[pipe] for pipe in wait(list(busy)) if isinstance(pipe, Connection)]
+
+    def _take(self, worker: _Worker) -> tuple[int, bytes]:
+        assert worker.chunk is not None
+        try:
+            problem = worker.pipe.recv()
+            if problem:
+                raise CardError(problem)
+            return worker.chunk, worker.pipe.recv_bytes()
+        except (EOFError, ConnectionResetError):
+            worker.process.join()
+            raise CardError(
+                f"drawing was cut off (exit status {worker.process.exitcode}): the memory may not "
+                "suffice. End other programs, or print fewer badges at a time"
+            ) from None
 
 
 @contextmanager
@@ -76,12 +125,16 @@ def _ctrl_c_held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _draw(answers: Connection, prepared: bytes, template: str | None) -> None:
-    problem, drawn = "", b""
-    try:
-        drawn = draw_pdf(prepared, template)
-    except CardError as error:
-        problem = str(error)
-    with suppress(BrokenPipeError):  # Perhaps nobody waits for it any more.
-        answers.send(problem)
-        answers.send_bytes(drawn)
+def _work(pipe: Connection, look: Look) -> None:
+    """Draw one chunk after the other until the other end closes the pipe."""
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            cards: list[Card] = pipe.recv()
+            problem, drawn = "", b""
+            try:
+                drawn = render_pdf(cards, look=look)
+            except CardError as error:
+                problem = str(error)
+            pipe.send(problem)
+            pipe.send_bytes(drawn)
+            forget_drawn()

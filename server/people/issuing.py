@@ -1,4 +1,4 @@
-"""Issues, replaces and revokes badges, and makes what is printed and shown of them.
+"""Issues, replaces and revokes badges, and makes what is shown of them.
 
 A badge's name is sealed for that badge alone, once per issue. Kiosks carry the sealed names of
 everybody, and can read none without the badge in front of them.
@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from badges.credential import base45
-from badges.credential.badge_number import badge_number
 from badges.credential.credential import (
     PREFIX,
     Credential,
@@ -23,7 +22,6 @@ from badges.credential.credential import (
     seal_name,
 )
 from badges.credential.keys import SIGNATURE_BYTES
-from badges.printing.card import Card
 from badges.roster.countries import country_name
 from badges.wire import wire
 from server.entry_log import entry_log
@@ -34,9 +32,7 @@ from server.occupancy import copies
 from server.people import attendees
 from server.people.attendees import Attendee
 from server.storage.connection import Connection
-from server.storage.localized import text_in
 from server.storage.tables import tables
-from server.venue import store
 
 ISSUE_MAX = 255
 _REASON = re.compile(r"[a-z_]{1,32}")
@@ -174,11 +170,6 @@ def reinstate(db: Connection, serial: int, *, reason: str, now: int, by: str) ->
     entry_log.act(db, by, Act.BADGE_REINSTATED, {"serial": serial, "reason": reason}, now)
 
 
-def note_printed(db: Connection, count: int, *, by: str, now: int) -> None:
-    """Write into the entry log that badges, and with them names, were made into files."""
-    entry_log.act(db, by, Act.BADGES_PRINTED, {"count": count}, now)
-
-
 def changed_badges(db: Connection, event: Event, looks: int | None = None) -> list[Attendee]:
     """List the holders whose newest badge says something that is no longer true, or whose name is
     no longer as doors show it.
@@ -268,26 +259,6 @@ def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list
     return [Badge(**dict(row)) for row in rows]
 
 
-def card(db: Connection, event: Event, badge: Badge) -> Card:
-    """Return what is printed on a badge. Raises UnknownAttendeeError."""
-    holder = attendees.attendee(db, badge.serial)
-    category = next(one for one in store.categories(db) if one.code == holder.category)
-    names = category.names
-    return Card(
-        text=badge.credential,
-        given_name=holder.given_name,
-        family_name=holder.family_name,
-        organisation=holder.organisation,
-        country=country_name(holder.country),
-        category_name=" ".join(dict.fromkeys((text_in(names, "en"), text_in(names, "zh")))),
-        category_letter=category.letter,
-        category_colour=category.colour,
-        badge_number=badge_number(badge.serial),
-        zones=_zones(db, holder.zones),
-        language=holder.language,
-    )
-
-
 def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
     """Read the sealed names of badges after names row `after`, at most `limit` of them."""
     rows = db.execute(
@@ -363,13 +334,6 @@ def _set_revoked(db: Connection, serial: int, at: int | None) -> None:
 
 def _publish_holder(db: Connection, serial: int) -> None:
     changes.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
-
-
-def _zones(db: Connection, bits: int) -> tuple[str, ...]:
-    """Return the codes of the zones that are open to a holder, or none where all are open."""
-    known = store.zones(db)
-    granted = tuple(code for code, bit in known.items() if bits >> bit & 1)
-    return () if len(granted) == len(known) else granted
 
 
 def _check_reason(reason: str) -> None:

@@ -63,7 +63,15 @@ _HARMLESS = frozenset(
         Act.PROTOCOL_GUEST_SET, Act.PROTOCOL_GUEST_CLEARED,
     }
 )  # fmt: skip
-_KEPT_WHERE_EMPTY = {"external_id", "email", "organisation", "country", "language", "family_name"}
+_KEPT_WHERE_EMPTY = {
+    "external_id",
+    "email",
+    "organisation",
+    "country",
+    "language",
+    "family_name",
+    "latin_name",
+}
 
 Random = Callable[[int], bytes]
 Progress = Callable[[int], None]
@@ -414,6 +422,7 @@ class _Planner:
             valid_days=_bits(day - 1 for day in row.days) if row.days else ALL_DAYS,
             zones=_bits(self._zones[code] for code in row.zones) if row.zones else ALL_ZONES,
             language=row.language,
+            latin_name=row.latin_name,
         )
 
     def _add(self, values: RosterValues) -> int:

@@ -46,6 +46,7 @@ class RosterValues(NamedTuple):
     valid_days: int
     zones: int
     language: str
+    latin_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ def load_people(db: Connection) -> dict[int, Person]:
         )
         for row in db.execute(
             "SELECT serial, revoked_at, external_id, given_name, family_name, organisation,"
-            " country, email, category, valid_days, zones, language FROM attendee ORDER BY serial"
+            " country, email, category, valid_days, zones, language, latin_name"
+            " FROM attendee ORDER BY serial"
         )
     }
 

@@ -12,6 +12,7 @@ from sqlite_utils import Migrations
 from server.storage.schema import (
     ACTS,
     CAPACITY_REASONS,
+    CARDS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
     DOOR_FROM,
@@ -202,6 +203,11 @@ def m028_country(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX attendee_country ON attendee (country)")
 
 
+@migrations()
+def m029_cards(db: sqlite_utils.Database) -> None:
+    _run(db, CARDS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -230,6 +236,7 @@ NAMES = (
     "m026_page_edits",
     "m027_protocol_guests",
     "m028_country",
+    "m029_cards",
 )
 
 

@@ -708,3 +708,12 @@ CREATE TRIGGER rules_protocol_guest_insert AFTER INSERT ON protocol_guest BEGIN
 CREATE TRIGGER rules_protocol_guest_delete AFTER DELETE ON protocol_guest BEGIN
     UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'; END;
 """
+
+# The name in Latin letters that a roster gives, and how often and as what a badge was printed.
+# `printed_as` is a hash of what stood on the card.
+CARDS = """
+ALTER TABLE attendee ADD COLUMN latin_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE badge ADD COLUMN printed INTEGER NOT NULL DEFAULT 0 CHECK (printed >= 0);
+ALTER TABLE badge ADD COLUMN printed_at INTEGER;
+ALTER TABLE badge ADD COLUMN printed_as TEXT NOT NULL DEFAULT '';
+"""

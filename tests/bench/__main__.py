@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tests.bench import (
     acts,
     backlog,
+    cards,
     doors,
     eyes,
     growth,
@@ -45,6 +46,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "memory": memory.run,
     "acts": acts.run,
     "pages": pages.run,
+    "cards": cards.run,
     "photos": photo_run.run,
     "mutants": mutants.run,
 }

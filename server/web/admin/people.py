@@ -10,14 +10,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number, parse_badge_number
-from badges.printing import card as cards
+from badges.printing import card as drawn_card
 from badges.printing.qr import symbol_svg
 from badges.roster.countries import country_name
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import entries
 from server.occupancy import copies, stays
-from server.people import attendees, issuing
+from server.people import attendees, card_design, cards, issuing
 from server.people.phone_token import phone_token
 from server.storage.connection import Connection
 from server.venue import kept_places, store
@@ -25,7 +25,6 @@ from server.web import auth
 from server.web.admin import forms
 from server.web.admin.forms import whole
 from server.web.admin.protocol import flag
-from server.web.display import main_name
 from server.web.services import services
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
@@ -92,6 +91,7 @@ def person(number: str) -> str:
         person=attendee,
         badge=badge,
         country=country_name(attendee.country),
+        latin=cards.latin_line(attendee),
         category=_categories().get(attendee.category),
         programme=programme[:SESSIONS_SHOWN],
         more_programme=len(programme) > SESSIONS_SHOWN,
@@ -121,12 +121,20 @@ def card(number: str) -> AnyResponse:
             _back(number),
         )
     here = services()
-    one = issuing.card(here.database.reader, here.event, badge)
     try:
-        pdf = cards.render_pdf([one], event_name=main_name(here.event.settings.name))
-    except cards.CardError as error:
+        design = card_design.read_design(here.event)
+        (one,) = cards.read(
+            here.database.reader,
+            here.event,
+            [badge],
+            latin=design.latin,
+            photo=design.photo_of(),
+        )
+        pdf = drawn_card.render_pdf([one.card], look=design.look)
+    except (drawn_card.CardError, card_design.DesignError) as error:
         return forms.turn_back(f"The card can't be drawn: {error}", _back(number))
-    _note(Act.BADGES_PRINTED, {"serial": attendee.serial})
+    by = auth.actor()
+    here.database.write(lambda db: cards.note_printed(db, [one], by=by, now=here.now()))
     name = f'inline; filename="badge-{badge_number(attendee.serial)}.pdf"'
     return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": name})
 

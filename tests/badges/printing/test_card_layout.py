@@ -26,19 +26,19 @@ MANY_WORDS = "Maria Fernanda Alexandra de los Ángeles Guadalupe Esperanza del C
 
 def bands(picture: np.ndarray, gap_mm: float) -> int:
     """Bands of ink in the part of the card for names, `gap_mm` of white or more between them."""
-    zone = picture[int(21 * MM) : int(77 * MM)]
+    zone = picture[int(23.3 * MM) : int(75.5 * MM)]
     inked = np.flatnonzero((zone < 160).any(axis=1))
     return 1 + int((np.diff(inked) > gap_mm * MM).sum())
 
 
 def check_layout(picture: np.ndarray) -> None:
     """Margins and the code's quiet zone are white, whatever the name."""
-    body = picture[int(21 * MM) : int(125 * MM)]
+    body = picture[int(23.3 * MM) : int(127.7 * MM)]
     assert body[:, : int(6.5 * MM)].min() > 250
     assert body[:, int(98.5 * MM) :].min() > 250
-    assert picture[int(21 * MM) : int(23 * MM)].min() > 250
-    module = 42 / 37
-    left, top, right, bottom = (8, 79, 50, 121)
+    assert picture[int(23.3 * MM) : int(24 * MM)].min() > 250
+    module = 43 / 37
+    left, top, right, bottom = (8, 79.95, 51, 122.95)
     quiet = picture[
         int((top - 4 * module + 0.5) * MM) : int((bottom + 4 * module) * MM),
         int((left - 4 * module) * MM) : int((right + 4 * module) * MM),
@@ -55,7 +55,7 @@ def test_layout_of_a_usual_card():
 
 def test_given_name_is_huge():
     ((picture, _),) = pages(render_pdf([ANNA], event_name=EVENT))
-    zone = picture[int(21 * MM) : int(77 * MM)]
+    zone = picture[int(23.3 * MM) : int(75.5 * MM)]
     inked = np.flatnonzero((zone < 160).any(axis=1))
     first = inked[: np.flatnonzero(np.diff(inked) > 2 * MM)[0] + 1]
     cap_height = 0.714  # of the size, in Noto Sans

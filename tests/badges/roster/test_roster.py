@@ -45,6 +45,19 @@ def test_absent_columns_are_empty():
     assert row == RosterRow(2, "", "王小明", "", "", "", "", "press", None, (), (), "en")
 
 
+@pytest.mark.parametrize(
+    "title", ["latin_name", "Name in Latin", "English name", "英文名", "姓名拼音"]
+)
+def test_a_name_in_latin_letters(title):
+    (row,) = read(f"姓名,{title},category\n柳子衿,Claire LIU,press\n").rows
+    assert (row.given_name, row.latin_name) == ("柳子衿", "Claire LIU")
+
+
+def test_a_latin_name_in_other_letters():
+    roster = read("姓名,英文名,category\n柳子衿,柳 Zijin,press\n")
+    assert "line 2, latin_name: has '柳', which is no Latin letter" in messages(roster)
+
+
 def test_chinese_headers():
     roster = read(
         "编号,姓名（必填）,单位 Company,国家/地区,类别,邮箱,有效日期,语言\n"

@@ -99,6 +99,43 @@ class TestBadges:
         with pypdfium2.PdfDocument(out) as document:
             assert len(document) == 3
 
+    def test_each_choice_of_the_command(self, filled: Console) -> None:
+        def pages(*arguments: str) -> int:
+            out = filled.path / "c.pdf"
+            filled("print", "--out", str(out), *arguments)
+            with pypdfium2.PdfDocument(out) as document:
+                return len(document)
+
+        assert pages("--category", "press", "--format", "86x54") == 1
+        assert pages("--not-printed", "--order", "organisation", "--back") == 6
+        result = filled("print", "--out", str(filled.path / "d.pdf"), "--not-printed", status=1)
+        assert "none of the badges is as asked; nothing was printed." in result.output
+        said = filled("print", "--out", str(filled.path / "d.pdf"), "--layer-only").output
+        assert "4 badges in" in said
+        assert "of which 4 were printed before." in said
+        result = filled("print", "--out", "x.pdf", "--category", "king", status=2)
+        assert "There is no category 'king': known are delegate" in result.output
+
+    def test_pictures(self, filled: Console) -> None:
+        filled("print", "--out", str(filled.path / "p.png"), "--dpi", "60", "--attendee", "A1,A2")
+        assert [path.name for path in sorted(filled.path.glob("p*.png"))] == [
+            "p-0001.png",
+            "p-0002.png",
+        ]
+
+    def test_names_to_correct_are_told(self, filled: Console) -> None:
+        said = filled("print", "--out", str(filled.path / "b.pdf")).output
+        assert "1 name were transliterated" not in said
+        assert "transliterated, for correction in the roster's column latin_name:" in said
+        assert ": WANG Xiaoming" in said
+
+    def test_a_bad_folder_of_cards(self, filled: Console) -> None:
+        (filled.event.path / "cards").mkdir()
+        (filled.event.path / "cards" / "cards.toml").write_text('format = "a5"')
+        result = filled("print", "--out", str(filled.path / "b.pdf"), status=1)
+        assert "cards.toml: format must be one of a6" in result.output
+        assert not (filled.path / "b.pdf").exists()
+
     def test_print_without_badges(self, console: Console) -> None:
         out = str(console.path / "b.pdf")
         assert "run `hallkeeper issue`" in console("print", "--out", out, status=1).output

@@ -6,14 +6,18 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from badges.printing.card import CardError
+from badges.printing.joining import join_pdfs
+from badges.printing.look import Look
 from server.people import drawing
 from server.people.drawing import Drawing
+from tests.badges.printing.cards import ANNA, EVENT, named, pages
 from tests.server.cli.test_serve import await_gone, children
 from tests.server.support.console import Console
 
@@ -53,11 +57,30 @@ def peak_mb(console: Console, *arguments: str) -> float:
     return usage.ru_maxrss / 1024
 
 
-def test_more_files_take_no_more_memory(crowd: Console) -> None:
-    one = peak_mb(crowd, "--per-file", "100", *(f"--attendee=P{n}" for n in range(100)))
-    eight = peak_mb(crowd, "--per-file", "100")
-    assert len(list(crowd.path.glob("b-?.pdf"))) == 8
-    assert eight < one + 20  # where one process drew all, it was 40 MB more
+def test_more_badges_take_no_more_memory(crowd: Console) -> None:
+    few = peak_mb(crowd, *(f"--attendee=P{n}" for n in range(200)))
+    all_of_them = peak_mb(crowd)
+    assert (crowd.path / "b.pdf").exists()
+    assert all_of_them < few + 30  # where nothing was forgotten it is 60 MB more
+
+
+def test_memory_is_given_back() -> None:
+    """Fourteen documents in one process take what two take."""
+    script = (
+        "import resource\n"
+        "from dataclasses import replace\n"
+        "from badges.printing.card import forget_drawn, render_pdf\n"
+        "from tests.badges.printing.cards import ANNA, EVENT\n"
+        "peaks = []\n"
+        "for n in range(14):\n"
+        "    cards = [replace(ANNA, family_name=f'{n} {m}') for m in range(60)]\n"
+        "    render_pdf(cards, event_name=EVENT)\n"
+        "    forget_drawn()\n"
+        "    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
+        "print(peaks[-1] - peaks[1])\n"
+    )
+    grown = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert float(grown.stdout) < 20  # where nothing is forgotten it is 79 MB
 
 
 def test_ctrl_c_leaves_whole_files_alone(crowd: Console) -> None:
@@ -81,10 +104,29 @@ def test_ctrl_c_leaves_whole_files_alone(crowd: Console) -> None:
 
 
 def test_a_process_that_is_killed_is_said_plainly() -> None:
-    begun = Drawing(b"{}" + b" " * 100, "#while true { }")
-    begun._process.kill()
-    with pytest.raises(CardError, match="drawing was cut off .* with --per-file"):
-        begun.result()
+    begun = Drawing([[ANNA]], Look(EVENT, template="#while true { }"))
+    begun._workers[0].process.kill()
+    with pytest.raises(CardError, match="drawing was cut off .* print fewer badges"):
+        next(begun.pdfs())
+    begun.cancel()
+
+
+def test_chunks_come_in_order_from_several_processes() -> None:
+    cards = [replace(ANNA, badge_number=f"N{n:04}") for n in range(45)]
+    # The first chunk takes longest, so that the second one is drawn before it.
+    drawing = Drawing([cards[:40], cards[40:43], cards[43:]], Look(EVENT))
+    try:
+        found = pages(join_pdfs(drawing.pdfs()))
+    finally:
+        drawing.cancel()
+    assert [f"N{n:04}" in text for n, (_, text) in enumerate(found)] == [True] * 45
+
+
+def test_a_problem_in_one_process_is_told() -> None:
+    drawing = Drawing([[ANNA], [named("\ue000")]], Look(EVENT))
+    with pytest.raises(CardError, match="no installed font draws"):
+        list(drawing.pdfs())
+    drawing.cancel()
 
 
 def test_ctrl_c_while_a_process_begins(
@@ -106,6 +148,6 @@ def test_ctrl_c_while_a_process_begins(
 
     monkeypatch.setattr(drawing._SPAWN.Process, "start", start)
     with pytest.raises(KeyboardInterrupt):
-        Drawing(b"{}", "")
+        Drawing([[ANNA]], Look(EVENT))
     assert begun[0].exitcode == -signal.SIGKILL
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

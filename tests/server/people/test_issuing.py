@@ -9,7 +9,7 @@ from badges.printing.card import render_pdf
 from badges.wire import wire
 from server.event.directory import Event
 from server.feed.changes import cursor
-from server.people import attendees, issuing
+from server.people import attendees, cards, issuing
 from server.people.attendees import UnknownAttendeeError
 from server.people.issuing import Badge, IssuingError, NoBadgeError
 from server.people.phone_token import PhoneTokenError, open_phone_token, phone_token
@@ -215,13 +215,18 @@ def test_current_badges_by_name_or_as_asked(event: Event, issued: Database) -> N
 def test_a_card(event: Event, issued: Database) -> None:
     serial = serial_of(issued, "A3")
     badge = issuing.current_badge(issued.reader, serial)
-    card = issuing.card(issued.reader, event, badge)
+    card = cards.card(issued.reader, event, badge)
     assert card.text == badge.credential
     assert (card.given_name, card.family_name, card.country) == ("Boris", "Novak", "Slovenia")
-    assert (card.category_name, card.category_letter) == ("Press 媒体", "P")
+    assert (card.category_name, card.category_second_name) == ("媒体", "Press")
+    assert [(day.label, day.valid) for day in card.days] == [
+        ("4", True),
+        ("5", False),
+        ("6", False),
+    ]
     assert (card.badge_number, card.zones) == (badge_number(serial), ("public",))
     anna = issuing.current_badge(issued.reader, serial_of(issued, "A1"))
-    assert issuing.card(issued.reader, event, anna).zones == ()  # all of them
+    assert cards.card(issued.reader, event, anna).zones == ()  # all of them
     assert render_pdf([card], event_name="Harbour Forum").startswith(b"%PDF")
 
 

@@ -40,6 +40,7 @@ FROZEN = {
     "m026_page_edits": "c3431860dd266b18",
     "m027_protocol_guests": "611c3cb5b6b10d36",
     "m028_country": "a84ab033d7b882d0",
+    "m029_cards": "8092459294b9532e",
 }
 
 

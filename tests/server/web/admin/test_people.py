@@ -12,7 +12,7 @@ from server.event.directory import Event
 from server.people import attendees, issuing
 from server.storage.database import Database
 from server.venue import kept_places
-from tests.server.conftest import MINUTE
+from tests.server.conftest import MINUTE, NOW
 from tests.server.support.pages import Pages, acts, assert_only
 
 
@@ -140,6 +140,30 @@ def test_the_card_is_a_pdf_of_one_page(pages: Pages) -> None:
         assert len(document) == 1
     finally:
         document.close()
+
+
+def test_a_transliterated_name_is_marked_for_correction(pages: Pages) -> None:
+    desk = pages.staff("badge_desk")
+    said = desk.get(address(pages, "A2")).text
+    assert "WANG Xiaoming" in said
+    assert "transliterated, for correction" in said
+    pages.database.write(
+        lambda db: attendees.change_attendee(
+            db, pages.serial("A2"), {"latin_name": "Ming WANG"}, by="admin", now=NOW
+        )
+    )
+    said = desk.get(address(pages, "A2")).text
+    assert "Ming WANG" in said
+    assert "for correction" not in said
+    assert "In Latin letters" not in desk.get(address(pages, "A1")).text
+
+
+def test_each_card_is_counted(pages: Pages) -> None:
+    desk = pages.staff("badge_desk")
+    for _ in range(2):
+        desk.get(address(pages, "A2", "/card.pdf"))
+    query = "SELECT printed FROM badge WHERE serial = ?"
+    assert pages.database.reader.execute(query, (pages.serial("A2"),)).fetchone()[0] == 2
 
 
 def test_a_card_that_cannot_be_drawn_is_said(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,164 @@
+"""Holds what the cards of one printing have in common: format, event, logos, and the back."""
+
+import base64
+import io
+import re
+from dataclasses import dataclass, field
+from xml.etree import ElementTree
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+TEXT_CHARS_MAX = 200
+PROGRAMME_MAX = 20
+HELP_MAX = 6
+PICTURE_BYTES_MAX = 3_000_000
+PICTURE_PX_MAX = 40_000_000  # Before it is made small.
+_LOGO_PX = 1_200
+_PHOTO_PX = 500
+_ACTIVE = re.compile(rb"<!ENTITY|<!DOCTYPE[^>]*\[|<script|<foreignObject", re.IGNORECASE)
+
+
+class LookError(ValueError):
+    """Is raised where cards can't be printed as asked. The text says what to change."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """Represents the paper. Lengths are in mm."""
+
+    page_width: float
+    page_height: float
+    card_width: float
+    card_height: float
+    layout: str  # "upright" or "level".
+    on_page: str = "one"  # "one", "four" or "folded".
+    mono: bool = False  # Black and white, for label printers.
+    bleed: float = 0  # By how much colour goes over the edge, where the card is cut out.
+
+
+FORMATS = {
+    "a6": Format(105, 148, 105, 148, "upright"),
+    "4x6in": Format(101.6, 152.4, 101.6, 152.4, "upright"),
+    "a4-four": Format(210, 297, 92, 134, "upright", on_page="four", bleed=2),
+    "a4-folded": Format(210, 297, 105, 148.5, "upright", on_page="folded"),
+    "86x54": Format(86, 54, 86, 54, "level"),
+    "4x3in": Format(101.6, 76.2, 101.6, 76.2, "level", mono=True),
+    "62mm": Format(100, 62, 100, 62, "level", mono=True),
+}
+
+
+@dataclass(frozen=True)
+class ProgrammeItem:
+    """Holds one line of the programme on the back."""
+
+    at: str
+    titles: tuple[str, ...]  # In one language or two.
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Back:
+    """Holds what stands on the back of each card, beside its code."""
+
+    programme: tuple[ProgrammeItem, ...] = ()
+    wifi_name: str = ""
+    wifi_password: str = ""
+    help: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.programme) > PROGRAMME_MAX:
+            raise LookError(f"the back has room for {PROGRAMME_MAX} lines of the programme")
+        if len(self.help) > HELP_MAX:
+            raise LookError(f"the back has room for {HELP_MAX} lines of help")
+
+    def texts(self) -> list[str]:
+        """List all texts, so that fonts are found for them."""
+        lines = [text for item in self.programme for text in (item.at, *item.titles, item.place)]
+        return [*lines, self.wifi_name, self.wifi_password, *self.help]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Holds what all cards of a printing share. Pictures are SVG texts, as `picture` makes them."""
+
+    event_name: str
+    event_second_name: str = ""  # In the other language.
+    dates: str = ""
+    format: Format = field(default_factory=lambda: FORMATS["a6"])
+    logo: str = ""
+    host_logo: str = ""
+    back: Back | None = None
+    # Leave out what a pre-printed shell has, which is colour, logos and the event's name.
+    layer_only: bool = False
+    template: str | None = None  # The text of an own Typst template.
+
+    def __post_init__(self) -> None:
+        if not self.event_name.strip() or len(self.event_name) > TEXT_CHARS_MAX:
+            raise LookError(f"the event's name has 1 to {TEXT_CHARS_MAX} characters")
+        for text in self.texts():
+            if len(text) > TEXT_CHARS_MAX:
+                raise LookError(f"{text[:40]!r}… is longer than {TEXT_CHARS_MAX} characters")
+
+    def texts(self) -> list[str]:
+        """List the texts that stand on every card, so that fonts are found for them."""
+        return [self.event_name, self.event_second_name, self.dates, *self.back_texts()]
+
+    def back_texts(self) -> list[str]:
+        """List the texts of the back, or none where there is no back."""
+        return self.back.texts() if self.back else []
+
+
+def logo(data: bytes, name: str) -> str:
+    """Return a logo, SVG or a picture, as SVG text. Raises LookError."""
+    if len(data) > PICTURE_BYTES_MAX:
+        raise LookError(f"{name} has {len(data):,} bytes; the limit is {PICTURE_BYTES_MAX:,}")
+    if data.lstrip()[:5] in (b"<svg ", b"<?xml", b"<svg\n") or name.lower().endswith(".svg"):
+        return _checked_svg(data, name)
+    return _embedded(data, name, _LOGO_PX, "PNG")
+
+
+def photo(data: bytes, name: str) -> str:
+    """Return a photo, turned upright and made small, as SVG text. Raises LookError."""
+    return _embedded(data, name, _PHOTO_PX, "JPEG")
+
+
+def _checked_svg(data: bytes, name: str) -> str:
+    """Return the SVG, if it is one that draws nothing from elsewhere and runs nothing."""
+    if _ACTIVE.search(data):
+        raise LookError(f"{name} has scripts, entities or foreign parts: save it as plain SVG")
+    try:
+        root = ElementTree.fromstring(data)
+        text = data.decode()
+    except (ElementTree.ParseError, UnicodeDecodeError):
+        raise LookError(
+            f"{name} is no SVG in UTF-8: save it anew as plain SVG, or as PNG"
+        ) from None
+    if root.tag.rpartition("}")[2] != "svg":
+        raise LookError(f"{name} is no SVG: its first element is {root.tag[:40]!r}")
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if key.rpartition("}")[2] == "href" and not value.startswith(("#", "data:image/")):
+                raise LookError(f"{name} refers to {value[:40]!r}: embed the picture in it")
+        if element.tag.rpartition("}")[2] == "text":
+            raise LookError(f"{name} has text, which needs its font: turn text into paths")
+    return text
+
+
+def _embedded(data: bytes, name: str, most_px: int, form: str) -> str:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.width * picture.height > PICTURE_PX_MAX:
+                raise LookError(f"{name} has more than {PICTURE_PX_MAX // 1_000_000} megapixels")
+            upright = ImageOps.exif_transpose(picture).convert("RGB" if form == "JPEG" else "RGBA")
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
+        raise LookError(f"{name} is no picture that can be read: use PNG, JPEG or SVG") from None
+    upright.thumbnail((most_px, most_px))
+    out = io.BytesIO()
+    upright.save(out, form)
+    width, height = upright.size
+    encoded = base64.b64encode(out.getvalue()).decode()
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
+        f' height="{height}"><image width="{width}" height="{height}"'
+        f' href="data:image/{form.lower()};base64,{encoded}"/></svg>'
+    )

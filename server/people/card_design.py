@@ -1,0 +1,219 @@
+"""Reads how an event's cards look, from the folder `cards` in its directory.
+
+The folder has `cards.toml`, logos, photos and the organiser's own templates, all of which may be
+absent.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from badges.printing.look import FORMATS, Back, Look, LookError, ProgrammeItem, logo, photo
+from badges.settings_check import SettingsError, read_settings, rule
+from server.event.directory import Event
+from server.event.settings import EventError, EventSettings
+from server.people.attendees import Attendee
+from server.people.cards import both_languages
+
+FOLDER = "cards"
+SETTINGS_FILE = "cards.toml"
+SETTINGS_BYTES_MAX = 100_000
+TEMPLATE_BYTES_MAX = 1_000_000
+PHOTO_BYTES_MAX = 20_000_000
+_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_ITEM_KEYS = {"at", "zh", "en", "place"}
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
+class DesignError(EventError):
+    """Is raised where the folder has something that can't be used. The text says what and where."""
+
+
+def _is_file_name(name: str) -> bool:
+    return not name or (Path(name).name == name and name not in (".", ".."))
+
+
+def _is_programme(items: list[dict[str, str]]) -> bool:
+    return all(
+        item.get("at") and (item.get("zh") or item.get("en")) and item.keys() <= _ITEM_KEYS
+        for item in items
+    )
+
+
+_FileName = Annotated[str, rule("the name of a file in the folder cards", holds=_is_file_name)]
+_Text = Annotated[str, rule("a text of up to 200 characters", holds=lambda text: len(text) <= 200)]
+
+
+@dataclass(frozen=True)
+class CardSettings:
+    """Holds `cards.toml`. Every key may be absent."""
+
+    format: Annotated[
+        str, rule(f"one of {', '.join(FORMATS)}", holds=lambda name: name in FORMATS)
+    ] = "a6"
+    template: _FileName = ""
+    logo: _FileName = ""
+    host_logo: _FileName = ""
+    photos: Annotated[
+        str, rule("the name of a folder in the folder cards", holds=_is_file_name)
+    ] = ""
+    # Whether names in other letters get a line in Latin ones where the roster gives none.
+    latin: Annotated[bool, rule("true or false")] = True
+    dates: _Text = ""
+    wifi_name: _Text = ""
+    wifi_password: _Text = ""
+    help: Annotated[list[str], rule("a list of up to 6 texts", holds=lambda x: len(x) <= 6)] = (
+        field(default_factory=list)
+    )
+    programme: Annotated[
+        list[dict[str, str]],
+        rule(
+            'a list of up to 20 tables, each with "at", with "zh" or "en" or both, and perhaps '
+            '"place"',
+            holds=lambda items: len(items) <= 20 and _is_programme(items),
+        ),
+    ] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CardDesign:
+    """Holds how an event's cards look, and where its people's photos are."""
+
+    look: Look
+    back: Back  # What a back has, if one is printed.
+    latin: bool
+    photos: Path | None
+
+    def photo_of(self) -> Callable[[Attendee], str] | None:
+        """Return a function that reads somebody's photo, or None where cards have none.
+
+        A photo is called by external id or badge number. Whoever has none gets a card without one.
+        The function raises DesignError for a file that is no picture.
+        """
+        folder = self.photos
+        if folder is None:
+            return None
+        files = {
+            path.stem: path
+            for path in sorted(folder.iterdir())
+            if path.suffix.lower() in _PHOTO_SUFFIXES and path.is_file()
+        }
+
+        def read(holder: Attendee) -> str:
+            path = files.get(holder.external_id or "") or files.get(holder.number)
+            return "" if path is None else _made(photo, path, PHOTO_BYTES_MAX)
+
+        return read
+
+
+def read_design(
+    event: Event, *, format_name: str = "", back: bool = False, layer_only: bool = False
+) -> CardDesign:
+    """Return how the event's cards look. Raises DesignError.
+
+    `format_name` stands above the format of the settings.
+    """
+    folder = event.path / FOLDER
+    settings = _settings(folder / SETTINGS_FILE)
+    first, second = both_languages(event.settings.name)
+    try:
+        reverse = _back(settings)
+        look = Look(
+            event_name=first,
+            event_second_name=second,
+            dates=settings.dates or dates_text(event.settings),
+            format=FORMATS[format_name or settings.format],
+            logo=_logo(folder, settings.logo),
+            host_logo=_logo(folder, settings.host_logo),
+            back=reverse if back else None,
+            layer_only=layer_only,
+        )
+    except LookError as error:
+        raise DesignError(f"{folder / SETTINGS_FILE}: {error}.") from None
+    if settings.template:
+        look = replace(look, template=read_template(folder / settings.template))
+    photos = folder / settings.photos if settings.photos else None
+    if photos is not None and not photos.is_dir():
+        raise DesignError(f"There is no folder {photos}: make it, or take photos out of the file.")
+    return CardDesign(look, reverse, settings.latin, photos)
+
+
+def find_template(event: Event, name: str) -> Path:
+    """Return the file of a template, which is a path or a name in the event's folder cards."""
+    inside = event.path / FOLDER / name
+    for path in (inside, inside.with_name(f"{inside.name}.typ"), Path(name)):
+        if path.is_file():
+            return path
+    raise DesignError(f"There is no template {name!r}, neither here nor in {inside.parent}.")
+
+
+def read_template(path: Path) -> str:
+    """Return the text of a template. Raises DesignError."""
+    try:
+        return _read(path, TEMPLATE_BYTES_MAX).decode()
+    except UnicodeDecodeError:
+        raise DesignError(f"{path} is not text in UTF-8.") from None
+
+
+def dates_text(settings: EventSettings) -> str:
+    """Return the event's dates in Chinese and English, as short as they can be."""
+    first = settings.first_day
+    last = first + timedelta(days=settings.days - 1)
+    month, last_month = _MONTHS[first.month - 1], _MONTHS[last.month - 1]
+    if first == last:
+        english, chinese = f"{first.day} {month}", f"{first.month}月{first.day}日"
+    elif (first.year, first.month) == (last.year, last.month):
+        english = f"{first.day}–{last.day} {month}"
+        chinese = f"{first.month}月{first.day}–{last.day}日"
+    else:
+        english = f"{first.day} {month} – {last.day} {last_month}"
+        chinese = f"{first.month}月{first.day}日–{last.month}月{last.day}日"
+    return f"{last.year}年{chinese}  {english} {last.year}"
+
+
+def _settings(path: Path) -> CardSettings:
+    if not path.exists():
+        return CardSettings()
+    try:
+        text = _read(path, SETTINGS_BYTES_MAX).decode()
+        return read_settings(CardSettings, text, str(path))
+    except UnicodeDecodeError:
+        raise DesignError(f"{path} is not text in UTF-8.") from None
+    except SettingsError as error:
+        raise DesignError(str(error)) from None
+
+
+def _back(settings: CardSettings) -> Back:
+    items = tuple(
+        ProgrammeItem(
+            item["at"],
+            tuple(filter(None, (item.get("zh"), item.get("en")))),
+            item.get("place", ""),
+        )
+        for item in settings.programme
+    )
+    return Back(items, settings.wifi_name, settings.wifi_password, tuple(settings.help))
+
+
+def _logo(folder: Path, name: str) -> str:
+    return _made(logo, folder / name, PHOTO_BYTES_MAX) if name else ""
+
+
+def _made(make: Callable[[bytes, str], str], path: Path, most: int) -> str:
+    try:
+        return make(_read(path, most), str(path))
+    except LookError as error:
+        raise DesignError(f"{error}.") from None
+
+
+def _read(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise DesignError(f"{path} can't be read: {error.strerror}.") from None
+    if len(data) > most:
+        raise DesignError(f"{path} has more than {most:,} bytes.")
+    return data

@@ -1,0 +1,111 @@
+"""Cards of each format are read by the kiosk's own reader, at the resolution of usual printers."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from badges.printing.card import render_pdf, render_pngs
+from badges.printing.look import FORMATS, Look
+from kiosk.reader.photo import read_still
+from tests.badges.printing.cards import CREDENTIAL, pages
+from tests.badges.printing.forum import BACK, FORUM, people
+
+PEOPLE = people()
+# The first of each kind of script, the longest names, and many symbols.
+SOME = [PEOPLE[at] for at in (0, 3, 8, 21, 22, 23)]
+
+
+def gray(png: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(png)) as picture:
+        return np.asarray(picture.convert("L"))
+
+
+def texts(picture: np.ndarray) -> list[str]:
+    return [sighting.text for sighting in read_still(picture)]
+
+
+def cards_on(look: Look) -> int:
+    return 4 if look.format.on_page == "four" else 1
+
+
+@pytest.mark.parametrize("layer_only", [False, True], ids=["whole", "layer"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_format_is_read(name: str, layer_only: bool) -> None:
+    look = replace(FORUM, format=FORMATS[name], back=BACK, layer_only=layer_only)
+    dpi = 203 if look.format.mono else 150
+    some = SOME[: 4 if cards_on(look) == 4 else 2]
+    drawn = render_pngs(some, look, dpi)
+    assert len(drawn) == (2 if look.format.on_page != "folded" else len(some)) * (
+        1 if look.format.on_page in ("four", "folded") else len(some)
+    )
+    for png in drawn:
+        picture = gray(png)
+        if look.format.mono:
+            picture = np.where(picture < 128, 0, 255).astype(np.uint8)
+        both = 2 if look.format.on_page == "folded" else 1
+        assert texts(picture) == [CREDENTIAL] * cards_on(look) * both
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_pages_have_the_size_of_their_paper(name: str) -> None:
+    paper = FORMATS[name]
+    (picture,) = map(gray, render_pngs([PEOPLE[0]], replace(FORUM, format=paper), 254))
+    assert picture.shape == pytest.approx((paper.page_height * 10, paper.page_width * 10), abs=2)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_all_texts_stand_on_all_formats(name: str) -> None:
+    look = replace(FORUM, format=FORMATS[name], back=BACK)
+    for card in SOME:
+        said = "".join("".join(text for _, text in pages(render_pdf([card], look=look))).split())
+        for part in (card.latin_name, card.category_name, card.category_second_name,
+                     card.badge_number, look.event_name, "HARBOUR-FORUM"):  # fmt: skip
+            assert "".join(part.split()) in said, part
+        for part in (card.given_name, card.family_name, card.organisation):
+            assert set("".join(part.split())) - set("()") <= set(said), part
+
+
+def test_a_layer_leaves_white_what_the_shell_has() -> None:
+    layer = replace(FORUM, layer_only=True)
+    (picture,) = map(gray, render_pngs([PEOPLE[0]], layer, 100))
+    assert picture[: int(23 * 100 / 25.4)].min() > 250
+    assert (picture[int(129 * 100 / 25.4) :] < 128).mean() < 0.15  # words, and no ground
+    ((_, text),) = pages(render_pdf([PEOPLE[0]], look=layer))
+    assert "代表" in text
+    assert FORUM.event_name not in text
+
+
+def test_labels_are_black_and_white_but_for_their_logo() -> None:
+    for name in ("4x3in", "62mm"):
+        look = replace(FORUM, format=FORMATS[name], logo="")
+        for png in render_pngs(SOME[:2], look, 203):
+            with Image.open(io.BytesIO(png)) as picture:
+                colours = np.asarray(picture.convert("RGB")).astype(int)
+            assert np.ptp(colours, axis=2).max() < 24  # the grey of a country is nearly neutral
+
+
+def test_four_on_a_sheet_meet_their_backs() -> None:
+    """Turned on the long edge, the second column lies behind the first."""
+    look = replace(FORUM, format=FORMATS["a4-four"], back=BACK)
+    cards = [replace(card, text=f"{CREDENTIAL[:-1]}{at}") for at, card in enumerate(SOME[:4])]
+    front, back = map(gray, render_pngs(cards, look, 150))
+
+    def by_place(picture: np.ndarray) -> list[list[str]]:
+        found: dict[tuple[bool, bool], str] = {}
+        for sighting in read_still(picture):
+            x, y = np.mean(sighting.corners, axis=0)
+            found[bool(y > picture.shape[0] / 2), bool(x > picture.shape[1] / 2)] = sighting.text[
+                -1
+            ]
+        return [[found[row, column] for column in (False, True)] for row in (False, True)]
+
+    assert by_place(front) == [["0", "1"], ["2", "3"]]
+    assert by_place(back) == [["1", "0"], ["3", "2"]]
+
+
+def test_five_cards_need_two_sheets() -> None:
+    look = replace(FORUM, format=FORMATS["a4-four"])
+    assert len(pages(render_pdf(PEOPLE[:5], look=look))) == 2

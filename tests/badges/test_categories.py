@@ -1,0 +1,16 @@
+"""What every event begins with: white reads on the colours, and letters differ.
+
+That colour-blind eyes tell the colours apart is held by test_colours.py.
+"""
+
+from badges.categories import DEFAULT_CATEGORIES
+from badges.printing.card import _ink, check_colour
+
+
+def test_white_reads_on_each_and_none_is_red() -> None:
+    for one in DEFAULT_CATEGORIES:
+        assert _ink(check_colour(one.colour)) == "#ffffff"
+
+
+def test_letters_differ() -> None:
+    assert len({one.letter for one in DEFAULT_CATEGORIES}) == len(DEFAULT_CATEGORIES)
