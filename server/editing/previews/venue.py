@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from badges.categories import CategoryPlan
 from server.editing import last_edit
-from server.editing.previews import programme_things
-from server.editing.things import VENUE_KINDS, Thing, Values, local_text, measured, values_of
+from server.editing.programme import things as programme_things
+from server.editing.things import HALL_KINDS, Thing, Values, local_text, measured, values_of
 from server.editing.words import Difference, differences, name_of
 from server.event.settings import EventSettings
 from server.feed import changes
@@ -77,7 +77,7 @@ def preview(db: Connection, venue: Venue, settings: EventSettings) -> VenuePrevi
         else:
             unchanged[kind] = unchanged.get(kind, 0) + 1
 
-    for kind in VENUE_KINDS:
+    for kind in HALL_KINDS:
         plans = getattr(venue, _PLURALS[kind])
         for plan in plans:
             new = plan_values(plan, zone, keys)

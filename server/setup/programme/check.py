@@ -48,7 +48,7 @@ class ProgrammeCheck:
 
     def _session_references(self) -> Iterator[str]:
         for plan in self.venue.sessions:
-            if plan.activity is not None and plan.activity not in self.activities:
+            if plan.activity and plan.activity not in self.activities:
                 place = self.venue.place("session", plan.code)
                 yield f"{place}: there is no activity {plan.activity}"
 

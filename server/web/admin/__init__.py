@@ -59,7 +59,7 @@ PAGES = (
 # Pages on which people see what they last changed, and may undo it.
 WITH_LAST_EDIT = frozenset(
     f"admin.{name}"
-    for name in ("venue", "things", "guests", "people", "persons", "halls", "badges")
+    for name in ("venue", "things", "programme", "guests", "people", "persons", "halls", "badges")
 )
 # Under which of the pages those stand that have no entry of their own.
 SECTIONS = {

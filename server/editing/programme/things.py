@@ -61,7 +61,12 @@ def filed_values(plan: Any) -> Values:
     if isinstance(plan, ExhibitorPlan):
         return {"code": plan.code, "organisation": plan.organisation}
     assert isinstance(plan, StandPlan)
-    return {"code": plan.code, "area": plan.area, "exhibitor": plan.exhibitor, "m2": plan.m2}
+    return _stand(plan.code, plan.area, plan.exhibitor, plan.m2)
+
+
+def _stand(code: str, area: str, exhibitor: str | None, m2: int) -> Values:
+    of = {} if exhibitor is None else {"exhibitor": exhibitor}
+    return {"code": code, "area": area, **of, "m2": m2}
 
 
 def _named(names: Mapping[str, str], key: str) -> Values:
@@ -100,5 +105,5 @@ _READERS: Mapping[str, Callable[[Row], Values]] = {
         "m2": row["m2"],
     },
     "exhibitor": lambda row: {"organisation": row["organisation"]},
-    "stand": lambda row: {"area": row["area"], "exhibitor": row["exhibitor"], "m2": row["m2"]},
+    "stand": lambda row: _stand(row["code"], row["area"], row["exhibitor"], row["m2"]),
 }
