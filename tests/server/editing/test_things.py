@@ -1,5 +1,7 @@
 """Things as values: a venue file reads them, and nothing of a thing is lost on the way."""
 
+from dataclasses import fields
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from server.editing.previews import venue as venue_preview
 from server.editing.things import VENUE_KINDS, Thing, values_of
 from server.event.directory import Event
+from server.programme.speakers import Speaker
 from server.setup import venue_file, venue_import
 from server.storage.database import Database
 from tests.server.conftest import NOW, venue_of
@@ -46,6 +49,7 @@ session = "late"
 attendee = "A1"
 name = "Anna Keller"
 role = "keynote"
+starts = "2026-05-05 20:10"
 
 [[speaker]]
 session = "late"
@@ -134,6 +138,28 @@ def test_every_column_of_a_venue_file_is_among_the_values(
     if kind == "category":
         most |= {"name_zh"}  # each default category has one; of one made here it may be absent
     assert most == set(venue_file.columns()[kind]) - GUESTS
+
+
+def test_every_column_of_a_speaker_is_among_the_values(event: Event, site: Database) -> None:
+    """Speakers are kept as a list, so what is read of each is compared with what the file said."""
+    load(event, site, EVERYTHING)
+    found = values_of(site.reader, Thing("speakers", "late"), ZoneInfo(event.settings.time_zone))
+    assert found is not None
+    speaker = {field.name for field in fields(Speaker)}
+    # The session is the thing's own key, and who the attendee is is kept as label and serial.
+    ours = {"session", "attendee", "name", "role", "starts"}
+    assert ours == set(venue_file.columns()["speaker"])
+    assert speaker == {"serial", "label", "name", "role", "starts_at"}
+    starts = int(datetime(2026, 5, 5, 20, 10, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * 1000
+    assert found["speakers"] == [
+        [attendee_serial(site), "A1", "Anna Keller", "keynote", starts],
+        [None, "", "Somebody Else", "speaker", None],
+    ]
+
+
+def attendee_serial(database: Database) -> int:
+    query = "SELECT serial FROM attendee WHERE external_id = 'A1'"
+    return database.reader.execute(query).fetchone()[0]
 
 
 def test_what_is_read_of_values_is_what_was_there(event: Event, site: Database) -> None:
