@@ -6,13 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.editing.previews import venue as venue_preview
 from server.editing.things import VENUE_KINDS, Thing, values_of
 from server.event.directory import Event
 from server.programme.speakers import Speaker
 from server.setup import venue_file, venue_import
 from server.storage.database import Database
-from tests.server.conftest import NOW, venue_of
+from tests.server.conftest import NOW
 from tests.server.support.stores import dump, load
 
 EVERYTHING = """
@@ -175,31 +174,6 @@ def test_what_is_read_of_values_is_what_was_there(event: Event, site: Database) 
             )
             assert not result.changed, (kind, code)
     assert sorted(dump(site)) == before
-
-
-def test_a_preview_of_the_same_file_finds_nothing(event: Event, site: Database) -> None:
-    plan = venue_of(event, EVERYTHING)
-    before = venue_preview.preview(site.reader, plan, event.settings)
-    assert before.added["stand"] == ["A-1 (A-1)"]
-    assert before.added["activity"] == ["Tides (tides)"]
-    assert [one.kind for one in before.changed] == ["speakers"]
-    load(event, site, EVERYTHING)
-    again = venue_preview.preview(site.reader, plan, event.settings)
-    assert (again.added, again.changed) == ({}, [])
-    other = (
-        EVERYTHING.replace("m2 = 300", "m2 = 280")
-        .replace('lead = ["pilots"]', "lead = []")
-        .replace('role = "keynote"', 'role = "moderator"')
-        .replace('country = "DE"', 'country = "FR"')
-    )
-    changed = venue_preview.preview(site.reader, venue_of(event, other), event.settings).changed
-    assert [(one.kind, *map(str, one.changes)) for one in changed] == [
-        ("organisation", "country DE → FR"),
-        ("activity", "lead pilots → none"),
-        ("area", "m² 300 → 280"),
-        ("speakers", "speakers Anna Keller (keynote), Somebody Else (speaker) →"
-         " Anna Keller (moderator), Somebody Else (speaker)"),
-    ]  # fmt: skip
 
 
 def test_what_is_not_there_is_none(event: Event, site: Database) -> None:
