@@ -37,6 +37,7 @@ class Act(StrEnum):
     HALL_REMOVED = "hall_removed"
     CATEGORY_REMOVED = "category_removed"
     PROGRAMME_REMOVED = "programme_removed"
+    ORGANISATIONS_MERGED = "organisations_merged"
     GUEST_SET = "guest_set"
     EDIT_UNDONE = "edit_undone"
     ATTENDEES_MERGED = "attendees_merged"

@@ -80,6 +80,9 @@ WORDS: Mapping[Act, Words] = {
     Act.HALL_REMOVED: Words("Removed a hall", ("{hall}",)),
     Act.CATEGORY_REMOVED: Words("Removed a category", ("Category {category}",)),
     Act.PROGRAMME_REMOVED: Words("Removed from the programme", _OF_PROGRAMME),
+    Act.ORGANISATIONS_MERGED: Words(
+        "Merged two organisations", ("{organisation} stays,", "{merged} is removed")
+    ),
     Act.GUEST_SET: Words(
         "Invited or refused somebody at a session", ("Badge {serial},", "{session}:", "{answer}")
     ),

@@ -196,6 +196,12 @@ def m028_country(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX attendee_country ON attendee (country)")
 
 
+@migrations()
+def m029_other_names(db: sqlite_utils.Database) -> None:
+    # Names under which rosters and lists have an organisation beside its own, as a JSON list.
+    db.execute("ALTER TABLE organisation ADD COLUMN other_names TEXT NOT NULL DEFAULT '[]'")
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -223,6 +229,7 @@ NAMES = (
     "m024_capacity_reasons",
     "m026_page_edits",
     "m028_country",
+    "m029_other_names",
 )
 
 

@@ -1,14 +1,16 @@
 """Finds the organisation, exhibitor or activity that staff mean by a code or a name."""
 
+import json
+
 from badges.roster.same_name import name_key
 from server.storage.connection import Connection
 from server.storage.localized import names_of
 
 # What has a code and names. An exhibitor is called as its organisation.
 _NAMES = {
-    "organisation": "SELECT code, names FROM organisation ORDER BY code",
-    "activity": "SELECT code, titles AS names FROM activity ORDER BY code",
-    "exhibitor": "SELECT x.code, o.names FROM exhibitor x JOIN organisation o"
+    "organisation": "SELECT code, names, other_names FROM organisation ORDER BY code",
+    "activity": "SELECT code, titles AS names, '[]' AS other_names FROM activity ORDER BY code",
+    "exhibitor": "SELECT x.code, o.names, o.other_names FROM exhibitor x JOIN organisation o"
     " ON o.organisation_id = x.organisation_id ORDER BY x.code",
 }
 KINDS = tuple(_NAMES)
@@ -25,7 +27,7 @@ class Named:
         for row in db.execute(_NAMES[kind]):
             code, names = row["code"], names_of(row["names"])
             self._words[code] = names.get("en") or next(iter(names.values()), code)
-            for name in names.values():
+            for name in (*names.values(), *json.loads(row["other_names"])):
                 self._codes.setdefault(name_key("", name), set()).add(code)
 
     def all_words(self) -> list[str]:

@@ -82,6 +82,8 @@ def _fields(
         elif column in _REFERENCES:
             field, table = _REFERENCES[column]
             yield field, codes[table].get(value, "")
+        elif column == "other_names":
+            yield column, ", ".join(json.loads(value))
         elif column in _YES_OR_NO:
             yield column, "yes" if value else "no"
         elif column == "zones":

@@ -240,7 +240,7 @@ class _Adopter:
         if not hasattr(self, "_by_name"):
             met: dict[str, set[str]] = {}
             for one in organisations.organisations(self.db):
-                for name in (one.code, *one.names.values()):
+                for name in (one.code, *one.all_names):
                     met.setdefault(name_key("", name), set()).add(one.code)
             self._by_name = {key: min(codes) for key, codes in met.items() if len(codes) == 1}
         return self._by_name

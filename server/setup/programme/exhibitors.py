@@ -175,7 +175,7 @@ class _Reader:
         }
         self.by_name: dict[str, set[str]] = {}
         for one in known:
-            for text in one.names.values():
+            for text in one.all_names:
                 self.by_name.setdefault(name_key("", text), set()).add(one.code)
         self.exhibitor_of = {
             row["organisation"]: row["code"]

@@ -21,6 +21,7 @@ from server.web.admin.editing import (
     badges,
     edits,
     guests,
+    organisations,
     persons,
     roster_upload,
     speakers,
@@ -39,7 +40,8 @@ for part in (
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
 for part in (
-    things, guests, speakers, persons, edits, uploads, roster_upload, venue_upload, badges,
+    things, guests, speakers, organisations, persons, edits, uploads, roster_upload, venue_upload,
+    badges,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 
@@ -77,6 +79,7 @@ SECTIONS = {
     "admin.things": "admin.venue",
     "admin.guests": "admin.venue",
     "admin.session_speakers": "admin.venue",
+    "admin.organisation_merge": "admin.programme",
     "admin.persons": "admin.people",
     "admin.roster_upload": "admin.uploads",
     "admin.venue_upload": "admin.uploads",

@@ -20,6 +20,7 @@ code = "pilots"
 name = "Harbour Pilots"
 name_zh = "引航员"
 country = "DE"
+other_names = ["Pilots, Ltd.", "领航"]
 kind = "association"
 
 [[organisation]]

@@ -39,6 +39,7 @@ FROZEN = {
     "m024_capacity_reasons": "84b7a9591ad1bac5",
     "m026_page_edits": "c3431860dd266b18",
     "m028_country": "69d038d0df350246",
+    "m029_other_names": "e60cc68f58695ce5",
 }
 
 

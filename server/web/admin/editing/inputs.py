@@ -34,7 +34,7 @@ Options = Sequence[tuple[str, str]]
 @dataclass(frozen=True)
 class Input:
     """Describes one input of a form. `kind` is text, number, measure, moment, colour, choice,
-    flag, several, named (by a code or a name), or lines (of what is named so).
+    flag, several, named (by a code or a name), lines (of what is named so), or texts.
     """
 
     key: str
@@ -135,6 +135,8 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
         _NEW_CODE,
         Input("kind", "Kind", "choice", options=tuple(ORGANISATION_KINDS.items())),
         Input("country", "Country or region", help="A code of two letters, or a name."),
+        Input("other_names", "Other names", "texts",
+              help="One a line: what cards and lists call it too."),
     ),
     "activity_kind": (
         *_NAMES,
@@ -202,6 +204,8 @@ def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -
         if one.kind == "several":
             known = [key for key, _ in options[one.key]]
             value = known if value == ALL else value or []
+        elif one.kind == "texts":
+            value = "\n".join(value or ())
         elif one.kind == "moment":
             value = str(value).replace(" ", "T")
         found.append(replace(one, value=value, options=options.get(one.key, one.options)))
@@ -222,6 +226,9 @@ def form_values(
             known, chosen = [key for key, _ in one.options], form.getlist(one.key)
             every = one.key == "categories" and set(chosen) >= set(known)
             found[one.key] = ALL if every else chosen
+        elif one.kind == "texts":
+            lines = [" ".join(line.split()) for line in form.get(one.key, "").splitlines()]
+            found[one.key] = [line for line in lines if line]
         elif one.kind == "lines":
             lines = [" ".join(line.split()) for line in form.get(one.key, "").splitlines()]
             known_names = Named(db, one.of)
