@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from server.editing.programme import things as programme_things
 from server.people import attendees
 from server.people.attendees import ALL_ZONES, UnknownAttendeeError
 from server.setup.venue_fields import ALL, OUTSIDE
@@ -16,7 +17,12 @@ from server.storage.connection import Connection, Row
 from server.venue import store
 from server.venue.capacity_reasons import Measures
 
-VENUE_KINDS = ("category", "hall", "door", "session")
+HALL_KINDS = ("category", "hall", "door", "session")
+# What may refer to what, in an order in which all of it can be made.
+VENUE_KINDS = (
+    "category", "organisation", "activity_kind", "activity", "hall", "door", "session", "area",
+    "exhibitor", "stand",
+)  # fmt: skip
 _MINUTE_MS = 60_000
 
 Values = dict[str, Any]
@@ -60,6 +66,8 @@ def values_of(
         return _session(db, thing.key, zone, categories)
     if thing.kind == "attendee":
         return _attendee(db, int(thing.key))
+    if thing.kind in programme_things.KINDS:
+        return programme_things.stored_values(db, thing.kind, thing.key)
     if thing.kind == "speakers":
         return _speakers(db, thing.key)
     return _guest(db, thing.key)

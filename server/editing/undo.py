@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+from badges.wire import wire
 from server.editing import last_edit
 from server.editing.guests import put_guest
 from server.editing.last_edit import EditError, Kept, LastEdit
@@ -46,7 +47,7 @@ def _take_away(db: Connection, one: Kept, *, by: str, now: int) -> None:
     if one.thing.kind == "guest":
         _put_guest(db, one, None, by=by, now=now)
     elif one.thing.kind == "speakers":
-        put_speakers(db, number_of(db, "session", one.thing.key), [])
+        _put_speakers(db, one.thing.key, [])
     elif one.thing.kind == "attendee":
         raise EditError("A registration is not undone: revoke the attendee instead.")
     else:
@@ -60,11 +61,16 @@ def _put_back(
         _put_guest(db, one, before["invited"], by=by, now=now)
     elif one.thing.kind == "speakers":
         speakers = [Speaker(*row) for row in before["speakers"]]
-        put_speakers(db, number_of(db, "session", one.thing.key), speakers)
+        _put_speakers(db, one.thing.key, speakers)
     elif one.thing.kind == "attendee":
         _put_attendee(db, int(one.thing.key), dict(before), by=by, now=now)
     else:
         put(db, settings, one.thing, before, by=by, now=now)
+
+
+def _put_speakers(db: Connection, session_code: str, speakers: list[Speaker]) -> None:
+    put_speakers(db, number_of(db, "session", session_code), speakers)
+    changes.publish(db, wire.VenueChanged())
 
 
 def _put_guest(db: Connection, one: Kept, invited: bool | None, *, by: str, now: int) -> None:

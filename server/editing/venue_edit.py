@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from badges.wire import wire
 from server.editing import last_edit
 from server.editing.last_edit import EditError
-from server.editing.things import Thing, Values, guest, number_of, values_of
+from server.editing.programme import things as programme_things
+from server.editing.things import NothingThereError, Thing, Values, guest, number_of, values_of
 from server.editing.words import KINDS, differences, name_of
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -23,7 +24,7 @@ from server.feed import changes
 from server.occupancy import hall_control, nesting_accounts
 from server.setup import venue_file, venue_import
 from server.setup.venue_check import VenueCheck
-from server.setup.venue_plan import Venue, VenueError
+from server.setup.venue_plan import NO_ACTIVITY, Venue, VenueError
 from server.storage import errors
 from server.storage.connection import Connection
 from server.storage.localized import text_in
@@ -35,6 +36,7 @@ _REMOVED = {
     "door": Act.DOOR_REMOVED,
     "session": Act.SESSION_REMOVED,
     "category": Act.CATEGORY_REMOVED,
+    **dict.fromkeys(programme_things.KINDS, Act.PROGRAMME_REMOVED),
 }
 _NOT_IN_A_CODE = re.compile(r"[^a-z0-9]+")
 
@@ -66,10 +68,12 @@ def put(
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
     venue = venue_file.read_one(thing.kind, values, settings)
+    if "activity" not in values:
+        venue = _without_activity(venue)
     _check(db, settings, venue, thing, before)
 
     def log() -> None:
-        subject: dict[str, str | int | None] = {thing.kind: number_of(db, thing.kind, thing.key)}
+        subject = _subject(db, thing)
         after = values_of(db, thing, zone) or {}
         if before is not None:
             subject["columns"] = ",".join(one.key for one in differences(before, after))
@@ -120,21 +124,22 @@ def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, no
 
 def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
     """Delete a thing of the venue. Raises EditError where something refers to it."""
-    number = number_of(db, thing.kind, thing.key)
+    subject = _subject(db, thing)
+    key = subject[thing.kind]
     if thing.kind == "session":
-        store.remove_session(db, number, by=by, now=now)
+        store.remove_session(db, number_of(db, "session", thing.key), by=by, now=now)
         return
-    if _scanned(db, thing.kind, number):
+    if _scanned(db, thing):
         raise EditError(f"This {thing.kind} has scans, so it stays. Close it instead.")
     before = nesting_accounts.paths(db)
     try:
-        for table, column in _OWNED[thing.kind]:
-            db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))
+        for statement in _TAKEN[thing.kind]:
+            db.execute(statement, (key,))
     except errors.ConstraintError:
         raise EditError(f"Nothing was removed: {_IN_USE[thing.kind]}") from None
     nesting_accounts.settle(db, before)
     changes.publish(db, wire.VenueChanged())
-    entry_log.act(db, by, _REMOVED[thing.kind], {thing.kind: number}, now)
+    entry_log.act(db, by, _REMOVED[thing.kind], subject, now)
 
 
 def new_code(db: Connection, kind: str, name: str) -> str:
@@ -156,16 +161,53 @@ def new_category_number(db: Connection) -> int:
 
 
 # What is deleted with a thing, itself last. What else refers to it keeps it.
-_OWNED = {
-    "category": (("category", "category"),),
-    "hall": (("hall_category", "hall_id"), ("hall", "hall_id")),
-    "door": (("door_from", "door_id"), ("door", "door_id")),
+# What goes with a thing, in this order. Of a thing of the programme the code is given, else its
+# number.
+_TAKEN = {
+    "category": ("DELETE FROM category WHERE category = ?",),
+    "hall": ("DELETE FROM hall_category WHERE hall_id = ?", "DELETE FROM hall WHERE hall_id = ?"),
+    "door": ("DELETE FROM door_from WHERE door_id = ?", "DELETE FROM door WHERE door_id = ?"),
+    "organisation": (
+        "UPDATE attendee SET organisation_id = NULL WHERE organisation_id ="
+        " (SELECT organisation_id FROM organisation WHERE code = ?)",
+        "DELETE FROM organisation WHERE code = ?",
+    ),
+    "activity_kind": ("DELETE FROM activity_kind WHERE code = ?",),
+    "activity": (
+        "DELETE FROM activity_host WHERE activity_id ="
+        " (SELECT activity_id FROM activity WHERE code = ?)",
+        "DELETE FROM activity WHERE code = ?",
+    ),
+    "area": ("DELETE FROM area WHERE code = ?",),
+    "exhibitor": ("DELETE FROM exhibitor WHERE code = ?",),
+    "stand": ("DELETE FROM stand WHERE code = ?",),
 }
 _IN_USE = {
     "category": "somebody is in this category, or a hall or a session admits it.",
-    "hall": "it still has a door, a session, a hall inside it, or a kiosk's places.",
+    "hall": "it still has a door, a session, an area, a hall inside it, or a kiosk's places.",
     "door": "a kiosk is or was at work there.",
+    "organisation": "it still hosts an activity, or exhibits.",
+    "activity_kind": "an activity is still of this kind.",
+    "activity": "it still has a session.",
+    "area": "it still has a stand.",
+    "exhibitor": "it still has a stand.",
+    "stand": "something still refers to it.",
 }
+
+
+def _subject(db: Connection, thing: Thing) -> dict[str, str | int | None]:
+    """Return of what an act speaks. The programme's things have their codes."""
+    if thing.kind not in programme_things.KINDS:
+        return {thing.kind: number_of(db, thing.kind, thing.key)}
+    if values_of(db, thing, ZoneInfo("UTC")) is None:
+        raise NothingThereError(f"{thing.kind} {thing.key}")
+    return {thing.kind: thing.key}
+
+
+def _without_activity(venue: Venue) -> Venue:
+    """Let a session have no activity. In a file, a session of which none is said keeps its own."""
+    sessions = (replace(plan, activity=NO_ACTIVITY) for plan in venue.sessions)
+    return replace(venue, sessions=tuple(sessions))
 
 
 def _check(
@@ -232,9 +274,9 @@ def _guests(db: Connection, session_code: str) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _scanned(db: Connection, kind: str, number: int) -> bool:
+def _scanned(db: Connection, thing: Thing) -> bool:
     """Tell whether the ledger speaks of a hall or a door."""
-    if kind == "category":
+    if thing.kind not in ("hall", "door"):
         return False
-    query = f"SELECT 1 FROM scan WHERE {kind}_id = ? LIMIT 1"
-    return db.execute(query, (number,)).fetchone() is not None
+    query = f"SELECT 1 FROM scan WHERE {thing.kind}_id = ? LIMIT 1"
+    return db.execute(query, (number_of(db, thing.kind, thing.key),)).fetchone() is not None

@@ -65,6 +65,29 @@ LABELS = {
     "revoked": "revoked",
     "invited": "invited",
 }
+# Fields that a preview has beside the keys of a file, and its kinds as tables have them.
+_FIELDS = {
+    "name (en)": LABELS["name"],
+    "name (zh)": LABELS["name_zh"],
+    "title (en)": LABELS["title"],
+    "title (zh)": LABELS["title_zh"],
+    "hosts": "hosts",
+    "opens": "doors open",
+    "closes": "doors close",
+}
+PLURALS = {
+    "categories": "category",
+    "zones": "zone",
+    "organisations": "organisation",
+    "activity_kinds": "activity_kind",
+    "activities": "activity",
+    "halls": "hall",
+    "doors": "door",
+    "sessions": "session",
+    "areas": "area",
+    "exhibitors": "exhibitor",
+    "stands": "stand",
+}
 WORDS = {True: "yes", False: "no", None: "none", "": "none"}
 
 
@@ -82,6 +105,11 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.label} {self.old} → {self.new}"
+
+
+def field_words(key: str) -> str:
+    """Return what pages call a field of a preview."""
+    return _FIELDS.get(key) or LABELS.get(key, key.replace("_", " "))
 
 
 def shown(value: Any) -> str:

@@ -36,6 +36,8 @@ class Act(StrEnum):
     DOOR_REMOVED = "door_removed"
     HALL_REMOVED = "hall_removed"
     CATEGORY_REMOVED = "category_removed"
+    PROGRAMME_REMOVED = "programme_removed"
+    ORGANISATIONS_MERGED = "organisations_merged"
     GUEST_SET = "guest_set"
     EDIT_UNDONE = "edit_undone"
     ATTENDEES_MERGED = "attendees_merged"

@@ -30,6 +30,10 @@ class Words:
     about: tuple[str, ...] = ()
 
 
+_OF_PROGRAMME = (
+    "Organisation {organisation}", "Kind {activity_kind}", "Activity {activity}", "Area {area}",
+    "Exhibitor {exhibitor}", "Stand {stand}",
+)  # fmt: skip
 _OF_USER = ("{user}",)
 _OF_KIOSK = ("{kiosk}, generation {generation}",)
 _OF_BADGE = ("Badge {serial}", "({reason})")
@@ -69,11 +73,16 @@ WORDS: Mapping[Act, Words] = {
         "Imported the venue", ("{halls} halls,", "{doors} doors,", "{sessions} sessions")
     ),
     Act.VENUE_EDITED: Words(
-        "Edited the venue", ("{hall}", "{door}", "{session}", "Category {category}", "({columns})")
+        "Edited the venue",
+        ("{hall}", "{door}", "{session}", "Category {category}", *_OF_PROGRAMME, "({columns})"),
     ),
     Act.DOOR_REMOVED: Words("Removed a door", ("{door}",)),
     Act.HALL_REMOVED: Words("Removed a hall", ("{hall}",)),
     Act.CATEGORY_REMOVED: Words("Removed a category", ("Category {category}",)),
+    Act.PROGRAMME_REMOVED: Words("Removed from the programme", _OF_PROGRAMME),
+    Act.ORGANISATIONS_MERGED: Words(
+        "Merged two organisations", ("{organisation} stays,", "{merged} is removed")
+    ),
     Act.GUEST_SET: Words(
         "Invited or refused somebody at a session", ("Badge {serial},", "{session}:", "{answer}")
     ),

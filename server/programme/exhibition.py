@@ -49,6 +49,12 @@ def exhibitor_count(db: Connection) -> int:
     return int(count)
 
 
+def exhibitors_of(db: Connection, organisation_id: int) -> list[str]:
+    """Return the codes under which an organisation exhibits, with a stand or without."""
+    query = "SELECT code FROM exhibitor WHERE organisation_id = ? ORDER BY code"
+    return [row["code"] for row in db.execute(query, (organisation_id,))]
+
+
 def stands_of_organisation(db: Connection, organisation_id: int) -> list[Stand]:
     """Return the stands of an organisation, by their number."""
     rows = db.execute(f"{_STANDS} WHERE x.organisation_id = ? ORDER BY s.code", (organisation_id,))

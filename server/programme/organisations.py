@@ -4,6 +4,7 @@ An attendee keeps the text that a card prints. Where that text is a name of an o
 attendee belongs to it.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -36,7 +37,12 @@ class Organisation:
     names: dict[str, str]
     country: str  # ISO 3166, or ""
     kind: str  # one of KINDS
+    other_names: tuple[str, ...]  # which rosters and lists may have, and pages do not show
     people: int
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        return (*self.names.values(), *self.other_names)
 
 
 def organisations(
@@ -104,7 +110,8 @@ def organisation(db: Connection, code: str) -> Organisation:
 
 
 def _organisation(row: Row) -> Organisation:
-    return Organisation(**{**dict(row), "names": names_of(row["names"])})
+    others = tuple(json.loads(row["other_names"]))
+    return Organisation(**{**dict(row), "names": names_of(row["names"]), "other_names": others})
 
 
 def link_people(db: Connection) -> int:
@@ -112,14 +119,12 @@ def link_people(db: Connection) -> int:
     changed.
 
     Case, width, spaces and punctuation do not matter. A name that two organisations have links
-    nobody. `db` is in a transaction.
+    nobody. One that is another's other name links to whose own name it is. `db` is in a
+    transaction.
     """
-    known: dict[str, int | None] = {}
-    for row in db.execute("SELECT organisation_id, names FROM organisation"):
-        for key in {name_key("", name) for name in names_of(row["names"]).values()}:
-            taken = known.setdefault(key, row["organisation_id"])
-            if taken != row["organisation_id"]:
-                known[key] = None
+    rows = db.execute("SELECT organisation_id, names, other_names FROM organisation").fetchall()
+    known = _known((row[0], json.loads(row["other_names"])) for row in rows)
+    known |= _known((row[0], names_of(row["names"]).values()) for row in rows)
     printed = db.execute(
         "SELECT DISTINCT organisation, organisation_id FROM attendee WHERE organisation <> ''"
     ).fetchall()
@@ -129,6 +134,16 @@ def link_people(db: Connection) -> int:
         if (wanted := known.get(name_key("", row["organisation"]))) != row["organisation_id"]
     ]
     return _link(db, due)
+
+
+def _known(found: Iterable[tuple[int, Iterable[str]]]) -> dict[str, int | None]:
+    """Return the number for each name, or None where several have it."""
+    known: dict[str, int | None] = {}
+    for number, names in found:
+        for key in {name_key("", name) for name in names}:
+            if known.setdefault(key, number) != number:
+                known[key] = None
+    return known
 
 
 def _link(db: Connection, due: Iterable[tuple[int | None, str, int | None]]) -> int:

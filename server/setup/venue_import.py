@@ -150,7 +150,7 @@ class _Import(Writer):
             before = self._whole_session(plan.code)
             values = _session_values(plan, halls[plan.hall])
             if plan.activity is not None:  # else it stays with the one that it has
-                values["activity_id"] = activities[plan.activity]
+                values["activity_id"] = activities[plan.activity] if plan.activity else None
             self.write("session", values)
             (session_id,) = self.db.execute(
                 "SELECT session_id FROM session WHERE code = ?", (plan.code,)

@@ -68,6 +68,9 @@ class DoorPlan:
     come_from: str | None = None
 
 
+NO_ACTIVITY = ""
+
+
 @dataclass(frozen=True)
 class SessionPlan:
     """Describes a session. `invited` and `refused` name attendees by external id or e-mail."""
@@ -82,7 +85,7 @@ class SessionPlan:
     categories: CategoryChoice
     invited: tuple[str, ...]
     refused: tuple[str, ...]
-    activity: str | None = None  # its code; None: not said
+    activity: str | None = None  # its code, or NO_ACTIVITY; None: not said, so that it stays
 
 
 @dataclass(frozen=True)

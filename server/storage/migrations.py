@@ -208,6 +208,12 @@ def m029_cards(db: sqlite_utils.Database) -> None:
     _run(db, CARDS)
 
 
+@migrations()
+def m030_other_names(db: sqlite_utils.Database) -> None:
+    # Names under which rosters and lists have an organisation beside its own, as a JSON list.
+    db.execute("ALTER TABLE organisation ADD COLUMN other_names TEXT NOT NULL DEFAULT '[]'")
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -237,6 +243,7 @@ NAMES = (
     "m027_protocol_guests",
     "m028_country",
     "m029_cards",
+    "m030_other_names",
 )
 
 

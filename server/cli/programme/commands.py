@@ -199,4 +199,5 @@ def _json(found: Preview, problems: Sequence[str], kinds: Collection[str], impor
         "missing": missing,
         "problems": list(problems),
     }
+    del document["mark"]  # it is for pages
     return json.dumps(document, ensure_ascii=False, indent=2)

@@ -3,6 +3,7 @@
 The import itself is run, and taken back. So a preview can't differ from what the import does.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,6 +48,9 @@ class Preview:
     missing: tuple[Thing, ...]  # in the event, not in the file, and kept
     unchanged: int  # things of the file that are so already
     warnings: tuple[str, ...]
+    # Tells this preview from every other, down to each field of what is added. Whether sessions
+    # that the file lacks are to be removed makes no difference.
+    mark: str
 
     @property
     def empty(self) -> bool:
@@ -85,17 +89,31 @@ def preview(
     """
 
     def step(db: Connection) -> None:
-        before = state(db, settings)
-        result = take_over(db, venue, by=by, now=now, remove_sessions=remove_sessions)
-        after = state(db, settings)
-        warnings = (*venue.notes, *advice(db, venue, settings))
-        raise _TakenBackError(_compared(before, after, result, remove_sessions, warnings))
+        found = compared(db, venue, settings, by=by, now=now, remove_sessions=remove_sessions)
+        raise _TakenBackError(found)
 
     try:
         database.write(step, long=True)
     except _TakenBackError as done:
         return done.preview
     raise AssertionError("the step always raises")
+
+
+def compared(
+    db: Connection,
+    venue: Venue,
+    settings: EventSettings,
+    *,
+    by: str,
+    now: int,
+    remove_sessions: bool,
+) -> Preview:
+    """Import a venue, and tell what that did. Raises VenueError, with nothing changed."""
+    before = state(db, settings)
+    result = take_over(db, venue, by=by, now=now, remove_sessions=remove_sessions)
+    after = state(db, settings)
+    warnings = (*venue.notes, *advice(db, venue, settings))
+    return _compared(before, after, result, remove_sessions, warnings)
 
 
 class _TakenBackError(Exception):
@@ -119,6 +137,11 @@ def _compared(
         if kind != "categories" and not (kind == "sessions" and remove_sessions)
         for code in codes
     ]
+    removed = tuple(Thing(*key, _name(before[key])) for key in before if key not in after)
+    changed = {
+        key: (before.get(key), fields) for key, fields in after.items() if before.get(key) != fields
+    }
+    lacking = sorted({(one.kind, one.code) for one in (*removed, *missing)})
     return Preview(
         added=tuple(Thing(*key, _name(after[key])) for key in after if key not in before),
         changed=tuple(
@@ -128,10 +151,11 @@ def _compared(
             for field in {**before[key], **after[key]}
             if before[key].get(field, "") != after[key].get(field, "")
         ),
-        removed=tuple(Thing(*key, _name(before[key])) for key in before if key not in after),
+        removed=removed,
         missing=tuple(missing),
         unchanged=sum(result.unchanged.values()),
         warnings=warnings,
+        mark=hashlib.sha256(repr((changed, lacking)).encode()).hexdigest()[:16],
     )
 
 

@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 
 from server.event.calendar import Clock
 from server.event.settings import EventSettings
+from server.people.attendees import ALL_ZONES
 from server.storage.connection import Connection, Row
+from server.venue import store
 
 # Table: what the counts of an import call it, and the columns of the day, which no file states.
 _TABLES: Mapping[str, tuple[str, frozenset[str]]] = {
@@ -38,6 +40,7 @@ _REFERENCES = {
 }  # fmt: skip
 _TIMES = frozenset({"starts_at", "ends_at", "opens_at", "closes_at"})
 _NAMES = frozenset({"names", "titles"})
+_YES_OR_NO = frozenset({"sessions_only", "official", "parallel"})
 
 State = dict[tuple[str, str], dict[str, str]]  # fields by kind and code
 
@@ -49,11 +52,12 @@ def state(db: Connection, settings: EventSettings) -> State:
         table: dict(db.execute(f"SELECT {table}_id, code FROM {table}").fetchall())
         for table in sorted({table for _, table in _REFERENCES.values()})
     }
+    zones = store.zones(db)
     found: State = {}
     for table, (kind, of_the_day) in _TABLES.items():
         for row in db.execute(f"SELECT * FROM {table} ORDER BY code").fetchall():
             own = {f"{table}_id", "code", *of_the_day}
-            found[kind, str(row["code"])] = dict(_fields(row, own, codes, clock))
+            found[kind, str(row["code"])] = dict(_fields(row, own, codes, zones, clock))
     for kind, code, field, text in _lists(db):
         fields = found.get((kind, code))
         if fields is not None:
@@ -62,7 +66,11 @@ def state(db: Connection, settings: EventSettings) -> State:
 
 
 def _fields(
-    row: Row, own: set[str], codes: Mapping[str, Mapping[int, str]], clock: Clock
+    row: Row,
+    own: set[str],
+    codes: Mapping[str, Mapping[int, str]],
+    zones: Mapping[str, int],
+    clock: Clock,
 ) -> Iterator[tuple[str, str]]:
     for column in row.keys():
         value = row[column]
@@ -74,6 +82,15 @@ def _fields(
         elif column in _REFERENCES:
             field, table = _REFERENCES[column]
             yield field, codes[table].get(value, "")
+        elif column == "other_names":
+            yield column, ", ".join(json.loads(value))
+        elif column in _YES_OR_NO:
+            yield column, "yes" if value else "no"
+        elif column == "zones":
+            chosen = [code for code, bit in zones.items() if value >> bit & 1]
+            yield column, "all" if value == ALL_ZONES else ", ".join(chosen)
+        elif column == "facts_age_max_ms":
+            yield "facts_age_max_min", str(value // 60_000)
         elif column in _TIMES:
             yield column[:-3], clock.local(value).strftime("%Y-%m-%d %H:%M")
         else:

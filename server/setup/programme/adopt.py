@@ -48,15 +48,26 @@ class Adopted:
 
 
 def adopt(
-    db: Connection, found: Found, mapping: ProgrammeMapping, settings: EventSettings
+    db: Connection,
+    found: Found,
+    mapping: ProgrammeMapping,
+    settings: EventSettings,
+    *,
+    on_page: bool = False,
 ) -> Adopted:
-    """Make plans of the drafts that can be taken over, and tell why the others can't."""
-    return _Adopter(db, mapping, settings).adopt(found)
+    """Make plans of the drafts that can be taken over, and tell why the others can't.
+
+    `on_page` says that words are mapped on a page, so that no remedy speaks of the command line.
+    """
+    return _Adopter(db, mapping, settings, on_page).adopt(found)
 
 
 class _Adopter:
-    def __init__(self, db: Connection, mapping: ProgrammeMapping, settings: EventSettings) -> None:
+    def __init__(
+        self, db: Connection, mapping: ProgrammeMapping, settings: EventSettings, on_page: bool
+    ) -> None:
         self.db = db
+        self.on_page = on_page
         self.days = day_starts(settings)
         self.settings = settings
         halls = {one.code: one.names for one in store.halls(db)}
@@ -89,7 +100,10 @@ class _Adopter:
             made.setdefault(draft.activity, activity)
             taken.append(draft)
         speakers = tuple(_Speakers(self.db, self.sessions, self.notes).plans(taken))
-        self.problems += [*self.halls.problems(), *self.kinds.problems()]
+        self.problems += [
+            *self.halls.problems(self.on_page),
+            *self.kinds.problems(self.on_page),
+        ]
         cancelled = tuple(code for code in found.cancelled if code in self.sessions)
         self._note(found, cancelled)
         return Adopted(
@@ -111,8 +125,9 @@ class _Adopter:
             self.notes.append(f"cancelled in the file: {_some(found.cancelled)}")
         if cancelled:
             self.notes.append(
-                f"cancelled, and still in the event: {_some(cancelled)}. To remove them, say so "
-                "with --remove-sessions, or on the session's page"
+                f"cancelled, and still in the event: {_some(cancelled)}. To remove them, "
+                f"{'' if self.on_page else 'say so with --remove-sessions, or '}"
+                "go to the session's page"
             )
         if self.unknown_hosts:
             self.notes.append(
@@ -225,7 +240,7 @@ class _Adopter:
         if not hasattr(self, "_by_name"):
             met: dict[str, set[str]] = {}
             for one in organisations.organisations(self.db):
-                for name in (one.code, *one.names.values()):
+                for name in (one.code, *one.all_names):
                     met.setdefault(name_key("", name), set()).add(one.code)
             self._by_name = {key: min(codes) for key, codes in met.items() if len(codes) == 1}
         return self._by_name
@@ -274,7 +289,7 @@ class _Words:
         named = self.by_name.get(name_key("", word), set())
         return next(iter(named)) if len(named) == 1 else ""
 
-    def problems(self) -> Iterator[str]:
+    def problems(self, on_page: bool) -> Iterator[str]:
         for word, events in self.unknown.most_common():
             quoted = word[:60].replace('"', '\\"')
             times = f"{events:,} event{'' if events == 1 else 's'}"
@@ -285,6 +300,9 @@ class _Words:
                 why = f"is mapped to {mapped}, which {why}"
             elif named:
                 why = f"could be {' or '.join(named)}"
+            if on_page:
+                yield f"{word[:60]} ({times}) {why}: choose one below, or leave them out"
+                continue
             yield (
                 f"{quoted!r} ({times}) {why}: write in a mapping, under [{self.table}], "
                 f'"{quoted}" = "CODE", or false to leave them out; there are '

@@ -48,19 +48,22 @@ class ProgrammeCheck:
 
     def _session_references(self) -> Iterator[str]:
         for plan in self.venue.sessions:
-            if plan.activity is not None and plan.activity not in self.activities:
+            if plan.activity and plan.activity not in self.activities:
                 place = self.venue.place("session", plan.code)
                 yield f"{place}: there is no activity {plan.activity}"
 
     def _speaker_references(self) -> Iterator[str]:
-        met: set[tuple[str, str]] = set()
+        met: set[tuple[str, str | int]] = set()
         for plan in self.programme.speakers:
             who = plan.speaker.label or plan.speaker.name
             if plan.session not in self.sessions:
                 yield f"speaker {who}: there is no session {plan.session}"
-            if (plan.session, who.casefold()) in met:
-                yield f"session {plan.session}: {who} is its speaker twice"
-            met.add((plan.session, who.casefold()))
+            serial = plan.speaker.serial
+            key = plan.session, who.casefold() if serial is None else serial
+            if key in met:
+                named = who if serial is None else plan.speaker.name
+                yield f"session {plan.session}: {named} is its speaker twice"
+            met.add(key)
 
     def _exhibition_references(self) -> Iterator[str]:
         for area in self.programme.areas:

@@ -76,11 +76,13 @@ def read_exhibitors(
     sheet: str | None = None,
     area: str | None = None,
     new_areas: str | None = None,
+    on_page: bool = False,
 ) -> ExhibitorFile:
     """Read the exhibitors in a CSV or XLSX file called `name`.
 
     `area` is the code of the area for stands of which the file says none. `new_areas` is the code
-    of the hall in which areas are made that the event does not have. Raises VenueError where
+    of the hall in which areas are made that the event does not have. `on_page` says that
+    both are chosen on a page, so that no remedy speaks of the command line. Raises VenueError where
     nothing can be read.
     """
     notes: list[str] = []
@@ -94,7 +96,7 @@ def read_exhibitors(
     ]
     if unread:
         notes.append(f"columns that are not read: {', '.join(one[:40] for one in unread)}")
-    reader = _Reader(db, columns, area, new_areas)
+    reader = _Reader(db, columns, area, new_areas, on_page)
     for line in lines[at + 1 :]:
         reader.row(line)
     return reader.result(notes)
@@ -158,7 +160,12 @@ class _Reader:
         columns: dict[str, int],
         area: str | None,
         new_areas: str | None,
+        on_page: bool,
     ) -> None:
+        self.name_one = "choose one below" if on_page else "name one with --area"
+        self.make_it = (
+            "Choose below where it is made" if on_page else "Make it with --new-areas HALL"
+        )
         self.columns = columns
         self.area = area
         self.new_areas = new_areas
@@ -168,7 +175,7 @@ class _Reader:
         }
         self.by_name: dict[str, set[str]] = {}
         for one in known:
-            for text in one.names.values():
+            for text in one.all_names:
                 self.by_name.setdefault(name_key("", text), set()).add(one.code)
         self.exhibitor_of = {
             row["organisation"]: row["code"]
@@ -355,7 +362,7 @@ class _Reader:
             standing = self.standing.get(stand)
             found = (standing.area if standing else None) or self.area
             if found is None:
-                problems.append(f"stand {stand} has no area: write one, or name one with --area")
+                problems.append(f"stand {stand} has no area: write one, or {self.name_one}")
             return found or ""
         known = self.areas.get(folded(word), set())
         if len(known) == 1:
@@ -367,7 +374,7 @@ class _Reader:
             there = sorted({code for codes in self.areas.values() for code in codes})
             problems.append(
                 f"area {shown(word)} is none of this event; there are "
-                f"{', '.join(there[:12]) or 'none'}. Make it with --new-areas HALL"
+                f"{', '.join(there[:12]) or 'none'}. {self.make_it}"
             )
             return ""
         code = code_of_name(word)

@@ -53,6 +53,7 @@ def before_sessions() -> dict[str, dict[str, Field]]:
             **_NAMED_EITHER,
             "country": Field(_country),
             "kind": Field(venue_fields.choice(*organisations.KINDS)),
+            "other_names": Field(venue_fields.listed(venue_fields.text)),
         },
         "activity_kind": {"code": Field(venue_fields.key, True), **_NAMED},
         "activity": {
@@ -95,7 +96,7 @@ def organisation(found: Mapping[str, Any]) -> OrganisationPlan:
     if not names:
         raise ValueRefusedError("name is missing: write name or name_zh")
     country, kind = found.get("country", ""), found.get("kind", "other")
-    return OrganisationPlan(found["code"], names, country, kind)
+    return OrganisationPlan(found["code"], names, country, kind, found.get("other_names"))
 
 
 def activity_kind(found: Mapping[str, Any]) -> ActivityKindPlan:

@@ -14,6 +14,7 @@ class OrganisationPlan:
     names: dict[str, str]
     country: str
     kind: str
+    other_names: tuple[str, ...] | None = None  # None: not said, so that they stay
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Writes a programme and an exhibition into the event, by their codes."""
 
+import json
 from itertools import groupby
 from typing import Any
 
@@ -94,7 +95,10 @@ class ProgrammeWriter(Writer):
 
 
 def _organisation_values(plan: OrganisationPlan) -> dict[str, Any]:
-    return {
+    others = {}
+    if plan.other_names is not None:
+        others["other_names"] = json.dumps(list(plan.other_names), ensure_ascii=False)
+    return others | {
         "code": plan.code,
         "names": names_text(plan.names),
         "country": plan.country,

@@ -21,8 +21,10 @@ from server.web.admin.editing import (
     badges,
     edits,
     guests,
+    organisations,
     persons,
     roster_upload,
+    speakers,
     things,
     uploads,
     venue_upload,
@@ -39,7 +41,8 @@ for part in (
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
 for part in (
-    things, guests, persons, edits, uploads, roster_upload, venue_upload, badges,
+    things, guests, speakers, organisations, persons, edits, uploads, roster_upload, venue_upload,
+    badges,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 
@@ -60,12 +63,24 @@ PAGES = (
 # Pages on which people see what they last changed, and may undo it.
 WITH_LAST_EDIT = frozenset(
     f"admin.{name}"
-    for name in ("venue", "things", "guests", "people", "persons", "halls", "badges")
+    for name in (
+        "venue",
+        "things",
+        "programme",
+        "session_speakers",
+        "guests",
+        "people",
+        "persons",
+        "halls",
+        "badges",
+    )
 )
 # Under which of the pages those stand that have no entry of their own.
 SECTIONS = {
     "admin.things": "admin.venue",
     "admin.guests": "admin.venue",
+    "admin.session_speakers": "admin.venue",
+    "admin.organisation_merge": "admin.programme",
     "admin.persons": "admin.people",
     "admin.roster_upload": "admin.uploads",
     "admin.venue_upload": "admin.uploads",

@@ -54,7 +54,8 @@ def fill(db: Connection) -> None:
         [(n, f"H{n}", names_text({"en": f"Hall {n}"})) for n in range(1, HALLS + 1)],
     )
     db.executemany(
-        "INSERT INTO organisation VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO organisation (organisation_id, code, names, country, kind)"
+        " VALUES (?, ?, ?, ?, ?)",
         [
             (n, f"O{n:05d}", names_text({"en": f"House {n}", "zh": f"第{n}馆"}),
              dice.choice(COUNTRIES), dice.choice(("company", "institute", "government")))

@@ -1,16 +1,17 @@
 """Things as values: a venue file reads them, and nothing of a thing is lost on the way."""
 
+from dataclasses import fields
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.editing.previews import venue as venue_preview
 from server.editing.things import VENUE_KINDS, Thing, values_of
 from server.event.directory import Event
+from server.programme.speakers import Speaker
 from server.setup import venue_file, venue_import
 from server.storage.database import Database
-from server.venue import store
-from tests.server.conftest import NOW, venue_of
+from tests.server.conftest import NOW
 from tests.server.support.stores import dump, load
 
 EVERYTHING = """
@@ -19,16 +20,26 @@ code = "pilots"
 name = "Harbour Pilots"
 name_zh = "引航员"
 country = "DE"
+other_names = ["Pilots, Ltd.", "领航"]
 kind = "association"
 
 [[organisation]]
 code = "sea"
 name_zh = "海事大学"
 
+[[activity_kind]]
+code = "workshop"
+name = "Workshop"
+name_zh = "工作坊"
+
 [[activity]]
 code = "tides"
 kind = "conference"
 title = "Tides"
+title_zh = "潮"
+parallel = true
+theme = "Water"
+language = "zh"
 official = true
 lead = ["pilots"]
 co_hosts = ["sea"]
@@ -38,6 +49,7 @@ session = "late"
 attendee = "A1"
 name = "Anna Keller"
 role = "keynote"
+starts = "2026-05-05 20:10"
 
 [[speaker]]
 session = "late"
@@ -47,6 +59,7 @@ name = "Somebody Else"
 code = "robots"
 hall = "all"
 name = "Robots"
+name_zh = "机器人"
 m2 = 300
 
 [[exhibitor]]
@@ -127,47 +140,41 @@ def test_every_column_of_a_venue_file_is_among_the_values(
     assert most == set(venue_file.columns()[kind]) - GUESTS
 
 
+def test_every_column_of_a_speaker_is_among_the_values(event: Event, site: Database) -> None:
+    """Speakers are kept as a list, so what is read of each is compared with what the file said."""
+    load(event, site, EVERYTHING)
+    found = values_of(site.reader, Thing("speakers", "late"), ZoneInfo(event.settings.time_zone))
+    assert found is not None
+    speaker = {field.name for field in fields(Speaker)}
+    # The session is the thing's own key, and who the attendee is is kept as label and serial.
+    ours = {"session", "attendee", "name", "role", "starts"}
+    assert ours == set(venue_file.columns()["speaker"])
+    assert speaker == {"serial", "label", "name", "role", "starts_at"}
+    starts = int(datetime(2026, 5, 5, 20, 10, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * 1000
+    assert found["speakers"] == [
+        [attendee_serial(site), "A1", "Anna Keller", "keynote", starts],
+        [None, "", "Somebody Else", "speaker", None],
+    ]
+
+
+def attendee_serial(database: Database) -> int:
+    query = "SELECT serial FROM attendee WHERE external_id = 'A1'"
+    return database.reader.execute(query).fetchone()[0]
+
+
 def test_what_is_read_of_values_is_what_was_there(event: Event, site: Database) -> None:
     load(event, site, EVERYTHING)
     before, zone = sorted(dump(site)), ZoneInfo(event.settings.time_zone)
-    keys = {one.code: one.key for one in store.categories(site.reader)}
     for kind in VENUE_KINDS:
         for code in codes(site.reader, kind):
             values = values_of(site.reader, Thing(kind, code), zone)
             assert values is not None
             venue = venue_file.read_one(kind, values, event.settings)
-            (plan,) = (*venue.categories, *venue.halls, *venue.doors, *venue.sessions)
-            assert venue_preview.plan_values(plan, zone, keys) == values
             result = site.write(
                 lambda db, venue=venue: venue_import.import_venue(db, venue, by="test", now=NOW)
             )
             assert not result.changed, (kind, code)
     assert sorted(dump(site)) == before
-
-
-def test_a_preview_of_the_same_file_finds_nothing(event: Event, site: Database) -> None:
-    plan = venue_of(event, EVERYTHING)
-    before = venue_preview.preview(site.reader, plan, event.settings)
-    assert before.added["stand"] == ["A-1 (A-1)"]
-    assert before.added["activity"] == ["Tides (tides)"]
-    assert [one.kind for one in before.changed] == ["speakers"]
-    load(event, site, EVERYTHING)
-    again = venue_preview.preview(site.reader, plan, event.settings)
-    assert (again.added, again.changed) == ({}, [])
-    other = (
-        EVERYTHING.replace("m2 = 300", "m2 = 280")
-        .replace('lead = ["pilots"]', "lead = []")
-        .replace('role = "keynote"', 'role = "moderator"')
-        .replace('country = "DE"', 'country = "FR"')
-    )
-    changed = venue_preview.preview(site.reader, venue_of(event, other), event.settings).changed
-    assert [(one.kind, *map(str, one.changes)) for one in changed] == [
-        ("organisation", "country DE → FR"),
-        ("activity", "lead pilots → none"),
-        ("area", "m² 300 → 280"),
-        ("speakers", "speakers Anna Keller (keynote), Somebody Else (speaker) →"
-         " Anna Keller (moderator), Somebody Else (speaker)"),
-    ]  # fmt: skip
 
 
 def test_what_is_not_there_is_none(event: Event, site: Database) -> None:

@@ -41,6 +41,7 @@ FROZEN = {
     "m027_protocol_guests": "611c3cb5b6b10d36",
     "m028_country": "a84ab033d7b882d0",
     "m029_cards": "8092459294b9532e",
+    "m030_other_names": "bf93ce680baa23ed",
 }
 
 

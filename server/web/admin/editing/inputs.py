@@ -10,10 +10,13 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from server.editing.programme.named import Named
 from server.editing.things import Values
+from server.programme import activities, exhibition
 from server.setup.venue_fields import ALL, OUTSIDE
 from server.storage.connection import Connection
 from server.venue import store
+from server.web.admin.programme.lists import ORGANISATION_KINDS
 from server.web.display import main_name
 
 NOT_SAID = ""
@@ -22,13 +25,16 @@ _CODE = (
     "Empty: made from the name."
 )
 
+_HOSTS = "Organisations, one a line, by name or code."
+NAMES_OFFERED = 500  # at most; of more, nobody would look through the list
+
 Options = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Input:
     """Describes one input of a form. `kind` is text, number, measure, moment, colour, choice,
-    flag or several.
+    flag, several, named (by a code or a name), lines (of what is named so), or texts.
     """
 
     key: str
@@ -40,6 +46,7 @@ class Input:
     value: Any = ""
     rare: bool = False  # shown below what everybody sets
     only_new: bool = False  # it never changes afterwards
+    of: str = ""  # the kind of what is named
 
 
 _NAMES = (
@@ -107,6 +114,8 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
               help="Empty: 30."),
         Input("closes_after_min", "Doors admit, minutes after the end", "number",
               help="Empty: until the end."),
+        Input("activity", "Activity", "named", of="activity",
+              help="Its title or code. Empty: none."),
         Input("categories", "Who may enter", "several",
               help="None: only who is invited by name."),
     ),
@@ -120,18 +129,65 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
         Input("colour", "Colour", "colour", required=True,
               help="Any but red, which means no at a door."),
     ),
+    "organisation": (
+        Input("name", "Name in English"),
+        Input("name_zh", "Name in Chinese", help="One of both names is enough."),
+        _NEW_CODE,
+        Input("kind", "Kind", "choice", options=tuple(ORGANISATION_KINDS.items())),
+        Input("country", "Country or region", help="A code of two letters, or a name."),
+        Input("other_names", "Other names", "texts",
+              help="One a line: what cards and lists call it too."),
+    ),
+    "activity_kind": (
+        *_NAMES,
+        Input("code", "Key", only_new=True,
+              help="Files name the kind so. Small letters, digits and hyphens. "
+                   "Empty: made from the name."),
+    ),
+    "activity": (
+        *_TITLES,
+        _NEW_CODE,
+        Input("kind", "Kind", "choice", required=True),
+        Input("parallel", "One of the parallel forums", "flag"),
+        Input("official", "Led or co-hosted by national authorities", "flag"),
+        Input("theme", "Theme"),
+        Input("language", "Language", help="A code such as en or zh, or a name."),
+        Input("lead", "Lead", "lines", of="organisation", help=_HOSTS),
+        Input("co_hosts", "Co-hosts", "lines", of="organisation", help=_HOSTS),
+    ),
+    "area": (
+        *_NAMES,
+        _NEW_CODE,
+        Input("hall", "Hall", "choice", required=True),
+        Input("m2", "Size, m²", "number"),
+    ),
+    "exhibitor": (
+        Input("organisation", "Organisation", "named", of="organisation", required=True,
+              help="Its name or code. Add it first, where it is new."),
+        Input("code", "Code", help=_CODE.replace("the name", "the organisation's"), only_new=True),
+    ),
+    "stand": (
+        Input("code", "Number", only_new=True, required=True,
+              help="As people look for it. Letters, digits, dots and hyphens."),
+        Input("area", "Area", "choice", required=True),
+        Input("exhibitor", "Exhibitor", "named", of="exhibitor",
+              help="The organisation's name, or the exhibitor's code. Empty: it is free."),
+        Input("m2", "Size, m²", "number"),
+    ),
 }  # fmt: skip
 _DEFAULTS: Mapping[str, Values] = {
     "hall": {"categories": ALL, "anti_passback": "hard", "exits": "strict", "leaving": "scanned"},
     "door": {"mode": "both"},
     "session": {"categories": ALL},
     "category": {"colour": "#2f5d7c"},
+    "organisation": {"kind": "company"},
+    "activity": {"kind": "conference"},
 }
 
 
 def new_values(kind: str) -> Values:
     """Return what the form of a new thing begins with."""
-    return dict(_DEFAULTS[kind])
+    return dict(_DEFAULTS.get(kind, {}))
 
 
 def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -> list[Input]:
@@ -142,9 +198,14 @@ def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -
         if one.only_new and not new or one.key == "zones" and not options["zones"]:
             continue
         value = values.get(one.key, "")
+        if one.kind in ("named", "lines"):
+            found.append(_named(db, one, value))
+            continue
         if one.kind == "several":
             known = [key for key, _ in options[one.key]]
             value = known if value == ALL else value or []
+        elif one.kind == "texts":
+            value = "\n".join(value or ())
         elif one.kind == "moment":
             value = str(value).replace(" ", "T")
         found.append(replace(one, value=value, options=options.get(one.key, one.options)))
@@ -165,6 +226,16 @@ def form_values(
             known, chosen = [key for key, _ in one.options], form.getlist(one.key)
             every = one.key == "categories" and set(chosen) >= set(known)
             found[one.key] = ALL if every else chosen
+        elif one.kind == "texts":
+            lines = [" ".join(line.split()) for line in form.get(one.key, "").splitlines()]
+            found[one.key] = [line for line in lines if line]
+        elif one.kind == "lines":
+            lines = [" ".join(line.split()) for line in form.get(one.key, "").splitlines()]
+            known_names = Named(db, one.of)
+            found[one.key] = sorted({known_names.code(each) or each for each in lines if each})
+        elif one.kind == "named" and form.get(one.key, "").strip():
+            text = " ".join(form[one.key].split())
+            found[one.key] = Named(db, one.of).code(text) or text
         else:
             text = form.get(one.key, "").strip()
             found[one.key] = text.replace("T", " ") if one.kind == "moment" else text
@@ -173,13 +244,44 @@ def form_values(
     return found
 
 
+def unknown(db: Connection, kind: str, values: Mapping[str, Any]) -> list[str]:
+    """List the names in `values` that mean nothing, or more than one thing, each in a sentence."""
+    problems = []
+    for one in _FORMS[kind]:
+        said = values.get(one.key) if one.kind in ("named", "lines") else None
+        known = Named(db, one.of) if said else None
+        for text in [said] if isinstance(said, str) else said or ():
+            if known and known.code(text) is None:
+                problems.append(
+                    f"{one.key} no {one.of} is called “{text}”, or several are: write its code, "
+                    "or add it first"
+                )
+    return problems
+
+
+def _named(db: Connection, one: Input, value: Any) -> Input:
+    """Return an input of things by name, with their names in place of codes."""
+    known = Named(db, one.of)
+    if one.kind == "lines":
+        return replace(one, value="\n".join(known.words(code) for code in value or ()))
+    offered = known.all_words()
+    options = [(words, words) for words in offered] if len(offered) <= NAMES_OFFERED else []
+    return replace(one, value=known.words(value) if value else "", options=options)
+
+
 def labels(kind: str) -> dict[str, str]:
     """Return what each input of a form is called, by its key."""
     return {one.key: one.label for one in _FORMS[kind]}
 
 
 def _options(db: Connection, kind: str, values: Mapping[str, Any]) -> dict[str, Options]:
-    if kind == "category":
+    if kind == "activity":
+        known = activities.kinds(db).values()
+        return {"kind": [(one.code, main_name(one.names)) for one in known]}
+    if kind == "stand":
+        areas = exhibition.areas(db)
+        return {"area": [(one.code, main_name(one.names)) for one in areas]}
+    if kind not in ("hall", "door", "session", "area"):
         return {"zones": ()}
     halls = [(one.code, main_name(one.names)) for one in store.halls(db)]
     own = values.get("code")

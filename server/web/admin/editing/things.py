@@ -1,4 +1,4 @@
-"""Serves the forms on which halls, doors, sessions and categories are added, changed, removed."""
+"""Serves the forms on which things of the venue and the programme are added, changed, removed."""
 
 import re
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from server.editing import last_edit, things, venue_edit
 from server.editing.last_edit import EditError
 from server.editing.things import NothingThereError, Thing, Values
 from server.editing.words import KINDS, name_of
+from server.programme import activities
 from server.setup.venue_plan import VenueError
 from server.storage.connection import Connection
 from server.venue import store
@@ -23,44 +24,54 @@ from server.web.services import services
 blueprint = Blueprint("things", __name__, url_prefix="/admin/venue")
 
 _KIND = "<any(hall,door,session,category):kind>"
+# Of the programme's things the address has the code, and of others the number.
+_CODED = "<any(organisation,activity_kind,activity,area,exhibitor,stand):kind>"
 MARK_CHARS = 16
+# Of which a code is made, where none is typed.
+_NAMING = ("name", "title", "organisation", "name_zh")
+_FROM_LINK = ("hall", "parent", "area", "organisation", "activity", "exhibitor")
 
 
 @blueprint.get(f"/{_KIND}/new")
+@blueprint.get(f"/{_CODED}/new", endpoint="new_coded")
 @auth.allow()
 def new(kind: str) -> str:
     values = inputs.new_values(kind)
-    values |= {key: request.args[key] for key in ("hall", "parent") if key in request.args}
+    values |= {key: request.args[key] for key in _FROM_LINK if key in request.args}
     return _form(Form(kind, None, values, last_edit.mark_of(None)))
 
 
 @blueprint.post(f"/{_KIND}/new")
+@blueprint.post(f"/{_CODED}/new", endpoint="add_coded")
 @auth.allow()
 def add(kind: str) -> Response | tuple[str, int]:
     db = services().database.reader
     values = inputs.form_values(db, kind, request.form, {})
-    name = str(values.get("name") or values.get("title") or "")
+    name = next((str(values[key]) for key in _NAMING if key in values), "")
     try:
         if kind == "category":
             values["code"] = venue_edit.new_category_number(db)
         key = "key" if kind == "category" else "code"
-        values.setdefault(key, venue_edit.new_code(db, kind, name))
+        if kind != "stand":
+            values.setdefault(key, venue_edit.new_code(db, kind, name))
     except EditError as error:
         return _again(Form(kind, None, values, last_edit.mark_of(None)), [str(error)])
     return _save(Form(kind, None, values, last_edit.mark_of(None)))
 
 
 @blueprint.get(f"/{_KIND}/<int:number>")
+@blueprint.get(f"/{_CODED}/<number>/edit", endpoint="show_coded")
 @auth.allow()
-def show(kind: str, number: int) -> str:
+def show(kind: str, number: int | str) -> str:
     db = services().database.reader
     _, values = _thing(db, kind, number)
     return _form(Form(kind, number, values, last_edit.mark_of(values)))
 
 
 @blueprint.post(f"/{_KIND}/<int:number>")
+@blueprint.post(f"/{_CODED}/<number>/edit", endpoint="save_coded")
 @auth.allow()
-def save(kind: str, number: int) -> Response | tuple[str, int]:
+def save(kind: str, number: int | str) -> Response | tuple[str, int]:
     db = services().database.reader
     _, before = _thing(db, kind, number)
     values = inputs.form_values(db, kind, request.form, before)
@@ -68,21 +79,22 @@ def save(kind: str, number: int) -> Response | tuple[str, int]:
 
 
 @blueprint.post(f"/{_KIND}/<int:number>/remove")
+@blueprint.post(f"/{_CODED}/<number>/remove", endpoint="remove_coded")
 @auth.allow()
-def remove(kind: str, number: int) -> Response:
+def remove(kind: str, number: int | str) -> Response:
     here, by = services(), auth.actor()
     thing, _ = _thing(here.database.reader, kind, number)
     if request.form.get("confirm") != "yes":
         flash("Nothing was removed: tick the box.", "bad")
-        return redirect(url_for("admin.things.show", kind=kind, number=number), 303)
+        return redirect(_address("show", kind, number), 303)
     try:
         here.database.write(
             lambda db: venue_edit.remove(db, here.event.settings, thing, by=by, now=here.now())
         )
     except (EditError, NothingThereError) as error:
         flash(str(error), "bad")
-        return redirect(url_for("admin.things.show", kind=kind, number=number), 303)
-    return redirect(_list_of(kind), 303)
+        return redirect(_address("show", kind, number), 303)
+    return redirect(_back(kind, {}).address, 303)
 
 
 @blueprint.get("/categories")
@@ -98,6 +110,13 @@ def categories() -> str:
     )
 
 
+@blueprint.get("/kinds")
+@auth.allow()
+def kinds() -> str:
+    db = services().database.reader
+    return render_template("editing/kinds.html", kinds=activities.kinds(db))
+
+
 @dataclass(frozen=True)
 class Form:
     """Holds a form of a thing, with what it is about, what stands in it, and the mark of the state
@@ -105,13 +124,16 @@ class Form:
     """
 
     kind: str
-    number: int | None  # None: a new one
+    number: int | str | None  # None: a new one
     values: Values
     seen: str
 
 
 def _save(form: Form) -> Response | tuple[str, int]:
     here, by = services(), auth.actor()
+    unknown = inputs.unknown(here.database.reader, form.kind, form.values)
+    if unknown:
+        return _again(form, unknown)
     key = str(form.values.get("key" if form.kind == "category" else "code", ""))
     thing = Thing(form.kind, key)
     try:
@@ -128,10 +150,10 @@ def _save(form: Form) -> Response | tuple[str, int]:
         flash("Nothing was changed: it was so before.", "good")
     if form.kind == "category":
         _warn_of_colours(int(form.values["code"]))
-    return redirect(_list_of(form.kind, str(form.values.get("starts", ""))), 303)
+    return redirect(_back(form.kind, form.values).address, 303)
 
 
-def _warn_of_colours(number: int) -> None:
+def _warn_of_colours(number: int | str) -> None:
     """Name the categories whose colours can't be told from this one's."""
     known = store.categories(services().database.reader)
     names = {one.code: one.names.get("en") or one.key for one in known}
@@ -145,12 +167,33 @@ def _warn_of_colours(number: int) -> None:
             )
 
 
-def _list_of(kind: str, starts: str = "") -> str:
-    """Return the page that lists things of a kind, and for a session its day."""
+@dataclass(frozen=True)
+class _Back:
+    """Says from where a form was reached."""
+
+    address: str
+    words: str
+
+
+def _back(kind: str, values: Values) -> _Back:
+    """Return the page that lists things of a kind, or shows the one that the form is of."""
+    code = str(values.get("code", ""))
     if kind == "category":
-        return url_for("admin.things.categories")
-    day = re.fullmatch(r"(\d{4}-\d{2}-\d{2}).*", starts)
-    return url_for("admin.venue.show", day=day[1] if day else None)
+        return _Back(url_for("admin.things.categories"), "All categories")
+    if kind == "activity_kind":
+        return _Back(url_for("admin.things.kinds"), "Kinds of activities")
+    if kind in ("activity", "organisation") and code:
+        words = {"activity": "The activity", "organisation": "The organisation"}[kind]
+        return _Back(url_for(f"admin.programme.{kind}", code=code), words)
+    if kind == "activity":
+        return _Back(url_for("admin.programme.activities"), "Programme")
+    if kind == "organisation":
+        return _Back(url_for("admin.programme.organisations"), "Organisations")
+    if kind in ("area", "exhibitor", "stand"):
+        area = values.get("area") if kind == "stand" else None
+        return _Back(url_for("admin.programme.exhibition", area=area), "Exhibition")
+    day = re.fullmatch(r"(\d{4}-\d{2}-\d{2}).*", str(values.get("starts", "")))
+    return _Back(url_for("admin.venue.show", day=day[1] if day else None), "Venue")
 
 
 def _again(form: Form, problems: Sequence[str]) -> tuple[str, int]:
@@ -178,15 +221,23 @@ def _form(form: Form, problems: Sequence[str] = ()) -> str:
         inputs=shown,
         problems=others,
         by_key=by_key,
+        removal=_address("remove", form.kind, form.number) if form.number is not None else "",
         has_rare=any(one.rare for one in shown),
-        back=_list_of(form.kind, str(form.values.get("starts", ""))),
+        back=_back(form.kind, form.values if form.number is not None else {}),
     )
 
 
-def _thing(db: Connection, kind: str, number: int) -> tuple[Thing, Values]:
+def _address(view: str, kind: str, number: int | str) -> str:
+    """Return the address of a thing's form, or of its removal."""
+    coded = "_coded" if isinstance(number, str) else ""
+    return url_for(f"admin.things.{view}{coded}", kind=kind, number=number)
+
+
+def _thing(db: Connection, kind: str, number: int | str) -> tuple[Thing, Values]:
     zone = ZoneInfo(services().event.settings.time_zone)
     try:
-        thing = Thing(kind, things.code_of(db, kind, number))
+        code = number if isinstance(number, str) else things.code_of(db, kind, number)
     except NothingThereError:
         abort(404)
+    thing = Thing(kind, code)
     return thing, things.values_of(db, thing, zone) or abort(404)

@@ -1,105 +1,200 @@
-"""Serves the import of a venue file, which is a file, a preview, and a confirmation."""
+"""Serves the import of a venue file, a programme or exhibitors. It is a file, a preview with
+questions, and a confirmation.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import groupby
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from server.editing.previews import venue as venue_preview
+from server.editing.previews import files
+from server.editing.previews.files import FileOvertakenError, Reading
 from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
-from server.editing.previews.venue import VenueChangedError
-from server.editing.words import KINDS
+from server.editing.words import KINDS, PLURALS, field_words
+from server.event.settings import EventSettings
 from server.setup import venue_file
+from server.setup.preview.preview import Change, Preview, Thing, preview
 from server.setup.venue_plan import Venue, VenueError
+from server.storage.connection import Connection
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.editing import uploads
 from server.web.security import limiter
 from server.web.services import services
 
-blueprint = Blueprint("venue_upload", __name__, url_prefix="/admin/imports/venue")
+blueprint = Blueprint(
+    "venue_upload", __name__,
+    url_prefix=f"/admin/imports/<any({','.join(files.KINDS)}):kind>",
+)  # fmt: skip
 
-KIND = "venue"
 TOO_LARGE = (
-    f"A venue file has at most {venue_file.FILE_BYTES_MAX // 1_000_000} MB. Save the sheets with "
-    "the venue alone, without pictures, and choose that file."
+    f"Such a file has at most {venue_file.FILE_BYTES_MAX // 1_000_000} MB. Save what is to be "
+    "imported alone, without pictures, and choose that file."
 )
+CHANGED_SHOWN = 300
+ADDED_SHOWN = 100
+PROBLEMS_SHOWN = 200
 WARNINGS_SHOWN = 5
 WARNING_CHARS_MAX = 300  # they travel in a cookie
+ANSWER_CHARS_MAX = 64
+ANSWERS_MAX = 500
+# Of what it is told that the file does not have it.
+_WHOLE = {
+    "venue": frozenset(PLURALS),
+    "programme": frozenset({"sessions", "activities"}),
+    "exhibitors": frozenset({"exhibitors", "stands"}),
+}
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Holds what the page shows. Without `found` nothing can be imported yet."""
+
+    reading: Reading = field(default_factory=lambda: Reading(Venue()))
+    problems: tuple[str, ...] = ()
+    found: Preview | None = None
 
 
 @blueprint.post("/")
 @limiter.limit("30 per 5 minutes", key_func=auth.actor)
 @auth.allow()
 @auth.takes_file(venue_file.FILE_BYTES_MAX, TOO_LARGE)
-def send() -> Response:
-    kept = uploads.keep(KIND)
+def send(kind: str) -> Response:
+    kept = uploads.keep(kind)
     if not isinstance(kept, Upload):
         return kept
-    return redirect(url_for("admin.venue_upload.show", token=kept.token), 303)
+    return _to_preview(kept)
 
 
 @blueprint.get("/<token>")
 @auth.allow()
-def show(token: str) -> Response | str:
-    kept = uploads.find(token, KIND)
+def show(kind: str, token: str) -> Response | str:
+    kept = uploads.find(token, kind)
     if not isinstance(kept, Upload):
         return kept
-    here = services()
-    problems: tuple[str, ...] = ()
-    found = None
     try:
-        with here.uploads.turn():
-            venue = _read(kept)
-            with here.database.reading() as db:
-                found = venue_preview.preview(db, venue, here.event.settings)
-    except VenueError as error:
-        problems = error.problems
+        with services().uploads.turn():
+            shown = _look(kept)
     except UploadGoneError:
         return uploads.gone()
     except UploadBusyError:
         return forms.turn_back(uploads.BUSY, url_for("admin.uploads.show"))
+    found = shown.found
     return render_template(
-        "editing/venue_preview.html", upload=kept, found=found, problems=problems, kinds=KINDS,
-        changed_shown=venue_preview.CHANGED_SHOWN, added_shown=venue_preview.ADDED_SHOWN,
+        "editing/venue_preview.html", upload=kept, shown=shown, found=found, kinds=KINDS,
+        added=_by_kind(found.added if found else ()),
+        missing=_by_kind(
+            one for one in (found.missing if found else ()) if one.kind in _WHOLE[kind]
+        ),
+        changed=_changed(found) if found else [],
+        guests=sum(len(one.invited) + len(one.refused) for one in shown.reading.venue.sessions),
+        skips=kept.answers.get(files.SKIP_BAD) == "yes", words=field_words, plurals=PLURALS,
+        changed_shown=CHANGED_SHOWN, added_shown=ADDED_SHOWN, problems_shown=PROBLEMS_SHOWN,
     )  # fmt: skip
+
+
+@blueprint.post("/<token>/answer")
+@auth.allow()
+def answer(kind: str, token: str) -> Response:
+    """Keep the answers to what the preview asks, and make it anew."""
+    kept = uploads.find(token, kind)
+    if not isinstance(kept, Upload):
+        return kept
+    here = services()
+    try:
+        with here.database.reading() as db:
+            asked = [one.key for one in _read(db, kept, here.event.settings).questions][
+                :ANSWERS_MAX
+            ]
+    except UploadGoneError:
+        return uploads.gone()
+    except VenueError:
+        asked = []
+    for key in (*asked, files.SKIP_BAD):
+        kept.answers[key] = request.form.get(key, "")[:ANSWER_CHARS_MAX]
+    return _to_preview(kept)
 
 
 @blueprint.post("/<token>/cancel")
 @auth.allow()
-def cancel(token: str) -> Response:
-    kept = uploads.find(token, KIND)
+def cancel(kind: str, token: str) -> Response:
+    kept = uploads.find(token, kind)
     return uploads.give_up(kept) if isinstance(kept, Upload) else kept
 
 
 @blueprint.post("/<token>/confirm")
 @auth.allow()
-def confirm(token: str) -> Response:
+def confirm(kind: str, token: str) -> Response:
     """Import what the page showed, and nothing else."""
-    kept = uploads.find(token, KIND)
+    kept = uploads.find(token, kind)
     if not isinstance(kept, Upload):
         return kept
     here, by = services(), auth.actor()
     mark, gone = request.form.get("mark", ""), request.form.get("remove_sessions") == "yes"
-    try:
-        venue = _read(kept)
-        warnings = here.database.write(
-            lambda db: venue_preview.take(
-                db, venue, here.event.settings, kept.name,
-                mark=mark, remove_sessions=gone, by=by, now=here.now(),
-            ),
-            long=True,
+
+    def step(db: Connection) -> Preview:
+        reading = _read(db, kept, here.event.settings)
+        if reading.problems and kept.answers.get(files.SKIP_BAD) != "yes":
+            raise VenueError(reading.problems)
+        return files.take(
+            db, reading.venue, here.event.settings, kept.name,
+            mark=mark, remove_sessions=gone, by=by, now=here.now(),
         )  # fmt: skip
+
+    try:
+        done = here.database.write(step, long=True)
     except UploadGoneError:
         return uploads.gone()
-    except (VenueChangedError, VenueError) as error:
-        flash(f"Nothing was imported. {error}", "bad")
-        return redirect(url_for("admin.venue_upload.show", token=token), 303)
+    except (FileOvertakenError, VenueError) as error:
+        flash(f"Nothing was imported. {str(error)[:WARNING_CHARS_MAX]}", "bad")
+        return _to_preview(kept)
     here.uploads.drop(kept)
-    for warning in warnings[:WARNINGS_SHOWN]:
+    for warning in done.warnings[:WARNINGS_SHOWN]:
         flash(f"{warning[:WARNING_CHARS_MAX]}.", "warn")
-    if len(warnings) > WARNINGS_SHOWN:
-        flash(f"… and {len(warnings) - WARNINGS_SHOWN} more such remarks.", "warn")
-    return redirect(url_for("admin.venue.show"), 303)
+    if len(done.warnings) > WARNINGS_SHOWN:
+        flash(f"… and {len(done.warnings) - WARNINGS_SHOWN} more such remarks.", "warn")
+    after = {"programme": "programme.activities", "exhibitors": "programme.exhibition"}
+    return redirect(url_for(f"admin.{after.get(kind, 'venue.show')}"), 303)
 
 
-def _read(kept: Upload) -> Venue:
-    return venue_file.read_venue(kept.read(), kept.name, services().event.settings)
+def _to_preview(kept: Upload) -> Response:
+    return redirect(url_for("admin.venue_upload.show", kind=kept.kind, token=kept.token), 303)
+
+
+def _read(db: Connection, kept: Upload, settings: EventSettings) -> Reading:
+    return files.read(db, kept.kind, kept.read(), kept.name, settings, kept.answers)
+
+
+def _look(kept: Upload) -> _Shown:
+    """Say what the file would do, if it can be imported. Raises UploadGoneError."""
+    here = services()
+    try:
+        with here.database.reading() as db:
+            reading = _read(db, kept, here.event.settings)
+    except VenueError as error:
+        return _Shown(problems=tuple(error.problems))
+    if reading.problems and kept.answers.get(files.SKIP_BAD) != "yes":
+        return _Shown(reading, reading.problems)
+    try:
+        found = preview(
+            here.database, reading.venue, here.event.settings, by=auth.actor(), now=here.now()
+        )
+    except VenueError as error:
+        return _Shown(reading, (*reading.problems, *error.problems))
+    return _Shown(reading, reading.problems, found)
+
+
+def _by_kind(things: Iterable[Thing]) -> dict[str, list[Thing]]:
+    found = defaultdict(list)
+    for one in things:
+        found[one.kind].append(one)
+    return dict(found)
+
+
+def _changed(found: Preview) -> list[tuple[str, str, list[Change]]]:
+    """Return the changes of each thing, with its kind and code."""
+    by_thing = groupby(found.changed, key=lambda one: (one.kind, one.code))
+    return [(kind, code, list(changes)) for (kind, code), changes in by_thing]

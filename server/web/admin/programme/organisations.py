@@ -65,6 +65,7 @@ def show(code: str) -> str:
         page=page,
         hosted=hosted,
         hosted_count=hosted_count,
+        exhibitors=exhibition.exhibitors_of(db, one.organisation_id),
         stands=exhibition.stands_of_organisation(db, one.organisation_id),
         categories=_categories(db),
     )

@@ -1,29 +1,13 @@
 """Reads things of the programme and the exhibition as values, with the keys of a venue file."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from server.setup.programme.plan import (
-    ActivityKindPlan,
-    ActivityPlan,
-    AreaPlan,
-    ExhibitorPlan,
-    OrganisationPlan,
-    StandPlan,
-)
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
 KINDS = ("organisation", "activity_kind", "activity", "area", "exhibitor", "stand")
-PLURALS = {
-    "organisation": "organisations",
-    "activity_kind": "activity_kinds",
-    "activity": "activities",
-    "area": "areas",
-    "exhibitor": "exhibitors",
-    "stand": "stands",
-}
-
 Values = dict[str, Any]
 
 
@@ -44,24 +28,9 @@ def stored_values(db: Connection, kind: str, code: str) -> Values | None:
     return found
 
 
-def filed_values(plan: Any) -> Values:
-    """Return a plan of a venue file in the same form."""
-    if isinstance(plan, OrganisationPlan):
-        return {"code": plan.code, **_named(plan.names, "name"), "country": plan.country,
-                "kind": plan.kind}  # fmt: skip
-    if isinstance(plan, ActivityKindPlan):
-        return {"code": plan.code, **_named(plan.names, "name")}
-    if isinstance(plan, ActivityPlan):
-        return {"code": plan.code, "kind": plan.kind, **_named(plan.titles, "title"),
-                "official": plan.official, "parallel": plan.parallel, "theme": plan.theme,
-                "language": plan.language, "lead": sorted(plan.lead),
-                "co_hosts": sorted(plan.co_hosts)}  # fmt: skip
-    if isinstance(plan, AreaPlan):
-        return {"code": plan.code, "hall": plan.hall, **_named(plan.names, "name"), "m2": plan.m2}
-    if isinstance(plan, ExhibitorPlan):
-        return {"code": plan.code, "organisation": plan.organisation}
-    assert isinstance(plan, StandPlan)
-    return {"code": plan.code, "area": plan.area, "exhibitor": plan.exhibitor, "m2": plan.m2}
+def _stand(code: str, area: str, exhibitor: str | None, m2: int) -> Values:
+    of = {} if exhibitor is None else {"exhibitor": exhibitor}
+    return {"code": code, "area": area, **of, "m2": m2}
 
 
 def _named(names: Mapping[str, str], key: str) -> Values:
@@ -84,6 +53,7 @@ _READERS: Mapping[str, Callable[[Row], Values]] = {
         **_named(names_of(row["names"]), "name"),
         "country": row["country"],
         "kind": row["kind"],
+        "other_names": json.loads(row["other_names"]),
     },
     "activity_kind": lambda row: _named(names_of(row["names"]), "name"),
     "activity": lambda row: {
@@ -100,5 +70,5 @@ _READERS: Mapping[str, Callable[[Row], Values]] = {
         "m2": row["m2"],
     },
     "exhibitor": lambda row: {"organisation": row["organisation"]},
-    "stand": lambda row: {"area": row["area"], "exhibitor": row["exhibitor"], "m2": row["m2"]},
+    "stand": lambda row: _stand(row["code"], row["area"], row["exhibitor"], row["m2"]),
 }

@@ -1,0 +1,47 @@
+"""Finds the organisation, exhibitor or activity that staff mean by a code or a name."""
+
+import json
+
+from badges.roster.same_name import name_key
+from server.storage.connection import Connection
+from server.storage.localized import names_of
+
+# What has a code and names. An exhibitor is called as its organisation.
+_NAMES = {
+    "organisation": "SELECT code, names, other_names FROM organisation ORDER BY code",
+    "activity": "SELECT code, titles AS names, '[]' AS other_names FROM activity ORDER BY code",
+    "exhibitor": "SELECT x.code, o.names, o.other_names FROM exhibitor x JOIN organisation o"
+    " ON o.organisation_id = x.organisation_id ORDER BY x.code",
+}
+KINDS = tuple(_NAMES)
+
+
+class Named:
+    """Knows what the things of a kind are called. Case, width, spaces and punctuation do not
+    matter.
+    """
+
+    def __init__(self, db: Connection, kind: str) -> None:
+        self._words: dict[str, str] = {}
+        self._codes: dict[str, set[str]] = {}
+        for row in db.execute(_NAMES[kind]):
+            code, names = row["code"], names_of(row["names"])
+            self._words[code] = names.get("en") or next(iter(names.values()), code)
+            for name in (*names.values(), *json.loads(row["other_names"])):
+                self._codes.setdefault(name_key("", name), set()).add(code)
+
+    def all_words(self) -> list[str]:
+        """Return what each thing is called."""
+        return [self.words(code) for code in self._words]
+
+    def words(self, code: str) -> str:
+        """Return a name that means this code alone, or else the code."""
+        name = self._words.get(code, code)
+        return name if self.code(name) == code else code
+
+    def code(self, text: str) -> str | None:
+        """Return the code that is meant, or None where no thing or several are called so."""
+        if text in self._words:
+            return text
+        found = self._codes.get(name_key("", text), set())
+        return next(iter(found)) if len(found) == 1 else None
