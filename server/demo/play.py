@@ -53,14 +53,18 @@ def prepare(
     directory: Path, forum: Forum, host: str, port: int, now: int
 ) -> tuple[Event, str, Script]:
     """Make the event through the imports that organisers use, and return it with the admin's
-    password.
+    password. The files that were imported are left beside it.
     """
     # The password is printed at the end and tried at once, so nobody has to change it.
     settings = forum.settings(host, port)
     event, password = init_event(directory, settings, now=now, password_stays=True)
-    data = roster_csv(forum.people)
-    people = read_roster(data, "roster.csv", categories=tuple(CATEGORY_WEIGHTS), days=DAYS)
-    halls = venue_file.read_venue(forum.venue.encode(), "venue.toml", event.settings)
+    roster, venue = directory.with_name("roster.csv"), directory.with_name("venue.toml")
+    roster.write_bytes(roster_csv(forum.people))
+    venue.write_text(forum.venue, "utf-8")
+    people = read_roster(
+        roster.read_bytes(), roster.name, categories=tuple(CATEGORY_WEIGHTS), days=DAYS
+    )
+    halls = venue_file.read_venue(venue.read_bytes(), venue.name, event.settings)
     with Database(event.database_path) as database:
         database.write(
             lambda db: roster_import.import_roster(

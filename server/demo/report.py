@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from server.demo.judge import ADMITTED, Answer, HallRule, Verdict, percentile
 from server.demo.script import SHARED, Presentation
+from server.programme.counts import ForumCounts
 
 ROW = "{:<8}  {:<10}  {:<42}  {:<16}  {:<9}  {}"
 
@@ -95,6 +96,24 @@ def summary(
         "All as it should be." if verdict.good else "NOT as it should be.",
     ]
     return lines
+
+
+def forum_lines(counts: ForumCounts) -> list[str]:
+    """Return the lines that say what the forum is, as counted from its database."""
+    told = (
+        ("days", f"{counts.days}"),
+        ("activities", f"{counts.activities} of {counts.kinds} kinds"),
+        ("parallel forums", f"{counts.parallel_forums}, {counts.official_forums} of them official"),
+        ("led by one host", f"{counts.hosted_by_one}, by an international organisation"),
+        ("keynote speakers", f"{counts.keynote_speakers}"),
+        ("countries of people", f"{counts.countries}"),
+        ("organisations", f"{counts.organisations} international, institutes, foreign governments"),
+        (
+            "exhibitors",
+            f"{counts.exhibitors} in {counts.areas} areas of {counts.exhibition_m2:,} m²",
+        ),
+    )
+    return [f"{name:<24} {value}" for name, value in told]
 
 
 def as_json(verdict: Verdict, discrepancies: int) -> dict[str, object]:

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -13,17 +13,19 @@ import click
 from badges.printing.card import CardError, render_pdf
 from server.cli.console import count, progress
 from server.demo import play
-from server.demo.forum.forum import DOORS, HALLS, NAME, SESSIONS, WEBCAM_DOOR, Forum, make_forum
+from server.demo.forum.forum import DAYS, DOORS, HALLS, NAME, WEBCAM_DOOR, Forum, make_forum
 from server.demo.forum.people import CAST_SIZE
 from server.demo.judge import Answer
 from server.demo.processes import Children
-from server.demo.report import as_json, summary
+from server.demo.report import as_json, forum_lines, summary
 from server.demo.script import Script
 from server.demo.stage import Kiosk, Stage, clock_ms
+from server.event.calendar import day_starts
 from server.event.directory import Event
 from server.people import issuing
 from server.people.attendees import find_attendees
 from server.people.phone_token import phone_token
+from server.programme.counts import forum_counts
 from server.setup.new_event import FIRST_ADMIN
 from server.storage.database import Database
 
@@ -65,21 +67,25 @@ class Show:
             self.good = verdict.good
             discrepancies = stage.discrepancies()
             told = summary(verdict, play.RULES, discrepancies, stage.after_moves())
-            click.echo("\n" + "\n".join(told))
+            counts = forum_counts(
+                database.reader, day_starts(event.settings), event.settings.country or ""
+            )
+            click.echo("\n" + "\n".join([*told, "", *forum_lines(counts)]))
             if not self.once:
                 click.echo("\nThe films begin again, for the pages alone: nothing more is judged.")
                 performance.go_on(films, pages)
                 click.echo("\n" + "\n".join(_pages(event, password, kiosks)))
                 click.echo("\n" + "\n".join(self._own_badge(event, database, forum)))
             if self.json_line:
-                click.echo(json.dumps(as_json(verdict, discrepancies), ensure_ascii=False))
+                told_in_json = as_json(verdict, discrepancies) | {"forum": asdict(counts)}
+                click.echo(json.dumps(told_in_json, ensure_ascii=False))
             if not self.once:
                 _until_ctrl_c(children)
 
     def _prepare(self, forum: Forum) -> tuple[Event, str, Script]:
         click.echo(
             f"{NAME['en']} / {NAME['zh']}, seed {self.seed}:"
-            f" {count(self.people, 'person', 'people')}, {HALLS} halls, {SESSIONS} sessions"
+            f" {count(self.people, 'person', 'people')}, {HALLS} halls, {DAYS} days"
         )
         for name in ("films", "kiosks", "logs"):
             (self.place / name).mkdir()

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 
+from badges.roster.countries import codes
 from badges.settings_check import SettingsError, check_values, read_settings, rule
 
 DAYS_MAX = 16  # The credential has one bit for each.
@@ -88,6 +89,15 @@ class EventSettings:
         ),
     ] = None
 
+    # The authorities of this country are national ones. Those of other countries are foreign.
+    country: Annotated[
+        str | None,
+        rule(
+            'the country where the event is, by its ISO 3166 code in capitals, such as "CN"',
+            holds=lambda code: code is None or code in codes(),
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         try:
             check_values(EventSettings, vars(self))
@@ -115,6 +125,8 @@ def settings_text(settings: EventSettings) -> str:
     name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
     backup = "# backup_dir = " if settings.backup_dir is None else "backup_dir = "
     backup += quoted(settings.backup_dir or "/mnt/second/forum")
+    country = "# country = " if settings.country is None else "country = "
+    country += quoted(settings.country or "CN")
     return f"""\
 # The settings of this event. `hallkeeper serve` reads them when it starts.
 
@@ -122,6 +134,9 @@ def settings_text(settings: EventSettings) -> str:
 time_zone = {quoted(settings.time_zone)}
 first_day = {settings.first_day.isoformat()}
 days = {settings.days}  # 1 to {DAYS_MAX}
+
+# The country where the event is (ISO 3166). Government departments of others count as foreign.
+{country}
 
 # What kiosks and phones call this server: a name or an address that they can reach. A kiosk
 # keeps what it was told when it was enrolled.

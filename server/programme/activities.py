@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
@@ -51,6 +52,82 @@ def kinds(db: Connection) -> dict[str, ActivityKind]:
     return {row["code"]: ActivityKind(row["code"], names_of(row["names"])) for row in rows}
 
 
+@dataclass(frozen=True)
+class ActivityFilter:
+    """Says which activities are wanted. None means any."""
+
+    kind: str | None = None
+    hall_id: int | None = None  # with a session in this hall
+    since: int | None = None  # with a session that begins from then on (Unix ms),
+    until: int | None = None  # and before then
+    parallel: bool = False  # parallel forums alone
+    official: bool = False  # official ones alone
+
+
+@dataclass(frozen=True)
+class ActivityTime:
+    """Represents a session of an activity, as a time in a hall."""
+
+    session_id: int
+    code: str
+    hall_id: int
+    hall_names: dict[str, str]
+    starts_at: int  # Unix ms
+    ends_at: int
+
+
+def find_activities(
+    db: Connection, wanted: ActivityFilter, limit: int, offset: int
+) -> tuple[list[Activity], int]:
+    """Return a page of activities in the order of their first sessions, and how many there are.
+
+    Activities without a session come last.
+    """
+    where, values = _conditions(wanted)
+    (total,) = db.execute(f"SELECT COUNT(*) FROM activity a{where}", values).fetchone()
+    rows = db.execute(
+        f"{_COUNTED}{where} ORDER BY COALESCE((SELECT MIN(s.starts_at) FROM session s"
+        f" WHERE s.activity_id = a.activity_id), {_NEVER}), a.code LIMIT ? OFFSET ?",
+        (*values, limit, offset),
+    ).fetchall()
+    return _activities(db, rows), total
+
+
+def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Activity], int]:
+    """Return the first activities by code that an organisation hosts, and how many it hosts."""
+    (total,) = db.execute(
+        "SELECT COUNT(*) FROM activity_host WHERE organisation_id = ?", (organisation_id,)
+    ).fetchone()
+    rows = db.execute(
+        f"{_COUNTED} JOIN activity_host h ON h.activity_id = a.activity_id"
+        " WHERE h.organisation_id = ? ORDER BY a.code LIMIT ?",
+        (organisation_id, limit),
+    ).fetchall()
+    return _activities(db, rows), total
+
+
+def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[ActivityTime, ...]]:
+    """Return the sessions of each of these activities, the earliest first."""
+    rows = db.execute(
+        "SELECT s.activity_id, s.session_id, s.code, s.hall_id, h.names, s.starts_at, s.ends_at"
+        " FROM session s JOIN hall h ON h.hall_id = s.hall_id"
+        f" WHERE {dialect.one_of('s.activity_id')} ORDER BY s.starts_at, s.code",
+        (dialect.many(numbers),),
+    )
+    found: dict[int, list[ActivityTime]] = {}
+    for row in rows:
+        one = ActivityTime(
+            session_id=row["session_id"],
+            code=row["code"],
+            hall_id=row["hall_id"],
+            hall_names=names_of(row["names"]),
+            starts_at=row["starts_at"],
+            ends_at=row["ends_at"],
+        )
+        found.setdefault(row["activity_id"], []).append(one)
+    return {number: tuple(times) for number, times in found.items()}
+
+
 def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> list[Activity]:
     """Return activities by code. `limit` and `offset` choose a page of them."""
     page = "" if limit is None else " LIMIT ? OFFSET ?"
@@ -77,6 +154,35 @@ def activity(db: Connection, code: str) -> Activity:
     return _activities(db, rows)[0]
 
 
+def _conditions(wanted: ActivityFilter) -> tuple[str, tuple[object, ...]]:
+    """Write the filter as SQL. Hall and time are those of one and the same session."""
+    found: list[tuple[str, object]] = []
+    if wanted.kind is not None:
+        found.append(("a.kind = ?", wanted.kind))
+    if wanted.parallel:
+        found.append(("a.parallel = ?", 1))
+    if wanted.official:
+        found.append(("a.official = ?", 1))
+    session = [
+        (condition, value)
+        for condition, value in (
+            ("s.hall_id = ?", wanted.hall_id),
+            ("s.starts_at >= ?", wanted.since),
+            ("s.starts_at < ?", wanted.until),
+        )
+        if value is not None
+    ]
+    conditions = [condition for condition, _ in found]
+    if session:
+        met = " AND ".join(condition for condition, _ in session)
+        conditions.append(
+            f"EXISTS (SELECT 1 FROM session s WHERE s.activity_id = a.activity_id AND {met})"
+        )
+    values = tuple(value for _, value in found) + tuple(value for _, value in session)
+    return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
+
+
+_NEVER = 1 << 62  # later than every session
 _COUNTED = (
     "SELECT a.*, (SELECT COUNT(*) FROM session s WHERE s.activity_id = a.activity_id) AS sessions"
     " FROM activity a"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from server.storage.connection import Connection
+from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
 
@@ -28,6 +28,7 @@ class Stand:
     area: str  # code
     m2: int
     exhibitor: str | None  # code
+    organisation: str | None  # code of the exhibitor's
     names: dict[str, str]  # of the exhibitor's organisation
     country: str
 
@@ -42,6 +43,18 @@ def areas(db: Connection) -> list[Area]:
     return [Area(**{**dict(row), "names": names_of(row["names"])}) for row in rows]
 
 
+def exhibitor_count(db: Connection) -> int:
+    """Count the exhibitors that have a stand."""
+    (count,) = db.execute("SELECT COUNT(DISTINCT exhibitor_id) FROM stand").fetchone()
+    return int(count)
+
+
+def stands_of_organisation(db: Connection, organisation_id: int) -> list[Stand]:
+    """Return the stands of an organisation, by their number."""
+    rows = db.execute(f"{_STANDS} WHERE x.organisation_id = ? ORDER BY s.code", (organisation_id,))
+    return [_stand(row) for row in rows]
+
+
 def stands(
     db: Connection, area_id: int | None = None, *, limit: int | None = None, offset: int = 0
 ) -> list[Stand]:
@@ -49,22 +62,28 @@ def stands(
     where, values = ("", ()) if area_id is None else (" WHERE s.area_id = ?", (area_id,))
     page = "" if limit is None else " LIMIT ? OFFSET ?"
     rows = db.execute(
-        "SELECT s.stand_id, s.code, a.code AS area, s.m2, x.code AS exhibitor, o.names, o.country"
-        " FROM stand s JOIN area a ON a.area_id = s.area_id"
-        " LEFT JOIN exhibitor x ON x.exhibitor_id = s.exhibitor_id"
-        f" LEFT JOIN organisation o ON o.organisation_id = x.organisation_id{where}"
-        f" ORDER BY s.code{page}",
+        f"{_STANDS}{where} ORDER BY s.code{page}",
         values if limit is None else (*values, limit, offset),
-    ).fetchall()
-    return [
-        Stand(
-            stand_id=row["stand_id"],
-            code=row["code"],
-            area=row["area"],
-            m2=row["m2"],
-            exhibitor=row["exhibitor"],
-            names=names_of(row["names"] or "{}"),
-            country=row["country"] or "",
-        )
-        for row in rows
-    ]
+    )
+    return [_stand(row) for row in rows]
+
+
+_STANDS = (
+    "SELECT s.stand_id, s.code, a.code AS area, s.m2, x.code AS exhibitor, o.names, o.country,"
+    " o.code AS organisation FROM stand s JOIN area a ON a.area_id = s.area_id"
+    " LEFT JOIN exhibitor x ON x.exhibitor_id = s.exhibitor_id"
+    " LEFT JOIN organisation o ON o.organisation_id = x.organisation_id"
+)
+
+
+def _stand(row: Row) -> Stand:
+    return Stand(
+        stand_id=row["stand_id"],
+        code=row["code"],
+        area=row["area"],
+        m2=row["m2"],
+        exhibitor=row["exhibitor"],
+        organisation=row["organisation"],
+        names=names_of(row["names"] or "{}"),
+        country=row["country"] or "",
+    )

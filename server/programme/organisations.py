@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from badges.roster.same_name import name_key
+from server.people.attendees import SELECT, Attendee, attendee_of
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
@@ -45,6 +46,53 @@ def organisations(
     page = "" if limit is None else " LIMIT ? OFFSET ?"
     values = () if limit is None else (limit, offset)
     return [_organisation(row) for row in db.execute(f"{_COUNTED} ORDER BY o.code{page}", values)]
+
+
+@dataclass(frozen=True)
+class OrganisationFilter:
+    """Says which organisations are wanted. None means any."""
+
+    kind: str | None = None
+    country: str | None = None
+    text: str | None = None  # in one of its names, whatever the case of Latin letters
+
+
+def find_organisations(
+    db: Connection, wanted: OrganisationFilter, limit: int, offset: int
+) -> tuple[list[Organisation], int]:
+    """Return a page of organisations by code, and how many there are."""
+    found = [
+        (condition, value)
+        for condition, value in (
+            ("o.kind = ?", wanted.kind),
+            ("o.country = ?", wanted.country),
+            (dialect.contains("lower(o.names)"), wanted.text and wanted.text.lower()),
+        )
+        if value is not None
+    ]
+    where = " WHERE " + " AND ".join(condition for condition, _ in found) if found else ""
+    values = tuple(value for _, value in found)
+    (total,) = db.execute(f"SELECT COUNT(*) FROM organisation o{where}", values).fetchone()
+    rows = db.execute(
+        f"{_COUNTED}{where} ORDER BY o.code LIMIT ? OFFSET ?", (*values, limit, offset)
+    )
+    return [_organisation(row) for row in rows], total
+
+
+def countries_of_organisations(db: Connection) -> list[str]:
+    """Return the countries (ISO 3166) that organisations have."""
+    rows = db.execute("SELECT DISTINCT country FROM organisation WHERE country <> ''")
+    return sorted(row["country"] for row in rows)
+
+
+def people_of(db: Connection, organisation_id: int, limit: int, offset: int) -> list[Attendee]:
+    """Return a page of the attendees who belong to an organisation, by name."""
+    rows = db.execute(
+        f"{SELECT} WHERE a.organisation_id = ?"
+        " ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?",
+        (organisation_id, limit, offset),
+    )
+    return [attendee_of(row) for row in rows]
 
 
 def organisation(db: Connection, code: str) -> Organisation:

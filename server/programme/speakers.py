@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from badges.roster.same_name import name_key
 from server.people.attendees import people_of_label, whole_name
-from server.storage.connection import Connection
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of
 
 ROLES = ("keynote", "speaker", "moderator", "panellist")
 
@@ -84,18 +85,7 @@ def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Spea
             (session_id,),
         ).fetchall()
         if rows:
-            found[session_id] = tuple(
-                Speaker(
-                    serial=row["serial"],
-                    label=row["label"],
-                    name=row["name"]
-                    if row["serial"] is None
-                    else whole_name(row["given_name"], row["family_name"]),
-                    role=row["role"],
-                    starts_at=row["starts_at"],
-                )
-                for row in rows
-            )
+            found[session_id] = tuple(_speaker(row) for row in rows)
     return found
 
 
@@ -112,3 +102,62 @@ def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, i
         (serial,),
     )
     return [(row["session_id"], row["role"], row["starts_at"]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Represents somebody's part in a session, with where and when it is."""
+
+    speaker: Speaker
+    organisation: str  # as on the card, or "" where the person is not on the roster
+    session_titles: dict[str, str]
+    activity: str | None  # its code
+    hall_names: dict[str, str]
+    at: int  # of the talk, or else of the session (Unix ms)
+
+
+def find_talks(db: Connection, role: str | None, limit: int, offset: int) -> tuple[list[Talk], int]:
+    """Return a page of what speakers do at sessions, in the order of time, and how many there
+    are.
+    """
+    where, values = ("", ()) if role is None else (" WHERE p.role = ?", (role,))
+    (total,) = db.execute(f"SELECT COUNT(*) FROM session_speaker p{where}", values).fetchone()
+    # The names of people and halls are read for the page alone, and not to sort them all.
+    page = (
+        "SELECT p.*, s.titles, s.hall_id, s.activity_id,"
+        " COALESCE(p.starts_at, s.starts_at) AS at"
+        " FROM session_speaker p JOIN session s ON s.session_id = p.session_id"
+        f"{where} ORDER BY at, p.session_id, p.position LIMIT ? OFFSET ?"
+    )
+    rows = db.execute(
+        "SELECT p.*, y.code AS activity, h.names AS hall_names, a.given_name, a.family_name,"
+        f" a.organisation FROM ({page}) AS p JOIN hall h ON h.hall_id = p.hall_id"
+        " LEFT JOIN activity y ON y.activity_id = p.activity_id"
+        " LEFT JOIN attendee a ON a.serial = p.serial"
+        " ORDER BY p.at, p.session_id, p.position",
+        (*values, limit, offset),
+    )
+    return [_talk(row) for row in rows], total
+
+
+def _talk(row: Row) -> Talk:
+    return Talk(
+        speaker=_speaker(row),
+        organisation=row["organisation"] or "",
+        session_titles=names_of(row["titles"]),
+        activity=row["activity"],
+        hall_names=names_of(row["hall_names"]),
+        at=row["at"],
+    )
+
+
+def _speaker(row: Row) -> Speaker:
+    """Read a speaker with the names of the attendee. The roster's name comes before the file's."""
+    known = row["serial"] is not None
+    return Speaker(
+        serial=row["serial"],
+        label=row["label"],
+        name=whole_name(row["given_name"], row["family_name"]) if known else row["name"],
+        role=row["role"],
+        starts_at=row["starts_at"],
+    )

@@ -41,11 +41,16 @@ class Field:
     required: bool = False
 
 
+# Persian and Indic names need the two joiners, which are seen only by what they do to letters.
+_JOINERS = {0x200C: None, 0x200D: None}
+
+
 def text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueRefusedError("is not a text: put it in quotation marks")
     plain = " ".join(value.split())
-    if not plain or len(plain) > TEXT_CHARS_MAX or not plain.isprintable():
+    visible = plain.translate(_JOINERS)
+    if not visible or len(plain) > TEXT_CHARS_MAX or not visible.isprintable():
         raise ValueRefusedError(f"is a text of 1 to {TEXT_CHARS_MAX} printable characters")
     return plain
 

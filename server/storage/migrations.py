@@ -190,6 +190,12 @@ def m026_page_edits(db: sqlite_utils.Database) -> None:
     _run(db, PAGE_EDITS)
 
 
+@migrations()
+def m028_country(db: sqlite_utils.Database) -> None:
+    # Attendees are counted by country on pages, without going through their whole rows.
+    db.execute("CREATE INDEX attendee_country ON attendee (country)")
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -216,6 +222,7 @@ NAMES = (
     "m023_kept_places",
     "m024_capacity_reasons",
     "m026_page_edits",
+    "m028_country",
 )
 
 

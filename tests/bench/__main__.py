@@ -24,6 +24,7 @@ from tests.bench import (
     swarm,
 )
 from tests.bench.eyes import memory, photo_run
+from tests.bench.forum import programme
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 
@@ -39,6 +40,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "growth": growth.run,
     "night": night.run,
     "searching": searching.run,
+    "programme": programme.run,
     "rehearsal": rehearsal.run,
     "memory": memory.run,
     "acts": acts.run,

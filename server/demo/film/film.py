@@ -8,8 +8,8 @@ and given the sensor's noise. So what a kiosk answers, it has read as it would a
 import math
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from server.demo.film.scene import HEIGHT, WIDTH, Picture, Scene, lay_over
 LEAD_S, TAIL_S = 2.0, 2.0
 JPEG_QUALITY = 88
 WORKERS = 3
+INTERRUPT_S = 0.2  # In this time Ctrl-C is noticed.
 _FRAMES = round(PRESENTATION_S * FPS)
 
 
@@ -88,14 +89,24 @@ def make_films(
                     pool.submit(make_film, path, shown, event_name, seed * 1000 + n, drawn, stop)
                     for n, (path, shown) in enumerate(films)
                 ]
-                for job in as_completed(jobs):
-                    job.result()
+                _wait_for(jobs)
             except BaseException:
                 # The pool waits for its jobs, and a whole film takes a minute.
                 stop.set()
                 raise
     finally:
         cv2.setNumThreads(threads)
+
+
+def _wait_for(jobs: Sequence[Future[None]]) -> None:
+    """Wait until all are done, or raise what the first one raised that failed."""
+    due: Iterable[Future[None]] = jobs
+    while due:
+        # A signal that comes just before a wait does not end it, and Python handles it afterwards.
+        # So no wait is long.
+        done, due = wait(due, INTERRUPT_S, FIRST_EXCEPTION)
+        for job in done:
+            job.result()
 
 
 def make_film(

@@ -1,8 +1,12 @@
-"""Lists words that the made-up people and organisations are put together from, by script and
-language.
+"""Lists words that the made-up people are put together from, by script and language, and the topics
+that they speak of.
+
+Given and family names are each by themselves usual or made up, and are joined by the dice.
 """
 
 from dataclasses import dataclass
+
+HOME = "CN"  # The country that the demo's forum is in.
 
 
 @dataclass(frozen=True)
@@ -15,110 +19,288 @@ class Origin:
     countries: tuple[str, ...]  # ISO 3166 alpha-2
     given: tuple[str, ...]
     family: tuple[str, ...]
-    weight: int  # How many of 100 people have them.
+    weight: int  # How many of 1,000 people have them.
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
+def _origin(weight: int, language: str, countries: str, given: str, family: str) -> Origin:
+    return Origin(
+        language, tuple(countries.split()), tuple(given.split()), tuple(family.split()), weight
+    )
 
 
 ORIGINS = (
-    Origin(
+    _origin(
+        390,
         "zh",
-        ("CN", "CN", "CN", "CN", "SG"),
-        _words(
-            "晨曦 海岚 若溪 景行 明澈 知远 雨桐 思齐 望舒 云帆 清和 書瑤 嘉禾 子衿 星野"
-            " 沐阳 语冰 安澜 予墨 昭宁"
-        ),
-        _words("柏 岑 戴 端木 樊 宫 洪 蓝 柳 慕容 欧阳 裴 秋 上官 苏 谭 尉迟 温 夏侯 颜 叶 祝 邹"),
-        46,
+        HOME,
+        "晨曦 海岚 若溪 景行 明澈 知远 雨桐 思齐 望舒 云帆 清和 書瑤 嘉禾 子衿 星野"
+        " 沐阳 语冰 安澜 予墨 昭宁",
+        "柏 岑 戴 端木 樊 宫 洪 蓝 柳 慕容 欧阳 裴 秋 上官 苏 谭 尉迟 温 夏侯 颜 叶 祝 邹",
     ),
-    Origin(
+    _origin(
+        20,
+        "zh",
+        "HK MO SG",
+        "曉嵐 穎彤 澤楷 詠詩 俊熙 梓晴 芷瑤 浩賢",
+        "鄺 歐陽 龐 鍾 蕭 顏 譚 羅",
+    ),
+    _origin(
+        70,
         "ar",
-        ("EG", "AE", "MA", "JO", "SA"),
-        _words("ليلى سامر نور يزن هالة فارس ريم زياد سلمى طارق دانة عمرو رنا باسل"),
-        _words("الحداد النجار الصباغ البستاني الخياط الزيتوني الورّاق القمري الساحلي الريحاني"),
-        8,
+        "EG AE MA JO SA TN DZ OM",
+        "ليلى سامر نور يزن هالة فارس ريم زياد سلمى طارق دانة عمرو رنا باسل",
+        "الحداد النجار الصباغ البستاني الخياط الزيتوني الورّاق القمري الساحلي الريحاني",
     ),
-    Origin(
+    _origin(
+        45,
         "ru",
-        ("RU", "KZ", "BY", "RS", "BG"),
-        _words("Арина Тимур Злата Родион Мирослав Варвара Ёлка Савва Олеся Глеб Таисия Игнат"),
-        _words("Озёрный Лесняк Ветрова Полевой Березюк Снегова Соколик Дубрава Речной Звягин"),
-        8,
+        "RU KZ BY KG",
+        "Арина Тимур Злата Родион Мирослав Варвара Ёлка Савва Олеся Глеб Таисия Игнат",
+        "Озёрный Лесняк Ветрова Полевой Березюк Снегова Соколик Дубрава Речной Звягин",
     ),
-    Origin(
-        "hi",
-        ("IN", "IN", "NP"),
-        _words("अनन्या विहान मीरा आरव ईशान तारा रोहिणी कबीर नंदिनी शौर्य वेदिका ध्रुव"),
-        _words("सागर पर्वतिया चंद्रवंशी दीपांकर नदीवाला बगीचा सूर्यकांत मेघवर्ण"),
-        7,
-    ),
-    Origin(
-        "th",
-        ("TH",),
-        _words("กานต์ ปรียา ธนภัทร ชลธิชา ภูมิ นิรันดร์ อรุณี วายุ ดารา สายฟ้า"),
-        _words("ทองสว่าง ศรีธารา วงศ์ภูผา แสงจันทร์ดี รุ่งอรุณศิลป์ บุญนที ใจเมตตา"),
-        5,
-    ),
-    Origin(
-        "fr",
-        ("FR", "BE", "CA", "CH"),
-        _words("Zoé Anaïs Léandre Océane Théo Maël Élodie Gaëtan Noémie Loïc"),
-        _words("Boisvert d’Aubépine Fontenoÿ Lefeuvrier Côtérive Prévallon Beauchêne"),
+    _origin(
         6,
+        "uk",
+        "UA",
+        "Соломія Ярема Квітка Остап Мирослава Їжакія",
+        "Вишневий Ґудзик Левада Сяйво Заграва",
     ),
-    Origin(
+    _origin(
+        5,
+        "bg",
+        "BG",
+        "Велина Калоян Ралица Явор Десислава Огнян",
+        "Планинов Ръженски Зорница Кестенов Буковска",
+    ),
+    _origin(
+        5,
+        "sr",
+        "RS",
+        "Љубица Ђорђе Његош Јасна Милица Жарко",
+        "Шумадинац Језеркић Ћуприја Вишњић Његован",
+    ),
+    _origin(
+        5,
+        "mn",
+        "MN",
+        "Сарнай Тэмүүлэн Номин Өнөр Хулан Анхбаяр",
+        "Тэнгэр Үүлэн Салхит Хөхтолгой Голомт",
+    ),
+    _origin(
+        45,
+        "hi",
+        "IN NP",
+        "अनन्या विहान मीरा आरव ईशान तारा रोहिणी कबीर नंदिनी शौर्य वेदिका ध्रुव",
+        "सागर पर्वतिया चंद्रवंशी दीपांकर नदीवाला बगीचा सूर्यकांत मेघवर्ण",
+    ),
+    _origin(
+        10,
+        "bn",
+        "BD",
+        "অনিন্দিতা সৌরভ মেঘলা তন্ময় শ্রেয়া আকাশ",
+        "নদীয়াল মেঘবর্ণ শালবন দীপঙ্কর কাজলরেখা",
+    ),
+    _origin(
+        8,
+        "ta",
+        "LK",
+        "தமிழினி கதிரவன் நிலா இளங்கோ யாழினி மாறன்",
+        "மலைவேல் கடலரசன் தென்றல் வானவில் நிலவன்",
+    ),
+    _origin(
+        10,
+        "ur",
+        "PK",
+        "زرمینہ شایان ماہ‌نور ارسلان گلناز فرہاد",
+        "چناری دریاپوری گلستانی پہاڑی ستارہ",
+    ),
+    _origin(
+        8,
+        "fa",
+        "IR",
+        "پریسا کیوان نیلوفر آرش گلنار بهمن",
+        "کوهستانی چشمه‌ای سپیدرود باغبان ژاله",
+    ),
+    _origin(
+        35,
+        "th",
+        "TH",
+        "กานต์ ปรียา ธนภัทร ชลธิชา ภูมิ นิรันดร์ อรุณี วายุ ดารา สายฟ้า",
+        "ทองสว่าง ศรีธารา วงศ์ภูผา แสงจันทร์ดี รุ่งอรุณศิลป์ บุญนที ใจเมตตา",
+    ),
+    _origin(4, "lo", "LA", "ດາວ ນ້ຳຝົນ ສຸລິຍາ ບົວແກ້ວ ພູທອນ", "ແສງຈັນ ພູຄຳ ວົງດາລາ ສາຍນ້ຳ"),
+    _origin(4, "km", "KH", "សុភា រតនា ចន្ទ្រា វិសាល បុប្ផា", "ភ្នំខៀវ ទន្លេធំ ផ្កាយព្រឹក សមុទ្រ"),
+    _origin(4, "my", "MM", "နှင်းဆီ သီဟ မိုးစက် ရွှေစင် အောင်လင်း", "တောင်ကြီးသား ရေကန်သာ လမင်း နေခြည်"),
+    _origin(
+        25,
+        "ja",
+        "JP",
+        "陽菜 蒼真 さくら 海斗 ひかり 悠斗 みずき レン",
+        "星ヶ浦 雲野 霧島田 湊川原 月ヶ瀬野 白樺沢 あおぞら",
+    ),
+    _origin(
+        25,
+        "ko",
+        "KR",
+        "가람 나래 도담 하늘 새봄 이든 다솜 슬찬",
+        "남궁 선우 황보 제갈 독고 사공 서문",
+    ),
+    _origin(
+        10,
+        "el",
+        "GR CY",
+        "Αριάδνη Ορέστης Δάφνη Ίκαρος Θάλεια Λέανδρος",
+        "Γαλανόλιμνος Πευκώτης Αστερίου Θαλασσινάκης Ξανθοπέτρης",
+    ),
+    _origin(6, "he", "IL", "יערה אלון נועם תמר רותם שקד", "הררי־ים שקמוני ענפים כוכבי אגמון"),
+    _origin(
+        6,
+        "ka",
+        "GE",
+        "ნანული ლაშა თამთა გიგა მზია ვაჟა",
+        "ტბისპირელი მთვარაძე ცისკარიშვილი ნისლიძე ჭადრაძე",
+    ),
+    _origin(
+        6,
+        "hy",
+        "AM",
+        "Անահիտ Տիգրան Նարե Արեգ Լուսինե Վահագն",
+        "Լճափյան Արևշատյան Քարաշենյան Ձյունիկյան Աստղունի",
+    ),
+    _origin(8, "am", "ET", "ፀሐይ ብርሃኑ ሰላም አበበች ጽጌ ዳዊት", "ዝናቡ ተራራው ሐይቁ ኮከቤ ደመናው"),
+    _origin(
+        30,
+        "fr",
+        "FR BE CA CH SN",
+        "Zoé Anaïs Léandre Océane Théo Maël Élodie Gaëtan Noémie Loïc",
+        "Boisvert d’Aubépine Fontenoÿ Lefeuvrier Côtérive Prévallon Beauchêne",
+    ),
+    _origin(
+        25,
         "es",
-        ("ES", "MX", "CL", "AR"),
-        _words("Íñigo Belén Ángela Joaquín Lucía Matías Sofía Tomás"),
-        _words("Peñalver Ibáñiz Muñozal Fuentesaúco Cordón Güellar Riofrío"),
-        5,
+        "ES MX CL AR PE CO",
+        "Íñigo Belén Ángela Joaquín Lucía Matías Sofía Tomás",
+        "Peñalver Ibáñiz Muñozal Fuentesaúco Cordón Güellar Riofrío",
     ),
-    Origin(
+    _origin(
+        15,
+        "pt",
+        "PT BR AO MZ",
+        "Inês Conceição João Vitória Tomé Luísa",
+        "Ribeirão d’Água Açucena Sertãozinho Guimarãe Lagoão",
+    ),
+    _origin(
+        6,
+        "it",
+        "IT",
+        "Niccolò Giosuè Mariù Beatrice Oreste Perla",
+        "Montelupòni Vallescura Dell’Ombra Pratoverde",
+    ),
+    _origin(
+        12,
+        "de",
+        "DE AT",
+        "Jörg Käthe Söhnke Bärbel Götz Lieselotte",
+        "Mühlengrund Großensee Käferwald Süßbach Rötelstein",
+    ),
+    _origin(
+        5,
+        "nl",
+        "NL",
+        "Sjoerd Fenna Daniël Eefje Joris Zoë",
+        "van der Lindebeek Zeeuwsvliet IJsselbroek Groenewaal",
+    ),
+    _origin(
+        6, "sv", "SE", "Åsa Örjan Märta Love Hjördis Björn", "Sjöängsvik Åkerlund-Ö Granskär Älvnäs"
+    ),
+    _origin(
+        5, "nb", "NO", "Øyvind Åshild Sindre Bjørg Eirik Sølve", "Fjordåsen Bjørkøy Snøhaug Tårnvik"
+    ),
+    _origin(5, "da", "DK", "Søren Åse Mø Kjeld Signe Jørgen", "Ærøborg Lyngsø Håndhøj Bøgelund"),
+    _origin(
+        5,
+        "fi",
+        "FI",
+        "Äijä Väinö Lempi Onni Aino Jyrki",
+        "Järvikoivu Pöllöniemi Sädekangas Hämyharju",
+    ),
+    _origin(
+        3, "is", "IS", "Þórdís Ægir Sólveig Örn Freyja", "Þokudóttir Jökulsson Brimarsson Æsudóttir"
+    ),
+    _origin(
+        18,
         "pl",
-        ("PL", "CZ", "SK"),
-        _words("Łucja Świętosława Bożena Mściwój Jiří Žofie Kryštof Zdzisława"),
-        _words("Wiśnicz Źródlak Dębowczyk Křížanka Šípek Jabłonek Żurawiec"),
-        5,
+        "PL",
+        "Łucja Świętosława Bożena Mściwój Zdzisława Jaśmina",
+        "Wiśnicz Źródlak Dębowczyk Jabłonek Żurawiec",
     ),
-    Origin(
-        "vi",
-        ("VN",),
-        _words("Thảo Hương Dũng Khánh Quỳnh Bảo Ngọc Tuấn"),
-        _words("Đặng Nguyễn Phạm Vũ Hồ Bùi Đoàn"),
-        3,
+    _origin(
+        8,
+        "cs",
+        "CZ SK",
+        "Jiří Žofie Kryštof Zdeňka Ľubica Ďurko",
+        "Křížanka Šípek Řeháčkov Ťažkosť Môstik",
     ),
-    Origin(
+    _origin(4, "hu", "HU", "Őrs Ildikó Gergő Tünde Zsófi Ákos", "Szőlőhegyi Kővágó Tűzkút Erdőssy"),
+    _origin(
+        4, "ro", "RO", "Ștefania Răzvan Ionuț Ilinca Brândușa", "Pădureț Văleanuț Țărmure Izvorâș"
+    ),
+    _origin(
+        5, "hr", "HR SI", "Đurđica Željko Nikša Špela Žiga", "Jezerščak Šumarović Cvjetić Močilnik"
+    ),
+    _origin(
+        6,
+        "lt",
+        "LT LV EE",
+        "Ąžuolas Žydrė Kārlis Dzintra Õnne Ülo",
+        "Ežerynas Šilupė Bērziņkalns Õunapõld Käopesa",
+    ),
+    _origin(
+        12,
         "tr",
-        ("TR", "AZ"),
-        _words("Çağla Gökçe İlkay Ömür Şebnem Yiğit Doğa"),
-        _words("Gümüşdağ Işıkçı Özgürel Çamlıca Denizoğlu Yeşilırmak"),
-        3,
+        "TR AZ",
+        "Çağla Gökçe İlkay Ömür Şebnem Yiğit Doğa",
+        "Gümüşdağ Işıkçı Özgürel Çamlıca Denizoğlu Yeşilırmak",
     ),
-    Origin(
-        "en",
-        ("GB", "US", "KE", "AU", "NG"),
-        _words("Rowan Juniper Silas Maren Tobin Wren Ellis Imogen Corwin Sable"),
-        _words("Fairhaven O’Dell Marshgate Thistlewood Pennyfield Brackwater Oakhurst Windle"),
+    _origin(
         4,
+        "uz",
+        "UZ",
+        "Gulnora Oʻtkir Zilola Jahongir Shohsanam",
+        "Togʻliq Koʻlboʻyi Yulduzov Chinorzor",
+    ),
+    _origin(
+        12,
+        "vi",
+        "VN",
+        "Thảo Hương Dũng Khánh Quỳnh Bảo Ngọc Tuấn",
+        "Đặng Nguyễn Phạm Vũ Hồ Bùi Đoàn",
+    ),
+    _origin(
+        10,
+        "id",
+        "ID MY",
+        "Sekar Wira Melati Bayu Kirana Jati",
+        "Lautbiru Gununghalu Padiemas Rimbajaya",
+    ),
+    _origin(
+        5,
+        "fil",
+        "PH",
+        "Ligaya Bituin Magiting Mayumi Niño Amihan",
+        "Peñabundok Dalampasig Ulapñon Lawásan",
+    ),
+    _origin(
+        35,
+        "en",
+        "GB US KE AU NG IE NZ ZA GH",
+        "Rowan Juniper Silas Maren Tobin Wren Ellis Imogen Corwin Sable",
+        "Fairhaven O’Dell Marshgate Thistlewood Pennyfield Brackwater Oakhurst Windle",
     ),
 )
+COUNTRIES = tuple(sorted({country for one in ORIGINS for country in one.countries}))
 
-# Organisations, each with a place that is on no map and what is done there.
-ORGANISATIONS_ZH = (
-    _words("云麓 澄江 北湖 星桥 松石 远帆 鹤鸣 青禾 白塔 望海"),
-    _words("量子科技 生物医药 智能装备 大学 研究院 数据中心 新能源 材料实验室 出版社 创投"),
-)
-ORGANISATIONS = (
-    _words("Larkmoor Veyra Ostwick Halden Brightwell Caldera Northfold Silvermere Tamsin Arbor"),
-    (
-        "Quantum", "Institute of Technology", "Robotics", "University", "Biosciences",
-        "Grid & Storage", "Materials Lab", "Press Agency", "Ventures", "Space Systems",
-    ),
-)  # fmt: skip
-
-# Topics of sessions, as (English, Chinese).
+# Topics of activities, as (English, Chinese).
 TOPICS = (
     ("Quantum Information", "量子信息"),
     ("Brain-Computer Interfaces", "脑机接口"),
@@ -145,12 +327,4 @@ TOPICS = (
     ("Synthetic Biology", "合成生物"),
     ("Energy Storage", "储能"),
     ("Smart Manufacturing", "智能制造"),
-)
-FORMATS = (
-    ("Forum on", "论坛"),
-    ("Workshop:", "研讨会"),
-    ("Dialogue:", "对话"),
-    ("Launch:", "成果发布"),
-    ("Summit on", "峰会"),
-    ("Matchmaking:", "对接会"),
 )

@@ -2,16 +2,18 @@
 reads.
 
 Nobody here exists, because names are drawn from short lists, given and family names apart. The
-first people of the roster have parts in the demo's films.
+first people of the roster have parts in the demo's films. The first from abroad have a country
+each.
 """
 
 import csv
 import io
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from server.demo.forum import names
+from server.demo.forum.organisations import Organisations
 
 # How many of 100 people have each category.
 CATEGORY_WEIGHTS = {
@@ -69,12 +71,20 @@ class Person:
         return f"{self.external_id.lower()}@forum.example"
 
 
-def make_people(seed: int, count: int) -> list[Person]:
+def make_people(seed: int, count: int, organisations: Organisations | None = None) -> list[Person]:
     """Make `count` people, the same for the same seed, and the beginning of any longer roster."""
     dice = random.Random(f"people {seed}")
+    senders = organisations or Organisations(seed)
     parts = [part for part in CAST for _ in range(part[3])]
+    origins = _origins(random.Random(f"countries {seed}"))
     return [
-        _person(dice, number, *(parts[number - 1][:3] if number <= len(parts) else ("", "", "")))
+        _person(
+            dice,
+            number,
+            next(origins),
+            senders,
+            parts[number - 1][:3] if number <= len(parts) else ("", "", ""),
+        )
         for number in range(1, count + 1)
     ]
 
@@ -88,9 +98,28 @@ def roster_csv(people: Sequence[Person]) -> bytes:
     return text.getvalue().encode()
 
 
-def _person(dice: random.Random, number: int, part: str, category: str, days: str) -> Person:
+def _origins(dice: random.Random) -> Iterator[tuple[names.Origin, str]]:
+    """Yield where people are from. All countries come first, so that even a short roster has
+    them.
+    """
+    home = next(one for one in names.ORIGINS if names.HOME in one.countries)
+    first = [(one, country) for one in names.ORIGINS for country in one.countries if one != home]
+    dice.shuffle(first)
+    weights = [one.weight for one in names.ORIGINS]
+    while True:
+        origin = dice.choices(names.ORIGINS, weights)[0]
+        if origin != home and first:
+            yield first.pop()
+        else:
+            yield origin, dice.choice(origin.countries)
+
+
+def _person(
+    dice: random.Random, number: int, home: tuple[names.Origin, str], senders: Organisations,
+    role: tuple[str, str, str],
+) -> Person:  # fmt: skip
     """Make somebody. Category and days are by the dice, unless the part says them."""
-    origin = dice.choices(names.ORIGINS, [one.weight for one in names.ORIGINS])[0]
+    (origin, country), (part, category, days) = home, role
     drawn = dice.choices(list(CATEGORY_WEIGHTS), list(CATEGORY_WEIGHTS.values()))[0]
     category = category or drawn
     # Visitors come for a day or two, and the others for the whole forum.
@@ -100,16 +129,10 @@ def _person(dice: random.Random, number: int, part: str, category: str, days: st
         external_id=f"F{number:05d}",
         given_name=dice.choice(origin.given),
         family_name=dice.choice(origin.family),
-        organisation=_organisation(dice, origin.language),
-        country=dice.choice(origin.countries),
+        organisation=senders.sender(dice, country, category).name_for(origin.language),
+        country=country,
         category=category,
         language=origin.language,
         days=days,
         part=part,
     )
-
-
-def _organisation(dice: random.Random, language: str) -> str:
-    if language == "zh":
-        return "".join(dice.choice(part) for part in names.ORGANISATIONS_ZH)
-    return " ".join(dice.choice(part) for part in names.ORGANISATIONS)

@@ -27,11 +27,12 @@ from server.web.admin.editing import (
     uploads,
     venue_upload,
 )
+from server.web.admin.programme import pages as programme
 from server.web.rehearsal import pages as rehearsal
 
 blueprint = Blueprint("admin", __name__)
 for part in (
-    overview, live, people, entries, kiosks, halls, venue, users, sign_in, account, acts,
+    overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
     rehearsal,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
@@ -43,6 +44,7 @@ for part in (
 
 PAGES = (
     ("admin.overview.show", "Overview"),
+    ("admin.programme.forum", "Forum"),
     ("admin.people.search", "Attendees"),
     ("admin.entries.show", "Entries"),
     ("admin.acts.show", "Acts"),

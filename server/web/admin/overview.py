@@ -14,9 +14,11 @@ from server.event import clock
 from server.kiosks import registry
 from server.ledger import entries
 from server.occupancy import figures
+from server.programme.counts import ForumCounts
 from server.storage import disk
 from server.web import auth
 from server.web.admin import kiosk_health
+from server.web.admin.programme.forum import forum_counts
 from server.web.services import services
 
 blueprint = Blueprint("overview", __name__, url_prefix="/admin")
@@ -40,7 +42,14 @@ def show() -> str:
         second_disk=_second_disk(),
         set_back=set_back.notice(db),
         clock_set=clock.was_set(db, services().now()),
+        counts=_forum(),
     )
+
+
+def _forum() -> ForumCounts | None:
+    """Return the forum in figures, where it has activities or an exhibition."""
+    counts = forum_counts()
+    return counts if counts.activities or counts.areas else None
 
 
 def parts() -> dict[str, str]:

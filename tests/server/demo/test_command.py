@@ -165,6 +165,9 @@ def test_ctrl_c_while_films_are_drawn(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell that runs the tests in the background lets them, and whatever they start, ignore
+        # Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     ) as demo:
         try:
             assert demo.stdout is not None

@@ -1,6 +1,9 @@
 """The demo's films: that OpenCV plays them, that each code in them can be read, and when."""
 
 import random
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -118,6 +121,30 @@ def test_an_interruption_ends_all_films_at_once(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         make_films(films, EVENT, 1, interrupted)
     assert len(told) <= 4, "the others stop with the frame that they are at"
+
+
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """Also where the tests run in the background of a shell, which lets them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
+def test_an_interruption_is_noticed_while_nothing_else_happens(tmp_path: Path) -> None:
+    """A signal that does not wake the main thread is as one that came just before it waited."""
+
+    def interrupted(done: int, total: int) -> None:
+        told.append(done)
+        if done == 1:
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    told: list[int] = []
+    films = [(tmp_path / f"{n}.avi", [Shown(_text(n))] * 6) for n in range(2)]
+    with pytest.raises(KeyboardInterrupt):
+        make_films(films, EVENT, 1, interrupted)
+    assert len(told) <= 4, "not at the end of a film"
 
 
 @pytest.mark.parametrize("trouble", list(Trouble))

@@ -159,6 +159,12 @@ def edit(event: Event, old: str, new: str) -> None:
         ('en = "Harbour Forum"', f'en = "{"x" * 200}"', "name must be the event's name"),
         ("en = ", "de = ", "name must be the event's name by language"),
         ("days = 3", "days = ", "is not TOML"),
+        (
+            "# country = ",
+            'country = "Atlantis"\n# ',
+            "country must be the country where the event is",
+        ),
+        ("# country = ", 'country = "cn"\n# ', 'ISO 3166 code in capitals, such as "CN"'),
     ],
 )
 def test_settings_that_can_not_be(event: Event, old: str, new: str, said: str) -> None:
@@ -177,7 +183,9 @@ def test_every_setting_is_checked_and_says_its_rule(settings: EventSettings, key
 
 
 def test_settings_are_written_so_that_they_parse_back(settings: EventSettings) -> None:
-    whole = replace(settings, host="127.0.0.1", port=1, backup_dir="/mnt/second disk/論壇")
+    whole = replace(
+        settings, host="127.0.0.1", port=1, backup_dir="/mnt/second disk/論壇", country="CN"
+    )
     for one in (settings, whole):
         assert parse_settings(settings_text(one), "event.toml") == one
 

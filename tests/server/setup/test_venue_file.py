@@ -46,6 +46,7 @@ from tests.server.support.stores import dump, load
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\ncategories=['sage']", "no category sage"),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\ncategories=[99]", "no category 99"),
         ('[[hall]]\ncode="x"\nname="a\\u0007"\ncapacity=9', "name is a text of 1 to 200 printable"),
+        ('[[hall]]\ncode="x"\nname="\u200c"\ncapacity=9', "name is a text of 1 to 200 printable"),
         ("[[door]]\ncode='d'\nname='D'\nhall='h'", "door d: there is no hall h"),
         ("[[door]]\ncode='d'\nname='D'\nhall='h'\nmode='in'", "mode is one of entry, exit, both"),
         ("[[zone]]\ncode='z'\nbit=32", "bit is a whole number from 0 to 31"),
@@ -136,6 +137,11 @@ def test_an_hour_that_clocks_skip(event: Event) -> None:
     text = VENUE.replace("2026-05-04", "2026-03-29").replace("11:00", "02:30")
     with pytest.raises(VenueError, match="a time that clocks skip on that day"):
         venue_file.read_venue(text.encode(), "venue.toml", berlin)
+
+
+def test_a_name_with_the_joiners_that_persian_needs(event: Event, database: Database) -> None:
+    load(event, database, '[[hall]]\ncode="x"\nname="چشمه\u200cها"\ncapacity=9')
+    assert store.halls(database.reader)[0].names["en"] == "چشمه\u200cها"
 
 
 def test_a_file_in_utf_16(event: Event) -> None:

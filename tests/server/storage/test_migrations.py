@@ -38,6 +38,7 @@ FROZEN = {
     "m023_kept_places": "a4fe4641211c9932",
     "m024_capacity_reasons": "84b7a9591ad1bac5",
     "m026_page_edits": "c3431860dd266b18",
+    "m028_country": "69d038d0df350246",
 }
 
 

@@ -1,0 +1,1 @@
+"""Measures what a forum has beside its halls."""
