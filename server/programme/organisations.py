@@ -114,12 +114,7 @@ def link_people(db: Connection) -> int:
     Case, width, spaces and punctuation do not matter. A name that two organisations have links
     nobody. `db` is in a transaction.
     """
-    known: dict[str, int | None] = {}
-    for row in db.execute("SELECT organisation_id, names FROM organisation"):
-        for key in {name_key("", name) for name in names_of(row["names"]).values()}:
-            taken = known.setdefault(key, row["organisation_id"])
-            if taken != row["organisation_id"]:
-                known[key] = None
+    known = organisations_by_name(db)
     printed = db.execute(
         "SELECT DISTINCT organisation, organisation_id FROM attendee WHERE organisation <> ''"
     ).fetchall()
@@ -129,6 +124,19 @@ def link_people(db: Connection) -> int:
         if (wanted := known.get(name_key("", row["organisation"]))) != row["organisation_id"]
     ]
     return _link(db, due)
+
+
+def organisations_by_name(db: Connection) -> dict[str, int | None]:
+    """Return the number of each organisation by the keys of its names (see
+    `badges.roster.same_name`). None stands for a name that two of them have.
+    """
+    known: dict[str, int | None] = {}
+    for row in db.execute("SELECT organisation_id, names FROM organisation"):
+        for key in {name_key("", name) for name in names_of(row["names"]).values()}:
+            taken = known.setdefault(key, row["organisation_id"])
+            if taken != row["organisation_id"]:
+                known[key] = None
+    return known
 
 
 def _link(db: Connection, due: Iterable[tuple[int | None, str, int | None]]) -> int:

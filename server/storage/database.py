@@ -170,6 +170,26 @@ def large_cache(db: Connection) -> Iterator[None]:
         db.execute(f"PRAGMA cache_size = {usual}")
 
 
+@contextmanager
+def indexes_anew(db: Connection, table: str) -> Iterator[None]:
+    """Take a table's indexes away for a block that adds most of its rows, and make them anew.
+
+    Making an index of a hundred thousand rows at once takes a twentieth of the time that adding
+    the rows to it one by one does, when they are in no order. Those of constraints stay. `db` is in
+    a transaction, so nobody else ever sees the table without them.
+    """
+    found = db.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
+        " AND sql IS NOT NULL ORDER BY rowid",
+        (table,),
+    ).fetchall()
+    for row in found:
+        db.execute(f"DROP INDEX {row['name']}")
+    yield
+    for row in found:
+        db.execute(row["sql"])
+
+
 class Database:
     """Keeps the database of one event. Close it, or use it as a context manager.
 
