@@ -89,7 +89,7 @@ class _Others:
 
     def scan(self) -> None:
         door = next(self._doors)
-        door.scan(self._serial, at=self._pages.now)
+        door.scan(self._pages.now, self._serial)
         self._pages.send(door)
         self._pages.database.give_back()
 

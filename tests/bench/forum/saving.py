@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from badges.credential.badge_number import badge_number
+from server.storage.connection import Connection
 from server.web.admin.editing.guests import ANSWERS
 from tests.server.support.pages import Pages, Staff
 from tests.server.web.editing.test_editing import fields
@@ -18,15 +19,7 @@ def steps(pages: Pages, admin: Staff, get: Callable[[Staff, str], str]) -> dict[
     numbers = itertools.count(10)
     serials = [row[0] for row in db.execute("SELECT serial FROM attendee LIMIT 500")]
     people = map(badge_number, serials)
-    target = {
-        kind: f"/admin/venue/{kind}/" + str(db.execute(query).fetchone()[0])
-        for kind, query in {
-            "hall": "SELECT MAX(hall_id) FROM hall",
-            "session": "SELECT MAX(session_id) FROM session",
-            "door": "SELECT MAX(door_id) FROM door",
-            "category": "SELECT MIN(category) FROM category",
-        }.items()
-    }
+    target = {kind: f"/admin/venue/{kind}/{number}" for kind, number in _numbers(db).items()}
     hall = target["hall"].rpartition("/")[2]
 
     def sent(address: str, values: dict[str, object]) -> None:
@@ -73,3 +66,13 @@ def steps(pages: Pages, admin: Staff, get: Callable[[Staff, str], str]) -> dict[
         ),
         "a list of 40 more people, previewed": upload,
     }
+
+
+def _numbers(db: Connection) -> dict[str, int]:
+    queries = {
+        "hall": "SELECT MAX(hall_id) FROM hall",
+        "session": "SELECT MAX(session_id) FROM session",
+        "door": "SELECT MAX(door_id) FROM door",
+        "category": "SELECT MIN(category) FROM category",
+    }
+    return {kind: db.execute(query).fetchone()[0] for kind, query in queries.items()}

@@ -13,11 +13,14 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from badges.roster.table import RosterLimits
+from server.editing.previews import roster as roster_previews
 from server.editing.previews import uploads as kept_files
 from server.editing.previews.uploads import Uploads
 from server.event.directory import Event
 from server.people import issuing
+from server.storage.apart import ApartError
 from server.storage.database import Database
+from server.web.admin.editing import roster_upload
 from server.web.services import services_of
 from tests.server.conftest import ROSTER, VENUE
 from tests.server.support.pages import Pages, Staff, acts, assert_only
@@ -462,3 +465,40 @@ def test_who_may(pages: Pages) -> None:
     assert_only(pages, HALLS, method="POST")
     assert_only(pages, "/admin/badges/", "badge_desk")
     assert_only(pages, "/admin/badges/issue", method="POST")
+
+
+def test_a_large_list_is_previewed_in_another_process(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = ROSTER.replace("Harbour Pilots", "Pilots Ltd")
+    _, here = preview(admin, PEOPLE, changed)
+    monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)
+    with monkeypatch.context() as only:
+        only.setattr(roster_previews, "plan_import", lambda *_, **__: pytest.fail("planned here"))
+        location, page = preview(admin, PEOPLE, changed)
+    assert words(page.text) == words(here.text)
+    mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
+    assert admin.post(f"{location}/confirm", {"mark": mark}).location == "/admin/badges/"
+    assert "Pilots Ltd" in {row["organisation"] for row in attendees(pages.database)}
+    assert "Pilots Ltd" in admin.get("/admin/people/?q=pilots").text
+
+
+def test_a_large_file_that_cannot_be_read(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, here = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
+    monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)
+    _, page = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
+    assert words(page.text) == words(here.text)
+
+
+def test_a_preview_that_cannot_be_made_now(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise ApartError("The server is busy with other such work. Try again in a minute.")
+
+    monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)
+    monkeypatch.setattr(roster_upload, "read_apart", busy)
+    location = send(admin, PEOPLE, ROSTER).location
+    answer = admin.get(location)
+    assert answer.location == "/admin/imports/"
+    assert "Try again in a minute" in admin.get(answer.location).text
+    monkeypatch.undo()
+    assert admin.get(location).status_code == 200, "the file is still there"
