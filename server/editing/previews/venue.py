@@ -12,8 +12,7 @@ from server.editing.things import VENUE_KINDS, Thing, Values, local_text, measur
 from server.editing.words import Difference, differences, name_of
 from server.event.settings import EventSettings
 from server.feed import changes
-from server.setup import venue_import
-from server.setup.venue_advice import advice
+from server.setup import venue_file, venue_import
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_fields import ALL, OUTSIDE
 from server.setup.venue_plan import CategoryChoice, DoorPlan, HallPlan, SessionPlan, Venue
@@ -56,6 +55,16 @@ class VenuePreview:
     @property
     def does_nothing(self) -> bool:
         return not (self.changed or self.guests or any(self.added.values()))
+
+
+def preview_file(db: Connection, data: bytes, name: str, settings: EventSettings) -> "VenuePreview":
+    """Read a venue file and compare it with the event. Raises VenueError."""
+    return preview(db, venue_file.read_venue(data, name, settings), settings)
+
+
+def read_file(_: Connection, data: bytes, name: str, settings: EventSettings) -> Venue:
+    """Read a venue file, in the shape of what a process of its own does. Raises VenueError."""
+    return venue_file.read_venue(data, name, settings)
 
 
 def preview(db: Connection, venue: Venue, settings: EventSettings) -> VenuePreview:
@@ -129,10 +138,11 @@ def _speakers(venue: Venue) -> dict[str, list[str]]:
 def take(
     db: Connection, venue: Venue, settings: EventSettings, name: str, *,
     mark: str, remove_sessions: bool, by: str, now: int,
-) -> list[str]:  # fmt: skip
-    """Write what was previewed, and return what is more often a slip than meant, in sentences.
+) -> None:  # fmt: skip
+    """Write what was previewed.
 
-    Raises VenueError, or VenueChangedError where the preview would differ by now.
+    What is more often a slip than meant is `advice`, which needs nobody to wait for it. Raises
+    VenueError, or VenueChangedError where the preview would differ by now.
     """
     found = preview(db, venue, settings)
     if found.mark != mark:
@@ -150,7 +160,6 @@ def take(
     if gone:
         counts.append(f"{len(gone):,} sessions removed")
     last_edit.keep_words(db, f"{name}: {', '.join(counts)}", since, by=by, now=now)
-    return advice(db, venue, settings)
 
 
 def plan_values(plan: Any, zone: ZoneInfo, keys: Mapping[int, str]) -> Values:

@@ -1,5 +1,9 @@
 """Serves the import of a venue file, which is a file, a preview, and a confirmation."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -8,7 +12,10 @@ from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneE
 from server.editing.previews.venue import VenueChangedError
 from server.editing.words import KINDS
 from server.setup import venue_file
+from server.setup.venue_advice import advice
 from server.setup.venue_plan import Venue, VenueError
+from server.storage.apart import ApartError, read_apart
+from server.storage.connection import Connection
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.editing import uploads
@@ -18,6 +25,8 @@ from server.web.services import services
 blueprint = Blueprint("venue_upload", __name__, url_prefix="/admin/imports/venue")
 
 KIND = "venue"
+BYTES_HERE_MAX = 100_000  # Above these a file is read in a process of its own.
+T = TypeVar("T")
 TOO_LARGE = (
     f"A venue file has at most {venue_file.FILE_BYTES_MAX // 1_000_000} MB. Save the sheets with "
     "the venue alone, without pictures, and choose that file."
@@ -48,13 +57,13 @@ def show(token: str) -> Response | str:
     found = None
     try:
         with here.uploads.turn():
-            venue = _read(kept)
-            with here.database.reading() as db:
-                found = venue_preview.preview(db, venue, here.event.settings)
+            found = _of_file(kept, venue_preview.preview_file)
     except VenueError as error:
         problems = error.problems
     except UploadGoneError:
         return uploads.gone()
+    except ApartError as error:
+        return forms.turn_back(str(error), url_for("admin.uploads.show"))
     except UploadBusyError:
         return forms.turn_back(uploads.BUSY, url_for("admin.uploads.show"))
     return render_template(
@@ -80,8 +89,8 @@ def confirm(token: str) -> Response:
     here, by = services(), auth.actor()
     mark, gone = request.form.get("mark", ""), request.form.get("remove_sessions") == "yes"
     try:
-        venue = _read(kept)
-        warnings = here.database.write(
+        venue = _of_file(kept, venue_preview.read_file)
+        here.database.write(
             lambda db: venue_preview.take(
                 db, venue, here.event.settings, kept.name,
                 mark=mark, remove_sessions=gone, by=by, now=here.now(),
@@ -90,9 +99,10 @@ def confirm(token: str) -> Response:
         )  # fmt: skip
     except UploadGoneError:
         return uploads.gone()
-    except (VenueChangedError, VenueError) as error:
+    except (ApartError, VenueChangedError, VenueError) as error:
         flash(f"Nothing was imported. {error}", "bad")
         return redirect(url_for("admin.venue_upload.show", token=token), 303)
+    warnings = _advice(kept, venue)
     here.uploads.drop(kept)
     for warning in warnings[:WARNINGS_SHOWN]:
         flash(f"{warning[:WARNING_CHARS_MAX]}.", "warn")
@@ -101,5 +111,24 @@ def confirm(token: str) -> Response:
     return redirect(url_for("admin.venue.show"), 303)
 
 
-def _read(kept: Upload) -> Venue:
-    return venue_file.read_venue(kept.read(), kept.name, services().event.settings)
+def _advice(kept: Upload, venue: Venue) -> list[str]:
+    """Return what of the venue that was imported is more often a slip than meant, in sentences."""
+    try:
+        return _of_event(kept, partial(advice, venue=venue, settings=services().event.settings))
+    except ApartError as error:
+        return [f"Whether something in it is a slip was not looked at: {error}"]
+
+
+def _of_file(kept: Upload, read: Callable[..., T]) -> T:
+    """Return what `read` makes of the file and the event. Raises UploadGoneError, ApartError."""
+    settings = services().event.settings
+    return _of_event(kept, partial(read, data=kept.read(), name=kept.name, settings=settings))
+
+
+def _of_event(kept: Upload, read: Callable[[Connection], T]) -> T:
+    """Return what is read, for a large file in a process of its own."""
+    database = services().database
+    if len(kept.read()) > BYTES_HERE_MAX:
+        return read_apart(database.path, read)
+    with database.reading() as db:
+        return read(db)
