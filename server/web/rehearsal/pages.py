@@ -10,9 +10,9 @@ from server.people.attendees import UnknownAttendeeError, more_people_than
 from server.rehearsal import report, told
 from server.rehearsal.places import AskedError
 from server.rehearsal.would_enter import WouldEnter, would_enter
-from server.storage.apart import ApartError, read_apart
 from server.venue import store
 from server.web import auth
+from server.web.apart import ApartError, read_apart
 from server.web.services import services
 
 blueprint = Blueprint("rehearsal", __name__, url_prefix="/admin/rehearsal")

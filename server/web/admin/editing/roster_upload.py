@@ -17,11 +17,11 @@ from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneE
 from server.people import search
 from server.people.attendees import more_people_than
 from server.setup.roster_import import RosterChangedError, RosterRefusedError
-from server.storage.apart import ApartError, read_apart
 from server.venue import store
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.editing import uploads
+from server.web.apart import ApartError, read_apart
 from server.web.security import limiter
 from server.web.services import services
 

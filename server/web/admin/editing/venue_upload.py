@@ -14,11 +14,11 @@ from server.editing.words import KINDS
 from server.setup import venue_file
 from server.setup.venue_advice import advice
 from server.setup.venue_plan import Venue, VenueError
-from server.storage.apart import ApartError, read_apart
 from server.storage.connection import Connection
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.editing import uploads
+from server.web.apart import ApartError, read_apart
 from server.web.security import limiter
 from server.web.services import services
 

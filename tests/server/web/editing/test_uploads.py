@@ -19,9 +19,9 @@ from server.editing.previews.uploads import Uploads
 from server.event.directory import Event
 from server.people import issuing
 from server.setup import venue_file
-from server.storage.apart import ApartError
 from server.storage.database import Database
 from server.web.admin.editing import roster_upload, venue_upload
+from server.web.apart import ApartError
 from server.web.services import services_of
 from tests.server.conftest import ROSTER, VENUE
 from tests.server.support.pages import Pages, Staff, acts, assert_only

@@ -8,8 +8,8 @@ import pytest
 
 from server.event.directory import Event
 from server.rehearsal import report
-from server.storage.apart import ApartError
 from server.storage.database import Database
+from server.web.apart import ApartError
 from server.web.rehearsal import pages as rehearsal_pages
 from tests.server.support.pages import Pages, acts, assert_only
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from server.setup.venue_plan import VenueError
-from server.storage import apart
-from server.storage.apart import ApartError, read_apart
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
+from server.web import apart
+from server.web.apart import ApartError, read_apart
 
 
 def count_people(db: sqlite3.Connection, more: int = 0) -> tuple[int, int]:

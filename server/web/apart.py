@@ -44,7 +44,7 @@ def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
         raise ApartError("The server is busy with other such work. Try again in a minute.")
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "server.storage.apart"],
+            [sys.executable, "-P", "-m", "server.web.apart"],
             input=pickle.dumps((path, read), pickle.HIGHEST_PROTOCOL),
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
