@@ -101,6 +101,13 @@ def connect(path: Path) -> sqlite3.Connection:
     return _connect(path, sqlite3.Connection)
 
 
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Return a connection that refuses to write. Raises DatabaseError, of which DiskError is one."""
+    connection = connect(path)
+    connection.execute("PRAGMA query_only = ON").close()
+    return connection
+
+
 def _connect(path: Path, factory: type[C]) -> C:
     try:
         connection = sqlite3.connect(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from server.storage.connection import Connection
-from server.storage.database import connect
+from server.storage.database import connect_to_read
 
 AT_ONCE = 2
 TURN_S = 60.0  # how long somebody waits for others' work
@@ -70,8 +70,7 @@ def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
 def _answer(read: Callable[[Connection], Any], path: Path) -> bytes:
     """Return the pickled result, and the pickled error in its place where there is one."""
     try:
-        with closing(connect(path)) as db:
-            db.execute("PRAGMA query_only = ON").close()
+        with closing(connect_to_read(path)) as db:
             return pickle.dumps((read(db), None), pickle.HIGHEST_PROTOCOL)
     except Exception as error:
         return pickle.dumps((None, error), pickle.HIGHEST_PROTOCOL)
