@@ -102,7 +102,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Return a connection that refuses to write. Raises DatabaseError, of which DiskError is one."""
+    """Return a connection that can't write. Raises DatabaseError, of which DiskError is one."""
     connection = connect(path)
     connection.execute("PRAGMA query_only = ON").close()
     return connection
