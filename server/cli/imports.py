@@ -36,7 +36,7 @@ from server.cli.import_report import Summary
 from server.cli.programme.preview_report import say_preview
 from server.editing.wrong_badges import find_changed
 from server.event.directory import Event
-from server.people import issuing
+from server.people import issuing, search
 from server.setup import venue_file
 from server.setup.preview.preview import preview, take_over
 from server.setup.roster_import import ImportPlan, RosterChangedError, plan_import
@@ -283,6 +283,7 @@ def _write(database: Database, plan: ImportPlan) -> bool:
     """
     with interrupts_noted() as noted:
         database.write(lambda db: _write_step(db, plan, noted))
+        search.fold_all(database.write)
     return noted.is_set()
 
 

@@ -176,6 +176,12 @@ def find_attendees(
     return [attendee_of(row) for row in rows], len(serials)
 
 
+def more_people_than(db: Connection, count: int) -> bool:
+    """Tell whether the roster has more people, without counting all of them."""
+    row = db.execute("SELECT 1 FROM attendee LIMIT 1 OFFSET ?", (count,)).fetchone()
+    return row is not None
+
+
 def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
     """Draw a serial that nobody has, and never 0. It is random, so that badge numbers tell
     nothing.

@@ -9,11 +9,14 @@ calls `fold`.
 """
 
 import unicodedata
+from collections.abc import Callable
 
 from server.storage import dialect
 from server.storage.connection import Connection
+from server.storage.tables import insert_many
 
 SEARCH_CHARS_MAX = 100
+FOLDED_TOGETHER = 2_000
 
 # East Asian names are written without a space, and people search for them in either order.
 _NAMES = (
@@ -36,19 +39,34 @@ def words(text: str) -> list[str]:
     return list(dict.fromkeys(folded(text[:SEARCH_CHARS_MAX]).split()))
 
 
-def fold(db: Connection) -> None:
-    """Keep the folded words of everybody who is new or has changed, in the caller's transaction."""
+def fold(db: Connection, limit: int = -1) -> int:
+    """Keep the folded words of everybody who is new or has changed, in the caller's transaction.
+
+    `limit` is how many at most, and a negative one stands for all. Returns how many it were.
+    """
     due = db.execute(
         f"SELECT a.serial, {_NAMES}, {_CONTACT} FROM search_due JOIN attendee a USING (serial)"
+        " LIMIT ?",
+        (limit,),
     ).fetchall()
     if not due:
-        return
-    db.executemany(
-        "INSERT INTO attendee_search (serial, name, contact) VALUES (?, ?, ?)"
-        " ON CONFLICT (serial) DO UPDATE SET name = excluded.name, contact = excluded.contact",
-        ((serial, folded(name), folded(contact)) for serial, name, contact in due),
-    )
-    db.execute("DELETE FROM search_due")
+        return 0
+    serials = dialect.many(serial for serial, _, _ in due)
+    db.execute(f"DELETE FROM attendee_search WHERE {dialect.one_of('serial')}", (serials,))
+    rows = [(serial, folded(name), folded(contact)) for serial, name, contact in due]
+    insert_many(db, "attendee_search", ("serial", "name", "contact"), rows)
+    db.execute(f"DELETE FROM search_due WHERE {dialect.one_of('serial')}", (serials,))
+    return len(due)
+
+
+def fold_all(write: Callable[[Callable[[Connection], int]], int]) -> None:
+    """Keep everybody's folded words, some people at a time, so that others can write in between.
+
+    `write` runs a step in a transaction of its own. If it ends before everybody is through, the
+    next start of the server goes on.
+    """
+    while write(lambda db: fold(db, FOLDED_TOGETHER)) == FOLDED_TOGETHER:
+        pass
 
 
 def by_name(wanted: list[str]) -> str:

@@ -122,9 +122,7 @@ def link_people(db: Connection) -> int:
     nobody. One that is another's other name links to whose own name it is. `db` is in a
     transaction.
     """
-    rows = db.execute("SELECT organisation_id, names, other_names FROM organisation").fetchall()
-    known = _known((row[0], json.loads(row["other_names"])) for row in rows)
-    known |= _known((row[0], names_of(row["names"]).values()) for row in rows)
+    known = organisations_by_name(db)
     printed = db.execute(
         "SELECT DISTINCT organisation, organisation_id FROM attendee WHERE organisation <> ''"
     ).fetchall()
@@ -134,6 +132,17 @@ def link_people(db: Connection) -> int:
         if (wanted := known.get(name_key("", row["organisation"]))) != row["organisation_id"]
     ]
     return _link(db, due)
+
+
+def organisations_by_name(db: Connection) -> dict[str, int | None]:
+    """Return the number of each organisation by the keys of its names (see
+    `badges.roster.same_name`). None stands for a name that two of them have.
+
+    A name of its own comes before another that lists have for an organisation.
+    """
+    rows = db.execute("SELECT organisation_id, names, other_names FROM organisation").fetchall()
+    known = _known((row["organisation_id"], json.loads(row["other_names"])) for row in rows)
+    return known | _known((row["organisation_id"], names_of(row["names"]).values()) for row in rows)
 
 
 def _known(found: Iterable[tuple[int, Iterable[str]]]) -> dict[str, int | None]:

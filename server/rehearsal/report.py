@@ -3,10 +3,11 @@
 import math
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from server.event.calendar import Clock
-from server.event.directory import Event
+from server.event.directory import Event, load_event
 from server.event.settings import EventSettings
 from server.rehearsal.day import Day, SessionCrowd, play
 from server.rehearsal.findings import Finding, findings
@@ -50,6 +51,11 @@ def rehearse(db: Connection, event: Event, wanted: date, clock: Clock) -> Rehear
     with one_state(db):
         day = play(db, event, number)
         return Rehearsal(wanted, day, tuple(findings(db, day, clock)))
+
+
+def rehearse_of(db: Connection, path: Path, wanted: date, clock: Clock) -> Rehearsal:
+    """Do the same for the event in a directory, so that no key leaves this process for another."""
+    return rehearse(db, load_event(path), wanted, clock)
 
 
 def dates(settings: EventSettings) -> list[date]:

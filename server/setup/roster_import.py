@@ -11,6 +11,7 @@ finds such rows.
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from badges.categories import CategoryPlan
 from badges.roster.countries import country_name
 from badges.roster.problems import Finding, Problem, shown
 from badges.roster.reader import Roster, RosterRow
+from badges.roster.same_name import name_key
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -27,9 +29,10 @@ from server.people.attendees import (
     ALL_ZONES,
     CARRIED,
     draw_serial,
+    more_people_than,
 )
 from server.programme.guests import await_guests, settle_guests
-from server.programme.organisations import link_people
+from server.programme.organisations import link_people, organisations_by_name
 from server.programme.speakers import link_speakers, speaking
 from server.setup.roster_match import (
     ImportAnswers,
@@ -41,13 +44,18 @@ from server.setup.roster_match import (
 )
 from server.storage import dialect
 from server.storage.connection import Connection
-from server.storage.database import large_cache, one_state
+from server.storage.database import indexes_anew, large_cache, one_state
+from server.storage.tables import insert_many, update_many
 from server.venue import kept_places
 from server.venue.categories import add_category
 
 ALL_DAYS = 0xFFFF
 LANGUAGE = "en"  # For attendees whose language the roster does not say.
 PROGRESS_ROWS = 1000
+FOLDED_AT_ONCE_MAX = 2_000  # people whose words for searching are folded in the same transaction
+ANEW_FROM = 10_000  # new people, from which on indexes are made anew if there were fewer before
+# Columns of a new attendee beside those of the roster.
+_OF_NEW = ("flags", "created_at", "revoked_at", "organisation_id")
 # These acts leave people, their badges and an import's codes as they are. Any other act between
 # planning and writing means that the plan may be wrong by now.
 _HARMLESS = frozenset(
@@ -138,6 +146,7 @@ def import_roster(
     """
     plan = plan_import(db, roster, answers or ImportAnswers(), skip_bad, now, random)
     plan.write(db, by)
+    search.fold(db)
     return plan.result
 
 
@@ -190,7 +199,11 @@ class ImportPlan:
         return bool(self.updated or self.revoke)
 
     def write(self, db: Connection, by: str) -> None:
-        """Write all of it. Raises RosterRefusedError or RosterChangedError."""
+        """Write all of it. Raises RosterRefusedError or RosterChangedError.
+
+        Where very many people are new or changed, they are found by a search only after
+        `search.fold_all`, which keeps nobody else from writing for long.
+        """
         if self.refused:
             raise RosterRefusedError(self.result)
         if _acts_since(db, self.acts) - _HARMLESS:
@@ -205,18 +218,16 @@ class ImportPlan:
         for columns, rows in self.updated.items():
             # An id may move from one attendee to another, so all of them are removed first.
             if "external_id" in columns:
-                ids = [row[-1:] for row in rows]
-                db.executemany("UPDATE attendee SET external_id = NULL WHERE serial = ?", ids)
+                none = [(None, row[-1]) for row in rows]
+                update_many(db, "attendee", ["external_id"], "serial", none)
         for columns, rows in self.updated.items():
-            sets = ", ".join(f"{column} = ?" for column in columns)
-            db.executemany(f"UPDATE attendee SET {sets} WHERE serial = ?", rows)
-        inserted = ("serial", *RosterValues._fields, "flags", "created_at", "revoked_at")
-        db.executemany(
-            f"INSERT INTO attendee ({', '.join(inserted)}) VALUES ({_marks(len(inserted))})",
-            self.added,
-        )
-        search.fold(db)
-        link_people(db)
+            update_many(db, "attendee", columns, "serial", rows)
+        self._add(db)
+        if len(self.added) + sum(map(len, self.updated.values())) <= FOLDED_AT_ONCE_MAX:
+            search.fold(db)
+        # Who is new has been linked by the plan.
+        if any("organisation" in columns for columns in self.updated):
+            link_people(db)
         speak = link_speakers(db)
         speak += speaking(db, [row[-1] for rows in self.updated.values() for row in rows])
         invited = self._invite(db)
@@ -238,6 +249,12 @@ class ImportPlan:
                 counts["categories"] = len(self.new_categories)
             entry_log.act(db, by, Act.ROSTER_IMPORTED, counts, self.now)
 
+    def _add(self, db: Connection) -> None:
+        columns = ("serial", *RosterValues._fields, *_OF_NEW)
+        many = len(self.added) >= ANEW_FROM and not more_people_than(db, len(self.added))
+        with indexes_anew(db, "attendee") if many else nullcontext():
+            insert_many(db, "attendee", columns, self.added)
+
     def _invite(self, db: Connection) -> int:
         """Write the invitations, and take over those that waited. Return how many became valid."""
         invited = db.executemany(
@@ -258,10 +275,6 @@ def _acts_since(db: Connection, number: int) -> set[str]:
         (number,),
     )
     return {str(row[0]) for row in rows}
-
-
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
 
 
 class _Planner:
@@ -300,6 +313,8 @@ class _Planner:
         self._taken = set(self._people) | {
             row[0] for row in db.execute("SELECT serial FROM unknown_holder")
         }
+        self._organisations = organisations_by_name(db)
+        self._printed: dict[str, int | None] = {"": None}
         self._match = Match(self._people, answers)
         self._problems: list[Problem] = []
         self._added: list[tuple[Any, ...]] = []
@@ -430,8 +445,15 @@ class _Planner:
         self._taken.add(serial)
         if not values.language:
             values = values._replace(language=LANGUAGE)
-        self._added.append((serial, *values, 0, self._now, None))
+        organisation_id = self._organisation_id(values.organisation)
+        self._added.append((serial, *values, 0, self._now, None, organisation_id))
         return serial
+
+    def _organisation_id(self, printed: str) -> int | None:
+        """Return the organisation that a card's text names, looked up once for each text."""
+        if printed not in self._printed:
+            self._printed[printed] = self._organisations.get(name_key("", printed))
+        return self._printed[printed]
 
     def _update(self, row: RosterRow, person: Person, values: RosterValues) -> None:
         before = person.values

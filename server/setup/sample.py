@@ -5,10 +5,12 @@ there as text and as a workbook.
 import csv
 import io
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 import openpyxl
 from openpyxl.comments import Comment
@@ -64,7 +66,8 @@ class SampleThereError(Exception):
         self.paths = tuple(paths)
 
 
-def sample_files(first_day: date) -> dict[str, bytes]:
+@lru_cache(maxsize=1)
+def sample_files(first_day: date) -> Mapping[str, bytes]:
     """Make the files, by name, for an event of three days from `first_day` on."""
     venue, guests = _text("venue.toml", first_day), _text("guests.toml", first_day)
     roster = _text("roster.csv", first_day)
@@ -72,7 +75,7 @@ def sample_files(first_day: date) -> dict[str, bytes]:
         venue.encode(), _venue_workbook(venue), roster.encode("utf-8-sig"),
         _roster_workbook(roster), guests.encode(),
     )  # fmt: skip
-    return dict(zip(NAMES, made, strict=True))
+    return MappingProxyType(dict(zip(NAMES, made, strict=True)))
 
 
 def _text(name: str, first_day: date) -> str:

@@ -143,9 +143,10 @@ class _Import(Writer):
         self.absent("doors", "door", [plan.code for plan in venue.doors])
 
     def sessions(self, plans: Iterable[SessionPlan]) -> None:
-        halls = self.ids("hall", "hall_id")
-        activities = self.ids("activity", "activity_id")
         plans = list(plans)
+        halls = self.ids("hall", "hall_id")
+        named = any(plan.activity is not None for plan in plans)
+        activities = self.ids("activity", "activity_id") if named else {}
         for plan in plans:
             before = self._whole_session(plan.code)
             values = _session_values(plan, halls[plan.hall])

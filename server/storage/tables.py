@@ -5,6 +5,8 @@ that one as savepoints, so what fails takes everything back with it.
 """
 
 import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import sqlite_utils
 
@@ -20,6 +22,46 @@ def tables(db: Connection) -> sqlite_utils.Database:
 def columns_of(db: Connection, table: str) -> list[str]:
     """Return the names of a table's columns, in their order."""
     return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+
+
+_VALUES_MAX = 30_000  # in one statement. SQLite takes 32,766, and PostgreSQL 65,535.
+_ROWS_MAX = 500
+
+
+def insert_many(
+    db: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Add many rows. Each has the values of `columns`.
+
+    A statement takes hundreds of them. With one for each row, others who compute have the
+    interpreter in between, and the writer waits for it as often as there are rows.
+    """
+    names = ", ".join(columns)
+    for marks, values in _blocks(rows):
+        db.execute(f"INSERT INTO {table} ({names}) VALUES {marks}", values)
+
+
+def update_many(
+    db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
+) -> None:
+    """Change many rows. Each has the new values of `columns`, and the key's value last."""
+    sets = ", ".join(f"{column} = v.column{at}" for at, column in enumerate(columns, 1))
+    for marks, values in _blocks(rows):
+        db.execute(
+            f"UPDATE {table} SET {sets} FROM (VALUES {marks}) AS v"
+            f" WHERE {table}.{key} = v.column{len(columns) + 1}",
+            values,
+        )
+
+
+def _blocks(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the placeholders of some rows, and their values, until all rows are through."""
+    width = len(rows[0]) if rows else 1
+    marks = f"({', '.join('?' * width)})"
+    size = min(_ROWS_MAX, _VALUES_MAX // width)
+    for at in range(0, len(rows), size):
+        block = rows[at : at + size]
+        yield ", ".join([marks] * len(block)), [value for row in block for value in row]
 
 
 def keep_setting(db: Connection, key: str, value: str) -> None:

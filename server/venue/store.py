@@ -197,19 +197,23 @@ def session(db: Connection, session_id: int) -> SessionRow:
 
 
 def programme_for(
-    db: Connection, serial: int, *, after: int | None = None, limit: int | None = None
-) -> list[SessionRow]:
+    db: Connection, serial: int, *, after: int | None = None, limit: int | None = None,
+    named: bool = False,
+) -> list[SessionRow]:  # fmt: skip
     """Return the sessions that the attendee may enter, by category or invitation, the soonest
     first.
 
-    They can be limited to those that still admit after an instant, and to so many.
+    They can be limited to those that still admit after an instant, to so many, and to those that
+    invite them by name.
     """
+    by_category = (
+        "(g.invited IS NULL AND EXISTS (SELECT 1 FROM session_category c"
+        " WHERE c.session_id = s.session_id AND c.category = a.category))"
+    )
     rows = db.execute(
         "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?"
         " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = a.serial"
-        " WHERE s.closes_at > ? AND (g.invited = 1 OR (g.invited IS NULL AND EXISTS"
-        "  (SELECT 1 FROM session_category c"
-        "  WHERE c.session_id = s.session_id AND c.category = a.category)))"
+        f" WHERE s.closes_at > ? AND (g.invited = 1{'' if named else f' OR {by_category}'})"
         " ORDER BY s.starts_at, s.code LIMIT ?",
         (serial, -1 if after is None else after, -1 if limit is None else limit),
     ).fetchall()

@@ -19,6 +19,7 @@ from server.web.services import services
 
 blueprint = Blueprint("phone", __name__)
 
+SESSIONS_SHOWN = 100  # of a programme that admits the person to more
 # Without a network the phone may show what it has, because a door decides by the code alone.
 CACHE = "private, max-age=300, stale-if-error=604800"
 # What a speaker is, in English and Chinese.
@@ -38,7 +39,7 @@ def badge(token: str) -> Response:
     current = _open(db, token)
     person = attendees.attendee(db, current.serial)
     clock = here.venue_clock
-    programme = store.programme_for(db, current.serial)
+    programme, left_out = _programme(db, current.serial, here.now())
     days = groupby(programme, key=lambda row: clock.day(row.starts_at))
     page = render_template(
         "phone.html",
@@ -52,10 +53,26 @@ def badge(token: str) -> Response:
         speakers=speakers.speakers_of(db, (row.session_id for row in programme)),
         talks=speakers.talks(db, current.serial),
         roles=ROLES,
+        left_out=left_out,
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
     )
     headers = {"Cache-Control": CACHE, "Referrer-Policy": "no-referrer"}
     return Response(page, headers=headers)
+
+
+def _programme(db: Connection, serial: int, now: int) -> tuple[list[store.SessionRow], bool]:
+    """Return the sessions to show, the soonest first, and whether some are left out.
+
+    Of very many, only those are shown that are not over: all that invite the person by name, and
+    the next ones of the others.
+    """
+    found = store.programme_for(db, serial, limit=SESSIONS_SHOWN + 1)
+    if len(found) <= SESSIONS_SHOWN:
+        return found, False
+    soon = store.programme_for(db, serial, after=now, limit=SESSIONS_SHOWN)
+    named = store.programme_for(db, serial, after=now, limit=SESSIONS_SHOWN, named=True)
+    shown = {row.session_id: row for row in (*soon, *named)}
+    return sorted(shown.values(), key=lambda row: (row.starts_at, row.code)), True
 
 
 def _open(db: Connection, token: str) -> issuing.Badge:

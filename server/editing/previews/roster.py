@@ -19,7 +19,7 @@ from badges.roster.table import RosterAnswers
 from server.editing import last_edit
 from server.editing.person_words import PersonWords
 from server.editing.words import Difference, differences
-from server.event.directory import Event
+from server.event.settings import EventSettings
 from server.feed import changes
 from server.people.attendees import whole_name
 from server.setup.roster_import import ImportPlan, plan_import
@@ -118,7 +118,7 @@ class RosterPreview:
 
 
 def preview(
-    db: Connection, event: Event, data: bytes, name: str, answers: Mapping[str, str], *,
+    db: Connection, settings: EventSettings, data: bytes, name: str, answers: Mapping[str, str], *,
     now: int, random: Callable[[int], bytes],
 ) -> RosterPreview:  # fmt: skip
     """Read a roster and say what it would change. Raises RosterError.
@@ -144,7 +144,7 @@ def preview(
     file = RosterFile(
         data, name, mapping, answers.get(ENCODING), said, answers.get(NEW_CATEGORIES) == YES
     )
-    read = read_for_event(db, event.settings, file)
+    read = read_for_event(db, settings, file)
     roster = read.roster
     boxes = undrawable(roster.rows)
     if boxes:

@@ -1,6 +1,7 @@
 """Checks that whatever a programme refers to is in the file or in the event."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 
 from server.setup.venue_plan import Venue
 from server.storage.connection import Connection
@@ -12,16 +13,38 @@ class ProgrammeCheck:
     def __init__(self, db: Connection, venue: Venue) -> None:
         self.db = db
         self.venue = venue
-        self.programme = programme = venue.programme
-        self.halls = self._codes("hall") | {plan.code for plan in venue.halls}
-        self.sessions = self._codes("session") | {plan.code for plan in venue.sessions}
-        self.organisations = self._codes("organisation")
-        self.organisations |= {plan.code for plan in programme.organisations}
-        self.kinds = self._codes("activity_kind")
-        self.kinds |= {plan.code for plan in programme.activity_kinds}
-        self.activities = self._codes("activity") | {plan.code for plan in programme.activities}
-        self.areas = self._codes("area") | {plan.code for plan in programme.areas}
-        self.exhibitors = self._codes("exhibitor") | {plan.code for plan in programme.exhibitors}
+        self.programme = venue.programme
+
+    # Each is read where something refers to it, since most edits of one thing refer to few.
+    @cached_property
+    def halls(self) -> set[str]:
+        return self._codes("hall") | {plan.code for plan in self.venue.halls}
+
+    @cached_property
+    def sessions(self) -> set[str]:
+        return self._codes("session") | {plan.code for plan in self.venue.sessions}
+
+    @cached_property
+    def organisations(self) -> set[str]:
+        filed = {plan.code for plan in self.programme.organisations}
+        return self._codes("organisation") | filed
+
+    @cached_property
+    def kinds(self) -> set[str]:
+        filed = {plan.code for plan in self.programme.activity_kinds}
+        return self._codes("activity_kind") | filed
+
+    @cached_property
+    def activities(self) -> set[str]:
+        return self._codes("activity") | {plan.code for plan in self.programme.activities}
+
+    @cached_property
+    def areas(self) -> set[str]:
+        return self._codes("area") | {plan.code for plan in self.programme.areas}
+
+    @cached_property
+    def exhibitors(self) -> set[str]:
+        return self._codes("exhibitor") | {plan.code for plan in self.programme.exhibitors}
 
     def problems(self) -> list[str]:
         """List the faults, each in a sentence."""

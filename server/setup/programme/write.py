@@ -1,6 +1,7 @@
 """Writes a programme and an exhibition into the event, by their codes."""
 
 import json
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -22,7 +23,7 @@ class ProgrammeWriter(Writer):
         for kind in programme.activity_kinds:
             values = {"code": kind.code, "names": names_text(kind.names)}
             self.put("activity_kinds", "activity_kind", values)
-        organisations = self.ids("organisation", "organisation_id")
+        organisations = self._ids_for(programme.activities, "organisation")
         for activity in programme.activities:
             before = self._whole_activity(activity.code)
             self.write("activity", _activity_values(activity))
@@ -34,7 +35,7 @@ class ProgrammeWriter(Writer):
 
     def after_sessions(self, programme: Programme) -> None:
         """Write speakers, areas, exhibitors and stands."""
-        sessions = self.ids("session", "session_id")
+        sessions = self._ids_for(programme.speakers, "session")
         by_session = sorted(programme.speakers, key=lambda one: one.session)  # keeps their order
         before: dict[int, list[tuple[Any, ...]]] = {}
         for code, plans in groupby(by_session, key=lambda one: one.session):
@@ -46,16 +47,17 @@ class ProgrammeWriter(Writer):
             link_speakers(self.db)
         for session_id, stood in before.items():
             self.count("speakers", stood or None, self._speakers(session_id))
-        halls = self.ids("hall", "hall_id")
+        halls = self._ids_for(programme.areas, "hall")
         for area in programme.areas:
             values = {"code": area.code, "hall_id": halls[area.hall], "m2": area.m2}
             self.put("areas", "area", values | {"names": names_text(area.names)})
-        organisations = self.ids("organisation", "organisation_id")
+        organisations = self._ids_for(programme.exhibitors, "organisation")
         for exhibitor in programme.exhibitors:
             values = {"code": exhibitor.code}
             values["organisation_id"] = organisations[exhibitor.organisation]
             self.put("exhibitors", "exhibitor", values)
-        areas, exhibitors = self.ids("area", "area_id"), self.ids("exhibitor", "exhibitor_id")
+        areas = self._ids_for(programme.stands, "area")
+        exhibitors = self._ids_for(programme.stands, "exhibitor")
         for stand in programme.stands:
             values = {"code": stand.code, "area_id": areas[stand.area], "m2": stand.m2}
             values["exhibitor_id"] = exhibitors[stand.exhibitor] if stand.exhibitor else None
@@ -63,6 +65,10 @@ class ProgrammeWriter(Writer):
         for kind in ("area", "exhibitor", "stand"):
             codes = [one.code for one in getattr(programme, f"{kind}s")]
             self.absent(f"{kind}s", kind, codes)
+
+    def _ids_for(self, plans: Sequence[object], table: str) -> Mapping[str, int]:
+        """Return the key of each code, or nothing where there are no plans that refer to it."""
+        return self.ids(table, f"{table}_id") if plans else {}
 
     def _put_hosts(self, plan: ActivityPlan, organisations: dict[str, int]) -> None:
         row = self.row("activity", "code", plan.code)

@@ -2,21 +2,25 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from flask import Blueprint, render_template, request
 
-from server.people.attendees import UnknownAttendeeError
+from server.people.attendees import UnknownAttendeeError, more_people_than
 from server.rehearsal import report, told
 from server.rehearsal.places import AskedError
 from server.rehearsal.would_enter import WouldEnter, would_enter
 from server.venue import store
 from server.web import auth
+from server.web.apart import ApartError, read_apart
 from server.web.services import services
 
 blueprint = Blueprint("rehearsal", __name__, url_prefix="/admin/rehearsal")
 
 FIELD_CHARS_MAX = 200
 FINDINGS_MAX = 500  # on the page
+# With more people a day is played in a process of its own. With fewer, starting one takes longer.
+PEOPLE_HERE_MAX = 2_000
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,19 @@ def day() -> tuple[str, int]:
     here = services()
     db, clock = here.database.reader, here.venue_clock
     days = report.dates(here.event.settings)
-    problem, found = "", None
+    problem, status, found = "", 400, None
     try:
         wanted = date.fromisoformat(request.args.get("day", ""))
-        found = report.rehearse(db, here.event, wanted, clock)
+        if more_people_than(db, PEOPLE_HERE_MAX):
+            here.database.give_back()
+            read = partial(report.rehearse_of, path=here.event.path, wanted=wanted, clock=clock)
+            found = read_apart(here.database.path, read)
+        else:
+            found = report.rehearse(db, here.event, wanted, clock)
     except report.NoSuchDayError as error:
         problem = str(error)
+    except ApartError as error:
+        problem, status = str(error), 503
     except ValueError:
         problem = f"Choose a day of the event, {days[0]} to {days[-1]}."
     shown = render_template(
@@ -75,7 +86,7 @@ def day() -> tuple[str, int]:
         expected=report.expected,
         most=FINDINGS_MAX,
     )
-    return shown, 400 if problem else 200
+    return shown, status if problem else 200
 
 
 def _asked() -> tuple[Asked, WouldEnter | None]:

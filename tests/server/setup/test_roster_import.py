@@ -10,8 +10,8 @@ from badges.roster.reader import read_roster
 from badges.wire import wire
 from server.event.directory import Event
 from server.feed import changes
-from server.people import issuing
-from server.people.attendees import add_attendee, attendee
+from server.people import issuing, search
+from server.people.attendees import add_attendee, attendee, find_attendees
 from server.setup import roster_import
 from server.setup.roster_import import ImportResult, RosterRefusedError
 from server.storage.database import Database
@@ -236,3 +236,46 @@ def test_the_log_says_nothing_personal(site: Database) -> None:
 
 def test_default_categories_fit_a_roster() -> None:
     assert len({one.letter for one in DEFAULT_CATEGORIES}) == len(DEFAULT_CATEGORIES) == 7
+
+
+def test_many_new_people_at_once(site: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Indexes are made anew, words are folded some people at a time, and all is as with few."""
+    monkeypatch.setattr(roster_import, "ANEW_FROM", 10)
+    monkeypatch.setattr(roster_import, "FOLDED_AT_ONCE_MAX", 10)
+    monkeypatch.setattr(search, "FOLDED_TOGETHER", 400)
+    indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name"
+    before = [tuple(row) for row in site.reader.execute(indexes)]
+    rows = [f"M{number},Max,Moss {number},Harbour Pilots,DE,,delegate" for number in range(1_201)]
+    text = "id,given name,family name,organisation,country,email,category\n" + "\n".join(rows)
+    roster = roster_of(text)
+    plan = roster_import.plan_import(
+        site.reader, roster, roster_import.ImportAnswers(missing="keep"), False, NOW, os.urandom
+    )
+    site.write(lambda db: plan.write(db, "test"))
+    assert [tuple(row) for row in site.reader.execute(indexes)] == before
+    assert site.reader.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert find_attendees(site.reader, "Moss")[1] == 0, "their words are folded later"
+    folded = []
+
+    def write(step):
+        folded.append(site.write(step))
+        return folded[-1]
+
+    search.fold_all(write)
+    assert folded == [400, 400, 400, 1]
+    assert find_attendees(site.reader, "Moss")[1] == 1_201
+    assert len(attendees(site)) == 4 + 1_201
+
+
+def test_ids_that_change_places(site: Database) -> None:
+    """Two rows of one statement may take each other's id."""
+    lines = ROSTER.splitlines()
+    assert (lines[1][:3], lines[2][:3]) == ("A1,", "A2,")
+    anna, wang = serial_of(site, "A1"), serial_of(site, "A2")
+    plan_rows = [("A2", anna), ("A1", wang)]
+    plan = roster_import.ImportPlan(
+        ImportResult(added=0, updated=2, unchanged=0, skipped=0), False, 10**9, NOW, [],
+        {("external_id",): plan_rows}, [], [], [],
+    )  # fmt: skip
+    site.write(lambda db: plan.write(db, "test"))
+    assert (serial_of(site, "A2"), serial_of(site, "A1")) == (anna, wang)

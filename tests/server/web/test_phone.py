@@ -13,6 +13,8 @@ from server.event.directory import Event
 from server.people import issuing
 from server.people.phone_token import phone_token
 from server.storage.database import Database
+from server.web import phone
+from tests.server.conftest import HOUR
 from tests.server.support.pages import Pages
 from tests.server.support.stores import load
 
@@ -215,3 +217,38 @@ def test_names_are_set_as_text(pages: Pages) -> None:
     text = pages.stranger().get(link(pages, "A1")).text
     assert "<img" not in text
     assert "&lt;img src=x" in text
+
+
+def test_of_very_many_sessions_the_next_and_those_by_name_are_shown(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(db) -> None:
+        db.execute(
+            "INSERT INTO session (code, hall_id, titles, starts_at, ends_at, opens_at, closes_at)"
+            " SELECT 'late', hall_id, '{\"en\": \"Late\"}', starts_at + ?, ends_at + ?,"
+            " opens_at + ?, closes_at + ? FROM session WHERE code = 'press'",
+            (HOUR, HOUR, HOUR, HOUR),
+        )
+        db.execute(
+            "INSERT INTO session_category SELECT session_id, 1 FROM session WHERE code = 'late'"
+        )
+        db.execute(
+            "INSERT INTO session_guest SELECT session_id, ?, 1 FROM session WHERE code = 'press'",
+            (pages.serial("A1"),),
+        )
+
+    pages.database.write(add)
+    target = link(pages, "A1")
+    said = "Your badge is for more sessions than are shown here"
+    monkeypatch.setattr(phone, "SESSIONS_SHOWN", 3)
+    page = pages.stranger().get(target).text
+    assert all(title in page for title in ("Opening", "Press hour", "Late"))
+    assert said not in page
+    monkeypatch.setattr(phone, "SESSIONS_SHOWN", 1)
+    page = pages.stranger().get(target).text
+    assert page.index("Opening") < page.index("Press hour") < page.index(said)
+    assert "Late" not in page
+    pages.now += 3 * HOUR  # the opening is over
+    page = pages.stranger().get(target).text
+    assert "Opening" not in page
+    assert "Press hour" in page

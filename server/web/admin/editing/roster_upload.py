@@ -1,6 +1,7 @@
 """Serves the import of attendees, which is a file, a preview with questions, and a confirmation."""
 
 import os
+from functools import partial
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -13,11 +14,14 @@ from server.backup.copy import BackupError, make_backup
 from server.editing.previews import roster
 from server.editing.previews.roster import RosterPreview
 from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
+from server.people import search
+from server.people.attendees import more_people_than
 from server.setup.roster_import import RosterChangedError, RosterRefusedError
 from server.venue import store
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.editing import uploads
+from server.web.apart import ApartError, read_apart
 from server.web.security import limiter
 from server.web.services import services
 
@@ -37,6 +41,9 @@ _OPTIONS = {
 ANSWER_CHARS_MAX = 200
 ANSWERS_MAX = 100
 WORDS_SHOWN = 60
+# Above these a preview is made in a process of its own. Below, starting one takes longer than that.
+BYTES_HERE_MAX = 100_000
+PEOPLE_HERE_MAX = 2_000
 
 
 @blueprint.post("/")
@@ -62,6 +69,8 @@ def show(token: str) -> Response | str:
         return uploads.gone()
     except UploadBusyError:
         return forms.turn_back(uploads.BUSY, url_for("admin.uploads.show"))
+    except ApartError as error:
+        return forms.turn_back(str(error), url_for("admin.uploads.show"))
     except (RosterError, ValueError) as error:
         return _unreadable(kept, error)
     return render_template(
@@ -126,6 +135,7 @@ def confirm(token: str) -> Response:
             "bad",
         )
         return _to_preview(kept)
+    search.fold_all(here.database.write)
     here.uploads.drop(kept)
     return redirect(url_for("admin.badges.show"), 303)
 
@@ -148,10 +158,14 @@ def _preview(kept: Upload) -> RosterPreview:
         return found
     with here.uploads.turn():
         data = kept.read()
+        make = partial(
+            roster.preview, settings=here.event.settings, data=data, name=kept.name,
+            answers=dict(kept.answers), now=here.now(), random=os.urandom,
+        )  # fmt: skip
         with here.database.reading() as db:
-            made = roster.preview(
-                db, here.event, data, kept.name, kept.answers, now=here.now(), random=os.urandom
-            )
+            large = len(data) > BYTES_HERE_MAX or more_people_than(db, PEOPLE_HERE_MAX)
+            made = None if large else make(db)
+        made = made or read_apart(here.database.path, make)
     here.uploads.remember(kept, made)
     return made
 

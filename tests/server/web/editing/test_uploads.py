@@ -13,11 +13,15 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from badges.roster.table import RosterLimits
+from server.editing.previews import roster as roster_previews
 from server.editing.previews import uploads as kept_files
 from server.editing.previews.uploads import Uploads
 from server.event.directory import Event
 from server.people import issuing
+from server.setup import venue_file
 from server.storage.database import Database
+from server.web.admin.editing import roster_upload, venue_upload
+from server.web.apart import ApartError
 from server.web.services import services_of
 from tests.server.conftest import ROSTER, VENUE
 from tests.server.support.pages import Pages, Staff, acts, assert_only
@@ -462,3 +466,75 @@ def test_who_may(pages: Pages) -> None:
     assert_only(pages, HALLS, method="POST")
     assert_only(pages, "/admin/badges/", "badge_desk")
     assert_only(pages, "/admin/badges/issue", method="POST")
+
+
+def test_a_large_list_is_previewed_in_another_process(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = ROSTER.replace("Harbour Pilots", "Pilots Ltd")
+    _, here = preview(admin, PEOPLE, changed)
+    monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)
+    with monkeypatch.context() as only:
+        only.setattr(roster_previews, "plan_import", lambda *_, **__: pytest.fail("planned here"))
+        location, page = preview(admin, PEOPLE, changed)
+    assert words(page.text) == words(here.text)
+    mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
+    assert admin.post(f"{location}/confirm", {"mark": mark}).location == "/admin/badges/"
+    assert "Pilots Ltd" in {row["organisation"] for row in attendees(pages.database)}
+    assert "Pilots Ltd" in admin.get("/admin/people/?q=pilots").text
+
+
+def test_a_large_file_that_cannot_be_read(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, here = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
+    monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)
+    _, page = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
+    assert words(page.text) == words(here.text)
+
+
+def test_a_preview_that_cannot_be_made_now(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise ApartError("The server is busy with other such work. Try again in a minute.")
+
+    monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)
+    monkeypatch.setattr(roster_upload, "read_apart", busy)
+    location = send(admin, PEOPLE, ROSTER).location
+    answer = admin.get(location)
+    assert answer.location == "/admin/imports/"
+    assert "Try again in a minute" in admin.get(answer.location).text
+    monkeypatch.undo()
+    assert admin.get(location).status_code == 200, "the file is still there"
+
+
+def test_a_large_venue_is_read_in_another_process(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = VENUE.replace('"Press hour"', '"Hour of the press"')
+    _, here = preview(admin, HALLS, changed, "venue.toml")
+    monkeypatch.setattr(venue_upload, "BYTES_HERE_MAX", 10)
+    with monkeypatch.context() as only:
+        only.setattr(venue_file, "read_venue", lambda *_: pytest.fail("read here"))
+        location, page = preview(admin, HALLS, changed, "venue.toml")
+        assert words(page.text) == words(here.text)
+        mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
+        done = admin.post(f"{location}/confirm", {"mark": mark})
+    assert done.location == "/admin/venue/"
+    assert "Hour of the press" in admin.get("/admin/venue/?day=2026-05-04").text
+    _, page = preview(admin, HALLS, "[[hall]]\ncode = 'h1'\ncapacity = 'x'\n", "venue.toml")
+    assert "capacity" in words(page.text)
+    assert "Import</button>" not in page.text
+
+
+def test_a_venue_whose_advice_cannot_be_had_is_imported(
+    admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = VENUE.replace('"Press hour"', '"Hour of the press"')
+    location, page = preview(admin, HALLS, changed, "venue.toml")
+    mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
+
+    def busy(*_: object, **__: object) -> None:
+        raise ApartError("The server is busy with other such work.")
+
+    monkeypatch.setattr(venue_upload, "advice", busy)
+    done = admin.post(f"{location}/confirm", {"mark": mark}, follow_redirects=True)
+    assert "was not looked at: The server is busy" in words(done.text)
+    assert "Hour of the press" in admin.get("/admin/venue/?day=2026-05-04").text

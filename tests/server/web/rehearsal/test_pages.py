@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 import pytest
 
 from server.event.directory import Event
+from server.rehearsal import report
 from server.storage.database import Database
+from server.web.apart import ApartError
 from server.web.rehearsal import pages as rehearsal_pages
 from tests.server.support.pages import Pages, acts, assert_only
 
@@ -114,3 +116,27 @@ def test_a_day_that_is_none(pages: Pages, day: str) -> None:
 def test_who_may(pages: Pages) -> None:
     assert_only(pages, "/admin/rehearsal/", "badge_desk", "auditor")
     assert_only(pages, "/admin/rehearsal/day?day=2026-05-04", "auditor")
+
+
+def test_a_day_of_many_people_is_played_in_another_process(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = pages.staff("auditor")
+    here = auditor.get("/admin/rehearsal/day?day=2026-05-04").text
+    monkeypatch.setattr(rehearsal_pages, "PEOPLE_HERE_MAX", 1)
+    monkeypatch.setattr(report, "rehearse", lambda *_: pytest.fail("played in this process"))
+    assert words(auditor.get("/admin/rehearsal/day?day=2026-05-04").text) == words(here)
+    answer = auditor.get("/admin/rehearsal/day?day=2027-01-01")
+    assert answer.status_code == 400
+    assert "is no day of the event" in answer.text
+
+
+def test_a_day_that_cannot_be_played_now(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise ApartError("The server is busy with other such work. Try again in a minute.")
+
+    monkeypatch.setattr(rehearsal_pages, "PEOPLE_HERE_MAX", 1)
+    monkeypatch.setattr(rehearsal_pages, "read_apart", busy)
+    answer = pages.staff("auditor").get("/admin/rehearsal/day?day=2026-05-04")
+    assert answer.status_code == 503
+    assert "Try again in a minute" in answer.text

@@ -1,0 +1,100 @@
+"""Every page that the app has, at addresses with things of a large event.
+
+A page that is new and of which nothing is known here is an error, so that none is forgotten.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from werkzeug.routing import Rule
+
+from badges.credential.badge_number import badge_number
+from server.people import issuing
+from server.people.phone_token import phone_token
+from tests.bench.forum.large import PEOPLE
+from tests.server.support.pages import Pages
+
+# Not measured here, each for its reason.
+LEFT_OUT = {
+    "static": "files",
+    "admin.live.stream": "a stream that does not end",
+    "admin.sign_in.form": "it leads who is signed in elsewhere",
+    "admin.home": "it leads elsewhere",
+    "admin.roster_upload.show": "measured with the import",
+    "admin.venue_upload.show": "measured with the import",
+    "admin.kiosks.words": "of kiosks that are being set up",
+    "admin.people.card": "a picture, no page: Typst draws it",
+}
+# Other forms of a page, after its address.
+MORE = {
+    "admin.people.search": ("?q=Keller", f"?page={PEOPLE // 50}", "?q=guest+99999", "?q=nobody"),
+    "admin.persons.choose": ("?q=Keller",),
+    "admin.guests.show": ("?q=Keller",),
+    "admin.venue.show": ("?day=2026-05-06&page=3",),
+    "admin.acts.show": ("?kind=venue_edited",),
+    "admin.rehearsal.show": ("?person={person}&place=hall:h1&at=2026-05-05T09:00",),
+    "admin.rehearsal.day": ("?day=2026-05-05",),
+    "admin.programme.activities": ("?page=20", "?kind=release&day=2&hall=3", "?q=1999"),
+    "admin.programme.speakers": ("?role=keynote&page=30",),
+    "admin.programme.organisations": ("?page=30", "?q=office+1999"),
+    "admin.programme.exhibition": ("?page=10",),
+}
+# Without these words the address is an error.
+NEEDED = {"admin.rehearsal.day"}
+
+
+def addresses(pages: Pages) -> Iterator[str]:
+    """Yield the address of each GET page of staff, and of the phone page."""
+    values = _values(pages)
+    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda one: one.rule):
+        kiosks = rule.rule.startswith("/api/")
+        if "GET" not in (rule.methods or ()) or rule.endpoint in LEFT_OUT or kiosks:
+            continue
+        for address in _of_rule(rule, values):
+            if rule.endpoint not in NEEDED:
+                yield address
+            for more in MORE.get(rule.endpoint, ()):
+                yield address + more.format_map(values["all"])
+
+
+def _of_rule(rule: Rule, values: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    if "kind" in rule.arguments:
+        for kind, number in values["kinds"].items():
+            yield _built(rule, {"kind": kind, "number": number})
+        return
+    own = values.get(rule.endpoint, {})
+    missing = rule.arguments - (own.keys() | values["all"].keys())
+    if missing:
+        raise LookupError(f"{rule.rule}: say in tests/bench/forum/every_page.py what {missing} are")
+    yield _built(rule, {**values["all"], **own})
+
+
+def _built(rule: Rule, values: Mapping[str, object]) -> str:
+    built = rule.build({key: values[key] for key in rule.arguments})
+    assert built is not None, rule
+    return built[1]
+
+
+def _values(pages: Pages) -> dict[str, dict[str, object]]:
+    db = pages.database.reader
+    row = db.execute(
+        "SELECT (SELECT MIN(serial) FROM attendee) AS serial,"
+        " (SELECT MAX(session_id) FROM session) AS session,"
+        " (SELECT MAX(hall_id) FROM hall) AS hall, (SELECT MAX(door_id) FROM door) AS door,"
+        " (SELECT MIN(category) FROM category) AS category"
+    ).fetchone()
+    serial = row["serial"]
+    badge = issuing.current_badge(db, serial)
+    number = badge_number(serial)
+    return {
+        "all": {
+            "number": number,
+            "person": number,
+            "hall_id": row["hall"],
+            "session_id": row["session"],
+            "token": phone_token(pages.event, serial, badge.issue),
+            "name": "roster.csv",
+        },
+        "kinds": {kind: row[kind] for kind in ("hall", "door", "session", "category")},
+        "admin.programme.activity": {"code": "a1"},
+        "admin.programme.organisation": {"code": "o1"},
+    }
