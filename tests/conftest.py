@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tables import large_tables_are_made_once as large_tables_are_made_once
+
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
 import hypothesis  # noqa: E402
