@@ -16,13 +16,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.tables import large_tables_are_made_once as large_tables_are_made_once
+
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
 import hypothesis  # noqa: E402
 
 # How long an example takes says nothing where several processes share the cores.
 hypothesis.settings.register_profile("shared cores", deadline=None)
-hypothesis.settings.load_profile("shared cores")
+# The same properties, each with a quarter of the examples.
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
 OPEN = Path("/proc/self/fd")  # of Linux; where it is not there, threads alone are looked at
 TESTS = Path(__file__).parent
 # With processes, films, pictures to read or a browser: what `--quick` leaves out.
@@ -43,13 +46,38 @@ SLOW = (
     "test_rooms.py",
     "test_tidy.py",
 )
+# Files in memory, as Linux has them. A disk takes milliseconds for each commit, and most tests
+# wait for several.
+MEMORY = Path("/dev/shm")
+MEMORY_FREE_BYTES = 2_000_000_000
 GRACE_S = 3.0  # for a thread that has been told to end
 # A library's own, for as long as the process lives.
 KEPT = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts/", "/memfd:")
+OURS = f"{MEMORY}/pytest-of-"  # and not a library's, although it is under `/dev/`
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="leave out processes, films and browsers")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let temporary files be in memory, unless `--basetemp` or the variable says where."""
+    hypothesis.settings.load_profile("quick" if config.getoption("--quick") else "shared cores")
+    if memory_suits(MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def memory_suits(path: Path) -> bool:
+    """Whether there is room for a run, and programs may start there, as those of some tests do.
+
+    A container often has 64 MB there.
+    """
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return False
+    room = found.f_bavail * found.f_frsize >= MEMORY_FREE_BYTES
+    return room and not found.f_flag & os.ST_NOEXEC and os.access(path, os.W_OK)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -147,6 +175,6 @@ def _open_files() -> dict[str, str]:
             target = os.readlink(f"{OPEN}/{number}")
         except FileNotFoundError:  # the one that listed them
             continue
-        if not target.startswith(KEPT):
+        if not target.startswith(KEPT) or target.startswith(OURS):
             found[number] = target
     return found

@@ -116,7 +116,10 @@ class ThreePools(RuleBasedStateMachine):
             assert self.pools[ORDINARY].worst_case <= others
 
 
-ThreePools.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+# Half as many again as a test has elsewhere.
+ThreePools.TestCase.settings = settings(
+    max_examples=settings().max_examples * 3 // 2, stateful_step_count=40, deadline=None
+)
 TestThreePools = ThreePools.TestCase
 
 

@@ -1,5 +1,6 @@
 """`hallkeeper sample` and docs/venue-file.md: what a new organiser begins with."""
 
+import functools
 import io
 import re
 import shlex
@@ -95,19 +96,27 @@ def test_a_directory_that_can_not_be(tmp_path: Path) -> None:
     assert "can't be written: Not a directory." in result.output
 
 
-@every_column
-def test_the_sample_has_every_column(kind: str, key: str) -> None:
+@pytest.fixture(scope="module")
+def sample() -> tuple[str, openpyxl.Workbook]:
+    """The venue as text and as a workbook, which no test changes."""
     files = sample_files(date(2026, 5, 4))
-    text = files["venue.toml"].decode()
+    return files["venue.toml"].decode(), openpyxl.load_workbook(io.BytesIO(files["venue.xlsx"]))
+
+
+@every_column
+def test_the_sample_has_every_column(
+    sample: tuple[str, openpyxl.Workbook], kind: str, key: str
+) -> None:
+    text, book = sample
     there = {k for one in tomllib.loads(text)[kind] for k in one}
     commented = re.findall(r"^# (\w+) = ", text, re.MULTILINE) if kind == "session" else []
     assert key in there.union(commented)
-    book = openpyxl.load_workbook(io.BytesIO(files["venue.xlsx"]))
     sheet = book[SHEETS[kind]]
     cell = next(cell for cell in sheet[1] if cell.value == key)
     assert cell.comment.text.endswith(("Needed.", "May be empty."))
 
 
+@functools.cache
 def documented() -> dict[str, dict[str, list[str]]]:
     """The page's tables: by kind and column, the other cells of the row."""
     found: dict[str, dict[str, list[str]]] = {}

@@ -1,0 +1,18 @@
+"""That a table is made by one process, and read by the next (tests/tables.py)."""
+
+from pathlib import Path
+
+from tests.tables import shared
+
+
+def test_what_one_process_made_another_reads(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def table(name: str) -> frozenset[str]:
+        made.append(name)
+        return frozenset(name)
+
+    here, there = shared(table, tmp_path), shared(table, tmp_path)
+    assert here("one") == there("one") == here("one") == {"o", "n", "e"}
+    assert there("two") == {"t", "w", "o"}
+    assert made == ["one", "two"]
