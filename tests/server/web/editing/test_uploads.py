@@ -18,9 +18,8 @@ from server.editing.previews import uploads as kept_files
 from server.editing.previews.uploads import Uploads
 from server.event.directory import Event
 from server.people import issuing
-from server.setup import venue_file
 from server.storage.database import Database
-from server.web.admin.editing import roster_upload, venue_upload
+from server.web.admin.editing import roster_upload
 from server.web.apart import ApartError
 from server.web.services import services_of
 from tests.server.conftest import ROSTER, VENUE
@@ -503,38 +502,3 @@ def test_a_preview_that_cannot_be_made_now(admin: Staff, monkeypatch: pytest.Mon
     assert "Try again in a minute" in admin.get(answer.location).text
     monkeypatch.undo()
     assert admin.get(location).status_code == 200, "the file is still there"
-
-
-def test_a_large_venue_is_read_in_another_process(
-    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    changed = VENUE.replace('"Press hour"', '"Hour of the press"')
-    _, here = preview(admin, HALLS, changed, "venue.toml")
-    monkeypatch.setattr(venue_upload, "BYTES_HERE_MAX", 10)
-    with monkeypatch.context() as only:
-        only.setattr(venue_file, "read_venue", lambda *_: pytest.fail("read here"))
-        location, page = preview(admin, HALLS, changed, "venue.toml")
-        assert words(page.text) == words(here.text)
-        mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
-        done = admin.post(f"{location}/confirm", {"mark": mark})
-    assert done.location == "/admin/venue/"
-    assert "Hour of the press" in admin.get("/admin/venue/?day=2026-05-04").text
-    _, page = preview(admin, HALLS, "[[hall]]\ncode = 'h1'\ncapacity = 'x'\n", "venue.toml")
-    assert "capacity" in words(page.text)
-    assert "Import</button>" not in page.text
-
-
-def test_a_venue_whose_advice_cannot_be_had_is_imported(
-    admin: Staff, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    changed = VENUE.replace('"Press hour"', '"Hour of the press"')
-    location, page = preview(admin, HALLS, changed, "venue.toml")
-    mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
-
-    def busy(*_: object, **__: object) -> None:
-        raise ApartError("The server is busy with other such work.")
-
-    monkeypatch.setattr(venue_upload, "advice", busy)
-    done = admin.post(f"{location}/confirm", {"mark": mark}, follow_redirects=True)
-    assert "was not looked at: The server is busy" in words(done.text)
-    assert "Hour of the press" in admin.get("/admin/venue/?day=2026-05-04").text
