@@ -17,12 +17,12 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.feed import changes
 from server.occupancy import stays
-from server.people import attendees, issuing
+from server.people import attendees, issuing, protocol_guests
 from server.people.attendees import CARRIED, Attendee
 from server.programme.speakers import sessions_where_speaks, speaks_as
 from server.storage.connection import Connection
 from server.storage.localized import text_in
-from server.venue import store
+from server.venue import kept_places, store
 
 REASON = "merged"
 # What the one who stays takes over from the other, where they have nothing themselves.
@@ -91,6 +91,7 @@ class MergePlan:
     guests: list[GuestMove]
     speaks: list[tuple[str, str]]  # sessions at which the one who goes speaks: code and title
     inside: list[int]  # halls where the one who goes is now
+    left: list[str]  # what the one who goes has, and what does not go over, in sentences
     replace: bool  # the badge of the one who stays is wrong afterwards
     mark: str
 
@@ -117,8 +118,15 @@ def merge_plan(db: Connection, stays_serial: int, goes_serial: int) -> MergePlan
     ]
     inside = [stay.hall_id for stay in stays.open_stays(db, other.serial)]
     replace = one.issue > 0 and any(each.key in CARRIED for each in found)
-    seen = {"people": repr((one, other)), "guests": repr((moves, speaks)), "inside": inside}
-    return MergePlan(one, other, found, moves, speaks, inside, replace, last_edit.mark_of(seen))
+    left = _left(db, other.serial)
+    seen = {
+        "left": left,
+        "people": repr((one, other)),
+        "guests": repr((moves, speaks)),
+        "inside": inside,
+    }
+    mark = last_edit.mark_of(seen)
+    return MergePlan(one, other, found, moves, speaks, inside, left, replace, mark)
 
 
 def merge(
@@ -156,6 +164,22 @@ def merge(
         entry_log.act(db, by, Act.ATTENDEES_MERGED, subject, now)
         note.what = f"{one.name}: {one.number} stays, {other.number} ({other.name}) is revoked"
     return plan
+
+
+def _left(db: Connection, goes: int) -> list[str]:
+    """Say what somebody has that a merge does not move."""
+    found = []
+    if protocol_guests.protocol_guests(db, goes):
+        found.append(
+            "The one who goes is a protocol guest. Who is told of the arrival is to be said anew on"
+            " the page of the one who stays."
+        )
+    if kept_places.kind_of(db, goes) is not None:
+        found.append(
+            "Halls keep places for the one who goes. That is to be said anew on the page of the one"
+            " who stays."
+        )
+    return found
 
 
 def _guests(db: Connection, one: int, other: int) -> list[GuestMove]:

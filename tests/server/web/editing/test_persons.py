@@ -1,6 +1,7 @@
 """People registered, changed and merged on pages."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,10 @@ from server.editing import people
 from server.event.directory import Event
 from server.feed.changes import cursor
 from server.people import attendees, issuing
+from server.people.protocol_guests import set_protocol_guest
 from server.storage.database import Database
+from server.venue import kept_places
+from tests.server.conftest import NOW
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.stores import changes, dump, load, take
 from tests.server.web.editing.test_editing import undo_form, words
@@ -268,6 +272,22 @@ def test_who_is_inside_is_said(twins: Pages) -> None:
     pages.send(west)
     text = words(merge_page(admin, address(pages, "A1"), address(pages, "B1")).text)
     assert "The one who goes is in Hall 1 now, and stays counted there" in text
+
+
+def test_what_does_not_go_over_is_said(twins: Pages) -> None:
+    pages, admin = twins, twins.staff("admin")
+    stays, goes = address(pages, "A1"), address(pages, "B1")
+    assert "protocol guest" not in words(merge_page(admin, stays, goes).text)
+    serial, user = pages.serial("B1"), 1
+
+    def care(db: sqlite3.Connection) -> None:
+        set_protocol_guest(db, serial, [user], by="test", now=NOW)
+        kept_places.put(db, [(serial, "wheelchair")], by="test", now=NOW)
+
+    pages.database.write(care)
+    text = words(merge_page(admin, stays, goes).text)
+    assert "The one who goes is a protocol guest." in text
+    assert "Halls keep places for the one who goes." in text
 
 
 def test_nobody_is_merged_with_themselves(pages: Pages) -> None:
