@@ -61,9 +61,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let temporary files be in memory, unless `--basetemp` or the variable says where."""
-    hypothesis.settings.load_profile("quick" if config.getoption("--quick") else "shared cores")
-    if memory_suits(MEMORY):
+    """Let the quick tests keep temporary files in memory, unless `--basetemp` or the variable says
+    where.
+
+    Real kiosks and servers, which the other tests start, get a disk as they have it in the field.
+    """
+    quick = config.getoption("--quick")
+    hypothesis.settings.load_profile("quick" if quick else "shared cores")
+    if quick and memory_suits(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
