@@ -113,7 +113,7 @@ class World:
         self.database.write(step)
 
     def badge(self, serial: int, issue: int | None) -> str:
-        """The text of a badge; of somebody without one, what would be issued."""
+        """Return the text of a badge, or of the one that would be issued where there is none."""
         db = self.database.reader
         badges = issuing.badges_of(db, serial)
         if not badges:
@@ -279,7 +279,7 @@ def _fill(db, world: World, draw: random.Random, people: int) -> None:
 
 
 def _kiosks(world: World, draw: random.Random) -> None:
-    """Kiosks at some doors, with places; then some halls are closed, and the kiosks hear of it."""
+    """Put kiosks with places at some doors, close some halls, and let the kiosks hear of it."""
     db = world.database.reader
     halls = {row.hall_id: row.code for row in store.halls(db)}
     doors = store.doors(db)

@@ -17,7 +17,6 @@ from tests.bench import (
     growth,
     ingest,
     night,
-    pages,
     rehearsal,
     searching,
     simulator,
@@ -25,7 +24,7 @@ from tests.bench import (
     swarm,
 )
 from tests.bench.eyes import memory, photo_run
-from tests.bench.forum import programme
+from tests.bench.forum import pages, programme
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 

@@ -241,13 +241,13 @@ class TestLost:
         assert again.restored(6).awaited == {A, B}
 
     def test_one_that_was_put_back_awaits_those_fenced_too(self) -> None:
-        """Whoever fenced them may not have known all of their grants; what staff said stands."""
+        """Keep what staff said, since whoever fenced them may not know all of their grants."""
         fenced = Pool(9, kiosks={A: held(fenced=True), B: held(fenced=True, attested=0)})
         assert fenced.restored(5, was_put_back=True).awaited == {A}
         assert fenced.restored(5).awaited == frozenset()
 
     def test_a_door_that_was_fenced_by_an_old_copy_is_counted(self) -> None:
-        """It was granted two places, the database put back, the door fenced; and it is away."""
+        """Grant two places, put the database back, and fence the door while it is away."""
         blind = Pool(2).enrol(A).enrol(B).fence(A)
         for said in (blind, blind.attest(A, 2, seq=0)):
             found = said.restored(2, was_put_back=True).hear(B, granted=0, incarnation=2)

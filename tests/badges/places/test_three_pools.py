@@ -18,8 +18,8 @@ ORDINARY, OVERRIDE, ACCESSIBLE = PlaceKind
 
 
 class ThreePools(RuleBasedStateMachine):
-    """The server's pools and two doors. Doors hear of everything, late; capacity changes, and kept
-    places are released and kept again.
+    """Plays the server's pools and two doors. Doors hear of everything late. The capacity changes,
+    and kept places are released and kept again.
     """
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ def free(ordinary: Pool, override: Pool, accessible: Pool, kept: int) -> tuple[i
 
 
 def test_what_each_leaves_of_the_limit() -> None:
-    """Six of capacity 6 are out; lowered to 2, the override pool may not have seven."""
+    """Lower a capacity of 6 to 2 while six places are out. The override pool may not have seven."""
     assert free(holding(6, 6).resized(2), Pool(7), Pool(0), kept=0) == (-4, 3, 0)
 
 
