@@ -70,7 +70,7 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
         server = _granian(event, host, port)
         server.on_startup(lambda: _announce(event, host, port))
         server.on_shutdown(lambda: _fold_journal(event))
-        loader = partial(_load, os.getpid(), str(event_dir), port)
+        loader = partial(_load, os.getpid(), str(event_dir), (host, port))
         server.serve(target_loader=loader, wrap_loader=False)
     if server.failed:
         raise EventError(server.failed)
@@ -100,18 +100,19 @@ def _granian(event: Event, host: str, port: int) -> Supervisor:
     )
 
 
-def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask":
+def _load(parent: int, event_dir: str, address: tuple[str, int], beats: "Connection") -> "Flask":
     """Load the app in the worker, with its heartbeat. A watch on the supervisor lets no worker
     outlive it.
     """
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
+    _, port = address
     try:
         app = open_app(Path(event_dir), port)
     except (EventError, DatabaseError, NewerVersionError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(REFUSED) from None
     here = services_of(app)
-    beat(app, here.database, beats)
+    beat(app, here.database, beats, address)
     Guard(port, here.lanes.is_known).start()
     app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
     gc.collect()

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
 LOOK_S = 0.5
+ACCEPTS_S, ACCEPTS_EVERY_S = 1.0, 0.05
 NOTIFY_S = 1.0  # systemd has this long to take what it is told.
 # A worker without a heartbeat for this long hangs. A write that waits for another process's
 # import waits less.
@@ -174,8 +175,15 @@ def said(exitcode: int | None) -> str:
     return f"was killed by {name}{more}"
 
 
-def beat(app: Flask, database: Database, sender: Connection, every_s: float = BEAT_S) -> None:
-    """Tell the supervisor from now on, from the worker, that the app answers and the writer works.
+def beat(
+    app: Flask,
+    database: Database,
+    sender: Connection,
+    address: tuple[str, int],
+    every_s: float = BEAT_S,
+) -> None:
+    """Tell the supervisor, from the worker, that the app answers and the writer works. The first
+    time is when the worker takes connections at `address`.
 
     What they answer does not matter, because no new worker would mend a full disk.
     """
@@ -183,6 +191,10 @@ def beat(app: Flask, database: Database, sender: Connection, every_s: float = BE
     room = disk.Watch(database.path)
 
     def run() -> None:
+        # granian listens only after the app is loaded, and whoever is told that the server is
+        # ready may connect at once.
+        while not accepts(address):
+            time.sleep(ACCEPTS_EVERY_S)
         while True:
             try:
                 client.get("/admin/sign-in")
@@ -197,6 +209,13 @@ def beat(app: Flask, database: Database, sender: Connection, every_s: float = BE
             time.sleep(every_s)
 
     threading.Thread(target=run, name="heartbeat", daemon=True).start()
+
+
+def accepts(address: tuple[str, int]) -> bool:
+    """Say whether a connection to `address` is accepted."""
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=ACCEPTS_S):
+        return True
+    return False
 
 
 def notify(state: str) -> None:

@@ -216,6 +216,19 @@ def test_a_worker_that_hangs_is_replaced_and_systemd_hears_how_it_stands(
 
 
 @pytest.mark.system
+def test_ready_is_said_only_when_it_takes_connections(event: Event, tmp_path: Path) -> None:
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.settimeout(90)
+        # The app is loaded, and granian listens only a while after that.
+        late = "import time; serve.gc.freeze = lambda: time.sleep(3)"
+        with supervised(event, tmp_path, late, NOTIFY_SOCKET=str(address)) as server:
+            assert systemd.recv(100).startswith(b"READY=1")
+            assert server.get("/").status == 302
+
+
+@pytest.mark.system
 def test_nobody_vouches_for_a_worker_that_hangs(event: Event, tmp_path: Path) -> None:
     address = f"\0hallkeeper-test-{os.getpid()}-{free_port()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
