@@ -17,6 +17,7 @@ from tests.server.support.pages import Pages
 LEFT_OUT = {
     "static": "files",
     "admin.live.stream": "a stream that does not end",
+    "admin.arrivals.stream": "a stream that does not end",
     "admin.sign_in.form": "it leads who is signed in elsewhere",
     "admin.home": "it leads elsewhere",
     "admin.roster_upload.show": "measured with the import",
@@ -38,6 +39,9 @@ MORE = {
     "admin.programme.organisations": ("?page=30", "?q=office+1999"),
     "admin.programme.exhibition": ("?page=10",),
 }
+# Their things are named by a code, and not by a number.
+CODED = {"admin.things.show_coded", "admin.things.new_coded"}
+CODES = ("organisation", "activity_kind", "activity", "area", "exhibitor", "stand")
 # Without these words the address is an error.
 NEEDED = {"admin.rehearsal.day"}
 
@@ -58,7 +62,7 @@ def addresses(pages: Pages) -> Iterator[str]:
 
 def _of_rule(rule: Rule, values: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
     if "kind" in rule.arguments:
-        for kind, number in values["kinds"].items():
+        for kind, number in values["coded" if rule.endpoint in CODED else "kinds"].items():
             yield _built(rule, {"kind": kind, "number": number})
         return
     own = values.get(rule.endpoint, {})
@@ -95,6 +99,10 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
             "name": "roster.csv",
         },
         "kinds": {kind: row[kind] for kind in ("hall", "door", "session", "category")},
+        "coded": {
+            kind: db.execute(f"SELECT MIN(code) FROM {kind}").fetchone()[0] for kind in CODES
+        },
         "admin.programme.activity": {"code": "a1"},
         "admin.programme.organisation": {"code": "o1"},
+        "admin.organisation_merge.choose": {"code": "o1"},
     }
