@@ -24,6 +24,15 @@ def size(db: Connection) -> int:
     return int(db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()[0])
 
 
+def newest(db: Connection) -> int | None:
+    """Return the number of the newest act of anybody, or None where there is none yet."""
+    # The index over acts leaves scans out. It is used only if the query does so too.
+    (number,) = db.execute(
+        "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+    ).fetchone()
+    return None if number is None else int(number)
+
+
 def append(db: Connection, kind: str, body: bytes, now: int) -> int:
     """Add a leaf and return its number, from 0."""
     number = size(db)

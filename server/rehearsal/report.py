@@ -44,10 +44,7 @@ class Rehearsal:
 
 def rehearse(db: Connection, event: Event, wanted: date, clock: Clock) -> Rehearsal:
     """Play a day of the event through, as everything stands now. Raises NoSuchDayError."""
-    number = (wanted - event.settings.first_day).days
-    if not 0 <= number < event.settings.days:
-        days = dates(event.settings)
-        raise NoSuchDayError(f"{wanted} is no day of the event, which is {days[0]} to {days[-1]}.")
+    number = number_of(event.settings, wanted)
     with one_state(db):
         day = play(db, event, number)
         return Rehearsal(wanted, day, tuple(findings(db, day, clock)))
@@ -56,6 +53,15 @@ def rehearse(db: Connection, event: Event, wanted: date, clock: Clock) -> Rehear
 def rehearse_of(db: Connection, path: Path, wanted: date, clock: Clock) -> Rehearsal:
     """Do the same for the event in a directory, so that no key leaves this process for another."""
     return rehearse(db, load_event(path), wanted, clock)
+
+
+def number_of(settings: EventSettings, wanted: date) -> int:
+    """Return which day of the event it is, counted from 0. Raises NoSuchDayError."""
+    number = (wanted - settings.first_day).days
+    if not 0 <= number < settings.days:
+        days = dates(settings)
+        raise NoSuchDayError(f"{wanted} is no day of the event, which is {days[0]} to {days[-1]}.")
+    return number
 
 
 def dates(settings: EventSettings) -> list[date]:

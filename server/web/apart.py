@@ -4,6 +4,9 @@ A thread that computes for seconds keeps all other threads of a server waiting f
 again and again, and so every page and every door. A process beside it keeps nobody waiting, gives
 way to the server where cores are few, and gives its memory back when it ends.
 
+A page does not wait for it either. `WorkedOut` begins the work and keeps what came of it, and the
+page that asked is shown again until it is there.
+
 What goes there and comes back is pickled, between this program and itself, over pipes.
 """
 
@@ -12,8 +15,10 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +29,8 @@ AT_ONCE = 2
 TURN_S = 60.0  # how long somebody waits for others' work
 WORK_S = 300.0
 NICE = 5
+FRESH_S = 3.0  # for so long a result is shown although something has changed since it was begun
+KEPT_MAX = 8
 
 T = TypeVar("T")
 _turns = threading.BoundedSemaphore(AT_ONCE)
@@ -65,6 +72,70 @@ def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
         raise raised
     found: T = result
     return found
+
+
+@dataclass
+class _Work:
+    """Holds one piece of work, and what came of it once `ended_at` (monotonic, in s) is set."""
+
+    state: object
+    ended_at: float | None = None
+    result: Any = None
+    raised: Exception | None = None
+
+
+class WorkedOut:
+    """Works things out on threads of its own, and keeps the newest result of each."""
+
+    def __init__(self) -> None:
+        # The lock guards the work and all that it holds.
+        self._lock = threading.Lock()
+        self._works: dict[str, _Work] = {}
+
+    def get(self, key: str, state: object, work: Callable[[], T]) -> T | None:
+        """Return what `work` returned, or None while it is under way. It is begun where it has not
+        been yet, or where `state` is another than it was then.
+
+        What `work` raised is raised here once, and the next call begins anew.
+        """
+        with self._lock:
+            found = self._works.get(key)
+            if found is not None and (found.ended_at is None or self._is_good(found, state)):
+                result: T | None = self._take(key, found)
+                return result
+            self._forget()
+            begun = self._works[key] = _Work(state)
+        threading.Thread(target=self._run, args=(begun, work), name="worked out").start()
+        return None
+
+    def _is_good(self, done: _Work, state: object) -> bool:
+        """Say whether a result may still be shown. Where things change all the time, whoever waits
+        gets one that is as old as it took.
+        """
+        assert done.ended_at is not None
+        return done.state == state or time.monotonic() - done.ended_at < FRESH_S
+
+    def _take(self, key: str, work: _Work) -> Any:
+        if work.raised is not None:
+            del self._works[key]
+            raise work.raised
+        return work.result
+
+    def _forget(self) -> None:
+        """Keep no more than so many results, the newest."""
+        ended = [(work.ended_at, key) for key, work in self._works.items() if work.ended_at]
+        for _, key in sorted(ended)[: max(0, len(ended) - KEPT_MAX + 1)]:
+            del self._works[key]
+
+    def _run(self, work: _Work, read: Callable[[], Any]) -> None:
+        result, raised = None, None
+        try:
+            result = read()
+        # Whatever it is, it is raised again where somebody waits for it.
+        except Exception as error:
+            raised = error
+        with self._lock:
+            work.result, work.raised, work.ended_at = result, raised, time.monotonic()
 
 
 def _answer(read: Callable[[Connection], Any], path: Path) -> bytes:

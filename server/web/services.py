@@ -20,6 +20,7 @@ from server.kiosks.vouching import Voucher
 from server.people import lookup
 from server.staff.guesses import Guesses
 from server.storage.database import Database
+from server.web.apart import WorkedOut
 from server.web.budget import Budget
 from server.web.lanes import Lanes
 from server.web.rendered import Rendered
@@ -43,6 +44,7 @@ class Services:
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     overview: Rendered = field(default_factory=Rendered)
+    worked_out: WorkedOut = field(default_factory=WorkedOut)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
     moves: Budget = field(
         default_factory=lambda: Budget(relocation.MOVES_MAX, relocation.WINDOW_MS)

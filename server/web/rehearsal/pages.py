@@ -6,6 +6,7 @@ from functools import partial
 
 from flask import Blueprint, render_template, request
 
+from server.entry_log import entry_log
 from server.people.attendees import UnknownAttendeeError, more_people_than
 from server.rehearsal import report, told
 from server.rehearsal.places import AskedError
@@ -59,18 +60,10 @@ def show() -> tuple[str, int]:
 @auth.allow("auditor")
 def day() -> tuple[str, int]:
     """Play a day through, and show what would go wrong."""
-    here = services()
-    db, clock = here.database.reader, here.venue_clock
-    days = report.dates(here.event.settings)
+    days = report.dates(services().event.settings)
     problem, status, found = "", 400, None
     try:
-        wanted = date.fromisoformat(request.args.get("day", ""))
-        if more_people_than(db, PEOPLE_HERE_MAX):
-            here.database.give_back()
-            read = partial(report.rehearse_of, path=here.event.path, wanted=wanted, clock=clock)
-            found = read_apart(here.database.path, read)
-        else:
-            found = report.rehearse(db, here.event, wanted, clock)
+        found = _played(date.fromisoformat(request.args.get("day", "")))
     except report.NoSuchDayError as error:
         problem = str(error)
     except ApartError as error:
@@ -87,6 +80,19 @@ def day() -> tuple[str, int]:
         most=FINDINGS_MAX,
     )
     return shown, status if problem else 200
+
+
+def _played(wanted: date) -> report.Rehearsal | None:
+    """Return the day played through, or None while a process of its own does so."""
+    here = services()
+    db, clock = here.database.reader, here.venue_clock
+    if not more_people_than(db, PEOPLE_HERE_MAX):
+        return report.rehearse(db, here.event, wanted, clock)
+    report.number_of(here.event.settings, wanted)
+    state = entry_log.newest(db)  # Whatever staff change is an act there.
+    read = partial(report.rehearse_of, path=here.event.path, wanted=wanted, clock=clock)
+    path = here.database.path
+    return here.worked_out.get(f"day {wanted}", state, lambda: read_apart(path, read))
 
 
 def _asked() -> tuple[Asked, WouldEnter | None]:

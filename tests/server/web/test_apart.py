@@ -1,8 +1,11 @@
 """Reading in a process of its own: what comes back, and what goes wrong."""
 
+import itertools
 import os
 import sqlite3
 import threading
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from server.setup.venue_plan import VenueError
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.web import apart
-from server.web.apart import ApartError, read_apart
+from server.web.apart import ApartError, WorkedOut, read_apart
 
 
 def count_people(db: sqlite3.Connection, more: int = 0) -> tuple[int, int]:
@@ -32,29 +35,34 @@ def die(_: sqlite3.Connection) -> None:
     os._exit(9)
 
 
+@pytest.mark.system
 def test_another_process_reads(site: Database) -> None:
     count, process = read_apart(site.path, partial(count_people, more=10))
     assert count == 14
     assert process != os.getpid()
 
 
+@pytest.mark.system
 def test_it_cannot_write(site: Database) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         read_apart(site.path, write)
     assert read_apart(site.path, count_people)[0] == 4
 
 
+@pytest.mark.system
 def test_what_it_raises_is_raised_here_as_it_was(site: Database) -> None:
     with pytest.raises(VenueError) as raised:
         read_apart(site.path, refuse)
     assert raised.value.problems == ("hall h1: is missing", "hall h2: is missing")
 
 
+@pytest.mark.system
 def test_a_process_that_dies_is_told(site: Database) -> None:
     with pytest.raises(ApartError, match=r"Nothing was changed\. Try again"):
         read_apart(site.path, die)
 
 
+@pytest.mark.system
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "event.db"
     path.write_bytes(b"no database at all, but long enough to be taken for one" * 40)
@@ -62,6 +70,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         read_apart(path, count_people)
 
 
+@pytest.mark.system
 def test_a_process_that_takes_too_long_is_ended(
     site: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,9 +79,68 @@ def test_a_process_that_takes_too_long_is_ended(
         read_apart(site.path, count_people)
 
 
+@pytest.mark.system
 def test_who_finds_all_turns_taken_is_told(site: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "_turns", threading.BoundedSemaphore(1))
     monkeypatch.setattr(apart, "TURN_S", 0.01)
     with apart._turns, pytest.raises(ApartError, match="Try again in a minute"):
         read_apart(site.path, count_people)
     assert read_apart(site.path, count_people)[0] == 4, "a turn that was not had is not given back"
+
+
+def until_there(kept: WorkedOut, state: object, work: Callable[[], object]) -> object:
+    deadline = time.monotonic() + 30
+    while (found := kept.get("a", state, work)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return found
+
+
+def test_nobody_waits_and_what_was_worked_out_is_kept() -> None:
+    kept, go, runs = WorkedOut(), threading.Event(), []
+
+    def work() -> int:
+        runs.append(1)
+        go.wait(30)
+        return len(runs)
+
+    assert kept.get("a", 1, work) is None
+    assert kept.get("a", 1, work) is None, "it is begun once"
+    go.set()
+    assert until_there(kept, 1, work) == 1
+    assert until_there(kept, 1, work) == 1
+    assert len(runs) == 1
+
+
+def test_what_is_so_no_more_is_worked_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, runs = WorkedOut(), itertools.count(1)
+    assert until_there(kept, "before", lambda: next(runs)) == 1
+    assert kept.get("a", "after", lambda: next(runs)) == 1, "whoever waited gets it"
+    monkeypatch.setattr(apart, "FRESH_S", -1.0)
+    assert kept.get("a", "after", lambda: next(runs)) is None
+    monkeypatch.undo()
+    assert until_there(kept, "after", lambda: next(runs)) == 2
+
+
+def test_what_failed_is_told_once_and_begun_anew() -> None:
+    kept, results = WorkedOut(), iter([ApartError("busy"), "done"])
+
+    def work() -> object:
+        found = next(results)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    with pytest.raises(ApartError, match="busy"):
+        until_there(kept, 1, work)
+    assert until_there(kept, 1, work) == "done"
+
+
+def test_only_the_newest_are_kept() -> None:
+    kept = WorkedOut()
+    for key in map(str, range(apart.KEPT_MAX + 5)):
+        deadline = time.monotonic() + 30
+        while kept.get(key, 1, lambda: "found") is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+    assert len(kept._works) == apart.KEPT_MAX
