@@ -12,11 +12,11 @@ from functools import lru_cache
 from anyascii import anyascii
 from pypinyin import Style, lazy_pinyin
 
-# In these surnames the character is read otherwise than in most other words.
+# In these surnames a character is read otherwise than in most other words. Syllables have spaces.
 _SURNAMES = {
     "单": "shan", "曾": "zeng", "解": "xie", "仇": "qiu", "查": "zha", "朴": "piao", "缪": "miao",
-    "乐": "yue", "区": "ou", "覃": "qin", "翟": "zhai", "冼": "xian", "尉迟": "yuchi",
-    "万俟": "moqi", "单于": "chanyu", "單": "shan", "區": "ou", "尉遲": "yuchi",
+    "乐": "yue", "区": "ou", "覃": "qin", "翟": "zhai", "冼": "xian", "尉迟": "yu chi",
+    "万俟": "mo qi", "单于": "chan yu", "單": "shan", "區": "ou", "尉遲": "yu chi",
 }  # fmt: skip
 _LONG_SURNAMES = frozenset(
     "欧阳 司马 上官 诸葛 夏侯 皇甫 尉迟 公孙 慕容 令狐 长孙 宇文 司徒 轩辕 东方 独孤 南宫 西门"
@@ -63,6 +63,19 @@ def latin_name(given: str, family: str, language: str = "", country: str = "") -
     return " ".join(parts) if all(parts) else ""
 
 
+def syllables(given: str, family: str) -> tuple[list[str], list[str]]:
+    """Return the pinyin without tones of each character of a family name and of a given name.
+
+    Both are empty where the name has other than Han characters. Wherever the bearer is from, people
+    who read Chinese look for the name by this sound. What `lü` sounds like is written `lv`.
+    """
+    if not family:
+        family, given = _split(given)
+    if not family or not all(map(_HAN.fullmatch, given + family)):
+        return [], []
+    return _SURNAMES.get(family, "").split() or list(_sounds(family)), list(_sounds(given))
+
+
 def _needs_latin(text: str) -> bool:
     return any(char.isalpha() and not _script(char).startswith("LATIN") for char in text)
 
@@ -84,7 +97,7 @@ def _pinyin(given: str, family: str, language: str, country: str) -> str:
         family, given = _split(given)
     if not all(map(_HAN.fullmatch, given + family)):
         return ""
-    first = _SURNAMES.get(family) or _sound(family)
+    first = _SURNAMES.get(family, "").replace(" ", "") or _sound(family)
     return " ".join(filter(None, (first.upper(), _sound(given).capitalize())))
 
 
@@ -95,7 +108,12 @@ def _split(name: str) -> tuple[str, str]:
 
 def _sound(han: str) -> str:
     """Return the syllables as one word. Passports write YU for the vowel that pinyin writes ü."""
-    return "".join(lazy_pinyin(han, style=Style.NORMAL)).replace("v", "yu").replace("ü", "yu")
+    return "".join(_sounds(han)).replace("v", "yu").replace("ü", "yu")
+
+
+@lru_cache(maxsize=1 << 14)
+def _sounds(han: str) -> tuple[str, ...]:
+    return tuple(lazy_pinyin(han, style=Style.NORMAL))
 
 
 def _korean(given: str, family: str) -> str:

@@ -1,4 +1,4 @@
-"""The one box of the badge desk, in which anything that is known of somebody is typed or scanned."""
+"""The one box of the badge desk, in which what is known of somebody is typed or scanned."""
 
 from server.people import desk_search
 from server.storage.database import Database
