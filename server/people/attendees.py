@@ -169,16 +169,23 @@ def find_attendees(
         for words in readings(text)
         for row in db.execute(*search.anywhere(words)).fetchall()
     }
-    try:
-        serials.add(parse_badge_number(text))
-    except ValueError:
-        pass
+    serials.update(_of_number(db, text))
     # The list is gone through only once, for the count and for the page.
     rows = db.execute(
-        f"{SELECT} WHERE {dialect.one_of('a.serial')} {order}",
+        f"WITH found AS MATERIALIZED (SELECT a.serial FROM attendee a WHERE"
+        f" {dialect.one_of('a.serial')} {order}) {SELECT} WHERE a.serial IN found"
+        " ORDER BY a.family_name, a.given_name, a.serial",
         (dialect.many(serials), limit, offset),
     ).fetchall()
     return [attendee_of(row) for row in rows], len(serials)
+
+
+def _of_number(db: Connection, text: str) -> list[int]:
+    """Return the serial of the attendee with this badge number, if it is one and there is one."""
+    try:
+        return [attendee(db, parse_badge_number(text)).serial]
+    except ValueError:
+        return []
 
 
 def more_people_than(db: Connection, count: int) -> bool:

@@ -6,7 +6,7 @@ that are met are put in order, and one more word finds the right one.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from badges.credential.badge_number import parse_badge_number
@@ -15,7 +15,7 @@ from server.people import attendees, cards, search
 from server.people.attendees import Attendee
 from server.people.folding import readings
 from server.people.phone_token import TOKEN_CHARS, PhoneTokenError, open_phone_token
-from server.people.search import Wanted
+from server.people.search import BETWEEN, Wanted
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 
@@ -127,19 +127,19 @@ def _fitting(words: Sequence[str], joined: frozenset[str]) -> Callable[[Row], in
         whole = row["whole"].split()
         if not joined.isdisjoint(whole):
             return _WHOLE
-        called = {*whole, *row["name"].split(), *row["contact"].split("\n")}
-        rest = f"\n{row['organisation']}\n{row['contact']}".replace("\n", " \n")
-        return 1 + sum(_far(word, called, whole, rest) for word in words)
+        called = {*whole, *row["name"].split(), *row["contact"].split(BETWEEN)}
+        rest = f" {row['organisation']}{BETWEEN}{row['contact']}"
+        return 1 + sum(_far(word, called, rest) for word in words)
 
     return far
 
 
-def _far(word: str, called: set[str], whole: Iterable[str], rest: str) -> int:
+def _far(word: str, called: Collection[str], rest: str) -> int:
     if word in called:
         return _CALLED
     if any(one.startswith(word) for one in called):
         return _BEGINS
-    return _ELSEWHERE if f" {word}" in rest or f"\n{word}" in rest else _INSIDE
+    return _ELSEWHERE if f" {word}" in rest else _INSIDE
 
 
 def _in_order(db: Connection, ranks: Mapping[int, int]) -> list[int]:

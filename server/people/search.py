@@ -25,10 +25,11 @@ _NAMED = ("whole", "name", "organisation", "pieces")
 _ANYTHING = (*_NAMED, "contact")
 _INSIDE_MIN = 3  # So many letters are found in the middle of a word.
 _SEVERAL = re.compile("[,;、，；]")
-_BETWEEN = "\n"  # between two texts, so that no word spans them
+BETWEEN = "\n "  # between two texts, so that no word spans them
 _FROM = "SELECT s.serial FROM attendee_search s WHERE "
-_OF_WORDS = _FROM + dialect.indexed("s.serial", "search_word")
-_OF_LETTERS = _FROM + dialect.indexed("s.serial", "search_inside")
+_HAS_WORDS = dialect.indexed("s.serial", "search_word")
+_HAS_LETTERS = dialect.indexed("s.serial", "search_inside")
+_OF_WORDS = _FROM + _HAS_WORDS
 
 
 class Wanted(NamedTuple):
@@ -83,9 +84,9 @@ def _words_of(row: Row) -> tuple[int, str, str, str, str, str]:
     return (
         row["serial"],
         " ".join(whole),
-        _BETWEEN.join(names),
-        _BETWEEN.join(called),
-        _BETWEEN.join(dict.fromkeys(filter(None, contact))),
+        BETWEEN.join(names),
+        BETWEEN.join(called),
+        BETWEEN.join(dict.fromkeys(filter(None, contact))),
         " ".join(dict.fromkeys(pair for text in pieces for pair in pairs(text))),
     )
 
@@ -95,21 +96,12 @@ def beginning(words: Sequence[str]) -> Wanted:
 
     East Asian characters may stand anywhere in a name or an organisation.
     """
-    sought = dialect.every([_beginning(word, _ANYTHING) for word in words])
-    checks = [word for word in words if _is_checked(word)]
+    long = [word for word in words if not _is_short(word)]
+    in_words = long or words
+    checks = [word for word in long if _is_checked(word)]
+    checks += [f" {word}" for word in words if word not in in_words]
+    sought = dialect.every([_beginning(word, _ANYTHING) for word in in_words])
     return Wanted(_OF_WORDS + _holds(_ANYTHING) * len(checks), (sought, *checks))
-
-
-def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
-    """Return who has all these words, each as the beginning or in the middle of one.
-
-    With `named`, names and organisations are looked through alone. Fewer than three letters have to
-    begin a word.
-    """
-    columns = _NAMED if named else _ANYTHING
-    found = [_anywhere(word, columns) for word in words]
-    values = tuple(value for one in found for value in one.values)
-    return Wanted(" INTERSECT ".join(f"SELECT serial FROM ({one.query})" for one in found), values)
 
 
 def exactly(words: Sequence[str], joined: Sequence[str]) -> Wanted:
@@ -120,16 +112,27 @@ def exactly(words: Sequence[str], joined: Sequence[str]) -> Wanted:
     return Wanted(_OF_WORDS, (dialect.either(either),))
 
 
-def _anywhere(word: str, columns: Sequence[str]) -> Wanted:
-    check = _holds(columns)
-    begins = _OF_WORDS
-    values = [_beginning(word, columns)]
-    if _is_checked(word):
-        begins += check
-        values.append(word)
-    if len(word) < _INSIDE_MIN or is_east_asian(word) and " " not in word:
-        return Wanted(begins, tuple(values))
-    return Wanted(f"{begins} UNION {_OF_LETTERS}{check}", (*values, dialect.threes(word), word))
+def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
+    """Return who has all these words, each as the beginning or in the middle of one.
+
+    With `named`, names and organisations are looked through alone. Fewer than three letters have to
+    begin a word.
+    """
+    columns = _NAMED if named else _ANYTHING
+    east_asian = [word for word in words if is_east_asian(word)]
+    short = [word for word in words if _is_short(word)]
+    letters = [word for word in words if word not in east_asian and word not in short]
+    query, values = _FROM + "TRUE", []
+    if letters:
+        query += f" AND {_HAS_LETTERS}"
+        values.append(dialect.every([dialect.threes(word) for word in letters]))
+    in_words = east_asian if letters or east_asian else short
+    if in_words:
+        query += f" AND {_HAS_WORDS}"
+        values.append(dialect.every([_beginning(word, columns) for word in in_words]))
+    checks = [*letters, *filter(_is_checked, east_asian)]
+    checks += [f" {word}" for word in short if in_words is not short]
+    return Wanted(query + _holds(columns) * len(checks), (*values, *checks))
 
 
 def _beginning(word: str, columns: Sequence[str]) -> str:
@@ -147,12 +150,20 @@ def _stretch(piece: str, columns: Sequence[str], *, begins: bool) -> str:
     return dialect.either([plain, dialect.every(neighbours)])
 
 
+def _is_short(word: str) -> bool:
+    """Tell whether a word is the beginning of so many that, beside others, their texts are looked
+    at, and no index is asked for it.
+    """
+    return len(word) < _INSIDE_MIN and not is_east_asian(word)
+
+
 def _is_checked(word: str) -> bool:
     """Tell whether the index of words finds more for this word than has it."""
     return " " in word or is_east_asian(word) and len(word) > 2
 
 
 def _holds(columns: Sequence[str]) -> str:
+    """Write the condition that the texts hold the parameter. A space stands before each word."""
     texts = [f"s.{column}" for column in columns if column != "pieces"]
-    between = f" || '{_BETWEEN}' || "
-    return f" AND {dialect.contains(between.join(texts))}"
+    spaced = "' ' || " + f" || '{BETWEEN}' || ".join(texts)
+    return f" AND {dialect.contains(spaced)}"

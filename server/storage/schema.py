@@ -722,7 +722,7 @@ ALTER TABLE badge ADD COLUMN printed_as TEXT NOT NULL DEFAULT '';
 # indexes (server/people/search.py). Triggers keep these, whoever changes the words. A name that an
 # organisation has is a word of its people.
 _WORDS = "whole, name, organisation, contact, pieces"
-_INSIDE = "name, organisation, contact"
+_INSIDE = "whole, name, organisation, contact"
 
 
 def _kept_by_triggers(index: str, columns: str) -> str:

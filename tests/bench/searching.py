@@ -46,14 +46,14 @@ ASKED = (
 )  # fmt: skip
 
 
-def fill(db: sqlite3.Connection) -> None:
+def fill(db: sqlite3.Connection, people: int = PEOPLE) -> None:
     """An event's people and badges."""
     dice = random.Random(1)
     migrations.migrate(db)
     for category in DEFAULT_CATEGORIES:
         put_category(db, category)
     rows = []
-    for n in range(1, PEOPLE + 1):
+    for n in range(1, people + 1):
         if dice.random() < 0.5:
             given = "".join(dice.choices(HAN_GIVEN, k=dice.choice((1, 2, 2))))
             family = dice.choices(HAN_FAMILIES, HAN_WEIGHTS)[0]
@@ -66,7 +66,7 @@ def fill(db: sqlite3.Connection) -> None:
         email = f"p{n}@example{n % 50}.org"
         phone = f"{dice.choice(('+86 13', '13', '+44 20'))}{dice.randrange(10**9):09}"
         order = f"ORD-{n // 3:05}"
-        phone = f"+86{PHONE}" if n == PEOPLE // 2 else phone
+        phone = f"+86{PHONE}" if n == people // 2 else phone
         rows.append((n, f"EXT{n:06}", given, family, organisation, email, phone, order))
     db.execute("BEGIN")
     db.executemany(
@@ -78,7 +78,7 @@ def fill(db: sqlite3.Connection) -> None:
     db.executemany(
         "INSERT INTO badge (serial, issue, credential, lookup, sealed, issued_at, names_row,"
         " printed) VALUES (?, 1, ?, X'00', X'00', 0, ?, ?)",
-        ((n, f"c{n}", n, n % 2) for n in range(1, PEOPLE + 1)),
+        ((n, f"c{n}", n, n % 2) for n in range(1, people + 1)),
     )
     db.execute("COMMIT")
 
