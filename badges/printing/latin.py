@@ -126,7 +126,8 @@ def _korean(given: str, family: str) -> str:
 
 
 def _word_by_word(text: str) -> str:
-    scripts = {_script(char).split()[0] for char in text if char.isalpha()}
+    # Python knows no name of some letters, such as those of Tangut.
+    scripts = {_script(char).partition(" ")[0] for char in text if char.isalpha()}
     if scripts & set(_SILENT):
         return ""
     # In Thai and Lao some vowels are written before the consonant after which they sound.

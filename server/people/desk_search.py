@@ -68,7 +68,7 @@ def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -
 
 def _scanned(db: Connection, text: str, event: Event | None) -> int | None:
     """Return the serial of whom a scanned badge or phone page belongs to, or None."""
-    if text.startswith(_CREDENTIAL):
+    if text.startswith(_CREDENTIAL) and text.isascii():
         row = db.execute("SELECT serial FROM badge WHERE credential = ?", (text,)).fetchone()
         return None if row is None else int(row["serial"])
     link = _LINK.search(text)

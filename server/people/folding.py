@@ -133,7 +133,7 @@ def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str
         for parts in _as_typed([first, second]):
             lines.append(["".join(part) for part in parts])
             more += [sound for part in parts for sound in part]
-            initials += _turned(["".join(sound[0] for sound in part) for part in parts])
+            initials += _turned(["".join(sound[:1] for sound in part) for part in parts])
     elif not plain.isascii():
         lines.append(folded(latin_name(given, family)).split())
         spelt_out = plain.translate(_SPELT_OUT)
