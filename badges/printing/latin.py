@@ -32,8 +32,9 @@ _OTHER_READINGS = frozenset({"HK", "MO", "TW", "SG", "MY", "JP", "KR", "KP", "VN
 _HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\U00020000-\U0003ffff]")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
-# These scripts leave vowels out, or their spelling is far from their sound.
-_SILENT = ("ARABIC", "HEBREW", "SYRIAC", "TIBETAN", "MYANMAR")
+# These scripts leave vowels out, or their spelling is far from their sound. Of letters in the one
+# without a name, such as Tangut, Python knows nothing.
+_SILENT = ("", "ARABIC", "HEBREW", "SYRIAC", "TIBETAN", "MYANMAR")
 _LETTERS = ("CYRILLIC", "GREEK", "GEORGIAN", "ARMENIAN", "ETHIOPIC", "LATIN")
 _LEADING_VOWEL = re.compile(r"([เแโใไເແໂໃໄ])([ก-ฮກ-ຮ])")
 _GREEK_OU = re.compile(r"([οόΟΌ])[υύΥΎ]")
@@ -126,7 +127,6 @@ def _korean(given: str, family: str) -> str:
 
 
 def _word_by_word(text: str) -> str:
-    # Python knows no name of some letters, such as those of Tangut.
     scripts = {_script(char).partition(" ")[0] for char in text if char.isalpha()}
     if scripts & set(_SILENT):
         return ""

@@ -22,7 +22,7 @@ _MARKS_MOST = 8  # The most combining marks on one letter. Scripts in use need f
 _FORMULA = "=+-@\t\r＝＋－＠"
 # A telephone number may begin as a formula does, but has nothing that one would work with.
 _INTERNATIONAL = re.compile(r"[+＋][0-9０-９ ()./-]+")
-_PHONE_DIGITS_MIN = 5
+_PHONE_DIGITS_MIN = 3
 _DASHES = frozenset("-–—―－")
 _SHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"}
 _INVISIBLE_SIGNS = frozenset("\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff")
