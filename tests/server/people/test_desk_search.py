@@ -16,6 +16,7 @@ from server.people import cards, desk_search, issuing, search
 from server.people.attendees import add_attendee, change_attendee, find_attendees
 from server.people.desk_search import Found
 from server.people.folding import folded, is_east_asian
+from server.people.lookup import look_up
 from server.people.phone_token import phone_token
 from server.storage.database import Database, connect
 from tests.bench import searching
@@ -226,6 +227,20 @@ def test_other_names_of_an_organisation(event: Event, people: Database) -> None:
     assert (ids(people, "五道口"), ids(people, "wudaokou")) == ([], ["B1"])
 
 
+def test_no_door_and_no_log_hears_how_to_reach_somebody(event: Event, people: Database) -> None:
+    serial = serial_of(people, "B1")
+    people.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
+    values = {"phone": "+86 137 7777 0000", "order_number": "SECRET-1"}
+    people.write(lambda db: change_attendee(db, serial, values, by="u", now=NOW))
+    take(people, ROSTER.replace("ORD-2026", "SECRET-2"), missing="keep")
+    bodies = [bytes(row[0]) for row in people.reader.execute("SELECT body FROM leaf")]
+    bodies += [row[0].encode() for row in people.reader.execute("SELECT body FROM change")]
+    assert any(b"attendee_changed" in body for body in bodies)
+    for body in bodies:
+        for secret in (b"7777 0000", b"77770000", b"1234 5678", b"SECRET", b"77001"):
+            assert secret not in body
+
+
 class TestTrueToWhatIsKept:
     """The indexes have what the attendees are, however they came to be so."""
 
@@ -306,6 +321,14 @@ def test_any_order_of_somebodys_words_finds_them(
         text = " ".join(asked)
         found = desk_search.find(few, text, limit=400)
         assert number in [hit.serial for hit in found.people], text
+
+
+@given(st.text() | st.text(alphabet="ab\"*'^:(){}-+ \0王%_ANDORT/HK", max_size=40))
+def test_anything_may_be_typed(few: sqlite3.Connection, text: str) -> None:
+    found = desk_search.find(few, text, limit=3)
+    assert len(found.people) <= 3
+    assert len(find_attendees(few, text, 3)[0]) <= 3
+    assert len(look_up(few, text).people) <= 400
 
 
 @given(number=st.integers(1, 400), data=st.data())
