@@ -170,6 +170,19 @@ def test_who_is_called_so_comes_first(people: Database) -> None:
     assert ids(people, "ian wu") == ["D3", "D1", "D2", "D5", "D4"]
 
 
+def test_a_crowd_hides_nobody_who_is_called_exactly_so(
+    people: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the first people are put in order, and others with a longer name may be before them."""
+    monkeypatch.setattr(desk_search, "RANKED_MAX", 3)
+    rows = "".join(f"{n}0,{name},李,delegate\n" for n, name in enumerate(["明娜"] * 30 + ["娜"], 1))
+    take(people, f"id,given name,family name,category\n{rows}", missing="keep")
+    assert ids(people, "li na", limit=3)[0] == "310"
+    assert ids(people, "李娜", limit=3) == ["310"]
+    for number in ("10", "20", "30", "310"):
+        assert ids(people, number, limit=1) == [number]
+
+
 def test_whoever_has_no_print_comes_first(event: Event, people: Database) -> None:
     rows = "".join(f"E{n},伟,王,大学{n},delegate\n" for n in range(4))
     take(people, f"id,given name,family name,organisation,category\n{rows}", missing="keep")
