@@ -17,6 +17,7 @@ from server.storage.schema import (
     COUNTED_AROUND,
     DOOR_FROM,
     EPOCHS,
+    FOUND_BY,
     KEPT_PLACES,
     KIOSK_REPORTED,
     LEAVING,
@@ -214,6 +215,11 @@ def m030_other_names(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE organisation ADD COLUMN other_names TEXT NOT NULL DEFAULT '[]'")
 
 
+@migrations()
+def m031_found_by(db: sqlite_utils.Database) -> None:
+    _run(db, FOUND_BY)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -244,6 +250,7 @@ NAMES = (
     "m028_country",
     "m029_cards",
     "m030_other_names",
+    "m031_found_by",
 )
 
 
