@@ -21,7 +21,10 @@ Language = str  # As in the names of halls, for example "en" or "zh".
 LANGUAGES: tuple[Language, ...] = ("en", "zh")  # These are always there, and complete.
 
 # The flags that staff are told about, most pressing first.
-_TOLD = (Flag.LIKELY_COPY, Flag.ATTENTION, Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK)
+_TOLD = (
+    *(Flag.LIKELY_COPY, Flag.ATTENTION, Flag.CHECK_DAY),
+    *(Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK),
+)
 # English nouns that end like these have a plural in s.
 _COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")
 

@@ -15,6 +15,7 @@ from server.storage.schema import (
     CARDS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
+    DAY_CREDENTIALS,
     DOOR_FROM,
     EPOCHS,
     KEPT_PLACES,
@@ -214,6 +215,11 @@ def m030_other_names(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE organisation ADD COLUMN other_names TEXT NOT NULL DEFAULT '[]'")
 
 
+@migrations()
+def m034_day_credentials(db: sqlite_utils.Database) -> None:
+    _run(db, DAY_CREDENTIALS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -244,6 +250,7 @@ NAMES = (
     "m028_country",
     "m029_cards",
     "m030_other_names",
+    "m034_day_credentials",
 )
 
 
