@@ -82,8 +82,8 @@ class Card:
     latin_name: str = ""  # The whole name in Latin letters, where the name is in others.
     days: tuple["Day", ...] = ()  # The days of the event, or none where they are not shown.
     photo: str = ""  # As `look.photo` makes it.
-    # Of a day credential, what stands big on it in two languages. Others have nothing, and it is no
-    # part of how a card is told from another.
+    # Of a day credential, its day and what it is, which stand big on it. Others have nothing, and
+    # it is no part of how a card is told from another.
     good_on: tuple[str, str] = field(default=("", ""), repr=False)
 
     def __post_init__(self) -> None:

@@ -241,8 +241,8 @@ def of_one_day(made: Card, event: Event, day: int) -> Card:
         made,
         days=event_days(event.settings, 1 << day),
         good_on=(
-            f"DAY CREDENTIAL {date:%a} {date.day} {date:%b}",
-            f"当日证 {date.month}月{date.day}日",
+            f"{date:%a} {date.day} {date:%b}",
+            f"{date.month}月{date.day}日当日证 · DAY CREDENTIAL",
         ),
     )
 
