@@ -3,6 +3,7 @@ one before, and a day credential.
 """
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,8 +112,13 @@ def test_a_card_whose_name_was_corrected_is_refused_everywhere(
         late = east.present(old[number], "entry")
         assert (late.admitted, late.reason) == (False, "superseded")
         assert west.present(new, "entry").admitted
+    figures = ", ".join(
+        f"{sent * 1000:.0f} ({done * 1000:.0f})" for sent, done in zip(sent_s, done_s, strict=True)
+    )
     with capsys.disabled():
-        pass
+        sys.stdout.write(
+            f"\nms from the desk's click to the refusal (from its answer): {figures}\n"
+        )
     assert max(sent_s) < ONLINE_S
     doors.link.mend()
     wait_for("the ledger", place.settled)
