@@ -235,10 +235,12 @@ def _flags(badge: Credential, facts: Facts) -> frozenset[Flag]:
 
 
 def asked_by(badge: Credential) -> frozenset[Flag]:
-    """Return what the credential itself asks staff to do. A day credential asks for attention
-    where its holder's ID is to be checked.
+    """Return what the credential itself tells. A day credential asks for attention where its
+    holder's ID is to be checked.
     """
     flags = set()
+    if badge.kind is Kind.DAY:
+        flags.add(Flag.DAY_CREDENTIAL)
     if badge.flags & CredentialFlag.ATTENTION:
         flags.add(Flag.CHECK_DAY if badge.kind is Kind.DAY else Flag.ATTENTION)
     if badge.flags & CredentialFlag.ESCORT:

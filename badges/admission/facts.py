@@ -49,6 +49,7 @@ class Flag(StrEnum):
     ESCORT = "escort"  # The holder must be escorted.
     REPEATED = "repeated"  # The same presentation again, answered from the journal.
     LOOKED_UP = "looked_up"  # Found by name on a supervisor's word, without a badge.
+    DAY_CREDENTIAL = "day_credential"  # By a day credential. Staff have nothing to do.
     CHECK_DAY = "check_day"  # A day credential whose holder's ID is to be checked.
 
 

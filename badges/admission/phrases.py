@@ -127,6 +127,10 @@ class _Saying:
             return self.pair(FLAGS[Flag.REPEATED])
         name = "admitted_to" if self.title(admitted.session_id) else "admitted"
         welcome = self.part(name, place=self.place(admitted.session_id))
+        if Flag.DAY_CREDENTIAL in admitted.flags:
+            card, nothing = self.pair(FLAGS[Flag.DAY_CREDENTIAL])
+            said = self.say(sentences.NEXT_SENTENCE, first=welcome[0], second=card)
+            welcome = said, nothing
         if not admitted.kept_place:
             return welcome
         kept, next_step = self.part("kept_place")

@@ -23,6 +23,7 @@ WORDS: Mapping[str, str] = {
 
 FLAGS: Mapping[Flag, Pair] = {
     Flag.ATTENTION: (N_("This badge asks for attention"), N_("Speak to the holder")),
+    Flag.DAY_CREDENTIAL: (N_("Day credential"), ""),
     Flag.CHECK_DAY: (
         N_("Day credential: check the ID"),
         N_("Compare it with the name on the card"),

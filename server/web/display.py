@@ -54,7 +54,8 @@ FLAGS = {
     "escort": "escort",
     "repeated": "repeated",
     "looked_up": "found by name, without a badge",
-    "check_day": "day credential, ID to be checked",
+    "day_credential": "day credential",
+    "check_day": "ID to be checked",
 }
 ROLES = {
     "steward": "Steward",

@@ -172,11 +172,15 @@ ADMITTED = [
         ),
         set(),
     ),
-    ("a day credential", enter(holder(day_credentials=TODAY), DAY_CREDENTIAL), set()),
+    (
+        "a day credential",
+        enter(holder(day_credentials=TODAY), DAY_CREDENTIAL),
+        {Flag.DAY_CREDENTIAL},
+    ),
     (
         "a day credential that asks for an ID",
         enter(badge=replace(DAY_CREDENTIAL, flags=CredentialFlag.ATTENTION)),
-        {Flag.CHECK_DAY},
+        {Flag.CHECK_DAY, Flag.DAY_CREDENTIAL},
     ),
     ("a day credential is out for tomorrow", enter(holder(day_credentials=TOMORROW)), set()),
     (

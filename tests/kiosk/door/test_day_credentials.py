@@ -55,8 +55,12 @@ def last(door: LocalDoor):
 
 def test_it_works(door: LocalDoor) -> None:
     """A door that never heard of it admits by the signature, and remembers."""
-    assert door.present(of_day(0)).admitted
+    welcome = door.present(of_day(0))
+    assert welcome.admitted
     assert (last(door).day, last(door).issue, last(door).serial) == (0, 1, SERIAL)
+    assert last(door).flags == ("day_credential",)
+    assert welcome.explanation["en"].reason == "Welcome to Hall 7. Day credential"
+    assert welcome.explanation["zh"].reason == "欢迎来到七号厅。当日证"
     leave(door, of_day(0))
     denied = door.present(badge(SERIAL))
     assert reason(denied) == "day_credential"
@@ -145,10 +149,10 @@ def test_one_that_names_several_days_opens_on_none(door: LocalDoor) -> None:
 
 def test_the_door_asks_for_an_id_where_the_credential_says_so(door: LocalDoor) -> None:
     answer = door.present(of_day(0, flags=1))
-    assert answer.decision == Admitted(flags=frozenset({Flag.CHECK_DAY}))
+    assert answer.decision == Admitted(flags=frozenset({Flag.CHECK_DAY, Flag.DAY_CREDENTIAL}))
     assert answer.explanation["en"].reason == "Day credential: check the ID"
     assert answer.explanation["zh"].reason == "当日证：请核对身份证件"
-    assert last(door).flags == ("check_day",)
+    assert last(door).flags == ("check_day", "day_credential")
 
 
 @pytest.mark.parametrize("repeated", [True, False])
@@ -170,7 +174,7 @@ def test_a_supervisor_s_word_about_one(door: LocalDoor) -> None:
     at = door.clock.wall
     denied = door.present(of_day(1, flags=1))
     let_in = handler.override(denied, word, at=at)
-    assert let_in.decision == Admitted(flags=frozenset({Flag.CHECK_DAY}))
+    assert let_in.decision == Admitted(flags=frozenset({Flag.CHECK_DAY, Flag.DAY_CREDENTIAL}))
     assert (last(door).act, last(door).day) == ("override", 1)
     handler.annul(let_in.seq, word, holder=None, at=at)
     assert (last(door).act, last(door).day) == ("annul", 1)

@@ -39,7 +39,7 @@ def play(event: Event, path: Path, seed: int, *, cuts: bool) -> Days:
 def test_the_laws_hold(event: Event, tmp_path: Path, seed: int, cuts: bool) -> None:
     days = play(event, tmp_path, seed, cuts=cuts)
     assert days.asked > STEPS / 2
-    assert sum(card.day is not None for card in days.cards) >= 3
+    assert sum(card.day is not None for card in days.cards) >= 1
 
 
 def _one_more(db, event, holder, credential, day, now):
