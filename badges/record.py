@@ -105,6 +105,8 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     serial: Annotated[int, Meta(ge=0, le=0xFFFFFF)] | None = None
     issue: Annotated[int, Meta(ge=1, le=255)] | None = None
     category: Annotated[int, Meta(ge=0, le=255)] | None = None
+    # The day that a day credential is good for, counted from 0. Other badges leave it out.
+    day: Annotated[int, Meta(ge=0, le=15)] | UnsetType = UNSET
     session: Count | None = None
     closes: StayRef | None = None
     credited: bool = False  # an exit whose place the door took back at once

@@ -21,7 +21,7 @@ from badges.admission.facts import (
     Session,
 )
 from badges.admission.kept import kept_until, serving
-from badges.credential.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, CredentialFlag, Kind
 
 
 def decide(scan: Scan, facts: Facts) -> Decision:
@@ -71,9 +71,22 @@ def _likely_copy(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 def _not_valid_today(badge: Credential, at: int, facts: Facts) -> Denied | None:
     day = event_day(facts.calendar.day_starts, at)
-    if day is not None and badge.valid_days >> day & 1:
+    if day is None or not badge.valid_days >> day & 1:
+        return Denied(Reason.NOT_VALID_TODAY)
+    of_one_day = badge.kind is not Kind.DAY or badge.day == day
+    return None if of_one_day else Denied(Reason.NOT_VALID_TODAY)
+
+
+def _day_credential(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    """Deny the badge for which another card stands in on this day. Two cards of one person would
+    be about.
+    """
+    if badge.kind is Kind.DAY:
         return None
-    return Denied(Reason.NOT_VALID_TODAY)
+    day = event_day(facts.calendar.day_starts, at)
+    if (badge.issue, day) not in facts.holder.day_credentials:
+        return None
+    return Denied(Reason.DAY_CREDENTIAL)
 
 
 def _expired(badge: Credential, at: int, facts: Facts) -> Denied | None:
@@ -165,6 +178,7 @@ _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
     _superseded,
     _likely_copy,
     _not_valid_today,
+    _day_credential,
     _expired,
     _not_entitled,
     _hall_closed,
@@ -217,8 +231,18 @@ def _flags(badge: Credential, facts: Facts) -> frozenset[Flag]:
     for around in facts.outer:
         if around.presence is not None and around.hall.anti_passback is AntiPassback.SOFT:
             flags.add(Flag.PASSBACK)
+    return frozenset(flags | asked_by(badge))
+
+
+def asked_by(badge: Credential) -> frozenset[Flag]:
+    """Return what the credential itself tells. A day credential asks for attention where its
+    holder's ID is to be checked.
+    """
+    flags = set()
+    if badge.kind is Kind.DAY:
+        flags.add(Flag.DAY_CREDENTIAL)
     if badge.flags & CredentialFlag.ATTENTION:
-        flags.add(Flag.ATTENTION)
+        flags.add(Flag.CHECK_DAY if badge.kind is Kind.DAY else Flag.ATTENTION)
     if badge.flags & CredentialFlag.ESCORT:
         flags.add(Flag.ESCORT)
     return frozenset(flags)

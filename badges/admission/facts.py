@@ -27,6 +27,7 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"
     LIKELY_COPY = "likely_copy"
     NOT_VALID_TODAY = "not_valid_today"
+    DAY_CREDENTIAL = "day_credential"  # On this day another card stands in for this badge.
     EXPIRED = "expired"
     NOT_ENTITLED = "not_entitled"
     HALL_CLOSED = "hall_closed"
@@ -48,6 +49,8 @@ class Flag(StrEnum):
     ESCORT = "escort"  # The holder must be escorted.
     REPEATED = "repeated"  # The same presentation again, answered from the journal.
     LOOKED_UP = "looked_up"  # Found by name on a supervisor's word, without a badge.
+    DAY_CREDENTIAL = "day_credential"  # By a day credential. Staff have nothing to do.
+    CHECK_DAY = "check_day"  # A day credential whose holder's ID is to be checked.
 
 
 class AntiPassback(StrEnum):
@@ -89,6 +92,8 @@ class Holder:
     revoked: bool = False
     highest_issue: int = 0  # 0: nothing known
     copied_issue: int = 0  # badges up to this issue are likely copies; 0: none is
+    # The day credentials that are known, each as the issue that it stands in for and its day.
+    day_credentials: frozenset[tuple[int, int]] = frozenset()
     invited_to: frozenset[int] = frozenset()  # session ids
     refused_from: frozenset[int] = frozenset()  # session ids
     accessible: bool = False  # kept places are for this holder

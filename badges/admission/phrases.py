@@ -21,7 +21,10 @@ Language = str  # As in the names of halls, for example "en" or "zh".
 LANGUAGES: tuple[Language, ...] = ("en", "zh")  # These are always there, and complete.
 
 # The flags that staff are told about, most pressing first.
-_TOLD = (Flag.LIKELY_COPY, Flag.ATTENTION, Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK)
+_TOLD = (
+    *(Flag.LIKELY_COPY, Flag.ATTENTION, Flag.CHECK_DAY),
+    *(Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK),
+)
 # English nouns that end like these have a plural in s.
 _COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")
 
@@ -124,6 +127,10 @@ class _Saying:
             return self.pair(FLAGS[Flag.REPEATED])
         name = "admitted_to" if self.title(admitted.session_id) else "admitted"
         welcome = self.part(name, place=self.place(admitted.session_id))
+        if Flag.DAY_CREDENTIAL in admitted.flags:
+            card, nothing = self.pair(FLAGS[Flag.DAY_CREDENTIAL])
+            said = self.say(sentences.NEXT_SENTENCE, first=welcome[0], second=card)
+            welcome = said, nothing
         if not admitted.kept_place:
             return welcome
         kept, next_step = self.part("kept_place")

@@ -9,8 +9,9 @@ from badges.record import ScanRecord
 _LOCAL = frozenset(
     {Reason.HALL_FULL, Reason.KIOSK_RETIRED, Reason.DOOR_RESTING, Reason.FACTS_TOO_OLD}
 )
-# A door knows this by the server's word alone, perhaps a moment after its scan by another clock.
-_HEARD = frozenset({Reason.LIKELY_COPY})
+# A door knows these by the server's word, perhaps a moment after its scan by another clock, or
+# because it has seen the other card.
+_HEARD = frozenset({Reason.LIKELY_COPY, Reason.DAY_CREDENTIAL})
 # Flags for facts that a door may not have heard of yet, the gravest first.
 _SEEN = (Flag.LIKELY_COPY, Flag.PASSBACK)
 

@@ -23,6 +23,11 @@ WORDS: Mapping[str, str] = {
 
 FLAGS: Mapping[Flag, Pair] = {
     Flag.ATTENTION: (N_("This badge asks for attention"), N_("Speak to the holder")),
+    Flag.DAY_CREDENTIAL: (N_("Day credential"), ""),
+    Flag.CHECK_DAY: (
+        N_("Day credential: check the ID"),
+        N_("Compare it with the name on the card"),
+    ),
     Flag.ESCORT: (N_("Enters only with an escort"), N_("Let in together with the escort")),
     Flag.LIKELY_COPY: (
         N_("This badge seems to be in use twice"),
@@ -57,6 +62,10 @@ DENIED: Mapping[Reason, Pair] = {
         N_("Check whose badge it is; send the holder to the badge desk"),
     ),
     Reason.NOT_VALID_TODAY: (N_("Not valid today"), _DESK),
+    Reason.DAY_CREDENTIAL: (
+        N_("A day credential was given out for today"),
+        N_("Ask for the day credential, or send to the badge desk"),
+    ),
     Reason.EXPIRED: (N_("This badge has expired"), _DESK),
     Reason.HALL_FULL: (N_("No place left in {hall}"), N_("Ask to wait: a place may come free")),
     Reason.KIOSK_RETIRED: (N_("This kiosk is retired"), _OTHER_DOOR),

@@ -87,7 +87,9 @@ class Credential:
     """Holds the fields of a verified credential (docs/design/credential.md)."""
 
     serial: int  # 24 bits, for one attendee.
-    issue: int  # From 1 to 255. A higher issue voids the lower ones.
+    # From 1 to 255. A higher issue voids the lower ones. A day credential has that of the badge
+    # which it stands in for.
+    issue: int
     category: int
     valid_days: int  # 16-bit map, bit 0 is the event's first day
     zones: int  # 32-bit map of zone groups
@@ -95,6 +97,15 @@ class Credential:
     kind: Kind = Kind.PRINTED
     flags: CredentialFlag = CredentialFlag(0)
     signature: bytes = field(default=b"", repr=False, compare=False)
+
+    @property
+    def day(self) -> int | None:
+        """Return the day of a day credential, where 0 is the event's first. Other kinds have none,
+        and neither has one that names no day or several. No door admits by that.
+        """
+        if self.kind is not Kind.DAY or self.valid_days.bit_count() != 1:
+            return None
+        return self.valid_days.bit_length() - 1
 
     def pack(self, event_id: bytes) -> bytes:
         """Return the 16 signed bytes. Raises ValueError for what no door would open."""

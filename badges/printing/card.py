@@ -9,7 +9,7 @@ import colorsys
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -82,6 +82,9 @@ class Card:
     latin_name: str = ""  # The whole name in Latin letters, where the name is in others.
     days: tuple["Day", ...] = ()  # The days of the event, or none where they are not shown.
     photo: str = ""  # As `look.photo` makes it.
+    # Of a day credential, its day and what it is, which stand big on it. Others have nothing, and
+    # it is no part of how a card is told from another.
+    good_on: tuple[str, str] = field(default=("", ""), repr=False)
 
     def __post_init__(self) -> None:
         if not self.given_name.strip() and not self.family_name.strip():
@@ -241,6 +244,7 @@ def _card_data(card: Card) -> dict[str, object]:
         "zones": list(map(_clean, card.zones)),
         "days": card.days,
         "photo": card.photo,
+        "good_on": list(map(_clean, card.good_on)),
         "code_svg": symbol_svg(card.text, quiet_zone=0),
         "fonts": families,
     }
@@ -268,6 +272,7 @@ def _texts(card: Card) -> Iterator[str]:
     yield from (card.given_name, card.family_name, card.organisation, card.country)
     yield from (card.category_name, card.category_letter, card.badge_number, *card.zones)
     yield from (card.category_second_name, card.latin_name, *(day.label for day in card.days))
+    yield from card.good_on
 
 
 def _clean(text: str) -> str:

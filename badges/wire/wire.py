@@ -28,8 +28,10 @@ POOLS_MAX = 1000  # of one kiosk: two or three for each hall that it ever stood 
 HOSTS_MAX = 20
 SPEAKERS_MAX = 200
 SPEAKER_NAME_MAX = 200
-# The query of a kiosk that shows the programme.
+# The query of a kiosk that shows the programme, and of one that knows of day credentials.
 PROGRAMME_ASKED = "programme=1"
+DAYS_ASKED = "days=1"
+DAY_CREDENTIALS_MAX = 16  # The most of one holder that a door is told of.
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 
@@ -107,6 +109,11 @@ class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
     highest_issue: Count
     revoked: bool
     copied_issue: Count = 0  # Badges up to this issue are likely copies. 0 means that none is.
+    # The day credentials that stand in for the badge, each as the badge's issue and the day. It is
+    # left out where there are none, and for a kiosk that does not ask (DAYS_ASKED).
+    day_credentials: (
+        Annotated[list[tuple[Count, Count]], Meta(max_length=DAY_CREDENTIALS_MAX)] | UnsetType
+    ) = UNSET
 
 
 class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):

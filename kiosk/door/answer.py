@@ -15,7 +15,12 @@ from kiosk.replica.door_context import DoorContext, text_in
 from kiosk.texts.catalogue import answer_words, each
 
 # What makes it doubtful that whoever shows the badge is its holder. Nobody is greeted by it.
-_DOUBTFUL = frozenset({Reason.REVOKED, Reason.SUPERSEDED, Reason.LIKELY_COPY, Reason.EXPIRED})
+_DOUBTFUL = frozenset(
+    {
+        *(Reason.REVOKED, Reason.SUPERSEDED, Reason.LIKELY_COPY),
+        *(Reason.DAY_CREDENTIAL, Reason.EXPIRED),
+    }
+)
 
 
 @dataclass(frozen=True)

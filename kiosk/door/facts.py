@@ -73,6 +73,9 @@ class Known:
             revoked=revoked,
             highest_issue=max(highest, transaction.seen_issue(serial)),
             copied_issue=self._replica.copied_issue(serial),
+            day_credentials=frozenset(
+                self._replica.day_credentials(serial) | transaction.seen_days(serial)
+            ),
             invited_to=context.invited.get(serial, frozenset()),
             refused_from=context.refused.get(serial, frozenset()),
             accessible=serial in context.accessible,

@@ -10,6 +10,8 @@ answers young again, and somebody else with the same badge would get in on a pla
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec import UNSET
+
 from badges.admission.facts import Scan
 from badges.credential.credential import Credential
 from badges.record import ScanRecord
@@ -113,5 +115,6 @@ def _is_same(record: ScanRecord, scan: Scan, badge: Credential) -> bool:
         and record.decision == "admitted"
         and record.direction == scan.direction
         and record.issue == badge.issue
+        and (None if record.day is UNSET else record.day) == badge.day
         and 0 <= scan.scanned_at - record.scanned_at <= REPEAT_MS
     )

@@ -69,6 +69,7 @@ class _Line(msgspec.Struct, gc=False):
     decision: str
     serial: int | None = None
     issue: int | None = None
+    day: int | None = None
     closes: _Stay | None = None
     credited: bool = False
     override_place: bool = False
@@ -143,6 +144,7 @@ class Replay:
         self._own_back: Counter[PoolKey] = Counter()  # of them, by stays that were never offered
         self._named: set[_Named] = set()
         self._issues: dict[int, int] = {}
+        self._days: set[tuple[int, int, int]] = set()
 
     def check(self) -> None:
         """Raises Found."""
@@ -158,6 +160,8 @@ class Replay:
             serial, issue = record.serial, record.issue or 0
             if serial is not None and issue > self._issues.get(serial, 1):
                 self._issues[serial] = issue
+            if serial is not None and record.day is not None:
+                self._days.add((serial, issue, record.day))
         if next(stays, None) is not None:
             raise Found("it holds a stay that no scan began")
         self._compare()
@@ -256,6 +260,7 @@ class Replay:
             _compare_end(key[0], said, self._closed_around.get(key, 0))
         self._compare_named()
         self._same("seen_issue", "serial, issue", set(self._issues.items()))
+        self._same("seen_day", "serial, issue, day", self._days)
         self._compare_accounts()
 
     def _compare_named(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-VERSION = 4
+VERSION = 5
 SEALS_SINCE = 2  # the version whose change is followed by sealing all that is there
 BUSY_TIMEOUT_MS = 5_000
 
@@ -227,6 +227,18 @@ CHANGES: dict[int, tuple[str, ...]] = {
         "DROP TABLE account",
         "ALTER TABLE account_4 RENAME TO account",
         "PRAGMA user_version = 4",
+    ),
+    # A day credential stands in for a badge on one day. Whatever was shown here is remembered.
+    5: (
+        """
+        CREATE TABLE seen_day (
+            serial INTEGER NOT NULL,
+            issue INTEGER NOT NULL,
+            day INTEGER NOT NULL CHECK (day BETWEEN 0 AND 15),
+            PRIMARY KEY (serial, issue, day)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "PRAGMA user_version = 5",
     ),
 }
 

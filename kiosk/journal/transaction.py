@@ -194,6 +194,13 @@ class JournalTransaction:
         ).fetchone()
         return row["issue"] if row else 1
 
+    def seen_days(self, serial: int) -> set[tuple[int, int]]:
+        """Return the holder's day credentials that were shown here, each as its issue and day."""
+        rows = self._connection.execute(
+            "SELECT issue, day FROM seen_day WHERE serial = ?", (serial,)
+        ).fetchall()
+        return {(row["issue"], row["day"]) for row in rows}
+
     def append(self, draft: Draft) -> ScanRecord:
         """Record the scan, with its effect on places and stays in its hall and those around it.
 
@@ -227,6 +234,11 @@ class JournalTransaction:
             self._connection.execute(
                 "INSERT OR REPLACE INTO seen_issue (serial, issue) VALUES (?, ?)",
                 (draft.badge.serial, draft.badge.issue),
+            )
+        if draft.badge is not None and draft.badge.day is not None:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO seen_day (serial, issue, day) VALUES (?, ?, ?)",
+                (draft.badge.serial, draft.badge.issue, draft.badge.day),
             )
         self.state = replace(self.state, last_seq=seq)
         return record

@@ -179,6 +179,7 @@ def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
         serial=badge.serial if badge else None,
         issue=badge.issue if badge else None,
         category=badge.category if badge else None,
+        day=UNSET if badge is None or badge.day is None else badge.day,
         session=decision.session_id,
         closes=closes,
         override_place=draft.kind is PlaceKind.OVERRIDE,

@@ -126,6 +126,9 @@ class Replica:
             db.execute("INSERT OR REPLACE INTO snapshot (one, body) VALUES (1, ?)", (body,))
             db.execute("DELETE FROM holder")
             db.executemany(_PUT_HOLDER, (_holder_row(holder) for holder in snapshot.holders))
+            db.execute("DELETE FROM day_credential")
+            for holder in snapshot.holders:
+                _put_days(db, holder)
             db.execute("DELETE FROM stay")
             db.execute("DELETE FROM moved")
             for hall, stays in told.items():
@@ -146,6 +149,8 @@ class Replica:
             match change:
                 case wire.HolderChanged(holder):
                     db.execute(_PUT_HOLDER, _holder_row(holder))
+                    db.execute("DELETE FROM day_credential WHERE serial = ?", (holder.serial,))
+                    _put_days(db, holder)
                 case wire.StayOpened(stay, hall) if self._is_here(hall):
                     self._open(db, stay, hall)
                 case wire.StayClosed(stay, hall, counted=counted) if self._is_here(hall):
@@ -186,6 +191,16 @@ class Replica:
                 "SELECT copied_issue FROM holder WHERE serial = ?", (serial,)
             ).fetchone()
         return row[0] if row else 0
+
+    def day_credentials(self, serial: int) -> set[tuple[int, int]]:
+        """Return the holder's day credentials, each as the issue that it stands in for and its
+        day.
+        """
+        with self._reading:
+            rows = self._reader.execute(
+                "SELECT issue, day FROM day_credential WHERE serial = ?", (serial,)
+            ).fetchall()
+        return {(issue, day) for issue, day in rows}
 
     def stays(self, serial: int, hall: int, *, moved: bool = False) -> list[Presence]:
         """List the holder's open stays in the hall that began at other kiosks, the newest first.
@@ -319,6 +334,15 @@ class Replica:
 
 def _holder_row(holder: wire.HolderFacts) -> tuple[int, int, int, int]:
     return holder.serial, holder.highest_issue, int(holder.revoked), holder.copied_issue
+
+
+def _put_days(db: sqlite3.Connection, holder: wire.HolderFacts) -> None:
+    days = () if holder.day_credentials is UNSET else holder.day_credentials
+    if days:
+        db.executemany(
+            "INSERT OR IGNORE INTO day_credential (serial, issue, day) VALUES (?, ?, ?)",
+            ((holder.serial, issue, day) for issue, day in days),
+        )
 
 
 def _key(stay: StayRef) -> tuple[str, int, int]:

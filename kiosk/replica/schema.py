@@ -5,7 +5,7 @@ commit need not wait for the disk.
 import sqlite3
 from pathlib import Path
 
-VERSION = 3
+VERSION = 4
 BUSY_TIMEOUT_MS = 5_000
 
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF")
@@ -33,6 +33,15 @@ _TABLES = (
         revoked INTEGER NOT NULL,
         copied_issue INTEGER NOT NULL
     ) STRICT
+    """,
+    # The day credentials that the server told of, each by the issue that it stands in for.
+    """
+    CREATE TABLE day_credential (
+        serial INTEGER NOT NULL,
+        issue INTEGER NOT NULL,
+        day INTEGER NOT NULL,
+        PRIMARY KEY (serial, issue, day)
+    ) STRICT, WITHOUT ROWID
     """,
     # Stays that began at other kiosks and take a place in this door's hall or those around it.
     # `moved` says that the holder was seen at another hall since.

@@ -10,8 +10,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from msgspec import UnsetType
+
+from badges.admission.decide import asked_by
 from badges.admission.facts import Admitted, AntiPassback, Decision, Direction, Flag, Reason, Scan
-from badges.credential.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, Kind
 from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire.wire import HolderName
 from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
@@ -157,11 +160,7 @@ class OverrideHandler:
                 and self._known.presence(badge.serial, hall.hall_id, transaction) is not None
             ):
                 flags.add(Flag.PASSBACK)
-        if badge.flags & CredentialFlag.ATTENTION:
-            flags.add(Flag.ATTENTION)
-        if badge.flags & CredentialFlag.ESCORT:
-            flags.add(Flag.ESCORT)
-        return frozenset(flags)
+        return frozenset(flags | asked_by(badge))
 
     def last_entry(self) -> ScanRecord | None:
         """Return the last admission here, whether or not it is over."""
@@ -252,13 +251,15 @@ def _kinds(transaction: JournalTransaction, halls: Iterable[int]) -> dict[int, P
 def _badge_of(entry: ScanRecord) -> Credential:
     """Return the credential of whom an entry let in, as far as its record says."""
     assert entry.serial is not None
+    of_day = not isinstance(entry.day, UnsetType)
     return Credential(
         serial=entry.serial,
         issue=entry.issue or 1,
         category=entry.category or 0,
-        valid_days=0,
+        valid_days=0 if isinstance(entry.day, UnsetType) else 1 << entry.day,
         zones=0,
         key_id=0,
+        kind=Kind.DAY if of_day else Kind.PRINTED,
     )
 
 

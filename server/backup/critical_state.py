@@ -77,11 +77,12 @@ KEPT = (
     Kept("place_account", ("hall_id", "override", "kiosk", "generation"), only=("fenced",)),
     Kept("user", ("user_id",)),
     Kept("badge", ("serial", "issue"), where="issue > 1"),
+    Kept("day_credential", ("serial", "issue", "day"), without=("printed", "printed_at")),
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
     Kept("unknown_holder", ("serial",)),
 )
 _TABLES = tuple(kept.table for kept in KEPT)
-_SINCE = {"unknown_holder", "door_from"}  # Files of earlier versions lack these.
+_SINCE = {"unknown_holder", "door_from", "day_credential"}  # Files of earlier versions lack these.
 # New rows of these tables that come by the thousand are not critical.
 _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
 

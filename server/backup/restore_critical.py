@@ -10,7 +10,7 @@ from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.errors import ConstraintError
 
-_OF_HOLDERS = frozenset({"badge", "attendee", "unknown_holder"})
+_OF_HOLDERS = frozenset({"badge", "day_credential", "attendee", "unknown_holder"})
 _REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee")
 
 

@@ -47,6 +47,8 @@ class Act(StrEnum):
     BADGE_REISSUED = "badge_reissued"
     BADGE_REVOKED = "badge_revoked"
     BADGE_REINSTATED = "badge_reinstated"
+    DAY_CREDENTIAL_ISSUED = "day_credential_issued"
+    DAY_CREDENTIAL_PRINTED = "day_credential_printed"
     BADGES_PRINTED = "badges_printed"
     HALL_CLOSED = "hall_closed"
     HALL_OPENED = "hall_opened"

@@ -101,6 +101,10 @@ WORDS: Mapping[Act, Words] = {
     Act.BADGE_REISSUED: Words("Replaced a badge", ("Badge {serial}, issue {issue}", "({reason})")),
     Act.BADGE_REVOKED: Words("Revoked a badge", _OF_BADGE),
     Act.BADGE_REINSTATED: Words("Reinstated a badge", _OF_BADGE),
+    Act.DAY_CREDENTIAL_ISSUED: Words(
+        "Gave out a day credential", ("Badge {serial}, issue {issue},", "for {day}")
+    ),
+    Act.DAY_CREDENTIAL_PRINTED: Words("Printed a day credential", ("Badge {serial},", "for {day}")),
     Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}", "({again} again)")),
     Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),

@@ -4,7 +4,7 @@ A setting's type is its check, and `rule` says it in plain words (see badges/set
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -97,6 +97,15 @@ class EventSettings:
             holds=lambda code: code is None or code in codes(),
         ),
     ] = None
+
+    # For whose day credentials doors ask for an ID: all, or these categories.
+    check_day_credentials: Annotated[
+        list[str],
+        rule(
+            'a list of category keys, such as ["press", "staff"], or ["all"]',
+            holds=lambda keys: len(keys) <= 256 and all(key.strip() for key in keys),
+        ),
+    ] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         try:

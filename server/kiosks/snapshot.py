@@ -28,12 +28,13 @@ def snapshot(
     voucher: Voucher | None = None,
     *,
     programme: bool = False,
+    days: bool = False,
 ) -> wire.Snapshot:
     """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
     transaction.
 
     `voucher` signs the orders of places. `programme` says that the kiosk asks for what its screen
-    shows of sessions.
+    shows of sessions, and `days` that it knows of day credentials.
 
     Of 100,000 holders only the exceptions travel. They are holders whose badges were reissued,
     revoked or likely copied.
@@ -63,7 +64,7 @@ def snapshot(
         door=kiosk_facts.door_facts(db, door_id),
         doors=_doors(db, (hall_id, *(one.hall.hall for one in outer))),
         sessions=sessions,
-        holders=_exceptions(db),
+        holders=_exceptions(db, days),
         stays=stays.in_hall(db, hall_id),
         orders=orders if voucher is None else voucher.orders(kiosk, orders),
         supervisors=pins.supervisors(db),
@@ -97,9 +98,9 @@ def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
     }
 
 
-def _exceptions(db: Connection) -> list[wire.HolderFacts]:
+def _exceptions(db: Connection, days: bool) -> list[wire.HolderFacts]:
     """Return the holders that are exceptions. Badges whose holders a restored server does not know
-    are among them.
+    are among them. With `days`, so are those who were given a day credential.
     """
     rows = db.execute(
         "SELECT a.serial, MAX(b.issue) AS highest_issue, a.revoked_at IS NOT NULL AS revoked"
@@ -112,6 +113,9 @@ def _exceptions(db: Connection) -> list[wire.HolderFacts]:
         for row in rows
     }
     copied = db.execute("SELECT serial FROM likely_copy WHERE cleared_at IS NULL").fetchall()
-    return list(
-        (found | {serial: copies.holder_facts(db, serial) for (serial,) in copied}).values()
-    )
+    if days:
+        copied += db.execute("SELECT DISTINCT serial FROM day_credential").fetchall()
+    found |= {serial: copies.holder_facts(db, serial) for (serial,) in copied}
+    if days:
+        return list(found.values())
+    return [msgspec.structs.replace(one, day_credentials=UNSET) for one in found.values()]

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 
 import msgspec
+from msgspec import UnsetType
 
 from badges.admission.decide import decide
 from badges.admission.facts import Calendar, Direction, Facts, Holder, Outer, Presence, Reason, Scan
 from badges.admission.replay import discrepancy
-from badges.credential.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, CredentialFlag, Kind
 from badges.record import ScanRecord, WireError
 from server.occupancy import stays
 from server.storage.connection import Connection, Row
@@ -94,7 +95,8 @@ class Judge:
             "SELECT a.category, a.valid_days, a.zones, a.flags, a.revoked_at,"
             " (SELECT MAX(issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
             " (SELECT MAX(issued_at) FROM badge b WHERE b.serial = a.serial) AS issued_at,"
-            " c.issue AS copied_issue, c.noticed_at AS copied_at, c.cleared_at"
+            " c.issue AS copied_issue, c.noticed_at AS copied_at, c.cleared_at,"
+            " EXISTS (SELECT 1 FROM day_credential d WHERE d.serial = a.serial) AS has_days"
             " FROM attendee a LEFT JOIN likely_copy c USING (serial) WHERE a.serial = ?",
             (serial,),
         ).fetchone()
@@ -117,6 +119,9 @@ class Judge:
                 revoked=person["revoked_at"] is not None and person["revoked_at"] <= at,
                 highest_issue=person["issue"] if issued_by_then else 0,
                 copied_issue=_copied_issue(person, at),
+                day_credentials=self._days(record.serial or 0, at)
+                if person["has_days"]
+                else frozenset(),
                 invited_to=frozenset(one for one, invited in guests.items() if invited),
                 refused_from=frozenset(one for one, invited in guests.items() if not invited),
             ),
@@ -133,6 +138,14 @@ class Judge:
         if outer is None:
             return ()
         return tuple(Outer(one, _presence(inside.get(one.hall_id)), 1) for one in outer)
+
+    def _days(self, serial: int, at: int) -> frozenset[tuple[int, int]]:
+        """Return the day credentials that were given out by then, by issue and day."""
+        rows = self._db.execute(
+            "SELECT issue, day FROM day_credential WHERE serial = ? AND issued_at <= ?",
+            (serial, at),
+        )
+        return frozenset((row["issue"], row["day"]) for row in rows)
 
     def _guest(self, serial: int) -> dict[int, bool]:
         """Return the sessions that name the holder, and whether they invite or refuse."""
@@ -170,12 +183,16 @@ def _copied_issue(person: Row, at: int) -> int:
 
 
 def _badge(record: ScanRecord, person: Row) -> Credential:
+    of_day = not isinstance(record.day, UnsetType)
     return Credential(
         serial=record.serial or 0,
         issue=record.issue or 1,
         category=person["category"],
-        valid_days=person["valid_days"],
+        valid_days=person["valid_days"]
+        if isinstance(record.day, UnsetType)
+        else 1 << record.day & person["valid_days"],
         zones=person["zones"],
         key_id=0,
+        kind=Kind.DAY if of_day else Kind.PRINTED,
         flags=CredentialFlag(person["flags"]),
     )

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from msgspec import UNSET
+
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -210,4 +212,14 @@ def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
         (serial,) * 5,
     ).fetchone()
     highest_issue, revoked, copied_issue = row
-    return wire.HolderFacts(serial, highest_issue, bool(revoked), copied_issue)
+    days = db.execute(
+        "SELECT issue, day FROM day_credential WHERE serial = ? ORDER BY issue, day LIMIT ?",
+        (serial, wire.DAY_CREDENTIALS_MAX),
+    ).fetchall()
+    return wire.HolderFacts(
+        serial,
+        highest_issue,
+        bool(revoked),
+        copied_issue,
+        [(row["issue"], row["day"]) for row in days] or UNSET,
+    )

@@ -234,6 +234,19 @@ def _card(
     )
 
 
+def of_one_day(made: Card, event: Event, day: int) -> Card:
+    """Return the card of a day credential for `day`, where 0 is the event's first."""
+    date = event.settings.first_day + timedelta(days=day)
+    return replace(
+        made,
+        days=event_days(event.settings, 1 << day),
+        good_on=(
+            f"{date:%a} {date.day} {date:%b}",
+            f"{date.month}月{date.day}日当日证 · DAY CREDENTIAL",
+        ),
+    )
+
+
 def latin_line(holder: Attendee) -> tuple[str, bool]:
     """Return the name in Latin letters, and whether it was made here and should be checked."""
     return (holder.latin_name, False) if holder.latin_name else (_made_latin(holder), True)

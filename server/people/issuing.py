@@ -76,7 +76,7 @@ def issue_missing(
     missing = _without_badge(db, limit)
     if not missing:
         return 0
-    row = _newest_names_row(db)
+    row = newest_names_row(db)
     badges = []
     for done, holder in enumerate(missing, 1):
         badges.append(_make(event, holder, 1, row + done, now))
@@ -114,7 +114,7 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
         raise IssuingError(
             f"This attendee has had {ISSUE_MAX} badges, the most there are: register them anew."
         )
-    row = _newest_names_row(db) + 1
+    row = newest_names_row(db) + 1
     tables(db).table("badge").insert(_make(event, holder, holder.issue + 1, row, now))
     _publish_holder(db, serial)
     changes.publish(db, wire.NamesChanged())
@@ -260,15 +260,23 @@ def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list
 
 
 def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
-    """Read the sealed names of badges after names row `after`, at most `limit` of them."""
-    rows = db.execute(
-        "SELECT names_row, lookup, sealed FROM badge WHERE names_row > ? ORDER BY names_row"
-        " LIMIT ?",
-        (after, limit + 1),
-    ).fetchall()
+    """Read the sealed names of badges after names row `after`, at most `limit` of them. Day
+    credentials are among them.
+    """
+    rows = [
+        row
+        for table in ("badge", "day_credential")
+        for row in db.execute(
+            f"SELECT names_row, lookup, sealed FROM {table} WHERE names_row > ?"
+            " ORDER BY names_row LIMIT ?",
+            (after, limit + 1),
+        )
+    ]
+    rows.sort(key=lambda row: int(row["names_row"]))
     shown = rows[:limit]
     names = [wire.SealedName(row["lookup"], row["sealed"]) for row in shown]
-    return wire.NamesPage(names, shown[-1]["names_row"] if shown else after, len(rows) > limit)
+    last = shown[-1]["names_row"] if shown else after
+    return wire.NamesPage(names, last, len(rows) > limit)
 
 
 _SELECT = "SELECT serial, issue, credential, issued_at, names_row FROM badge"
@@ -286,14 +294,22 @@ def _without_badge(db: Connection, limit: int | None) -> list[Attendee]:
 
 
 def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:
-    """Make a row of `badge`. It is signed, and has the name sealed for it."""
-    key_id = event.issuing_key_id
-    credential = credential_of(holder, issue, key_id)
-    text = issue_credential(event.badge_keys[key_id], event.event_id, credential)
+    """Make a row of `badge`."""
+    credential = credential_of(holder, issue, event.issuing_key_id)
+    return signed_row(event, holder, credential, names_row, now)
+
+
+def signed_row(
+    event: Event, holder: Attendee, credential: Credential, names_row: int, now: int
+) -> dict[str, Any]:
+    """Make the columns that every credential's row has. It is signed, and has the name sealed for
+    it.
+    """
+    text = issue_credential(event.badge_keys[credential.key_id], event.event_id, credential)
     signature = base45.decode(text.removeprefix(PREFIX))[-SIGNATURE_BYTES:]
     return {
         "serial": holder.serial,
-        "issue": issue,
+        "issue": credential.issue,
         "credential": text,
         "lookup": lookup_id(signature),
         "sealed": seal_name(signature, msgspec.json.encode(_holder_name(holder))),
@@ -319,9 +335,13 @@ def _holder_name(holder: Attendee) -> wire.HolderName:
     return wire.HolderName(holder.name, holder.organisation, country_name(holder.country))
 
 
-def _newest_names_row(db: Connection) -> int:
-    (newest,) = db.execute("SELECT COALESCE(MAX(names_row), 0) FROM badge").fetchone()
-    return int(newest)
+def newest_names_row(db: Connection) -> int:
+    """Return the row of the name that was sealed last, of badges and day credentials alike."""
+    found = [
+        db.execute(f"SELECT COALESCE(MAX(names_row), 0) FROM {table}").fetchone()[0]
+        for table in ("badge", "day_credential")
+    ]
+    return int(max(found))
 
 
 def _set_revoked(db: Connection, serial: int, at: int | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from badges.admission.facts import Denied, Reason
-from badges.credential.credential import Credential
+from badges.credential.credential import Credential, Kind
 from server.event.calendar import Clock
 from server.people.attendees import Attendee
 from server.rehearsal.would_enter import Answer, WouldEnter, day_of
@@ -133,6 +133,8 @@ def _badge(found: WouldEnter) -> str:
     if not found.has_badge:
         return "none yet"
     words = [f"issue {found.badge.issue}"]
+    if found.badge.kind is Kind.DAY:
+        words = [f"a day credential, which stands in for issue {found.badge.issue}"]
     holder = found.answers[0].facts.holder
     if found.badge.issue < holder.highest_issue:
         words.append(f"replaced by issue {holder.highest_issue}")

@@ -27,7 +27,7 @@ from badges.credential.credential import Credential, CredentialError, open_crede
 from server.event.calendar import day_starts
 from server.event.directory import Event
 from server.occupancy import copies, stays
-from server.people import attendees, issuing
+from server.people import attendees, day_credentials, issuing
 from server.people.attendees import Attendee
 from server.people.issuing import IssuingError
 from server.rehearsal.door_words import door_words
@@ -83,9 +83,9 @@ def would_enter(
 ) -> WouldEnter:
     """Return what the doors of `place` would answer `person` at `at` (Unix ms).
 
-    Both are texts as `find_person` and `find_place` take them. The badge is the newest one, or the
-    one of that `issue`. Raises UnknownAttendeeError, AskedError, or IssuingError where there is no
-    such issue.
+    Both are texts as `find_person` and `find_place` take them. The badge is that of `issue`, or
+    else the day credential of that day, or else the newest one. Raises UnknownAttendeeError,
+    AskedError, or IssuingError where there is no such issue.
     """
     with one_state(db):
         return _would_enter(db, event, person, place, at, as_now, issue)
@@ -102,12 +102,13 @@ def _would_enter(
 ) -> WouldEnter:
     holder = attendees.attendee(db, find_person(db, person))
     where = find_place(db, place)
-    badge = _badge(db, event, holder, issue)
+    badge = _badge(db, event, holder, issue, at)
     guest_of = _guest_of(db, holder.serial)
     known = Holder(
         revoked=holder.revoked_at is not None,
         highest_issue=holder.issue,
         copied_issue=_copied_issue(db, holder.serial),
+        day_credentials=_day_credentials(db, holder.serial),
         invited_to=frozenset(one for one, invited in guest_of.items() if invited),
         refused_from=frozenset(one for one, invited in guest_of.items() if not invited),
         accessible=kept_places.kind_of(db, holder.serial) is not None,
@@ -123,9 +124,11 @@ def _would_enter(
 
 
 def _badge(
-    db: Connection, event: Event, holder: Attendee, issue: int | None
+    db: Connection, event: Event, holder: Attendee, issue: int | None, at: int
 ) -> Credential | Reason:
-    """Return the badge as a door reads it. Who has none shows the one that would be issued now."""
+    """Return the badge as a door reads it. Who has none shows the one that would be issued now, and
+    who was given a day credential for that day shows it.
+    """
     badges = issuing.badges_of(db, holder.serial)
     if issue is not None:
         badges = [one for one in badges if one.issue == issue]
@@ -133,8 +136,10 @@ def _badge(
             raise IssuingError(f"{holder.number} has no badge of issue {issue}.")
     if not badges:
         return issuing.credential_of(holder, 1, event.issuing_key_id)
+    of_day = day_credentials.standing(db, event, holder.serial, at) if issue is None else None
+    shown = badges[-1] if of_day is None else of_day
     try:
-        return open_credential(event.ring, badges[-1].credential)
+        return open_credential(event.ring, shown.credential)
     except CredentialError as error:
         return Reason(error.reason)
 
@@ -151,6 +156,11 @@ def _copied_issue(db: Connection, serial: int) -> int:
     """Return the issue up to which badges are likely copies now, or 0 where none is."""
     known = copies.suspicion(db, serial)
     return 0 if known is None or known.cleared_at is not None else known.issue
+
+
+def _day_credentials(db: Connection, serial: int) -> frozenset[tuple[int, int]]:
+    """Return the day credentials that doors are told of, by issue and day."""
+    return frozenset((one.issue, one.day) for one in day_credentials.of_attendee(db, serial))
 
 
 def _facts(

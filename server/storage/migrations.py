@@ -15,6 +15,7 @@ from server.storage.schema import (
     CARDS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
+    DAY_CREDENTIALS,
     DOOR_FROM,
     EPOCHS,
     FOUND_BY,
@@ -220,6 +221,11 @@ def m031_found_by(db: sqlite_utils.Database) -> None:
     _run(db, FOUND_BY)
 
 
+@migrations()
+def m034_day_credentials(db: sqlite_utils.Database) -> None:
+    _run(db, DAY_CREDENTIALS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -251,6 +257,7 @@ NAMES = (
     "m029_cards",
     "m030_other_names",
     "m031_found_by",
+    "m034_day_credentials",
 )
 
 

@@ -765,3 +765,21 @@ BEGIN INSERT INTO search_due SELECT serial FROM attendee a
     WHERE a.organisation_id = NEW.organisation_id ON CONFLICT DO NOTHING; END;
 INSERT INTO search_due SELECT serial FROM attendee WHERE TRUE ON CONFLICT DO NOTHING;
 """
+
+# Credentials for one day of the event (from 0), each for the issue of the badge that it stands in
+# for. They share the numbers of names_row with badges.
+DAY_CREDENTIALS = """
+CREATE TABLE day_credential (
+    serial INTEGER NOT NULL REFERENCES attendee,
+    issue INTEGER NOT NULL CHECK (issue BETWEEN 1 AND 255),
+    day INTEGER NOT NULL CHECK (day BETWEEN 0 AND 15),
+    credential TEXT NOT NULL UNIQUE,
+    lookup BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    issued_at INTEGER NOT NULL,
+    names_row INTEGER NOT NULL UNIQUE,
+    printed INTEGER NOT NULL DEFAULT 0 CHECK (printed >= 0),
+    printed_at INTEGER,
+    PRIMARY KEY (serial, issue, day)
+) STRICT;
+"""

@@ -30,6 +30,7 @@ REASONS = {
     "superseded": "Replaced by a newer badge",
     "likely_copy": "Likely a copied badge",
     "not_valid_today": "Not valid today",
+    "day_credential": "A day credential was given out",
     "expired": "Expired",
     "not_entitled": "Not entitled",
     "hall_closed": "Hall closed",
@@ -53,6 +54,8 @@ FLAGS = {
     "escort": "escort",
     "repeated": "repeated",
     "looked_up": "found by name, without a badge",
+    "day_credential": "day credential",
+    "check_day": "ID to be checked",
 }
 ROLES = {
     "steward": "Steward",

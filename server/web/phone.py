@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, render_template
 from markupsafe import Markup
 
 from badges.printing.qr import symbol_svg
-from server.people import attendees, issuing
+from server.people import attendees, day_credentials, issuing
 from server.people.phone_token import PhoneTokenError, open_phone_token
 from server.programme import activities, speakers
 from server.storage.connection import Connection
@@ -39,13 +39,15 @@ def badge(token: str) -> Response:
     current = _open(db, token)
     person = attendees.attendee(db, current.serial)
     clock = here.venue_clock
+    of_day = day_credentials.standing(db, here.event, current.serial, here.now())
     programme, left_out = _programme(db, current.serial, here.now())
     days = groupby(programme, key=lambda row: clock.day(row.starts_at))
     page = render_template(
         "phone.html",
         person=person,
         badge=current,
-        symbol=Markup(symbol_svg(current.credential)),
+        symbol=Markup(symbol_svg((of_day or current).credential)),
+        good_on=clock.day(here.now()) if of_day else "",
         category={one.code: one for one in store.categories(db)}.get(person.category),
         days=[(day, list(rows)) for day, rows in days],
         kinds=activities.kinds(db),

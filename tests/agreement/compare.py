@@ -49,7 +49,7 @@ def _ask(world: World, draw: random.Random, found: Compared) -> None:
     person = draw.choice((f"P{world.serials.index(serial)}", badge_number(serial)))
     before = would_enter(db, world.event, person, place, at, issue=issue)
     said = next(one for one in before.answers if door in one.doors)
-    text = world.badge(serial, issue)
+    text = world.badge(serial, issue, at)
     shown = kiosk.admitter.present(text, at=at, direction=Direction.ENTRY)
     found.answers[_name(said)] += 1
     if said.decision != shown.decision or dict(said.says) != dict(shown.explanation):

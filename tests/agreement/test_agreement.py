@@ -30,7 +30,7 @@ def test_beforehand_as_at_the_door(tmp_path: Path, seed: int) -> None:
     assert len(found.answers) > 6, "the answers differ from one another"
 
 
-def _roster_badge(db, event, holder, issue):
+def _roster_badge(db, event, holder, issue, at):
     return issuing.credential_of(holder, issue or max(holder.issue, 1), event.issuing_key_id)
 
 
@@ -55,12 +55,17 @@ _programme = Place.programme
 MUTANTS: dict[str, tuple[object, str, object]] = {
     "guests forgotten": (would_enter, "_guest_of", lambda db, serial: {}),
     "copies forgotten": (would_enter, "_copied_issue", lambda db, serial: 0),
+    "day credentials forgotten": (would_enter, "_day_credentials", lambda db, serial: frozenset()),
+    "the badge in place of the day credential": (
+        would_enter.day_credentials, "standing", lambda db, event, serial, at: None,
+    ),
     "the roster instead of the badge": (would_enter, "_badge", _roster_badge),
     "sessions forgotten": (would_enter, "_facts", _without("sessions")),
     "halls around forgotten": (would_enter, "_facts", _without("outer")),
     "one session only": (Place, "programme", property(_next_only)),
     "the newest badge always": (
-        would_enter, "_badge", lambda db, event, holder, issue: _badge(db, event, holder, None),
+        would_enter, "_badge",
+        lambda db, event, holder, issue, at: _badge(db, event, holder, None, at),
     ),
 }  # fmt: skip
 _badge = would_enter._badge

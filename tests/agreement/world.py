@@ -4,6 +4,7 @@ Everything comes from one seed: halls in halls, zones, policies, sessions that o
 people whose badges are old, revoked, likely copied, missing or say otherwise than the roster.
 """
 
+import contextlib
 import os
 import random
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ from server.event.directory import Event
 from server.event.settings import EventSettings
 from server.kiosks import registry
 from server.occupancy import hall_control
-from server.people import attendees, issuing
+from server.people import attendees, day_credentials, issuing
 from server.setup.new_event import init_event
 from server.setup.venue_file import read_venue
 from server.setup.venue_import import import_venue
@@ -112,9 +113,17 @@ class World:
 
         self.database.write(step)
 
-    def badge(self, serial: int, issue: int | None) -> str:
-        """Return the text of a badge, or of the one that would be issued where there is none."""
+    def badge(self, serial: int, issue: int | None, at: int) -> str:
+        """Return the text of a badge, or of the one that would be issued where there is none.
+
+        Without an issue, it is the day credential of the newest one where there is one on that day.
+        """
         db = self.database.reader
+        days = day_starts(self.event.settings)
+        for one in day_credentials.of_attendee(db, serial) if issue is None else ():
+            newest = one.issue == attendees.attendee(db, serial).issue
+            if newest and days[one.day] <= at < days[one.day + 1]:
+                return one.credential
         badges = issuing.badges_of(db, serial)
         if not badges:
             key = self.event.issuing_key_id
@@ -261,6 +270,7 @@ def _fill(db, world: World, draw: random.Random, people: int) -> None:
         issuing.reissue(db, world.event, serial, reason="lost", now=now, by="test")
     for serial in draw.sample(badged, people // 8):
         attendees.change_attendee(db, serial, values(), by="test", now=now)
+    _give_day_credentials(db, world, badged, random.Random(repr(draw.getstate())))
     for serial in draw.sample(badged, people // 12):
         issuing.revoke(db, serial, reason="conduct", now=now, by="test")
     for serial in draw.sample(badged, people // 12):
@@ -276,6 +286,19 @@ def _fill(db, world: World, draw: random.Random, people: int) -> None:
             db.execute(
                 "INSERT INTO session_guest VALUES (?, ?, ?)", (session.session_id, serial, invited)
             )
+
+
+def _give_day_credentials(db, world: World, badged: list[int], draw: random.Random) -> None:
+    """Give out one or two where there may be some, and replace some of the badges afterwards."""
+    now, days = world.now, range(world.event.settings.days)
+    for serial in draw.sample(badged, len(badged) // 3):
+        for day in draw.sample(days, draw.choice((1, 1, 2))):
+            with contextlib.suppress(issuing.IssuingError):
+                day_credentials.issue_day_credential(
+                    db, world.event, serial, day=day, by="test", now=now
+                )
+    for serial in draw.sample(badged, len(badged) // 12):
+        issuing.reissue(db, world.event, serial, reason="lost", now=now, by="test")
 
 
 def _kiosks(world: World, draw: random.Random) -> None:

@@ -17,7 +17,7 @@ from badges.admission.facts import (
     Scan,
     Session,
 )
-from badges.credential.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, CredentialFlag, Kind
 from badges.record import StayRef
 
 UNREAD = (Reason.NOT_A_BADGE, Reason.FORGED, Reason.OTHER_EVENT)
@@ -25,6 +25,7 @@ DAYS = (0, 100, 200, 300)
 instants = st.integers(-10, 310)
 categories = st.integers(0, 4)
 some = st.frozensets(categories, max_size=4)
+day_credentials = st.frozensets(st.tuples(st.integers(1, 3), st.integers(0, 2)), max_size=2)
 session_ids = st.frozensets(st.integers(0, 7), max_size=3)
 
 
@@ -38,6 +39,7 @@ def credentials() -> st.SearchStrategy[Credential]:
         zones=st.integers(0, 3),
         key_id=st.just(1),
         flags=st.sampled_from(list(map(CredentialFlag, range(4)))),
+        kind=st.sampled_from(Kind),
     )
 
 
@@ -86,6 +88,7 @@ def facts() -> st.SearchStrategy[Facts]:
             revoked=st.booleans(),
             highest_issue=st.integers(0, 3),
             copied_issue=st.integers(0, 3),
+            day_credentials=day_credentials,
             invited_to=session_ids,
             refused_from=session_ids,
         ),
@@ -100,7 +103,7 @@ def facts() -> st.SearchStrategy[Facts]:
 
 # With these a door opens. Facts that are drawn at random nearly always shut it, for many reasons at
 # once, and so no law is tried by them.
-GOOD_BADGE = {"issue": 3, "category": 1, "valid_days": 0xFFFF, "zones": 3}
+GOOD_BADGE = {"issue": 3, "category": 1, "valid_days": 0b10, "zones": 3}
 GOOD_HALL = {
     "closed": False,
     "categories": frozenset({1}),

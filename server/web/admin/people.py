@@ -4,6 +4,7 @@ it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -17,7 +18,7 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import entries
 from server.occupancy import copies, stays
-from server.people import attendees, card_design, cards, issuing
+from server.people import attendees, card_design, cards, day_credentials, issuing
 from server.people.phone_token import phone_token
 from server.storage.connection import Connection
 from server.venue import kept_places, store
@@ -107,6 +108,10 @@ def person(number: str) -> str:
         kept_place=kept_places.kind_of(db, attendee.serial),
         kept_kinds=KEPT_KINDS,
         protocol=flag.flag(attendee.serial),
+        given=day_credentials.of_attendee(db, attendee.serial),
+        each_max=day_credentials.EACH_MAX,
+        days_to_choose=day_credentials.days_to_choose(here.event, attendee, here.now()),
+        day_words=partial(day_credentials.day_words, here.event.settings),
     )
 
 
@@ -122,21 +127,83 @@ def card(number: str) -> AnyResponse:
         )
     here = services()
     try:
-        design = card_design.read_design(here.event)
-        (one,) = cards.read(
-            here.database.reader,
-            here.event,
-            [badge],
-            latin=design.latin,
-            photo=design.photo_of(),
-        )
-        pdf = drawn_card.render_pdf([one.card], look=design.look)
+        one, pdf = _draw(badge, None)
     except (drawn_card.CardError, card_design.DesignError) as error:
         return forms.turn_back(f"The card can't be drawn: {error}", _back(number))
     by = auth.actor()
     here.database.write(lambda db: cards.note_printed(db, [one], by=by, now=here.now()))
-    name = f'inline; filename="badge-{badge_number(attendee.serial)}.pdf"'
-    return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": name})
+    return _pdf(pdf, f"badge-{badge_number(attendee.serial)}.pdf")
+
+
+def _draw(badge: issuing.Badge, day: int | None) -> tuple[cards.PrintedBadge, bytes]:
+    """Draw one card, of a day credential where it has a `day`. Raises CardError or DesignError."""
+    here = services()
+    design = card_design.read_design(here.event)
+    (one,) = cards.read(
+        here.database.reader,
+        here.event,
+        [badge],
+        latin=design.latin,
+        photo=design.photo_of(),
+    )
+    drawn = one.card if day is None else cards.of_one_day(one.card, here.event, day)
+    return one, drawn_card.render_pdf([drawn], look=design.look)
+
+
+def _pdf(pdf: bytes, file_name: str) -> AnyResponse:
+    headers = {"Content-Disposition": f'inline; filename="{file_name}"'}
+    return Response(pdf, mimetype="application/pdf", headers=headers)
+
+
+@blueprint.post("/<number>/day-credential")
+@auth.allow("badge_desk")
+def day_credential(number: str) -> AnyResponse:
+    """Give out a credential for one day to somebody who forgot the badge."""
+    serial = _attendee(number).serial
+    day = request.form.get("day", type=whole)
+    if day is None or request.form.get("confirm") != "yes":
+        return forms.turn_back("Nothing was changed: choose a day and tick the box.", _back(number))
+    event = services().event
+    words = day_credentials.day_words
+
+    def step(db: Connection, by: str, now: int) -> None:
+        day_credentials.issue_day_credential(db, event, serial, day=day, by=by, now=now)
+
+    return forms.perform(
+        step,
+        lambda _: (
+            f"The day credential for {words(event.settings, day)} is valid: print it now. On"
+            f" that day doors deny the badge of {number}."
+        ),
+        back=_back(number),
+        refused=(issuing.IssuingError,),
+        words=str,
+    )
+
+
+@blueprint.get("/<number>/day-<int:day>.pdf")
+@auth.allow("badge_desk")
+def day_card(number: str, day: int) -> AnyResponse:
+    """Draw the card of a day credential that stands."""
+    attendee, here = _attendee(number), services()
+    given = day_credentials.of_attendee(here.database.reader, attendee.serial)
+    found = [one for one in given if (one.issue, one.day) == (attendee.issue, day)]
+    if not found:
+        abort(404)
+    if attendee.revoked_at is not None:
+        return forms.turn_back(
+            "This badge is revoked, and no door admits it: reinstate the attendee first.",
+            _back(number),
+        )
+    try:
+        _, pdf = _draw(found[0].badge, day)
+    except (drawn_card.CardError, card_design.DesignError) as error:
+        return forms.turn_back(f"The card can't be drawn: {error}", _back(number))
+    by = auth.actor()
+    here.database.write(
+        lambda db: day_credentials.note_printed(db, found[0], here.event, by=by, now=here.now())
+    )
+    return _pdf(pdf, f"day-{badge_number(attendee.serial)}-{day + 1}.pdf")
 
 
 @blueprint.post("/<number>/reissue")

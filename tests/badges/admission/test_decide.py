@@ -22,7 +22,7 @@ from badges.admission.facts import (
     Scan,
     Session,
 )
-from badges.credential.credential import Credential, CredentialFlag
+from badges.credential.credential import Credential, CredentialFlag, Kind
 from badges.record import StayRef
 
 DAY = 86_400_000
@@ -32,6 +32,8 @@ NOON = MIDNIGHT + 12 * HOUR
 DELEGATE, SPEAKER, PRESS = 1, 2, 4
 
 BADGE = Credential(serial=7, issue=1, category=DELEGATE, valid_days=0b1, zones=0b1, key_id=1)
+DAY_CREDENTIAL = replace(BADGE, kind=Kind.DAY)
+TODAY, TOMORROW = frozenset({(1, 0)}), frozenset({(1, 1)})
 SESSION = Session(5, "Opening", NOON - HOUR, NOON + HOUR, frozenset({DELEGATE}))
 LATER = Session(6, "Closing", NOON + 2 * HOUR, NOON + 3 * HOUR, frozenset({DELEGATE, PRESS}))
 HALL = Hall(hall_id=3, name="Hall 3", sessions_only=True)
@@ -76,6 +78,21 @@ DENIED = [
     ("another event's", enter(badge=Reason.OTHER_EVENT), Denied(Reason.OTHER_EVENT)),
     ("revoked", enter(holder(revoked=True)), Denied(Reason.REVOKED)),
     ("a higher issue is out", enter(holder(highest_issue=2)), Denied(Reason.SUPERSEDED)),
+    (
+        "a day credential is out today",
+        enter(holder(day_credentials=frozenset({(1, 0)}))),
+        Denied(Reason.DAY_CREDENTIAL),
+    ),
+    (
+        "a day credential of another day",
+        enter(badge=replace(DAY_CREDENTIAL, valid_days=0b10)),
+        Denied(Reason.NOT_VALID_TODAY),
+    ),
+    (
+        "a day credential of several days",
+        enter(badge=replace(DAY_CREDENTIAL, valid_days=0b11)),
+        Denied(Reason.NOT_VALID_TODAY),
+    ),
     ("a likely copy", enter(holder(copied_issue=1)), Denied(Reason.LIKELY_COPY)),
     ("another day's", enter(badge=badge(valid_days=0b10)), Denied(Reason.NOT_VALID_TODAY)),
     ("before the event", enter(at=MIDNIGHT - 1), Denied(Reason.NOT_VALID_TODAY)),
@@ -153,6 +170,22 @@ ADMITTED = [
         enter(
             replace(hall(categories=frozenset({DELEGATE}), sessions_only=False), sessions=(LATER,))
         ),
+        set(),
+    ),
+    (
+        "a day credential",
+        enter(holder(day_credentials=TODAY), DAY_CREDENTIAL),
+        {Flag.DAY_CREDENTIAL},
+    ),
+    (
+        "a day credential that asks for an ID",
+        enter(badge=replace(DAY_CREDENTIAL, flags=CredentialFlag.ATTENTION)),
+        {Flag.CHECK_DAY, Flag.DAY_CREDENTIAL},
+    ),
+    ("a day credential is out for tomorrow", enter(holder(day_credentials=TOMORROW)), set()),
+    (
+        "a day credential of the badge before",
+        enter(holder(day_credentials=TODAY, highest_issue=2), badge(issue=2)),
         set(),
     ),
     ("the issue after a likely copy", enter(holder(copied_issue=1), badge(issue=2)), set()),

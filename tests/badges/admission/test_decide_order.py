@@ -23,11 +23,12 @@ from tests.badges.admission.test_decide import (
     hall,
 )
 
+TODAY = frozenset({(BADGE.issue, 0)})
 # All that can stand against an entry at once.
 EVERYTHING = replace(
     FACTS,
     hall=replace(HALL, closed=True, zones=0b10, facts_age_max_ms=1),
-    holder=Holder(revoked=True, highest_issue=9),
+    holder=Holder(revoked=True, highest_issue=9, day_credentials=TODAY),
     presence=INSIDE,
     free_places=0,
     key_expired=True,
@@ -37,9 +38,13 @@ EVERYTHING = replace(
 )
 # What each check answers, in their order, and what takes its reason away.
 IN_ORDER = [
-    (Reason.REVOKED, lambda facts: replace(facts, holder=Holder(highest_issue=9))),
-    (Reason.SUPERSEDED, lambda facts: replace(facts, holder=Holder())),
+    (
+        Reason.REVOKED,
+        lambda facts: replace(facts, holder=Holder(highest_issue=9, day_credentials=TODAY)),
+    ),
+    (Reason.SUPERSEDED, lambda facts: replace(facts, holder=Holder(day_credentials=TODAY))),
     (Reason.NOT_VALID_TODAY, lambda facts: replace(facts, calendar=FACTS.calendar)),
+    (Reason.DAY_CREDENTIAL, lambda facts: replace(facts, holder=Holder())),
     (Reason.EXPIRED, lambda facts: replace(facts, key_expired=False)),
     (Reason.NOT_ENTITLED, lambda facts: replace(facts, hall=replace(facts.hall, zones=0b1))),
     (Reason.HALL_CLOSED, lambda facts: replace(facts, hall=replace(facts.hall, closed=False))),

@@ -5,8 +5,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badges.admission.decide import decide
+from badges.admission.decide import decide, event_day
 from badges.admission.facts import Admitted, Denied, Direction, Facts, Reason, Scan
+from badges.credential.credential import Kind
 from tests.badges.strategies import presentations
 
 Shown = tuple[Scan, Facts]
@@ -74,6 +75,49 @@ def test_a_refusal_by_name_never_opens_a_door(shown: Shown, session_id: int) -> 
     )
     if isinstance(decide(entry, known), Denied):
         assert isinstance(decide(entry, replace(known, holder=refused)), Denied)
+
+
+@given(presentations(), st.integers(-1, 2))
+def test_a_day_credential_admits_on_its_own_day_alone(shown: Shown, day: int) -> None:
+    scan, known = shown
+    if isinstance(scan.badge, Reason):
+        return
+    valid = 1 << day if day >= 0 else 0b11
+    entry = Scan(
+        replace(scan.badge, kind=Kind.DAY, valid_days=valid), Direction.ENTRY, scan.scanned_at
+    )
+    if isinstance(decide(entry, known), Admitted):
+        assert event_day(known.calendar.day_starts, scan.scanned_at) == day
+
+
+@given(presentations(), st.sets(st.tuples(st.integers(1, 3), st.integers(0, 2)), max_size=3))
+def test_a_day_credential_elsewhere_never_opens_a_door(
+    shown: Shown, more: set[tuple[int, int]]
+) -> None:
+    scan, known = shown
+    entry = replace(scan, direction=Direction.ENTRY)
+    given_out = replace(known.holder, day_credentials=known.holder.day_credentials | more)
+    if isinstance(decide(entry, known), Denied):
+        assert isinstance(decide(entry, replace(known, holder=given_out)), Denied)
+
+
+@given(presentations())
+def test_of_a_badge_and_its_day_credential_one_opens_a_door(shown: Shown) -> None:
+    """Where both are known, there is no day on which both are admitted."""
+    scan, known = shown
+    day = event_day(known.calendar.day_starts, scan.scanned_at)
+    if isinstance(scan.badge, Reason) or day is None:
+        return
+    badge = replace(scan.badge, kind=Kind.PRINTED)
+    other = replace(badge, kind=Kind.DAY, valid_days=1 << day)
+    holder = replace(known.holder, day_credentials=frozenset({(badge.issue, day)}))
+    both = [
+        decide(Scan(one, Direction.ENTRY, scan.scanned_at), replace(known, holder=holder))
+        for one in (badge, other)
+    ]
+    assert isinstance(both[0], Denied)
+    without = replace(known, holder=replace(holder, day_credentials=frozenset()))
+    assert both[1] == decide(Scan(other, Direction.ENTRY, scan.scanned_at), without)
 
 
 def test_the_laws_are_tried_at_doors_that_open() -> None:

@@ -9,12 +9,14 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from badges.admission.facts import Admitted, Denied, Direction, Reason
+from badges.credential.credential import Kind
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, sign_order
@@ -67,6 +69,8 @@ def mark(cursor: int) -> wire.Mark:
 def scan(journal: Journal, direction: Direction, serial: int, **fields: Any) -> int:
     closes = fields.pop("closes", None)
     badge = credential(serial, issue=fields.pop("issue", 1))
+    if "day" in fields:
+        badge = replace(badge, kind=Kind.DAY, valid_days=1 << fields.pop("day"))
     with journal.transaction() as step:
         return step.append(
             Draft(direction, DOOR, HALL, NOON, Admitted(closes=closes), badge, **fields)
@@ -89,6 +93,7 @@ def live(journal: Journal, *, nested: bool = True) -> None:
         journal, Direction.ENTRY, 10, kind=PlaceKind.OVERRIDE, act="override", by="user:1", note="x"
     )
     if nested:
+        scan(journal, Direction.ENTRY, 12, day=1)
         live_around(journal)
         live_kept(journal)
     journal.offer(4)
@@ -182,6 +187,7 @@ def altered(value: Any, rng: random.Random) -> Any:
 KEYS = {
     "named_stay": "kiosk || ' ' || generation || ' ' || seq || ' ' || hall",
     "own_stay": "seq || ' ' || hall",
+    "seen_day": "serial || ' ' || issue || ' ' || day",
 }
 
 
@@ -271,7 +277,7 @@ def test_each_alteration_is_noticed_or_harmless(written: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "table", ["scan", "own_stay", "account", "named_stay", "seen_issue", "state"]
+    "table", ["scan", "own_stay", "account", "named_stay", "seen_issue", "seen_day", "state"]
 )
 def test_a_row_that_is_gone_is_noticed(written: Path, tmp_path: Path, table: str) -> None:
     """The newest scan too, but for a refusal that was never sent: that changed nothing here."""
@@ -403,6 +409,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
             fields = [row[1] for row in db.execute(f"PRAGMA table_info({name})")]
             db.execute(f"INSERT INTO {name} SELECT {', '.join(fields)} FROM newer")
             db.execute("DROP TABLE newer")
+        db.execute("DROP TABLE seen_day")
         db.execute(made["own_stay_open"])
         db.execute("PRAGMA user_version = 2")
     return path

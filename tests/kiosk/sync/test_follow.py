@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import pytest
 
 from badges.admission.facts import Reason
@@ -46,6 +47,20 @@ class TestFeed:
             event.changes.clear()
         event._server.drop_connections()
         online.until(lambda: online.door.replica.holder(SERIAL) == (2, True))
+
+    def test_what_this_version_can_t_read_comes_as_a_snapshot(
+        self, online: Online, event: FakeEvent
+    ) -> None:
+        """As a day credential came to kiosks of before there were any."""
+
+        class LaterChange(msgspec.Struct, tag="holder"):
+            holder: dict[str, int]
+
+        event.facts["holders"] = [wire.HolderFacts(SERIAL, 2, True)]
+        event.publish(LaterChange({"serial": SERIAL, "highest_issue": 2, "unheard_of": 1}))
+        online.until(lambda: online.door.replica.holder(SERIAL) == (2, True))
+        event.publish(wire.HolderChanged(wire.HolderFacts(SERIAL, 3, True)))
+        online.until(lambda: online.door.replica.holder(SERIAL) == (3, True))
 
     def test_a_stay_that_ended_while_the_feed_was_away(
         self, online: Online, event: FakeEvent

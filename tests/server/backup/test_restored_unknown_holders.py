@@ -19,7 +19,7 @@ from server.cli.backup import report
 from server.event.directory import Event
 from server.kiosks import registry, relocation, snapshot
 from server.occupancy import hall_control, pools
-from server.people import attendees, issuing
+from server.people import attendees, day_credentials, issuing
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
@@ -74,6 +74,42 @@ class TestBadges:
         with opened(done, safe.site) as again:
             assert void(again, done.event)[serial] == (3, False)
 
+    def test_a_day_credential_that_the_backup_lacks_is_there_again(
+        self, safe: Safe, tmp_path: Path
+    ) -> None:
+        """With its holder in the backup, who has one more to come; doors are told of it."""
+        serial = register(safe)
+        copy = make_backup(safe.event, safe.second, NOW).path
+        safe.write(
+            day_credentials.issue_day_credential, safe.event, serial, day=0, by="test", now=NOW
+        )
+        (given,) = day_credentials.of_attendee(safe.database.reader, serial)
+        done = restore(copy, tmp_path / "new", now=LATER)
+        assert (done.gained["day_credential"], done.skipped) == (1, 0)
+        with opened(done, safe.site) as again:
+            db = again.database.reader
+            assert day_credentials.of_attendee(db, serial) == [given]
+            facts = snapshot.snapshot(db, done.event, ("west", 1), 1, LATER, days=True).holders
+            assert [one.day_credentials for one in facts if one.serial == serial] == [[(1, 0)]]
+            newer = again.database.write(
+                lambda db: issuing.reissue(
+                    db, done.event, serial, reason="lost", now=LATER, by="test"
+                )
+            )
+            assert newer.names_row == given.names_row + 1
+
+    def test_a_day_credential_of_somebody_unknown_voids_nothing(
+        self, safe: Safe, copy: Path, tmp_path: Path
+    ) -> None:
+        """Their badge and the credential open doors by their signatures."""
+        serial = register(safe)
+        safe.write(
+            day_credentials.issue_day_credential, safe.event, serial, day=0, by="test", now=NOW
+        )
+        done = restore(copy, tmp_path / "new", now=LATER)
+        with opened(done, safe.site) as again:
+            assert void(again, done.event)[serial] == (1, False)
+
     def test_its_number_is_nobody_else_s(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
         serial = register(safe)
         safe.write(issuing.revoke, serial, reason="conduct", now=NOW, by="test")
@@ -111,6 +147,7 @@ class TestBadges:
     def test_acts_of_an_earlier_version(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
         with closing(sqlite3.connect(safe.second / ACTS_FILE)) as kept:
             kept.execute("DROP TABLE unknown_holder")
+            kept.execute("DROP TABLE day_credential")
         assert read_acts(safe.second / ACTS_FILE).rows["unknown_holder"] == []
         restore(copy, tmp_path / "new", now=LATER)
 

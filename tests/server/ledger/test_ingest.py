@@ -4,8 +4,9 @@ or lost.
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
-from badges.record import WireError
+from badges.record import WireError, decode_record
 from badges.transparency.merkle import leaf_hash
 from badges.wire import wire
 from server.entry_log import entry_log
@@ -133,6 +134,64 @@ def test_a_door_that_did_not_know_of_a_revocation(site: Site) -> None:
     site.west.scan(NOW - 2, BORIS)
     site.send(site.west)
     assert site.rows("SELECT reason FROM discrepancy") == [("revoked",)]
+
+
+def given_out(site: Site, at: int, day: int = 0, issue: int = 1) -> None:
+    """A day credential of Anna's, in the ledger's own words."""
+    row = (ANNA, issue, day, f"HK{issue}{day}", b"", b"", at, 90 + day)
+    sql = (
+        "INSERT INTO day_credential (serial, issue, day, credential, lookup, sealed, issued_at,"
+        " names_row) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    site.database.write(lambda db: db.execute(sql, row) and None)
+
+
+@pytest.mark.parametrize(
+    ("at", "day", "issue", "found"),
+    [(NOW - 1, 0, 1, ["day_credential"]), (NOW + 1, 0, 1, []), (NOW - 1, 1, 1, []),
+     (NOW - 1, 0, 2, [])],
+    ids=["out", "given out later", "of another day", "of another badge"],
+)  # fmt: skip
+def test_a_door_that_did_not_know_of_a_day_credential(
+    site: Site, at: int, day: int, issue: int, found: list[str]
+) -> None:
+    given_out(site, at, day, issue)
+    site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    assert [reason for (reason,) in site.rows("SELECT reason FROM discrepancy")] == found
+
+
+def test_a_day_credential_and_the_badge_that_it_stands_in_for_are_one_stay(site: Site) -> None:
+    """Two doors that did not know of each other count two, and it is listed as for any badge."""
+    given_out(site, NOW - 1)
+    site.west.scan(NOW, ANNA, day=0)
+    site.send(site.west)
+    assert site.rows("SELECT * FROM discrepancy") == []
+    left = site.east.leave(NOW + 1, ANNA, site.west.ref(decode_record(site.west.records[0])))
+    assert left.day is UNSET
+    site.send(site.east)
+    assert site.figures(SMALL).inside == 0
+    site.west.scan(NOW + 60_000, ANNA, day=0)
+    site.east.scan(NOW + 120_000, ANNA, day=0)
+    site.send(site.west)
+    site.send(site.east)
+    assert site.rows("SELECT reason FROM discrepancy") == [("already_inside",)]
+
+
+def test_a_day_credential_on_another_day_is_told(site: Site) -> None:
+    """A door would never admit it. Somebody altered the kiosk, or its clock."""
+    site.west.scan(NOW, ANNA, day=1)
+    site.send(site.west)
+    assert site.rows("SELECT reason FROM discrepancy") == [("not_valid_today",)]
+
+
+def test_a_door_that_has_seen_a_day_credential_before_the_server_s_clock_is_right(
+    site: Site,
+) -> None:
+    given_out(site, NOW + 5_000)
+    site.west.scan(NOW, ANNA, decision="denied", reason="day_credential")
+    site.send(site.west)
+    assert site.rows("SELECT * FROM discrepancy") == []
 
 
 def test_a_serial_on_no_roster_is_told(site: Site) -> None:

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from badges.admission.facts import Admitted, Denied
+from server.event.calendar import Clock
 from server.event.directory import Event
 from server.occupancy import hall_control
-from server.people import attendees, issuing
+from server.people import attendees, day_credentials, issuing
 from server.people.attendees import UnknownAttendeeError
 from server.rehearsal.places import AskedError, find_person, find_place
+from server.rehearsal.told import facts
 from server.rehearsal.would_enter import WouldEnter, would_enter
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW, serial_of
@@ -196,3 +199,20 @@ def test_the_command_for_machines(filled: Console) -> None:
     )  # fmt: skip
     assert set(answer["says"]) == {"en", "zh"}
     assert {"about": "Day", "is": "day 3 of the event"} in found["facts"]
+
+
+def test_on_the_day_of_a_day_credential_it_is_that_which_opens(
+    ask: Ask, site: Database, event: Event
+) -> None:
+    anna = serial_of(site, "A1")
+    site.write(
+        lambda db: day_credentials.issue_day_credential(db, event, anna, day=0, by="test", now=NOW)
+    )
+    of_day = ask("A1", "site")
+    assert of_day.admitted
+    told = dict(facts(site.reader, of_day, Clock(ZoneInfo(event.settings.time_zone))))
+    assert told["Badge"] == "a day credential, which stands in for issue 1"
+    assert reason(ask("A1", "site", issue=1)) == "day_credential"
+    tomorrow = ask("A1", "site", NOW + 24 * HOUR)
+    assert tomorrow.admitted
+    assert tomorrow.badge == ask("A1", "site", issue=1).badge

@@ -43,6 +43,7 @@ FROZEN = {
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
     "m031_found_by": "f0958beb1bd4e6de",
+    "m034_day_credentials": "6f979e07f8fe3138",
 }
 
 

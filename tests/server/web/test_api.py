@@ -3,6 +3,7 @@ kiosk's life.
 """
 
 import base64
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote
@@ -27,6 +28,7 @@ from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.feed import changes
 from server.kiosks import registry
+from server.people import attendees, day_credentials, issuing
 from server.storage.database import Database
 from server.web import lanes
 from server.web.api.scans import LONG_BATCH
@@ -149,11 +151,35 @@ def test_the_programme_is_for_a_kiosk_that_asks(kiosk: Kiosk, database: Database
             (NOW, NOW + HOUR, NOW, NOW + HOUR),
         )
     )
-    for query, told in ((f"?{wire.PROGRAMME_ASKED}", True), ("", False), ("?programme=0", False)):
+    both = f"?{wire.PROGRAMME_ASKED}&{wire.DAYS_ASKED}"
+    for query, told in (
+        *((f"?{wire.PROGRAMME_ASKED}", True), (both, True)),
+        *(("", False), ("?programme=0", False), (f"?{wire.DAYS_ASKED}", False)),
+    ):
         answer = kiosk.get(f"/api/replica{query}").data
         assert (b"starts_at" in answer) is told
         (session,) = wire.decode(answer, wire.Snapshot).sessions
         assert session.titles == {"en": "Talk"}
+
+
+def test_day_credentials_are_for_a_kiosk_that_asks(
+    event: Event, kiosk: Kiosk, database: Database
+) -> None:
+    """An earlier one does not ask, and would refuse what it does not know."""
+
+    def step(db) -> int:
+        row = {"given_name": "Ann", "category": 1}
+        one = attendees.add_attendee(db, row, by="test", now=NOW, random=os.urandom)
+        issuing.issue_missing(db, event, by="test", now=NOW)
+        day_credentials.issue_day_credential(db, event, one.serial, day=0, by="test", now=NOW)
+        return one.serial
+
+    serial = database.write(step)
+    for query, told in ((f"?{wire.PROGRAMME_ASKED}&{wire.DAYS_ASKED}", True), ("", False)):
+        answer = kiosk.get(f"/api/replica{query}").data
+        assert (b"day_credentials" in answer) is told
+        holders = wire.decode(answer, wire.Snapshot).holders
+        assert [one.serial for one in holders] == ([serial] if told else [])
 
 
 def test_a_door_that_rests_is_granted_nothing_by_the_batch_that_says_so(kiosk: Kiosk) -> None:
