@@ -48,6 +48,8 @@ class Act(StrEnum):
     BADGE_REVOKED = "badge_revoked"
     BADGE_REINSTATED = "badge_reinstated"
     BADGES_PRINTED = "badges_printed"
+    PHONE_LINK_REVOKED = "phone_link_revoked"
+    PHONE_LINK_RENEWED = "phone_link_renewed"
     HALL_CLOSED = "hall_closed"
     HALL_OPENED = "hall_opened"
     CAPACITY_SET = "capacity_set"

@@ -717,3 +717,12 @@ ALTER TABLE badge ADD COLUMN printed INTEGER NOT NULL DEFAULT 0 CHECK (printed >
 ALTER TABLE badge ADD COLUMN printed_at INTEGER;
 ALTER TABLE badge ADD COLUMN printed_as TEXT NOT NULL DEFAULT '';
 """
+
+# The newest link of a phone page, where it is not the first one or does not stand.
+PHONE_LINKS = """
+CREATE TABLE phone_link (
+    serial INTEGER PRIMARY KEY REFERENCES attendee,
+    number INTEGER NOT NULL CHECK (number BETWEEN 0 AND 255),
+    revoked_at INTEGER
+) STRICT;
+"""

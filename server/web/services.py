@@ -43,6 +43,7 @@ class Services:
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     overview: Rendered = field(default_factory=Rendered)
+    phone_halls: Rendered = field(default_factory=Rendered)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
     moves: Budget = field(
         default_factory=lambda: Budget(relocation.MOVES_MAX, relocation.WINDOW_MS)
