@@ -114,7 +114,9 @@ def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask
         raise SystemExit(REFUSED) from None
     here = services_of(app)
     beat(app, here.database, beats)
-    Guard(port, here.lanes.is_known).start()
+    proxy = here.event.settings.proxy
+    # A proxy's connections are those of many.
+    Guard(port, lambda one: one == proxy or here.lanes.is_known(one)).start()
     app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
     gc.collect()
     # What is loaded stays. To go through it at each collection took 60 ms, for which everybody

@@ -153,11 +153,14 @@ class Phone:
 
     def shot(self, name: str) -> Path:
         """A picture of what the screen shows."""
-        folder = Path(os.environ.get("HALLKEEPER_SHOTS") or self.path / "shots")
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"phone-{name}.png"
+        path = self._shots() / f"phone-{name}.png"
         path.write_bytes(base64.b64decode(self.cdp("Page.captureScreenshot")["data"]))
         return path
+
+    def _shots(self) -> Path:
+        folder = Path(os.environ.get("HALLKEEPER_SHOTS") or self.path / "shots")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def read(self, name: str) -> list[str]:
         """What the kiosk's reader finds on the screen."""
@@ -167,7 +170,7 @@ class Phone:
     def printed(self, name: str, **paper: float) -> Path:
         """The page as PDF, on A4 where nothing else is said."""
         words = {"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": False, **paper}
-        path = self.path / f"{name}.pdf"
+        path = self._shots() / f"phone-{name}.pdf"
         path.write_bytes(base64.b64decode(self.cdp("Page.printToPDF", **words)["data"]))
         return path
 

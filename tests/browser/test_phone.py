@@ -298,7 +298,9 @@ def test_full_halls_are_told_while_it_is_open(phone: Phone, place: LiveSite) -> 
             return phone.script(states) == ["Nearly full", "Full", "Nearly full"]
 
         phone.wait("the hall", told)
-        phone.shot("nearly-full")
+        for name in ("programme", "languages"):
+            phone.script("document.querySelector(arguments[0]).scrollIntoView()", f".{name}")
+            phone.shot(f"{name}-nearly-full")
     finally:
         put(place, "UPDATE hall SET open_stays = 0 WHERE code = 'big'")
 
