@@ -50,6 +50,8 @@ class Act(StrEnum):
     DAY_CREDENTIAL_ISSUED = "day_credential_issued"
     DAY_CREDENTIAL_PRINTED = "day_credential_printed"
     BADGES_PRINTED = "badges_printed"
+    PHONE_LINK_REVOKED = "phone_link_revoked"
+    PHONE_LINK_RENEWED = "phone_link_renewed"
     HALL_CLOSED = "hall_closed"
     HALL_OPENED = "hall_opened"
     CAPACITY_SET = "capacity_set"
@@ -64,6 +66,7 @@ class Act(StrEnum):
     ENTRIES_EXPORTED = "entries_exported"
     ACTS_EXPORTED = "acts_exported"
     SERVER_RESTORED = "server_restored"
+    CERTIFICATE_SET = "certificate_set"
 
     @classmethod
     def _missing_(cls, value: object) -> "Act | None":

@@ -26,6 +26,7 @@ from server.storage.schema import (
     LIKELY_COPIES,
     PAGE_EDITS,
     PEOPLE,
+    PHONE_LINKS,
     PROGRAMME,
     PROTOCOL_GUESTS,
     RULES_VERSION,
@@ -226,6 +227,11 @@ def m034_day_credentials(db: sqlite_utils.Database) -> None:
     _run(db, DAY_CREDENTIALS)
 
 
+@migrations()
+def m035_phone_links(db: sqlite_utils.Database) -> None:
+    _run(db, PHONE_LINKS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -258,6 +264,7 @@ NAMES = (
     "m030_other_names",
     "m031_found_by",
     "m034_day_credentials",
+    "m035_phone_links",
 )
 
 

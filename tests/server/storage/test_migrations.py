@@ -44,6 +44,7 @@ FROZEN = {
     "m030_other_names": "bf93ce680baa23ed",
     "m031_found_by": "f0958beb1bd4e6de",
     "m034_day_credentials": "6f979e07f8fe3138",
+    "m035_phone_links": "dfb56d366bf921b8",
 }
 
 
