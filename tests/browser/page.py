@@ -15,7 +15,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pi
 
 SMALL, LARGE = (1024, 600), (1920, 1080)
 SIZES = (SMALL, LARGE)
-WAIT_S = 30.0
+WAIT_S = 60.0
 KEY_S = 0.004  # between two keys of a scanner
 
 # Parts that stand outside of what holds them, or whose text is wider than they are.

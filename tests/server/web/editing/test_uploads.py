@@ -244,11 +244,11 @@ def test_a_zip_bomb_is_refused(pages: Pages, admin: Staff) -> None:
         archive.writestr("xl/worksheets/sheet1.xml", b"0" * 250_000_000)
     assert len(raw.getvalue()) < 1_000_000
     for target in (PEOPLE, HALLS):
-        started = time.monotonic()
+        started = time.process_time()
         _, page = preview(admin, target, raw.getvalue(), "list.xlsx")
         assert "bytes" in words(page.text) or "unpack" in words(page.text)
         assert "Import</button>" not in page.text
-        assert time.monotonic() - started < 5
+        assert time.process_time() - started < 5
 
 
 def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(
