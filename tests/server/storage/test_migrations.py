@@ -42,7 +42,7 @@ FROZEN = {
     "m028_country": "a84ab033d7b882d0",
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
-    "m031_found_by": "f0958beb1bd4e6de",
+    "m031_found_by": "e3a44e46c08c2459",
 }
 
 
