@@ -14,7 +14,8 @@ from server.event.directory import Event
 from server.people import attendees, cards, search
 from server.people.attendees import Attendee
 from server.people.folding import readings
-from server.people.phone_token import TOKEN_CHARS, PhoneTokenError, open_phone_token
+from server.people.phone_links import GoneLinkError, open_link
+from server.people.phone_token import TOKEN_CHARS, PhoneTokenError
 from server.people.search import BETWEEN, Wanted
 from server.storage import dialect
 from server.storage.connection import Connection, Row
@@ -69,13 +70,19 @@ def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -
 def _scanned(db: Connection, text: str, event: Event | None) -> int | None:
     """Return the serial of whom a scanned badge or phone page belongs to, or None."""
     if text.startswith(_CREDENTIAL) and text.isascii():
-        row = db.execute("SELECT serial FROM badge WHERE credential = ?", (text,)).fetchone()
+        row = db.execute(
+            "SELECT serial FROM badge WHERE credential = ? UNION ALL"
+            " SELECT serial FROM day_credential WHERE credential = ?",
+            (text, text),
+        ).fetchone()
         return None if row is None else int(row["serial"])
     link = _LINK.search(text)
     if link is None or event is None:
         return None
     try:
-        return open_phone_token(event, link[1])[0]
+        return open_link(db, event, link[1])[0]
+    except GoneLinkError as error:
+        return error.serial  # It was theirs once, and they stand at the desk with it.
     except PhoneTokenError:
         return None
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from badges.credential.badge_number import badge_number
 from server.event.directory import Event
-from server.people import cards, desk_search, issuing, search
+from server.people import cards, day_credentials, desk_search, issuing, phone_links, search
 from server.people.attendees import add_attendee, change_attendee, find_attendees
 from server.people.desk_search import Found
 from server.people.folding import folded, is_east_asian
@@ -230,6 +230,24 @@ def test_scans(event: Event, people: Database) -> None:
     assert ids(people, first.credential[:-1]) == []
     assert ids(people, badge_number(serial).lower())[0] == "B3"
     assert ids(people, badge_number(0)) == []
+
+
+def test_a_day_credential_and_a_link_that_was_renewed_are_scanned_too(
+    event: Event, people: Database
+) -> None:
+    people.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
+    serial = serial_of(people, "B3")
+    badge, at = issuing.current_badge(people.reader, serial), "https://localhost:8443/b/"
+    link = f"{at}{phone_links.token(people.reader, event, badge)}"
+    people.write(lambda db: phone_links.renew(db, serial, by="test", now=NOW))
+    newer = f"{at}{phone_links.token(people.reader, event, badge)}"
+    of_day = people.write(
+        lambda db: day_credentials.issue_day_credential(
+            db, event, serial, day=0, by="test", now=NOW
+        )
+    )
+    for scan in (link, newer, of_day.credential):
+        assert ids(people, scan, event=event) == ["B3"], scan
 
 
 def test_other_names_of_an_organisation(event: Event, people: Database) -> None:

@@ -42,9 +42,9 @@ FROZEN = {
     "m028_country": "a84ab033d7b882d0",
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
-    "m031_found_by": "f0958beb1bd4e6de",
-    "m034_day_credentials": "6f979e07f8fe3138",
-    "m035_phone_links": "dfb56d366bf921b8",
+    "m031_found_by": "e3a44e46c08c2459",
+    "m034_day_credentials": "eecbed4bcc66bfc1",
+    "m035_phone_links": "be6064b52a2eaa45",
 }
 
 
