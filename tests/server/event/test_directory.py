@@ -184,7 +184,12 @@ def test_every_setting_is_checked_and_says_its_rule(settings: EventSettings, key
 
 def test_settings_are_written_so_that_they_parse_back(settings: EventSettings) -> None:
     whole = replace(
-        settings, host="127.0.0.1", port=1, backup_dir="/mnt/second disk/論壇", country="CN"
+        settings,
+        host="127.0.0.1",
+        port=1,
+        backup_dir="/mnt/second disk/論壇",
+        country="CN",
+        check_day_credentials=["press", "staff-2"],
     )
     for one in (settings, whole):
         assert parse_settings(settings_text(one), "event.toml") == one
