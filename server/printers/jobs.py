@@ -249,6 +249,40 @@ def put_back(db: Connection, job_id: int, words: str) -> None:
     )
 
 
+def recover(db: Connection, words: str, now: int) -> None:
+    """Bring back what a server that is gone left half done.
+
+    What was not sent yet waits again. What was sent, and has no number by which its printer could
+    be asked, comes back to its desk. The rest stays for the printers' threads.
+    """
+    db.execute(
+        "UPDATE print_job SET state = 'waiting' WHERE state = 'printing' AND sent_at IS NULL"
+    )
+    db.execute(
+        "UPDATE print_job SET state = 'failed', problem = 'perhaps_printed', words = ?, done_at = ?"
+        " WHERE state = 'printing' AND (remote = '' OR printer_id IN"
+        " (SELECT printer_id FROM printer WHERE removed_at IS NOT NULL))",
+        (words, now),
+    )
+
+
+def bring_back_all(db: Connection, words: str, now: int) -> None:
+    """Bring all jobs back to their desks whose end is not known. This is for a database that was
+    put back to an earlier state: what waited then may have been printed since.
+    """
+    db.execute(
+        "UPDATE print_job SET state = 'failed', problem = 'perhaps_printed', words = ?, done_at = ?"
+        " WHERE state IN ('waiting', 'printing')",
+        (words, now),
+    )
+
+
+def is_any_waiting(db: Connection) -> bool:
+    """Say whether any job waits for a printer."""
+    row = db.execute("SELECT 1 FROM print_job WHERE state = 'waiting' LIMIT 1").fetchone()
+    return row is not None
+
+
 def _add(
     db: Connection,
     badge: tuple[int | None, int | None],
