@@ -40,6 +40,8 @@ from server.storage.errors import EngineError
 log = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # An idle printer is asked this often how it is.
+LOOK_AGAIN_S = 1.0  # One that can't print, which somebody may be mending.
+WAKE_S = 1.0  # Jobs of other programs, such as the command line, are seen after this.
 MANAGE_S = 1.0
 PATIENCE_S = 120.0  # For somebody to load paper, where no other printer is ready.
 TAKE_OVER_S = 3.0
@@ -185,7 +187,7 @@ class _PrinterThread:
                     resumed = True
                 self.wake.clear()
                 if not self._round(driver):
-                    self.wake.wait(LOOK_S)
+                    self.wake.wait(WAKE_S)
             except StoppedError:
                 return
             except UnknownPrinterError:
@@ -196,13 +198,17 @@ class _PrinterThread:
 
     def _round(self, driver: Driver) -> bool:
         """Print one job, if one waits and the printer is ready. Returns whether one was there."""
-        due = self._looked_at is None or time.monotonic() - self._looked_at >= LOOK_S
-        if due or not self._noted.state.can_print:
+        every = LOOK_S if self._noted.state.can_print else LOOK_AGAIN_S
+        if self._looked_at is None or time.monotonic() - self._looked_at >= every:
             self._note(driver.status())
             self._looked_at = time.monotonic()
         if not self._noted.state.can_print:
             return False
         number = self._printer.printer_id
+        # This looks without writing, since each commit wakes every printer while a job waits.
+        with self._database.reading() as db:
+            if jobs.next_job(db, number) is None:
+                return False
         found = self._database.write(lambda db: jobs.claim(db, number))
         if found is None:
             return False
