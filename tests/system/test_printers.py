@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -56,7 +56,7 @@ def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
     """Each job is done and its label came out, or its desk is asked whether it did."""
     choice = random.Random(20260504)
     with ExitStack() as stack:
-        virtual = [VirtualZpl(takes_s=0.15), VirtualZpl(takes_s=0.15, counts=False)]
+        virtual = [VirtualZpl(takes_s=0.4), VirtualZpl(takes_s=0.4, counts=False)]
         for number, one in enumerate(virtual):
             stack.callback(one.close)
             plan = PrinterPlan(f"desk {number}", one.address, "zpl", "4x3in", 203, place=number)
@@ -73,9 +73,11 @@ def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
                     )
                 )
             )  # fmt: skip
-        wait_for("the first labels", lambda: len(codes(virtual)) >= 2)
         for _ in range(KILLS):
-            time.sleep(choice.uniform(0.3, 1.2))
+            # A new server draws its first card slowly. It is killed once it prints.
+            before = len(codes(virtual))
+            wait_for("a label", lambda before=before: len(codes(virtual)) > before)
+            time.sleep(choice.uniform(0.0, 0.6))
             place.server.kill()
             place.start_server()
         ended = (JobState.DONE, JobState.FAILED)
@@ -95,8 +97,8 @@ def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
         printed = place.query("SELECT COUNT(*) FROM badge WHERE printed = 1")
         more = place.query("SELECT COUNT(*) FROM badge WHERE printed > 1")
         assert (printed, more) == ([(len(done),)], [(0,)])
-        with suppress(AssertionError):
-            print(f"done {len(done)}, asked {len(asked)}, out {len(out)}")  # noqa: T201
+        # Without a kill that caught a job on its way, this would show nothing.
+        assert asked
         assert all(len(ZebrafyZPL(one.decode()).to_images()) == 1 for one in out[:2])
 
 
