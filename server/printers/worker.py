@@ -17,21 +17,22 @@ from server.event.settings import EventError
 from server.people.attendees import UnknownAttendeeError
 from server.people.cards import PrintedBadge
 from server.people.issuing import IssuingError
-from server.printers import address, jobs, store
-from server.printers.brother import BrotherDriver
-from server.printers.driver import (
+from server.printers import jobs, store
+from server.printers.drivers import address
+from server.printers.drivers.brother import BrotherDriver
+from server.printers.drivers.driver import (
     Driver,
     NotPrintedError,
     PerhapsPrintedError,
     Sheet,
     StoppedError,
 )
-from server.printers.ipp import IppDriver
+from server.printers.drivers.ipp import IppDriver
+from server.printers.drivers.zpl import ZplDriver
 from server.printers.jobs import Job
 from server.printers.sheets import NotDueError, sheet_of
 from server.printers.states import PrinterState, Problem, Status, UnknownPrinterError
 from server.printers.store import Printer
-from server.printers.zpl import ZplDriver
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError

@@ -2,8 +2,8 @@
 
 import pytest
 
-from server.printers import address
-from server.printers.address import Address, AddressError, connect, parse
+from server.printers.drivers import address
+from server.printers.drivers.address import Address, AddressError, connect, parse
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from badges.credential.badge_number import badge_number
 from server.event.directory import Event
 from server.people import issuing
-from server.printers import ipp, jobs, store, worker, zpl
+from server.printers import jobs, store, worker
+from server.printers.drivers import ipp, zpl
 from server.printers.jobs import Job
 from server.printers.states import JobState, PrinterState, Problem
 from server.printers.store import PrinterPlan

@@ -12,7 +12,7 @@ from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships
 from werkzeug.wrappers import Response
 
 from server.printers import jobs, store
-from server.printers.address import parse
+from server.printers.drivers.address import parse
 from server.printers.sheets import DPIS, FORMATS_OF, check_plan
 from server.printers.states import PrintingError, UnknownPrinterError
 from server.printers.store import Printer, PrinterPlan
