@@ -31,7 +31,13 @@ from server.printers.drivers.ipp import IppDriver
 from server.printers.drivers.zpl import ZplDriver
 from server.printers.jobs import Job
 from server.printers.sheets import NotDueError, sheet_of
-from server.printers.states import PrinterState, Problem, Status, UnknownPrinterError
+from server.printers.states import (
+    JobError,
+    PrinterState,
+    Problem,
+    Status,
+    UnknownPrinterError,
+)
 from server.printers.store import Printer
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -258,6 +264,8 @@ class _PrinterThread:
             self._fail(found, error.problem, str(error))
         except (CardError, EventError, IssuingError, UnknownAttendeeError) as error:
             self._fail(found, Problem.NOT_DRAWN, str(error))
+        except JobError:
+            pass  # It was brought back to its desk meanwhile, so nothing was sent.
         except UnknownPrinterError:
             self._database.write(lambda db: jobs.put_back(db, found.job_id, ""))
             raise
