@@ -27,6 +27,7 @@ from server.storage.schema import (
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
+    PRINTERS,
     PROGRAMME,
     PROTOCOL_GUESTS,
     RULES_VERSION,
@@ -223,6 +224,11 @@ def m031_found_by(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m033_printers(db: sqlite_utils.Database) -> None:
+    _run(db, PRINTERS)
+
+
+@migrations()
 def m034_day_credentials(db: sqlite_utils.Database) -> None:
     _run(db, DAY_CREDENTIALS)
 
@@ -263,6 +269,7 @@ NAMES = (
     "m029_cards",
     "m030_other_names",
     "m031_found_by",
+    "m033_printers",
     "m034_day_credentials",
     "m035_phone_links",
 )

@@ -43,8 +43,9 @@ FROZEN = {
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
     "m031_found_by": "e3a44e46c08c2459",
-    "m034_day_credentials": "eecbed4bcc66bfc1",
-    "m035_phone_links": "be6064b52a2eaa45",
+    "m033_printers": "7f37f90172ed05c1",
+    "m034_day_credentials": "aceeff4a029871c4",
+    "m035_phone_links": "8440356dbc8ff1de",
 }
 
 
