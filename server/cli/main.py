@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from server.cli.attendees.wallet import wallet
 from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
@@ -122,6 +123,7 @@ def serve(event_dir: Path, host: str | None, port: int | None) -> None:
     run(event_dir, host, port)
 
 
+main.add_command(wallet)
 main.add_command(kiosk)
 main.add_command(user)
 main.add_command(backup)

@@ -22,6 +22,7 @@ from server.storage.schema import (
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
+    MAIL_AND_WALLET,
     PAGE_EDITS,
     PEOPLE,
     PROGRAMME,
@@ -214,6 +215,11 @@ def m030_other_names(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE organisation ADD COLUMN other_names TEXT NOT NULL DEFAULT '[]'")
 
 
+@migrations()
+def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
+    _run(db, MAIL_AND_WALLET)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -244,6 +250,7 @@ NAMES = (
     "m028_country",
     "m029_cards",
     "m030_other_names",
+    "m036_mail_and_wallet",
 )
 
 

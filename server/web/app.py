@@ -20,6 +20,8 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import admin, api, auth, display, phone, security
 from server.web.services import Services, keep_services, services_of
+from server.web.wallet import pages as wallet
+from server.web.wallet import passkit
 
 
 def create_app(
@@ -56,7 +58,11 @@ def create_app(
     display.register(app, event, here.venue_clock)
     for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
+    for blueprint in (wallet.blueprint, passkit.blueprint):
+        app.register_blueprint(blueprint)
     security.csrf.exempt(api.blueprint)
+    # Phones prove themselves with the token of the pass that they name.
+    security.csrf.exempt(passkit.blueprint)
     # This runs before the body is sent, so that a held feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: database.give_back())
     return app
