@@ -69,23 +69,26 @@ class Run:
     limit: int | None = None
     stop: Flag = field(default_factory=Flag)
     tell: Callable[[Tally], None] = lambda tally: None
+    # Who is to get a mail, where that is not to be read here.
+    plan: Callable[[], Plan] | None = None
 
 
-def preview(
-    db: Connection, event: Event, settings: MailSettings, choice: Choice, now: int
-) -> tuple[Plan, Mail | None]:
-    """Return who would get a mail now, and the first of those mails. Raises MailError."""
-    found = outbox.plan(db, choice)
+def first_mail(
+    db: Connection, event: Event, settings: MailSettings, choice: Choice, found: Plan, now: int
+) -> Mail | None:
+    """Return the first of the mails that a plan means, or None where there is none. Raises
+    MailError.
+    """
     categories = _categories(db)
     for serial in found.due:
         holder, badge = attendees.attendee(db, serial), issuing.current_badge(db, serial)
         try:
-            return found, make_mail(
+            return make_mail(
                 event, settings, choice.template, holder, badge, categories[holder.category], now
             )
         except AddressError:
             continue
-    return found, None
+    return None
 
 
 def send(run: Run) -> Tally:
@@ -93,10 +96,11 @@ def send(run: Run) -> Tally:
     what was sent until then stays kept as sent.
     """
     with only_mailer(run.event.path):
+        found = run.plan() if run.plan else _plan(run)
+        due = found.due[: run.limit]
         with run.database.reading() as db:
-            due = outbox.plan(db, run.choice).due[: run.limit]
             # A template that can't be filled is found before anything is sent.
-            preview(db, run.event, run.settings, run.choice, run.now())
+            first_mail(db, run.event, run.settings, run.choice, found, run.now())
         tally = Tally(len(due))
         if not due:
             return tally
@@ -202,6 +206,11 @@ class _Mailer:
             f"The mail server can't be used, after {TRIES_MAX} tries: {why}. Nothing is lost: start"
             " again once it is there."
         )
+
+
+def _plan(run: Run) -> Plan:
+    with run.database.reading() as db:
+        return outbox.plan(db, run.choice)
 
 
 def _categories(db: Connection) -> dict[int, CategoryPlan]:

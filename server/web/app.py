@@ -15,6 +15,7 @@ from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks.vouching import Voucher, begin_run
+from server.mail.worker import Worker
 from server.people import search
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -51,6 +52,7 @@ def create_app(
         clock=clock or ServerClock(database),
         venue_clock=Clock(ZoneInfo(event.settings.time_zone)),
         uploads=Uploads(event.path / "uploads"),
+        mailing=Worker(event, database, wall),
     )
     keep_services(app, here)
     security.protect(app, event)
@@ -73,6 +75,7 @@ def close_app(app: Flask) -> None:
     here = services_of(app)
     if here.backups is not None:
         here.backups.close()
+    here.mailing.close()
     here.uploads.close()
     here.hub.close()
 

@@ -17,6 +17,7 @@ from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
+from server.mail.worker import Worker
 from server.people import lookup
 from server.staff.guesses import Guesses
 from server.storage.database import Database
@@ -39,6 +40,7 @@ class Services:
     clock: ServerClock
     venue_clock: Clock
     uploads: Uploads
+    mailing: Worker
     backups: Backups | None = None  # Set where the event has a second disk.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.

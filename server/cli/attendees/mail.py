@@ -90,7 +90,8 @@ def invite(
                 changed=changed,
                 resend_uncertain=resend_uncertain,
             )
-            plan, first = sending.preview(db, event, settings, choice, wall_clock())
+            plan = outbox.plan(db, choice)
+            first = sending.first_mail(db, event, settings, choice, plan, wall_clock())
         _say_plan(plan, limit)
         if dry_run:
             _show(first)

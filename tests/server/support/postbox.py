@@ -1,6 +1,5 @@
 """A real SMTP server on loopback, which keeps what it takes and can be told to misbehave."""
 
-import asyncio
 import email
 import ssl
 from collections import Counter
