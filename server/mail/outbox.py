@@ -41,6 +41,11 @@ class Choice:
     not_mailed: bool = False  # Only those who were never sent one.
     changed: bool = False  # Only those with another badge or address than when they were.
     resend_uncertain: bool = False  # Also those to whom one was perhaps sent.
+    again: bool = False  # Whatever was sent before. It needs `serials`.
+
+    def __post_init__(self) -> None:
+        if self.again and not self.serials:
+            raise ValueError("only people who are named get a mail once more")
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ def _why_not(
     """Return why somebody gets no mail now, "" where they were not asked for, or None where they
     get one.
     """
+    if choice.again:
+        return None
     state, sent_to = mails.get(issue, ("", b""))
     if state == State.SENDING and not choice.resend_uncertain:
         return "uncertain"
@@ -118,9 +125,8 @@ def _why_not(
 
 
 def claim(
-    db: Connection, serial: int, issue: int, template: str, own_id: str, email: str, now: int,
-    *, resend_uncertain: bool,
-) -> bool:  # fmt: skip
+    db: Connection, choice: Choice, serial: int, issue: int, own_id: str, email: str, now: int
+) -> bool:
     """Write that a mail goes out now. Return False where it must not, because it was sent
     meanwhile, or the badge or the address has changed.
     """
@@ -130,14 +136,14 @@ def claim(
     address = address_hash(email)
     row = db.execute(
         "SELECT state, sent_to FROM mail WHERE serial = ? AND issue = ? AND template = ?",
-        (serial, issue, template),
+        (serial, issue, choice.template),
     ).fetchone()
-    if row is not None:
-        if row["state"] == State.SENDING and not resend_uncertain:
+    if row is not None and not choice.again:
+        if row["state"] == State.SENDING and not choice.resend_uncertain:
             return False
         if row["state"] in _OVER and row["sent_to"] == address:
             return False
-    _put(db, serial, issue, template, own_id, address, State.SENDING, "", now, tries=1)
+    _put(db, serial, issue, choice.template, own_id, address, State.SENDING, "", now, tries=1)
     return True
 
 

@@ -165,10 +165,9 @@ class _Mailer:
         def claim() -> bool:
             return run.database.write(
                 lambda db: outbox.claim(
-                    db, serial, badge.issue, template, own_id, holder.email, run.now(),
-                    resend_uncertain=run.choice.resend_uncertain,
+                    db, run.choice, serial, badge.issue, own_id, holder.email, run.now()
                 )
-            )  # fmt: skip
+            )
 
         outcome = self._outcome(holder, badge, claim)
         if outcome.fate in _STATES:

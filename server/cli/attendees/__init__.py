@@ -1,1 +1,1 @@
-"""Has the commands for what attendees are given: links, mails and passes for wallets."""
+"""Has the commands that give attendees their links, mails and passes."""

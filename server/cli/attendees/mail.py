@@ -55,6 +55,7 @@ def mail() -> None:
 @click.option("--not-mailed", is_flag=True, help="Only those who were never sent one.")
 @click.option("--changed", is_flag=True, help="Only those whose badge or address is another now.")
 @click.option("--resend-uncertain", is_flag=True, help="Also those to whom one was perhaps sent.")
+@click.option("--again", is_flag=True, help="With --attendee: once more, whatever was sent before.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many now.")
 @click.option("--rate", type=click.IntRange(1, RATE_MAX), help="Mails a minute.")
@@ -67,6 +68,7 @@ def invite(
     not_mailed: bool,
     changed: bool,
     resend_uncertain: bool,
+    again: bool,
     dry_run: bool,
     limit: int | None,
     rate: int | None,
@@ -78,6 +80,8 @@ def invite(
     """
     if not_mailed and changed:
         raise refuse("--not-mailed and --changed leave nobody: give one of them.")
+    if again and not attendees:
+        raise refuse("--again goes with --attendee.")
     with opened(event_dir) as (event, database):
         settings = read_mail_settings(event.path)
         with database.reading() as db:
@@ -89,6 +93,7 @@ def invite(
                 not_mailed=not_mailed,
                 changed=changed,
                 resend_uncertain=resend_uncertain,
+                again=again,
             )
             plan = outbox.plan(db, choice)
             first = sending.first_mail(db, event, settings, choice, plan, wall_clock())

@@ -56,6 +56,14 @@ def test_whom_it_is_for(ready: Console, box: Postbox) -> None:
     assert "no attendee" in ready("mail", "invite", "--attendee", "zzz", status=1).output
 
 
+def test_once_more_for_whoever_lost_it(ready: Console, box: Postbox) -> None:
+    ready("mail", "invite")
+    assert "Sent 1 mail." in ready("mail", "invite", "--attendee", "A1", "--again").output
+    assert box.times()["anna@example.org"] == 2
+    assert "goes with --attendee" in ready("mail", "invite", "--again", status=2).output
+    assert "0 mails to send." in ready("mail", "invite").output
+
+
 def test_without_settings(filled: Console) -> None:
     said = filled("mail", "invite", "--dry-run", status=1).output
     assert "Mails can't be sent yet: write" in said
