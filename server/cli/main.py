@@ -15,6 +15,7 @@ from server.cli.attendees.mail import mail
 from server.cli.attendees.wallet import wallet
 from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
+from server.cli.certificate.commands import certificate
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
 from server.cli.imports import import_people, import_venue
 from server.cli.kiosks import kiosk
@@ -129,6 +130,7 @@ for command in (links, mail, wallet):
     main.add_command(command)
 main.add_command(kiosk)
 main.add_command(user)
+main.add_command(certificate)
 main.add_command(backup)
 main.add_command(restore)
 

@@ -102,6 +102,8 @@ WORDS: Mapping[Act, Words] = {
     Act.BADGE_REVOKED: Words("Revoked a badge", _OF_BADGE),
     Act.BADGE_REINSTATED: Words("Reinstated a badge", _OF_BADGE),
     Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}", "({again} again)")),
+    Act.PHONE_LINK_REVOKED: Words("Revoked the link of a phone page", ("Badge {serial}",)),
+    Act.PHONE_LINK_RENEWED: Words("Renewed the link of a phone page", ("Badge {serial}",)),
     Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),
@@ -117,6 +119,7 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.ENTRIES_EXPORTED: Words("Exported entries as CSV", ("of {hall}", "at {door}")),
     Act.ACTS_EXPORTED: Words("Exported acts as CSV"),
+    Act.CERTIFICATE_SET: Words("Set the server's certificate", ("SHA-256 {fingerprint}",)),
     Act.SERVER_RESTORED: Words(
         "Restored the server from a backup", ("server number {incarnation}",)
     ),

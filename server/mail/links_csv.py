@@ -10,6 +10,7 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import Event
 from server.people.attendees import whole_name
+from server.people.phone_token import phone_token
 from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
 from server.wallet.links import links_of
@@ -23,17 +24,20 @@ _AT_ONCE = 1_000
 
 
 def links(db: Connection, event: Event) -> list[tuple[object, ...]]:
-    """Return a row for everybody who has a badge that stands, by name."""
+    """Return a row for everybody who has a badge and a link that stand, by name."""
     rows = db.execute(
         "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.email,"
-        " a.language, MAX(b.issue) AS issue FROM attendee a JOIN badge b ON b.serial = a.serial"
-        " WHERE a.revoked_at IS NULL GROUP BY a.serial, a.external_id, a.given_name,"
-        " a.family_name, a.organisation, a.email, a.language"
+        " a.language, MAX(b.issue) AS issue, COALESCE(p.number, 0) AS link"
+        " FROM attendee a JOIN badge b ON b.serial = a.serial"
+        " LEFT JOIN phone_link p ON p.serial = a.serial"
+        " WHERE a.revoked_at IS NULL AND p.revoked_at IS NULL GROUP BY a.serial, a.external_id,"
+        " a.given_name, a.family_name, a.organisation, a.email, a.language, p.number"
         " ORDER BY a.family_name, a.given_name, a.serial"
     )
     found: list[tuple[object, ...]] = []
     for row in rows:
-        addresses = links_of(event, row["serial"], row["issue"])
+        token = phone_token(event, row["serial"], row["issue"], row["link"])
+        addresses = links_of(event, token)
         name = whole_name(row["given_name"], row["family_name"])
         found.append(
             (

@@ -41,17 +41,18 @@ class Mail:
         return self.message.as_bytes(policy=rules)
 
 
-def message_id(event: Event, template: str, serial: int, issue: int) -> str:
-    """Return what stands before the @ of the Message-ID. It is the same each time, so that a mail
-    that was sent twice is known as one.
+def message_id(event: Event, template: str, badge: Badge, token: str) -> str:
+    """Return what stands before the @ of the Message-ID. It is the same each time for a badge and
+    its link, so that a mail that was sent twice is known as one.
     """
-    subject = f"{template}/{serial}/{issue}".encode()
+    subject = f"{template}/{badge.serial}/{badge.issue}/{token}".encode()
     return f"hk-{hmac.digest(event.phone_secret, _CONTEXT + subject, 'sha256')[:16].hex()}"
 
 
-def address_hash(email: str) -> bytes:
-    """Return a hash by which a changed address is noticed."""
-    return blake2b(email.casefold().encode(), digest_size=12).digest()
+def address_hash(email: str, link_number: int) -> bytes:
+    """Return a hash by which a changed address and a renewed link are noticed."""
+    subject = f"{link_number}/{email.casefold()}".encode()
+    return blake2b(subject, digest_size=12).digest()
 
 
 def make_mail(
@@ -60,13 +61,17 @@ def make_mail(
     template: str,
     holder: Attendee,
     badge: Badge,
+    token: str,
     category: CategoryPlan,
     now: int,
 ) -> Mail:
-    """Return the mail. Raises AddressError, or MailError for a template that can't be filled."""
+    """Return the mail, with the link whose secret is `token`.
+
+    Raises AddressError, or MailError for a template that can't be filled.
+    """
     to = plain_address(holder.email)
     found = find_template(event.path, template, holder.language)
-    said = fill(found, _words(event, holder, badge, category, found.language))
+    said = fill(found, _words(event, holder, token, category, found.language))
     message = EmailMessage(policy.SMTPUTF8)
     sender = plain_address(settings.sender)
     name = settings.sender_name or text_in(event.settings.name, found.language)
@@ -76,7 +81,7 @@ def make_mail(
         message["Reply-To"] = _header_address("", plain_address(settings.reply_to))
     message["Subject"] = said.subject
     message["Date"] = format_datetime(datetime.fromtimestamp(now // 1000, UTC))
-    own = message_id(event, template, holder.serial, badge.issue)
+    own = message_id(event, template, badge, token)
     message["Message-ID"] = f"<{own}@{sender.domain}>"
     # Nobody's answering machine is to answer (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
@@ -101,9 +106,9 @@ def _set_body(message: EmailMessage, said: Filled, badge: Badge) -> None:
 
 
 def _words(
-    event: Event, holder: Attendee, badge: Badge, category: CategoryPlan, language: str
+    event: Event, holder: Attendee, token: str, category: CategoryPlan, language: str
 ) -> Words:
-    links = links_of(event, holder.serial, badge.issue)
+    links = links_of(event, token)
     chinese, _, others = dates_text(event.settings).partition("  ")
     return Words(
         event=text_in(event.settings.name, language),

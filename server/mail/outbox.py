@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from server.mail.message import address_hash
-from server.people import attendees
+from server.people import attendees, phone_links
 from server.storage import dialect
 from server.storage.connection import Connection
 
@@ -39,7 +39,7 @@ class Choice:
     organisations: Collection[str] = ()
     serials: Collection[int] = ()
     not_mailed: bool = False  # Only those who were never sent one.
-    changed: bool = False  # Only those with another badge or address than when they were.
+    changed: bool = False  # Only those with another badge, link or address than when they were.
     resend_uncertain: bool = False  # Also those to whom one was perhaps sent.
     again: bool = False  # Whatever was sent before. It needs `serials`.
 
@@ -55,6 +55,7 @@ class Plan:
     due: tuple[int, ...]  # Serials, in the order of their names.
     no_address: int
     no_badge: int
+    no_link: int  # The link of their page is revoked.
     done: int  # They have got it, or were refused.
     uncertain: int  # It was perhaps sent to them.
 
@@ -76,11 +77,14 @@ def plan(db: Connection, choice: Choice) -> Plan:
     organisations = {_folded(text) for text in choice.organisations}
     mails = _mails(db, choice.template)
     due: list[int] = []
-    counts = {"no_address": 0, "no_badge": 0, "done": 0, "uncertain": 0}
+    counts = {"no_address": 0, "no_badge": 0, "no_link": 0, "done": 0, "uncertain": 0}
     rows = db.execute(
-        "SELECT a.serial, a.email, a.category, a.organisation, COALESCE(MAX(b.issue), 0) AS issue"
-        " FROM attendee a LEFT JOIN badge b ON b.serial = a.serial WHERE a.revoked_at IS NULL"
-        " GROUP BY a.serial, a.email, a.category, a.organisation, a.family_name, a.given_name"
+        "SELECT a.serial, a.email, a.category, a.organisation, COALESCE(MAX(b.issue), 0) AS issue,"
+        " COALESCE(p.number, 0) AS link, p.revoked_at AS link_revoked_at"
+        " FROM attendee a LEFT JOIN badge b ON b.serial = a.serial"
+        " LEFT JOIN phone_link p ON p.serial = a.serial WHERE a.revoked_at IS NULL"
+        " GROUP BY a.serial, a.email, a.category, a.organisation, a.family_name, a.given_name,"
+        " p.number, p.revoked_at"
         " ORDER BY a.family_name, a.given_name, a.serial"
     )
     for row in rows.fetchall():
@@ -94,9 +98,12 @@ def plan(db: Connection, choice: Choice) -> Plan:
             counts["no_address"] += 1
         elif not row["issue"]:
             counts["no_badge"] += 1
+        elif row["link_revoked_at"] is not None:
+            counts["no_link"] += 1
         else:
             mine = mails.get(row["serial"], {})
-            why = _why_not(choice, mine, row["issue"], address_hash(row["email"]))
+            address = address_hash(row["email"], row["link"])
+            why = _why_not(choice, mine, row["issue"], address)
             if why is None:
                 due.append(row["serial"])
             elif why:
@@ -133,7 +140,10 @@ def claim(
     holder = attendees.attendee(db, serial)
     if holder.issue != issue or holder.revoked_at is not None or holder.email != email:
         return False
-    address = address_hash(email)
+    link = phone_links.link(db, serial)
+    if link.revoked_at is not None:
+        return False
+    address = address_hash(email, link.number)
     row = db.execute(
         "SELECT state, sent_to FROM mail WHERE serial = ? AND issue = ? AND template = ?",
         (serial, issue, choice.template),
@@ -153,7 +163,7 @@ def settle(
 ) -> None:  # fmt: skip
     """Write what became of a mail. `tried` says that `claim` was before."""
     kept = answer.replace(email, "…")[:ANSWER_CHARS_MAX]
-    address = address_hash(email)
+    address = address_hash(email, phone_links.link(db, serial).number)
     _put(db, serial, issue, template, own_id, address, state, kept, now, tries=0 if tried else 1)
 
 
@@ -164,7 +174,8 @@ def _put(
     db.execute(
         "INSERT INTO mail (serial, issue, template, message_id, sent_to, state, tries, at, answer)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (serial, issue, template) DO UPDATE SET"
-        " sent_to = excluded.sent_to, state = excluded.state, tries = mail.tries + excluded.tries,"
+        " message_id = excluded.message_id, sent_to = excluded.sent_to, state = excluded.state,"
+        " tries = mail.tries + excluded.tries,"
         " at = excluded.at, answer = excluded.answer",
         (serial, issue, template, own_id, address, state, tries, now, answer),
     )

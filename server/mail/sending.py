@@ -20,7 +20,7 @@ from server.mail.message import Mail, make_mail, message_id
 from server.mail.outbox import Choice, Plan, State
 from server.mail.settings import MailError, MailSettings
 from server.mail.smtp import Fate, Line, LostError, Outcome
-from server.people import attendees, issuing
+from server.people import attendees, issuing, phone_links
 from server.people.attendees import Attendee
 from server.people.issuing import Badge
 from server.storage.connection import Connection
@@ -82,10 +82,10 @@ def first_mail(
     categories = _categories(db)
     for serial in found.due:
         holder, badge = attendees.attendee(db, serial), issuing.current_badge(db, serial)
+        token = phone_links.token(db, event, badge) or ""
+        category = categories[holder.category]
         try:
-            return make_mail(
-                event, settings, choice.template, holder, badge, categories[holder.category], now
-            )
+            return make_mail(event, settings, choice.template, holder, badge, token, category, now)
         except AddressError:
             continue
     return None
@@ -159,8 +159,11 @@ class _Mailer:
         with run.database.reading() as db:
             holder = attendees.attendee(db, serial)
             badge = issuing.current_badge(db, serial)
+            token = phone_links.token(db, run.event, badge)
+        if token is None:
+            return Fate.NOT_WANTED
         template = run.choice.template
-        own_id = message_id(run.event, template, serial, badge.issue)
+        own_id = message_id(run.event, template, badge, token)
 
         def claim() -> bool:
             return run.database.write(
@@ -169,7 +172,7 @@ class _Mailer:
                 )
             )
 
-        outcome = self._outcome(holder, badge, claim)
+        outcome = self._outcome(holder, badge, token, claim)
         if outcome.fate in _STATES:
             state = _STATES[outcome.fate]
             run.database.write(
@@ -180,13 +183,16 @@ class _Mailer:
             )  # fmt: skip
         return outcome.fate
 
-    def _outcome(self, holder: Attendee, badge: Badge, claim: Callable[[], bool]) -> Outcome:
+    def _outcome(
+        self, holder: Attendee, badge: Badge, token: str, claim: Callable[[], bool]
+    ) -> Outcome:
         run = self._run
         category: CategoryPlan = self._categories[holder.category]
         try:
             mail = make_mail(
-                run.event, run.settings, run.choice.template, holder, badge, category, run.now()
-            )
+                run.event, run.settings, run.choice.template, holder, badge, token, category,
+                run.now(),
+            )  # fmt: skip
         except AddressError as error:
             return Outcome(Fate.REFUSED, f"the address {error}", False)
         why = ""

@@ -25,6 +25,7 @@ from server.storage.schema import (
     MAIL_AND_WALLET,
     PAGE_EDITS,
     PEOPLE,
+    PHONE_LINKS,
     PROGRAMME,
     PROTOCOL_GUESTS,
     RULES_VERSION,
@@ -216,6 +217,11 @@ def m030_other_names(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m035_phone_links(db: sqlite_utils.Database) -> None:
+    _run(db, PHONE_LINKS)
+
+
+@migrations()
 def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
     _run(db, MAIL_AND_WALLET)
 
@@ -250,6 +256,7 @@ NAMES = (
     "m028_country",
     "m029_cards",
     "m030_other_names",
+    "m035_phone_links",
     "m036_mail_and_wallet",
 )
 

@@ -718,6 +718,16 @@ ALTER TABLE badge ADD COLUMN printed_at INTEGER;
 ALTER TABLE badge ADD COLUMN printed_as TEXT NOT NULL DEFAULT '';
 """
 
+# The newest link of a phone page, where it is not the first one or does not stand.
+PHONE_LINKS = """
+CREATE TABLE phone_link (
+    serial INTEGER PRIMARY KEY REFERENCES attendee,
+    number INTEGER NOT NULL CHECK (number BETWEEN 0 AND 255),
+    revoked_at INTEGER
+) STRICT;
+"""
+
+
 # What attendees were given for their own calendars and wallets, and the mails to them. Of a mail
 # `sent_to` is a hash of the address. `state` is written before the mail goes out and after, so
 # that after a crash nobody gets it twice.

@@ -27,7 +27,6 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.venue import store
 from server.wallet.certificates import AppleSigner
-from server.wallet.links import links_of
 from server.wallet.settings import read_wallet_settings
 
 MIME = "application/vnd.apple.pkpass"
@@ -39,7 +38,6 @@ _LABELS = {
     "label_organisation": {"en": "Organisation", "zh": "单位"},
     "label_category": {"en": "Category", "zh": "类别"},
     "label_number": {"en": "Badge number", "zh": "证件号"},
-    "label_link": {"en": "Badge and programme", "zh": "电子证件与日程"},
 }
 _TOKEN_CONTEXT = b"hallkeeper/pass/v1\x00"
 _NUMBER = re.compile(r"([0-9A-Z]{5})\.([1-9][0-9]{0,2})")
@@ -134,13 +132,12 @@ def _pass(
 ) -> dict[str, Any]:
     settings = read_wallet_settings(event.path)
     name = pass_name(holder.serial, issue)
-    link = links_of(event, holder.serial, issue).badge
     fields = {
         "headerFields": [_field("category", "category_name")],
         "primaryFields": [{"key": "event", "value": "event_name"}],
         "secondaryFields": [_field("name", holder.name)],
         "auxiliaryFields": [_field("organisation", holder.organisation)],
-        "backFields": [_field("number", holder.number), _field("link", link)],
+        "backFields": [_field("number", holder.number)],
     }
     if not holder.organisation:
         del fields["auxiliaryFields"]

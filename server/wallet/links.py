@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from server.event.directory import Event
-from server.people.phone_token import phone_token
 
 
 @dataclass(frozen=True)
@@ -15,8 +14,8 @@ class Links:
     subscription: str  # The calendar again, as programs subscribe to it.
 
 
-def links_of(event: Event, serial: int, issue: int) -> Links:
-    """Return the addresses of one issue of somebody's badge."""
-    badge = f"{event.settings.public_address}/b/{phone_token(event, serial, issue)}"
+def links_of(event: Event, token: str) -> Links:
+    """Return the addresses behind the secret of a phone page's link."""
+    badge = f"{event.settings.public_address}/b/{token}"
     calendar = f"{badge}/programme.ics"
     return Links(badge, calendar, f"webcal{calendar.removeprefix('https')}")

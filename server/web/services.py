@@ -2,6 +2,7 @@
 time.
 """
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -45,6 +46,7 @@ class Services:
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     overview: Rendered = field(default_factory=Rendered)
+    phone_halls: Rendered = field(default_factory=Rendered)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
     moves: Budget = field(
         default_factory=lambda: Budget(relocation.MOVES_MAX, relocation.WINDOW_MS)
@@ -68,8 +70,17 @@ def keep_services(app: Flask, kept: Services) -> None:
 
 
 def address() -> str:
-    """Return where the request comes from, as an IP address."""
-    return (request.remote_addr or "unknown").removeprefix("::ffff:")
+    """Return where the request comes from, as an IP address, also through the event's own proxy."""
+    caller = (request.remote_addr or "unknown").removeprefix("::ffff:")
+    if caller != services().event.settings.proxy:
+        return caller
+    # The proxy adds the address that it saw last. What stands before, anybody may have written.
+    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    try:
+        found = ipaddress.ip_address(told)
+        return str(getattr(found, "ipv4_mapped", None) or found)
+    except ValueError:
+        return caller
 
 
 def renewed(incarnation: int) -> Services:

@@ -159,7 +159,7 @@ def _say_plan(plan: Plan, limit: int | None) -> None:
         said += f" of {len(plan.due):,} that are due"
     click.echo(
         f"{said}. {plan.done:,} people have had theirs, {plan.no_address:,} have no address,"
-        f" {plan.no_badge:,} no badge."
+        f" {plan.no_badge:,} no badge, {plan.no_link:,} a link that is revoked."
     )
     if plan.uncertain:
         click.echo(

@@ -1,7 +1,7 @@
 """Serves an attendee's programme as a calendar, and their badge for Apple's and Google's wallets.
 
 The addresses belong to the secret link of one badge. What the event has no certificate or key for
-is refused in plain words, and `offers` names no link to it.
+is refused in plain words, and `wallet_offers` names no link to it.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from flask import redirect as redirect_to
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.credential.badge_number import badge_number
-from server.people import attendees, issuing
+from server.people import attendees, issuing, phone_links
 from server.people.card_design import DesignError
-from server.people.phone_token import PhoneTokenError, open_phone_token
+from server.people.phone_token import PhoneTokenError
 from server.venue import store
 from server.wallet import apple, calendar_feed, certificates, devices, google, pictures
 from server.wallet.certificates import AppleSigner, GoogleSigner, WalletError
@@ -54,11 +54,12 @@ class Offers:
     google: str
 
 
-def offers(token: str, badge: issuing.Badge) -> Offers:
+@blueprint.app_template_global()
+def wallet_offers(token: str) -> Offers:
     """Return what the page of a badge may offer beside it. `token` is the secret of its link."""
     now = services().now()
     signer = _apple()
-    links = links_of(services().event, badge.serial, badge.issue)
+    links = links_of(services().event, token)
     return Offers(
         calendar=url_for("wallet.programme", token=token),
         subscription=links.subscription,
@@ -175,14 +176,16 @@ def _google() -> GoogleSigner | None:
 
 def _badge(token: str) -> issuing.Badge:
     """Return the badge that the link is for. Any other text is answered with 404, and a badge that
-    was replaced or revoked with 410.
+    was replaced or revoked, or a link that was, with 410.
     """
     here = services()
     db = here.database.reader
     try:
-        serial, issue = open_phone_token(here.event, token)
+        serial, issue = phone_links.open_link(db, here.event, token)
         current = issuing.current_badge(db, serial)
         person = attendees.attendee(db, serial)
+    except phone_links.GoneLinkError:
+        abort(410)
     except (PhoneTokenError, issuing.NoBadgeError, attendees.UnknownAttendeeError):
         abort(404)
     if current.issue != issue or person.revoked_at is not None:

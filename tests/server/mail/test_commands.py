@@ -7,6 +7,7 @@ import pytest
 
 from server.mail import links_csv
 from server.people import issuing
+from server.people.phone_token import phone_token
 from server.wallet.links import links_of
 from tests.server.conftest import serial_of
 from tests.server.mail.conftest import write_settings
@@ -22,7 +23,7 @@ def ready(filled: Console, office: Office) -> Console:
 
 def test_a_dry_run_sends_nothing_and_shows_the_first(ready: Console, box: Postbox) -> None:
     said = ready("mail", "invite", "--dry-run").output
-    assert "4 mails to send. 0 people have had theirs, 0 have no address, 0 no badge." in said
+    assert "4 mails to send. 0 people have had theirs, 0 have no address, 0 no badge," in said
     assert "Nothing was sent. The first mail is:" in said
     assert "Subject: Your badge for Harbour Forum" in said
     assert "To: Anna Keller <anna@example.org>" in said
@@ -87,7 +88,7 @@ def test_links(filled: Console, tmp_path: Path) -> None:
     assert by_id["A2"]["language"] == "zh"
     assert by_id["A2"]["e-mail"] == "xiaoming@example.org"
     (serial,) = filled.rows("SELECT serial FROM attendee WHERE external_id = 'A2'")[0]
-    assert by_id["A2"]["link"] == links_of(filled.event, serial, 1).badge
+    assert by_id["A2"]["link"] == links_of(filled.event, phone_token(filled.event, serial, 1)).badge
 
 
 def test_cells_of_links_run_nothing(site, event) -> None:

@@ -3,6 +3,7 @@
 import email
 import io
 import re
+from dataclasses import replace
 from email import policy
 
 import pytest
@@ -13,7 +14,7 @@ from badges.credential.credential import open_credential
 from server.mail.addresses import AddressError, plain_address
 from server.mail.message import Mail, make_mail, message_id
 from server.mail.settings import MailError, read_mail_settings
-from server.people import attendees, issuing
+from server.people import attendees, issuing, phone_links
 from server.venue import store
 from server.wallet.links import links_of
 from tests.server.conftest import NOW, serial_of
@@ -26,7 +27,16 @@ def made(mailing: Mailing, external_id: str, template: str = "invite") -> Mail:
     badge = issuing.current_badge(db, holder.serial)
     (category,) = (one for one in store.categories(db) if one.code == holder.category)
     settings = read_mail_settings(mailing.event.path)
-    return make_mail(mailing.event, settings, template, holder, badge, category, NOW)
+    token = token_of(mailing, external_id)
+    return make_mail(mailing.event, settings, template, holder, badge, token, category, NOW)
+
+
+def token_of(mailing: Mailing, external_id: str) -> str:
+    db = mailing.database.reader
+    badge = issuing.current_badge(db, serial_of(mailing.database, external_id))
+    found = phone_links.token(db, mailing.event, badge)
+    assert found is not None
+    return found
 
 
 def read(mail: Mail) -> email.message.EmailMessage:
@@ -43,7 +53,7 @@ def part(message: email.message.EmailMessage, kind: str) -> email.message.EmailM
 
 def test_it_has_the_code_the_link_and_the_name(mailing: Mailing) -> None:
     message = read(made(mailing, "A1"))
-    link = links_of(mailing.event, serial_of(mailing.database, "A1"), 1).badge
+    link = links_of(mailing.event, token_of(mailing, "A1")).badge
     assert message["Subject"] == "Your badge for Harbour Forum"
     assert message["To"] == "Anna Keller <anna@example.org>"
     assert message["From"] == "Harbour Forum <forum@example.org>"
@@ -139,10 +149,11 @@ def test_an_unknown_template_is_named(mailing: Mailing) -> None:
 
 
 def test_the_message_id_stands_for_person_issue_and_template(mailing: Mailing) -> None:
-    event = mailing.event
-    found = {message_id(event, t, s, i) for t in ("a", "b") for s in (1, 2) for i in (1, 2)}
-    assert len(found) == 8
-    assert message_id(event, "a", 1, 1) == message_id(event, "a", 1, 1)
+    event, db = mailing.event, mailing.database.reader
+    badge = issuing.current_badge(db, serial_of(mailing.database, "A1"))
+    badges = [badge, replace(badge, issue=2), replace(badge, serial=badge.serial ^ 1)]
+    found = {message_id(event, t, b, k) for t in ("a", "b") for b in badges for k in ("x", "y")}
+    assert len(found) == 12
     assert read(made(mailing, "A1"))["Message-ID"] == read(made(mailing, "A1"))["Message-ID"]
 
 

@@ -13,9 +13,9 @@ from server.mail import sending
 from server.mail.lock import only_mailer
 from server.mail.outbox import State
 from server.mail.settings import MailError
-from server.people import issuing
+from server.people import issuing, phone_links
 from server.storage.database import Database
-from tests.server.conftest import NOW
+from tests.server.conftest import NOW, serial_of
 from tests.server.mail.conftest import Mailing, write_settings
 from tests.server.support.postbox import Office, Postbox
 
@@ -64,6 +64,23 @@ def test_whoever_is_revoked_gets_none(mailing: Mailing) -> None:
     mailing.change("A1", revoked_at=NOW)
     assert mailing.send().sent == 3
     assert "anna@example.org" not in mailing.box.times()
+
+
+def test_a_renewed_link_is_sent_and_a_revoked_one_is_not(mailing: Mailing) -> None:
+    mailing.send()
+    serial, other = (serial_of(mailing.database, one) for one in ("A1", "A2"))
+    mailing.database.write(lambda db: phone_links.renew(db, serial, by="test", now=NOW))
+    mailing.database.write(lambda db: phone_links.revoke(db, other, by="test", now=NOW))
+    mailing.reissue("A2")
+    assert mailing.send(changed=True).sent == 1
+    first, second = (one for one in mailing.box.taken if one.to == "anna@example.org")
+    assert first.message["Message-ID"] != second.message["Message-ID"]
+    badge = issuing.current_badge(mailing.database.reader, serial)
+    token = phone_links.token(mailing.database.reader, mailing.event, badge)
+    assert token
+    (text, _) = second.message.iter_parts()
+    assert token in text.get_content()
+    assert mailing.box.times()["xiaoming@example.org"] == 1
 
 
 def test_what_the_server_says_is_kept_without_the_address(mailing: Mailing) -> None:

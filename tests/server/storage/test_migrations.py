@@ -42,7 +42,8 @@ FROZEN = {
     "m028_country": "a84ab033d7b882d0",
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
-    "m036_mail_and_wallet": "7d4ec25f50f43101",
+    "m035_phone_links": "e10fc897b96b1627",
+    "m036_mail_and_wallet": "96a954d5e009b805",
 }
 
 

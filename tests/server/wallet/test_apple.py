@@ -14,7 +14,7 @@ from PIL import Image
 
 from badges.credential.credential import open_credential
 from server.event.directory import Event
-from server.people import issuing
+from server.people import issuing, phone_links
 from server.people.phone_token import phone_token
 from server.storage.database import Database
 from server.wallet import apple, certificates
@@ -419,3 +419,28 @@ def test_tokens_are_of_one_pass_alone(event: Event) -> None:
     ):
         with pytest.raises(apple.UnknownPassError):
             apple.open_pass(event, name, token)
+
+
+def test_the_badges_page_offers_what_there_is(pages: Pages, chain: Chain) -> None:
+    target = link(pages, "A1")
+    page = pages.stranger().get(target).text
+    assert f'href="{target}/programme.ics"' in page
+    assert f'href="webcal://localhost:8443{target}/programme.ics"' in page
+    assert "pass.pkpass" not in page
+    assert "google-wallet" not in page
+    install(pages.event, chain)
+    assert f'href="{target}/pass.pkpass"' in pages.stranger().get(target).text
+    pages.now = NOW + 366 * DAY
+    assert "pass.pkpass" not in pages.stranger().get(target).text
+
+
+def test_a_pass_holds_no_link(pages: Pages, chain: Chain) -> None:
+    """Somebody who took it by a link that was renewed since must not learn the new one."""
+    install(pages.event, chain)
+    target = link(pages, "A1")
+    files = unzipped(pages.stranger().get(target + "/pass.pkpass").data)
+    assert target.removeprefix("/b/").encode() not in b"".join(files.values())
+    serial = pages.serial("A1")
+    pages.database.write(lambda db: phone_links.renew(db, serial, by="test", now=NOW))
+    for path in ("/pass.pkpass", "/programme.ics", "/google-wallet"):
+        assert pages.stranger().get(target + path).status_code == 410

@@ -162,6 +162,6 @@ def test_a_link_that_is_none_and_one_that_was_replaced(pages: Pages) -> None:
 
 
 def test_a_subscription_is_the_same_address(pages: Pages) -> None:
-    links = links_of(pages.event, pages.serial("A1"), 1)
+    links = links_of(pages.event, phone_token(pages.event, pages.serial("A1"), 1))
     assert links.calendar == f"https://localhost:8443{link(pages, 'A1')}"
     assert links.subscription == f"webcal://localhost:8443{link(pages, 'A1')}"
