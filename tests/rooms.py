@@ -55,6 +55,8 @@ ROOMS: dict[str, dict[str, str]] = {
         "web": "what answers requests",
         "editing": "what staff change by hand, previews and undoing",
         "rehearsal": "what the doors would answer, before anybody comes",
+        "mail": "mails to attendees, and what became of them",
+        "wallet": "programmes and badges for attendees' own calendars and wallets",
         "ledger": "every scan, once, and all that follows",
         "backup": "copies on a second disk, and what comes back from them",
         "setup": "rosters, venues and new events",

@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from server.cli.attendees.links import links
+from server.cli.attendees.mail import mail
+from server.cli.attendees.wallet import wallet
 from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
 from server.cli.certificate.commands import certificate
@@ -124,6 +127,8 @@ def serve(event_dir: Path, host: str | None, port: int | None) -> None:
     run(event_dir, host, port)
 
 
+for command in (links, mail, wallet):
+    main.add_command(command)
 main.add_command(kiosk)
 main.add_command(printer)
 main.add_command(user)

@@ -71,6 +71,11 @@ class Act(StrEnum):
     ACTS_EXPORTED = "acts_exported"
     SERVER_RESTORED = "server_restored"
     CERTIFICATE_SET = "certificate_set"
+    MAILING_BEGUN = "mailing_begun"
+    MAILING_ENDED = "mailing_ended"
+    MAIL_BOUNCES_READ = "mail_bounces_read"
+    LINKS_EXPORTED = "links_exported"
+    WALLET_INSTALLED = "wallet_installed"
 
     @classmethod
     def _missing_(cls, value: object) -> "Act | None":

@@ -132,6 +132,14 @@ WORDS: Mapping[Act, Words] = {
     Act.SERVER_RESTORED: Words(
         "Restored the server from a backup", ("server number {incarnation}",)
     ),
+    Act.MAILING_BEGUN: Words("Began to send mails", ("{count} to send",)),
+    Act.MAILING_ENDED: Words(
+        "Ended sending mails",
+        ("{sent} sent,", "{delayed} delayed,", "{refused} refused,", "{uncertain} perhaps sent,"),
+    ),
+    Act.MAIL_BOUNCES_READ: Words("Read what mails came back", ("{count} bounced",)),
+    Act.LINKS_EXPORTED: Words("Exported the links of badges as CSV", ("{count}",)),
+    Act.WALLET_INSTALLED: Words("Installed a wallet's certificate or key", ("{wallet}",)),
 }
 
 

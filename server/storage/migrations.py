@@ -24,6 +24,7 @@ from server.storage.schema import (
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
+    MAIL_AND_WALLET,
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
@@ -238,6 +239,11 @@ def m035_phone_links(db: sqlite_utils.Database) -> None:
     _run(db, PHONE_LINKS)
 
 
+@migrations()
+def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
+    _run(db, MAIL_AND_WALLET)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -272,6 +278,7 @@ NAMES = (
     "m033_printers",
     "m034_day_credentials",
     "m035_phone_links",
+    "m036_mail_and_wallet",
 )
 
 

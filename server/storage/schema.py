@@ -847,3 +847,55 @@ CREATE INDEX print_job_desk ON print_job (desk, job_id);
 CREATE UNIQUE INDEX print_job_one_open ON print_job (serial, issue)
     WHERE state IN ('waiting', 'printing');
 """
+
+
+# What attendees were given for their own calendars and wallets, and the mails to them. Of a mail
+# `sent_to` is a hash of the address. `state` is written before the mail goes out and after, so
+# that after a crash nobody gets it twice.
+MAIL_AND_WALLET = """
+CREATE TABLE calendar_entry (
+    calendar_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    content TEXT NOT NULL,
+    sequence INTEGER NOT NULL CHECK (sequence >= 0),
+    modified_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE calendar_person (
+    serial INTEGER PRIMARY KEY REFERENCES attendee ON DELETE CASCADE,
+    shown TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE wallet_pass (
+    serial INTEGER NOT NULL REFERENCES attendee ON DELETE CASCADE,
+    issue INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (serial, issue)
+) STRICT;
+
+CREATE TABLE wallet_device (
+    device TEXT NOT NULL,
+    serial INTEGER NOT NULL,
+    issue INTEGER NOT NULL,
+    push_token TEXT NOT NULL,
+    registered_at INTEGER NOT NULL,
+    PRIMARY KEY (device, serial, issue),
+    FOREIGN KEY (serial, issue) REFERENCES wallet_pass ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE mail (
+    serial INTEGER NOT NULL REFERENCES attendee ON DELETE CASCADE,
+    issue INTEGER NOT NULL,
+    template TEXT NOT NULL,
+    message_id TEXT NOT NULL UNIQUE,
+    sent_to BLOB NOT NULL,
+    state TEXT NOT NULL
+        CHECK (state IN ('sending', 'sent', 'delayed', 'refused', 'bounced')),
+    tries INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    answer TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (serial, issue, template)
+) STRICT;
+CREATE INDEX mail_state ON mail (template, state);
+"""

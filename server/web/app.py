@@ -15,12 +15,15 @@ from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks.vouching import Voucher, begin_run
+from server.mail.worker import Worker
 from server.people import search
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import admin, api, auth, display, i18n, security
 from server.web.phone import pages as phone
 from server.web.services import Services, keep_services, services_of
+from server.web.wallet import pages as wallet
+from server.web.wallet import passkit
 from server.words import Words
 
 
@@ -52,6 +55,7 @@ def create_app(
         clock=clock or ServerClock(database),
         venue_clock=Clock(ZoneInfo(event.settings.time_zone)),
         uploads=Uploads(event.path / "uploads"),
+        mailing=Worker(event, database, wall),
     )
     keep_services(app, here)
     security.protect(app, event)
@@ -60,7 +64,11 @@ def create_app(
     display.register(app, event, here.venue_clock)
     for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
+    for blueprint in (wallet.blueprint, passkit.blueprint):
+        app.register_blueprint(blueprint)
     security.csrf.exempt(api.blueprint)
+    # Phones prove themselves with the token of the pass that they name.
+    security.csrf.exempt(passkit.blueprint)
     # This runs before the body is sent, so that a held feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: database.give_back())
     return app
@@ -73,6 +81,7 @@ def close_app(app: Flask) -> None:
         here.backups.close()
     if here.printing is not None:
         here.printing.close()
+    here.mailing.close()
     here.uploads.close()
     here.hub.close()
 

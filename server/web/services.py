@@ -18,6 +18,7 @@ from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
+from server.mail.worker import Worker
 from server.people import lookup
 from server.printers.worker import Printing
 from server.staff.guesses import Guesses
@@ -42,6 +43,7 @@ class Services:
     clock: ServerClock
     venue_clock: Clock
     uploads: Uploads
+    mailing: Worker
     backups: Backups | None = None  # Set where the event has a second disk.
     printing: Printing | None = None  # Set in a running server alone.
     lanes: Lanes = field(default_factory=Lanes)

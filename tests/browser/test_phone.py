@@ -204,6 +204,24 @@ def test_it_is_one_sheet(phone: Phone, place: LiveSite, number: int) -> None:
             assert code_on(path) == [place.badge(number)]
 
 
+@pytest.mark.parametrize("number", LANGUAGES)
+def test_nothing_is_cut_off_on_paper(phone: Phone, place: LiveSite, number: int) -> None:
+    phone.open(address(place, number))
+    phone.theme("light", media="print")
+    phone.resize((703, 1000), scale=1)  # what is between the margins of A4, in CSS pixels
+    phone.shot(f"paper-{LANGUAGES[number]}")
+    cut = phone.script(
+        "const main = document.querySelector('main');"
+        "return [main.scrollHeight - main.clientHeight, main.scrollWidth - main.clientWidth]"
+    )
+    assert max(cut) <= 1
+    shown = phone.script(
+        "return [...document.querySelectorAll('li[data-start]')]"
+        ".filter((one) => one.checkVisibility()).length"
+    )
+    assert shown == 6
+
+
 def code_on(path: Path) -> list[str]:
     import pypdfium2
 

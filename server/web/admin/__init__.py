@@ -29,6 +29,7 @@ from server.web.admin.editing import (
     uploads,
     venue_upload,
 )
+from server.web.admin.mailing import pages as mailing
 from server.web.admin.printers import pages as printers
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
@@ -37,7 +38,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, printers,
+    rehearsal, arrivals, flag, printers, mailing,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -59,6 +60,7 @@ PAGES = (
     ("admin.venue.show", "Venue"),
     ("admin.uploads.show", "Import"),
     ("admin.rehearsal.show", "Rehearsal"),
+    ("admin.mailing.show", "Mails"),
     ("admin.users.show", "Users"),
 )
 

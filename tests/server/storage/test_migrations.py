@@ -46,6 +46,7 @@ FROZEN = {
     "m033_printers": "7f37f90172ed05c1",
     "m034_day_credentials": "aceeff4a029871c4",
     "m035_phone_links": "8440356dbc8ff1de",
+    "m036_mail_and_wallet": "0d096fdd161b1ee7",
 }
 
 
