@@ -170,7 +170,7 @@ def dates_text(settings: EventSettings) -> str:
     else:
         english = f"{first.day} {month} – {last.day} {last_month}"
         chinese = f"{first.month}月{first.day}日–{last.month}月{last.day}日"
-    return f"{last.year}年{chinese}  {english} {last.year}"
+    return f"{last.year}年{chinese} · {english} {last.year}"
 
 
 def _settings(path: Path) -> CardSettings:
