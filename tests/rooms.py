@@ -23,6 +23,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "admission": "the decision, and its words",
         "transparency": "proofs about the entry log",
         "credential": "the signed statement in a badge's QR",
+        "po": "catalogues of translations as translators write them",
         "i18n": "marking texts for translation",
         "categories": "the categories that every event begins with",
         "colours": "which colours people can't tell apart",
@@ -67,6 +68,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "feed": "changes that kiosks must hear of",
         "entry_log": "every scan and act as a leaf",
         "storage": "the database and durable files",
+        "words": "the words of pages and mails in every language",
     },
 }
 # What each package may use of another.

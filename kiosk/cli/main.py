@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
+from badges.po import CatalogueError
 from kiosk.camera.camera import Camera
 from kiosk.camera.controls import request_of
 from kiosk.camera.sources import parse_source
@@ -38,7 +39,6 @@ from kiosk.screen import ScreenError, create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.entrance import Entrance, read_link
 from kiosk.texts import catalogue
-from kiosk.texts.po import CatalogueError
 
 FACTS_WAIT_S = 10.0  # A film waits this long for facts, because its pictures do not come again.
 SENT_WAIT_S = 60.0  # At the end of a film the kiosk waits this long for a server that is away.

@@ -16,10 +16,11 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
 )
 
 from badges.i18n import CHINESE, ENGLISH, language_of, locale_of
+from badges.po import CatalogueError
 from kiosk.screen.texts import CLOSED, SUPERVISOR, WORDS
 from kiosk.texts import catalogue
 from kiosk.texts.catalogue import translated
-from kiosk.texts.po import CatalogueError, Catalogues
+from kiosk.texts.po import Catalogues
 
 PARAMETER = "languages"  # Part of the page's address, as in ?languages=fr,en.
 

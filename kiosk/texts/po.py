@@ -5,28 +5,12 @@ A language is added by a file, `LOCALE/LC_MESSAGES/DOMAIN.po`, such as `fr/LC_ME
 
 import gettext
 import io
-import re
 from pathlib import Path
 
-from babel.messages.catalog import Catalog, Message
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import PoFileError
-from babel.messages.pofile import read_po as parse
-
 from badges.i18n import ENGLISH, language_of
+from badges.po import CatalogueError, compiled
 
 FILE_BYTES_MAX = 1_000_000
-_BRACES = re.compile(r"\{\w*\}")
-# Babel takes the first and the last character for quotation marks, whatever they are.
-_LINE = re.compile(
-    r'(?:(?:msgctxt|msgid|msgid_plural|msgstr|msgstr\[\d\]) )?[ \t]*"(?:[^"\\]|\\[\\"ntr])*"'
-)
-
-
-class CatalogueError(Exception):
-    """Is raised where a .po file can't be used. The text names the file, the line and the
-    remedy.
-    """
 
 
 class Catalogues:
@@ -86,55 +70,7 @@ def read_po(path: Path) -> gettext.GNUTranslations:
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise CatalogueError(f"{path} is too large to be a catalogue.")
-        lines = path.read_text("utf-8").splitlines()
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise CatalogueError(f"{path} can't be read as UTF-8 text.") from None
-    for number, line in enumerate(map(str.strip, lines), 1):
-        if line and not line.startswith("#") and not _LINE.fullmatch(line):
-            raise CatalogueError(
-                f"{path}, line {number}: this is not a line of a .po file, or its text is not "
-                "quoted rightly."
-            )
-    try:
-        # Babel keeps the file's plural forms only if it knows the language, which headers may leave
-        # out.
-        catalogue = parse(lines, locale=path.parent.parent.name, abort_invalid=True)
-    except PoFileError as error:
-        raise CatalogueError(f"{path}, line {error.lineno + 1}: {error}.") from None
-    except (ValueError, LookupError) as error:
-        raise CatalogueError(f"{path}: its header is malformed ({error}).") from None
-    _check(path, catalogue)
-    made = io.BytesIO()
-    try:
-        write_mo(made, catalogue)
-        return gettext.GNUTranslations(io.BytesIO(made.getvalue()))
-    except (ValueError, LookupError) as error:
-        raise CatalogueError(f"{path}: its header is malformed ({error}).") from None
-
-
-def _check(path: Path, catalogue: Catalog) -> None:
-    """Refuse a translation with fields of its own, and leave out one that is half done."""
-    for message in list(catalogue):
-        if not message.id or message.fuzzy:
-            continue
-        if not _fits(message):
-            raise CatalogueError(
-                f"{path}, line {message.lineno}: the translation has words in braces that the "
-                "English text does not have. Keep {these} as they are."
-            )
-        if not all(_forms(message.string)):
-            catalogue.delete(message.id, message.context)
-
-
-def _fits(message: Message) -> bool:
-    """Tell whether the translations name only what the door has to put in."""
-    known = {braces for text in _forms(message.id) for braces in _BRACES.findall(text)}
-    return all(
-        set(_BRACES.findall(text)) <= known and not re.search(r"[{}]", _BRACES.sub("", text))
-        for text in _forms(message.string)
-    )
-
-
-def _forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return the singular and the plurals, or the one text."""
-    return (text or "",) if isinstance(text, str | None) else tuple(text)
+    return gettext.GNUTranslations(io.BytesIO(compiled(text, path.parent.parent.name, str(path))))

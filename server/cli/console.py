@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import click
 
 from badges.cli.console import InputError
+from badges.po import CatalogueError
 from badges.printing.card import CardError
 from badges.roster.problems import Problem, RosterError
 from server.backup.critical_state import Keeper
@@ -32,8 +33,8 @@ from server.storage.migrations import NewerVersionError
 BY = "command-line"  # The name that the entry log has for whoever acts here.
 PROBLEMS_SHOWN = 100
 _SPOKEN = (
-    AccountError, AttendeeError, CardError, DatabaseError, EventError, IssuingError, KioskError,
-    NewerVersionError, RosterError, UnknownAttendeeError,
+    AccountError, AttendeeError, CardError, CatalogueError, DatabaseError, EventError, IssuingError,
+    KioskError, NewerVersionError, RosterError, UnknownAttendeeError,
 )  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])

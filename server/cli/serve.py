@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import hashes
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 
+from badges.po import CatalogueError
 from server.backup.copy import check_directory
 from server.cli.supervise import REFUSED, Supervisor, beat
 from server.event.directory import Event, load_event
@@ -107,7 +108,7 @@ def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
     try:
         app = open_app(Path(event_dir), port)
-    except (EventError, DatabaseError, NewerVersionError) as error:
+    except (EventError, DatabaseError, NewerVersionError, CatalogueError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(REFUSED) from None
     here = services_of(app)

@@ -18,8 +18,9 @@ from server.kiosks.vouching import Voucher, begin_run
 from server.people import search
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.web import admin, api, auth, display, phone, security
+from server.web import admin, api, auth, display, i18n, phone, security
 from server.web.services import Services, keep_services, services_of
+from server.words import Words
 
 
 def create_app(
@@ -32,7 +33,8 @@ def create_app(
     """Make the event's app, with the kiosks' API, the attendees' phone page and the staff's pages.
     It denies by default.
 
-    Close it with `close_app`, before the database.
+    Close it with `close_app`, before the database. Raises CatalogueError for a spoilt file in the
+    event's own `translations`.
     """
     app = Flask(__name__)
     wall = now or _wall_clock
@@ -53,6 +55,7 @@ def create_app(
     keep_services(app, here)
     security.protect(app, event)
     auth.guard(app)
+    i18n.register(app, Words(event.path))
     display.register(app, event, here.venue_clock)
     for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from babel.messages.pofile import read_po
 
+from badges.po import CatalogueError
 from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.camera_texts import CAMERA
@@ -16,7 +17,6 @@ from kiosk.screen.texts import SUPERVISOR, WORDS
 from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, System
-from kiosk.texts.po import CatalogueError
 from tests.kiosk.screen.screen_fixture import opened
 from tests.kiosk.texts import pseudo_language
 from tests.kiosk.texts.pseudo_language import CHINESE, KIOSK, marked_in_the_kiosk

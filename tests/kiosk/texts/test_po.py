@@ -10,8 +10,9 @@ from badges.admission import sentences
 from badges.admission.facts import Admitted, Denied, Direction, Reason
 from badges.admission.phrases import explain
 from badges.i18n import language_of, locale_of
+from badges.po import CatalogueError
 from kiosk.texts import catalogue
-from kiosk.texts.po import CatalogueError, Catalogues, read_po
+from kiosk.texts.po import Catalogues, read_po
 
 CHINESE = Path(sentences.__file__).parent.parent / "translations/zh_Hans/LC_MESSAGES/badges.po"
 

@@ -298,6 +298,17 @@ def test_a_missing_event_is_refused(tmp_path: Path) -> None:
         serve(tmp_path / "nowhere")
 
 
+def test_a_spoilt_catalogue_is_said_plainly(event: Event) -> None:
+    path = event.path / "translations/fr/LC_MESSAGES/server.po"
+    path.parent.mkdir(parents=True)
+    path.write_text("nonsense", "utf-8")
+    server = start(event, free_port())
+    said, _ = server.communicate(timeout=90)
+    assert server.returncode == 1
+    assert "server.po, line 1: this is not a line of a .po file" in said
+    assert "Traceback" not in said
+
+
 def test_many_requests_at_once(event: Event) -> None:
     statuses = []
     with running(event) as server:

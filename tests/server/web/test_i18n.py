@@ -1,0 +1,169 @@
+"""Pages in the visitor's language: by choice, by what the page proposes, by browser; one more by a
+file; Chinese is complete.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import read_po
+from flask import render_template_string
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+import server as server_package
+from badges.po import CatalogueError
+from server.event.directory import Event
+from server.storage.database import Database
+from server.web import auth, i18n
+from server.words import Words
+from tests.server.support.pages import Pages
+
+SERVER = Path(server_package.__file__).parent
+CHINESE = SERVER / "translations/zh_Hans/LC_MESSAGES/server.po"
+CODE = "Your badge as a QR code"
+FRENCH = f'''
+msgid ""
+msgstr ""
+"Plural-Forms: nplurals=2; plural=n>1;\\n"
+
+msgid "{CODE}"
+msgstr "Présentez ce code à l'entrée"
+
+msgid "%(num)s cat of %(name)s"
+msgid_plural "%(num)s cats of %(name)s"
+msgstr[0] "%(num)s chat de %(name)s"
+msgstr[1] "%(num)s chats de %(name)s"
+'''
+
+
+def write(event: Event, text: str, locale: str = "fr") -> None:
+    path = event.path / "translations" / locale / "LC_MESSAGES/server.po"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, "utf-8")
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    write(event, FRENCH)
+    with Pages(event, site) as opened:
+
+        @opened.app.get("/spoken")
+        @auth.allow_everybody
+        def spoken() -> str:
+            if "propose" in i18n.request.args:
+                i18n.propose(i18n.request.args["propose"])
+            html = (
+                '<html lang="{{ page_language().tag }}" dir="{{ page_language().dir }}">{{ _("'
+                + CODE
+                + '") }}|{{ ngettext("%(num)s cat of %(name)s", "%(num)s cats of %(name)s", 2, '
+                'name="<b>") }}|'
+            )
+            return render_template_string(html) + _(CODE) + ngettext("1", "more", 1)
+
+        yield opened
+
+
+def spoken(pages: Pages, query: str = "", like: str = "") -> str:
+    answer = pages.stranger().get(f"/spoken{query}", headers={"Accept-Language": like})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_it_works(pages: Pages) -> None:
+    assert spoken(pages) == (f'<html lang="en" dir="ltr">{CODE}|2 cats of &lt;b&gt;|{CODE}1')
+    chinese = spoken(pages, "?lang=zh")
+    assert '<html lang="zh-Hans" dir="ltr">' in chinese
+    assert chinese.count("您的证件二维码") == 2  # in the template and in Python
+
+
+def test_a_third_language_is_added_by_a_file(pages: Pages) -> None:
+    french = spoken(pages, like="fr-CH")
+    assert '<html lang="fr" dir="ltr">Présentez' in french
+    assert "|2 chats de &lt;b&gt;|" in french
+
+
+@pytest.mark.parametrize(
+    ("query", "like", "expected"),
+    [
+        ("", "", "en"),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh-Hans"),
+        ("", "zh-TW", "zh-Hans"),
+        ("", "de-DE,fr;q=0.5", "fr"),
+        ("", "xx", "en"),
+        ("?lang=fr", "zh", "fr"),
+        ("?lang=%3Cscript%3E", "zh", "zh-Hans"),
+        ("?propose=fr-CA", "zh", "fr"),
+        ("?propose=FR", "zh", "fr"),
+        ("?propose=de", "zh", "zh-Hans"),
+        ("?propose=", "zh", "zh-Hans"),
+        ("?propose=fr&lang=zh", "en", "zh-Hans"),
+    ],
+)
+def test_languages_are_chosen(pages: Pages, query: str, like: str, expected: str) -> None:
+    assert f'<html lang="{expected}" ' in spoken(pages, query, like)
+
+
+def test_a_choice_is_kept(pages: Pages) -> None:
+    visitor = pages.stranger()
+    first = visitor.get("/spoken?lang=fr")
+    cookie = first.headers["Set-Cookie"]
+    for part in ("__Host-hallkeeper-language=fr;", "Secure", "HttpOnly", "SameSite=Lax"):
+        assert part in cookie
+    again = visitor.get("/spoken?propose=zh", headers={"Accept-Language": "zh"})
+    assert 'lang="fr"' in again.text
+    assert "Set-Cookie" not in visitor.get("/spoken?lang=xx").headers
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "told"),
+    [
+        ("nonsense", "fr", "fr.LC_MESSAGES.server.po, line 1: this is not a line"),
+        (FRENCH, "klingonish", "'klingonish' names no language"),
+        ('msgid "Hello %(name)s"\nmsgstr "%(nom)s"\n', "fr", "line 1: .* English text does not"),
+        ('msgid "Hello %(name)s"\nmsgstr "5 % %(name)s"\n', "fr", "line 1: .* English text"),
+        ("#" * 1_000_001, "fr", "too large"),
+    ],
+)
+def test_a_spoilt_file_is_told_plainly(event: Event, text: str, locale: str, told: str) -> None:
+    write(event, text, locale)
+    with pytest.raises(CatalogueError, match=told):
+        Words(event.path)
+
+
+def test_what_the_event_leaves_out_is_in_our_own_words(event: Event) -> None:
+    write(event, 'msgid "Other"\nmsgstr "别的"\n', "zh_Hans")
+    chinese = Words(event.path).get("zh")
+    assert chinese.gettext(CODE) == "您的证件二维码"
+    assert chinese.gettext("Other") == "别的"
+
+
+def marked() -> set[str]:
+    """Every text of the server that waits for a translation."""
+    files = [("python", file) for file in SERVER.rglob("*.py")]
+    files += [("jinja2.ext:babel_extract", file) for file in SERVER.rglob("*.html")]
+    return {
+        message if isinstance(message, str) else message[0]
+        for method, file in files
+        for _, message, _, _ in extract_from_file(method, file)
+    }
+
+
+def test_chinese_is_complete_and_has_nothing_else() -> None:
+    with CHINESE.open("rb") as file:
+        messages = [one for one in read_po(file) if one.id]
+    # A translation with plural forms is empty until it has each of them.
+    translated = {
+        one.id if isinstance(one.id, str) else one.id[0]
+        for one in messages
+        if all([one.string] if isinstance(one.string, str) else one.string)
+    }
+    assert marked() == translated
+
+
+def test_no_marked_text_has_a_stray_percent_sign() -> None:
+    """Templates put fields in by `%`, also where there is none."""
+    stray = re.compile(r"%(?!\(\w+\)[sd]|%)")
+    assert [text for text in marked() if stray.search(text)] == []
