@@ -427,7 +427,7 @@ def test_as_a_module() -> None:
 
 def test_a_layout_of_pretix(console: Console) -> None:
     """It prints on its own paper, and what it means otherwise is said."""
-    console("import", console.file("r.csv", "id,given name,family name,category\n1,An,Li,press\n"))
+    console("import", console.file("r.csv", "id,given name,family name,category\nA7,An,Li,press\n"))
     console("issue")
     area = {"left": "10.00", "bottom": "20.00", "content": "attendee_name", "width": "60.00",
             "fontsize": "20.0", "fontfamily": "Noto Sans", "bold": True, "italic": False,
