@@ -48,6 +48,7 @@ class Act(StrEnum):
     BADGE_REVOKED = "badge_revoked"
     BADGE_REINSTATED = "badge_reinstated"
     BADGES_PRINTED = "badges_printed"
+    CARDS_SET = "cards_set"
     HALL_CLOSED = "hall_closed"
     HALL_OPENED = "hall_opened"
     CAPACITY_SET = "capacity_set"

@@ -102,6 +102,7 @@ WORDS: Mapping[Act, Words] = {
     Act.BADGE_REVOKED: Words("Revoked a badge", _OF_BADGE),
     Act.BADGE_REINSTATED: Words("Reinstated a badge", _OF_BADGE),
     Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}", "({again} again)")),
+    Act.CARDS_SET: Words("Set how cards look", ("{columns}", "(the last change undone: {undone})")),
     Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),

@@ -71,6 +71,7 @@ def close_app(app: Flask) -> None:
     if here.backups is not None:
         here.backups.close()
     here.uploads.close()
+    here.drawer.close()
     here.hub.close()
 
 

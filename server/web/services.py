@@ -18,6 +18,7 @@ from server.feed.hub import Hub
 from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
 from server.people import lookup
+from server.people.designing.drawer import Drawer
 from server.staff.guesses import Guesses
 from server.storage.database import Database
 from server.web.budget import Budget
@@ -42,6 +43,7 @@ class Services:
     backups: Backups | None = None  # Set where the event has a second disk.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
+    drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
     overview: Rendered = field(default_factory=Rendered)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
     moves: Budget = field(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from badges.printing.look import LINES
 from server.people.card_design import CardSettings, DesignError, parse_card_settings
-from server.people.card_file import rewritten
+from server.people.designing.settings_file import rewritten
 
 HAND = """\
 # Our cards, agreed with the host on 3 May.
