@@ -56,6 +56,7 @@ class Act(StrEnum):
     PRINTER_CHANGED = "printer_changed"
     PRINTER_REMOVED = "printer_removed"
     LABELS_LOADED = "labels_loaded"
+    CARDS_SET = "cards_set"
     HALL_CLOSED = "hall_closed"
     HALL_OPENED = "hall_opened"
     CAPACITY_SET = "capacity_set"

@@ -113,6 +113,7 @@ WORDS: Mapping[Act, Words] = {
     Act.PRINTER_CHANGED: Words("Changed a printer", _OF_PRINTER),
     Act.PRINTER_REMOVED: Words("Removed a printer", _OF_PRINTER),
     Act.LABELS_LOADED: Words("Loaded labels in a printer", (*_OF_PRINTER, "({count} labels)")),
+    Act.CARDS_SET: Words("Set how cards look", ("{columns}", "(the last change undone: {undone})")),
     Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),

@@ -83,6 +83,7 @@ def close_app(app: Flask) -> None:
         here.printing.close()
     here.mailing.close()
     here.uploads.close()
+    here.drawer.close()
     here.hub.close()
 
 

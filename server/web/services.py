@@ -20,6 +20,7 @@ from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
 from server.mail.worker import Worker
 from server.people import lookup
+from server.people.designing.drawer import Drawer
 from server.printers.worker import Printing
 from server.staff.guesses import Guesses
 from server.storage.database import Database
@@ -48,6 +49,7 @@ class Services:
     printing: Printing | None = None  # Set in a running server alone.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
+    drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
     overview: Rendered = field(default_factory=Rendered)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)

@@ -17,6 +17,7 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.admin.cards import pages as cards
 from server.web.admin.editing import (
     badges,
     edits,
@@ -44,7 +45,7 @@ for part in (
 blueprint.register_blueprint(entries.absences)
 for part in (
     things, guests, speakers, organisations, persons, edits, uploads, roster_upload, venue_upload,
-    badges,
+    badges, cards,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 
@@ -59,6 +60,7 @@ PAGES = (
     ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
     ("admin.uploads.show", "Import"),
+    ("admin.cards.show", "Cards"),
     ("admin.rehearsal.show", "Rehearsal"),
     ("admin.mailing.show", "Mails"),
     ("admin.users.show", "Users"),
