@@ -59,6 +59,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "backup": "copies on a second disk, and what comes back from them",
         "setup": "rosters, venues and new events",
         "kiosks": "kiosks, and what they must know",
+        "printers": "printers of the badge desks, and their jobs",
         "programme": "activities, speakers, organisations, the exhibition",
         "people": "attendees and their badges",
         "occupancy": "who is in which hall, and who holds which places",

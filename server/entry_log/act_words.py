@@ -36,6 +36,7 @@ _OF_PROGRAMME = (
 )  # fmt: skip
 _OF_USER = ("{user}",)
 _OF_KIOSK = ("{kiosk}, generation {generation}",)
+_OF_PRINTER = ("Printer {printer}",)
 _OF_BADGE = ("Badge {serial}", "({reason})")
 _CALLER, _UNLISTED = "by address {caller}", "({unlisted} more not listed)"
 
@@ -102,6 +103,10 @@ WORDS: Mapping[Act, Words] = {
     Act.BADGE_REVOKED: Words("Revoked a badge", _OF_BADGE),
     Act.BADGE_REINSTATED: Words("Reinstated a badge", _OF_BADGE),
     Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}", "({again} again)")),
+    Act.PRINTER_ADDED: Words("Added a printer", _OF_PRINTER),
+    Act.PRINTER_CHANGED: Words("Changed a printer", _OF_PRINTER),
+    Act.PRINTER_REMOVED: Words("Removed a printer", _OF_PRINTER),
+    Act.LABELS_LOADED: Words("Loaded labels in a printer", (*_OF_PRINTER, "({count} labels)")),
     Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),

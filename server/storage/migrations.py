@@ -24,6 +24,7 @@ from server.storage.schema import (
     LIKELY_COPIES,
     PAGE_EDITS,
     PEOPLE,
+    PRINTERS,
     PROGRAMME,
     PROTOCOL_GUESTS,
     RULES_VERSION,
@@ -214,6 +215,11 @@ def m030_other_names(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE organisation ADD COLUMN other_names TEXT NOT NULL DEFAULT '[]'")
 
 
+@migrations()
+def m033_printers(db: sqlite_utils.Database) -> None:
+    _run(db, PRINTERS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -244,6 +250,7 @@ NAMES = (
     "m028_country",
     "m029_cards",
     "m030_other_names",
+    "m033_printers",
 )
 
 

@@ -717,3 +717,57 @@ ALTER TABLE badge ADD COLUMN printed INTEGER NOT NULL DEFAULT 0 CHECK (printed >
 ALTER TABLE badge ADD COLUMN printed_at INTEGER;
 ALTER TABLE badge ADD COLUMN printed_as TEXT NOT NULL DEFAULT '';
 """
+
+# Printers of the badge desks, and what they print. `state` is what a printer said last. `place` is
+# the order in which desks choose them. A printer without desks serves them all.
+# A job without a serial is a test print. `sent_at` is when the first byte may have left for the
+# printer, and `remote` is what the printer calls the job, or what it counted before.
+PRINTERS = """
+CREATE TABLE printer (
+    printer_id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('ipp', 'zpl', 'brother')),
+    format TEXT NOT NULL,
+    layer_only INTEGER NOT NULL DEFAULT 0 CHECK (layer_only IN (0, 1)),
+    dpi INTEGER NOT NULL CHECK (dpi BETWEEN 100 AND 1200),
+    trusts_sending INTEGER NOT NULL DEFAULT 0 CHECK (trusts_sending IN (0, 1)),
+    certificate TEXT NOT NULL DEFAULT '',
+    place INTEGER NOT NULL DEFAULT 0,
+    labels_left INTEGER CHECK (labels_left >= 0),
+    state TEXT NOT NULL DEFAULT 'unknown' CHECK (state IN (
+        'unknown', 'ready', 'printing', 'paper_out', 'cover_open', 'offline', 'error')),
+    state_words TEXT NOT NULL DEFAULT '',
+    state_at INTEGER,
+    removed_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX printer_name ON printer (name) WHERE removed_at IS NULL;
+
+CREATE TABLE printer_desk (
+    printer_id INTEGER NOT NULL REFERENCES printer,
+    desk TEXT NOT NULL,
+    PRIMARY KEY (printer_id, desk)
+) STRICT;
+
+CREATE TABLE print_job (
+    job_id INTEGER PRIMARY KEY,
+    serial INTEGER REFERENCES attendee,
+    issue INTEGER,
+    desk TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    printer_id INTEGER NOT NULL REFERENCES printer,
+    fixed INTEGER NOT NULL CHECK (fixed IN (0, 1)),
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'printing', 'done', 'failed', 'cancelled')),
+    problem TEXT NOT NULL DEFAULT '',
+    words TEXT NOT NULL DEFAULT '',
+    sent_at INTEGER,
+    remote TEXT NOT NULL DEFAULT '',
+    done_at INTEGER,
+    CHECK ((serial IS NULL) = (issue IS NULL))
+) STRICT;
+CREATE INDEX print_job_open ON print_job (state, job_id) WHERE state IN ('waiting', 'printing');
+CREATE INDEX print_job_desk ON print_job (desk, job_id);
+CREATE UNIQUE INDEX print_job_one_open ON print_job (serial, issue)
+    WHERE state IN ('waiting', 'printing');
+"""
