@@ -107,6 +107,13 @@ WORDS: Mapping[Act, Words] = {
     Act.PRINTER_CHANGED: Words("Changed a printer", _OF_PRINTER),
     Act.PRINTER_REMOVED: Words("Removed a printer", _OF_PRINTER),
     Act.LABELS_LOADED: Words("Loaded labels in a printer", (*_OF_PRINTER, "({count} labels)")),
+    Act.ID_CHECKED: Words("Checked an ID document", ("Badge {serial}",)),
+    Act.ID_CHECK_UNDONE: Words("Undid the note of an ID check", ("Badge {serial}",)),
+    Act.PHONE_LINK_SHOWN: Words(
+        "Showed the link of a phone page", ("Badge {serial}, issue {issue}",)
+    ),
+    Act.PHOTO_TAKEN: Words("Took a photo for the card", ("Badge {serial}",)),
+    Act.PHOTO_REMOVED: Words("Removed a photo", ("Badge {serial}",)),
     Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),

@@ -98,6 +98,9 @@ class EventSettings:
         ),
     ] = None
 
+    # The badge desk takes photos for the cards, where the cards' settings name a folder for them.
+    desk_photo: Annotated[bool, rule("true or false")] = False
+
     def __post_init__(self) -> None:
         try:
             check_values(EventSettings, vars(self))
@@ -150,6 +153,9 @@ host = {quoted(settings.host)}
 # what a restored server must know is there before it is answered. Without it the loss of this
 # disk is the loss of the event. See `hallkeeper restore --help`.
 {backup}
+
+# Whether the badge desk takes photos by webcam. cards/cards.toml names the folder for them.
+desk_photo = {"true" if settings.desk_photo else "false"}
 
 [name]
 {name}

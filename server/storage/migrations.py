@@ -15,6 +15,7 @@ from server.storage.schema import (
     CARDS,
     CHANGED_HOLDERS,
     COUNTED_AROUND,
+    DESK,
     DOOR_FROM,
     EPOCHS,
     KEPT_PLACES,
@@ -216,6 +217,11 @@ def m030_other_names(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m032_desk(db: sqlite_utils.Database) -> None:
+    _run(db, DESK)
+
+
+@migrations()
 def m033_printers(db: sqlite_utils.Database) -> None:
     _run(db, PRINTERS)
 
@@ -250,6 +256,7 @@ NAMES = (
     "m028_country",
     "m029_cards",
     "m030_other_names",
+    "m032_desk",
     "m033_printers",
 )
 

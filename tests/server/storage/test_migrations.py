@@ -42,7 +42,8 @@ FROZEN = {
     "m028_country": "a84ab033d7b882d0",
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
-    "m033_printers": "4ca36153febc6ebc",
+    "m032_desk": "a9c884be82cbf186",
+    "m033_printers": "4db97818f8eba1a5",
 }
 
 
