@@ -18,7 +18,7 @@ from server.kiosks.vouching import Voucher, begin_run
 from server.people import search
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.web import admin, api, auth, display, i18n, phone, security
+from server.web import admin, api, auth, desk, display, i18n, phone, security
 from server.web.services import Services, keep_services, services_of
 from server.words import Words
 
@@ -57,7 +57,7 @@ def create_app(
     auth.guard(app)
     i18n.register(app, Words(event.path))
     display.register(app, event, here.venue_clock)
-    for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
+    for blueprint in (api.blueprint, phone.blueprint, desk.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
     security.csrf.exempt(api.blueprint)
     # This runs before the body is sent, so that a held feed or a slow client holds no reader.
