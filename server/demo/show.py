@@ -22,9 +22,8 @@ from server.demo.script import Script
 from server.demo.stage import Kiosk, Stage, clock_ms
 from server.event.calendar import day_starts
 from server.event.directory import Event
-from server.people import cards, issuing
+from server.people import cards, issuing, phone_links
 from server.people.attendees import find_attendees
-from server.people.phone_token import phone_token
 from server.programme.counts import forum_counts
 from server.setup.new_event import FIRST_ADMIN
 from server.storage.database import Database
@@ -109,7 +108,7 @@ def own_badge(event: Event, database: Database, external_id: str, path: Path) ->
     db = database.reader
     found, _ = find_attendees(db, external_id, limit=1)
     badge = issuing.current_badge(db, found[0].serial)
-    token = phone_token(event, badge.serial, badge.issue)
+    token = phone_links.token(db, event, badge)
     lines = [f"A badge on a phone   {event.settings.public_address}/b/{token}"]
     try:
         card = cards.card(db, event, badge)

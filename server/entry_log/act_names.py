@@ -57,6 +57,8 @@ class Act(StrEnum):
     PHONE_LINK_SHOWN = "phone_link_shown"
     PHOTO_TAKEN = "photo_taken"
     PHOTO_REMOVED = "photo_removed"
+    PHONE_LINK_REVOKED = "phone_link_revoked"
+    PHONE_LINK_RENEWED = "phone_link_renewed"
     HALL_CLOSED = "hall_closed"
     HALL_OPENED = "hall_opened"
     CAPACITY_SET = "capacity_set"

@@ -114,6 +114,8 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.PHOTO_TAKEN: Words("Took a photo for the card", ("Badge {serial}",)),
     Act.PHOTO_REMOVED: Words("Removed a photo", ("Badge {serial}",)),
+    Act.PHONE_LINK_REVOKED: Words("Revoked the link of a phone page", ("Badge {serial}",)),
+    Act.PHONE_LINK_RENEWED: Words("Renewed the link of a phone page", ("Badge {serial}",)),
     Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),

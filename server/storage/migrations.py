@@ -25,6 +25,7 @@ from server.storage.schema import (
     LIKELY_COPIES,
     PAGE_EDITS,
     PEOPLE,
+    PHONE_LINKS,
     PRINTERS,
     PROGRAMME,
     PROTOCOL_GUESTS,
@@ -226,6 +227,11 @@ def m033_printers(db: sqlite_utils.Database) -> None:
     _run(db, PRINTERS)
 
 
+@migrations()
+def m035_phone_links(db: sqlite_utils.Database) -> None:
+    _run(db, PHONE_LINKS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -258,6 +264,7 @@ NAMES = (
     "m030_other_names",
     "m032_desk",
     "m033_printers",
+    "m035_phone_links",
 )
 
 

@@ -805,3 +805,12 @@ CREATE TABLE id_check (
     checked_at INTEGER NOT NULL
 ) STRICT;
 """
+
+# The newest link of a phone page, where it is not the first one or does not stand.
+PHONE_LINKS = """
+CREATE TABLE phone_link (
+    serial INTEGER PRIMARY KEY REFERENCES attendee,
+    number INTEGER NOT NULL CHECK (number BETWEEN 0 AND 255),
+    revoked_at INTEGER
+) STRICT;
+"""

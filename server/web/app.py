@@ -18,7 +18,8 @@ from server.kiosks.vouching import Voucher, begin_run
 from server.people import search
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.web import admin, api, auth, desk, display, i18n, phone, security
+from server.web import admin, api, auth, desk, display, i18n, security
+from server.web.phone import pages as phone
 from server.web.services import Services, keep_services, services_of
 from server.words import Words
 

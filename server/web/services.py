@@ -43,6 +43,7 @@ class Services:
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     overview: Rendered = field(default_factory=Rendered)
+    phone_halls: Rendered = field(default_factory=Rendered)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
     # A clerk's box asks at each key. Once a minute it goes into the entry log.
     desk_searches: Budget = field(default_factory=lambda: Budget(1, 60_000))

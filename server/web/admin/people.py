@@ -17,8 +17,7 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import entries
 from server.occupancy import copies, stays
-from server.people import attendees, card_design, cards, issuing
-from server.people.phone_token import phone_token
+from server.people import attendees, card_design, cards, issuing, phone_links
 from server.storage.connection import Connection
 from server.venue import kept_places, store
 from server.web import auth
@@ -86,6 +85,7 @@ def person(number: str) -> str:
     may_link = badge is not None and auth.may_open("admin.people.card")
     programme = store.programme_for(db, attendee.serial, after=here.now(), limit=SESSIONS_SHOWN + 1)
     link = _phone_link(badge) if badge and may_link else ""
+    newest_link = phone_links.link(db, attendee.serial)
     return render_template(
         "person.html",
         person=attendee,
@@ -101,6 +101,7 @@ def person(number: str) -> str:
         scans=entries.page(db, entries.Filter(serial=attendee.serial), rows=SCAN_ROWS),
         link=link,
         link_symbol=symbol_svg(link, level="L") if link else "",
+        link_revoked_at=newest_link.revoked_at,
         reissue_reasons={key: REISSUE_REASONS[key] for key in REISSUE_REASONS if key != "first"},
         revoke_reasons=REVOKE_REASONS,
         reinstate_reasons=REINSTATE_REASONS,
@@ -161,6 +162,35 @@ def reissue(number: str) -> AnyResponse:
 
     refused = (issuing.IssuingError,)
     return forms.perform(step, said, back=_back(number), refused=refused, words=str)
+
+
+@blueprint.post("/<number>/link/revoke")
+@auth.allow("badge_desk")
+def revoke_link(number: str) -> AnyResponse:
+    """Revoke the link of the attendee's phone page. The badge itself stands."""
+    said = f"The link of {number} leads nowhere now. Phones that have the page lose it as soon as"
+    return _link(number, phone_links.revoke, f"{said} they reach this server.")
+
+
+@blueprint.post("/<number>/link/renew")
+@auth.allow("badge_desk")
+def renew_link(number: str) -> AnyResponse:
+    """Give the attendee another link of their phone page, and void the present one."""
+    said = f"{number} has a new link. Send it, or let the attendee read the code with their phone."
+    return _link(number, phone_links.renew, said)
+
+
+def _link(number: str, change: Callable[..., None], said: str) -> AnyResponse:
+    serial = _attendee(number).serial
+    if request.form.get("confirm") != "yes":
+        return forms.turn_back("Nothing was changed: tick the box.", _back(number))
+    return forms.perform(
+        lambda db, by, now: change(db, serial, by=by, now=now),
+        said,
+        back=_back(number),
+        refused=(phone_links.LinkError,),
+        words=str,
+    )
 
 
 @blueprint.post("/<number>/no-copy")
@@ -268,6 +298,9 @@ def _categories() -> dict[int, CategoryPlan]:
 
 
 def _phone_link(badge: issuing.Badge) -> str:
-    event = services().event
-    token = phone_token(event, badge.serial, badge.issue)
-    return event.settings.public_address + url_for("phone.badge", token=token)
+    """Return the link of the badge's phone page. It is empty where the link is revoked."""
+    here = services()
+    token = phone_links.token(here.database.reader, here.event, badge)
+    if token is None:
+        return ""
+    return here.event.settings.public_address + url_for("phone.badge", token=token)

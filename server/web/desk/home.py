@@ -14,10 +14,11 @@ from server.desk.queue import known_desks, queue
 from server.desk.undo import UndoPlan
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
-from server.people import attendees, desk_search
+from server.people import attendees, desk_search, phone_links
 from server.people.attendees import UnknownAttendeeError
 from server.people.desk_search import Found, Hit
-from server.people.phone_token import PhoneTokenError, open_phone_token
+from server.people.phone_links import GoneLinkError
+from server.people.phone_token import PhoneTokenError
 from server.printers import store as printers
 from server.web import auth
 from server.web.admin.forms import whole
@@ -144,17 +145,18 @@ def _find(text: str) -> Found:
 
 def _scanned(text: str) -> int | None:
     """Return the serial of a badge's code or of a phone page's link that somebody scanned."""
-    event = services().event
+    here = services()
+    db = here.database.reader
     try:
-        serial = open_credential(event.ring, text).serial
-    except CredentialError:
-        try:
-            serial, _issue = open_phone_token(event, text.rstrip("/").rpartition("/")[2])
-        except PhoneTokenError:
-            return None
+        return attendees.attendee(db, open_credential(here.event.ring, text).serial).serial
+    except (CredentialError, UnknownAttendeeError):
+        pass
     try:
-        return attendees.attendee(services().database.reader, serial).serial
-    except UnknownAttendeeError:
+        secret = text.rstrip("/").rpartition("/")[2]
+        return phone_links.open_link(db, here.event, secret)[0]
+    except GoneLinkError as error:
+        return error.serial
+    except PhoneTokenError:
         return None
 
 

@@ -11,8 +11,8 @@ from server.desk.acts import DeskAct
 from server.desk.person import DeskPerson, desk_person
 from server.editing.person_words import FLAGS
 from server.event.settings import EventError
+from server.people import issuing, phone_links
 from server.people.attendees import UnknownAttendeeError
-from server.people.phone_token import phone_token
 from server.web import auth
 from server.web.desk import forms
 from server.web.i18n import gettext as _
@@ -76,13 +76,13 @@ def phone(number: str) -> str:
     person = person_of(number)
     if person.holder.issue == 0 or person.holder.revoked_at is not None:
         abort(404)
-    event = services().event
-    token = phone_token(event, person.holder.serial, person.holder.issue)
-    link = event.settings.public_address + url_for("phone.badge", token=token)
-    symbol = Markup(symbol_svg(link, level="L"))
-    return render_template(
-        "desk/phone.html", person=person, number=number, link=link, symbol=symbol
-    )
+    here = services()
+    db = here.database.reader
+    badge = issuing.current_badge(db, person.holder.serial)
+    token = phone_links.token(db, here.event, badge)
+    link = here.event.settings.public_address + url_for("phone.badge", token=token) if token else ""
+    symbol = Markup(symbol_svg(link, level="L")) if link else ""
+    return render_template("desk/phone.html", person=person, number=number, symbol=symbol)
 
 
 @blueprint.post("/<number>/phone")

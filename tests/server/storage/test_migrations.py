@@ -44,6 +44,7 @@ FROZEN = {
     "m030_other_names": "bf93ce680baa23ed",
     "m032_desk": "a9c884be82cbf186",
     "m033_printers": "4db97818f8eba1a5",
+    "m035_phone_links": "3a36756c31a46bf2",
 }
 
 

@@ -20,6 +20,9 @@ from tests.server.support.pages import ROLES, Pages
 OPEN = {
     "static",
     "phone.badge",
+    "phone.halls",
+    "phone.manifest",
+    "phone.worker",
     "admin.home",
     "admin.sign_in.form",
     "admin.sign_in.enter",

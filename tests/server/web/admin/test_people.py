@@ -302,3 +302,40 @@ def test_the_phone_link_is_for_those_who_hand_out_badges(pages: Pages) -> None:
     auditor = pages.staff("auditor").get(target).text
     assert "/b/" not in auditor
     assert "<svg xmlns" not in auditor
+
+
+def test_who_may_replace_a_phone_link(pages: Pages) -> None:
+    for act in ("revoke", "renew"):
+        target = address(pages, "A1", f"/link/{act}")
+        assert_only(pages, target, "badge_desk", method="POST")
+
+
+def test_a_phone_link_is_renewed_and_revoked(pages: Pages) -> None:
+    desk, target = pages.staff("badge_desk"), address(pages, "A1")
+
+    def link(page: str) -> str | None:
+        found = re.search(r"https://localhost:8443(/b/[\w-]+)", page)
+        return found and found[1]
+
+    first = link(desk.get(target).text)
+    unconfirmed = desk.post(f"{target}/link/renew", follow_redirects=True).text
+    assert "Nothing was changed: tick the box." in unconfirmed
+    assert link(unconfirmed) == first
+
+    renewed = desk.post(f"{target}/link/renew", {"confirm": "yes"}, follow_redirects=True).text
+    assert "has a new link" in renewed
+    second = link(renewed)
+    assert pages.stranger().get(first).status_code == 410
+    assert pages.stranger().get(second).status_code == 200
+
+    revoked = desk.post(f"{target}/link/revoke", {"confirm": "yes"}, follow_redirects=True).text
+    assert "leads nowhere now" in revoked
+    assert link(revoked) is None
+    assert "Nobody has one." in revoked
+    assert pages.stranger().get(second).status_code == 410
+    again = desk.post(f"{target}/link/revoke", {"confirm": "yes"}, follow_redirects=True).text
+    assert "revoked already" in again
+
+    third = link(desk.post(f"{target}/link/renew", {"confirm": "yes"}, follow_redirects=True).text)
+    assert pages.stranger().get(third).status_code == 200
+    assert acts(pages)[-3:] == ["phone_link_renewed", "phone_link_revoked", "phone_link_renewed"]

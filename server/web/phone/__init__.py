@@ -1,0 +1,1 @@
+"""Serves attendees their badge, behind a link with a secret."""
