@@ -92,7 +92,7 @@ def take_back() -> Response:
 
 def _undone(act: DeskAct) -> str:
     name = forms.name_of(services().database.reader, act.serial)
-    return _("Undone: %(name)s is as before.", name=name)
+    return _("Your last act for %(name)s is undone.", name=name)
 
 
 def _home() -> str:
