@@ -187,29 +187,38 @@ def printed_badges(db: Connection, event: Event, found: Job) -> list[PrintedBadg
     return cards.read(db, event, [one for one in badges if one.issue == found.issue], latin=latin)
 
 
-def claim(db: Connection, printer_id: int) -> Job | None:
-    """Give a printer that is ready its next job, which from then on is being printed.
+def next_job(db: Connection, printer_id: int) -> int | None:
+    """Return the number of the job that a printer which is ready takes next, or None.
 
     That is the oldest of its own and of those whose printer can't print now, at desks that this one
-    serves. Returns None where nothing waits for it.
+    serves.
     """
     row = db.execute(
-        f"{_SELECT} j WHERE j.state = 'waiting' AND (j.printer_id = ? OR (j.fixed = 0"
-        " AND EXISTS (SELECT 1 FROM printer p WHERE p.printer_id = j.printer_id"
+        "SELECT j.job_id FROM print_job j WHERE j.state = 'waiting' AND (j.printer_id = ?"
+        " OR (j.fixed = 0 AND EXISTS (SELECT 1 FROM printer p WHERE p.printer_id = j.printer_id"
         " AND (p.removed_at IS NOT NULL OR p.state NOT IN ('ready', 'printing')))"
         " AND (EXISTS (SELECT 1 FROM printer_desk d WHERE d.printer_id = ? AND d.desk = j.desk)"
         " OR NOT EXISTS (SELECT 1 FROM printer_desk d WHERE d.printer_id = ?))))"
         " ORDER BY j.job_id LIMIT 1",
         (printer_id, printer_id, printer_id),
     ).fetchone()
-    if row is None:
+    found: int | None = None if row is None else row["job_id"]
+    return found
+
+
+def claim(db: Connection, printer_id: int) -> Job | None:
+    """Give a printer that is ready its next job, which from then on is being printed. Returns None
+    where nothing waits for it.
+    """
+    number = next_job(db, printer_id)
+    if number is None:
         return None
     db.execute(
-        "UPDATE print_job SET state = 'printing', printer_id = ?, sent_at = NULL, remote = ''"
-        " WHERE job_id = ?",
-        (printer_id, row["job_id"]),
+        "UPDATE print_job SET state = 'printing', printer_id = ?, words = '', sent_at = NULL,"
+        " remote = '' WHERE job_id = ?",
+        (printer_id, number),
     )
-    return job(db, row["job_id"])
+    return job(db, number)
 
 
 def note_sending(db: Connection, job_id: int, remote: str, now: int) -> None:
@@ -247,6 +256,40 @@ def put_back(db: Connection, job_id: int, words: str) -> None:
         " WHERE job_id = ? AND state = 'printing'",
         (words, job_id),
     )
+
+
+def recover(db: Connection, words: str, now: int) -> None:
+    """Bring back what a server that is gone left half done.
+
+    What was not sent yet waits again. What was sent, and has no number by which its printer could
+    be asked, comes back to its desk. The rest stays for the printers' threads.
+    """
+    db.execute(
+        "UPDATE print_job SET state = 'waiting' WHERE state = 'printing' AND sent_at IS NULL"
+    )
+    db.execute(
+        "UPDATE print_job SET state = 'failed', problem = 'perhaps_printed', words = ?, done_at = ?"
+        " WHERE state = 'printing' AND (remote = '' OR printer_id IN"
+        " (SELECT printer_id FROM printer WHERE removed_at IS NOT NULL))",
+        (words, now),
+    )
+
+
+def bring_back_all(db: Connection, words: str, now: int) -> None:
+    """Bring all jobs back to their desks whose end is not known. This is for a database that was
+    put back to an earlier state: what waited then may have been printed since.
+    """
+    db.execute(
+        "UPDATE print_job SET state = 'failed', problem = 'perhaps_printed', words = ?, done_at = ?"
+        " WHERE state IN ('waiting', 'printing')",
+        (words, now),
+    )
+
+
+def is_any_waiting(db: Connection) -> bool:
+    """Say whether any job waits for a printer."""
+    row = db.execute("SELECT 1 FROM print_job WHERE state = 'waiting' LIMIT 1").fetchone()
+    return row is not None
 
 
 def _add(

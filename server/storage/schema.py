@@ -766,7 +766,7 @@ CREATE TABLE print_job (
     done_at INTEGER,
     CHECK ((serial IS NULL) = (issue IS NULL))
 ) STRICT;
-CREATE INDEX print_job_open ON print_job (state, job_id) WHERE state IN ('waiting', 'printing');
+CREATE INDEX print_job_state ON print_job (state, job_id);
 CREATE INDEX print_job_desk ON print_job (desk, job_id);
 CREATE UNIQUE INDEX print_job_one_open ON print_job (serial, issue)
     WHERE state IN ('waiting', 'printing');

@@ -71,6 +71,8 @@ def close_app(app: Flask) -> None:
     here = services_of(app)
     if here.backups is not None:
         here.backups.close()
+    if here.printing is not None:
+        here.printing.close()
     here.uploads.close()
     here.hub.close()
 

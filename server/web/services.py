@@ -18,6 +18,7 @@ from server.feed.hub import Hub
 from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
 from server.people import lookup
+from server.printers.worker import Printing
 from server.staff.guesses import Guesses
 from server.storage.database import Database
 from server.web.budget import Budget
@@ -40,6 +41,7 @@ class Services:
     venue_clock: Clock
     uploads: Uploads
     backups: Backups | None = None  # Set where the event has a second disk.
+    printing: Printing | None = None  # Set in a running server alone.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     overview: Rendered = field(default_factory=Rendered)
