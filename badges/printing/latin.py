@@ -12,11 +12,11 @@ from functools import lru_cache
 from anyascii import anyascii
 from pypinyin import Style, lazy_pinyin
 
-# In these surnames the character is read otherwise than in most other words.
+# In these surnames a character is read otherwise than in most other words. Syllables have spaces.
 _SURNAMES = {
     "单": "shan", "曾": "zeng", "解": "xie", "仇": "qiu", "查": "zha", "朴": "piao", "缪": "miao",
-    "乐": "yue", "区": "ou", "覃": "qin", "翟": "zhai", "冼": "xian", "尉迟": "yuchi",
-    "万俟": "moqi", "单于": "chanyu", "單": "shan", "區": "ou", "尉遲": "yuchi",
+    "乐": "yue", "区": "ou", "覃": "qin", "翟": "zhai", "冼": "xian", "尉迟": "yu chi",
+    "万俟": "mo qi", "单于": "chan yu", "單": "shan", "區": "ou", "尉遲": "yu chi",
 }  # fmt: skip
 _LONG_SURNAMES = frozenset(
     "欧阳 司马 上官 诸葛 夏侯 皇甫 尉迟 公孙 慕容 令狐 长孙 宇文 司徒 轩辕 东方 独孤 南宫 西门"
@@ -32,8 +32,9 @@ _OTHER_READINGS = frozenset({"HK", "MO", "TW", "SG", "MY", "JP", "KR", "KP", "VN
 _HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\U00020000-\U0003ffff]")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
-# These scripts leave vowels out, or their spelling is far from their sound.
-_SILENT = ("ARABIC", "HEBREW", "SYRIAC", "TIBETAN", "MYANMAR")
+# These scripts leave vowels out, or their spelling is far from their sound. Of letters in the one
+# without a name, such as Tangut, Python knows nothing.
+_SILENT = ("", "ARABIC", "HEBREW", "SYRIAC", "TIBETAN", "MYANMAR")
 _LETTERS = ("CYRILLIC", "GREEK", "GEORGIAN", "ARMENIAN", "ETHIOPIC", "LATIN")
 _LEADING_VOWEL = re.compile(r"([เแโใไເແໂໃໄ])([ก-ฮກ-ຮ])")
 _GREEK_OU = re.compile(r"([οόΟΌ])[υύΥΎ]")
@@ -63,6 +64,19 @@ def latin_name(given: str, family: str, language: str = "", country: str = "") -
     return " ".join(parts) if all(parts) else ""
 
 
+def syllables(given: str, family: str) -> tuple[list[str], list[str]]:
+    """Return the pinyin without tones of each character of a family name and of a given name.
+
+    Both are empty where the name has other than Han characters. Wherever the bearer is from, people
+    who read Chinese look for the name by this sound. What `lü` sounds like is written `lv`.
+    """
+    if not family:
+        family, given = _split(given)
+    if not family or not all(map(_HAN.fullmatch, given + family)):
+        return [], []
+    return _SURNAMES.get(family, "").split() or list(_sounds(family)), list(_sounds(given))
+
+
 def _needs_latin(text: str) -> bool:
     return any(char.isalpha() and not _script(char).startswith("LATIN") for char in text)
 
@@ -84,7 +98,7 @@ def _pinyin(given: str, family: str, language: str, country: str) -> str:
         family, given = _split(given)
     if not all(map(_HAN.fullmatch, given + family)):
         return ""
-    first = _SURNAMES.get(family) or _sound(family)
+    first = _SURNAMES.get(family, "").replace(" ", "") or _sound(family)
     return " ".join(filter(None, (first.upper(), _sound(given).capitalize())))
 
 
@@ -95,7 +109,12 @@ def _split(name: str) -> tuple[str, str]:
 
 def _sound(han: str) -> str:
     """Return the syllables as one word. Passports write YU for the vowel that pinyin writes ü."""
-    return "".join(lazy_pinyin(han, style=Style.NORMAL)).replace("v", "yu").replace("ü", "yu")
+    return "".join(_sounds(han)).replace("v", "yu").replace("ü", "yu")
+
+
+@lru_cache(maxsize=1 << 14)
+def _sounds(han: str) -> tuple[str, ...]:
+    return tuple(lazy_pinyin(han, style=Style.NORMAL))
 
 
 def _korean(given: str, family: str) -> str:
@@ -108,7 +127,7 @@ def _korean(given: str, family: str) -> str:
 
 
 def _word_by_word(text: str) -> str:
-    scripts = {_script(char).split()[0] for char in text if char.isalpha()}
+    scripts = {_script(char).partition(" ")[0] for char in text if char.isalpha()}
     if scripts & set(_SILENT):
         return ""
     # In Thai and Lao some vowels are written before the consonant after which they sound.

@@ -14,12 +14,15 @@ _LIMITS = {
     "given_name": NAME_CHARS, "family_name": NAME_CHARS, "name": NAME_CHARS,
     "latin_name": 2 * NAME_CHARS,
     "organisation": ORGANISATION_CHARS, "country": 60, "email": 254, "external_id": 64,
-    "category": 64, "days": 100, "zones": 400, "invitations": 2_000, "language": 35,
-    "accessible": 40,
+    "phone": 60, "order_number": 64, "category": 64, "days": 100, "zones": 400,
+    "invitations": 2_000, "language": 35, "accessible": 40,
 }  # fmt: skip
 _MARKS_MOST = 8  # The most combining marks on one letter. Scripts in use need fewer.
 # In East Asian spreadsheets the wide forms begin formulas too.
 _FORMULA = "=+-@\t\r＝＋－＠"
+# A telephone number may begin as a formula does, but has nothing that one would work with.
+_INTERNATIONAL = re.compile(r"[+＋][0-9０-９ ()./-]+")
+_PHONE_DIGITS_MIN = 3
 _DASHES = frozenset("-–—―－")
 _SHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"}
 _INVISIBLE_SIGNS = frozenset("\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff")
@@ -67,7 +70,8 @@ def clean(column: str, raw: str) -> str:
     text = " ".join(text.split())
     if not text or _DASHES.issuperset(text):
         return ""
-    if raw[0] in _FORMULA or text[0] in _FORMULA:
+    is_call = column == "phone" and _INTERNATIONAL.fullmatch(text)
+    if not is_call and (raw[0] in _FORMULA or text[0] in _FORMULA):
         sign = raw[0] if raw[0] in _FORMULA else text[0]
         raise CellError(f"starts with {sign!r}: looks like a formula. Write plain text")
     if text in _SHEET_ERRORS:
@@ -143,6 +147,19 @@ def external_id(text: str) -> str:
     text = narrow(text)
     if re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE):
         raise CellError("is a number that the spreadsheet has rounded. Format the column as text")
+    return text
+
+
+def phone(text: str) -> str:
+    """Return a telephone number in plain digits and signs."""
+    text = narrow(text)
+    if re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE):
+        raise CellError("is a number that the spreadsheet has rounded. Format the column as text")
+    if sum(char.isdigit() for char in text) < _PHONE_DIGITS_MIN:
+        raise CellError(
+            "is no telephone number. Write it in digits such as +86 138 1234 5678, or leave it"
+            " empty"
+        )
     return text
 
 

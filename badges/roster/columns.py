@@ -28,6 +28,13 @@ _SYNONYMS: dict[str, str] = {
     " 国家或地区 国籍 國家 國籍 國家地區",
     "email": "email emailaddress mail emails 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电邮"
     " 郵箱 電子郵箱 電子郵件 電郵 電子信箱 信箱",
+    "phone": "phone phonenumber phoneno telephone telephonenumber tel telno mobile mobilephone"
+    " mobilenumber mobileno cell cellphone cellphonenumber handy telefon teléfono téléphone"
+    " 电话 电话号码 联系电话 手机 手机号 手机号码 移动电话 電話 電話號碼 聯繫電話 聯絡電話 手機"
+    " 手機號 手機號碼 行動電話",
+    "order_number": "ordernumber orderno orderid ordernr bookingnumber bookingreference"
+    " confirmationnumber confirmationcode 订单号 订单编号 订单号码 確認碼 确认号 确认码 訂單號"
+    " 訂單編號 訂單號碼",
     "category": "category type attendeetype ticket tickettype ticketname badgetype role product"
     " 类别 身份 参会类别 参会身份 票种 证件类型 证件类别 人员类别 嘉宾类别"
     " 類別 參會類別 票種 證件類別",

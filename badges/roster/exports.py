@@ -37,6 +37,8 @@ _PRETIX = {
     "country": _choices("country"),
     "category": _choices("product + variation | product"),
     "language": _choices("order locale"),
+    "phone": _choices("phone number | phone"),
+    "order_number": _choices("order code"),
 }
 EXPORTS = (
     Export(
@@ -65,6 +67,8 @@ EXPORTS = (
             "organisation": _choices("company"),
             "country": _choices("home country | work country | country"),
             "category": _choices("ticket type"),
+            "phone": _choices("cell phone | mobile phone | home phone | work phone | phone"),
+            "order_number": _choices("order # | order no. | order id"),
         },
         statuses=("attendee status",),
         quantities=("quantity", "qty", "ticket quantity"),
@@ -83,6 +87,7 @@ EXPORTS = (
             "email": _choices("email address | email"),
             "organisation": _choices("affiliation"),
             "country": _choices("country"),
+            "phone": _choices("phone | phone number | telephone"),
             "category": _choices(
                 "category | registration type | participant type | type of participant"
                 " | registration category"

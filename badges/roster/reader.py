@@ -59,6 +59,8 @@ class RosterRow:
     language: str
     accessible: str = ""  # wheelchair, companion, none, or empty where the file does not say
     latin_name: str = ""  # The whole name in Latin letters, where the roster gives one.
+    phone: str = ""
+    order_number: str = ""  # Several people may stand in one order.
 
 
 @dataclass(frozen=True)
@@ -350,6 +352,8 @@ class _Reader:
             "language": cells.language,
             "accessible": cells.accessible,
             "latin_name": cells.latin_name,
+            "phone": cells.phone,
+            "order_number": cells.external_id,
         }
         self._ids: dict[str, int] = {}
         self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # Names, line and id.
@@ -593,6 +597,8 @@ class _Reader:
             language=values.get("language", self.language),
             accessible=values.get("accessible", ""),
             latin_name=values.get("latin_name", ""),
+            phone=values.get("phone", ""),
+            order_number=values.get("order_number", ""),
         )
 
 

@@ -376,6 +376,7 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool, dry_r
             return result, advice(db, plan, event.settings)
 
         result, warnings = database.write(step)
+        search.fold_all(database.write)
     for what, counts in (
         ("Added", result.added),
         ("Updated", result.updated),

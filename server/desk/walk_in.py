@@ -12,6 +12,7 @@ from server.desk.acts import DeskAct, DeskError, Done, Form, Kind, Why
 from server.event.directory import Event
 from server.people import attendees, issuing, search
 from server.people.attendees import Attendee
+from server.people.folding import folded
 from server.storage import dialect
 from server.storage.connection import Connection
 
@@ -73,26 +74,19 @@ def needed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def similar(db: Connection, values: Mapping[str, Any]) -> list[Attendee]:
-    """Return who has the same name (without case, accents and order) or the same e-mail, at most
-    eight people. A walk-in that was undone does not count.
+    """Return who has the same name (without case, accents and order, or in Latin letters) or the
+    same e-mail, at most eight people. A walk-in that was undone does not count.
     """
-    given, family = values.get("given_name", ""), values.get("family_name", "")
-    wanted = search.words(f"{given} {family}")
-    condition, parameters = search.by_name(wanted) or "FALSE", list(wanted)
+    wanted = folded(f"{values.get('given_name', '')} {values.get('family_name', '')}").split()
+    called = _called(db, wanted) if wanted else []
     rows = db.execute(
-        f"{attendees.SELECT} WHERE (a.serial IN (SELECT serial FROM attendee_search WHERE"
-        f" {condition} LIMIT {_CANDIDATES}) OR ({dialect.same_letters('a.email')}"
-        " AND a.email <> '')) AND NOT EXISTS (SELECT 1 FROM desk_act d WHERE d.serial = a.serial"
-        " AND d.kind = 'walk_in' AND d.undone_at IS NOT NULL) ORDER BY a.serial",
-        (*parameters, values.get("email", "")),
+        f"{attendees.SELECT} WHERE ({dialect.one_of('a.serial')} OR"
+        f" ({dialect.same_letters('a.email')} AND a.email <> '')) AND NOT EXISTS"
+        " (SELECT 1 FROM desk_act d WHERE d.serial = a.serial AND d.kind = 'walk_in'"
+        " AND d.undone_at IS NOT NULL) ORDER BY a.serial",
+        (dialect.many(called), values.get("email", "")),
     )
-    found = [attendees.attendee_of(row) for row in rows]
-    names = _names(given, family)
-    alike = [
-        one
-        for one in found
-        if has_email(one, values) or names & _names(one.given_name, one.family_name)
-    ]
+    alike = [attendees.attendee_of(row) for row in rows]
     return sorted(alike, key=lambda one: not has_email(one, values))[:SIMILAR_MAX]
 
 
@@ -102,10 +96,18 @@ def has_email(one: Attendee, values: Mapping[str, Any]) -> bool:
     return bool(email) and one.email.lower() == email.lower()
 
 
-def _names(given: str, family: str) -> set[str]:
-    """Return the ways to write a name, folded and without spaces, in either order."""
-    parts = [search.folded(given).replace(" ", ""), search.folded(family).replace(" ", "")]
-    return {"".join(parts), "".join(reversed(parts))} - {""}
+def _called(db: Connection, words: list[str]) -> list[int]:
+    """Return the serials of those whose whole name these words are, beginning with any of them.
+    Somebody's name in Latin letters counts as well.
+    """
+    ways = ["".join([*words[at:], *words[:at]]) for at in range(len(words))]
+    wanted = search.exactly(words, ways)
+    rows = db.execute(
+        f"SELECT f.serial, f.whole FROM (SELECT serial FROM ({wanted.query}) LIMIT {_CANDIDATES})"
+        " JOIN attendee_search f USING (serial)",
+        wanted.values,
+    )
+    return [row["serial"] for row in rows if not set(ways).isdisjoint(row["whole"].split())]
 
 
 def _language(values: Mapping[str, Any]) -> str:

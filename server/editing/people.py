@@ -26,7 +26,7 @@ from server.venue import kept_places, store
 
 REASON = "merged"
 # What the one who stays takes over from the other, where they have nothing themselves.
-FILLED = ("external_id", "email", "organisation", "country")
+FILLED = ("external_id", "email", "phone", "order_number", "organisation", "country")
 # Of these nobody else may have the same, so the other loses them.
 _UNIQUE = {"external_id", "email"}
 

@@ -22,6 +22,7 @@ from server.entry_log.act_names import Act
 from server.event.settings import EventSettings
 from server.feed import changes
 from server.occupancy import hall_control, nesting_accounts
+from server.people import search
 from server.setup import venue_file, venue_import
 from server.setup.venue_check import VenueCheck
 from server.setup.venue_plan import NO_ACTIVITY, Venue, VenueError
@@ -138,6 +139,7 @@ def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
     except errors.ConstraintError:
         raise EditError(f"Nothing was removed: {_IN_USE[thing.kind]}") from None
     nesting_accounts.settle(db, before)
+    search.fold(db, search.FOLDED_TOGETHER)
     changes.publish(db, wire.VenueChanged())
     entry_log.act(db, by, _REMOVED[thing.kind], subject, now)
 

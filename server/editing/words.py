@@ -58,6 +58,8 @@ LABELS = {
     "organisation": "organisation",
     "country": "country",
     "email": "e-mail",
+    "phone": "telephone",
+    "order_number": "order number",
     "category": "category",
     "valid_days": "days",
     "flags": "marks",

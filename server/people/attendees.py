@@ -15,6 +15,7 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.feed import changes
 from server.people import search
+from server.people.folding import readings
 from server.storage import dialect, errors
 from server.storage.connection import Connection, Row
 from server.storage.tables import tables
@@ -25,7 +26,9 @@ CARRIED = frozenset(
         "category", "valid_days", "zones", "flags",
     }
 )  # fmt: skip
-CHANGEABLE = CARRIED | {"external_id", "email", "language", "latin_name"}
+CHANGEABLE = CARRIED | {
+    "external_id", "email", "language", "latin_name", "phone", "order_number",
+}  # fmt: skip
 ALL_ZONES = 0xFFFFFFFF
 _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
@@ -37,6 +40,8 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "country": cells.country,
     "language": cells.language,
     "latin_name": cells.latin_name,
+    "phone": cells.phone,
+    "order_number": cells.external_id,
 }
 
 Random = Callable[[int], bytes]
@@ -47,7 +52,7 @@ SELECT = (
     "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.country,"
     " a.email, a.category, a.valid_days, a.zones, a.flags, a.language, a.created_at, a.revoked_at,"
     " COALESCE((SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial), 0) AS issue,"
-    " a.latin_name"
+    " a.latin_name, a.phone, a.order_number"
     " FROM attendee a"
 )
 
@@ -84,6 +89,8 @@ class Attendee:
     revoked_at: int | None
     issue: int = 0
     latin_name: str = ""  # The whole name as the roster gives it in Latin letters.
+    phone: str = ""
+    order_number: str = ""  # Several people may have one.
 
     @property
     def name(self) -> str:
@@ -149,31 +156,36 @@ def find_attendees(
     """Find the attendees in whom every word of `text` is found, sorted by name. Return how many
     there are in all, too.
 
-    Words are looked for in names, organisation, e-mail and external id, whatever their case and
-    accents. A badge number finds its attendee. An empty text finds everybody.
+    Words are looked for as `search` does, whatever their case and accents. A badge number finds its
+    attendee. An empty text finds everybody.
     """
-    words = search.words(text)
-    values: list[Any] = [*words]
-    found = search.by_anything(words) or "TRUE"
-    try:
-        values.append(parse_badge_number(text))
-        found = f"({found}) OR serial = ?"
-    except ValueError:
-        pass
     order = "ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?"
-    if not values:
+    if not text.strip():
         (total,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
         rows = db.execute(f"{SELECT} {order}", (limit, offset)).fetchall()
         return [attendee_of(row) for row in rows], total
+    serials = {
+        row["serial"]
+        for words in readings(text)
+        for row in db.execute(*search.anywhere(words)).fetchall()
+    }
+    serials.update(_of_number(db, text))
     # The list is gone through only once, for the count and for the page.
-    serials = [
-        row[0] for row in db.execute(f"SELECT serial FROM attendee_search WHERE {found}", values)
-    ]
     rows = db.execute(
-        f"{SELECT} WHERE {dialect.one_of('a.serial')} {order}",
+        f"WITH found AS MATERIALIZED (SELECT a.serial FROM attendee a WHERE"
+        f" {dialect.one_of('a.serial')} {order}) {SELECT} WHERE a.serial IN found"
+        " ORDER BY a.family_name, a.given_name, a.serial",
         (dialect.many(serials), limit, offset),
     ).fetchall()
     return [attendee_of(row) for row in rows], len(serials)
+
+
+def _of_number(db: Connection, text: str) -> list[int]:
+    """Return the serial of the attendee with this badge number, if it is one and there is one."""
+    try:
+        return [attendee(db, parse_badge_number(text)).serial]
+    except ValueError:
+        return []
 
 
 def more_people_than(db: Connection, count: int) -> bool:

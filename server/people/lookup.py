@@ -11,6 +11,7 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.people import search
 from server.people.attendees import whole_name
+from server.people.folding import readings
 from server.storage.connection import Connection, Row
 
 LOOKUPS_MAX = 30  # The most by one kiosk within `WINDOW_MS`.
@@ -20,20 +21,20 @@ WINDOW_MS = 10 * 60_000
 def look_up(db: Connection, text: str) -> Found:
     """Find people with a badge in whose name and organisation every word of `text` is found.
 
-    Case, accents and the order of the words don't matter.
+    Case, accents and the order of the words don't matter, and Chinese names are found by pinyin.
     """
-    words = search.words(text)
+    words = readings(text)
     if not words:
         return Found([], more=False)
+    found = search.anywhere(words[0], named=True)
     rows = db.execute(
-        "WITH found AS MATERIALIZED"
-        f" (SELECT serial FROM attendee_search WHERE {search.by_name(words)})"
+        f"WITH found AS MATERIALIZED ({found.query})"
         " SELECT a.serial, (SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
         " a.category, a.valid_days, a.zones, a.flags, a.given_name, a.family_name, a.organisation,"
         " a.country FROM found CROSS JOIN attendee a USING (serial)"
         " WHERE EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
         " ORDER BY a.family_name, a.given_name, a.serial LIMIT ?",
-        (*words, PEOPLE_MAX + 1),
+        (*found.values, PEOPLE_MAX + 1),
     ).fetchall()
     return Found([_person(row) for row in rows[:PEOPLE_MAX]], more=len(rows) > PEOPLE_MAX)
 

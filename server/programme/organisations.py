@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from badges.roster.same_name import name_key
 from server.people.attendees import SELECT, Attendee, attendee_of
+from server.people.folding import folded, readings
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
@@ -60,7 +61,7 @@ class OrganisationFilter:
 
     kind: str | None = None
     country: str | None = None
-    text: str | None = None  # in one of its names, whatever the case of Latin letters
+    text: str | None = None  # words of its code and names, whatever the case and accents
 
 
 def find_organisations(
@@ -72,10 +73,12 @@ def find_organisations(
         for condition, value in (
             ("o.kind = ?", wanted.kind),
             ("o.country = ?", wanted.country),
-            (dialect.contains("lower(o.names)"), wanted.text and wanted.text.lower()),
         )
         if value is not None
     ]
+    if wanted.text and wanted.text.strip():
+        called = _called(db, wanted.text)
+        found.append((dialect.one_of("o.organisation_id"), dialect.many(called)))
     where = " WHERE " + " AND ".join(condition for condition, _ in found) if found else ""
     values = tuple(value for _, value in found)
     (total,) = db.execute(f"SELECT COUNT(*) FROM organisation o{where}", values).fetchone()
@@ -83,6 +86,24 @@ def find_organisations(
         f"{_COUNTED}{where} ORDER BY o.code LIMIT ? OFFSET ?", (*values, limit, offset)
     )
     return [_organisation(row) for row in rows], total
+
+
+def _called(db: Connection, text: str) -> list[int]:
+    """Return the numbers of the organisations that have all these words in their code or names,
+    whatever the case, accents and width.
+    """
+    asked = readings(text)[:1]
+    rows = db.execute("SELECT organisation_id, code, names, other_names FROM organisation")
+    return [
+        row["organisation_id"]
+        for row in rows.fetchall()
+        if asked and all(word in _words(row) for word in asked[0])
+    ]
+
+
+def _words(row: Row) -> str:
+    names = [row["code"], *names_of(row["names"]).values(), *json.loads(row["other_names"])]
+    return "\n".join(map(folded, names))
 
 
 def countries_of_organisations(db: Connection) -> list[str]:

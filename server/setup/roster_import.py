@@ -79,6 +79,8 @@ _KEPT_WHERE_EMPTY = {
     "language",
     "family_name",
     "latin_name",
+    "phone",
+    "order_number",
 }
 
 Random = Callable[[int], bytes]
@@ -438,6 +440,8 @@ class _Planner:
             zones=_bits(self._zones[code] for code in row.zones) if row.zones else ALL_ZONES,
             language=row.language,
             latin_name=row.latin_name,
+            phone=row.phone,
+            order_number=row.order_number,
         )
 
     def _add(self, values: RosterValues) -> int:

@@ -47,6 +47,8 @@ class RosterValues(NamedTuple):
     zones: int
     language: str
     latin_name: str = ""
+    phone: str = ""
+    order_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def load_people(db: Connection) -> dict[int, Person]:
         )
         for row in db.execute(
             "SELECT serial, revoked_at, external_id, given_name, family_name, organisation,"
-            " country, email, category, valid_days, zones, language, latin_name"
+            " country, email, category, valid_days, zones, language, latin_name, phone,"
+            " order_number"
             " FROM attendee ORDER BY serial"
         )
     }

@@ -5,7 +5,7 @@ two do not. Every function returns text to put into a statement. None of it may 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def greatest(first: str, second: str) -> str:
@@ -34,6 +34,38 @@ def same_letters(column: str) -> str:
 def contains(text: str) -> str:
     """Write the condition that a text holds the parameter."""
     return f"instr({text}, ?)"
+
+
+def indexed(serial: str, index: str) -> str:
+    """Write the condition that a row's index of words (`search_word` or `search_inside`) has what
+    the parameter asks. That is made by `word`, `threes`, `every` and `either`.
+    """
+    return f"{serial} IN (SELECT rowid FROM {index} WHERE {index} MATCH ?)"
+
+
+def word(text: str, *, begins: bool = False, columns: Sequence[str] = ()) -> str:
+    """Return what asks an index for a word, or for words that begin so, in any of the columns."""
+    where = f"{{{' '.join(columns)}}} : " if columns else ""
+    quoted = text.replace('"', '""')
+    return f'{where}"{quoted}"{"*" if begins else ""}'
+
+
+def threes(text: str) -> str:
+    """Return what asks `search_inside` for a text, by each three neighbours in it.
+
+    A row that has all of these need not have the text.
+    """
+    return every([word(text[at : at + 3]) for at in range(max(1, len(text) - 2))])
+
+
+def every(asked: Sequence[str]) -> str:
+    """Return what asks an index for rows that have all of what is asked."""
+    return " AND ".join(f"({one})" for one in dict.fromkeys(asked))
+
+
+def either(asked: Sequence[str]) -> str:
+    """Return what asks an index for rows that have any of what is asked."""
+    return " OR ".join(f"({one})" for one in dict.fromkeys(asked))
 
 
 def one_of(column: str) -> str:

@@ -18,6 +18,7 @@ from server.storage.schema import (
     DESK,
     DOOR_FROM,
     EPOCHS,
+    FOUND_BY,
     KEPT_PLACES,
     KIOSK_REPORTED,
     LEAVING,
@@ -218,6 +219,11 @@ def m030_other_names(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m031_found_by(db: sqlite_utils.Database) -> None:
+    _run(db, FOUND_BY)
+
+
+@migrations()
 def m032_desk(db: sqlite_utils.Database) -> None:
     _run(db, DESK)
 
@@ -262,6 +268,7 @@ NAMES = (
     "m028_country",
     "m029_cards",
     "m030_other_names",
+    "m031_found_by",
     "m032_desk",
     "m033_printers",
     "m035_phone_links",

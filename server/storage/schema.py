@@ -814,3 +814,51 @@ CREATE TABLE phone_link (
     revoked_at INTEGER
 ) STRICT;
 """
+
+# How to reach somebody, and what they order by. The words of a search have more columns, and two
+# indexes (server/people/search.py). Triggers keep these, whoever changes the words. A name that an
+# organisation has is a word of its people.
+_WORDS = "whole, name, organisation, contact, pieces"
+_INSIDE = "whole, name, organisation, contact"
+
+
+def _kept_by_triggers(index: str, columns: str) -> str:
+    old = ", ".join(f"OLD.{column}" for column in columns.split(", "))
+    new = ", ".join(f"NEW.{column}" for column in columns.split(", "))
+    added = f"INSERT INTO {index} (rowid, {columns}) VALUES (NEW.serial, {new});"
+    gone = f"INSERT INTO {index} ({index}, rowid, {columns}) VALUES ('delete', OLD.serial, {old});"
+    return f"""
+CREATE TRIGGER {index}_added AFTER INSERT ON attendee_search BEGIN {added} END;
+CREATE TRIGGER {index}_gone AFTER DELETE ON attendee_search BEGIN {gone} END;
+CREATE TRIGGER {index}_changed AFTER UPDATE ON attendee_search BEGIN {gone} {added} END;
+"""
+
+
+FOUND_BY = f"""
+ALTER TABLE attendee ADD COLUMN phone TEXT NOT NULL DEFAULT '';
+ALTER TABLE attendee ADD COLUMN order_number TEXT NOT NULL DEFAULT '';
+
+DROP TABLE attendee_search;
+CREATE TABLE attendee_search (
+    serial INTEGER PRIMARY KEY REFERENCES attendee ON DELETE CASCADE,
+    whole TEXT NOT NULL,
+    name TEXT NOT NULL,
+    organisation TEXT NOT NULL,
+    contact TEXT NOT NULL,
+    pieces TEXT NOT NULL
+) STRICT;
+CREATE VIRTUAL TABLE search_word USING fts5 ({_WORDS}, content = 'attendee_search',
+    content_rowid = 'serial', tokenize = 'ascii', detail = 'column', columnsize = 0);
+CREATE VIRTUAL TABLE search_inside USING fts5 ({_INSIDE}, content = 'attendee_search',
+    content_rowid = 'serial', tokenize = 'trigram', detail = 'none',
+    columnsize = 0);
+{_kept_by_triggers("search_word", _WORDS)}{_kept_by_triggers("search_inside", _INSIDE)}
+DROP TRIGGER search_changed;
+CREATE TRIGGER search_changed AFTER UPDATE OF given_name, family_name, latin_name, organisation,
+    organisation_id, email, external_id, phone, order_number ON attendee
+BEGIN INSERT INTO search_due VALUES (NEW.serial) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER search_renamed AFTER UPDATE OF names, other_names ON organisation
+BEGIN INSERT INTO search_due SELECT serial FROM attendee a
+    WHERE a.organisation_id = NEW.organisation_id ON CONFLICT DO NOTHING; END;
+INSERT INTO search_due SELECT serial FROM attendee WHERE TRUE ON CONFLICT DO NOTHING;
+"""

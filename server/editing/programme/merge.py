@@ -12,6 +12,7 @@ from server.editing.words import name_of
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.settings import EventSettings
+from server.people import search
 from server.programme import exhibition, organisations
 from server.programme.organisations import Organisation
 from server.storage.connection import Connection
@@ -89,6 +90,7 @@ def merge(
         values["country"] = values["country"] or plan.country
         put(db, settings, one, values, by=by, now=now)
         organisations.link_people(db)
+        search.fold(db, search.FOLDED_TOGETHER)
         subject: dict[str, str | int | None] = {"organisation": stays_code, "merged": goes_code}
         entry_log.act(db, by, Act.ORGANISATIONS_MERGED, subject, now)
         note.what = f"Organisation {name_of(values)}: {goes_code} is merged with it"

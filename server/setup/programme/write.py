@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from server.people import search
 from server.programme.organisations import link_people
 from server.programme.speakers import link_speakers, put_speakers
 from server.setup.programme.plan import ActivityPlan, OrganisationPlan, Programme
@@ -32,6 +33,7 @@ class ProgrammeWriter(Writer):
         self.absent("activities", "activity", [one.code for one in programme.activities])
         if programme.organisations:
             link_people(self.db)
+            search.fold(self.db, search.FOLDED_TOGETHER)
 
     def after_sessions(self, programme: Programme) -> None:
         """Write speakers, areas, exhibitors and stands."""

@@ -6,7 +6,6 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from badges.credential.badge_number import badge_number
-from badges.credential.credential import CredentialError, open_credential
 from server.desk import acts, undo
 from server.desk.acts import DeskAct, DeskError
 from server.desk.pace import pace
@@ -14,7 +13,7 @@ from server.desk.queue import known_desks, queue
 from server.desk.undo import UndoPlan
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
-from server.people import attendees, desk_search, phone_links
+from server.people import desk_search, issuing, phone_links
 from server.people.attendees import UnknownAttendeeError
 from server.people.desk_search import Found, Hit
 from server.people.phone_links import GoneLinkError
@@ -130,10 +129,7 @@ def _find(text: str) -> Found:
         return Found([], more=False)
     here = services()
     db = here.database.reader
-    scanned = _scanned(text)
-    if scanned is not None:
-        text = badge_number(scanned)
-    found = desk_search.find(db, text, limit=FOUND_MAX)
+    found = desk_search.find(db, _scanned_link(text) or text, limit=FOUND_MAX)
     by = auth.actor()
     if here.desk_searches.take((by, 0), here.now()):
         said: dict[str, str | int | None] = {"answers": len(found.people)}
@@ -143,21 +139,20 @@ def _find(text: str) -> Found:
     return found
 
 
-def _scanned(text: str) -> int | None:
-    """Return the serial of a badge's code or of a phone page's link that somebody scanned."""
+def _scanned_link(text: str) -> str:
+    """Return the code of the badge whose phone page's link somebody scanned, or ""."""
     here = services()
     db = here.database.reader
     try:
-        return attendees.attendee(db, open_credential(here.event.ring, text).serial).serial
-    except (CredentialError, UnknownAttendeeError):
-        pass
-    try:
-        secret = text.rstrip("/").rpartition("/")[2]
-        return phone_links.open_link(db, here.event, secret)[0]
+        serial = phone_links.open_link(db, here.event, text.rstrip("/").rpartition("/")[2])[0]
     except GoneLinkError as error:
-        return error.serial
+        serial = error.serial
     except PhoneTokenError:
-        return None
+        return ""
+    try:
+        return issuing.current_badge(db, serial).credential
+    except (UnknownAttendeeError, issuing.NoBadgeError):
+        return ""
 
 
 def _told(text: str, found: Found) -> dict[str, Any]:

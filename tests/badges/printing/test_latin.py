@@ -43,6 +43,7 @@ def test_a_proposal(given, family, latin):
         ("प्रियंका", "श्रीवास्तव"),
         ("さくら", "山田"),  # of many readings
         ("小明", "Wang"),
+        ("𗀀", ""),  # Tangut, whose letters Python has no names of
     ],
 )
 def test_no_proposal(given, family):

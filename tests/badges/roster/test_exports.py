@@ -27,8 +27,8 @@ EVENTBRITE = (
     "|Job Title|Company"
 ).split("|")
 INDICO = (
-    "ID|Name|First Name|Last Name|Email Address|Affiliation|Position|Country|Registration date"
-    "|Registration state|Price|Checked in|Check-in date"
+    "ID|Name|First Name|Last Name|Email Address|Affiliation|Position|Phone|Country"
+    "|Registration date|Registration state|Price|Checked in|Check-in date"
 ).split("|")
 ADMISSION = read_mapping('[categories]\n"General Admission" = "delegate"\n"" = "delegate"\n')
 BY_PRODUCT = read_mapping('[categories]\n"Forum ticket" = "delegate"\n')
@@ -53,7 +53,7 @@ def pretix(**cells: str) -> dict[str, str]:
         "Product": "Forum ticket", "Attendee name": "Dr Anna Ødegård",
         "Attendee name: Given name": "Anna", "Attendee name: Family name": "Ødegård",
         "Attendee email": "anna@example.org", "Company": "Fjord AS", "Country": "NO",
-        "Order locale": "de-informal",
+        "Order locale": "de-informal", "Phone number": "+49 30 123456",
     }  # fmt: skip
     return named | {title.replace("_", " "): text for title, text in cells.items()}
 
@@ -73,6 +73,8 @@ class TestPretix:
         assert (first.email, second.email) == ("anna@example.org", "")
         assert (first.organisation, first.country, first.language) == ("Fjord AS", "NO", "de")
         assert {row.category for row in roster.rows} == {"delegate"}
+        assert [row.order_number for row in roster.rows] == ["ABCDE", "ABCDE"]
+        assert [row.phone for row in roster.rows] == ["+49 30 123456", "+49 30 123456"]
         found = finding(roster, "export")
         assert "an export of pretix" in found.message
         assert "external_id: 'Order code' and 'Position ID'" in found.examples
@@ -145,7 +147,8 @@ class TestEventbrite:
         assert (first.external_id, second.external_id) == ("987654321", "987654322")
         assert (first.given_name, first.country, first.organisation) == ("Anna", "US", "Fjord AS")
         assert first.category == "delegate"
-        assert "Order #" in roster.unread
+        assert (first.order_number, second.order_number) == ("123456789", "123456789")
+        assert "Order Date" in roster.unread
 
     @pytest.mark.parametrize(
         ("status", "kind"),
@@ -170,7 +173,7 @@ class TestIndico:
     ROW = {
         "ID": "1", "Name": "Anna Ødegård", "First Name": "Anna", "Last Name": "Ødegård",
         "Email Address": "anna@example.org", "Affiliation": "CERN", "Country": "Switzerland",
-        "Registration state": "Completed",
+        "Registration state": "Completed", "Phone": "+41 22 767 6111",
     }  # fmt: skip
 
     def test_registrations(self) -> None:
@@ -182,6 +185,7 @@ class TestIndico:
         assert (first.external_id, second.external_id) == ("1", "2")
         assert (first.given_name, first.family_name) == ("Anna", "Ødegård")
         assert (first.organisation, first.country, first.category) == ("CERN", "CH", "delegate")
+        assert first.phone == "+41 22 767 6111"
         assert [one.kind for one in roster.findings] == ["export"]
 
     @pytest.mark.parametrize(

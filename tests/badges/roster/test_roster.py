@@ -15,7 +15,7 @@ from tests.badges.roster.rosters import CATEGORIES, messages, read, read_cell
 
 def test_it_works():
     roster = read(
-        "External ID,First name,Surname,Company,Country,E-mail,Type,Days,Zones,Sessions,Lang,Tel\n"
+        "External ID,First name,Surname,Company,Country,E-mail,Type,Days,Zones,Sessions,Lang,Hat\n"
         'R-1,Anna,Ødegård,"Fjord, AS",no,anna@example.org,Speaker,"1,3-4",VIP;stage,S1|S2,nb,555\n'
     )
     assert replace(roster, columns={}, words=()) == Roster(
@@ -36,7 +36,7 @@ def test_it_works():
             ),
         ),
         (),
-        ("Tel",),
+        ("Hat",),
     )
 
 
@@ -56,6 +56,54 @@ def test_a_name_in_latin_letters(title):
 def test_a_latin_name_in_other_letters():
     roster = read("姓名,英文名,category\n柳子衿,柳 Zijin,press\n")
     assert "line 2, latin_name: has '柳', which is no Latin letter" in messages(roster)
+
+
+@pytest.mark.parametrize(
+    ("title", "column"),
+    [
+        ("phone", "phone"), ("Mobile *", "phone"), ("Tel.", "phone"), ("手机号码", "phone"),
+        ("联系电话（必填）", "phone"), ("電話", "phone"), ("order_number", "order_number"),
+        ("Order No.", "order_number"), ("订单号", "order_number"), ("訂單編號", "order_number"),
+        ("order code", "external_id"),
+    ],
+)  # fmt: skip
+def test_phone_and_order_number(title: str, column: str) -> None:
+    assert column_of(title) == column
+
+
+@pytest.mark.parametrize(
+    ("cell", "phone"),
+    [
+        ("+86 138 1234 5678", "+86 138 1234 5678"),
+        ("＋８６１３８１２３４５６７８", "+8613812345678"),
+        ("(010) 6278-1234", "(010) 6278-1234"),
+        ("13812345678、13912345678", "13812345678、13912345678"),
+        ("-", ""),
+        ("", ""),
+    ],
+)
+def test_a_phone_number(cell: str, phone: str) -> None:
+    (row,) = read(f'name,phone,category\nAnna,"{cell}",press\n').rows
+    assert row.phone == phone
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("phone", "none", "is no telephone number. Write it in digits such as +86 138 1234 5678"),
+        ("phone", "1.38E+10", "the spreadsheet has rounded. Format the column as text"),
+        ("phone", "+1+cmd|' /C calc'!A0", "starts with '+': looks like a formula"),
+        ("phone", "=138", "starts with '='"),
+        ("phone", "1" * 61, "has 61 characters; the limit is 60"),
+        ("order_number", "2.02E+15", "the spreadsheet has rounded"),
+        ("order_number", "@A1", "starts with '@'"),
+    ],
+)
+def test_no_phone_or_order_number(column: str, cell: str, said: str) -> None:
+    roster = read(f'name,{column},category\nAnna,"{cell}",press\n')
+    assert roster.rows == ()
+    assert f"line 2, {column}: " in messages(roster)
+    assert said in messages(roster)
 
 
 def test_chinese_headers():
@@ -80,7 +128,7 @@ def test_chinese_headers():
         ("姓名/Name", "name"),
         ("Ｅｍａｉｌ", "email"),
         ("姓", "family_name"),
-        ("Phone", None),
+        ("Shoe size", None),
         ("姓 / Given name", None),
     ],
 )
@@ -104,7 +152,7 @@ def test_mapping_wins_over_usual_names():
     ("mapping", "message"),
     [
         ({"email": "Mail 2"}, "none of the columns are called so: 'name', 'category'"),
-        ({"phone": "name"}, "the mapping names 'phone': use one of external_id,"),
+        ({"hat": "name"}, "the mapping names 'hat': use one of external_id,"),
     ],
 )
 def test_wrong_mapping(mapping, message):

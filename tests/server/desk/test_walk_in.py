@@ -62,6 +62,7 @@ def test_a_form_that_many_send_at_once_registers_once(clerk: Clerk) -> None:
         {"given_name": "王小明", "family_name": ""},
         {"given_name": "小明", "family_name": "王"},
         {"given_name": "王", "family_name": "小明"},
+        {"given_name": "Xiaoming", "family_name": "Wang"},
     ],
 )
 def test_who_is_there_already_is_shown_first(clerk: Clerk, values: dict[str, str]) -> None:
@@ -72,7 +73,9 @@ def test_who_is_there_already_is_shown_first(clerk: Clerk, values: dict[str, str
     assert people(clerk.database) == before
 
 
-@pytest.mark.parametrize("name", ["Anna Kellerman", "Ann Keller", "小明", "Keller"])
+@pytest.mark.parametrize(
+    "name", ["Anna Kellerman", "Ann Keller", "小明", "Keller", "Anna Keller Smith"]
+)
 def test_others_are_not_alike(clerk: Clerk, name: str) -> None:
     assert similar(clerk.database.reader, {"given_name": name}) == []
 

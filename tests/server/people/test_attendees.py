@@ -70,7 +70,10 @@ class TestFinding:
         plain = search.folded
         monkeypatch.setattr(search, "folded", lambda text: folds.append(text) or plain(text))
         assert find(site, " ".join("anna"[: n % 4 + 1] for n in range(30))) == ["A1"]
-        assert len(folds) == 1
+        assert folds == []
+        due = "INSERT INTO search_due SELECT MIN(serial) FROM attendee"
+        assert site.write(lambda db: (db.execute(due), search.fold(db))[1]) == 1
+        assert folds, "an attendee who is kept is folded"
 
     @pytest.mark.parametrize(
         ("text", "ids"),

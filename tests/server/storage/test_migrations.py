@@ -42,9 +42,10 @@ FROZEN = {
     "m028_country": "a84ab033d7b882d0",
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
-    "m032_desk": "a9c884be82cbf186",
-    "m033_printers": "4db97818f8eba1a5",
-    "m035_phone_links": "3a36756c31a46bf2",
+    "m031_found_by": "f0958beb1bd4e6de",
+    "m032_desk": "fb471e5374d0cb6e",
+    "m033_printers": "1d95292917747a91",
+    "m035_phone_links": "1bc60c2eeefb9625",
 }
 
 

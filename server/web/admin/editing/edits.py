@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from server.editing import last_edit, reach, undo
 from server.editing.last_edit import EditError, LastEdit
 from server.editing.things import NothingThereError
+from server.people import search
 from server.people.attendees import AttendeeError
 from server.people.issuing import IssuingError
 from server.setup.venue_plan import VenueError
@@ -40,13 +41,15 @@ class Banner:
 def take_back() -> Response:
     here = services()
     mark = request.form.get("mark", "")[:64]
-    return forms.perform(
+    answer = forms.perform(
         lambda db, by, now: undo.undo(db, here.event.settings, mark, by=by, now=now),
         lambda found: f"As it was before: {found.what} is undone.",
         back=_back(),
         refused=(EditError, VenueError, NothingThereError, AttendeeError, IssuingError),
         words=str,
     )
+    search.fold_all(here.database.write)
+    return answer
 
 
 @blueprint.get("/reach")

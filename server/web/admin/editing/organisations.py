@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 from badges.roster.countries import country_name
 from server.editing.last_edit import EditError
 from server.editing.programme import merge as merging
+from server.people import search
 from server.programme import organisations
 from server.programme.organisations import (
     Organisation,
@@ -66,6 +67,7 @@ def merge(code: str) -> Response:
     except (EditError, VenueError, UnknownOrganisationError) as error:
         flash(f"Nothing was changed. {error}", "bad")
         return redirect(back, 303)
+    search.fold_all(here.database.write)
     return redirect(url_for("admin.programme.organisation", code=code), 303)
 
 

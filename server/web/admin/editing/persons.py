@@ -32,12 +32,16 @@ TEXTS = {
     "organisation": "Organisation",
     "country": "Country",
     "email": "E-mail",
+    "phone": "Telephone",
+    "order_number": "Order number",
     "external_id": "Registration",
     "language": "Language",
 }
 HELP = {
     "given_name": "The whole name, where it has no parts.",
     "country": "A code of two letters, or a name.",
+    "phone": "Only the badge desk and auditors see it, to find the person.",
+    "order_number": "Of the order in a ticket shop. Several people may have one.",
     "external_id": "What your own system calls the person.",
     "language": "en, zh and so on.",
 }

@@ -13,6 +13,7 @@ from server.editing import last_edit, things, venue_edit
 from server.editing.last_edit import EditError
 from server.editing.things import NothingThereError, Thing, Values
 from server.editing.words import KINDS, name_of
+from server.people import search
 from server.programme import activities
 from server.setup.venue_plan import VenueError
 from server.storage.connection import Connection
@@ -94,6 +95,7 @@ def remove(kind: str, number: int | str) -> Response:
     except (EditError, NothingThereError) as error:
         flash(str(error), "bad")
         return redirect(_address("show", kind, number), 303)
+    search.fold_all(here.database.write)
     return redirect(_back(kind, {}).address, 303)
 
 
@@ -146,6 +148,7 @@ def _save(form: Form) -> Response | tuple[str, int]:
         return _again(form, [str(error)])
     except VenueError as error:
         return _again(form, error.problems)
+    search.fold_all(here.database.write)
     if not said:
         flash("Nothing was changed: it was so before.", "good")
     if form.kind == "category":

@@ -15,6 +15,7 @@ from server.editing.previews.files import FileOvertakenError, Reading
 from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
 from server.editing.words import KINDS, PLURALS, field_words
 from server.event.settings import EventSettings
+from server.people import search
 from server.setup import venue_file
 from server.setup.preview.preview import Change, Preview, Thing, preview
 from server.setup.venue_plan import Venue, VenueError
@@ -151,6 +152,7 @@ def confirm(kind: str, token: str) -> Response:
     except (FileOvertakenError, VenueError) as error:
         flash(f"Nothing was imported. {str(error)[:WARNING_CHARS_MAX]}", "bad")
         return _to_preview(kept)
+    search.fold_all(here.database.write)
     here.uploads.drop(kept)
     for warning in done.warnings[:WARNINGS_SHOWN]:
         flash(f"{warning[:WARNING_CHARS_MAX]}.", "warn")

@@ -171,6 +171,9 @@ def test_organisations(pages: Pages) -> None:
     assert seen(pages, "organisations?country=DE").startswith("Organisations 1 organ")
     assert seen(pages, "organisations?q=PILOTS").startswith("Organisations 1 organ")
     assert seen(pages, "organisations?q=潮汐").startswith("Organisations 1 organ")
+    assert seen(pages, "organisations?q=pilots+ＨARBOUR").startswith("Organisations 1 organ")
+    for key in ("zh", '"', "{", "%22zh%22: "):  # They stand in the text that the database has.
+        assert seen(pages, f"organisations?q={key}").startswith("Organisations 0 organ"), key
     assert seen(pages, "organisations?country=XX").startswith("Organisations 0 organ")
 
 

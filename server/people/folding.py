@@ -1,0 +1,158 @@
+"""Writes texts as a search compares them, without case, accents, width and signs, and finds the
+ways in which people write a name.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from badges.printing.latin import latin_name, syllables
+
+SEARCH_CHARS_MAX = 100
+WORDS_MAX = 12  # So many words of a search are looked for.
+_TURNED_MAX = 6  # A name of more words is joined in its own order alone.
+# Letters that are no plain letter with an accent, as those type them who don't have them.
+_AS_TYPED = {
+    "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h",
+    "ŋ": "n", "ə": "e", "ي": "ی", "ى": "ی", "ك": "ک", "ة": "ه", "ـ": "",
+}  # fmt: skip
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+_EAST_ASIAN = "\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
+_BEGINS_EAST_ASIAN = re.compile(rf"[{_EAST_ASIAN}]")
+_PIECES = re.compile(rf"[{_EAST_ASIAN}]+|[^\s{_EAST_ASIAN}]+")
+_ASCII_SIGNS = re.compile(r"[^a-z0-9]+")
+_NUMBER = re.compile(r"[+(]?[0-9][0-9 ()./-]{5,}[0-9]")
+_CHINA = re.compile(r"86(?=1[0-9]{10}$|0?[1-9][0-9]{8,9}$)")
+
+
+class _Folds(dict[int, str]):
+    """Knows what becomes of each character, once it was met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = found = _fold(chr(code))
+        return found
+
+
+def _fold(char: str) -> str:
+    if "\uac00" <= char <= "\ud7a3":
+        return char  # Taken apart, it would be found by half of its letters.
+    plain = (one for one in unicodedata.normalize("NFKD", char) if not unicodedata.combining(one))
+    return "".join(
+        _AS_TYPED.get(one, one) if unicodedata.category(one)[0] in "LNM" else " "
+        for one in "".join(plain).casefold()
+        if not unicodedata.combining(one)
+    )
+
+
+_FOLDS = _Folds()
+
+
+def folded(text: str) -> str:
+    """Return `text` without case, accents and width, its words and East Asian stretches separated
+    by single spaces. Whatever is no letter or digit separates words, too.
+    """
+    if text.isascii():
+        return _ASCII_SIGNS.sub(" ", text.lower()).strip()
+    plain = unicodedata.normalize("NFKC", text).translate(_FOLDS)
+    return " ".join(_PIECES.findall(plain))
+
+
+def glued(text: str) -> list[str]:
+    """Return the words in which there are signs, such as O'Brien and AB-12, without these."""
+    words = (folded(word) for word in text.split() if not word.isalnum())
+    return [word.replace(" ", "") for word in words if " " in word]
+
+
+def digits(text: str) -> str:
+    """Return the digits of a telephone number, without the prefixes of international and national
+    calls and of China.
+    """
+    plain = unicodedata.normalize("NFKC", text)
+    found = "".join(char for char in plain if char.isascii() and char.isdigit())
+    found = _CHINA.sub("", found.removeprefix("00"), count=1)
+    return found.lstrip("0")
+
+
+def readings(text: str) -> list[list[str]]:
+    """Return the words that are asked for, folded, each of them once. It is empty where there are
+    none.
+
+    A word in which a sign was has a space there. A word with which another one begins is left out,
+    because whoever has the longer one has it too. What looks like a telephone number with spaces is
+    read in a second way, as one number.
+    """
+    text = " ".join(unicodedata.normalize("NFKC", text[:SEARCH_CHARS_MAX]).split())
+    asked = dict.fromkeys(filter(None, map(_asked, text.split())))
+    kept = [
+        word for word in asked if not any(one != word and one.startswith(word) for one in asked)
+    ]
+    found = [kept[:WORDS_MAX]] if kept else []
+    if " " in text and _NUMBER.fullmatch(text):
+        found.append([digits(text)])
+    return [words for words in found if all(words)]
+
+
+def _asked(typed: str) -> str:
+    return digits(typed) if _NUMBER.fullmatch(typed) else folded(typed)
+
+
+def is_east_asian(text: str) -> bool:
+    """Tell whether a text begins with a character that is written without spaces between words."""
+    return bool(_BEGINS_EAST_ASIAN.match(text))
+
+
+def pairs(text: str) -> list[str]:
+    """Return each two neighbours in the East Asian stretches of a folded text, and the last
+    character of each stretch.
+
+    By these, part of a name that is written without spaces is found wherever it stands.
+    """
+    return [
+        stretch[at : at + 2]
+        for stretch in text.split()
+        if is_east_asian(stretch)
+        for at in range(len(stretch))
+    ]
+
+
+def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str]]:
+    """Return the ways to write a name, folded, and those of them that are all of it as one word.
+
+    They are the name itself, its Latin line as the roster gives it and as it is made here, and its
+    pinyin, beginning with any of its words.
+    """
+    own = folded(f"{family} {given}").split()
+    lines = [own, folded(latin).split()]
+    more = glued(f"{family} {given} {latin}")
+    initials: list[str] = []
+    plain = f"{family} {given}".lower()
+    first, second = syllables(given, family)
+    if first:
+        name = "".join(own)
+        lines.append([name[: len(first)], name[len(first) :]])
+        for parts in _as_typed([first, second]):
+            lines.append(["".join(part) for part in parts])
+            more += [sound for part in parts for sound in part]
+            initials += _turned(["".join(sound[:1] for sound in part) for part in parts])
+    elif not plain.isascii():
+        lines.append(folded(latin_name(given, family)).split())
+        spelt_out = plain.translate(_SPELT_OUT)
+        lines.append(folded(spelt_out).split() if spelt_out != plain else [])
+        sounds = [syllables("", word)[0] for word in own]
+        lines += [["".join(part) for part in parts if part] for parts in _as_typed(sounds)]
+    lines = [[word for word in line if word] for line in lines]
+    whole = [form for line in lines for form in _turned(line)]
+    texts = [" ".join(line) for line in lines if line]
+    return list(dict.fromkeys([*texts, *more])), list(dict.fromkeys([*whole, *initials]))
+
+
+def _turned(line: Sequence[str]) -> Iterator[str]:
+    """Yield the words without spaces, beginning with each of them."""
+    for at in range(len(line) if len(line) <= _TURNED_MAX else 1):
+        yield "".join([*line[at:], *line[:at]])
+
+
+def _as_typed(parts: Sequence[Sequence[str]]) -> list[list[list[str]]]:
+    """Return the syllables of parts of a name, in each way to type the vowel ü."""
+    vowels = ("v", "u", "yu") if any("v" in sound for part in parts for sound in part) else ("v",)
+    return [[[sound.replace("v", vowel) for sound in part] for part in parts] for vowel in vowels]
