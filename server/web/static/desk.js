@@ -6,7 +6,11 @@
   const GUARD_MS = 350; // a second Enter of the same hand opens nothing on the next page
   const BUSY_MS = 700, IDLE_MS = 3000;
   const page = document.body.dataset.page;
-  const loaded = performance.now();
+  let isHasty = true;
+  setTimeout(() => {
+    isHasty = false;
+    document.body.dataset.ready = "yes";
+  }, GUARD_MS);
 
   // When the clerk began with this person. Pages pass it on until somebody else is looked for.
   const begun = {
@@ -17,8 +21,7 @@
 
   for (const form of document.querySelectorAll("form[data-act]")) {
     form.addEventListener("submit", (event) => {
-      const hasty = "guard" in form.dataset && performance.now() - loaded < GUARD_MS;
-      if (hasty || form.dataset.sent) return event.preventDefault();
+      if (("guard" in form.dataset && isHasty) || form.dataset.sent) return event.preventDefault();
       form.dataset.sent = "yes";
       if (begun.get()) {
         const field = document.createElement("input");
