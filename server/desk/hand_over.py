@@ -95,7 +95,7 @@ def drop_browser_print(db: Connection, act_id: int) -> None:
 
 
 def to_paper(db: Connection, form: Form, serial: int) -> Paper:
-    """Queue the print of somebody's newest badge at this desk. What waited for their earlier badges
+    """Put somebody's newest badge into this desk's queue. What waited for their earlier badges
     is given up.
     """
     issue = attendees.attendee(db, serial).issue

@@ -1,4 +1,4 @@
-"""Reads what the desk shows of one person: who they are, and how their badge is."""
+"""Reads what the desk shows of one person, who they are and how their badge is."""
 
 from dataclasses import dataclass
 

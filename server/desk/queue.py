@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from server.people import attendees
-from server.printers import jobs
+from server.printers import jobs, store
 from server.printers.jobs import Job
 from server.printers.states import JobState
 from server.storage.connection import Connection
@@ -22,8 +22,7 @@ class QueueRow:
     made_at: int
     job: Job | None
     act_id: int | None  # Of what a browser prints.
-    printer: str
-    printer_says: str  # In plain English, or "".
+    printer: str  # Its name, or "".
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def queue(db: Connection, desk: str, *, since: int) -> Queue:
         if one.serial is not None
         and (one.made_at >= since or one.state in (JobState.WAITING, JobState.PRINTING))
     ]
-    printers = _printers(db)
+    printers = store.printer_names(db)
     rows = [_row(db, one, printers) for one in found if one.state is not JobState.CANCELLED]
     by_browser = _by_browser(db, desk, since)
     done = [row for row in rows if row.job and row.job.state is JobState.DONE]
@@ -71,19 +70,12 @@ def known_desks(db: Connection, since: int) -> list[str]:
     return [desk for (desk,) in rows]
 
 
-def _printers(db: Connection) -> dict[int, tuple[str, str]]:
-    rows = db.execute("SELECT printer_id, name, state_words FROM printer")
-    return {row["printer_id"]: (row["name"], row["state_words"]) for row in rows}
-
-
-def _row(db: Connection, job: Job, printers: dict[int, tuple[str, str]]) -> QueueRow:
+def _row(db: Connection, job: Job, printers: dict[int, str]) -> QueueRow:
     assert job.serial is not None
     assert job.issue is not None
-    name, says = printers.get(job.printer_id, ("?", ""))
-    return QueueRow(
-        job.serial, attendees.attendee(db, job.serial).name, job.issue, job.made_at, job, None,
-        name, says,
-    )  # fmt: skip
+    name = attendees.attendee(db, job.serial).name
+    printer = printers.get(job.printer_id, "?")
+    return QueueRow(job.serial, name, job.issue, job.made_at, job, None, printer)
 
 
 def _by_browser(db: Connection, desk: str, since: int) -> list[tuple[QueueRow, bool]]:
@@ -97,7 +89,7 @@ def _by_browser(db: Connection, desk: str, since: int) -> list[tuple[QueueRow, b
         (
             QueueRow(
                 row["serial"], attendees.attendee(db, row["serial"]).name, row["issue"],
-                row["made_at"], None, row["act_id"], "", "",
+                row["made_at"], None, row["act_id"], "",
             ),
             row["done_at"] is not None,
         )

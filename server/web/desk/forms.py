@@ -132,7 +132,7 @@ def context() -> dict[str, Any]:
 
 
 def next_page(act: DeskAct, after: str = "") -> str:
-    """Return the page to go to after an act: the paper that this browser prints, or home."""
+    """Return the page to go to after an act. It is home, or the paper that this browser prints."""
     if act.by_browser and act.done_at is None:
         return url_for("desk.paper.show", act_id=act.act_id)
     return after or url_for("desk.home.show")

@@ -10,7 +10,6 @@ from server.desk import acts, undo
 from server.desk.acts import DeskAct, DeskError
 from server.desk.pace import pace
 from server.desk.queue import known_desks, queue
-from server.desk.undo import UndoPlan
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.people import desk_search, issuing, phone_links
@@ -41,9 +40,7 @@ def show() -> str | Response:
     found = _find(text)
     if text and len(found.people) == 1:
         return redirect(forms.page_of(found.people[0].serial), 303)
-    return render_template(
-        "desk/home.html", text=text, found=_told(text, found), undo=_undo_plan(), **_live()
-    )
+    return render_template("desk/home.html", text=text, found=_told(text, found), **_live())
 
 
 @blueprint.get("/find")
@@ -57,7 +54,7 @@ def find() -> dict[str, Any]:
 @blueprint.get("/part")
 @auth.allow(forms.ROLE)
 def part() -> str:
-    """Return the part of the page that changes by itself: the desk's queue and its pace."""
+    """Return the part of the page that changes by itself."""
     return render_template("desk/live.html", **_live())
 
 
@@ -98,13 +95,8 @@ def _home() -> str:
     return url_for("desk.home.show")
 
 
-def _undo_plan() -> UndoPlan | None:
-    here = services()
-    return undo.undo_plan(here.database.reader, auth.actor(), here.now())
-
-
 def _live() -> dict[str, Any]:
-    """Return the desk's queue, its printers and its pace."""
+    """Return what changes by itself, from the last act to the desk's queue and pace."""
     here, since = services(), forms.day_began()
     db = here.database.reader
     own = [one for one in pace(db, since=since, now=here.now()) if one.desk == forms.desk()]
@@ -112,6 +104,7 @@ def _live() -> dict[str, Any]:
         "queue": queue(db, forms.desk(), since=since),
         "printers": printers.printers(db),
         "pace": own[0] if own else None,
+        "undo": undo.undo_plan(db, auth.actor(), here.now()),
     }
 
 

@@ -1,4 +1,4 @@
-"""Serves what becomes of cards on paper: jobs of printers that need somebody, and cards that this
+"""Serves what becomes of cards on paper. These are jobs that need somebody, and cards that this
 browser prints because no printer serves the desk.
 """
 

@@ -1,4 +1,4 @@
-"""Serves one person's page at the desk: who they are, how their badge is, and what can be done."""
+"""Serves one person's page at the desk, with how their badge is and what can be done."""
 
 from flask import Blueprint, abort, render_template, request, url_for
 from markupsafe import Markup
