@@ -35,7 +35,7 @@ QUERY_CHARS_MAX = 2_000  # A scanned link is longer than what anybody types.
 @auth.allow(forms.ROLE)
 def show() -> str | Response:
     if not forms.desk():
-        return redirect(url_for("desk.home.choose"), 303)
+        return choose()
     text = _asked()
     found = _find(text)
     if text and len(found.people) == 1:
