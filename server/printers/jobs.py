@@ -7,9 +7,11 @@ says whether the card came out.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from server.event.directory import Event
+from server.event.settings import EventError
 from server.people import card_design, cards, issuing
 from server.people.cards import PrintedBadge
 from server.printers.states import (
@@ -108,7 +110,9 @@ def job(db: Connection, job_id: int) -> Job:
 
 def jobs_of_desk(db: Connection, desk: str, limit: int) -> list[Job]:
     """Return a desk's last jobs, the newest first."""
-    rows = db.execute(f"{_SELECT} WHERE desk = ? ORDER BY job_id DESC LIMIT ?", (desk, limit))
+    rows = db.execute(
+        f"{_SELECT} WHERE desk = ? ORDER BY job_id DESC LIMIT ?", (" ".join(desk.split()), limit)
+    )
     return [_job(row) for row in rows.fetchall()]
 
 
@@ -183,7 +187,9 @@ def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> 
 def printed_badges(db: Connection, event: Event, found: Job) -> list[PrintedBadge]:
     """Return the badge of a job with what stands on its card, or none for a test print."""
     badges = [] if found.serial is None else issuing.badges_of(db, found.serial)
-    latin = card_design.read_design(event).latin
+    latin = True
+    with suppress(EventError):  # The card is out, whatever the settings of the next one say.
+        latin = card_design.read_design(event).latin
     return cards.read(db, event, [one for one in badges if one.issue == found.issue], latin=latin)
 
 
@@ -222,21 +228,29 @@ def claim(db: Connection, printer_id: int) -> Job | None:
 
 
 def note_sending(db: Connection, job_id: int, remote: str, now: int) -> None:
-    """Note that from now on bytes may reach the printer, and what the printer calls the job."""
-    db.execute(
+    """Note that from now on bytes may reach the printer, and what the printer calls the job.
+
+    Raises JobError where the job is no longer being printed. Then nothing may be sent.
+    """
+    noted = db.execute(
         "UPDATE print_job SET sent_at = ?, remote = ? WHERE job_id = ? AND state = 'printing'",
         (now, remote, job_id),
     )
+    if noted.rowcount != 1:
+        raise JobError(f"Job {job_id} is no longer being printed.")
 
 
 def finish(db: Connection, found: Job, printed: Sequence[PrintedBadge], now: int) -> None:
-    """Note that the printer said that the card is out. It counts as handed over from then on."""
-    db.execute(
+    """Note that the printer said that the card is out. It counts as handed over from then on.
+
+    A job that was brought back to its desk meanwhile stays there.
+    """
+    noted = db.execute(
         "UPDATE print_job SET state = 'done', problem = '', words = '', done_at = ?"
         " WHERE job_id = ? AND state = 'printing'",
         (now, found.job_id),
     )
-    if printed:
+    if printed and noted.rowcount == 1:
         cards.note_printed(db, printed, by=found.made_by, now=now)
 
 

@@ -11,7 +11,7 @@ from badges.printing.look import FORMATS, Look
 from server.event.directory import Event
 from server.people import attendees, card_design, cards, issuing
 from server.people.cards import PrintedBadge
-from server.printers.driver import Sheet
+from server.printers.drivers.driver import Sheet
 from server.printers.jobs import Job
 from server.printers.states import PrintingError, Problem
 from server.printers.store import PrinterPlan

@@ -17,21 +17,28 @@ from server.event.settings import EventError
 from server.people.attendees import UnknownAttendeeError
 from server.people.cards import PrintedBadge
 from server.people.issuing import IssuingError
-from server.printers import address, jobs, store
-from server.printers.brother import BrotherDriver
-from server.printers.driver import (
+from server.printers import jobs, store
+from server.printers.drivers import address
+from server.printers.drivers.brother import BrotherDriver
+from server.printers.drivers.driver import (
     Driver,
     NotPrintedError,
     PerhapsPrintedError,
     Sheet,
     StoppedError,
 )
-from server.printers.ipp import IppDriver
+from server.printers.drivers.ipp import IppDriver
+from server.printers.drivers.zpl import ZplDriver
 from server.printers.jobs import Job
 from server.printers.sheets import NotDueError, sheet_of
-from server.printers.states import PrinterState, Problem, Status, UnknownPrinterError
+from server.printers.states import (
+    JobError,
+    PrinterState,
+    Problem,
+    Status,
+    UnknownPrinterError,
+)
 from server.printers.store import Printer
-from server.printers.zpl import ZplDriver
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
@@ -257,6 +264,8 @@ class _PrinterThread:
             self._fail(found, error.problem, str(error))
         except (CardError, EventError, IssuingError, UnknownAttendeeError) as error:
             self._fail(found, Problem.NOT_DRAWN, str(error))
+        except JobError:
+            pass  # It was brought back to its desk meanwhile, so nothing was sent.
         except UnknownPrinterError:
             self._database.write(lambda db: jobs.put_back(db, found.job_id, ""))
             raise

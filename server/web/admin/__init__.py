@@ -29,6 +29,7 @@ from server.web.admin.editing import (
     uploads,
     venue_upload,
 )
+from server.web.admin.printers import pages as printers
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
 from server.web.rehearsal import pages as rehearsal
@@ -36,7 +37,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag,
+    rehearsal, arrivals, flag, printers,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -54,6 +55,7 @@ PAGES = (
     ("admin.entries.show", "Entries"),
     ("admin.acts.show", "Acts"),
     ("admin.kiosks.show", "Kiosks"),
+    ("admin.printers.show", "Printers"),
     ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
     ("admin.uploads.show", "Import"),

@@ -7,6 +7,7 @@ from server.desk.undo import Does
 from server.printers.states import JobState, PrinterState, Problem
 from server.storage.localized import text_in
 from server.web import i18n
+from server.web.admin.printers.words import JOB_STATES, PROBLEMS, STATES
 from server.web.i18n import gettext as _
 
 
@@ -110,38 +111,24 @@ def columns() -> dict[str, str]:
 
 
 def job_state(state: JobState) -> str:
-    return {
-        JobState.WAITING: _("Waiting"),
-        JobState.PRINTING: _("Printing"),
-        JobState.DONE: _("Printed"),
-        JobState.FAILED: _("Failed"),
-        JobState.CANCELLED: _("Given up"),
-    }[state]
+    return _(JOB_STATES[state][1])
 
 
 def printer_state(state: PrinterState) -> str:
     """Say how a printer is. It is empty where all is well."""
-    return {
-        PrinterState.UNKNOWN: _("not asked yet"),
-        PrinterState.READY: "",
-        PrinterState.PRINTING: "",
-        PrinterState.PAPER_OUT: _("paper out"),
-        PrinterState.COVER_OPEN: _("cover open"),
-        PrinterState.OFFLINE: _("offline"),
-        PrinterState.ERROR: _("error"),
-    }[state]
+    return "" if state.can_print else _(STATES[state][1])
 
 
 def problem(found: Problem) -> str:
-    """Say why a job failed, and what to do."""
-    return {
-        Problem.NONE: "",
-        Problem.PERHAPS_PRINTED: _("Was it printed? Look whether the card came out."),
-        Problem.NOT_PRINTED: _("It was not printed. Try again, or choose another printer."),
-        Problem.NOT_DRAWN: _("The card can't be drawn as it is. Correct the person, then retry."),
-        Problem.REPLACED: _("The badge was replaced meanwhile. Give this print up."),
-        Problem.REVOKED: _("The badge was revoked meanwhile. Give this print up."),
-    }[found]
+    """Say why a job failed."""
+    return _(PROBLEMS[found]) if found in PROBLEMS else ""
+
+
+def said(text: str) -> str:
+    """Return what a printer or a job says of itself in the page's language, where there are words
+    for it.
+    """
+    return _(text) if text else ""
 
 
 def category_name(one: CategoryPlan | None) -> str:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from server.printers import address
-from server.printers.address import Address, AddressError, connect, parse
+from server.printers.drivers import address
+from server.printers.drivers.address import Address, AddressError, connect, parse
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,9 @@ def test_a_name_that_leads_elsewhere_is_refused_when_connecting(
     monkeypatch.setattr(address.socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(AddressError, match="is no printer's address"):
         connect(Address("tcp", "printer.local", 9100, ""))
+
+
+def test_a_name_that_can_be_none_has_no_address() -> None:
+    with pytest.raises(OSError, match="no such name") as caught:
+        connect(Address("tcp", "a" * 70, 9100, ""))
+    assert address.why(caught.value) == "The printer's name has no address in this network."

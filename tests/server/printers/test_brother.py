@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 from PIL import Image
 
-from server.printers import address, brother, snmp
-from server.printers.brother import SILENT_WORDS, BrotherDriver, label, read_status
-from server.printers.driver import GarbledError, NotPrintedError, PerhapsPrintedError
+from server.printers.drivers import address, brother, snmp
+from server.printers.drivers.brother import SILENT_WORDS, BrotherDriver, label, read_status
+from server.printers.drivers.driver import GarbledError, NotPrintedError, PerhapsPrintedError
 from server.printers.states import PrinterState
 from tests.server.printers.turns import FakeTurn, picture, sheet
 

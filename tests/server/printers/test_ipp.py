@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.printers import address, ipp
-from server.printers.driver import GarbledError, NotPrintedError, PerhapsPrintedError
-from server.printers.ipp import IppDriver
-from server.printers.ipp_messages import Operation, Tag, read, request
+from server.printers.drivers import address, ipp
+from server.printers.drivers.driver import GarbledError, NotPrintedError, PerhapsPrintedError
+from server.printers.drivers.ipp import IppDriver
+from server.printers.drivers.ipp_messages import Operation, Tag, read, request
 from server.printers.states import PrinterState
 from tests.server.printers.fake_ipp import ABORTED, CANCELLED, FakeIpp
 from tests.server.printers.turns import FakeTurn, picture, sheet

@@ -9,7 +9,8 @@ import pytest
 from badges.credential.badge_number import badge_number
 from server.event.directory import Event
 from server.people import issuing
-from server.printers import ipp, jobs, store, worker, zpl
+from server.printers import jobs, store, worker
+from server.printers.drivers import ipp, zpl
 from server.printers.jobs import Job
 from server.printers.states import JobState, PrinterState, Problem
 from server.printers.store import PrinterPlan
@@ -375,3 +376,45 @@ def test_jobs_that_wait_for_somebody_elses_printer_cost_no_writes(
     database.on_commit(lambda db: commits.append(1))
     time.sleep(0.6)
     assert len(commits) <= 2
+
+
+def test_a_job_that_was_brought_back_meanwhile_is_not_sent(
+    database: Database,
+    serials: list[int],
+    add_printer: AddPrinter,
+    printers: Callable[..., VirtualZpl],
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    virtual = printers()
+    add_printer("north", address=virtual.address)
+    drawn = worker.sheet_of
+
+    def draw(*arguments: object) -> object:
+        found = drawn(*arguments)
+        if not jobs.jobs_of_desk(database.reader, "South", 1):
+            database.write(lambda db: jobs.bring_back_all(db, "It was set back.", NOW))
+        database.give_back()
+        return found
+
+    monkeypatch.setattr(worker, "sheet_of", draw)
+    start()
+    first = enqueue(database, serials[0])
+    until(lambda: state(database, first) is JobState.FAILED)
+    second = enqueue(database, serials[1], "South")
+    until(all_done(database, [second]))
+    assert len(virtual.printed) == 1
+    assert job(database, first).problem is Problem.PERHAPS_PRINTED
+
+
+def test_settings_that_are_spoilt_later_do_not_undo_a_card_that_came_out(
+    event: Event, database: Database, serials: list[int], add_printer: AddPrinter
+) -> None:
+    north = add_printer("north")
+    made = enqueue(database, serials[0])
+    database.write(lambda db: jobs.claim(db, north))
+    database.write(lambda db: jobs.fail(db, made, Problem.PERHAPS_PRINTED, "", NOW))
+    (event.path / "cards").mkdir()
+    (event.path / "cards" / "cards.toml").write_text("nonsense")
+    database.write(lambda db: jobs.confirm(db, event, made, by="user:1", now=NOW))
+    assert sum(printed(database)) == 1

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from zebrafy import ZebrafyZPL
 
-from server.printers import address, zpl
-from server.printers.driver import NotPrintedError, PerhapsPrintedError, StoppedError
+from server.printers.drivers import address, zpl
+from server.printers.drivers.driver import NotPrintedError, PerhapsPrintedError, StoppedError
+from server.printers.drivers.zpl import ZplDriver, label, read_host_status
 from server.printers.states import PrinterState
-from server.printers.zpl import ZplDriver, label, read_host_status
 from tests.server.printers.turns import FakeTurn, picture, sheet
 from tests.server.printers.virtual_zpl import VirtualZpl, until
 

@@ -4,7 +4,7 @@ import time
 
 from PIL import Image, ImageDraw
 
-from server.printers.driver import Sheet, StoppedError
+from server.printers.drivers.driver import Sheet, StoppedError
 from server.printers.states import Status
 
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from server.printers import address as addresses
-from server.printers import snmp
-from server.printers.address import Address
-from server.printers.driver import (
+from server.printers.drivers import address as addresses
+from server.printers.drivers import snmp
+from server.printers.drivers.address import Address
+from server.printers.drivers.driver import (
     GarbledError,
     NotPrintedError,
     PerhapsPrintedError,
     Sheet,
     Turn,
 )
+from server.printers.drivers.tcp import Line
 from server.printers.states import PrinterState, Status
-from server.printers.tcp import Line
 
 WIDTH_MM = 62
 DOTS = 696  # Of a line of 720 that lie on a 62 mm roll.

@@ -85,7 +85,10 @@ def parse(text: str, kind: str) -> Address:
 
 def connect(address: Address, timeout_s: float = CONNECT_S) -> socket.socket:
     """Connect to a printer. Raises OSError, or AddressError where its name leads elsewhere."""
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # Python raises this for a name that no name server could have.
+        raise socket.gaierror("no such name") from None
     error: OSError = OSError("the name has no address")
     for family, kind, protocol, _, where in found[:4]:
         _check_ip(ipaddress.ip_address(str(where[0]).partition("%")[0]))

@@ -4,7 +4,7 @@ import secrets
 import socket
 from collections.abc import Sequence
 
-from server.printers.driver import GarbledError
+from server.printers.drivers.driver import GarbledError
 
 PORT = 161
 ANSWER_S = 1.0

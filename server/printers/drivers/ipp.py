@@ -14,17 +14,17 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from server.printers import address as addresses
-from server.printers import raster
-from server.printers.address import Address
-from server.printers.driver import (
+from server.printers.drivers import address as addresses
+from server.printers.drivers import raster
+from server.printers.drivers.address import Address
+from server.printers.drivers.driver import (
     GarbledError,
     NotPrintedError,
     PerhapsPrintedError,
     Sheet,
     Turn,
 )
-from server.printers.ipp_messages import (
+from server.printers.drivers.ipp_messages import (
     Answer,
     Attribute,
     Operation,

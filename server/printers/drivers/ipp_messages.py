@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from server.printers.driver import GarbledError
+from server.printers.drivers.driver import GarbledError
 
 VERSION = b"\x02\x00"
 

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from server.printers import address as addresses
-from server.printers.address import Address
-from server.printers.driver import (
+from server.printers.drivers import address as addresses
+from server.printers.drivers.address import Address
+from server.printers.drivers.driver import (
     GarbledError,
     NotPrintedError,
     PerhapsPrintedError,
     Sheet,
     Turn,
 )
+from server.printers.drivers.tcp import Line
 from server.printers.states import PrinterState, Status
-from server.printers.tcp import Line
 
 ANSWER_S = 3.0
 COUNT_ANSWER_S = 1.5
