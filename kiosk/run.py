@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from kiosk.camera.camera import CameraStatus
 from kiosk.clock import now_ms
 from kiosk.config import settings as config
 from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE, locked, make_private
-from kiosk.config.identity import load_identity, load_key
+from kiosk.config.identity import load_identity, load_key, save_identity
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
@@ -38,6 +39,7 @@ from kiosk.supervisor.server_requests import ServerDesk
 from kiosk.supervisor.state_file import SupervisorFile
 from kiosk.supervisor.supervision import Supervision
 from kiosk.sync.follow import Feed
+from kiosk.sync.known_server import KnownServer
 from kiosk.sync.link import Link, Skew
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import Transport
@@ -118,7 +120,8 @@ class Kiosk:
         self.direction.on_choice(self._direction_chosen)
         self.board = Board(on_text=self.typed, on_direction=self.direction.choose)
         signer = Signer(*who, key, self.journal.next_counter)
-        transport, desk = Transport(identity, signer), Transport(identity, signer)
+        server = KnownServer(identity, partial(save_identity, directory))
+        transport, desk = Transport(server, signer), Transport(server, signer)
         self._parts.callback(transport.close)
         self._parts.callback(desk.close)
         self._build_sync(transport)

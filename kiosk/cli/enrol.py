@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from badges.credential.keys import PrivateKey
-from badges.wire import wire
+from badges.credential.keys import BadSignatureError, PrivateKey
+from badges.wire import server_key, wire
 from badges.wire.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code, proof, six_words
 from kiosk.config.files import (
     IDENTITY_FILE,
@@ -30,6 +30,7 @@ from kiosk.config.identity import (
     save_key,
 )
 from kiosk.journal.journal import Journal
+from kiosk.sync.known_server import with_key
 from kiosk.sync.transport import Transport, TransportError
 
 POLL_S = 1.0
@@ -68,7 +69,7 @@ def enrol(
                 "confirms there."
             )
             answer = _wait_for_admin(code, key, wait_s=wait_s, poll_s=poll_s, say=say)
-            identity = _check(code, key, answer)
+            identity = _know_number(code, _check(code, key, answer))
             _settle(directory, identity, key, say)
     except ConfigError as error:
         raise EnrolError(str(error)) from None
@@ -166,6 +167,22 @@ def _check(code: EnrolmentCode, key: PrivateKey, answer: wire.EnrolAnswer) -> Ki
     if said.public_key != key.public.raw or said.event_id != answer.event_id:
         raise EnrolError("The server's answer is meant for another kiosk. Ask for a new code.")
     return identity
+
+
+def _know_number(code: EnrolmentCode, identity: KioskIdentity) -> KioskIdentity:
+    """Take how often the server's key was changed, so that no word of before counts. A server that
+    does not say has never changed it.
+    """
+    transport = Transport(code)
+    try:
+        answer = transport.get(server_key.TARGET, server_key.ServerKeyAnswer)
+        told = server_key.open_server_key(identity.root, answer.signed)
+    except (TransportError, BadSignatureError):
+        return identity
+    finally:
+        transport.close()
+    own = (identity.identity.event_id, identity.spki_sha256)
+    return with_key(identity, told) if (told.event_id, told.spki_sha256) == own else identity
 
 
 def _settle(

@@ -25,12 +25,19 @@ class NotEnrolledError(ConfigError):
         )
 
 
-class _IdentityFile(Struct, forbid_unknown_fields=True, tag_field="format", tag="hallkeeper/1"):
+class _IdentityFile(
+    Struct,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="format",
+    tag="hallkeeper/1",
+):
     host: Annotated[str, Meta(min_length=1, max_length=260)]
     port: Annotated[int, Meta(ge=1, le=65535)]
     spki_sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]
     root_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
     identity: bytes  # badges.wire.enrolment.sign_identity
+    server_key_number: Annotated[int, Meta(ge=0)] = 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class KioskIdentity:
     root: PublicKey  # The event's.
     signed: bytes
     identity: Identity
+    server_key_number: int = 0  # Of the last change of that key (badges/wire/server_key.py).
 
     @property
     def kiosk(self) -> str:
@@ -54,11 +62,16 @@ class KioskIdentity:
 
 
 def make_identity(
-    address: tuple[str, int], spki_sha256: bytes, root_key: bytes, signed: bytes
+    address: tuple[str, int],
+    spki_sha256: bytes,
+    root_key: bytes,
+    signed: bytes,
+    server_key_number: int = 0,
 ) -> KioskIdentity:
     """Raises ValueError where the root key has not signed the identity."""
     root = PublicKey(root_key)
-    return KioskIdentity(*address, spki_sha256, root, signed, open_identity(root, signed))
+    identity = open_identity(root, signed)
+    return KioskIdentity(*address, spki_sha256, root, signed, identity, server_key_number)
 
 
 def load_identity(directory: Path) -> KioskIdentity:
@@ -68,7 +81,13 @@ def load_identity(directory: Path) -> KioskIdentity:
         raise NotEnrolledError(directory)
     try:
         file = msgspec.json.decode(read_small(path), type=_IdentityFile)
-        return make_identity((file.host, file.port), file.spki_sha256, file.root_key, file.identity)
+        return make_identity(
+            (file.host, file.port),
+            file.spki_sha256,
+            file.root_key,
+            file.identity,
+            file.server_key_number,
+        )
     except ValueError as error:
         raise ConfigError(
             f"{path} is damaged ({error}). Enrol this kiosk again "
@@ -84,6 +103,7 @@ def save_identity(directory: Path, identity: KioskIdentity) -> None:
         spki_sha256=identity.spki_sha256,
         root_key=identity.root.raw,
         identity=identity.signed,
+        server_key_number=identity.server_key_number,
     )
     write_whole(directory / IDENTITY_FILE, msgspec.json.format(msgspec.json.encode(file)) + b"\n")
 

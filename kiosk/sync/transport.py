@@ -2,7 +2,8 @@
 signs every request.
 
 Venue networks have no public names, so no authority vouches for the server. The hash of its key
-came with the enrolment code, and is compared before a byte of a request is sent.
+came with the enrolment code, and is compared before a byte of a request is sent. Another key is
+only believed on the event's signed word (badges/wire/server_key.py).
 """
 
 import hashlib
@@ -21,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
 from badges.record import WireError
-from badges.wire import wire
+from badges.wire import server_key, wire
+from kiosk.sync.known_server import KnownServer
 from kiosk.sync.signer import Signer
 from kiosk.texts.messages import Code, Message, as_message
 
@@ -31,6 +33,7 @@ ANSWER_S = 10.0
 SILENCE_S = 30.0
 ANSWER_BYTES_MAX = 64_000_000
 LINE_BYTES_MAX = 1_000_000
+WORD_BYTES_MAX = 4_000
 REPLAY_TRIES = 3
 
 # What the server refuses for good. The kiosk says it in its own words, which every language has.
@@ -105,14 +108,33 @@ class PinnedConnection(http.client.HTTPConnection):
 
     def _check_pin(self, secured: ssl.SSLSocket) -> None:
         certificate = secured.getpeercert(binary_form=True)
-        if certificate is None or not hmac.compare_digest(
-            spki_sha256(certificate), self._server.spki_sha256
-        ):
-            raise TransportError(
-                "wrong_server",
-                Message(Code.WRONG_SERVER, host=f"{self.host}:{self.port}"),
-                permanent=True,
-            )
+        found = b"" if certificate is None else spki_sha256(certificate)
+        if hmac.compare_digest(found, self._server.spki_sha256):
+            return
+        if found and isinstance(self._server, KnownServer):
+            if self._server.learn(found, self._ask_for_word(secured)):
+                return
+        raise TransportError(
+            "wrong_server",
+            Message(Code.WRONG_SERVER, host=f"{self.host}:{self.port}"),
+            permanent=True,
+        )
+
+    def _ask_for_word(self, secured: ssl.SSLSocket) -> bytes:
+        """Return the event's signed word on the key of this connection, or nothing. The request has
+        nothing of ours, because the other end may be anybody.
+        """
+        ask = f"GET {server_key.TARGET} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n\r\n"
+        try:
+            secured.sendall(ask.encode("ascii"))
+            with http.client.HTTPResponse(secured, method="GET") as response:
+                response.begin()
+                body = response.read(WORD_BYTES_MAX)
+                if response.status != 200 or response.will_close:
+                    return b""
+                return wire.decode(body, server_key.ServerKeyAnswer).signed
+        except (http.client.HTTPException, WireError):
+            return b""
 
 
 class Transport:

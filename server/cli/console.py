@@ -19,6 +19,7 @@ from badges.printing.card import CardError
 from badges.roster.problems import Problem, RosterError
 from server.backup.critical_state import Keeper
 from server.event.directory import Event, load_event
+from server.event.served import CertificateError
 from server.event.settings import EventError
 from server.kiosks.registry import KioskError
 from server.people.attendees import AttendeeError, UnknownAttendeeError
@@ -34,8 +35,9 @@ from server.storage.migrations import NewerVersionError
 BY = "command-line"  # The name that the entry log has for whoever acts here.
 PROBLEMS_SHOWN = 100
 _SPOKEN = (
-    AccountError, AttendeeError, CardError, CatalogueError, DatabaseError, EventError, IssuingError,
-    KioskError, NewerVersionError, PrintingError, RosterError, UnknownAttendeeError,
+    AccountError, AttendeeError, CardError, CatalogueError, CertificateError, DatabaseError,
+    EventError, IssuingError, KioskError, NewerVersionError, PrintingError, RosterError,
+    UnknownAttendeeError,
 )  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])

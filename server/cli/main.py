@@ -12,6 +12,7 @@ import click
 
 from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
+from server.cli.certificate.commands import certificate
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
 from server.cli.desks.printers import printer
 from server.cli.imports import import_people, import_venue
@@ -126,6 +127,7 @@ def serve(event_dir: Path, host: str | None, port: int | None) -> None:
 main.add_command(kiosk)
 main.add_command(printer)
 main.add_command(user)
+main.add_command(certificate)
 main.add_command(backup)
 main.add_command(restore)
 

@@ -25,6 +25,7 @@ from granian.http import HTTP1Settings
 from badges.po import CatalogueError
 from server.backup.copy import check_directory
 from server.cli.supervise import REFUSED, Supervisor, beat
+from server.event import served
 from server.event.directory import Event, load_event
 from server.event.lock import only_server
 from server.event.settings import EventError
@@ -113,7 +114,9 @@ def _load(parent: int, event_dir: str, port: int, beats: "Connection") -> "Flask
         raise SystemExit(REFUSED) from None
     here = services_of(app)
     beat(app, here.database, beats)
-    Guard(port, here.lanes.is_known).start()
+    proxy = here.event.settings.proxy
+    # A proxy's connections are those of many.
+    Guard(port, lambda one: one == proxy or here.lanes.is_known(one)).start()
     app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
     gc.collect()
     # What is loaded stays. To go through it at each collection took 60 ms, for which everybody
@@ -144,11 +147,19 @@ def announcement(event: Event, host: str, port: int) -> list[str]:
     return [
         f"Serving {' / '.join(event.settings.name.values())}",
         *(f"  https://{name}:{port}/" for name in names),
-        "  The certificate is the event's own; browsers warn once. Its fingerprints (SHA-256):",
+        f"  The certificate is {_whose(event)} Its fingerprints (SHA-256):",
         f"  certificate  {_pairs(_certificate_digest(event.certificate_path))}",
         f"  public key   {_pairs(event.spki_sha256.hex())}",
         "Stop with Ctrl-C.",
     ]
+
+
+def _whose(event: Event) -> str:
+    if not event.has_installed_certificate:
+        return "the event's own; browsers warn once."
+    found = served.served(event)
+    soon = served.until(found, time.time_ns() // 1_000_000)
+    return f"installed, good until {found.not_valid_after_utc:%Y-%m-%d}. {soon}".rstrip()
 
 
 def _certificate_digest(path: Path) -> str:

@@ -109,7 +109,7 @@ def own_badge(event: Event, database: Database, external_id: str, path: Path) ->
     found, _ = find_attendees(db, external_id, limit=1)
     badge = issuing.current_badge(db, found[0].serial)
     token = phone_links.token(db, event, badge)
-    lines = [f"A badge on a phone   {event.settings.public_address}/b/{token}"]
+    lines = [f"A badge on a phone   {event.settings.phones_at}/b/{token}"]
     try:
         card = cards.card(db, event, badge)
         path.write_bytes(render_pdf([card], event_name=NAME["en"]))

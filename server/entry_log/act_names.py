@@ -73,6 +73,7 @@ class Act(StrEnum):
     ENTRIES_EXPORTED = "entries_exported"
     ACTS_EXPORTED = "acts_exported"
     SERVER_RESTORED = "server_restored"
+    CERTIFICATE_SET = "certificate_set"
 
     @classmethod
     def _missing_(cls, value: object) -> "Act | None":

@@ -131,6 +131,7 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.ENTRIES_EXPORTED: Words("Exported entries as CSV", ("of {hall}", "at {door}")),
     Act.ACTS_EXPORTED: Words("Exported acts as CSV"),
+    Act.CERTIFICATE_SET: Words("Set the server's certificate", ("SHA-256 {fingerprint}",)),
     Act.SERVER_RESTORED: Words(
         "Restored the server from a backup", ("server number {incarnation}",)
     ),

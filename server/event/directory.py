@@ -20,6 +20,8 @@ from server.storage.errors import EngineError
 
 SETTINGS_FILE = "event.toml"
 DATABASE_FILE = "hallkeeper.db"
+SERVED_FILE = "served.pem"  # In `keys`: an installed certificate, after its key.
+NUMBER_FILE = "served.number"  # In `keys`: how often the certificate was changed.
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Event:
     ring: KeyRing = field(repr=False)
     signed_ring: bytes = field(repr=False)
     spki_sha256: bytes = field(repr=False)  # Of the certificate's public key.
+    server_key_number: int = 0  # How often that key was changed.
     incarnation: int = 1  # It is higher after each restore from a backup.
 
     @property
@@ -63,12 +66,19 @@ class Event:
         return self.path / DATABASE_FILE
 
     @property
+    def has_installed_certificate(self) -> bool:
+        """Tell whether another certificate than the event's own is served."""
+        return (self.path / "keys" / SERVED_FILE).exists()
+
+    @property
     def certificate_path(self) -> Path:
-        return self.path / "keys" / "certificate.pem"
+        own = self.path / "keys" / "certificate.pem"
+        return self.path / "keys" / SERVED_FILE if self.has_installed_certificate else own
 
     @property
     def certificate_key_path(self) -> Path:
-        return self.path / "keys" / "certificate.key"
+        own = self.path / "keys" / "certificate.key"
+        return self.path / "keys" / SERVED_FILE if self.has_installed_certificate else own
 
     @property
     def issuing_key_id(self) -> int:
@@ -99,6 +109,8 @@ def load_event(path: Path) -> Event:
         event_id, {key_id: BadgeKey(key.public, *window) for key_id, key in badge_keys.items()}
     )
     _check_private(keys / "certificate.key")
+    _check_private(keys / SERVED_FILE)
+    served = keys / SERVED_FILE
     event = Event(
         path=path,
         settings=settings,
@@ -109,7 +121,8 @@ def load_event(path: Path) -> Event:
         phone_secret=_read_hex(keys / "phone.key", 32),
         ring=ring,
         signed_ring=sign_ring(root_key, ring),
-        spki_sha256=_read_spki(keys / "certificate.pem"),
+        spki_sha256=_read_spki(served if served.exists() else keys / "certificate.pem"),
+        server_key_number=_read_number(keys / NUMBER_FILE),
     )
     return replace(event, incarnation=_migrate(event.database_path))
 
@@ -181,6 +194,18 @@ def _check_private(path: Path) -> None:
     """Refuse a secret that others on this machine can read."""
     if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
         raise EventError(f"{path} can be read by others: run `chmod 600` on it.")
+
+
+def _read_number(path: Path) -> int:
+    try:
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        return 0
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if not (text.isdigit() and len(text) <= 9):
+        raise EventError(f"{path} is damaged: put it back from the event's backup.")
+    return int(text)
 
 
 def _read_spki(path: Path) -> bytes:

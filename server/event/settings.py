@@ -3,6 +3,7 @@
 A setting's type is its check, and `rule` says it in plain words (see badges/settings_check.py).
 """
 
+import ipaddress
 import json
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +31,14 @@ def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError):
+        return False
+    return True
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
         return False
     return True
 
@@ -101,6 +110,26 @@ class EventSettings:
     # The badge desk takes photos for the cards, where the cards' settings name a folder for them.
     desk_photo: Annotated[bool, rule("true or false")] = False
 
+    # With None phones use the same address as kiosks.
+    phone_address: Annotated[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"\Ahttps://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?\Z"
+            ),
+        ]
+        | None,
+        rule('where phones open a badge, such as "https://badges.example.org", without more'),
+    ] = None
+    # It may say for whom it asks. Nobody else may.
+    proxy: Annotated[
+        str | None,
+        rule(
+            'the address from which a reverse proxy asks this server, such as "127.0.0.1"',
+            holds=lambda text: text is None or _is_address(text),
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         try:
             check_values(EventSettings, vars(self))
@@ -111,6 +140,11 @@ class EventSettings:
     def public_address(self) -> str:
         """Return `https://host:port`, as kiosks and phones use it."""
         return f"https://{self.public_host}:{self.port}"
+
+    @property
+    def phones_at(self) -> str:
+        """Return the address before the path of a phone's link."""
+        return self.phone_address or self.public_address
 
 
 def parse_settings(text: str, place: str) -> EventSettings:
@@ -130,6 +164,10 @@ def settings_text(settings: EventSettings) -> str:
     backup += quoted(settings.backup_dir or "/mnt/second/forum")
     country = "# country = " if settings.country is None else "country = "
     country += quoted(settings.country or "CN")
+    phones = "# phone_address = " if settings.phone_address is None else "phone_address = "
+    phones += quoted(settings.phone_address or "https://badges.example.org")
+    proxy = "# proxy = " if settings.proxy is None else "proxy = "
+    proxy += quoted(settings.proxy or "127.0.0.1")
     return f"""\
 # The settings of this event. `hallkeeper serve` reads them when it starts.
 
@@ -145,6 +183,11 @@ days = {settings.days}  # 1 to {DAYS_MAX}
 # keeps what it was told when it was enrolled.
 public_host = {quoted(settings.public_host)}
 port = {settings.port}
+
+# Where a reverse proxy stands before this server for phones and staff: what phones call it, and the
+# address from which it asks. Kiosks go on coming to public_host.
+{phones}
+{proxy}
 
 # The address to listen on; "127.0.0.1" serves this machine alone.
 host = {quoted(settings.host)}

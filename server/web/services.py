@@ -2,6 +2,7 @@
 time.
 """
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -71,8 +72,17 @@ def keep_services(app: Flask, kept: Services) -> None:
 
 
 def address() -> str:
-    """Return where the request comes from, as an IP address."""
-    return (request.remote_addr or "unknown").removeprefix("::ffff:")
+    """Return where the request comes from, as an IP address, also through the event's own proxy."""
+    caller = (request.remote_addr or "unknown").removeprefix("::ffff:")
+    if caller != services().event.settings.proxy:
+        return caller
+    # The proxy adds the address that it saw last. What stands before, anybody may have written.
+    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    try:
+        found = ipaddress.ip_address(told)
+        return str(getattr(found, "ipv4_mapped", None) or found)
+    except ValueError:
+        return caller
 
 
 def renewed(incarnation: int) -> Services:

@@ -303,4 +303,4 @@ def _phone_link(badge: issuing.Badge) -> str:
     token = phone_links.token(here.database.reader, here.event, badge)
     if token is None:
         return ""
-    return here.event.settings.public_address + url_for("phone.badge", token=token)
+    return here.event.settings.phones_at + url_for("phone.badge", token=token)

@@ -20,7 +20,7 @@ from server.event.calendar import span
 from server.staff import signing_in, users
 from server.staff.guesses import BusyError, WaitError
 from server.web import auth, security
-from server.web.services import services
+from server.web.services import address, services
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/admin")
 REFUSED = 401
@@ -90,17 +90,17 @@ def caller() -> str:
     """Return the address that asks, as a keyed hash. The entry log is kept longer than what may be
     kept of people.
     """
-    text = request.remote_addr or "unknown"
+    text = address()
     try:
-        address = ipaddress.ip_address(text)
+        found = ipaddress.ip_address(text)
     except ValueError:
         pass
     else:
-        if isinstance(address, ipaddress.IPv6Address):
+        if isinstance(found, ipaddress.IPv6Address):
             # A socket for both kinds shows IPv4 addresses in this form. All of them are in one such
             # network, so that would count them as one.
-            mapped = address.ipv4_mapped
-            text = str(mapped or ipaddress.ip_network((address, _IPV6_NET), strict=False))
+            mapped = found.ipv4_mapped
+            text = str(mapped or ipaddress.ip_network((found, _IPV6_NET), strict=False))
     key = security.derived_key(services().event.phone_secret, b"hallkeeper/addresses/v1")
     return hmac.digest(key, text.encode(), "sha256").hex()
 

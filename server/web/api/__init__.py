@@ -1,4 +1,5 @@
-"""Serves the kiosks' HTTP interface. Every call but enrolment is signed by the kiosk.
+"""Serves the kiosks' HTTP interface. Every call but enrolment, and the
+question for the server's key, is signed by the kiosk.
 
 Begin with `scans.py`. Messages are those of `badges.wire`, and errors have one shape.
 """
@@ -6,7 +7,7 @@ Begin with `scans.py`. Messages are those of `badges.wire`, and errors have one 
 from flask import Blueprint
 
 from badges.record import WireError
-from server.web.api import enrolment, replica, scans, supervisor
+from server.web.api import enrolment, replica, scans, server_key, supervisor
 from server.web.api.errors import ApiError, malformed, refused
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
@@ -14,6 +15,7 @@ blueprint.register_error_handler(ApiError, refused)
 blueprint.register_error_handler(WireError, malformed)
 for method, path, view in (
     ("POST", "/enrol", enrolment.enrol),
+    ("GET", "/server-key", server_key.server_key),
     ("GET", "/replica", replica.replica),
     ("GET", "/names", replica.names),
     ("GET", "/feed", replica.changes),

@@ -80,7 +80,7 @@ def phone(number: str) -> str:
     db = here.database.reader
     badge = issuing.current_badge(db, person.holder.serial)
     token = phone_links.token(db, here.event, badge)
-    link = here.event.settings.public_address + url_for("phone.badge", token=token) if token else ""
+    link = here.event.settings.phones_at + url_for("phone.badge", token=token) if token else ""
     symbol = Markup(symbol_svg(link, level="L")) if link else ""
     return render_template("desk/phone.html", person=person, number=number, symbol=symbol)
 

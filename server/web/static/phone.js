@@ -65,6 +65,9 @@
       parts[id].querySelector(".days").replaceChildren(...days(sessions.filter((_, at) => places[at] === id)));
     }
     for (const id of Object.keys(parts)) parts[id].hidden = !places.includes(id);
+    const left = sessions.filter((_, at) => places[at] !== "past");
+    left.forEach((one, at) => one.classList.toggle("unprinted", at >= main.dataset.printed));
+    document.getElementById("more").hidden = left.length <= main.dataset.printed;
     document.getElementById("past-count").textContent = places.filter((one) => one === "past").length;
   };
   const days = (those) => {

@@ -165,6 +165,13 @@ def edit(event: Event, old: str, new: str) -> None:
             "country must be the country where the event is",
         ),
         ("# country = ", 'country = "cn"\n# ', 'ISO 3166 code in capitals, such as "CN"'),
+        (
+            "# phone_address = ",
+            'phone_address = "badges.example.org"\n# ',
+            "where phones open a badge",
+        ),
+        ("# phone_address = ", 'phone_address = "https://a.example/b/"\n# ', "without more"),
+        ("# proxy = ", 'proxy = "proxy.example"\n# ', "from which a reverse proxy asks"),
     ],
 )
 def test_settings_that_can_not_be(event: Event, old: str, new: str, said: str) -> None:
@@ -184,7 +191,13 @@ def test_every_setting_is_checked_and_says_its_rule(settings: EventSettings, key
 
 def test_settings_are_written_so_that_they_parse_back(settings: EventSettings) -> None:
     whole = replace(
-        settings, host="127.0.0.1", port=1, backup_dir="/mnt/second disk/論壇", country="CN"
+        settings,
+        host="127.0.0.1",
+        port=1,
+        backup_dir="/mnt/second disk/論壇",
+        country="CN",
+        phone_address="https://badges.example.org:444",
+        proxy="::1",
     )
     for one in (settings, whole):
         assert parse_settings(settings_text(one), "event.toml") == one

@@ -9,6 +9,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from badges.credential.badge_number import badge_number
 from badges.credential.credential import open_credential
 from server.event.directory import Event
 from server.people import attendees, issuing, phone_links
@@ -16,6 +17,7 @@ from server.people.phone_token import phone_token
 from server.storage.database import Database
 from server.venue import store
 from server.web.phone import programme
+from server.web.services import address
 from tests.server.conftest import HOUR
 from tests.server.support.pages import Pages
 from tests.server.support.stores import load
@@ -404,3 +406,39 @@ def test_of_very_many_sessions_the_next_and_those_by_name_are_shown(
     page = pages.stranger().get(target).text
     assert "Opening" not in page
     assert "Press hour" in page
+
+
+def test_behind_a_proxy_links_have_its_name(event: Event, site: Database) -> None:
+    settings = replace(event.settings, phone_address="https://badges.example.org")
+    with Pages(replace(event, settings=settings), site) as pages:
+        pages.issue()
+        page = (
+            pages.staff("badge_desk").get(f"/admin/people/{badge_number(pages.serial('A1'))}").text
+        )
+        assert re.search(r"https://badges\.example\.org/b/[\w-]{27}", page)
+        assert "localhost:8443/b/" not in page
+
+
+@pytest.mark.parametrize(
+    ("peer", "header", "expected"),
+    [
+        ("10.0.0.1", "203.0.113.7", "203.0.113.7"),
+        ("::ffff:10.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),  # the proxy's own word
+        ("10.0.0.1", "::ffff:203.0.113.7", "203.0.113.7"),
+        ("10.0.0.1", "2001:db8::7", "2001:db8::7"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "<script>", "10.0.0.1"),
+        ("203.0.113.9", "10.0.0.1", "203.0.113.9"),  # anybody else is not believed
+    ],
+)
+def test_a_proxy_says_for_whom_it_asks(
+    event: Event, site: Database, peer: str, header: str, expected: str
+) -> None:
+    settings = replace(event.settings, proxy="10.0.0.1")
+    with Pages(replace(event, settings=settings), site) as pages:
+        told = {"X-Forwarded-For": header}
+        with pages.app.test_request_context(environ_base={"REMOTE_ADDR": peer}, headers=told):
+            assert address() == expected
+    with Pages(event, site) as pages:  # without a proxy
+        with pages.app.test_request_context(environ_base={"REMOTE_ADDR": peer}, headers=told):
+            assert address() == peer.removeprefix("::ffff:")

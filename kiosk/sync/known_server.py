@@ -1,0 +1,66 @@
+"""Is the server of a kiosk that is enrolled. It follows a change of the server's certificate, on
+the event's word alone.
+"""
+
+import hmac
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from badges.credential.keys import BadSignatureError
+from badges.wire.server_key import ServerKey, open_server_key
+from kiosk.config.identity import KioskIdentity
+
+
+class KnownServer:
+    """Says where the server is and how to know it. Several threads may use it."""
+
+    def __init__(
+        self, identity: KioskIdentity, keep: Callable[[KioskIdentity], None] = lambda _: None
+    ) -> None:
+        """`keep` writes the identity down before a new key counts. It may raise OSError."""
+        self._identity = identity
+        self._keep = keep
+        self._learning = threading.Lock()
+
+    @property
+    def host(self) -> str:
+        return self._identity.host
+
+    @property
+    def port(self) -> int:
+        return self._identity.port
+
+    @property
+    def spki_sha256(self) -> bytes:
+        return self._identity.spki_sha256
+
+    def learn(self, spki_sha256: bytes, signed: bytes) -> bool:
+        """Take the event's word on the key of a connection. Returns whether this is the server.
+
+        Nothing is taken from anybody but the event, for another key, or from before the last
+        change that this kiosk knows.
+        """
+        with self._learning:
+            known = self._identity
+            try:
+                told = open_server_key(known.root, signed)
+            except BadSignatureError:
+                return False
+            if told.event_id != known.identity.event_id or not hmac.compare_digest(
+                told.spki_sha256, spki_sha256
+            ):
+                return False
+            if hmac.compare_digest(spki_sha256, known.spki_sha256):
+                return True  # Another thread has learned it meanwhile.
+            if told.number <= known.server_key_number:
+                return False
+            found = with_key(known, told)
+            self._keep(found)
+            self._identity = found
+            return True
+
+
+def with_key(identity: KioskIdentity, told: ServerKey) -> KioskIdentity:
+    """Return the identity with that key of the server pinned."""
+    return replace(identity, spki_sha256=told.spki_sha256, server_key_number=told.number)

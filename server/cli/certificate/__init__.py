@@ -1,0 +1,1 @@
+"""Defines `hallkeeper certificate`. Begin with `commands.py`."""

@@ -1,0 +1,130 @@
+"""A server with another certificate: believed on the event's signed word, and on nothing else."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from badges.credential.keys import PrivateKey
+from badges.wire import wire
+from badges.wire.enrolment import Identity, sign_identity
+from badges.wire.server_key import TARGET, ServerKey, ServerKeyAnswer, sign_server_key
+from kiosk.config.identity import KioskIdentity, load_identity, make_identity, save_identity
+from kiosk.sync.known_server import KnownServer
+from kiosk.sync.signer import Signer
+from kiosk.sync.transport import Transport, TransportError
+from tests.kiosk.support.door_fixture import EVENT_ID, GENERATION, KIOSK, KIOSK_KEY, ROOT, key_of
+from tests.kiosk.support.fake_server import FakeServer, Reply, error_reply, json_reply, serving
+
+NAMES = wire.NamesPage([], 7, False)
+OLD_KEY = bytes(range(32))
+
+
+def word(
+    server: FakeServer,
+    number: int = 1,
+    *,
+    root: PrivateKey = ROOT,
+    event_id: bytes = EVENT_ID,
+    spki: bytes | None = None,
+) -> Reply:
+    key = ServerKey(event_id, spki or server.spki_sha256, number)
+    return json_reply(ServerKeyAnswer(sign_server_key(root, key)))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FakeServer]:
+    with serving(
+        tmp_path,
+        get_api_names=lambda _: json_reply(NAMES),
+        post_api_scans=lambda _: json_reply(NAMES),
+    ) as made:
+        made.routes["GET", TARGET] = lambda _: word(made)
+        yield made
+
+
+def identity_for(server: FakeServer, number: int = 0) -> KioskIdentity:
+    """A kiosk that pinned the server's key of before."""
+    who = Identity(EVENT_ID, KIOSK, GENERATION, KIOSK_KEY.public.raw, 0)
+    signed = sign_identity(ROOT, who)
+    return make_identity((server.host, server.port), OLD_KEY, ROOT.public.raw, signed, number)
+
+
+def ask(known: KnownServer) -> wire.NamesPage:
+    counter = itertools.count(1)
+    signer = Signer(KIOSK, GENERATION, KIOSK_KEY, lambda above: above + next(counter))
+    with closing(Transport(known, signer)) as way:
+        assert way.post("/api/scans", wire.Health(version="1"), wire.NamesPage) == NAMES
+        return way.get("/api/names", wire.NamesPage)
+
+
+def test_it_works(server: FakeServer, tmp_path: Path) -> None:
+    known = KnownServer(identity_for(server), lambda found: save_identity(tmp_path, found))
+    assert ask(known) == NAMES
+    assert known.spki_sha256 == server.spki_sha256
+    # It asked once, on the connection itself, and the word has nothing of the kiosk.
+    targets = [request.target for request in server.requests]
+    assert targets == [TARGET, "/api/scans", "/api/names"]
+    assert [request.connection for request in server.requests] == [1, 1, 2]
+    assert set(server.requests[0].headers) == {"Host"}
+
+    kept = load_identity(tmp_path)
+    assert (kept.spki_sha256, kept.server_key_number) == (server.spki_sha256, 1)
+    assert ask(KnownServer(kept)) == NAMES
+    assert [request.target for request in server.requests[3:]] == ["/api/scans", "/api/names"]
+
+
+def test_an_identity_without_a_change_is_as_it_was(server: FakeServer, tmp_path: Path) -> None:
+    save_identity(tmp_path, identity_for(server))
+    assert b"server_key_number" not in (tmp_path / "identity.json").read_bytes()
+    assert load_identity(tmp_path) == identity_for(server)
+
+
+WRONG = {
+    "no word": lambda server: error_reply(404, "not_found"),
+    "nonsense": lambda server: Reply(b"hello"),
+    "signed by another": lambda server: word(server, root=key_of("badge")),
+    "of another event": lambda server: word(server, event_id=bytes(16)),
+    "on another key": lambda server: word(server, spki=bytes(32)),
+    "too long": lambda server: Reply(b'{"signed": "' + b"A" * 9_000 + b'"}'),
+    "cut short": lambda server: json_reply(ServerKeyAnswer(b"short")),
+    "not canonical": lambda server: json_reply(
+        ServerKeyAnswer(ROOT.sign(b"hallkeeper/server-key/v1\x00{}") + b"{}")
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_nobody_else_is_believed_or_told_anything(server: FakeServer, what: str) -> None:
+    server.routes["GET", TARGET] = lambda _: WRONG[what](server)
+    identity = identity_for(server)
+    known = KnownServer(identity)
+    with pytest.raises(TransportError, match="not this kiosk's server") as caught:
+        ask(known)
+    assert (caught.value.code, caught.value.permanent) == ("wrong_server", True)
+    assert known.spki_sha256 == OLD_KEY
+    assert [request.target for request in server.requests] == [TARGET]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_word_from_before_the_last_change_does_not_count(server: FakeServer, number: int) -> None:
+    """Whoever has got hold of an earlier key has the word on it too."""
+    server.routes["GET", TARGET] = lambda _: word(server, number)
+    with pytest.raises(TransportError, match="not this kiosk's server"):
+        ask(KnownServer(identity_for(server, number=2)))
+    server.routes["GET", TARGET] = lambda _: word(server, 3)
+    assert ask(KnownServer(identity_for(server, number=2))) == NAMES
+
+
+def test_a_key_that_could_not_be_kept_is_not_believed(server: FakeServer) -> None:
+    def full(_: KioskIdentity) -> None:
+        raise OSError(28, "No space left on device")
+
+    known = KnownServer(identity_for(server), full)
+    with pytest.raises(TransportError):
+        ask(known)
+    assert known.spki_sha256 == OLD_KEY
+    assert replace(identity_for(server)).spki_sha256 == OLD_KEY

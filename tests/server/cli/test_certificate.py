@@ -1,0 +1,208 @@
+"""`hallkeeper certificate`: an authority's is checked, installed whole, and given up again."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509 import load_pem_x509_certificates
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from badges.wire.server_key import open_server_key
+from server.event import served
+from server.event.certificate import spki_sha256
+from server.event.directory import Event, load_event
+from server.event.settings import EventError
+from tests.server.cli.test_serve import announcement
+from tests.server.support.authority import DAY, Authority, key_pem, pem
+from tests.server.support.console import Console
+from tests.system.support.site import now_ms
+
+HOST = "localhost"  # the event's public_host
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority(now_ms())
+
+
+def test_it_works(console: Console, authority: Authority, event: Event) -> None:
+    files = authority.files(console.path, "badges.example.org", HOST)
+    said = console("certificate", "install", *files).output
+    assert "CN=Test Issuer" in said
+    assert "badges.example.org, localhost" in said
+    assert "Warning" not in said
+
+    after = load_event(event.path)
+    chain = load_pem_x509_certificates(after.certificate_path.read_bytes())
+    assert [pem(one) for one in chain] == [Path(files[0]).read_bytes(), pem(authority.between)]
+    assert after.certificate_path == after.certificate_key_path
+    assert stat.S_IMODE(os.stat(after.certificate_path).st_mode) == 0o600
+    assert after.spki_sha256 == spki_sha256(Path(files[0]).read_bytes()) != event.spki_sha256
+    assert "installed, good until" in "\n".join(announcement(after, "127.0.0.1", 8443))
+    assert "installed" in console("certificate", "show").output
+    assert console.rows("SELECT body FROM leaf WHERE CAST(body AS TEXT) LIKE '%certificate_set%'")
+
+
+def test_the_events_word_is_on_the_key_that_is_served(
+    console: Console, authority: Authority, event: Event
+) -> None:
+    files = authority.files(console.path, HOST)
+    words = [served.signed_word(event)]
+    for arguments in (files, files, ["--self-signed"]):
+        console("certificate", "install", *arguments)
+        words.append(served.signed_word(load_event(event.path)))
+    told = [open_server_key(event.root_key.public, word) for word in words]
+    assert [one.number for one in told] == [0, 1, 2, 3]
+    assert told[1].spki_sha256 == told[2].spki_sha256 != event.spki_sha256
+    assert told[3].spki_sha256 == told[0].spki_sha256 == event.spki_sha256
+
+
+def test_the_events_own_comes_back(console: Console, authority: Authority, event: Event) -> None:
+    own = console("certificate", "show").output
+    assert "the event's own" in own
+    console("certificate", "install", *authority.files(console.path, HOST))
+    console("certificate", "install", "--self-signed")
+    assert console("certificate", "show").output == own
+    assert load_event(event.path).spki_sha256 == event.spki_sha256
+    said = console("certificate", "install", "--self-signed", status=2).output
+    assert "is served already" in said
+
+
+def test_files_in_any_order_are_served_in_the_right_one(
+    console: Console, authority: Authority, event: Event
+) -> None:
+    leaf, key = authority.certificate(HOST)
+    mixed = console.file("all.pem", pem(authority.root, authority.between, leaf) + key_pem(key))
+    console("certificate", "install", mixed, mixed)
+    chain = load_pem_x509_certificates(load_event(event.path).certificate_path.read_bytes())
+    assert chain == [leaf, authority.between, authority.root]
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1"])
+def test_names_are_compared_as_browsers_do(authority: Authority, host: str) -> None:
+    found, _ = authority.certificate("localhost", "127.0.0.1", "*.forum.example")
+    assert served.is_for(found, host)
+    assert served.is_for(found, "badges.forum.example")
+    for other in ("a.b.forum.example", "forum.example", "127.0.0.2", "::1", "example"):
+        assert not served.is_for(found, other)
+
+
+Make = Callable[[Authority], tuple[bytes, bytes, bytes]]
+
+
+def made(authority: Authority, *names: str, **more) -> tuple[bytes, bytes, bytes]:
+    found, key = authority.certificate(*(names or (HOST,)), **more)
+    return pem(found), key_pem(key), pem(authority.between)
+
+
+WRONG: dict[str, tuple[Make, str]] = {
+    "another's key": (
+        lambda ca: (made(ca)[0], made(ca)[1], made(ca)[2]),
+        "is not the key of a certificate in",
+    ),
+    "for another name": (
+        lambda ca: made(ca, "other.example"),
+        "is for other.example, and phones open localhost",
+    ),
+    "expired": (lambda ca: made(ca, since=-9 * DAY, until=-DAY), "expired on 20"),
+    "not yet good": (lambda ca: made(ca, since=DAY), "set this machine's clock"),
+    "not for servers": (
+        lambda ca: made(ca, usage=ExtendedKeyUsageOID.CLIENT_AUTH),
+        "is not meant for servers",
+    ),
+    "no certificate": (lambda ca: (b"hello", made(ca)[1], b""), "has no certificate in PEM"),
+    "no key": (lambda ca: (made(ca)[0], b"hello", b""), "is no private key in PEM"),
+    "weak key": (
+        lambda ca: made(ca, key=rsa.generate_private_key(65537, 1024)),
+        "Use ECDSA P-256 or P-384, or RSA of 2048 bits or more",
+    ),
+    "key that phones do not take": (
+        lambda ca: made(ca, key=ed25519.Ed25519PrivateKey.generate()),
+        "Use ECDSA",
+    ),
+    "key behind a password": (
+        lambda ca: (made(ca)[0], key_pem(ec.generate_private_key(ec.SECP256R1()), b"secret"), b""),
+        "openssl pkey -in",
+    ),
+    "another's chain": (
+        lambda ca: (*made(ca)[:2], pem(Authority(now_ms()).between)),
+        "does not belong to the chain",
+    ),
+    "too large": (lambda ca: (b"#" * 1_000_001, made(ca)[1], b""), "too large"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_cannot_be_served_is_refused_and_changes_nothing(
+    console: Console, authority: Authority, event: Event, what: str
+) -> None:
+    make, told = WRONG[what]
+    before = sorted((path.name, path.read_bytes()) for path in (event.path / "keys").iterdir())
+    names = ("cert.pem", "key.pem", "chain.pem")
+    files = [
+        console.file(name, data) for name, data in zip(names, make(authority), strict=True) if data
+    ]
+    said = console("certificate", "install", *files, status=1).output
+    assert told in said
+    assert "Traceback" not in said
+    assert before == sorted(
+        (path.name, path.read_bytes()) for path in (event.path / "keys").iterdir()
+    )
+
+
+def test_a_missing_file_and_half_a_command_are_said(console: Console) -> None:
+    said = console("certificate", "install", "nowhere.pem", "nowhere.key", status=1).output
+    assert "can't be read: No such file" in said
+    for arguments in ([], ["cert.pem"], ["cert.pem", "key.pem", "--self-signed"]):
+        said = console("certificate", "install", *arguments, status=2).output
+        assert "name CERT and KEY, or --self-signed alone" in said
+
+
+def test_what_phones_may_not_like_is_said(console: Console, authority: Authority) -> None:
+    found, key = authority.certificate(HOST, until=5 * DAY)
+    files = [console.file("cert.pem", pem(found)), console.file("key.pem", key_pem(key))]
+    said = console("certificate", "install", *files).output
+    assert "No certificate of its issuer came along (CN=Test Issuer)" in said
+    assert "It expires on" in said
+    assert "It expires on" in console("certificate", "show").output
+
+
+def test_a_write_that_fails_leaves_the_one_before(
+    console: Console, authority: Authority, event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console("certificate", "install", *authority.files(console.path, HOST))
+    before = load_event(event.path)
+    checked = served.read_certificate(
+        *map(Path, authority.files(console.path, HOST)), event.settings, now_ms()
+    )
+    whole = served.durable_files.write_whole
+
+    def fail(path: Path, data: bytes) -> None:
+        if path.name == "served.pem":
+            raise OSError(28, "No space left on device", str(path))
+        whole(path, data)
+
+    monkeypatch.setattr(served.durable_files, "write_whole", fail)
+    with pytest.raises(OSError, match="No space"):
+        served.install(before, checked)
+    after = load_event(event.path)
+    assert after.spki_sha256 == before.spki_sha256
+    assert after.server_key_number == before.server_key_number + 1  # which does no harm
+
+
+def test_spoilt_files_of_it_are_said_at_the_start(console: Console, event: Event) -> None:
+    number = event.path / "keys" / "served.number"
+    number.write_text("many")
+    with pytest.raises(EventError, match="served.number is damaged"):
+        load_event(event.path)
+    number.unlink()
+    pair = event.path / "keys" / "served.pem"
+    pair.write_text("nonsense")
+    with pytest.raises(EventError, match="chmod 600"):
+        load_event(event.path)
+    pair.chmod(0o600)
+    with pytest.raises(EventError, match="served.pem is missing or damaged"):
+        load_event(event.path)

@@ -1,0 +1,101 @@
+"""The server's certificate changes under real kiosks: they follow, also those that were off."""
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kiosk.config.identity import load_identity
+from server.event.directory import load_event
+from tests.server.support.authority import Authority, pem
+from tests.system.support.hand_scanner import HandScanner
+from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+
+HALL = """
+[[hall]]
+code = "{0}"
+name = "{0}"
+capacity = 400
+fire_limit = 400
+categories = ["delegate"]
+[[door]]
+code = "{0}-door"
+hall = "{0}"
+name = "{0} door"
+mode = "both"
+"""
+VENUE = "".join(HALL.format(name) for name in ("west", "east", "annexe"))
+
+
+def certificate(place: LiveSite, *words: str) -> str:
+    command = [sys.executable, "-m", "server.cli.main", "certificate", *words]
+    done = subprocess.run(
+        [*command, "--event", str(place.event.path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def restarted(place: LiveSite, *words: str) -> None:
+    place.server.stop()
+    certificate(place, *words)
+    place.event = load_event(place.event.path)
+    place.start_server()
+
+
+def pinned(place: LiveSite, name: str) -> tuple[bytes, int]:
+    found = load_identity(place.path / name)
+    return found.spki_sha256, found.server_key_number
+
+
+def scanned(place: LiveSite, door: HandScanner, name: str, number: int) -> None:
+    """Somebody enters, and the ledger has it."""
+    assert door.present(place.badge(number), "entry").admitted
+    wait_for("the ledger", lambda: place.waiting(name) == 0)
+
+
+def test_doors_follow(tmp_path: Path) -> None:
+    authority = Authority(now_ms())
+    with site(tmp_path, VENUE, people=20) as place:
+        own = place.event.spki_sha256
+        place.start_server()
+        place.enrol("west", "west-door")
+        place.enrol("east", "east-door")
+        port = free_port()
+        with HandScanner(place.run_typed("west", port), port, socket.create_connection) as west:
+            scanned(place, west, "west", 1)
+            assert pinned(place, "west") == (own, 0)
+
+            restarted(place, "install", *authority.files(tmp_path, place.ground.host))
+            assert place.event.spki_sha256 != own
+            scanned(place, west, "west", 2)
+            assert pinned(place, "west") == (place.event.spki_sha256, 1)
+            # A browser that knows the authority trusts the server now, with the chain as sent.
+            root = tmp_path / "root.pem"
+            root.write_bytes(pem(authority.root))
+            context = ssl.create_default_context(cafile=str(root))
+            with place.ground.connect(place.address, 5) as plain:
+                with context.wrap_socket(plain, server_hostname=place.ground.host) as secured:
+                    assert secured.version() == "TLSv1.3"
+
+        # The other door was off at the change, and is only told of the one after.
+        restarted(place, "install", "--self-signed")
+        place.enrol("annexe", "annexe-door")
+        assert pinned(place, "annexe") == (own, 2)
+        port = free_port()
+        restarted(place, "install", *authority.files(tmp_path, place.ground.host))
+        with HandScanner(place.run_typed("east", port), port, socket.create_connection) as east:
+            scanned(place, east, "east", 3)
+            assert pinned(place, "east") == (place.event.spki_sha256, 3)
+        said = [json.loads(row[0])["act"] for row in place.query(ACTS)]
+        assert said.count("certificate_set") == 3
+
+
+ACTS = "SELECT CAST(body AS TEXT) FROM leaf WHERE kind = 'act' ORDER BY number"
