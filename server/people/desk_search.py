@@ -93,7 +93,8 @@ def _rank(db: Connection, words: Sequence[str], limit: int, ranks: dict[int, int
     joined = ["".join([*words[at:], *words[:at]]).replace(" ", "") for at in range(len(words))]
     fits = _fitting(words, frozenset(joined))
     kinds: tuple[Callable[[], Wanted], ...] = (
-        lambda: search.exactly(words, joined),
+        lambda: search.whole(joined),
+        lambda: search.called(words),
         lambda: search.beginning(words),
         lambda: search.anywhere(words),
     )

@@ -44,7 +44,10 @@ def indexed(serial: str, index: str) -> str:
 
 
 def word(text: str, *, begins: bool = False, columns: Sequence[str] = ()) -> str:
-    """Return what asks an index for a word, or for words that begin so, in any of the columns."""
+    """Return what asks an index for a word, or for words that begin so, in any of the columns.
+
+    A word of `search_word` has letters and digits alone.
+    """
     where = f"{{{' '.join(columns)}}} : " if columns else ""
     quoted = text.replace('"', '""')
     return f'{where}"{quoted}"{"*" if begins else ""}'

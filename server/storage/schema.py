@@ -858,6 +858,7 @@ CREATE TRIGGER search_changed AFTER UPDATE OF given_name, family_name, latin_nam
     organisation_id, email, external_id, phone, order_number ON attendee
 BEGIN INSERT INTO search_due VALUES (NEW.serial) ON CONFLICT DO NOTHING; END;
 CREATE TRIGGER search_renamed AFTER UPDATE OF names, other_names ON organisation
+WHEN (OLD.names, OLD.other_names) IS NOT (NEW.names, NEW.other_names)
 BEGIN INSERT INTO search_due SELECT serial FROM attendee a
     WHERE a.organisation_id = NEW.organisation_id ON CONFLICT DO NOTHING; END;
 INSERT INTO search_due SELECT serial FROM attendee WHERE TRUE ON CONFLICT DO NOTHING;

@@ -16,6 +16,7 @@ from server.people import cards, desk_search, issuing, search
 from server.people.attendees import add_attendee, change_attendee, find_attendees
 from server.people.desk_search import Found
 from server.people.folding import folded, is_east_asian
+from server.people.lookup import look_up
 from server.people.phone_token import phone_token
 from server.storage.database import Database, connect
 from tests.bench import searching
@@ -169,6 +170,19 @@ def test_who_is_called_so_comes_first(people: Database) -> None:
     assert ids(people, "ian wu") == ["D3", "D1", "D2", "D5", "D4"]
 
 
+def test_a_crowd_hides_nobody_who_is_called_exactly_so(
+    people: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the first people are put in order, and others with a longer name may be before them."""
+    monkeypatch.setattr(desk_search, "RANKED_MAX", 3)
+    rows = "".join(f"{n}0,{name},李,delegate\n" for n, name in enumerate(["明娜"] * 30 + ["娜"], 1))
+    take(people, f"id,given name,family name,category\n{rows}", missing="keep")
+    assert ids(people, "li na", limit=3)[0] == "310"
+    assert ids(people, "李娜", limit=3) == ["310"]
+    for number in ("10", "20", "30", "310"):
+        assert ids(people, number, limit=1) == [number]
+
+
 def test_whoever_has_no_print_comes_first(event: Event, people: Database) -> None:
     rows = "".join(f"E{n},伟,王,大学{n},delegate\n" for n in range(4))
     take(people, f"id,given name,family name,organisation,category\n{rows}", missing="keep")
@@ -224,6 +238,20 @@ def test_other_names_of_an_organisation(event: Event, people: Database) -> None:
         assert ids(people, text) == ["B1"], text
     load(event, people, ORGANISATIONS.replace("五道口学院", "Wudaokou"))
     assert (ids(people, "五道口"), ids(people, "wudaokou")) == ([], ["B1"])
+
+
+def test_no_door_and_no_log_hears_how_to_reach_somebody(event: Event, people: Database) -> None:
+    serial = serial_of(people, "B1")
+    people.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
+    values = {"phone": "+86 137 7777 0000", "order_number": "SECRET-1"}
+    people.write(lambda db: change_attendee(db, serial, values, by="u", now=NOW))
+    take(people, ROSTER.replace("ORD-2026", "SECRET-2"), missing="keep")
+    bodies = [bytes(row[0]) for row in people.reader.execute("SELECT body FROM leaf")]
+    bodies += [row[0].encode() for row in people.reader.execute("SELECT body FROM change")]
+    assert any(b"attendee_changed" in body for body in bodies)
+    for body in bodies:
+        for secret in (b"7777 0000", b"77770000", b"1234 5678", b"SECRET", b"77001"):
+            assert secret not in body
 
 
 class TestTrueToWhatIsKept:
@@ -306,6 +334,14 @@ def test_any_order_of_somebodys_words_finds_them(
         text = " ".join(asked)
         found = desk_search.find(few, text, limit=400)
         assert number in [hit.serial for hit in found.people], text
+
+
+@given(st.text() | st.text(alphabet="ab\"*'^:(){}-+ \0王%_ANDORT/HK", max_size=40))
+def test_anything_may_be_typed(few: sqlite3.Connection, text: str) -> None:
+    found = desk_search.find(few, text, limit=3)
+    assert len(found.people) <= 3
+    assert len(find_attendees(few, text, 3)[0]) <= 3
+    assert len(look_up(few, text).people) <= 400
 
 
 @given(number=st.integers(1, 400), data=st.data())

@@ -56,6 +56,55 @@ def test_a_value_in_json_keeps_its_type(database: Database) -> None:
         assert (found, type(found)) == (expected, type(expected))
 
 
+WORDS = dialect.word
+TEXTS = ("ab", "anna\n harbour pilots", "harbour", "anna example org", "海事 事大 大学 学")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (WORDS("anna"), True),
+        (WORDS("ann"), False),
+        (WORDS("ann", begins=True), True),
+        (WORDS("nna", begins=True), False),
+        (WORDS("anna", columns=("organisation",)), False),
+        (WORDS("pilots", columns=("organisation", "name")), True),
+        (WORDS("事大"), True),
+        (dialect.every([WORDS("anna"), WORDS("org")]), True),
+        (dialect.every([WORDS("anna"), WORDS("nobody")]), False),
+        (dialect.either([WORDS("nobody"), WORDS("anna")]), True),
+        (dialect.every([dialect.either([WORDS("x"), WORDS("ab")]), WORDS("anna")]), True),
+        (WORDS("NOT"), False),
+    ],
+)
+def test_words_are_asked_for(site: Database, asked: str, found: bool) -> None:
+    keep_texts(site)
+    indexed = dialect.indexed("serial", "search_word")
+    assert bool(value(site, f"COUNT(*) FROM attendee_search WHERE {indexed}", asked)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("rbou", True), ("nna", True), ("a ex", True), ("rbx", False), ('" OR "', False)],
+)
+def test_letters_are_asked_for(site: Database, text: str, found: bool) -> None:
+    keep_texts(site)
+    indexed = dialect.indexed("serial", "search_inside")
+    asked = dialect.threes(text)
+    assert bool(value(site, f"COUNT(*) FROM attendee_search WHERE {indexed}", asked)) == found
+
+
+def keep_texts(database: Database) -> None:
+    """Give one attendee these texts alone, and the others none."""
+
+    def step(db: Any) -> None:
+        db.execute("DELETE FROM attendee_search")
+        row = "(SELECT MIN(serial) FROM attendee), ?, ?, ?, ?, ?"
+        db.execute(f"INSERT INTO attendee_search SELECT {row}", TEXTS)
+
+    database.write(step)
+
+
 def test_rows_come_as_one_text(database: Database) -> None:
     source = "(SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, NULL)"
     assert value(database, dialect.rows_as_json("a, b", source)) == '[[1,"x"],[2,null]]'

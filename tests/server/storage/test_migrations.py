@@ -42,10 +42,10 @@ FROZEN = {
     "m028_country": "a84ab033d7b882d0",
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
-    "m031_found_by": "f0958beb1bd4e6de",
-    "m032_desk": "fb471e5374d0cb6e",
-    "m033_printers": "1d95292917747a91",
-    "m035_phone_links": "1bc60c2eeefb9625",
+    "m031_found_by": "e3a44e46c08c2459",
+    "m032_desk": "5c8986186adfcfc3",
+    "m033_printers": "13494c0ea56e2306",
+    "m035_phone_links": "f7bef23be000cdcc",
 }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from server.event.directory import Event
+from server.people import search
+from server.people.attendees import find_attendees
 from server.programme import organisations
 from server.storage.database import Database
 from tests.server.editing.test_things import EVERYTHING
@@ -81,6 +83,25 @@ def test_a_file_without_other_names_leaves_them(pages: Pages, admin: Staff, even
     edit(admin, place("organisation", "pilots"), other_names="Pilots of old\n")
     found = organisations.organisation(pages.database.reader, "pilots")
     assert found.other_names == ("Pilots of old",)
+
+
+def test_people_are_found_by_what_their_organisation_is_called_now(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever way it got its names, and also where only some people are folded with them."""
+
+    def found(text: str) -> list[str | None]:
+        return [one.external_id for one in find_attendees(pages.database.reader, text)[0]]
+
+    monkeypatch.setattr(search, "FOLDED_TOGETHER", 1)
+    assert (found("领航"), found("wayfinders")) == (["A1"], [])
+    edit(admin, place("organisation", "pilots"), other_names="Wayfinders\n")
+    assert (found("领航"), found("wayfinders")) == ([], ["A1"])
+    said = confirm(admin, shown(admin).text)
+    assert (found("wayfinders"), found("海事大学 anna")) == (["A1", "A2"], ["A1"])
+    admin.post("/admin/edits/undo", undo_form(said.text))
+    assert (found("wayfinders"), found("海事大学 anna")) == (["A1"], [])
+    assert pages.database.reader.execute("SELECT COUNT(*) FROM search_due").fetchone()[0] == 0
 
 
 def test_a_merge_that_is_overtaken_does_nothing(pages: Pages, admin: Staff) -> None:

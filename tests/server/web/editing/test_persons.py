@@ -56,6 +56,23 @@ def of(pages: Pages, external_id: str) -> attendees.Attendee:
     return attendees.attendee(pages.database.reader, pages.serial(external_id))
 
 
+def test_telephone_and_order_number(pages: Pages, desk: Staff) -> None:
+    edit(desk, address(pages, "A1", "/edit"), phone="+86 138 1234 5678", order_number="Q-7")
+    text = words(desk.get(address(pages, "A1")).text)
+    assert "Telephone +86 138 1234 5678 Order number Q-7" in text
+    for typed in ("13812345678", "q7"):
+        assert "Anna Keller" in desk.get(f"/admin/people/?q={typed}").text
+    answer = edit(desk, address(pages, "A1", "/edit"), phone="none")
+    assert "phone: is no telephone number" in answer.text
+    assert of(pages, "A1").phone == "+86 138 1234 5678"
+
+
+def test_a_merge_takes_a_telephone_number_over(pages: Pages, desk: Staff) -> None:
+    edit(desk, address(pages, "A2", "/edit"), phone="010 6278 1234", order_number="Q-7")
+    plan = people.merge_plan(pages.database.reader, pages.serial("A1"), pages.serial("A2"))
+    assert {"phone", "order_number"} <= {each.key for each in plan.filled}
+
+
 NEW = {
     "given_name": "Nora", "family_name": "Quist", "country": "NO", "email": "n@example.org",
     "category": "4", "days": ["0", "2"], "zones": ["0"], "language": "en", "flag-1": "yes",
