@@ -101,13 +101,9 @@ def _called(db: Connection, words: list[str]) -> list[int]:
     Somebody's name in Latin letters counts as well.
     """
     ways = ["".join([*words[at:], *words[:at]]) for at in range(len(words))]
-    wanted = search.exactly(words, ways)
-    rows = db.execute(
-        f"SELECT f.serial, f.whole FROM (SELECT serial FROM ({wanted.query}) LIMIT {_CANDIDATES})"
-        " JOIN attendee_search f USING (serial)",
-        wanted.values,
-    )
-    return [row["serial"] for row in rows if not set(ways).isdisjoint(row["whole"].split())]
+    wanted = search.whole(ways)
+    rows = db.execute(f"SELECT serial FROM ({wanted.query}) LIMIT {_CANDIDATES}", wanted.values)
+    return [row["serial"] for row in rows]
 
 
 def _language(values: Mapping[str, Any]) -> str:
