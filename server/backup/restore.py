@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from badges.i18n import N_
 from badges.transparency.merkle import Tree
 from badges.wire import wire
 from server.backup import critical_state, restore_critical
@@ -220,7 +221,7 @@ def next_of_line(
         gained |= brought
         skipped += failed
     _forget_what_is_over(db, incarnation)
-    jobs.bring_back_all(db, "The server was set back to an earlier state since.", now)
+    jobs.bring_back_all(db, N_("The server was set back to an earlier state since."), now)
     entry_log.act(db, by, Act.SERVER_RESTORED, subject | left, now)
     return gained, skipped
 

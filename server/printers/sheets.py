@@ -6,6 +6,7 @@ from functools import partial
 
 from PIL import Image
 
+from badges.i18n import N_
 from badges.printing.card import Card, render_pdf, render_pngs
 from badges.printing.look import FORMATS, Look
 from server.event.directory import Event
@@ -60,10 +61,10 @@ def sheet_of(
         return _sheet(_test_card(db), design.look, TEST_NAME), []
     badge = issuing.current_badge(db, found.serial)
     if badge.issue != found.issue:
-        words = "The badge was replaced since it was sent here: print the new one."
+        words = N_("The badge was replaced since it was sent here: print the new one.")
         raise NotDueError(Problem.REPLACED, words)
     if attendees.attendee(db, found.serial).revoked_at is not None:
-        raise NotDueError(Problem.REVOKED, "The badge was revoked since it was sent here.")
+        raise NotDueError(Problem.REVOKED, N_("The badge was revoked since it was sent here."))
     (printed,) = cards.read(db, event, [badge], latin=design.latin, photo=design.photo_of())
     return _sheet(printed.card, design.look, printed.card.badge_number), [printed]
 

@@ -5,6 +5,7 @@ have.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from badges.i18n import N_
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.printers.states import (
@@ -100,10 +101,9 @@ def remove(db: Connection, printer_id: int, *, by: str, now: int) -> None:
     printer(db, printer_id)
     db.execute("UPDATE printer SET removed_at = ? WHERE printer_id = ?", (now, printer_id))
     db.execute(
-        "UPDATE print_job SET state = 'failed', problem = 'not_printed', done_at = ?,"
-        " words = 'The printer was removed.'"
+        "UPDATE print_job SET state = 'failed', problem = 'not_printed', done_at = ?, words = ?"
         " WHERE printer_id = ? AND state = 'waiting' AND fixed = 1",
-        (now, printer_id),
+        (now, N_("The printer was removed."), printer_id),
     )
     entry_log.act(db, by, Act.PRINTER_REMOVED, {"printer": printer_id}, now)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from badges.i18n import N_
 from badges.printing.card import CardError
 from server.event.directory import Event
 from server.event.settings import EventError
@@ -54,7 +55,7 @@ PATIENCE_S = 120.0  # For somebody to load paper, where no other printer is read
 TAKE_OVER_S = 3.0
 CLOSE_S = 3.0
 _PAUSE = 5.0  # After a fault of ours or of the disk.
-_STOPPED_WORDS = "The server stopped while this was being printed."
+_STOPPED_WORDS = N_("The server stopped while this was being printed.")
 
 MakeDriver = Callable[[Printer], Driver]
 
@@ -275,7 +276,7 @@ class _PrinterThread:
         except Exception as error:
             log.exception("printer %d: %s", self._printer.printer_id, type(error).__name__)
             problem = Problem.PERHAPS_PRINTED if turn.has_sent else Problem.NOT_PRINTED
-            self._fail(found, problem, "A fault of this program: its log has more.")
+            self._fail(found, problem, N_("A fault of this program: its log has more."))
         else:
             self._finish(found, printed)
 
@@ -308,7 +309,7 @@ class _PrinterThread:
 
     def _after_trouble(self, found: Job, turn: "_Turn") -> None:
         if turn.has_sent:
-            self._fail(found, Problem.PERHAPS_PRINTED, "The server's disk failed meanwhile.")
+            self._fail(found, Problem.PERHAPS_PRINTED, N_("The server's disk failed meanwhile."))
         else:
             self._until_written(lambda db: jobs.put_back(db, found.job_id, ""))
 

@@ -86,7 +86,7 @@ def list_printers(event_dir: Path) -> None:
     now = wall_clock()
     for one in found:
         plan = one.plan
-        heard = "" if one.state_at is None else f", {ago(one.state_at, now)}"
+        heard = "" if one.state_at is None else f" (since {ago(one.state_at, now)})"
         click.echo(f"{plan.name}  {one.state.replace('_', ' ')}{heard}  {plan.address}")
         desks = f"desks {', '.join(plan.desks)}" if plan.desks else "all desks"
         click.echo(f"    {plan.format} at {plan.dpi} dpi, {desks}, {_labels(one)}")

@@ -11,6 +11,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from badges.i18n import N_
 from server.printers.states import PrintingError
 
 KINDS = {
@@ -114,11 +115,11 @@ def why(error: Exception) -> str:
     if isinstance(error, AddressError):
         return str(error)
     if isinstance(error, socket.gaierror):
-        return "The printer's name has no address in this network."
+        return N_("The printer's name has no address in this network.")
     if isinstance(error, TimeoutError):
-        return "The printer does not answer: is it switched on and in the network?"
+        return N_("The printer does not answer: is it switched on and in the network?")
     if isinstance(error, ConnectionRefusedError):
-        return "The printer's machine answers, but refuses this port."
+        return N_("The printer's machine answers, but refuses this port.")
     if isinstance(error, ConnectionError | EOFError):
-        return "The printer closed the connection."
-    return "The printer can't be reached: is it switched on and in the network?"
+        return N_("The printer closed the connection.")
+    return N_("The printer can't be reached: is it switched on and in the network?")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from badges.i18n import N_
 from server.printers.drivers import address as addresses
 from server.printers.drivers import snmp
 from server.printers.drivers.address import Address
@@ -57,22 +58,24 @@ class QlStatus:
     def status(self) -> Status:
         first, second = self.error >> 8, self.error & 0xFF
         if second & _COVER:
-            return Status(PrinterState.COVER_OPEN, "The printer's cover is open.")
+            return Status(PrinterState.COVER_OPEN, N_("The printer's cover is open."))
         if first & (_NO_MEDIA | _MEDIA_END) or second & _NOT_FED:
-            return Status(PrinterState.PAPER_OUT, "The printer has no labels left.")
+            return Status(PrinterState.PAPER_OUT, N_("The printer has no labels left."))
         if first & _JAM:
-            return Status(PrinterState.ERROR, "The printer's cutter is jammed.")
+            return Status(PrinterState.ERROR, N_("The printer's cutter is jammed."))
         if second & _REPLACE or (not self.error and self.width_mm not in (0, WIDTH_MM)):
-            return Status(PrinterState.ERROR, "Another roll than 62 mm is in the printer.")
+            return Status(PrinterState.ERROR, N_("Another roll than 62 mm is in the printer."))
         if self.error:
-            return Status(PrinterState.ERROR, "The printer reports a fault: switch it off and on.")
+            return Status(
+                PrinterState.ERROR, N_("The printer reports a fault: switch it off and on.")
+            )
         return Status(PrinterState.PRINTING if self.is_printing else PrinterState.READY)
 
 
 def read_status(answer: bytes) -> QlStatus:
     """Return what the 32 bytes say. Raises GarbledError."""
     if len(answer) != 32 or answer[:3] != _HEAD:
-        raise GarbledError("The printer's answer can't be read: is it a Brother QL?")
+        raise GarbledError(N_("The printer's answer can't be read: is it a Brother QL?"))
     return QlStatus(answer[8] << 8 | answer[9], answer[10], is_printing=answer[19] == 1)
 
 
@@ -143,12 +146,12 @@ class BrotherDriver:
                 line.send(data, SEND_S)
                 line.finish(POLL_S)
             except OSError:
-                words = "The connection was lost while the label was being sent."
+                words = N_("The connection was lost while the label was being sent.")
                 raise PerhapsPrintedError(words) from None
         self._watch(turn, is_silent=status.words == SILENT_WORDS)
 
     def resume(self, remote: str, turn: Turn) -> None:
-        raise PerhapsPrintedError("The server stopped while the label was being printed.")
+        raise PerhapsPrintedError(N_("The server stopped while the label was being printed."))
 
     def _told(self) -> QlStatus | None:
         """Return what the printer says over SNMP, or None where it says nothing.
@@ -185,7 +188,9 @@ class BrotherDriver:
                 break
             turn.wait(POLL_S)
         if not self._trusts_sending:
-            raise PerhapsPrintedError("The printer took the label, but can't say that it is out.")
+            raise PerhapsPrintedError(
+                N_("The printer took the label, but can't say that it is out.")
+            )
 
 
 def _fitted(picture: Image.Image) -> Image.Image:

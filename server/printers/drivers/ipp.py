@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from badges.i18n import N_
 from server.printers.drivers import address as addresses
 from server.printers.drivers import raster
 from server.printers.drivers.address import Address
@@ -54,33 +55,33 @@ _REASONS: Sequence[tuple[tuple[str, ...], PrinterState, str]] = (
     (
         ("cover-open", "door-open", "interlock-open"),
         PrinterState.COVER_OPEN,
-        "The printer's cover is open.",
+        N_("The printer's cover is open."),
     ),
     (
         ("media-empty", "media-needed", "input-tray-missing"),
         PrinterState.PAPER_OUT,
-        "The printer has no paper left.",
+        N_("The printer has no paper left."),
     ),
-    (("media-jam",), PrinterState.ERROR, "Paper is jammed in the printer."),
+    (("media-jam",), PrinterState.ERROR, N_("Paper is jammed in the printer.")),
     (
         ("toner-empty", "marker-supply-empty", "developer-empty"),
         PrinterState.ERROR,
-        "The printer's ink or toner is used up.",
+        N_("The printer's ink or toner is used up."),
     ),
     (
         ("offline", "shutdown", "connecting-to-device", "timed-out"),
         PrinterState.OFFLINE,
-        "The print server can't reach the printer.",
+        N_("The print server can't reach the printer."),
     ),
     (
         ("paused", "moving-to-paused"),
         PrinterState.ERROR,
-        "The printer is paused: press its key, or resume it.",
+        N_("The printer is paused: press its key, or resume it."),
     ),
 )
-_STOPPED_WORDS = "The printer has stopped, and does not say why."
-_NO_JOBS_WORDS = "The printer takes no jobs at present."
-_LOST = "The connection was lost while the card was being printed."
+_STOPPED_WORDS = N_("The printer has stopped, and does not say why.")
+_NO_JOBS_WORDS = N_("The printer takes no jobs at present.")
+_LOST = N_("The connection was lost while the card was being printed.")
 _WANTED = (
     "printer-state",
     "printer-state-reasons",
@@ -109,7 +110,7 @@ def status_of(printer: Mapping[str, list[Value]]) -> Status:
     """Return how a printer is by its attributes. Raises GarbledError where it does not say."""
     state = next(iter(numbers(printer, "printer-state")), 0)
     if state not in (_IDLE, 4, _STOPPED):
-        raise GarbledError("The printer does not say how it is.")
+        raise GarbledError(N_("The printer does not say how it is."))
     given = texts(printer, "printer-state-reasons")
     for names, found, words in _REASONS:
         if any(_is_grave(reason, names, state) for reason in given):
@@ -119,7 +120,7 @@ def status_of(printer: Mapping[str, list[Value]]) -> Status:
     if printer.get("printer-is-accepting-jobs") == [False]:
         return Status(PrinterState.ERROR, _NO_JOBS_WORDS)
     low = any(one.removesuffix("-warning") == "media-low" for one in given)
-    words = "The paper is almost used up." if low else ""
+    words = N_("The paper is almost used up.") if low else ""
     return Status(PrinterState.READY if state == _IDLE else PrinterState.PRINTING, words)
 
 
@@ -204,7 +205,7 @@ class IppDriver:
                 dots = (self._dpi, self._dpi)
                 sheet.picture(self._dpi).convert("RGB").save(made, name, dpi=dots, quality=95)
                 return mime_type, made.getvalue()
-        words = "The printer reads neither PDF nor PWG raster, PNG or JPEG."
+        words = N_("The printer reads neither PDF nor PWG raster, PNG or JPEG.")
         raise NotPrintedError(Status(PrinterState.ERROR, words))
 
     def _create(self, sheet: Sheet, wishes: Sequence[Attribute], turn: Turn) -> int:
@@ -287,7 +288,7 @@ class IppDriver:
                     self._take_back(job, status, turn)
                     return
             turn.wait(POLL_S)
-        words = "The printer did not say in three minutes that the card is out."
+        words = N_("The printer did not say in three minutes that the card is out.")
         raise PerhapsPrintedError(words)
 
     def _take_back(self, job: int, status: Status, turn: Turn) -> None:
@@ -368,7 +369,9 @@ class IppDriver:
             self._certificate = connection.shown
             return read(answer.read(ANSWER_BYTES_MAX))
         except http.client.HTTPException:
-            raise GarbledError("The printer's answer can't be read: does it speak IPP?") from None
+            raise GarbledError(
+                N_("The printer's answer can't be read: does it speak IPP?")
+            ) from None
         finally:
             connection.close()
 
@@ -384,7 +387,7 @@ class _EndedError(PerhapsPrintedError):
 def _is_over(answer: Answer) -> bool:
     """Say whether a job is completed. Raises PerhapsPrintedError where it ended otherwise."""
     if answer.status == _NOT_FOUND:
-        raise PerhapsPrintedError("The printer no longer knows the job.")
+        raise PerhapsPrintedError(N_("The printer no longer knows the job."))
     state = next(iter(numbers(answer.job, "job-state")), 0)
     if state in (_CANCELLED, _ABORTED):
         counted = numbers(answer.job, "job-impressions-completed")

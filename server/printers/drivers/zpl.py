@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from badges.i18n import N_
 from server.printers.drivers import address as addresses
 from server.printers.drivers.address import Address
 from server.printers.drivers.driver import (
@@ -39,7 +40,7 @@ DARK_BELOW = 140  # Of 256. Lighter dots stay white.
 _STRINGS = re.compile(rb"\x02([^\x02\x03]{0,200})\x03")
 _COUNT = re.compile(rb'"(\d{1,12})"')
 _ASK_COUNT = b'! U1 getvar "odometer.total_label_count"\r\n'
-_LOST = "The connection was lost while the label was being printed."
+_LOST = N_("The connection was lost while the label was being printed.")
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,19 @@ class HostStatus:
     @property
     def status(self) -> Status:
         if self.head_open:
-            return Status(PrinterState.COVER_OPEN, "The printer's cover is open.")
+            return Status(PrinterState.COVER_OPEN, N_("The printer's cover is open."))
         if self.paper_out:
-            return Status(PrinterState.PAPER_OUT, "The printer has no labels left.")
+            return Status(PrinterState.PAPER_OUT, N_("The printer has no labels left."))
         if self.ribbon_out:
-            return Status(PrinterState.ERROR, "The printer's ribbon is used up.")
+            return Status(PrinterState.ERROR, N_("The printer's ribbon is used up."))
         if self.hot:
-            return Status(PrinterState.ERROR, "The printer is too hot and waits.")
+            return Status(PrinterState.ERROR, N_("The printer is too hot and waits."))
         if self.spoilt_memory:
-            return Status(PrinterState.ERROR, "The printer's settings are lost: set it up again.")
+            return Status(
+                PrinterState.ERROR, N_("The printer's settings are lost: set it up again.")
+            )
         if self.paused:
-            return Status(PrinterState.ERROR, "The printer is paused: press its pause key.")
+            return Status(PrinterState.ERROR, N_("The printer is paused: press its pause key."))
         return Status(PrinterState.PRINTING if self.is_busy else PrinterState.READY)
 
 
@@ -94,7 +97,7 @@ def read_host_status(answer: bytes) -> HostStatus:
             remaining=int(second[8]),
         )
     except (ValueError, IndexError):
-        raise GarbledError("The printer's answer can't be read: does it speak ZPL?") from None
+        raise GarbledError(N_("The printer's answer can't be read: does it speak ZPL?")) from None
 
 
 def label(picture: Image.Image) -> bytes:
@@ -199,7 +202,7 @@ class ZplDriver:
         until = time.monotonic() + CLEAR_S
         while (host := self._host(line)).is_busy:
             if time.monotonic() > until:
-                words = "The printer does not give up an earlier label: switch it off and on."
+                words = N_("The printer does not give up an earlier label: switch it off and on.")
                 raise NotPrintedError(Status(PrinterState.ERROR, words))
             turn.wait(POLL_S)
         return host
@@ -229,16 +232,18 @@ class ZplDriver:
                     self._judge_silence(before)
                     return
             turn.wait(POLL_S)
-        raise PerhapsPrintedError("The printer did not say in three minutes that the label is out.")
+        raise PerhapsPrintedError(
+            N_("The printer did not say in three minutes that the label is out.")
+        )
 
     def _judge_silence(self, before: int | None) -> None:
         if before is None and self._trusts_sending:
             return
         if before is None:
             raise PerhapsPrintedError(
-                "The printer took the label, but does not say that it is out."
+                N_("The printer took the label, but does not say that it is out.")
             )
-        raise PerhapsPrintedError("The printer took the label, but its counter did not go up.")
+        raise PerhapsPrintedError(N_("The printer took the label, but its counter did not go up."))
 
     def _take_back(self, line: Line, before: int | None, status: Status, turn: Turn) -> None:
         """Take the label back. Returns where it came out after all."""

@@ -49,6 +49,8 @@ def show() -> str:
         jobs=jobs.newest_jobs(db, JOBS_SHOWN),
         names=store.printer_names(db),
         words=words,
+        # A template's own `_` would take a percent sign of a printer's words for a field.
+        told=_,
         now=services().now(),
     )
 

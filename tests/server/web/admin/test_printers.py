@@ -184,6 +184,16 @@ def test_a_certificate_that_was_replaced_is_accepted(pages: Pages, printer: int)
 
 
 def test_it_speaks_chinese(pages: Pages, printer: int) -> None:
+    out = Status(PrinterState.PAPER_OUT, "The printer has no labels left.")
+    pages.database.write(lambda db: store.note_status(db, printer, out, pages.now))
     page = pages.staff("badge_desk").get("/admin/printers/?lang=zh").text
     assert "打印机" in page
-    assert "尚无消息" in page
+    assert "缺纸" in page
+    assert "打印机没有标签了。" in page
+
+
+def test_a_printers_own_words_are_only_shown(pages: Pages, printer: int) -> None:
+    odd = Status(PrinterState.ERROR, "The printer refuses (IPP 0x0400: 100 %(x)s <b>full</b>).")
+    pages.database.write(lambda db: store.note_status(db, printer, odd, pages.now))
+    page = pages.staff("badge_desk").get("/admin/printers/?lang=zh").text
+    assert "100 %(x)s &lt;b&gt;full&lt;/b&gt;" in page
