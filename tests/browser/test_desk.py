@@ -153,7 +153,7 @@ def test_paper_that_runs_out_is_told_and_nothing_is_lost(clerk: Keyboard, place:
         clerk.guarded()
         clerk.enter()
         clerk.at("home")
-        clerk.wait("the page to say so", lambda: "paper out" in clerk.text)
+        clerk.wait("the page to say so", lambda: "Paper out" in clerk.text)
         clerk.shot("paper-out")
         assert len(place.zpl.printed) == before
     finally:

@@ -458,7 +458,7 @@ class TestPaper:
     def test_what_failed_comes_back(self, printing: DeskClerk) -> None:
         job = fail(printing.pages, jobs.Problem.NOT_PRINTED)
         part = printing.get("/part").text
-        assert "It was not printed" in part
+        assert "The printer did not print it." in part
         assert f"/desk/jobs/{job}/retry" in part
         printing.send(f"/jobs/{job}/retry", {})
         assert [state for *_, state in queued(printing.pages)] == ["waiting"]
@@ -474,7 +474,7 @@ class TestPaper:
 
     def test_was_it_printed_yes(self, printing: DeskClerk) -> None:
         job = fail(printing.pages, jobs.Problem.PERHAPS_PRINTED)
-        assert "Was it printed?" in printing.get("/part").text
+        assert "Did the card come out?" in printing.get("/part").text
         for _ in range(2):
             printing.send(f"/jobs/{job}/printed", {})
         assert [state for *_, state in queued(printing.pages)] == ["done"]
@@ -497,7 +497,7 @@ class TestPaper:
             )
         )
         part = printing.get("/part").text
-        assert "paper out" in part
+        assert "Paper out" in part
         assert "Load 62 mm labels." in part
 
 
