@@ -50,6 +50,7 @@ class Why(StrEnum):
     PRINTED_STANDS = "printed_stands"
     PHONE_STANDS = "phone_stands"
     NOT_TO_CONFIRM = "not_to_confirm"
+    ANSWER_FIRST = "answer_first"
     PHOTO_OFF = "photo_off"
     PHOTO_UNREADABLE = "photo_unreadable"
 

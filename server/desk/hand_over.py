@@ -12,7 +12,7 @@ from server.event.directory import Event
 from server.people import attendees, card_design, cards, issuing
 from server.people.attendees import Attendee
 from server.printers import jobs
-from server.printers.states import JobState, NoPrinterError
+from server.printers.states import NoPrinterError
 from server.storage.connection import Connection
 
 FIRST = "first"
@@ -95,19 +95,37 @@ def drop_browser_print(db: Connection, act_id: int) -> None:
 
 
 def to_paper(db: Connection, form: Form, serial: int) -> Paper:
-    """Put somebody's newest badge into this desk's queue. What waited for their earlier badges
-    is given up.
+    """Put somebody's newest badge into this desk's queue. What waits or failed for the same person
+    is given up, so that nobody repeats it.
+
+    Raises DeskError where a card of the same badge perhaps came out and nobody has said so.
     """
     issue = attendees.attendee(db, serial).issue
-    for job in jobs.open_jobs(db):
-        if job.serial == serial and job.issue != issue and job.state is JobState.WAITING:
-            jobs.cancel(db, job.job_id, by=form.by, now=form.now)
+    if asked_at(db, serial, issue):
+        raise DeskError(Why.ANSWER_FIRST)
+    rows = db.execute(
+        "SELECT job_id FROM print_job WHERE serial = ?"
+        " AND (state = 'failed' OR (state = 'waiting' AND issue <> ?))",
+        (serial, issue),
+    ).fetchall()
+    for row in rows:
+        jobs.cancel(db, row["job_id"], by=form.by, now=form.now)
     acts.drop_browser_prints(db, serial)
     try:
         job_id = jobs.enqueue(db, serial, issue, desk=form.desk, by=form.by, now=form.now)
     except NoPrinterError:
         return Paper(by_browser=True)
     return Paper(job_id)
+
+
+def asked_at(db: Connection, serial: int, issue: int) -> str:
+    """Return the desk that is asked whether a card of this badge came out, or ""."""
+    row = db.execute(
+        "SELECT desk FROM print_job WHERE serial = ? AND issue = ? AND state = 'failed'"
+        " AND problem = 'perhaps_printed' LIMIT 1",
+        (serial, issue),
+    ).fetchone()
+    return "" if row is None else str(row["desk"])
 
 
 def standing(db: Connection, serial: int) -> Attendee:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from server.desk import acts, id_check
+from server.desk import acts, hand_over, id_check
 from server.desk.id_check import IdCheck
 from server.entry_log.act_words import Names
 from server.event.directory import Event
@@ -30,6 +30,7 @@ class DeskPerson:
     checked_by: str
     is_likely_copy: bool
     open_job: Job | None
+    asked_at: str  # The desk that is asked whether the card came out, or "".
     photo: str  # As SVG text, or "".
     trouble: str  # Why cards can't be drawn, in plain English, or "".
     mark: str
@@ -53,6 +54,7 @@ def desk_person(db: Connection, event: Event, serial: int) -> DeskPerson:
         checked_by=Names(db).who(checked.checked_by) if checked else "",
         is_likely_copy=copies.is_likely(db, serial, holder.issue),
         open_job=next((one for one in jobs.open_jobs(db) if one.serial == serial), None),
+        asked_at=hand_over.asked_at(db, serial, holder.issue),
         photo=_photo(design, holder),
         trouble=trouble,
         mark=acts.mark(db, serial),

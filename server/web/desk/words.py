@@ -28,6 +28,10 @@ def why(found: Why) -> str:
         ),
         Why.CHECKED_ALREADY: _("It is noted already that an ID document was checked."),
         Why.NOT_TO_CONFIRM: _("This card is not waiting for your browser any more."),
+        Why.ANSWER_FIRST: _(
+            "A card of this badge perhaps came out already. Say among the cards of the desk "
+            "whether it did, and then print."
+        ),
         Why.PHOTO_OFF: _(
             "This event takes no photos here. An admin sets desk_photo in the event's settings, "
             "and a folder for photos in those of the cards."

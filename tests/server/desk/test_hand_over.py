@@ -10,7 +10,7 @@ from server.desk.acts import DeskError, Kind, StaleError, Why
 from server.event.directory import Event
 from server.people import attendees, issuing
 from server.printers import jobs
-from server.printers.states import JobState
+from server.printers.states import JobState, Problem
 from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.desk.support import Clerk, add_printer
@@ -129,6 +129,47 @@ def test_a_new_badge_gives_up_what_waits_for_the_old_one(clerk: Clerk) -> None:
     assert all_jobs(clerk.database) == [(serial, 1, "cancelled"), (serial, 2, "waiting")]
     finish_all(clerk)
     assert printed(clerk.database, serial) == [(1, 0), (2, 1)]
+
+
+def fail(clerk: Clerk, problem: Problem) -> int:
+    (one,) = jobs.open_jobs(clerk.database.reader)
+    clerk.database.write(lambda db: jobs.fail(db, one.job_id, problem, "", clerk.now))
+    return one.job_id
+
+
+def test_what_failed_is_not_repeated_beside_a_new_print(clerk: Clerk) -> None:
+    """Else its *Retry* would print a second card."""
+    add_printer(clerk.database)
+    serial = clerk.serial("A1")
+    clerk.print(serial)
+    fail(clerk, Problem.NOT_PRINTED)
+    clerk.print(serial)
+    assert all_jobs(clerk.database) == [(serial, 1, "cancelled"), (serial, 1, "waiting")]
+
+
+def test_a_card_that_perhaps_came_out_is_asked_about_first(clerk: Clerk) -> None:
+    add_printer(clerk.database)
+    serial = clerk.serial("A1")
+    clerk.print(serial)
+    job_id = fail(clerk, Problem.PERHAPS_PRINTED)
+    with pytest.raises(DeskError) as refused:
+        clerk.print(serial)
+    assert refused.value.why is Why.ANSWER_FIRST
+    assert hand_over.asked_at(clerk.database.reader, serial, 1) == "North 2"
+    clerk.database.write(
+        lambda db: jobs.confirm(db, clerk.event, job_id, by="user:1", now=clerk.now)
+    )
+    clerk.print(serial)
+    assert [state for *_, state in all_jobs(clerk.database)] == ["done", "waiting"]
+
+
+def test_a_new_badge_needs_no_answer_about_the_old_card(clerk: Clerk) -> None:
+    add_printer(clerk.database)
+    serial = clerk.serial("A1")
+    clerk.print(serial)
+    fail(clerk, Problem.PERHAPS_PRINTED)
+    clerk.reissue(serial, "misprint")
+    assert all_jobs(clerk.database) == [(serial, 1, "cancelled"), (serial, 2, "waiting")]
 
 
 @pytest.mark.parametrize("reason", ["", "because", "first", "lost "])
