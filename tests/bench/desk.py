@@ -19,7 +19,7 @@ from typing import Any
 from server.printers import jobs
 from server.printers.states import JobState
 from tests.browser.conftest import ALONE, FLAGS
-from tests.browser.desk_place import DESK, Keyboard, Place, desk_place
+from tests.browser.desk.place import DESK, Keyboard, Place, desk_place
 from tests.system.support.site import now_ms
 
 PEOPLE = 2_000

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from badges.credential.badge_number import badge_number
-from tests.browser.desk_place import Keyboard, Place, desk_place
+from tests.browser.desk.place import Keyboard, Place, desk_place
 from tests.browser.page import Page
 from tests.browser.test_axe import RULES, RUN
 
