@@ -8,7 +8,7 @@ from PIL import Image
 
 from badges.i18n import N_
 from badges.printing.card import Card, render_pdf, render_pngs
-from badges.printing.look import FORMATS, Look
+from badges.printing.look import Look
 from server.event.directory import Event
 from server.people import attendees, card_design, cards, issuing
 from server.people.cards import PrintedBadge
@@ -94,8 +94,3 @@ def _test_card(db: Connection) -> Card:
         category_colour=category.colour,
         badge_number="TEST",
     )
-
-
-def formats() -> tuple[str, ...]:
-    """List the formats that any printer of a desk may print."""
-    return tuple(name for name in FORMATS if any(name in some for some in FORMATS_OF.values()))
