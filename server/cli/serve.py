@@ -70,6 +70,7 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
                 click.echo(f"Warning: {warning}", err=True)
         _raise_file_limit()
         server = _granian(event, host, port)
+        server.certificate = lambda: (event.certificate_path, event.certificate_key_path)
         server.on_startup(lambda: _announce(event, host, port))
         server.on_shutdown(lambda: _fold_journal(event))
         loader = partial(_load, os.getpid(), str(event_dir), port)

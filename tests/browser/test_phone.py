@@ -125,7 +125,7 @@ def test_it_keeps_that_page_alone(phone: Phone, place: LiveSite) -> None:
     for path in own:
         pages = [one for one in kept[f"hallkeeper {path}"] if "/static/" not in one]
         assert pages == [place.event.settings.public_address + path]
-        assert len(kept[f"hallkeeper {path}"]) == 4  # with its style, its script and its icon
+        assert len(kept[f"hallkeeper {path}"]) == 5  # with its style, its script and its icons
     place.server.stop()
     phone.browser.get(first)
     assert "Maria-Magdalena" in phone.text

@@ -22,8 +22,7 @@
     navigator.serviceWorker.addEventListener("message", ({ data }) => say("kept", data.kept));
     const work = await navigator.serviceWorker.register(main.dataset.worker, { scope: location.pathname });
     const { active } = work.active ? work : await navigator.serviceWorker.ready;
-    const parts = [...document.querySelectorAll('link[rel="stylesheet"], link[rel="icon"], script[src]')];
-    active.postMessage({ parts: parts.map((one) => one.href || one.src) });
+    active.postMessage("kept?");
   };
 
   // ---- the screen stays on while somebody waits at a door
