@@ -72,7 +72,7 @@ def undoing(does: Does) -> str:
             "What was written before is put back, and the next badge is issued and printed. "
             "The present one becomes void."
         ),
-        Does.CANCELS_PRINT: _("The card is not printed."),
+        Does.CANCELS_PRINT: _("The card is not printed, and the badge stays as it is."),
         Does.FORGETS_ID: _("The note that an ID document was checked is taken away."),
     }[does]
 
