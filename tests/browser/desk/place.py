@@ -87,8 +87,12 @@ class Place:
 
 
 @contextmanager
-def desk_place(path: Path, people: int, *, label_s: float = 0.1) -> Iterator[Place]:
-    """Serve an event whose desk prints on a label printer and on an IPP printer."""
+def desk_place(
+    path: Path, people: int, *, label_s: float = 0.1, photos: bool = False
+) -> Iterator[Place]:
+    """Serve an event whose desk prints on a label printer and on an IPP printer. With `photos` it
+    takes some.
+    """
     with ExitStack() as stack:
         zpl = VirtualZpl(takes_s=label_s)
         stack.callback(zpl.close)
@@ -115,6 +119,15 @@ def desk_place(path: Path, people: int, *, label_s: float = 0.1) -> Iterator[Pla
                 )
             )
         place = Place(made, zpl, ipp, numbers)
+        if photos:
+            (made.event.path / "cards/photos").mkdir(parents=True)
+            (made.event.path / "cards/cards.toml").write_text('photos = "photos"\n')
+            settings = made.event.path / "event.toml"
+            text = settings.read_text("utf-8")
+            assert "desk_photo = false" in text
+            settings.write_text(text.replace("desk_photo = false", "desk_photo = true"), "utf-8")
+            if made.server.alive:
+                made.server.stop()
         if not made.server.alive:
             made.start_server()
         wait_for("the printers", place.ready)
