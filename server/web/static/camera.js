@@ -48,7 +48,7 @@
         canvas.hidden = false;
         says.textContent = says.dataset.taken;
         close();
-        start.focus();
+        (place.closest("form").querySelector("button.big") ?? start).focus();
       }, "image/jpeg", 0.9);
     });
 
