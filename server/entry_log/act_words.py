@@ -107,6 +107,13 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.DAY_CREDENTIAL_PRINTED: Words("Printed a day credential", ("Badge {serial},", "for {day}")),
     Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}", "({again} again)")),
+    Act.ID_CHECKED: Words("Checked an ID document", ("Badge {serial}",)),
+    Act.ID_CHECK_UNDONE: Words("Undid the note of an ID check", ("Badge {serial}",)),
+    Act.PHONE_LINK_SHOWN: Words(
+        "Showed the link of a phone page", ("Badge {serial}, issue {issue}",)
+    ),
+    Act.PHOTO_TAKEN: Words("Took a photo for the card", ("Badge {serial}",)),
+    Act.PHOTO_REMOVED: Words("Removed a photo", ("Badge {serial}",)),
     Act.PHONE_LINK_REVOKED: Words("Revoked the link of a phone page", ("Badge {serial}",)),
     Act.PHONE_LINK_RENEWED: Words("Renewed the link of a phone page", ("Badge {serial}",)),
     Act.PRINTER_ADDED: Words("Added a printer", _OF_PRINTER),

@@ -118,6 +118,9 @@ class EventSettings:
         ),
     ] = field(default_factory=list)
 
+    # The badge desk takes photos for the cards, where the cards' settings name a folder for them.
+    desk_photo: Annotated[bool, rule("true or false")] = False
+
     # With None phones use the same address as kiosks.
     phone_address: Annotated[
         Annotated[
@@ -209,6 +212,9 @@ host = {quoted(settings.host)}
 # what a restored server must know is there before it is answered. Without it the loss of this
 # disk is the loss of the event. See `hallkeeper restore --help`.
 {backup}
+
+# Whether the badge desk takes photos by webcam. cards/cards.toml names the folder for them.
+desk_photo = {"true" if settings.desk_photo else "false"}
 
 [name]
 {name}

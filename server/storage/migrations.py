@@ -16,6 +16,7 @@ from server.storage.schema import (
     CHANGED_HOLDERS,
     COUNTED_AROUND,
     DAY_CREDENTIALS,
+    DESK,
     DOOR_FROM,
     EPOCHS,
     FOUND_BY,
@@ -225,6 +226,11 @@ def m031_found_by(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m032_desk(db: sqlite_utils.Database) -> None:
+    _run(db, DESK)
+
+
+@migrations()
 def m033_printers(db: sqlite_utils.Database) -> None:
     _run(db, PRINTERS)
 
@@ -275,6 +281,7 @@ NAMES = (
     "m029_cards",
     "m030_other_names",
     "m031_found_by",
+    "m032_desk",
     "m033_printers",
     "m034_day_credentials",
     "m035_phone_links",

@@ -899,3 +899,37 @@ CREATE TABLE mail (
 ) STRICT;
 CREATE INDEX mail_state ON mail (template, state);
 """
+
+# What the badge desk did, and whose ID document it has seen. `nonce` belongs to one form, so that a
+# form that is sent twice does nothing the second time. `begun_at` is when the clerk began with this
+# person. `job_id` names the print job. With `by_browser` the clerk's own browser prints, and then,
+# as for a phone, `done_at` is when the clerk said that the badge is handed over. `kept` is what
+# undoing needs, as JSON. Only a user's last act has it.
+DESK = """
+CREATE TABLE desk_act (
+    act_id INTEGER PRIMARY KEY,
+    nonce TEXT NOT NULL UNIQUE,
+    desk TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN
+        ('walk_in', 'print', 'reissue', 'correction', 'phone', 'id_checked', 'undo')),
+    serial INTEGER NOT NULL REFERENCES attendee,
+    issue INTEGER NOT NULL,
+    begun_at INTEGER NOT NULL,
+    job_id INTEGER,
+    by_browser INTEGER NOT NULL CHECK (by_browser IN (0, 1)),
+    done_at INTEGER,
+    kept TEXT,
+    undone_at INTEGER
+) STRICT;
+CREATE INDEX desk_act_made_by ON desk_act (made_by, act_id);
+CREATE INDEX desk_act_serial ON desk_act (serial, act_id);
+CREATE INDEX desk_act_made_at ON desk_act (made_at);
+
+CREATE TABLE id_check (
+    serial INTEGER PRIMARY KEY REFERENCES attendee,
+    checked_by TEXT NOT NULL,
+    checked_at INTEGER NOT NULL
+) STRICT;
+"""

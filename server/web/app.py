@@ -19,7 +19,7 @@ from server.mail.worker import Worker
 from server.people import search
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.web import admin, api, auth, display, i18n, security
+from server.web import admin, api, auth, desk, display, i18n, security
 from server.web.phone import pages as phone
 from server.web.services import Services, keep_services, services_of
 from server.web.wallet import pages as wallet
@@ -62,7 +62,7 @@ def create_app(
     auth.guard(app)
     i18n.register(app, Words(event.path))
     display.register(app, event, here.venue_clock)
-    for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
+    for blueprint in (api.blueprint, phone.blueprint, desk.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
     for blueprint in (wallet.blueprint, passkit.blueprint):
         app.register_blueprint(blueprint)

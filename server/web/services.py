@@ -54,6 +54,8 @@ class Services:
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
+    # A clerk's box asks at each key. Once a minute it goes into the entry log.
+    desk_searches: Budget = field(default_factory=lambda: Budget(1, 60_000))
     moves: Budget = field(
         default_factory=lambda: Budget(relocation.MOVES_MAX, relocation.WINDOW_MS)
     )

@@ -12,6 +12,7 @@ from tests.bench import (
     acts,
     backlog,
     cards,
+    desk,
     doors,
     eyes,
     growth,
@@ -46,6 +47,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "acts": acts.run,
     "pages": pages.run,
     "cards": cards.run,
+    "desk": desk.run,
     "photos": photo_run.run,
     "mutants": mutants.run,
 }

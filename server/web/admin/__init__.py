@@ -51,6 +51,7 @@ for part in (
 
 PAGES = (
     ("admin.overview.show", "Overview"),
+    ("desk.home.show", "Badge desk"),
     ("admin.programme.forum", "Forum"),
     ("admin.people.search", "Attendees"),
     ("admin.entries.show", "Entries"),

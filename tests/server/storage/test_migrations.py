@@ -43,10 +43,11 @@ FROZEN = {
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
     "m031_found_by": "e3a44e46c08c2459",
-    "m033_printers": "7f37f90172ed05c1",
-    "m034_day_credentials": "aceeff4a029871c4",
-    "m035_phone_links": "8440356dbc8ff1de",
-    "m036_mail_and_wallet": "0d096fdd161b1ee7",
+    "m032_desk": "5c8986186adfcfc3",
+    "m033_printers": "13494c0ea56e2306",
+    "m034_day_credentials": "d9c47141e44088dd",
+    "m035_phone_links": "aef5caea7e9dc260",
+    "m036_mail_and_wallet": "ea4e870675d75528",
 }
 
 
