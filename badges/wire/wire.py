@@ -30,6 +30,8 @@ SPEAKERS_MAX = 200
 SPEAKER_NAME_MAX = 200
 # The query of a kiosk that shows the programme.
 PROGRAMME_ASKED = "programme=1"
+# The same of a kiosk that also writes records of version 2, and cosigns checkpoints.
+EVIDENCE_ASKED = f"{PROGRAMME_ASKED}&evidence=1"
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 
@@ -209,6 +211,15 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
     facts_age_ms: Count | None = None
 
 
+class Cosigned(Struct, frozen=True, forbid_unknown_fields=True):
+    """Holds the kiosk's cosignature of the entry log's checkpoint of so many entries (C2SP
+    tlog-cosignature).
+    """
+
+    size: Sequence
+    line: Annotated[str, Meta(max_length=500)]
+
+
 class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Carries scans to the server (POST /api/scans). `records` are canonical, and the chain's head
     after the last one is signed.
@@ -239,6 +250,9 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     # The newest checkpoint that this kiosk verified. It is sent where the server's log contradicts
     # it.
     note: Annotated[str, Meta(max_length=4_000)] | UnsetType = UNSET
+    # Of a checkpoint that this kiosk verified and has on its disk. It is left out where there is no
+    # new one, or where the server has not said that it takes it (Snapshot.evidence).
+    cosigned: Cosigned | UnsetType = UNSET
 
 
 class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
@@ -307,6 +321,9 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     outer: Annotated[list[OuterFacts], Meta(max_length=OUTER_MAX)] | UnsetType = UNSET
     # For whom places are kept, by serial; left out where none of these halls keeps any.
     accessible: list[Count] | UnsetType = UNSET
+    # The server takes records of version 2, and cosignatures. It is told to a kiosk that asks
+    # (EVIDENCE_ASKED), because earlier ones refuse a field that they do not know.
+    evidence: Literal[True] | UnsetType = UNSET
 
     @property
     def outer_facts(self) -> list[OuterFacts]:

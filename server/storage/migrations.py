@@ -19,6 +19,7 @@ from server.storage.schema import (
     EPOCHS,
     KEPT_PLACES,
     KIOSK_REPORTED,
+    LEAF_SALTS,
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
@@ -214,6 +215,11 @@ def m030_other_names(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE organisation ADD COLUMN other_names TEXT NOT NULL DEFAULT '[]'")
 
 
+@migrations()
+def m037_leaf_salts(db: sqlite_utils.Database) -> None:
+    _run(db, LEAF_SALTS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -244,6 +250,7 @@ NAMES = (
     "m028_country",
     "m029_cards",
     "m030_other_names",
+    "m037_leaf_salts",
 )
 
 

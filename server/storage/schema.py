@@ -717,3 +717,26 @@ ALTER TABLE badge ADD COLUMN printed INTEGER NOT NULL DEFAULT 0 CHECK (printed >
 ALTER TABLE badge ADD COLUMN printed_at INTEGER;
 ALTER TABLE badge ADD COLUMN printed_as TEXT NOT NULL DEFAULT '';
 """
+
+# The salt of a leaf's commitment (badges/transparency/commitment.py). Leaves from before this have
+# none, and their record is itself the entry. Of an erased leaf the body is the commitment, without
+# salt. What is left of an erased scan keeps its kiosk's chain whole.
+LEAF_SALTS = """
+ALTER TABLE leaf ADD COLUMN salt BLOB;
+
+CREATE TABLE erased_scan (
+    number INTEGER PRIMARY KEY REFERENCES leaf,
+    record_hash BLOB,
+    signature BLOB
+) STRICT;
+
+CREATE TABLE cosignature (
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (kiosk, generation),
+    FOREIGN KEY (kiosk, generation) REFERENCES kiosk
+) STRICT;
+"""

@@ -22,7 +22,9 @@ NAMES_MAX = 5_000
 def replica() -> Response:
     """Return all that the kiosk's door needs to know, with the programme where it asks for it."""
     here = services()
-    programme = request.query_string.decode("latin-1") == wire.PROGRAMME_ASKED
+    asked = request.query_string.decode("latin-1")
+    evidence = asked == wire.EVIDENCE_ASKED
+    programme = evidence or asked == wire.PROGRAMME_ASKED
 
     def step(db: Connection, caller: Caller, now: int) -> wire.Snapshot:
         return snapshot.snapshot(
@@ -33,6 +35,7 @@ def replica() -> Response:
             now,
             here.voucher,
             programme=programme,
+            evidence=evidence,
         )
 
     return answer_json(signed_write(read_signature(), step, at_work=True))

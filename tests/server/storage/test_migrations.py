@@ -42,6 +42,7 @@ FROZEN = {
     "m028_country": "a84ab033d7b882d0",
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
+    "m037_leaf_salts": "15cda05415a4c61e",
 }
 
 
