@@ -54,6 +54,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "web": "what answers requests",
         "editing": "what staff change by hand, previews and undoing",
         "rehearsal": "what the doors would answer, before anybody comes",
+        "audit": "the entry log proven to strangers",
         "ledger": "every scan, once, and all that follows",
         "backup": "copies on a second disk, and what comes back from them",
         "setup": "rosters, venues and new events",

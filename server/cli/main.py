@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from server.cli.audit import audit
 from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
@@ -126,6 +127,7 @@ main.add_command(kiosk)
 main.add_command(user)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(audit)
 
 
 @main.command(short_help="Write every scan as CSV.")

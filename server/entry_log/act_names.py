@@ -61,6 +61,8 @@ class Act(StrEnum):
     KIOSK_ATTESTED = "kiosk_attested"
     ENTRIES_EXPORTED = "entries_exported"
     ACTS_EXPORTED = "acts_exported"
+    LOG_EXPORTED = "log_exported"
+    LOG_ERASED = "log_erased"
     SERVER_RESTORED = "server_restored"
 
     @classmethod

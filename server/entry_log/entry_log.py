@@ -21,6 +21,9 @@ from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
 
+# The kind of a leaf whose record was erased. Its body is the entry, without the salt.
+ERASED = "erased"
+
 
 def size(db: Connection) -> int:
     """Return how many leaves there are. That is also the number of the next one."""
