@@ -19,6 +19,7 @@ describes each file and each hash byte by byte. In short:
 import argparse
 import base64
 import hashlib
+import io
 import json
 import re
 import sys
@@ -60,6 +61,11 @@ class Refused(ValueError):  # noqa: N818 - it says what was found, and that is n
 
 def sha256(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
+
+
+def committed(salt: bytes, body: bytes) -> bytes:
+    """Return the entry of a record, which is a commitment to it."""
+    return hashlib.sha256(b"hallkeeper/entry/v1\x00" + salt + body).digest()
 
 
 # ---- The tree (RFC 6962, 2.1)
@@ -203,14 +209,9 @@ class Files:
     def open(self, name: str) -> Any:
         if name not in self.names:
             raise Refused(f"{name} is missing")
-        return (self.folder / name).open("rb") if self.zip is None else self.zip.open(name)
-
-    def sha256(self, name: str) -> str:
-        found = hashlib.sha256()
-        with self.open(name) as file:
-            while part := file.read(1 << 20):
-                found.update(part)
-        return found.hexdigest()
+        if self.zip is None:
+            return (self.folder / name).open("rb")
+        return io.BufferedReader(self.zip.open(name), 1 << 20)  # type: ignore[arg-type]
 
 
 def tile_name(kind: str, index: int, width: int) -> str:
@@ -233,10 +234,12 @@ class Line(NamedTuple):
     stands: tuple[str, int, int, bytes | None, bytes | None] | None = None
 
 
-def read_lines(files: Files) -> Iterator[Line]:
+def read_lines(files: Files, digest: Any) -> Iterator[Line]:
+    """Yield the lines of the records, and put what was read into `digest`."""
     with files.open("records.txt") as file:
         before = -1
         while raw := file.readline(LINE_MAX):
+            digest.update(raw)
             found = LINE.fullmatch(raw)
             if found is None:
                 raise Refused(f"records.txt: the line after entry {before} is malformed")
@@ -315,6 +318,8 @@ class Verifier:
         self.left_out: set[str] = set()
         self.uppers: list[list[bytes]] = []  # The last tile of each level above the first.
         self.shown = self.erased = 0
+        self.torn = False
+        self.records_sum = ""
 
     def found(self, text: str) -> None:
         if len(self.findings) < FINDINGS_MAX:
@@ -334,7 +339,7 @@ class Verifier:
                     f"the log's end is missing: {whose} has {size} entries, and this one has"
                     f" {self.checkpoint.size}"
                 )
-        if root != self.checkpoint.root:
+        if root != self.checkpoint.root and not self.torn:
             self.found(
                 "the entries are not those of the checkpoint that the log's key signed: some were"
                 f" altered, added, removed or moved after entry {self.agreed - 1}"
@@ -386,7 +391,9 @@ class Verifier:
             self.known.add(name)
             if name not in self.files.names:
                 self.found(f"{name} is missing")
-            elif self.files.sha256(name) != digest:
+            elif name == "records.txt":
+                self.records_sum = digest  # It is read later, and only once.
+            elif hashlib.sha256(self.files.read(name)).hexdigest() != digest:
                 self.found(f"{name} was altered after the export was made")
 
     def claim(self, raw: bytes, whose: str) -> Note | None:
@@ -425,14 +432,16 @@ class Verifier:
     def walk(self) -> bytes:
         """Go through all entries in their order, and return the root of their tree."""
         size, frontier = self.checkpoint.size, Frontier()
-        lines = read_lines(self.files)
+        records = hashlib.sha256()
+        lines = read_lines(self.files, records)
         line = next(lines, None)
         claims = sorted(claim for claim in self.claims if claim[0] <= size)
         claims.reverse()
+        hashes: list[bytes] = []
         for index in range((size + TILE - 1) // TILE):
             first, width = index * TILE, min(TILE, size - index * TILE)
             entries, tile = self.read_entries(index, width), self.read_tile(index, width)
-            hashes: list[bytes] = []
+            hashes = []
             for number in range(first, first + width):
                 entry = entries[number - first] if entries else None
                 logged = tile[number - first] if tile else None
@@ -446,13 +455,13 @@ class Verifier:
                 ((_, digest),) = subtrees(hashes)
                 frontier.add(TILE, digest)
                 self.raise_tile(1, index, digest)
-            else:
-                self.end_tiles()
-                return frontier.root(hashes)
+                hashes = []
+        self.end_tiles()
         if line is not None:
             self.found(f"records.txt has a surplus entry {line.number}: the log has {size}")
-        self.end_tiles()
-        return frontier.root([])
+        elif records.hexdigest() != self.records_sum:
+            self.found("records.txt was altered after the export was made")
+        return frontier.root(hashes)
 
     def compare(
         self,
@@ -472,7 +481,7 @@ class Verifier:
             here = frontier.root(hashes[: size - first])
         if here == root:
             self.agreed = max(self.agreed, size)
-        else:
+        elif not self.torn:
             self.found(
                 f"a fork: {whose} is of another history than these first {size} entries. They agree"
                 f" up to entry {self.agreed - 1}" + ("" if self.agreed else " (in none)")
@@ -516,32 +525,32 @@ class Verifier:
         self, number: int, entry: bytes | None, logged: bytes | None, line: Line | None
     ) -> bytes:
         """Compare what the bundle, the tile and the records say of one entry. Return its hash."""
-        if line is not None and line.body is not None:
+        body = None if line is None else line.body
+        if line is not None and body is not None:
             self.shown += 1
-            said = (
-                line.body
-                if line.salt is None
-                else hashlib.sha256(b"hallkeeper/entry/v1\x00" + line.salt + line.body).digest()
-            )
-            if entry is None:
-                entry = said
-            elif said != entry:
-                self.found(f"entry {number} is not the record that was logged")
-            if b'"type":"scan"}' in line.body[-15:]:
-                self.judge_scan(number, line.body, salted=line.salt is not None)
-        elif line is not None and line.stands is not None:
+            said = body if line.salt is None else committed(line.salt, body)
+            if entry is not None and said != entry:
+                self.tear(f"entry {number} is not the record that was logged")
+            entry = entry or said
+        hashed = None if entry is None else hashlib.sha256(b"\x00" + entry).digest()
+        if hashed is not None and logged is not None and hashed != logged:
+            self.tear(f"entry {number} is not the one of the tile's hash")
+        if line is None:
+            if self.whole:
+                self.found(f"entry {number} is missing in records.txt")
+        elif body is not None:
+            if body.endswith(b'"type":"scan"}'):
+                self.judge_scan(number, body, salted=line.salt is not None)
+        else:
             self.erased += self.whole
-            self.stand_in(number, *line.stands)
-        elif line is not None:
-            self.erased += 1
-        elif self.whole:
-            self.found(f"entry {number} is missing in records.txt")
-        if entry is None:
-            return logged or bytes(32)
-        hashed = hashlib.sha256(b"\x00" + entry).digest()
-        if logged is not None and hashed != logged:
-            self.found(f"entry {number} is not the one of the tile's hash")
-        return hashed
+            if line.stands is not None:
+                self.stand_in(number, *line.stands)
+        return logged or hashed or bytes(32)
+
+    def tear(self, text: str) -> None:
+        """Note an entry that is not what it was. What follows from that is not told as well."""
+        self.torn = True
+        self.found(text)
 
     def raise_tile(self, level: int, index: int, digest: bytes) -> None:
         """Put a full tile's hash into the tile above, and compare that once it is full."""
@@ -564,7 +573,7 @@ class Verifier:
         name = tile_name(str(level), index, len(hashes))
         self.known.add(name)
         found = self.hashes_of(name, len(hashes))
-        if found is not None and found != hashes:
+        if found is not None and found != hashes and not self.torn:
             at = next(at for at in range(len(hashes)) if found[at] != hashes[at])
             width = TILE**level
             first = (index * TILE + at) * width
@@ -654,7 +663,7 @@ class Verifier:
         """
         good = False
         first = -1
-        for line in read_lines(self.files):
+        for line in read_lines(self.files, hashlib.sha256()):
             head = signature = None
             if line.body is not None and (found := SCAN.fullmatch(line.body)):
                 told = read_json(found[3])
@@ -722,7 +731,7 @@ def verify_receipt(raw: bytes, key: str) -> dict[str, Any]:
     if told["salt"] is not None:
         if not re.fullmatch("[0-9a-f]{32}", told["salt"]):
             raise Refused("its salt is malformed")
-        entry = sha256(b"hallkeeper/entry/v1\x00", bytes.fromhex(told["salt"]), body)
+        entry = committed(bytes.fromhex(told["salt"]), body)
     path = [unbase64(line) for line in hashes.split("\n")[:-1]]
     if climb(sha256(b"\x00", entry), number, checkpoint.size, path) != checkpoint.root:
         raise Refused("the record is not in the log that its checkpoint states")
