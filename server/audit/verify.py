@@ -211,7 +211,7 @@ class Files:
             raise Refused(f"{name} is missing")
         if self.zip is None:
             return (self.folder / name).open("rb")
-        return io.BufferedReader(self.zip.open(name), 1 << 20)  # type: ignore[arg-type]
+        return io.BufferedReader(self.zip.open(name), 1 << 20)
 
 
 def tile_name(kind: str, index: int, width: int) -> str:
@@ -273,7 +273,7 @@ class Chain:
         self.head: bytes | None = sha256(context, generation.to_bytes(8, "big"), kiosk.encode())
         self.number = -1  # Of its last entry.
         self.signed: tuple[int, bytes, bytes] | None = None  # The last signature: entry, head, it.
-        self.is_salted = True
+        self.is_hashed = True  # Its last record is no early one that nobody can check.
         self.received: list[tuple[int, int]] = []  # Entries with when they came, a few.
 
     def step(self, number: int, seq: int, head: bytes | None, signature: bytes | None) -> None:
@@ -598,7 +598,7 @@ class Verifier:
                     f"entry {number}: scan {told['seq']} of {chain.name} does not follow from the"
                     " one before it"
                 )
-        chain.is_salted = salted
+        chain.is_hashed = salted
         chain.came(number, int(received))
         signed = bytes.fromhex(signature.decode()) if signature else None
         chain.step(number, told["seq"], said_head, signed)
@@ -614,6 +614,7 @@ class Verifier:
         head = self.follow(chain, number, seq)
         if head is not None:
             head = None if hashed is None else next_hashed(head, hashed)
+        chain.is_hashed = hashed is not None
         chain.step(number, seq, head, signature)
 
     def chain_of(self, number: int, kiosk: str, generation: int) -> Chain:
@@ -652,7 +653,7 @@ class Verifier:
             return
         since = -1 if chain.signed is None else chain.signed[0]
         text = f"{chain.name} has signed none of its records after entry {since}"
-        if not self.whole or not chain.is_salted:
+        if not self.whole or not chain.is_hashed:
             self.notes.append(f"{text}; that can't be checked here")
         else:
             self.found(f"{text}, up to entry {chain.number}")

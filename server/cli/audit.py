@@ -3,6 +3,7 @@ and no network.
 """
 
 import sys
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -10,16 +11,18 @@ import click
 import msgspec
 
 from badges.credential.badge_number import badge_number, parse_badge_number
+from server.audit import erasure, receipts, verify
 from server.audit import export as exporting
-from server.audit import receipts, verify
 from server.audit.records import DamagedLogError
 from server.audit.selection import Selection
 from server.cli.console import BY, Commands, event_option, opened, progress, refuse, wall_clock
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.calendar import day_starts
-from server.event.directory import Event
+from server.event.directory import Event, load_event
 from server.storage.connection import Connection
+from server.storage.database import connect
+from server.storage.database_file import fold_log
 from server.venue import store
 
 _STEPS = 1_000  # Of the progress bar.
@@ -150,6 +153,37 @@ def receipt(event_dir: Path, number: int, out: Path | None) -> None:
         return
     out.write_text(text, encoding="utf-8")
     click.echo(f"Wrote {out}.")
+
+
+@audit.command(short_help="Erase what the log says of one person.")
+@event_option
+@click.argument("badge")
+@click.option("--yes", is_flag=True, help="Do it. Without this it only says what it would do.")
+def erase(event_dir: Path, badge: str, yes: bool) -> None:
+    """Erase the records of badge number BADGE from the entry log and the ledger's scans.
+
+    Their commitments stay, so that every proof, receipt and export of others verifies as before.
+    The attendee, their badges and lists are not touched. Backups keep the records until they are
+    deleted, and so do the journals of kiosks.
+    """
+    try:
+        serial = parse_badge_number(badge)
+    except ValueError as error:
+        raise refuse(str(error)) from None
+    with opened(event_dir) as (_, database):
+        if not yes:
+            count = sum(1 for _ in Selection("", serial=serial).numbers(database.reader))
+            click.echo(
+                f"{count:,} entries are of {badge_number(serial)}. To erase them, say --yes."
+            )
+            return
+        try:
+            done = database.write(lambda db: erasure.erase(db, serial, by=BY, now=wall_clock()))
+        except erasure.ErasureError as error:
+            raise refuse(str(error)) from None
+    with closing(connect(load_event(event_dir).database_path)) as db:
+        fold_log(db)
+    click.echo(f"Erased {done:,} entries. Delete backups from before, which still have them.")
 
 
 @audit.command("verify-receipt", short_help="Verify one entry's proof; exit status 0 or 1.")
