@@ -41,11 +41,11 @@ SCAN = re.compile(
     rb'\{"chain":"([0-9a-f]{64})","received_at":([0-9]{1,16}),"record":(\{.*\})'
     rb'(?:,"signature":"([0-9a-f]{128})")?,"type":"scan"\}'
 )
-LINE = re.compile(
-    rb"(0|[1-9][0-9]{0,17}) (?:"
-    rb"(erased)|"
-    rb"= ([a-z0-9-]{1,32}) ([0-9]{1,16}) ([1-9][0-9]{0,15}) ([0-9a-f]{64}|-)(?: ([0-9a-f]{128}))?|"
-    rb"([0-9a-f]{32}|-) (\{.*\}))\n"
+# The beginnings of a line with a record, and of one without.
+RECORD = re.compile(rb"(0|[1-9][0-9]{0,17}) ([0-9a-f]{32}|-) \{")
+NO_RECORD = re.compile(
+    rb"(0|[1-9][0-9]{0,17}) (?:(erased)|"
+    rb"= ([a-z0-9-]{1,32}) ([0-9]{1,16}) ([1-9][0-9]{0,15}) ([0-9a-f]{64}|-)(?: ([0-9a-f]{128}))?)\n"
 )
 SIGNATURE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})\n")
 RECEIPT = re.compile(
@@ -240,24 +240,26 @@ def read_lines(files: Files, digest: Any) -> Iterator[Line]:
         before = -1
         while raw := file.readline(LINE_MAX):
             digest.update(raw)
-            found = LINE.fullmatch(raw)
-            if found is None:
-                raise Refused(f"records.txt: the line after entry {before} is malformed")
-            digits, erased, kiosk, generation, seq, hashed, signature, salt, body = found.groups()
-            number = int(digits)
-            if number <= before:
-                raise Refused(f"records.txt: entry {number} stands after entry {before}")
-            before = number
-            if erased:
-                yield Line(number)
-            elif kiosk:
-                ours = None if hashed == b"-" else bytes.fromhex(hashed.decode())
-                signed = bytes.fromhex(signature.decode()) if signature else None
-                stands = (kiosk.decode(), int(generation), int(seq), ours, signed)
-                yield Line(number, stands=stands)
-            else:
+            found = RECORD.match(raw)
+            line = None
+            if found is not None and raw.endswith(b"}\n"):
+                digits, salt = found.groups()
                 salted = None if salt == b"-" else bytes.fromhex(salt.decode())
-                yield Line(number, salted, body)
+                line = Line(int(digits), salted, raw[found.end() - 1 : -1])
+            elif found := NO_RECORD.fullmatch(raw):
+                digits, erased, kiosk, generation, seq, hashed, signature = found.groups()
+                line = Line(int(digits))
+                if not erased:
+                    ours = None if hashed == b"-" else bytes.fromhex(hashed.decode())
+                    signed = bytes.fromhex(signature.decode()) if signature else None
+                    stands = (kiosk.decode(), int(generation), int(seq), ours, signed)
+                    line = Line(int(digits), stands=stands)
+            if line is None:
+                raise Refused(f"records.txt: the line after entry {before} is malformed")
+            if line.number <= before:
+                raise Refused(f"records.txt: entry {line.number} stands after entry {before}")
+            before = line.number
+            yield line
 
 
 # ---- A kiosk's chain

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from badges.credential.badge_number import badge_number, parse_badge_number
+from badges.transparency.signed_note import verifier_key
 from server.audit import erasure, receipts, verify
 from server.audit import export as exporting
 from server.audit.records import DamagedLogError
@@ -184,6 +185,17 @@ def erase(event_dir: Path, badge: str, yes: bool) -> None:
     with closing(connect(load_event(event_dir).database_path)) as db:
         fold_log(db)
     click.echo(f"Erased {done:,} entries. Delete backups from before, which still have them.")
+
+
+@audit.command(short_help="Print the log's key, for whoever verifies.")
+@event_option
+def key(event_dir: Path) -> None:
+    """Print the log's public key, as verifiers want it (C2SP signed-note).
+
+    Give it to auditors by another way than the export: on paper, or in the event's announcement.
+    """
+    event = load_event(event_dir)
+    click.echo(verifier_key(event.log_name, event.log_key.public))
 
 
 @audit.command("verify-receipt", short_help="Verify one entry's proof; exit status 0 or 1.")

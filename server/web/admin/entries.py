@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from badges.credential.badge_number import parse_badge_number
+from server.audit import receipts
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import entries, entries_csv, outages
@@ -63,6 +64,26 @@ def export() -> Response:
         lines(),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="entries.csv"'},
+    )
+
+
+@blueprint.get("/entries/<int:number>/receipt")
+@auth.allow("auditor")
+def receipt(number: int) -> Response:
+    """Give the proof that an entry is in the log, as a file for anybody (docs/entry-log.md)."""
+    here = services()
+    try:
+        with here.database.reading() as db:
+            text = receipts.receipt(db, here.log, number)
+    except receipts.ReceiptError as error:
+        abort(404, f"{error}.")
+    return Response(
+        text,
+        mimetype="text/plain",
+        headers={
+            "Content-Disposition": f'attachment; filename="entry-{number}.tlog-proof"',
+            "Cache-Control": "no-store",
+        },
     )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from badges.credential.badge_number import badge_number
+from badges.transparency.signed_note import verifier_key
+from server.audit.verify import verify_receipt
 from server.event.directory import Event
 from server.staff import users
 from server.storage.database import Database
@@ -150,3 +152,22 @@ def _link(page: str, rel: str) -> str:
     found = re.search(rf'rel="{rel}" href="([^"]+)"', page)
     assert found
     return found[1].replace("&amp;", "&")
+
+
+def test_each_entry_has_a_receipt(pages: Pages, event: Event) -> None:
+    auditor = pages.staff("auditor")
+    text = auditor.get("/admin/entries").text
+    targets = re.findall(r'href="(/admin/entries/\d+/receipt)"', text)
+    assert len(targets) == 4
+    key = verifier_key(event.log_name, event.log_key.public)
+    for target in targets:
+        answer = auditor.get(target)
+        assert answer.headers["Content-Disposition"].endswith('.tlog-proof"')
+        told = verify_receipt(answer.data, key)
+        assert f"/{told['number']}/" in target
+        assert '"type":"scan"' in told["record"]
+    assert auditor.get("/admin/entries/99999/receipt").status_code == 404
+
+
+def test_a_receipt_is_for_auditors(pages: Pages) -> None:
+    assert_only(pages, "/admin/entries/1/receipt", "auditor")
