@@ -31,7 +31,7 @@ SPEAKER_NAME_MAX = 200
 # The query of a kiosk that shows the programme.
 PROGRAMME_ASKED = "programme=1"
 # The same of a kiosk that also writes records of version 2, and cosigns checkpoints.
-EVIDENCE_ASKED = f"{PROGRAMME_ASKED}&evidence=1"
+SALTED_ASKED = f"{PROGRAMME_ASKED}&salted=1"
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 
@@ -251,7 +251,7 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     # it.
     note: Annotated[str, Meta(max_length=4_000)] | UnsetType = UNSET
     # Of a checkpoint that this kiosk verified and has on its disk. It is left out where there is no
-    # new one, or where the server has not said that it takes it (Snapshot.evidence).
+    # new one, or where the server has not said that it takes it (Snapshot.salted).
     cosigned: Cosigned | UnsetType = UNSET
 
 
@@ -322,8 +322,8 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     # For whom places are kept, by serial; left out where none of these halls keeps any.
     accessible: list[Count] | UnsetType = UNSET
     # The server takes records of version 2, and cosignatures. It is told to a kiosk that asks
-    # (EVIDENCE_ASKED), because earlier ones refuse a field that they do not know.
-    evidence: Literal[True] | UnsetType = UNSET
+    # (SALTED_ASKED), because earlier ones refuse a field that they do not know.
+    salted: Literal[True] | UnsetType = UNSET
 
     @property
     def outer_facts(self) -> list[OuterFacts]:

@@ -268,7 +268,7 @@ class Sync:
     def _to_cosign(self) -> Witnessed | None:
         """Return the checkpoint to cosign now. An earlier server would refuse the cosignature."""
         context = self._replica.context
-        if context is None or not context.evidence or self._watch.contradicted:
+        if context is None or not context.salted or self._watch.contradicted:
             return None
         seen = self._watch.unsaid
         return seen if seen is not None and seen.log_name == context.log_name else None

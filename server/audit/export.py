@@ -28,7 +28,7 @@ from server.event.directory import Event
 from server.storage.connection import Connection
 from server.storage.database import one_state
 
-EXPORT_CONTEXT = "hallkeeper/export/v1"
+EXPORT_CONTEXT = "hallkeeper/log-export/v1"
 VERIFIER = Path(__file__).with_name("verify.py")
 _TELL_EVERY = 5_000  # Entries.
 _NAMED_MAX = 10

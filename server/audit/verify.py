@@ -44,8 +44,8 @@ SCAN = re.compile(
 # The beginnings of a line with a record, and of one without.
 RECORD = re.compile(rb"(0|[1-9][0-9]{0,17}) ([0-9a-f]{32}|-) \{")
 NO_RECORD = re.compile(
-    rb"(0|[1-9][0-9]{0,17}) (?:(erased)|"
-    rb"= ([a-z0-9-]{1,32}) ([0-9]{1,16}) ([1-9][0-9]{0,15}) ([0-9a-f]{64}|-)(?: ([0-9a-f]{128}))?)\n"
+    rb"(0|[1-9][0-9]{0,17}) (?:(erased)|= ([a-z0-9-]{1,32}) ([0-9]{1,16})"
+    rb" ([1-9][0-9]{0,15}) ([0-9a-f]{64}|-)(?: ([0-9a-f]{128}))?)\n"
 )
 SIGNATURE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})\n")
 RECEIPT = re.compile(
@@ -381,7 +381,7 @@ class Verifier:
             raise Refused("the manifest is not signed by the log's key")
         head, origin, size, self.selection, made, *lines = note.text.splitlines()
         if (head, origin, size) != (
-            "hallkeeper/export/v1", self.log_name, str(self.checkpoint.size)
+            "hallkeeper/log-export/v1", self.log_name, str(self.checkpoint.size)
         ) or not made.isdecimal():  # fmt: skip
             raise Refused("the manifest is another export's")
         self.whole = self.selection == "all"

@@ -28,13 +28,13 @@ def snapshot(
     voucher: Voucher | None = None,
     *,
     programme: bool = False,
-    evidence: bool = False,
+    salted: bool = False,
 ) -> wire.Snapshot:
     """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
     transaction.
 
     `voucher` signs the orders of places. `programme` says that the kiosk asks for what its screen
-    shows of sessions, and `evidence` that it wants to hear that this server takes records of
+    shows of sessions, and `salted` that it wants to hear that this server takes records of
     version 2 and cosignatures.
 
     Of 100,000 holders only the exceptions travel. They are holders whose badges were reissued,
@@ -72,7 +72,7 @@ def snapshot(
         retired=state != "active",
         outer=outer or UNSET,
         accessible=kept_places.serials(db) if keeps_places else UNSET,
-        evidence=True if evidence else UNSET,
+        salted=True if salted else UNSET,
     )
 
 

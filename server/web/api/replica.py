@@ -23,8 +23,8 @@ def replica() -> Response:
     """Return all that the kiosk's door needs to know, with the programme where it asks for it."""
     here = services()
     asked = request.query_string.decode("latin-1")
-    evidence = asked == wire.EVIDENCE_ASKED
-    programme = evidence or asked == wire.PROGRAMME_ASKED
+    salted = asked == wire.SALTED_ASKED
+    programme = salted or asked == wire.PROGRAMME_ASKED
 
     def step(db: Connection, caller: Caller, now: int) -> wire.Snapshot:
         return snapshot.snapshot(
@@ -35,7 +35,7 @@ def replica() -> Response:
             now,
             here.voucher,
             programme=programme,
-            evidence=evidence,
+            salted=salted,
         )
 
     return answer_json(signed_write(read_signature(), step, at_work=True))

@@ -60,7 +60,7 @@ class TestEvidence:
 
     @pytest.fixture
     def asked(self, event: FakeEvent) -> FakeEvent:
-        event.facts = {"evidence": True}
+        event.facts = {"salted": True}
         return event
 
     def test_a_checkpoint_on_disk_is_cosigned(self, asked: FakeEvent, online: Online) -> None:

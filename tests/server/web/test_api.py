@@ -157,11 +157,11 @@ def test_the_programme_is_for_a_kiosk_that_asks(kiosk: Kiosk, database: Database
         assert session.titles == {"en": "Talk"}
 
 
-def test_a_kiosk_that_asks_hears_that_the_server_takes_evidence(kiosk: Kiosk) -> None:
-    for query in ("", f"?{wire.PROGRAMME_ASKED}", "?evidence=1"):
-        assert b"evidence" not in kiosk.get(f"/api/replica{query}").data
-    answer = kiosk.get(f"/api/replica?{wire.EVIDENCE_ASKED}").data
-    assert wire.decode(answer, wire.Snapshot).evidence is True
+def test_a_kiosk_that_asks_hears_that_the_server_takes_salts(kiosk: Kiosk) -> None:
+    for query in ("", f"?{wire.PROGRAMME_ASKED}", "?salted=1"):
+        assert b"salted" not in kiosk.get(f"/api/replica{query}").data
+    answer = kiosk.get(f"/api/replica?{wire.SALTED_ASKED}").data
+    assert wire.decode(answer, wire.Snapshot).salted is True
 
 
 @pytest.mark.parametrize("fault", ["", "another key", "another tree", "too many", "no line"])
