@@ -24,6 +24,7 @@ import json
 import re
 import sys
 import zipfile
+from binascii import unhexlify
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -244,14 +245,14 @@ def read_lines(files: Files, digest: Any) -> Iterator[Line]:
             line = None
             if found is not None and raw.endswith(b"}\n"):
                 digits, salt = found.groups()
-                salted = None if salt == b"-" else bytes.fromhex(salt.decode())
+                salted = None if salt == b"-" else unhexlify(salt)
                 line = Line(int(digits), salted, raw[found.end() - 1 : -1])
             elif found := NO_RECORD.fullmatch(raw):
                 digits, erased, kiosk, generation, seq, hashed, signature = found.groups()
                 line = Line(int(digits))
                 if not erased:
-                    ours = None if hashed == b"-" else bytes.fromhex(hashed.decode())
-                    signed = bytes.fromhex(signature.decode()) if signature else None
+                    ours = None if hashed == b"-" else unhexlify(hashed)
+                    signed = unhexlify(signature) if signature else None
                     stands = (kiosk.decode(), int(generation), int(seq), ours, signed)
                     line = Line(int(digits), stands=stands)
             if line is None:
@@ -269,24 +270,23 @@ class Chain:
     """Follows the scans of one kiosk, in the order of its own numbers."""
 
     def __init__(self, kiosk: str, generation: int) -> None:
+        self.kiosk = (kiosk, generation)
         self.name = f"kiosk {kiosk} (generation {generation})"
         context = b"hallkeeper/scan/v1\x00"
         self.seq = 0
         self.head: bytes | None = sha256(context, generation.to_bytes(8, "big"), kiosk.encode())
         self.number = -1  # Of its last entry.
         self.signed: tuple[int, bytes, bytes] | None = None  # The last signature: entry, head, it.
+        self.unsigned = 0  # Records shown since that signature.
+        self.unproven = 0  # Records of which no signature tells, for the chain is broken off there.
         self.is_hashed = True  # Its last record is no early one that nobody can check.
         self.received: list[tuple[int, int]] = []  # Entries with when they came, a few.
+        self.noted_at = 0
 
     def step(self, number: int, seq: int, head: bytes | None, signature: bytes | None) -> None:
         self.seq, self.head, self.number = seq, head, number
         if signature is not None and head is not None:
-            self.signed = (number, head, signature)
-
-    def came(self, number: int, at: int) -> None:
-        """Note when a scan came, often enough to say how long the kiosk has been at work."""
-        if not self.received or at - self.received[-1][1] >= 60_000:
-            self.received.append((number, at))
+            self.signed, self.unsigned = (number, head, signature), 0
 
 
 def next_head(head: bytes, record: bytes) -> bytes:
@@ -346,9 +346,9 @@ class Verifier:
                 "the entries are not those of the checkpoint that the log's key signed: some were"
                 f" altered, added, removed or moved after entry {self.agreed - 1}"
             )
-        for (kiosk, generation), chain in sorted(self.chains.items()):
-            self.end_chain(chain, self.kiosks.get((kiosk, generation)))
-            self.judge_witness(chain, self.cosigned.get((kiosk, generation), 0))
+        for kiosk, chain in sorted(self.chains.items()):
+            self.end_chain(chain)
+            self.judge_witness(chain, self.cosigned.get(kiosk, 0))
         for name in sorted(self.files.names - self.known)[:FINDINGS_MAX]:
             self.found(f"{name} does not belong to the export")
 
@@ -588,22 +588,26 @@ class Verifier:
         if found is None:
             self.found(f"entry {number} is no scan as the log has them")
             return
-        said, received, record, signature = found.groups()
+        said_hex, received, record, signature = found.groups()
         told = read_json(record)
-        chain = self.chain_of(number, told["kiosk"], told["generation"])
-        head = self.follow(chain, number, told["seq"])
-        said_head = bytes.fromhex(said.decode())
-        if head is not None:
-            head = next_head(head, record)
-            if head != said_head:
-                self.found(
-                    f"entry {number}: scan {told['seq']} of {chain.name} does not follow from the"
-                    " one before it"
-                )
+        kiosk, seq, said = (told["kiosk"], told["generation"]), told["seq"], unhexlify(said_hex)
+        chain = self.chains.get(kiosk) or self.new_chain(number, *kiosk)
+        if seq != chain.seq + 1:
+            self.gap(chain, number, seq)
+        head = chain.head
+        if head is None:
+            self.break_off(chain)
+        elif next_head(head, record) != said:
+            self.found(
+                f"entry {number}: scan {seq} of {chain.name} does not follow from the one before it"
+            )
         chain.is_hashed = salted
-        chain.came(number, int(received))
-        signed = bytes.fromhex(signature.decode()) if signature else None
-        chain.step(number, told["seq"], said_head, signed)
+        chain.unsigned += 1
+        chain.step(number, seq, said, unhexlify(signature) if signature else None)
+        # Often enough to say how long the kiosk has been at work.
+        if (at := int(received)) - chain.noted_at >= 60_000:
+            chain.noted_at = at
+            chain.received.append((number, at))
 
     def stand_in(
         self, number: int, kiosk: str, generation: int, seq: int,
@@ -612,45 +616,61 @@ class Verifier:
         """Follow a chain over a record that is deleted or withheld. Its hash stands for it. A
         record of version 1 has none, and the chain is followed again from the next one on.
         """
-        chain = self.chain_of(number, kiosk, generation)
-        head = self.follow(chain, number, seq)
-        if head is not None:
-            head = None if hashed is None else next_hashed(head, hashed)
+        chain = self.chains.get((kiosk, generation)) or self.new_chain(number, kiosk, generation)
+        if seq != chain.seq + 1:
+            self.gap(chain, number, seq)
+        head = chain.head
+        if head is None or hashed is None:
+            self.break_off(chain)
+        after = None if head is None or hashed is None else next_hashed(head, hashed)
         chain.is_hashed = hashed is not None
-        chain.step(number, seq, head, signature)
+        chain.step(number, seq, after, signature)
 
-    def chain_of(self, number: int, kiosk: str, generation: int) -> Chain:
-        chain = self.chains.get((kiosk, generation))
-        if chain is None:
-            chain = self.chains[kiosk, generation] = Chain(kiosk, generation)
-            if (kiosk, generation) not in self.kiosks:
-                self.found(f"entry {number} is by {chain.name}, whose key is not in keys.json")
+    def new_chain(self, number: int, kiosk: str, generation: int) -> Chain:
+        chain = self.chains[kiosk, generation] = Chain(kiosk, generation)
+        if (kiosk, generation) not in self.kiosks:
+            self.found(f"entry {number} is by {chain.name}, whose key is not in keys.json")
         return chain
 
-    def follow(self, chain: Chain, number: int, seq: int) -> bytes | None:
-        """Return the head before scan `seq`. Return None where scans before it are withheld."""
-        if seq == chain.seq + 1:
-            return chain.head
+    def break_off(self, chain: Chain) -> None:
+        """End a piece of the chain, behind which it is followed anew. What the last signature of
+        the piece does not cover is not proven.
+        """
+        self.check_signature(chain)
+        chain.unproven += chain.unsigned
+        chain.signed, chain.unsigned = None, 0
+
+    def gap(self, chain: Chain, number: int, seq: int) -> None:
+        """Break a chain off where scan `seq` is not the next. That is wrong, unless those between
+        are withheld.
+        """
+        chain.head = None
         if not self.whole and seq > chain.seq:
-            return None
+            return
         what = (
             f"scans {chain.seq + 1} to {seq - 1} are missing"
             if seq > chain.seq
-            else (f"scan {seq} stands after scan {chain.seq}")
+            else f"scan {seq} stands after scan {chain.seq}"
         )
         self.found(f"entry {number}: a break in the chain of {chain.name}: {what}")
-        return None
 
-    def end_chain(self, chain: Chain, key: bytes | None) -> None:
-        """Check the newest signature of a kiosk, which covers all of its chain before it."""
-        if key is None:
+    def check_signature(self, chain: Chain) -> None:
+        """Check the last signature of a chain, which covers all of it before."""
+        key = self.kiosks.get(chain.kiosk)
+        if chain.signed is None or key is None:
             return
-        if chain.signed is not None:
-            number, head, signature = chain.signed
-            if not is_signed(key, b"hallkeeper/head/v1\x00" + head, signature):
-                first = self.first_forged(chain, key)
-                self.found(f"entry {first}: {chain.name} did not sign this record")
-                return
+        _, head, signature = chain.signed
+        if not is_signed(key, b"hallkeeper/head/v1\x00" + head, signature):
+            first = self.first_forged(chain, key)
+            self.found(f"entry {first}: {chain.name} did not sign this record")
+
+    def end_chain(self, chain: Chain) -> None:
+        self.check_signature(chain)
+        if chain.unproven:
+            self.notes.append(
+                f"{chain.unproven} scans of {chain.name} are covered by no signature of it: records"
+                " of an early version beside them are erased or withheld"
+            )
         if chain.signed is not None and chain.signed[0] == chain.number:
             return
         since = -1 if chain.signed is None else chain.signed[0]
@@ -670,10 +690,10 @@ class Verifier:
             head = signature = None
             if line.body is not None and (found := SCAN.fullmatch(line.body)):
                 told = read_json(found[3])
-                if f"kiosk {told['kiosk']} (generation {told['generation']})" != wanted.name:
+                if (told["kiosk"], told["generation"]) != wanted.kiosk:
                     continue
-                head = bytes.fromhex(found[1].decode())
-                signature = bytes.fromhex(found[4].decode()) if found[4] else None
+                head = unhexlify(found[1])
+                signature = unhexlify(found[4]) if found[4] else None
             if head is None:
                 continue
             first = line.number if first < 0 or good else first

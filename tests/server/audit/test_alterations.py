@@ -14,6 +14,8 @@ from badges.transparency.commitment import commitment
 from badges.transparency.merkle import leaf_hash
 from badges.wire import wire
 from server.audit.records import DamagedLogError
+from server.audit.verify import check
+from server.entry_log import entry_log
 from server.ledger.rows import ScanLeaf
 from tests.server.audit.conftest import Evidence
 from tests.server.conftest import MINUTE, NOW
@@ -262,6 +264,29 @@ class TestForged:
         evidence.alter("DELETE FROM cosignature")
         found = verified(evidence.export(), without_witnesses=True)
         assert found == [f"entry {numbers[20]}: kiosk west (generation 1) did not sign this record"]
+
+    def test_between_records_that_it_calls_erased(
+        self, evidence: Evidence, verified: Verified
+    ) -> None:
+        """Nothing shows that the kiosk did not make it, and that is said."""
+        before, number, after = scans(evidence)[20:23]
+        told, record = self.leaf(evidence, number)
+        made = msgspec.structs.replace(record, serial=19)
+        head = chain_next(bytes(32), encode_record(made))
+        told |= {"chain": head.hex(), "record": msgspec.to_builtins(made)}
+        told.pop("signature", None)
+        rewrite(evidence, number, entry_log.canonical(told))
+        for erased in (before, after):
+            evidence.alter("INSERT INTO erased_scan VALUES (?, NULL, NULL)", erased)
+            evidence.alter(
+                "UPDATE leaf SET kind = 'erased', body = ?, salt = NULL, hash = ? WHERE number = ?",
+                bytes(32), leaf_hash(bytes(32)), erased,
+            )  # fmt: skip
+        evidence.alter("DELETE FROM cosignature")
+        findings, notes = check(evidence.export(), checkpoints=[], key=None, without_witnesses=True)
+        assert findings == []
+        said = "1 scans of kiosk west (generation 1) are covered by no signature of it"
+        assert any(line.startswith(said) for line in notes)
 
     def test_a_kiosk_that_nobody_knows(self, evidence: Evidence, verified: Verified) -> None:
         evidence.alter("DELETE FROM cosignature")
