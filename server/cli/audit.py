@@ -2,6 +2,7 @@
 and no network.
 """
 
+import itertools
 import sys
 from contextlib import closing
 from datetime import date
@@ -12,6 +13,7 @@ import msgspec
 
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.transparency.signed_note import verifier_key
+from server.audit import check as checking
 from server.audit import erasure, receipts, verify
 from server.audit import export as exporting
 from server.audit.records import DamagedLogError
@@ -27,6 +29,7 @@ from server.storage.database_file import fold_log
 from server.venue import store
 
 _STEPS = 1_000  # Of the progress bar.
+_PROBLEMS_MAX = 100
 
 
 @click.group(cls=Commands, short_help="Export, verify and prove the entry log.")
@@ -104,6 +107,23 @@ def _day(event: Event, text: str) -> Selection:
     if not 0 <= number < len(starts) - 1:
         raise refuse(f"{text} is no day of the event.")
     return Selection(f"day {text}", since=starts[number], until=starts[number + 1])
+
+
+@audit.command(short_help="Check the database against its own log.")
+@event_option
+def check(event_dir: Path) -> None:
+    """Check that what pages show is what was logged, and that nothing of the log is missing.
+
+    Exit status 1 where something is wrong. It tells what an export can't: whether the ledger's
+    rows, which pages and CSV files read, are those of the log.
+    """
+    with opened(event_dir) as (_, database), database.reading() as db:
+        found = list(itertools.islice(checking.problems(db), _PROBLEMS_MAX))
+    for text in found:
+        click.echo(f"WRONG: {text}.")
+    if found:
+        sys.exit(1)
+    click.echo("The ledger is as the entry log has it.")
 
 
 @audit.command("verify", short_help="Verify an export; exit status 0 or 1.")

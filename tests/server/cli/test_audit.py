@@ -97,6 +97,18 @@ def test_an_altered_database_is_told_at_once(held: Console) -> None:
     assert "WRONG: entry 5 is not" in held("audit", "verify", str(out), status=1).output
 
 
+def test_the_ledger_against_the_log(held: Console) -> None:
+    assert held("audit", "check").output == "The ledger is as the entry log has it.\n"
+    ((number,),) = held.rows("SELECT MIN(number) FROM scan")
+    with Database(held.event.database_path) as database:
+        database.write(
+            lambda db: db.execute("UPDATE scan SET scanned_at = 5 WHERE number = ?", (number,))
+        )
+    assert held("audit", "check", status=1).output == (
+        f"WRONG: scan {number}: the ledger has another scanned_at than the log.\n"
+    )
+
+
 def test_a_receipt(held: Console) -> None:
     ((number,),) = held.rows("SELECT MIN(number) FROM scan")
     file = held.path / "entry.tlog-proof"
