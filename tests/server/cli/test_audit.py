@@ -75,7 +75,7 @@ def test_a_part(held: Console) -> None:
         (("--hall", "nowhere"), "there is no hall 'nowhere'; there are "),
         (("--day", "4 May"), "'4 May' is no date; write one as 2026-05-26."),
         (("--day", "2026-05-09"), "2026-05-09 is no day of the event."),
-        (("--person", "xx"), "A badge number has five characters"),
+        (("--person", "xx"), "a badge number has 5 characters"),
         (("--day", "2026-05-04", "--hall", "h1"), "choose one of --hall, --day and --person."),
     ],
 )
