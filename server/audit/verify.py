@@ -280,8 +280,8 @@ class Chain:
         self.unsigned = 0  # Records shown since that signature.
         self.unproven = 0  # Records of which no signature tells, for the chain is broken off there.
         self.is_hashed = True  # Its last record is no early one that nobody can check.
-        self.received: list[tuple[int, int]] = []  # Entries with when they came, a few.
-        self.noted_at = 0
+        # Now and then an entry, when it came by the server's clock, and when it was by the kiosk's.
+        self.times: list[tuple[int, int, int]] = []
 
     def step(self, number: int, seq: int, head: bytes | None, signature: bytes | None) -> None:
         self.seq, self.head, self.number = seq, head, number
@@ -379,7 +379,7 @@ class Verifier:
         note = read_note(self.take("manifest"))
         if not signed_by(note, self.log_name, self.log_key) or len(note.signatures) != 1:
             raise Refused("the manifest is not signed by the log's key")
-        head, origin, size, self.selection, made, *lines = note.text.splitlines()
+        head, origin, size, self.selection, made, *lines = note.text.split("\n")[:-1]
         if (head, origin, size) != (
             "hallkeeper/log-export/v1", self.log_name, str(self.checkpoint.size)
         ) or not made.isdecimal():  # fmt: skip
@@ -543,6 +543,8 @@ class Verifier:
         elif body is not None:
             if body.endswith(b'"type":"scan"}'):
                 self.judge_scan(number, body, salted=line.salt is not None)
+            elif body.startswith((b'{"act":"kiosk_confirmed"', b'{"act":"kiosk.confirm"')):
+                self.judge_key(number, read_json(body)["subject"])
         else:
             self.erased += self.whole
             if line.stands is not None:
@@ -581,7 +583,19 @@ class Verifier:
             first = (index * TILE + at) * width
             self.found(f"{name} has another hash of entries {first} to {first + width - 1}")
 
-    # ---- Scans
+    # ---- Kiosks and their scans
+
+    def judge_key(self, number: int, said: dict[str, Any]) -> None:
+        """Compare a kiosk's key with the one that the log has had since the kiosk was confirmed.
+        Early versions did not log it.
+        """
+        kiosk = (said["kiosk"], said["generation"])
+        known = self.kiosks.get(kiosk)
+        if "key" in said and known is not None and said["key"] != known.hex():
+            self.found(
+                f"entry {number}: kiosk {kiosk[0]} (generation {kiosk[1]}) was confirmed with"
+                " another key than keys.json has"
+            )
 
     def judge_scan(self, number: int, body: bytes, *, salted: bool) -> None:
         found = SCAN.fullmatch(body)
@@ -604,10 +618,10 @@ class Verifier:
         chain.is_hashed = salted
         chain.unsigned += 1
         chain.step(number, seq, said, unhexlify(signature) if signature else None)
-        # Often enough to say how long the kiosk has been at work.
-        if (at := int(received)) - chain.noted_at >= 60_000:
-            chain.noted_at = at
-            chain.received.append((number, at))
+        came, was = int(received), told["scanned_at"]
+        _, last_came, last_was = chain.times[-1] if chain.times else (0, 0, 0)
+        if abs(came - last_came) >= 60_000 or abs(was - last_was) >= 60_000:
+            chain.times.append((number, came, was))
 
     def stand_in(
         self, number: int, kiosk: str, generation: int, seq: int,
@@ -705,16 +719,22 @@ class Verifier:
         return first
 
     def judge_witness(self, chain: Chain, size: int) -> None:
-        """Find a kiosk that sent scans for long and cosigned no checkpoint since."""
-        after = [at for number, at in chain.received if number >= size]
-        if not after or after[-1] - after[0] <= COSIGNED_WITHIN_MS:
+        """Find a kiosk that sent scans for long and cosigned no checkpoint since.
+
+        When scans came is the server's word. When they were is the kiosk's, which was perhaps away.
+        """
+        after = [(came, was) for number, came, was in chain.times if number >= size]
+        if not after:
             return
-        minutes = (after[-1] - after[0]) // 60_000
+        came_ms, was_ms = (max(times) - min(times) for times in zip(*after, strict=True))
         text = (
-            f"{chain.name} sent scans for {minutes} minutes and cosigned none of the log after"
-            f" entry {size - 1}"
+            f"{chain.name} sent scans for {max(came_ms, was_ms) // 60_000} minutes and cosigned"
+            f" none of the log after entry {size - 1}"
         )
-        self.notes.append(text) if self.without_witnesses else self.found(text)
+        if came_ms > COSIGNED_WITHIN_MS or (not size and was_ms > COSIGNED_WITHIN_MS):
+            self.notes.append(text) if self.without_witnesses else self.found(text)
+        elif was_ms > COSIGNED_WITHIN_MS:
+            self.notes.append(f"{text}; by the log they came at once, after it had been away")
 
 
 def vkey(name: str, key: bytes) -> str:

@@ -184,6 +184,20 @@ class TestRewritten:
         ]
         assert verified(path, without_witnesses=True) == []
 
+    def test_times_that_the_server_makes_up_hide_nothing(
+        self, evidence: Evidence, verified: Verified
+    ) -> None:
+        """It says that all scans came in one minute. The kiosks' own times say otherwise."""
+        for number, body in evidence.rows("SELECT number, body FROM leaf WHERE kind = 'scan'"):
+            told = json.loads(body) | {"received_at": NOW}
+            rewrite(evidence, number, entry_log.canonical(told))
+        evidence.alter("DELETE FROM cosignature")
+        found = verified(evidence.export())
+        assert [line[:40] for line in found] == [
+            f"kiosk {kiosk} (generation 1) sent scans for"[:40]
+            for kiosk in ("east", "other", "west")
+        ]
+
     def test_any_older_checkpoint_shows_where(
         self, rewritten: Evidence, verified: Verified
     ) -> None:

@@ -83,4 +83,23 @@ def test_kiosks_that_are_away_are_not_missed_for_it(forum: Forum) -> None:
         east.present(300 + minute)
     east.transport.wire_cut = False
     east.sync.exchange()
-    assert check(exported(forum), checkpoints=[], key=None)[0] == []
+    findings, notes = check(exported(forum), checkpoints=[], key=None)
+    assert findings == []
+    assert any("by the log they came at once, after it had been away" in line for line in notes)
+
+
+def test_a_kiosks_key_is_the_one_that_it_was_confirmed_with(forum: Forum) -> None:
+    """The server makes up a key of its own, and all scans and cosignatures by it."""
+    west = forum.enrol("west")
+    people_come(forum, west, minutes=2)
+    ((number,),) = forum.rows(
+        "SELECT number FROM leaf WHERE CAST(body AS TEXT) LIKE '%kiosk_confirmed%'"
+    )
+    forum.database.write(
+        lambda db: db.execute("UPDATE kiosk SET public_key = ?", (bytes(range(32)),))
+    )
+    found = check(exported(forum), checkpoints=[], key=None)[0]
+    assert (
+        f"entry {number}: kiosk west (generation 1) was confirmed with another key than keys.json"
+        " has"
+    ) in found
