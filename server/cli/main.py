@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from server.cli.audit import audit
+from server.cli.audit.commands import audit
 from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
