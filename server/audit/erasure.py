@@ -56,11 +56,12 @@ def _numbers(db: Connection, serial: int) -> list[int]:
     """Return the person's scans, the acts about them, and the exits that were inferred of them."""
     numbers = [row[0] for row in db.execute("SELECT number FROM scan WHERE serial = ?", (serial,))]
     # The index over acts leaves scans out. It is used only if the query does so too.
+    about = [dialect.in_json("body", "subject", name) for name in ("serial", "merged")]
     acts = (
         "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
-        f" AND {dialect.in_json('body', 'subject', 'serial')} = ?"
+        f" AND ({about[0]} = ? OR {about[1]} = ?)"
     )
-    numbers += [row[0] for row in db.execute(acts, (serial,))]
+    numbers += [row[0] for row in db.execute(acts, (serial, serial))]
     stay = [
         f"{dialect.in_json('l.body', 'closes', name)}" for name in ("kiosk", "generation", "seq")
     ]

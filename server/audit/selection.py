@@ -20,6 +20,14 @@ class Selection:
     serial: int | None = None
 
     @property
+    def ids(self) -> dict[str, int]:
+        """Return what the act of exporting is about. The serial has a field of its own, by which it
+        is found when that person is erased.
+        """
+        found = {"hall": self.hall_id, "since": self.since, "serial": self.serial}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
     def whole(self) -> bool:
         return self.hall_id is None and self.since is None and self.serial is None
 

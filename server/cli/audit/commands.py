@@ -56,7 +56,8 @@ def export(
         raise refuse("choose one of --hall, --day and --person.")
     with opened(event_dir) as (event, database):
         chosen = _selection(database.reader, event, hall_code, day, person)
-        subject = {"selection": chosen.text}
+        subject: dict[str, str | int | None] = {"selection": chosen.text.split()[0]}
+        subject |= chosen.ids
         database.write(lambda db: entry_log.act(db, BY, Act.LOG_EXPORTED, subject, wall_clock()))
         with database.reading() as db, progress("Exporting", _STEPS) as tell:
             try:

@@ -15,6 +15,7 @@ from server.audit.receipts import ReceiptError, receipt
 from server.audit.selection import Selection
 from server.audit.verify import verify_receipt, vkey
 from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.ledger import entries
 from server.storage.database import connect
 from server.storage.database_file import fold_log
@@ -185,6 +186,16 @@ def test_records_without_salts(evidence: Evidence, verified: Verified) -> None:
     path = evidence.export()
     assert verified(path, without_witnesses=True) == []
     assert not list(Path(path / "tile/entries").rglob("*")), "the bundle would need the record"
+
+
+def test_acts_that_name_them_second(evidence: Evidence) -> None:
+    """A merge names two people, and an export of one person names that one."""
+    evidence.act(Act.ATTENDEES_MERGED, NOW, serial=8, merged=WHO)
+    evidence.act(Act.LOG_EXPORTED, NOW, selection="badge", **Selection("badge 7", serial=WHO).ids)
+    before = evidence.rows("SELECT number FROM leaf ORDER BY number DESC LIMIT 2")
+    erase(evidence)
+    for (number,) in before:
+        assert evidence.rows(f"SELECT kind FROM leaf WHERE number = {number}") == [("erased",)]
 
 
 def test_nothing_to_erase(evidence: Evidence) -> None:

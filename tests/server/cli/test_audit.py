@@ -41,6 +41,7 @@ def test_it_works(held: Console) -> None:
     assert verified.endswith("VERIFIED\n")
     ((act,),) = held.rows("SELECT body FROM leaf ORDER BY number DESC LIMIT 1")
     assert json.loads(act)["act"] == "log_exported"
+    assert json.loads(act)["subject"] == {"selection": "all"}
     assert b"log_exported" in (out / "records.txt").read_bytes(), "the export is in the log too"
 
 
@@ -65,6 +66,10 @@ def test_a_part(held: Console) -> None:
             ((value,),) = held.rows("SELECT h.code FROM hall h JOIN scan s USING (hall_id) LIMIT 1")
         held("audit", "export", "--out", str(out), option, value)
         assert held("audit", "verify", str(out)).output.endswith("VERIFIED\n")
+        ((act,),) = held.rows("SELECT body FROM leaf ORDER BY number DESC LIMIT 1")
+        subject = json.loads(act)["subject"]
+        assert len(subject) == 2
+        assert value not in subject.values(), "ids alone"
         scans = (out / "records.txt").read_bytes().count(b'"type":"scan"}')
         assert scans == shown or not shown
 
