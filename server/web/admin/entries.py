@@ -8,9 +8,11 @@ from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from badges.credential.badge_number import parse_badge_number
+from badges.transparency.signed_note import verifier_key
 from server.audit import receipts
-from server.entry_log import entry_log
+from server.entry_log import cosignatures, entry_log
 from server.entry_log.act_names import Act
+from server.kiosks import registry
 from server.ledger import entries, entries_csv, outages
 from server.venue import store
 from server.web import auth
@@ -64,6 +66,26 @@ def export() -> Response:
         lines(),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="entries.csv"'},
+    )
+
+
+@blueprint.get("/entries/log")
+@auth.allow("auditor")
+def log() -> str:
+    """Show the entry log at a glance. That is its size, its newest checkpoint and key, and who of
+    the kiosks cosigned how much of it, and when.
+    """
+    here = services()
+    note, _ = here.log.checkpoint(0)
+    db = here.database.reader
+    kept = {(one.kiosk, one.generation): one for one in cosignatures.all_kept(db)}
+    kiosks = [one for one in registry.kiosks(db) if one.state in ("active", "retired", "fenced")]
+    return render_template(
+        "entry_log.html",
+        size=int(note.split("\n")[1]),
+        note=note,
+        key=verifier_key(here.event.log_name, here.event.log_key.public),
+        kiosks=[(one, kept.get((one.kiosk, one.generation))) for one in kiosks],
     )
 
 
