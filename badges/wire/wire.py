@@ -30,8 +30,8 @@ SPEAKERS_MAX = 200
 SPEAKER_NAME_MAX = 200
 # The query of a kiosk that shows the programme.
 PROGRAMME_ASKED = "programme=1"
-# The same of a kiosk that also writes records of version 2, and cosigns checkpoints.
-SALTED_ASKED = f"{PROGRAMME_ASKED}&salted=1"
+# The same of a kiosk that writes records of version 2, and cosigns checkpoints.
+SALTED_ASKED = "salted=1"
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 

@@ -22,9 +22,7 @@ NAMES_MAX = 5_000
 def replica() -> Response:
     """Return all that the kiosk's door needs to know, with the programme where it asks for it."""
     here = services()
-    asked = request.query_string.decode("latin-1")
-    salted = asked == wire.SALTED_ASKED
-    programme = salted or asked == wire.PROGRAMME_ASKED
+    asked = request.query_string.decode("latin-1").split("&")
 
     def step(db: Connection, caller: Caller, now: int) -> wire.Snapshot:
         return snapshot.snapshot(
@@ -34,8 +32,8 @@ def replica() -> Response:
             caller.door_id,
             now,
             here.voucher,
-            programme=programme,
-            salted=salted,
+            programme=wire.PROGRAMME_ASKED in asked,
+            salted=wire.SALTED_ASKED in asked,
         )
 
     return answer_json(signed_write(read_signature(), step, at_work=True))

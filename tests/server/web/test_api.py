@@ -158,10 +158,11 @@ def test_the_programme_is_for_a_kiosk_that_asks(kiosk: Kiosk, database: Database
 
 
 def test_a_kiosk_that_asks_hears_that_the_server_takes_salts(kiosk: Kiosk) -> None:
-    for query in ("", f"?{wire.PROGRAMME_ASKED}", "?salted=1"):
+    for query in ("", f"?{wire.PROGRAMME_ASKED}", "?salted=0"):
         assert b"salted" not in kiosk.get(f"/api/replica{query}").data
-    answer = kiosk.get(f"/api/replica?{wire.SALTED_ASKED}").data
-    assert wire.decode(answer, wire.Snapshot).salted is True
+    for query in (wire.SALTED_ASKED, f"{wire.PROGRAMME_ASKED}&{wire.SALTED_ASKED}"):
+        answer = kiosk.get(f"/api/replica?{query}").data
+        assert wire.decode(answer, wire.Snapshot).salted is True
 
 
 @pytest.mark.parametrize("fault", ["", "another key", "another tree", "too many", "no line"])
