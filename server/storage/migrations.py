@@ -22,6 +22,7 @@ from server.storage.schema import (
     FOUND_BY,
     KEPT_PLACES,
     KIOSK_REPORTED,
+    LEAF_SALTS,
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
@@ -250,6 +251,11 @@ def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
     _run(db, MAIL_AND_WALLET)
 
 
+@migrations()
+def m037_leaf_salts(db: sqlite_utils.Database) -> None:
+    _run(db, LEAF_SALTS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -286,6 +292,7 @@ NAMES = (
     "m034_day_credentials",
     "m035_phone_links",
     "m036_mail_and_wallet",
+    "m037_leaf_salts",
 )
 
 

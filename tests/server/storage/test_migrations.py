@@ -48,6 +48,7 @@ FROZEN = {
     "m034_day_credentials": "d9c47141e44088dd",
     "m035_phone_links": "aef5caea7e9dc260",
     "m036_mail_and_wallet": "ea4e870675d75528",
+    "m037_leaf_salts": "d2c0d28b0319660c",
 }
 
 
