@@ -53,6 +53,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "demo": "a made-up forum, played here",
         "cli": "`hallkeeper`",
         "web": "what answers requests",
+        "machines": "tokens and webhooks, for other machines",
         "editing": "what staff change by hand, previews and undoing",
         "rehearsal": "what the doors would answer, before anybody comes",
         "ledger": "every scan, once, and all that follows",

@@ -16,6 +16,7 @@ from server.cli.certificate.commands import certificate
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
 from server.cli.imports import import_people, import_venue
 from server.cli.kiosks import kiosk
+from server.cli.machines.tokens import token
 from server.cli.programme.commands import import_exhibitors, import_programme
 from server.cli.rehearsal import rehearse, would_enter
 from server.cli.sample import sample
@@ -125,6 +126,7 @@ def serve(event_dir: Path, host: str | None, port: int | None) -> None:
 
 main.add_command(kiosk)
 main.add_command(user)
+main.add_command(token)
 main.add_command(certificate)
 main.add_command(backup)
 main.add_command(restore)

@@ -67,6 +67,12 @@ class Act(StrEnum):
     ACTS_EXPORTED = "acts_exported"
     SERVER_RESTORED = "server_restored"
     CERTIFICATE_SET = "certificate_set"
+    API_TOKEN_MADE = "api_token_made"
+    API_TOKEN_REVOKED = "api_token_revoked"
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_REMOVED = "webhook_removed"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    WEBHOOK_ENABLED = "webhook_enabled"
 
     @classmethod
     def _missing_(cls, value: object) -> "Act | None":

@@ -24,6 +24,7 @@ from server.storage.schema import (
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
+    MACHINES,
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
@@ -232,6 +233,11 @@ def m035_phone_links(db: sqlite_utils.Database) -> None:
     _run(db, PHONE_LINKS)
 
 
+@migrations()
+def m045_machines(db: sqlite_utils.Database) -> None:
+    _run(db, MACHINES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -265,6 +271,7 @@ NAMES = (
     "m031_found_by",
     "m034_day_credentials",
     "m035_phone_links",
+    "m045_machines",
 )
 
 

@@ -19,6 +19,7 @@ from server.people import search
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import admin, api, auth, display, i18n, security
+from server.web.machines import interface, probes
 from server.web.phone import pages as phone
 from server.web.services import Services, keep_services, services_of
 from server.words import Words
@@ -58,9 +59,15 @@ def create_app(
     auth.guard(app)
     i18n.register(app, Words(event.path))
     display.register(app, event, here.venue_clock)
-    for blueprint in (api.blueprint, phone.blueprint, admin.blueprint):
+    for blueprint in (
+        api.blueprint, phone.blueprint, admin.blueprint,
+        interface.blueprint, interface.openapi, probes.blueprint,
+    ):  # fmt: skip
         app.register_blueprint(blueprint)
-    security.csrf.exempt(api.blueprint)
+    for blueprint in (api.blueprint, interface.blueprint):
+        security.csrf.exempt(blueprint)
+    with database.reading() as db:
+        here.measures.begin(db)
     # This runs before the body is sent, so that a held feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: database.give_back())
     return app

@@ -24,6 +24,9 @@ from server.storage.database import Database
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
 from server.web.lanes import Lanes
+from server.web.machines.measures import Measures
+from server.web.machines.rates import Rates
+from server.web.machines.readiness import Finding
 from server.web.rendered import Rendered
 
 EXTENSION = "hallkeeper"  # The only key under which an app keeps what is its own.
@@ -47,6 +50,9 @@ class Services:
     overview: Rendered = field(default_factory=Rendered)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)
+    rates: Rates = field(default_factory=Rates)  # For other machines.
+    measures: Measures = field(default_factory=Measures)
+    readiness: Finding = field(default_factory=Finding)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
     moves: Budget = field(
         default_factory=lambda: Budget(relocation.MOVES_MAX, relocation.WINDOW_MS)
