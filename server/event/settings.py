@@ -136,6 +136,13 @@ class EventSettings:
         ),
     ] = None
 
+    # Otherwise webhooks go by https alone, but for those to this machine.
+    webhooks_without_tls: Annotated[bool, rule("true or false, without quotation marks")] = False
+    # How `hallkeeper serve` writes its log to standard error.
+    log_lines: Annotated[
+        str, Meta(pattern=r"\A(?:text|json)\Z"), rule('"text", or "json" for one object a line')
+    ] = "text"
+
     def __post_init__(self) -> None:
         try:
             check_values(EventSettings, vars(self))

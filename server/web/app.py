@@ -76,6 +76,8 @@ def create_app(
 def close_app(app: Flask) -> None:
     """End every held feed and stop the app's threads."""
     here = services_of(app)
+    if here.webhooks is not None:
+        here.webhooks.close()
     if here.backups is not None:
         here.backups.close()
     here.uploads.close()

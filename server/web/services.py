@@ -18,6 +18,7 @@ from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
+from server.machines.sender import Webhooks
 from server.people import lookup
 from server.staff.guesses import Guesses
 from server.storage.database import Database
@@ -45,6 +46,7 @@ class Services:
     venue_clock: Clock
     uploads: Uploads
     backups: Backups | None = None  # Set where the event has a second disk.
+    webhooks: Webhooks | None = None  # Set where a server runs.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     overview: Rendered = field(default_factory=Rendered)
