@@ -20,6 +20,7 @@ TOPICS = {
 }
 ENDPOINTS_MAX = 10
 URL_CHARS_MAX = 500
+_NO_ADDRESS = "The address is one such as https://example.org/hooks."
 
 
 class EndpointError(ValueError):
@@ -49,16 +50,16 @@ def check_url(url: str, *, http_allowed: bool = False) -> None:
 
     Without TLS they go to this machine alone, or with `http_allowed` anywhere.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        host, port = None, None
+        raise EndpointError(_NO_ADDRESS) from None
     if (
         not host or parts.scheme not in ("https", "http") or len(url) > URL_CHARS_MAX
         or not url.isascii() or not url.isprintable() or " " in url or port == 0
     ):  # fmt: skip
-        raise EndpointError("The address is one such as https://example.org/hooks.")
+        raise EndpointError(_NO_ADDRESS)
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise EndpointError("The address has no name, no password and no #. The signature proves.")
     if parts.scheme == "http" and not http_allowed and not _is_loopback(host):

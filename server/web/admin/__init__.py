@@ -29,6 +29,7 @@ from server.web.admin.editing import (
     uploads,
     venue_upload,
 )
+from server.web.admin.machines import pages as machines
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
 from server.web.rehearsal import pages as rehearsal
@@ -36,7 +37,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag,
+    rehearsal, arrivals, flag, machines,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -58,6 +59,7 @@ PAGES = (
     ("admin.uploads.show", "Import"),
     ("admin.rehearsal.show", "Rehearsal"),
     ("admin.users.show", "Users"),
+    ("admin.machines.show", "Machines"),
 )
 
 # Pages on which people see what they last changed, and may undo it.

@@ -54,9 +54,7 @@ def asker(event: Event, site: Database) -> Iterator[Machine]:
 
 @pytest.fixture
 def address(asker: Machine) -> Iterator[str]:
-    server = make_server(
-        "127.0.0.1", 0, asker.pages.app, threaded=True, request_handler=Quiet
-    )
+    server = make_server("127.0.0.1", 0, asker.pages.app, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
