@@ -202,6 +202,10 @@ port = {settings.port}
 {phones}
 {proxy}
 
+# Whether webhooks may go to other machines without TLS; and the log's lines, "text" or "json".
+webhooks_without_tls = {"true" if settings.webhooks_without_tls else "false"}
+log_lines = {quoted(settings.log_lines)}
+
 # The address to listen on; "127.0.0.1" serves this machine alone.
 host = {quoted(settings.host)}
 

@@ -1,8 +1,8 @@
 """Makes the messages of webhooks, in order and each once.
 
 The entry log is the outbox for entries and badges: a leaf is written in the transaction of what it
-tells, and nothing more is written for webhooks then. What no leaf tells is a notice: that a hall has
-become full or open is noted in the transaction in which it did, by `note_halls`.
+tells, and nothing more is written for webhooks then. What no leaf tells is a notice: that a hall
+has become full or open is noted in the transaction in which it did, by `note_halls`.
 
 Each endpoint has a place in the log. Its next message is made of what comes after that place, and
 making it moves the place in the same transaction.

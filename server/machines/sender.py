@@ -124,11 +124,13 @@ class Webhooks:
         now: Callable[[], int],
         *,
         backup: Callable[[], Status | None] = lambda: None,
+        send: Post = post,
     ) -> None:
         self._database = database
         self._event_secret = event_secret
         self._now = now
         self._backup = backup
+        self._send = send
         self._stop = threading.Event()
         self._couriers: dict[int, threading.Thread] = {}
         # Read by the writer's thread at each step, and set by the manager's.
@@ -193,7 +195,7 @@ class Webhooks:
             self._database.write(lambda db: troubles.note(db, current, now))
 
     def _deliver(self, endpoint_id: int) -> None:
-        courier = Courier(self._database, self._event_secret, endpoint_id, self._now)
+        courier = Courier(self._database, self._event_secret, endpoint_id, self._now, self._send)
         while not self._stop.is_set():
             try:
                 outcome = courier.look()

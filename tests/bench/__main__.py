@@ -25,6 +25,7 @@ from tests.bench import (
 )
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import pages, programme
+from tests.bench.load import webhooks
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 
@@ -44,6 +45,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "rehearsal": rehearsal.run,
     "memory": memory.run,
     "acts": acts.run,
+    "webhooks": webhooks.run,
     "pages": pages.run,
     "cards": cards.run,
     "photos": photo_run.run,

@@ -147,6 +147,13 @@ def scans(pages: Pages, door, count: int) -> None:
     pages.send(door)
 
 
+def replace_badge(pages: Pages, external_id: str) -> None:
+    serial = pages.serial(external_id)
+    pages.database.write(
+        lambda db: issuing.reissue(db, pages.event, serial, reason="lost", now=pages.now, by="test")
+    )
+
+
 def test_a_receiver_that_is_down_for_an_hour_gets_all_in_order(
     pages: Pages, receiver: Receiver
 ) -> None:
@@ -161,12 +168,7 @@ def test_a_receiver_that_is_down_for_an_hour_gets_all_in_order(
     for minute in range(60):
         scans(pages, door, 5)
         if minute == 30:
-            serial = pages.serial("A2")
-            pages.database.write(
-                lambda db: issuing.reissue(
-                    db, pages.event, serial, reason="lost", now=pages.now, by="test"
-                )
-            )
+            replace_badge(pages, "A2")
         for _ in range(60):  # a second each
             pages.now += 1000
             tries += one.look() is Outcome.FAILED

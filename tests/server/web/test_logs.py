@@ -97,7 +97,8 @@ def test_a_line_says_what_happened(pages: Pages, written: io.StringIO) -> None:
     line = lines(written)[-1]
     assert line["at"].endswith("+00:00")
     assert line["ms"] >= 0
-    assert {key: line[key] for key in ("level", "from", "message", "method", "route", "status")} == {
+    told = {key: value for key, value in line.items() if key not in ("at", "ms")}
+    assert told == {
         "level": "info", "from": "hallkeeper.requests", "message": "request", "method": "GET",
         "route": "/api/v1/halls", "status": 200,
     }  # fmt: skip
