@@ -7,7 +7,7 @@ Here alone the package asks for randomness. It touches the disk here and in `con
 import json
 import os
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 import click
@@ -33,6 +33,9 @@ from badges.credential.keyfile import (
     encode_ring,
 )
 from badges.credential.keys import KeyRing, PrivateKey
+
+if TYPE_CHECKING:
+    from badges.roster.reader import Roster
 
 FOREVER_MS = 253_402_300_800_000  # The beginning of the year 10000, in Unix ms.
 DAYS = 16
@@ -172,6 +175,7 @@ def inspect(target: str, keys_path: Path) -> None:
 @click.option(
     "--zone", "zones", callback=zone_bits, multiple=True, help="CODE=GROUP of a zone in the roster."
 )
+@click.option("--format", "format_name", default="a6", help="The paper; a6 if absent.")
 @click.option("--encoding", help="Of a CSV file, where it is not told rightly.")
 @click.option(
     "--row-numbers", type=click.Choice(["ids", "ignore"]), help="Ids that only number the rows."
@@ -182,6 +186,7 @@ def sheet(
     event_name: str,
     out: Path,
     zones: dict[str, int],
+    format_name: str,
     encoding: str | None,
     row_numbers: Literal["ids", "ignore"] | None,
 ) -> None:
@@ -193,11 +198,14 @@ def sheet(
     keys = _secret_keys(keys_path)
     try:
         from badges.printing import card, offline_sheet
+        from badges.printing.look import FORMATS, Look, LookError
         from badges.roster.problems import RosterError
         from badges.roster.reader import read_roster
         from badges.roster.table import RosterAnswers, RosterLimits
     except ImportError:
         raise InputError(_DRAWING) from None
+    if format_name not in FORMATS:
+        raise InputError(f"There is no format {format_name!r}: use {', '.join(FORMATS)}.")
     try:
         found = read_roster(
             read_file(roster, RosterLimits().file_bytes),
@@ -212,27 +220,33 @@ def sheet(
         )
     except RosterError as error:
         raise InputError(f"{error}.") from None
-    asked = [finding for finding in found.findings if finding.open]
-    if found.problems or asked:
-        lines = [f"{roster} has problems:", *map(str, found.problems)]
-        more = found.problem_count - len(found.problems)
-        lines += [f"… and {more:,} more"] if more else []
-        for finding in asked:
-            lines += [f"{finding.message}.", *(f"  {one}" for one in finding.examples)]
-            if finding.kind == "row_numbers":
-                lines += [f"  {answer}" for answer in finding.answers]
-        if any(finding.kind != "row_numbers" for finding in asked):
-            lines.append("Mend these in a copy of the file: it has only the people who come.")
-        raise InputError("\n".join(lines))
+    if lines := _problems(found):
+        raise InputError("\n".join((f"{roster} has problems:", *lines)))
     try:
         cards = offline_sheet.make_cards(keys, found.rows, zones)
-        missing = card.undrawable(cards, event_name=event_name)
+        look = Look(event_name, format=FORMATS[format_name])
+        missing = card.undrawable(cards, look=look)
         if missing:
             raise InputError("\n".join(map(str, missing)))
-        write_file(out, card.render_pdf(cards, event_name=event_name))
-    except card.CardError as error:
+        write_file(out, card.render_pdf(cards, look=look))
+    except (card.CardError, LookError) as error:
         raise InputError(f"{error}.") from None
     click.echo(f"{len(cards)} cards: {out}")
+
+
+def _problems(found: "Roster") -> list[str]:
+    """Return what has to be mended or answered before the cards of a roster can be made."""
+    lines = list(map(str, found.problems))
+    more = found.problem_count - len(found.problems)
+    lines += [f"… and {more:,} more"] if more else []
+    asked = [finding for finding in found.findings if finding.open]
+    for finding in asked:
+        lines += [f"{finding.message}.", *(f"  {one}" for one in finding.examples)]
+        if finding.kind == "row_numbers":
+            lines += [f"  {answer}" for answer in finding.answers]
+    if any(finding.kind != "row_numbers" for finding in asked):
+        lines.append("Mend these in a copy of the file: it has only the people who come.")
+    return lines
 
 
 def _texts(target: str) -> list[str]:

@@ -7,19 +7,30 @@ nothing in them is ever read as markup.
 
 import colorsys
 import re
+import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import typst
 
 from badges.printing import fonts
 from badges.printing.look import TEXT_CHARS_MAX, Look, LookError
-from badges.printing.qr import symbol_svg
+from badges.printing.pretix import (
+    LOGO_CONTENTS,
+    Area,
+    PretixLayout,
+    filled,
+    shows_code,
+    shows_photo,
+)
+from badges.printing.qr import SymbolError, symbol_svg
 
 CARDS_MAX = 5_000  # The most cards in one document. More are printed as several.
 _TEMPLATES = Path(str(resources.files("badges.printing") / "templates"))
@@ -129,7 +140,7 @@ def render_pdf(
     if not 1 <= len(cards) <= CARDS_MAX:
         raise CardError(f"{len(cards):,} cards: print 1 to {CARDS_MAX:,} at a time")
     look = _look(look, event_name, template)
-    return _compile(look.template, _data(cards, look, progress), "pdf", None)[0]
+    return _compile(look, _data(cards, look, progress), "pdf", None)[0]
 
 
 def forget_drawn() -> None:
@@ -159,7 +170,7 @@ def render_pngs(cards: Sequence[Card], look: Look, dpi: float) -> list[bytes]:
     """Draw each page of the cards' document as a PNG. Raises CardError."""
     if not 30 <= dpi <= 1_200:
         raise CardError(f"{dpi} dots per inch: use 30 to 1200")
-    return _compile(look.template, _data(cards, look, None), "png", dpi)
+    return _compile(look, _data(cards, look, None), "png", dpi)
 
 
 def _look(look: Look | None, event_name: str, template: str | None) -> Look:
@@ -173,9 +184,30 @@ def undrawable(
     cards: Sequence[Card], *, event_name: str = "", look: Look | None = None
 ) -> list[MissingGlyphError]:
     """List an error for each card that no installed fonts can draw. Rendering raises the first."""
-    found = [_missing(None, _look(look, event_name, None).texts(), "")[1]]
-    found += [_missing(card, _texts(card), card.language)[1] for card in cards]
+    look = _look(look, event_name, None)
+    found = [_missing(None, look.texts(), "")[1]]
+    found += [_missing(card, _printed_texts(card, look), card.language)[1] for card in cards]
     return [error for error in found if error]
+
+
+def on_card(card: Card, look: Look) -> Card:
+    """Return the card without what the look hides."""
+    empty: dict[str, dict[str, Any]] = {
+        "latin": {"latin_name": ""},
+        "organisation": {"organisation": ""},
+        "country": {"country": ""},
+        "days": {"days": ()},
+        "zones": {"zones": ()},
+        "photo": {"photo": ""},
+    }
+    changed = {key: value for line in look.hidden for key, value in empty.get(line, {}).items()}
+    return replace(card, **changed) if changed else card
+
+
+def _printed_texts(card: Card, look: Look) -> Iterable[str]:
+    if look.layout:
+        return [value for area, value in _on_layout(card, look, look.layout) if area.kind == "text"]
+    return _texts(on_card(card, look))
 
 
 def _data(cards: Sequence[Card], look: Look, progress: Callable[[int, int], None] | None) -> bytes:
@@ -185,7 +217,7 @@ def _data(cards: Sequence[Card], look: Look, progress: Callable[[int, int], None
         raise error
     drawn = []
     for done, card in enumerate(cards, 1):
-        drawn.append(_card_data(card))
+        drawn.append(_layout_card(card, look) if look.layout else _card_data(card, look))
         if progress and (done % _PROGRESS_CARDS == 0 or done == len(cards)):
             progress(done, len(cards))
     data = {
@@ -198,6 +230,7 @@ def _data(cards: Sequence[Card], look: Look, progress: Callable[[int, int], None
         "logo": look.logo,
         "host_logo": look.host_logo,
         "back": _back_data(look),
+        "layout": _layout_data(look.layout) if look.layout else None,
         "cards": drawn,
     }
     return msgspec.json.encode(data)
@@ -222,7 +255,92 @@ def _back_data(look: Look) -> dict[str, object] | None:
     }  # fmt: skip
 
 
-def _card_data(card: Card) -> dict[str, object]:
+def layout_notes(layout: PretixLayout) -> list[str]:
+    """Say what is printed otherwise than a layout of pretix means it, each in a sentence."""
+    families = {area.family for area in layout.areas if area.family}
+    lacking = sorted(families.difference(fonts.installed().families()))
+    said = [f"Not installed: {', '.join(lacking)}. Noto is set in place of it."] if lacking else []
+    return [*layout.notes, *said]
+
+
+def _layout_data(layout: PretixLayout) -> dict[str, object]:
+    here = set(fonts.installed().families())
+    areas = [
+        {"kind": area.kind, "page": area.page, "left": area.left, "bottom": area.bottom,
+         "width": area.width, "height": area.height, "size": area.size,
+         "line_height": area.line_height, "colour": area.colour, "bold": area.bold,
+         "italic": area.italic, "align": area.align, "vertical": area.vertical,
+         "downward": area.downward, "rotation": area.rotation, "shrinks": area.shrinks,
+         "fonts": [area.family] if area.family in here else []}
+        for area in layout.areas
+    ]  # fmt: skip
+    pages = [{"width": width, "height": height} for width, height in layout.pages]
+    return {"pages": pages, "areas": areas, "background": bool(layout.background)}
+
+
+def _layout_card(card: Card, look: Look) -> dict[str, object]:
+    assert look.layout is not None
+    shown = _on_layout(card, look, look.layout)
+    texts = [value for area, value in shown if area.kind == "text"]
+    families, error = _missing(card, texts, card.language)
+    if error:
+        raise error
+    return {"values": [value for _, value in shown], "fonts": families}
+
+
+def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area, str]]:
+    """Return each area with its text, or with its picture as SVG text. Raises CardError."""
+    card = on_card(card, look)
+    by_language = {chinese: _values(card, look, chinese=chinese) for chinese in (True, False)}
+    found = []
+    for area in layout.areas:
+        value = filled(area, by_language[(area.locale or card.language).startswith("zh")])
+        if area.kind == "picture":
+            value = card.photo if shows_photo(area) else ""
+            value = look.logo if area.content in LOGO_CONTENTS else value
+        elif area.kind == "code":
+            text = card.text if shows_code(area) else value
+            try:
+                value = symbol_svg(text, quiet_zone=4 if area.quiet_zone else 0) if text else ""
+            except SymbolError as error:
+                raise CardError(f"area {area.number} of the layout: {error}") from None
+        else:
+            value = "\n".join(map(_clean, value.splitlines()))
+        found.append((area, value))
+    return found
+
+
+def _values(card: Card, look: Look, *, chinese: bool) -> dict[str, str]:
+    """Return what is known of a card, by the names that contents have in layouts of pretix."""
+
+    def one(first: str, second: str) -> str:
+        return first if chinese or not second else second
+
+    category = one(card.category_name, card.category_second_name)
+    event = one(look.event_name, look.event_second_name)
+    name = " ".join(filter(None, _headline(card.given_name.strip(), card.family_name.strip())))
+    return {
+        "attendee_name": name,
+        "attendee_name_full_name": name,
+        "attendee_name_given_name": card.given_name,
+        "attendee_name_family_name": card.family_name,
+        "attendee_company": card.organisation,
+        "attendee_country": card.country,
+        "item": category,
+        "itemvar": category,
+        "item_category": category,
+        "event_name": event,
+        "event_series_name": event,
+        "event_date": look.dates,
+        "event_date_range": look.dates,
+        "badge_number": "" if "number" in look.hidden else card.badge_number,
+        "latin_name": card.latin_name,
+        "zones": " · ".join(card.zones),
+    }
+
+
+def _card_data(card: Card, look: Look) -> dict[str, object]:
+    card = on_card(card, look)
     families, error = _missing(card, _texts(card), card.language)
     if error:
         raise error
@@ -240,7 +358,7 @@ def _card_data(card: Card) -> dict[str, object]:
         "letter": _clean(card.category_letter),
         "colour": card.category_colour,
         "ink": _ink(card.category_colour),
-        "number": _clean(card.badge_number),
+        "number": "" if "number" in look.hidden else _clean(card.badge_number),
         "zones": list(map(_clean, card.zones)),
         "days": card.days,
         "photo": card.photo,
@@ -300,27 +418,34 @@ def _ink(colour: str) -> str:
 
 
 @cache
-def _own_template() -> str:
-    return (_TEMPLATES / "card.typ").read_text("utf-8")
+def _template(name: str) -> str:
+    return (_TEMPLATES / name).read_text("utf-8")
 
 
-def _compile(template: str | None, data: bytes, form: str, dpi: float | None) -> list[bytes]:
-    if template is not None and _PACKAGE.search(template):
+def _compile(look: Look, data: bytes, form: str, dpi: float | None) -> list[bytes]:
+    template = _template("card.typ") if look.template is None else look.template
+    if look.layout:
+        template = _template("pretix.typ")
+    elif _PACKAGE.search(template):
         raise TemplateError(
             "the template imports a package: nothing is fetched here, paste its text"
         )
-    compiler = typst.Compiler(
-        root=_TEMPLATES, font_paths=fonts.installed(), ignore_system_fonts=True
-    )
-    try:
-        made = compiler.compile(
-            (template if template is not None else _own_template()).encode(),
-            format="png" if form == "png" else "pdf",
-            ppi=dpi,
-            sys_inputs={"data": data.decode()},
-            pdf_tags=False,
-        )
-    except typst.TypstError as error:
-        hints = "".join(f" ({hint})" for hint in error.hints)
-        raise TemplateError(f"the template: {error.message}{hints}") from None
+    with ExitStack() as stack:
+        root = _TEMPLATES
+        if look.layout and look.layout.background:
+            # Typst takes a PDF from a file alone.
+            root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hallkeeper-")))
+            (root / "background.pdf").write_bytes(look.layout.background)
+        compiler = typst.Compiler(root=root, font_paths=fonts.installed(), ignore_system_fonts=True)
+        try:
+            made = compiler.compile(
+                template.encode(),
+                format="png" if form == "png" else "pdf",
+                ppi=dpi,
+                sys_inputs={"data": data.decode()},
+                pdf_tags=False,
+            )
+        except typst.TypstError as error:
+            hints = "".join(f" ({hint})" for hint in error.hints)
+            raise TemplateError(f"the template: {error.message}{hints}") from None
     return made if isinstance(made, list) else [made or b""]

@@ -46,5 +46,6 @@ def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
     )
 
 
-def _texts(row: RosterRow) -> tuple[str, str, str, str]:
-    return row.given_name, row.family_name, row.organisation, country_name(row.country)
+def _texts(row: RosterRow) -> tuple[str, ...]:
+    country = country_name(row.country)
+    return row.given_name, row.family_name, row.latin_name, row.organisation, country

@@ -8,6 +8,10 @@ from xml.etree import ElementTree
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from badges.printing.pretix import PretixLayout
+
+# What a card can be without. The name, the category and the code are on every card.
+LINES = ("latin", "organisation", "country", "days", "zones", "number", "photo")
 TEXT_CHARS_MAX = 200
 PROGRAMME_MAX = 20
 HELP_MAX = 6
@@ -91,6 +95,8 @@ class Look:
     # Leave out what a pre-printed shell has, which is colour, logos and the event's name.
     layer_only: bool = False
     template: str | None = None  # The text of an own Typst template.
+    hidden: tuple[str, ...] = ()  # Those of LINES that no card shows.
+    layout: PretixLayout | None = None  # It stands above template, format and back.
 
     def __post_init__(self) -> None:
         if not self.event_name.strip() or len(self.event_name) > TEXT_CHARS_MAX:

@@ -1,10 +1,10 @@
 """Makes backups of the event's whole directory, as it is at one moment. They go to a second disk
 every 5 minutes.
 
-A backup is a directory that is an event. It has the database, the settings, and the keys, without
-which no kiosk and no badge would know the restored server. It appears under its name once it is
-whole and on disk. Writers go on meanwhile. What must not be lost in between is kept by
-`critical_state`.
+A backup is a directory that is an event. It has the database, the settings, the folder `cards`, and
+the keys, without which no kiosk and no badge would know the restored server. It appears under its
+name once it is whole and on disk. Writers go on meanwhile. What must not be lost in between is kept
+by `critical_state`.
 """
 
 import logging
@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from server.backup import card_files
+from server.backup.card_files import TooManyFilesError
 from server.backup.critical_state import Acts, ActsError, Keeper, log_size
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
 from server.event.settings import EventError
@@ -40,7 +42,8 @@ SYNC_EVERY = 64
 _NAME = "%Y%m%d-%H%M%SZ"
 _MAKING = "making-"
 
-Progress = Callable[[int, int], None]  # Takes how many pages are done, and of how many.
+# Takes how many pages of the database are done, and of how many. Before it both are 0.
+Progress = Callable[[int, int], None]
 
 
 class BackupError(EventError):
@@ -132,9 +135,12 @@ def make_backup(
     name = datetime.fromtimestamp(now // 1000, UTC).strftime(_NAME)
     making = directory / f"{_MAKING}{name}-{os.getpid()}"
     try:
-        _check_room(event, directory)
+        newest = next(reversed(backups(directory)), None)
+        before = newest.path if newest else None
+        _check_room(event, directory, before)
         making.mkdir(mode=0o700)
         _copy_files(event, making)
+        card_files.copy_cards(event.path, making, before, lambda: progress(0, 0))
         _copy_database(event.database_path, making / DATABASE_FILE, progress, pause_s)
         durable_files.sync_directory(making)
         final = directory / name
@@ -143,7 +149,7 @@ def make_backup(
             final = durable_files.free_name(directory, f"{name}-copy")
         making.rename(final)
         durable_files.sync_directory(directory)
-    except (OSError, EngineError, DatabaseError) as error:
+    except (OSError, EngineError, DatabaseError, TooManyFilesError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise BackupError(f"no backup was made in {directory}: {why}.") from None
     finally:
@@ -151,9 +157,10 @@ def make_backup(
     return Backup(final, now // 1000 * 1000)
 
 
-def _check_room(event: Event, directory: Path) -> None:
+def _check_room(event: Event, directory: Path, before: Path | None) -> None:
     wal = event.database_path.with_name(f"{DATABASE_FILE}-wal")
     needed = event.database_path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+    needed += card_files.copied_bytes(event.path, before)
     free = shutil.disk_usage(directory).free
     if free < needed * 1.1:
         raise BackupError(

@@ -12,14 +12,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from badges.i18n import N_
 from badges.transparency.merkle import Tree
 from badges.wire import wire
-from server.backup import critical_state, restore_critical
+from server.backup import card_files, critical_state, restore_critical
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.event.settings import EventError
 from server.occupancy import pools
+from server.people.card_design import FOLDER
+from server.printers import jobs
 from server.storage import database, database_file, disk, durable_files, event_state
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
@@ -95,7 +98,7 @@ def restore(
             found = _renew(db, event, kept, now)
         durable_files.sync(event.database_path)
         aside = _settle(stage, target)
-    except (OSError, EngineError, DatabaseError) as error:
+    except (OSError, EngineError, DatabaseError, card_files.TooManyFilesError) as error:
         told = disk.trouble(error, target)
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise RestoreError(str(told or f"{target} can't be written: {why}.")) from None
@@ -123,6 +126,7 @@ def _copy(backup: Path, stage: Path) -> None:
     sources = [backup / SETTINGS_FILE, *sorted((backup / "keys").glob("*"))]
     for path in sources:
         durable_files.write_new(stage / path.relative_to(backup), path.read_bytes())
+    card_files.copy_cards(backup, stage)
     # A copy that was made by hand may have the second file.
     for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal"):
         if (backup / name).exists():
@@ -219,6 +223,7 @@ def next_of_line(
         gained |= brought
         skipped += failed
     _forget_what_is_over(db, incarnation)
+    jobs.bring_back_all(db, N_("The server was set back to an earlier state since."), now)
     entry_log.act(db, by, Act.SERVER_RESTORED, subject | left, now)
     return gained, skipped
 
@@ -261,7 +266,9 @@ def awaited(db: Connection) -> list[Awaited]:
 def _settle(stage: Path, target: Path) -> Path | None:
     """Move what is there aside, and put the restored event there. Its settings are put last."""
     aside = None
-    named = [target / SETTINGS_FILE, target / "keys", *sorted(target.glob(f"{DATABASE_FILE}*"))]
+    cards = [FOLDER] if (stage / FOLDER).exists() else []
+    named = [target / name for name in (SETTINGS_FILE, "keys", *cards)]
+    named += sorted(target.glob(f"{DATABASE_FILE}*"))
     old = [path for path in named if path.exists()]
     if old:
         aside = durable_files.free_name(target, "earlier")
@@ -269,7 +276,7 @@ def _settle(stage: Path, target: Path) -> Path | None:
         for path in old:
             path.rename(aside / path.name)
         durable_files.sync_directory(target)
-    for name in ("keys", DATABASE_FILE, SETTINGS_FILE):
+    for name in ("keys", *cards, DATABASE_FILE, SETTINGS_FILE):
         (stage / name).rename(target / name)
         durable_files.sync_directory(target)
     return aside

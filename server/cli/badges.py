@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from badges.cli.console import write_file
-from badges.printing.card import Card, forget_drawn, render_pngs, undrawable
+from badges.printing.card import Card, forget_drawn, layout_notes, render_pngs, undrawable
 from badges.printing.joining import join_pdfs
 from badges.printing.look import FORMATS, Look
 from badges.roster.problems import shown
@@ -30,7 +30,13 @@ from server.event.directory import Event
 from server.people import attendees as people
 from server.people import cards, issuing
 from server.people.attendees import find_by_label
-from server.people.card_design import CardDesign, find_template, read_design, read_template
+from server.people.card_design import (
+    CardDesign,
+    find_template,
+    read_design,
+    read_pretix_layout,
+    read_template,
+)
 from server.people.cards import Choice, PrintedBadge
 from server.people.drawing import CHUNK_CARDS, Drawing
 from server.storage.connection import Connection
@@ -132,11 +138,14 @@ _CHOICE = (
     click.option("--changed", is_flag=True, help="Only those that have changed since."),
     click.option("--order", type=click.Choice(list(cards.ORDERS)), default="name"),
 )
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _DESIGN = (
     click.option("--format", "format_name", type=click.Choice(list(FORMATS)), help="The paper."),
-    click.option("--back", is_flag=True, help="Print the backs too."),
+    click.option("--back/--no-back", default=None, help="Print the backs too, or not."),
     click.option("--layer-only", is_flag=True, help="For shells that have colour and logos."),
     click.option("--template", help="A Typst template, by path or by its name in DIR/cards."),
+    click.option("--pretix-layout", type=_FILE, help="A layout of pretix' badge editor, as JSON."),
+    click.option("--background", type=_FILE, help="The PDF under the layout of pretix."),
     click.option("--dpi", type=click.IntRange(30, 1200), default=300, help="Of PNGs."),
 )
 
@@ -170,12 +179,8 @@ def print_badges(
     attendees: tuple[str, ...],
     skip_unprintable: bool,
     per_file: int,
-    format_name: str | None,
-    back: bool,
-    layer_only: bool,
-    template: str | None,
     dpi: int,
-    **choice: Any,
+    **options: Any,
 ) -> None:
     """Make a PDF with a page for each badge, by name.
 
@@ -183,11 +188,13 @@ def print_badges(
     read them: they are full of people's names. How cards look stands in DIR/cards/cards.toml.
     """
     with opened(event_dir) as (event, database):
-        design = read_design(event, format_name=format_name or "", back=back, layer_only=layer_only)
-        if template:
-            text = read_template(find_template(event, template))
-            design = replace(design, look=replace(design.look, template=text))
-        found = _chosen(event, database, attendees, Choice(**choice), design)
+        design = _design(
+            event,
+            **{name: options.pop(name) for name in (
+                "format_name", "back", "layer_only", "template", "pretix_layout", "background"
+            )},
+        )  # fmt: skip
+        found = _chosen(event, database, attendees, Choice(**options), design)
         found = _printable(found, design.look, skip_unprintable)
     made = _write_pngs if out.suffix.lower() == ".png" else _write_pdfs
     paths = made(out, [one.card for one in found], design.look, per_file, dpi)
@@ -197,6 +204,35 @@ def print_badges(
     where = ", ".join(map(str, paths if len(paths) <= 12 else (*paths[:2], "…", paths[-1])))
     click.echo(f"{count(len(found), 'badge')} in {where}{said}.")
     _say_latin(found)
+
+
+def _design(
+    event: Event,
+    format_name: str | None,
+    back: bool | None,
+    layer_only: bool,
+    template: str | None,
+    pretix_layout: Path | None,
+    background: Path | None,
+) -> CardDesign:
+    """Return how the cards look, by the event's settings and the options. It says what a layout of
+    pretix has that is printed otherwise.
+    """
+    if background and not pretix_layout:
+        raise refuse("--background goes with --pretix-layout.")
+    if pretix_layout and template:
+        raise refuse("--pretix-layout and --template don't go together: leave one out.")
+    design = read_design(event, format_name=format_name or "", back=back, layer_only=layer_only)
+    look = design.look
+    if template:
+        text = read_template(find_template(event, template))
+        look = replace(look, template=text, layout=None)
+    elif pretix_layout:
+        layout = read_pretix_layout(pretix_layout, background, format_name or "a6")
+        look = replace(look, layout=layout)
+    for note in layout_notes(look.layout) if look.layout else ():
+        click.echo(f"{pretix_layout or 'The layout'}: {note}", err=True)
+    return replace(design, look=look)
 
 
 def _chosen(
@@ -262,7 +298,8 @@ def _write_pngs(out: Path, found: Sequence[Card], look: Look, _: int, dpi: int) 
     if len(found) > PNGS_MAX:
         raise refuse(f"{len(found):,} badges are too many for pictures: print them as a PDF.")
     pictures: list[Path] = []
-    several = len(found) > 1 or look.back is not None
+    sides = len(look.layout.pages) if look.layout else 1 if look.back is None else 2
+    several = len(found) > 1 or sides > 1
     with progress("Drawing", len(found)) as tell:
         for at in range(0, len(found), PNGS_AT_ONCE):
             for png in render_pngs(found[at : at + PNGS_AT_ONCE], look, dpi):

@@ -24,6 +24,7 @@ from server.event.settings import EventError
 from server.kiosks.registry import KioskError
 from server.people.attendees import AttendeeError, UnknownAttendeeError
 from server.people.issuing import IssuingError
+from server.printers.states import PrintingError
 from server.setup.venue_plan import VenueError
 from server.staff.users import AccountError
 from server.storage import disk, errors
@@ -35,7 +36,8 @@ BY = "command-line"  # The name that the entry log has for whoever acts here.
 PROBLEMS_SHOWN = 100
 _SPOKEN = (
     AccountError, AttendeeError, CardError, CatalogueError, CertificateError, DatabaseError,
-    EventError, IssuingError, KioskError, NewerVersionError, RosterError, UnknownAttendeeError,
+    EventError, IssuingError, KioskError, NewerVersionError, PrintingError, RosterError,
+    UnknownAttendeeError,
 )  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])

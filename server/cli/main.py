@@ -10,10 +10,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from server.cli.attendees.links import links
+from server.cli.attendees.mail import mail
+from server.cli.attendees.wallet import wallet
 from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
 from server.cli.certificate.commands import certificate
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
+from server.cli.desks.printers import printer
 from server.cli.imports import import_people, import_venue
 from server.cli.kiosks import kiosk
 from server.cli.machines.tokens import token
@@ -124,7 +128,10 @@ def serve(event_dir: Path, host: str | None, port: int | None) -> None:
     run(event_dir, host, port)
 
 
+for command in (links, mail, wallet):
+    main.add_command(command)
 main.add_command(kiosk)
+main.add_command(printer)
 main.add_command(user)
 main.add_command(token)
 main.add_command(certificate)

@@ -24,6 +24,7 @@ from granian.http import HTTP1Settings
 
 from badges.po import CatalogueError
 from server.backup.copy import check_directory
+from server.cli.console import wall_clock
 from server.cli.supervise import REFUSED, Supervisor, beat
 from server.event import served
 from server.event.directory import Event, load_event
@@ -33,6 +34,7 @@ from server.storage import database, disk
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from server.storage.migrations import NewerVersionError
+from server.wallet import certificates
 from server.web.connections import Guard
 from server.web.logs import write_json_lines
 from server.web.services import services_of
@@ -66,11 +68,17 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
     # lock's message is the better one.
     with only_server(event_dir):
         _check_address(host, port)
-        for warning in (check_directory(event), disk.room(event.path).warning):
+        warnings = (
+            check_directory(event),
+            disk.room(event.path).warning,
+            certificates.trouble(event, wall_clock()),
+        )
+        for warning in warnings:
             if warning:
                 click.echo(f"Warning: {warning}", err=True)
         _raise_file_limit()
         server = _granian(event, host, port)
+        server.certificate = lambda: (event.certificate_path, event.certificate_key_path)
         server.on_startup(lambda: _announce(event, host, port))
         server.on_shutdown(lambda: _fold_journal(event))
         loader = partial(_load, os.getpid(), str(event_dir), (host, port))

@@ -14,11 +14,14 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from granian.constants import SSLProtocols
 from granian.server.mp import MPServer, WorkerProcess
 
 from server.storage import disk
@@ -54,6 +57,8 @@ class Supervisor(MPServer):
     """
 
     failed = ""
+    # The files of the certificate and its key, which may be others for the next worker.
+    certificate: Callable[[], tuple[Path, Path]] | None = None
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
         idle = os.environ.get(THREAD_IDLE_VARIABLE)
@@ -68,12 +73,22 @@ class Supervisor(MPServer):
     def _spawn_worker(  # type: ignore[override]
         self, idx: int, target: Any, callback_loader: Any
     ) -> WorkerProcess:
+        self._read_certificate()
         self._beats, sender = multiprocessing.Pipe(duplex=False)
         self._started_at = time.monotonic()
         self._beat_at: float | None = None
         loader = partial(callback_loader, sender)
         worker: WorkerProcess = super()._spawn_worker(idx, target, loader)
         return worker
+
+    def _read_certificate(self) -> None:
+        """Let the next worker serve the certificate that is there now."""
+        if self.certificate is None:
+            return
+        try:
+            self.build_ssl_context(*self.certificate(), None, SSLProtocols.tls13, None, [], False)
+        except OSError as error:
+            log.error("The certificate can't be read, and the one before is served: %s.", error)
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         """Serve until a signal comes, or until the worker has failed too often.

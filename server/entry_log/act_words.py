@@ -36,6 +36,7 @@ _OF_PROGRAMME = (
 )  # fmt: skip
 _OF_USER = ("{user}",)
 _OF_KIOSK = ("{kiosk}, generation {generation}",)
+_OF_PRINTER = ("Printer {printer}",)
 _OF_BADGE = ("Badge {serial}", "({reason})")
 _CALLER, _UNLISTED = "by address {caller}", "({unlisted} more not listed)"
 
@@ -106,8 +107,20 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.DAY_CREDENTIAL_PRINTED: Words("Printed a day credential", ("Badge {serial},", "for {day}")),
     Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}", "({again} again)")),
+    Act.ID_CHECKED: Words("Checked an ID document", ("Badge {serial}",)),
+    Act.ID_CHECK_UNDONE: Words("Undid the note of an ID check", ("Badge {serial}",)),
+    Act.PHONE_LINK_SHOWN: Words(
+        "Showed the link of a phone page", ("Badge {serial}, issue {issue}",)
+    ),
+    Act.PHOTO_TAKEN: Words("Took a photo for the card", ("Badge {serial}",)),
+    Act.PHOTO_REMOVED: Words("Removed a photo", ("Badge {serial}",)),
     Act.PHONE_LINK_REVOKED: Words("Revoked the link of a phone page", ("Badge {serial}",)),
     Act.PHONE_LINK_RENEWED: Words("Renewed the link of a phone page", ("Badge {serial}",)),
+    Act.PRINTER_ADDED: Words("Added a printer", _OF_PRINTER),
+    Act.PRINTER_CHANGED: Words("Changed a printer", _OF_PRINTER),
+    Act.PRINTER_REMOVED: Words("Removed a printer", _OF_PRINTER),
+    Act.LABELS_LOADED: Words("Loaded labels in a printer", (*_OF_PRINTER, "({count} labels)")),
+    Act.CARDS_SET: Words("Set how cards look", ("{columns}", "(the last change undone: {undone})")),
     Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
     Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
     Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),
@@ -133,6 +146,14 @@ WORDS: Mapping[Act, Words] = {
     Act.SERVER_RESTORED: Words(
         "Restored the server from a backup", ("server number {incarnation}",)
     ),
+    Act.MAILING_BEGUN: Words("Began to send mails", ("{count} to send",)),
+    Act.MAILING_ENDED: Words(
+        "Ended sending mails",
+        ("{sent} sent,", "{delayed} delayed,", "{refused} refused,", "{uncertain} perhaps sent,"),
+    ),
+    Act.MAIL_BOUNCES_READ: Words("Read what mails came back", ("{count} bounced",)),
+    Act.LINKS_EXPORTED: Words("Exported the links of badges as CSV", ("{count}",)),
+    Act.WALLET_INSTALLED: Words("Installed a wallet's certificate or key", ("{wallet}",)),
 }
 
 

@@ -5,6 +5,7 @@ A setting's type is its check, and `rule` says it in plain words (see badges/set
 
 import ipaddress
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
@@ -19,6 +20,7 @@ DAYS_MAX = 16  # The credential has one bit for each.
 NAME_CHARS_MAX = 120
 LANGUAGES = ("en", "zh")
 _SETTINGS_CHARS_MAX = 100_000
+_CATEGORY_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 class EventError(Exception):
@@ -112,9 +114,12 @@ class EventSettings:
         list[str],
         rule(
             'a list of category keys, such as ["press", "staff"], or ["all"]',
-            holds=lambda keys: len(keys) <= 256 and all(key.strip() for key in keys),
+            holds=lambda keys: len(keys) <= 256 and all(map(_CATEGORY_KEY.fullmatch, keys)),
         ),
     ] = field(default_factory=list)
+
+    # The badge desk takes photos for the cards, where the cards' settings name a folder for them.
+    desk_photo: Annotated[bool, rule("true or false")] = False
 
     # With None phones use the same address as kiosks.
     phone_address: Annotated[
@@ -181,6 +186,8 @@ def settings_text(settings: EventSettings) -> str:
     phones += quoted(settings.phone_address or "https://badges.example.org")
     proxy = "# proxy = " if settings.proxy is None else "proxy = "
     proxy += quoted(settings.proxy or "127.0.0.1")
+    asked = "" if settings.check_day_credentials else "# "
+    asked += f"check_day_credentials = {quoted(settings.check_day_credentials or ['all'])}"
     return f"""\
 # The settings of this event. `hallkeeper serve` reads them when it starts.
 
@@ -191,6 +198,9 @@ days = {settings.days}  # 1 to {DAYS_MAX}
 
 # The country where the event is (ISO 3166). Government departments of others count as foreign.
 {country}
+
+# For whose day credentials doors ask for an ID: for those of some categories, or of all.
+{asked}
 
 # What kiosks and phones call this server: a name or an address that they can reach. A kiosk
 # keeps what it was told when it was enrolled.
@@ -214,11 +224,16 @@ host = {quoted(settings.host)}
 # disk is the loss of the event. See `hallkeeper restore --help`.
 {backup}
 
+# Whether the badge desk takes photos by webcam. cards/cards.toml names the folder for them.
+desk_photo = {"true" if settings.desk_photo else "false"}
+
 [name]
 {name}
 """
 
 
-def quoted(text: str) -> str:
-    """Return `text` as a TOML basic string. JSON's form of printable text is such a string."""
+def quoted(text: str | list[str]) -> str:
+    """Return `text` as a TOML basic string, or a list of such. JSON's form of printable text is
+    one.
+    """
     return json.dumps(text, ensure_ascii=False)

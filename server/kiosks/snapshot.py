@@ -98,7 +98,7 @@ def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
     }
 
 
-def _exceptions(db: Connection, days: bool) -> list[wire.HolderFacts]:
+def _exceptions(db: Connection, days: bool = False) -> list[wire.HolderFacts]:
     """Return the holders that are exceptions. Badges whose holders a restored server does not know
     are among them. With `days`, so are those who were given a day credential.
     """

@@ -215,7 +215,7 @@ def add_attendee(
         "external_id": None, "given_name": "", "family_name": "", "organisation": "",
         "country": "", "email": "", "valid_days": 0xFFFF, "zones": ALL_ZONES, "flags": 0,
         "language": "en",
-    } | _checked(values)  # fmt: skip
+    } | checked(values)  # fmt: skip
     if "category" not in row or not (row["given_name"] or row["family_name"]):
         raise AttendeeError("An attendee needs a name and a category.")
     (count,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
@@ -244,7 +244,7 @@ def change_attendee(
     before = attendee(db, serial)
     changed = {
         column: value
-        for column, value in _checked(values).items()
+        for column, value in checked(values).items()
         if getattr(before, column) != value
     }
     if not changed:
@@ -271,7 +271,7 @@ def _speaks(db: Connection, serial: int) -> bool:
     return bool(db.execute(query, (serial,)).fetchone()[0])
 
 
-def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values in the form that the database takes. Raises AttendeeError."""
     checked: dict[str, Any] = {}
     for column, value in values.items():

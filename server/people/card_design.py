@@ -4,13 +4,29 @@ The folder has `cards.toml`, logos, photos and the organiser's own templates, al
 absent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from badges.printing.look import FORMATS, Back, Look, LookError, ProgrammeItem, logo, photo
+from badges.printing.look import (
+    FORMATS,
+    LINES,
+    Back,
+    Look,
+    LookError,
+    ProgrammeItem,
+    logo,
+    photo,
+)
+from badges.printing.pretix import (
+    BACKGROUND_BYTES_MAX,
+    LAYOUT_BYTES_MAX,
+    PretixError,
+    PretixLayout,
+    read_layout,
+)
 from badges.settings_check import SettingsError, read_settings, rule
 from server.event.directory import Event
 from server.event.settings import EventError, EventSettings
@@ -54,11 +70,22 @@ class CardSettings:
         str, rule(f"one of {', '.join(FORMATS)}", holds=lambda name: name in FORMATS)
     ] = "a6"
     template: _FileName = ""
+    # A layout as pretix' badge editor exports it, and the PDF under it. It stands above the format
+    # and the template.
+    pretix_layout: _FileName = ""
+    pretix_background: _FileName = ""
     logo: _FileName = ""
     host_logo: _FileName = ""
     photos: Annotated[
         str, rule("the name of a folder in the folder cards", holds=_is_file_name)
     ] = ""
+    # Whether backs are printed too, and whether only what a pre-printed shell lacks is.
+    back: Annotated[bool, rule("true or false")] = False
+    layer_only: Annotated[bool, rule("true or false")] = False
+    hide: Annotated[
+        list[str],
+        rule(f"a list of some of {', '.join(LINES)}", holds=lambda x: set(x) <= set(LINES)),
+    ] = field(default_factory=list)
     # Whether names in other letters get a line in Latin ones where the roster gives none.
     latin: Annotated[bool, rule("true or false")] = True
     dates: _Text = ""
@@ -109,26 +136,48 @@ class CardDesign:
 
 
 def read_design(
-    event: Event, *, format_name: str = "", back: bool = False, layer_only: bool = False
+    event: Event, *, format_name: str = "", back: bool | None = None, layer_only: bool = False
 ) -> CardDesign:
     """Return how the event's cards look. Raises DesignError.
 
-    `format_name` stands above the format of the settings.
+    `format_name` and `back`, where they are given, stand above the settings.
     """
     folder = event.path / FOLDER
-    settings = _settings(folder / SETTINGS_FILE)
-    first, second = both_languages(event.settings.name)
+    settings = read_card_settings(folder)
+    settings = replace(
+        settings,
+        format=format_name or settings.format,
+        back=settings.back if back is None else back,
+        layer_only=layer_only or settings.layer_only,
+    )
+    return design_of(event.settings, folder, settings)
+
+
+def design_of(
+    event: EventSettings,
+    folder: Path,
+    settings: CardSettings,
+    new_files: Mapping[str, bytes] | None = None,
+) -> CardDesign:
+    """Return how cards look by these settings. Raises DesignError.
+
+    `new_files` has files by name that are not in the folder yet.
+    """
+    files = _Files(folder, new_files or {})
+    first, second = both_languages(event.name)
     try:
         reverse = _back(settings)
         look = Look(
             event_name=first,
             event_second_name=second,
-            dates=settings.dates or dates_text(event.settings),
-            format=FORMATS[format_name or settings.format],
-            logo=_logo(folder, settings.logo),
-            host_logo=_logo(folder, settings.host_logo),
-            back=reverse if back else None,
-            layer_only=layer_only,
+            dates=settings.dates or dates_text(event),
+            format=FORMATS[settings.format],
+            logo=files.logo(settings.logo),
+            host_logo=files.logo(settings.host_logo),
+            back=reverse if settings.back else None,
+            layer_only=settings.layer_only,
+            hidden=tuple(settings.hide),
+            layout=_layout(files, settings) if settings.pretix_layout else None,
         )
     except LookError as error:
         raise DesignError(f"{folder / SETTINGS_FILE}: {error}.") from None
@@ -138,6 +187,38 @@ def read_design(
     if photos is not None and not photos.is_dir():
         raise DesignError(f"There is no folder {photos}: make it, or take photos out of the file.")
     return CardDesign(look, reverse, settings.latin, photos)
+
+
+def read_card_settings(folder: Path) -> CardSettings:
+    """Return the settings in the folder `cards`, which may be absent. Raises DesignError."""
+    return parse_card_settings(read_card_text(folder), str(folder / SETTINGS_FILE))
+
+
+def read_card_text(folder: Path) -> str:
+    """Return the text of the settings' file, or "" where there is none. Raises DesignError."""
+    path = folder / SETTINGS_FILE
+    if not path.exists():
+        return ""
+    try:
+        return _read(path, SETTINGS_BYTES_MAX).decode()
+    except UnicodeDecodeError:
+        raise DesignError(f"{path} is not text in UTF-8.") from None
+
+
+def parse_card_settings(text: str, place: str) -> CardSettings:
+    """Return the settings that a text has. Raises DesignError with `place`."""
+    try:
+        return read_settings(CardSettings, text, place)
+    except SettingsError as error:
+        raise DesignError(str(error)) from None
+
+
+def read_pretix_layout(layout: Path, background: Path | None, format_name: str) -> PretixLayout:
+    """Return a layout of pretix with the PDF under it. Without one its paper is that of the format.
+    Raises DesignError.
+    """
+    under = b"" if background is None else _read(background, BACKGROUND_BYTES_MAX)
+    return _made_layout(_read(layout, LAYOUT_BYTES_MAX), str(layout), under, format_name)
 
 
 def find_template(event: Event, name: str) -> Path:
@@ -170,19 +251,7 @@ def dates_text(settings: EventSettings) -> str:
     else:
         english = f"{first.day} {month} – {last.day} {last_month}"
         chinese = f"{first.month}月{first.day}日–{last.month}月{last.day}日"
-    return f"{last.year}年{chinese}  {english} {last.year}"
-
-
-def _settings(path: Path) -> CardSettings:
-    if not path.exists():
-        return CardSettings()
-    try:
-        text = _read(path, SETTINGS_BYTES_MAX).decode()
-        return read_settings(CardSettings, text, str(path))
-    except UnicodeDecodeError:
-        raise DesignError(f"{path} is not text in UTF-8.") from None
-    except SettingsError as error:
-        raise DesignError(str(error)) from None
+    return f"{last.year}年{chinese} · {english} {last.year}"
 
 
 def _back(settings: CardSettings) -> Back:
@@ -197,8 +266,44 @@ def _back(settings: CardSettings) -> Back:
     return Back(items, settings.wifi_name, settings.wifi_password, tuple(settings.help))
 
 
-def _logo(folder: Path, name: str) -> str:
-    return _made(logo, folder / name, PHOTO_BYTES_MAX) if name else ""
+class _Files:
+    """Reads files of the folder, and those that are not in it yet."""
+
+    def __init__(self, folder: Path, new_files: Mapping[str, bytes]) -> None:
+        self.folder = folder
+        self._new = new_files
+
+    def read(self, name: str, most: int) -> bytes:
+        if name in self._new:
+            return self._new[name]
+        return _read(self.folder / name, most)
+
+    def logo(self, name: str) -> str:
+        return _logo(self.read(name, PHOTO_BYTES_MAX), str(self.folder / name)) if name else ""
+
+
+def _layout(files: _Files, settings: CardSettings) -> PretixLayout:
+    under = b""
+    if settings.pretix_background:
+        under = files.read(settings.pretix_background, BACKGROUND_BYTES_MAX)
+    data = files.read(settings.pretix_layout, LAYOUT_BYTES_MAX)
+    place = str(files.folder / settings.pretix_layout)
+    return _made_layout(data, place, under, settings.format)
+
+
+def _made_layout(data: bytes, place: str, background: bytes, format_name: str) -> PretixLayout:
+    paper = FORMATS[format_name]
+    try:
+        return read_layout(data, place, background, page=(paper.card_width, paper.card_height))
+    except PretixError as error:
+        raise DesignError(f"{error}.") from None
+
+
+def _logo(data: bytes, place: str) -> str:
+    try:
+        return logo(data, place)
+    except LookError as error:
+        raise DesignError(f"{error}.") from None
 
 
 def _made(make: Callable[[bytes, str], str], path: Path, most: int) -> str:

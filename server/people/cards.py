@@ -98,6 +98,14 @@ def card(
     return next(_cards(db, event, [badge], latin, photo)).card
 
 
+def specimen(
+    db: Connection, event: Event, badge: Badge, holder: Attendee, *, latin: bool = True
+) -> Card:
+    """Return the card of a badge that need not be there, as it would be printed."""
+    category = next(one for one in store.categories(db) if one.code == holder.category)
+    return _card(event, badge, holder, category, store.zones(db), latin)
+
+
 def read(
     db: Connection,
     event: Event,

@@ -16,6 +16,7 @@ from server.storage.schema import (
     CHANGED_HOLDERS,
     COUNTED_AROUND,
     DAY_CREDENTIALS,
+    DESK,
     DOOR_FROM,
     EPOCHS,
     FOUND_BY,
@@ -25,9 +26,11 @@ from server.storage.schema import (
     LEDGER,
     LIKELY_COPIES,
     MACHINES,
+    MAIL_AND_WALLET,
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
+    PRINTERS,
     PROGRAMME,
     PROTOCOL_GUESTS,
     RULES_VERSION,
@@ -224,6 +227,16 @@ def m031_found_by(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m032_desk(db: sqlite_utils.Database) -> None:
+    _run(db, DESK)
+
+
+@migrations()
+def m033_printers(db: sqlite_utils.Database) -> None:
+    _run(db, PRINTERS)
+
+
+@migrations()
 def m034_day_credentials(db: sqlite_utils.Database) -> None:
     _run(db, DAY_CREDENTIALS)
 
@@ -231,6 +244,11 @@ def m034_day_credentials(db: sqlite_utils.Database) -> None:
 @migrations()
 def m035_phone_links(db: sqlite_utils.Database) -> None:
     _run(db, PHONE_LINKS)
+
+
+@migrations()
+def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
+    _run(db, MAIL_AND_WALLET)
 
 
 @migrations()
@@ -269,8 +287,11 @@ NAMES = (
     "m029_cards",
     "m030_other_names",
     "m031_found_by",
+    "m032_desk",
+    "m033_printers",
     "m034_day_credentials",
     "m035_phone_links",
+    "m036_mail_and_wallet",
     "m045_machines",
 )
 

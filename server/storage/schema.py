@@ -794,6 +794,146 @@ CREATE TABLE phone_link (
 ) STRICT;
 """
 
+# Printers of the badge desks, and what they print. `state` is what a printer said last. `place` is
+# the order in which desks choose them. A printer without desks serves them all.
+# A job without a serial is a test print. `sent_at` is when the first byte may have left for the
+# printer, and `remote` is what the printer calls the job, or what it counted before.
+PRINTERS = """
+CREATE TABLE printer (
+    printer_id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('ipp', 'zpl', 'brother')),
+    format TEXT NOT NULL,
+    layer_only INTEGER NOT NULL DEFAULT 0 CHECK (layer_only IN (0, 1)),
+    dpi INTEGER NOT NULL CHECK (dpi BETWEEN 100 AND 1200),
+    trusts_sending INTEGER NOT NULL DEFAULT 0 CHECK (trusts_sending IN (0, 1)),
+    certificate TEXT NOT NULL DEFAULT '',
+    place INTEGER NOT NULL DEFAULT 0,
+    labels_left INTEGER CHECK (labels_left >= 0),
+    state TEXT NOT NULL DEFAULT 'unknown' CHECK (state IN (
+        'unknown', 'ready', 'printing', 'paper_out', 'cover_open', 'offline', 'error')),
+    state_words TEXT NOT NULL DEFAULT '',
+    state_at INTEGER,
+    removed_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX printer_name ON printer (name) WHERE removed_at IS NULL;
+
+CREATE TABLE printer_desk (
+    printer_id INTEGER NOT NULL REFERENCES printer,
+    desk TEXT NOT NULL,
+    PRIMARY KEY (printer_id, desk)
+) STRICT;
+
+CREATE TABLE print_job (
+    job_id INTEGER PRIMARY KEY,
+    serial INTEGER REFERENCES attendee,
+    issue INTEGER,
+    desk TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    printer_id INTEGER NOT NULL REFERENCES printer,
+    fixed INTEGER NOT NULL CHECK (fixed IN (0, 1)),
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'printing', 'done', 'failed', 'cancelled')),
+    problem TEXT NOT NULL DEFAULT '',
+    words TEXT NOT NULL DEFAULT '',
+    sent_at INTEGER,
+    remote TEXT NOT NULL DEFAULT '',
+    done_at INTEGER,
+    CHECK ((serial IS NULL) = (issue IS NULL))
+) STRICT;
+CREATE INDEX print_job_state ON print_job (state, job_id);
+CREATE INDEX print_job_desk ON print_job (desk, job_id);
+CREATE UNIQUE INDEX print_job_one_open ON print_job (serial, issue)
+    WHERE state IN ('waiting', 'printing');
+"""
+
+
+# What attendees were given for their own calendars and wallets, and the mails to them. Of a mail
+# `sent_to` is a hash of the address. `state` is written before the mail goes out and after, so
+# that after a crash nobody gets it twice.
+MAIL_AND_WALLET = """
+CREATE TABLE calendar_entry (
+    calendar_id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    content TEXT NOT NULL,
+    sequence INTEGER NOT NULL CHECK (sequence >= 0),
+    modified_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE calendar_person (
+    serial INTEGER PRIMARY KEY REFERENCES attendee ON DELETE CASCADE,
+    shown TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE wallet_pass (
+    serial INTEGER NOT NULL REFERENCES attendee ON DELETE CASCADE,
+    issue INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (serial, issue)
+) STRICT;
+
+CREATE TABLE wallet_device (
+    device TEXT NOT NULL,
+    serial INTEGER NOT NULL,
+    issue INTEGER NOT NULL,
+    push_token TEXT NOT NULL,
+    registered_at INTEGER NOT NULL,
+    PRIMARY KEY (device, serial, issue),
+    FOREIGN KEY (serial, issue) REFERENCES wallet_pass ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE mail (
+    serial INTEGER NOT NULL REFERENCES attendee ON DELETE CASCADE,
+    issue INTEGER NOT NULL,
+    template TEXT NOT NULL,
+    message_id TEXT NOT NULL UNIQUE,
+    sent_to BLOB NOT NULL,
+    state TEXT NOT NULL
+        CHECK (state IN ('sending', 'sent', 'delayed', 'refused', 'bounced')),
+    tries INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    answer TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (serial, issue, template)
+) STRICT;
+CREATE INDEX mail_state ON mail (template, state);
+"""
+
+# What the badge desk did, and whose ID document it has seen. `nonce` belongs to one form, so that a
+# form that is sent twice does nothing the second time. `begun_at` is when the clerk began with this
+# person. `job_id` names the print job. With `by_browser` the clerk's own browser prints, and then,
+# as for a phone, `done_at` is when the clerk said that the badge is handed over. `kept` is what
+# undoing needs, as JSON. Only a user's last act has it.
+DESK = """
+CREATE TABLE desk_act (
+    act_id INTEGER PRIMARY KEY,
+    nonce TEXT NOT NULL UNIQUE,
+    desk TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN
+        ('walk_in', 'print', 'reissue', 'correction', 'phone', 'id_checked', 'undo')),
+    serial INTEGER NOT NULL REFERENCES attendee,
+    issue INTEGER NOT NULL,
+    begun_at INTEGER NOT NULL,
+    job_id INTEGER,
+    by_browser INTEGER NOT NULL CHECK (by_browser IN (0, 1)),
+    done_at INTEGER,
+    kept TEXT,
+    undone_at INTEGER
+) STRICT;
+CREATE INDEX desk_act_made_by ON desk_act (made_by, act_id);
+CREATE INDEX desk_act_serial ON desk_act (serial, act_id);
+CREATE INDEX desk_act_made_at ON desk_act (made_at);
+
+CREATE TABLE id_check (
+    serial INTEGER PRIMARY KEY REFERENCES attendee,
+    checked_by TEXT NOT NULL,
+    checked_at INTEGER NOT NULL
+) STRICT;
+"""
+
 # Machines that ask by a token, and machines that are told by webhooks. A webhook's message is made
 # from the entry log, or from a notice of what no leaf tells (a hall that is full, a trouble).
 MACHINES = """

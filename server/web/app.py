@@ -15,13 +15,16 @@ from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks.vouching import Voucher, begin_run
+from server.mail.worker import Worker
 from server.people import search
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.web import admin, api, auth, display, i18n, security
+from server.web import admin, api, auth, desk, display, i18n, security
 from server.web.machines import interface, probes
 from server.web.phone import pages as phone
 from server.web.services import Services, keep_services, services_of
+from server.web.wallet import pages as wallet
+from server.web.wallet import passkit
 from server.words import Words
 
 
@@ -53,19 +56,23 @@ def create_app(
         clock=clock or ServerClock(database),
         venue_clock=Clock(ZoneInfo(event.settings.time_zone)),
         uploads=Uploads(event.path / "uploads"),
+        mailing=Worker(event, database, wall),
     )
     keep_services(app, here)
     security.protect(app, event)
     auth.guard(app)
     i18n.register(app, Words(event.path))
     display.register(app, event, here.venue_clock)
-    for blueprint in (
-        api.blueprint, phone.blueprint, admin.blueprint,
-        interface.blueprint, interface.openapi, probes.blueprint,
-    ):  # fmt: skip
+    for blueprint in (api.blueprint, phone.blueprint, desk.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
-    for blueprint in (api.blueprint, interface.blueprint):
-        security.csrf.exempt(blueprint)
+    for blueprint in (wallet.blueprint, passkit.blueprint):
+        app.register_blueprint(blueprint)
+    for blueprint in (interface.blueprint, interface.openapi, probes.blueprint):
+        app.register_blueprint(blueprint)
+    security.csrf.exempt(api.blueprint)
+    # Phones prove themselves with the token of the pass that they name.
+    security.csrf.exempt(passkit.blueprint)
+    security.csrf.exempt(interface.blueprint)
     with database.reading() as db:
         here.measures.begin(db)
     # This runs before the body is sent, so that a held feed or a slow client holds no reader.
@@ -80,7 +87,11 @@ def close_app(app: Flask) -> None:
         here.webhooks.close()
     if here.backups is not None:
         here.backups.close()
+    if here.printing is not None:
+        here.printing.close()
+    here.mailing.close()
     here.uploads.close()
+    here.drawer.close()
     here.hub.close()
 
 

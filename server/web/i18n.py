@@ -14,6 +14,7 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     get_locale,
     refresh,
 )
+from flask_babel import gettext as _gettext
 
 from badges.i18n import ENGLISH, language_of, locale_of
 from server.words import DOMAIN, Words, told_of
@@ -48,6 +49,11 @@ def words() -> Words:
     """Return the words of the running app."""
     found: Words = current_app.extensions[_KEY]
     return found
+
+
+def gettext(text: str, **fields: object) -> str:
+    """Return a marked text in the page's language, with its fields. Views import it as `_`."""
+    return str(_gettext(text, **fields))
 
 
 def propose(language: str) -> None:

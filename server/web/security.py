@@ -103,7 +103,7 @@ def of_api() -> bool:
 
 
 def _has_forms() -> bool:
-    return not request.path.startswith(("/api/", "/static/", "/b/"))
+    return not request.path.startswith(("/api/", "/static/", "/b/", "/pass/"))
 
 
 def _check_forms() -> None:

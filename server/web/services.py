@@ -19,7 +19,10 @@ from server.feed.hub import Hub
 from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
 from server.machines.sender import Webhooks
+from server.mail.worker import Worker
 from server.people import lookup
+from server.people.designing.drawer import Drawer
+from server.printers.worker import Printing
 from server.staff.guesses import Guesses
 from server.storage.database import Database
 from server.web.apart import WorkedOut
@@ -45,10 +48,13 @@ class Services:
     clock: ServerClock
     venue_clock: Clock
     uploads: Uploads
+    mailing: Worker
     backups: Backups | None = None  # Set where the event has a second disk.
+    printing: Printing | None = None  # Set in a running server alone.
     webhooks: Webhooks | None = None  # Set where a server runs.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
+    drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
     overview: Rendered = field(default_factory=Rendered)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)
@@ -56,6 +62,8 @@ class Services:
     measures: Measures = field(default_factory=Measures)
     readiness: Finding = field(default_factory=Finding)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
+    # A clerk's box asks at each key. Once a minute it goes into the entry log.
+    desk_searches: Budget = field(default_factory=lambda: Budget(1, 60_000))
     moves: Budget = field(
         default_factory=lambda: Budget(relocation.MOVES_MAX, relocation.WINDOW_MS)
     )

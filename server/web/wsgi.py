@@ -12,6 +12,7 @@ from server.backup.copy import Backups, Status
 from server.event.directory import load_event
 from server.event.settings import EventError
 from server.machines.sender import Webhooks
+from server.printers.worker import Printing
 from server.storage.database import Database
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
@@ -37,8 +38,12 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
     try:
         app = create_app(event, database)
         try:
+            here = services_of(app)
+            printing = Printing(event, database, here.now)
+            here = replace(here, printing=printing)
+            keep_services(app, here)
+            printing.start()
             if event.backup_path is not None:
-                here = services_of(app)
                 backups = Backups(event, database, here.now)
                 keep_services(app, replace(here, backups=backups))
                 backups.start()

@@ -12,6 +12,7 @@ from tests.bench import (
     acts,
     backlog,
     cards,
+    desk,
     doors,
     eyes,
     growth,
@@ -48,6 +49,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "webhooks": webhooks.run,
     "pages": pages.run,
     "cards": cards.run,
+    "desk": desk.run,
     "photos": photo_run.run,
     "mutants": mutants.run,
 }

@@ -125,7 +125,7 @@ def test_it_keeps_that_page_alone(phone: Phone, place: LiveSite) -> None:
     for path in own:
         pages = [one for one in kept[f"hallkeeper {path}"] if "/static/" not in one]
         assert pages == [place.event.settings.public_address + path]
-        assert len(kept[f"hallkeeper {path}"]) == 4  # with its style, its script and its icon
+        assert len(kept[f"hallkeeper {path}"]) == 5  # with its style, its script and its icons
     place.server.stop()
     phone.browser.get(first)
     assert "Maria-Magdalena" in phone.text
@@ -202,6 +202,24 @@ def test_it_is_one_sheet(phone: Phone, place: LiveSite, number: int) -> None:
             path = phone.printed(f"{LANGUAGES[number]}-{theme}-{name}", **paper)
             assert sheets(path) == 1
             assert code_on(path) == [place.badge(number)]
+
+
+@pytest.mark.parametrize("number", LANGUAGES)
+def test_nothing_is_cut_off_on_paper(phone: Phone, place: LiveSite, number: int) -> None:
+    phone.open(address(place, number))
+    phone.theme("light", media="print")
+    phone.resize((703, 1000), scale=1)  # what is between the margins of A4, in CSS pixels
+    phone.shot(f"paper-{LANGUAGES[number]}")
+    cut = phone.script(
+        "const main = document.querySelector('main');"
+        "return [main.scrollHeight - main.clientHeight, main.scrollWidth - main.clientWidth]"
+    )
+    assert max(cut) <= 1
+    shown = phone.script(
+        "return [...document.querySelectorAll('li[data-start]')]"
+        ".filter((one) => one.checkVisibility()).length"
+    )
+    assert shown == 6
 
 
 def code_on(path: Path) -> list[str]:

@@ -1,6 +1,8 @@
 """The server's certificate changes under real kiosks: they follow, also those that were off."""
 
+import contextlib
 import json
+import signal
 import socket
 import ssl
 import subprocess
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.config.identity import load_identity
+from kiosk.sync.transport import spki_sha256
 from server.event.directory import load_event
 from tests.server.support.authority import Authority, pem
 from tests.system.support.hand_scanner import HandScanner
@@ -55,6 +58,17 @@ def pinned(place: LiveSite, name: str) -> tuple[bytes, int]:
     return found.spki_sha256, found.server_key_number
 
 
+def served(place: LiveSite) -> bytes | None:
+    """The key of whoever answers at the server's address."""
+    with contextlib.suppress(OSError):
+        with place.ground.connect(place.address, 5) as plain:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(plain) as secured:
+                return spki_sha256(secured.getpeercert(binary_form=True))
+    return None
+
+
 def scanned(place: LiveSite, door: HandScanner, name: str, number: int) -> None:
     """Somebody enters, and the ledger has it."""
     assert door.present(place.badge(number), "entry").admitted
@@ -85,8 +99,16 @@ def test_doors_follow(tmp_path: Path) -> None:
                 with context.wrap_socket(plain, server_hostname=place.ground.host) as secured:
                     assert secured.version() == "TLSv1.3"
 
-        # The other door was off at the change, and is only told of the one after.
-        restarted(place, "install", "--self-signed")
+            # The worker alone is started anew.
+            certificate(place, "install", "--self-signed")
+            assert place.server.child is not None
+            place.server.child.send_signal(signal.SIGHUP)
+            place.event = load_event(place.event.path)
+            wait_for("the event's own", lambda: served(place) == own)
+            scanned(place, west, "west", 4)
+            assert pinned(place, "west") == (own, 2)
+
+        # The other door was off at both changes, and is only told of the one after.
         place.enrol("annexe", "annexe-door")
         assert pinned(place, "annexe") == (own, 2)
         port = free_port()

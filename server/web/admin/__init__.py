@@ -17,6 +17,7 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.admin.cards import pages as cards
 from server.web.admin.editing import (
     badges,
     edits,
@@ -30,6 +31,8 @@ from server.web.admin.editing import (
     venue_upload,
 )
 from server.web.admin.machines import pages as machines
+from server.web.admin.mailing import pages as mailing
+from server.web.admin.printers import pages as printers
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
 from server.web.rehearsal import pages as rehearsal
@@ -37,27 +40,31 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, machines,
+    rehearsal, arrivals, flag, printers, mailing, machines,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
 for part in (
     things, guests, speakers, organisations, persons, edits, uploads, roster_upload, venue_upload,
-    badges,
+    badges, cards,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 
 PAGES = (
     ("admin.overview.show", "Overview"),
+    ("desk.home.show", "Badge desk"),
     ("admin.programme.forum", "Forum"),
     ("admin.people.search", "Attendees"),
     ("admin.entries.show", "Entries"),
     ("admin.acts.show", "Acts"),
     ("admin.kiosks.show", "Kiosks"),
+    ("admin.printers.show", "Printers"),
     ("admin.absences.show", "Outages"),
     ("admin.venue.show", "Venue"),
     ("admin.uploads.show", "Import"),
+    ("admin.cards.show", "Cards"),
     ("admin.rehearsal.show", "Rehearsal"),
+    ("admin.mailing.show", "Mails"),
     ("admin.users.show", "Users"),
     ("admin.machines.show", "Machines"),
 )

@@ -16,6 +16,7 @@ from server.ledger import entries
 from server.occupancy import figures
 from server.programme.counts import ForumCounts
 from server.storage import disk
+from server.wallet import certificates
 from server.web import auth
 from server.web.admin import kiosk_health
 from server.web.admin.programme.forum import forum_counts
@@ -42,6 +43,7 @@ def show() -> str:
         second_disk=_second_disk(),
         set_back=set_back.notice(db),
         clock_set=clock.was_set(db, services().now()),
+        wallet_trouble=certificates.trouble(services().event, services().now()),
         counts=_forum(),
     )
 

@@ -17,7 +17,7 @@ from server.web.display import hall_state
 from server.web.services import services
 
 SESSIONS_SHOWN = 100  # of a programme that admits the person to more
-PRINTED = 8  # of those to come, so that the page stays one sheet
+PRINTED = 6  # of those to come, so that the page stays one sheet
 HALLS_AHEAD = 20  # So many of the next sessions may have their halls told.
 FRESH_S = 5.0  # All phones share what was read of the halls within that time.
 STATES = {"Over capacity": "full", "Full": "full", "Nearly full": "nearly", "Closed": "closed"}
@@ -52,7 +52,8 @@ def shown(db: Connection, serial: int, now: int, clock: Clock) -> dict[str, Any]
         "later": _by_day(described(to_come[len(first) :])),
         "past": _by_day(described(past)),
         "past_count": len(past),
-        "not_printed": max(0, len(under_way) + len(to_come) - PRINTED),
+        "printed": PRINTED,
+        "not_printed": len(under_way) + len(to_come) > PRINTED,
         "left_out": left_out,
         "kinds": activities.kinds(db),
         "activities": activities.activities_of(db, (row.activity_id or 0 for row in found)),

@@ -19,41 +19,50 @@ self.addEventListener("fetch", (event) => {
   else if (url.pathname.startsWith("/static/")) event.respondWith(part(request));
 });
 
-// The page tells which files it is made of. Their addresses change with what is in them.
+// The page asks whether it is kept. When it was opened for the first time, this worker was not there
+// yet to see it.
 self.addEventListener("message", (event) => {
-  event.waitUntil(keep(event.data.parts).then((whole) => event.source?.postMessage({ kept: whole })));
+  event.waitUntil(isKept().then((kept) => event.source?.postMessage({ kept })));
 });
 
-async function keep(parts) {
+async function isKept() {
   const cache = await caches.open(KEPT);
   try {
-    if (!(await cache.match(PAGE, { ignoreVary: true }))) await ask(cache, PAGE);
-    for (const address of parts) {
-      if (!(await cache.match(address))) await cache.add(address);
-    }
-    for (const { url } of await cache.keys()) {
-      const own = new URL(url).pathname === PAGE;
-      if (!own && !parts.includes(url)) await cache.delete(url);
-    }
-    return Boolean(await cache.match(PAGE, { ignoreVary: true }));
+    if (!(await cache.match(PAGE, { ignoreVary: true }))) await keep(await ask(PAGE));
+    return true;
   } catch {
     return false;
   }
 }
 
-// Ask the server, and keep its answer: a badge, or that the link is gone. An answer of anybody in
-// between bears no mark, and takes the place of nothing.
-async function ask(cache, request) {
+// Ask the server. An answer of anybody in between bears no mark, and takes the place of nothing.
+async function ask(request) {
   const answer = await fetch(request);
   if (!answer.headers.has(MARK)) throw answer;
-  await cache.put(PAGE, answer.clone());
   return answer;
 }
 
-async function page(event) {
+// Keep an answer, which is a badge, or says that the link is gone. The files that it is made of come
+// first, so that what is kept is whole. Their addresses change with what is in them.
+async function keep(answer) {
   const cache = await caches.open(KEPT);
-  const kept = await cache.match(PAGE, { ignoreVary: true });
-  const asked = ask(cache, event.request);
+  const named = (await answer.clone().text()).matchAll(/ (?:href|src)="(\/static\/[^"]+)"/g);
+  const parts = [...named].map(([, address]) => new URL(address, self.location).href);
+  for (const part of parts) {
+    if (!(await cache.match(part))) await cache.add(part);
+  }
+  await cache.put(PAGE, answer);
+  for (const { url } of await cache.keys()) {
+    if (new URL(url).pathname !== PAGE && !parts.includes(url)) await cache.delete(url);
+  }
+}
+
+async function page(event) {
+  const asked = ask(event.request).then((answer) => {
+    event.waitUntil(keep(answer.clone()));
+    return answer;
+  });
+  const kept = await (await caches.open(KEPT)).match(PAGE, { ignoreVary: true });
   if (!kept) return asked.catch((other) => (other instanceof Response ? other : Response.error()));
   const late = new Promise((resolve) => setTimeout(resolve, WAIT_MS));
   // What comes too late is kept for the next time, and the page hears of a link that is gone.

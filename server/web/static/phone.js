@@ -22,8 +22,7 @@
     navigator.serviceWorker.addEventListener("message", ({ data }) => say("kept", data.kept));
     const work = await navigator.serviceWorker.register(main.dataset.worker, { scope: location.pathname });
     const { active } = work.active ? work : await navigator.serviceWorker.ready;
-    const parts = [...document.querySelectorAll('link[rel="stylesheet"], link[rel="icon"], script[src]')];
-    active.postMessage({ parts: parts.map((one) => one.href || one.src) });
+    active.postMessage("kept?");
   };
 
   // ---- the screen stays on while somebody waits at a door
@@ -65,6 +64,9 @@
       parts[id].querySelector(".days").replaceChildren(...days(sessions.filter((_, at) => places[at] === id)));
     }
     for (const id of Object.keys(parts)) parts[id].hidden = !places.includes(id);
+    const left = sessions.filter((_, at) => places[at] !== "past");
+    left.forEach((one, at) => one.classList.toggle("unprinted", at >= main.dataset.printed));
+    document.getElementById("more").hidden = left.length <= main.dataset.printed;
     document.getElementById("past-count").textContent = places.filter((one) => one === "past").length;
   };
   const days = (those) => {

@@ -13,6 +13,7 @@ from badges.categories import DEFAULT_CATEGORIES
 from badges.cli.main import main
 from badges.credential.keyfile import decode_keys
 from badges.printing import offline_sheet
+from badges.printing.look import FORMATS
 from badges.roster.reader import read_roster
 
 ROSTER = """\
@@ -68,6 +69,22 @@ def test_it_works(keys):
     assert (bo["category"], bo["days"], bo["zones"]) == (2, list(range(1, 17)), [3, 31])
     assert [anna["issue"], anna["key_id"], anna["kind"]] == [1, 2, "printed"]
     assert anna["serial"] != bo["serial"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format(keys, name):
+    paper = FORMATS[name]
+    _, pdf = print_sheet(keys, ROSTER, *ZONES, "--format", name)
+    with pypdfium2.PdfDocument(pdf) as document:
+        sizes = {tuple(round(side / 72 * 25.4, 1) for side in page.get_size()) for page in document}
+        assert sizes == {(paper.page_width, paper.page_height)}
+        assert len(document) == (1 if paper.on_page == "four" else 2)
+
+
+def test_a_format_that_there_is_not(keys):
+    result, pdf = print_sheet(keys, ROSTER, *ZONES, "--format", "a5", status=2)
+    assert "There is no format 'a5': use a6, 4x6in, a4-four" in result.stderr
+    assert not pdf.exists()
 
 
 def test_the_same_roster_gives_the_same_cards(keys, tmp_path):

@@ -26,7 +26,7 @@ BACK = Back(
 FORUM = Look(
     "全球数字论坛海港峰会",
     "Global Digital Forum Harbour Summit",
-    dates="2026年5月25–27日  25–27 May 2026",
+    dates="2026年5月25–27日 · 25–27 May 2026",
     logo=LOGO,
 )
 _CATEGORIES = (

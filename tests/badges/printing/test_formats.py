@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from badges.printing.card import render_pdf, render_pngs
 from badges.printing.look import FORMATS, Look
 from kiosk.reader.photo import read_still
+from tests.badges.printing import sheet
 from tests.badges.printing.cards import CREDENTIAL, pages
 from tests.badges.printing.forum import BACK, FORUM, people
 
@@ -109,3 +111,36 @@ def test_four_on_a_sheet_meet_their_backs() -> None:
 def test_five_cards_need_two_sheets() -> None:
     look = replace(FORUM, format=FORMATS["a4-four"])
     assert len(pages(render_pdf(PEOPLE[:5], look=look))) == 2
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_nothing_stands_in_a_code_s_quiet_zone(name: str) -> None:
+    """The backs have much to say, and long names are near the codes of the fronts."""
+    busy = replace(BACK, programme=BACK.programme * 3)
+    for back in (BACK, busy):
+        look = replace(FORUM, format=FORMATS[name], back=back)
+        for png in render_pngs(SOME[:4], look, 200):
+            picture = gray(png)
+            for sighting in read_still(picture):
+                corners = np.asarray(sighting.corners)
+                (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+                module = (right - left) / 37
+                quiet = picture[
+                    int(top - 3 * module) : int(bottom + 3 * module),
+                    int(left - 3 * module) : int(right + 3 * module),
+                ].copy()
+                inner = int(2.4 * module)
+                quiet[inner:-inner, inner:-inner] = 255
+                assert quiet.min() > 200
+
+
+def test_the_sheet_of_thirty_is_read_by_the_command(tmp_path: Path) -> None:
+    """Of the whole, which `python -m tests.badges.printing.sheet` does, one small format."""
+    cards = sheet.thirty()
+    assert len({card.text for card in cards}) == 30
+    found = sheet.check("62mm", cards[21:24], tmp_path / "62mm")
+    assert (found["codes"], found["read"], found["others"]) == (6, 6, 0)
+    assert {one.name for one in tmp_path.glob("*.png")} == {"62mm-front-1.png", "62mm-back-1.png"}
+    blank = tmp_path / "blank.png"
+    Image.new("1", (300, 300), 1).save(blank)
+    assert sheet.read([blank]) == [set()]

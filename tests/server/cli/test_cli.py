@@ -1,7 +1,9 @@
 """The console as an admin uses it: what is said, what is left, and the exit status."""
 
 import csv
+import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from server.kiosks import registry
 from server.people import issuing
 from server.staff import users
 from server.storage.database import Database
+from tests.badges.printing.test_pretix import background
 from tests.server.conftest import serial_of
 from tests.server.support.console import Console
 
@@ -411,7 +414,16 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, [*path, "--help"])
     assert result.exit_code == 0
     assert "Usage: main" in result.output
-    if "[OPTIONS]" in result.output and path not in {("kiosk",), ("user",), ("init",), ("sample",)}:
+    groups = {
+        ("kiosk",),
+        ("certificate",),
+        ("printer",),
+        ("user",),
+        ("mail",),
+        ("wallet",),
+        ("wallet", "install"),
+    }
+    if "[OPTIONS]" in result.output and path not in groups | {("init",), ("sample",)}:
         assert "--event DIR" in result.output
 
 
@@ -420,3 +432,42 @@ def test_as_a_module() -> None:
         command = [sys.executable, "-m", module, "--version"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout.startswith("hallkeeper, version ")
+
+
+def test_a_layout_of_pretix(console: Console) -> None:
+    """It prints on its own paper, and what it means otherwise is said."""
+    console("import", console.file("r.csv", "id,given name,family name,category\nA7,An,Li,press\n"))
+    console("issue")
+    area = {"left": "10.00", "bottom": "20.00", "content": "attendee_name", "width": "60.00",
+            "fontsize": "20.0", "fontfamily": "Noto Sans", "bold": True, "italic": False,
+            "align": "left", "color": [0, 0, 0, 1], "type": "textarea"}  # fmt: skip
+    layout = console.file("badge.json", json.dumps([area, {**area, "content": "seat"}]))
+    under = console.path / "badge.pdf"
+    under.write_bytes(background("#eef4fb", "#ffffff", width=90, height=60))
+    out = console.path / "b.pdf"
+    said = console(
+        "print", "--out", str(out), "--pretix-layout", layout, "--background", str(under)
+    ).output
+    assert "Area 2: there is nothing for seat here, and it stays empty." in said
+    assert "No area has the badge's code" in said
+    with pypdfium2.PdfDocument(out) as document:
+        sizes = [[round(side / 72 * 25.4) for side in page.get_size()] for page in document]
+        assert sizes == [[90, 60], [90, 60]]
+        assert "An Li" in document[0].get_textpage().get_text_bounded()
+    cards = console.event.path / "cards"
+    cards.mkdir()
+    shutil.copy(layout, cards / "badge.json")
+    (cards / "cards.toml").write_text('pretix_layout = "badge.json"\nformat = "86x54"\n')
+    console("print", "--out", str(out))
+    with pypdfium2.PdfDocument(out) as document:
+        assert [round(side / 72 * 25.4) for side in document[0].get_size()] == [86, 54]
+    for arguments, why in (
+        (["--background", str(under)], "--background goes with --pretix-layout"),
+        (["--pretix-layout", layout, "--template", "x"], "leave one out"),
+        (["--pretix-layout", str(under)], "is no JSON"),
+    ):
+        refused = CliRunner().invoke(
+            main, ["print", "--event", str(console.event.path), "--out", str(out), *arguments]
+        )
+        assert refused.exit_code != 0
+        assert why in refused.output

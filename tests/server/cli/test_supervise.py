@@ -106,6 +106,8 @@ def supervised(
 
 
 def served(server: Supervised) -> None:
+    """Until it answers, and has had the time to say so to its supervisor."""
+
     def answers() -> bool:
         assert server.process.poll() is None, server.said()
         with contextlib.suppress(OSError):
@@ -113,6 +115,8 @@ def served(server: Supervised) -> None:
         return False
 
     wait_for(answers, 90, server.said)
+    # A worker that dies before its first heartbeat never served.
+    time.sleep(1.0)
 
 
 def send(server: Supervised, door: FakeDoor) -> None:

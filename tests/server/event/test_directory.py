@@ -200,6 +200,7 @@ def test_settings_are_written_so_that_they_parse_back(settings: EventSettings) -
         country="CN",
         phone_address="https://badges.example.org:444",
         proxy="::1",
+        check_day_credentials=["press", "staff-2"],
         webhooks_without_tls=True,
         log_lines="json",
     )

@@ -25,7 +25,7 @@ def folder(event: Event) -> Path:
 def test_without_a_folder(event: Event) -> None:
     design = read_design(event)
     assert (design.look.event_name, design.look.event_second_name) == ("海港论坛", "Harbour Forum")
-    assert design.look.dates == "2026年5月4–6日  4–6 May 2026"
+    assert design.look.dates == "2026年5月4–6日 · 4–6 May 2026"
     assert design.look.format == FORMATS["a6"]
     assert (design.look.back, design.latin, design.photo_of()) == (None, True, None)
 

@@ -135,9 +135,9 @@ def test_a_latin_name_has_latin_letters(issued: Database) -> None:
 @pytest.mark.parametrize(
     ("first", "days", "text"),
     [
-        (date(2026, 5, 4), 1, "2026年5月4日  4 May 2026"),
-        (date(2026, 5, 4), 3, "2026年5月4–6日  4–6 May 2026"),
-        (date(2026, 5, 30), 4, "2026年5月30日–6月2日  30 May – 2 Jun 2026"),
+        (date(2026, 5, 4), 1, "2026年5月4日 · 4 May 2026"),
+        (date(2026, 5, 4), 3, "2026年5月4–6日 · 4–6 May 2026"),
+        (date(2026, 5, 30), 4, "2026年5月30日–6月2日 · 30 May – 2 Jun 2026"),
     ],
 )
 def test_dates(settings: EventSettings, first: date, days: int, text: str) -> None:

@@ -210,9 +210,10 @@ class TestPolicy:
 
     def test_it_is_a_list_in_event_toml(self, event: Event) -> None:
         text = (event.path / "event.toml").read_text()
+        assert '# check_day_credentials = ["all"]' in text
         line = 'check_day_credentials = ["press", "staff"]\n'
         assert parse_settings(line + text, "event.toml").check_day_credentials == ["press", "staff"]
-        for wrong in ('"all"', "[1]", '[" "]'):
+        for wrong in ('"all"', "[1]", '[" "]', '["Press"]'):
             with pytest.raises(EventError, match="check_day_credentials.*list of category keys"):
                 parse_settings(f"check_day_credentials = {wrong}\n{text}", "event.toml")
 

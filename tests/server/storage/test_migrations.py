@@ -43,9 +43,12 @@ FROZEN = {
     "m029_cards": "8092459294b9532e",
     "m030_other_names": "bf93ce680baa23ed",
     "m031_found_by": "e3a44e46c08c2459",
-    "m034_day_credentials": "eecbed4bcc66bfc1",
-    "m035_phone_links": "be6064b52a2eaa45",
-    "m045_machines": "8b5aa1fb46528564",
+    "m032_desk": "5c8986186adfcfc3",
+    "m033_printers": "13494c0ea56e2306",
+    "m034_day_credentials": "d9c47141e44088dd",
+    "m035_phone_links": "aef5caea7e9dc260",
+    "m036_mail_and_wallet": "ea4e870675d75528",
+    "m045_machines": "f3a06488e1a17dd8",
 }
 
 

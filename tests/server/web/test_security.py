@@ -18,6 +18,14 @@ from server.web import auth, lanes
 from tests.server.support.pages import ROLES, Pages
 
 OPEN = {
+    "wallet.programme",
+    "wallet.apple_pass",
+    "wallet.google_link",
+    "passkit.register",
+    "passkit.unregister",
+    "passkit.changed",
+    "passkit.latest",
+    "passkit.complaints",
     "static",
     "phone.badge",
     "phone.halls",

@@ -1,5 +1,6 @@
 """Attendees: search, one attendee, card, reissue, revoke."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ import pytest
 from badges.credential.badge_number import badge_number
 from badges.credential.credential import open_credential
 from server.event.directory import Event
-from server.people import attendees, issuing
+from server.people import attendees, cards, issuing
 from server.storage.database import Database
 from server.venue import kept_places
 from tests.server.conftest import MINUTE, NOW
@@ -164,6 +165,29 @@ def test_each_card_is_counted(pages: Pages) -> None:
         desk.get(address(pages, "A2", "/card.pdf"))
     query = "SELECT printed FROM badge WHERE serial = ?"
     assert pages.database.reader.execute(query, (pages.serial("A2"),)).fetchone()[0] == 2
+
+
+def test_a_card_that_changed_since_it_was_printed(pages: Pages) -> None:
+    """It is known as such, and not after the page has printed it again, which is a reprint."""
+    desk, serial = pages.staff("badge_desk"), pages.serial("A2")
+
+    def has_changed() -> bool:
+        db = pages.database.reader
+        (one,) = cards.read(db, pages.event, issuing.current_badges(db, [serial]))
+        return one.has_changed
+
+    desk.get(address(pages, "A2", "/card.pdf"))
+    assert not has_changed()
+    values = {"organisation": "Harbour Museum"}
+    pages.database.write(
+        lambda db: attendees.change_attendee(db, serial, values, by="test", now=pages.now)
+    )
+    assert has_changed()
+    desk.get(address(pages, "A2", "/card.pdf"))
+    assert not has_changed()
+    query = "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1"
+    act = json.loads(pages.database.reader.execute(query).fetchone()[0])
+    assert (act["act"], act["subject"]["again"]) == ("badges_printed", 1)
 
 
 def test_a_card_that_cannot_be_drawn_is_said(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,20 @@ def test_a_preview_writes_nothing_and_says_everything(pages: Pages, admin: Staff
     assert still(pages.database) == before
 
 
+def test_characters_that_no_font_draws_are_named(pages: Pages, admin: Staff) -> None:
+    """With the person, the character and the package, and the import goes on."""
+    people = "id,given_name,family_name,latin_name,category\n"
+    people += "X1,Anna \U00016ea0,Bo,,vip\nX2,Cy,Do,Cy \U00031350,vip\n"
+    location, page = preview(admin, PEOPLE, people)
+    text = words(page.text)
+    assert "eople with characters that no installed font draws: 2" in text
+    for named in ("line 2", "U+16EA0", "line 3", "U+31350", "fonts-babelstone-han"):
+        assert named in text, named
+    admin.post(f"{location}/answer", {"answer-missing": "missing=keep"})
+    admin.post(f"{location}/confirm", mark(admin.get(location).text))
+    assert pages.serial("X1") != pages.serial("X2")
+
+
 def test_questions_are_answered_and_the_import_is_what_was_shown(
     pages: Pages, admin: Staff
 ) -> None:

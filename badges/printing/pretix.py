@@ -1,0 +1,339 @@
+"""Reads badge layouts of pretix, a list of areas over a PDF, as its badge editor exports them.
+
+Lengths are in mm from the bottom left of the page, font sizes in pt, and angles in degrees
+clockwise around an area's upper left corner. Numbers may be written as texts. What an area shows
+is named by its `content`. docs/cards.md lists which of these names are filled here.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pypdfium2
+
+LAYOUT_BYTES_MAX = 300_000
+BACKGROUND_BYTES_MAX = 5_000_000
+AREAS_MAX = 200
+PAGES_MAX = 10
+TEXT_CHARS_MAX = 1_000
+PAGE_MM_MAX = 1_000.0
+# Below it, modules of a badge's code are thinner than 0.4 mm.
+CODE_MM_LEAST = 18.0
+CODE_CONTENTS = ("", "secret")
+LOGO_CONTENTS = ("logo", "event_logo", "organizer_logo")
+_PHOTO = re.compile(r"photo|attendee_photo|question_.+")
+_PLACEHOLDER = re.compile(r"\{([a-zA-Z0-9:_]+)\}")
+# What `values` of `badges.printing.card` fills. The last three are ours.
+TEXT_CONTENTS = frozenset(
+    "attendee_name attendee_name_full_name attendee_name_given_name attendee_name_family_name"
+    " attendee_company attendee_country item itemvar item_category event_name event_series_name"
+    " event_date event_date_range badge_number latin_name zones".split()
+)
+_ALIGN = ("left", "center", "right")
+_VERTICAL = ("top", "middle", "bottom")
+
+
+class PretixError(ValueError):
+    """Is raised where the layout or its background can't be used. The text says what and where."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """Represents one area of the layout. Lengths are in mm."""
+
+    kind: str  # "text", "code" or "picture".
+    number: int  # In the list, from 1.
+    page: int
+    left: float
+    bottom: float
+    width: float
+    height: float | None  # None: as high as its text.
+    content: str
+    text: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)  # By language.
+    locale: str = ""
+    size: float = 12  # pt
+    line_height: float = 1
+    colour: str = "#000000"
+    family: str = ""
+    bold: bool = False
+    italic: bool = False
+    align: str = "left"
+    vertical: str = "top"
+    downward: bool = False  # A text without a height hangs from `bottom`.
+    rotation: float = 0
+    shrinks: bool = False
+    quiet_zone: bool = True  # Whether the size of a code has its white margin in it.
+
+
+@dataclass(frozen=True)
+class PretixLayout:
+    """Holds the areas, the PDF under them, and what can't be printed as it was meant."""
+
+    areas: tuple[Area, ...]
+    pages: tuple[tuple[float, float], ...]  # Width and height of each, in mm.
+    background: bytes = field(default=b"", repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def read_layout(
+    data: bytes, name: str, background: bytes = b"", *, page: tuple[float, float] = (148, 105)
+) -> PretixLayout:
+    """Return the layout in a file called `name`. Raises PretixError.
+
+    `page` is the size of the paper in mm, where there is no background that says it.
+    """
+    pages = _pages(background) if background else ()
+    listed = _listed(data, name)
+    areas, left_out = [], 0
+    for number, given in enumerate(listed, 1):
+        where = f"{name}, area {number}"
+        if not isinstance(given, dict):
+            raise PretixError(f"{where} is no object with a type")
+        if given.get("type") == "poweredby":
+            left_out += 1
+        else:
+            areas.append(_area(given, number, where))
+    most = max((area.page for area in areas), default=1)
+    if pages and most > len(pages):
+        far = next(area for area in areas if area.page > len(pages))
+        raise PretixError(
+            f"{name}, area {far.number} is on page {far.page}, and the background has"
+            f" {len(pages)}: take the PDF that belongs to the layout"
+        )
+    return PretixLayout(
+        tuple(areas), pages or (page,) * most, background, tuple(_notes(areas, left_out))
+    )
+
+
+def filled(area: Area, values: Mapping[str, str]) -> str:
+    """Return the text of an area. `values` has what is known, by the names of contents."""
+    if area.content in ("other", "other_i18n"):
+        text = area.text
+        if area.content == "other_i18n":
+            short = area.locale.partition("-")[0]
+            found = (area.texts.get(one) for one in (area.locale, short, "en"))
+            text = next(filter(None, found), next(iter(area.texts.values()), ""))
+
+        def value_of(match: re.Match[str]) -> str:
+            return values.get(match[1], "" if _is_pretix(match[1]) else match[0])
+
+        return _PLACEHOLDER.sub(value_of, text)
+    return values.get(area.content, "")
+
+
+def _listed(data: bytes, name: str) -> list[Any]:
+    if len(data) > LAYOUT_BYTES_MAX:
+        raise PretixError(f"{name} has {len(data):,} bytes; the limit is {LAYOUT_BYTES_MAX:,}")
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise PretixError(
+            f"{name} is no JSON: export the layout in pretix' badge editor, or copy its source"
+        ) from None
+    if isinstance(found, dict):  # As the API gives it, with its name beside it.
+        found = found.get("layout")
+    if not isinstance(found, list) or not found:
+        raise PretixError(f"{name} is no layout of pretix: that is a list of areas")
+    if len(found) > AREAS_MAX:
+        raise PretixError(f"{name} has {len(found):,} areas; the limit is {AREAS_MAX}")
+    return found
+
+
+def _pages(background: bytes) -> tuple[tuple[float, float], ...]:
+    if len(background) > BACKGROUND_BYTES_MAX:
+        raise PretixError(
+            f"the background has {len(background):,} bytes; the limit is {BACKGROUND_BYTES_MAX:,}"
+        )
+    try:
+        with pypdfium2.PdfDocument(background) as document:
+            sizes = tuple(page.get_size() for page in document)
+    except pypdfium2.PdfiumError:
+        raise PretixError("the background is no PDF that can be read, or has a password") from None
+    if not 1 <= len(sizes) <= PAGES_MAX:
+        raise PretixError(f"the background has {len(sizes)} pages; use 1 to {PAGES_MAX}")
+    pages = tuple((width / 72 * 25.4, height / 72 * 25.4) for width, height in sizes)
+    if any(not 10 <= side <= PAGE_MM_MAX for page in pages for side in page):
+        raise PretixError("the background has a page with a side below 10 or above 1,000 mm")
+    return pages
+
+
+def _area(given: Mapping[str, Any], number: int, where: str) -> Area:
+    read = _Reader(given, where)
+    kind = given.get("type")
+    page = read.number("page", 1)
+    if page != int(page) or not 1 <= page <= PAGES_MAX:
+        raise PretixError(f"{where}: page must be a whole number from 1 to {PAGES_MAX}")
+    place: dict[str, Any] = {
+        "number": number,
+        "page": int(page),
+        "left": read.number("left"),
+        "bottom": read.number("bottom"),
+        "content": read.text("content"),
+        "text": read.text("text"),
+        "texts": read.texts("text_i18n"),
+    }
+    if kind == "barcodearea":
+        size = read.length("size")
+        return Area("code", width=size, height=size,
+                    quiet_zone=not read.flag("nowhitespace"), **place)  # fmt: skip
+    if kind == "imagearea":
+        return Area("picture", width=read.length("width"), height=read.length("height"), **place)
+    if kind not in ("textarea", "textcontainer"):
+        raise PretixError(
+            f"{where}: there is no type {str(kind)[:40]!r}; known are textarea, textcontainer,"
+            " barcodearea, imagearea and poweredby"
+        )
+    size = read.number("fontsize")
+    line_height = read.number("lineheight", 1)
+    if not 1 <= size <= 500 or not 0.2 <= line_height <= 10:
+        raise PretixError(f"{where}: fontsize is 1 to 500 pt, and lineheight 0.2 to 10")
+    return Area(
+        "text",
+        width=read.length("width"),
+        height=read.length("height") if kind == "textcontainer" else None,
+        locale=read.text("locale"),
+        size=size,
+        line_height=line_height,
+        colour=read.colour("color"),
+        family=read.text("fontfamily"),
+        bold=read.flag("bold"),
+        italic=read.flag("italic"),
+        align=read.one_of("align", _ALIGN, "left"),
+        vertical=read.one_of("verticalalign", _VERTICAL, "top"),
+        downward=read.flag("downward"),
+        rotation=read.number("rotation", 0),
+        shrinks=read.flag("autoresize"),
+        **place,
+    )
+
+
+class _Reader:
+    """Reads the values of one area, and says of a wrong one where it is."""
+
+    def __init__(self, given: Mapping[str, Any], where: str) -> None:
+        self._given = given
+        self._where = where
+
+    def number(self, key: str, default: float | None = None) -> float:
+        value = self._given.get(key, default)
+        if value is None:
+            raise PretixError(f"{self._where} lacks {key}")
+        try:
+            found = float("nan") if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            found = math.nan
+        if not abs(found) <= 10_000:
+            raise PretixError(f"{self._where}: {key} must be a number, and is {str(value)[:40]!r}")
+        return found
+
+    def length(self, key: str) -> float:
+        found = self.number(key)
+        if not 0 < found <= PAGE_MM_MAX:
+            raise PretixError(f"{self._where}: {key} must be more than 0 mm, up to 1,000")
+        return found
+
+    def text(self, key: str) -> str:
+        value = self._given.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value, str) or len(value) > TEXT_CHARS_MAX:
+            raise PretixError(
+                f"{self._where}: {key} must be a text of up to {TEXT_CHARS_MAX:,} characters"
+            )
+        return value
+
+    def texts(self, key: str) -> dict[str, str]:
+        value = self._given.get(key) or {}
+        if not isinstance(value, dict) or not all(
+            isinstance(text, str) and len(text) <= TEXT_CHARS_MAX for text in value.values()
+        ):
+            raise PretixError(f"{self._where}: {key} must have a text for each language")
+        return dict(value)
+
+    def flag(self, key: str) -> bool:
+        value = self._given.get(key, False)
+        if not isinstance(value, bool):
+            raise PretixError(f"{self._where}: {key} must be true or false")
+        return value
+
+    def one_of(self, key: str, known: tuple[str, ...], default: str) -> str:
+        value = self._given.get(key) or default
+        if value not in known:
+            raise PretixError(f"{self._where}: {key} must be one of {', '.join(known)}")
+        return str(value)
+
+    def colour(self, key: str) -> str:
+        value = self._given.get(key, [0, 0, 0])
+        if not isinstance(value, list) or len(value) not in (3, 4):
+            raise PretixError(f"{self._where}: {key} must be a list of red, green and blue")
+        parts = [part if isinstance(part, int) and 0 <= part <= 255 else -1 for part in value[:3]]
+        if -1 in parts:
+            raise PretixError(f"{self._where}: {key} must have whole numbers from 0 to 255")
+        return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+def shows_code(area: Area) -> bool:
+    """Say whether an area has the badge's code."""
+    return area.kind == "code" and area.content in CODE_CONTENTS
+
+
+def shows_photo(area: Area) -> bool:
+    """Say whether a picture is the photo. In pretix it is the answer to a question."""
+    return bool(_PHOTO.fullmatch(area.content))
+
+
+def _notes(areas: list[Area], left_out: int) -> Iterator[str]:
+    """Say what is printed otherwise than the layout means it."""
+    if not any(map(shows_code, areas)):
+        yield (
+            "No area has the badge's code, a barcodearea with the content secret: no door can read"
+            " these cards."
+        )
+    for area in areas:
+        named = f"Area {area.number}"
+        if shows_code(area) and area.width < CODE_MM_LEAST:
+            yield (
+                f"{named}: the code is {area.width:g} mm wide. Below {CODE_MM_LEAST:g} mm cameras"
+                " may not read it."
+            )
+        elif unknown := _unfilled(area):
+            empty = (
+                "it stays empty"
+                if area.content not in ("other", "other_i18n")
+                else ("it is left out of the text")
+            )
+            names = ", ".join(unknown)
+            yield f"{named}: there is nothing for {names} here, and {empty}."
+        elif area.kind == "picture" and area.content.startswith("question_"):
+            yield f"{named}: {area.content} is taken as the person's photo."
+    if left_out:
+        yield f"{left_out} of type poweredby {'is' if left_out == 1 else 'are'} left out."
+
+
+def _unfilled(area: Area) -> list[str]:
+    """Return the names of contents in an area for which nothing is known."""
+    if area.kind == "picture":
+        known = area.content in LOGO_CONTENTS or shows_photo(area)
+        return [] if known else [area.content or "a picture without a name"]
+    if shows_code(area):
+        return []
+    if area.content in ("other", "other_i18n"):
+        words = [area.text, *area.texts.values()]
+        named = {match for text in words for match in _PLACEHOLDER.findall(text)}
+        return sorted(name for name in named if name not in TEXT_CONTENTS and _is_pretix(name))
+    return [] if area.content in TEXT_CONTENTS else [area.content or "an area without a content"]
+
+
+# Names of contents that pretix knows besides, by their beginnings. Other words in braces stay.
+_PRETIX = re.compile(
+    r"(secret|order|positionid|item|variation|price|attendee|pseudonymization|event|telephone|email"
+    r"|invoice|addons|organizer|now_|purchase|valid_|medium|seat|meta:|itemmeta:|question_|name)"
+)
+
+
+def _is_pretix(name: str) -> bool:
+    return bool(_PRETIX.match(name))

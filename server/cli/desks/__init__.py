@@ -1,0 +1,1 @@
+"""Has the commands for the badge desks, such as `hallkeeper printer`."""

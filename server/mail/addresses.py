@@ -1,0 +1,55 @@
+"""Reads addresses of mail as SMTP servers take them, also with letters beyond ASCII.
+
+A domain goes out in its ASCII form (IDNA 2008, RFC 5891), which every server takes. What stands
+before the @ goes out as it is, and with letters beyond ASCII only to servers that say SMTPUTF8
+(RFC 6531).
+"""
+
+import re
+from dataclasses import dataclass
+
+import idna
+
+LOCAL_BYTES_MAX = 64  # RFC 5321 §4.5.3.1
+ADDRESS_BYTES_MAX = 254
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff.-]+")
+
+
+class AddressError(ValueError):
+    """Is raised where a text is no address that mail can be sent to."""
+
+
+@dataclass(frozen=True)
+class MailAddress:
+    """Represents an address as it is sent. `needs_utf8` where not every server takes it."""
+
+    text: str
+    needs_utf8: bool
+
+    @property
+    def local(self) -> str:
+        """Return what stands before the @."""
+        return self.text.rpartition("@")[0]
+
+    @property
+    def domain(self) -> str:
+        """Return what stands behind the @."""
+        return self.text.rpartition("@")[2]
+
+
+def plain_address(text: str) -> MailAddress:
+    """Return the address, without a name beside it. Raises AddressError."""
+    local, at, domain = text.rpartition("@")
+    good = at and _LOCAL.fullmatch(local) and local.isprintable()
+    if not good or ".." in local or local.startswith(".") or local.endswith("."):
+        raise AddressError("is no address of mail")
+    try:
+        ascii_domain = idna.encode(domain, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        raise AddressError("has no domain that can exist") from None
+    found = f"{local}@{ascii_domain}"
+    if "." not in ascii_domain or len(local.encode()) > LOCAL_BYTES_MAX:
+        raise AddressError("is no address of mail")
+    if len(found.encode()) > ADDRESS_BYTES_MAX:
+        raise AddressError("is too long")
+    return MailAddress(found, not local.isascii())

@@ -1,0 +1,105 @@
+"""Finds and fills the templates of mails, of which each language has its own.
+
+A template is a text whose first line is the subject, and perhaps the same as HTML. The event's
+folder `mail` stands above ours. The texts in braces are those of `Words`.
+"""
+
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import SandboxedEnvironment
+
+from server.mail.settings import FOLDER, MailError, read_text
+
+INVITE = "invite"
+FALLBACK = "en"
+_SUBJECT = "Subject:"
+SUBJECT_CHARS_MAX = 200
+
+
+@dataclass(frozen=True)
+class Words:
+    """Holds what a template may say. All of it is text."""
+
+    event: str
+    dates: str
+    name: str
+    given_name: str
+    family_name: str
+    organisation: str
+    category: str
+    number: str
+    link: str
+    calendar: str
+    subscription: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """Holds the sources of a template. `html` is empty where there is only the text."""
+
+    language: str
+    text: str
+    html: str
+    place: str  # Where it comes from, for errors.
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Holds what a mail says."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def find_template(event_dir: Path, name: str, language: str) -> Template:
+    """Return the template for people of a language, or else the English one. Raises MailError."""
+    for wanted in dict.fromkeys((language, language.partition("-")[0], FALLBACK)):
+        own = event_dir / FOLDER / f"{name}.{wanted}.txt"
+        if wanted and own.is_file():
+            html = own.with_suffix(".html")
+            return Template(
+                wanted, read_text(own), read_text(html) if html.is_file() else "", str(own)
+            )
+        ours = resources.files("server.mail") / "templates" / f"{name}.{wanted}.txt"
+        if wanted.isalnum() and ours.is_file():
+            html_source = resources.files("server.mail") / "templates" / f"{name}.{wanted}.html"
+            text = ours.read_text("utf-8")
+            return Template(wanted, text, html_source.read_text("utf-8"), ours.name)
+    raise MailError(f"There is no template {name!r}: write {event_dir / FOLDER}/{name}.en.txt.")
+
+
+def fill(template: Template, words: Words) -> Filled:
+    """Return what the mail says. Raises MailError with the place in the template."""
+    values = asdict(words)
+    text = _filled(template.text, values, template.place, html=False)
+    first, _, rest = text.partition("\n")
+    if not first.startswith(_SUBJECT):
+        raise MailError(f"{template.place}: the first line must be `Subject: …`.")
+    # A name may hold anything, and a subject is one line.
+    subject = " ".join(first.removeprefix(_SUBJECT).split())[:SUBJECT_CHARS_MAX]
+    subject = "".join(char for char in subject if char.isprintable())
+    if not subject or not rest.strip():
+        raise MailError(f"{template.place}: the subject or the text below it is empty.")
+    html_place = template.place.removesuffix(".txt") + ".html"
+    html = _filled(template.html, values, html_place, html=True) if template.html else ""
+    return Filled(subject, rest.strip("\n") + "\n", html)
+
+
+def _filled(source: str, values: dict[str, str], place: str, *, html: bool) -> str:
+    environment = SandboxedEnvironment(
+        autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    try:
+        return environment.from_string(source).render(values)
+    except TemplateSyntaxError as error:
+        raise MailError(f"{place}, line {error.lineno}: {error.message}.") from None
+    except TemplateError as error:
+        known = ", ".join(values)
+        raise MailError(f"{place}: {error.message}. Known are {known}.") from None
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+        raise MailError(f"{place}: {type(error).__name__} while it was filled.") from None

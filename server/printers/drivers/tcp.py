@@ -1,0 +1,63 @@
+"""Speaks over one TCP connection, with an end to every wait."""
+
+import socket
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+ANSWER_BYTES_MAX = 20_000
+
+
+class Line:
+    """Represents a connection to a printer. Use it as a context manager."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    def __enter__(self) -> "Line":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    def send(self, data: bytes, timeout_s: float) -> None:
+        """Send all of it. Raises OSError, of which TimeoutError is one."""
+        self._socket.settimeout(timeout_s)
+        self._socket.sendall(data)
+
+    def read(self, is_whole: Callable[[bytes], bool], timeout_s: float) -> bytes:
+        """Return an answer once it is whole. Raises OSError, also where it is too long or late."""
+        until = time.monotonic() + timeout_s
+        got = b""
+        while not is_whole(got):
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the answer did not come in time")
+            self._socket.settimeout(left)
+            more = self._socket.recv(4096)
+            if not more:
+                raise ConnectionResetError("the printer closed the connection")
+            got += more
+            if len(got) > ANSWER_BYTES_MAX:
+                raise OSError("the answer is too long")
+        return got
+
+    def finish(self, timeout_s: float) -> None:
+        """Say that nothing more follows, and wait until the printer has taken all and closes.
+
+        Raises OSError.
+        """
+        self._socket.shutdown(socket.SHUT_WR)
+        until = time.monotonic() + timeout_s
+        while (left := until - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                if not self._socket.recv(4096):
+                    return
+            except TimeoutError:
+                return

@@ -1,0 +1,53 @@
+"""Reads `wallet.toml`, in which an organiser says how passes look and where the event is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from badges.settings_check import SettingsError, read_settings, rule
+from server.wallet.certificates import WalletError, read_limited
+
+FILE = "wallet.toml"
+_Colour = Annotated[str, Meta(pattern=r"\A#[0-9a-fA-F]{6}\Z"), rule('a colour such as "#10243e"')]
+
+
+@dataclass(frozen=True)
+class WalletSettings:
+    """Holds `wallet.toml`. Every key may be absent."""
+
+    # Who gives out the pass. Without it that is the event.
+    organisation: Annotated[
+        str,
+        rule(
+            "a text of up to 100 characters",
+            holds=lambda text: len(text) <= 100 and (not text or text.isprintable()),
+        ),
+    ] = ""
+    background: _Colour = "#10243e"
+    foreground: _Colour = "#ffffff"
+    latitude: Annotated[
+        Annotated[float, Meta(ge=-90, le=90)] | None,
+        rule("a number of degrees from -90.0 to 90.0"),
+    ] = None
+    longitude: Annotated[
+        Annotated[float, Meta(ge=-180, le=180)] | None,
+        rule("a number of degrees from -180.0 to 180.0"),
+    ] = None
+
+
+def read_wallet_settings(directory: Path) -> WalletSettings:
+    """Return the settings of the event in a directory. Raises WalletError."""
+    path = directory / FILE
+    if not path.exists():
+        return WalletSettings()
+    try:
+        found = read_settings(WalletSettings, read_limited(path).decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError:
+        raise WalletError(f"{path} is not text in UTF-8.") from None
+    except SettingsError as error:
+        raise WalletError(str(error)) from None
+    if (found.latitude is None) != (found.longitude is None):
+        raise WalletError(f"{path}: latitude and longitude go together.")
+    return found

@@ -1,0 +1,1 @@
+"""Serves the page on which cards are designed."""

@@ -1,0 +1,1 @@
+"""Serves the page on which mails to attendees are sent."""

@@ -1,0 +1,176 @@
+"""A label printer that speaks ZPL over TCP on loopback, and that misbehaves when it is told to.
+
+It is written from the printers' own manual, beside the driver and not after it. It prints on its
+own time: a label that it has received comes out whether or not anybody is still connected.
+"""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_FORMAT = re.compile(rb"\^XA.*?\^XZ", re.DOTALL)
+_COUNT = b'! U1 getvar "odometer.total_label_count"'
+_ORDERS = (b"~HS", b"~JA", _COUNT)
+
+
+class VirtualZpl:
+    """Counts what comes out. `printed` are the labels' texts in ZPL."""
+
+    def __init__(self, *, labels: int = 1000, counts: bool = True, takes_s: float = 0.1) -> None:
+        self.labels = labels
+        self.counts = counts  # Whether it answers how many labels it ever printed.
+        self.takes_s = takes_s
+        self.paused = False
+        self.head_open = False
+        self.hangs = False  # It takes connections and bytes, and answers nothing.
+        self.garbles = False
+        self.closes_after: int | None = None  # Bytes of a label, once.
+        self.closes_when_printed = False  # The connection, once, as soon as a label is out.
+        self.loses_formats = False
+        self.printed: list[bytes] = []
+        self.cancelled = 0
+        self.connections = 0
+        self._odometer = 1_200
+        self._waiting: list[bytes] = []
+        self._partial = False
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=target) for target in (self._accept, self._print)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"tcp://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        self._stop.set()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.drop()
+        for thread in self._threads:
+            thread.join()
+
+    def drop(self) -> None:
+        """Close every connection."""
+        for one in self._open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while not self._stop.is_set():
+            try:
+                made, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(made)
+            thread = threading.Thread(target=self._serve, args=(made,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, line: socket.socket) -> None:
+        got = b""
+        with line, suppress(OSError):
+            while more := line.recv(65536):
+                if self.hangs:
+                    continue
+                got += more
+                if (
+                    self.closes_after is not None
+                    and got.count(b"^XA")
+                    and len(got) > (self.closes_after)
+                ):
+                    self._take(got[: self.closes_after], line)
+                    self.closes_after = None
+                    line.shutdown(socket.SHUT_RDWR)
+                    return
+                got = self._take(got, line)
+
+    def _take(self, got: bytes, line: socket.socket) -> bytes:
+        """Do what stands first in the bytes, as long as it is whole. Return the rest."""
+        while True:
+            got = got.lstrip(b"\r\n ")
+            order = next((one for one in _ORDERS if got.startswith(one)), None)
+            if order is not None:
+                got = got[len(order) :]
+                answer = self._answer(order)
+                if answer:
+                    line.sendall(answer)
+                continue
+            found = _FORMAT.match(got)
+            if found:
+                with self._lock:
+                    self._partial = False
+                    if not self.loses_formats:
+                        self._waiting.append(found[0])
+                got = got[found.end() :]
+                continue
+            if got.startswith(b"^XA"):
+                self._partial = True
+            return got
+
+    def _answer(self, order: bytes) -> bytes:
+        if self.garbles:
+            return b"\x02what\x03\r\n\x02is\x03\r\n\x02this\x03\r\n"
+        with self._lock:
+            if order == b"~JA":
+                self.cancelled += len(self._waiting) + self._partial
+                self._waiting.clear()
+                self._partial = False
+                return b""
+            if order == _COUNT:
+                return b'"%d"\r\n' % self._odometer if self.counts else b""
+            return (
+                b"\x02030,%d,%d,0609,%03d,0,0,%d,000,0,0,0\x03\r\n"
+                b"\x02001,0,%d,0,0,2,4,0,%08d,1,000\x03\r\n"
+                b"\x021234,0\x03\r\n"
+            ) % (
+                self.labels == 0,
+                self.paused,
+                len(self._waiting),
+                self._partial,
+                self.head_open,
+                0,
+            )
+
+    def _print(self) -> None:
+        while not self._stop.wait(0.01):
+            ready = self.labels > 0 and not self.paused and not self.head_open
+            if not self._waiting or not ready:
+                continue
+            self._stop.wait(self.takes_s)
+            with self._lock:
+                if self._waiting and self.labels > 0:
+                    self.printed.append(self._waiting.pop(0))
+                    self.labels -= 1
+                    self._odometer += 1
+            if self.closes_when_printed:
+                self.closes_when_printed = False
+                self.drop()
+
+
+@contextmanager
+def virtual_zpl(**how: object) -> Iterator[VirtualZpl]:
+    """Have such a printer for the block."""
+    made = VirtualZpl(**how)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def until(condition: object, seconds: float = 10.0) -> None:
+    """Wait for a condition. A test fails where it does not come true."""
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.02)

@@ -1,0 +1,222 @@
+"""A real server that is killed while it prints, and CUPS's own printer for tests."""
+
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from zebrafy import ZebrafyZPL
+
+from server.printers import jobs, store
+from server.printers.drivers import address
+from server.printers.drivers.driver import PerhapsPrintedError, Sheet
+from server.printers.drivers.ipp import IppDriver
+from server.printers.jobs import Job
+from server.printers.states import JobState, PrinterState, Problem
+from server.printers.store import PrinterPlan
+from tests.server.printers.turns import FakeTurn, picture
+from tests.server.printers.virtual_zpl import VirtualZpl
+from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+
+PEOPLE = 30
+KILLS = 3
+VENUE = """
+[[hall]]
+code = "hall"
+name = "Hall"
+capacity = 10
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[LiveSite]:
+    with site(tmp_path, VENUE, PEOPLE) as made:
+        yield made
+
+
+def all_jobs(place: LiveSite) -> list[Job]:
+    with place.database.reading() as db:
+        return jobs.newest_jobs(db, 10_000)
+
+
+def codes(printers: list[VirtualZpl]) -> list[bytes]:
+    """What came out, each label by its dots. No two badges have the same."""
+    return [one for printer in printers for one in printer.printed]
+
+
+def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
+    place: LiveSite,
+) -> None:
+    """Each job is done and its label came out, or its desk is asked whether it did."""
+    choice = random.Random(20260504)
+    with ExitStack() as stack:
+        virtual = [VirtualZpl(takes_s=0.4), VirtualZpl(takes_s=0.4, counts=False)]
+        for number, one in enumerate(virtual):
+            stack.callback(one.close)
+            plan = PrinterPlan(f"desk {number}", one.address, "zpl", "4x3in", 203, place=number)
+            place.write(lambda db, plan=plan: store.add(db, plan, by="test", now=now_ms()))
+        place.start_server()
+        made = []
+        for person in range(PEOPLE):
+            serial = place.serial(person)
+            made.append(
+                place.write(
+                    lambda db, serial=serial, person=person: jobs.enqueue(
+                        db, serial, 1, desk=f"North {person % 2}", by="user:1", now=now_ms(),
+                        printer_id=person % 2 + 1,
+                    )
+                )
+            )  # fmt: skip
+        for _ in range(KILLS):
+            # A new server draws its first cards slowly. It is killed once both printers print.
+            before = [len(one.printed) for one in virtual]
+            wait_for("labels", lambda before=before: has_more(virtual, before))
+            time.sleep(choice.uniform(0.0, 0.6))
+            place.server.kill()
+            place.start_server()
+        ended = (JobState.DONE, JobState.FAILED)
+        wait_for("every job's end", lambda: all(one.state in ended for one in all_jobs(place)), 90)
+        time.sleep(1.0)  # What is in the printers comes out.
+        found = {one.job_id: one for one in all_jobs(place)}
+        assert set(found) == set(made)
+        out = codes(virtual)
+        assert len(out) == len(set(out)), "a label came out twice"
+        asked = [one for one in found.values() if one.state is JobState.FAILED]
+        done = [one for one in found.values() if one.state is JobState.DONE]
+        assert {one.problem for one in asked} <= {Problem.PERHAPS_PRINTED}
+        # Each that is done came out. Of those that are asked about, some did.
+        assert len(done) <= len(out) <= len(done) + len(asked)
+        # A kill can catch at most what was being printed, which is one job of each printer.
+        assert len(asked) <= KILLS * len(virtual)
+        printed = place.query("SELECT COUNT(*) FROM badge WHERE printed = 1")
+        more = place.query("SELECT COUNT(*) FROM badge WHERE printed > 1")
+        assert (printed, more) == ([(len(done),)], [(0,)])
+        # Without a kill that caught a job on its way, this would show nothing.
+        assert asked
+        assert all(len(ZebrafyZPL(one.decode()).to_images()) == 1 for one in out[:2])
+
+
+def has_more(printers: list[VirtualZpl], before: list[int]) -> bool:
+    """Say whether each printed something since."""
+    return all(len(one.printed) > then for one, then in zip(printers, before, strict=True))
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """CUPS's printer for tests, with a bus of its own in place of the system's."""
+    missing = [name for name in ("ippeveprinter", "dbus-daemon") if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed (Debian: cups-ipp-utils and dbus-daemon)")
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    port = free_port()
+    with ExitStack() as stack:
+        bus = subprocess.Popen(
+            ["dbus-daemon", "--session", "--nofork", "--print-address"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        stack.callback(_end, bus)
+        where = bus.stdout.readline().strip()
+        log = stack.enter_context((tmp_path / "ippeve.log").open("wb"))
+        server = subprocess.Popen(
+            ["ippeveprinter", "-p", str(port), "-r", "off", "-k", "-d", str(spool), "-s", "10,0",
+             "-K", str(tmp_path), "-f", "application/pdf,image/pwg-raster", "Desk"],
+            env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": where},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        stack.callback(_end, server)
+        driver = IppDriver(address.parse(f"ipp://localhost:{port}/ipp/print", "ipp"), 300)
+        wait_for("ippeveprinter", lambda: driver.status().state is PrinterState.READY, 20)
+        yield port, spool
+
+
+def _end(child: subprocess.Popen) -> None:
+    child.terminate()
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    if child.stdout:
+        child.stdout.close()
+
+
+def real_sheet(place: LiveSite, name: str) -> Sheet:
+    from server.printers.sheets import sheet_of
+
+    plan = PrinterPlan("office", "ipp://localhost/", "ipp", "a6", 300)
+    with place.database.reading() as db:
+        test = Job(
+            1, None, None, "", "t", 0, 1, True, JobState.PRINTING, Problem.NONE, "", None, "", None
+        )
+        sheet, _ = sheet_of(db, place.event, plan, test)
+    return Sheet(name, sheet.size_mm, sheet.pdf, sheet.picture)
+
+
+def test_cups_own_printer_prints_a_card_as_pdf(place: LiveSite, office: tuple[int, Path]) -> None:
+    port, spool = office
+    driver = IppDriver(address.parse(f"ipp://localhost:{port}/ipp/print", "ipp"), 300)
+    turn = FakeTurn()
+    driver.print(real_sheet(place, "0042"), turn)
+    (kept,) = spool.glob("*.pdf")
+    assert kept.read_bytes().startswith(b"%PDF")
+    assert "0042" in kept.name
+    assert turn.sent == ["1"]
+    driver.resume("1", FakeTurn())
+    with pytest.raises(PerhapsPrintedError, match="no longer knows"):
+        driver.resume("77", FakeTurn())
+
+
+def test_cups_own_printer_takes_our_raster(place: LiveSite, office: tuple[int, Path]) -> None:
+    port, spool = office
+    driver = IppDriver(address.parse(f"ipp://localhost:{port}/ipp/print", "ipp"), 300)
+
+    class RasterOnly(IppDriver):
+        def _document(self, sheet, printer):
+            known = {**printer, "document-format-supported": ["image/pwg-raster"]}
+            return super()._document(sheet, known)
+
+    RasterOnly(driver._address, 300).print(real_sheet(place, "7"), FakeTurn())
+    (kept,) = [path for path in spool.iterdir() if path.suffix in (".pwg", ".ras", ".prn")]
+    assert kept.read_bytes()[:4] == b"RaS2"
+    assert picture(100).mode == "L"
+
+
+def test_cups_own_printer_over_tls_is_known_by_its_certificate(office: tuple[int, Path]) -> None:
+    port, _ = office
+    where = address.parse(f"ipps://localhost:{port}/ipp/print", "ipp")
+    first = IppDriver(where, 300).status()
+    assert (first.state, len(first.certificate)) == (PrinterState.READY, 64)
+    same = IppDriver(where, 300, certificate=first.certificate)
+    assert same.status().state is PrinterState.READY
+    other = IppDriver(where, 300, certificate="00" * 32).status()
+    assert (other.state, "another certificate" in other.words) == (PrinterState.ERROR, True)
+
+
+def test_a_server_prints_on_cups_own_printer(place: LiveSite, office: tuple[int, Path]) -> None:
+    port, spool = office
+    plan = PrinterPlan("office", f"ipps://localhost:{port}/ipp/print", "ipp", "a6")
+    number = place.write(lambda db: store.add(db, plan, by="test", now=now_ms()))
+    made = [
+        place.write(
+            lambda db, person=person: jobs.enqueue(
+                db, place.serial(person), 1, desk="North 1", by="user:1", now=now_ms()
+            )
+        )
+        for person in range(3)
+    ]
+    place.start_server()
+    wait_for("three cards", lambda: all(one.state is JobState.DONE for one in all_jobs(place)), 60)
+    assert len(list(spool.glob("*.pdf"))) == len(made) == 3
+    with place.database.reading() as db:
+        assert len(store.printer(db, number).certificate) == 64
