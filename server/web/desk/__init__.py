@@ -6,9 +6,19 @@ gives it a nonce and the mark of what its page showed.
 
 from flask import Blueprint
 
-from server.web.desk import correction, forms, home, pace, paper, person, photo, walk_in
+from server.web.desk import (
+    correction,
+    forms,
+    home,
+    other_ways,
+    pace,
+    paper,
+    person,
+    photo,
+    walk_in,
+)
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
-for part in (home, person, correction, walk_in, paper, photo, pace):
+for part in (home, person, correction, walk_in, paper, photo, other_ways, pace):
     blueprint.register_blueprint(part.blueprint)
 blueprint.context_processor(forms.context)

@@ -11,6 +11,7 @@ from server.desk.acts import DeskAct
 from server.desk.person import DeskPerson, desk_person
 from server.editing.person_words import FLAGS
 from server.event.settings import EventError
+from server.mail.settings import settings_path
 from server.people import issuing, phone_links
 from server.people.attendees import UnknownAttendeeError
 from server.web import auth
@@ -34,6 +35,7 @@ def show(number: str) -> str:
         flags=[text for flag, text in FLAGS.items() if person.holder.flags & flag],
         picture=Markup(person.photo),
         takes_photos=takes_photos(),
+        mails=settings_path(services().event.path).exists(),
     )
 
 
