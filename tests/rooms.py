@@ -53,6 +53,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "demo": "a made-up forum, played here",
         "cli": "`hallkeeper`",
         "web": "what answers requests",
+        "machines": "tokens and webhooks, for other machines",
         "desk": "what the badge desk does, and how quickly",
         "editing": "what staff change by hand, previews and undoing",
         "rehearsal": "what the doors would answer, before anybody comes",

@@ -80,9 +80,18 @@ KEPT = (
     Kept("day_credential", ("serial", "issue", "day"), without=("printed", "printed_at")),
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
     Kept("unknown_holder", ("serial",)),
+    Kept("api_token", ("token_id",), without=("used_at",)),
+    # A webhook that was removed must not be sent to again.
+    Kept(
+        "webhook_endpoint",
+        ("endpoint_id",),
+        only=("removed_at",),
+        where="removed_at IS NOT NULL",
+    ),
 )
 _TABLES = tuple(kept.table for kept in KEPT)
-_SINCE = {"unknown_holder", "door_from", "day_credential"}  # Files of earlier versions lack these.
+# Files of earlier versions lack these.
+_SINCE = {"unknown_holder", "door_from", "day_credential", "api_token", "webhook_endpoint"}
 # New rows of these tables that come by the thousand are not critical.
 _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
 

@@ -25,6 +25,8 @@ _TABLES = {
     "user": ("user", "users"),
     "badge": ("reissued badge", "reissued badges"),
     "attendee": ("revocation", "revocations"),
+    "api_token": ("token of a machine", "tokens of machines"),
+    "webhook_endpoint": ("removed webhook", "removed webhooks"),
     "unknown_holder": ("void badge of somebody unknown", "void badges of people unknown"),
 }
 

@@ -21,6 +21,7 @@ from server.cli.console import BY, Commands, event_option, opened, refuse, wall_
 from server.cli.desks.printers import printer
 from server.cli.imports import import_people, import_venue
 from server.cli.kiosks import kiosk
+from server.cli.machines.tokens import token
 from server.cli.programme.commands import import_exhibitors, import_programme
 from server.cli.rehearsal import rehearse, would_enter
 from server.cli.sample import sample
@@ -133,6 +134,7 @@ for command in (links, mail, wallet):
 main.add_command(kiosk)
 main.add_command(printer)
 main.add_command(user)
+main.add_command(token)
 main.add_command(certificate)
 main.add_command(backup)
 main.add_command(restore)

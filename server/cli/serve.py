@@ -36,6 +36,7 @@ from server.storage.errors import EngineError
 from server.storage.migrations import NewerVersionError
 from server.wallet import certificates
 from server.web.connections import Guard
+from server.web.logs import write_json_lines
 from server.web.services import services_of
 from server.web.wsgi import in_one_piece, open_app
 
@@ -122,6 +123,8 @@ def _load(parent: int, event_dir: str, address: tuple[str, int], beats: "Connect
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(REFUSED) from None
     here = services_of(app)
+    if here.event.settings.log_lines == "json":
+        write_json_lines(app)
     beat(app, here.database, beats, address)
     proxy = here.event.settings.proxy
     # A proxy's connections are those of many.

@@ -84,6 +84,12 @@ class Act(StrEnum):
     MAIL_BOUNCES_READ = "mail_bounces_read"
     LINKS_EXPORTED = "links_exported"
     WALLET_INSTALLED = "wallet_installed"
+    API_TOKEN_MADE = "api_token_made"
+    API_TOKEN_REVOKED = "api_token_revoked"
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_REMOVED = "webhook_removed"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    WEBHOOK_ENABLED = "webhook_enabled"
 
     @classmethod
     def _missing_(cls, value: object) -> "Act | None":

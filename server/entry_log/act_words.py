@@ -141,6 +141,12 @@ WORDS: Mapping[Act, Words] = {
     Act.LOG_ERASED: Words("Erased records of a person from the entry log", ("({count})",)),
     Act.ACTS_EXPORTED: Words("Exported acts as CSV"),
     Act.CERTIFICATE_SET: Words("Set the server's certificate", ("SHA-256 {fingerprint}",)),
+    Act.API_TOKEN_MADE: Words("Made a token for a machine", ("{api_token}", "({scopes})")),
+    Act.API_TOKEN_REVOKED: Words("Revoked a machine's token", ("{api_token}",)),
+    Act.WEBHOOK_ADDED: Words("Added a webhook", ("Webhook {webhook}", "({topics})")),
+    Act.WEBHOOK_REMOVED: Words("Removed a webhook", ("Webhook {webhook}",)),
+    Act.WEBHOOK_DISABLED: Words("Paused a webhook", ("Webhook {webhook}",)),
+    Act.WEBHOOK_ENABLED: Words("Let a webhook go on", ("Webhook {webhook}",)),
     Act.SERVER_RESTORED: Words(
         "Restored the server from a backup", ("server number {incarnation}",)
     ),
@@ -174,6 +180,8 @@ class Names:
     def __init__(self, db: Connection, language: str = "en") -> None:
         users = db.execute("SELECT user_id, name FROM user")
         self._users = {row["user_id"]: row["name"] for row in users}
+        tokens = db.execute("SELECT token_id, name FROM api_token")
+        self._tokens = {row["token_id"]: row["name"] for row in tokens}
         self._by_field = {
             "hall": _names(db, "SELECT hall_id, names FROM hall", language),
             "door": _names(db, "SELECT door_id, names FROM door", language),
@@ -197,13 +205,19 @@ class Names:
 
     def _account(self, by: str) -> str | None:
         kind, _, number = by.partition(":")
-        known = number.isascii() and number.isdigit() and number == str(int(number))
-        return self._users.get(int(number)) if kind == "user" and known else None
+        if not (number.isascii() and number.isdigit() and number == str(int(number))):
+            return None
+        if kind == "token":
+            found = self._tokens.get(int(number))
+            return found and f"{found} (a machine)"
+        return self._users.get(int(number)) if kind == "user" else None
 
     def _value(self, field: str, value: str | int) -> str:
         if field == "user":
             name = self._users.get(value) if isinstance(value, int) else None
             return name or f"account {value}"
+        if field == "api_token":
+            return (self._tokens.get(value) if isinstance(value, int) else None) or f"{value}"
         if field == "with":
             return self.who(str(value))
         if field in ("serial", "merged") and isinstance(value, int) and 0 <= value <= SERIAL_MAX:

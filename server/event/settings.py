@@ -141,6 +141,13 @@ class EventSettings:
         ),
     ] = None
 
+    # Otherwise webhooks go by https alone, but for those to this machine.
+    webhooks_without_tls: Annotated[bool, rule("true or false, without quotation marks")] = False
+    # How `hallkeeper serve` writes its log to standard error.
+    log_lines: Annotated[
+        str, Meta(pattern=r"\A(?:text|json)\Z"), rule('"text", or "json" for one object a line')
+    ] = "text"
+
     def __post_init__(self) -> None:
         try:
             check_values(EventSettings, vars(self))
@@ -204,6 +211,10 @@ port = {settings.port}
 # address from which it asks. Kiosks go on coming to public_host.
 {phones}
 {proxy}
+
+# Whether webhooks may go to other machines without TLS; and the log's lines, "text" or "json".
+webhooks_without_tls = {"true" if settings.webhooks_without_tls else "false"}
+log_lines = {quoted(settings.log_lines)}
 
 # The address to listen on; "127.0.0.1" serves this machine alone.
 host = {quoted(settings.host)}

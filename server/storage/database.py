@@ -296,6 +296,18 @@ class Database:
         with self._lock:
             return len(self._lent), len(self._idle)
 
+    @property
+    def waiting(self) -> int:
+        """Return how many writes wait for the writer."""
+        return self._queue.qsize()
+
+    @property
+    def disk_trouble(self) -> str:
+        """Return the code of what was wrong with the disk at the last commit, "" while all is
+        well.
+        """
+        return self._disk_trouble
+
     def _borrow(self, turn: "_Turn | None") -> "Reader":
         with self._lock:
             if self._closed:

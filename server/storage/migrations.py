@@ -26,6 +26,7 @@ from server.storage.schema import (
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
+    MACHINES,
     MAIL_AND_WALLET,
     PAGE_EDITS,
     PEOPLE,
@@ -256,6 +257,11 @@ def m037_leaf_salts(db: sqlite_utils.Database) -> None:
     _run(db, LEAF_SALTS)
 
 
+@migrations()
+def m045_machines(db: sqlite_utils.Database) -> None:
+    _run(db, MACHINES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -293,6 +299,7 @@ NAMES = (
     "m035_phone_links",
     "m036_mail_and_wallet",
     "m037_leaf_salts",
+    "m045_machines",
 )
 
 

@@ -956,3 +956,66 @@ CREATE TABLE cosignature (
     FOREIGN KEY (kiosk, generation) REFERENCES kiosk
 ) STRICT;
 """
+
+# Machines that ask by a token, and machines that are told by webhooks. A webhook's message is made
+# from the entry log, or from a notice of what no leaf tells (a hall that is full, a trouble).
+MACHINES = """
+CREATE TABLE api_token (
+    token_id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    token_hash BLOB NOT NULL UNIQUE,
+    scopes TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL,
+    revoked_at INTEGER,
+    used_at INTEGER
+) STRICT;
+CREATE TABLE webhook_endpoint (
+    endpoint_id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL,
+    topics TEXT NOT NULL,
+    secret_of BLOB NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    next_leaf INTEGER NOT NULL,
+    last_notice INTEGER NOT NULL,
+    failing_since INTEGER,
+    disabled_at INTEGER,
+    removed_at INTEGER
+) STRICT;
+CREATE TABLE webhook_notice (
+    notice_id INTEGER PRIMARY KEY,
+    at_leaf INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    data TEXT NOT NULL
+) STRICT;
+CREATE TABLE webhook_message (
+    message_id TEXT PRIMARY KEY,
+    endpoint_id INTEGER NOT NULL REFERENCES webhook_endpoint,
+    position INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    body BLOB,
+    tries INTEGER NOT NULL DEFAULT 0,
+    tried_at INTEGER,
+    next_at INTEGER NOT NULL,
+    delivered_at INTEGER,
+    answer TEXT NOT NULL DEFAULT '',
+    UNIQUE (endpoint_id, position)
+) STRICT;
+CREATE INDEX webhook_message_waits ON webhook_message (endpoint_id, position)
+    WHERE delivered_at IS NULL;
+CREATE TABLE webhook_hall (
+    hall_id INTEGER PRIMARY KEY,
+    state TEXT NOT NULL
+) STRICT;
+CREATE TABLE webhook_trouble (
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    began_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, subject)
+) STRICT;
+"""

@@ -20,6 +20,7 @@ from server.people import search
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import admin, api, auth, desk, display, i18n, security
+from server.web.machines import interface, probes
 from server.web.phone import pages as phone
 from server.web.services import Services, keep_services, services_of
 from server.web.wallet import pages as wallet
@@ -66,9 +67,14 @@ def create_app(
         app.register_blueprint(blueprint)
     for blueprint in (wallet.blueprint, passkit.blueprint):
         app.register_blueprint(blueprint)
+    for blueprint in (interface.blueprint, interface.openapi, probes.blueprint):
+        app.register_blueprint(blueprint)
     security.csrf.exempt(api.blueprint)
     # Phones prove themselves with the token of the pass that they name.
     security.csrf.exempt(passkit.blueprint)
+    security.csrf.exempt(interface.blueprint)
+    with database.reading() as db:
+        here.measures.begin(db)
     # This runs before the body is sent, so that a held feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: database.give_back())
     return app
@@ -77,6 +83,8 @@ def create_app(
 def close_app(app: Flask) -> None:
     """End every held feed and stop the app's threads."""
     here = services_of(app)
+    if here.webhooks is not None:
+        here.webhooks.close()
     if here.backups is not None:
         here.backups.close()
     if here.printing is not None:

@@ -17,8 +17,8 @@ from server.web.services import address, services
 COOKIE = "__Host-hallkeeper"
 DEVICE_COOKIE = "__Host-hallkeeper-device"
 EVERYBODY = "everybody"
-# Kiosks prove themselves with a signature on each request, not with a session.
-_OWN_PROOF = frozenset({"api"})
+# Kiosks prove themselves with a signature on each request, and other machines with a token.
+_OWN_PROOF = frozenset({"api", "machine"})
 _FORMS_OF = "of"  # In the form cookie, this names the session that it belongs to.
 
 View = TypeVar("View", bound=Callable[..., object])

@@ -21,6 +21,7 @@ from server.event.directory import Event
 from server.storage import disk
 from server.web import auth
 from server.web.lanes import BusyError
+from server.web.machines import problems
 from server.web.services import address, services
 
 FORM_BYTES_MAX = 64 * 1024
@@ -204,7 +205,9 @@ def _error(error: Exception) -> Response:
         title, remedy = "This form is too old", "Go back, reload the page, and send it again."
     if status == 413:
         remedy = auth.file_too_large() or remedy
-    if of_api():
+    if request.path.startswith("/api/v1/"):
+        response = problems.answer(status, remedy if full else "")
+    elif of_api():
         code = full.code if full else _CODES.get(status, "failed")
         body = wire.ErrorBody(code, f"{title}. {remedy}", status >= 500)
         response = Response(

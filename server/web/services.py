@@ -18,6 +18,7 @@ from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
+from server.machines.sender import Webhooks
 from server.mail.worker import Worker
 from server.people import lookup
 from server.people.designing.drawer import Drawer
@@ -27,6 +28,9 @@ from server.storage.database import Database
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
 from server.web.lanes import Lanes
+from server.web.machines.measures import Measures
+from server.web.machines.rates import Rates
+from server.web.machines.readiness import Finding
 from server.web.rendered import Rendered
 
 EXTENSION = "hallkeeper"  # The only key under which an app keeps what is its own.
@@ -47,12 +51,16 @@ class Services:
     mailing: Worker
     backups: Backups | None = None  # Set where the event has a second disk.
     printing: Printing | None = None  # Set in a running server alone.
+    webhooks: Webhooks | None = None  # Set where a server runs.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
     overview: Rendered = field(default_factory=Rendered)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)
+    rates: Rates = field(default_factory=Rates)  # For other machines.
+    measures: Measures = field(default_factory=Measures)
+    readiness: Finding = field(default_factory=Finding)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
     # A clerk's box asks at each key. Once a minute it goes into the entry log.
     desk_searches: Budget = field(default_factory=lambda: Budget(1, 60_000))

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from server.backup.copy import Backups
+from server.backup.copy import Backups, Status
 from server.event.directory import load_event
 from server.event.settings import EventError
+from server.machines.sender import Webhooks
 from server.printers.worker import Printing
 from server.storage.database import Database
 from server.web.app import close_app, create_app
@@ -46,6 +47,7 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
                 backups = Backups(event, database, here.now)
                 keep_services(app, replace(here, backups=backups))
                 backups.start()
+            _start_webhooks(app)
         except BaseException:
             close_app(app)
             raise
@@ -53,6 +55,17 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
         database.close()
         raise
     return app
+
+
+def _start_webhooks(app: "Flask") -> None:
+    here = services_of(app)
+
+    def backup() -> Status | None:
+        return None if here.backups is None else here.backups.status
+
+    webhooks = Webhooks(here.database, here.event.phone_secret, here.now, backup=backup)
+    keep_services(app, replace(here, webhooks=webhooks))
+    webhooks.start()
 
 
 def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":

@@ -27,6 +27,7 @@ from tests.bench import (
 )
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import pages, programme
+from tests.bench.load import webhooks
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 
@@ -47,6 +48,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "memory": memory.run,
     "acts": acts.run,
     "audit": audit.run,
+    "webhooks": webhooks.run,
     "pages": pages.run,
     "cards": cards.run,
     "desk": desk.run,

@@ -1,6 +1,7 @@
 """Takes batches of scans, which are also a kiosk's heartbeat."""
 
 import logging
+import time
 
 from flask import Response, request
 
@@ -29,7 +30,7 @@ def scans() -> Response:
     here = services()
     body = request.get_data()
     batch = wire.decode(body, wire.ScanBatch)
-    received_at = here.now()
+    received_at, began = here.now(), time.perf_counter()
     # The epoch is read after the time. An exchange that spans two epochs is too slow to measure by.
     epoch = here.clock.epoch()
     signed = read_signature(body)
@@ -65,6 +66,7 @@ def scans() -> Response:
             "This kiosk's journal is not the one that it sent before (a copied or restored disk?). "
             "Keep its directory, and enrol it again.",
         ) from None
+    here.measures.ledger.observe(time.perf_counter() - began)
     checkpoint, consistency = here.log.checkpoint(batch.log_size)
     return answer_json(
         wire.ScanAnswer(

@@ -24,6 +24,11 @@ LEFT_OUT = {
     "admin.venue_upload.show": "measured with the import",
     "admin.kiosks.words": "of kiosks that are being set up",
     "admin.people.card": "a picture, no page: Typst draws it",
+    "admin.machines.webhook": "of webhooks, and a large event has none",
+    "openapi.show": "a description for machines, no page",
+    "probes.healthz": "for probes, no page",
+    "probes.readyz": "for probes, no page",
+    "probes.metrics": "for probes, no page",
 }
 # Other forms of a page, after its address.
 MORE = {

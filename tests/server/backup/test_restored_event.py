@@ -16,6 +16,7 @@ from server.event.directory import Event, load_event
 from server.event.lock import only_server
 from server.feed import changes
 from server.feed.subscription import CursorGoneError
+from server.machines import endpoints, tokens
 from server.occupancy import hall_control
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
@@ -172,3 +173,25 @@ class TestCommand:
         assert "west/1" in console("kiosk", "list").output
         with closing(sqlite3.connect(new / "hallkeeper.db")) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+class TestMachines:
+    """Other machines, after a restore."""
+
+    def test_a_token_that_was_revoked_opens_nothing(self, safe: Safe, new: Path) -> None:
+        made, secret = safe.database.write(
+            lambda db: tokens.make(db, "Signage", ["read:halls"], 9, by="test", now=NOW)
+        )
+        url, topics = "https://example.org/", ["entries"]
+        hook = safe.database.write(
+            lambda db: endpoints.add(db, url, topics, by="test", now=NOW, http_allowed=False)
+        )
+        copy = make_backup(safe.event, safe.second, NOW).path
+        safe.database.write(lambda db: tokens.revoke(db, made.token_id, by="test", now=NOW))
+        safe.database.write(lambda db: endpoints.remove(db, hook.endpoint_id, by="test", now=NOW))
+        done = restore(copy, new, now=LATER)
+        with opened(done, safe.site) as again:
+            found = tokens.find(again.database.reader, secret)
+            assert found is not None
+            assert found.revoked_at == NOW
+            assert endpoints.endpoints(again.database.reader) == []

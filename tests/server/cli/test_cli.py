@@ -416,6 +416,7 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     assert "Usage: main" in result.output
     groups = {
         ("kiosk",),
+        ("token",),
         ("certificate",),
         ("printer",),
         ("user",),

@@ -172,6 +172,8 @@ def edit(event: Event, old: str, new: str) -> None:
         ),
         ("# phone_address = ", 'phone_address = "https://a.example/b/"\n# ', "without more"),
         ("# proxy = ", 'proxy = "proxy.example"\n# ', "from which a reverse proxy asks"),
+        ("webhooks_without_tls = false", 'webhooks_without_tls = "no"', "must be true or false"),
+        ("log_lines = ", 'log_lines = "xml"\n# ', 'log_lines must be "text", or "json"'),
     ],
 )
 def test_settings_that_can_not_be(event: Event, old: str, new: str, said: str) -> None:
@@ -199,6 +201,8 @@ def test_settings_are_written_so_that_they_parse_back(settings: EventSettings) -
         phone_address="https://badges.example.org:444",
         proxy="::1",
         check_day_credentials=["press", "staff-2"],
+        webhooks_without_tls=True,
+        log_lines="json",
     )
     for one in (settings, whole):
         assert parse_settings(settings_text(one), "event.toml") == one

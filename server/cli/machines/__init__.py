@@ -1,0 +1,1 @@
+"""Defines the commands for other machines: their tokens."""

@@ -1,0 +1,35 @@
+"""Signs webhooks as Standard Webhooks does (version 1, symmetric).
+
+The header `webhook-signature` has `v1,` and the base64 of an HMAC-SHA256 over the message's id, the
+time of sending in seconds, and the body, joined by full stops.
+"""
+
+import base64
+import hashlib
+import hmac
+
+PREFIX = "whsec_"
+SECRET_OF_BYTES = 16
+
+
+def secret(event_secret: bytes, secret_of: bytes) -> bytes:
+    """Return the key of an endpoint. The database has only `secret_of`, and needs the event's own
+    secret for it.
+    """
+    return hmac.digest(event_secret, b"hallkeeper/webhook/v1\x00" + secret_of, hashlib.sha256)
+
+
+def shown(key: bytes) -> str:
+    """Return a key as receivers are given it."""
+    return PREFIX + base64.b64encode(key).decode()
+
+
+def headers(key: bytes, message_id: str, sent_at_s: int, body: bytes) -> dict[str, str]:
+    """Return the headers that prove a message to its receiver."""
+    signed = b".".join((message_id.encode(), str(sent_at_s).encode(), body))
+    signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(sent_at_s),
+        "webhook-signature": f"v1,{signature}",
+    }

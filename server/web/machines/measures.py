@@ -1,0 +1,43 @@
+"""Measures what only requests see, for /metrics: how long batches of scans took."""
+
+import threading
+from collections import Counter
+
+from prometheus_client import CollectorRegistry, Histogram
+
+from server.machines import counts
+from server.storage.connection import Connection
+
+# Seconds until a kiosk's batch was on disk.
+_LEDGER_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+class Measures:
+    """Keeps what was measured since the server started. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.ledger = Histogram(
+            "hallkeeper_ledger_seconds",
+            "Seconds from a kiosk's batch to its commit.",
+            buckets=_LEDGER_S,
+            registry=self.registry,
+        )
+        # The lock guards the counts of scans, and up to which number they were counted.
+        self._lock = threading.Lock()
+        self._counted: int | None = None
+        self._scans: Counter[tuple[str, str]] = Counter()
+
+    def begin(self, db: Connection) -> None:
+        """Count scans from the newest of now on."""
+        with self._lock:
+            self._counted = counts.newest_scan(db)
+
+    def scans(self, db: Connection) -> dict[tuple[str, str], int]:
+        """Return how many scans came since `begin`, by decision and reason."""
+        with self._lock:
+            if self._counted is None:
+                self._counted = counts.newest_scan(db)
+            fresh, self._counted = counts.scans_since(db, self._counted)
+            self._scans.update(fresh)
+            return dict(self._scans)

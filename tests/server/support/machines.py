@@ -1,0 +1,34 @@
+"""What tests of the interface for machines share: a machine with a token."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from werkzeug.test import TestResponse
+
+from server.machines import tokens
+from tests.server.support.pages import Pages
+
+
+@dataclass
+class Machine:
+    """Asks with a token."""
+
+    pages: Pages
+    token: tokens.Token
+    secret: str
+
+    def ask(self, method: str, path: str, **more) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.secret}", **more.pop("headers", {})}
+        return self.pages.app.test_client(use_cookies=False).open(
+            path, method=method, base_url="https://localhost", headers=headers, **more
+        )
+
+
+def machine(pages: Pages, scopes: Iterable[str] = tokens.SCOPES, days: int = 10) -> Machine:
+    """A machine with a new token."""
+    name = f"machine {os.urandom(3).hex()}"
+    made, secret = pages.database.write(
+        lambda db: tokens.make(db, name, scopes, days, by="test", now=pages.now)
+    )
+    return Machine(pages, made, secret)

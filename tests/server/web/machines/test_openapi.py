@@ -1,0 +1,109 @@
+"""The description at /openapi.json against the running server, by schemathesis.
+
+It makes requests that fit the description and such that don't, and looks whether each answer is one
+that the description tells of.
+"""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import CHECKS as ALL_CHECKS
+from schemathesis.checks import load_all_checks
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from server.event.directory import Event
+from server.storage.database import Database
+from server.web.machines import rates
+from server.web.machines.interface import ROUTES
+from server.web.machines.rates import Rates
+from server.web.services import keep_services, services_of
+from tests.server.support.machines import Machine, machine
+from tests.server.support.pages import Pages
+
+EXAMPLES = 40  # of each route, those that fit and those that don't
+# Left out is `positive_data_acceptance`: no schema says which e-mail address is free, or which
+# categories this event has. `test_api.py` has such values.
+CHECKS = (
+    "not_a_server_error", "status_code_conformance", "content_type_conformance",
+    "response_headers_conformance", "response_schema_conformance", "negative_data_rejection",
+    "ignored_auth", "unsupported_method", "allow_header_conformance",
+)  # fmt: skip
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """Requests are not written out."""
+
+
+@pytest.fixture
+def asker(event: Event, site: Database) -> Iterator[Machine]:
+    with Pages(event, site) as pages:
+        pages.issue()
+        here = services_of(pages.app)
+        object.__setattr__(here, "rates", Rates(per_minute=10**9, at_once=10**9))
+        keep_services(pages.app, here)
+        door = pages.kiosk("k1", "main")
+        for external_id in ("A1", "A2", "A3"):
+            door.scan(pages.now, pages.serial(external_id))
+        pages.send(door)
+        yield machine(pages)
+
+
+@pytest.fixture
+def address(asker: Machine) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, asker.pages.app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("name", [route.name for route in ROUTES])
+def test_every_answer_is_described(asker: Machine, address: str, name: str) -> None:
+    load_all_checks()
+    chosen = ALL_CHECKS.get_by_names(CHECKS)
+    schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    (operation,) = [
+        one.ok()
+        for one in schema.get_all_operations()
+        if one.ok().definition.raw["operationId"] == name
+    ]
+    headers = {"Authorization": f"Bearer {asker.secret}"}
+    statuses: set[int] = set()
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE))
+    def fitting(case: schemathesis.Case) -> None:
+        answer = case.call_and_validate(headers=headers, checks=chosen)
+        statuses.add(answer.status_code)
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE))
+    def unfitting(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers=headers, checks=chosen)
+
+    fitting()
+    if operation.body or operation.query or operation.path_parameters:
+        unfitting()
+    assert statuses
+
+
+def test_the_limit_is_documented(asker: Machine) -> None:
+    object.__setattr__(services_of(asker.pages.app), "rates", Rates(60, 1))
+    asker.ask("GET", "/api/v1/halls")
+    answer = asker.ask("GET", "/api/v1/halls")
+    described = asker.ask("GET", "/openapi.json").json["paths"]["/api/v1/halls"]["get"]
+    assert answer.status_code == 429
+    assert "Retry-After" in described["responses"]["429"]["headers"]
+    assert rates.PER_MINUTE > 60
