@@ -24,7 +24,7 @@ from server.storage.database import Database
 from server.storage.disk import DiskError
 from server.storage.errors import ConstraintError
 
-ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
+ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor", "protocol")
 IDLE_MS = 12 * 3_600_000
 ABSOLUTE_MS = 24 * 3_600_000
 TOUCH_MS = 60_000  # `seen_at` is kept to this precision.

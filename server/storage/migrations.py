@@ -10,6 +10,7 @@ import sqlite_utils
 from sqlite_utils import Migrations
 
 from server.storage.schema import (
+    ACCOUNTS,
     ACTS,
     CAPACITY_REASONS,
     CARDS,
@@ -232,6 +233,11 @@ def m035_phone_links(db: sqlite_utils.Database) -> None:
     _run(db, PHONE_LINKS)
 
 
+@migrations()
+def m044_accounts(db: sqlite_utils.Database) -> None:
+    _run(db, ACCOUNTS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -265,6 +271,7 @@ NAMES = (
     "m031_found_by",
     "m034_day_credentials",
     "m035_phone_links",
+    "m044_accounts",
 )
 
 

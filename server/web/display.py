@@ -63,6 +63,7 @@ ROLES = {
     "badge_desk": "Badge desk",
     "admin": "Admin",
     "auditor": "Auditor",
+    "protocol": "Protocol",
 }
 
 

@@ -45,6 +45,7 @@ FROZEN = {
     "m031_found_by": "e3a44e46c08c2459",
     "m034_day_credentials": "eecbed4bcc66bfc1",
     "m035_phone_links": "be6064b52a2eaa45",
+    "m044_accounts": "b023ae4006a082b1",
 }
 
 
