@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from badges.roster.countries import codes
 from badges.settings_check import SettingsError, check_values, read_settings, rule
+from server.event.roles import ROLES
 
 DAYS_MAX = 16  # The credential has one bit for each.
 NAME_CHARS_MAX = 120
@@ -138,6 +139,15 @@ class EventSettings:
         ),
     ] = None
 
+    # Users of these roles do nothing before they have set up a second factor.
+    second_factor_roles: Annotated[
+        list[str],
+        rule(
+            f'a list of roles, such as ["admin"]; the roles are {", ".join(ROLES)}',
+            holds=lambda roles: len(set(roles)) == len(roles) and set(roles) <= set(ROLES),
+        ),
+    ] = field(default_factory=list)
+
     def __post_init__(self) -> None:
         try:
             check_values(EventSettings, vars(self))
@@ -178,6 +188,8 @@ def settings_text(settings: EventSettings) -> str:
     proxy += quoted(settings.proxy or "127.0.0.1")
     asked = "" if settings.check_day_credentials else "# "
     asked += f"check_day_credentials = {quoted(settings.check_day_credentials or ['all'])}"
+    factors = "" if settings.second_factor_roles else "# "
+    factors += f"second_factor_roles = {quoted(settings.second_factor_roles or ['admin'])}"
     return f"""\
 # The settings of this event. `hallkeeper serve` reads them when it starts.
 
@@ -191,6 +203,9 @@ days = {settings.days}  # 1 to {DAYS_MAX}
 
 # For whose day credentials doors ask for an ID: for those of some categories, or of all.
 {asked}
+
+# Roles that need a second factor beside the password: an authenticator app or a passkey.
+{factors}
 
 # What kiosks and phones call this server: a name or an address that they can reach. A kiosk
 # keeps what it was told when it was enrolled.

@@ -20,6 +20,7 @@ from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
 from server.people import lookup
 from server.staff.guesses import Guesses
+from server.staff.pending import Pending
 from server.storage.database import Database
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
@@ -44,6 +45,7 @@ class Services:
     backups: Backups | None = None  # Set where the event has a second disk.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
+    pending: Pending = field(default_factory=Pending)  # For second factors.
     overview: Rendered = field(default_factory=Rendered)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)

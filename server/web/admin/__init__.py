@@ -17,6 +17,7 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.admin.accounts import factors, invitations
 from server.web.admin.editing import (
     badges,
     edits,
@@ -36,7 +37,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag,
+    rehearsal, arrivals, flag, factors, invitations,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -85,6 +86,7 @@ SECTIONS = {
     "admin.roster_upload": "admin.uploads",
     "admin.venue_upload": "admin.uploads",
     "admin.badges": "admin.uploads",
+    "admin.invitations": "admin.users",
 }
 
 
@@ -105,6 +107,11 @@ blueprint.app_context_processor(badge.context)
 @auth.allow_everybody
 def home() -> Response:
     """Send the user to the first page that they may open, or to the sign-in."""
+    who = auth.user()
+    if who is not None and who.waits:
+        return redirect(url_for("admin.factors.ask"))
+    if who is not None and auth.must_set_up(who):
+        return redirect(url_for("admin.factors.show"))
     for endpoint, _ in PAGES:
         if auth.may_open(endpoint):
             return redirect(url_for(endpoint))

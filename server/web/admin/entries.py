@@ -47,6 +47,7 @@ def show() -> tuple[str, int]:
 
 @blueprint.get("/entries.csv")
 @auth.allow("auditor")
+@auth.confirmed
 def export() -> Response:
     asked = _asked(request.args)
     if asked.problems:

@@ -14,6 +14,7 @@ from flask import (
     session,
     url_for,
 )
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from server.event.calendar import span
@@ -49,15 +50,24 @@ def enter() -> AnyResponse:
         session=auth.token(),
     )
     try:
-        done = signing_in.sign_in(here.database, here.guesses, attempt, now=now)
+        done = signing_in.sign_in(
+            here.database,
+            here.guesses,
+            attempt,
+            now=now,
+            with_factor=frozenset(here.event.settings.second_factor_roles),
+        )
     except users.SignInError:
         current_app.logger.warning("a sign-in was refused")
-        return _refused("Name and password do not match an account here.", REFUSED)
+        return _refused(_("Name and password do not match an account here."), REFUSED)
     except WaitError as error:
         wait_ms = max(1000, error.until - now)
         answer = _refused(
-            f"Too many attempts. Try again in {span(wait_ms)}. If somebody else guesses, use the"
-            " browser that you signed in with before, or ask another admin to unlock you.",
+            _(
+                "Too many attempts. Try again in %(span)s. If somebody else guesses, use the"
+                " browser that you signed in with before, or ask another admin to unlock you.",
+                span=span(wait_ms),
+            ),
             429,
         )
         answer.headers["Retry-After"] = str(-(-wait_ms // 1000))

@@ -74,6 +74,7 @@ def test_other_figures_are_those_of_the_code() -> None:
         f" for {guesses.WAIT_S:.0f} s at most",
         f"within {signing_in.KNOWN_MS // 86_400_000} days, the {signing_in.KNOWN_MAX} newest",
         f"for {signing_in.UNLOCKED_MS // 60_000} minutes only the first row counts",
+        f"have {passwords.CHARS_ALONE_MIN} to {passwords.CHARS_MAX} characters of any kind where",
         f"have {passwords.CHARS_MIN} to {passwords.CHARS_MAX} characters of any kind",
         f"ends {users.IDLE_MS // 3_600_000} hours after the last use and"
         f" {users.ABSOLUTE_MS // 3_600_000} hours after the sign-in",
