@@ -15,7 +15,12 @@ from server.storage.localized import names_of, text_in
 
 COMMAND_LINE = "command-line"
 NOBODY = "nobody"
-WHO = {COMMAND_LINE: "The server's command line", NOBODY: "Nobody signed in"}
+SIGN_ON = "sign-on"
+WHO = {
+    COMMAND_LINE: "The server's command line",
+    NOBODY: "Nobody signed in",
+    SIGN_ON: "The identity provider",
+}
 
 Subject = Mapping[str, str | int | None]
 
@@ -55,7 +60,9 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.USER_INVITED: Words("Invited a user", ("as {role}",)),
     Act.INVITATION_ENDED: Words("Took an invitation back", ("as {role}",)),
-    Act.SIGN_ON_REFUSED: Words("Sign-on by the identity provider refused", ("{user}", _UNLISTED)),
+    Act.SIGN_ON_REFUSED: Words(
+        "Sign-on by the identity provider refused", ("{user}", _CALLER, _UNLISTED)
+    ),
     Act.SIGN_IN_REFUSED: Words("Sign-in refused", ("{user}", _CALLER, _UNLISTED)),
     Act.SIGN_IN_SLOWED: Words(
         "Guesses at a password slowed down",

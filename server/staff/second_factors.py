@@ -170,12 +170,15 @@ def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now
 
     Without that a thief of the password would set up factors of their own. Raises AccountError.
     """
-    users.user(db, user_id)
+    found = users.user(db, user_id)
     db.execute("UPDATE user SET totp_sealed = NULL WHERE user_id = ?", (user_id,))
     db.execute("DELETE FROM passkey WHERE user_id = ?", (user_id,))
     db.execute("DELETE FROM recovery_code WHERE user_id = ?", (user_id,))
     _note(db, Act.FACTOR_REMOVED, by, user_id, "all", now)
-    users.set_password(db, user_id, password_hash, by=by, now=now, first=True)
+    if found.signed_on:
+        users.end_sessions(db, user_id)
+    else:
+        users.set_password(db, user_id, password_hash, by=by, now=now, first=True)
 
 
 def sealing_key(event_secret: bytes) -> bytes:

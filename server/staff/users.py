@@ -180,7 +180,8 @@ def set_password(
 
     Their sessions end, no browser is known any more, and guesses of before count no longer.
     """
-    user(db, user_id)
+    if user(db, user_id).signed_on:
+        raise AccountError("This user is signed on by the identity provider, without a password.")
     db.execute(
         "UPDATE user SET password_hash = ?, must_change = ?, unlocked_at = ? WHERE user_id = ?",
         (password_hash, first, now, user_id),

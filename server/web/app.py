@@ -16,6 +16,7 @@ from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks.vouching import Voucher, begin_run
 from server.people import search
+from server.staff import sign_on
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import admin, api, auth, display, i18n, security
@@ -35,7 +36,7 @@ def create_app(
     It denies by default.
 
     Close it with `close_app`, before the database. Raises CatalogueError for a spoilt file in the
-    event's own `translations`.
+    event's own `translations`, and EventError for a missing secret of its identity provider.
     """
     app = Flask(__name__)
     wall = now or _wall_clock
@@ -52,6 +53,7 @@ def create_app(
         clock=clock or ServerClock(database),
         venue_clock=Clock(ZoneInfo(event.settings.time_zone)),
         uploads=Uploads(event.path / "uploads"),
+        sign_on=sign_on.provider_of(event),
     )
     keep_services(app, here)
     security.protect(app, event)

@@ -21,6 +21,7 @@ from server.kiosks.vouching import Voucher
 from server.people import lookup
 from server.staff.guesses import Guesses
 from server.staff.pending import Pending
+from server.staff.sign_on import Provider
 from server.storage.database import Database
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
@@ -42,6 +43,7 @@ class Services:
     clock: ServerClock
     venue_clock: Clock
     uploads: Uploads
+    sign_on: Provider | None = None  # Set where the event has an identity provider.
     backups: Backups | None = None  # Set where the event has a second disk.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.

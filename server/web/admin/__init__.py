@@ -17,7 +17,7 @@ from server.web.admin import (
     users,
     venue,
 )
-from server.web.admin.accounts import factors, invitations
+from server.web.admin.accounts import factors, invitations, sign_on
 from server.web.admin.editing import (
     badges,
     edits,
@@ -37,7 +37,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, factors, invitations,
+    rehearsal, arrivals, flag, factors, invitations, sign_on,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)

@@ -31,10 +31,10 @@ _IPV6_NET = 64
 
 @blueprint.get("/sign-in")
 @auth.allow_everybody
-def form() -> str | AnyResponse:
+def form() -> AnyResponse:
     if auth.user() is not None:
         return redirect(url_for("admin.home"))
-    return render_template("sign_in.html", problem="", name="")
+    return sign_in_page("", 200)
 
 
 @blueprint.post("/sign-in")
@@ -59,10 +59,10 @@ def enter() -> AnyResponse:
         )
     except users.SignInError:
         current_app.logger.warning("a sign-in was refused")
-        return _refused(_("Name and password do not match an account here."), REFUSED)
+        return sign_in_page(_("Name and password do not match an account here."), REFUSED)
     except WaitError as error:
         wait_ms = max(1000, error.until - now)
-        answer = _refused(
+        answer = sign_in_page(
             _(
                 "Too many attempts. Try again in %(span)s. If somebody else guesses, use the"
                 " browser that you signed in with before, or ask another admin to unlock you.",
@@ -122,6 +122,14 @@ def own_page(target: str) -> str:
     return url_for("admin.home")
 
 
-def _refused(problem: str, status: int) -> Response:
-    name = request.form.get("name", "")[:60]
-    return Response(render_template("sign_in.html", problem=problem, name=name), status)
+def sign_in_page(problem: str, status: int) -> Response:
+    """Show the sign-in, with what went wrong."""
+    provider = services().sign_on
+    text = render_template(
+        "sign_in.html",
+        problem=problem,
+        name=request.form.get("name", "")[:60],
+        provider=provider.name if provider else "",
+        next=request.args.get("next", ""),
+    )
+    return Response(text, status)

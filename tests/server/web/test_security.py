@@ -28,6 +28,8 @@ OPEN = {
     "admin.sign_in.leave",
     "admin.invitations.show",
     "admin.invitations.accept",
+    "admin.sign_on.go",
+    "admin.sign_on.back",
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from server.entry_log import act_words
 from server.event.directory import Event
-from server.staff import guesses, passwords, signing_in, users
+from server.staff import guesses, passwords, sign_on_accounts, signing_in, users
 from server.storage.database import Database
 from server.web import auth, security
 from tests.server.support.pages import Pages
@@ -87,4 +87,4 @@ def test_other_figures_are_those_of_the_code() -> None:
     assert passwords.PIECES_MIN == 6
     assert "six pieces or more" in " ".join(TEXT.split())
     assert guesses.FORGET_MS == guesses.NOTES_MS == 3_600_000
-    assert act_words.WHO.keys() == {"command-line", signing_in.NOBODY}
+    assert act_words.WHO.keys() == {"command-line", signing_in.NOBODY, sign_on_accounts.BY}

@@ -110,7 +110,7 @@ class TestPassword:
     @pytest.mark.parametrize(
         ("chosen", "again", "said"),
         [
-            ("short", "", "15 to 200 characters"),
+            ("tiny", "", "15 to 200 characters"),
             ("password12345678", "", "among the first that anybody tries"),
             ("Harbour-Forum-2026", "", "among the first that anybody tries"),
             (CHOSEN, "otter violin gravel eight", "The two new passwords differ"),
