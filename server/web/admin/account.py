@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
+from badges.i18n import N_
 from server.event.roles import ROLES
 from server.staff import passwords, second_factors, signing_in, users
 from server.staff.guesses import BusyError, Key, WaitError
@@ -21,7 +22,7 @@ from server.web.services import services
 
 blueprint = Blueprint("account", __name__, url_prefix="/admin/account")
 
-WRONG = "Nothing was changed: the present password is wrong."
+WRONG = N_("Nothing was changed: the present password is wrong.")
 
 
 class WrongPasswordError(Exception):

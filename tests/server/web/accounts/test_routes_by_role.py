@@ -17,7 +17,7 @@ from server.storage.database import Database
 from server.web import auth
 from tests.server.support.pages import ROLES, Pages, Staff
 
-TEXT = (Path(__file__).parents[3] / "docs/security.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[4] / "docs/security.md").read_text(encoding="utf-8")
 SIGNED_OUT = "signed out"
 # Kiosks and machines prove themselves by other means than a session.
 OWN_PROOF = "/api/"
