@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
-from server.staff import users
+from server.event import roles
+from server.staff import second_factors, users
 from server.storage.database import Database
 
 
@@ -18,7 +19,7 @@ def user() -> None:
 @click.argument("name")
 @event_option
 @click.option(
-    "--role", type=click.Choice(users.ROLES), required=True, help="What they may see and do."
+    "--role", type=click.Choice(roles.ROLES), required=True, help="What they may see and do."
 )
 def add_user(name: str, event_dir: Path, role: str) -> None:
     """Add the user NAME. The password is made here and shown once."""
@@ -54,6 +55,23 @@ def new_password(name: str, event_dir: Path) -> None:
         database.write(
             lambda db: users.set_password(
                 db, one.user_id, password_hash, by=BY, now=wall_clock(), first=True
+            )
+        )
+    click.echo(f"{one.name} signs in with this password, and then chooses another: {password}")
+
+
+@user.command("no-second-factor")
+@click.argument("name")
+@event_option
+def no_second_factor(name: str, event_dir: Path) -> None:
+    """Take the second factors of the user NAME, who has lost them. A new password is shown once."""
+    password = users.make_password()
+    password_hash = users.hash_password(password)
+    with opened(event_dir) as (_, database):
+        one = _user(database, name)
+        database.write(
+            lambda db: second_factors.remove_all(
+                db, one.user_id, password_hash, by=BY, now=wall_clock()
             )
         )
     click.echo(f"{one.name} signs in with this password, and then chooses another: {password}")

@@ -11,6 +11,13 @@ class Act(StrEnum):
 
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
+    PASSWORD_TAKEN = "password_taken"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    FACTOR_REFUSED = "factor_refused"
+    USER_INVITED = "user_invited"
+    INVITATION_ENDED = "invitation_ended"
+    SIGN_ON_REFUSED = "sign_on_refused"
     SIGN_IN_REFUSED = "sign_in_refused"
     SIGN_IN_SLOWED = "sign_in_slowed"
     CLOCK_SET = "clock_set"

@@ -15,7 +15,12 @@ from server.storage.localized import names_of, text_in
 
 COMMAND_LINE = "command-line"
 NOBODY = "nobody"
-WHO = {COMMAND_LINE: "The server's command line", NOBODY: "Nobody signed in"}
+SIGN_ON = "sign-on"
+WHO = {
+    COMMAND_LINE: "The server's command line",
+    NOBODY: "Nobody signed in",
+    SIGN_ON: "The identity provider",
+}
 
 Subject = Mapping[str, str | int | None]
 
@@ -41,8 +46,24 @@ _OF_BADGE = ("Badge {serial}", "({reason})")
 _CALLER, _UNLISTED = "by address {caller}", "({unlisted} more not listed)"
 
 WORDS: Mapping[Act, Words] = {
-    Act.SIGNED_IN: Words("Signed in", (_CALLER, "after {refused_before} refused tries")),
+    Act.SIGNED_IN: Words(
+        "Signed in", (_CALLER, "after {refused_before} refused tries", "with {factor}")
+    ),
     Act.SIGNED_OUT: Words("Signed out"),
+    Act.PASSWORD_TAKEN: Words(
+        "Typed the password, and was asked for the second factor",
+        (_CALLER, "after {refused_before} refused tries"),
+    ),
+    Act.FACTOR_ADDED: Words("Set up a second factor", ("{user}:", "{factor}")),
+    Act.FACTOR_REMOVED: Words("Removed a second factor", ("{user}:", "{factor}")),
+    Act.FACTOR_REFUSED: Words(
+        "Second factor refused", ("{user}", _CALLER, "after {tries} tries", _UNLISTED)
+    ),
+    Act.USER_INVITED: Words("Invited a user", ("as {role}",)),
+    Act.INVITATION_ENDED: Words("Took an invitation back", ("as {role}",)),
+    Act.SIGN_ON_REFUSED: Words(
+        "Sign-on by the identity provider refused", ("{user}", _CALLER, _UNLISTED)
+    ),
     Act.SIGN_IN_REFUSED: Words("Sign-in refused", ("{user}", _CALLER, _UNLISTED)),
     Act.SIGN_IN_SLOWED: Words(
         "Guesses at a password slowed down",

@@ -108,8 +108,8 @@ def load_event(path: Path) -> Event:
     ring = KeyRing(
         event_id, {key_id: BadgeKey(key.public, *window) for key_id, key in badge_keys.items()}
     )
-    _check_private(keys / "certificate.key")
-    _check_private(keys / SERVED_FILE)
+    check_private(keys / "certificate.key")
+    check_private(keys / SERVED_FILE)
     served = keys / SERVED_FILE
     event = Event(
         path=path,
@@ -176,7 +176,7 @@ def _read_badge_keys(keys: Path) -> dict[int, PrivateKey]:
 def _read_hex(path: Path, size: int, *, secret: bool = True) -> bytes:
     """Read `size` bytes that `path` holds as hexadecimal digits. It never says what it read."""
     if secret:
-        _check_private(path)
+        check_private(path)
     try:
         data = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except FileNotFoundError:
@@ -190,7 +190,7 @@ def _read_hex(path: Path, size: int, *, secret: bool = True) -> bytes:
     return data
 
 
-def _check_private(path: Path) -> None:
+def check_private(path: Path) -> None:
     """Refuse a secret that others on this machine can read."""
     if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
         raise EventError(f"{path} can be read by others: run `chmod 600` on it.")

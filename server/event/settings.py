@@ -6,7 +6,7 @@ A setting's type is its check, and `rule` says it in plain words (see badges/set
 import ipaddress
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from badges.roster.countries import codes
 from badges.settings_check import SettingsError, check_values, read_settings, rule
+from server.event.roles import ROLES
 
 DAYS_MAX = 16  # The credential has one bit for each.
 NAME_CHARS_MAX = 120
@@ -45,6 +46,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
+_ISSUER = r"\A(?:https://[^/?#\s]+|http://(?:localhost|127\.0\.0\.1)(?::\d+)?)(?:/[^?#\s]*)?\Z"
 _Language = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join(LANGUAGES)})\Z")]
 _Name = Annotated[str, Meta(pattern=r"\S", max_length=NAME_CHARS_MAX)]
 _Directory = Annotated[str, Meta(pattern=r"\S", max_length=1000)]
@@ -148,11 +150,52 @@ class EventSettings:
         str, Meta(pattern=r"\A(?:text|json)\Z"), rule('"text", or "json" for one object a line')
     ] = "text"
 
+    # Users of these roles do nothing before they have set up a second factor.
+    second_factor_roles: Annotated[
+        list[str],
+        rule(
+            f'a list of roles, such as ["admin"]; the roles are {", ".join(ROLES)}',
+            holds=lambda roles: len(set(roles)) == len(roles) and set(roles) <= set(ROLES),
+        ),
+    ] = field(default_factory=list)
+
+    # An identity provider (OpenID Connect) that signs users on. With None there is none.
+    sign_on_issuer: Annotated[
+        Annotated[str, Meta(pattern=_ISSUER, max_length=1000)] | None,
+        rule(
+            'the identity provider\'s issuer, such as "https://login.example.org/realm"; http://'
+            " is for this machine alone"
+        ),
+    ] = None
+    sign_on_client: Annotated[
+        Annotated[str, Meta(pattern=r"\A[!-~]+\Z", max_length=500)] | None,
+        rule("the client's id that the identity provider gave, beside sign_on_issuer"),
+    ] = None
+    sign_on_name: Annotated[
+        _Name, rule("what staff call the identity provider", holds=str.isprintable)
+    ] = "single sign-on"
+    sign_on_claim: Annotated[
+        str,
+        Meta(pattern=r"\A[!-~]+\Z", max_length=500),
+        rule('the claim that has the groups of a user, such as "groups"'),
+    ] = "groups"
+    # By what the claim has, in the order in which they count.
+    sign_on_roles: Annotated[
+        dict[str, str],
+        rule(
+            f'a role by each value of the claim, as "forum-admins" = "admin"; the roles are'
+            f" {', '.join(ROLES)}",
+            holds=lambda roles: set(roles.values()) <= set(ROLES) and len(roles) <= 256,
+        ),
+    ] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         try:
             check_values(EventSettings, vars(self))
         except SettingsError as error:
             raise EventError(str(error)) from None
+        if self.sign_on_issuer is not None and not (self.sign_on_client and self.sign_on_roles):
+            raise EventError("sign_on_issuer needs sign_on_client and [sign_on_roles] beside it.")
 
     @property
     def public_address(self) -> str:
@@ -188,6 +231,9 @@ def settings_text(settings: EventSettings) -> str:
     proxy += quoted(settings.proxy or "127.0.0.1")
     asked = "" if settings.check_day_credentials else "# "
     asked += f"check_day_credentials = {quoted(settings.check_day_credentials or ['all'])}"
+    factors = "" if settings.second_factor_roles else "# "
+    factors += f"second_factor_roles = {quoted(settings.second_factor_roles or ['admin'])}"
+    sign_on = _sign_on_text(settings)
     return f"""\
 # The settings of this event. `hallkeeper serve` reads them when it starts.
 
@@ -201,6 +247,14 @@ days = {settings.days}  # 1 to {DAYS_MAX}
 
 # For whose day credentials doors ask for an ID: for those of some categories, or of all.
 {asked}
+
+# Roles that need a second factor beside the password: an authenticator app or a passkey.
+{factors}
+
+# An identity provider (OpenID Connect) that signs users on: its issuer, the client's id (its secret
+# is in keys/sign-on.secret), what staff call it, and the claim with a user's groups, to which
+# [sign_on_roles] gives roles. See docs/security.md.
+{sign_on}
 
 # What kiosks and phones call this server: a name or an address that they can reach. A kiosk
 # keeps what it was told when it was enrolled.
@@ -229,7 +283,31 @@ desk_photo = {"true" if settings.desk_photo else "false"}
 
 [name]
 {name}
-"""
+{_roles_text(settings)}"""
+
+
+def _sign_on_text(settings: EventSettings) -> str:
+    lines = []
+    for key, shown in (
+        ("sign_on_issuer", settings.sign_on_issuer or "https://login.example.org"),
+        ("sign_on_client", settings.sign_on_client or "hallkeeper"),
+        ("sign_on_name", settings.sign_on_name),
+        ("sign_on_claim", settings.sign_on_claim),
+    ):
+        off = settings.sign_on_issuer is None and vars(settings)[key] == _default(key)
+        lines.append(f"{'# ' if off else ''}{key} = {quoted(shown)}")
+    return "\n".join(lines)
+
+
+def _roles_text(settings: EventSettings) -> str:
+    if not settings.sign_on_roles:
+        return ""
+    rows = (f"{quoted(key)} = {quoted(role)}" for key, role in settings.sign_on_roles.items())
+    return "\n".join(("", "[sign_on_roles]", *rows, ""))
+
+
+def _default(key: str) -> object:
+    return next(one.default for one in fields(EventSettings) if one.name == key)
 
 
 def quoted(text: str | list[str]) -> str:

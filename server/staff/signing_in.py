@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
-from server.staff import users
+from server.staff import passwords, users
 from server.staff.guesses import BusyError, Guesses, Key, Limit
 from server.staff.users import SignInError, User
 from server.storage.connection import Connection
@@ -67,8 +67,13 @@ def sign_in(
     *,
     now: int,
     random: Random = os.urandom,
+    with_factor: frozenset[str] = frozenset(),
 ) -> SignedIn:
-    """Open a session, and end the one that the browser had.
+    """Open a session, and end the one that the browser had. It waits for the second factor of a
+    user who has one.
+
+    Roles of `with_factor` need one, so their passwords may be shorter. Whose password is too short
+    by the rules of today must choose another.
 
     Raises SignInError for a wrong name or password, WaitError after too many of them, and BusyError
     where too many are being looked at.
@@ -93,18 +98,30 @@ def sign_in(
         device = random(DEVICE_BYTES).hex()
     renewed = users.renewed(found, attempt.password)
 
+    user = found.user
+    short = len(attempt.password) < chars_min(user, with_factor)
+
     def step(db: Connection) -> None:
         users.sign_out(db, attempt.session)
-        users.open_session(db, found, renewed, token, now)
+        users.open_session(db, found, renewed, token, now, waits=user.has_factor)
+        if short:
+            users.must_choose_password(db, user.user_id)
         for mark in (_device_mark(device), _address_mark(attempt.address)):
             _remember(db, found.user.user_id, mark, now)
-        subject: dict[str, str | int | None] = {"user": found.user.user_id, "caller": attempt.tag}
+        subject: dict[str, str | int | None] = {"user": user.user_id, "caller": attempt.tag}
         if tries[0] > 1:
             subject["refused_before"] = tries[0] - 1
-        entry_log.act(db, found.user.by, Act.SIGNED_IN, subject, now)
+        act = Act.PASSWORD_TAKEN if user.has_factor else Act.SIGNED_IN
+        entry_log.act(db, user.by, act, subject, now)
 
     database.write(step)
     return SignedIn(found.user, token, device)
+
+
+def chars_min(user: User, with_factor: frozenset[str]) -> int:
+    """Return how many characters the user's password must have."""
+    beside = user.has_factor or user.role in with_factor
+    return passwords.CHARS_MIN if beside else passwords.CHARS_ALONE_MIN
 
 
 def strangers_wait(guesses: Guesses, user: User, now: int) -> int | None:
@@ -197,3 +214,12 @@ def _name(text: str) -> str:
 
 def _account_key(name: str) -> str:
     return f"all at {_name(name)}"
+
+
+def finish(
+    db: Connection, who: User, before: str, token: str, *, factor: str, tag: str, now: int
+) -> None:
+    """Let a session open pages, whose second factor was right. It goes on as `token`."""
+    users.confirm(db, before, token, now=now, showed_factor=True)
+    subject: dict[str, str | int | None] = {"user": who.user_id, "caller": tag, "factor": factor}
+    entry_log.act(db, who.by, Act.SIGNED_IN, subject, now)

@@ -10,13 +10,14 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import argon2
 
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
+from server.event.roles import ROLES
 from server.feed import changes
 from server.staff import passwords
 from server.storage.connection import Connection, Row
@@ -24,7 +25,6 @@ from server.storage.database import Database
 from server.storage.disk import DiskError
 from server.storage.errors import ConstraintError
 
-ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor")
 IDLE_MS = 12 * 3_600_000
 ABSOLUTE_MS = 24 * 3_600_000
 TOUCH_MS = 60_000  # `seen_at` is kept to this precision.
@@ -36,7 +36,12 @@ NAME_CHARS_MAX = 60
 HASHER = argon2.PasswordHasher()  # RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes
 # One hash takes 64 MiB. Many guesses at once must not use up the machine's memory.
 _HASHING = threading.BoundedSemaphore(2)
-_COLUMNS = "user_id, name, role, disabled_at, must_change, unlocked_at"
+WAITING_MS = 10 * 60_000  # A session waits this long for its second factor.
+_COLUMNS = (
+    "user_id, name, role, disabled_at, must_change, unlocked_at, signed_on,"
+    " (totp_sealed IS NOT NULL OR EXISTS"
+    " (SELECT 1 FROM passkey p WHERE p.user_id = user.user_id)) AS has_factor"
+)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 Random = Callable[[int], bytes]
@@ -62,6 +67,11 @@ class User:
     disabled: bool = False
     must_change: bool = False  # Somebody else made the password.
     unlocked_at: int | None = None
+    signed_on: bool = False  # The account is an identity provider's. It has no password here.
+    has_factor: bool = False
+    # Of the session that asks: the second factor is still to be shown, or was shown.
+    waits: bool = False
+    showed_factor: bool = False
 
     @property
     def by(self) -> str:
@@ -92,6 +102,7 @@ class WebSession:
     created_at: int
     seen_at: int
     here: bool
+    mark: str = ""  # It tells sessions apart, and opens none.
 
 
 def hash_password(password: str) -> str:
@@ -120,10 +131,8 @@ def add_user(
     """Add a user. `password_hash` is `hash_password`'s, and `first` says that the user must choose
     another at the first sign-in. Raises AccountError.
     """
-    name = name.strip()
-    if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
-        raise AccountError(f"A user's name has 1 to {NAME_CHARS_MAX} printable characters.")
-    _check_role(role)
+    name = checked_name(name)
+    check_role(role)
     try:
         (user_id,) = db.execute(
             "INSERT INTO user (name, password_hash, role, created_at, must_change)"
@@ -134,6 +143,14 @@ def add_user(
         raise AccountError(f"There is already a user called {name}.") from None
     entry_log.act(db, by, Act.USER_ADDED, {"user": user_id, "role": role}, now)
     return User(user_id, name, role, must_change=first)
+
+
+def checked_name(name: str) -> str:
+    """Return a user's name without the space around it. Raises AccountError for a poor one."""
+    name = name.strip()
+    if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
+        raise AccountError(f"A user's name has 1 to {NAME_CHARS_MAX} printable characters.")
+    return name
 
 
 def users(db: Connection) -> list[User]:
@@ -163,7 +180,8 @@ def set_password(
 
     Their sessions end, no browser is known any more, and guesses of before count no longer.
     """
-    user(db, user_id)
+    if user(db, user_id).signed_on:
+        raise AccountError("This user is signed on by the identity provider, without a password.")
     db.execute(
         "UPDATE user SET password_hash = ?, must_change = ?, unlocked_at = ? WHERE user_id = ?",
         (password_hash, first, now, user_id),
@@ -174,7 +192,13 @@ def set_password(
 
 
 def change_password(
-    db: Connection, before: Stored, password_hash: str, token: str, *, now: int
+    db: Connection,
+    before: Stored,
+    password_hash: str,
+    token: str,
+    *,
+    now: int,
+    showed_factor: bool = False,
 ) -> None:
     """Take the password that a user has chosen. All their sessions end, and one of `token` begins.
 
@@ -189,7 +213,7 @@ def change_password(
     if changed != 1:
         raise AccountError("The password was changed meanwhile; sign in with the new one.")
     end_sessions(db, user_id)
-    open_session(db, before, password_hash, token, now)
+    open_session(db, before, password_hash, token, now, showed_factor=showed_factor)
     entry_log.act(db, before.user.by, Act.PASSWORD_CHANGED, {"user": user_id}, now)
 
 
@@ -202,7 +226,7 @@ def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
 
 def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> None:
     """Raises AccountError where the last admin would be lost."""
-    _check_role(role)
+    check_role(role)
     before = user(db, user_id)
     if role != "admin":
         _keep_an_admin(db, before)
@@ -249,10 +273,20 @@ def sign_in(
     return found.user, token
 
 
-def open_session(db: Connection, found: Stored, password_hash: str, token: str, now: int) -> None:
+def open_session(
+    db: Connection,
+    found: Stored,
+    password_hash: str,
+    token: str,
+    now: int,
+    *,
+    waits: bool = False,
+    showed_factor: bool = False,
+) -> None:
     """Begin a session of a user whose password was right, and sweep those that are over.
 
-    `password_hash` takes the place of the stored one where that is older.
+    `password_hash` takes the place of the stored one where that is older. A session that `waits`
+    opens nothing before the second factor was shown.
     """
     if password_hash != found.password_hash:
         db.execute(
@@ -260,10 +294,14 @@ def open_session(db: Connection, found: Stored, password_hash: str, token: str, 
             (password_hash, found.user.user_id, found.password_hash),
         )
     db.execute(
-        "INSERT INTO web_session (token_hash, user_id, created_at, seen_at, confirmed_at)"
-        " VALUES (?, ?, ?, ?, ?)",
-        (_token_hash(token), found.user.user_id, now, now, now),
-    )
+        "INSERT INTO web_session"
+        " (token_hash, user_id, created_at, seen_at, confirmed_at, waits, factor_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            _token_hash(token), found.user.user_id, now, now, 0 if waits else now, waits,
+            now if showed_factor else None,
+        ),
+    )  # fmt: skip
     db.execute(
         "DELETE FROM web_session WHERE seen_at < ? OR created_at < ?",
         (now - IDLE_MS, now - ABSOLUTE_MS),
@@ -313,7 +351,7 @@ def session_user(database: Database, token: str, *, now: int) -> User:
     SessionEndedError.
     """
     row = database.reader.execute(
-        f"SELECT {_COLUMNS}, s.created_at, s.seen_at"
+        f"SELECT {_COLUMNS}, s.created_at, s.seen_at, s.waits, s.factor_at"
         " FROM web_session AS s JOIN user USING (user_id) WHERE token_hash = ?",
         (_token_hash(token),),
     ).fetchone()
@@ -321,11 +359,14 @@ def session_user(database: Database, token: str, *, now: int) -> User:
         raise SessionEndedError
     if now - row["seen_at"] > IDLE_MS or now - row["created_at"] > ABSOLUTE_MS:
         raise SessionEndedError
+    if row["waits"] and now - row["created_at"] > WAITING_MS:
+        raise SessionEndedError
     if now - row["seen_at"] > TOUCH_MS:
         touch = "UPDATE web_session SET seen_at = ? WHERE token_hash = ?"
         with suppress(DiskError):  # Users who are signed in can then still see what is wrong.
             database.write(lambda db: db.execute(touch, (now, _token_hash(token))) and None)
-    return _user(row)
+    shown = row["factor_at"] is not None
+    return replace(_user(row), waits=bool(row["waits"]), showed_factor=shown)
 
 
 def sign_out(db: Connection, token: str) -> None:
@@ -356,8 +397,27 @@ def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebS
     )
     here = _token_hash(token)
     return [
-        WebSession(row["created_at"], row["seen_at"], row["token_hash"] == here) for row in rows
+        WebSession(
+            row["created_at"],
+            row["seen_at"],
+            row["token_hash"] == here,
+            hashlib.sha256(row["token_hash"]).hexdigest()[:16],
+        )
+        for row in rows
     ]
+
+
+def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
+    """End one session of a user, which `WebSession.mark` names. Raises AccountError where it is
+    over.
+    """
+    rows = db.execute("SELECT token_hash FROM web_session WHERE user_id = ?", (user.user_id,))
+    for (token_hash,) in rows.fetchall():
+        if hashlib.sha256(token_hash).hexdigest()[:16] == mark:
+            db.execute("DELETE FROM web_session WHERE token_hash = ?", (token_hash,))
+            entry_log.act(db, user.by, Act.SESSIONS_ENDED, {"user": user.user_id, "count": 1}, now)
+            return
+    raise AccountError("That session has ended already.")
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
@@ -378,21 +438,34 @@ def sign_everywhere_out(db: Connection, user_id: int, *, by: str, now: int) -> N
 
 
 def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
-    """Say whether the session's user has typed their password lately."""
+    """Say whether the session's user has typed their password or shown a second factor lately."""
     row = db.execute(
         "SELECT confirmed_at FROM web_session WHERE token_hash = ?", (_token_hash(token),)
     ).fetchone()
     return row is not None and 0 <= now - row[0] < CONFIRMED_MS
 
 
-def confirm(db: Connection, token: str, new_token: str, *, now: int) -> None:
-    """Record that the session's user has typed their password again. The session goes on under a
-    new token.
+def confirm(
+    db: Connection, token: str, new_token: str, *, now: int, showed_factor: bool = False
+) -> None:
+    """Record that the session's user has typed their password again, or shown a second factor.
+
+    The session goes on under a new token.
     """
     db.execute(
         "UPDATE web_session SET token_hash = ?, confirmed_at = ? WHERE token_hash = ?",
         (_token_hash(new_token), now, _token_hash(token)),
     )
+    if showed_factor:
+        db.execute(
+            "UPDATE web_session SET waits = 0, factor_at = ? WHERE token_hash = ?",
+            (now, _token_hash(new_token)),
+        )
+
+
+def must_choose_password(db: Connection, user_id: int) -> None:
+    """Let a user choose another password before anything else opens."""
+    db.execute("UPDATE user SET must_change = 1 WHERE user_id = ?", (user_id,))
 
 
 def _verified(database: Database, name: str, password: str) -> Stored:
@@ -410,10 +483,13 @@ def _user(row: Row) -> User:
         row["disabled_at"] is not None,
         bool(row["must_change"]),
         row["unlocked_at"],
+        bool(row["signed_on"]),
+        bool(row["has_factor"]),
     )
 
 
-def _check_role(role: str) -> None:
+def check_role(role: str) -> None:
+    """Raises AccountError where there is no such role."""
     if role not in ROLES:
         raise AccountError(f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
 

@@ -10,6 +10,7 @@ import sqlite_utils
 from sqlite_utils import Migrations
 
 from server.storage.schema import (
+    ACCOUNTS,
     ACTS,
     CAPACITY_REASONS,
     CARDS,
@@ -258,6 +259,11 @@ def m037_leaf_salts(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m044_accounts(db: sqlite_utils.Database) -> None:
+    _run(db, ACCOUNTS)
+
+
+@migrations()
 def m045_machines(db: sqlite_utils.Database) -> None:
     _run(db, MACHINES)
 
@@ -299,6 +305,7 @@ NAMES = (
     "m035_phone_links",
     "m036_mail_and_wallet",
     "m037_leaf_salts",
+    "m044_accounts",
     "m045_machines",
 )
 

@@ -785,6 +785,55 @@ CREATE TABLE day_credential (
 ) STRICT;
 """
 
+# The role protocol, second factors, invitations, and accounts of an identity provider. A column's
+# check can't be changed, so the role moves to a new column. A session that waits for its second
+# factor has `waits` = 1. Every secret here is a hash, but for `totp_sealed`, which is encrypted.
+ACCOUNTS = """
+ALTER TABLE user ADD COLUMN new_role TEXT NOT NULL DEFAULT 'steward' CHECK (new_role IN
+    ('steward', 'supervisor', 'badge_desk', 'admin', 'auditor', 'protocol'));
+UPDATE user SET new_role = role;
+ALTER TABLE user DROP COLUMN role;
+ALTER TABLE user RENAME COLUMN new_role TO role;
+ALTER TABLE user ADD COLUMN totp_sealed BLOB;
+ALTER TABLE user ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE user ADD COLUMN signed_on INTEGER NOT NULL DEFAULT 0 CHECK (signed_on IN (0, 1));
+ALTER TABLE web_session ADD COLUMN waits INTEGER NOT NULL DEFAULT 0 CHECK (waits IN (0, 1));
+ALTER TABLE web_session ADD COLUMN factor_at INTEGER;
+
+CREATE TABLE passkey (
+    credential_id BLOB PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES user,
+    rp_id TEXT NOT NULL,
+    public_key BLOB NOT NULL,
+    sign_count INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    used_at INTEGER
+) STRICT;
+CREATE INDEX passkey_user ON passkey (user_id);
+
+CREATE TABLE recovery_code (
+    user_id INTEGER NOT NULL REFERENCES user,
+    code_hash BLOB NOT NULL,
+    PRIMARY KEY (user_id, code_hash)
+) STRICT;
+
+CREATE TABLE invitation (
+    token_hash BLOB PRIMARY KEY,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE sign_on_account (
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    user_id INTEGER NOT NULL UNIQUE REFERENCES user,
+    PRIMARY KEY (issuer, subject)
+) STRICT;
+"""
+
 # The newest link of a phone page, where it is not the first one or does not stand.
 PHONE_LINKS = """
 CREATE TABLE phone_link (

@@ -17,6 +17,7 @@ from server.feed.hub import Hub
 from server.kiosks.vouching import Voucher, begin_run
 from server.mail.worker import Worker
 from server.people import search
+from server.staff import sign_on
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import admin, api, auth, desk, display, i18n, security
@@ -39,7 +40,7 @@ def create_app(
     It denies by default.
 
     Close it with `close_app`, before the database. Raises CatalogueError for a spoilt file in the
-    event's own `translations`.
+    event's own `translations`, and EventError for a missing secret of its identity provider.
     """
     app = Flask(__name__)
     wall = now or _wall_clock
@@ -57,6 +58,7 @@ def create_app(
         venue_clock=Clock(ZoneInfo(event.settings.time_zone)),
         uploads=Uploads(event.path / "uploads"),
         mailing=Worker(event, database, wall),
+        sign_on=sign_on.provider_of(event),
     )
     keep_services(app, here)
     security.protect(app, event)

@@ -7,10 +7,13 @@ change of role works at once. The cookie holds nothing but a random id.
 import hashlib
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
+from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
+from server.event.roles import ROLES
 from server.staff import signing_in, users
 from server.web.services import address, services
 
@@ -28,7 +31,7 @@ def allow(*roles: str) -> Callable[[View], View]:
     """Mark a view as meant for `roles`. Admins may always see it. This decorator stands nearest to
     the function.
     """
-    unknown = set(roles) - set(users.ROLES)
+    unknown = set(roles) - set(ROLES)
     if unknown:
         raise ValueError(f"no such role: {', '.join(sorted(unknown))}")
 
@@ -51,8 +54,22 @@ def with_first_password(view: View) -> View:
     return view
 
 
+def while_waiting(view: View) -> View:
+    """Mark a view as open to a session that has not shown its second factor yet."""
+    view.__dict__["while_waiting"] = True
+    return view
+
+
+def before_factor(view: View) -> View:
+    """Mark a view as open to users whose role needs a second factor and who have none yet."""
+    view.__dict__["before_factor"] = True
+    return view
+
+
 def confirmed(view: View) -> View:
-    """Mark a view as meant for users who have typed their password within a quarter of an hour."""
+    """Mark a view as meant for users who have typed their password, or shown a second factor,
+    within a quarter of an hour.
+    """
     view.__dict__["confirmed"] = True
     return view
 
@@ -104,6 +121,8 @@ def may_open(endpoint: str) -> bool:
     a 403.
     """
     roles, who = allowed_roles(endpoint), user()
+    if who is not None and (who.waits or must_set_up(who)):
+        return EVERYBODY in roles
     return EVERYBODY in roles or (who is not None and who.role in roles)
 
 
@@ -184,16 +203,33 @@ def _check() -> Response | None:
     who = user()
     if who is None:
         return _ask_to_sign_in()
-    services().lanes.remember(address())
     view = current_app.view_functions[request.endpoint]
+    if who.waits and not hasattr(view, "while_waiting"):
+        return _instead(url_for("admin.factors.ask", next=_own_target()))
+    services().lanes.remember(address())
     if who.must_change and not hasattr(view, "with_first_password"):
         return _instead(url_for("admin.account.show"))
+    if must_set_up(who) and not hasattr(view, "before_factor"):
+        return _instead(url_for("admin.factors.show"))
     if who.role not in roles:
         current_app.logger.warning("%s may not open %s", who.by, request.endpoint)
         abort(403)
     if hasattr(view, "confirmed") and not _is_confirmed():
         return _instead(url_for("admin.account.confirm_form", next=_page_of_form()))
     return None
+
+
+def must_set_up(who: users.User) -> bool:
+    """Say whether the user's role needs a second factor, and neither they nor their identity
+    provider have shown one.
+    """
+    needed = who.role in services().event.settings.second_factor_roles
+    return needed and not who.has_factor and not who.showed_factor
+
+
+def _own_target() -> str:
+    """Return the page that was asked for, to come back to it. It is empty for a form."""
+    return request.full_path.rstrip("?") if request.method == "GET" else ""
 
 
 def _instead(target: str) -> Response:
@@ -204,9 +240,16 @@ def _instead(target: str) -> Response:
 
 
 def _page_of_form() -> str:
-    """Return the page that the form stood on."""
-    assert request.blueprint is not None
-    return url_for(f"{request.blueprint}.show")
+    """Return the page that the form stood on, or the page itself that was asked for."""
+    if request.method == "GET":
+        return _own_target()
+    came_from = urlsplit(request.referrer or "")
+    if came_from.netloc == request.host and came_from.path.startswith("/admin/"):
+        return f"{came_from.path}?{came_from.query}" if came_from.query else came_from.path
+    try:
+        return url_for(f"{request.blueprint}.show")
+    except BuildError:
+        return url_for("admin.home")
 
 
 def _is_confirmed() -> bool:

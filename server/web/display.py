@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from badges.credential.badge_number import badge_number
+from badges.i18n import N_
 from server.event.calendar import Clock, ago, span
 from server.event.directory import Event
 from server.ledger.entries import Entry
@@ -58,11 +59,12 @@ FLAGS = {
     "check_day": "ID to be checked",
 }
 ROLES = {
-    "steward": "Steward",
-    "supervisor": "Supervisor",
-    "badge_desk": "Badge desk",
-    "admin": "Admin",
-    "auditor": "Auditor",
+    "steward": N_("Steward"),
+    "supervisor": N_("Supervisor"),
+    "badge_desk": N_("Badge desk"),
+    "admin": N_("Admin"),
+    "auditor": N_("Auditor"),
+    "protocol": N_("Protocol"),
 }
 
 

@@ -24,6 +24,8 @@ from server.people import lookup
 from server.people.designing.drawer import Drawer
 from server.printers.worker import Printing
 from server.staff.guesses import Guesses
+from server.staff.pending import Pending
+from server.staff.sign_on import Provider
 from server.storage.database import Database
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
@@ -49,12 +51,14 @@ class Services:
     venue_clock: Clock
     uploads: Uploads
     mailing: Worker
+    sign_on: Provider | None = None  # Set where the event has an identity provider.
     backups: Backups | None = None  # Set where the event has a second disk.
     printing: Printing | None = None  # Set in a running server alone.
     webhooks: Webhooks | None = None  # Set where a server runs.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
+    pending: Pending = field(default_factory=Pending)  # For second factors.
     overview: Rendered = field(default_factory=Rendered)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)

@@ -17,6 +17,7 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.admin.accounts import factors, invitations, sign_on
 from server.web.admin.cards import pages as cards
 from server.web.admin.editing import (
     badges,
@@ -40,7 +41,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, printers, mailing, machines,
+    rehearsal, arrivals, flag, printers, mailing, machines, factors, invitations, sign_on,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -94,6 +95,7 @@ SECTIONS = {
     "admin.roster_upload": "admin.uploads",
     "admin.venue_upload": "admin.uploads",
     "admin.badges": "admin.uploads",
+    "admin.invitations": "admin.users",
 }
 
 
@@ -114,6 +116,11 @@ blueprint.app_context_processor(badge.context)
 @auth.allow_everybody
 def home() -> Response:
     """Send the user to the first page that they may open, or to the sign-in."""
+    who = auth.user()
+    if who is not None and who.waits:
+        return redirect(url_for("admin.factors.ask"))
+    if who is not None and auth.must_set_up(who):
+        return redirect(url_for("admin.factors.show"))
     for endpoint, _ in PAGES:
         if auth.may_open(endpoint):
             return redirect(url_for(endpoint))

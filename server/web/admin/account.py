@@ -1,22 +1,28 @@
 """Serves the user's own account. They change their password, see and end their sessions, and type
-the password once more before acts that change accounts.
+the password or show the second factor once more before acts that change much.
 """
 
 import os
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
-from server.staff import passwords, users
+from badges.i18n import N_
+from server.event.roles import ROLES
+from server.staff import passwords, second_factors, signing_in, users
 from server.staff.guesses import BusyError, Key, WaitError
+from server.staff.second_factors import WrongFactorError
 from server.staff.signing_in import HERE
 from server.web import auth
+from server.web.admin import forms
+from server.web.admin.accounts import proof
 from server.web.admin.sign_in import caller, own_page
 from server.web.services import services
 
 blueprint = Blueprint("account", __name__, url_prefix="/admin/account")
 
-WRONG = "Nothing was changed: the present password is wrong."
+WRONG = N_("Nothing was changed: the present password is wrong.")
 
 
 class WrongPasswordError(Exception):
@@ -24,15 +30,17 @@ class WrongPasswordError(Exception):
 
 
 @blueprint.get("/")
-@auth.allow(*users.ROLES)
+@auth.allow(*ROLES)
 @auth.with_first_password
+@auth.before_factor
 def show() -> str:
     return _page()
 
 
 @blueprint.post("/password")
-@auth.allow(*users.ROLES)
+@auth.allow(*ROLES)
 @auth.with_first_password
+@auth.before_factor
 def password() -> AnyResponse:
     """Take a password of the user's own choice. Every other session of theirs ends."""
     here, form = services(), request.form
@@ -40,62 +48,93 @@ def password() -> AnyResponse:
         found = _present()
         chosen = form.get("chosen", "")
         if chosen != form.get("again", ""):
-            raise passwords.PoorPasswordError("The two new passwords differ.")
+            raise passwords.PoorPasswordError(_("The two new passwords differ."))
         if chosen == form.get("present", ""):
-            raise passwords.PoorPasswordError("The new password is the present one.")
-        passwords.check(chosen, (*here.event.settings.name.values(), found.user.name))
+            raise passwords.PoorPasswordError(_("The new password is the present one."))
+        context = (*here.event.settings.name.values(), found.user.name)
+        passwords.check(chosen, context, chars_min=_chars_min(found.user))
         hashed = users.hash_password(chosen)
-        token = os.urandom(users.TOKEN_BYTES).hex()
+        token, showed = os.urandom(users.TOKEN_BYTES).hex(), _who().showed_factor
         here.database.write(
-            lambda db: users.change_password(db, found, hashed, token, now=here.now())
+            lambda db: users.change_password(
+                db, found, hashed, token, now=here.now(), showed_factor=showed
+            )
         )
     except WrongPasswordError:
-        return _again(WRONG)
+        return _again(_(WRONG))
     except (passwords.PoorPasswordError, users.AccountError) as error:
-        return _again(f"Nothing was changed: {error}")
-    flash("Your password is changed. Everywhere else you are signed out.", "good")
+        return _again(_("Nothing was changed: %(why)s", why=error))
+    flash(_("Your password is changed. Everywhere else you are signed out."), "good")
     response = redirect(url_for("admin.home"), 303)
     auth.keep_session(response, token)
     return response
 
 
 @blueprint.post("/sign-out-elsewhere")
-@auth.allow(*users.ROLES)
+@auth.allow(*ROLES)
+@auth.confirmed
 def sign_out_elsewhere() -> AnyResponse:
-    here = services()
-    try:
-        found = _present()
-    except WrongPasswordError:
-        return _again(WRONG)
-    token = auth.token()
-    ended = here.database.write(
-        lambda db: users.end_other_sessions(db, found.user, token, now=here.now())
-    )
-    flash(f"Sessions ended elsewhere: {ended}.", "good")
+    here, who, token = services(), _who(), auth.token()
+    ended = here.database.write(lambda db: users.end_other_sessions(db, who, token, now=here.now()))
+    flash(_("Sessions ended elsewhere: %(count)s.", count=ended), "good")
     return redirect(url_for("admin.account.show"), 303)
 
 
+@blueprint.post("/sessions/<mark>/end")
+@auth.allow(*ROLES)
+@auth.confirmed
+def end_session(mark: str) -> AnyResponse:
+    who = _who()
+    return forms.perform(
+        lambda db, by, now: users.end_session(db, who, mark, now=now),
+        _("That session is ended."),
+        back=url_for("admin.account.show"),
+        refused=(users.AccountError,),
+    )
+
+
 @blueprint.get("/confirm")
-@auth.allow(*users.ROLES)
+@auth.allow(*ROLES)
+@auth.before_factor
 def confirm_form() -> str:
-    return render_template("confirm.html", problem="")
+    return _confirm_page()
 
 
 @blueprint.post("/confirm")
-@auth.allow(*users.ROLES)
+@auth.allow(*ROLES)
+@auth.before_factor
 def confirm() -> AnyResponse:
-    """Take the password once more. For a while accounts may be changed from this session."""
-    here = services()
+    """Take the second factor once more, or the password of a user who has none. For a while what
+    changes much may be done from this session.
+    """
+    here, who = services(), _who()
     try:
-        _present()
+        if who.has_factor:
+            proof.show_factor(who)
+        else:
+            _present()
     except WrongPasswordError:
-        return Response(render_template("confirm.html", problem="The password is wrong."), 400)
+        return Response(_confirm_page(_("The password is wrong.")), 400)
+    except WrongFactorError:
+        return Response(_confirm_page(_("That was not right. A code counts once.")), 400)
     token, before = os.urandom(users.TOKEN_BYTES).hex(), auth.token()
-    here.database.write(lambda db: users.confirm(db, before, token, now=here.now()))
-    flash("Thank you. Now do once more what you were about to do.", "good")
+    here.database.write(
+        lambda db: users.confirm(db, before, token, now=here.now(), showed_factor=who.has_factor)
+    )
+    flash(_("Thank you. Now do once more what you were about to do."), "good")
     response = redirect(own_page(request.args.get("next", "")), 303)
     auth.keep_session(response, token)
     return response
+
+
+def _confirm_page(problem: str = "") -> str:
+    here, who = services(), _who()
+    return render_template(
+        "confirm.html",
+        problem=problem,
+        factors=second_factors.factors(here.database.reader, who.user_id),
+        sign_options=proof.sign_options(who),
+    )
 
 
 def _present() -> users.Stored:
@@ -123,6 +162,16 @@ def _present() -> users.Stored:
     return found
 
 
+def _who() -> users.User:
+    who = auth.user()
+    assert who is not None  # The view names roles.
+    return who
+
+
+def _chars_min(who: users.User) -> int:
+    return signing_in.chars_min(who, frozenset(services().event.settings.second_factor_roles))
+
+
 def _again(problem: str) -> Response:
     return Response(_page(problem), 400)
 
@@ -134,7 +183,8 @@ def _page(problem: str = "") -> str:
         "account.html",
         problem=problem,
         sessions=users.sessions(here.database.reader, who.user_id, auth.token(), now=here.now()),
-        chars_min=passwords.CHARS_MIN,
+        chars_min=_chars_min(who),
+        factors=second_factors.factors(here.database.reader, who.user_id),
         chars_max=passwords.CHARS_MAX,
         now=here.now(),
     )

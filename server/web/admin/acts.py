@@ -46,6 +46,7 @@ def show() -> tuple[str, int]:
 
 @blueprint.get("/acts.csv")
 @auth.allow("auditor")
+@auth.confirmed
 def export() -> Response:
     asked = _asked(request.args)
     if asked.problems:

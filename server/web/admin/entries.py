@@ -50,6 +50,7 @@ def show() -> tuple[str, int]:
 
 @blueprint.get("/entries.csv")
 @auth.allow("auditor")
+@auth.confirmed
 def export() -> Response:
     asked = _asked(request.args)
     if asked.problems:

@@ -97,6 +97,7 @@ def capacity(hall_id: int) -> Response:
 
 @blueprint.post("/<int:hall_id>/clear")
 @auth.allow()
+@auth.confirmed
 def clear(hall_id: int) -> Response:
     """Count the hall as empty. Somebody has looked, and there is nobody in it."""
     if request.form.get("confirm") != "yes":

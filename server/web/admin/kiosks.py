@@ -92,6 +92,7 @@ def retire(kiosk: str) -> Response:
 
 @blueprint.post("/<kiosk>/fence")
 @auth.allow()
+@auth.confirmed
 def fence(kiosk: str) -> Response:
     """Fence a kiosk that is lost or stolen."""
     generation = request.form.get("generation", 0, type=whole)

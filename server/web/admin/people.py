@@ -63,7 +63,7 @@ class Turn:
 
 
 @blueprint.get("/")
-@auth.allow("badge_desk", "auditor")
+@auth.allow("badge_desk", "auditor", "protocol")
 def search() -> str:
     text = request.args.get("q", "").strip()[:200]
     page = min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX)
@@ -77,7 +77,7 @@ def search() -> str:
 
 
 @blueprint.get("/<number>")
-@auth.allow("badge_desk", "auditor")
+@auth.allow("badge_desk", "auditor", "protocol")
 def person(number: str) -> str:
     attendee = _attendee(number)
     here = services()

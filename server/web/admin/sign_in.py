@@ -14,6 +14,7 @@ from flask import (
     session,
     url_for,
 )
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from server.event.calendar import span
@@ -30,10 +31,10 @@ _IPV6_NET = 64
 
 @blueprint.get("/sign-in")
 @auth.allow_everybody
-def form() -> str | AnyResponse:
+def form() -> AnyResponse:
     if auth.user() is not None:
         return redirect(url_for("admin.home"))
-    return render_template("sign_in.html", problem="", name="")
+    return sign_in_page("", 200)
 
 
 @blueprint.post("/sign-in")
@@ -49,15 +50,24 @@ def enter() -> AnyResponse:
         session=auth.token(),
     )
     try:
-        done = signing_in.sign_in(here.database, here.guesses, attempt, now=now)
+        done = signing_in.sign_in(
+            here.database,
+            here.guesses,
+            attempt,
+            now=now,
+            with_factor=frozenset(here.event.settings.second_factor_roles),
+        )
     except users.SignInError:
         current_app.logger.warning("a sign-in was refused")
-        return _refused("Name and password do not match an account here.", REFUSED)
+        return sign_in_page(_("Name and password do not match an account here."), REFUSED)
     except WaitError as error:
         wait_ms = max(1000, error.until - now)
-        answer = _refused(
-            f"Too many attempts. Try again in {span(wait_ms)}. If somebody else guesses, use the"
-            " browser that you signed in with before, or ask another admin to unlock you.",
+        answer = sign_in_page(
+            _(
+                "Too many attempts. Try again in %(span)s. If somebody else guesses, use the"
+                " browser that you signed in with before, or ask another admin to unlock you.",
+                span=span(wait_ms),
+            ),
             429,
         )
         answer.headers["Retry-After"] = str(-(-wait_ms // 1000))
@@ -112,6 +122,14 @@ def own_page(target: str) -> str:
     return url_for("admin.home")
 
 
-def _refused(problem: str, status: int) -> Response:
-    name = request.form.get("name", "")[:60]
-    return Response(render_template("sign_in.html", problem=problem, name=name), status)
+def sign_in_page(problem: str, status: int) -> Response:
+    """Show the sign-in, with what went wrong."""
+    provider = services().sign_on
+    text = render_template(
+        "sign_in.html",
+        problem=problem,
+        name=request.form.get("name", "")[:60],
+        provider=provider.name if provider else "",
+        next=request.args.get("next", ""),
+    )
+    return Response(text, status)

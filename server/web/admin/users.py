@@ -5,9 +5,11 @@ PIN.
 from collections.abc import Callable
 
 from flask import Blueprint, flash, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
-from server.staff import pins, signing_in, users
+from server.event import roles
+from server.staff import invitations, pins, second_factors, signing_in, users
 from server.storage.connection import Connection
 from server.web import auth
 from server.web.admin import forms
@@ -36,7 +38,7 @@ def add() -> str:
             lambda db: users.add_user(db, name, role, hashed, by=by, now=here.now(), first=True)
         )
     except users.AccountError as error:
-        flash(f"Nothing was changed: {error}", "bad")
+        flash(_("Nothing was changed: %(why)s", why=error), "bad")
         return _list()
     return _list(shown=(made.name, password))
 
@@ -55,7 +57,26 @@ def password(user_id: int) -> str:
             lambda db: users.set_password(db, user_id, hashed, by=by, now=here.now(), first=True)
         )
     except users.AccountError as error:
-        flash(f"Nothing was changed: {error}", "bad")
+        flash(_("Nothing was changed: %(why)s", why=error), "bad")
+        return _list()
+    return _list(shown=(found.name, fresh))
+
+
+@blueprint.post("/<int:user_id>/no-second-factor")
+@auth.allow()
+@auth.confirmed
+def no_second_factor(user_id: int) -> str:
+    """Take the second factors of a user who has lost them, and show a new password this once."""
+    here, by = services(), auth.actor()
+    fresh = users.make_password()
+    hashed = users.hash_password(fresh)
+    try:
+        found = users.user(here.database.reader, user_id)
+        here.database.write(
+            lambda db: second_factors.remove_all(db, user_id, hashed, by=by, now=here.now())
+        )
+    except users.AccountError as error:
+        flash(_("Nothing was changed: %(why)s", why=error), "bad")
         return _list()
     return _list(shown=(found.name, fresh))
 
@@ -67,7 +88,7 @@ def role(user_id: int) -> Response:
     wished = request.form.get("role", "")
     return _perform(
         lambda db, by, now: users.set_role(db, user_id, wished, by=by, now=now),
-        "The role is changed.",
+        _("The role is changed."),
     )
 
 
@@ -77,7 +98,7 @@ def role(user_id: int) -> Response:
 def disable(user_id: int) -> Response:
     return _perform(
         lambda db, by, now: users.disable_user(db, user_id, by=by, now=now),
-        "The user is shut out, here and at the doors.",
+        _("The user is shut out, here and at the doors."),
     )
 
 
@@ -87,7 +108,7 @@ def disable(user_id: int) -> Response:
 def enable(user_id: int) -> Response:
     return _perform(
         lambda db, by, now: users.enable_user(db, user_id, by=by, now=now),
-        "The user may sign in again.",
+        _("The user may sign in again."),
     )
 
 
@@ -98,7 +119,10 @@ def unlock(user_id: int) -> Response:
     """Let a user past the waiting that strangers' guesses have caused."""
     return _perform(
         lambda db, by, now: users.unlock(db, user_id, by=by, now=now),
-        "The user may sign in from anywhere for a quarter of an hour, whoever guesses meanwhile.",
+        _(
+            "The user may sign in from anywhere for a quarter of an hour, whoever guesses"
+            " meanwhile."
+        ),
     )
 
 
@@ -108,7 +132,7 @@ def unlock(user_id: int) -> Response:
 def sign_out(user_id: int) -> Response:
     return _perform(
         lambda db, by, now: users.sign_everywhere_out(db, user_id, by=by, now=now),
-        "The user is signed out everywhere.",
+        _("The user is signed out everywhere."),
     )
 
 
@@ -120,10 +144,10 @@ def pin(user_id: int) -> Response:
     try:
         hashed = pins.hash_pin(request.form.get("pin", "")[:40])
     except users.AccountError as error:
-        return forms.turn_back(f"Nothing was changed: {error}", _back())
+        return forms.turn_back(_("Nothing was changed: %(why)s", why=error), _back())
     return _perform(
         lambda db, by, now: pins.set_pin(db, user_id, hashed, by=by, now=now),
-        "The PIN holds at every door that has heard of it.",
+        _("The PIN holds at every door that has heard of it."),
     )
 
 
@@ -133,7 +157,7 @@ def pin(user_id: int) -> Response:
 def no_pin(user_id: int) -> Response:
     return _perform(
         lambda db, by, now: pins.remove_pin(db, user_id, by=by, now=now),
-        "The PIN is removed at every door that has heard of it.",
+        _("The PIN is removed at every door that has heard of it."),
     )
 
 
@@ -157,6 +181,7 @@ def _list(shown: tuple[str, str] | None = None) -> str:
         with_pin=pins.has_pin(db),
         may_pin=pins.ROLES,
         pin_digits=pins.PIN_DIGITS,
-        roles=users.ROLES,
+        roles=roles.ROLES,
         shown=shown,
+        invitations=invitations.open_invitations(db, now),
     )

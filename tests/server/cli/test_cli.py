@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 import click
+import pyotp
 import pypdfium2
 import pytest
 from click.testing import CliRunner
@@ -24,7 +25,7 @@ from server.event.directory import load_event
 from server.event.settings import EventSettings
 from server.kiosks import registry
 from server.people import issuing
-from server.staff import users
+from server.staff import second_factors, users
 from server.storage.database import Database
 from tests.badges.printing.test_pretix import background
 from tests.server.conftest import serial_of
@@ -342,6 +343,21 @@ class TestUsers:
         with Database(console.event.database_path) as database:
             assert users.user(database.reader, 1).unlocked_at
         assert "there is no user 'Eve'" in console("user", "unlock", "Eve", status=2).output
+
+    def test_a_lost_second_factor_goes_with_the_password(self, console: Console) -> None:
+        with Database(console.event.database_path) as database:
+            who, key = users.user(database.reader, 1), second_factors.sealing_key(b"k")
+            secret = second_factors.new_secret()
+            code = pyotp.TOTP(secret).at(1000)
+            database.write(
+                lambda db: second_factors.add_totp(db, key, who, secret, code, now=1_000_000)
+            )
+            assert users.user(database.reader, 1).has_factor
+        password = console("user", "no-second-factor", "ADMIN").output.split()[-1]
+        with Database(console.event.database_path) as database:
+            found = users.verify(database, "admin", password)
+            assert (found.has_factor, found.must_change) == (False, True)
+            assert second_factors.factors(database.reader, 1).recovery_codes == 0
 
     def test_twice(self, console: Console) -> None:
         result = console("user", "add", "ADMIN", "--role", "admin", status=1)

@@ -19,7 +19,7 @@ from server.staff.passwords import PoorPasswordError, check
     ],
 )
 def test_these_are_good(password: str) -> None:
-    check(password)
+    check(password, chars_min=passwords.CHARS_MIN)
 
 
 @pytest.mark.parametrize(
@@ -35,20 +35,32 @@ def test_these_are_good(password: str) -> None:
 )  # fmt: skip
 def test_these_are_among_the_first_that_anybody_tries(password: str) -> None:
     with pytest.raises(PoorPasswordError, match="among the first"):
-        check(password)
+        check(password, chars_min=passwords.CHARS_MIN)
 
 
-@pytest.mark.parametrize("password", ["", "x9$kf-2Lq8z", "otter violin " * 16])
+@pytest.mark.parametrize("password", ["", "x9$kf-2Lq8zt5w", "otter violin " * 16])
 def test_too_short_or_too_long(password: str) -> None:
-    with pytest.raises(PoorPasswordError, match="12 to 200 characters"):
+    with pytest.raises(PoorPasswordError, match="15 to 200 characters"):
         check(password)
+
+
+def test_beside_a_second_factor_eight_characters_do() -> None:
+    check("x9$kf-2L", chars_min=passwords.CHARS_MIN)
+    with pytest.raises(PoorPasswordError, match="8 to 200 characters"):
+        check("x9$kf-2", chars_min=passwords.CHARS_MIN)
+
+
+@pytest.mark.parametrize("password", ["alhambra", "Blindman", "s7fhs127", "YJDBRJDF"])
+def test_common_passwords_of_breaches_are_refused(password: str) -> None:
+    with pytest.raises(PoorPasswordError, match="among the first"):
+        check(password, chars_min=passwords.CHARS_MIN)
 
 
 @pytest.mark.parametrize("password", ["Okonkwo-Harbour", "harbourforum26", "Okonkwo.2026!"])
 def test_what_event_and_user_are_called_counts_as_one_piece(password: str) -> None:
-    check(password, ())
+    check(password, (), chars_min=passwords.CHARS_MIN)
     with pytest.raises(PoorPasswordError, match="among the first"):
-        check(password, ("Harbour Forum", "Okonkwo"))
+        check(password, ("Harbour Forum", "Okonkwo"), chars_min=passwords.CHARS_MIN)
 
 
 def test_the_longest_costs_little() -> None:

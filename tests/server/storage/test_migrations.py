@@ -49,7 +49,8 @@ FROZEN = {
     "m035_phone_links": "aef5caea7e9dc260",
     "m036_mail_and_wallet": "ea4e870675d75528",
     "m037_leaf_salts": "d2c0d28b0319660c",
-    "m045_machines": "27ed58760cc52d68",
+    "m044_accounts": "06360d072ba453c2",
+    "m045_machines": "310f7fea8fbab42d",
 }
 
 

@@ -14,6 +14,7 @@ from badges.wire import wire
 from badges.wire.enrolment import proof
 from server.event.calendar import day_starts
 from server.event.directory import Event
+from server.event.roles import ROLES
 from server.kiosks import contact, registry
 from server.ledger import ingest
 from server.people import issuing
@@ -25,7 +26,6 @@ from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import FakeDoor
 
 PASSWORD = "correct-horse-42"
-ROLES = users.ROLES
 FORM_COOKIE = "__Host-hallkeeper-form"
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from werkzeug.exceptions import HTTPException
 
+from server.event import roles
 from server.event.directory import Event
-from server.staff import users
 from server.storage.database import Database
 from server.web import auth
 from tests.server.support.pages import Pages, Staff
@@ -39,7 +39,7 @@ class TestAllow:
             auth.allow("steward", "porter", "janitor")
 
     def test_every_role_may_be_named(self) -> None:
-        for role in users.ROLES:
+        for role in roles.ROLES:
             auth.allow(role)
 
     @pytest.mark.parametrize("mark", [auth.with_first_password, auth.confirmed])

@@ -45,6 +45,7 @@ def issue() -> Response:
 
 @blueprint.post("/reissue")
 @auth.allow()
+@auth.confirmed
 def reissue() -> Response:
     """Replace the badges that say what is no longer so."""
     back = url_for("admin.badges.show")

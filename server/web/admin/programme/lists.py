@@ -9,7 +9,7 @@ from server.web.admin.forms import whole
 PAGE_ROWS = 50
 PAGES_MAX = 10_000
 # Everybody on the staff may know what the whole forum is told.
-ROLES = ("steward", "supervisor", "badge_desk", "auditor")
+ROLES = ("steward", "supervisor", "badge_desk", "auditor", "protocol")
 ORGANISATION_KINDS = {
     "company": "Company",
     "university": "University",

@@ -22,7 +22,7 @@ from server.web.services import services
 blueprint = Blueprint("arrivals", __name__, url_prefix="/admin/arrivals")
 
 ROWS = 100
-ROLES = ("steward", "supervisor", "badge_desk", "auditor")
+ROLES = ("steward", "supervisor", "badge_desk", "auditor", "protocol")
 
 
 @blueprint.get("/")

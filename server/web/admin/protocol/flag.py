@@ -34,7 +34,7 @@ def flag(serial: int) -> Flag | None:
 
 
 @blueprint.post("/<number>/protocol")
-@auth.allow()
+@auth.allow("protocol")
 def put(number: str) -> Response:
     serial = _serial(number)
     watchers = request.form.getlist("users", type=forms.whole)
@@ -49,7 +49,7 @@ def put(number: str) -> Response:
 
 
 @blueprint.post("/<number>/no-protocol")
-@auth.allow()
+@auth.allow("protocol")
 def clear(number: str) -> Response:
     serial = _serial(number)
     return forms.perform(

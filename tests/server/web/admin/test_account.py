@@ -110,8 +110,8 @@ class TestPassword:
     @pytest.mark.parametrize(
         ("chosen", "again", "said"),
         [
-            ("short", "", "12 to 200 characters"),
-            ("password1234", "", "among the first that anybody tries"),
+            ("tiny", "", "15 to 200 characters"),
+            ("password12345678", "", "among the first that anybody tries"),
             ("Harbour-Forum-2026", "", "among the first that anybody tries"),
             (CHOSEN, "otter violin gravel eight", "The two new passwords differ"),
         ],
@@ -149,12 +149,28 @@ def test_sessions_are_listed_and_ended_by_their_user(pages: Pages) -> None:
     other = enter(pages, "Lin", CHOSEN)
     text = lin.get("/admin/account/").text
     assert (text.count("This browser"), text.count("Another browser")) == (1, 1)
-    wrong = lin.post("/admin/account/sign-out-elsewhere", {"present": "wrong"})
-    assert wrong.status_code == 400
+    pages.now += 15 * MINUTE
+    late = lin.post("/admin/account/sign-out-elsewhere")
+    assert late.location == "/admin/account/confirm?next=/admin/account/"
     assert other.get("/admin/account/").status_code == 200
-    lin.post("/admin/account/sign-out-elsewhere", {"present": CHOSEN})
+    lin.post("/admin/account/confirm", {"present": CHOSEN})
+    lin.post("/admin/account/sign-out-elsewhere")
     assert other.get("/admin/account/").status_code == 303
     assert lin.get("/admin/account/").status_code == 200
+
+
+def test_one_session_is_ended_by_its_user_and_nobody_elses(pages: Pages) -> None:
+    shown, lin = new_user(pages)
+    change(lin, shown)
+    first, second = enter(pages, "Lin", CHOSEN), enter(pages, "Lin", CHOSEN)
+    marks = re.findall(r"/admin/account/sessions/(\w+)/end", lin.get("/admin/account/").text)
+    assert len(marks) == 2
+    stranger = pages.staff("admin")
+    stranger.post(f"/admin/account/sessions/{marks[0]}/end")
+    assert [one.get("/admin/account/").status_code for one in (first, second)] == [200, 200]
+    lin.post(f"/admin/account/sessions/{marks[0]}/end")
+    ended = sorted(one.get("/admin/account/").status_code for one in (first, second))
+    assert ended == [200, 303]
 
 
 class TestConfirming:

@@ -234,9 +234,11 @@ def test_a_door_learns_nothing_of_it(pages: Pages, main: FakeDoor) -> None:
 
 
 def test_who_may(pages: Pages) -> None:
-    assert_only(pages, "/admin/arrivals/", "steward", "supervisor", "badge_desk", "auditor")
-    assert_only(pages, f"{person(pages, 'A1')}/protocol", method="POST")
-    assert_only(pages, f"{person(pages, 'A1')}/no-protocol", method="POST")
+    assert_only(
+        pages, "/admin/arrivals/", "steward", "supervisor", "badge_desk", "auditor", "protocol"
+    )
+    assert_only(pages, f"{person(pages, 'A1')}/protocol", "protocol", method="POST")
+    assert_only(pages, f"{person(pages, 'A1')}/no-protocol", "protocol", method="POST")
 
 
 def test_a_user_sees_their_own_notices_and_no_list_of_guests(pages: Pages, main: FakeDoor) -> None:

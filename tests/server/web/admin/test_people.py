@@ -45,11 +45,11 @@ def test_it_works(pages: Pages) -> None:
 
 
 def test_who_may_search(pages: Pages) -> None:
-    assert_only(pages, "/admin/people/", "badge_desk", "auditor")
+    assert_only(pages, "/admin/people/", "badge_desk", "auditor", "protocol")
 
 
 def test_who_may_see_an_attendee(pages: Pages) -> None:
-    assert_only(pages, address(pages, "A1"), "badge_desk", "auditor")
+    assert_only(pages, address(pages, "A1"), "badge_desk", "auditor", "protocol")
 
 
 def test_who_may_print(pages: Pages) -> None:

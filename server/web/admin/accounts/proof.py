@@ -1,0 +1,115 @@
+"""Takes what a user shows beside the password, from whichever form it stands in."""
+
+import ipaddress
+import os
+from urllib.parse import urlsplit
+
+from flask import abort, request
+
+from server.entry_log import entry_log
+from server.entry_log.act_names import Act
+from server.staff import passkeys, second_factors, signing_in
+from server.staff.guesses import Key, WaitError
+from server.staff.passkeys import Place
+from server.staff.second_factors import WrongFactorError
+from server.staff.signing_in import HERE
+from server.staff.users import User
+from server.storage.connection import Connection
+from server.web import auth
+from server.web.admin.sign_in import caller
+from server.web.services import services
+
+SIGN = "passkey"  # The purpose of a challenge that a passkey signs.
+_CODE_CHARS_MAX = 60
+
+
+def place() -> Place | None:
+    """Return the host for which passkeys are made here. It is None where the page was opened at an
+    address that is no name, because browsers make no passkey for it.
+    """
+    here = services().event.settings
+    for address in (here.public_address, here.phones_at):
+        known = urlsplit(address)
+        host = known.hostname or ""
+        if host == urlsplit(f"//{request.host}").hostname and not _is_number(host):
+            port = "" if known.port in (None, 443) else f":{known.port}"
+            return Place(host, f"https://{host}{port}", next(iter(here.name.values())))
+    return None
+
+
+def sign_options(who: User) -> str:
+    """Return what a passkey shall sign, as JSON. It is empty where there is no passkey to do so."""
+    here, where = services(), place()
+    if where is None:
+        return ""
+    challenge = os.urandom(passkeys.CHALLENGE_BYTES)
+    options = passkeys.sign_options(here.database.reader, where, who, challenge)
+    if options:
+        here.pending.put(auth.token(), SIGN, challenge, here.now())
+    return options
+
+
+def show_factor(who: User) -> str:
+    """Take the code or the passkey of the form, and say which factor it was.
+
+    Guesses are counted before they are looked at. Raises WrongFactorError.
+    """
+    here, now = services(), services().now()
+    keys = [Key(f"factor of {who.user_id}", HERE, own=True)]
+    try:
+        tries = here.guesses.charge(keys, now)
+    except WaitError:
+        abort(429)
+    answer, code = request.form.get("credential", ""), request.form.get("code", "")
+    where = place()
+    challenge = here.pending.take(auth.token(), SIGN, now) if answer else None
+    key = second_factors.sealing_key(here.event.phone_secret)
+
+    def step(db: Connection) -> str:
+        if answer:
+            if where is None or challenge is None:
+                raise WrongFactorError
+            passkeys.use_passkey(db, where, who, answer, challenge, now=now)
+            return "passkey"
+        plain = code.strip()[:_CODE_CHARS_MAX]
+        if plain.replace(" ", "").isdigit():
+            second_factors.use_totp(db, key, who, plain, now=now)
+            return "app"
+        second_factors.use_recovery_code(db, who, plain)
+        return "recovery code"
+
+    try:
+        shown = here.database.write(step)
+    except WrongFactorError:
+        _note_refusal(who, tries[0], now)
+        raise
+    here.guesses.refund(keys, right=True)
+    return shown
+
+
+def _note_refusal(who: User, tries: int, now: int) -> None:
+    """Note the first refusal of a row, and the one from which on guesses wait."""
+    if tries not in (1, HERE.free):
+        return
+    here = services()
+    unlisted = here.guesses.take_note(now)
+    if unlisted is None:
+        return
+    subject: dict[str, str | int | None] = {
+        "user": who.user_id,
+        "caller": caller()[:8],
+        "tries": tries,
+    }
+    if unlisted:
+        subject["unlisted"] = unlisted
+    here.database.write(
+        lambda db: entry_log.act(db, signing_in.NOBODY, Act.FACTOR_REFUSED, subject, now)
+    )
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

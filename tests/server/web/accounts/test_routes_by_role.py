@@ -1,0 +1,132 @@
+"""Every route of the app, asked for by every role and by somebody who is signed out.
+
+What each may is docs/security.md's table. A route that has no line there fails.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from badges.credential.badge_number import badge_number
+from server.event.directory import Event
+from server.storage.database import Database
+from server.web import auth
+from tests.server.support.pages import ROLES, Pages, Staff
+
+TEXT = (Path(__file__).parents[4] / "docs/security.md").read_text(encoding="utf-8")
+SIGNED_OUT = "signed out"
+# Kiosks and machines prove themselves by other means than a session.
+OWN_PROOF = "/api/"
+# Kiosks check this answer's signature themselves, before they have any proof to give.
+OPEN = {"GET /api/server-key"}
+# What a route's address needs, if it is no number. A thing need not be there to be refused.
+VALUES: dict[str, str] = {
+    "filename": "style.css",
+    "kiosk": "k1",
+    "code": "c1",
+    "name": "people.csv",
+    "token": "0" * 27,
+    "mark": "0" * 16,
+    "kind": "",
+}
+
+
+def lines() -> dict[str, set[str]]:
+    """Who may do what, by the table."""
+    said: dict[str, set[str]] = {}
+    for what, who in re.findall(r"^\| (`[A-Z]+ /[^|]*) \| ([^|]+) \|$", TEXT, re.M):
+        roles = set() if who == "admin alone" else set(who.split(", "))
+        for one in re.findall(r"`([^`]+)`", what):
+            said[one] = roles | {"admin"}
+    return said
+
+
+def routes(pages: Pages) -> Iterator[tuple[str, Rule]]:
+    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda one: one.rule):
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield method, rule
+
+
+def address(rule: Rule, number: str) -> str:
+    values: dict[str, object] = {}
+    for name in rule.arguments:
+        kinds = re.search(rf"<any\(([^)]+)\):{name}>", rule.rule)
+        if kinds:
+            values[name] = kinds[1].split(",")[0]
+        elif f"<int:{name}>" in rule.rule:
+            values[name] = 1
+        else:
+            values[name] = number if name == "number" else VALUES[name]
+    built = rule.build(values)
+    assert built is not None, rule
+    return built[1]
+
+
+def ask(someone: Staff, method: str, target: str) -> TestResponse:
+    """Send what a browser would, and an empty form. The answer's body is not read."""
+    if method == "GET":
+        answer = someone.get(target, buffered=False)
+    else:
+        answer = someone.post(target, buffered=False)
+    answer.close()
+    return answer
+
+
+def verdict(answer: TestResponse) -> str:
+    """Say whether the caller came in, whatever the view made of an empty form."""
+    assert answer.status_code < 500 or answer.status_code == 503, answer.status
+    asked = "/admin/sign-in?next=" in answer.headers.get("Location", "")
+    if answer.status_code == 401 or asked:
+        return "asked to sign in"
+    return "refused" if answer.status_code == 403 else "allowed"
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+
+
+def test_each_route_has_a_line_and_each_line_a_route(pages: Pages) -> None:
+    real = {f"{method} {rule.rule}" for method, rule in routes(pages)}
+    assert lines().keys() == {one for one in real if f" {OWN_PROOF}" not in one}
+
+
+@pytest.mark.parametrize("role", [*ROLES, SIGNED_OUT])
+def test_each_route_lets_in_whom_its_line_names(pages: Pages, role: str) -> None:
+    said, number = lines(), badge_number(pages.serial("A1"))
+    wrong = []
+    for method, rule in routes(pages):
+        if rule.rule.startswith(OWN_PROOF):
+            continue
+        route = f"{method} {rule.rule}"
+        # Some of these end the session, or change the account.
+        someone = pages.stranger() if role == SIGNED_OUT else pages.staff(role)
+        came = verdict(ask(someone, method, address(rule, number)))
+        if auth.EVERYBODY in said[route]:
+            # The sign-in refuses an empty form in its own words.
+            allowed = {"allowed", "asked to sign in"} if "sign-in" in route else {"allowed"}
+        elif role == SIGNED_OUT:
+            allowed = {"asked to sign in"}
+        else:
+            allowed = {"allowed"} if role in said[route] else {"refused"}
+        if came not in allowed:
+            wrong.append(f"{route}: {came}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("role", [*ROLES, SIGNED_OUT])
+def test_no_session_opens_what_is_for_kiosks(pages: Pages, role: str) -> None:
+    someone = pages.stranger() if role == SIGNED_OUT else pages.staff(role)
+    found = {}
+    for method, rule in routes(pages):
+        if rule.rule.startswith(OWN_PROOF):
+            answer = ask(someone, method, address(rule, "1"))
+            found[f"{method} {rule.rule}"] = answer.status_code
+    assert len(found) > 5
+    assert {one for one, code in found.items() if code not in (400, 401, 403)} == OPEN
