@@ -18,6 +18,8 @@ Milliseconds = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Word = Annotated[str, Meta(pattern="^[a-z_]{1,32}$")]
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
+SALT_BYTES = 16  # Of a record of version 2. It has them as twice as many hexadecimal digits.
+Salt = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 
 
 class WireError(ValueError):
@@ -82,11 +84,13 @@ OuterHalls = Annotated[tuple[OuterHall, ...], Meta(min_length=1, max_length=OUTE
 
 
 class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Holds one line of a kiosk's journal. Its canonical bytes are hashed, signed and logged for
-    ever.
+    """Holds one line of a kiosk's journal. Its canonical bytes are hashed, signed and logged.
+
+    Version 2 has a salt, which lets its hash stand for it where it was deleted
+    (badges/transparency/chain.py). A kiosk writes it once its server has said that it takes it.
     """
 
-    v: Literal[1] = 1
+    v: Literal[1, 2] = 1
     kiosk: KioskId
     generation: Count
     seq: Sequence
@@ -116,6 +120,7 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     note: Annotated[str, Meta(max_length=200)] | None = None  # override, annul: the reason
     # Halls around the door's own, from the inside out. Left out where the scan counts in none.
     outer: OuterHalls | UnsetType = UNSET
+    salt: Salt | UnsetType = UNSET  # Random, and in version 2 alone.
 
     @property
     def kind(self) -> PlaceKind:
@@ -141,6 +146,8 @@ def decode_record(raw: bytes) -> ScanRecord:
         raise WireError(f"scan record: {error_place(error)}") from None
     if encode_record(record) != raw or record.accessible_place is False:
         raise WireError("scan record: not in canonical form")
+    if (record.v == 2) is (record.salt is UNSET):
+        raise WireError("scan record: version 2 has a salt, and version 1 has none")
     places: list[tuple[bool, bool | UnsetType]]
     places = [(one.override_place, one.accessible_place) for one in record.outer_halls]
     places.append((record.override_place, record.accessible_place))

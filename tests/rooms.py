@@ -59,6 +59,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "rehearsal": "what the doors would answer, before anybody comes",
         "mail": "mails to attendees, and what became of them",
         "wallet": "programmes and badges for attendees' own calendars and wallets",
+        "audit": "the entry log proven to strangers",
         "ledger": "every scan, once, and all that follows",
         "backup": "copies on a second disk, and what comes back from them",
         "setup": "rosters, venues and new events",

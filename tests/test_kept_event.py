@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from badges.credential.keys import PrivateKey
+from server.audit.export import export
+from server.audit.selection import Selection
+from server.audit.verify import check
 from server.event.directory import load_event
 from server.web import auth
 from server.web.services import services_of
@@ -96,3 +99,24 @@ def test_a_kiosk_of_then_goes_on_with_its_journal(forum: KeptForum) -> None:
 
 def test_a_kiosk_that_was_fenced_stays_fenced(forum: KeptForum) -> None:
     assert kiosk_of(forum, "green-door").journal.state().fenced
+
+
+def test_its_entry_log_is_exported_and_goes_on(forum: KeptForum, tmp_path: Path) -> None:
+    """Its entries have no salts. Its kiosks go on, and write them from now on."""
+    options = {"checkpoints": [], "key": None, "without_witnesses": True}
+    for name in ("before", "after"):
+        with forum.database.reading() as db:
+            export(
+                db, forum.event, tmp_path / name, Selection(), now=LAST_SCAN,
+                progress=lambda at, of: None,
+            )  # fmt: skip
+        assert check(tmp_path / name, **options)[0] == []
+        if name == "before":
+            kiosk = kiosk_of(forum, "main")
+            kiosk.refresh()
+            kiosk.present(5)
+            kiosk.exchange()
+    old, new = ((tmp_path / name / "records.txt").read_bytes() for name in ("before", "after"))
+    assert new.startswith(old)
+    assert b'"v":2}' in new[len(old) :]
+    assert old.count(b" - {") == TOLD["size"]

@@ -1,10 +1,18 @@
-"""Computes a kiosk's hash chain, in which each record's hash covers all records before it."""
+"""Computes a kiosk's hash chain, in which each record's hash covers all records before it.
+
+A record of version 2 is in the chain by its own hash. So the chain can be checked where the record
+was deleted and only that hash is left. The record has a random salt, and so nothing can be found
+out from the hash. A record of version 1 is in the chain as it is.
+"""
 
 import hashlib
 
 from badges.transparency.merkle import HASH_BYTES
 
 CHAIN_CONTEXT = b"hallkeeper/scan/v1\x00"
+HASHED_CONTEXT = b"hallkeeper/scan/v2\x00"
+# The version is the last field of a record's canonical form, whose fields are sorted.
+HASHED_END = b'"v":2}'
 
 
 def chain_start(kiosk: str, generation: int) -> bytes:
@@ -13,7 +21,25 @@ def chain_start(kiosk: str, generation: int) -> bytes:
 
 
 def chain_next(previous: bytes, record: bytes) -> bytes:
-    """Return the chain's hash after `record` (canonical bytes)."""
-    if len(previous) != HASH_BYTES:
-        raise ValueError(f"a chain hash has {HASH_BYTES} bytes, not {len(previous)}")
+    """Return the chain's hash after `record` (canonical bytes, of either version)."""
+    if record.endswith(HASHED_END):
+        return chain_next_hashed(previous, record_hash(record))
+    _check(previous)
     return hashlib.sha256(CHAIN_CONTEXT + previous + record).digest()
+
+
+def chain_next_hashed(previous: bytes, hashed: bytes) -> bytes:
+    """Return the chain's hash after the record of version 2 whose `record_hash` is `hashed`."""
+    _check(previous)
+    _check(hashed)
+    return hashlib.sha256(HASHED_CONTEXT + previous + hashed).digest()
+
+
+def record_hash(record: bytes) -> bytes:
+    """Return the hash that stands for a record (canonical bytes) in a chain."""
+    return hashlib.sha256(record).digest()
+
+
+def _check(hashed: bytes) -> None:
+    if len(hashed) != HASH_BYTES:
+        raise ValueError(f"a chain hash has {HASH_BYTES} bytes, not {len(hashed)}")

@@ -36,6 +36,13 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
+def witness_name(log_name: str, kiosk: str, generation: int) -> str:
+    """Return the name under which a kiosk of the event cosigns. It stays the same when the server
+    is restored and its log gets another name.
+    """
+    return f"{'/'.join(log_name.split('/')[:2])}/kiosk/{kiosk}/{generation}"
+
+
 def sign_checkpoint(key: PrivateKey, name: str, checkpoint: Checkpoint) -> str:
     """Write the checkpoint as a note, signed by the log's key called `name`."""
     text = checkpoint.text()

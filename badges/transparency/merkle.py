@@ -56,6 +56,15 @@ class Tree:
             raise ValueError(f"no tree of {size} leaves: there are {self.size}")
         return self._subtree(0, size) if size else hashlib.sha256().digest()
 
+    def full_subtree(self, level: int) -> bytes:
+        """Return the hash of the last complete subtree of 2**level leaves. Raises IndexError where
+        there is none.
+        """
+        found = bytes(self._levels[level][-HASH_BYTES:])
+        if not found:
+            raise IndexError(f"no subtree of 2**{level} leaves")
+        return found
+
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """Prove that leaf `index` is among the first `size` leaves (RFC 9162, 2.1.3.1)."""
         if not 0 <= index < size <= self.size:

@@ -81,6 +81,12 @@ def key_id(name: str, kind: bytes, public: PublicKey) -> bytes:
     ]
 
 
+def verifier_key(name: str, public: PublicKey) -> str:
+    """Return a key that signs notes as people hand it on (the `vkey` of C2SP signed-note)."""
+    encoded = base64.b64encode(ED25519 + public.raw).decode()
+    return f"{name}+{key_id(name, ED25519, public).hex()}+{encoded}"
+
+
 def check_name(name: str) -> str:
     """Return `name`, of a key or a log, if it may stand in a note. It must be printable, without
     spaces and `+`.

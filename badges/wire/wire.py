@@ -32,6 +32,8 @@ SPEAKER_NAME_MAX = 200
 PROGRAMME_ASKED = "programme=1"
 DAYS_ASKED = "days=1"
 DAY_CREDENTIALS_MAX = 16  # The most of one holder that a door is told of.
+# The same of a kiosk that writes records of version 2, and cosigns checkpoints.
+SALTED_ASKED = "salted=1"
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 
@@ -216,6 +218,15 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
     facts_age_ms: Count | None = None
 
 
+class Cosigned(Struct, frozen=True, forbid_unknown_fields=True):
+    """Holds the kiosk's cosignature of the entry log's checkpoint of so many entries (C2SP
+    tlog-cosignature).
+    """
+
+    size: Sequence
+    line: Annotated[str, Meta(max_length=500)]
+
+
 class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Carries scans to the server (POST /api/scans). `records` are canonical, and the chain's head
     after the last one is signed.
@@ -246,6 +257,9 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     # The newest checkpoint that this kiosk verified. It is sent where the server's log contradicts
     # it.
     note: Annotated[str, Meta(max_length=4_000)] | UnsetType = UNSET
+    # Of a checkpoint that this kiosk verified and has on its disk. It is left out where there is no
+    # new one, or where the server has not said that it takes it (Snapshot.salted).
+    cosigned: Cosigned | UnsetType = UNSET
 
 
 class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
@@ -314,6 +328,9 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     outer: Annotated[list[OuterFacts], Meta(max_length=OUTER_MAX)] | UnsetType = UNSET
     # For whom places are kept, by serial; left out where none of these halls keeps any.
     accessible: list[Count] | UnsetType = UNSET
+    # The server takes records of version 2, and cosignatures. It is told to a kiosk that asks
+    # (SALTED_ASKED), because earlier ones refuse a field that they do not know.
+    salted: Literal[True] | UnsetType = UNSET
 
     @property
     def outer_facts(self) -> list[OuterFacts]:

@@ -25,7 +25,7 @@ from kiosk.cli import autostart
 from kiosk.cli.enrol import EnrolError, enrol
 from kiosk.cli.export import ExportError, read_export, write_export
 from kiosk.cli.read import read_command
-from kiosk.cli.status import status_of, status_text
+from kiosk.cli.status import checkpoint_of, status_of, status_text
 from kiosk.config import settings as config
 from kiosk.config.disk import write_trouble
 from kiosk.config.files import JOURNAL_FILE, TRANSLATIONS, ConfigError
@@ -265,6 +265,20 @@ def status_command(directory: Path, as_json: bool) -> None:
     """Tell who this kiosk is, what waits to be sent, and how old its facts are."""
     status = status_of(directory)
     click.echo(json.dumps(status) if as_json else status_text(status))
+
+
+@main.command("checkpoint")
+@directory_option
+@plain_errors
+def checkpoint_command(directory: Path) -> None:
+    """Print the newest checkpoint of the server's entry log that this kiosk verified.
+
+    Whoever verifies an export of the log gives it to `hallkeeper audit verify --checkpoint`.
+    """
+    note = checkpoint_of(directory)
+    if not note:
+        raise click.ClickException("this kiosk has verified no checkpoint yet.")
+    click.echo(note, nl=False)
 
 
 @main.command("link")

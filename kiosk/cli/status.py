@@ -38,6 +38,17 @@ def status_of(directory: Path) -> dict[str, Any]:
     return status | _facts(directory / REPLICA_FILE, who, identity)
 
 
+def checkpoint_of(directory: Path) -> str:
+    """Return the newest checkpoint of the entry log that this kiosk verified, as the signed note
+    that it is, or "" where there is none. Raises ConfigError or JournalError.
+    """
+    identity, key = load_identity(directory), load_key(directory)
+    who = (identity.kiosk, identity.generation)
+    with Journal(directory / JOURNAL_FILE, *who, key, must_exist=True, check=False) as journal:
+        newest = journal.witness.newest()
+    return "" if newest is None else newest.note
+
+
 def _facts(path: Path, who: tuple[str, int], identity: KioskIdentity) -> dict[str, Any]:
     if not path.exists():
         return {"hall": None, "door": None, "facts_age_ms": None}

@@ -220,6 +220,7 @@ class Admitter:
                 skew_ms=skew.ms if skew else None,
                 epoch=skew.epoch if skew else 0,
                 facts_age_ms=facts.facts_age_ms,
+                salted=context.salted,
             )
             if scan.direction is Direction.EXIT:
                 draft = self._leaving(draft, context, facts)

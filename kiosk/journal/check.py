@@ -17,7 +17,12 @@ from badges.credential.keys import BadSignatureError, PublicKey
 from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
 from badges.record import PlaceKind
-from badges.transparency.chain import CHAIN_CONTEXT, chain_start
+from badges.transparency.chain import (
+    CHAIN_CONTEXT,
+    HASHED_CONTEXT,
+    HASHED_END,
+    chain_start,
+)
 from badges.wire.wire import HEAD_CONTEXT
 from kiosk.journal.schema import Connection
 from kiosk.journal.seal import Seal, seal_problem
@@ -178,7 +183,10 @@ class Replay:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 raise Found(f"scan {seq} is malformed") from None
             # The same as chain_next, written out because it runs up to a million times.
-            head = sha256(CHAIN_CONTEXT + head + raw).digest()
+            if raw.endswith(HASHED_END):
+                head = sha256(HASHED_CONTEXT + head + sha256(raw).digest()).digest()
+            else:
+                head = sha256(CHAIN_CONTEXT + head + raw).digest()
             if head != said:
                 raise Found(f"scan {seq} is not the one that was written")
             if (record.kiosk, record.generation, record.seq) != (*self._me, seq):

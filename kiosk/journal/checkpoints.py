@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from badges.credential.keys import PrivateKey
+from badges.places.pool import KioskKey
+from badges.transparency.checkpoint import cosign, witness_name
 from kiosk.journal.file import JournalFile
 
 EVIDENCE_MAX = 20
@@ -29,8 +32,13 @@ class Evidence:
 
 
 class Witness:
-    def __init__(self, file: JournalFile) -> None:
+    def __init__(self, file: JournalFile, key: PrivateKey, kiosk: KioskKey) -> None:
+        """`kiosk` is whose journal this is, by name and generation, and `key` is its private
+        key.
+        """
         self._file = file
+        self._key = key
+        self._kiosk = kiosk
 
     def newest(self) -> Witnessed | None:
         """Return what the next checkpoint must be consistent with."""
@@ -48,6 +56,13 @@ class Witness:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (*values, self._file.seal("witnessed", *values)),
             )
+
+    def cosign(self, seen: Witnessed, time_s: int) -> str:
+        """Return this kiosk's signature line for a checkpoint that it verified and keeps (C2SP
+        tlog-cosignature).
+        """
+        name = witness_name(seen.log_name, *self._kiosk)
+        return cosign(self._key, name, seen.note, time_s)
 
     def accuse(self, evidence: Evidence) -> None:
         """Keep `evidence` for ever. The same two notes are kept once, and no more than proves the

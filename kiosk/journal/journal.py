@@ -64,7 +64,7 @@ class Journal:
         self.path = path
         self.kiosk = kiosk
         self.generation = generation
-        self.witness = Witness(self._file)
+        self.witness = Witness(self._file, key, (kiosk, generation))
         self._key = key
         self._places_came = threading.Condition()
         self._none_came: Counter[int] = Counter()  # How often the server had no place, by hall.

@@ -2,6 +2,7 @@
 record.
 """
 
+import secrets
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,7 +12,14 @@ from badges.admission.facts import Admitted, Decision, Denied, Direction
 from badges.credential.credential import Credential
 from badges.places.account import Account
 from badges.places.pool import PoolKey
-from badges.record import OuterHall, PlaceKind, ScanRecord, StayRef, accessible_field
+from badges.record import (
+    SALT_BYTES,
+    OuterHall,
+    PlaceKind,
+    ScanRecord,
+    StayRef,
+    accessible_field,
+)
 from badges.transparency.chain import chain_start
 from badges.wire.wire import Mark
 from kiosk.journal.schema import Connection
@@ -65,6 +73,7 @@ class Draft:
     epoch: int = 0  # The epoch of the server's time in which the skew was measured.
     facts_age_ms: int | None = None
     outer: tuple[OuterDraft, ...] = ()  # Innermost first.
+    salted: bool = False  # It becomes a record of version 2, because the server takes those.
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,8 @@ def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
     flags = decision.flags if isinstance(decision, Admitted) else frozenset()
     closes = decision.closes if isinstance(decision, Admitted) else None
     return ScanRecord(
+        v=2 if draft.salted else 1,
+        salt=secrets.token_hex(SALT_BYTES) if draft.salted else UNSET,
         kiosk=state.kiosk,
         generation=state.generation,
         seq=seq,

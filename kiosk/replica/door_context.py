@@ -58,6 +58,7 @@ class DoorContext:
     accessible: frozenset[int] = frozenset()  # for whom places are kept, by serial
     programme: tuple[ProgrammeSession, ...] = ()  # Soonest first. An earlier server tells none.
     talks: Mapping[int, tuple[Talk, ...]] = field(default_factory=dict)  # By serial, soonest first.
+    salted: bool = False  # The server takes records of version 2, and cosignatures.
 
     @property
     def halls(self) -> tuple[int, ...]:
@@ -111,6 +112,7 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
         accessible=frozenset(() if snapshot.accessible is UNSET else snapshot.accessible),
         programme=programme,
         talks=_talks(programme),
+        salted=snapshot.salted is True,
     )
 
 

@@ -141,6 +141,7 @@ class OverrideHandler:
                     epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
                     outer=tuple(OuterDraft(h, kind=kinds[h]) for h in outer),
+                    salted=context.salted,
                 )
             )
             return decision, record.seq, least_free(context, transaction)
@@ -216,6 +217,7 @@ class OverrideHandler:
                     epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
                     outer=tuple(OuterDraft(one.hall, closes=stay) for one in entry.outer_halls),
+                    salted=context.salted,
                 )
             )
             free = least_free(context, transaction)

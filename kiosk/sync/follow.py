@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 5.0)
 POLL_S = 10.0  # Between snapshots, while the stream does not get through.
 SHORT_S = 1.0  # After a stream that ends sooner than this the next attempt waits longer.
-REPLICA = f"/api/replica?{wire.PROGRAMME_ASKED}&{wire.DAYS_ASKED}"
+REPLICA = f"/api/replica?{wire.PROGRAMME_ASKED}&{wire.DAYS_ASKED}&{wire.SALTED_ASKED}"
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class Watch:
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
         self._newest = self._saved = witness.newest()
+        self._cosigned: Witnessed | None = None
         self._saved_at: int | None = None
         self._renamed_at: int | None = None
         self.contradicted = ""  # This kiosk's note that the server's newest one contradicts.
@@ -64,6 +65,22 @@ class Watch:
         nothing is verified yet.
         """
         return self._newest.size if self._newest else 0
+
+    @property
+    def unsaid(self) -> Witnessed | None:
+        """Return the newest verified checkpoint on this kiosk's disk, where it was not cosigned
+        yet. A witness cosigns only what it can't forget.
+        """
+        saved = self._saved
+        return saved if saved is not None and saved.size and saved != self._cosigned else None
+
+    def cosign(self, seen: Witnessed, now: int) -> str:
+        """Return this kiosk's signature line for a checkpoint that is on its disk."""
+        return self._witness.cosign(seen, now // 1000)
+
+    def said(self, seen: Witnessed) -> None:
+        """Note that the server has this kiosk's cosignature of the checkpoint."""
+        self._cosigned = seen
 
     def check(
         self, note: str, proof: Sequence[bytes], *, name: str, key: bytes, now: int

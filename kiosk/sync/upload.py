@@ -19,6 +19,7 @@ from badges.places.account import Account
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind, accessible_field
 from badges.wire import wire
+from kiosk.journal.checkpoints import Witnessed
 from kiosk.journal.errors import ForkError, JournalError, OldServerError
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Offer, SignedGrant
@@ -227,6 +228,7 @@ class Sync:
     def _post(self, offer: Offer) -> tuple[wire.ScanBatch, wire.ScanAnswer]:
         now = time.monotonic()
         mark = self._mark = wire.later_mark(offer.mark, self._mark)
+        seen = self._to_cosign()
         batch = wire.ScanBatch(
             records=[msgspec.Raw(record) for record in offer.records],
             first_seq=offer.first_seq,
@@ -256,8 +258,23 @@ class Sync:
             health=self._health(),
             mark=UNSET if mark is None else mark,
             note=self._watch.contradicted or UNSET,
+            cosigned=UNSET if seen is None else self._cosigned(seen),
         )
-        return batch, self._transport.post("/api/scans", batch, wire.ScanAnswer)
+        answer = self._transport.post("/api/scans", batch, wire.ScanAnswer)
+        if seen is not None:
+            self._watch.said(seen)
+        return batch, answer
+
+    def _to_cosign(self) -> Witnessed | None:
+        """Return the checkpoint to cosign now. An earlier server would refuse the cosignature."""
+        context = self._replica.context
+        if context is None or not context.salted or self._watch.contradicted:
+            return None
+        seen = self._watch.unsaid
+        return seen if seen is not None and seen.log_name == context.log_name else None
+
+    def _cosigned(self, seen: Witnessed) -> wire.Cosigned:
+        return wire.Cosigned(seen.size, self._watch.cosign(seen, self._clock()))
 
     def _take(self, batch: wire.ScanBatch, answer: wire.ScanAnswer, offer: Offer) -> bool:
         self._link.measure(batch.sent_at, answer, self._clock())

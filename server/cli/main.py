@@ -13,6 +13,7 @@ import click
 from server.cli.attendees.links import links
 from server.cli.attendees.mail import mail
 from server.cli.attendees.wallet import wallet
+from server.cli.audit.commands import audit
 from server.cli.backup import backup, restore
 from server.cli.badges import issue, print_badges, reissue
 from server.cli.certificate.commands import certificate
@@ -137,6 +138,7 @@ main.add_command(token)
 main.add_command(certificate)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(audit)
 
 
 @main.command(short_help="Write every scan as CSV.")

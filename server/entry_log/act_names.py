@@ -75,6 +75,8 @@ class Act(StrEnum):
     KIOSK_ATTESTED = "kiosk_attested"
     ENTRIES_EXPORTED = "entries_exported"
     ACTS_EXPORTED = "acts_exported"
+    LOG_EXPORTED = "log_exported"
+    LOG_ERASED = "log_erased"
     SERVER_RESTORED = "server_restored"
     CERTIFICATE_SET = "certificate_set"
     MAILING_BEGUN = "mailing_begun"

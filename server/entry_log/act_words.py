@@ -135,6 +135,10 @@ WORDS: Mapping[Act, Words] = {
         "Attested a lost kiosk's places", ("{hall}:", *_OF_KIOSK, "together with {with}")
     ),
     Act.ENTRIES_EXPORTED: Words("Exported entries as CSV", ("of {hall}", "at {door}")),
+    Act.LOG_EXPORTED: Words(
+        "Exported the entry log as evidence", ("({selection})", "{hall}", "Badge {serial}")
+    ),
+    Act.LOG_ERASED: Words("Erased records of a person from the entry log", ("({count})",)),
     Act.ACTS_EXPORTED: Words("Exported acts as CSV"),
     Act.CERTIFICATE_SET: Words("Set the server's certificate", ("SHA-256 {fingerprint}",)),
     Act.API_TOKEN_MADE: Words("Made a token for a machine", ("{api_token}", "({scopes})")),

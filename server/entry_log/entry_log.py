@@ -1,22 +1,28 @@
 """Keeps the entry log. Every scan and every admin act is a leaf of an RFC 9162 Merkle tree, in the
 order of commitment.
 
-A leaf is written in the transaction of what it records. The tree over the leaves is derived, and
-kept in memory. A checkpoint states its size and root under the event's log key (C2SP
-tlog-checkpoint).
+A leaf is written in the transaction of what it records. Its hash is over a commitment to the
+record, with a random salt that is kept beside it and nowhere else (docs/entry-log.md). The tree
+over the leaves is derived, and kept in memory. A checkpoint states its size and root under the
+event's log key (C2SP tlog-checkpoint).
 """
 
 import json
+import os
 import threading
 from collections.abc import Iterable, Mapping
 
 from badges.credential.keys import PrivateKey
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from badges.transparency.commitment import SALT_BYTES, commitment
 from badges.transparency.merkle import Tree, leaf_hash
 from server.entry_log.act_names import Act
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
+
+# The kind of a leaf whose record was erased. Its body is the entry, without the salt.
+ERASED = "erased"
 
 
 def size(db: Connection) -> int:
@@ -43,9 +49,17 @@ def append(db: Connection, kind: str, body: bytes, now: int) -> int:
 def extend(db: Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -> None:
     """Add leaves, each numbered (from `size`), of a kind, with its body."""
     db.executemany(
-        "INSERT INTO leaf (number, kind, at, hash, body) VALUES (?, ?, ?, ?, ?)",
-        ((number, kind, now, leaf_hash(body), body) for number, kind, body in leaves),
+        "INSERT INTO leaf (number, kind, at, hash, body, salt) VALUES (?, ?, ?, ?, ?, ?)",
+        (_row(number, kind, now, body) for number, kind, body in leaves),
     )
+
+
+def _row(
+    number: int, kind: str, now: int, body: bytes
+) -> tuple[int, str, int, bytes, bytes, bytes]:
+    # A salt that could be worked out again, from a secret and the number, could never be deleted.
+    salt = os.urandom(SALT_BYTES)
+    return number, kind, now, leaf_hash(commitment(salt, body)), body, salt
 
 
 def act(
@@ -72,6 +86,14 @@ def acts(
     )
     first = size(db)
     extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
+
+
+def entry_of(body: bytes, salt: bytes | None) -> bytes:
+    """Return the log's entry, whose hash is the leaf's, for what the table `leaf` holds.
+
+    A leaf from before there were salts, and an erased one, has none. Its body is the entry.
+    """
+    return body if salt is None else commitment(salt, body)
 
 
 def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
@@ -138,6 +160,30 @@ class Log:
         with self._lock:
             self._catch_up()
             return size <= self._tree.size and self._tree.root(size) == root
+
+    def note(self, size: int) -> str:
+        """Return the checkpoint of the first `size` leaves, signed. Raises ValueError where there
+        are not so many.
+        """
+        with self._lock:
+            self._catch_up()
+            checkpoint = Checkpoint(self._name, size, self._tree.root(size))
+            return sign_checkpoint(self._key, self._name, checkpoint)
+
+    def inclusion(self, number: int) -> tuple[str, list[bytes]]:
+        """Return the signed checkpoint of the present log, and the proof that leaf `number` is in
+        it. Raises ValueError where there is no such leaf.
+        """
+        with self._lock:
+            self._catch_up()
+            checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
+            proof = self._tree.inclusion(number, self._tree.size)
+            return sign_checkpoint(self._key, self._name, checkpoint), proof
+
+    @property
+    def name(self) -> str:
+        """Return the log's name in its checkpoints."""
+        return self._name
 
     def rename(self, name: str) -> None:
         """Turn this log into another one, called `name`. The new log begins with the leaves of this

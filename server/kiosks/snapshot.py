@@ -29,12 +29,14 @@ def snapshot(
     *,
     programme: bool = False,
     days: bool = False,
+    salted: bool = False,
 ) -> wire.Snapshot:
     """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
     transaction.
 
     `voucher` signs the orders of places. `programme` says that the kiosk asks for what its screen
-    shows of sessions, and `days` that it knows of day credentials.
+    shows of sessions, `days` that it knows of day credentials, and `salted` that it wants to hear
+    that this server takes records of version 2 and cosignatures.
 
     Of 100,000 holders only the exceptions travel. They are holders whose badges were reissued,
     revoked or likely copied.
@@ -71,6 +73,7 @@ def snapshot(
         retired=state != "active",
         outer=outer or UNSET,
         accessible=kept_places.serials(db) if keeps_places else UNSET,
+        salted=True if salted else UNSET,
     )
 
 

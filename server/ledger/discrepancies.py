@@ -77,9 +77,13 @@ class Judge:
                 "SELECT 1 FROM discrepancy WHERE number = ? AND reason IN (?, 'passback')",
                 (number, Reason.ALREADY_INSIDE),
             ).fetchone()
-            (body,) = self._db.execute(
-                "SELECT body FROM leaf WHERE number = ?", (number,)
+            row = self._db.execute(
+                "SELECT body FROM leaf WHERE number = ? AND kind = 'scan'", (number,)
             ).fetchone()
+            if row is None:
+                # Its record was erased.
+                continue
+            (body,) = row
             record = msgspec.convert(json.loads(body)["record"], ScanRecord)
             person = self._person(stay.serial)
             if known or person is None or record.act != "scan":

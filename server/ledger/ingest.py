@@ -135,4 +135,5 @@ def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
         PublicKey(sender.public_key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
     except BadSignatureError:
         raise ForkError from None
+    fresh[-1] = fresh[-1]._replace(signature=batch.signature)
     return fresh

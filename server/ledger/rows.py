@@ -19,16 +19,20 @@ class Line(NamedTuple):
     record: ScanRecord
     raw: bytes  # The record's canonical bytes.
     chain: bytes  # The chain's head after it.
+    signature: bytes | None = None  # The kiosk's, of that head. The last line of a batch has it.
 
 
 class ScanLeaf(msgspec.Struct):
     """Represents a scan as the entry log has it. Its fields are in canonical order, and the record
     is kept as it came.
+
+    `signature` is the kiosk's, of `chain`. The last scan of a batch has it.
     """
 
     chain: str
     received_at: int
     record: msgspec.Raw
+    signature: str | msgspec.UnsetType = msgspec.UNSET
     type: str = "scan"
 
 
@@ -55,7 +59,8 @@ class Rows:
         """Add a scan with its leaf, and return their number. `skew_ms` is None where the kiosk's
         clock error is unknown or can't be right.
         """
-        leaf = ScanLeaf(line.chain.hex(), self._now, msgspec.Raw(line.raw))
+        signature = msgspec.UNSET if line.signature is None else line.signature.hex()
+        leaf = ScanLeaf(line.chain.hex(), self._now, msgspec.Raw(line.raw), signature)
         number = self.leaf("scan", msgspec.json.encode(leaf))
         record = line.record
         self._scans.append(

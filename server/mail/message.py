@@ -16,7 +16,7 @@ from server.mail.addresses import MailAddress, plain_address
 from server.mail.settings import MailSettings
 from server.mail.templates import Filled, Words, fill, find_template
 from server.people.attendees import Attendee
-from server.people.card_design import dates_text
+from server.people.card_design import dates_texts
 from server.people.issuing import Badge
 from server.storage.localized import text_in
 from server.wallet.links import links_of
@@ -109,7 +109,7 @@ def _words(
     event: Event, holder: Attendee, token: str, category: CategoryPlan, language: str
 ) -> Words:
     links = links_of(event, token)
-    chinese, _, others = dates_text(event.settings).partition("  ")
+    chinese, others = dates_texts(event.settings)
     return Words(
         event=text_in(event.settings.name, language),
         dates=chinese if language.startswith("zh") else others,

@@ -9,6 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from badges.settings_check import SettingsError, read_settings, rule
+from server.event.files import read_small
 from server.event.settings import EventError
 from server.mail.addresses import AddressError, plain_address
 
@@ -141,13 +142,7 @@ def _check(found: MailSettings, path: Path) -> None:
 
 
 def _read(path: Path, most: int) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        raise MailError(f"{path} can't be read: {error.strerror}.") from None
-    if len(data) > most:
-        raise MailError(f"{path} has more than {most:,} bytes.")
+    data = read_small(path, most, MailError)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -29,6 +29,7 @@ from badges.printing.pretix import (
 )
 from badges.settings_check import SettingsError, read_settings, rule
 from server.event.directory import Event
+from server.event.files import read_small
 from server.event.settings import EventError, EventSettings
 from server.people.attendees import Attendee
 from server.people.cards import both_languages
@@ -170,7 +171,7 @@ def design_of(
         look = Look(
             event_name=first,
             event_second_name=second,
-            dates=settings.dates or dates_text(event),
+            dates=settings.dates or " · ".join(dates_texts(event)),
             format=FORMATS[settings.format],
             logo=files.logo(settings.logo),
             host_logo=files.logo(settings.host_logo),
@@ -200,7 +201,7 @@ def read_card_text(folder: Path) -> str:
     if not path.exists():
         return ""
     try:
-        return _read(path, SETTINGS_BYTES_MAX).decode()
+        return read_small(path, SETTINGS_BYTES_MAX, DesignError).decode()
     except UnicodeDecodeError:
         raise DesignError(f"{path} is not text in UTF-8.") from None
 
@@ -217,8 +218,10 @@ def read_pretix_layout(layout: Path, background: Path | None, format_name: str) 
     """Return a layout of pretix with the PDF under it. Without one its paper is that of the format.
     Raises DesignError.
     """
-    under = b"" if background is None else _read(background, BACKGROUND_BYTES_MAX)
-    return _made_layout(_read(layout, LAYOUT_BYTES_MAX), str(layout), under, format_name)
+    under = b"" if background is None else read_small(background, BACKGROUND_BYTES_MAX, DesignError)
+    return _made_layout(
+        read_small(layout, LAYOUT_BYTES_MAX, DesignError), str(layout), under, format_name
+    )
 
 
 def find_template(event: Event, name: str) -> Path:
@@ -233,13 +236,13 @@ def find_template(event: Event, name: str) -> Path:
 def read_template(path: Path) -> str:
     """Return the text of a template. Raises DesignError."""
     try:
-        return _read(path, TEMPLATE_BYTES_MAX).decode()
+        return read_small(path, TEMPLATE_BYTES_MAX, DesignError).decode()
     except UnicodeDecodeError:
         raise DesignError(f"{path} is not text in UTF-8.") from None
 
 
-def dates_text(settings: EventSettings) -> str:
-    """Return the event's dates in Chinese and English, as short as they can be."""
+def dates_texts(settings: EventSettings) -> tuple[str, str]:
+    """Return the event's dates in Chinese and in English, as short as they can be."""
     first = settings.first_day
     last = first + timedelta(days=settings.days - 1)
     month, last_month = _MONTHS[first.month - 1], _MONTHS[last.month - 1]
@@ -251,7 +254,7 @@ def dates_text(settings: EventSettings) -> str:
     else:
         english = f"{first.day} {month} – {last.day} {last_month}"
         chinese = f"{first.month}月{first.day}日–{last.month}月{last.day}日"
-    return f"{last.year}年{chinese} · {english} {last.year}"
+    return f"{last.year}年{chinese}", f"{english} {last.year}"
 
 
 def _back(settings: CardSettings) -> Back:
@@ -276,7 +279,7 @@ class _Files:
     def read(self, name: str, most: int) -> bytes:
         if name in self._new:
             return self._new[name]
-        return _read(self.folder / name, most)
+        return read_small(self.folder / name, most, DesignError)
 
     def logo(self, name: str) -> str:
         return _logo(self.read(name, PHOTO_BYTES_MAX), str(self.folder / name)) if name else ""
@@ -308,17 +311,6 @@ def _logo(data: bytes, place: str) -> str:
 
 def _made(make: Callable[[bytes, str], str], path: Path, most: int) -> str:
     try:
-        return make(_read(path, most), str(path))
+        return make(read_small(path, most, DesignError), str(path))
     except LookError as error:
         raise DesignError(f"{error}.") from None
-
-
-def _read(path: Path, most: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        raise DesignError(f"{path} can't be read: {error.strerror}.") from None
-    if len(data) > most:
-        raise DesignError(f"{path} has more than {most:,} bytes.")
-    return data

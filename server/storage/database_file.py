@@ -71,6 +71,19 @@ def fold_log(db: Connection) -> None:
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
+@contextmanager
+def deleted_is_overwritten(db: Connection) -> Iterator[None]:
+    """Have what is deleted in the block overwritten in the database's file, where it would
+    otherwise stay until its place is used again.
+    """
+    (before,) = db.execute("PRAGMA secure_delete").fetchone()
+    db.execute("PRAGMA secure_delete = ON").fetchone()
+    try:
+        yield
+    finally:
+        db.execute(f"PRAGMA secure_delete = {'ON' if before else 'OFF'}").fetchone()
+
+
 def pack(version: int, tables: Tables) -> bytes:
     """Return the bytes of a small database without types, so that any version reads it.
 

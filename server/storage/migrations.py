@@ -22,6 +22,7 @@ from server.storage.schema import (
     FOUND_BY,
     KEPT_PLACES,
     KIOSK_REPORTED,
+    LEAF_SALTS,
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
@@ -252,6 +253,11 @@ def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m037_leaf_salts(db: sqlite_utils.Database) -> None:
+    _run(db, LEAF_SALTS)
+
+
+@migrations()
 def m045_machines(db: sqlite_utils.Database) -> None:
     _run(db, MACHINES)
 
@@ -292,6 +298,7 @@ NAMES = (
     "m034_day_credentials",
     "m035_phone_links",
     "m036_mail_and_wallet",
+    "m037_leaf_salts",
     "m045_machines",
 )
 

@@ -934,6 +934,29 @@ CREATE TABLE id_check (
 ) STRICT;
 """
 
+# The salt of a leaf's commitment (badges/transparency/commitment.py). Leaves from before this have
+# none, and their record is itself the entry. Of an erased leaf the body is the commitment, without
+# salt. What is left of an erased scan keeps its kiosk's chain whole.
+LEAF_SALTS = """
+ALTER TABLE leaf ADD COLUMN salt BLOB;
+
+CREATE TABLE erased_scan (
+    number INTEGER PRIMARY KEY REFERENCES leaf,
+    record_hash BLOB,
+    signature BLOB
+) STRICT;
+
+CREATE TABLE cosignature (
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (kiosk, generation),
+    FOREIGN KEY (kiosk, generation) REFERENCES kiosk
+) STRICT;
+"""
+
 # Machines that ask by a token, and machines that are told by webhooks. A webhook's message is made
 # from the entry log, or from a notice of what no leaf tells (a hall that is full, a trouble).
 MACHINES = """

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from server.event.directory import Event
+from server.event.files import read_small
 from server.event.settings import EventError
 from server.storage import durable_files
 
@@ -284,11 +285,4 @@ def _read(event: Event, name: str) -> bytes | None:
 
 def read_limited(path: Path) -> bytes:
     """Return a file of a certificate or key. Raises WalletError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise WalletError(f"{path} can't be read: {error.strerror}.") from None
-    if len(data) > FILE_BYTES_MAX:
-        raise WalletError(f"{path} is too large to be a certificate or a key.")
-    return data
+    return read_small(path, FILE_BYTES_MAX, WalletError)

@@ -39,8 +39,20 @@ def test_a_record_tells_its_kind_of_place(kind: PlaceKind) -> None:
         {"accessible_place": False},
         {"accessible_place": True, "override_place": True},
         {"outer": (OuterHall(hall=2, accessible_place=True, override_place=True),)},
+        {"v": 2},
+        {"salt": "0" * 32},
+        {"v": 2, "salt": "0" * 31},
+        {"v": 2, "salt": "A" * 32},
     ],
-    ids=["said without need", "two kinds", "two kinds around"],
+    ids=[
+        "said without need",
+        "two kinds",
+        "two kinds around",
+        "no salt",
+        "a salt in version 1",
+        "a short salt",
+        "another form of salt",
+    ],
 )
 def test_a_record_has_one_form(changes: dict[str, object]) -> None:
     with pytest.raises(WireError):

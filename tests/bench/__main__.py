@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tests.bench import (
     acts,
+    audit,
     backlog,
     cards,
     desk,
@@ -46,6 +47,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "rehearsal": rehearsal.run,
     "memory": memory.run,
     "acts": acts.run,
+    "audit": audit.run,
     "webhooks": webhooks.run,
     "pages": pages.run,
     "cards": cards.run,

@@ -82,7 +82,9 @@ def run() -> dict[str, object]:
         path = Path(place) / "event"
         event, password = init_event(path, SETTINGS, now=START, password_stays=True)
         with Database(event.database_path) as database:
-            insert = "INSERT OR REPLACE INTO leaf VALUES (?, ?, ?, ?, ?)"
+            insert = (
+                "INSERT OR REPLACE INTO leaf (number, kind, at, hash, body) VALUES (?, ?, ?, ?, ?)"
+            )
             database.write(lambda db: db.executemany(insert, leaves(LEAVES)) and None)
             app = create_app(event, database, now=lambda: START)
             _, token = users.sign_in(database, "admin", password, now=START)

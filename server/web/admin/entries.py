@@ -8,8 +8,11 @@ from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from badges.credential.badge_number import parse_badge_number
-from server.entry_log import entry_log
+from badges.transparency.signed_note import verifier_key
+from server.audit import receipts
+from server.entry_log import cosignatures, entry_log
 from server.entry_log.act_names import Act
+from server.kiosks import registry
 from server.ledger import entries, entries_csv, outages
 from server.venue import store
 from server.web import auth
@@ -63,6 +66,46 @@ def export() -> Response:
         lines(),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="entries.csv"'},
+    )
+
+
+@blueprint.get("/entries/log")
+@auth.allow("auditor")
+def log() -> str:
+    """Show the entry log at a glance. That is its size, its newest checkpoint and key, and who of
+    the kiosks cosigned how much of it, and when.
+    """
+    here = services()
+    note, _ = here.log.checkpoint(0)
+    db = here.database.reader
+    kept = {(one.kiosk, one.generation): one for one in cosignatures.all_kept(db)}
+    kiosks = [one for one in registry.kiosks(db) if one.state in ("active", "retired", "fenced")]
+    return render_template(
+        "entry_log.html",
+        size=int(note.split("\n")[1]),
+        note=note,
+        key=verifier_key(here.event.log_name, here.event.log_key.public),
+        kiosks=[(one, kept.get((one.kiosk, one.generation))) for one in kiosks],
+    )
+
+
+@blueprint.get("/entries/<int:number>/receipt")
+@auth.allow("auditor")
+def receipt(number: int) -> Response:
+    """Give the proof that an entry is in the log, as a file for anybody (docs/entry-log.md)."""
+    here = services()
+    try:
+        with here.database.reading() as db:
+            text = receipts.receipt(db, here.log, number)
+    except receipts.ReceiptError as error:
+        abort(404, f"{error}.")
+    return Response(
+        text,
+        mimetype="text/plain",
+        headers={
+            "Content-Disposition": f'attachment; filename="entry-{number}.tlog-proof"',
+            "Cache-Control": "no-store",
+        },
     )
 
 

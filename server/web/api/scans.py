@@ -1,12 +1,15 @@
 """Takes batches of scans, which are also a kiosk's heartbeat."""
 
+import logging
 import time
 
 from flask import Response, request
 
+from badges.transparency.signed_note import NoteError
 from badges.wire import wire
 from server.backup import set_back
-from server.entry_log import entry_log
+from server.entry_log import cosignatures, entry_log
+from server.entry_log.entry_log import Log
 from server.feed.changes import cursor
 from server.kiosks import contact, registry
 from server.ledger import ingest
@@ -14,6 +17,8 @@ from server.storage.connection import Connection
 from server.web.api.errors import ApiError, answer_json
 from server.web.api.signatures import Caller, Signed, read_signature, signed_caller, signed_write
 from server.web.services import Services, renewed, services
+
+log = logging.getLogger(__name__)
 
 LONG_BATCH = ingest.IN_ORDER  # Scans. More are a backlog, and take turns with what others send.
 
@@ -40,6 +45,8 @@ def scans() -> Response:
         set_back.judge(db, here.event, here.log, caller.sender, batch)
         # This comes first, because a door that is out of service gets nothing.
         contact.keep_health(db, caller.sender.key, batch, now)
+        if isinstance(batch.cosigned, wire.Cosigned):
+            _keep_cosigned(db, here.log, caller.sender, batch.cosigned, now)
         taken = ingest.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
         return caller.sender, taken, (cursor(db), entry_log.size(db))
 
@@ -77,6 +84,16 @@ def scans() -> Response:
             mark=here.voucher.mark(taken.incarnation, *came),
         )
     )
+
+
+def _keep_cosigned(
+    db: Connection, entries: Log, sender: contact.Sender, cosigned: wire.Cosigned, now: int
+) -> None:
+    """Keep the kiosk's cosignature. One that is wrong keeps no scan out of the ledger."""
+    try:
+        cosignatures.keep(db, entries, sender.key, sender.public_key, cosigned, now)
+    except NoteError as error:
+        log.warning("a cosignature of kiosk %s is not kept: %s", sender.kiosk, error)
 
 
 def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> Services:

@@ -15,9 +15,11 @@ from click.testing import CliRunner, Result
 
 from badges.admission.facts import Admitted, Direction
 from badges.credential.keys import BadgeKey, KeyRing, sign_ring
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
 from badges.wire.enrolment import EnrolmentCode
 from kiosk.cli.main import main
 from kiosk.config.files import locked
+from kiosk.journal.checkpoints import Witnessed
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Draft
 from kiosk.replica.replica import Replica
@@ -27,6 +29,7 @@ from tests.kiosk.support.door_fixture import (
     HALL,
     KIOSK,
     KIOSK_KEY,
+    LOG,
     NOON,
     RING,
     ROOT,
@@ -257,6 +260,19 @@ def test_status(tmp_path: Path) -> None:
     text = run("status", "--dir", tmp_path).output
     assert "3, of which 1 wait to be sent" in text
     assert "none yet" in text
+
+
+def test_the_newest_checkpoint(tmp_path: Path) -> None:
+    scanned(tmp_path)
+    result = run("checkpoint", "--dir", tmp_path)
+    assert (result.exit_code, result.output) == (
+        1, "Error: this kiosk has verified no checkpoint yet.\n",
+    )  # fmt: skip
+    note = sign_checkpoint(LOG, "hallkeeper/test", Checkpoint("hallkeeper/test", 5, bytes(32)))
+    with Journal(tmp_path / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:
+        journal.witness.keep(Witnessed("hallkeeper/test", LOG.public.raw, 5, bytes(32), note))
+    result = run("checkpoint", "--dir", tmp_path)
+    assert (result.exit_code, result.output) == (0, note)
 
 
 def test_status_of_a_running_kiosk_with_facts(tmp_path: Path) -> None:

@@ -4,11 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from badges.record import decode_record
+from badges.transparency.checkpoint import open_checkpoint, verify_cosignature, witness_name
+from badges.wire import wire
 from kiosk.journal.checkpoints import EVIDENCE_MAX
+from kiosk.sync.log_watch import SAVED_MS
+from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY, LOG
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.online import Online
 
 SERIAL = 77
+WITNESS = witness_name("hallkeeper/test", KIOSK, GENERATION)
 
 
 class TestLog:
@@ -47,3 +53,46 @@ class TestLog:
         assert len(online.door.journal.witness.evidence()) == EVIDENCE_MAX
         assert online.present(SERIAL).admitted
         online.settled()
+
+
+class TestEvidence:
+    """What a kiosk does for a server that has said that it takes it, and for no other."""
+
+    @pytest.fixture
+    def asked(self, event: FakeEvent) -> FakeEvent:
+        event.facts = {"salted": True}
+        return event
+
+    def test_a_checkpoint_on_disk_is_cosigned(self, asked: FakeEvent, online: Online) -> None:
+        online.until(lambda: len(asked.batches) >= 2)
+        online.door.clock.pass_ms(SAVED_MS)
+        online.present(SERIAL)
+        online.until(lambda: any(one.cosigned for one in asked.batches))
+        cosigned = next(one.cosigned for one in asked.batches if one.cosigned)
+        assert isinstance(cosigned, wire.Cosigned)
+        kept = online.door.journal.witness.newest()
+        assert kept is not None
+        assert kept.size == cosigned.size
+        note = kept.note + cosigned.line
+        assert open_checkpoint(LOG.public, "hallkeeper/test", note).size == cosigned.size
+        at = verify_cosignature(KIOSK_KEY.public, WITNESS, note)
+        assert at == online.door.clock.wall // 1000
+        before = len(asked.batches)
+        online.until(lambda: len(asked.batches) >= before + 3)
+        said = [one.cosigned for one in asked.batches if one.cosigned]
+        assert len(said) == 1, "the same one is said once"
+
+    def test_its_scans_have_salts(self, asked: FakeEvent, online: Online) -> None:
+        for serial in range(3):
+            online.present(serial)
+        online.settled()
+        found = [decode_record(record) for record in asked.books.records]
+        assert [record.v for record in found] == [2, 2, 2]
+        assert len({record.salt for record in found}) == 3
+
+    def test_an_earlier_server_gets_neither(self, event: FakeEvent, online: Online) -> None:
+        online.present(SERIAL)
+        online.settled()
+        online.until(lambda: event.batches[-1].log_size == 1)
+        assert [decode_record(record).v for record in event.books.records] == [1]
+        assert not any(one.cosigned for one in event.batches)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from badges.transparency.commitment import commitment
 from badges.transparency.merkle import Tree, leaf_hash
 from server.backup.copy import make_backup
 from server.backup.critical_state import ACTS_FILE, Keeper
@@ -60,12 +61,12 @@ class TestLine:
         assert done.log_size == size
         assert done.event.log_name == f"{safe.event.log_name}/{NEXT}"
         with opened(done, safe.site) as again:
-            leaves = again.rows("SELECT body FROM leaf ORDER BY number")
-        old = safe.site.rows("SELECT body FROM leaf ORDER BY number")
-        assert leaves[:size] == old[:size]
+            leaves = again.rows("SELECT body, salt FROM leaf ORDER BY number")
+        old = safe.site.rows("SELECT body, salt FROM leaf ORDER BY number")
+        assert leaves[:size] == old[:size], "the salts come back too"
         tree = Tree()
-        for (body,) in old[:size]:
-            tree.append(leaf_hash(body))
+        for body, salt in old[:size]:
+            tree.append(leaf_hash(commitment(salt, body)))
         act = leaves[size][0].decode()
         assert len(leaves) == size + 1
         for said in ('"act":"server_restored"', tree.root().hex(), f'"incarnation":{NEXT}'):

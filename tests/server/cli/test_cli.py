@@ -423,7 +423,10 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
         ("mail",),
         ("wallet",),
         ("wallet", "install"),
+        ("audit",),
     }
+    # An auditor has no event.
+    groups |= {("audit", "verify"), ("audit", "verify-receipt")}
     if "[OPTIONS]" in result.output and path not in groups | {("init",), ("sample",)}:
         assert "--event DIR" in result.output
 

@@ -2,11 +2,14 @@
 or lost.
 """
 
+import json
+
 import msgspec
 import pytest
 from msgspec import UNSET
 
 from badges.record import WireError, decode_record
+from badges.transparency.commitment import SALT_BYTES, commitment
 from badges.transparency.merkle import leaf_hash
 from badges.wire import wire
 from server.entry_log import entry_log
@@ -238,10 +241,33 @@ def test_a_leaf_is_canonical_and_has_the_record_as_it_came(site: Site, changes: 
         "chain": site.west.heads[1].hex(),
         "received_at": NOW,
         "record": msgspec.to_builtins(record),
+        "signature": site.west.key.sign(wire.HEAD_CONTEXT + site.west.heads[1]).hex(),
         "type": "scan",
     }
-    bodies = site.rows("SELECT body, hash FROM leaf WHERE kind = 'scan'")
-    assert bodies == [(entry_log.canonical(leaf), leaf_hash(entry_log.canonical(leaf)))]
+    ((body, salt, digest),) = site.rows("SELECT body, salt, hash FROM leaf WHERE kind = 'scan'")
+    assert body == entry_log.canonical(leaf)
+    assert digest == leaf_hash(commitment(salt, body))
+
+
+def test_no_two_leaves_have_one_salt(site: Site) -> None:
+    for n in range(3):
+        site.west.scan(NOW, n + 1)
+    site.send(site.west)
+    salts = site.rows("SELECT salt FROM leaf")
+    assert len(salts) >= 3
+    assert len(set(salts)) == len(salts)
+    assert {len(salt) for (salt,) in salts} == {SALT_BYTES}
+
+
+def test_the_last_scan_of_a_batch_has_its_kiosks_signature(site: Site) -> None:
+    for n in range(3):
+        site.west.scan(NOW, n + 1)
+    site.send(site.west)
+    bodies = [json.loads(body) for (body,) in site.rows("SELECT body FROM leaf ORDER BY number")]
+    scans = [body for body in bodies if body["type"] == "scan"]
+    assert ["signature" in scan for scan in scans] == [False, False, True]
+    head, signature = bytes.fromhex(scans[2]["chain"]), bytes.fromhex(scans[2]["signature"])
+    site.west.key.public.verify(wire.HEAD_CONTEXT + head, signature)
 
 
 def test_places_are_shared_and_never_more_than_there_are(site: Site) -> None:

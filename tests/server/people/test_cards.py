@@ -10,7 +10,7 @@ from server.entry_log.act_words import WORDS
 from server.event.directory import Event
 from server.event.settings import EventSettings
 from server.people import attendees, cards, issuing
-from server.people.card_design import dates_text
+from server.people.card_design import dates_texts
 from server.people.cards import Choice, PrintedBadge
 from server.storage.database import Database
 from tests.server.conftest import NOW
@@ -141,7 +141,7 @@ def test_a_latin_name_has_latin_letters(issued: Database) -> None:
     ],
 )
 def test_dates(settings: EventSettings, first: date, days: int, text: str) -> None:
-    assert dates_text(replace(settings, first_day=first, days=days)) == text
+    assert " · ".join(dates_texts(replace(settings, first_day=first, days=days))) == text
 
 
 def test_days_are_shown_where_they_are_few(settings: EventSettings) -> None:

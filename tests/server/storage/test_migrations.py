@@ -48,7 +48,8 @@ FROZEN = {
     "m034_day_credentials": "d9c47141e44088dd",
     "m035_phone_links": "aef5caea7e9dc260",
     "m036_mail_and_wallet": "ea4e870675d75528",
-    "m045_machines": "f3a06488e1a17dd8",
+    "m037_leaf_salts": "d2c0d28b0319660c",
+    "m045_machines": "27ed58760cc52d68",
 }
 
 

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from badges.credential.keys import PrivateKey, PublicKey
+from badges.transparency.checkpoint import cosign, witness_name
 from badges.wire import wire
 from badges.wire.enrolment import (
     RequestStamp,
@@ -23,7 +24,7 @@ from badges.wire.enrolment import (
     request_message,
     six_words,
 )
-from server.entry_log import entry_log
+from server.entry_log import cosignatures, entry_log
 from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.feed import changes
@@ -180,6 +181,40 @@ def test_day_credentials_are_for_a_kiosk_that_asks(
         assert (b"day_credentials" in answer) is told
         holders = wire.decode(answer, wire.Snapshot).holders
         assert [one.serial for one in holders] == ([serial] if told else [])
+
+
+def test_a_kiosk_that_asks_hears_that_the_server_takes_salts(kiosk: Kiosk) -> None:
+    for query in ("", f"?{wire.PROGRAMME_ASKED}", "?salted=0"):
+        assert b"salted" not in kiosk.get(f"/api/replica{query}").data
+    for query in (wire.SALTED_ASKED, f"{wire.PROGRAMME_ASKED}&{wire.SALTED_ASKED}"):
+        answer = kiosk.get(f"/api/replica?{query}").data
+        assert wire.decode(answer, wire.Snapshot).salted is True
+
+
+@pytest.mark.parametrize("fault", ["", "another key", "another tree", "too many", "no line"])
+def test_a_cosignature_is_kept_where_it_is_right(
+    kiosk: Kiosk, database: Database, event: Event, fault: str
+) -> None:
+    """A wrong one keeps no scan out of the ledger."""
+    kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    note = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer).checkpoint
+    kiosk.door.acked = 1
+    size = int(note.split("\n")[1])
+    key = PrivateKey(bytes(32)) if fault == "another key" else kiosk.door.key
+    if fault == "another tree":
+        root = base64.b64encode(bytes(32)).decode()
+        note = note.replace(note.split("\n")[2], root)
+    line = cosign(key, witness_name(event.log_name, "west", 1), note, NOW // 1000)
+    cosigned = wire.Cosigned(size + (fault == "too many"), "" if fault == "no line" else line)
+    kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    answer = kiosk.post(kiosk.door.batch(NOW, cosigned=cosigned))
+    assert wire.decode(answer.data, wire.ScanAnswer).acked_seq == 2
+    kept = list(cosignatures.all_kept(database.reader))
+    if fault:
+        assert kept == []
+        return
+    assert [(one.kiosk, one.size, one.at) for one in kept] == [("west", size, NOW)]
+    assert kept[0].note == note + line
 
 
 def test_a_door_that_rests_is_granted_nothing_by_the_batch_that_says_so(kiosk: Kiosk) -> None:

@@ -1,0 +1,98 @@
+"""Erases a person's part of the entry log, and leaves every proof as it is.
+
+Of each of their records the log keeps the commitment, which tells nothing once record and salt are
+gone. Of a scan it keeps the record's own hash as well, so that its kiosk's chain can still be
+checked. In the ledger the scan stays as a scan of nobody.
+"""
+
+import msgspec
+
+from badges.transparency.chain import HASHED_END, record_hash
+from server.entry_log import entry_log
+from server.entry_log.act_names import Act
+from server.storage import database_file, dialect
+from server.storage.connection import Connection
+
+
+class ErasureError(Exception):
+    """Is raised where nothing was erased. The text says why."""
+
+
+class _Scan(msgspec.Struct):
+    record: msgspec.Raw
+    signature: str | None = None
+
+
+def erase(db: Connection, serial: int, *, by: str, now: int) -> int:
+    """Erase what the log and the ledger's scans say of a holder, and return how many entries that
+    were. Raises ErasureError.
+
+    The caller folds the database's log afterwards (`database_file.fold_log`), because the records
+    stand in it. Backups from before keep them, until they are deleted.
+    """
+    inside = db.execute(
+        "SELECT 1 FROM stay WHERE serial = ? AND closed_at IS NULL", (serial,)
+    ).fetchone()
+    if inside:
+        raise ErasureError(
+            "this person is counted in a hall. Wait until they left, or count the hall as empty."
+        )
+    with database_file.deleted_is_overwritten(db):
+        numbers = _numbers(db, serial)
+        for number in numbers:
+            _forget(db, number)
+        db.execute(
+            "UPDATE scan SET serial = NULL, issue = NULL, note = NULL WHERE serial = ?", (serial,)
+        )
+        for table in ("unnamed_exit", "stay"):
+            db.execute(f"DELETE FROM {table} WHERE serial = ?", (serial,))
+    if numbers:
+        # Which entries they were is not said, because that would keep them together.
+        entry_log.act(db, by, Act.LOG_ERASED, {"count": len(numbers)}, now)
+    return len(numbers)
+
+
+def _numbers(db: Connection, serial: int) -> list[int]:
+    """Return the person's scans, the acts about them, and the exits that were inferred of them."""
+    numbers = [row[0] for row in db.execute("SELECT number FROM scan WHERE serial = ?", (serial,))]
+    # The index over acts leaves scans out. It is used only if the query does so too.
+    about = [dialect.in_json("body", "subject", name) for name in ("serial", "merged")]
+    acts = (
+        "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+        f" AND ({about[0]} = ? OR {about[1]} = ?)"
+    )
+    numbers += [row[0] for row in db.execute(acts, (serial, serial))]
+    stay = [
+        f"{dialect.in_json('l.body', 'closes', name)}" for name in ("kiosk", "generation", "seq")
+    ]
+    inferred = (
+        "SELECT DISTINCT l.number FROM leaf l JOIN stay s"
+        f" ON s.kiosk = {stay[0]} AND s.generation = {stay[1]} AND s.seq = {stay[2]}"
+        " WHERE l.kind = 'inferred_exit' AND l.kind <> 'scan' AND s.serial = ?"
+    )
+    numbers += [row[0] for row in db.execute(inferred, (serial,))]
+    return sorted(numbers)
+
+
+def _forget(db: Connection, number: int) -> None:
+    """Delete a leaf's record and salt. Of one from before there were salts nothing is left but its
+    hash.
+    """
+    kind, body, salt = db.execute(
+        "SELECT kind, body, salt FROM leaf WHERE number = ?", (number,)
+    ).fetchone()
+    if kind == "scan":
+        scan = msgspec.json.decode(body, type=_Scan)
+        record = bytes(scan.record)
+        # A record of version 1 has no salt of its own, and so its hash would tell too much.
+        hashed = record_hash(record) if record.endswith(HASHED_END) else None
+        signature = None if scan.signature is None else bytes.fromhex(scan.signature)
+        db.execute(
+            "INSERT INTO erased_scan (number, record_hash, signature) VALUES (?, ?, ?)",
+            (number, hashed, signature),
+        )
+    entry = b"" if salt is None else entry_log.entry_of(body, salt)
+    db.execute(
+        "UPDATE leaf SET kind = ?, body = ?, salt = NULL WHERE number = ?",
+        (entry_log.ERASED, entry, number),
+    )

@@ -1,0 +1,81 @@
+"""Writes a Merkle tree as tiles and entry bundles (C2SP tlog-tiles), from the left to the right.
+
+Of the tree nothing is kept but its last tile of each level, whatever its size.
+"""
+
+from collections.abc import Callable
+
+from badges.transparency.merkle import Tree
+
+TILE = 256
+ENTRY_BYTES_MAX = 0xFFFF  # A bundle states each entry's length in two bytes.
+
+Write = Callable[[str, bytes], None]
+
+
+def tile_name(kind: str, index: int, width: int) -> str:
+    """Return the path of a tile, or of a bundle where `kind` is `entries`."""
+    digits = str(index)
+    digits = digits.zfill((len(digits) + 2) // 3 * 3)
+    parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+    path = "/".join([f"x{part}" for part in parts[:-1]] + parts[-1:])
+    return f"tile/{kind}/{path}" + ("" if width == TILE else f".p/{width}")
+
+
+class TileWriter:
+    """Takes the leaves one after the other. `left_out` has the bundles that are not written."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._levels: list[bytearray] = [bytearray()]
+        self._written = [0]  # Full tiles of each level.
+        self._bundle: list[bytes] | None = []
+        self._tree = Tree()
+        self.left_out: list[str] = []
+
+    @property
+    def size(self) -> int:
+        return self._tree.size
+
+    def add(self, digest: bytes, entry: bytes | None) -> None:
+        """Add a leaf by its hash. Without an `entry` its whole bundle is left out."""
+        self._tree.append(digest)
+        if entry is None or len(entry) > ENTRY_BYTES_MAX:
+            self._bundle = None
+        elif self._bundle is not None:
+            self._bundle.append(len(entry).to_bytes(2, "big") + entry)
+        self._levels[0] += digest
+        if len(self._levels[0]) == 32 * TILE:
+            self._end_bundle(TILE)
+            self._raise(0)
+
+    def end(self) -> bytes:
+        """Write what is not full, and return the tree's root."""
+        width = len(self._levels[0]) // 32
+        if width:
+            self._end_bundle(width)
+        for level, hashes in enumerate(self._levels):
+            if hashes:
+                name = tile_name(str(level), self._written[level], len(hashes) // 32)
+                self._write(name, bytes(hashes))
+        return self._tree.root()
+
+    def _end_bundle(self, width: int) -> None:
+        name = tile_name("entries", self._written[0], width)
+        if self._bundle is None:
+            self.left_out.append(name)
+        else:
+            self._write(name, b"".join(self._bundle))
+        self._bundle = []
+
+    def _raise(self, level: int) -> None:
+        """Write a full tile, and put its hash into the tile above."""
+        self._write(tile_name(str(level), self._written[level], TILE), bytes(self._levels[level]))
+        self._levels[level] = bytearray()
+        self._written[level] += 1
+        if level + 1 == len(self._levels):
+            self._levels.append(bytearray())
+            self._written.append(0)
+        self._levels[level + 1] += self._tree.full_subtree(8 * (level + 1))
+        if len(self._levels[level + 1]) == 32 * TILE:
+            self._raise(level + 1)

@@ -1,0 +1,19 @@
+"""Reads small files of an event's directory, which people may have written by hand."""
+
+from pathlib import Path
+
+from server.event.settings import EventError
+
+
+def read_small(path: Path, most: int, refused: type[EventError] = EventError) -> bytes:
+    """Return what a file has, at most `most` bytes. Raises `refused` where it has more, or can't be
+    read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise refused(f"{path} can't be read: {error.strerror}.") from None
+    if len(data) > most:
+        raise refused(f"{path} has more than {most:,} bytes.")
+    return data

@@ -1,0 +1,130 @@
+"""What it costs to export and to verify an entry log of a million scans: CPU time and memory, each
+in a process of its own.
+"""
+
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from badges.transparency.checkpoint import cosign, witness_name
+from badges.wire import wire
+from server.entry_log import cosignatures, entry_log
+from server.event.directory import Event
+from server.event.settings import EventSettings
+from server.ledger.rows import ScanLeaf
+from server.setup.new_event import init_event
+from server.storage.database import Database
+from tests.server.support.fake_door import FakeDoor
+
+ENTRIES = 1_000_000
+KIOSKS = 300
+BATCH = 10  # Scans; the last one bears its kiosk's signature.
+NOW = 1_777_860_000_000
+_MEASURED = """
+import json, resource, runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as end:
+    code = end.code
+used = resource.getrusage(resource.RUSAGE_SELF)
+# The largest size of this program. What getrusage has may be that of the one which started it.
+(peak,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+spent = [code, used.ru_utime + used.ru_stime, int(peak.split()[1]) / 1024]
+sys.stderr.write("\\n" + json.dumps(spent))
+"""
+
+
+def fill(event: Event, entries: int) -> None:
+    """Write scans of many kiosks straight into the log, in batches, as ingest does."""
+    doors = [FakeDoor(f"door-{number}", 1, 1) for number in range(KIOSKS)]
+    with Database(event.database_path) as database:
+        database.write(lambda db: _add_kiosks(db, doors))
+        size = database.write(entry_log.size)
+        for start in range(size, entries + size, 10_000):
+            leaves = []
+            for first in range(start, start + 10_000, BATCH):
+                _batch(doors[(first // BATCH) % KIOSKS], first, leaves)
+            database.write(lambda db, part=leaves: entry_log.extend(db, part, NOW))
+        log = entry_log.Log(database, event.log_name, event.log_key)
+        size = log.size()
+        note = log.note(size)
+        for door in doors:
+            line = cosign(door.key, witness_name(event.log_name, door.kiosk, 1), note, NOW // 1000)
+            database.write(
+                lambda db, door=door, line=line: cosignatures.keep(
+                    db, log, (door.kiosk, 1), door.key.public.raw, wire.Cosigned(size, line), NOW
+                )
+            )
+
+
+def _add_kiosks(db, doors: list[FakeDoor]) -> None:
+    db.execute(
+        "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+        " anti_passback, exits) VALUES (1, 'H1', '{}', 9, 9, 1, 0, 'hard', 'strict')"
+    )
+    db.execute("INSERT INTO door VALUES (1, 'd', 1, '{}', 'both')")
+    db.executemany(
+        "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, created_at)"
+        " VALUES (?, 1, 1, 'active', ?, 0)",
+        [(door.kiosk, door.key.public.raw) for door in doors],
+    )
+
+
+def _batch(door: FakeDoor, first: int, leaves: list) -> None:
+    for at in range(BATCH):
+        number = first + at
+        door.scan(NOW + number, number % 90_000, v=2, salt=f"{number:032x}", epoch=3, category=1)
+        raw, head = door.records[-1], door.heads[-1]
+        door.records[-1] = b""
+        door.heads[-2] = b""
+        signature = msgspec.UNSET
+        if at == BATCH - 1:
+            signature = door.key.sign(wire.HEAD_CONTEXT + head).hex()
+        leaf = ScanLeaf(head.hex(), NOW + number, msgspec.Raw(raw), signature)
+        leaves.append((number, "scan", msgspec.json.encode(leaf)))
+
+
+def measured(*command: str) -> dict[str, object]:
+    """CPU seconds and MB of a Python script with its arguments."""
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURED, *command], capture_output=True, text=True
+    )
+    code, cpu_s, mb = json.loads(done.stderr.splitlines()[-1])
+    if code:
+        raise RuntimeError(done.stdout[-2_000:])
+    return {"cpu_s": round(cpu_s, 1), "mb": round(mb)}
+
+
+def run(entries: int = ENTRIES) -> dict[str, object]:
+    """Export as a folder and as a zip, our command's verification, and the single file's."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder)
+        settings = EventSettings(
+            name={"en": "Bench"}, time_zone="UTC", first_day=date(2026, 5, 4), days=3,
+            public_host="localhost", port=8443,
+        )  # fmt: skip
+        event, _ = init_event(path / "event", settings)
+        fill(event, entries)
+        main = str(Path(sys.prefix) / "bin" / "hallkeeper")
+        audit = (main, "audit")
+        where = ("--event", str(path / "event"))
+        out, packed = str(path / "export"), str(path / "export.zip")
+        found = {
+            "export": measured(*audit, "export", *where, "--out", out),
+            "export_zip": measured(*audit, "export", *where, "--out", packed),
+            "verify": measured(*audit, "verify", out),
+            "verify_zip": measured(*audit, "verify", packed),
+            "verify_py": measured(f"{out}/verify.py", out),
+        }
+        found["zip_mb"] = Path(packed).stat().st_size // 1_000_000
+    return {"entries": entries, "audit": found}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(run(int(sys.argv[1]) if sys.argv[1:] else ENTRIES)) + "\n")

@@ -1,0 +1,42 @@
+"""Checks an export with aics-tlog, which others wrote. It runs in a Python of its own, and imports
+nothing of ours.
+
+    python foreign.py EXPORT LOG_KEY [WITNESS_NOTE WITNESS_KEY]
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import aics_tlog
+
+
+def main() -> None:
+    folder, key, *witness = sys.argv[1:]
+    log_key = aics_tlog.parse_vkey(key)
+    note = aics_tlog.parse_note((Path(folder) / "checkpoint").read_bytes())
+    result = aics_tlog.verify_checkpoint(note, log_key)
+    if not result.ok:
+        raise SystemExit(f"checkpoint: {result}")
+    checkpoint = aics_tlog.parse_checkpoint(note.text)
+    reader = aics_tlog.FileSystemTileReader(folder)
+    report = aics_tlog.audit_tiles(reader, checkpoint.size, checkpoint.root)
+    told: dict[str, object] = {"size": report.size, "bundles": report.bundles}
+    if witness:
+        file, name_and_key = witness
+        seen = aics_tlog.parse_note(Path(file).read_bytes())
+        keys = [aics_tlog.parse_vkey(name_and_key)]
+        result = aics_tlog.verify_checkpoint(seen, log_key, keys, quorum=1)
+        old = aics_tlog.parse_checkpoint(seen.text)
+        proof = aics_tlog.consistency_proof_from_tiles(
+            reader, old.size, checkpoint.size, checkpoint.size
+        )
+        told["cosigned"] = result.ok
+        told["consistent"] = old.size == checkpoint.size or aics_tlog.verify_consistency(
+            old.size, checkpoint.size, old.root, checkpoint.root, proof
+        )
+    sys.stdout.write(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""`hallkeeper audit`, as an admin and as an auditor type it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from badges.credential.badge_number import badge_number
+from server.storage.database import Database
+from tests.server.conftest import NOW, serial_of
+from tests.server.support.console import Console
+from tests.server.support.pages import Pages
+
+
+@pytest.fixture
+def held(filled: Console) -> Console:
+    """Two people at two doors."""
+    with Database(filled.event.database_path) as database, Pages(filled.event, database) as pages:
+        main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
+        pages.send(main)
+        for name in ("A1", "A2"):
+            main.scan(NOW, serial_of(database, name), decision="denied", reason="revoked")
+        west.scan(NOW, serial_of(database, "A1"), decision="denied", reason="hall_closed")
+        pages.send(main)
+        pages.send(west)
+    return filled
+
+
+def badge(console: Console, external_id: str) -> str:
+    ((serial,),) = console.rows(f"SELECT serial FROM attendee WHERE external_id = '{external_id}'")
+    return badge_number(serial)
+
+
+def test_it_works(held: Console) -> None:
+    out = held.path / "export"
+    said = held("audit", "export", "--out", str(out)).output
+    key = held("audit", "key").output.strip()
+    assert key in said
+    verified = held("audit", "verify", str(out), "--key", key).output
+    assert verified.endswith("VERIFIED\n")
+    ((act,),) = held.rows("SELECT body FROM leaf ORDER BY number DESC LIMIT 1")
+    assert json.loads(act)["act"] == "log_exported"
+    assert json.loads(act)["subject"] == {"selection": "all"}
+    assert b"log_exported" in (out / "records.txt").read_bytes(), "the export is in the log too"
+
+
+def test_verifying_needs_no_event(held: Console, tmp_path: Path) -> None:
+    out = held.path / "export.zip"
+    held("audit", "export", "--out", str(out))
+    shutil.rmtree(held.event.path)
+    assert held("audit", "verify", str(out)).output.endswith("VERIFIED\n")
+    raw = bytearray(out.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    out.write_bytes(raw)
+    assert held("audit", "verify", str(out), status=1).output.endswith("REFUSED\n")
+    assert "WRONG: " in held("audit", "verify", "nothing", status=1).output
+
+
+def test_a_part(held: Console) -> None:
+    for number, (option, value, shown) in enumerate(
+        (("--hall", "venue", 0), ("--day", "2026-05-04", 3), ("--person", badge(held, "A1"), 2))
+    ):
+        out = held.path / f"part-{number}"
+        if option == "--hall":
+            ((value,),) = held.rows("SELECT h.code FROM hall h JOIN scan s USING (hall_id) LIMIT 1")
+        held("audit", "export", "--out", str(out), option, value)
+        assert held("audit", "verify", str(out)).output.endswith("VERIFIED\n")
+        ((act,),) = held.rows("SELECT body FROM leaf ORDER BY number DESC LIMIT 1")
+        subject = json.loads(act)["subject"]
+        assert len(subject) == 2
+        assert value not in subject.values(), "ids alone"
+        scans = (out / "records.txt").read_bytes().count(b'"type":"scan"}')
+        assert scans == shown or not shown
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--hall", "nowhere"), "there is no hall 'nowhere'; there are "),
+        (("--day", "4 May"), "'4 May' is no date; write one as 2026-05-26."),
+        (("--day", "2026-05-09"), "2026-05-09 is no day of the event."),
+        (("--person", "xx"), "a badge number has 5 characters"),
+        (("--day", "2026-05-04", "--hall", "h1"), "choose one of --hall, --day and --person."),
+    ],
+)
+def test_what_is_not_understood(held: Console, options: tuple[str, ...], said: str) -> None:
+    entries = held.rows("SELECT COUNT(*) FROM leaf")
+    out = held.path / "export"
+    told = held("audit", "export", "--out", str(out), *options, status=2).output
+    assert said.lower() in told.lower()
+    assert not out.exists()
+    assert held.rows("SELECT COUNT(*) FROM leaf") == entries
+
+
+def test_an_altered_database_is_told_at_once(held: Console) -> None:
+    out = held.path / "export"
+    with Database(held.event.database_path) as database:
+        database.write(lambda db: db.execute("UPDATE leaf SET body = x'7b7d' WHERE number = 5"))
+    said = held("audit", "export", "--out", str(out), status=2).output
+    assert "entry 5 is not what was logged" in said
+    assert "WRONG: entry 5 is not" in held("audit", "verify", str(out), status=1).output
+
+
+def test_the_ledger_against_the_log(held: Console) -> None:
+    assert held("audit", "check").output == "The ledger is as the entry log has it.\n"
+    ((number,),) = held.rows("SELECT MIN(number) FROM scan")
+    with Database(held.event.database_path) as database:
+        database.write(
+            lambda db: db.execute("UPDATE scan SET scanned_at = 5 WHERE number = ?", (number,))
+        )
+    assert held("audit", "check", status=1).output == (
+        f"WRONG: scan {number}: the ledger has another scanned_at than the log.\n"
+    )
+
+
+def test_a_receipt(held: Console) -> None:
+    ((number,),) = held.rows("SELECT MIN(number) FROM scan")
+    file = held.path / "entry.tlog-proof"
+    held("audit", "receipt", str(number), "--out", str(file))
+    assert held("audit", "receipt", str(number)).output == file.read_text(encoding="utf-8")
+    key = held("audit", "key").output.strip()
+    said = held("audit", "verify-receipt", str(file), "--key", key).output
+    assert f"entry {number} of " in said
+    assert '"decision":"denied"' in said
+    assert said.endswith("VERIFIED\n")
+    other = key[:-6] + "AAAAA="
+    assert held("audit", "verify-receipt", str(file), "--key", other, status=1).output == (
+        "WRONG: the key is malformed.\nREFUSED\n"
+    )
+    assert "there is no entry 9999" in held("audit", "receipt", "9999", status=2).output
+
+
+def test_a_person_is_erased(held: Console) -> None:
+    number = badge(held, "A1")
+    said = held("audit", "erase", number).output
+    assert said.startswith("3 entries are of") or "entries are of" in said
+    assert held.rows("SELECT COUNT(*) FROM leaf WHERE kind = 'erased'") == [(0,)]
+    said = held("audit", "erase", number, "--yes").output
+    assert said.endswith("Delete backups from before, which still have them.\n")
+    assert held.rows("SELECT COUNT(*) FROM leaf WHERE kind = 'erased'")[0][0] >= 2
+    out = held.path / "export"
+    held("audit", "export", "--out", str(out))
+    assert held("audit", "verify", str(out)).output.endswith("VERIFIED\n")
