@@ -11,6 +11,7 @@ from server.people import attendees
 from server.storage.database import Database
 from server.web.machines import rates
 from server.web.machines.interface import ROUTES
+from server.web.services import services_of
 from tests.server.conftest import HOUR
 from tests.server.support.machines import Machine, machine
 from tests.server.support.pages import Pages, acts
@@ -196,14 +197,14 @@ def test_other_addresses_and_methods_are_problems(asker: Machine) -> None:
         assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
 
 
-def test_who_asks_too_often_is_told_to_wait(asker: Machine) -> None:
+def test_who_asks_too_often_is_told_to_wait(pages: Pages, asker: Machine) -> None:
+    # A clock that stands still: on a busy machine requests would come back while others run.
+    object.__setattr__(services_of(pages.app), "rates", rates.Rates(monotonic=lambda: 0.0))
     for _ in range(rates.AT_ONCE):
         assert asker.ask("GET", "/api/v1/halls").status_code == 200
-    for _ in range(5):
-        answer = asker.ask("GET", "/api/v1/halls")
-        if answer.status_code == 429:
-            break
+    answer = asker.ask("GET", "/api/v1/halls")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert machine(pages).ask("GET", "/api/v1/halls").status_code == 200
 
 
 def test_rates_come_back_with_time() -> None:
