@@ -127,6 +127,18 @@ WORDS: Mapping[Act, Words] = {
     Act.KIOSK_ATTESTED: Words(
         "Attested a lost kiosk's places", ("{hall}:", *_OF_KIOSK, "together with {with}")
     ),
+    Act.INSIDE_LISTED: Words("Listed who is inside, by name", ("{hall}:", "{count}")),
+    Act.ATTENTION_MARKED: Words(
+        "Said of something that needs a look",
+        (
+            "Discrepancy {discrepancy}:",
+            "Override, entry {entry}:",
+            "Denials of badge {serial}:",
+            "Denials at {door}:",
+            "{state}",
+            "({note})",
+        ),
+    ),
     Act.ENTRIES_EXPORTED: Words("Exported entries as CSV", ("of {hall}", "at {door}")),
     Act.ACTS_EXPORTED: Words("Exported acts as CSV"),
     Act.CERTIFICATE_SET: Words("Set the server's certificate", ("SHA-256 {fingerprint}",)),

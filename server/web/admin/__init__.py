@@ -30,6 +30,7 @@ from server.web.admin.editing import (
     uploads,
     venue_upload,
 )
+from server.web.admin.inquiry import attention, awaited, inside
 from server.web.admin.mailing import pages as mailing
 from server.web.admin.printers import pages as printers
 from server.web.admin.programme import pages as programme
@@ -39,7 +40,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, printers, mailing,
+    rehearsal, arrivals, flag, printers, mailing, attention, awaited, inside,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -53,6 +54,8 @@ PAGES = (
     ("admin.overview.show", "Overview"),
     ("admin.programme.forum", "Forum"),
     ("admin.people.search", "Attendees"),
+    ("admin.awaited.show", "Not come yet"),
+    ("admin.attention.show", "Attention"),
     ("admin.entries.show", "Entries"),
     ("admin.acts.show", "Acts"),
     ("admin.kiosks.show", "Kiosks"),
