@@ -4,6 +4,7 @@ hour.
 A door is compared with all others by Fisher's exact test, which is right for few scans as for many.
 The chance that is told is for a difference at least as large in either direction, and is multiplied
 by the number of doors of that hour, because among many doors one differs by accident (Bonferroni).
+A door that stands out is left out when the rest are compared.
 A sure difference may still be too small to matter, so the rate must be twice or half the others'.
 """
 
@@ -29,6 +30,10 @@ class Tally:
     denied: int
 
     @property
+    def admitted(self) -> int:
+        return self.asked - self.denied
+
+    @property
     def rate(self) -> float:
         return self.denied / self.asked if self.asked else 0.0
 
@@ -41,7 +46,7 @@ class DoorRate:
     hour: int  # whole hours of Unix time
     own: Tally
     others: Tally
-    doors: int  # that were compared, this one among them
+    doors: int  # that were compared in this step, this one among them
     chance: float  # of such a difference at any of them, if all denied alike
 
     @property
@@ -75,18 +80,32 @@ def unusual(db: Connection, since: int, until: int) -> list[DoorRate]:
 
 
 def compare(hour: int, tallies: dict[int, Tally]) -> list[DoorRate]:
-    """Return the doors of one hour that stand out."""
+    """Return the doors of one hour that stand out.
+
+    The least likely one comes first, and is then left out, because otherwise a door that denies
+    nearly everybody would make the others look as if they denied too seldom.
+    """
+    found: list[DoorRate] = []
+    left = dict(tallies)
+    while (one := _least_likely(hour, left, len(tallies))) is not None:
+        found.append(one)
+        del left[one.door_id]
+    return found
+
+
+def _least_likely(hour: int, tallies: dict[int, Tally], doors: int) -> DoorRate | None:
     asked = sum(one.asked for one in tallies.values())
     denied = sum(one.denied for one in tallies.values())
     found = []
     for door_id, own in tallies.items():
         others = Tally(asked - own.asked, denied - own.denied)
-        if not _matters(own, others):
-            continue
-        chance = min(1.0, two_sided(own, others) * len(tallies))
-        if chance <= CHANCE_MAX:
-            found.append(DoorRate(door_id, hour, own, others, len(tallies), chance))
-    return found
+        if _matters(own, others):
+            chance = min(1.0, two_sided(own, others) * doors)
+            if chance <= CHANCE_MAX:
+                found.append(DoorRate(door_id, hour, own, others, len(tallies), chance))
+    # Of two doors that differ as surely, the one that denies more is the one to look at. The
+    # chances of both may differ in their last digits.
+    return min(found, key=lambda one: (float(f"{one.chance:.6g}"), -one.own.rate), default=None)
 
 
 def two_sided(own: Tally, others: Tally) -> float:
