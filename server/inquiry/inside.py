@@ -1,6 +1,5 @@
 """Lists who is inside a hall, by the records. A line is an open stay."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,8 +53,8 @@ def page(db: Connection, hall_id: int, *, named: bool, limit: int, offset: int =
     return [_inside(row, named) for row in rows]
 
 
-def everybody(db: Connection, hall_id: int, *, named: bool) -> Iterator[Inside]:
-    """Yield the whole list, in the order of `page`, as it is at one moment."""
+def everybody(db: Connection, hall_id: int, *, named: bool) -> list[Inside]:
+    """Return the whole list, in the order of `page`, as it is at one moment."""
     rows = db.execute(
         "SELECT s.serial, s.opened_at, s.around, d.names AS door_names, a.given_name,"
         " a.family_name, a.organisation, a.category FROM stay s"
@@ -64,7 +63,7 @@ def everybody(db: Connection, hall_id: int, *, named: bool) -> Iterator[Inside]:
         f" ORDER BY {'a.family_name, a.given_name, ' if named else ''}s.serial, s.opened_at",
         (hall_id,),
     )
-    return (_inside(row, named) for row in rows.fetchall())
+    return [_inside(row, named) for row in rows]
 
 
 def _inside(row: Row, named: bool) -> Inside:

@@ -1,8 +1,8 @@
 """Serves who is inside a hall, as a list to read and to print."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
-from flask import Blueprint, Response, abort, render_template, request, stream_template
+from flask import Blueprint, abort, render_template, request
 
 from badges.categories import CategoryPlan
 from server.entry_log import entry_log
@@ -50,14 +50,13 @@ def show(hall_id: int) -> str:
 
 @blueprint.get("/print")
 @auth.allow(*ROLES)
-def whole_list(hall_id: int) -> Response:
-    """Send the whole list in one page, to be printed. It is sent as it is written."""
+def whole_list(hall_id: int) -> str:
+    """Return the whole list in one page, to be printed."""
     here, named = services(), _named()
     hall = _hall(hall_id)
-    with here.database.reading() as db:
-        people = list(inside.everybody(db, hall_id, named=named))
+    people = inside.everybody(here.database.reader, hall_id, named=named)
     _note(hall_id, len(people))
-    written: Iterator[str] = stream_template(
+    return render_template(
         "inquiry/inside_print.html",
         hall=hall,
         people=people,
@@ -66,7 +65,6 @@ def whole_list(hall_id: int) -> Response:
         door_name=_door_names(),
         now=here.now(),
     )
-    return Response(written, mimetype="text/html")
 
 
 def _door_names() -> Callable[[Mapping[str, str]], str]:

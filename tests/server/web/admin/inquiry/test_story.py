@@ -28,7 +28,9 @@ def address(pages: Pages, external_id: str, rest: str = "") -> str:
 
 def rows(page: str) -> list[str]:
     told = page.partition('id="h-story"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
-    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in told.split("<tr")[1:]]
+    return [
+        " ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in re.split("<tr[^>]*>", told)[1:]
+    ]
 
 
 def undo(staff: Staff, target: str) -> str:
@@ -138,8 +140,9 @@ def test_only_admins_invite(pages: Pages) -> None:
 
 def test_an_invitation_and_a_refusal_are_undone(pages: Pages) -> None:
     admin, serial = pages.staff("admin"), pages.serial("A1")
-    db = pages.database.reader
-    (opening,) = db.execute("SELECT session_id FROM session WHERE code = 'opening'").fetchone()
+    (opening,) = pages.database.reader.execute(
+        "SELECT session_id FROM session WHERE code = 'opening'"
+    ).fetchone()
     target = address(pages, "A1")
 
     def say(answer: str) -> str:
@@ -147,13 +150,13 @@ def test_an_invitation_and_a_refusal_are_undone(pages: Pages) -> None:
         return admin.post(f"{target}/answer", fields, follow_redirects=True).text
 
     assert "is invited, whatever the category" in say("invite")
-    assert guests.answer(db, opening, serial) is True
+    assert guests.answer(pages.database.reader, opening, serial) is True
     assert "is refused, whatever the category" in say("refuse")
-    assert guests.answer(db, opening, serial) is False
+    assert guests.answer(pages.database.reader, opening, serial) is False
     undo(admin, target)
-    assert guests.answer(db, opening, serial) is True
+    assert guests.answer(pages.database.reader, opening, serial) is True
     say("neither")
-    assert guests.answer(db, opening, serial) is None
+    assert guests.answer(pages.database.reader, opening, serial) is None
     assert "Invited or refused somebody at a session" in admin.get(target).text
 
 
