@@ -193,28 +193,34 @@ def _count(db: Connection, query: str, values: Sequence[str | int]) -> int:
     return int(found)
 
 
-_STATE = "COALESCE(t.state, 'open')"
+def _with_marks(
+    table: str, number: str, kind: str, state: str | None
+) -> tuple[str, tuple[str | int, ...]]:
+    """Return what stands after FROM, with conditions, to read a table with the marks of its rows in
+    a state.
 
-
-def _of_state(state: str | None) -> tuple[str, tuple[str, ...]]:
-    return ("", ()) if state is None else (f" AND {_STATE} = ?", (state,))
+    What is seen or settled is found by its marks, so that the many others need not be looked at.
+    """
+    mark = f"t.kind = '{kind}' AND t.subject = {number} AND t.period = 0"
+    if state in (None, "open"):
+        wanted = "" if state is None else " WHERE COALESCE(t.state, 'open') = 'open'"
+        return f"{table} LEFT JOIN attention t ON {mark}{wanted or ' WHERE TRUE'}", ()
+    return f"attention t CROSS JOIN {table} WHERE {mark} AND t.state = ?", (str(state),)
 
 
 def _numbers(kind: Kind, state: str | None) -> tuple[str, tuple[str | int, ...]]:
     """Return the query for the discrepancies that came up with scans made without the server, or
     for the others, newest first.
     """
-    condition, values = _of_state(state)
+    source, values = _with_marks("discrepancy n", "n.discrepancy_id", "discrepancy", state)
     away = (
         "EXISTS (SELECT 1 FROM scan s JOIN absence a ON a.kiosk = s.kiosk"
         " AND a.generation = s.generation AND s.seq BETWEEN a.first_seq AND a.last_seq"
         " WHERE s.number = n.number)"
     )
     return (
-        "SELECT n.discrepancy_id FROM discrepancy n LEFT JOIN attention t"
-        " ON t.kind = 'discrepancy' AND t.subject = n.discrepancy_id AND t.period = 0"
-        f" WHERE {'' if kind is Kind.CONFLICT else 'NOT '}{away}{condition}"
-        " ORDER BY n.discrepancy_id DESC",
+        f"SELECT n.discrepancy_id FROM {source}"
+        f" AND {'' if kind is Kind.CONFLICT else 'NOT '}{away} ORDER BY n.discrepancy_id DESC",
         values,
     )
 
@@ -233,11 +239,10 @@ def _discrepancies(
 
 
 def _override_numbers(state: str | None) -> tuple[str, tuple[str | int, ...]]:
-    condition, values = _of_state(state)
+    source, values = _with_marks("scan s", "s.number", "override", state)
     return (
-        "SELECT s.number FROM scan s LEFT JOIN attention t"
-        " ON t.kind = 'override' AND t.subject = s.number AND t.period = 0"
-        f" WHERE s.act <> 'scan' AND s.act = 'override'{condition} ORDER BY s.number DESC",
+        f"SELECT s.number FROM {source} AND s.act <> 'scan' AND s.act = 'override'"
+        " ORDER BY s.number DESC",
         values,
     )
 

@@ -12,7 +12,7 @@ from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
 AHEAD_MS = 2 * 3600_000
-ROWS_MAX = 300
+ROWS_MAX = 150
 # Nothing is known of whose badge it was where the code was no badge or forged.
 _NOT_THEM = "('not_a_badge', 'forged', 'other_event')"
 
@@ -96,12 +96,13 @@ def guests_not_inside(db: Connection, serials: Iterable[int] | None) -> list[Awa
     """Return the protocol guests who are in no hall, by name. `serials` are those whom the user may
     know of, and None stands for all.
     """
+    # The few guests are looked up among the people, and not the other way round.
     limit = "" if serials is None else f" AND {dialect.one_of('g.serial')}"
     rows = db.execute(
         "SELECT g.serial, '' AS said, 'protocol' AS why, NULL AS at, NULL AS session_id,"
         " NULL AS hall_id, NULL AS titles, NULL AS hall_names, a.given_name, a.family_name,"
-        " a.organisation FROM protocol_guest g JOIN attendee a ON a.serial = g.serial"
-        " WHERE a.revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM stay y"
+        " a.organisation FROM protocol_guest g CROSS JOIN attendee a"
+        " WHERE a.serial = g.serial AND a.revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM stay y"
         f" WHERE y.serial = g.serial AND y.closed_at IS NULL AND {_OPEN}){limit}"
         " ORDER BY a.family_name, a.given_name, g.serial LIMIT ?",
         (*(() if serials is None else (dialect.many(serials),)), ROWS_MAX + 1),

@@ -57,6 +57,7 @@ def _lists(wanted: awaited.Asked) -> dict[str, object]:
         "more": len(expected) > awaited.ROWS_MAX or len(guests or ()) > awaited.ROWS_MAX,
         "named": auth.may_open("admin.people.person"),
         "roles": _roles(),
+        "rows_max": awaited.ROWS_MAX,
         "now": now,
     }
 
