@@ -15,10 +15,11 @@ from server.inquiry.denial_rates import DoorRate
 from server.ledger import entries
 from server.ledger.entries import Entry
 from server.people.attendees import whole_name
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
-PAGE_ROWS = 50
+PAGE_ROWS = 30
 COUNTED_MAX = 500  # Open things beyond it are not counted one by one.
 DENIALS_MIN = 3  # of one person on one day
 NOTE_CHARS_MAX = 200
@@ -264,7 +265,8 @@ def _denied_query(day: Day, state: str | None) -> tuple[str, tuple[str | int, ..
     values = () if state is None else (state,)
     return (
         "SELECT d.* FROM (SELECT serial, COUNT(*) AS denials, MIN(scanned_at) AS first_at,"
-        " MAX(scanned_at) AS last_at FROM scan WHERE decision = 'denied' AND serial IS NOT NULL"
+        f" MAX(scanned_at) AS last_at FROM scan {dialect.by_index('scan_denied')}"
+        " WHERE decision = 'denied' AND serial IS NOT NULL"
         " AND scanned_at >= ? AND scanned_at < ? GROUP BY serial HAVING COUNT(*) >= ?) AS d"
         " LEFT JOIN attention t ON t.kind = 'denials' AND t.subject = d.serial AND t.period = ?"
         f"{condition} ORDER BY d.last_at DESC, d.serial",

@@ -939,7 +939,7 @@ BEGIN INSERT INTO door_quarter VALUES ({_QUARTER.format("NEW.")}, NEW.door_id,
     ON CONFLICT (quarter, door_id) DO UPDATE SET admitted = admitted + excluded.admitted,
     denied = denied + excluded.denied; END;
 
-CREATE INDEX scan_denied ON scan (scanned_at, serial)
+CREATE INDEX scan_denied ON scan (serial, scanned_at)
     WHERE decision = 'denied' AND serial IS NOT NULL;
 CREATE INDEX leaf_act_serial ON leaf (json_extract(CAST(body AS TEXT), '$.subject.serial'), at)
     WHERE kind = 'act';
