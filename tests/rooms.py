@@ -57,6 +57,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "desk": "what the badge desk does, and how quickly",
         "editing": "what staff change by hand, previews and undoing",
         "rehearsal": "what the doors would answer, before anybody comes",
+        "inquiry": "who is inside, who has not come, one person's story, what needs a look",
         "mail": "mails to attendees, and what became of them",
         "wallet": "programmes and badges for attendees' own calendars and wallets",
         "audit": "the entry log proven to strangers",

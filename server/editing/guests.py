@@ -11,8 +11,8 @@ from server.entry_log.act_names import Act
 from server.feed import changes
 from server.people import attendees
 from server.people.attendees import Attendee, attendee_of
-from server.storage.connection import Connection
-from server.storage.localized import text_in
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of, text_in
 from server.venue import store
 
 ANSWERS = {True: "invited", False: "refused", None: "neither"}
@@ -47,6 +47,40 @@ def answer(db: Connection, session_id: int, serial: int) -> bool | None:
         (session_id, serial),
     ).fetchone()
     return None if row is None else bool(row[0])
+
+
+@dataclass(frozen=True)
+class Offered:
+    """Names a session, for choosing one."""
+
+    session_id: int
+    titles: dict[str, str]
+    starts_at: int
+
+
+def offered(db: Connection, after: int, limit: int) -> list[Offered]:
+    """Return the next sessions that still admit after an instant, the soonest first."""
+    rows = db.execute(
+        "SELECT session_id, titles, starts_at FROM session WHERE closes_at > ?"
+        " ORDER BY starts_at, code LIMIT ?",
+        (after, limit),
+    )
+    return [_offered(row) for row in rows]
+
+
+def answers_of(db: Connection, serial: int) -> list[tuple[Offered, bool]]:
+    """Return the sessions that name somebody, and whether they invite them."""
+    rows = db.execute(
+        "SELECT s.session_id, s.titles, s.starts_at, g.invited FROM session_guest g"
+        " JOIN session s ON s.session_id = g.session_id WHERE g.serial = ?"
+        " ORDER BY s.starts_at, s.code",
+        (serial,),
+    )
+    return [(_offered(row), bool(row["invited"])) for row in rows]
+
+
+def _offered(row: Row) -> Offered:
+    return Offered(row["session_id"], names_of(row["titles"]), row["starts_at"])
 
 
 def set_guest(

@@ -65,6 +65,20 @@ def change(
     return wrong
 
 
+def set_standing(
+    db: Connection, zone: ZoneInfo, serial: int, revoked: bool, *, reason: str, by: str, now: int
+) -> None:
+    """Revoke somebody's badges or reinstate them, so that `by` may undo it.
+
+    Raises UnknownAttendeeError, or IssuingError where it is so already.
+    """
+    person = attendees.attendee(db, serial)
+    with last_edit.kept(db, zone, [Thing("attendee", str(serial))], by=by, now=now) as note:
+        step = issuing.revoke if revoked else issuing.reinstate
+        step(db, serial, reason=reason, now=now, by=by)
+        note.what = f"{person.name} ({person.number}): {'revoked' if revoked else 'reinstated'}"
+
+
 @dataclass(frozen=True)
 class GuestMove:
     """Says what one person and the other are answered at a session, and what is so afterwards."""

@@ -80,6 +80,8 @@ class Act(StrEnum):
     KIOSK_FENCED = "kiosk_fenced"
     KIOSK_MOVED = "kiosk_moved"
     KIOSK_ATTESTED = "kiosk_attested"
+    INSIDE_LISTED = "inside_listed"
+    ATTENTION_MARKED = "attention_marked"
     ENTRIES_EXPORTED = "entries_exported"
     ACTS_EXPORTED = "acts_exported"
     LOG_EXPORTED = "log_exported"

@@ -155,6 +155,18 @@ WORDS: Mapping[Act, Words] = {
     Act.KIOSK_ATTESTED: Words(
         "Attested a lost kiosk's places", ("{hall}:", *_OF_KIOSK, "together with {with}")
     ),
+    Act.INSIDE_LISTED: Words("Listed who is inside, by name", ("{hall}:", "{count}")),
+    Act.ATTENTION_MARKED: Words(
+        "Said of something that needs a look",
+        (
+            "Discrepancy {discrepancy}:",
+            "Override, entry {entry}:",
+            "Denials of badge {serial}:",
+            "Denials at {door}:",
+            "{state}",
+            "({note})",
+        ),
+    ),
     Act.ENTRIES_EXPORTED: Words("Exported entries as CSV", ("of {hall}", "at {door}")),
     Act.LOG_EXPORTED: Words(
         "Exported the entry log as evidence", ("({selection})", "{hall}", "Badge {serial}")

@@ -5,11 +5,13 @@ Pages are keyed by the ledger's number, so that turning to the thousandth costs 
 first does. `entries_csv` writes them out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from badges.admission.facts import Reason
 from server.people.attendees import whole_name
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
@@ -188,19 +190,27 @@ def newest_number(db: Connection) -> int:
 
 def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
     """Return the newest discrepancies, newest first."""
+    rows = db.execute(f"{_SELECT_DISCREPANCY} ORDER BY n.discrepancy_id DESC LIMIT ?", (limit,))
+    return [_discrepancy(row) for row in rows]
+
+
+def discrepancies_of(db: Connection, numbers: Sequence[int]) -> list[Discrepancy]:
+    """Return the discrepancies of these numbers that there are, newest first."""
     rows = db.execute(
-        "SELECT n.discrepancy_id, n.reason, n.noticed_at, s.serial, s.decision,"
-        f" s.reason AS door_reason, {_SITES}"
-        " FROM discrepancy n JOIN scan s ON s.number = n.number"
-        " LEFT JOIN door sd ON sd.door_id = s.door_id"
-        " LEFT JOIN hall sh ON sh.hall_id = s.hall_id"
-        " LEFT JOIN scan o ON o.number = n.other_number"
-        " LEFT JOIN door od ON od.door_id = o.door_id"
-        " LEFT JOIN hall oh ON oh.hall_id = o.hall_id"
-        " ORDER BY n.discrepancy_id DESC LIMIT ?",
-        (limit,),
+        f"{_SELECT_DISCREPANCY} WHERE {dialect.one_of('n.discrepancy_id')}"
+        " ORDER BY n.discrepancy_id DESC",
+        (dialect.many(numbers),),
     )
     return [_discrepancy(row) for row in rows]
+
+
+def entries_of(db: Connection, numbers: Sequence[int]) -> list[Entry]:
+    """Return the scans of these numbers that there are, newest first."""
+    rows = db.execute(
+        f"{SELECT_ENTRY} WHERE {dialect.one_of('s.number')} ORDER BY s.number DESC",
+        (dialect.many(numbers),),
+    )
+    return [entry_of(row) for row in rows]
 
 
 def discrepancy_count(db: Connection) -> int:
@@ -238,6 +248,18 @@ _SITES = (
     "s.number, sd.names AS door_names, sh.names AS hall_names, s.kiosk, s.scanned_at,"
     " o.number AS other_number, od.names AS other_door_names, oh.names AS other_hall_names,"
     " o.kiosk AS other_kiosk, o.scanned_at AS other_scanned_at"
+)
+
+
+_SELECT_DISCREPANCY = (
+    "SELECT n.discrepancy_id, n.reason, n.noticed_at, s.serial, s.decision,"
+    f" s.reason AS door_reason, {_SITES}"
+    " FROM discrepancy n JOIN scan s ON s.number = n.number"
+    " LEFT JOIN door sd ON sd.door_id = s.door_id"
+    " LEFT JOIN hall sh ON sh.hall_id = s.hall_id"
+    " LEFT JOIN scan o ON o.number = n.other_number"
+    " LEFT JOIN door od ON od.door_id = o.door_id"
+    " LEFT JOIN hall oh ON oh.hall_id = o.hall_id"
 )
 
 

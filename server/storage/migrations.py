@@ -12,6 +12,7 @@ from sqlite_utils import Migrations
 from server.storage.schema import (
     ACCOUNTS,
     ACTS,
+    ATTENTION,
     CAPACITY_REASONS,
     CARDS,
     CHANGED_HOLDERS,
@@ -259,6 +260,11 @@ def m037_leaf_salts(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m041_attention(db: sqlite_utils.Database) -> None:
+    _run(db, ATTENTION)
+
+
+@migrations()
 def m044_accounts(db: sqlite_utils.Database) -> None:
     _run(db, ACCOUNTS)
 
@@ -305,6 +311,7 @@ NAMES = (
     "m035_phone_links",
     "m036_mail_and_wallet",
     "m037_leaf_salts",
+    "m041_attention",
     "m044_accounts",
     "m045_machines",
 )

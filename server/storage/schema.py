@@ -1068,3 +1068,50 @@ CREATE TABLE webhook_trouble (
     PRIMARY KEY (kind, subject)
 ) STRICT;
 """
+
+# What staff said of a thing that needs a look (server/inquiry): `subject` is a discrepancy, a scan,
+# a person's serial or a door, and `period` the day or the quarter hour that it is about. `count` is
+# how many denials there were then. The entry log has every mark, and this table the last one.
+# `door_quarter` counts each door's answers to entries by quarter hours of Unix time. A hall that is
+# full or closed denies everybody, which says nothing of the door, so those denials are left out.
+_COUNTED = (
+    "{0}act = 'scan' AND {0}direction = 'entry' AND ({0}decision = 'admitted' OR {0}reason NOT IN"
+    " ('hall_full', 'hall_closed', 'door_resting', 'kiosk_retired'))"
+)
+_QUARTER = "({0}scanned_at - COALESCE({0}skew_ms, 0)) / 900000"
+ATTENTION = f"""
+CREATE TABLE attention (
+    kind TEXT NOT NULL CHECK (kind IN ('discrepancy', 'override', 'denials', 'door')),
+    subject INTEGER NOT NULL,
+    period INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'seen', 'settled')),
+    count INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    set_by TEXT NOT NULL,
+    set_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, subject, period)
+) STRICT;
+
+CREATE TABLE door_quarter (
+    quarter INTEGER NOT NULL,
+    door_id INTEGER NOT NULL,
+    admitted INTEGER NOT NULL,
+    denied INTEGER NOT NULL,
+    PRIMARY KEY (quarter, door_id)
+) STRICT;
+INSERT INTO door_quarter SELECT {_QUARTER.format("")}, door_id,
+    SUM(decision = 'admitted'), SUM(decision <> 'admitted') FROM scan
+    WHERE {_COUNTED.format("")} GROUP BY 1, 2;
+CREATE TRIGGER scan_counted AFTER INSERT ON scan WHEN {_COUNTED.format("NEW.")}
+BEGIN INSERT INTO door_quarter VALUES ({_QUARTER.format("NEW.")}, NEW.door_id,
+    NEW.decision = 'admitted', NEW.decision <> 'admitted')
+    ON CONFLICT (quarter, door_id) DO UPDATE SET admitted = admitted + excluded.admitted,
+    denied = denied + excluded.denied; END;
+
+CREATE INDEX scan_denied ON scan (serial, scanned_at)
+    WHERE decision = 'denied' AND serial IS NOT NULL;
+CREATE INDEX leaf_act_serial ON leaf (json_extract(CAST(body AS TEXT), '$.subject.serial'), at)
+    WHERE kind = 'act';
+CREATE INDEX discrepancy_number ON discrepancy (number);
+CREATE INDEX print_job_serial ON print_job (serial) WHERE serial IS NOT NULL;
+"""

@@ -188,6 +188,16 @@ def sessions_between(
     return [_session(row, lambda one: _categories_of(db, one)) for row in rows], total
 
 
+def sessions_of_day(db: Connection, hall_id: int, since: int, until: int) -> list[SessionRow]:
+    """Return the sessions of a hall that run in a span (Unix ms), the soonest first."""
+    rows = db.execute(
+        "SELECT * FROM session WHERE hall_id = ? AND starts_at < ? AND ends_at > ?"
+        " ORDER BY starts_at, code",
+        (hall_id, until, since),
+    ).fetchall()
+    return [_session(row, lambda one: _categories_of(db, one)) for row in rows]
+
+
 def session(db: Connection, session_id: int) -> SessionRow:
     """Raises UnknownSessionError."""
     row = db.execute("SELECT * FROM session WHERE session_id = ?", (session_id,)).fetchone()

@@ -31,6 +31,7 @@ from server.web.admin.editing import (
     uploads,
     venue_upload,
 )
+from server.web.admin.inquiry import attention, awaited, inside
 from server.web.admin.machines import pages as machines
 from server.web.admin.mailing import pages as mailing
 from server.web.admin.printers import pages as printers
@@ -41,7 +42,8 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, printers, mailing, machines, factors, invitations, sign_on,
+    rehearsal, arrivals, flag, printers, mailing, machines, factors, invitations, sign_on, attention,
+    awaited, inside,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -56,6 +58,8 @@ PAGES = (
     ("desk.home.show", "Badge desk"),
     ("admin.programme.forum", "Forum"),
     ("admin.people.search", "Attendees"),
+    ("admin.awaited.show", "Not come yet"),
+    ("admin.attention.show", "Attention"),
     ("admin.entries.show", "Entries"),
     ("admin.acts.show", "Acts"),
     ("admin.kiosks.show", "Kiosks"),

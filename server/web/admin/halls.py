@@ -3,6 +3,7 @@ it.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from flask import (
     Blueprint,
@@ -11,12 +12,14 @@ from flask import (
     request,
     url_for,
 )
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
 from badges.places.account import PlacesError
 from badges.places.pool import PoolKey
 from server.editing import venue_edit
 from server.entry_log import act_words
+from server.inquiry import denial_rates
 from server.ledger import entries
 from server.occupancy import figures, hall_control, pools
 from server.staff import users
@@ -31,6 +34,7 @@ from server.web.admin.sign_in import caller
 from server.web.security import limiter
 from server.web.services import services
 
+LAST_ROWS = 12
 blueprint = Blueprint("halls", __name__, url_prefix="/admin/halls")
 
 
@@ -39,7 +43,9 @@ blueprint = Blueprint("halls", __name__, url_prefix="/admin/halls")
 def show(hall_id: int) -> str:
     here = services()
     db, now = here.database.reader, here.now()
-    hall = _hall(db, hall_id)
+    hall, clock = _hall(db, hall_id), here.venue_clock
+    today = clock.local(now).date()
+    day = [clock.parse(f"{one.isoformat()}T00:00") for one in (today, today + timedelta(days=1))]
     doors = hall_control.holdings(db, hall_id)
     reasons = capacity_reasons.reasons(hall.measures)
     return render_template(
@@ -48,7 +54,7 @@ def show(hall_id: int) -> str:
         figures=next(one for one in figures.hall_figures(db) if one.hall_id == hall_id),
         doors=doors,
         unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
-        awaited=sorted({kiosk for kiosk, _ in pools.load(db, PoolKey(hall_id)).awaited}),
+        awaited=sorted({one[0] for one in pools.load(db, PoolKey(hall_id)).awaited}),
         stopped=[one for one in doors if one.state != "active"],
         inner=_inner(db, hall_id),
         reasons=reasons,
@@ -57,6 +63,17 @@ def show(hall_id: int) -> str:
         released=kept_places.now_kept(db, hall_id, now),
         now=now,
         next_scan=entries.newest_number(db) + 1,
+        kind_words={
+            "entry": _("Entry capacity"),
+            "exit": _("Exit capacity"),
+            "holding": _("Holding capacity"),
+            "emergency": _("Emergency capacity"),
+        },
+        arrivals=denial_rates.latest_of_hall(db, hall_id, now),
+        quarter_at=now // denial_rates.QUARTER_MS * denial_rates.QUARTER_MS,
+        last=entries.page(db, entries.Filter(hall_id=hall_id), rows=LAST_ROWS).entries,
+        named=auth.may_open("admin.people.person"),
+        programme=store.sessions_of_day(db, hall_id, *day),
     )
 
 
@@ -67,7 +84,10 @@ def close(hall_id: int) -> Response:
     return _perform(
         hall_id,
         lambda db, by, now: hall_control.set_closed(db, hall_id, True, by=by, now=now),
-        "The hall is closed: nobody more gets in. Below are the doors that have not confirmed yet.",
+        _(
+            "The hall is closed: nobody more gets in. Below are the doors that have not confirmed"
+            " yet."
+        ),
     )
 
 
@@ -77,7 +97,7 @@ def reopen(hall_id: int) -> Response:
     return _perform(
         hall_id,
         lambda db, by, now: hall_control.set_closed(db, hall_id, False, by=by, now=now),
-        "The hall is open again, as its programme says.",
+        _("The hall is open again, as its programme says."),
     )
 
 
@@ -86,12 +106,15 @@ def reopen(hall_id: int) -> Response:
 def capacity(hall_id: int) -> Response:
     wished = request.form.get("capacity", type=whole)
     if wished is None:
-        return _turn_back(hall_id, "the capacity is a whole number.")
+        return _turn_back(hall_id, _("the capacity is a whole number."))
     settings = services().event.settings
     return _perform(
         hall_id,
         lambda db, by, now: venue_edit.set_capacity(db, settings, hall_id, wished, by=by, now=now),
-        f"The capacity is {wished:,}. What doors hold above it is called back.",
+        _(
+            "The capacity is %(capacity)s. What doors hold above it is called back.",
+            capacity=f"{wished:,}",
+        ),
     )
 
 
@@ -101,13 +124,15 @@ def capacity(hall_id: int) -> Response:
 def clear(hall_id: int) -> Response:
     """Count the hall as empty. Somebody has looked, and there is nobody in it."""
     if request.form.get("confirm") != "yes":
-        return _turn_back(hall_id, "tick the box to confirm that the hall is empty.")
+        return _turn_back(hall_id, _("tick the box to confirm that the hall is empty."))
     before = request.form.get("before", type=whole)
     return _perform(
         hall_id,
         lambda db, by, now: hall_control.clear(db, hall_id, by=by, now=now, before=before),
-        "The hall counts as empty. Who came in since the page was opened stays counted, and whom "
-        "doors without a network have let in.",
+        _(
+            "The hall counts as empty. Who came in since the page was opened stays counted, and"
+            " whom doors without a network have let in."
+        ),
     )
 
 
@@ -120,12 +145,12 @@ def attest(hall_id: int) -> Response:
     admin or supervisor with their own password.
     """
     if request.form.get("stopped") != "yes":
-        return _turn_back(hall_id, "tick the box, the kiosk must let nobody in any more.")
+        return _turn_back(hall_id, _("tick the box, the kiosk must let nobody in any more."))
     here, by = services(), auth.actor()
     form = request.form
     inside, generation = form.get("inside", type=whole), form.get("generation", type=whole)
     if inside is None or generation is None:
-        return _turn_back(hall_id, "say how many people may be inside, as a number.")
+        return _turn_back(hall_id, _("say how many people may be inside, as a number."))
     kiosk = (form.get("kiosk", "")[:64], generation)
     try:
         with here.guesses.known.turn(caller()):
@@ -135,17 +160,21 @@ def attest(hall_id: int) -> Response:
     except BusyError:
         abort(503)
     except users.SignInError:
-        return _turn_back(hall_id, "the second person's name or password is wrong.")
+        return _turn_back(hall_id, _("the second person's name or password is wrong."))
     if second.must_change:
-        return _turn_back(hall_id, "the second person has not chosen a password yet.")
+        return _turn_back(hall_id, _("the second person has not chosen a password yet."))
     if second.by == by or second.role not in ("supervisor", "admin"):
-        return _turn_back(hall_id, "the second person is another supervisor or admin.")
+        return _turn_back(hall_id, _("the second person is another supervisor or admin."))
     return _perform(
         hall_id,
         lambda db, by, now: hall_control.attest(
             db, hall_id, kiosk, inside, by=by, with_=second.by, now=now
         ),
-        f"{kiosk[0]}: at most {inside} counted as inside; its other places are free again.",
+        _(
+            "%(kiosk)s: at most %(inside)s counted as inside; its other places are free again.",
+            kiosk=kiosk[0],
+            inside=inside,
+        ),
     )
 
 
@@ -161,17 +190,20 @@ def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said:
 def _words(error: Exception) -> str:
     """Say why nothing was changed."""
     if not isinstance(error, hall_control.NotTwoError):
-        return f"Nothing was changed: {error}"
-    return (
-        "Nothing was changed: one of the two accounts was made, let in again, or given its "
-        "role or password by the other, or both by the same admin, within a day. They count as "
-        f"two people from {services().venue_clock.moment(error.until)}. Ask somebody else, or make "
-        "an account on the server: hallkeeper user add."
+        return str(_("Nothing was changed: %(why)s", why=str(error)))
+    return str(
+        _(
+            "Nothing was changed: one of the two accounts was made, let in again, or given its role"
+            " or password by the other, or both by the same admin, within a day. They count as two"
+            " people from %(time)s. Ask somebody else, or make an account on the server: hallkeeper"
+            " user add.",
+            time=services().venue_clock.moment(error.until),
+        )
     )
 
 
 def _turn_back(hall_id: int, why: str) -> Response:
-    return forms.turn_back(f"Nothing was changed: {why}", _back(hall_id))
+    return forms.turn_back(_("Nothing was changed: %(why)s", why=why), _back(hall_id))
 
 
 def _back(hall_id: int) -> str:

@@ -5,22 +5,27 @@ it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number, parse_badge_number
+from badges.i18n import N_
 from badges.printing import card as drawn_card
 from badges.printing.qr import symbol_svg
 from badges.roster.countries import country_name
-from server.entry_log import entry_log
+from server.editing import guests, people
+from server.entry_log import act_words, entry_log
 from server.entry_log.act_names import Act
-from server.ledger import entries
+from server.inquiry import story
 from server.occupancy import copies, stays
 from server.people import attendees, card_design, cards, day_credentials, issuing, phone_links
 from server.storage.connection import Connection
 from server.venue import kept_places, store
+from server.venue.store import UnknownSessionError
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.forms import whole
@@ -31,23 +36,24 @@ blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 
 PAGE_ROWS = 50
 PAGES_MAX = 10_000
-SCAN_ROWS = 50
+SESSIONS_OFFERED = 200
 SESSIONS_SHOWN = 30
 REISSUE_REASONS = {
-    "first": "First badge",
-    "lost": "Lost",
-    "damaged": "Damaged or unreadable",
-    "changed": "Name or organisation changed",
-    "stolen": "Stolen, or in the wrong hands",
+    "first": N_("First badge"),
+    "lost": N_("Lost"),
+    "damaged": N_("Damaged or unreadable"),
+    "changed": N_("Name or organisation changed"),
+    "stolen": N_("Stolen, or in the wrong hands"),
 }
 REVOKE_REASONS = {
-    "withdrawn": "Registration withdrawn",
-    "conduct": "Conduct",
-    "mistake": "Registered by mistake",
-    "security": "Security",
+    "withdrawn": N_("Registration withdrawn"),
+    "conduct": N_("Conduct"),
+    "mistake": N_("Registered by mistake"),
+    "security": N_("Security"),
 }
-KEPT_KINDS = {"": "None", "wheelchair": "Wheelchair user", "companion": "Companion"}
-REINSTATE_REASONS = {"mistake": "Revoked by mistake", "settled": "The matter is settled"}
+KEPT_KINDS = {"": N_("None"), "wheelchair": N_("Wheelchair user"), "companion": N_("Companion")}
+ANSWERS = {"invite": True, "refuse": False, "neither": None}
+REINSTATE_REASONS = {"mistake": N_("Revoked by mistake"), "settled": N_("The matter is settled")}
 
 
 @dataclass(frozen=True)
@@ -99,15 +105,19 @@ def person(number: str) -> str:
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
         stays=stays.open_stays(db, attendee.serial),
         suspicion=copies.suspicion(db, attendee.serial),
-        scans=entries.page(db, entries.Filter(serial=attendee.serial), rows=SCAN_ROWS),
+        **_story(db, attendee.serial),
+        answers=guests.answers_of(db, attendee.serial),
+        sessions=guests.offered(db, here.now(), SESSIONS_OFFERED)
+        if auth.may_open("admin.people.answer")
+        else [],
         link=link,
         link_symbol=symbol_svg(link, level="L") if link else "",
         link_revoked_at=newest_link.revoked_at,
-        reissue_reasons={key: REISSUE_REASONS[key] for key in REISSUE_REASONS if key != "first"},
-        revoke_reasons=REVOKE_REASONS,
-        reinstate_reasons=REINSTATE_REASONS,
+        reissue_reasons={key: _(REISSUE_REASONS[key]) for key in REISSUE_REASONS if key != "first"},
+        revoke_reasons={key: _(words) for key, words in REVOKE_REASONS.items()},
+        reinstate_reasons={key: _(words) for key, words in REINSTATE_REASONS.items()},
         kept_place=kept_places.kind_of(db, attendee.serial),
-        kept_kinds=KEPT_KINDS,
+        kept_kinds={key: _(words) for key, words in KEPT_KINDS.items()},
         protocol=flag.flag(attendee.serial),
         given=day_credentials.of_attendee(db, attendee.serial),
         each_max=day_credentials.EACH_MAX,
@@ -123,14 +133,14 @@ def card(number: str) -> AnyResponse:
     badge = _badge(attendee.serial) or abort(404)
     if attendee.revoked_at is not None:
         return forms.turn_back(
-            "This badge is revoked, and no door admits it: reinstate the attendee first.",
+            _("This badge is revoked, and no door admits it: reinstate the attendee first."),
             _back(number),
         )
     here = services()
     try:
         one, pdf = _draw(badge, None)
     except (drawn_card.CardError, card_design.DesignError) as error:
-        return forms.turn_back(f"The card can't be drawn: {error}", _back(number))
+        return forms.turn_back(_("The card can't be drawn: %(why)s", why=str(error)), _back(number))
     by = auth.actor()
     here.database.write(lambda db: cards.note_printed(db, [one], by=by, now=here.now()))
     return _pdf(pdf, f"badge-{badge_number(attendee.serial)}.pdf")
@@ -163,7 +173,9 @@ def day_credential(number: str) -> AnyResponse:
     serial = _attendee(number).serial
     day = request.form.get("day", type=whole)
     if day is None or request.form.get("confirm") != "yes":
-        return forms.turn_back("Nothing was changed: choose a day and tick the box.", _back(number))
+        return forms.turn_back(
+            _("Nothing was changed: choose a day and tick the box."), _back(number)
+        )
     event = services().event
     words = day_credentials.day_words
 
@@ -172,9 +184,13 @@ def day_credential(number: str) -> AnyResponse:
 
     return forms.perform(
         step,
-        lambda _: (
-            f"The day credential for {words(event.settings, day)} is valid: print it now. On"
-            f" that day doors deny the badge of {number}."
+        lambda made: str(
+            _(
+                "The day credential for %(day)s is valid: print it now. On that day doors deny the"
+                " badge of %(number)s.",
+                day=words(event.settings, day),
+                number=number,
+            )
         ),
         back=_back(number),
         refused=(issuing.IssuingError,),
@@ -193,13 +209,13 @@ def day_card(number: str, day: int) -> AnyResponse:
         abort(404)
     if attendee.revoked_at is not None:
         return forms.turn_back(
-            "This badge is revoked, and no door admits it: reinstate the attendee first.",
+            _("This badge is revoked, and no door admits it: reinstate the attendee first."),
             _back(number),
         )
     try:
-        _, pdf = _draw(found[0].badge, day)
+        pdf = _draw(found[0].badge, day)[1]
     except (drawn_card.CardError, card_design.DesignError) as error:
-        return forms.turn_back(f"The card can't be drawn: {error}", _back(number))
+        return forms.turn_back(_("The card can't be drawn: %(why)s", why=str(error)), _back(number))
     by = auth.actor()
     here.database.write(
         lambda db: day_credentials.note_printed(db, found[0], here.event, by=by, now=here.now())
@@ -224,8 +240,15 @@ def reissue(number: str) -> AnyResponse:
         return issuing.reissue(db, event, serial, reason=reason, now=now, by=by).issue
 
     def said(issue: int) -> str:
-        earlier = f"; every earlier badge of {number} is void" if issue > 1 else ""
-        return f"Issue {issue} is valid now{earlier}."
+        if issue == 1:
+            return str(_("Issue %(issue)s is valid now.", issue=issue))
+        return str(
+            _(
+                "Issue %(issue)s is valid now; every earlier badge of %(number)s is void.",
+                issue=issue,
+                number=number,
+            )
+        )
 
     refused = (issuing.IssuingError,)
     return forms.perform(step, said, back=_back(number), refused=refused, words=str)
@@ -235,22 +258,29 @@ def reissue(number: str) -> AnyResponse:
 @auth.allow("badge_desk")
 def revoke_link(number: str) -> AnyResponse:
     """Revoke the link of the attendee's phone page. The badge itself stands."""
-    said = f"The link of {number} leads nowhere now. Phones that have the page lose it as soon as"
-    return _link(number, phone_links.revoke, f"{said} they reach this server.")
+    said = _(
+        "The link of %(number)s leads nowhere now. Phones that have the page lose it as soon as"
+        " they reach this server.",
+        number=number,
+    )
+    return _link(number, phone_links.revoke, said)
 
 
 @blueprint.post("/<number>/link/renew")
 @auth.allow("badge_desk")
 def renew_link(number: str) -> AnyResponse:
     """Give the attendee another link of their phone page, and void the present one."""
-    said = f"{number} has a new link. Send it, or let the attendee read the code with their phone."
+    said = _(
+        "%(number)s has a new link. Send it, or let the attendee read the code with their phone.",
+        number=number,
+    )
     return _link(number, phone_links.renew, said)
 
 
 def _link(number: str, change: Callable[..., None], said: str) -> AnyResponse:
     serial = _attendee(number).serial
     if request.form.get("confirm") != "yes":
-        return forms.turn_back("Nothing was changed: tick the box.", _back(number))
+        return forms.turn_back(_("Nothing was changed: tick the box."), _back(number))
     return forms.perform(
         lambda db, by, now: change(db, serial, by=by, now=now),
         said,
@@ -266,10 +296,10 @@ def no_copy(number: str) -> AnyResponse:
     """Clear the suspicion of a copy. Staff have the holder and the only badge before them."""
     serial = _attendee(number).serial
     if request.form.get("confirm") != "yes":
-        return forms.turn_back("Nothing was changed: tick the box.", _back(number))
+        return forms.turn_back(_("Nothing was changed: tick the box."), _back(number))
     return forms.perform(
         lambda db, by, now: copies.clear(db, serial, by=by, now=now),
-        f"Every door admits the badge of {number} again.",
+        _("Every door admits the badge of %(number)s again.", number=number),
         back=_back(number),
         refused=(copies.NoSuspicionError,),
         words=str,
@@ -283,45 +313,106 @@ def kept_place(number: str) -> AnyResponse:
     serial = _attendee(number).serial
     word = request.form.get("kind", "-")
     if word not in KEPT_KINDS:
-        return forms.turn_back("Nothing was changed: choose one of the list.", _back(number))
+        return forms.turn_back(_("Nothing was changed: choose one of the list."), _back(number))
     kind = kept_places.kind_named(word)
     return forms.perform(
         lambda db, by, now: kept_places.put(db, [(serial, kind)], by=by, now=now),
-        f"Doors of halls that keep places know {number} now."
+        _("Doors of halls that keep places know %(number)s now.", number=number)
         if kind
-        else f"No place is kept for {number}.",
+        else _("No place is kept for %(number)s.", number=number),
         back=_back(number),
         refused=(),
+    )
+
+
+@blueprint.post("/<number>/answer")
+@auth.allow()
+def answer(number: str) -> AnyResponse:
+    """Invite the attendee to a session or refuse them, whatever their category."""
+    serial, zone = _attendee(number).serial, _zone()
+    word, session_id = request.form.get("answer", ""), request.form.get("session", type=whole)
+    if word not in ANSWERS or session_id is None:
+        return forms.turn_back(_("Nothing was changed: choose a session."), _back(number))
+    said = {
+        "invite": _("%(number)s is invited, whatever the category.", number=number),
+        "refuse": _("%(number)s is refused, whatever the category.", number=number),
+        "neither": _("The category of %(number)s decides.", number=number),
+    }
+    return forms.perform(
+        lambda db, by, now: guests.set_guest(
+            db, zone, session_id, serial, ANSWERS[word], by=by, now=now
+        ),
+        said[word],
+        back=_back(number),
+        refused=(UnknownSessionError,),
+        words=lambda error: str(_("Nothing was changed: choose a session.")),
     )
 
 
 @blueprint.post("/<number>/revoke")
 @auth.allow()
 def revoke(number: str) -> AnyResponse:
-    return _stand(number, issuing.revoke, REVOKE_REASONS, f"{number} is revoked at every door.")
+    said = _("%(number)s is revoked at every door.", number=number)
+    return _stand(number, True, REVOKE_REASONS, said)
 
 
 @blueprint.post("/<number>/reinstate")
 @auth.allow()
 def reinstate(number: str) -> AnyResponse:
-    said = f"{number} stands again."
-    return _stand(number, issuing.reinstate, REINSTATE_REASONS, said)
+    said = _("%(number)s stands again.", number=number)
+    return _stand(number, False, REINSTATE_REASONS, said)
 
 
-def _stand(
-    number: str, change: Callable[..., None], reasons: Mapping[str, str], said: str
-) -> AnyResponse:
-    serial = _attendee(number).serial
+def _stand(number: str, revoked: bool, reasons: Mapping[str, str], said: str) -> AnyResponse:
+    serial, zone = _attendee(number).serial, _zone()
     reason = _confirmed(reasons)
     if reason is None:
         return _unconfirmed(number)
     return forms.perform(
-        lambda db, by, now: change(db, serial, reason=reason, now=now, by=by),
+        lambda db, by, now: people.set_standing(
+            db, zone, serial, revoked, reason=reason, now=now, by=by
+        ),
         said,
         back=_back(number),
         refused=(issuing.IssuingError,),
         words=str,
     )
+
+
+def _story(db: Connection, serial: int) -> dict[str, object]:
+    """Return what the page's line of time needs."""
+    before = request.args.get("before", type=_edge)
+    return {
+        "story": story.page(db, serial, before=before),
+        "parts": story,
+        "earlier": before is not None,
+        "names": act_words.Names(db),
+        "label": act_words.label,
+        "mail_words": {
+            "sending": _("A mail is on its way"),
+            "sent": _("A mail was sent"),
+            "delayed": _("A mail is delayed"),
+            "refused": _("A mail was refused"),
+            "bounced": _("A mail came back"),
+        },
+        "job_words": {
+            "waiting": _("waiting"),
+            "printing": _("printing"),
+            "done": _("printed"),
+            "failed": _("failed"),
+            "cancelled": _("cancelled"),
+        },
+    }
+
+
+def _edge(text: str) -> story.Edge:
+    """Read where a page of the story ends. Raises ValueError."""
+    at, part, number = text.split("-")
+    return story.Edge(whole(at), whole(part), whole(number))
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(services().event.settings.time_zone)
 
 
 def _note(act: Act, subject: Mapping[str, str | int | None]) -> None:
@@ -337,7 +428,9 @@ def _confirmed(reasons: Mapping[str, str]) -> str | None:
 
 
 def _unconfirmed(number: str) -> AnyResponse:
-    return forms.turn_back("Nothing was changed: choose a reason and tick the box.", _back(number))
+    return forms.turn_back(
+        _("Nothing was changed: choose a reason and tick the box."), _back(number)
+    )
 
 
 def _back(number: str) -> str:

@@ -41,6 +41,13 @@ MORE = {
     "admin.guests.show": ("?q=Keller",),
     "admin.venue.show": ("?day=2026-05-06&page=3",),
     "admin.acts.show": ("?kind=venue_edited",),
+    "admin.attention.show": tuple(
+        f"?kind={kind}&state={state}"
+        for kind in ("conflict", "discrepancy", "override", "denials", "door")
+        for state in ("open", "settled")
+    ),
+    "admin.inside.show": ("?page=150",),
+    "admin.awaited.show": ("?hall={hall_id}",),
     "admin.rehearsal.show": ("?person={person}&place=hall:h1&at=2026-05-05T09:00",),
     "admin.rehearsal.day": ("?day=2026-05-05",),
     "admin.programme.activities": ("?page=20", "?kind=release&day=2&hall=3", "?q=1999"),

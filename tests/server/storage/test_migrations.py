@@ -49,8 +49,9 @@ FROZEN = {
     "m035_phone_links": "aef5caea7e9dc260",
     "m036_mail_and_wallet": "ea4e870675d75528",
     "m037_leaf_salts": "d2c0d28b0319660c",
-    "m044_accounts": "06360d072ba453c2",
-    "m045_machines": "310f7fea8fbab42d",
+    "m041_attention": "c3e123773bb90ab9",
+    "m044_accounts": "eb685723e92282f7",
+    "m045_machines": "26d219bb4f489af4",
 }
 
 

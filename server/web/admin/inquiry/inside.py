@@ -1,0 +1,103 @@
+"""Serves who is inside a hall, as a list to read and to print."""
+
+from collections.abc import Callable, Mapping
+
+from flask import Blueprint, abort, render_template, request
+
+from badges.categories import CategoryPlan
+from server.entry_log import entry_log
+from server.entry_log.act_names import Act
+from server.inquiry import inside
+from server.venue import store
+from server.venue.store import UnknownHallError
+from server.web import auth
+from server.web.admin.forms import whole
+from server.web.display import main_name
+from server.web.services import services
+
+blueprint = Blueprint("inside", __name__, url_prefix="/admin/halls/<int:hall_id>/inside")
+
+PAGE_ROWS = 100
+PAGES_MAX = 10_000
+ROLES = ("supervisor", "auditor")
+
+
+@blueprint.get("/")
+@auth.allow(*ROLES)
+def show(hall_id: int) -> str:
+    here = services()
+    db, named = here.database.reader, _named()
+    hall = _hall(hall_id)
+    total = inside.count(db, hall_id)
+    pages = max(1, -(-total // PAGE_ROWS))
+    page = min(max(1, request.args.get("page", 1, type=whole)), pages, PAGES_MAX)
+    offset = (page - 1) * PAGE_ROWS
+    people = inside.page(db, hall_id, named=named, limit=PAGE_ROWS, offset=offset)
+    _note(hall_id, len(people))
+    return render_template(
+        "inquiry/inside.html",
+        hall=hall,
+        people=people,
+        total=total,
+        page=page,
+        pages_of_people=pages,
+        first=offset + 1,
+        named=named,
+        categories=_categories(),
+        now=here.now(),
+    )
+
+
+@blueprint.get("/print")
+@auth.allow(*ROLES)
+def whole_list(hall_id: int) -> str:
+    """Return the whole list in one page, to be printed."""
+    here, named = services(), _named()
+    hall = _hall(hall_id)
+    people = inside.everybody(here.database.reader, hall_id, named=named)
+    _note(hall_id, len(people))
+    return render_template(
+        "inquiry/inside_print.html",
+        hall=hall,
+        people=people,
+        named=named,
+        category_names={code: main_name(one.names) for code, one in _categories().items()},
+        door_name=_door_names(),
+        now=here.now(),
+    )
+
+
+def _door_names() -> Callable[[Mapping[str, str]], str]:
+    """Return what names a door. It remembers the names, because rows share them."""
+    known: dict[int, str] = {}
+
+    def name(names: Mapping[str, str]) -> str:
+        if id(names) not in known:
+            known[id(names)] = main_name(names)
+        return known[id(names)]
+
+    return name
+
+
+def _named() -> bool:
+    return auth.may_open("admin.people.person")
+
+
+def _note(hall_id: int, count: int) -> None:
+    """Write into the entry log that somebody saw who is inside, where they saw names."""
+    if not (_named() and count):
+        return
+    here, by = services(), auth.actor()
+    subject: dict[str, str | int | None] = {"hall": hall_id, "count": count}
+    here.database.write(lambda db: entry_log.act(db, by, Act.INSIDE_LISTED, subject, here.now()))
+
+
+def _categories() -> dict[int, CategoryPlan]:
+    return {one.code: one for one in store.categories(services().database.reader)}
+
+
+def _hall(hall_id: int) -> store.HallRow:
+    try:
+        return store.hall(services().database.reader, hall_id)
+    except UnknownHallError:
+        abort(404)
