@@ -127,8 +127,10 @@ WORDS: Mapping[Act, Words] = {
     Act.KIOSK_ATTESTED: Words(
         "Attested a lost kiosk's places", ("{hall}:", *_OF_KIOSK, "together with {with}")
     ),
-    Act.ENTRIES_EXPORTED: Words("Exported entries as CSV", ("of {hall}", "at {door}")),
-    Act.ACTS_EXPORTED: Words("Exported acts as CSV"),
+    Act.ENTRIES_EXPORTED: Words(
+        "Exported entries", ("of {hall}", "at {door}", "as {format}", "with names: {names}")
+    ),
+    Act.ACTS_EXPORTED: Words("Exported acts", ("as {format}", "with names: {names}")),
     Act.CERTIFICATE_SET: Words("Set the server's certificate", ("SHA-256 {fingerprint}",)),
     Act.SERVER_RESTORED: Words(
         "Restored the server from a backup", ("server number {incarnation}",)

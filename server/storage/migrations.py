@@ -24,6 +24,7 @@ from server.storage.schema import (
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
+    LISTS,
     MAIL_AND_WALLET,
     PAGE_EDITS,
     PEOPLE,
@@ -244,6 +245,11 @@ def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
     _run(db, MAIL_AND_WALLET)
 
 
+@migrations()
+def m043_lists(db: sqlite_utils.Database) -> None:
+    _run(db, LISTS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -279,6 +285,7 @@ NAMES = (
     "m034_day_credentials",
     "m035_phone_links",
     "m036_mail_and_wallet",
+    "m043_lists",
 )
 
 

@@ -6,8 +6,6 @@ from werkzeug.wrappers import Response
 from server.web import auth
 from server.web.admin import (
     account,
-    acts,
-    entries,
     halls,
     kiosks,
     live,
@@ -34,6 +32,7 @@ from server.web.admin.mailing import pages as mailing
 from server.web.admin.printers import pages as printers
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
+from server.web.admin.records import acts, entries, saved
 from server.web.rehearsal import pages as rehearsal
 
 blueprint = Blueprint("admin", __name__)
@@ -43,6 +42,7 @@ for part in (
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
+blueprint.register_blueprint(saved.blueprint)
 for part in (
     things, guests, speakers, organisations, persons, edits, uploads, roster_upload, venue_upload,
     badges, cards,

@@ -16,7 +16,7 @@ from badges.printing.qr import symbol_svg
 from badges.roster.countries import country_name
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
-from server.ledger import entries
+from server.ledger import entries, finding
 from server.occupancy import copies, stays
 from server.people import attendees, card_design, cards, day_credentials, issuing, phone_links
 from server.storage.connection import Connection
@@ -99,7 +99,7 @@ def person(number: str) -> str:
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
         stays=stays.open_stays(db, attendee.serial),
         suspicion=copies.suspicion(db, attendee.serial),
-        scans=entries.page(db, entries.Filter(serial=attendee.serial), rows=SCAN_ROWS),
+        scans=entries.page(db, finding.Filter(serial=attendee.serial), rows=SCAN_ROWS),
         link=link,
         link_symbol=symbol_svg(link, level="L") if link else "",
         link_revoked_at=newest_link.revoked_at,
