@@ -24,7 +24,7 @@ from tests.bench import (
     swarm,
 )
 from tests.bench.eyes import memory, photo_run
-from tests.bench.forum import pages, programme
+from tests.bench.forum import entries, pages, programme
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 
@@ -44,6 +44,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "rehearsal": rehearsal.run,
     "memory": memory.run,
     "acts": acts.run,
+    "entries": entries.run,
     "pages": pages.run,
     "cards": cards.run,
     "photos": photo_run.run,

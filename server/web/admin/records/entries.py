@@ -65,10 +65,19 @@ def show() -> tuple[str, int]:
     return shown, 400 if asked.problems else 200
 
 
-@blueprint.get("/entries.csv", endpoint="export", defaults={"kind": "csv"})
-@blueprint.get("/entries.xlsx", endpoint="export_xlsx", defaults={"kind": "xlsx"})
+@blueprint.get("/entries.csv")
 @auth.allow("auditor")
-def export(kind: str) -> Response:
+def export() -> Response:
+    return _export("csv")
+
+
+@blueprint.get("/entries.xlsx")
+@auth.allow("auditor")
+def export_xlsx() -> Response:
+    return _export("xlsx")
+
+
+def _export(kind: str) -> Response:
     asked = _asked(request.args)
     if asked.problems:
         abort(400)
