@@ -16,7 +16,7 @@ from server.storage import dialect
 from server.storage.connection import Connection
 
 FEW = 100  # Of so many people all entries are looked at, by the index over people.
-PEOPLE_MAX = 20_000
+PEOPLE_MAX = 10_000
 _CHUNK, _CHUNK_MAX = 64, 2048
 
 

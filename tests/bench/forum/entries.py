@@ -56,7 +56,7 @@ QUERIES = (
     "person=王&hall=7&act=denial&remark=late", "organisation=harbour&hall=1&door=300",
     "organisation=harbour&supervisor=user:99", "organisation=harbour&to=2025-01-01T00:00",
     "category=1&act=entry&remark=escort&hall=3&from=2026-05-04T09:00&to=2026-05-04T09:30",
-    "organisation=大学&category=5&act=exit&decision=admitted&remark=late&session=s1999",
+    "organisation=清华大学&category=5&act=exit&decision=admitted&remark=late&session=s1999",
 )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def show() -> tuple[str, int]:
         asked=asked,
         page=page,
         names=act_words.Names(db),
-        label=act_words.label,
+        label=lambda act: _(act_words.label(act)),
         told=acts_told.told(db, services().venue_clock.zone, page.acts),
         has_names=files.may_see_names(),
         people=users.users(db),
